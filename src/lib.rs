@@ -1,0 +1,3 @@
+//! zkplan: plan and apply for ZooKeeper ensembles.
+
+pub mod model;

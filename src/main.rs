@@ -1,0 +1,3 @@
+//! The `zkplan` binary: parse, run, exit code.
+
+fn main() {}

@@ -1,0 +1,120 @@
+//! How to reach an ensemble, and what to run on its servers' behalf. Never a secret.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Host, Millis};
+
+/// A place where clients reach one server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Its host.
+    pub host: Host,
+    /// Its client port, or its secure client port where `tls` holds.
+    pub port: u16,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl Endpoint {
+    /// A plain-text endpoint.
+    pub fn plain(host: Host, port: u16) -> Self {
+        Self { host, port, tls: false }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// Writes `host:port`, the form of a connect string.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// How to reach the present ensemble.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Connect {
+    /// Client addresses, `host:port`, without a chroot.
+    #[schemars(inner(regex(
+        pattern = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*):[0-9]{1,5}$"
+    )))]
+    pub servers: Vec<String>,
+    /// Who asks for reconfigs. Reading needs nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// Certificates, where the client ports speak TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The session time-out that is asked for.
+    pub session_timeout: Millis,
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self { servers: Vec::new(), auth: None, tls: None, session_timeout: Millis::from_secs(10) }
+    }
+}
+
+/// Who asks for reconfigs, without the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Auth {
+    /// The scheme.
+    pub scheme: AuthScheme,
+    /// The user, as in the servers' `superDigest`.
+    #[schemars(regex(pattern = "^[^:]+$"))]
+    pub user: String,
+    /// Where the password comes from.
+    pub password: PasswordSource,
+}
+
+/// How zkplan proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AuthScheme {
+    /// `DigestAuthenticationProvider`.
+    Digest,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum PasswordSource {
+    /// From that environment variable.
+    Env(#[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))] String),
+    /// From that file.
+    File(PathBuf),
+}
+
+/// Certificate files in PEM; relative paths count from the spec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate authorities that the servers' certificates are checked against.
+    pub ca: PathBuf,
+    /// The client's own certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert: Option<PathBuf>,
+    /// The key of the client's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+}
+
+/// Commands that start and stop servers: argument vectors, run without a shell.
+///
+/// `{id}`, `{host}` and `{joinerDir}` stand for the server at hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Hooks {
+    /// Starts a joiner that is not up.
+    #[schemars(length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Vec<String>>,
+    /// Stops and disables a server that is no member any more.
+    #[schemars(length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Vec<String>>,
+}

@@ -1,0 +1,115 @@
+//! A host as it stands in a server line: a name or an IP literal.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A host name or IP literal, kept as it was written.
+///
+/// Two hosts are equal when they mean the same to ZooKeeper's text: names without regard to case,
+/// IP literals by value, so that `::1` equals the `0:0:0:0:0:0:0:1` that ZooKeeper prints for it.
+/// Names are never resolved here.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Host(String);
+
+impl Host {
+    /// Takes a host as written; brackets around an IPv6 literal are dropped.
+    pub fn new(text: &str) -> Self {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        Self(bare.to_owned())
+    }
+
+    /// The host as written, without brackets.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The IP address, where the host is a literal.
+    pub fn literal(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+
+    /// Whether it names every address of a machine (`0.0.0.0`, `::`).
+    pub fn is_wildcard(&self) -> bool {
+        self.literal().is_some_and(|ip| ip.is_unspecified())
+    }
+
+    /// Whether it plainly names the machine itself (`127.x.y.z`, `::1`, `localhost`).
+    pub fn is_loopback(&self) -> bool {
+        self.literal().map_or_else(|| self.canonical() == "localhost", |ip| ip.is_loopback())
+    }
+
+    /// Whether only characters stand in it that a DNS name or an IP literal can have.
+    ///
+    /// ZooKeeper 3.8.0 accepts any text as a host, terminal escapes included.
+    pub fn is_plain(&self) -> bool {
+        !self.0.is_empty()
+            && self.0.len() <= 253
+            && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(&b))
+            && (!self.0.contains(':') || self.literal().is_some())
+    }
+
+    /// The one spelling that equal hosts share.
+    pub fn canonical(&self) -> String {
+        self.literal().map_or_else(|| self.0.to_ascii_lowercase(), |ip| ip.to_string())
+    }
+}
+
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for Host {}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
+}
+
+impl PartialOrd for Host {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Host {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.canonical().cmp(&other.canonical())
+    }
+}
+
+impl fmt::Display for Host {
+    /// Writes the host as a server line needs it: IPv6 literals in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(':') { write!(f, "[{}]", self.0) } else { f.write_str(&self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equality_follows_meaning_not_spelling() {
+        assert_eq!(Host::new("ZK1.Example"), Host::new("zk1.example"));
+        assert_eq!(Host::new("[::1]"), Host::new("0:0:0:0:0:0:0:1"));
+        assert_ne!(Host::new("127.0.0.1"), Host::new("localhost"));
+    }
+
+    #[test]
+    fn hostile_hosts_are_not_plain() {
+        for text in ["zk\u{1b}c", "zk\u{9b}1m", "a\u{202e}b", "zk 1", "", "a:b"] {
+            assert!(!Host::new(text).is_plain(), "{text:?}");
+        }
+        for text in ["zk-1.eu_west", "10.0.0.1", "fe80::1"] {
+            assert!(Host::new(text).is_plain(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The words everything else is written in: servers, memberships, quorums, policy.
+//!
+//! In: text that ZooKeeper prints. Out: values with the meaning that ZooKeeper gives them. No I/O,
+//! no clock, no opinion on what is safe. The model is tolerant: whatever a live ensemble shows can
+//! be held and printed back; being strict about what is wanted is the business of `spec`.
+
+mod config;
+mod connect;
+mod host;
+mod membership;
+mod policy;
+mod quorum;
+mod server;
+
+pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
+pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Tls};
+pub use host::Host;
+pub use membership::{Membership, MembershipParseError, Reconfig};
+pub use policy::{
+    AddAs, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds, StandaloneEnabled,
+    ZonePolicy,
+};
+pub use quorum::{Majority, quorum_of};
+pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError};

@@ -1,0 +1,318 @@
+//! One server of an ensemble and its `server.N=` line.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Endpoint, Host};
+
+/// A server id (`myid`, `sid`).
+///
+/// ZooKeeper's parser takes any signed 64-bit number (`Long.parseLong` in
+/// `QuorumPeerConfig.parseDynamicConfig`), so a live ensemble may show any. What a spec may want is
+/// narrower: see [`ServerId::is_wantable`].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct ServerId(i64);
+
+impl ServerId {
+    /// An id as the ensemble shows it.
+    pub const fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Whether a spec may ask for it: 1 to 254.
+    ///
+    /// Session ids carry only the low 8 bits (`SessionTrackerImpl.initializeNextSessionId`), TTL
+    /// nodes refuse ids above 254 (`EphemeralType.validateServerId`), and 0 trips other tools.
+    pub const fn is_wantable(self) -> bool {
+        self.0 >= 1 && self.0 <= 254
+    }
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a server is configured to be (`QuorumPeer.LearnerType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Votes in elections and acknowledges writes.
+    Participant,
+    /// Follows without a vote.
+    Observer,
+}
+
+impl Role {
+    /// ZooKeeper's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Participant => "participant",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Where the other servers reach a server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerAddress {
+    /// The host of both ports.
+    pub host: Host,
+    /// Followers connect to it on the leader; only the leader listens.
+    pub quorum_port: u16,
+    /// Leader election; every server listens.
+    pub election_port: u16,
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.host, self.quorum_port, self.election_port)
+    }
+}
+
+/// Where clients reach a server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientAddress {
+    /// The address that the server binds; `0.0.0.0` for all.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+}
+
+impl ClientAddress {
+    /// The client address of a line that names only a port: ZooKeeper binds every address and
+    /// prints `0.0.0.0` (`QuorumPeer.QuorumServer`).
+    pub fn on_all_addresses(port: u16) -> Self {
+        Self { host: Host::new("0.0.0.0"), port }
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// One server line, read (`QuorumPeer.QuorumServer.initializeWithAddressString`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Server {
+    /// Its id.
+    pub id: ServerId,
+    /// Its address; more than one only where `zookeeper.multiAddress.enabled` (3.6 and later).
+    /// Never empty.
+    pub peers: Vec<PeerAddress>,
+    /// Its role.
+    pub role: Role,
+    /// Where clients reach it. Absent on ensembles of static origin: their client port stands in
+    /// each server's own `zoo.cfg`.
+    pub client: Option<ClientAddress>,
+    /// What stands behind the client address: the secure client address of ZooKeeper 3.10
+    /// (ZOOKEEPER-4276), kept word for word.
+    pub secure_client: Option<String>,
+}
+
+impl Server {
+    /// The first address, which is the only one unless the server has several.
+    pub fn peer(&self) -> &PeerAddress {
+        &self.peers[0]
+    }
+
+    /// Where to reach it as a client: through its quorum host where its client address is a
+    /// wildcard. `None` without a client part.
+    pub fn client_endpoint(&self) -> Option<Endpoint> {
+        let client = self.client.as_ref()?;
+        let host = if client.host.is_wildcard() { &self.peer().host } else { &client.host };
+        Some(Endpoint::plain(host.clone(), client.port))
+    }
+
+    /// Whether it has a vote.
+    pub fn votes(&self) -> bool {
+        self.role == Role::Participant
+    }
+
+    /// Reads the text right of `server.N=`.
+    pub fn parse(id: ServerId, value: &str) -> Result<Self, ServerLineError> {
+        let mut parts = value.split(';');
+        let addresses = parts.next().unwrap_or_default();
+        let client = parts.next().map(str::trim).filter(|part| !part.is_empty());
+        let rest: Vec<&str> = parts.collect();
+        let mut role = None;
+        let mut peers = Vec::new();
+        for address in addresses.split('|') {
+            let (peer, given) = parse_peer(address.trim())?;
+            if let (Some(before), Some(now)) = (role, given)
+                && before != now
+            {
+                return Err(ServerLineError::RolesDisagree);
+            }
+            role = role.or(given);
+            peers.push(peer);
+        }
+        let secure_client = rest.join(";");
+        Ok(Self {
+            id,
+            peers,
+            role: role.unwrap_or(Role::Participant),
+            client: client.map(parse_client).transpose()?,
+            secure_client: (!secure_client.is_empty()).then_some(secure_client),
+        })
+    }
+
+    /// Reads a whole line, `server.N=…`.
+    pub fn parse_line(line: &str) -> Result<Self, ServerLineError> {
+        let (key, value) = line.split_once('=').ok_or(ServerLineError::NotAServerLine)?;
+        let id = key.trim().strip_prefix("server.").ok_or(ServerLineError::NotAServerLine)?;
+        let id = id.parse().map_err(|_| ServerLineError::Id(id.to_owned()))?;
+        Self::parse(ServerId::new(id), value.trim())
+    }
+
+    /// The text right of `server.N=`, as ZooKeeper prints it (`QuorumServer.toString`).
+    pub fn value(&self) -> String {
+        let peers: Vec<String> = self.peers.iter().map(ToString::to_string).collect();
+        let mut text = format!("{}:{}", peers.join("|"), self.role);
+        if let Some(client) = &self.client {
+            text.push(';');
+            text.push_str(&client.to_string());
+        }
+        if let Some(secure) = &self.secure_client {
+            text.push_str(if self.client.is_some() { ";" } else { ";;" });
+            text.push_str(secure);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Server {
+    /// Writes the whole line, `server.N=…`, as ZooKeeper prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "server.{}={}", self.id, self.value())
+    }
+}
+
+/// Why a server line cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ServerLineError {
+    /// The key is not `server.N`.
+    #[error("not of the form `server.N=host:quorumPort:electionPort[:role][;client]`")]
+    NotAServerLine,
+    /// The id is not a number.
+    #[error("server id `{0}` is not a number")]
+    Id(String),
+    /// The address has too few or too many parts.
+    #[error("address `{0}` is not of the form `host:quorumPort:electionPort[:role]`")]
+    Address(String),
+    /// A port is not a number from 1 to 65535.
+    #[error("port `{0}` is not a number from 1 to 65535")]
+    Port(String),
+    /// The role is neither participant nor observer.
+    #[error("role `{0}` is neither `participant` nor `observer`")]
+    Role(String),
+    /// Several addresses of one server name different roles.
+    #[error("the addresses of one server name different roles")]
+    RolesDisagree,
+}
+
+/// Splits `host:rest` where the host may be a bracketed IPv6 literal.
+fn split_host(text: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        return Some((host, rest.strip_prefix(':')?));
+    }
+    text.split_once(':')
+}
+
+fn parse_port(text: &str) -> Result<u16, ServerLineError> {
+    match text.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(ServerLineError::Port(text.to_owned())),
+    }
+}
+
+fn parse_role(text: &str) -> Result<Role, ServerLineError> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "participant" => Ok(Role::Participant),
+        "observer" => Ok(Role::Observer),
+        _ => Err(ServerLineError::Role(text.to_owned())),
+    }
+}
+
+fn parse_peer(text: &str) -> Result<(PeerAddress, Option<Role>), ServerLineError> {
+    let wrong = || ServerLineError::Address(text.to_owned());
+    let (host, rest) = split_host(text).ok_or_else(wrong)?;
+    let parts: Vec<&str> = rest.split(':').collect();
+    let (quorum, election, role) = match parts.as_slice() {
+        [quorum, election] => (*quorum, *election, None),
+        [quorum, election, role] => (*quorum, *election, Some(parse_role(role)?)),
+        _ => return Err(wrong()),
+    };
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    let peer = PeerAddress {
+        host: Host::new(host),
+        quorum_port: parse_port(quorum)?,
+        election_port: parse_port(election)?,
+    };
+    Ok((peer, role))
+}
+
+fn parse_client(text: &str) -> Result<ClientAddress, ServerLineError> {
+    match split_host(text) {
+        Some((host, port)) => Ok(ClientAddress { host: Host::new(host), port: parse_port(port)? }),
+        None => Ok(ClientAddress::on_all_addresses(parse_port(text)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(line: &str) -> String {
+        Server::parse_line(line).unwrap().to_string()
+    }
+
+    #[test]
+    fn prints_what_zookeeper_prints() {
+        assert_eq!(printed("server.1=zk1:2888:3888"), "server.1=zk1:2888:3888:participant");
+        assert_eq!(
+            printed("server.1=zk1:2888:3888:OBSERVER;2181"),
+            "server.1=zk1:2888:3888:observer;0.0.0.0:2181"
+        );
+        let v6 = "server.2=[::1]:1:2:participant;[::1]:3";
+        assert_eq!(printed(v6), v6);
+        let several = "server.3=a:1:2|b:1:2:participant;0.0.0.0:3";
+        assert_eq!(printed(several), several);
+        let secure = "server.4=a:1:2:participant;0.0.0.0:3;0.0.0.0:4";
+        assert_eq!(printed(secure), secure);
+    }
+
+    #[test]
+    fn refuses_what_zookeeper_refuses() {
+        use ServerLineError as E;
+        let error = |line: &str| Server::parse_line(line).unwrap_err();
+        assert_eq!(error("server.1=zk1:2888"), E::Address("zk1:2888".into()));
+        assert_eq!(error("server.x=zk1:1:2"), E::Id("x".into()));
+        assert_eq!(error("server.1=zk1:1:2:learner"), E::Role("learner".into()));
+        assert_eq!(error("server.1=zk1:1:70000"), E::Port("70000".into()));
+        assert_eq!(error("server.1=zk1:1:2; 2181x"), E::Port("2181x".into()));
+        assert_eq!(error("server.1=a:1:2:observer|b:1:2:participant"), E::RolesDisagree);
+        assert_eq!(error("weight.1=2"), E::NotAServerLine);
+    }
+}
