@@ -1,0 +1,184 @@
+//! The shape of a spec as JSON Schema, for editors and for whoever generates specs.
+//!
+//! The types here are never read into: they describe what [`super::parse`] takes, and the tests
+//! hold both to the same files.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, json_schema};
+use serde_json::Value;
+
+use super::sections::{API_VERSION, LABEL_PATTERN};
+use super::servers::{CLIENT_PORT, ELECTION_PORT, QUORUM_PORT, ZONE_PATTERN};
+use crate::model::{Connect, Hooks, Policy};
+
+/// What a host can be; that it means something is left to the parser.
+const HOST_PATTERN: &str =
+    r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*|[A-Za-z0-9_][A-Za-z0-9._-]*)$";
+
+/// ZooKeeper's own line, with a client part.
+const LINE_PATTERN: &str = r"^\s*server\.\+?0*[1-9][0-9]{0,2}\s*=\s*[^;]+;[^;]+(;[^;]*)?$";
+
+/// The JSON Schema (draft 7, which every editor knows) of a spec.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(tidy));
+    let mut schema = settings.into_generator().into_root_schema_for::<SpecFile>();
+    schema.insert("title".to_owned(), "zkplan spec".into());
+    schema.to_value()
+}
+
+fn tidy(schema: &mut Schema) {
+    never_null(schema);
+    // Doc comments break their lines where the source does.
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraphs: Vec<String> = text.split("\n\n").map(|p| p.replace('\n', " ")).collect();
+        *text = paragraphs.join("\n\n");
+    }
+}
+
+/// Takes `null` out of what an optional field may be: leaving the line out says the same, and a
+/// line without a value is more often a mistake.
+fn never_null(schema: &mut Schema) {
+    let null = Value::from("null");
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| *kind != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&null));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            if schema.get("description").is_some() && only.contains_key("$ref") {
+                // Draft 7 reads nothing beside a `$ref`.
+                schema.insert("allOf".to_owned(), Value::Array(vec![Value::Object(only)]));
+            } else {
+                for (key, value) in only {
+                    schema.insert(key, value);
+                }
+            }
+        }
+    }
+    if schema.get("default") == Some(&Value::Null) {
+        schema.remove("default");
+    }
+}
+
+/// The desired ZooKeeper ensemble: who is a member, in which role, at which address.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SpecFile {
+    /// The version of this format.
+    #[schemars(schema_with = "api_version")]
+    api_version: String,
+    /// A label for the ensemble, kept in its identity.
+    #[schemars(regex(pattern = LABEL_PATTERN))]
+    ensemble: String,
+    /// How to reach the present ensemble; needed unless a wanted server is a member of it.
+    connect: Option<Connect>,
+    /// Every server that the ensemble is to have.
+    #[schemars(length(min = 1))]
+    servers: Vec<ServerEntry>,
+    /// What is asked of the way there.
+    policy: Option<Policy>,
+    /// Commands that start and stop servers; none by default.
+    hooks: Option<Hooks>,
+    /// Failure domains of present servers that are no longer listed, and of servers given as a
+    /// line, by server id.
+    #[schemars(schema_with = "zones")]
+    #[serde(default)]
+    zones: (),
+}
+
+/// A server, as a map or as ZooKeeper's own line.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ServerEntry {
+    Map(ServerMap),
+    /// ZooKeeper's own line: `server.N=host:quorumPort:electionPort[:role];clientPort`.
+    Line(#[schemars(regex(pattern = LINE_PATTERN))] String),
+}
+
+/// A server.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ServerMap {
+    /// Its id, as in its `myid` file.
+    #[schemars(range(min = 1, max = 254))]
+    id: u8,
+    /// Where the other servers reach it: a name, an IPv4 or an IPv6 address.
+    #[schemars(regex(pattern = HOST_PATTERN))]
+    host: String,
+    /// Followers connect to it while this server leads.
+    #[serde(default = "quorum_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    quorum_port: u16,
+    /// Leader election.
+    #[serde(default = "election_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    election_port: u16,
+    /// Clients connect to it.
+    #[serde(default = "client_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    client_port: u16,
+    /// The address that the client port is bound to; by default all, reached through `host`.
+    #[schemars(regex(pattern = HOST_PATTERN))]
+    client_host: Option<String>,
+    /// The client port that speaks TLS, for probing; no part of the server line before ZooKeeper
+    /// 3.10.
+    #[schemars(range(min = 1, max = 65535))]
+    secure_client_port: Option<u16>,
+    /// Whether it votes; participant by default.
+    role: Option<RoleWord>,
+    /// Its failure domain.
+    #[schemars(regex(pattern = ZONE_PATTERN))]
+    zone: Option<String>,
+    /// The base URL of its AdminServer.
+    #[schemars(regex(
+        pattern = r"^http://[^/:?#@]+:[0-9]{1,5}$|^http://\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}$"
+    ))]
+    admin: Option<String>,
+}
+
+/// Whether a server votes.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum RoleWord {
+    /// Votes in elections and acknowledges writes.
+    Participant,
+    /// Follows without a vote.
+    Observer,
+}
+
+fn api_version(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "const": API_VERSION })
+}
+
+fn zones(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "patternProperties": {
+            "^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])$": { "type": "string", "pattern": ZONE_PATTERN },
+        },
+        "additionalProperties": false,
+    })
+}
+
+const fn quorum_port() -> u16 {
+    QUORUM_PORT
+}
+
+const fn election_port() -> u16 {
+    ELECTION_PORT
+}
+
+const fn client_port() -> u16 {
+    CLIENT_PORT
+}

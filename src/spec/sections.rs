@@ -1,0 +1,376 @@
+//! The sections of a spec beside its servers: label, connect, policy, hooks.
+
+use std::path::PathBuf;
+
+use super::read::{Fields, Reader};
+use super::shown::{is_hidden, quoted};
+use super::tree::{Node, Value};
+use crate::model::{
+    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Hooks, Millis, MinTolerance,
+    PasswordSource, Policy, ReuseIds, StandaloneEnabled, Tls, ZonePolicy,
+};
+
+/// The only `apiVersion`.
+pub(super) const API_VERSION: &str = "zkplan/v1";
+
+/// A label, as the schema says it; [`Reader::label`] says the same.
+pub(super) const LABEL_PATTERN: &str = "^[a-z0-9][a-z0-9.-]{0,62}$";
+
+/// The longest session time-out. ZooKeeper itself grants 20 ticks, 40 seconds by default.
+const LONGEST_SESSION: Millis = Millis::from_secs(3600);
+
+/// The longest wait on top of proof.
+const LONGEST_WAIT: Millis = Millis::from_secs(24 * 3600);
+
+/// The highest `minTolerance`: half of what 254 servers could be.
+const MOST_TOLERANCE: u32 = 127;
+
+/// What stands in a hook for the server at hand.
+const PLACEHOLDERS: [&str; 3] = ["id", "host", "joinerDir"];
+
+impl Reader {
+    /// Checks the `apiVersion`.
+    pub(super) fn api_version(&mut self, node: &Node) {
+        let Some(text) = self.text(node, "`apiVersion`") else { return };
+        if text != API_VERSION {
+            let what = format!("`apiVersion` is `{}`", quoted(text));
+            let remedy = format!("this zkplan reads {API_VERSION}");
+            self.complain(node.place, what, "not known", remedy);
+        }
+    }
+
+    /// Reads the label of the ensemble.
+    pub(super) fn label(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`ensemble`")?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let fine = text.len() <= 63
+            && text.bytes().next().is_some_and(plain)
+            && text.bytes().all(|byte| plain(byte) || b".-".contains(&byte));
+        if fine {
+            return Some(text.to_owned());
+        }
+        let what = format!("`ensemble` is `{}`", quoted(text));
+        let remedy = "1 to 63 of the characters a-z 0-9 . - with a letter or digit first";
+        self.complain(node.place, what, "not a label", remedy);
+        None
+    }
+
+    /// Reads how the ensemble is reached.
+    pub(super) fn connect(&mut self, node: &Node) -> Connect {
+        let mut connect = Connect::default();
+        let known = ["servers", "auth", "tls", "sessionTimeout"];
+        let Some(map) = self.fields(node, "`connect`", &known) else { return connect };
+        if let Some(node) = map.get("servers") {
+            let items =
+                self.list(node, "`connect.servers`", "a list of host:port").unwrap_or_default();
+            connect.servers = items.iter().filter_map(|item| self.connect_server(item)).collect();
+        }
+        connect.auth = map.get("auth").and_then(|node| self.auth(node));
+        connect.tls = map.get("tls").and_then(|node| self.tls(node));
+        if let Some(node) = map.get("sessionTimeout")
+            && let Some(length) = self.duration(node, "`sessionTimeout`", LONGEST_SESSION)
+        {
+            if length.0 == 0 {
+                let remedy = "ZooKeeper grants 2 to 20 ticks, so 4s to 40s by default";
+                self.complain(node.place, "`sessionTimeout` is nothing", "no time at all", remedy);
+            }
+            connect.session_timeout = length;
+        }
+        connect
+    }
+
+    fn connect_server(&mut self, node: &Node) -> Option<String> {
+        const REMEDY: &str = "give one host:port each, IPv6 as `[::1]:2181`, without a chroot";
+        let text = self.text(node, "an address")?;
+        if let Some((host, _)) = host_and_port(text) {
+            self.host(node.place, "a host", host)?;
+            return Some(text.to_owned());
+        }
+        let label = match text {
+            _ if text.contains(',') => "several in one",
+            _ if text.contains('/') => "a path does not belong here",
+            _ => "not host:port",
+        };
+        self.complain(node.place, format!("address `{}`", quoted(text)), label, REMEDY);
+        None
+    }
+
+    fn auth(&mut self, node: &Node) -> Option<Auth> {
+        let map = self.fields(node, "`auth`", &["scheme", "user", "password"])?;
+        let scheme = self
+            .needed(&map, "scheme", "`auth`", "the scheme is digest")
+            .and_then(|node| self.choice(node, "`scheme`", &[("digest", AuthScheme::Digest)]));
+        let user = self
+            .needed(&map, "user", "`auth`", "name the user of the servers' superDigest")
+            .and_then(|node| self.user(node));
+        let remedy = "say where it comes from: { env: NAME } or { file: path }";
+        let password =
+            self.needed(&map, "password", "`auth`", remedy).and_then(|node| self.password(node));
+        Some(Auth { scheme: scheme?, user: user?, password: password? })
+    }
+
+    fn user(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`user`")?;
+        if text.contains(':') {
+            // What goes over the wire is `user:password`, and so it may stand here.
+            self.complaints.hide(node.place);
+            let remedy = "give the user alone; the password comes from the environment or a file";
+            self.complain(node.place, "`user` holds a `:`", "ends the name", remedy);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn password(&mut self, node: &Node) -> Option<PasswordSource> {
+        const REMEDY: &str = "keep it out of the spec: { env: NAME } or { file: path }";
+        let Value::Map(entries) = &node.value else {
+            // What stands here may be the secret itself.
+            self.complaints.hide(node.place);
+            let what = "`password` must say where the password comes from";
+            self.complain(node.place, what, "not the password itself", REMEDY);
+            return None;
+        };
+        let named =
+            |key: &Node| matches!(&key.value, Value::Text(key) if key == "env" || key == "file");
+        for (_, value) in entries.iter().filter(|(key, _)| !named(key)) {
+            self.complaints.hide(value.place);
+        }
+        let map = self.fields(node, "`password`", &["env", "file"])?;
+        match (map.get("env"), map.get("file")) {
+            (Some(node), None) => self.variable(node).map(PasswordSource::Env),
+            (None, Some(node)) => self.path(node, "`file`").map(PasswordSource::File),
+            (Some(_), Some(_)) => {
+                let place = map.place_of("file");
+                self.complain(place, "`password` has two sources", "and a file", REMEDY);
+                None
+            }
+            (None, None) => {
+                self.complain(
+                    map.place,
+                    "`password` has no source",
+                    "neither env nor file",
+                    REMEDY,
+                );
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`env`")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if text.bytes().all(plain) && !text.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some(text.to_owned());
+        }
+        self.complaints.hide(node.place);
+        let remedy = "name an environment variable, like ZKPLAN_PASSWORD, without `$`";
+        self.complain(node.place, "`env` is no variable's name", "only A-Z a-z 0-9 _", remedy);
+        None
+    }
+
+    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+        self.text(node, what).map(PathBuf::from)
+    }
+
+    fn tls(&mut self, node: &Node) -> Option<Tls> {
+        let map = self.fields(node, "`tls`", &["ca", "cert", "key"])?;
+        let remedy = "name the PEM file with the authorities of the servers' certificates";
+        let ca = self.needed(&map, "ca", "`tls`", remedy).and_then(|node| self.path(node, "`ca`"));
+        let cert = map.get("cert").and_then(|node| self.path(node, "`cert`"));
+        let key = map.get("key").and_then(|node| self.path(node, "`key`"));
+        for (one, other) in [("cert", "key"), ("key", "cert")] {
+            if map.get(one).is_some() && map.get(other).is_none() {
+                let what = format!("`tls` has a `{one}` and no `{other}`");
+                let remedy = "a client certificate needs both `cert` and `key`";
+                self.complain(map.place_of(one), what, format!("no `{other}` to it"), remedy);
+            }
+        }
+        Some(Tls { ca: ca?, cert, key })
+    }
+
+    /// Reads the policy.
+    pub(super) fn policy(&mut self, node: &Node) -> Policy {
+        let known = [
+            "minTolerance",
+            "zones",
+            "changesPerStep",
+            "addAs",
+            "cutover",
+            "stableFor",
+            "maxShrink",
+            "standaloneEnabled",
+            "reuseIds",
+            "clientPart",
+        ];
+        let mut policy = Policy::default();
+        let Some(map) = self.fields(node, "`policy`", &known) else { return policy };
+        if let Some(node) = map.get("minTolerance") {
+            policy.min_tolerance = self.min_tolerance(node).unwrap_or(policy.min_tolerance);
+        }
+        let zones = [
+            ("best", ZonePolicy::Best),
+            ("strict", ZonePolicy::Strict),
+            ("ignore", ZonePolicy::Ignore),
+        ];
+        self.set(&map, "zones", &zones, &mut policy.zones);
+        self.count(&map, "changesPerStep", &mut policy.changes_per_step);
+        let add_as = [("participant", AddAs::Participant), ("observer", AddAs::Observer)];
+        self.set(&map, "addAs", &add_as, &mut policy.add_as);
+        let cutover = [
+            ("auto", Cutover::Auto),
+            ("manual", Cutover::Manual),
+            ("drained", Cutover::Drained),
+            ("none", Cutover::None),
+        ];
+        self.set(&map, "cutover", &cutover, &mut policy.cutover);
+        if let Some(node) = map.get("stableFor") {
+            let length = self.duration(node, "`stableFor`", LONGEST_WAIT);
+            policy.stable_for = length.unwrap_or(policy.stable_for);
+        }
+        self.count(&map, "maxShrink", &mut policy.max_shrink);
+        if let Some(node) = map.get("standaloneEnabled") {
+            let known = self.standalone_enabled(node);
+            policy.standalone_enabled = known.unwrap_or(policy.standalone_enabled);
+        }
+        let reuse_ids = [("never", ReuseIds::Never), ("blank", ReuseIds::Blank)];
+        self.set(&map, "reuseIds", &reuse_ids, &mut policy.reuse_ids);
+        let client_part = [("keep", ClientPart::Keep), ("write", ClientPart::Write)];
+        self.set(&map, "clientPart", &client_part, &mut policy.client_part);
+        policy
+    }
+
+    fn set<T: Copy>(
+        &mut self,
+        map: &Fields<'_>,
+        key: &str,
+        choices: &[(&'static str, T)],
+        to: &mut T,
+    ) {
+        if let Some(node) = map.get(key) {
+            *to = self.choice(node, &format!("`{key}`"), choices).unwrap_or(*to);
+        }
+    }
+
+    fn count(&mut self, map: &Fields<'_>, key: &str, to: &mut u32) {
+        if let Some(node) = map.get(key) {
+            *to = self.whole(node, &format!("`{key}`"), 0..=u32::MAX).unwrap_or(*to);
+        }
+    }
+
+    fn min_tolerance(&mut self, node: &Node) -> Option<MinTolerance> {
+        match &node.value {
+            Value::Text(word) if word == "auto" => Some(MinTolerance::Auto),
+            Value::Whole(_) => {
+                self.whole(node, "`minTolerance`", 0..=MOST_TOLERANCE).map(MinTolerance::AtLeast)
+            }
+            _ => {
+                let remedy = "write auto, or how many voters may fail at any moment";
+                let found = format!("found {}", node.value.kind());
+                self.complain(node.place, "`minTolerance` must be auto or a number", found, remedy);
+                None
+            }
+        }
+    }
+
+    fn standalone_enabled(&mut self, node: &Node) -> Option<StandaloneEnabled> {
+        match &node.value {
+            Value::Bool(true) => Some(StandaloneEnabled::True),
+            Value::Bool(false) => Some(StandaloneEnabled::False),
+            Value::Text(word) if word == "unknown" => Some(StandaloneEnabled::Unknown),
+            _ => {
+                let what = "`standaloneEnabled` must be unknown, true or false";
+                let remedy = "say what the servers' zoo.cfg says, or leave the line out";
+                self.complain(node.place, what, format!("found {}", node.value.kind()), remedy);
+                None
+            }
+        }
+    }
+
+    /// Reads the hooks.
+    pub(super) fn hooks(&mut self, node: &Node) -> Hooks {
+        let Some(map) = self.fields(node, "`hooks`", &["start", "stop"]) else {
+            return Hooks::default();
+        };
+        Hooks {
+            start: map.get("start").and_then(|node| self.hook(node, "`hooks.start`")),
+            stop: map.get("stop").and_then(|node| self.hook(node, "`hooks.stop`")),
+        }
+    }
+
+    fn hook(&mut self, node: &Node, what: &str) -> Option<Vec<String>> {
+        const REMEDY: &str = r#"give program and arguments, like ["ssh", "{host}", "systemctl", "start", "zookeeper"]"#;
+        if let Value::Text(_) = node.value {
+            let message = format!("{what} must be a list: no shell takes a text apart");
+            self.complain(node.place, message, "found a text", REMEDY);
+            return None;
+        }
+        let items = self.list(node, what, "a list of texts")?;
+        if items.is_empty() {
+            let remedy = format!("{REMEDY}, or take the line out");
+            self.complain(node.place, format!("{what} runs nothing"), "empty", remedy);
+            return None;
+        }
+        let arguments: Vec<String> = items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| self.argument(item, what, at))
+            .collect();
+        (arguments.len() == items.len()).then_some(arguments)
+    }
+
+    fn argument(&mut self, node: &Node, what: &str, at: usize) -> Option<String> {
+        let Value::Text(text) = &node.value else {
+            self.wrong_type(node, &format!("an argument of {what}"), "a text");
+            return None;
+        };
+        if at == 0 && text.is_empty() {
+            let message = format!("{what} names no program");
+            self.complain(node.place, message, "nothing here", "name the program to run");
+            return None;
+        }
+        if let Some(hidden) = text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\t')) {
+            let message = format!("{what} holds a character that does not print");
+            let label = format!("holds {}", hidden.escape_unicode());
+            self.complain(node.place, message, label, "type it anew");
+            return None;
+        }
+        let unknown: Vec<&str> =
+            placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)).collect();
+        for name in &unknown {
+            let message = format!("{what} has the unknown placeholder `{{{}}}`", quoted(name));
+            let remedy = "{id}, {host} and {joinerDir} stand for the server at hand; \
+                          there is no shell and no variable";
+            self.complain(node.place, message, "not known", remedy);
+        }
+        unknown.is_empty().then(|| text.clone())
+    }
+}
+
+/// The names in braces in an argument of a hook. Braces around anything but letters, digits and
+/// `_` mean themselves.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let named = |name: &&str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    text.split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}'))
+        .map(|(name, _)| name)
+        .filter(named)
+}
+
+/// Splits `host:port`, the host of an IPv6 address in brackets.
+pub(super) fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || (host.contains(':') && !bracketed) {
+        return None;
+    }
+    Some((host, self::port(port)?))
+}
+
+/// Reads a port: digits alone, from 1 to 65535.
+pub(super) fn port(text: &str) -> Option<u16> {
+    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u16>().ok().filter(|port| digits && *port > 0)
+}
