@@ -1,4 +1,5 @@
 //! zkplan: plan and apply for ZooKeeper ensembles.
 
+pub mod ensemble;
 pub mod model;
 pub mod spec;

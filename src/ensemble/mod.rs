@@ -1,0 +1,141 @@
+//! The port: everything that zkplan can ask of the world outside, one server at a time.
+//!
+//! The real implementation speaks to ZooKeeper; `observe` and, later, `apply` see only the trait.
+//! Nothing here judges: an implementation reports what it was told, or why it was told nothing.
+//!
+//! [`ZooKeeper`] is the real implementation; `words` reads what servers answer.
+
+mod session;
+#[cfg(test)]
+mod tests;
+mod transport;
+pub mod words;
+mod zookeeper;
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+
+use crate::model::{Endpoint, Host};
+
+pub use transport::TlsSetupError;
+pub use words::{Mode, ServerVersion};
+pub use zookeeper::{Limits, ZooKeeper};
+
+/// The questions that can be put to the servers of an ensemble.
+///
+/// Every question is bounded in time by the implementation and can be asked of many servers side
+/// by side.
+pub trait Ensemble {
+    /// Sends a four-letter word to a client port and returns the whole answer.
+    fn ask(&self, at: &Endpoint, word: Word) -> impl Future<Output = Result<String, Silence>>;
+
+    /// Opens a session on that server and no other, syncs, reads, and closes the session.
+    ///
+    /// A session is itself a committed write (`createSession`), so an answer proves that a quorum
+    /// acknowledges writes that come through this server.
+    fn read(&self, at: &Endpoint) -> impl Future<Output = Result<Reading, Silence>>;
+
+    /// Asks an AdminServer; `base` is its URL without `/commands/…`. The answer is its JSON.
+    fn admin(
+        &self,
+        base: &str,
+        command: &str,
+    ) -> impl Future<Output = Result<serde_json::Value, Silence>>;
+
+    /// Connects to a port and hangs up at once (an idle connection on an election port delays
+    /// elections).
+    fn knock(&self, host: &Host, port: u16) -> impl Future<Output = Knock>;
+
+    /// Resolves a host; empty where it has no address.
+    fn resolve(&self, host: &Host) -> impl Future<Output = Vec<IpAddr>>;
+
+    /// Lets some time pass before a question is put again.
+    fn pause(&self, time: std::time::Duration) -> impl Future<Output = ()>;
+}
+
+/// Four-letter words that zkplan uses (`FourLetterCommands`); only `srvr` is always on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// Version, mode, zxid, number of connections.
+    Srvr,
+    /// The server's own configuration, membership included.
+    Conf,
+    /// Monitoring figures.
+    Mntr,
+    /// Connections, one a line.
+    Cons,
+    /// Digests of the data tree at past zxids (3.6 and later).
+    Hash,
+}
+
+impl Word {
+    /// The four letters.
+    pub const fn letters(self) -> &'static str {
+        match self {
+            Self::Srvr => "srvr",
+            Self::Conf => "conf",
+            Self::Mntr => "mntr",
+            Self::Cons => "cons",
+            Self::Hash => "hash",
+        }
+    }
+}
+
+/// What a session on one server showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The top byte of the session id: the low byte of the id of the server that made the session
+    /// (`SessionTrackerImpl.initializeNextSessionId`).
+    pub server_id_byte: u8,
+    /// The data of `/zookeeper/config` as that server has it.
+    pub config: String,
+    /// The znode's data version; always −1 unless somebody wrote to it by hand.
+    pub config_data_version: i32,
+    /// The znode's mzxid; equal to the config version unless somebody wrote to it by hand.
+    pub config_mzxid: i64,
+    /// The data of `/zkplan/id`, where it exists.
+    pub identity: Option<String>,
+}
+
+/// Why a question got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Silence {
+    /// The host has no address.
+    Unresolved,
+    /// Nobody listens on the port.
+    Refused,
+    /// There is no way to the host.
+    NoRoute,
+    /// No connection came about in time.
+    ConnectTimedOut,
+    /// A connection came about, but no answer in time: a frozen or overloaded process.
+    AnswerTimedOut,
+    /// The server hung up.
+    Closed,
+    /// The word is not in the server's `4lw.commands.whitelist`.
+    NotWhitelisted,
+    /// The server runs and serves nobody: it looks for a leader or has no quorum.
+    NotServing,
+    /// The TLS handshake failed.
+    Tls,
+    /// The answer cannot be read.
+    Unreadable,
+}
+
+/// What a knock on a quorum or election port showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Knock {
+    /// Somebody listens.
+    Open,
+    /// Nobody listens; the host is there.
+    Refused,
+    /// No answer at all: no route, a firewall, a machine that is down, or no such host.
+    Unreachable,
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.letters())
+    }
+}

@@ -1,0 +1,109 @@
+//! One short session on one server: sync, read, close.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use zookeeper_client::{Client, Error, SessionState, StateWatcher};
+
+use super::transport::TlsClients;
+use super::{Limits, Reading, Silence};
+use crate::model::Endpoint;
+
+/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
+const CONFIG_PATH: &str = "/zookeeper/config";
+
+/// The znode that holds the identity that the first apply gave the ensemble.
+const IDENTITY_PATH: &str = "/zkplan/id";
+
+/// The session time-out that is asked for: the least that a server with ZooKeeper's default tick
+/// of two seconds grants, so that a session whose close got lost is gone soon.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long the close of a session is awaited; a lost one expires by itself.
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+
+/// Opens a session on that server, reads, and closes it.
+///
+/// The client runs in a runtime of its own, which ends with this call: the library goes on trying
+/// to reconnect for as long as the session may live, even after every handle to it is dropped, and
+/// nothing of that may be left behind.
+pub(super) fn read(
+    at: &Endpoint,
+    tls: Option<&TlsClients>,
+    limits: Limits,
+) -> Result<Reading, Silence> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|_| Silence::NoRoute)?;
+    let reading = runtime.block_on(async {
+        let bound = limits.connect + limits.answer;
+        timeout(bound, in_session(at, tls, limits)).await.unwrap_or(Err(Silence::AnswerTimedOut))
+    });
+    // Abandons what the library still does in the background.
+    runtime.shutdown_background();
+    reading
+}
+
+async fn in_session(
+    at: &Endpoint,
+    tls: Option<&TlsClients>,
+    limits: Limits,
+) -> Result<Reading, Silence> {
+    let mut connector = Client::connector()
+        .with_session_timeout(SESSION_TIMEOUT)
+        .with_connection_timeout(limits.answer)
+        .with_fail_eagerly();
+    let scheme = if at.tls { "tcp+tls" } else { "tcp" };
+    if at.tls {
+        connector = connector.with_tls(tls.ok_or(Silence::Tls)?.sessions.clone());
+    }
+    let client = connector.connect(&format!("{scheme}://{at}")).await;
+    let client = client.map_err(|cause| why(&cause))?;
+    let reading = read_through(&client).await;
+    let state = client.state_watcher();
+    drop(client);
+    timeout(CLOSE_LIMIT, closed(state)).await.ok();
+    reading.map_err(|cause| why(&cause))
+}
+
+/// Sends everything at once: a session's requests are answered in order, so that the reads see at
+/// least what the sync saw.
+async fn read_through(client: &Client) -> Result<Reading, Error> {
+    let sync = client.sync(CONFIG_PATH);
+    let config = client.get_config();
+    let identity = client.get_data(IDENTITY_PATH);
+    let (sync, config, identity) = futures::join!(sync, config, identity);
+    sync?;
+    let (config, stat) = config?;
+    let identity = match identity {
+        Ok((data, _)) => Some(String::from_utf8_lossy(&data).into_owned()),
+        Err(Error::NoNode) => None,
+        Err(cause) => return Err(cause),
+    };
+    Ok(Reading {
+        server_id_byte: client.session_id().0.to_be_bytes()[0],
+        config: String::from_utf8_lossy(&config).into_owned(),
+        config_data_version: stat.version,
+        config_mzxid: stat.mzxid,
+        identity,
+    })
+}
+
+async fn closed(mut state: StateWatcher) {
+    let mut now = state.state();
+    while !matches!(now, SessionState::Closed | SessionState::Expired | SessionState::AuthFailed) {
+        now = state.changed().await;
+    }
+}
+
+/// The library does not say why no host could be used; a server that serves nobody hangs up on
+/// every new session (`NIOServerCnxn`: "`ZooKeeperServer` not running").
+fn why(cause: &Error) -> Silence {
+    match cause {
+        Error::Timeout => Silence::AnswerTimedOut,
+        Error::UnmarshalError { .. }
+        | Error::NoAuth
+        | Error::NoNode
+        | Error::UnexpectedErrorCode(_) => Silence::Unreadable,
+        _ => Silence::Closed,
+    }
+}

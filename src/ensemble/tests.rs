@@ -1,0 +1,208 @@
+//! The real port against sockets that behave badly.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Ensemble, Knock, Limits, Silence, TlsSetupError, Word, ZooKeeper};
+use crate::model::{Endpoint, Host, Tls};
+
+/// Short enough for a test, long enough for a busy machine.
+const SHORT: Limits = Limits {
+    connect: Duration::from_millis(400),
+    answer: Duration::from_millis(400),
+    answer_bytes: 4096,
+};
+
+fn zookeeper() -> ZooKeeper {
+    ZooKeeper::new(SHORT, None).expect("no certificates to read")
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+/// Listens, counts those who come, and does something with each.
+async fn listen<F>(serve: fn(TcpStream) -> F) -> (Endpoint, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let came = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&came);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(serve(stream));
+        }
+    });
+    (Endpoint::plain(Host::new("127.0.0.1"), port), came)
+}
+
+/// As a process that was stopped: the kernel accepts, nobody answers.
+async fn never(stream: TcpStream) {
+    std::future::pending::<()>().await;
+    drop(stream);
+}
+
+async fn hang_up(stream: TcpStream) {
+    drop(stream);
+}
+
+/// Reads the word, says something, and hangs up.
+async fn say(mut stream: TcpStream, what: &[u8]) {
+    let mut word = [0; 4];
+    if stream.read_exact(&mut word).await.is_ok() {
+        stream.write_all(what).await.ok();
+    }
+}
+
+#[test]
+fn a_port_without_a_listener_is_refused() {
+    run(async {
+        let (at, _) = listen(hang_up).await;
+        let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = free.local_addr().expect("bound").port();
+        drop(free);
+        let nobody = Endpoint { port, ..at };
+        assert_eq!(zookeeper().ask(&nobody, Word::Srvr).await, Err(Silence::Refused));
+        assert_eq!(zookeeper().read(&nobody).await, Err(Silence::Refused));
+        assert_eq!(zookeeper().knock(&nobody.host, port).await, Knock::Refused);
+        let admin = zookeeper().admin(&format!("http://{nobody}"), "zabstate").await;
+        assert_eq!(admin, Err(Silence::Refused));
+    });
+}
+
+#[test]
+fn a_frozen_server_is_not_waited_for_longer_than_the_limit() {
+    run(async {
+        let (at, came) = listen(never).await;
+        let began = Instant::now();
+        let port = zookeeper();
+        let (word, session) = futures::join!(port.ask(&at, Word::Srvr), port.read(&at));
+        assert_eq!(word, Err(Silence::AnswerTimedOut));
+        assert_eq!(session, Err(Silence::AnswerTimedOut));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert_eq!(
+            port.admin(&format!("http://{at}"), "leader").await,
+            Err(Silence::AnswerTimedOut)
+        );
+        // The client library goes on reconnecting by itself; not here.
+        let before = came.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert_eq!(came.load(Ordering::Relaxed), before);
+    });
+}
+
+#[test]
+fn a_server_that_hangs_up_is_closed() {
+    run(async {
+        let (at, _) = listen(hang_up).await;
+        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Closed));
+        assert_eq!(zookeeper().read(&at).await, Err(Silence::Closed));
+        assert_eq!(zookeeper().knock(&at.host, at.port).await, Knock::Open);
+    });
+}
+
+#[test]
+fn refusals_are_recognised() {
+    run(async {
+        let (at, _) = listen(|stream| async {
+            say(stream, b"conf is not executed because it is not in the whitelist.\n").await;
+        })
+        .await;
+        assert_eq!(zookeeper().ask(&at, Word::Conf).await, Err(Silence::NotWhitelisted));
+    });
+}
+
+#[test]
+fn an_answer_without_end_is_unreadable() {
+    run(async {
+        let (at, _) =
+            listen(
+                |mut stream| async move { while stream.write_all(&[b'x'; 1024]).await.is_ok() {} },
+            )
+            .await;
+        assert_eq!(zookeeper().ask(&at, Word::Mntr).await, Err(Silence::Unreadable));
+        let session = zookeeper().read(&at).await;
+        assert!(session.is_err(), "{session:?}");
+    });
+}
+
+#[test]
+fn an_answer_of_other_bytes_than_text_is_kept_as_text() {
+    run(async {
+        let (at, _) = listen(|stream| async { say(stream, b"Mode: \xff\xfe\n").await }).await;
+        assert_eq!(
+            zookeeper().ask(&at, Word::Srvr).await.as_deref(),
+            Ok("Mode: \u{fffd}\u{fffd}\n")
+        );
+    });
+}
+
+#[test]
+fn an_admin_server_is_read_and_its_redirects_are_not_followed() {
+    run(async {
+        let (at, _) = listen(|stream| async {
+            say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"myid\": 5}").await;
+        })
+        .await;
+        let answer = zookeeper().admin(&format!("http://{at}/"), "zabstate").await;
+        assert_eq!(answer, Ok(serde_json::json!({ "myid": 5 })));
+        let (at, _) = listen(|stream| async {
+            say(
+                stream,
+                b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+            )
+            .await;
+        })
+        .await;
+        let answer = zookeeper().admin(&format!("http://{at}"), "zabstate").await;
+        assert_eq!(answer, Err(Silence::Unreadable));
+    });
+}
+
+#[test]
+fn hosts_that_are_no_names_are_never_looked_up() {
+    run(async {
+        for text in ["zk\u{1b}[2J", "a,127.0.0.1", "a/b", ""] {
+            let at = Endpoint::plain(Host::new(text), 2181);
+            assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Unresolved));
+            assert_eq!(zookeeper().read(&at).await, Err(Silence::Unresolved));
+            assert_eq!(zookeeper().knock(&at.host, 1).await, Knock::Unreachable);
+            assert!(zookeeper().resolve(&at.host).await.is_empty());
+        }
+        let loopback = zookeeper().resolve(&Host::new("localhost")).await;
+        assert!(loopback.iter().all(std::net::IpAddr::is_loopback) && !loopback.is_empty());
+    });
+}
+
+#[test]
+fn tls_without_certificates_is_no_tls() {
+    run(async {
+        let (at, _) = listen(hang_up).await;
+        let at = Endpoint { tls: true, ..at };
+        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Tls));
+        assert_eq!(zookeeper().read(&at).await, Err(Silence::Tls));
+    });
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    let tls = |ca: PathBuf| Tls { ca, cert: None, key: None };
+    let missing = ZooKeeper::new(SHORT, Some(&tls("/nowhere/ca.pem".into())));
+    assert!(matches!(missing, Err(TlsSetupError::Unreadable { .. })));
+    let directory = tempfile::tempdir().expect("a directory");
+    let empty = directory.path().join("ca.pem");
+    std::fs::write(&empty, "nothing").expect("written");
+    let error = ZooKeeper::new(SHORT, Some(&tls(empty))).err().expect("no certificate");
+    assert!(matches!(error, TlsSetupError::NoPem { .. }));
+    assert!(error.to_string().ends_with("holds no certificate in PEM form"), "{error}");
+}

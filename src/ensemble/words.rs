@@ -1,0 +1,422 @@
+//! What servers answer to four-letter words, read without trust: any text gives an answer, with
+//! every figure that cannot be read left out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Silence, Word};
+use crate::model::{ConfigParseError, EnsembleConfig, ServerId, Zxid};
+
+/// More lines than this are not read; `hash` has 1024, `cons` one for each connection.
+const MAX_LINES: usize = 100_000;
+
+/// What a server does (`ServerStats`), which is not what it is configured to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// It leads.
+    Leader,
+    /// It follows, with or without a vote.
+    Follower,
+    /// It observes.
+    Observer,
+    /// It runs alone, outside any ensemble.
+    Standalone,
+    /// It lost its ensemble and serves reads only.
+    ReadOnly,
+}
+
+impl Mode {
+    /// ZooKeeper's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Observer => "observer",
+            Self::Standalone => "standalone",
+            Self::ReadOnly => "read-only",
+        }
+    }
+
+    /// Whether a server in this mode is part of an ensemble with a quorum.
+    pub const fn in_ensemble(self) -> bool {
+        matches!(self, Self::Leader | Self::Follower | Self::Observer)
+    }
+
+    /// The mode with that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Leader, Self::Follower, Self::Observer, Self::Standalone, Self::ReadOnly]
+            .into_iter()
+            .find(|mode| mode.word() == word)
+    }
+}
+
+/// A ZooKeeper release.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct ServerVersion {
+    /// Major.
+    pub major: u16,
+    /// Minor.
+    pub minor: u16,
+    /// Patch.
+    pub patch: u16,
+}
+
+impl ServerVersion {
+    /// A release by its numbers.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self { major, minor, patch }
+    }
+
+    /// Reads the start of the text of `Zookeeper version:`, such as
+    /// `3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC`.
+    pub fn from_build(text: &str) -> Option<Self> {
+        let mut numbers = text.trim().splitn(3, '.');
+        let major = numbers.next()?.parse().ok()?;
+        let minor = numbers.next()?.parse().ok()?;
+        let rest = numbers.next()?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        Some(Self { major, minor, patch: rest.get(..digits)?.parse().ok()? })
+    }
+}
+
+impl fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The reason why a server did not answer, where it said so itself.
+///
+/// Whitelist and readiness are checked before any word is run (`CommandExecutor`,
+/// `AbstractFourLetterCommand`).
+pub fn refusal(answer: &str) -> Option<Silence> {
+    if answer.contains("is not executed because it is not in the whitelist") {
+        Some(Silence::NotWhitelisted)
+    } else if answer.contains("This ZooKeeper instance is not currently serving requests") {
+        Some(Silence::NotServing)
+    } else {
+        None
+    }
+}
+
+impl Word {
+    /// Whether a served answer to it is never empty, so that an empty one is a hang-up.
+    pub const fn always_says_something(self) -> bool {
+        match self {
+            Self::Srvr | Self::Conf | Self::Mntr => true,
+            Self::Cons | Self::Hash => false,
+        }
+    }
+}
+
+/// The answer to `srvr` (`StatCommand`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Srvr {
+    /// Its software.
+    pub version: Option<ServerVersion>,
+    /// What it does.
+    pub mode: Option<Mode>,
+    /// Its last zxid.
+    pub zxid: Option<Zxid>,
+    /// Open connections, the one that asked included.
+    pub connections: Option<u64>,
+    /// Number of znodes.
+    pub znodes: Option<u64>,
+}
+
+impl Srvr {
+    /// Reads it.
+    pub fn parse(answer: &str) -> Self {
+        let mut srvr = Self::default();
+        for (key, value) in pairs(answer, ':') {
+            match key {
+                "Zookeeper version" => srvr.version = ServerVersion::from_build(value),
+                "Mode" => srvr.mode = Mode::from_word(value),
+                "Zxid" => srvr.zxid = hex(value).map(Zxid::new),
+                "Connections" => srvr.connections = value.parse().ok(),
+                "Node count" => srvr.znodes = value.parse().ok(),
+                _ => {}
+            }
+        }
+        srvr
+    }
+}
+
+/// The answer to `conf` (`ConfCommand`, `ZooKeeperServerConf`, `QuorumPeer`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conf {
+    /// The server's own id; a standalone server says 0.
+    pub server_id: Option<ServerId>,
+    /// Its client port.
+    pub client_port: Option<u16>,
+    /// Its secure client port.
+    pub secure_client_port: Option<u16>,
+    /// Its quorum ports; several where it has several addresses.
+    pub quorum_ports: Vec<u16>,
+    /// Its election ports, likewise.
+    pub election_ports: Vec<u16>,
+    /// Its tick in milliseconds.
+    pub tick_ms: Option<u64>,
+    /// Ticks that a follower may take to catch up.
+    pub init_limit: Option<u64>,
+    /// Ticks that a follower may fall behind.
+    pub sync_limit: Option<u64>,
+    /// Where its snapshots lie.
+    pub data_dir: Option<String>,
+    /// The configuration it runs with; a standalone server has none.
+    pub config: Option<Result<EnsembleConfig, ConfigParseError>>,
+}
+
+impl Conf {
+    /// Reads it. What follows the line `membership:` is the configuration, to the end.
+    pub fn parse(answer: &str) -> Self {
+        let (figures, membership) = match answer.split_once("\nmembership:") {
+            Some((figures, membership)) => (figures, Some(membership)),
+            None => (answer, None),
+        };
+        let config = membership.map(|text| bounded(text).map_or_else(Err, EnsembleConfig::parse));
+        let mut conf = Self { config, ..Self::default() };
+        for (key, value) in pairs(figures, '=') {
+            match key {
+                "serverId" => conf.server_id = value.parse().ok().map(ServerId::new),
+                "clientPort" => conf.client_port = port(value),
+                "secureClientPort" => conf.secure_client_port = port(value),
+                "quorumPort" => conf.quorum_ports = value.split('|').filter_map(port).collect(),
+                "electionPort" => conf.election_ports = value.split('|').filter_map(port).collect(),
+                "tickTime" => conf.tick_ms = value.parse().ok(),
+                "initLimit" => conf.init_limit = value.parse().ok(),
+                "syncLimit" => conf.sync_limit = value.parse().ok(),
+                "dataDir" => conf.data_dir = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        conf
+    }
+}
+
+/// The answer to `mntr` (`MonitorCommand`), as far as zkplan reads it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mntr {
+    /// Its software.
+    pub version: Option<ServerVersion>,
+    /// State and phase, such as `following - broadcast` (3.6 and later).
+    pub peer_state: Option<String>,
+    /// Number of znodes.
+    pub znodes: Option<u64>,
+    /// Approximate size of the data in bytes.
+    pub bytes: Option<u64>,
+    /// Open connections, the one that asked included.
+    pub connections: Option<u64>,
+    /// Digest mismatches counted (3.6 and later).
+    pub digest_mismatches: Option<u64>,
+    /// On the leader: connected learners of participant type, those in the middle of a sync and
+    /// those without a vote included.
+    pub synced_followers: Option<u64>,
+    /// On the leader: those of them without a vote (3.6 and later).
+    pub synced_non_voting_followers: Option<u64>,
+    /// Voters in the configuration (3.6 and later).
+    pub quorum_size: Option<u64>,
+}
+
+impl Mntr {
+    /// Reads it.
+    pub fn parse(answer: &str) -> Self {
+        let mut mntr = Self::default();
+        for (key, value) in pairs(answer, '\t') {
+            // From 3.6 on some figures are printed as floating-point numbers.
+            let count = || value.split('.').next().and_then(|whole| whole.parse().ok());
+            match key {
+                "zk_version" => mntr.version = ServerVersion::from_build(value),
+                "zk_peer_state" => mntr.peer_state = Some(value.to_owned()),
+                "zk_znode_count" => mntr.znodes = count(),
+                "zk_approximate_data_size" => mntr.bytes = count(),
+                "zk_num_alive_connections" => mntr.connections = count(),
+                "zk_digest_mismatches_count" => mntr.digest_mismatches = count(),
+                "zk_synced_followers" => mntr.synced_followers = count(),
+                "zk_synced_non_voting_followers" => mntr.synced_non_voting_followers = count(),
+                "zk_quorum_size" => mntr.quorum_size = count(),
+                _ => {}
+            }
+        }
+        mntr
+    }
+}
+
+/// One line of the answer to `cons` (`ServerCnxn.dumpConnectionInfo`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Where it comes from, `address:port`.
+    pub from: String,
+    /// Its session; a connection that asks a four-letter word has none.
+    pub session: Option<u64>,
+}
+
+/// Reads the answer to `cons`; lines that are none are passed over.
+pub fn parse_cons(answer: &str) -> Vec<Connection> {
+    answer.lines().take(MAX_LINES).filter_map(parse_connection).collect()
+}
+
+/// Reads `/ADDRESS:PORT[INTEREST](queued=0,…,sid=0xHEX,…)`.
+fn parse_connection(line: &str) -> Option<Connection> {
+    let (from, rest) = line.trim().strip_prefix('/')?.rsplit_once('(')?;
+    let from = from.rsplit_once('[').map_or(from, |(from, _)| from);
+    let sid = rest.split([',', ')']).find_map(|field| field.strip_prefix("sid="));
+    let session = sid.and_then(hex).filter(|id| *id != 0);
+    Some(Connection { from: from.to_owned(), session })
+}
+
+/// Reads the answer to `hash`: tree digests by zxid (`DataTree.ZxidDigest`, one every 128 zxids).
+pub fn parse_hash(answer: &str) -> BTreeMap<Zxid, u64> {
+    let lines = answer.lines().take(MAX_LINES);
+    lines.filter_map(parse_digest).collect()
+}
+
+/// Reads `ZXID: DIGEST`: the one in hex without `0x`, the other in decimal and signed
+/// (`HashCommand`).
+fn parse_digest(line: &str) -> Option<(Zxid, u64)> {
+    let (zxid, digest) = line.split_once(':')?;
+    Some((Zxid::new(hex(zxid)?), digest.trim().parse::<i64>().ok()?.cast_unsigned()))
+}
+
+/// Figures one a line, `key` and `value` parted by a separator.
+fn pairs(answer: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
+    let lines = answer.lines().take(MAX_LINES);
+    lines.filter_map(move |line| line.split_once(separator)).map(|(k, v)| (k.trim(), v.trim()))
+}
+
+/// The text of a configuration, unless it is longer than ZooKeeper itself could pass on: election
+/// notifications carry it, and they are limited to 512 KiB (`QuorumCnxManager.PACKETMAXSIZE`).
+fn bounded(text: &str) -> Result<&str, ConfigParseError> {
+    const MAX: usize = 512 * 1024;
+    if text.len() > MAX { Err(ConfigParseError::NoVersion) } else { Ok(text) }
+}
+
+fn hex(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    // `from_str_radix` would take a sign.
+    if digits.starts_with('+') { None } else { u64::from_str_radix(digits, 16).ok() }
+}
+
+fn port(text: &str) -> Option<u16> {
+    u16::from_str(text.trim()).ok().filter(|port| *port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn srvr_of_a_real_leader() {
+        let srvr = Srvr::parse(include_str!("testdata/leader.srvr"));
+        assert_eq!(srvr.version, Some(ServerVersion::new(3, 8, 0)));
+        assert_eq!(srvr.mode, Some(Mode::Leader));
+        assert_eq!(srvr.zxid, Some(Zxid::new(0x1_0000_0002)));
+        assert_eq!((srvr.connections, srvr.znodes), (Some(1), Some(6)));
+    }
+
+    #[test]
+    fn srvr_of_a_real_follower() {
+        let srvr = Srvr::parse(include_str!("testdata/follower.srvr"));
+        assert_eq!(srvr.mode, Some(Mode::Follower));
+    }
+
+    #[test]
+    fn conf_of_a_real_leader() {
+        let conf = Conf::parse(include_str!("testdata/leader.conf"));
+        assert_eq!(conf.server_id, Some(ServerId::new(5)));
+        assert_eq!((conf.client_port, conf.secure_client_port), (Some(21405), None));
+        assert_eq!((conf.quorum_ports, conf.election_ports), (vec![22405], vec![23405]));
+        assert_eq!(
+            (conf.tick_ms, conf.init_limit, conf.sync_limit),
+            (Some(200), Some(50), Some(10))
+        );
+        let config = conf.config.unwrap().unwrap();
+        assert_eq!(config.version.to_string(), "100000000");
+        assert_eq!(config.membership.len(), 5);
+    }
+
+    #[test]
+    fn conf_of_a_real_standalone_server_has_no_membership() {
+        let conf = Conf::parse(include_str!("testdata/standalone.conf"));
+        assert_eq!((conf.server_id, conf.config), (Some(ServerId::new(0)), None));
+    }
+
+    #[test]
+    fn only_a_line_of_its_own_begins_the_membership() {
+        let conf = Conf::parse("dataDir=/data/membership:x\nserverId=3\nmembership: \nversion=0");
+        assert_eq!(conf.server_id, Some(ServerId::new(3)));
+        assert_eq!(conf.data_dir.as_deref(), Some("/data/membership:x"));
+    }
+
+    #[test]
+    fn several_addresses_have_several_ports() {
+        let conf = Conf::parse("electionPort=3888|3889\nquorumPort=2888|2889\n");
+        assert_eq!(conf.election_ports, [3888, 3889]);
+        assert_eq!(conf.quorum_ports, [2888, 2889]);
+    }
+
+    #[test]
+    fn mntr_of_a_real_leader() {
+        let mntr = Mntr::parse(include_str!("testdata/leader.mntr"));
+        assert_eq!(mntr.version, Some(ServerVersion::new(3, 8, 0)));
+        assert_eq!(mntr.peer_state.as_deref(), Some("leading - broadcast"));
+        assert_eq!((mntr.znodes, mntr.bytes), (Some(6), Some(349)));
+        assert_eq!((mntr.synced_followers, mntr.quorum_size), (Some(4), Some(5)));
+        assert_eq!(mntr.digest_mismatches, Some(0));
+    }
+
+    #[test]
+    fn cons_tells_clients_from_those_who_only_ask() {
+        let cons = parse_cons(include_str!("testdata/follower.cons"));
+        let clients = cons.iter().filter(|c| c.session.is_some()).count();
+        assert_eq!((cons.len(), clients), (2, 1));
+        assert!(cons.iter().all(|c| c.from.starts_with("127.0.0.1:")), "{cons:?}");
+    }
+
+    #[test]
+    fn cons_reads_addresses_of_both_kinds() {
+        let cons = parse_cons(" /[0:0:0:0:0:0:0:1]:4000[1](queued=0,sid=0x10,lop=PING)\n\n");
+        assert_eq!(
+            cons,
+            [Connection { from: "[0:0:0:0:0:0:0:1]:4000".to_owned(), session: Some(16) }]
+        );
+    }
+
+    #[test]
+    fn digests_of_a_real_leader_and_follower_agree() {
+        let leader = parse_hash(include_str!("testdata/leader.hash"));
+        let follower = parse_hash(include_str!("testdata/follower.hash"));
+        assert!(leader.len() > 1, "{leader:?}");
+        assert_eq!(leader, follower);
+    }
+
+    #[test]
+    fn refusals_are_told_from_answers() {
+        let refused = include_str!("testdata/plain.conf");
+        assert_eq!(refusal(refused), Some(Silence::NotWhitelisted));
+        let looking = include_str!("testdata/looking.srvr");
+        assert_eq!(refusal(looking), Some(Silence::NotServing));
+        assert_eq!(refusal(include_str!("testdata/leader.srvr")), None);
+    }
+
+    #[test]
+    fn nonsense_gives_nothing() {
+        for text in ["", ":", "=", "\t", "Zxid: 0x", "Mode: \u{1b}[31m", "/(", "/[", "membership:"]
+        {
+            assert_eq!(Srvr::parse(text), Srvr::default(), "{text:?}");
+            assert_eq!(Mntr::parse(text), Mntr::default(), "{text:?}");
+            assert_eq!(parse_hash(text), BTreeMap::new(), "{text:?}");
+            assert!(parse_cons(text).iter().all(|c| c.session.is_none()), "{text:?}");
+            assert!(Conf::parse(text).server_id.is_none(), "{text:?}");
+        }
+        assert_eq!(ServerVersion::from_build("3.8"), None);
+        assert_eq!(ServerVersion::from_build("3.x.1"), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use super::transport::{self, Stream, TlsClients, TlsSetupError};
+use super::{Ensemble, Knock, Reading, Silence, Word, session, words};
+use crate::model::{Endpoint, Host, Tls};
+
+/// Bounds of every question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long resolving a name may take, and again how long connecting may take.
+    pub connect: Duration,
+    /// How long an answer may take from the connection on.
+    pub answer: Duration,
+    /// How much of an answer is read, in bytes; what is longer is unreadable.
+    pub answer_bytes: u32,
+}
+
+impl Default for Limits {
+    /// A second to connect, two to answer, a mebibyte.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            answer: Duration::from_secs(2),
+            answer_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Whose turn it is at a port.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// Asks real servers. Needs a tokio runtime with I/O and time.
+pub struct ZooKeeper {
+    limits: Limits,
+    tls: Option<TlsClients>,
+    /// One knock at a time on each port: a server takes the connections to its election port one
+    /// after the other (`QuorumCnxManager.Listener`).
+    knocking: Mutex<HashMap<(Host, u16), Turn>>,
+}
+
+impl ZooKeeper {
+    /// With those certificates for endpoints that speak TLS; reads their files.
+    pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
+        let tls = tls.map(TlsClients::read).transpose()?;
+        Ok(Self { limits, tls, knocking: Mutex::default() })
+    }
+
+    fn turn_at(&self, host: &Host, port: u16) -> Turn {
+        let mut all = self.knocking.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry((host.clone(), port)).or_default())
+    }
+}
+
+impl Ensemble for ZooKeeper {
+    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+        let stream = transport::open(at, self.tls.as_ref(), self.limits).await?;
+        let exchange = exchange(stream, word, self.limits.answer_bytes);
+        let answer =
+            timeout(self.limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
+        match words::refusal(&answer) {
+            Some(silence) => Err(silence),
+            None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
+            None => Ok(answer),
+        }
+    }
+
+    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+        // The library takes a connect string: a host with a comma or a slash would mean others.
+        if !at.host.is_plain() {
+            return Err(Silence::Unresolved);
+        }
+        let (endpoint, tls, limits) = (at.clone(), self.tls.clone(), self.limits);
+        let began = Instant::now();
+        let reading = spawn_blocking(move || session::read(&endpoint, tls.as_ref(), limits)).await;
+        let silence = match reading {
+            Ok(Ok(reading)) => return Ok(reading),
+            Ok(Err(Silence::Closed)) => Silence::Closed,
+            Ok(Err(silence)) => return Err(silence),
+            // The library panicked; its thread is gone, and with it the session's connection.
+            Err(_) => return Err(Silence::Unreadable),
+        };
+        if began.elapsed() >= self.limits.answer {
+            return Err(Silence::AnswerTimedOut);
+        }
+        // The library does not tell a refused connection from one that was hung up.
+        Err(transport::connect(&at.host, at.port, self.limits).await.err().unwrap_or(silence))
+    }
+
+    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
+        let url = format!("{}/commands/{command}", base.trim_end_matches('/'));
+        let limits = self.limits;
+        // Joining fails only where the blocking task panicked.
+        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(Silence::Unreadable))
+    }
+
+    async fn knock(&self, host: &Host, port: u16) -> Knock {
+        let turn = self.turn_at(host, port);
+        let _mine = turn.lock().await;
+        match transport::connect(host, port, self.limits).await {
+            Ok(stream) => {
+                drop(stream);
+                Knock::Open
+            }
+            Err(Silence::Refused | Silence::Closed) => Knock::Refused,
+            Err(_) => Knock::Unreachable,
+        }
+    }
+
+    async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
+        let found = transport::addresses(host, 0, self.limits).await.unwrap_or_default();
+        let mut found: Vec<IpAddr> = found.into_iter().map(|address| address.ip()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// Sends a word and reads to the end.
+async fn exchange(
+    mut stream: Box<dyn Stream>,
+    word: Word,
+    answer_bytes: u32,
+) -> Result<String, Silence> {
+    let sent = async {
+        stream.write_all(word.letters().as_bytes()).await?;
+        stream.flush().await
+    };
+    sent.await.map_err(|_| Silence::Closed)?;
+    let mut answer = Vec::with_capacity(16 * 1024);
+    let end = stream.take(u64::from(answer_bytes) + 1).read_to_end(&mut answer).await;
+    // Servers close with a reset, or in TLS without saying so, after a whole answer.
+    if end.is_err() && answer.is_empty() {
+        return Err(Silence::Closed);
+    }
+    if answer.len() > usize::try_from(answer_bytes).unwrap_or(usize::MAX) {
+        return Err(Silence::Unreadable);
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// One HTTP request: no redirect is followed, no proxy is used.
+fn get(url: &str, limits: Limits) -> Result<serde_json::Value, Silence> {
+    let agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(limits.connect))
+        .timeout_global(Some(limits.connect + limits.answer))
+        .max_redirects(0)
+        .proxy(None)
+        .build()
+        .new_agent();
+    let response = agent.get(url).call().map_err(|cause| why(&cause))?;
+    let body = response.into_body().into_with_config().limit(u64::from(limits.answer_bytes));
+    let body = body.read_to_vec().map_err(|cause| why(&cause))?;
+    serde_json::from_slice(&body).map_err(|_| Silence::Unreadable)
+}
+
+fn why(cause: &ureq::Error) -> Silence {
+    match cause {
+        ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
+            Silence::Unresolved
+        }
+        ureq::Error::Timeout(ureq::Timeout::Connect) => Silence::ConnectTimedOut,
+        ureq::Error::Timeout(_) => Silence::AnswerTimedOut,
+        ureq::Error::ConnectionFailed => Silence::NoRoute,
+        ureq::Error::Io(cause) => match cause.kind() {
+            std::io::ErrorKind::ConnectionRefused => Silence::Refused,
+            std::io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
+                Silence::Closed
+            }
+            _ => Silence::NoRoute,
+        },
+        _ => Silence::Unreadable,
+    }
+}
