@@ -2,4 +2,5 @@
 
 pub mod ensemble;
 pub mod model;
+pub mod observe;
 pub mod spec;

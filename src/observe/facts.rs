@@ -1,0 +1,256 @@
+//! What planning and checking take from an observation: nothing but sets and names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::findings::of_membership;
+use super::{Finding, FindingKind, Identity, Observation, OwnPorts, Standing};
+use crate::ensemble::Mode;
+use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled};
+use crate::spec::{Spec, WantedServer};
+
+/// What planning and checking take from an observation.
+///
+/// A plan carries its facts, so that the same check can be run on the saved file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The configuration that the plan starts from.
+    pub base: EnsembleConfig,
+    /// Which ensemble it is.
+    pub identity: Identity,
+    /// Who led, where it is known.
+    pub leader: Option<ServerId>,
+    /// Members that were verified to answer, to follow the one leader and to be up to date; the
+    /// leader too.
+    pub live: BTreeSet<ServerId>,
+    /// Wanted servers that are no members and were seen following without a vote where the spec wants
+    /// them, on no other ports than it gives them.
+    pub following: BTreeSet<ServerId>,
+    /// Failure domains, where they are known.
+    pub zones: BTreeMap<ServerId, String>,
+    /// Whether a single voter is known to be possible: `standaloneEnabled=false` is asserted, or
+    /// proven by a server that leads alone.
+    pub one_voter_possible: bool,
+    /// Members that the spec wants at another host, where the process there is another one.
+    pub other_machine: BTreeSet<ServerId>,
+    /// Members without a client part that answered with their own id where the spec says.
+    pub client_confirmed: BTreeSet<ServerId>,
+    /// What each host resolves to, by its canonical spelling; sorted.
+    pub resolved: BTreeMap<String, Vec<String>>,
+    /// What stands in the way of any plan.
+    pub obstacles: Vec<Obstacle>,
+    /// Things worth knowing.
+    pub findings: Vec<Finding>,
+    /// Whether everybody is assumed to answer.
+    pub assumed: bool,
+}
+
+/// What stands in the way of any plan (laws ZKQ1 and ZKQ11).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Obstacle {
+    /// A member runs with `reconfigEnabled=false`.
+    ReconfigDisabled,
+    /// No committed write was seen.
+    NoCommit,
+    /// A wanted server runs standalone.
+    WantedStandalone(ServerId),
+    /// A wanted server answers with another id.
+    WantedAnswersAs(ServerId, ServerId),
+    /// A wanted server that is no member serves with another configuration than the ensemble's.
+    WantedElsewhere(ServerId),
+    /// A member answers with another id.
+    MemberAnswersAs(ServerId, ServerId),
+}
+
+impl Facts {
+    /// What an observation tells of the way to a spec.
+    pub fn of(seen: &Observation, spec: &Spec) -> Self {
+        let members = &seen.config.membership;
+        let stands = |healthy: fn(&Standing) -> bool, member: bool| -> BTreeSet<ServerId> {
+            let sights = seen.servers.iter();
+            let fitting =
+                sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.standing));
+            fitting.map(|(id, _)| *id).collect()
+        };
+        let live = stands(
+            |s| matches!(s, Standing::Leading | Standing::Following | Standing::Observing),
+            true,
+        );
+        let mut following = stands(|s| *s == Standing::FollowingWithoutVote, false);
+        following.retain(|id| {
+            let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));
+            there && spec.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
+        });
+        let changed = |id: &ServerId| Some((members.get(*id)?, spec.servers.get(id)?));
+        let ids: Vec<ServerId> = spec.servers.keys().copied().collect();
+        let other_machine = ids.iter().copied().filter(|id| {
+            changed(id).is_some_and(|(now, wanted)| is_other_machine(seen, now, wanted))
+        });
+        let confirmed = ids.iter().copied().filter(|id| {
+            let at = seen.wanted_at.get(id);
+            changed(id).is_some_and(|(now, _)| now.client.is_none())
+                && at.is_some_and(|at| at.own_id == Some(*id))
+        });
+        let mut findings = seen.findings.clone();
+        findings.extend(of_spec(&seen.config, spec));
+        let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
+        findings.extend(joiners.filter_map(|wanted| {
+            let own = other_ports(seen, wanted)?;
+            Some(Finding { kind: FindingKind::PortsDiffer { own }, server: Some(wanted.server.id) })
+        }));
+        findings.sort();
+        findings.dedup();
+        Self {
+            base: seen.config.clone(),
+            identity: seen.identity.clone(),
+            leader: seen.leader,
+            live,
+            following,
+            zones: spec.zones(),
+            one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
+            other_machine: other_machine.collect(),
+            client_confirmed: confirmed.collect(),
+            resolved: seen.resolved.clone(),
+            obstacles: obstacles(seen, spec),
+            findings,
+            assumed: seen.assumed,
+        }
+    }
+
+    /// What a configuration from a file tells, where nobody is asked and everybody is assumed to
+    /// answer.
+    pub fn assumed(config: EnsembleConfig, spec: &Spec) -> Self {
+        let members = &config.membership;
+        let wanted = |server: &&Server| spec.servers.contains_key(&server.id);
+        let moved = |server: &&Server| {
+            let wanted = spec.servers.get(&server.id);
+            wanted.is_some_and(|wanted| {
+                let hosts = [&server.peer().host, &wanted.server.peer().host];
+                let [now, then] = hosts.map(Host::literal);
+                now.is_some() && then.is_some() && now != then
+            })
+        };
+        let mut findings = of_membership(members);
+        findings.extend(of_spec(&config, spec));
+        findings.sort();
+        let disabled = config.version.is_zero().then_some(Obstacle::ReconfigDisabled);
+        Self {
+            identity: Identity::NoneYet,
+            leader: None,
+            live: members.ids(),
+            following: BTreeSet::new(),
+            zones: spec.zones(),
+            // Of a standalone server the znode is empty.
+            one_voter_possible: one_voter_possible(spec) || members.voters().len() == 1,
+            other_machine: members.servers().filter(moved).map(|server| server.id).collect(),
+            client_confirmed: members
+                .servers()
+                .filter(|server| server.client.is_none())
+                .filter(wanted)
+                .map(|server| server.id)
+                .collect(),
+            resolved: BTreeMap::new(),
+            obstacles: disabled.into_iter().collect(),
+            findings,
+            assumed: true,
+            base: config,
+        }
+    }
+}
+
+/// The ports that a wanted server has, where they are not those that the spec gives it.
+fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
+    let own = seen.servers.get(&wanted.server.id)?.own_ports.clone()?;
+    let peer = wanted.server.peer();
+    let same = own.quorum.contains(&peer.quorum_port) && own.election.contains(&peer.election_port);
+    (!same).then_some(own)
+}
+
+/// Whether the operator says so.
+fn one_voter_possible(spec: &Spec) -> bool {
+    spec.policy.standalone_enabled == StandaloneEnabled::False
+}
+
+/// Whether a server leads as the only voter: with `standaloneEnabled=true` it would run standalone.
+fn leads_alone(seen: &Observation) -> bool {
+    let voters = seen.config.membership.voters();
+    voters.len() == 1 && seen.leader.is_some_and(|leader| voters.contains(&leader))
+}
+
+/// Whether a member's id is wanted on another machine, not just at another address of its own.
+///
+/// Two hosts are one machine where they resolve to a common address. There a process listens at
+/// one client port: where a second one answers with the same id, it is another process. A member
+/// that is re-addressed in place has nobody at its new port yet.
+fn is_other_machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> bool {
+    let addresses = |host: &Host| seen.resolved.get(&host.canonical());
+    let shares = |one: &Host, other: &Host| {
+        one == other
+            || addresses(one)
+                .zip(addresses(other))
+                .is_some_and(|(one, other)| one.iter().any(|address| other.contains(address)))
+    };
+    if !shares(&now.peer().host, &wanted.server.peer().host) {
+        return true;
+    }
+    let plain = |at: &&Endpoint| !at.tls;
+    let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));
+    match (now.client_endpoint().as_ref().filter(plain), at.map(|at| &at.endpoint).filter(plain)) {
+        (Some(one), Some(other)) => one.port != other.port,
+        _ => false,
+    }
+}
+
+fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
+    let members = &seen.config.membership;
+    let mut obstacles = Vec::new();
+    if seen.reconfig_disabled {
+        obstacles.push(Obstacle::ReconfigDisabled);
+    }
+    if !seen.write_committed {
+        obstacles.push(Obstacle::NoCommit);
+    }
+    for (id, at) in seen.wanted_at.iter().filter(|(id, _)| spec.servers.contains_key(id)) {
+        if at.mode == Some(Mode::Standalone) {
+            obstacles.push(Obstacle::WantedStandalone(*id));
+        }
+        if let Some(other) = at.own_id.filter(|other| other != id) {
+            obstacles.push(Obstacle::WantedAnswersAs(*id, other));
+        }
+    }
+    for (id, sight) in &seen.servers {
+        match &sight.standing {
+            Standing::OtherConfiguration if !members.contains(*id) => {
+                obstacles.push(Obstacle::WantedElsewhere(*id));
+            }
+            Standing::AnswersAs(other) if members.contains(*id) => {
+                obstacles.push(Obstacle::MemberAnswersAs(*id, *other));
+            }
+            _ => {}
+        }
+    }
+    obstacles.sort();
+    obstacles.dedup();
+    obstacles
+}
+
+/// What the spec gives reason to say.
+fn of_spec(config: &EnsembleConfig, spec: &Spec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let zones = spec.zones();
+    if !zones.is_empty() {
+        let leaving = config.membership.ids().into_iter();
+        let unknown =
+            leaving.filter(|id| !spec.servers.contains_key(id) && !zones.contains_key(id));
+        findings
+            .extend(unknown.map(|id| Finding { kind: FindingKind::ZoneUnknown, server: Some(id) }));
+    }
+    let voters = spec.membership().voters().len();
+    if voters.is_multiple_of(2) {
+        findings.push(Finding { kind: FindingKind::EvenVoters { voters }, server: None });
+    }
+    findings
+}

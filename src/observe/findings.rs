@@ -1,0 +1,108 @@
+//! What an observation gives reason to say, beside what stands in the way.
+
+use super::bugs::known_bugs;
+use super::{Finding, FindingKind, Observation, ServerSight, Standing};
+use crate::ensemble::{Knock, Reading, Silence};
+use crate::model::{EnsembleConfig, Membership, ServerId};
+
+/// All findings about what was seen, in canonical order.
+pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
+    let mut findings = of_membership(&seen.config.membership);
+    if was_written(reading) {
+        findings.push(Finding { kind: FindingKind::ConfigWritten, server: None });
+    }
+    for (id, sight) in &seen.servers {
+        let about = |kind| Finding { kind, server: Some(*id) };
+        findings.extend(of_server(seen, sight).into_iter().map(about));
+    }
+    findings.extend(mixed_versions(seen));
+    findings.extend(known_bugs(seen));
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// What the text of a membership alone gives reason to say.
+pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for server in membership.servers() {
+        let mut found = |kind| findings.push(Finding { kind, server: Some(server.id) });
+        if !server.id.is_wantable() {
+            found(FindingKind::UnwantableId);
+        }
+        let quorum = server.peers.iter().map(|peer| &peer.host);
+        for host in quorum.clone().filter(|host| host.is_wildcard()) {
+            found(FindingKind::WildcardHost { host: host.clone() });
+        }
+        for host in quorum.chain(server.client.iter().map(|client| &client.host)) {
+            if !host.is_plain() {
+                found(FindingKind::HostileName { host: host.clone() });
+            }
+        }
+    }
+    findings
+}
+
+/// Whether somebody wrote to the configuration's znode: ZooKeeper itself keeps its data version at
+/// −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
+fn was_written(reading: &Reading) -> bool {
+    let Ok(config) = EnsembleConfig::parse(&reading.config) else { return true };
+    let mzxid = u64::try_from(reading.config_mzxid).ok();
+    reading.config_data_version != -1 || mzxid != Some(config.version.as_zxid().get())
+}
+
+fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
+    let mut found = Vec::new();
+    let member = seen.config.membership.contains(sight.id);
+    match &sight.standing {
+        Standing::Silent(_) | Standing::NotServing | Standing::NotAsked if member => {
+            found.push(FindingKind::MemberSilent);
+        }
+        Standing::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
+        _ => {}
+    }
+    // Of a machine that is down or a name that leads nowhere enough is said already.
+    let gone = matches!(
+        sight.standing,
+        Standing::Silent(Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut)
+    );
+    if sight.quorum_port == Some(Knock::Unreachable) && !gone {
+        found.push(FindingKind::QuorumPortUnreachable);
+    }
+    let closed = sight.election_port.is_some_and(|knock| knock != Knock::Open);
+    if closed && sight.mode.is_some() {
+        found.push(FindingKind::ElectionPortClosed);
+    }
+    if let Some(count) = sight.data.digest_mismatches.filter(|count| *count > 0) {
+        found.push(FindingKind::DigestMismatches { count });
+    }
+    if data_differs(seen, sight) {
+        found.push(FindingKind::DataDiffers);
+    }
+    found
+}
+
+/// Whether a digest differs from the leader's at the same zxid. Releases may count digests in
+/// different ways (`DigestCalculator.DIGEST_VERSION`).
+fn data_differs(seen: &Observation, sight: &ServerSight) -> bool {
+    let leader = seen.leader.and_then(|id| seen.servers.get(&id));
+    let Some(leader) = leader.filter(|leader| leader.version == sight.version) else {
+        return false;
+    };
+    let digests = &leader.data.digests;
+    sight
+        .data
+        .digests
+        .iter()
+        .any(|(zxid, digest)| digests.get(zxid).is_some_and(|theirs| theirs != digest))
+}
+
+/// Whether members run different minor versions.
+fn mixed_versions(seen: &Observation) -> Option<Finding> {
+    let member = |id: &ServerId| seen.config.membership.contains(*id);
+    let members = seen.servers.iter().filter(|(id, _)| member(id));
+    let versions: Vec<_> = members.filter_map(|(_, sight)| sight.version).collect();
+    let (lowest, highest) = (*versions.iter().min()?, *versions.iter().max()?);
+    let differ = (lowest.major, lowest.minor) != (highest.major, highest.minor);
+    differ.then_some(Finding { kind: FindingKind::MixedVersions { lowest, highest }, server: None })
+}

@@ -1,0 +1,182 @@
+//! Which ensemble is looked at, and whether it is one.
+
+use super::look::Look;
+use super::probe::Probe;
+use super::{History, ObserveError, Tried};
+use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
+use crate::model::{Endpoint, EnsembleConfig, ServerId};
+
+/// The one ensemble that answers.
+pub(super) struct Present {
+    /// Its configuration.
+    pub(super) config: EnsembleConfig,
+    /// Who leads it, and where it was asked.
+    pub(super) leader: Option<(ServerId, Endpoint)>,
+}
+
+/// The one ensemble that answers, or why there is none.
+pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Present, ObserveError> {
+    too_old(look)?;
+    standalone(look)?;
+    let leaders = look.leaders();
+    let (mine, config) = match leaders.as_slice() {
+        [] => without_leader(look)?,
+        [(leader, config)] => (*leader, config.clone()),
+        [(one, mine), (other, theirs), ..] => {
+            let sides = [(*one, mine), (*other, theirs)];
+            return Err(two_histories(port, look, sides).await);
+        }
+    };
+    let leads = mine.mode() == Some(Mode::Leader);
+    let id = look.own_id(mine).filter(|_| leads);
+    for probe in look.counted().filter(|probe| probe.serves()) {
+        let Some(theirs) = probe.config() else { continue };
+        if is_other_lineage(&theirs.value, &config, id) {
+            let sides = [(mine, &config), (probe, &theirs.value)];
+            return Err(two_histories(port, look, sides).await);
+        }
+    }
+    Ok(Present { config, leader: id.map(|id| (id, mine.endpoint.clone())) })
+}
+
+/// Whether a configuration that somebody runs with cannot be an older one of ours.
+///
+/// A version is the zxid of the reconfig that made it, so that one version has one content; but
+/// every fresh ensemble begins with the same one. A server cannot be ahead of its leader, nor can
+/// it follow a leader that its configuration does not name at the leader's address. Version 0 is that of servers with
+/// `reconfigEnabled=false`, which never take a newer one.
+fn is_other_lineage(
+    theirs: &EnsembleConfig,
+    ours: &EnsembleConfig,
+    leader: Option<ServerId>,
+) -> bool {
+    if theirs == ours {
+        return false;
+    }
+    let same_voter = |id: ServerId| {
+        let peers = |config: &EnsembleConfig| {
+            let server = config.membership.get(id).filter(|server| server.votes());
+            server.map(|server| server.peers.clone())
+        };
+        peers(theirs).is_some() && peers(theirs) == peers(ours)
+    };
+    let stranger = match leader {
+        Some(leader) => !same_voter(leader),
+        None => !ours.membership.voters().into_iter().any(same_voter),
+    };
+    let dated = !theirs.version.is_zero() && !ours.version.is_zero();
+    stranger || (dated && theirs.version >= ours.version)
+}
+
+/// Dynamic reconfiguration came with 3.5.0; before, there is no configuration to read.
+fn too_old(look: &Look) -> Result<(), ObserveError> {
+    const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
+    let old = |probe: &Probe| {
+        let version = probe.version().filter(|version| *version < FIRST)?;
+        Some(ObserveError::TooOld { endpoint: probe.endpoint.clone(), version })
+    };
+    look.counted().find_map(old).map_or(Ok(()), Err)
+}
+
+/// The present ensemble must not be a standalone server.
+fn standalone(look: &Look) -> Result<(), ObserveError> {
+    let alone = |probe: &&Probe| probe.mode() == Some(Mode::Standalone);
+    let named = |at: &Endpoint| {
+        let configs = look.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
+        configs
+            .flat_map(|config| config.value.membership.servers().cloned().collect::<Vec<_>>())
+            .any(|server| server.client_endpoint().as_ref() == Some(at))
+    };
+    let contact = look
+        .counted()
+        .filter(alone)
+        .find(|probe| look.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
+    let nobody_else =
+        !look.counted().any(|probe| probe.serves() || probe.silence() == Some(Silence::NotServing));
+    let only = look.counted().find(alone).filter(|_| nobody_else);
+    match contact.or(only) {
+        Some(probe) => Err(ObserveError::Standalone { endpoint: probe.endpoint.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Nobody says that it leads: the newest configuration of those who follow, for the leader may be
+/// out of our reach; a write must still prove that there is one.
+fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError> {
+    let follows = look.counted().filter(|probe| probe.serves());
+    let newest = follows
+        .filter_map(|probe| Some((probe, probe.config()?.value)))
+        .max_by(|(_, one), (_, other)| one.version.cmp(&other.version));
+    if let Some(newest) = newest {
+        return Ok(newest);
+    }
+    let unreadable = |probe: &Probe| Some((probe.endpoint.clone(), probe.config_error()?));
+    if let Some((endpoint, cause)) = look.counted().find_map(unreadable) {
+        return Err(ObserveError::UnreadableConfig { endpoint, cause });
+    }
+    Err(nobody(look))
+}
+
+/// Nobody serves with a configuration that could be seen.
+fn nobody(look: &Look) -> ObserveError {
+    let tried = tried(look);
+    let leads =
+        |probe: &&Probe| probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some();
+    if let Some(probe) = look.counted().find(leads)
+        && let Some(leader) = look.own_id(probe).or_else(|| look.meant_at(&probe.endpoint))
+    {
+        return ObserveError::NoCommit { leader, endpoint: probe.endpoint.clone(), tried };
+    }
+    let serves_nobody =
+        |one: &Tried| matches!(one.silence, Silence::NotServing | Silence::NotWhitelisted);
+    let mut answers = look.counted().filter(|probe| probe.mode().is_some());
+    if answers.next().is_some() || tried.iter().any(serves_nobody) {
+        ObserveError::NoQuorum { tried }
+    } else {
+        ObserveError::Unreachable { tried }
+    }
+}
+
+/// Everything that was tried in vain.
+pub(super) fn tried(look: &Look) -> Vec<Tried> {
+    let tried = look.silent().into_iter();
+    tried.map(|(endpoint, silence)| Tried { endpoint, silence }).collect()
+}
+
+async fn two_histories<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    sides: [(&Probe, &EnsembleConfig); 2],
+) -> ObserveError {
+    let sides = sides.map(|(probe, config)| history(port, look, probe, config));
+    let [one, other] = sides;
+    let (one, other) = futures::join!(one, other);
+    ObserveError::TwoHistories { histories: Box::new([one, other]) }
+}
+
+/// What is known of one history: those who run with its configuration.
+async fn history<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    first: &Probe,
+    config: &EnsembleConfig,
+) -> History {
+    let agrees = |probe: &&Probe| {
+        probe.serves() && probe.config().is_some_and(|theirs| theirs.value == *config)
+    };
+    let side: Vec<&Probe> = look.counted().filter(agrees).collect();
+    let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
+    let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));
+    let writer = leader.unwrap_or(first);
+    let commits = match &writer.session {
+        Some(session) => session.is_ok(),
+        None => port.read(&writer.endpoint).await.is_ok(),
+    };
+    History {
+        leader: leader.map(|probe| (look.own_id(probe), probe.endpoint.clone())),
+        config: config.clone(),
+        zxid: side.iter().filter_map(|probe| probe.zxid()).max(),
+        answered: side.iter().map(|probe| probe.endpoint.clone()).collect(),
+        commits,
+    }
+}

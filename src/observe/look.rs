@@ -1,0 +1,234 @@
+//! Whom to ask, in which order, until the answers agree or are known to disagree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::Question;
+use super::probe::Probe;
+use crate::ensemble::{Ensemble, Mode, Silence};
+use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
+
+/// ZooKeeper's default tick, taken for servers that do not tell their own.
+const DEFAULT_TICK_MS: u64 = 2000;
+
+/// A tick is the word of a server; more than this is not waited for.
+const MAX_TICK_MS: u64 = 10_000;
+
+/// Into so many pauses are the two ticks parted for which answers are waited for in all.
+const WAITS: u32 = 4;
+
+/// Everybody who was asked.
+pub(super) struct Look {
+    pub(super) probes: Vec<Probe>,
+    /// The URLs of the `AdminServer`s that belong to endpoints.
+    admins: BTreeMap<Endpoint, String>,
+    /// Where the spec wants servers.
+    wanted: BTreeMap<ServerId, Option<Endpoint>>,
+    pub(super) contacts: Vec<Endpoint>,
+    /// How often answers were waited for.
+    waits: u32,
+    /// What two ticks were when somebody served.
+    last_two_ticks: Option<Duration>,
+}
+
+impl Look {
+    /// Asks contacts and wanted servers, then the members that they name.
+    pub(super) async fn at<E: Ensemble>(port: &E, question: &Question) -> Self {
+        let wanted = question.wanted.values();
+        let admins = wanted.clone().filter_map(|w| Some((w.endpoint.clone()?, w.admin.clone()?)));
+        let mut look = Self {
+            probes: Vec::new(),
+            admins: admins.collect(),
+            wanted: question.wanted.iter().map(|(id, w)| (*id, w.endpoint.clone())).collect(),
+            contacts: question.contacts.clone(),
+            waits: 0,
+            last_two_ticks: None,
+        };
+        let first = question.contacts.iter().cloned();
+        look.ask(port, first.chain(wanted.filter_map(|w| w.endpoint.clone()))).await;
+        look.complete(port).await;
+        look
+    }
+
+    /// Asks again until the answers agree, or no patience is left.
+    pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) {
+        while !self.is_settled() && self.probes.iter().any(Probe::serves) {
+            if !self.wait(port).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits a little and asks again; `false`, without waiting, where two ticks of waiting are
+    /// over. A change of leader or of configuration takes up to that long to show everywhere: an
+    /// old leader answers `leader` for up to a tick after a hand-over, and nobody serves meanwhile.
+    pub(super) async fn wait<E: Ensemble>(&mut self, port: &E) -> bool {
+        if self.waits == WAITS {
+            return false;
+        }
+        self.waits += 1;
+        let ticks = self.two_ticks();
+        self.last_two_ticks = Some(ticks);
+        port.pause(ticks / WAITS).await;
+        self.ask_again(port).await;
+        true
+    }
+
+    /// Asks everybody again who may answer otherwise now.
+    pub(super) async fn ask_again<E: Ensemble>(&mut self, port: &E) {
+        let again = join_all(self.probes.iter().map(|probe| async {
+            if !probe.may_change() {
+                return probe.clone();
+            }
+            let now = Probe::of(port, &probe.endpoint, probe.admin_url.as_deref()).await;
+            now.guessing(probe.guess_of)
+        }));
+        self.probes = again.await;
+        self.complete(port).await;
+    }
+
+    /// Twice the longest tick of those who serve.
+    pub(super) fn two_ticks(&self) -> Duration {
+        let serving = self.counted().filter(|probe| probe.serves());
+        let ticks = serving.map(|probe| probe.tick_ms().unwrap_or(DEFAULT_TICK_MS));
+        let longest = ticks.max().map(|tick| Duration::from_millis(2 * tick.min(MAX_TICK_MS)));
+        longest.or(self.last_two_ticks).unwrap_or(Duration::from_millis(2 * DEFAULT_TICK_MS))
+    }
+
+    /// The probes whose answers count: a guessed port counts only where the member that was
+    /// guessed at answers there, with the configuration that names it.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &Probe> {
+        self.probes.iter().filter(|probe| probe.guess_of.is_none())
+    }
+
+    /// The id that a probe gives itself.
+    pub(super) fn own_id(&self, probe: &Probe) -> Option<ServerId> {
+        Some(probe.own_id(&self.known(probe))?.value)
+    }
+
+    /// The ids that a probe could have.
+    pub(super) fn known(&self, probe: &Probe) -> BTreeSet<ServerId> {
+        let mut known: BTreeSet<ServerId> = self.wanted.keys().copied().collect();
+        if let Some(config) = probe.config() {
+            known.extend(config.value.membership.ids());
+        }
+        known
+    }
+
+    /// Those who say that they lead and of what; one server seen at two endpoints stands once.
+    pub(super) fn leaders(&self) -> Vec<(&Probe, EnsembleConfig)> {
+        let mut leaders: Vec<(&Probe, EnsembleConfig)> = Vec::new();
+        for probe in self.counted().filter(|probe| probe.mode() == Some(Mode::Leader)) {
+            let Some(config) = probe.config() else { continue };
+            let id = self.own_id(probe);
+            let same = |(other, theirs): &(&Probe, EnsembleConfig)| {
+                id.is_some() && self.own_id(other) == id && *theirs == config.value
+            };
+            if !leaders.iter().any(same) {
+                leaders.push((probe, config.value));
+            }
+        }
+        leaders
+    }
+
+    /// One leader, in its own configuration, and nobody with another configuration.
+    fn is_settled(&self) -> bool {
+        let leaders = self.leaders();
+        let [(leader, config)] = leaders.as_slice() else { return false };
+        let votes = self.own_id(leader).is_none_or(|id| config.membership.has_voter(id));
+        let mut others = self.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
+        votes && others.all(|other| other.value == *config)
+    }
+
+    async fn ask<E: Ensemble>(&mut self, port: &E, endpoints: impl Iterator<Item = Endpoint>) {
+        let mut new: Vec<Endpoint> = Vec::new();
+        for at in endpoints {
+            if !new.contains(&at) && !self.probes.iter().any(|probe| probe.endpoint == at) {
+                new.push(at);
+            }
+        }
+        let asked =
+            new.iter().map(|at| Probe::of(port, at, self.admins.get(at).map(String::as_str)));
+        let asked = join_all(asked).await;
+        self.probes.extend(asked);
+    }
+
+    /// Asks the members that were not asked yet.
+    async fn complete<E: Ensemble>(&mut self, port: &E) {
+        let members = self.members();
+        self.ask(port, members.iter().filter_map(Server::client_endpoint)).await;
+        let lost: Vec<&Server> = members
+            .iter()
+            .filter(|server| server.client.is_none())
+            .filter(|server| !self.counted().any(|p| self.own_id(p) == Some(server.id)))
+            .collect();
+        self.guess(port, &lost).await;
+        let probes = std::mem::take(&mut self.probes);
+        let configs: Vec<EnsembleConfig> = probes
+            .iter()
+            .filter(|probe| probe.guess_of.is_none())
+            .filter_map(|probe| Some(probe.config()?.value))
+            .collect();
+        self.probes = probes.into_iter().map(|probe| self.checked(probe, &configs)).collect();
+    }
+
+    /// Everybody whom any of the configurations names.
+    fn members(&self) -> Vec<Server> {
+        let configs = self.counted().filter(|p| p.serves()).filter_map(Probe::config);
+        let mut members: Vec<Server> = Vec::new();
+        for config in configs {
+            for server in config.value.membership.servers() {
+                if !members.contains(server) {
+                    members.push(server.clone());
+                }
+            }
+        }
+        members
+    }
+
+    /// Members of static origin keep their client port to themselves: they are tried at the ports
+    /// that other servers of the ensemble have.
+    async fn guess<E: Ensemble>(&mut self, port: &E, lost: &[&Server]) {
+        let ports: BTreeSet<(u16, bool)> = self
+            .counted()
+            .filter(|probe| probe.serves())
+            .map(|probe| (probe.endpoint.port, probe.endpoint.tls))
+            .collect();
+        let mut guesses: Vec<(ServerId, Endpoint)> = Vec::new();
+        for server in lost {
+            for (port, tls) in &ports {
+                let at = Endpoint { host: server.peer().host.clone(), port: *port, tls: *tls };
+                let known = self.probes.iter().any(|probe| probe.endpoint == at);
+                if !known && !guesses.iter().any(|(_, guess)| *guess == at) {
+                    guesses.push((server.id, at));
+                }
+            }
+        }
+        let asked = join_all(guesses.iter().map(|(_, at)| Probe::of(port, at, None))).await;
+        for ((id, _), probe) in guesses.iter().zip(asked) {
+            self.probes.push(probe.guessing(Some(*id)));
+        }
+    }
+
+    /// Lifts the reserve from a guess that came true.
+    fn checked(&self, probe: Probe, configs: &[EnsembleConfig]) -> Probe {
+        let right = probe.guess_of.is_some_and(|id| {
+            self.own_id(&probe) == Some(id)
+                && probe.config().is_some_and(|theirs| configs.contains(&theirs.value))
+        });
+        if right { probe.guessing(None) } else { probe }
+    }
+
+    /// The id by which a server is meant that was asked there, where the spec wants one there.
+    pub(super) fn meant_at(&self, at: &Endpoint) -> Option<ServerId> {
+        self.wanted.iter().find(|(_, wanted)| wanted.as_ref() == Some(at)).map(|(id, _)| *id)
+    }
+
+    /// Where nothing came of asking, and why.
+    pub(super) fn silent(&self) -> Vec<(Endpoint, Silence)> {
+        let why = |probe: &Probe| probe.silence().or_else(|| probe.session_silence());
+        self.counted().filter_map(|probe| Some((probe.endpoint.clone(), why(probe)?))).collect()
+    }
+}

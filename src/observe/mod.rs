@@ -1,0 +1,35 @@
+//! One look at an ensemble: who answers, as what, from which history.
+//!
+//! In: the port, the servers to contact. Out: an [`Observation`] in which every fact names its
+//! source and what nobody said is said to be unknown, or the reason why there is no ensemble to
+//! plan for. Observing writes nothing but the sessions it opens and closes.
+//!
+//! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
+//! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
+//! ensemble, and whether it is one), `sights` (what follows for each server), `findings`, `bugs`,
+//! and `facts`, which is what planning and checking take from it all.
+
+mod bugs;
+mod facts;
+mod finding;
+mod findings;
+mod histories;
+mod look;
+mod observing;
+mod probe;
+mod question;
+mod sight;
+mod sights;
+#[cfg(test)]
+mod tests;
+
+pub use crate::ensemble::{Mode, ServerVersion};
+pub use bugs::fixed_in;
+pub use facts::{Facts, Obstacle};
+pub use finding::{Finding, FindingKind, Issue, Level};
+pub use observing::observe;
+pub use question::{ClientsOf, Question, Wanted, contact};
+pub use sight::{
+    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, ServerSight,
+    Source, Standing, Told, Tried, WantedSight,
+};

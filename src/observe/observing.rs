@@ -1,0 +1,177 @@
+//! The look itself: ask, settle, see a write commit, ask for details, conclude.
+
+use futures::future::join_all;
+
+use super::findings::findings;
+use super::histories::{self, Present};
+use super::look::Look;
+use super::probe::Probe;
+use super::sights::Round;
+use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
+use crate::ensemble::{Ensemble, Reading, Silence};
+use crate::model::{Endpoint, EnsembleConfig};
+
+/// How often the look starts anew when a reconfig overtakes it.
+const ATTEMPTS: usize = 3;
+
+/// What a look rests on.
+struct Ground {
+    present: Present,
+    reading: Reading,
+    round: Round,
+}
+
+/// Looks at an ensemble once.
+///
+/// Bounded: an agreeing ensemble is asked in two rounds side by side; where servers disagree or
+/// nobody leads they are asked again for up to two ticks, through [`Ensemble::pause`].
+pub async fn observe<E: Ensemble>(
+    port: &E,
+    question: &Question,
+) -> Result<Observation, ObserveError> {
+    let mut look = Look::at(port, question).await;
+    let mut attempt = 1;
+    let ground = loop {
+        look.settle(port).await;
+        match ground(port, &look, question).await {
+            Ok(ground) if attempt < ATTEMPTS && is_overtaken(&ground) => {
+                attempt += 1;
+                look.ask_again(port).await;
+            }
+            Ok(ground) => break ground,
+            Err(error) => {
+                if !may_pass(&error) || !look.wait(port).await {
+                    return Err(error);
+                }
+            }
+        }
+    };
+    Ok(conclude(port, look, question, ground).await)
+}
+
+/// Which ensemble it is, a committed write, and the details of its servers.
+async fn ground<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    question: &Question,
+) -> Result<Ground, ObserveError> {
+    let present = histories::present(port, look).await?;
+    let (reading, round) = futures::join!(
+        committed(port, look, &present),
+        sights::round(port, look, &present, question)
+    );
+    Ok(Ground { reading: reading?, present, round })
+}
+
+/// Whether an election or a hand-over could be behind it. A question that timed out was given its
+/// time already.
+fn may_pass(error: &ObserveError) -> bool {
+    match error {
+        ObserveError::NoQuorum { tried } | ObserveError::NoCommit { tried, .. } => {
+            !tried.iter().any(|one| one.silence == Silence::AnswerTimedOut)
+        }
+        ObserveError::Unreachable { .. }
+        | ObserveError::TooOld { .. }
+        | ObserveError::Standalone { .. }
+        | ObserveError::TwoHistories { .. }
+        | ObserveError::UnreadableConfig { .. } => false,
+    }
+}
+
+async fn conclude<E: Ensemble>(
+    port: &E,
+    mut look: Look,
+    question: &Question,
+    ground: Ground,
+) -> Observation {
+    let Ground { present, reading, round } = ground;
+    let leader_zxid = present.leader.as_ref().and_then(|(_, at)| {
+        look.counted().find(|probe| probe.endpoint == *at).and_then(Probe::zxid)
+    });
+    sights::catch_up(port, &mut look, &present, leader_zxid).await;
+    let resolved = round.resolved.clone();
+    let mut servers = sights::sights(&look, &present, question, leader_zxid, round);
+    let strangers = sights::strangers(&look, &present, question, leader_zxid);
+    let silent_contacts = sights::silent_contacts(&look, &servers);
+    let counted = servers.values_mut().filter(|sight| {
+        sight.mode.is_some()
+            && match question.clients {
+                ClientsOf::Nobody => false,
+                ClientsOf::Leaving => !question.wanted.contains_key(&sight.id),
+                ClientsOf::Everybody => true,
+            }
+    });
+    join_all(counted.map(|sight| async {
+        let admin = question.wanted.get(&sight.id).and_then(|wanted| wanted.admin.as_deref());
+        if let Some(at) = &sight.endpoint {
+            sight.clients = sights::clients(port, at, admin).await;
+        }
+    }))
+    .await;
+    let reconfig_disabled = servers.iter().any(|(id, sight)| {
+        present.config.membership.contains(*id)
+            && sight.config.as_ref().is_some_and(|config| config.value.version.is_zero())
+    });
+    let mut observation = Observation {
+        identity: reading.identity.clone().map_or(Identity::NoneYet, Identity::Known),
+        leader: present.leader.as_ref().map(|(id, _)| *id),
+        leader_zxid,
+        servers,
+        strangers,
+        silent_contacts,
+        wanted_at: sights::wanted_at(&look, question),
+        resolved,
+        write_committed: true,
+        reconfig_disabled,
+        findings: Vec::new(),
+        assumed: false,
+        config: present.config,
+    };
+    observation.findings = findings(&observation, &reading);
+    observation
+}
+
+/// A session on the leader, which is a committed write; where the leader lets no session in, one
+/// on a server that follows it.
+async fn committed<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    present: &Present,
+) -> Result<Reading, ObserveError> {
+    let leader = present.leader.as_ref().map(|(_, at)| at);
+    let follows = look.counted().filter(|probe| {
+        probe.serves() && probe.config().is_some_and(|theirs| theirs.value == present.config)
+    });
+    let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
+    let mut tried = histories::tried(look);
+    for at in leader.into_iter().chain(follower) {
+        match read(port, look, at).await {
+            Ok(reading) => return Ok(reading),
+            Err(silence) => tried.push(Tried { endpoint: at.clone(), silence }),
+        }
+    }
+    Err(match &present.leader {
+        Some((leader, endpoint)) => {
+            ObserveError::NoCommit { leader: *leader, endpoint: endpoint.clone(), tried }
+        }
+        None => ObserveError::NoQuorum { tried },
+    })
+}
+
+/// What a session shows, opened only where none was yet.
+async fn read<E: Ensemble>(port: &E, look: &Look, at: &Endpoint) -> Result<Reading, Silence> {
+    match look.counted().find(|probe| probe.endpoint == *at).and_then(|p| p.session.clone()) {
+        Some(session) => session,
+        None => port.read(at).await,
+    }
+}
+
+/// Whether a newer configuration has committed since the servers were asked. Never so without
+/// reconfigs: a leader with `reconfigEnabled=false` leaves in the znode what it found there.
+fn is_overtaken(ground: &Ground) -> bool {
+    let Ground { present, reading, .. } = ground;
+    let committed = EnsembleConfig::parse(&reading.config);
+    reading.config_data_version == -1
+        && !present.config.version.is_zero()
+        && committed.is_ok_and(|config| config.version > present.config.version)
+}

@@ -1,0 +1,233 @@
+//! One endpoint, asked: the table of evidence as code.
+//!
+//! Each fact has its sources best first; what none of them gives is unknown.
+//!
+//! | fact | sources |
+//! |---|---|
+//! | the server's own id | `conf`; AdminServer; a session |
+//! | its configuration | `conf`; a session |
+//! | mode, zxid, version | `srvr`; AdminServer |
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{OwnPorts, Source, Told};
+use crate::ensemble::words::{Conf, Srvr};
+use crate::ensemble::{Ensemble, Mode, Reading, ServerVersion, Silence, Word};
+use crate::model::{ConfigParseError, Endpoint, EnsembleConfig, ServerId, Zxid};
+
+/// Everything that one endpoint answered.
+#[derive(Debug, Clone)]
+pub(super) struct Probe {
+    pub(super) endpoint: Endpoint,
+    pub(super) admin_url: Option<String>,
+    pub(super) srvr: Result<Srvr, Silence>,
+    pub(super) conf: Result<Conf, Silence>,
+    /// Opened only where words do not suffice.
+    pub(super) session: Option<Result<Reading, Silence>>,
+    admin: AdminSight,
+    /// The member that was expected at a guessed port; no other answer there counts.
+    pub(super) guess_of: Option<ServerId>,
+}
+
+/// What the AdminServer said, where it was asked.
+#[derive(Debug, Clone, Default)]
+struct AdminSight {
+    id: Option<ServerId>,
+    mode: Option<Mode>,
+    zxid: Option<Zxid>,
+    version: Option<ServerVersion>,
+}
+
+impl Probe {
+    /// Asks one endpoint everything that is needed to know who it is.
+    pub(super) async fn of<E: Ensemble>(port: &E, at: &Endpoint, admin: Option<&str>) -> Self {
+        let (srvr, conf) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Conf));
+        let mut probe = Self {
+            endpoint: at.clone(),
+            admin_url: admin.map(str::to_owned),
+            srvr: srvr.map(|answer| Srvr::parse(&answer)),
+            conf: conf.map(|answer| Conf::parse(&answer)),
+            session: None,
+            admin: AdminSight::default(),
+            guess_of: None,
+        };
+        let session =
+            async { if probe.wants_session() { Some(port.read(at).await) } else { None } };
+        let admin = async {
+            match admin {
+                Some(base) if !probe.words_suffice() => ask_admin(port, base, &probe.srvr).await,
+                Some(_) | None => AdminSight::default(),
+            }
+        };
+        (probe.session, probe.admin) = futures::join!(session, admin);
+        probe
+    }
+
+    /// The same, as the answer to a guess, or not.
+    pub(super) fn guessing(self, guess_of: Option<ServerId>) -> Self {
+        Self { guess_of, ..self }
+    }
+
+    /// Whether the words told id, configuration and mode.
+    fn words_suffice(&self) -> bool {
+        let told = self
+            .conf
+            .as_ref()
+            .is_ok_and(|conf| conf.server_id.is_some() && matches!(conf.config, Some(Ok(_))));
+        told && self.srvr.as_ref().is_ok_and(|srvr| srvr.mode.is_some())
+    }
+
+    /// Whether a session is needed, and can be had.
+    fn wants_session(&self) -> bool {
+        let serves = match &self.srvr {
+            Ok(srvr) => srvr.mode.is_none_or(Mode::in_ensemble),
+            Err(silence) => *silence == Silence::NotWhitelisted,
+        };
+        serves && !self.words_suffice()
+    }
+
+    /// Why nothing is known of it; `None` where something is.
+    pub(super) fn silence(&self) -> Option<Silence> {
+        match (&self.srvr, self.mode()) {
+            (_, Some(_)) => None,
+            (Err(silence), None) => Some(*silence),
+            (Ok(_), None) => Some(Silence::Unreadable),
+        }
+    }
+
+    /// Why its session gave nothing, where one was tried.
+    pub(super) fn session_silence(&self) -> Option<Silence> {
+        self.session.as_ref().and_then(|session| session.as_ref().err().copied())
+    }
+
+    /// The id that it gives itself. `known` are the ids that it could have: a session tells only
+    /// the low byte.
+    pub(super) fn own_id(&self, known: &BTreeSet<ServerId>) -> Option<Told<ServerId>> {
+        // A standalone server says 0, and means nothing by it.
+        if self.mode() == Some(Mode::Standalone) {
+            return None;
+        }
+        if let Some(value) = self.conf.as_ref().ok().and_then(|conf| conf.server_id) {
+            return Some(Told { value, source: Source::Conf });
+        }
+        let byte = self.reading().map(|reading| reading.server_id_byte);
+        if let Some(value) = self.admin.id
+            // The URL comes from the spec and may lead to another server than the client port.
+            && byte.is_none_or(|byte| low_byte(value) == byte)
+        {
+            return Some(Told { value, source: Source::AdminServer });
+        }
+        let byte = byte?;
+        let mut alike = known.iter().copied().filter(|id| low_byte(*id) == byte);
+        let value = match (alike.next(), alike.next()) {
+            (Some(id), None) => id,
+            (None, _) => ServerId::new(i64::from(byte)),
+            (Some(_), Some(_)) => return None,
+        };
+        Some(Told { value, source: Source::Session })
+    }
+
+    /// The configuration it runs with.
+    pub(super) fn config(&self) -> Option<Told<EnsembleConfig>> {
+        match self.config_told()? {
+            (Ok(value), source) => Some(Told { value, source }),
+            (Err(_), _) => None,
+        }
+    }
+
+    /// What is wrong with its configuration, where it gave one that cannot be read.
+    pub(super) fn config_error(&self) -> Option<ConfigParseError> {
+        self.config_told()?.0.err()
+    }
+
+    fn config_told(&self) -> Option<(Result<EnsembleConfig, ConfigParseError>, Source)> {
+        let conf = self.conf.as_ref().ok().and_then(|conf| conf.config.clone());
+        match (conf, self.reading()) {
+            (Some(Ok(config)), _) => Some((Ok(config), Source::Conf)),
+            (_, Some(reading)) => Some((EnsembleConfig::parse(&reading.config), Source::Session)),
+            (Some(Err(cause)), None) => Some((Err(cause), Source::Conf)),
+            (None, None) => None,
+        }
+    }
+
+    /// What its session showed.
+    pub(super) fn reading(&self) -> Option<&Reading> {
+        self.session.as_ref()?.as_ref().ok()
+    }
+
+    pub(super) fn mode(&self) -> Option<Mode> {
+        self.srvr.as_ref().ok().and_then(|srvr| srvr.mode).or(self.admin.mode)
+    }
+
+    pub(super) fn zxid(&self) -> Option<Zxid> {
+        self.srvr.as_ref().ok().and_then(|srvr| srvr.zxid).or(self.admin.zxid)
+    }
+
+    pub(super) fn version(&self) -> Option<ServerVersion> {
+        self.srvr.as_ref().ok().and_then(|srvr| srvr.version).or(self.admin.version)
+    }
+
+    pub(super) fn tick_ms(&self) -> Option<u64> {
+        self.conf.as_ref().ok().and_then(|conf| conf.tick_ms)
+    }
+
+    /// The ports it has for the other servers.
+    pub(super) fn own_ports(&self) -> Option<OwnPorts> {
+        let conf = self.conf.as_ref().ok()?;
+        let told = !conf.quorum_ports.is_empty() && !conf.election_ports.is_empty();
+        told.then(|| OwnPorts {
+            quorum: conf.quorum_ports.clone(),
+            election: conf.election_ports.clone(),
+        })
+    }
+
+    /// Whether it is part of a quorum now.
+    pub(super) fn serves(&self) -> bool {
+        self.mode().is_some_and(Mode::in_ensemble)
+    }
+
+    /// Whether asking again soon could bring another answer: it answers, or it may be in the
+    /// middle of an election.
+    pub(super) fn may_change(&self) -> bool {
+        self.silence().is_none_or(|silence| {
+            matches!(silence, Silence::NotServing | Silence::Closed | Silence::Refused)
+        })
+    }
+
+    /// Asks again for mode and zxid alone.
+    pub(super) async fn again<E: Ensemble>(&mut self, port: &E) {
+        let answer = port.ask(&self.endpoint, Word::Srvr).await;
+        self.srvr = answer.map(|answer| Srvr::parse(&answer));
+    }
+}
+
+/// The part of an id that session ids carry.
+fn low_byte(id: ServerId) -> u8 {
+    id.get().to_le_bytes()[0]
+}
+
+/// The id from `zabstate` (3.6 and later) or `configuration`; mode, zxid and version only where
+/// `srvr` is silent.
+async fn ask_admin<E: Ensemble>(port: &E, base: &str, srvr: &Result<Srvr, Silence>) -> AdminSight {
+    let number = |answer: &Result<Value, Silence>, key: &str| {
+        answer.as_ref().ok().and_then(|json| json.get(key)?.as_i64()).map(ServerId::new)
+    };
+    let (zabstate, configuration) =
+        futures::join!(port.admin(base, "zabstate"), port.admin(base, "configuration"));
+    let id = number(&zabstate, "myid").or_else(|| number(&configuration, "server_id"));
+    let mut sight = AdminSight { id, ..AdminSight::default() };
+    if srvr.is_ok() {
+        return sight;
+    }
+    if let Ok(answer) = port.admin(base, "server_stats").await {
+        let text = |json: &Value, key: &str| json.get(key)?.as_str().map(str::to_owned);
+        sight.version = text(&answer, "version").and_then(|v| ServerVersion::from_build(&v));
+        if let Some(stats) = answer.get("server_stats") {
+            sight.mode = text(stats, "server_state").and_then(|word| Mode::from_word(&word));
+            sight.zxid = stats.get("last_processed_zxid").and_then(Value::as_u64).map(Zxid::new);
+        }
+    }
+    sight
+}

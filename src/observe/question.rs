@@ -1,0 +1,98 @@
+//! Whom to look at.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Endpoint, Host, PeerAddress, ServerId};
+use crate::spec::Spec;
+
+/// Whom to look at, and how closely.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Where the present ensemble is reached.
+    pub contacts: Vec<Endpoint>,
+    /// The servers that a spec wants; empty where there is no spec.
+    pub wanted: BTreeMap<ServerId, Wanted>,
+    /// Whose clients are counted.
+    pub clients: ClientsOf,
+}
+
+/// Where a spec wants a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where clients shall reach it.
+    pub endpoint: Option<Endpoint>,
+    /// Where the other servers shall reach it.
+    pub peer: PeerAddress,
+    /// The base URL of its AdminServer.
+    pub admin: Option<String>,
+}
+
+/// Whose clients are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClientsOf {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of members that the spec does not want.
+    Leaving,
+    /// Everybody's.
+    Everybody,
+}
+
+impl Question {
+    /// What planning for a spec needs to know. Contacts that are no `host:port` are left out; a
+    /// spec that was read has none.
+    pub fn of(spec: &Spec) -> Self {
+        let tls = spec.connect.tls.is_some();
+        let wanted = spec.servers.iter().map(|(id, wanted)| {
+            let sight = Wanted {
+                endpoint: wanted.endpoint(tls),
+                peer: wanted.server.peer().clone(),
+                admin: wanted.admin.clone(),
+            };
+            (*id, sight)
+        });
+        Self {
+            contacts: spec.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),
+            wanted: wanted.collect(),
+            clients: ClientsOf::Leaving,
+        }
+    }
+
+    /// A look at a present ensemble without a spec.
+    pub fn of_contacts(contacts: Vec<Endpoint>) -> Self {
+        Self { contacts, ..Self::default() }
+    }
+}
+
+/// Reads one address of a connect string: `host:port`, IPv6 literals in brackets, 2181 where no
+/// port is given. `None` where it is not one, or where it has a chroot.
+pub fn contact(text: &str, tls: bool) -> Option<Endpoint> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) => digits.parse().ok().filter(|port| *port > 0)?,
+        None if port.is_empty() => 2181,
+        None => return None,
+    };
+    let host = Host::new(host);
+    host.is_plain().then_some(Endpoint { host, port, tls })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contacts_are_read() {
+        let read = |text| contact(text, false).map(|at| at.to_string());
+        assert_eq!(read("zk1:2182").as_deref(), Some("zk1:2182"));
+        assert_eq!(read("zk1").as_deref(), Some("zk1:2181"));
+        assert_eq!(read("[::1]:5").as_deref(), Some("[::1]:5"));
+        for wrong in ["", "zk1:", "zk1:0", "zk1:70000", "zk1:2181/app", "::1:5", "[::1", "a,b"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

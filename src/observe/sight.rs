@@ -1,0 +1,296 @@
+//! What one look at an ensemble holds.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Finding;
+use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
+use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
+
+/// One look at an ensemble, already somewhat in the past.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The one configuration of the ensemble.
+    pub config: EnsembleConfig,
+    /// Which ensemble it is.
+    pub identity: Identity,
+    /// Who leads; unknown where the configuration came from a file.
+    pub leader: Option<ServerId>,
+    /// The leader's last zxid.
+    pub leader_zxid: Option<Zxid>,
+    /// Every member and every wanted server.
+    pub servers: BTreeMap<ServerId, ServerSight>,
+    /// What was asked beside them, and answered as somebody who is neither member nor wanted.
+    pub strangers: Vec<ServerSight>,
+    /// Contacts that gave no answer, and are not known to be the address of any server above.
+    pub silent_contacts: Vec<Tried>,
+    /// What answers where the spec wants each server, which need not be where it is now.
+    pub wanted_at: BTreeMap<ServerId, WantedSight>,
+    /// What each host of the configuration and of the spec resolves to, by its canonical spelling;
+    /// addresses as text, sorted; none where a name leads nowhere.
+    pub resolved: BTreeMap<String, Vec<String>>,
+    /// Whether a committed write was seen.
+    pub write_committed: bool,
+    /// Whether some member runs with `reconfigEnabled=false`.
+    pub reconfig_disabled: bool,
+    /// Things worth knowing, in canonical order.
+    pub findings: Vec<Finding>,
+    /// Whether nobody was asked and everybody is assumed to answer (`--live FILE`).
+    pub assumed: bool,
+}
+
+/// Which ensemble it is: the content of `/zkplan/id`, made at the first apply.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// No apply has ever run on it.
+    NoneYet,
+    /// The identity that the first apply gave it.
+    Known(String),
+}
+
+/// A fact with the best source that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told<T> {
+    /// The fact.
+    pub value: T,
+    /// Who said so.
+    pub source: Source,
+}
+
+/// Who said so, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The four-letter word `conf`.
+    Conf,
+    /// The four-letter word `srvr`.
+    Srvr,
+    /// The four-letter word `mntr`.
+    Mntr,
+    /// The four-letter word `cons`.
+    Cons,
+    /// The AdminServer.
+    AdminServer,
+    /// A session on that very server.
+    Session,
+}
+
+/// What one server showed.
+#[derive(Debug, Clone)]
+pub struct ServerSight {
+    /// The id it goes by in the configuration or in the spec.
+    pub id: ServerId,
+    /// Where it was asked; `None` where no client address is known.
+    pub endpoint: Option<Endpoint>,
+    /// What follows from its answers.
+    pub standing: Standing,
+    /// The id that it gives itself.
+    pub own_id: Option<Told<ServerId>>,
+    /// Its software.
+    pub version: Option<ServerVersion>,
+    /// What it says it does.
+    pub mode: Option<Mode>,
+    /// Its last zxid.
+    pub zxid: Option<Zxid>,
+    /// The configuration it runs with.
+    pub config: Option<Told<EnsembleConfig>>,
+    /// Clients connected to it, zkplan's own left out.
+    pub clients: Option<Told<Clients>>,
+    /// Figures of its data.
+    pub data: DataFigures,
+    /// Whether somebody listens on its quorum port.
+    pub quorum_port: Option<Knock>,
+    /// Whether somebody listens on its election port.
+    pub election_port: Option<Knock>,
+    /// Its own quorum and election ports, where it tells them; several of each where it has several
+    /// addresses.
+    pub own_ports: Option<OwnPorts>,
+    /// The addresses its host resolves to, as text, sorted.
+    pub addresses: Vec<String>,
+    /// Its tick in milliseconds.
+    pub tick_ms: Option<u64>,
+}
+
+impl ServerSight {
+    /// A server of which nothing is known but what follows from that.
+    pub(crate) fn blank(id: ServerId, standing: Standing) -> Self {
+        Self {
+            id,
+            endpoint: None,
+            standing,
+            own_id: None,
+            version: None,
+            mode: None,
+            zxid: None,
+            config: None,
+            clients: None,
+            data: DataFigures::default(),
+            quorum_port: None,
+            election_port: None,
+            own_ports: None,
+            addresses: Vec::new(),
+            tick_ms: None,
+        }
+    }
+}
+
+/// The ports that a server itself listens on for others (`conf`).
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct OwnPorts {
+    /// For what the leader tells its followers; only the leader listens.
+    pub quorum: Vec<u16>,
+    /// For votes.
+    pub election: Vec<u16>,
+}
+
+/// What answers at the client address at which a spec wants a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedSight {
+    /// That address.
+    pub endpoint: Endpoint,
+    /// Why nothing is known of it; `None` where something is.
+    pub silence: Option<Silence>,
+    /// The id that it gives itself.
+    pub own_id: Option<ServerId>,
+    /// What it says it does.
+    pub mode: Option<Mode>,
+}
+
+/// How many clients are on a server, and from where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Clients {
+    /// How many connections.
+    pub count: u64,
+    /// Their addresses, where the source names them.
+    pub addresses: Vec<String>,
+}
+
+/// What a server says of its data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DataFigures {
+    /// Number of znodes.
+    pub znodes: Option<u64>,
+    /// Approximate size in bytes.
+    pub bytes: Option<u64>,
+    /// Tree digests at past zxids.
+    pub digests: BTreeMap<Zxid, u64>,
+    /// Digest mismatches that the server has counted.
+    pub digest_mismatches: Option<u64>,
+}
+
+/// What follows from a server's answers; only the first four count as healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The one leader, in broadcast.
+    Leading,
+    /// A member with a vote that follows, with the ensemble's configuration and up to date.
+    Following,
+    /// A member without a vote that observes, up to date.
+    Observing,
+    /// No member, but it follows: a joiner that can be named.
+    FollowingWithoutVote,
+    /// It follows, but has not reached the zxid that the leader had before.
+    Behind,
+    /// It serves with another configuration than the ensemble's, or in another role than that gives
+    /// it.
+    OtherConfiguration,
+    /// It answers with another id than its own.
+    AnswersAs(ServerId),
+    /// It does not say which id it has, so that it cannot be counted.
+    IdUnknown,
+    /// It runs standalone.
+    Standalone,
+    /// It serves reads only.
+    ReadOnly,
+    /// It runs and serves nobody.
+    NotServing,
+    /// It gave no answer, or none to the question that would have told who it is.
+    Silent(Silence),
+    /// No client address of it is known.
+    NotAsked,
+    /// Nobody was asked; it is assumed to do what its role says.
+    Assumed,
+}
+
+/// Why there is no ensemble to plan for.
+#[derive(Debug, Clone, Error)]
+pub enum ObserveError {
+    /// Nobody answered.
+    #[error("no server answered")]
+    Unreachable {
+        /// Everything that was tried.
+        tried: Vec<Tried>,
+    },
+    /// Somebody answered, but no quorum serves.
+    #[error("servers answer, but no leader is elected")]
+    NoQuorum {
+        /// Everything that was tried.
+        tried: Vec<Tried>,
+    },
+    /// There is a leader, but no write commits.
+    #[error("server {leader} leads, but no write commits")]
+    NoCommit {
+        /// Who says that it leads.
+        leader: ServerId,
+        /// Where it was asked.
+        endpoint: Endpoint,
+        /// Everything that was tried in vain, sessions included.
+        tried: Vec<Tried>,
+    },
+    /// A server's release has no dynamic reconfiguration, which came with 3.5.0.
+    #[error("the server at `{endpoint}` runs ZooKeeper {version}")]
+    TooOld {
+        /// Where it was asked.
+        endpoint: Endpoint,
+        /// What it runs.
+        version: ServerVersion,
+    },
+    /// The ensemble is one standalone server.
+    #[error("the server at `{endpoint}` runs standalone")]
+    Standalone {
+        /// Where it was asked.
+        endpoint: Endpoint,
+    },
+    /// Servers of two histories answered.
+    #[error("two histories answer")]
+    TwoHistories {
+        /// One, and the other.
+        histories: Box<[History; 2]>,
+    },
+    /// The configuration znode cannot be read.
+    #[error("the configuration of server at `{endpoint}` cannot be read: {cause}")]
+    UnreadableConfig {
+        /// Where it was read.
+        endpoint: Endpoint,
+        /// What is wrong with it.
+        cause: crate::model::ConfigParseError,
+    },
+}
+
+/// Something that was tried, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// What came of it.
+    pub silence: Silence,
+}
+
+/// One of two histories.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Who leads it, and where it was asked.
+    pub leader: Option<(Option<ServerId>, Endpoint)>,
+    /// Its configuration.
+    pub config: EnsembleConfig,
+    /// Its highest zxid.
+    pub zxid: Option<Zxid>,
+    /// Who answered from it.
+    pub answered: Vec<Endpoint>,
+    /// Whether a write committed in it.
+    pub commits: bool,
+}

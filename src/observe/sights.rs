@@ -1,0 +1,378 @@
+//! From answers to what follows from them: one sight a server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::histories::Present;
+use super::look::Look;
+use super::probe::Probe;
+use super::{
+    Clients, DataFigures, Question, ServerSight, Source, Standing, Told, Tried, Wanted, WantedSight,
+};
+use crate::ensemble::words::{Mntr, Srvr, parse_cons, parse_hash};
+use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
+use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
+
+/// A server that the observation has to speak of: a member, a wanted server, or both.
+struct Subject<'a> {
+    id: ServerId,
+    member: Option<&'a Server>,
+    wanted: Option<&'a Wanted>,
+    /// Which of the probes shows it.
+    probe: Option<usize>,
+}
+
+/// What is asked of every subject beside who it is.
+#[derive(Default)]
+struct Details {
+    data: DataFigures,
+    quorum_port: Option<Knock>,
+    election_port: Option<Knock>,
+}
+
+/// Everything that the details round gives.
+#[derive(Default)]
+pub(super) struct Round {
+    details: BTreeMap<ServerId, Details>,
+    pub(super) resolved: BTreeMap<String, Vec<String>>,
+}
+
+fn subjects<'a>(look: &Look, present: &'a Present, question: &'a Question) -> Vec<Subject<'a>> {
+    let members = &present.config.membership;
+    let ids: BTreeSet<ServerId> =
+        members.ids().into_iter().chain(question.wanted.keys().copied()).collect();
+    let subject = |id: ServerId| {
+        let (member, wanted) = (members.get(id), question.wanted.get(&id));
+        Subject { id, member, wanted, probe: probe_of(look, present, id, member, wanted) }
+    };
+    ids.into_iter().map(subject).collect()
+}
+
+/// The probe that shows a server best: one where it answers with its own id and the ensemble's
+/// configuration; else one where it answers with its own id; else whatever is at its address.
+fn probe_of(
+    look: &Look,
+    present: &Present,
+    id: ServerId,
+    member: Option<&Server>,
+    wanted: Option<&Wanted>,
+) -> Option<usize> {
+    let own = member.and_then(Server::client_endpoint);
+    let addresses = [own.as_ref(), wanted.and_then(|wanted| wanted.endpoint.as_ref())];
+    let at_address = |at: Option<&Endpoint>| {
+        look.probes.iter().position(|p| p.guess_of.is_none() && Some(&p.endpoint) == at)
+    };
+    let there: Vec<usize> = addresses.into_iter().filter_map(at_address).collect();
+    let everywhere = look.probes.iter().enumerate().filter(|(_, p)| p.guess_of.is_none());
+    let mut candidates: Vec<usize> =
+        there.iter().copied().chain(everywhere.map(|(index, _)| index)).collect();
+    // What is sent there later had better not travel in clear.
+    candidates.sort_by_key(|index| !look.probes[*index].endpoint.tls);
+    let is_it = |index: &usize| look.own_id(&look.probes[*index]) == Some(id);
+    let agrees = |index: &usize| {
+        let config = look.probes[*index].config();
+        config.is_some_and(|config| config.value == present.config)
+    };
+    let best = candidates.iter().copied().find(|index| is_it(index) && agrees(index));
+    best.or_else(|| candidates.iter().copied().find(is_it)).or_else(|| there.first().copied())
+}
+
+/// Asks for the details of every subject, side by side.
+pub(super) async fn round<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    present: &Present,
+    question: &Question,
+) -> Round {
+    let subjects = subjects(look, present, question);
+    let details = join_all(subjects.iter().map(|subject| details(port, look, subject)));
+    let (details, resolved) = futures::join!(details, resolve(port, present, question));
+    Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
+}
+
+async fn details<E: Ensemble>(port: &E, look: &Look, subject: &Subject<'_>) -> Details {
+    let probe = subject.probe.and_then(|index| look.probes.get(index)).filter(|p| p.serves());
+    let data = async {
+        match probe {
+            Some(probe) => data(port, probe).await,
+            None => DataFigures::default(),
+        }
+    };
+    let ports = async {
+        match peer(subject) {
+            // One after the other: an election port is knocked at alone.
+            Some(peer) => {
+                let quorum = port.knock(&peer.host, peer.quorum_port).await;
+                (Some(quorum), Some(port.knock(&peer.host, peer.election_port).await))
+            }
+            None => (None, None),
+        }
+    };
+    let (data, (quorum_port, election_port)) = futures::join!(data, ports);
+    Details { data, quorum_port, election_port }
+}
+
+/// Where the others reach it now, or shall reach it.
+fn peer<'a>(subject: &Subject<'a>) -> Option<&'a PeerAddress> {
+    subject.member.map(Server::peer).or_else(|| subject.wanted.map(|wanted| &wanted.peer))
+}
+
+async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
+    let at = &probe.endpoint;
+    let (mntr, hash) = futures::join!(port.ask(at, Word::Mntr), port.ask(at, Word::Hash));
+    let mntr = mntr.map(|answer| Mntr::parse(&answer)).unwrap_or_default();
+    let srvr = probe.srvr.as_ref().ok();
+    DataFigures {
+        znodes: mntr.znodes.or(srvr.and_then(|srvr| srvr.znodes)),
+        bytes: mntr.bytes,
+        digests: hash.map(|answer| parse_hash(&answer)).unwrap_or_default(),
+        digest_mismatches: mntr.digest_mismatches,
+    }
+}
+
+/// Resolves every host of the configuration and of the spec.
+async fn resolve<E: Ensemble>(
+    port: &E,
+    present: &Present,
+    question: &Question,
+) -> BTreeMap<String, Vec<String>> {
+    let mut hosts: BTreeSet<&Host> = BTreeSet::new();
+    for server in present.config.membership.servers() {
+        hosts.extend(server.peers.iter().map(|peer| &peer.host));
+        hosts.extend(server.client.iter().map(|client| &client.host));
+    }
+    for wanted in question.wanted.values() {
+        hosts.insert(&wanted.peer.host);
+        hosts.extend(wanted.endpoint.iter().map(|at| &at.host));
+    }
+    let found = join_all(hosts.iter().filter(|host| !host.is_wildcard()).map(|host| async {
+        let mut addresses: Vec<String> =
+            port.resolve(host).await.iter().map(ToString::to_string).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        (host.canonical(), addresses)
+    }));
+    found.await.into_iter().collect()
+}
+
+/// Asks those who had not reached the leader's zxid again, until they have or two ticks are over.
+///
+/// A follower of a fresh leader shows its old zxid until the next write commits, so a write must
+/// have been seen to commit before.
+pub(super) async fn catch_up<E: Ensemble>(
+    port: &E,
+    look: &mut Look,
+    present: &Present,
+    leader_zxid: Option<Zxid>,
+) {
+    let Some(target) = leader_zxid else { return };
+    let is_late = |probe: &Probe| {
+        probe.guess_of.is_none()
+            && probe.serves()
+            && probe.config().is_some_and(|theirs| theirs.value == present.config)
+            && !has_reached(probe, target)
+    };
+    let mut left = look.two_ticks();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let late = look.probes.iter_mut().filter(|probe| is_late(probe));
+        join_all(late.map(|probe| probe.again(port))).await;
+        if left.is_zero() || !look.probes.iter().any(is_late) {
+            return;
+        }
+        let time = pause.min(left);
+        port.pause(time).await;
+        left -= time;
+        pause *= 2;
+    }
+}
+
+/// Whether it has applied what the leader had, under the same leader.
+fn has_reached(probe: &Probe, target: Zxid) -> bool {
+    probe.zxid().is_some_and(|zxid| zxid >= target && zxid.epoch() == target.epoch())
+}
+
+/// The sights of all members and wanted servers.
+pub(super) fn sights(
+    look: &Look,
+    present: &Present,
+    question: &Question,
+    leader_zxid: Option<Zxid>,
+    mut round: Round,
+) -> BTreeMap<ServerId, ServerSight> {
+    let subjects = subjects(look, present, question);
+    let mut sight = |subject: &Subject<'_>| {
+        let probe = subject.probe.and_then(|index| look.probes.get(index));
+        let asked_at = probe.map(|probe| probe.endpoint.clone());
+        let standing = match probe {
+            Some(probe) => standing(look, present, subject, probe, leader_zxid),
+            None => Standing::NotAsked,
+        };
+        let Details { data, quorum_port, election_port } =
+            round.details.remove(&subject.id).unwrap_or_default();
+        let host = peer(subject).map(|peer| peer.host.canonical()).unwrap_or_default();
+        let seen = probe.map(|probe| seen(look, subject.id, probe));
+        ServerSight {
+            endpoint: asked_at,
+            standing,
+            data,
+            quorum_port,
+            election_port,
+            addresses: round.resolved.get(&host).cloned().unwrap_or_default(),
+            ..seen.unwrap_or_else(|| ServerSight::blank(subject.id, Standing::NotAsked))
+        }
+    };
+    subjects.iter().map(|subject| (subject.id, sight(subject))).collect()
+}
+
+/// What a probe tells of itself, whoever it is.
+fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
+    ServerSight {
+        own_id: probe.own_id(&look.known(probe)),
+        version: probe.version(),
+        mode: probe.mode(),
+        zxid: probe.zxid(),
+        config: probe.config(),
+        own_ports: probe.own_ports(),
+        tick_ms: probe.tick_ms(),
+        ..ServerSight::blank(id, Standing::NotAsked)
+    }
+}
+
+/// What follows from a server's answers; whatever is unknown is never healthy.
+fn standing(
+    look: &Look,
+    present: &Present,
+    subject: &Subject<'_>,
+    probe: &Probe,
+    leader_zxid: Option<Zxid>,
+) -> Standing {
+    let Some(mode) = probe.mode() else {
+        return match probe.silence() {
+            Some(Silence::NotServing) => Standing::NotServing,
+            Some(silence) => Standing::Silent(silence),
+            None => Standing::Silent(Silence::Unreadable),
+        };
+    };
+    match mode {
+        Mode::Standalone => return Standing::Standalone,
+        Mode::ReadOnly => return Standing::ReadOnly,
+        Mode::Leader | Mode::Follower | Mode::Observer => {}
+    }
+    match (look.own_id(probe), probe.session_silence()) {
+        (Some(id), _) if id == subject.id => {}
+        (Some(other), _) => return Standing::AnswersAs(other),
+        (None, Some(silence)) => return Standing::Silent(silence),
+        (None, None) => return Standing::IdUnknown,
+    }
+    match probe.config() {
+        Some(theirs) if theirs.value == present.config => {}
+        Some(_) => return Standing::OtherConfiguration,
+        None => return Standing::Silent(probe.session_silence().unwrap_or(Silence::Unreadable)),
+    }
+    let leads = present.leader.as_ref().is_some_and(|(id, _)| *id == subject.id);
+    let fresh = leader_zxid.is_some_and(|target| has_reached(probe, target));
+    match (mode, subject.member.map(|member| member.role)) {
+        (Mode::Leader, _) if leads => Standing::Leading,
+        (Mode::Follower | Mode::Observer, _) if !fresh => Standing::Behind,
+        (Mode::Follower, Some(Role::Participant)) => Standing::Following,
+        (Mode::Follower | Mode::Observer, Some(Role::Observer)) => Standing::Observing,
+        (Mode::Follower, None) => Standing::FollowingWithoutVote,
+        // An observer that has not yet become the voter that it is configured to be.
+        _ => Standing::OtherConfiguration,
+    }
+}
+
+/// What answers where the spec wants each server.
+pub(super) fn wanted_at(look: &Look, question: &Question) -> BTreeMap<ServerId, WantedSight> {
+    let sight = |(id, wanted): (&ServerId, &Wanted)| {
+        let endpoint = wanted.endpoint.as_ref()?;
+        let probe = look.counted().find(|probe| probe.endpoint == *endpoint)?;
+        let sight = WantedSight {
+            endpoint: endpoint.clone(),
+            silence: probe.silence(),
+            own_id: look.own_id(probe),
+            mode: probe.mode(),
+        };
+        Some((*id, sight))
+    };
+    question.wanted.iter().filter_map(sight).collect()
+}
+
+/// Contacts of which nothing is known: where lines of static origin hide the client ports, one of
+/// them may be a member that is said not to have been asked.
+pub(super) fn silent_contacts(
+    look: &Look,
+    servers: &BTreeMap<ServerId, ServerSight>,
+) -> Vec<Tried> {
+    let silent = |at: &Endpoint| {
+        let probe = look.counted().find(|probe| probe.endpoint == *at)?;
+        let known = servers.values().any(|sight| sight.endpoint.as_ref() == Some(at));
+        let silence = probe.silence().filter(|_| !known)?;
+        Some(Tried { endpoint: at.clone(), silence })
+    };
+    look.contacts.iter().filter_map(silent).collect()
+}
+
+/// Servers that were asked and answer as somebody who is neither member nor wanted.
+pub(super) fn strangers(
+    look: &Look,
+    present: &Present,
+    question: &Question,
+    leader_zxid: Option<Zxid>,
+) -> Vec<ServerSight> {
+    let mut strangers: Vec<ServerSight> = Vec::new();
+    for probe in look.counted() {
+        let Some(id) = look.own_id(probe) else { continue };
+        let known = present.config.membership.contains(id) || question.wanted.contains_key(&id);
+        if known || strangers.iter().any(|stranger| stranger.id == id) {
+            continue;
+        }
+        let subject = Subject { id, member: None, wanted: None, probe: None };
+        strangers.push(ServerSight {
+            endpoint: Some(probe.endpoint.clone()),
+            standing: standing(look, present, &subject, probe, leader_zxid),
+            ..seen(look, id, probe)
+        });
+    }
+    strangers
+}
+
+/// The clients on a server, ours left out; `cons`, else the AdminServer, else `srvr`.
+///
+/// To be called when no session of ours is open any more.
+pub(super) async fn clients<E: Ensemble>(
+    port: &E,
+    at: &Endpoint,
+    admin: Option<&str>,
+) -> Option<Told<Clients>> {
+    if let Ok(answer) = port.ask(at, Word::Cons).await {
+        let addresses = parse_cons(&answer).into_iter().filter(|c| c.session.is_some());
+        let addresses = addresses.map(|connection| connection.from);
+        return Some(Told { value: counted(addresses), source: Source::Cons });
+    }
+    if let Some(base) = admin
+        && let Ok(answer) = port.admin(base, "connections").await
+    {
+        let all = ["connections", "secure_connections"].into_iter();
+        let all = all.filter_map(|key| answer.get(key)?.as_array()).flatten();
+        let sessions = all.filter(|one| one.get("session_id").is_some_and(|id| !id.is_null()));
+        let addresses = sessions.map(|one| {
+            let from = one.get("remote_socket_address").and_then(serde_json::Value::as_str);
+            from.unwrap_or_default().to_owned()
+        });
+        return Some(Told { value: counted(addresses), source: Source::AdminServer });
+    }
+    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    // The connection that asks is counted too.
+    let count = srvr.connections?.saturating_sub(1);
+    Some(Told { value: Clients { count, addresses: Vec::new() }, source: Source::Srvr })
+}
+
+fn counted(addresses: impl Iterator<Item = String>) -> Clients {
+    let mut addresses: Vec<String> = addresses.collect();
+    addresses.sort_unstable();
+    Clients { count: addresses.len() as u64, addresses }
+}

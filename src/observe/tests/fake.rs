@@ -1,0 +1,235 @@
+//! An ensemble in memory: servers that answer in ZooKeeper's own words, and a script of what
+//! happens while zkplan waits.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::ensemble::{Ensemble, Knock, Mode, Reading, Silence, Word};
+use crate::model::{Endpoint, EnsembleConfig, Host, Zxid};
+
+/// One server.
+#[derive(Clone)]
+pub(super) struct Fake {
+    pub(super) at: Endpoint,
+    pub(super) id: i64,
+    pub(super) mode: Mode,
+    pub(super) config: String,
+    pub(super) zxid: u64,
+    pub(super) version: &'static str,
+    pub(super) tick_ms: u64,
+    pub(super) election_port: u16,
+    /// Whether words beside `srvr` are whitelisted.
+    pub(super) rich: bool,
+    /// Why even `srvr` is not answered.
+    pub(super) silent: Option<Silence>,
+    /// Why no session can be had.
+    pub(super) no_session: Option<Silence>,
+    /// Its zxid once a write was committed anywhere.
+    pub(super) zxid_after_write: Option<u64>,
+    pub(super) hash: &'static str,
+    pub(super) cons: &'static str,
+    pub(super) connections: u64,
+    pub(super) digest_mismatches: u64,
+}
+
+/// What happens after so much waiting.
+type Event = (Duration, Box<dyn FnOnce(&mut World)>);
+
+/// Everything outside.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) servers: Vec<Fake>,
+    pub(super) identity: Option<&'static str>,
+    /// The data version of the configuration znode, where somebody wrote to it.
+    pub(super) written: Option<(i32, &'static str)>,
+    pub(super) names: BTreeMap<&'static str, Vec<IpAddr>>,
+    pub(super) knocks: BTreeMap<(String, u16), Knock>,
+    pub(super) admins: BTreeMap<(&'static str, &'static str), serde_json::Value>,
+}
+
+/// The port to a world.
+#[derive(Default)]
+pub(super) struct FakeEnsemble {
+    pub(super) world: RefCell<World>,
+    script: RefCell<Vec<Event>>,
+    pub(super) waited: Cell<Duration>,
+    pub(super) sessions: Cell<usize>,
+}
+
+impl FakeEnsemble {
+    pub(super) fn of(servers: impl IntoIterator<Item = Fake>) -> Self {
+        let fake = Self::default();
+        fake.world.borrow_mut().servers.extend(servers);
+        fake
+    }
+
+    /// Has something happen once that much time was waited.
+    pub(super) fn after(&self, time: Duration, event: impl FnOnce(&mut World) + 'static) {
+        self.script.borrow_mut().push((time, Box::new(event)));
+    }
+
+    /// Changes the server with that id.
+    pub(super) fn server(&self, id: i64, change: impl FnOnce(&mut Fake)) {
+        self.world.borrow_mut().server(id, change);
+    }
+
+    fn find(&self, at: &Endpoint) -> Result<Fake, Silence> {
+        let world = self.world.borrow();
+        let found = world.servers.iter().find(|server| server.at == *at);
+        let server = found.ok_or(Silence::Refused)?;
+        match server.silent {
+            Some(silence) => Err(silence),
+            None => Ok(server.clone()),
+        }
+    }
+}
+
+impl World {
+    /// Changes the server with that id.
+    pub(super) fn server(&mut self, id: i64, change: impl FnOnce(&mut Fake)) {
+        change(self.servers.iter_mut().find(|server| server.id == id).expect("a server"));
+    }
+}
+
+impl Fake {
+    fn answer(&self, word: Word) -> String {
+        match word {
+            Word::Srvr => format!(
+                "Zookeeper version: {}, built on 2024-12-29 17:54 UTC\nConnections: {}\n\
+                 Zxid: {:#x}\nMode: {}\nNode count: 5\n",
+                self.version,
+                self.connections + 1,
+                self.zxid,
+                self.mode.word()
+            ),
+            Word::Conf if self.mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".into(),
+            Word::Conf => format!(
+                "clientPort={}\ntickTime={}\nserverId={}\nelectionPort={}\nquorumPort=2888\n\
+                 membership: \n{}",
+                self.at.port, self.tick_ms, self.id, self.election_port, self.config
+            ),
+            Word::Mntr => format!(
+                "zk_version\t{}\nzk_approximate_data_size\t27\nzk_digest_mismatches_count\t{}\n",
+                self.version, self.digest_mismatches
+            ),
+            Word::Cons => self.cons.into(),
+            Word::Hash => self.hash.into(),
+        }
+    }
+}
+
+impl Ensemble for FakeEnsemble {
+    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+        let server = self.find(at)?;
+        if word != Word::Srvr && !server.rich {
+            return Err(Silence::NotWhitelisted);
+        }
+        Ok(server.answer(word))
+    }
+
+    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+        let server = self.find(at)?;
+        if let Some(silence) = server.no_session {
+            return Err(silence);
+        }
+        self.sessions.set(self.sessions.get() + 1);
+        let mut world = self.world.borrow_mut();
+        for server in &mut world.servers {
+            server.zxid = server.zxid_after_write.take().unwrap_or(server.zxid);
+        }
+        let version = EnsembleConfig::parse(&server.config).map(|config| config.version);
+        let mzxid = version.map_or(0, |version| version.as_zxid().get());
+        let (config_data_version, config) = match world.written {
+            Some((version, text)) => (version, text.to_owned()),
+            None => (-1, server.config.clone()),
+        };
+        Ok(Reading {
+            server_id_byte: server.id.to_le_bytes()[0],
+            config,
+            config_data_version,
+            config_mzxid: i64::try_from(mzxid).expect("a version is no negative number"),
+            identity: world.identity.map(str::to_owned),
+        })
+    }
+
+    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
+        let world = self.world.borrow();
+        world.admins.get(&(base, command)).cloned().ok_or(Silence::Refused)
+    }
+
+    async fn knock(&self, host: &Host, port: u16) -> Knock {
+        let world = self.world.borrow();
+        world.knocks.get(&(host.canonical(), port)).copied().unwrap_or(Knock::Open)
+    }
+
+    async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
+        let known = self.world.borrow().names.get(host.as_str()).cloned();
+        known.unwrap_or_else(|| host.literal().into_iter().collect())
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.waited.set(self.waited.get() + time);
+        let due = |event: &mut Event| event.0 <= self.waited.get();
+        let happening: Vec<Event> = self.script.borrow_mut().extract_if(.., due).collect();
+        for (_, event) in happening {
+            event(&mut self.world.borrow_mut());
+        }
+    }
+}
+
+/// Runs a future that never really waits.
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
+/// Where the server with that id is asked: `10.0.0.ID:2181`.
+pub(super) fn at(id: i64) -> Endpoint {
+    Endpoint::plain(Host::new(&format!("10.0.0.{id}")), 2181)
+}
+
+/// The line of a voter with a client part.
+pub(super) fn line(id: i64) -> String {
+    format!("server.{id}=10.0.0.{id}:2888:3888:participant;0.0.0.0:2181")
+}
+
+/// A configuration of such voters.
+pub(super) fn config(ids: &[i64], version: &str) -> String {
+    let lines: String = ids.iter().map(|id| line(*id) + "\n").collect();
+    format!("{lines}version={version}")
+}
+
+/// The first version that every fresh ensemble has.
+pub(super) const FIRST: &str = "100000000";
+
+/// A server of a rich ensemble.
+pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
+    Fake {
+        at: at(id),
+        id,
+        mode,
+        config: config.to_owned(),
+        zxid: Zxid::new(0x1_0000_0007).get(),
+        version: "3.8.0-abc",
+        tick_ms: 200,
+        election_port: 3888,
+        rich: true,
+        silent: None,
+        no_session: None,
+        zxid_after_write: None,
+        hash: "",
+        cons: "",
+        connections: 0,
+        digest_mismatches: 0,
+    }
+}
+
+/// Voters with these ids, the last of which leads.
+pub(super) fn voters(ids: &[i64], version: &str) -> Vec<Fake> {
+    let text = config(ids, version);
+    let mode = |id: i64| if Some(&id) == ids.last() { Mode::Leader } else { Mode::Follower };
+    ids.iter().map(|id| server(*id, mode(*id), &text)).collect()
+}

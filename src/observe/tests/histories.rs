@@ -1,0 +1,147 @@
+//! One ensemble, or two.
+
+use super::fake::{FIRST, FakeEnsemble, config, server, voters};
+use super::*;
+use crate::ensemble::{Mode, Silence};
+use crate::observe::History;
+
+fn two(fake: &FakeEnsemble, question: &Question) -> [History; 2] {
+    match look(fake, question) {
+        Err(ObserveError::TwoHistories { histories }) => *histories,
+        other => panic!("not two histories: {other:?}"),
+    }
+}
+
+fn sides(histories: &[History; 2]) -> Vec<(Vec<i64>, bool)> {
+    let members = |history: &History| {
+        history.config.membership.ids().into_iter().map(ServerId::get).collect()
+    };
+    let mut sides: Vec<_> = histories.iter().map(|h| (members(h), h.commits)).collect();
+    sides.sort();
+    sides
+}
+
+#[test]
+fn an_old_leader_may_say_so_for_a_tick_after_a_hand_over() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.mode = Mode::Leader);
+    fake.after(millis(200), |world| world.server(1, |server| server.mode = Mode::Follower));
+    assert_eq!(seen(&fake, &contacts(&[1])).leader, Some(id(3)));
+    assert_eq!(fake.waited.get(), millis(200));
+}
+
+#[test]
+fn two_leaders_that_outlast_two_ticks_are_two_histories() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| {
+        (server.mode, server.no_session) = (Mode::Leader, Some(Silence::AnswerTimedOut));
+    });
+    let histories = two(&fake, &contacts(&[1]));
+    assert_eq!(fake.waited.get(), millis(400));
+    let leaders = histories.map(|h| (h.leader.and_then(|(id, _)| id), h.commits));
+    assert_eq!(leaders, [(Some(id(1)), false), (Some(id(3)), true)]);
+}
+
+#[test]
+fn a_fresh_ensemble_of_the_wanted_servers_is_another_one_at_the_same_version() {
+    let fake =
+        FakeEnsemble::of(voters(&[1, 2, 3], FIRST).into_iter().chain(voters(&[4, 5, 6], FIRST)));
+    let histories = two(&fake, &wanting(contacts(&[1]), &[4, 5, 6]));
+    assert_eq!(sides(&histories), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
+    assert!(histories.iter().all(|history| history.zxid.is_some()));
+    let answered: usize = histories.iter().map(|history| history.answered.len()).sum();
+    assert_eq!(answered, 6);
+}
+
+#[test]
+fn a_resurrected_ensemble_may_have_the_higher_version() {
+    let old = voters(&[1, 2, 3], "300000009");
+    let fake = FakeEnsemble::of(voters(&[4, 5, 6], "200000001").into_iter().chain(old));
+    let histories = two(&fake, &wanting(contacts(&[1, 2, 3]), &[4, 5, 6]));
+    assert_eq!(sides(&histories), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
+}
+
+#[test]
+fn joiners_that_elected_among_themselves_are_found_by_their_text() {
+    // 4 and 5 were given {3,4,5} and elected 5, which cannot be reached; 3 leads the real one.
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    servers.push(server(4, Mode::Follower, &config(&[3, 4, 5], FIRST)));
+    let fake = FakeEnsemble::of(servers);
+    let histories = two(&fake, &wanting(contacts(&[1]), &[4]));
+    assert_eq!(sides(&histories), [(vec![1, 2, 3], true), (vec![3, 4, 5], true)]);
+    assert_eq!(fake.waited.get(), millis(400));
+}
+
+#[test]
+fn a_follower_of_a_leader_out_of_sight_is_another_history_where_it_cannot_follow_ours() {
+    let mut servers = voters(&[1, 2, 3], "200000000");
+    servers.push(server(4, Mode::Follower, &config(&[4, 5], FIRST)));
+    let fake = FakeEnsemble::of(servers);
+    two(&fake, &wanting(contacts(&[1]), &[4]));
+}
+
+#[test]
+fn a_member_ahead_of_its_leader_is_of_another_history() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.config = config(&[1, 2, 3, 4], "100000009"));
+    two(&fake, &contacts(&[1]));
+}
+
+#[test]
+fn a_member_that_has_yet_to_activate_a_version_is_waited_for() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
+    fake.server(1, |server| server.config = config(&[1, 2, 3, 4], FIRST));
+    fake.after(millis(100), |world| {
+        world.server(1, |server| server.config = config(&[1, 2, 3], "100000005"));
+    });
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(standing(&seen, 1), Standing::Following);
+    assert_eq!(fake.waited.get(), millis(100));
+}
+
+#[test]
+fn a_member_that_never_activates_it_disagrees() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
+    fake.server(1, |server| server.config = config(&[1, 2, 3, 4], FIRST));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(standing(&seen, 1), Standing::OtherConfiguration);
+    assert!(has(&seen, &FindingKind::MemberDisagrees, Some(1)));
+    assert_eq!(seen.config.version.to_string(), "100000005");
+    assert_eq!(fake.waited.get(), millis(400));
+}
+
+#[test]
+fn a_member_without_reconfig_stays_at_version_zero() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
+    fake.server(2, |server| server.config = config(&[1, 2, 3], "0"));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert!(seen.reconfig_disabled);
+    assert_eq!(standing(&seen, 2), Standing::OtherConfiguration);
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "0"));
+    let all = super::seen(&fake, &contacts(&[1]));
+    assert!(all.reconfig_disabled);
+    assert_eq!(standing(&all, 2), Standing::Following);
+}
+
+#[test]
+fn a_reconfig_that_overtakes_the_look_is_looked_at() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let newer: &'static str = config(&[1, 2, 3, 4], "100000005").leak();
+    fake.world.borrow_mut().written = Some((-1, newer));
+    // The words stay behind for ever: the look gives up, and believes the servers.
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(seen.config.version.to_string(), FIRST);
+    assert_eq!(fake.sessions.get(), 3);
+}
+
+#[test]
+fn a_second_leader_that_shows_no_configuration_does_not_count() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| {
+        (server.mode, server.rich) = (Mode::Leader, false);
+        server.no_session = Some(Silence::AnswerTimedOut);
+    });
+    let seen = seen(&fake, &contacts(&[2]));
+    assert_eq!(seen.leader, Some(id(3)));
+    assert_eq!(standing(&seen, 1), Standing::Silent(Silence::AnswerTimedOut));
+}

@@ -1,0 +1,59 @@
+//! Every rule of evidence, against scripted servers in memory.
+
+mod fake;
+mod healthy;
+mod histories;
+mod planning;
+mod trouble;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use self::fake::{FakeEnsemble, at, run};
+use super::{FindingKind, Observation, ObserveError, Question, Standing, Wanted, observe};
+use crate::model::{Host, PeerAddress, ServerId};
+
+fn id(number: i64) -> ServerId {
+    ServerId::new(number)
+}
+
+fn ids(numbers: &[i64]) -> BTreeSet<ServerId> {
+    numbers.iter().copied().map(ServerId::new).collect()
+}
+
+/// A question to these contacts.
+fn contacts(numbers: &[i64]) -> Question {
+    Question::of_contacts(numbers.iter().copied().map(at).collect())
+}
+
+/// The same question with wanted servers at their usual places.
+fn wanting(mut question: Question, numbers: &[i64]) -> Question {
+    for number in numbers {
+        let host = Host::new(&format!("10.0.0.{number}"));
+        let peer = PeerAddress { host, quorum_port: 2888, election_port: 3888 };
+        question
+            .wanted
+            .insert(id(*number), Wanted { endpoint: Some(at(*number)), peer, admin: None });
+    }
+    question
+}
+
+fn look(fake: &FakeEnsemble, question: &Question) -> Result<Observation, ObserveError> {
+    run(observe(fake, question))
+}
+
+fn seen(fake: &FakeEnsemble, question: &Question) -> Observation {
+    look(fake, question).expect("an ensemble")
+}
+
+fn standing(seen: &Observation, number: i64) -> Standing {
+    seen.servers[&id(number)].standing.clone()
+}
+
+fn has(seen: &Observation, kind: &FindingKind, server: Option<i64>) -> bool {
+    seen.findings.iter().any(|f| f.kind == *kind && f.server == server.map(ServerId::new))
+}
+
+fn millis(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}

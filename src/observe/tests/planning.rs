@@ -1,0 +1,206 @@
+//! What planning takes from a look.
+
+use std::collections::BTreeMap;
+
+use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
+use super::*;
+use crate::ensemble::Mode;
+use crate::model::{
+    ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server, StandaloneEnabled,
+};
+use crate::observe::{Facts, Finding, Obstacle, OwnPorts};
+use crate::spec::{Spec, WantedServer};
+
+fn spec(lines: &[&str]) -> Spec {
+    let servers = lines.iter().map(|line| {
+        let server = Server::parse_line(line).expect("a server line");
+        let wanted =
+            WantedServer { server, secure_client_port: None, zone: None, admin: None, line: 1 };
+        (wanted.server.id, wanted)
+    });
+    Spec {
+        ensemble: "test".into(),
+        connect: Connect { servers: vec!["10.0.0.1:2181".into()], ..Connect::default() },
+        servers: servers.collect(),
+        former_zones: BTreeMap::new(),
+        policy: Policy::default(),
+        hooks: Hooks::default(),
+    }
+}
+
+fn wanted(numbers: &[i64]) -> Spec {
+    let lines: Vec<String> = numbers.iter().map(|number| fake::line(*number)).collect();
+    spec(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn facts(fake: &FakeEnsemble, spec: &Spec) -> Facts {
+    Facts::of(&seen(fake, &Question::of(spec)), spec)
+}
+
+#[test]
+fn healthy_members_and_joiners_are_counted() {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    servers.push(server(4, Mode::Follower, &config(&[1, 2, 3], FIRST)));
+    let fake = FakeEnsemble::of(servers);
+    fake.server(2, |server| server.zxid = 1);
+    let facts = facts(&fake, &wanted(&[2, 3, 4, 5]));
+    assert_eq!(facts.live, ids(&[1, 3]));
+    assert_eq!(facts.following, ids(&[4]));
+    assert_eq!(facts.leader, Some(id(3)));
+    assert_eq!((facts.obstacles, facts.assumed), (vec![], false));
+    let even = Finding { kind: FindingKind::EvenVoters { voters: 4 }, server: None };
+    assert!(facts.findings.contains(&even));
+    assert_eq!(facts.resolved["10.0.0.5"], ["10.0.0.5"]);
+}
+
+#[test]
+fn a_joiner_on_other_ports_or_elsewhere_cannot_be_named() {
+    let joiner = || server(4, Mode::Follower, &config(&[1, 2, 3], FIRST));
+    let mut elsewhere = joiner();
+    elsewhere.at = Endpoint::plain(Host::new("10.0.0.77"), 2181);
+    let mut spec = wanted(&[4]);
+    spec.connect.servers.push("10.0.0.77:2181".into());
+    let servers = voters(&[1, 2, 3], FIRST).into_iter();
+    let fake = FakeEnsemble::of(servers.clone().chain([elsewhere]));
+    assert_eq!(facts(&fake, &spec).following, ids(&[]));
+    let fake = FakeEnsemble::of(servers.chain([joiner()]));
+    assert_eq!(facts(&fake, &spec).following, ids(&[4]));
+    fake.server(4, |server| server.election_port = 3999);
+    let facts = facts(&fake, &spec);
+    assert_eq!(facts.following, ids(&[]));
+    let own = OwnPorts { quorum: vec![2888], election: vec![3999] };
+    let differ = Finding { kind: FindingKind::PortsDiffer { own }, server: Some(id(4)) };
+    assert!(facts.findings.contains(&differ));
+}
+
+#[test]
+fn what_stands_in_the_way_is_an_obstacle() {
+    let mut servers = voters(&[1, 2, 3], "100000005");
+    servers[0].config = config(&[1, 2, 3], "0");
+    servers.push(server(4, Mode::Standalone, ""));
+    let mut other = server(9, Mode::Follower, &config(&[1, 2, 3], "100000005"));
+    other.at = at(5);
+    servers.push(other);
+    servers.push(server(6, Mode::Observer, &config(&[3, 6], "0")));
+    let facts = facts(&FakeEnsemble::of(servers), &wanted(&[3, 4, 5, 6]));
+    assert_eq!(
+        facts.obstacles,
+        [
+            Obstacle::ReconfigDisabled,
+            Obstacle::WantedStandalone(id(4)),
+            Obstacle::WantedAnswersAs(id(5), id(9)),
+            Obstacle::WantedElsewhere(id(6)),
+        ]
+    );
+}
+
+#[test]
+fn a_member_that_is_somebody_else_is_an_obstacle() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.id = 8);
+    let facts = facts(&fake, &wanted(&[1, 3]));
+    assert_eq!(facts.obstacles, [Obstacle::MemberAnswersAs(id(2), id(8))]);
+}
+
+#[test]
+fn a_member_re_addressed_in_place_is_the_same_machine() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let moved = spec(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
+    assert!(facts(&fake, &moved).other_machine.is_empty());
+}
+
+#[test]
+fn a_second_process_with_the_same_id_is_another_machine() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let mut second = server(2, Mode::Follower, &config(&[1, 2, 3], FIRST));
+    second.at = Endpoint::plain(Host::new("10.0.0.2"), 2182);
+    fake.world.borrow_mut().servers.push(second);
+    let moved = spec(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
+    assert_eq!(facts(&fake, &moved).other_machine, ids(&[2]));
+}
+
+#[test]
+fn another_host_is_another_machine_unless_it_resolves_alike() {
+    let renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
+    let at = |address: [u8; 4]| vec![address.into()];
+    for (addresses, expected) in
+        [(at([10, 0, 0, 2]), ids(&[])), (at([10, 0, 0, 77]), ids(&[2])), (vec![], ids(&[2]))]
+    {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        fake.world.borrow_mut().names.insert("zk2", addresses);
+        assert_eq!(facts(&fake, &renamed).other_machine, expected);
+    }
+}
+
+#[test]
+fn members_without_a_client_part_are_confirmed_where_they_answer() {
+    let text = "server.1=10.0.0.1:2888:3888:participant\n\
+                server.2=10.0.0.2:2888:3888:participant\nversion=100000000";
+    let mut servers = vec![server(1, Mode::Leader, text), server(2, Mode::Follower, text)];
+    for server in &mut servers {
+        server.rich = false;
+    }
+    servers[1].at = Endpoint::plain(Host::new("10.0.0.2"), 2999);
+    let facts = facts(&FakeEnsemble::of(servers), &wanted(&[1, 2]));
+    assert_eq!(facts.client_confirmed, ids(&[1]));
+    assert_eq!(facts.live, ids(&[1]));
+}
+
+#[test]
+fn zones_unknown_are_said_where_any_is_known() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let mut spec = wanted(&[3]);
+    let unknown = |facts: &Facts| -> Vec<Option<ServerId>> {
+        let findings = facts.findings.iter();
+        findings.filter(|f| f.kind == FindingKind::ZoneUnknown).map(|f| f.server).collect()
+    };
+    assert_eq!(unknown(&facts(&fake, &spec)), []);
+    spec.servers.get_mut(&id(3)).expect("wanted").zone = Some("a".into());
+    spec.former_zones.insert(id(1), "b".into());
+    let facts = facts(&fake, &spec);
+    assert_eq!(unknown(&facts), [Some(id(2))]);
+    assert_eq!(facts.zones.len(), 2);
+}
+
+#[test]
+fn one_voter_is_possible_where_one_leads_alone_or_the_operator_knows() {
+    let alone = FakeEnsemble::of(voters(&[1], FIRST));
+    assert!(facts(&alone, &wanted(&[1])).one_voter_possible);
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let mut spec = wanted(&[3]);
+    assert!(!facts(&fake, &spec).one_voter_possible);
+    spec.policy.standalone_enabled = StandaloneEnabled::False;
+    assert!(facts(&fake, &spec).one_voter_possible);
+}
+
+#[test]
+fn a_configuration_from_a_file_is_assumed_to_be_healthy() {
+    let base = EnsembleConfig::parse(&config(&[1, 2, 3], FIRST)).expect("a configuration");
+    let moved = spec(&[
+        "server.1=10.0.0.9:2888:3888:participant;2181",
+        "server.2=zk2:2888:3888:participant;2181",
+        "server.4=10.0.0.4:2888:3888:participant;2181",
+    ]);
+    let facts = Facts::assumed(base, &moved);
+    assert!(facts.assumed);
+    assert_eq!((facts.leader, facts.live), (None, ids(&[1, 2, 3])));
+    assert_eq!((facts.following, facts.resolved.len()), (ids(&[]), 0));
+    assert_eq!(facts.other_machine, ids(&[1]));
+    let disabled = EnsembleConfig::parse(&config(&[1], "0")).expect("a configuration");
+    assert_eq!(Facts::assumed(disabled, &moved).obstacles, [Obstacle::ReconfigDisabled]);
+}
+
+#[test]
+fn a_question_asks_the_secure_port_where_certificates_are_given() {
+    let mut spec = wanted(&[4, 5]);
+    let pem = |name: &str| name.into();
+    spec.connect.tls = Some(crate::model::Tls { ca: pem("ca.pem"), cert: None, key: None });
+    spec.servers.get_mut(&id(4)).expect("wanted").secure_client_port = Some(2281);
+    spec.servers.get_mut(&id(5)).expect("wanted").server.client =
+        Some(ClientAddress::on_all_addresses(2181));
+    let question = Question::of(&spec);
+    let asked = |number| question.wanted[&id(number)].endpoint.clone().expect("an endpoint");
+    assert_eq!((asked(4).port, asked(4).tls), (2281, true));
+    assert_eq!((asked(5).port, asked(5).tls), (2181, false));
+    assert!(question.contacts[0].tls);
+}

@@ -1,0 +1,316 @@
+//! Servers that are silent, behind, alone or somebody else.
+
+use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
+use super::*;
+use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
+use crate::model::Endpoint;
+use crate::observe::{Issue, Tried};
+
+#[test]
+fn a_silent_contact_that_may_be_any_member_is_listed() {
+    let silent_contacts = |voters: Vec<Fake>| {
+        let fake = FakeEnsemble::of(voters);
+        fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
+        seen(&fake, &contacts(&[1, 2, 3])).silent_contacts
+    };
+    let rich = voters(&[1, 2, 3], FIRST);
+    let mut plain = rich.clone();
+    for server in &mut plain {
+        server.config = server.config.replace(";0.0.0.0:2181", "");
+    }
+    // With client parts, the configuration tells whose address it is.
+    assert_eq!(silent_contacts(rich), []);
+    let tried = Tried { endpoint: at(2), silence: Silence::AnswerTimedOut };
+    assert_eq!(silent_contacts(plain), [tried]);
+}
+
+#[test]
+fn a_frozen_member_is_silent() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(standing(&seen, 2), Standing::Silent(Silence::AnswerTimedOut));
+    assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
+    assert_eq!(fake.waited.get(), millis(0));
+}
+
+#[test]
+fn a_member_that_looks_for_a_leader_serves_nobody() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.silent = Some(Silence::NotServing));
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 2), Standing::NotServing);
+}
+
+#[test]
+fn a_lagging_follower_is_asked_again_before_it_is_behind() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.zxid = 0x1_0000_0001);
+    fake.after(millis(20), |world| world.server(1, |server| server.zxid = 0x1_0000_0009));
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Following);
+
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.zxid = 0x1_0000_0001);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Behind);
+    assert_eq!(fake.waited.get(), millis(400));
+}
+
+#[test]
+fn a_higher_zxid_of_another_epoch_is_not_up_to_date() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.zxid = 0x2_0000_0001);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Behind);
+}
+
+#[test]
+fn an_impostor_is_called_by_its_own_id() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.at = at(99));
+    let mut impostor = server(8, Mode::Follower, &config(&[1, 2, 3], FIRST));
+    impostor.at = at(2);
+    fake.world.borrow_mut().servers.push(impostor);
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(standing(&seen, 2), Standing::AnswersAs(id(8)));
+    assert_eq!(seen.strangers.len(), 1);
+}
+
+#[test]
+fn a_voter_that_still_observes_is_not_counted() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.mode = Mode::Observer);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::OtherConfiguration);
+}
+
+#[test]
+fn a_server_that_keeps_its_id_to_itself_is_not_counted() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| {
+        (server.rich, server.no_session) = (false, Some(Silence::Closed));
+    });
+    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), Standing::Silent(Silence::Closed));
+}
+
+#[test]
+fn a_leader_that_lets_no_session_in_is_vouched_for_by_a_follower() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(3, |server| server.no_session = Some(Silence::Closed));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert!(seen.write_committed);
+    assert_eq!(standing(&seen, 3), Standing::Leading);
+}
+
+#[test]
+fn a_leader_without_a_quorum_commits_nothing() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    for number in [1, 2, 3] {
+        fake.server(number, |server| server.no_session = Some(Silence::AnswerTimedOut));
+    }
+    match look(&fake, &contacts(&[1])) {
+        Err(ObserveError::NoCommit { leader, endpoint, tried }) => {
+            assert_eq!((leader, endpoint, tried.len()), (id(3), at(3), 2));
+            assert_eq!(fake.waited.get(), millis(0));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_plain_leader_without_a_quorum_is_named_by_the_spec() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    for number in [1, 2, 3] {
+        fake.server(number, |server| {
+            (server.rich, server.no_session) = (false, Some(Silence::AnswerTimedOut));
+        });
+    }
+    let error = look(&fake, &wanting(contacts(&[1]), &[3])).expect_err("no ensemble");
+    assert!(matches!(error, ObserveError::NoCommit { leader, .. } if leader == id(3)));
+    let error = look(&fake, &contacts(&[1, 2])).expect_err("no ensemble");
+    assert!(matches!(error, ObserveError::NoQuorum { tried } if tried.len() == 2));
+}
+
+#[test]
+fn followers_of_a_leader_out_of_reach_are_an_ensemble_where_writes_commit() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(3, |server| server.silent = Some(Silence::ConnectTimedOut));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!((seen.leader, seen.leader_zxid), (None, None));
+    // Nobody's zxid can be measured.
+    assert_eq!(standing(&seen, 1), Standing::Behind);
+}
+
+#[test]
+fn nobody_answers() {
+    let fake = FakeEnsemble::of([]);
+    match look(&fake, &contacts(&[1, 2])) {
+        Err(ObserveError::Unreachable { tried }) => {
+            assert!(tried.iter().all(|one| one.silence == Silence::Refused));
+            assert_eq!(tried.len(), 2);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn servers_without_a_leader_are_no_quorum() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    for number in [1, 2, 3] {
+        fake.server(number, |server| server.silent = Some(Silence::NotServing));
+    }
+    let error = look(&fake, &contacts(&[1])).expect_err("no ensemble");
+    assert!(matches!(error, ObserveError::NoQuorum { .. }));
+}
+
+#[test]
+fn a_hand_over_in_which_nobody_serves_is_waited_for() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    for number in [1, 2, 3] {
+        fake.server(number, |server| server.silent = Some(Silence::NotServing));
+    }
+    fake.after(millis(1000), |world| {
+        for server in &mut world.servers {
+            server.silent = None;
+        }
+        world.server(3, |server| server.no_session = Some(Silence::Closed));
+        world.server(1, |server| server.no_session = Some(Silence::Closed));
+    });
+    fake.after(millis(1100), |world| world.server(3, |server| server.no_session = None));
+    assert_eq!(seen(&fake, &contacts(&[1, 2, 3])).leader, Some(id(3)));
+    assert_eq!(fake.waited.get(), millis(1100));
+}
+
+#[test]
+fn a_release_before_reconfig_is_refused_by_its_number() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.version = "3.4.14-4c25d480e66aadd371de8bd2fd8da255ac140bcf");
+    let error = look(&fake, &contacts(&[1, 2, 3])).expect_err("no plan");
+    let old = ServerVersion::new(3, 4, 14);
+    assert!(matches!(error, ObserveError::TooOld { version, .. } if version == old), "{error}");
+}
+
+/// Another ensemble uses the same ids at other addresses, and is older than ours by its version.
+#[test]
+fn a_contact_in_another_ensemble_with_the_same_ids_is_two_histories() {
+    let mut servers = voters(&[1, 2, 3], "200000004");
+    let theirs = config(&[1, 2, 3], FIRST).replace("10.0.0.", "10.9.0.");
+    let mut stranger = server(2, Mode::Follower, &theirs);
+    stranger.at = Endpoint::plain(Host::new("10.9.0.2"), 2181);
+    let contact = stranger.at.clone();
+    servers.push(stranger);
+    let fake = FakeEnsemble::of(servers);
+    let question = Question::of_contacts(vec![at(1), contact]);
+    let error = look(&fake, &question).expect_err("two histories");
+    assert!(matches!(error, ObserveError::TwoHistories { .. }), "{error}");
+}
+
+#[test]
+fn a_standalone_contact_is_no_ensemble() {
+    let fake = FakeEnsemble::of([server(1, Mode::Standalone, "")]);
+    let error = look(&fake, &contacts(&[1])).expect_err("no ensemble");
+    assert!(matches!(error, ObserveError::Standalone { endpoint } if endpoint == at(1)));
+}
+
+#[test]
+fn a_standalone_member_or_joiner_is_just_not_healthy() {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    servers[0].mode = Mode::Standalone;
+    servers.push(server(4, Mode::Standalone, ""));
+    let fake = FakeEnsemble::of(servers);
+    let seen = seen(&fake, &wanting(contacts(&[1, 2]), &[4]));
+    assert_eq!(standing(&seen, 1), Standing::Standalone);
+    assert_eq!(standing(&seen, 4), Standing::Standalone);
+}
+
+#[test]
+fn a_read_only_server_is_not_healthy() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.mode = Mode::ReadOnly);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), Standing::ReadOnly);
+}
+
+#[test]
+fn a_configuration_written_by_hand_is_found_and_not_believed() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    for (version, text) in [(0, "garbage"), (3, "server.9=evil:1:2\nversion=500000000")] {
+        fake.world.borrow_mut().written = Some((version, text));
+        let seen = seen(&fake, &contacts(&[1]));
+        assert!(has(&seen, &FindingKind::ConfigWritten, None), "{text}");
+        assert_eq!(seen.config.membership.ids(), ids(&[1, 2, 3]));
+    }
+}
+
+#[test]
+fn a_plain_ensemble_with_garbage_for_a_configuration_cannot_be_read() {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    for server in &mut servers {
+        server.rich = false;
+    }
+    let fake = FakeEnsemble::of(servers);
+    fake.world.borrow_mut().written = Some((0, "garbage"));
+    let error = look(&fake, &contacts(&[1, 2, 3])).expect_err("no ensemble");
+    assert!(matches!(error, ObserveError::UnreadableConfig { .. }));
+}
+
+#[test]
+fn ports_are_knocked_at() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.world.borrow_mut().knocks.extend([
+        (("10.0.0.1".into(), 2888), Knock::Unreachable),
+        (("10.0.0.2".into(), 2888), Knock::Refused),
+        (("10.0.0.2".into(), 3888), Knock::Refused),
+    ]);
+    let seen = seen(&fake, &contacts(&[1]));
+    assert!(has(&seen, &FindingKind::QuorumPortUnreachable, Some(1)));
+    assert!(!has(&seen, &FindingKind::QuorumPortUnreachable, Some(2)));
+    assert!(has(&seen, &FindingKind::ElectionPortClosed, Some(2)));
+}
+
+#[test]
+fn data_that_differs_and_mismatches_are_found() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| (server.hash, server.digest_mismatches) = ("100000080: 77\n", 2));
+    fake.server(2, |server| server.hash = "100000080: -5\n100000100: 6\n");
+    fake.server(3, |server| server.hash = "100000080: -5\n");
+    let seen = seen(&fake, &contacts(&[1]));
+    assert!(has(&seen, &FindingKind::DataDiffers, Some(1)));
+    assert!(has(&seen, &FindingKind::DigestMismatches { count: 2 }, Some(1)));
+    assert!(!has(&seen, &FindingKind::DataDiffers, Some(2)));
+}
+
+#[test]
+fn releases_are_compared_and_known_bugs_named() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.version = "3.9.3-c26634f34490bb0ea7a09cc51e05ede3b4e320ee");
+    let seen = seen(&fake, &contacts(&[1]));
+    let (lowest, highest) = (ServerVersion::new(3, 8, 0), ServerVersion::new(3, 9, 3));
+    assert!(has(&seen, &FindingKind::MixedVersions { lowest, highest }, None));
+    let bug = |version, issue| FindingKind::KnownBug { version, issue };
+    assert!(has(&seen, &bug(highest, Issue::Zk4925), Some(1)));
+    assert!(has(&seen, &bug(lowest, Issue::Zk4785), Some(2)));
+}
+
+#[test]
+fn names_in_a_configuration_bring_their_bug() {
+    let mut leader = server(1, Mode::Leader, "");
+    leader.config = "server.1=zk1:2888:3888:participant;0.0.0.0:2181\nversion=100000000".into();
+    leader.at = Endpoint::plain(Host::new("zk1"), 2181);
+    let fake = FakeEnsemble::of([leader]);
+    let question = Question::of_contacts(vec![Endpoint::plain(Host::new("zk1"), 2181)]);
+    let seen = seen(&fake, &question);
+    assert!(seen.findings.iter().any(|finding| {
+        matches!(finding.kind, FindingKind::KnownBug { issue: Issue::Zk4708, .. })
+    }));
+}
+
+#[test]
+fn hostile_and_wildcard_hosts_and_strange_ids_are_found() {
+    let hostile = Host::new("zk\u{1b}[2J");
+    let wildcard = Host::new("0.0.0.0");
+    let text = format!(
+        "{}\nserver.0={hostile}:1:2:participant\nserver.9={wildcard}:1:2:participant\nversion={FIRST}",
+        fake::line(1)
+    );
+    let fake = FakeEnsemble::of([server(1, Mode::Leader, &text)]);
+    let seen = seen(&fake, &contacts(&[1]));
+    assert!(has(&seen, &FindingKind::HostileName { host: hostile }, Some(0)));
+    assert!(has(&seen, &FindingKind::UnwantableId, Some(0)));
+    assert!(has(&seen, &FindingKind::WildcardHost { host: wildcard }, Some(9)));
+}
