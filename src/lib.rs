@@ -1,7 +1,10 @@
 //! zkplan: plan and apply for ZooKeeper ensembles.
 
+pub mod check;
+pub mod diff;
 pub mod ensemble;
 pub mod import;
 pub mod model;
 pub mod observe;
+pub mod plan;
 pub mod spec;

@@ -1,0 +1,266 @@
+//! The laws by name, and what a breach of one looks like: numbers and names, no sentences.
+
+use std::collections::BTreeSet;
+
+use crate::model::ServerId;
+use crate::observe::Obstacle;
+use crate::plan::StepId;
+
+/// The laws that every plan keeps, and the things that no plan can do yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Law {
+    /// Now: one leader, a live quorum, a write that commits, one configuration.
+    Now,
+    /// Next: those of the next voters that can acknowledge form a quorum of them.
+    Next,
+    /// Spare voters never below the tolerance.
+    Spare,
+    /// The loss of one zone.
+    Zones,
+    /// Joiners are proven before they are named.
+    Joiners,
+    /// The leader's own change last.
+    LeaderLast,
+    /// Ids join ascending; new voters vote before old ones leave.
+    Order,
+    /// Quorums of neighbouring configurations share a server.
+    Overlap,
+    /// Two participants, unless one is known to be possible.
+    TwoParticipants,
+    /// Addresses.
+    Addresses,
+    /// Identity.
+    Identity,
+    /// A way back from everywhere.
+    WayBack,
+    /// Processes stop last.
+    StopLast,
+    /// Bounded shrinking.
+    Shrink,
+    /// Not a law of safety: what this version cannot change.
+    Unsupported,
+    /// A plan does what it says and ends where it says.
+    Form,
+}
+
+impl Law {
+    /// Every law, in the order of their codes.
+    pub const ALL: [Self; 16] = [
+        Self::Now,
+        Self::Next,
+        Self::Spare,
+        Self::Zones,
+        Self::Joiners,
+        Self::LeaderLast,
+        Self::Order,
+        Self::Overlap,
+        Self::TwoParticipants,
+        Self::Addresses,
+        Self::Identity,
+        Self::WayBack,
+        Self::StopLast,
+        Self::Shrink,
+        Self::Unsupported,
+        Self::Form,
+    ];
+
+    /// The code that `zkplan explain` knows.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Now => "ZKQ1",
+            Self::Next => "ZKQ2",
+            Self::Spare => "ZKQ3",
+            Self::Zones => "ZKQ4",
+            Self::Joiners => "ZKQ5",
+            Self::LeaderLast => "ZKQ6",
+            Self::Order => "ZKQ7",
+            Self::Overlap => "ZKQ8",
+            Self::TwoParticipants => "ZKQ9",
+            Self::Addresses => "ZKQ10",
+            Self::Identity => "ZKQ11",
+            Self::WayBack => "ZKQ12",
+            Self::StopLast => "ZKQ13",
+            Self::Shrink => "ZKQ14",
+            Self::Unsupported => "ZKU1",
+            Self::Form => "ZKU2",
+        }
+    }
+}
+
+/// A law broken: where, after which steps, and how.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Breach {
+    /// Which law.
+    pub law: Law,
+    /// At which step; `None` where it is about the whole plan.
+    pub step: Option<StepId>,
+    /// The reconfigs done before, in order: the shortest way to the breach.
+    pub path: Vec<StepId>,
+    /// The numbers.
+    pub detail: Detail,
+}
+
+/// The numbers of a breach.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Something stands in the way of any plan.
+    Obstacle(Obstacle),
+    /// A member runs with another configuration.
+    MemberDisagrees(ServerId),
+    /// Too few voters are live to begin with.
+    NoLiveQuorum(Votes),
+    /// Too few of the next voters can acknowledge.
+    TooFewAcknowledge(Votes),
+    /// The next quorum needs the joiner itself: once the request is sent, it cannot be aborted.
+    NeedsJoiner {
+        /// The joiner.
+        joiner: ServerId,
+        /// The votes without it.
+        without: Votes,
+    },
+    /// Too few voters could fail.
+    SpareTooSmall {
+        /// The worse of both sides of the step.
+        votes: Votes,
+        /// How many must be able to fail.
+        tolerance: i64,
+    },
+    /// The loss of a zone would stop writes.
+    ZoneLoss(Window),
+    /// A joiner is named that nobody waited for.
+    NotAwaited(ServerId),
+    /// The leader's own change comes before another server's.
+    LeaderNotLast(ServerId),
+    /// A lower id joins after a higher one.
+    NotAscending {
+        /// The one that joins.
+        joins: ServerId,
+        /// The higher one before it.
+        after: ServerId,
+    },
+    /// A healthy voter gives up its vote while new ones still wait for theirs.
+    LeavesTooEarly {
+        /// The old voter.
+        leaves: ServerId,
+        /// New voters that do not vote yet.
+        waiting: BTreeSet<ServerId>,
+    },
+    /// A quorum of the voters before and one of those after could miss each other.
+    NoOverlap {
+        /// Voters before.
+        before: BTreeSet<ServerId>,
+        /// Voters after.
+        after: BTreeSet<ServerId>,
+    },
+    /// Fewer than two participants.
+    TooFewParticipants {
+        /// How many would be left.
+        left: usize,
+    },
+    /// Two servers share an address.
+    AddressTaken {
+        /// The server that changes.
+        server: ServerId,
+        /// The other one, which may be the same.
+        other: ServerId,
+        /// The port.
+        port: u16,
+    },
+    /// A quorum host is a wildcard.
+    WildcardHost(ServerId),
+    /// A quorum host is the loopback while others are not.
+    LoopbackHost(ServerId),
+    /// A server would lose its client address.
+    ClientLost(ServerId),
+    /// The id cannot be wanted.
+    UnwantableId(ServerId),
+    /// The id is wanted on another machine.
+    OtherMachine(ServerId),
+    /// Newcomers could form a quorum of their own.
+    BlankQuorum {
+        /// The newcomers.
+        newcomers: BTreeSet<ServerId>,
+        /// How many would be one.
+        need: usize,
+    },
+    /// The step could not be taken back.
+    NoWayBack(Votes),
+    /// A process would be stopped that a configuration names.
+    StopsMember(ServerId),
+    /// A process would be stopped before a write in the last configuration.
+    StopsUnproven(ServerId),
+    /// More removals than additions and policy allow.
+    Shrinks {
+        /// Servers removed.
+        removed: usize,
+        /// Servers added.
+        added: usize,
+        /// What the policy allows beyond.
+        max: u32,
+    },
+    /// The steps do not end at the target.
+    WrongEnd,
+    /// A step does not do what it says.
+    Mislabelled,
+    /// The quorum is by groups and weights.
+    Weighted,
+    /// The server has several addresses or a secure client part.
+    SeveralAddresses(ServerId),
+    /// Role and address of the server change at once.
+    RoleAndAddress(ServerId),
+    /// More than one voter by one reconfig is asked for.
+    ChangesPerStep(u32),
+    /// The line of a server would get a client address at which nobody answered as that server.
+    ClientUnproven(ServerId),
+    /// An id goes to another machine before its old process is stopped and the new data directory
+    /// is attested blank.
+    NotBlank(ServerId),
+    /// An unordered phase holds steps that are not alike.
+    UnlikeSteps,
+    /// The tolerance of the plan is not what its policy asks for.
+    OtherTolerance {
+        /// What the plan says.
+        says: u32,
+        /// What follows from the policy.
+        policy: u32,
+    },
+    /// The steps can go in more orders than can be looked at.
+    TooManyOrders(usize),
+    /// A finding has to be accepted.
+    Finding(&'static str),
+}
+
+/// Who votes, who can acknowledge, and how many must.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Votes {
+    /// The voters.
+    pub voters: BTreeSet<ServerId>,
+    /// Those that can acknowledge.
+    pub acking: BTreeSet<ServerId>,
+    /// How many must.
+    pub need: usize,
+}
+
+/// A moment at which the loss of one zone would stop writes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window {
+    /// The zone.
+    pub zone: String,
+    /// Who votes, who is left without the zone, how many must acknowledge.
+    pub votes: Votes,
+}
+
+impl Votes {
+    /// How many of those that acknowledge may fail; negative where too few acknowledge.
+    pub fn spare(&self) -> i64 {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        count(self.acking.len()) - count(self.need)
+    }
+}
+
+impl Detail {
+    /// Whether the operator may accept it by name.
+    pub const fn is_acceptable(&self) -> bool {
+        matches!(self, Self::NeedsJoiner { .. } | Self::ClientUnproven(_) | Self::Finding(_))
+    }
+}

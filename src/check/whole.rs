@@ -1,0 +1,179 @@
+//! The laws of a plan as a whole: where it starts, where it ends, what it may contain.
+
+use std::collections::BTreeSet;
+
+use super::breach::{Breach, Detail, Law, Votes};
+use super::laws::Context;
+use super::state::State;
+use crate::diff::ChangeKind;
+use crate::model::{MinTolerance, ReuseIds, Server, ServerId};
+use crate::observe::{FindingKind, Level, Obstacle};
+use crate::plan::{Action, Move, Phase, Plan, Rule, Step};
+
+/// A breach that is about the whole plan.
+pub(super) fn of_plan(law: Law, detail: Detail) -> Breach {
+    Breach { law, step: None, path: Vec::new(), detail }
+}
+
+/// Whether the steps can be folded over the base at all.
+pub(super) fn can_be_walked(breaches: &[Breach]) -> bool {
+    !breaches.iter().any(|breach| {
+        matches!(
+            breach.detail,
+            Detail::NoLiveQuorum(_)
+                | Detail::Weighted
+                | Detail::RoleAndAddress(_)
+                | Detail::UnlikeSteps
+        )
+    })
+}
+
+/// What is wrong with the plan as a whole.
+pub(super) fn broken(context: &Context<'_>) -> Vec<Breach> {
+    let plan = context.plan;
+    if plan.is_empty() {
+        return mistaken(context);
+    }
+    let mut found = now(context);
+    found.extend(unsupported(plan).into_iter().map(|d| of_plan(Law::Unsupported, d)));
+    found.extend(identity(context).into_iter().map(|d| of_plan(Law::Identity, d)));
+    found.extend(form(plan).map(|detail| of_plan(Law::Form, detail)));
+    found.extend(shrink(plan).map(|detail| of_plan(Law::Shrink, detail)));
+    found.extend(findings(context));
+    found
+}
+
+/// What not even a plan without steps may pass over: it says that the ensemble is as the spec wants
+/// it, and where another server answers at an address of the spec, it is not. A live line of static
+/// origin has no client part that could differ, so that no change would show it.
+fn mistaken(context: &Context<'_>) -> Vec<Breach> {
+    let obstacles = context.facts.obstacles.iter().filter(|obstacle| match obstacle {
+        Obstacle::WantedStandalone(_)
+        | Obstacle::WantedAnswersAs(..)
+        | Obstacle::WantedElsewhere(_)
+        | Obstacle::MemberAnswersAs(..) => true,
+        Obstacle::ReconfigDisabled | Obstacle::NoCommit => false,
+    });
+    obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()
+}
+
+/// ZKQ1.
+fn now(context: &Context<'_>) -> Vec<Breach> {
+    let votes: Votes = State::base(context.facts).votes();
+    let law = |detail| of_plan(Law::Now, detail);
+    let mut found: Vec<Breach> =
+        context.facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
+    let disagreeing = context.facts.findings.iter().filter_map(|finding| match finding.kind {
+        FindingKind::MemberDisagrees => finding.server,
+        _ => None,
+    });
+    found.extend(disagreeing.map(|id| law(Detail::MemberDisagrees(id))));
+    let base = &context.facts.base.membership;
+    let quorum = if base.is_weighted() {
+        base.is_quorum(&context.facts.live)
+    } else {
+        votes.acking.len() >= votes.need
+    };
+    if !quorum {
+        found.push(law(Detail::NoLiveQuorum(votes)));
+    }
+    found
+}
+
+fn unsupported(plan: &Plan) -> Vec<Detail> {
+    let mut found = Vec::new();
+    if plan.facts.base.membership.is_weighted() {
+        found.push(Detail::Weighted);
+    }
+    if plan.policy.changes_per_step != 1 {
+        found.push(Detail::ChangesPerStep(plan.policy.changes_per_step));
+    }
+    let odd = |server: &Option<Server>| {
+        server.as_ref().is_some_and(|s| s.peers.len() > 1 || s.secure_client.is_some())
+    };
+    for change in &plan.changes {
+        if change.kind != ChangeKind::Leave && (odd(&change.before) || odd(&change.after)) {
+            found.push(Detail::SeveralAddresses(change.id));
+        }
+        if change.kind == ChangeKind::RoleAndAddress {
+            found.push(Detail::RoleAndAddress(change.id));
+        }
+    }
+    found
+}
+
+/// ZKQ11, as far as ids go.
+fn identity(context: &Context<'_>) -> Vec<Detail> {
+    let plan = context.plan;
+    let wanted = plan.changes.iter().filter(|change| change.after.is_some());
+    let mut found: Vec<Detail> = wanted
+        .filter(|change| !change.id.is_wantable())
+        .map(|change| Detail::UnwantableId(change.id))
+        .collect();
+    if plan.policy.reuse_ids == ReuseIds::Never {
+        let replaced = plan.changes.iter().filter(|change| change.kind == ChangeKind::Replace);
+        found.extend(replaced.map(|change| Detail::OtherMachine(change.id)));
+    }
+    found
+}
+
+/// What a plan is before it is judged: unordered phases hold like steps, so that their order is
+/// nobody's concern, and the tolerance is that of the policy.
+fn form(plan: &Plan) -> impl Iterator<Item = Detail> + use<> {
+    let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
+    let policy = tolerance(plan);
+    let other = Detail::OtherTolerance { says: plan.min_tolerance, policy };
+    unlike.into_iter().chain((plan.min_tolerance != policy).then_some(other))
+}
+
+fn is_alike(phase: &Phase) -> bool {
+    let all = |test: fn(&Action) -> bool| phase.steps.iter().all(|step| test(&step.action));
+    match phase.rule {
+        Rule::InOrder => true,
+        Rule::SideBySide => {
+            all(|action| matches!(action, Action::Start(_) | Action::AwaitJoiner(_)))
+                || all(|action| matches!(action, Action::Stop(_) | Action::AskToStop(_)))
+        }
+        Rule::LeaderLast => {
+            let servers: BTreeSet<_> = phase.steps.iter().map(Step::server).collect();
+            servers.len() == phase.steps.len()
+                && all(|action| match action {
+                    Action::Reconfig { change, .. } => {
+                        matches!(change, Move::Leave | Move::Demote | Move::Readdress { .. })
+                    }
+                    _ => false,
+                })
+        }
+    }
+}
+
+/// What the policy asks for: `auto` is the smaller of now and target, where those that are down now
+/// still are.
+fn tolerance(plan: &Plan) -> u32 {
+    if let MinTolerance::AtLeast(count) = plan.policy.min_tolerance {
+        return count;
+    }
+    let base = &plan.facts.base.membership;
+    let spare = |voters: BTreeSet<ServerId>| {
+        let up = |id: &&ServerId| !base.contains(**id) || plan.facts.live.contains(*id);
+        voters.iter().filter(up).count().saturating_sub(voters.len() / 2 + 1)
+    };
+    u32::try_from(spare(base.voters()).min(spare(plan.target.voters()))).unwrap_or(u32::MAX)
+}
+
+/// ZKQ14.
+fn shrink(plan: &Plan) -> Option<Detail> {
+    let base: BTreeSet<ServerId> = plan.facts.base.membership.ids();
+    let target = plan.target.ids();
+    let removed = base.difference(&target).count();
+    let added = target.difference(&base).count();
+    let max = plan.policy.max_shrink;
+    let beyond = removed.saturating_sub(added) > usize::try_from(max).unwrap_or(usize::MAX);
+    beyond.then_some(Detail::Shrinks { removed, added, max })
+}
+
+fn findings(context: &Context<'_>) -> Vec<Breach> {
+    let weighty = context.facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
+    let codes: BTreeSet<&'static str> = weighty.map(|finding| finding.kind.code()).collect();
+    codes.into_iter().map(|code| of_plan(Law::Now, Detail::Finding(code))).collect()
+}
