@@ -7,4 +7,6 @@ pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod proposal;
+pub mod saved;
 pub mod spec;

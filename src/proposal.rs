@@ -1,0 +1,238 @@
+//! From a spec and the facts of now to a plan that may be shown: diff, plan, check, choose.
+//!
+//! Among the candidates that keep the laws the one is chosen that needs the fewest accepted risks,
+//! then keeps the most voters to spare at the worst moment, then survives the loss of a zone best,
+//! then hands over least, then sends the fewest reconfigs. Where none keeps them, the refusal names
+//! the breaches of the nearest one and a change of policy under which a plan was made and checked.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::check::{Breach, CheckedPlan, Detail, Law, check};
+use crate::diff::diff;
+use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, ZonePolicy};
+use crate::observe::Facts;
+use crate::plan::{Acceptance, Goal, Plan, candidates};
+use crate::spec::Spec;
+
+/// Why no plan may be shown, and what would pass.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The candidate that came nearest.
+    pub nearest: Plan,
+    /// Its breaches; acceptable ones too.
+    pub breaches: Vec<Breach>,
+    /// The smallest changes, taken together, under which a plan was made and checked; empty where
+    /// none was found.
+    pub remedies: Vec<Remedy>,
+}
+
+/// A change of policy, or an acceptance, that helps.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// Accept a risk by name.
+    Accept(Acceptance),
+    /// Set `policy.minTolerance`.
+    MinTolerance(u32),
+    /// Set `policy.maxShrink`.
+    MaxShrink(u32),
+    /// Assert `policy.standaloneEnabled: false`.
+    StandaloneDisabled,
+    /// Set `policy.zones: best`.
+    ZonesBest,
+    /// Set `policy.reuseIds: blank`.
+    ReuseBlankIds,
+    /// Set `policy.changesPerStep: 1`.
+    OneChangePerStep,
+}
+
+/// Makes the plan from the live ensemble to the spec.
+pub fn propose(
+    spec: &Spec,
+    facts: &Facts,
+    accepted: &[Acceptance],
+) -> Result<CheckedPlan, Box<Refusal>> {
+    let goal = goal(spec, facts, accepted);
+    match choose(&goal) {
+        Ok(checked) => Ok(without_idle_acceptances(checked)),
+        Err((nearest, breaches)) => {
+            let remedies = remedies(spec, &goal, &breaches);
+            Err(Box::new(Refusal { nearest: *nearest, breaches, remedies }))
+        }
+    }
+}
+
+fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
+    Goal {
+        ensemble: spec.ensemble.clone(),
+        diff: diff(
+            &facts.base.membership,
+            &spec.membership(),
+            &facts.other_machine,
+            spec.policy.client_part,
+        ),
+        facts: facts.clone(),
+        policy: spec.policy.clone(),
+        connect: spec.connect.clone(),
+        hooks: spec.hooks.clone(),
+        accepted: accepted.to_vec(),
+    }
+}
+
+type Nearest = (Box<Plan>, Vec<Breach>);
+
+fn choose(goal: &Goal) -> Result<CheckedPlan, Nearest> {
+    let mut best: Option<CheckedPlan> = None;
+    let mut nearest: Option<Nearest> = None;
+    for plan in candidates(goal) {
+        match check(plan.clone(), &goal.facts) {
+            Ok(checked) => {
+                if best.as_ref().is_none_or(|known| merit(&checked) < merit(known)) {
+                    best = Some(checked);
+                }
+            }
+            Err(breaches) => {
+                let graver = |(_, known): &Nearest| gravity(&breaches) < gravity(known);
+                if nearest.as_ref().is_none_or(graver) {
+                    nearest = Some((Box::new(plan), breaches));
+                }
+            }
+        }
+    }
+    match (best, nearest) {
+        (Some(checked), _) => Ok(checked),
+        (None, Some(nearest)) => Err(nearest),
+        (None, None) => unreachable!("the planner names at least one candidate"),
+    }
+}
+
+/// Smaller is better.
+fn merit(checked: &CheckedPlan) -> impl Ord + use<> {
+    let report = checked.report();
+    let zone = report.worst_zone.as_ref().map_or(i64::MAX, |window| window.votes.spare());
+    (
+        report.accepted.len(),
+        Reverse(report.worst_spare),
+        Reverse(zone),
+        report.windows.len(),
+        report.may_hand_over,
+        checked.plan().reconfigs(),
+    )
+}
+
+/// Breaches that nobody can accept weigh first.
+fn gravity(breaches: &[Breach]) -> (usize, usize) {
+    (breaches.iter().filter(|breach| !breach.detail.is_acceptable()).count(), breaches.len())
+}
+
+/// An acceptance that the plan does not need is no part of it.
+fn without_idle_acceptances(checked: CheckedPlan) -> CheckedPlan {
+    let used: BTreeSet<Acceptance> = checked.report().accepted.iter().map(acceptance).collect();
+    let used: Vec<Acceptance> = used.into_iter().collect();
+    if used == checked.plan().accepted {
+        return checked;
+    }
+    let mut plan = checked.plan().clone();
+    plan.accepted = used;
+    let facts = plan.facts.clone();
+    check(plan, &facts).unwrap_or(checked)
+}
+
+/// The acceptance that a breach asks for.
+pub fn acceptance(breach: &Breach) -> Acceptance {
+    let code = match breach.detail {
+        Detail::Finding(code) => code,
+        _ => breach.law.code(),
+    };
+    Acceptance { code: code.to_owned(), step: breach.step.clone() }
+}
+
+/// Tries everything that the breached laws suggest at once, then drops what is not needed.
+fn remedies(spec: &Spec, goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
+    const ROUNDS: usize = 4;
+    let mut tried: BTreeSet<Remedy> = BTreeSet::new();
+    let mut breaches = breaches.to_vec();
+    for _ in 0..ROUNDS {
+        // A plan that cannot be looked at to the end would not be with another policy either.
+        if breaches.iter().any(|breach| matches!(breach.detail, Detail::TooManyOrders(_))) {
+            return Vec::new();
+        }
+        let known = tried.len();
+        tried.extend(breaches.iter().filter_map(suggested));
+        if tried.len() == known {
+            return Vec::new();
+        }
+        match choose(&remedied(spec, goal, &tried)) {
+            Ok(_) => return smallest(spec, goal, tried),
+            Err((_, left)) => breaches = left,
+        }
+    }
+    Vec::new()
+}
+
+fn smallest(spec: &Spec, goal: &Goal, mut remedies: BTreeSet<Remedy>) -> Vec<Remedy> {
+    for remedy in remedies.clone() {
+        let mut fewer = remedies.clone();
+        fewer.remove(&remedy);
+        if choose(&remedied(spec, goal, &fewer)).is_ok() {
+            remedies = fewer;
+        }
+    }
+    remedies.into_iter().collect()
+}
+
+fn remedied(spec: &Spec, goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
+    let mut goal = goal.clone();
+    for remedy in remedies {
+        let policy: &mut Policy = &mut goal.policy;
+        match remedy {
+            Remedy::Accept(risk) => goal.accepted.push(risk.clone()),
+            Remedy::MinTolerance(count) => {
+                policy.min_tolerance = smaller(policy.min_tolerance, *count);
+            }
+            Remedy::MaxShrink(count) => policy.max_shrink = *count,
+            Remedy::StandaloneDisabled => {
+                policy.standalone_enabled = StandaloneEnabled::False;
+                goal.facts.one_voter_possible = true;
+            }
+            Remedy::ZonesBest => policy.zones = ZonePolicy::Best,
+            Remedy::ReuseBlankIds => policy.reuse_ids = ReuseIds::Blank,
+            Remedy::OneChangePerStep => policy.changes_per_step = 1,
+        }
+    }
+    goal.diff = diff(
+        &goal.facts.base.membership,
+        &spec.membership(),
+        &goal.facts.other_machine,
+        goal.policy.client_part,
+    );
+    goal
+}
+
+fn smaller(known: MinTolerance, count: u32) -> MinTolerance {
+    match known {
+        MinTolerance::AtLeast(less) => MinTolerance::AtLeast(less.min(count)),
+        MinTolerance::Auto => MinTolerance::AtLeast(count),
+    }
+}
+
+fn suggested(breach: &Breach) -> Option<Remedy> {
+    if breach.detail.is_acceptable() {
+        return Some(Remedy::Accept(acceptance(breach)));
+    }
+    match (breach.law, &breach.detail) {
+        (Law::Spare, Detail::SpareTooSmall { votes, .. }) => {
+            u32::try_from(votes.spare()).ok().map(Remedy::MinTolerance)
+        }
+        (Law::Shrink, Detail::Shrinks { removed, added, .. }) => {
+            u32::try_from(removed - added).ok().map(Remedy::MaxShrink)
+        }
+        (Law::TwoParticipants, Detail::TooFewParticipants { left: 1 }) => {
+            Some(Remedy::StandaloneDisabled)
+        }
+        (Law::Zones, _) => Some(Remedy::ZonesBest),
+        (Law::Identity, Detail::OtherMachine(_)) => Some(Remedy::ReuseBlankIds),
+        (Law::Unsupported, Detail::ChangesPerStep(_)) => Some(Remedy::OneChangePerStep),
+        _ => None,
+    }
+}

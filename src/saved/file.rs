@@ -1,0 +1,372 @@
+//! The shape of the plan file. Everything that is text in ZooKeeper is text here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::check::{CheckedPlan, Figures, Window};
+use crate::diff::diff;
+use crate::model::{
+    Connect, EnsembleConfig, Hooks, Membership, Policy, Reconfig, Server, ServerId,
+};
+use crate::observe::{Facts, Finding, Identity, Obstacle};
+use crate::plan::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+
+/// More steps than this are not read; 255 servers that all go to other machines need 2300.
+const MAX_STEPS: usize = 5000;
+
+/// A plan that zkplan made and checked.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "zkplan plan", rename = "Plan")]
+pub(super) struct PlanFile {
+    /// Always `zkplan/plan`.
+    format: String,
+    /// `major.minor`: a minor version adds keys, a major one is rejected by older readers.
+    format_version: String,
+    /// The release that wrote the file.
+    tool_version: String,
+    /// The digest of what the plan means; the same for the same change, whoever plans it when.
+    pub(super) plan_id: String,
+    /// The label of the ensemble.
+    ensemble: String,
+    /// What the plan starts from and what was known then.
+    base: Base,
+    /// The server lines to end at.
+    target: Vec<String>,
+    /// The steps, in groups.
+    phases: Vec<PhaseShape>,
+    /// The figures that the check gave, for reviewers and policy tools; never read back.
+    #[serde(default)]
+    safety: Value,
+    /// Voters that may fail at any moment: `policy.minTolerance` as a number.
+    min_tolerance: u32,
+    /// What was asked of the way.
+    policy: Policy,
+    /// Risks that were accepted by name.
+    accepted: Vec<Acceptance>,
+    /// How to reach the ensemble; no secrets.
+    connect: Connect,
+    /// Commands that start and stop servers.
+    hooks: Hooks,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Base {
+    /// The config version, in hex as ZooKeeper prints it.
+    version: String,
+    /// The lines of `/zookeeper/config`, without the version.
+    members: Vec<String>,
+    /// The content of `/zkplan/id`; absent before the first apply.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    identity: Option<String>,
+    /// Who led.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    leader: Option<ServerId>,
+    /// Members that answered, followed the leader and were up to date; the leader too.
+    live: BTreeSet<ServerId>,
+    /// Wanted servers that followed without a vote.
+    following: BTreeSet<ServerId>,
+    /// Failure domains by server id.
+    zones: BTreeMap<String, String>,
+    /// Whether a single voter is known to be possible.
+    one_voter_possible: bool,
+    /// Members whose id is wanted on another machine.
+    other_machine: BTreeSet<ServerId>,
+    /// Members without a client part that answered where the spec says.
+    client_confirmed: BTreeSet<ServerId>,
+    /// What each host resolved to.
+    resolved: BTreeMap<String, Vec<String>>,
+    /// What stood in the way; empty in every plan that was made.
+    obstacles: Vec<Obstacle>,
+    /// Things worth knowing.
+    findings: Vec<Finding>,
+    /// Whether nobody was asked and everybody was assumed to answer.
+    assumed: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Phase")]
+struct PhaseShape {
+    /// What the steps have in common.
+    kind: PhaseKind,
+    /// In which order they go.
+    rule: Rule,
+    /// The steps.
+    steps: Vec<StepShape>,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Step")]
+struct StepShape {
+    /// The name of the step.
+    id: StepId,
+    /// What it does.
+    action: ActionShape,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+#[schemars(rename = "Action")]
+enum ActionShape {
+    /// Waits until a server follows without a vote.
+    AwaitJoiner { server: ServerId },
+    /// Sends one reconfig request.
+    Reconfig {
+        server: ServerId,
+        change: Move,
+        /// Server lines that are added or replaced.
+        joining: Vec<String>,
+        /// Ids that are removed.
+        leaving: Vec<ServerId>,
+    },
+    /// Waits for clients or for a person.
+    Gate { gate: GateKind },
+    /// Runs `hooks.start`, if the server is not up.
+    Start { server: ServerId },
+    /// Runs `hooks.stop`.
+    Stop { server: ServerId },
+    /// Asks a person to stop the server.
+    AskToStop { server: ServerId },
+    /// Asks a person to attest a blank data directory.
+    AttestBlank { server: ServerId },
+    /// Proves that the last configuration is active.
+    Prove {
+        /// The server whose own leaving is proven.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        server: Option<ServerId>,
+    },
+}
+
+/// What a plan id is the digest of.
+pub(super) fn meaning(plan: &Plan) -> Value {
+    let phases: Vec<PhaseShape> = plan.phases.iter().map(PhaseShape::of).collect();
+    json!({
+        "identity": identity(&plan.facts.identity),
+        "base": lines(&plan.facts.base.membership),
+        "target": lines(&plan.target),
+        "phases": phases,
+        "accepted": plan.accepted,
+        "policy": plan.policy,
+        "hooks": plan.hooks,
+    })
+}
+
+fn identity(identity: &Identity) -> Option<String> {
+    match identity {
+        Identity::NoneYet => None,
+        Identity::Known(text) => Some(text.clone()),
+    }
+}
+
+fn lines(members: &Membership) -> Vec<String> {
+    members.to_string().lines().map(ToOwned::to_owned).collect()
+}
+
+impl PlanFile {
+    pub(super) fn of(checked: &CheckedPlan, plan_id: String, format_version: String) -> Self {
+        let plan = checked.plan();
+        Self {
+            format: super::FORMAT.to_owned(),
+            format_version,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            plan_id,
+            ensemble: plan.ensemble.clone(),
+            base: Base::of(&plan.facts),
+            target: lines(&plan.target),
+            phases: plan.phases.iter().map(PhaseShape::of).collect(),
+            safety: safety(checked),
+            min_tolerance: plan.min_tolerance,
+            policy: plan.policy.clone(),
+            accepted: plan.accepted.clone(),
+            connect: plan.connect.clone(),
+            hooks: plan.hooks.clone(),
+        }
+    }
+
+    /// The plan that the file describes; what can be derived is derived, not believed.
+    pub(super) fn into_plan(self) -> Result<Plan, String> {
+        if self.phases.iter().map(|phase| phase.steps.len()).sum::<usize>() > MAX_STEPS {
+            return Err(format!("more than {MAX_STEPS} steps"));
+        }
+        let facts = self.base.into_facts()?;
+        let target = members(&self.target)?;
+        let differing =
+            diff(&facts.base.membership, &target, &facts.other_machine, self.policy.client_part);
+        let phases: Result<Vec<Phase>, String> =
+            self.phases.into_iter().map(PhaseShape::into_phase).collect();
+        let plan = Plan {
+            ensemble: self.ensemble,
+            facts,
+            target,
+            policy: self.policy,
+            min_tolerance: self.min_tolerance,
+            connect: self.connect,
+            hooks: self.hooks,
+            changes: differing.changes,
+            phases: phases?,
+            accepted: self.accepted,
+        };
+        let mut ids = BTreeSet::new();
+        if let Some(step) = plan.steps().find(|step| !ids.insert(step.id.clone())) {
+            return Err(format!("step `{}` stands twice", step.id));
+        }
+        Ok(plan)
+    }
+}
+
+fn members(lines: &[String]) -> Result<Membership, String> {
+    Membership::parse(&lines.join("\n")).map_err(|cause| cause.to_string())
+}
+
+impl Base {
+    fn of(facts: &Facts) -> Self {
+        Self {
+            version: facts.base.version.to_string(),
+            members: lines(&facts.base.membership),
+            identity: identity(&facts.identity),
+            leader: facts.leader,
+            live: facts.live.clone(),
+            following: facts.following.clone(),
+            zones: facts.zones.iter().map(|(id, zone)| (id.to_string(), zone.clone())).collect(),
+            one_voter_possible: facts.one_voter_possible,
+            other_machine: facts.other_machine.clone(),
+            client_confirmed: facts.client_confirmed.clone(),
+            resolved: facts.resolved.clone(),
+            obstacles: facts.obstacles.clone(),
+            findings: facts.findings.clone(),
+            assumed: facts.assumed,
+        }
+    }
+
+    fn into_facts(self) -> Result<Facts, String> {
+        let zone = |(id, zone): (String, String)| match id.parse() {
+            Ok(number) => Ok((ServerId::new(number), zone)),
+            Err(_) => Err(format!("`{id}` is no server id")),
+        };
+        let zones: Result<BTreeMap<ServerId, String>, String> =
+            self.zones.into_iter().map(zone).collect();
+        Ok(Facts {
+            base: EnsembleConfig {
+                version: self.version.parse().map_err(|_| format!("version `{}`", self.version))?,
+                membership: members(&self.members)?,
+            },
+            identity: self.identity.map_or(Identity::NoneYet, Identity::Known),
+            leader: self.leader,
+            live: self.live,
+            following: self.following,
+            zones: zones?,
+            one_voter_possible: self.one_voter_possible,
+            other_machine: self.other_machine,
+            client_confirmed: self.client_confirmed,
+            resolved: self.resolved,
+            obstacles: self.obstacles,
+            findings: self.findings,
+            assumed: self.assumed,
+        })
+    }
+}
+
+impl PhaseShape {
+    fn of(phase: &Phase) -> Self {
+        let step =
+            |step: &Step| StepShape { id: step.id.clone(), action: ActionShape::of(&step.action) };
+        Self { kind: phase.kind, rule: phase.rule, steps: phase.steps.iter().map(step).collect() }
+    }
+
+    fn into_phase(self) -> Result<Phase, String> {
+        let step = |step: StepShape| Ok(Step { id: step.id, action: step.action.into_action()? });
+        let steps: Result<Vec<Step>, String> = self.steps.into_iter().map(step).collect();
+        Ok(Phase { kind: self.kind, rule: self.rule, steps: steps? })
+    }
+}
+
+impl ActionShape {
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::AwaitJoiner(server) => Self::AwaitJoiner { server: *server },
+            Action::Reconfig { server, change, request } => Self::Reconfig {
+                server: *server,
+                change: *change,
+                joining: request.joining.iter().map(ToString::to_string).collect(),
+                leaving: request.leaving.clone(),
+            },
+            Action::Gate(gate) => Self::Gate { gate: *gate },
+            Action::Start(server) => Self::Start { server: *server },
+            Action::Stop(server) => Self::Stop { server: *server },
+            Action::AskToStop(server) => Self::AskToStop { server: *server },
+            Action::AttestBlank(server) => Self::AttestBlank { server: *server },
+            Action::Prove(server) => Self::Prove { server: *server },
+        }
+    }
+
+    fn into_action(self) -> Result<Action, String> {
+        Ok(match self {
+            Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
+            Self::Reconfig { server, change, joining, leaving } => {
+                let joining: Result<Vec<Server>, String> = joining
+                    .iter()
+                    .map(|line| Server::parse_line(line).map_err(|e| format!("`{line}`: {e}")))
+                    .collect();
+                let request = Reconfig { joining: joining?, leaving };
+                Action::Reconfig { server, change, request }
+            }
+            Self::Gate { gate } => Action::Gate(gate),
+            Self::Start { server } => Action::Start(server),
+            Self::Stop { server } => Action::Stop(server),
+            Self::AskToStop { server } => Action::AskToStop(server),
+            Self::AttestBlank { server } => Action::AttestBlank(server),
+            Self::Prove { server } => Action::Prove(server),
+        })
+    }
+}
+
+/// The figures of the check, as reviewers and policy tools want them.
+fn safety(checked: &CheckedPlan) -> Value {
+    let report = checked.report();
+    let rows: Vec<Value> = report
+        .rows
+        .iter()
+        .map(|row| {
+            json!({
+                "step": row.step,
+                "spare": row.spare,
+                "hands_over": row.hands_over,
+                "after": figures(&row.figures),
+            })
+        })
+        .collect();
+    let windows: Vec<Value> = report
+        .windows
+        .iter()
+        .map(|(step, zone)| json!({ "after": step, "window": window(zone) }))
+        .collect();
+    json!({
+        "base": figures(&report.base),
+        "steps": rows,
+        "worst_spare": report.worst_spare,
+        "worst_zone": report.worst_zone.as_ref().map(window),
+        "windows": windows,
+        "may_hand_over": report.may_hand_over,
+        "moments": report.moments,
+    })
+}
+
+fn figures(figures: &Figures) -> Value {
+    json!({
+        "voters": figures.votes.voters,
+        "acking": figures.votes.acking,
+        "quorum": figures.votes.need,
+        "zone": figures.zone.as_ref().map(window),
+    })
+}
+
+fn window(window: &Window) -> Value {
+    json!({
+        "zone": window.zone,
+        "left": window.votes.acking,
+        "quorum": window.votes.need,
+        "spare": window.votes.spare(),
+    })
+}

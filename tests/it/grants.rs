@@ -1,0 +1,294 @@
+//! What a plan grants, walked by brute force: every order that [`Plan::next_steps`] allows under
+//! every leader, one by one, against the little that must never happen. The checker may take short
+//! cuts; this does not.
+
+use std::collections::{BTreeSet, HashSet};
+
+use proptest::prelude::*;
+use zkplan::check::Law;
+use zkplan::model::{Host, Membership, ReuseIds, ServerId};
+use zkplan::observe::Facts;
+use zkplan::plan::{Action, Done, Plan, Step, StepId};
+use zkplan::proposal::propose;
+
+use crate::world::{World, Zones, id, lines};
+
+/// A moment of one order.
+#[derive(Clone)]
+struct Moment {
+    members: Membership,
+    live: BTreeSet<ServerId>,
+    awaited: BTreeSet<ServerId>,
+    proven: BTreeSet<ServerId>,
+    done: Done,
+    handed_over: bool,
+}
+
+impl Moment {
+    fn base(facts: &Facts) -> Self {
+        Self {
+            members: facts.base.membership.clone(),
+            live: facts.live.clone(),
+            awaited: BTreeSet::new(),
+            proven: BTreeSet::new(),
+            done: Done::new(),
+            handed_over: false,
+        }
+    }
+
+    fn spare(&self) -> i64 {
+        let voters = self.members.voters();
+        let live = i64::try_from(voters.intersection(&self.live).count()).expect("few");
+        live - i64::try_from(voters.len() / 2 + 1).expect("few")
+    }
+
+    /// The moment after a step, or what must never happen.
+    fn after(&self, plan: &Plan, leader: ServerId, step: &Step) -> Result<Self, String> {
+        let mut next = self.clone();
+        next.done.insert(step.id.clone());
+        match &step.action {
+            Action::AwaitJoiner(id) => {
+                next.awaited.insert(*id);
+            }
+            Action::Prove(_) => {
+                let base = plan.facts.base.membership.ids();
+                next.proven = base.difference(&self.members.ids()).copied().collect();
+            }
+            Action::Stop(id) | Action::AskToStop(id) => {
+                if self.members.contains(*id) {
+                    return Err(format!("{} stops a member", step.id));
+                }
+                if !self.proven.contains(id) {
+                    return Err(format!("{} comes before a proof", step.id));
+                }
+            }
+            Action::Reconfig { server, request, .. } => {
+                next.proven.remove(server);
+                next.members = self.members.with(request);
+                let stays = next.members.contains(*server);
+                if !stays {
+                    next.live.remove(server);
+                } else if !self.members.contains(*server) {
+                    if !next.awaited.remove(server) {
+                        return Err(format!("{} was not awaited", step.id));
+                    }
+                    next.live.insert(*server);
+                }
+                if leader == *server && step.hands_over() {
+                    let pending = plan.steps().filter(|other| !next.done.contains(&other.id));
+                    let others =
+                        pending.filter(|s| s.reconfig().is_some() && s.server() != Some(*server));
+                    if self.handed_over || others.count() > 0 {
+                        return Err(format!("{} hands over too early or again", step.id));
+                    }
+                    next.handed_over = true;
+                }
+                if next.spare() < 0 {
+                    return Err(format!("{} leaves no quorum", step.id));
+                }
+                shared_address(&next.members)?;
+            }
+            Action::Gate(_) | Action::Start(_) | Action::AttestBlank(_) => {}
+        }
+        Ok(next)
+    }
+}
+
+fn shared_address(members: &Membership) -> Result<(), String> {
+    let mut taken: HashSet<(Host, u16)> = HashSet::new();
+    for server in members.servers() {
+        let peer = server.peer();
+        for port in [peer.quorum_port, peer.election_port] {
+            if !taken.insert((peer.host.clone(), port)) {
+                return Err(format!("{}:{port} is taken twice", peer.host));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What all orders come to.
+#[derive(Default)]
+struct Sum {
+    moments: usize,
+    /// Whether every moment was visited.
+    whole: bool,
+    spare: i64,
+    zone_spare: Option<i64>,
+    /// Steps after which the loss of a zone would stop writes.
+    windows: BTreeSet<StepId>,
+}
+
+impl Moment {
+    /// What is spare at the worst loss of one zone.
+    fn zone_spare(&self, facts: &Facts) -> Option<i64> {
+        let voters = self.members.voters();
+        let zones: BTreeSet<&String> = voters.iter().filter_map(|id| facts.zones.get(id)).collect();
+        let need = i64::try_from(voters.len() / 2 + 1).expect("few");
+        let without = |zone: &String| {
+            let left =
+                voters.intersection(&self.live).filter(|id| facts.zones.get(id) != Some(zone));
+            i64::try_from(left.count()).expect("few") - need
+        };
+        zones.into_iter().map(without).min()
+    }
+}
+
+/// Walks every order; what they come to, or the first thing that must never happen.
+fn walk(plan: &Plan, limit: usize) -> Result<Sum, String> {
+    let mut seen = HashSet::new();
+    let base = Moment::base(&plan.facts);
+    let mut sum = Sum {
+        spare: base.spare(),
+        zone_spare: base.zone_spare(&plan.facts),
+        whole: true,
+        ..Sum::default()
+    };
+    let mut open = vec![base];
+    while let Some(moment) = open.pop() {
+        if seen.len() >= limit {
+            sum.whole = false;
+            break;
+        }
+        if !seen.insert((moment.done.clone(), moment.handed_over)) {
+            continue;
+        }
+        let voters = moment.members.voters();
+        let mut any = false;
+        for leader in voters.intersection(&moment.live) {
+            for step in plan.next_steps(&moment.done, Some(*leader)) {
+                any = true;
+                let next = moment.after(plan, *leader, step)?;
+                sum.spare = sum.spare.min(next.spare());
+                let zone = next.zone_spare(&plan.facts);
+                sum.zone_spare = sum.zone_spare.min(zone);
+                if step.reconfig().is_some() && zone.is_some_and(|spare| spare < 0) {
+                    sum.windows.insert(step.id.clone());
+                }
+                open.push(next);
+            }
+        }
+        if !any && moment.members != plan.target {
+            return Err("an order ends before the target".to_owned());
+        }
+    }
+    sum.moments = seen.len();
+    Ok(sum)
+}
+
+/// Words of a world: a server keeps, changes or loses something.
+fn any_world() -> impl Strategy<Value = World> {
+    let fates = prop_oneof![
+        Just(("v", "v")),
+        Just(("v", "v")),
+        Just(("v", "vp")),
+        Just(("v", "vm")),
+        Just(("v", "o")),
+        Just(("v", "")),
+        Just(("", "v")),
+        Just(("o", "v")),
+        Just(("o", "")),
+    ];
+    let dead = proptest::collection::vec(prop::bool::weighted(0.15), 6);
+    let zones = prop_oneof![Just(Zones::None), Just(Zones::Three)];
+    (proptest::collection::vec(fates, 2..6), dead, any::<bool>(), zones).prop_map(
+        |(fates, dead, first, zones)| {
+            let (mut base, mut wanted, mut down) = (String::new(), String::new(), String::new());
+            for (at, (was, is)) in fates.iter().enumerate() {
+                let word = |marks: &str| match marks {
+                    "" => String::new(),
+                    marks => format!("{}{} ", at + 1, marks.trim_start_matches('v')),
+                };
+                base.push_str(&word(was));
+                wanted.push_str(&word(is));
+                if dead[at] && !was.is_empty() {
+                    down.push_str(&word("v"));
+                }
+            }
+            World::new(&base, &wanted).down(&down).zones(zones).policy(|policy| {
+                policy.reuse_ids = ReuseIds::Blank;
+                policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
+                policy.standalone_enabled = zkplan::model::StandaloneEnabled::False;
+                policy.max_shrink = 9;
+                if first {
+                    policy.add_as = zkplan::model::AddAs::Observer;
+                }
+            })
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn no_granted_order_does_what_must_never_happen(world in any_world()) {
+        let facts = world.facts();
+        prop_assume!(!facts.base.membership.voters().is_empty());
+        let Ok(checked) = propose(&world.spec(), &facts, &[]) else { return Ok(()) };
+        let sum = match walk(checked.plan(), 20_000) {
+            Ok(sum) => sum,
+            Err(wrong) => return Err(TestCaseError::fail(format!("{world:?}: {wrong}"))),
+        };
+        let report = checked.report();
+        prop_assert!(report.worst_spare <= sum.spare, "{world:?}");
+        if sum.whole {
+            let zone = report.worst_zone.as_ref().map(|window| window.votes.spare());
+            prop_assert_eq!(zone, sum.zone_spare, "{:?}", &world);
+            let survives = Moment::base(&facts).zone_spare(&facts).is_some_and(|spare| spare >= 0);
+            let named: BTreeSet<StepId> = report.windows.keys().cloned().collect();
+            let lost = if survives { sum.windows } else { BTreeSet::new() };
+            prop_assert_eq!(named, lost, "{:?}", &world);
+        }
+    }
+}
+
+#[test]
+fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
+    let world = World::new("1 2 3 4 5", "1 2 3 4m 5m").policy(|policy| {
+        policy.reuse_ids = ReuseIds::Blank;
+        policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
+    });
+    let mut facts = world.facts();
+    facts.leader = Some(id(4));
+    let checked = propose(&world.spec(), &facts, &[]).expect("planned");
+    let sum = walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(sum.moments > 20, "{}", sum.moments);
+    let order: Vec<&str> =
+        checked.plan().schedule().iter().map(|(_, step)| step.id.as_str()).collect();
+    let place = |name: &str| order.iter().position(|step| *step == name);
+    assert!(place("join-5") < place("leave-4"), "{order:?}");
+    assert!(place("leave-4") < place("prove-4"), "{order:?}");
+    assert!(place("prove-4") < place("stop-4"), "{order:?}");
+}
+
+#[test]
+fn two_of_three_are_replaced_one_after_the_other_whoever_is_elected() {
+    let world = World::new("1 2 3", "1 2m 3m").policy(|policy| {
+        policy.reuse_ids = ReuseIds::Blank;
+        policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
+    });
+    let checked = propose(&world.spec(), &world.facts(), &[]).expect("planned");
+    assert_eq!(checked.report().worst_spare, 0);
+    walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+#[test]
+fn an_address_that_another_server_has_yet_to_leave_is_taken() {
+    let others = "server.3=c:2888:3888;2181\nserver.4=d:2888:3888;2181\nserver.5=e:2888:3888;2181";
+    let base = format!("server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\n{others}");
+    let wanted = format!("server.1=h:2889:3889;2181\nserver.2=h:2890:3890;2182\n{others}");
+    let (spec, facts) = lines(&base, &wanted);
+    let refusal = propose(&spec, &facts, &[]).expect_err("1 may move before 2 does");
+    assert!(refusal.breaches.iter().any(|b| b.law == Law::Addresses), "{:?}", refusal.breaches);
+}
+
+#[test]
+fn moving_ports_that_nobody_shares_is_granted_in_any_order() {
+    let (spec, facts) = lines(
+        "server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\nserver.3=h:2890:3890;2183",
+        "server.1=h:2988:3988;2181\nserver.2=h:2989:3989;2182\nserver.3=h:2990:3990;2183",
+    );
+    let checked = propose(&spec, &facts, &[]).expect("planned");
+    walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
+}

@@ -1,0 +1,10 @@
+//! Tests that need neither a network nor a server: the table of common changes, properties of
+//! plans, and the shape of the source tree.
+
+mod common_changes;
+mod evidence;
+mod grants;
+mod plans;
+mod tampered;
+mod tidy;
+mod world;

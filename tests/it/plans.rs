@@ -1,0 +1,304 @@
+//! Properties of plans: the planner refuses only where no order is legal, and the checker refuses
+//! every plan that was tampered with.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use zkplan::check::{Detail, Law, check};
+use zkplan::diff::ChangeKind;
+use zkplan::model::{Reconfig, ServerId, ZonePolicy};
+use zkplan::observe::Obstacle;
+use zkplan::plan::{Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::proposal::propose;
+
+use crate::world::{World, Zones};
+
+/// What can be said of one server: member or not, wanted or not, up or down.
+const FATES: [(&str, &str, bool); 15] = [
+    ("", "", false),
+    ("", "v", false),
+    ("", "o", false),
+    ("v", "", false),
+    ("v", "", true),
+    ("v", "v", false),
+    ("v", "v", true),
+    ("v", "o", false),
+    ("v", "o", true),
+    ("o", "", false),
+    ("o", "", true),
+    ("o", "o", false),
+    ("o", "o", true),
+    ("o", "v", false),
+    ("o", "v", true),
+];
+
+fn world_of(fates: &[usize]) -> World {
+    let (mut base, mut wanted, mut down) = (String::new(), String::new(), String::new());
+    for (at, fate) in fates.iter().enumerate() {
+        let (was, is, dead) = FATES[*fate];
+        let word = |role: &str| match role {
+            "v" => format!("{} ", at + 1),
+            "o" => format!("{}o ", at + 1),
+            _ => String::new(),
+        };
+        base.push_str(&word(was));
+        wanted.push_str(&word(is));
+        if dead {
+            down.push_str(&word("v"));
+        }
+    }
+    World::new(&base, &wanted).down(&down)
+}
+
+/// Every multiset of `count` fates, as non-decreasing lists.
+fn multisets(count: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..count {
+        all = all
+            .into_iter()
+            .flat_map(|list: Vec<usize>| {
+                let from = list.last().copied().unwrap_or(0);
+                (from..FATES.len()).map(move |fate| [list.clone(), vec![fate]].concat())
+            })
+            .collect();
+    }
+    all
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures of the proof are its result")]
+fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
+    let mut figures = (0, 0, 0);
+    for fates in (1..=5).flat_map(multisets) {
+        let world = world_of(&fates);
+        let facts = world.facts();
+        if !facts.base.membership.is_quorum(&facts.live) {
+            // Nothing can be planned for an ensemble that does not commit.
+            continue;
+        }
+        // Zones multiply the orders to look at, so they are asked for up to four servers.
+        let layouts = [Zones::None, Zones::Three];
+        for zones in layouts.into_iter().take(if fates.len() < 5 { 2 } else { 1 }) {
+            let world = world.clone().zones(zones).policy(|policy| {
+                policy.zones =
+                    if zones == Zones::None { ZonePolicy::Best } else { ZonePolicy::Strict };
+            });
+            match propose(&world.spec(), &world.facts(), &[]) {
+                Ok(checked) if checked.plan().is_empty() => {}
+                Ok(_) => figures.0 += 1,
+                Err(refusal) => {
+                    figures.1 += 1;
+                    figures.2 += assert_no_order_is_legal(&refusal.nearest, &world);
+                }
+            }
+        }
+    }
+    let (planned, refused, orders) = figures;
+    println!(
+        "{planned} planned, {refused} refused, {orders} beginnings of other orders, none legal"
+    );
+    assert!(planned > 1000 && refused > 1000 && orders > refused, "{figures:?}");
+}
+
+/// One way to bring one server to its wanted role.
+fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
+    let change = plan.changes.iter().find(|change| change.id == id).expect("a change");
+    let reconfig =
+        |change: Move, request| Step::named(Action::Reconfig { server: id, change, request });
+    let come = |meaning| reconfig(meaning, Reconfig::join(change.after.clone().expect("wanted")));
+    let wait = || Step::named(Action::AwaitJoiner(id));
+    match change.kind {
+        ChangeKind::Join => vec![vec![wait(), come(Move::Join)]],
+        ChangeKind::Leave => vec![vec![reconfig(Move::Leave, Reconfig::leave(id))]],
+        ChangeKind::Demote => vec![vec![come(Move::Demote)]],
+        ChangeKind::Promote => vec![
+            vec![come(Move::Promote)],
+            vec![reconfig(Move::Unlist, Reconfig::leave(id)), wait(), come(Move::Promote)],
+        ],
+        ChangeKind::Readdress(_) | ChangeKind::Replace | ChangeKind::RoleAndAddress => {
+            unreachable!("not among the fates")
+        }
+    }
+}
+
+/// Looks for a legal order among all interleavings of whole servers, each in each of its ways, and
+/// leaves off where the steps so far already break a law. Counts the beginnings it looked at.
+fn assert_no_order_is_legal(plan: &Plan, world: &World) -> usize {
+    let ids: Vec<ServerId> = plan.changes.iter().map(|change| change.id).collect();
+    let mut looked_at = 0;
+    let legal = legal_order(plan, &ids, &[], &mut looked_at);
+    let names: Option<Vec<String>> =
+        legal.map(|steps| steps.iter().map(|step| step.id.to_string()).collect());
+    assert_eq!(names, None, "{world:?} was refused, but this order is legal");
+    looked_at
+}
+
+fn legal_order(
+    plan: &Plan,
+    left: &[ServerId],
+    so_far: &[Step],
+    looked_at: &mut usize,
+) -> Option<Vec<Step>> {
+    *looked_at += 1;
+    let phases = vec![Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: so_far.to_vec() }];
+    let other = Plan { phases, ..plan.clone() };
+    match check(other, &plan.facts) {
+        Ok(_) => return Some(so_far.to_vec()),
+        Err(breaches) if breaches.iter().any(|breach| breach.step.is_some()) => return None,
+        Err(_) => {}
+    }
+    left.iter().enumerate().find_map(|(at, id)| {
+        let rest = [&left[..at], &left[at + 1..]].concat();
+        let mut ways = ways(plan, *id).into_iter();
+        ways.find_map(|way| legal_order(plan, &rest, &[so_far, &way].concat(), looked_at))
+    })
+}
+
+fn any_world() -> impl Strategy<Value = World> {
+    let zones = prop_oneof![Just(Zones::None), Just(Zones::One), Just(Zones::Three)];
+    (proptest::collection::vec(0..FATES.len(), 1..8), zones).prop_filter_map(
+        "an ensemble with a voter",
+        |(fates, zones)| {
+            let world = world_of(&fates).zones(zones);
+            let has_voter = !world.facts().base.membership.voters().is_empty();
+            has_voter.then_some(world)
+        },
+    )
+}
+
+fn planned(world: &World) -> Option<Plan> {
+    let plan = propose(&world.spec(), &world.facts(), &[]).ok()?.plan().clone();
+    (!plan.is_empty()).then_some(plan)
+}
+
+fn laws_broken(plan: Plan) -> BTreeSet<Law> {
+    let facts = plan.facts.clone();
+    match check(plan, &facts) {
+        Ok(_) => BTreeSet::new(),
+        Err(breaches) => breaches.into_iter().map(|breach| breach.law).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn planning_again_from_any_moment_goes_on(world in any_world()) {
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        let mut facts = plan.facts.clone();
+        for (_, step) in plan.schedule() {
+            let Some(request) = step.reconfig() else { continue };
+            facts.base.membership = facts.base.membership.with(request);
+            let Some(server) = step.server() else { continue };
+            if facts.base.membership.contains(server) {
+                facts.live.insert(server);
+            } else {
+                facts.live.remove(&server);
+            }
+            if let Err(refusal) = propose(&world.spec(), &facts, &[]) {
+                prop_assert!(
+                    !refusal.remedies.is_empty(),
+                    "after {} the rest is refused: {:?}", step.id, refusal.breaches
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_without_one_of_its_reconfigs_is_refused(world in any_world(), at in any::<prop::sample::Index>()) {
+        let Some(mut plan) = planned(&world) else { return Ok(()) };
+        // A promotion may be legal without its detour, at the price of a spare.
+        let needed = |step: &&Step| {
+            let Action::Reconfig { change, .. } = &step.action else { return false };
+            *change != Move::Unlist
+        };
+        let reconfigs: Vec<StepId> = plan.steps().filter(needed).map(|s| s.id.clone()).collect();
+        let dropped = at.get(&reconfigs).clone();
+        for phase in &mut plan.phases {
+            phase.steps.retain(|step| step.id != dropped);
+        }
+        prop_assert!(!laws_broken(plan).is_empty(), "without {dropped}");
+    }
+
+    #[test]
+    fn a_joiner_that_nobody_awaits_is_refused(world in any_world()) {
+        let Some(mut plan) = planned(&world) else { return Ok(()) };
+        let awaited = plan.steps().any(|step| matches!(step.action, Action::AwaitJoiner(_)));
+        for phase in &mut plan.phases {
+            phase.steps.retain(|step| !matches!(step.action, Action::AwaitJoiner(_)));
+        }
+        prop_assert_eq!(laws_broken(plan).contains(&Law::Joiners), awaited);
+    }
+
+    #[test]
+    fn stopping_before_the_proof_is_refused(world in any_world()) {
+        let Some(mut plan) = planned(&world) else { return Ok(()) };
+        let stops = plan.steps().any(|step| matches!(step.action, Action::AskToStop(_)));
+        plan.phases.retain(|phase| phase.kind != PhaseKind::Prove);
+        prop_assert_eq!(laws_broken(plan).contains(&Law::StopLast), stops);
+    }
+
+    #[test]
+    fn equal_input_gives_an_equal_plan_and_liveness_of_others_no_other_order(world in any_world()) {
+        let (once, again) = (planned(&world), planned(&world));
+        prop_assert_eq!(&once, &again);
+        let Some(plan) = once else { return Ok(()) };
+        for leader in plan.facts.base.membership.voters() {
+            let mut facts = plan.facts.clone();
+            facts.leader = Some(leader);
+            let other = propose(&world.spec(), &facts, &[]).expect("planned under another leader");
+            prop_assert_eq!(&other.plan().phases, &plan.phases, "under leader {}", leader);
+        }
+    }
+}
+
+#[test]
+fn the_leader_goes_last_over_the_whole_plan() {
+    let world = World::new("1 2 3 4 5", "1p 2 3 6");
+    let mut facts = world.facts();
+    facts.leader = Some(ServerId::new(1));
+    let plan = propose(&world.spec(), &facts, &[]).expect("planned").plan().clone();
+    let order: Vec<String> = plan
+        .schedule()
+        .iter()
+        .filter(|(_, step)| step.reconfig().is_some())
+        .map(|(_, step)| step.id.to_string())
+        .collect();
+    assert_eq!(order, ["join-6", "leave-4", "leave-5", "readdress-1"]);
+}
+
+#[test]
+fn a_gate_stands_before_the_first_removal_where_nobody_stays() {
+    let gates = |base, wanted| -> Vec<GateKind> {
+        let world = World::new(base, wanted);
+        let plan = propose(&world.spec(), &world.facts(), &[]).expect("planned").plan().clone();
+        let gate = |step: &Step| match step.action {
+            Action::Gate(kind) => Some(kind),
+            _ => None,
+        };
+        plan.steps().filter_map(gate).collect()
+    };
+    assert_eq!(gates("1 2 3", "4 5 6"), [GateKind::CutoverAuto]);
+    assert_eq!(gates("1 2 3", "3 4 5"), []);
+}
+
+/// Static lines have no client part: the spec can name another server's without any difference.
+#[test]
+fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address() {
+    let world = World::new("1 2 3", "1 2 3");
+    let mut facts = world.facts();
+    // Of no account where nothing is sent.
+    facts.obstacles = vec![Obstacle::ReconfigDisabled];
+    assert!(propose(&world.spec(), &facts, &[]).expect("planned").plan().is_empty());
+    let [one, other] = [1, 2].map(ServerId::new);
+    for obstacle in [
+        Obstacle::WantedAnswersAs(one, other),
+        Obstacle::MemberAnswersAs(one, other),
+        Obstacle::WantedStandalone(one),
+    ] {
+        facts.obstacles = vec![obstacle.clone()];
+        let refusal = propose(&world.spec(), &facts, &[]).expect_err("another server");
+        let breaches: Vec<_> = refusal.breaches.iter().map(|b| (b.law, &b.detail)).collect();
+        assert_eq!(breaches, [(Law::Now, &Detail::Obstacle(obstacle))]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The shape of the source tree, read from its text.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Whom each module may use: the contract of the house, arrows one way.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("spec", &["model"]),
+    ("ensemble", &["model"]),
+    ("observe", &["model", "spec", "ensemble"]),
+    ("import", &["model", "spec", "observe"]),
+    ("diff", &["model"]),
+    ("plan", &["model", "observe", "diff"]),
+    ("check", &["model", "observe", "diff", "plan"]),
+    ("proposal", &["model", "spec", "observe", "diff", "plan", "check"]),
+    ("saved", &["model", "observe", "diff", "plan", "check"]),
+    ("explain", &[]),
+    ("render", &["model", "spec", "ensemble", "observe", "diff", "plan", "check", "proposal"]),
+    (
+        "cli",
+        &[
+            "model", "spec", "ensemble", "observe", "import", "plan", "check", "proposal", "saved",
+            "render", "explain",
+        ],
+    ),
+];
+
+/// Lines of a source file that are still easy to know; tests included.
+const MAX_LINES: usize = 600;
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    let mut dirs = vec![root];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file");
+                files.insert(path, text);
+            }
+        }
+    }
+    files
+}
+
+fn module_of(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inside = path.strip_prefix(root).expect("below src");
+    let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn is_for_tests(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains("/tests/") || text.ends_with("tests.rs") || text.ends_with("fixture.rs")
+}
+
+/// The part of a file above its tests.
+fn shipped(text: &str) -> &str {
+    text.split_once("#[cfg(test)]\nmod tests").map_or(text, |(code, _)| code)
+}
+
+#[test]
+fn arrows_between_modules_point_one_way() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let module = module_of(&path);
+        if module == "lib" || module == "main" || is_for_tests(&path) {
+            continue;
+        }
+        let (_, allowed) =
+            MAY_USE.iter().find(|(name, _)| *name == module).expect("a module with a place");
+        for used in shipped(&text).split("crate::").skip(1) {
+            let name: String =
+                used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            if name != module && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{} uses crate::{name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_stay_small_enough_to_know() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
+        .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn only_cli_reads_files_and_only_the_port_and_cli_wait() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let module = module_of(&path);
+        let text = shipped(&text);
+        let files = ["fs::read", "fs::write", "fs::File", "std::env::"];
+        let clocks = ["Instant::now", "SystemTime", "tokio::"];
+        let reads = files.iter().any(|word| text.contains(word));
+        let waits = clocks.iter().any(|word| text.contains(word));
+        let certificates = path.ends_with("ensemble/transport.rs");
+        if reads
+            && !matches!(module.as_str(), "cli" | "main")
+            && !certificates
+            && !is_for_tests(&path)
+        {
+            wrong.push(format!("{} reads files or the environment", path.display()));
+        }
+        if waits && !matches!(module.as_str(), "cli" | "ensemble") && !is_for_tests(&path) {
+            wrong.push(format!("{} has a clock or a runtime", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,148 @@
+//! Small made-up ensembles: who is a member, who is wanted, who is down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zkplan::model::{
+    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Policy, Server, ServerId,
+};
+use zkplan::observe::{Facts, Identity};
+use zkplan::spec::{Spec, WantedServer};
+
+/// Servers in short hand: `1 2 3o 4p 5h 6m`, where `o` is an observer, `p` has other ports, `h`
+/// another name of the same host, `m` another machine.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) base: String,
+    pub(crate) wanted: String,
+    pub(crate) down: String,
+    pub(crate) zones: Zones,
+    pub(crate) policy: Policy,
+}
+
+/// How servers are spread over zones, by their ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Zones {
+    #[default]
+    None,
+    One,
+    Three,
+}
+
+pub(crate) fn id(number: i64) -> ServerId {
+    ServerId::new(number)
+}
+
+pub(crate) fn ids(text: &str) -> BTreeSet<ServerId> {
+    text.split_whitespace().map(|word| split(word).0).collect()
+}
+
+fn split(word: &str) -> (ServerId, &str) {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    (id(word[..digits].parse().expect("a server id")), &word[digits..])
+}
+
+fn server(word: &str) -> Server {
+    let (id, marks) = split(word);
+    let role = if marks.contains('o') { "observer" } else { "participant" };
+    let host = match marks {
+        _ if marks.contains('h') => format!("alias-{id}"),
+        _ if marks.contains('m') => format!("other-{id}"),
+        _ => format!("zk-{id}"),
+    };
+    let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
+    Server::parse_line(&format!("server.{id}={host}:{ports}:{role};2181")).expect("a server line")
+}
+
+pub(crate) fn servers(text: &str) -> Vec<Server> {
+    text.split_whitespace().map(server).collect()
+}
+
+impl World {
+    pub(crate) fn new(base: &str, wanted: &str) -> Self {
+        Self { base: base.to_owned(), wanted: wanted.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn down(self, down: &str) -> Self {
+        Self { down: down.to_owned(), ..self }
+    }
+
+    pub(crate) fn zones(self, zones: Zones) -> Self {
+        Self { zones, ..self }
+    }
+
+    pub(crate) fn policy(self, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut world = self;
+        change(&mut world.policy);
+        world
+    }
+
+    fn zone_map(&self) -> BTreeMap<ServerId, String> {
+        let all = servers(&self.base).into_iter().chain(servers(&self.wanted));
+        let zone = |id: ServerId| match self.zones {
+            Zones::None => None,
+            Zones::One => Some("a".to_owned()),
+            Zones::Three => Some(["c", "a", "b"][usize::try_from(id.get() % 3).ok()?].to_owned()),
+        };
+        all.filter_map(|server| Some((server.id, zone(server.id)?))).collect()
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        let membership = Membership::of(servers(&self.base));
+        let down = ids(&self.down);
+        let live: BTreeSet<ServerId> = membership.ids().difference(&down).copied().collect();
+        let alone = membership.voters().len() == 1;
+        Facts {
+            leader: membership.voters().intersection(&live).last().copied(),
+            base: EnsembleConfig { version: version(), membership },
+            identity: Identity::NoneYet,
+            live,
+            following: BTreeSet::new(),
+            zones: self.zone_map(),
+            one_voter_possible: alone
+                || self.policy.standalone_enabled == zkplan::model::StandaloneEnabled::False,
+            other_machine: self
+                .wanted
+                .split_whitespace()
+                .filter(|word| word.contains('m'))
+                .map(|word| split(word).0)
+                .collect(),
+            client_confirmed: BTreeSet::new(),
+            resolved: BTreeMap::new(),
+            obstacles: Vec::new(),
+            findings: Vec::new(),
+            assumed: false,
+        }
+    }
+
+    pub(crate) fn spec(&self) -> Spec {
+        let wanted = servers(&self.wanted).into_iter().map(|server| WantedServer {
+            server,
+            secure_client_port: None,
+            zone: None,
+            admin: None,
+            line: 1,
+        });
+        Spec {
+            ensemble: "test".to_owned(),
+            connect: Connect::default(),
+            servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
+            former_zones: BTreeMap::new(),
+            policy: self.policy.clone(),
+            hooks: Hooks::default(),
+        }
+    }
+}
+
+fn version() -> ConfigVersion {
+    "100000000".parse().expect("a config version")
+}
+
+/// A spec and the facts of an ensemble that is assumed to be up, from server lines.
+pub(crate) fn lines(base: &str, wanted: &str) -> (Spec, Facts) {
+    let servers = wanted.replace("server.", "  - server.");
+    let text = format!("apiVersion: zkplan/v1\nensemble: test\nservers:\n{servers}\n");
+    let spec = zkplan::spec::parse("spec.yaml", &text).expect("a spec");
+    let config = EnsembleConfig::parse(&format!("{base}\nversion=100000000")).expect("lines");
+    let facts = Facts::assumed(config, &spec);
+    (spec, facts)
+}
