@@ -1,0 +1,72 @@
+//! The page behind every code that zkplan prints.
+
+/// Every code with its page, in the order of a list.
+const PAGES: &[(&str, &str)] = &[
+    ("ZKQ1", include_str!("explain/ZKQ1.md")),
+    ("ZKQ2", include_str!("explain/ZKQ2.md")),
+    ("ZKQ3", include_str!("explain/ZKQ3.md")),
+    ("ZKQ4", include_str!("explain/ZKQ4.md")),
+    ("ZKQ5", include_str!("explain/ZKQ5.md")),
+    ("ZKQ6", include_str!("explain/ZKQ6.md")),
+    ("ZKQ7", include_str!("explain/ZKQ7.md")),
+    ("ZKQ8", include_str!("explain/ZKQ8.md")),
+    ("ZKQ9", include_str!("explain/ZKQ9.md")),
+    ("ZKQ10", include_str!("explain/ZKQ10.md")),
+    ("ZKQ11", include_str!("explain/ZKQ11.md")),
+    ("ZKQ12", include_str!("explain/ZKQ12.md")),
+    ("ZKQ13", include_str!("explain/ZKQ13.md")),
+    ("ZKQ14", include_str!("explain/ZKQ14.md")),
+    ("ZKU1", include_str!("explain/ZKU1.md")),
+    ("ZKU2", include_str!("explain/ZKU2.md")),
+    ("ZKF1", include_str!("explain/ZKF1.md")),
+    ("ZKF2", include_str!("explain/ZKF2.md")),
+    ("ZKF3", include_str!("explain/ZKF3.md")),
+    ("ZKF4", include_str!("explain/ZKF4.md")),
+    ("ZKF5", include_str!("explain/ZKF5.md")),
+    ("ZKF6", include_str!("explain/ZKF6.md")),
+    ("ZKF7", include_str!("explain/ZKF7.md")),
+    ("ZKF8", include_str!("explain/ZKF8.md")),
+    ("ZKF9", include_str!("explain/ZKF9.md")),
+    ("ZKF10", include_str!("explain/ZKF10.md")),
+    ("ZKF11", include_str!("explain/ZKF11.md")),
+    ("ZKF12", include_str!("explain/ZKF12.md")),
+    ("ZKF13", include_str!("explain/ZKF13.md")),
+    ("ZKF14", include_str!("explain/ZKF14.md")),
+    ("ZKF15", include_str!("explain/ZKF15.md")),
+    ("exit-codes", include_str!("explain/exit-codes.md")),
+];
+
+/// The page of a code, without regard to case.
+pub fn page(code: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
+}
+
+/// Every code with the first line of its page.
+pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PAGES.iter().map(|(code, page)| {
+        let title = page.lines().next().unwrap_or_default().trim_start_matches("# ");
+        (*code, title.split_once(": ").map_or(title, |(_, name)| name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Law;
+
+    #[test]
+    fn every_law_has_a_page() {
+        for law in Law::ALL {
+            assert!(page(law.code()).is_some(), "{}", law.code());
+        }
+    }
+
+    #[test]
+    fn pages_fit_a_terminal() {
+        for (code, page) in PAGES {
+            assert!(page.lines().count() <= 45, "{code} is long");
+            assert!(page.lines().all(|line| line.len() <= 90 && line.is_ascii()), "{code}");
+            assert!(page.starts_with("# "), "{code}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What changes: server by server, and as a diff of the configuration's text.
+
+use similar::{ChangeTag, TextDiff};
+
+use super::plan::SpecFile;
+use super::text::{Line, Style, Text};
+use super::words;
+use crate::diff::{Change, ChangeKind, Fields};
+use crate::plan::Plan;
+
+/// The changes, each with its sign, its word, its server line and its reason.
+pub(super) fn changes(plan: &Plan, spec: Option<&SpecFile<'_>>, width: usize) -> Text {
+    let mut text = Text::new();
+    if plan.changes.is_empty() {
+        return text;
+    }
+    text.line(Line::new(Style::Bold, "Changes"));
+    let shown: Vec<Shown> =
+        plan.changes.iter().map(|change| Shown::of(change, plan, spec)).collect();
+    let on_one_line = shown.iter().all(|change| change.width() <= width);
+    for Shown { lead, now, then, why } in shown {
+        if on_one_line {
+            text.line(lead.then(Style::Plain, format!("{now}  ")).then(Style::Dim, why));
+            continue;
+        }
+        let below = " ".repeat(lead.width());
+        text.paragraph(lead, now, width);
+        if let Some(then) = then {
+            text.paragraph(below.as_str(), then, width);
+        }
+        text.paragraph(below.as_str(), Line::new(Style::Dim, why), width);
+    }
+    text
+}
+
+/// A change, put in words.
+struct Shown {
+    lead: Line,
+    now: String,
+    then: Option<String>,
+    why: String,
+}
+
+impl Shown {
+    fn of(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> Self {
+        let (sign, word, style) = kind(change.kind);
+        let (now, then) = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => {
+                (before.to_string(), Some(format!("-> {}", after.value())))
+            }
+            (Some(only), None) | (None, Some(only)) => (only.to_string(), None),
+            (None, None) => (format!("server.{}", change.id), None),
+        };
+        let lead = Line::new(style, format!("  {sign} {word:<10}  "));
+        Self { lead, now, then, why: reason(change, plan, spec) }
+    }
+
+    /// How wide it is on one line; a change with two server lines has no room there.
+    fn width(&self) -> usize {
+        let line = |text: &str| Line::plain(text).width();
+        match self.then {
+            Some(_) => usize::MAX,
+            None => self.lead.width() + line(&self.now) + 2 + line(&self.why),
+        }
+    }
+}
+
+/// The sign, the word and the style of a kind of change.
+pub(super) const fn kind(kind: ChangeKind) -> (char, &'static str, Style) {
+    match kind {
+        ChangeKind::Join => ('+', "join", Style::Green),
+        ChangeKind::Leave => ('-', "leave", Style::Red),
+        ChangeKind::Promote => ('^', "promote", Style::Green),
+        ChangeKind::Demote => ('v', "demote", Style::Yellow),
+        ChangeKind::Readdress(_) => ('~', "re-address", Style::Yellow),
+        ChangeKind::Replace => ('%', "replace", Style::Yellow),
+        ChangeKind::RoleAndAddress => ('~', "remake", Style::Yellow),
+    }
+}
+
+fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
+    let path = spec.map_or("the spec", |spec| spec.path);
+    let wanted = spec.and_then(|spec| spec.spec.servers.get(&change.id));
+    let here = wanted.map_or_else(|| path.to_owned(), |server| format!("{path}:{}", server.line));
+    match change.kind {
+        ChangeKind::Join => format!("in {here}, not in the ensemble"),
+        ChangeKind::Leave if plan.facts.live.contains(&change.id) || plan.facts.assumed => {
+            format!("in the ensemble, not in {path}")
+        }
+        ChangeKind::Leave => format!("in the ensemble, not in {path}; not seen up to date"),
+        ChangeKind::Promote => format!("observes now, {here} wants a vote"),
+        ChangeKind::Demote => format!("votes now, {here} wants an observer"),
+        ChangeKind::Readdress(fields) => format!("{here} has {}", parts(fields)),
+        ChangeKind::Replace => format!("{here} has another machine for this id"),
+        ChangeKind::RoleAndAddress => format!("{here} has another role and another address"),
+    }
+}
+
+fn parts(fields: Fields) -> String {
+    let Fields { quorum, election, client } = fields;
+    let names = [
+        (quorum, "another quorum address"),
+        (election, "another election address"),
+        (client, "another client address"),
+    ];
+    words::list(names.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name))
+}
+
+/// The words of changes, in the order in which they are counted up.
+const TALLY: [&str; 7] = ["join", "promote", "re-address", "replace", "remake", "demote", "leave"];
+
+/// How many changes of each kind, like `3 join, 3 leave`.
+pub(super) fn tally(plan: &Plan) -> String {
+    let words: Vec<&str> = plan.changes.iter().map(|change| kind(change.kind).1).collect();
+    let counts = TALLY.iter().filter_map(|word| {
+        let count = words.iter().filter(|known| *known == word).count();
+        (count > 0).then(|| format!("{count} {word}"))
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// The configuration's text before and after, as a unified diff.
+pub(super) fn config_diff(plan: &Plan) -> Text {
+    const CONTEXT: usize = 3;
+    let mut text = Text::new();
+    let before = plan.facts.base.membership.to_string();
+    let after = plan.target.to_string();
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
+    let diff = TextDiff::from_slices(&before, &after);
+    let mut unified = diff.unified_diff();
+    unified.context_radius(CONTEXT);
+    for hunk in unified.iter_hunks() {
+        if text.is_empty() {
+            text.line(Line::new(Style::Bold, "Configuration"));
+            let version = plan.facts.base.version;
+            text.line(Line::new(Style::Dim, format!("--- config version {version}")));
+            text.line(Line::new(Style::Dim, "+++ after the last step"));
+        }
+        text.line(Line::new(Style::Cyan, hunk.header().to_string()));
+        for change in hunk.iter_changes() {
+            let (sign, style) = match change.tag() {
+                ChangeTag::Equal => (' ', Style::Plain),
+                ChangeTag::Delete => ('-', Style::Red),
+                ChangeTag::Insert => ('+', Style::Green),
+            };
+            text.line(Line::new(style, format!("{sign}{}", change.value())));
+        }
+    }
+    text
+}

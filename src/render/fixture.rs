@@ -1,0 +1,202 @@
+//! Hand-made ensembles and specs, and real plans between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::CheckedPlan;
+use crate::ensemble::{Knock, Silence};
+use crate::model::{
+    Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, Zxid,
+};
+use crate::observe::{
+    Clients, DataFigures, Facts, Finding, FindingKind, Identity, Mode, Observation, ServerSight,
+    ServerVersion, Source, Standing, Told,
+};
+use crate::plan::{Acceptance, StepId};
+use crate::proposal::{Refusal, propose};
+use crate::render::plan::SpecFile;
+use crate::spec::{Spec, WantedServer};
+
+pub(super) const ZXID: Zxid = Zxid::new(0x1_0000_0080);
+
+/// An ensemble, what was seen of it, and what is wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Scene {
+    pub(super) spec: Spec,
+    pub(super) facts: Facts,
+    pub(super) seen: Observation,
+    pub(super) accepted: Vec<Acceptance>,
+}
+
+pub(super) fn id(number: i64) -> ServerId {
+    ServerId::new(number)
+}
+
+/// A server line: host `10.0.0.N`, ZooKeeper's usual ports.
+pub(super) fn line(number: i64) -> String {
+    format!("server.{number}=10.0.0.{number}:2888:3888:participant;0.0.0.0:2181")
+}
+
+pub(super) fn lines(numbers: &[i64]) -> Vec<String> {
+    numbers.iter().map(|number| line(*number)).collect()
+}
+
+impl Scene {
+    /// An ensemble of these lines, all up, the lowest leads; wanted are those lines, all up.
+    pub(super) fn new(live: &[String], wanted: &[String]) -> Self {
+        let text = format!("{}\nversion=100000004", live.join("\n"));
+        let base = EnsembleConfig::parse(&text).unwrap();
+        let wanted: Vec<Server> = wanted.iter().map(|l| Server::parse_line(l).unwrap()).collect();
+        let leader = base.membership.voters().first().copied();
+        let live = base.membership.ids();
+        let joiners = wanted.iter().filter(|s| !base.membership.contains(s.id));
+        let following: BTreeSet<ServerId> = joiners.map(|s| s.id).collect();
+        let mut servers = BTreeMap::new();
+        for server in base.membership.servers() {
+            let standing = match (Some(server.id) == leader, server.role) {
+                (true, _) => Standing::Leading,
+                (false, Role::Participant) => Standing::Following,
+                (false, Role::Observer) => Standing::Observing,
+            };
+            servers.insert(server.id, sight(server, standing, 7));
+        }
+        for server in wanted.iter().filter(|server| following.contains(&server.id)) {
+            servers.insert(server.id, sight(server, Standing::FollowingWithoutVote, 0));
+        }
+        let facts = Facts {
+            base: base.clone(),
+            identity: Identity::NoneYet,
+            leader,
+            live,
+            following,
+            zones: BTreeMap::new(),
+            one_voter_possible: false,
+            other_machine: BTreeSet::new(),
+            client_confirmed: BTreeSet::new(),
+            resolved: BTreeMap::new(),
+            obstacles: Vec::new(),
+            findings: Vec::new(),
+            assumed: false,
+        };
+        let seen = Observation {
+            config: base,
+            identity: Identity::NoneYet,
+            leader,
+            leader_zxid: Some(ZXID),
+            servers,
+            strangers: Vec::new(),
+            silent_contacts: Vec::new(),
+            wanted_at: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            write_committed: true,
+            reconfig_disabled: false,
+            findings: Vec::new(),
+            assumed: false,
+        };
+        let spec = spec(wanted);
+        Self { spec, facts, seen, accepted: Vec::new() }
+    }
+
+    /// Zones of servers, by id.
+    pub(super) fn zones(mut self, zones: &[(i64, &str)]) -> Self {
+        for (number, zone) in zones {
+            self.facts.zones.insert(id(*number), (*zone).to_owned());
+        }
+        self
+    }
+
+    /// Servers that do not answer.
+    pub(super) fn silent(mut self, numbers: &[i64]) -> Self {
+        for number in numbers {
+            let id = id(*number);
+            if self.facts.live.remove(&id) {
+                self.finding(FindingKind::MemberSilent, Some(id));
+            }
+            self.facts.following.remove(&id);
+            let sight = self.seen.servers.get_mut(&id).unwrap();
+            *sight = ServerSight {
+                endpoint: sight.endpoint.clone(),
+                ..ServerSight::blank(id, Standing::Silent(Silence::ConnectTimedOut))
+            };
+        }
+        self
+    }
+
+    pub(super) fn finding(&mut self, kind: FindingKind, server: Option<ServerId>) {
+        let finding = Finding { kind, server };
+        self.facts.findings.push(finding.clone());
+        self.seen.findings.push(finding);
+    }
+
+    pub(super) fn accepting(mut self, code: &str, step: Option<&str>) -> Self {
+        self.accepted.push(Acceptance { code: code.to_owned(), step: step.map(StepId::new) });
+        self
+    }
+
+    pub(super) fn file(&self) -> SpecFile<'_> {
+        SpecFile { path: "prod-eu.yaml", spec: &self.spec }
+    }
+
+    pub(super) fn plan(&self) -> CheckedPlan {
+        propose(&self.spec, &self.facts, &self.accepted).unwrap()
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        *propose(&self.spec, &self.facts, &self.accepted).unwrap_err()
+    }
+}
+
+fn spec(wanted: Vec<Server>) -> Spec {
+    let server = |(at, server): (usize, Server)| {
+        let wanted = WantedServer {
+            server,
+            secure_client_port: None,
+            zone: None,
+            admin: None,
+            line: 6 + at,
+        };
+        (wanted.server.id, wanted)
+    };
+    Spec {
+        ensemble: "prod-eu".to_owned(),
+        connect: Connect::default(),
+        servers: wanted.into_iter().enumerate().map(server).collect(),
+        former_zones: BTreeMap::new(),
+        policy: Policy::default(),
+        hooks: Hooks::default(),
+    }
+}
+
+fn sight(server: &Server, standing: Standing, clients: u64) -> ServerSight {
+    let mode = match standing {
+        Standing::Leading => Mode::Leader,
+        Standing::Observing => Mode::Observer,
+        _ => Mode::Follower,
+    };
+    ServerSight {
+        endpoint: server.client_endpoint(),
+        own_id: Some(Told { value: server.id, source: Source::Conf }),
+        version: Some(ServerVersion { major: 3, minor: 8, patch: 0 }),
+        mode: Some(mode),
+        zxid: Some(ZXID),
+        clients: Some(Told {
+            value: Clients { count: clients, addresses: Vec::new() },
+            source: Source::Srvr,
+        }),
+        data: DataFigures {
+            digests: BTreeMap::from([(Zxid::new(0x1_0000_0000), 99)]),
+            ..DataFigures::default()
+        },
+        election_port: Some(Knock::Open),
+        ..ServerSight::blank(server.id, standing)
+    }
+}
+
+/// Three servers onto three new ones, in three zones.
+pub(super) fn three_zones() -> Scene {
+    let zones = [(1, "az-1"), (2, "az-2"), (3, "az-3"), (4, "az-1"), (5, "az-2"), (6, "az-3")];
+    Scene::new(&lines(&[1, 2, 3]), &lines(&[4, 5, 6])).zones(&zones)
+}
+
+pub(super) fn endpoint(host: &str) -> Endpoint {
+    Endpoint::plain(crate::model::Host::new(host), 2181)
+}

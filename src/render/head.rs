@@ -1,0 +1,42 @@
+//! The first line of a screen: which ensemble, in which configuration, seen how.
+
+use super::text::{Line, Style, Text};
+use super::words;
+use crate::observe::{Facts, Identity, Observation};
+
+/// Which ensemble a screen is about, and how it was seen.
+pub(super) fn head(
+    ensemble: &str,
+    facts: &Facts,
+    observation: Option<&Observation>,
+    width: usize,
+) -> Text {
+    let voters = facts.base.membership.voters();
+    let synced = voters.intersection(&facts.live).count();
+    let mut line =
+        Line::default().then(Style::Plain, format!("config version {}", facts.base.version));
+    let say = |line: Line, style, text: String| line.then(Style::Plain, ", ").then(style, text);
+    if facts.assumed {
+        line = say(line, Style::Yellow, "assumed: nobody was asked".to_owned());
+    } else {
+        let leads = match facts.leader {
+            Some(id) => format!("server {id} leads"),
+            None => "leader not known".to_owned(),
+        };
+        line = say(line, Style::Plain, leads);
+        let style = if synced == voters.len() { Style::Green } else { Style::Red };
+        let of = words::count_of(voters.len(), "voter");
+        line = say(line, style, format!("{synced} of {of} synced"));
+    }
+    let identity = match &facts.identity {
+        Identity::NoneYet => "no identity yet".to_owned(),
+        Identity::Known(identity) => format!("identity {identity}"),
+    };
+    line = say(line, Style::Plain, identity);
+    if let Some(zxid) = observation.and_then(|seen| seen.leader_zxid) {
+        line = say(line, Style::Plain, format!("leader at zxid {zxid}"));
+    }
+    let mut text = Text::new();
+    text.paragraph(Line::new(Style::Bold, ensemble).then(Style::Plain, "  "), line, width);
+    text
+}

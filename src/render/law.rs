@@ -1,0 +1,381 @@
+//! Laws and breaches in words.
+
+use super::words;
+use crate::check::{Breach, Detail, Law, Votes};
+use crate::model::ServerId;
+use crate::observe::{Finding, FindingKind, Obstacle};
+
+/// What a law asks for.
+pub(super) const fn asks(law: Law) -> &'static str {
+    match law {
+        Law::Now => "the ensemble must be well to begin with",
+        Law::Next => "the next voters must be able to acknowledge",
+        Law::Spare => "enough voters must be able to fail",
+        Law::Zones => "the loss of a zone must not stop writes",
+        Law::Joiners => "joiners must be seen before they are named",
+        Law::LeaderLast => "the leader's own change must be the last",
+        Law::Order => "ids join ascending, and new voters vote before old ones leave",
+        Law::Overlap => "quorums before and after must share a server",
+        Law::TwoParticipants => "two participants must stay",
+        Law::Addresses => "every address must be usable and belong to one server",
+        Law::Identity => "every id must be one server of this ensemble",
+        Law::WayBack => "there must be a way back from everywhere",
+        Law::StopLast => "processes must stop last",
+        Law::Shrink => "the ensemble must not shrink by more than is allowed",
+        Law::Unsupported => "not supported yet",
+        Law::Form => "a plan must do what it says",
+    }
+}
+
+/// The code that names a breach to `explain` and `--accept`.
+pub(super) const fn code(breach: &Breach) -> &'static str {
+    match breach.detail {
+        Detail::Finding(code) => code,
+        _ => breach.law.code(),
+    }
+}
+
+/// The code of a breach, with its step where it has one, as `--accept` takes it.
+pub(super) fn place(breach: &Breach) -> String {
+    match &breach.step {
+        Some(step) => format!("{}:{step}", code(breach)),
+        None => code(breach).to_owned(),
+    }
+}
+
+/// Who votes and who can acknowledge, in numbers.
+fn figures(votes: &Votes) -> String {
+    let Votes { voters, acking, need } = votes;
+    format!("voters {}, can acknowledge {}, {need} must", words::set(voters), words::set(acking))
+}
+
+/// The way to a breach and its numbers, like
+/// `after join-4: voters {1, 2, 3, 4}, can acknowledge {1, 2}, 3 must`; empty where the sentence
+/// says it all.
+pub(super) fn way(breach: &Breach) -> String {
+    let example = counter_example(&breach.detail);
+    let Some(step) = breach.step.as_ref().filter(|_| !example.is_empty()) else { return example };
+    // The worse side of these can be the one before the step.
+    let both_sides =
+        matches!(breach.detail, Detail::SpareTooSmall { .. } | Detail::LeavesTooEarly { .. });
+    if !both_sides {
+        return format!("after {}: {example}", words::list(breach.path.iter().chain([step])));
+    }
+    let before = match breach.path.len() {
+        0 => String::new(),
+        _ => format!("after {}, ", words::list(&breach.path)),
+    };
+    format!("{before}at {step}: {example}")
+}
+
+/// The counter-example of a breach, in numbers.
+fn counter_example(detail: &Detail) -> String {
+    match detail {
+        Detail::NoLiveQuorum(votes)
+        | Detail::TooFewAcknowledge(votes)
+        | Detail::NeedsJoiner { without: votes, joiner: _ } => figures(votes),
+        Detail::SpareTooSmall { votes, tolerance } => format!(
+            "{}; {} may fail, {tolerance} must be able to",
+            figures(votes),
+            words::count(votes.spare(), "voter")
+        ),
+        Detail::ZoneLoss(window) => {
+            let left = words::set(&window.votes.acking);
+            format!("{} (left: {left})", words::zone_loss(window))
+        }
+        Detail::NoWayBack(votes) => format!("back there: {}", figures(votes)),
+        Detail::NoOverlap { before, after } => {
+            format!("voters before {}, voters after {}", words::set(before), words::set(after))
+        }
+        Detail::BlankQuorum { newcomers, need } => {
+            format!("newcomers {}, {need} are a quorum", words::set(newcomers))
+        }
+        Detail::LeavesTooEarly { leaves, waiting } => {
+            format!("server {leaves} gives up its vote, {} wait for theirs", words::set(waiting))
+        }
+        Detail::Shrinks { removed, added, max } => {
+            format!("removed {removed}, added {added}, policy.maxShrink {max}")
+        }
+        Detail::TooFewParticipants { left } => {
+            format!("{} left", words::count_of(*left, "participant"))
+        }
+        Detail::OtherTolerance { says, policy } => {
+            format!("the plan says {says}, its policy {policy}")
+        }
+        Detail::AddressTaken { .. }
+        | Detail::Obstacle(_)
+        | Detail::MemberDisagrees(_)
+        | Detail::NotAwaited(_)
+        | Detail::LeaderNotLast(_)
+        | Detail::NotAscending { .. }
+        | Detail::WildcardHost(_)
+        | Detail::LoopbackHost(_)
+        | Detail::ClientLost(_)
+        | Detail::UnwantableId(_)
+        | Detail::OtherMachine(_)
+        | Detail::StopsMember(_)
+        | Detail::StopsUnproven(_)
+        | Detail::WrongEnd
+        | Detail::Mislabelled
+        | Detail::ClientUnproven(_)
+        | Detail::NotBlank(_)
+        | Detail::UnlikeSteps
+        | Detail::TooManyOrders(_)
+        | Detail::Weighted
+        | Detail::SeveralAddresses(_)
+        | Detail::RoleAndAddress(_)
+        | Detail::ChangesPerStep(_)
+        | Detail::Finding(_) => String::new(),
+    }
+}
+
+/// What is wrong, as a sentence.
+pub(super) fn sentence(detail: &Detail) -> String {
+    let fixed = |text: &str| text.to_owned();
+    match detail {
+        Detail::Obstacle(obstacle) => obstacle_sentence(obstacle),
+        Detail::MemberDisagrees(id) => format!(
+            "Server {id} is a member and runs with another configuration; that must be mended first."
+        ),
+        Detail::NoLiveQuorum(_) => fixed(NO_LIVE_QUORUM),
+        Detail::TooFewAcknowledge(_) => fixed(TOO_FEW_ACKNOWLEDGE),
+        Detail::NeedsJoiner { joiner, .. } => needs_joiner(*joiner),
+        Detail::SpareTooSmall { .. } => fixed(SPARE_TOO_SMALL),
+        Detail::ZoneLoss(_) => fixed(ZONE_LOSS),
+        Detail::NotAwaited(id) => format!("Server {id} is named before it was seen following."),
+        Detail::LeaderNotLast(id) => format!(
+            "Server {id} may lead, and would hand over while other changes are still to come."
+        ),
+        Detail::NotAscending { joins, after } => {
+            format!("Server {joins} joins after server {after}; ids must join ascending.")
+        }
+        Detail::LeavesTooEarly { leaves, .. } => {
+            format!("Server {leaves} is healthy and gives up its vote before all new voters vote.")
+        }
+        Detail::NoOverlap { .. } => fixed(NO_OVERLAP),
+        Detail::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
+        Detail::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
+        Detail::WildcardHost(id) => format!(
+            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
+        ),
+        Detail::LoopbackHost(id) => format!(
+            "The quorum host of server {id} is a loopback address, and those of others are not."
+        ),
+        Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
+        Detail::UnwantableId(id) => {
+            format!("Server id {id} cannot be asked for; ids go from 1 to 254.")
+        }
+        Detail::OtherMachine(id) => {
+            format!("Server id {id} is wanted on another machine than the one that holds it now.")
+        }
+        Detail::BlankQuorum { .. } => fixed(BLANK_QUORUM),
+        Detail::NoWayBack(_) => fixed(NO_WAY_BACK),
+        Detail::StopsMember(id) => {
+            format!("Server {id} would be stopped while a configuration names it.")
+        }
+        Detail::StopsUnproven(id) => {
+            format!(
+                "Server {id} would be stopped before a write commits in the last configuration."
+            )
+        }
+        Detail::Shrinks { .. } => fixed(SHRINKS),
+        Detail::WrongEnd => fixed("The steps do not end at the target: a bug in zkplan."),
+        Detail::Mislabelled => fixed("The step does not do what it says: a bug in zkplan."),
+        Detail::ClientUnproven(id) => client_unproven(*id),
+        Detail::NotBlank(id) => not_blank(*id),
+        Detail::UnlikeSteps => fixed("Steps that are not alike stand in one unordered phase."),
+        Detail::OtherTolerance { .. } => fixed(OTHER_TOLERANCE),
+        Detail::TooManyOrders(_) => fixed(TOO_MANY_ORDERS),
+        Detail::Weighted => fixed(WEIGHTED),
+        Detail::SeveralAddresses(id) => format!(
+            "Server {id} has several addresses or a secure client part; zkplan can only remove it."
+        ),
+        Detail::RoleAndAddress(id) => format!("Role and address of server {id} change at once."),
+        Detail::ChangesPerStep(n) => {
+            format!("policy.changesPerStep is {n}; only 1 is supported.")
+        }
+        Detail::Finding(code) => {
+            format!("Finding {code} has to be accepted before anything changes.")
+        }
+    }
+}
+
+const NO_LIVE_QUORUM: &str =
+    "Too few voters are up and in sync to begin with: no reconfig would commit.";
+const TOO_FEW_ACKNOWLEDGE: &str =
+    "Too few of the next voters could acknowledge: once sent, the request would stop writes.";
+const SPARE_TOO_SMALL: &str = "Fewer voters could fail than must be able to (policy.minTolerance).";
+const ZONE_LOSS: &str =
+    "The loss of one zone would stop writes, which policy.zones: strict forbids.";
+const NO_OVERLAP: &str =
+    "A quorum of the voters before and one of those after could miss each other.";
+const TOO_FEW_PARTICIPANTS: &str = "A participant that is left alone runs standalone, outside the \
+                                    ensemble, unless its zoo.cfg says standaloneEnabled=false.";
+const BLANK_QUORUM: &str = "The newcomers could elect a leader among themselves, without the data.";
+const NO_WAY_BACK: &str =
+    "A plan may have to stop here for ever, and this step could not be taken back.";
+const SHRINKS: &str = "More servers would go than come, by more than policy.maxShrink allows.";
+const WEIGHTED: &str = "The quorum is by groups and weights, which zkplan does not change.";
+
+const OTHER_TOLERANCE: &str = "The tolerance of the plan is not what its policy asks for.";
+const TOO_MANY_ORDERS: &str =
+    "The steps can go in more orders than can be looked at: no order may go unseen.";
+
+fn client_unproven(id: ServerId) -> String {
+    format!("The line of server {id} would get a client address at which nobody answered as it.")
+}
+
+fn not_blank(id: ServerId) -> String {
+    format!(
+        "Server id {id} goes to another machine before its old process is stopped and the new \
+         machine is attested blank."
+    )
+}
+
+fn needs_joiner(joiner: ServerId) -> String {
+    format!(
+        "The next quorum needs server {joiner} itself: once the request is sent nothing can take it \
+         back, and if server {joiner} fails then, the whole ensemble stops until it is back."
+    )
+}
+
+fn address_taken(server: ServerId, other: ServerId, port: u16) -> String {
+    if server == other {
+        return format!("Server {server} would use port {port} of its host twice.");
+    }
+    format!("Server {server} would use port {port} of its host, which server {other} has.")
+}
+
+fn obstacle_sentence(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::ReconfigDisabled => {
+            "A member runs with reconfigEnabled=false: the ensemble takes no reconfig.".to_owned()
+        }
+        Obstacle::NoCommit => "No committed write was seen.".to_owned(),
+        Obstacle::WantedStandalone(id) => {
+            format!("Server {id} is wanted and runs standalone, with a history of its own.")
+        }
+        Obstacle::WantedAnswersAs(id, other) => {
+            format!("Server {id} is wanted; the process at its address answers as server {other}.")
+        }
+        Obstacle::WantedElsewhere(id) => {
+            format!("Server {id} is wanted and follows another ensemble.")
+        }
+        Obstacle::MemberAnswersAs(id, other) => {
+            format!(
+                "Server {id} is a member; the process at its address answers as server {other}."
+            )
+        }
+    }
+}
+
+/// What accepting a breach means, as a sentence.
+pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
+    let Detail::Finding(code) = breach.detail else { return sentence(&breach.detail) };
+    let meant = findings.iter().filter(|finding| finding.kind.code() == code);
+    let told: Vec<String> = meant
+        .map(|finding| format!("{}; {}", words::finding(finding), accepting(&finding.kind)))
+        .collect();
+    if told.is_empty() {
+        sentence(&breach.detail)
+    } else {
+        capital(&format!("{}.", told.join("; ")))
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}
+
+/// What may happen if a finding is accepted.
+const fn accepting(kind: &FindingKind) -> &'static str {
+    match kind {
+        FindingKind::KnownBug { .. } => "the bug may bite while members change",
+        FindingKind::MixedVersions { .. } => "servers may not understand each other's requests",
+        FindingKind::ConfigWritten => "the next reconfig overwrites what was written",
+        FindingKind::DataDiffers => "a server with other data may come to lead",
+        FindingKind::HostileName { .. }
+        | FindingKind::WildcardHost { .. }
+        | FindingKind::QuorumPortUnreachable
+        | FindingKind::ElectionPortClosed
+        | FindingKind::MemberSilent
+        | FindingKind::MemberDisagrees
+        | FindingKind::ZoneUnknown
+        | FindingKind::EvenVoters { .. }
+        | FindingKind::DigestMismatches { .. }
+        | FindingKind::UnwantableId
+        | FindingKind::PortsDiffer { .. } => "nothing has to be accepted",
+    }
+}
+
+/// What helps where no change of policy does.
+pub(super) const fn hint(detail: &Detail) -> &'static str {
+    match detail {
+        Detail::Obstacle(obstacle) => obstacle_hint(obstacle),
+        Detail::MemberDisagrees(_) => "restart that server, or see why it cannot follow the leader",
+        Detail::NoLiveQuorum(_) => {
+            "bring voters back until a quorum follows; those that run but were not asked need \
+             their client addresses in connect.servers"
+        }
+        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
+            "bring voters that are down back first, or add voters before taking others out"
+        }
+        Detail::NeedsJoiner { .. } | Detail::Finding(_) => "accept the risk, or mend the cause",
+        Detail::ZoneLoss(_) => "set policy.zones: best, or place the voters in more zones",
+        Detail::NotAwaited(_)
+        | Detail::LeaderNotLast(_)
+        | Detail::LeavesTooEarly { .. }
+        | Detail::NoOverlap { .. }
+        | Detail::BlankQuorum { .. }
+        | Detail::StopsMember(_)
+        | Detail::StopsUnproven(_)
+        | Detail::NotBlank(_)
+        | Detail::TooManyOrders(_) => {
+            "split the change into several specs, applied one after the other"
+        }
+        Detail::WrongEnd
+        | Detail::Mislabelled
+        | Detail::UnlikeSteps
+        | Detail::OtherTolerance { .. } => "report it, with the spec and zkCli.sh config",
+        Detail::NotAscending { .. } => "give new servers ids above those that are in",
+        Detail::TooFewParticipants { .. } => {
+            "keep two participants, or set standaloneEnabled=false on every server and say so in \
+             policy.standaloneEnabled"
+        }
+        Detail::AddressTaken { .. } => "give the server a free port or another host",
+        Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
+            "name a host under which the other servers reach it"
+        }
+        Detail::ClientUnproven(_) => {
+            "see that the server answers at its clientPort of the spec, or accept the risk"
+        }
+        Detail::ClientLost(_) => "give the server its client port in the spec",
+        Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
+        Detail::OtherMachine(_) => "give the new machine a new id, the highest so far plus one",
+        Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
+        Detail::Weighted | Detail::SeveralAddresses(_) => {
+            "change it by hand; zkplan passes it through"
+        }
+        Detail::RoleAndAddress(_) => "change the address first, then the role, in two specs",
+        Detail::ChangesPerStep(_) => "set policy.changesPerStep: 1",
+    }
+}
+
+const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::ReconfigDisabled => {
+            "put reconfigEnabled=true into zoo.cfg of every server and restart them one at a time, \
+             the leader last"
+        }
+        Obstacle::NoCommit => "see why writes do not commit: disks, network, too few voters",
+        Obstacle::WantedStandalone(_) => {
+            "stop it, empty its data directory, and start it with the present members in zoo.cfg and itself as observer"
+        }
+        Obstacle::WantedAnswersAs(..) => "mend its myid or its address in the spec",
+        Obstacle::WantedElsewhere(_) => {
+            "mend its address in the spec, or take it out of the other ensemble first"
+        }
+        Obstacle::MemberAnswersAs(..) => "mend its myid, or find out who took its address",
+    }
+}

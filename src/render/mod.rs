@@ -1,0 +1,28 @@
+//! Screens: values in, [`Text`] out. No file, no socket, no clock.
+//!
+//! Everything that a person reads goes through one sink, [`Text::to_string_with`], which lets
+//! nothing but printable ASCII through, whatever stands in a live configuration, a spec or an error.
+//! Sentences are made here and nowhere else; what they are made from are the typed values of
+//! `observe`, `plan`, `check` and `proposal`.
+
+mod changes;
+pub mod dot;
+#[cfg(test)]
+mod fixture;
+mod head;
+mod law;
+pub mod plan;
+mod present;
+pub mod refusal;
+mod start;
+mod steps;
+pub mod summary;
+mod table;
+pub mod text;
+pub mod unreachable;
+mod why;
+mod words;
+
+pub use table::{Align, Column, Table};
+pub use text::{Line, Style, Text};
+pub use why::Why;

@@ -1,0 +1,191 @@
+//! The plan as the person on call wants to see it.
+//!
+//! In this order: which ensemble and how it was seen, the present state, findings, changes, steps
+//! with figures and reasons, what to start, the configuration before and after, windows, accepted
+//! risks, one line that says it all, and what to type next.
+
+use super::text::{Line, Style, Text};
+use super::{changes, head, law, present, start, steps, words};
+use crate::check::{CheckedPlan, Report};
+use crate::observe::{Finding, Observation, Obstacle};
+use crate::spec::Spec;
+
+/// A spec and the path that it was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct SpecFile<'a> {
+    /// Its path, as the person gave it.
+    pub path: &'a str,
+    /// The spec.
+    pub spec: &'a Spec,
+}
+
+/// A plan file.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanFile<'a> {
+    /// Its path, as the person gave it.
+    pub path: &'a str,
+    /// The plan's id.
+    pub plan_id: &'a str,
+}
+
+/// Where a plan on the screen comes from, and whether it can be found again.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// Made just now from a spec, and saved where a file is named.
+    Made {
+        /// The spec.
+        spec: SpecFile<'a>,
+        /// The file that it was written to.
+        saved: Option<PlanFile<'a>>,
+        /// The flags that made the plan what it is.
+        flags: &'a [String],
+    },
+    /// Read from a plan file.
+    Read(PlanFile<'a>),
+}
+
+/// Everything that the plan screen shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    /// Where the plan comes from.
+    pub origin: Origin<'a>,
+    /// What was seen, where somebody was asked for this screen.
+    pub observation: Option<&'a Observation>,
+    /// The plan and its figures.
+    pub checked: &'a CheckedPlan,
+    /// Columns of the terminal; 80 to 120 look best.
+    pub width: usize,
+}
+
+impl<'a> Origin<'a> {
+    const fn spec(&self) -> Option<SpecFile<'a>> {
+        match self {
+            Self::Made { spec, .. } => Some(*spec),
+            Self::Read(_) => None,
+        }
+    }
+}
+
+/// The plan screen.
+pub fn screen(screen: &Screen<'_>) -> Text {
+    let Screen { origin, observation, checked, width } = *screen;
+    let plan = checked.plan();
+    let facts = &plan.facts;
+    let mut text = head::head(&plan.ensemble, facts, observation, width);
+    if let Origin::Read(file) = origin {
+        let made = format!(
+            "made from {}, plan id {}; figures are those of when it was made, nobody was asked now",
+            file.path, file.plan_id
+        );
+        text.paragraph("", Line::new(Style::Dim, made), width);
+    }
+    if plan.is_empty() {
+        if facts.live.len() < facts.base.membership.len() {
+            text.section(present::present(facts, observation, width));
+        }
+        text.section(present::findings(plan, width));
+        text.section(no_changes(screen));
+        return text;
+    }
+    let spec = origin.spec();
+    text.section(present::present(facts, observation, width));
+    text.section(present::findings(plan, width));
+    text.section(changes::changes(plan, spec.as_ref(), width));
+    text.section(steps::steps(checked, observation, width));
+    text.section(start::start(checked, observation, width));
+    text.section(changes::config_diff(plan));
+    text.section(steps::windows(checked, width));
+    text.section(accepted(checked.report(), &facts.findings, width));
+    text.gap();
+    text.paragraph("", summary(checked), width);
+    text.append(next(&origin, width));
+    text
+}
+
+fn no_changes(screen: &Screen<'_>) -> Text {
+    let plan = screen.checked.plan();
+    let of = match screen.origin {
+        Origin::Made { spec, .. } => spec.path.to_owned(),
+        Origin::Read(file) => format!("the target of {}", file.path),
+    };
+    let base = &plan.facts.base;
+    let voters = words::count_of(base.membership.voters().len(), "voter");
+    let line = Line::new(Style::Green, "No changes.").then(
+        Style::Plain,
+        format!(
+            " Ensemble {} matches {of} (config version {}, {voters}).",
+            plan.ensemble, base.version
+        ),
+    );
+    let mut text = Text::new();
+    text.paragraph("", line, screen.width);
+    if plan.facts.obstacles.contains(&Obstacle::ReconfigDisabled) {
+        let disabled = "Some server runs with reconfigEnabled=false: zkplan could change nothing \
+                        here (zkplan explain ZKQ1).";
+        text.paragraph("", Line::new(Style::Yellow, disabled), screen.width);
+    }
+    text
+}
+
+/// Risks that the operator accepted by name.
+fn accepted(report: &Report, findings: &[Finding], width: usize) -> Text {
+    let mut text = Text::new();
+    for breach in &report.accepted {
+        let lead = Line::new(Style::Bold, "Accepted risk  ");
+        let risk = format!("{}: {}", law::place(breach), law::risk(breach, findings));
+        text.paragraph(lead, Line::new(Style::Bold, risk), width);
+    }
+    text
+}
+
+/// One line that says it all, and no more than the report does.
+fn summary(checked: &CheckedPlan) -> Line {
+    let plan = checked.plan();
+    let report = checked.report();
+    let reconfigs = words::count_of(plan.reconfigs(), "reconfig");
+    let leader = if report.rows.iter().any(|row| row.hands_over) {
+        "leader hands over once, last"
+    } else if report.may_hand_over && plan.facts.leader.is_none() {
+        "the leader may hand over, once"
+    } else if report.may_hand_over {
+        "leader stays, unless another server leads by then"
+    } else {
+        "leader stays"
+    };
+    let assumed = if plan.facts.assumed { "; all of it if every server answers" } else { "" };
+    let tally = changes::tally(plan);
+    Line::new(Style::Bold, "Plan:").then(
+        Style::Plain,
+        format!(" {tally} in {reconfigs}; {}; {leader}{assumed}.", worst(report.worst_spare)),
+    )
+}
+
+fn worst(spare: i64) -> String {
+    match spare {
+        ..0 => "at the worst moment too few voters acknowledge".to_owned(),
+        0 => "at the worst moment no voter may fail".to_owned(),
+        _ => format!("at the worst moment {} may fail", words::count(spare, "voter")),
+    }
+}
+
+fn next(origin: &Origin<'_>, width: usize) -> Text {
+    let mut text = Text::new();
+    let command = match origin {
+        Origin::Read(_) => return text,
+        Origin::Made { spec, saved: None, flags } => {
+            let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
+            format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())
+        }
+        Origin::Made { saved: Some(file), .. } => {
+            text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
+            format!("zkplan show {}", words::shell(file.path))
+        }
+    };
+    text.line(Line::plain("Next: ").then(Style::Cyan, command));
+    text
+}
+
+#[cfg(test)]
+mod screens;
+#[cfg(test)]
+mod sections;

@@ -1,0 +1,384 @@
+//! Whole screens, as they come out.
+
+use super::*;
+use crate::model::Cutover;
+use crate::observe::FindingKind;
+use crate::render::fixture::{Scene, id, line, lines, three_zones};
+
+pub(super) fn shown(scene: &Scene, width: usize) -> String {
+    let checked = scene.plan();
+    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[] };
+    let observation = Some(&scene.seen);
+    screen(&Screen { origin, observation, checked: &checked, width }).to_string_with(false)
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one screen, shown whole")]
+fn three_onto_three_new_servers_in_three_zones() {
+    insta::assert_snapshot!(shown(&three_zones(), 80), @r#"
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
+             identity yet, leader at zxid 0x100000080
+
+      id  role         mode      version  zxid         clients  zone  standing
+       1  participant  leader    3.8.0    0x100000080        7  az-1  leads
+       2  participant  follower  3.8.0    0x100000080        7  az-2  follows
+       3  participant  follower  3.8.0    0x100000080        7  az-3  follows
+       4  joiner       follower  3.8.0    0x100000080        0  az-1  no vote yet
+          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
+          zxid 0x100000000, election port open
+       5  joiner       follower  3.8.0    0x100000080        0  az-2  no vote yet
+          id 5 by conf, follows without a vote, at the leader's zxid, data equal at
+          zxid 0x100000000, election port open
+       6  joiner       follower  3.8.0    0x100000080        0  az-3  no vote yet
+          id 6 by conf, follows without a vote, at the leader's zxid, data equal at
+          zxid 0x100000000, election port open
+
+    Changes
+      - leave       server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml
+      - leave       server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml
+      - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml
+      + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:6, not in the ensemble
+      + join        server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:7, not in the ensemble
+      + join        server.6=10.0.0.6:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:8, not in the ensemble
+
+    Steps
+       #  step     what                       voters quorum spare zone  leader
+          now                                      3      2     1    0  1 leads
+          a joiner is named only after it was seen following (side by side)
+       1  await-4  wait: server 4 follows
+       2  await-5  wait: server 5 follows
+       3  await-6  wait: server 6 follows
+          ids join ascending; new voters vote before old ones leave (in this order)
+       4  join-4   add participant 4               4      3     1   -1  stays
+       5  join-5   add participant 5               5      3     1    0  stays
+       6  join-6   add participant 6               6      4     2    0  stays
+          clients move before servers leave
+       7  gate     gate: drained or approved
+          now: 21 clients on servers that leave (7 on server 1, 7 on server 2 and 7
+          on server 3)
+          old voters leave once new ones vote (any order, whoever leads goes last)
+       8  leave-2  remove server 2                 5      3     2    0  stays
+       9  leave-3  remove server 3                 4      3     1   -1  stays
+          it leads: the leader's own change is the last reconfig
+      10  leave-1  remove server 1                 3      2     1    0  hands over
+          a write must commit in the last configuration before anything stops
+      11  prove    prove: a write commits
+          a removed server runs on without a vote until it is stopped (side by side)
+      12  stop-1   a person stops server 1
+      13  stop-2   a person stops server 2
+      14  stop-3   a person stops server 3
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step; zone: the same with the worst zone lost.
+
+    Configuration
+    --- config version 100000004
+    +++ after the last step
+    @@ -1,3 +1,3 @@
+    -server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+    -server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+    -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+    +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+    +server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+    +server.6=10.0.0.6:2888:3888:participant;0.0.0.0:2181
+
+    Windows in which the loss of one zone would stop writes
+      after join-4, losing zone az-1 leaves 2 of 4 voters, 3 are needed
+      after leave-3, losing zone az-1 leaves 2 of 4 voters, 3 are needed
+      in another order: after leave-1, losing zone az-2 leaves 2 of 4 voters, 3 are
+      needed
+      in another order: after leave-2, losing zone az-1 leaves 2 of 4 voters, 3 are
+      needed
+
+    Plan: 3 join, 3 leave in 6 reconfigs; at the worst moment 1 voter may fail;
+    leader hands over once, last.
+    Next: zkplan plan prod-eu.yaml --out plan.json
+    "#);
+}
+
+#[test]
+fn a_joiner_that_is_not_up() {
+    let scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5])).silent(&[5]);
+    insta::assert_snapshot!(shown(&scene, 80), @r#"
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
+             identity yet, leader at zxid 0x100000080
+
+      id  role         mode      version  zxid         clients  standing
+       1  participant  leader    3.8.0    0x100000080        7  leads
+       2  participant  follower  3.8.0    0x100000080        7  follows
+       3  participant  follower  3.8.0    0x100000080        7  follows
+       4  joiner       follower  3.8.0    0x100000080        0  no vote yet
+          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
+          zxid 0x100000000, election port open
+       5  joiner       -         -        -                  -  silent
+          10.0.0.5:2181: no connection in time: down, or a firewall drops it
+
+    Changes
+      + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:9, not in the ensemble
+      + join        server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:10, not in the ensemble
+
+    Steps
+      #  step     what                    voters quorum spare  leader
+         now                                   3      2     1  1 leads
+          a joiner is named only after it was seen following (side by side)
+      1  await-4  wait: server 4 follows
+      2  await-5  wait: server 5 follows
+          ids join ascending; new voters vote before old ones leave (in this order)
+      3  join-4   add participant 4            4      3     1  stays
+      4  join-5   add participant 5            5      3     1  stays
+          a write must commit in the last configuration before anything stops
+      5  prove    prove: a write commits
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+
+    To start: server 5 is not ready to join; its step waits for it
+      server 5 at 10.0.0.5: silent, no connection in time: down, or a firewall drops
+      it
+      It starts with an empty data directory that holds only its myid, and with
+      these lines in zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on
+      the present servers:
+        standaloneEnabled=false
+        reconfigEnabled=true
+        server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+        server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+        server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
+      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
+      and a joiner that restarts before its join needs the whole first file again.
+
+    Configuration
+    --- config version 100000004
+    +++ after the last step
+    @@ -1,3 +1,5 @@
+     server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+     server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+     server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+    +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+    +server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+
+    Plan: 2 join in 2 reconfigs; at the worst moment 1 voter may fail; leader stays.
+    Next: zkplan plan prod-eu.yaml --out plan.json
+    "#);
+}
+
+#[test]
+fn one_dead_of_three_replaced() {
+    let scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 4])).silent(&[3]);
+    insta::assert_snapshot!(shown(&scene, 80), @r#"
+    prod-eu  config version 100000004, server 1 leads, 2 of 3 voters synced, no
+             identity yet, leader at zxid 0x100000080
+
+      id  role         mode      version  zxid         clients  standing
+       1  participant  leader    3.8.0    0x100000080        7  leads
+       2  participant  follower  3.8.0    0x100000080        7  follows
+       3  participant  -         -        -                  -  silent
+          10.0.0.3:2181: no connection in time: down, or a firewall drops it
+       4  joiner       follower  3.8.0    0x100000080        0  no vote yet
+          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
+          zxid 0x100000000, election port open
+
+    Findings
+      warning    ZKF8   server 3 is a member and gave no answer: it counts as down
+
+    Changes
+      - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml; not seen up to date
+      + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:8, not in the ensemble
+
+    Steps
+      #  step     what                     voters quorum spare  leader
+         now                                    3      2     0  1 leads
+          a joiner is named only after it was seen following
+      1  await-4  wait: server 4 follows
+          dead members first: they only cost quorum
+      2  leave-3  remove server 3               2      2     0  stays
+          ids join ascending; new voters vote before old ones leave
+      3  join-4   add participant 4             3      2     0  stays
+          a write must commit in the last configuration before anything stops
+      4  prove    prove: a write commits
+          a removed server runs on without a vote until it is stopped
+      5  stop-3   a person stops server 3
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+
+    Configuration
+    --- config version 100000004
+    +++ after the last step
+    @@ -1,3 +1,3 @@
+     server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+     server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+    -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+    +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+
+    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment no voter may fail;
+    leader stays.
+    Next: zkplan plan prod-eu.yaml --out plan.json
+    "#);
+}
+
+#[test]
+fn nothing_to_do() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3, 4]), &lines(&[1, 2, 3, 4]));
+    scene.finding(FindingKind::EvenVoters { voters: 4 }, None);
+    insta::assert_snapshot!(shown(&scene, 80), @r#"
+    prod-eu  config version 100000004, server 1 leads, 4 of 4 voters synced, no
+             identity yet, leader at zxid 0x100000080
+
+    Findings
+      note       ZKF11  4 voters are wanted, an even number: one more must
+                        acknowledge than with 3, and no more may fail
+
+    No changes. Ensemble prod-eu matches prod-eu.yaml (config version 100000004, 4
+    voters).
+    "#);
+}
+
+#[test]
+fn hostile_hosts_stay_inside_the_sink() {
+    let hostile = "server.2=zk\u{1b}]0 owned\u{7}\u{202e}2:2888:3888:participant;2181";
+    let hostile_wanted = "server.4=zk\u{9b}31m\u{200b}4:2888:3888:participant;2181";
+    let live = [line(1), hostile.to_owned(), line(3)];
+    let wanted = [line(1), line(3), hostile_wanted.to_owned()];
+    let mut scene = Scene::new(&live, &wanted).silent(&[4]);
+    let host = scene.facts.base.membership.get(id(2)).unwrap().peer().host.clone();
+    scene.finding(FindingKind::HostileName { host }, Some(id(2)));
+    let out = shown(&scene, 80);
+    assert!(out.chars().all(|c| c == '\n' || matches!(c, ' '..='~')));
+    insta::assert_snapshot!(out, @r#"
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
+             identity yet, leader at zxid 0x100000080
+
+      id  role         mode      version  zxid         clients  standing
+       1  participant  leader    3.8.0    0x100000080        7  leads
+       2  participant  follower  3.8.0    0x100000080        7  follows
+       3  participant  follower  3.8.0    0x100000080        7  follows
+       4  joiner       -         -        -                  -  silent
+          zk\u{9b}31m\u{200b}4:2181: no connection in time: down, or a firewall
+          drops it
+
+    Findings
+      warning    ZKF3   server 2 has host `zk\u{1b}]0 owned\u{7}\u{202e}2`, which
+                        holds characters that no host name has
+
+    Changes
+      - leave       server.2=zk\u{1b}]0
+                    owned\u{7}\u{202e}2:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml
+      + join        server.4=zk\u{9b}31m\u{200b}4:2888:3888:participant;0.0.0.0:2181
+                    in prod-eu.yaml:8, not in the ensemble
+
+    Steps
+      #  step     what                     voters quorum spare  leader
+         now                                    3      2     1  1 leads
+          a joiner is named only after it was seen following
+      1  await-4  wait: server 4 follows
+          ids join ascending; new voters vote before old ones leave
+      2  join-4   add participant 4             4      3     1  stays
+          old voters leave once new ones vote
+      3  leave-2  remove server 2               3      2     1  stays
+          a write must commit in the last configuration before anything stops
+      4  prove    prove: a write commits
+          a removed server runs on without a vote until it is stopped
+      5  stop-2   a person stops server 2
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+
+    To start: server 4 is not ready to join; its step waits for it
+      server 4 at zk\u{9b}31m\u{200b}4: silent, no connection in time: down, or a
+      firewall drops it
+      It starts with an empty data directory that holds only its myid, and with
+      these lines in zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on
+      the present servers:
+        standaloneEnabled=false
+        reconfigEnabled=true
+        server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+        server.2=zk\u{1b}]0 owned\u{7}\u{202e}2:2888:3888:participant;0.0.0.0:2181
+        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+        server.4=zk\u{9b}31m\u{200b}4:2888:3888:observer;0.0.0.0:2181
+      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
+      and a joiner that restarts before its join needs the whole first file again.
+
+    Configuration
+    --- config version 100000004
+    +++ after the last step
+    @@ -1,3 +1,3 @@
+     server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+    -server.2=zk\u{1b}]0 owned\u{7}\u{202e}2:2888:3888:participant;0.0.0.0:2181
+     server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+    +server.4=zk\u{9b}31m\u{200b}4:2888:3888:participant;0.0.0.0:2181
+
+    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment 1 voter may fail;
+    leader stays, unless another server leads by then.
+    Next: zkplan plan prod-eu.yaml --out plan.json
+    "#);
+}
+
+#[test]
+fn with_more_room_lines_grow() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 4]));
+    scene.spec.policy.cutover = Cutover::Manual;
+    insta::assert_snapshot!(shown(&scene, 120), @r#"
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet, leader at zxid 0x100000080
+
+      id  role         mode      version  zxid         clients  standing     asked at
+       1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
+       2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
+       3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
+       4  joiner       follower  3.8.0    0x100000080        0  no vote yet  10.0.0.4:2181
+          id 4 by conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000, election port open
+
+    Changes
+      - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181  in the ensemble, not in prod-eu.yaml
+      + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181  in prod-eu.yaml:8, not in the ensemble
+
+    Steps
+      #  step     what                                   voters quorum spare  leader
+         now                                                  3      2     1  1 leads
+          a joiner is named only after it was seen following
+      1  await-4  wait until server 4 follows
+          ids join ascending; new voters vote before old ones leave
+      2  join-4   reconfig: add server 4 as participant       4      3     1  stays
+          clients move before servers leave
+      3  gate     gate: waits for approval
+          now: 7 clients on servers that leave (7 on server 3)
+          old voters leave once new ones vote
+      4  leave-3  reconfig: remove server 3                   3      2     1  stays
+          a write must commit in the last configuration before anything stops
+      5  prove    prove: a write commits
+          a removed server runs on without a vote until it is stopped
+      6  stop-3   a person stops server 3
+      Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment of the step.
+
+    Configuration
+    --- config version 100000004
+    +++ after the last step
+    @@ -1,3 +1,3 @@
+     server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+     server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+    -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+    +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+
+    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment 1 voter may fail; leader stays, unless another server leads by
+    then.
+    Next: zkplan plan prod-eu.yaml --out plan.json
+    "#);
+}
+
+#[test]
+fn screens_keep_to_their_width() {
+    let moved = Scene::new(&lines(&[1, 2, 3]), &lines(&[2, 3, 4, 5])).silent(&[5]);
+    for scene in [three_zones(), moved] {
+        for width in 80..=120 {
+            let out = shown(&scene, width);
+            assert!(out.lines().all(|line| line.len() <= width), "{width}\n{out}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Sections of screens that need a second look.
+
+use super::screens::shown;
+use super::*;
+use crate::model::{AddAs, Host, ReuseIds};
+use crate::observe::WantedSight;
+use crate::render::fixture::{Scene, id, line, lines, three_zones};
+
+/// From one line to another, which is left out.
+fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let text = &text[text.find(from).unwrap()..];
+    &text[..text.find(to).unwrap()]
+}
+
+#[test]
+fn a_saved_plan_is_shown_from_its_facts() {
+    let checked = three_zones().silent(&[4, 5, 6]).plan();
+    let origin = Origin::Read(PlanFile { path: "plan.json", plan_id: "sha256:7f3a91c2" });
+    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 100 });
+    let out = text.to_string_with(false);
+    insta::assert_snapshot!(part(&out, "prod-eu", "Steps"), @r#"
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet
+    made from plan.json, plan id sha256:7f3a91c2; figures are those of when it was made, nobody was
+    asked now
+
+      id  role         zone  standing
+       1  participant  az-1  leads
+       2  participant  az-2  follows
+       3  participant  az-3  follows
+
+    Changes
+      - leave       server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in the spec
+      - leave       server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in the spec
+      - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                    in the ensemble, not in the spec
+      + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                    in the spec, not in the ensemble
+      + join        server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+                    in the spec, not in the ensemble
+      + join        server.6=10.0.0.6:2888:3888:participant;0.0.0.0:2181
+                    in the spec, not in the ensemble
+    "#);
+    insta::assert_snapshot!(part(&out, "To start", "Configuration"), @r#"
+    To start: servers 4, 5 and 6 are not ready to join; their steps wait for them
+      server 4 at 10.0.0.4
+      server 5 at 10.0.0.5
+      server 6 at 10.0.0.6
+      Each starts with an empty data directory that holds only its myid, and with these lines in zoo.cfg
+      beside dataDir, tickTime, initLimit and syncLimit as on the present servers:
+        standaloneEnabled=false
+        reconfigEnabled=true
+        server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+        server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+        server.4=10.0.0.4:2888:3888:observer;0.0.0.0:2181
+        server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
+        server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
+      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a joiner that
+      restarts before its join needs the whole first file again.
+    "#);
+    assert!(out.ends_with("leader hands over once,\nlast.\n"), "{out}");
+}
+
+#[test]
+fn accepted_risks_stand_in_bold() {
+    let scene = Scene::new(&lines(&[1]), &lines(&[1, 2, 3])).accepting("ZKQ2", Some("join-2"));
+    let checked = scene.plan();
+    let saved = Some(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" });
+    let origin = Origin::Made { spec: scene.file(), saved, flags: &[] };
+    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let tail = |text: String| -> String {
+        let from = text.find("Accepted risk").unwrap_or_default();
+        text[from..].to_owned()
+    };
+    insta::assert_snapshot!(tail(text.to_string_with(false)), @r#"
+    Accepted risk  ZKQ2:join-2: The next quorum needs server 2 itself: once the
+                   request is sent nothing can take it back, and if server 2 fails
+                   then, the whole ensemble stops until it is back.
+
+    Plan: 2 join in 2 reconfigs; at the worst moment no voter may fail; leader
+    stays.
+    Saved to it's a plan.json, plan id sha256:7f3a91c2
+    Next: zkplan show 'it'\''s a plan.json'
+    "#);
+    assert!(text.to_string_with(true).contains("\u{1b}[1mAccepted risk"));
+}
+
+#[test]
+fn from_a_file_nobody_was_asked() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5]));
+    scene.facts.assumed = true;
+    scene.facts.leader = None;
+    scene.facts.following.clear();
+    scene.seen.assumed = true;
+    scene.seen.leader = None;
+    scene.spec.policy.add_as = AddAs::Observer;
+    let checked = scene.plan();
+    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[] };
+    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let out = text.to_string_with(false);
+    insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
+    prod-eu  config version 100000004, assumed: nobody was asked, no identity yet
+
+      id  role         standing
+       1  participant  assumed
+       2  participant  assumed
+       3  participant  assumed
+    "#);
+    insta::assert_snapshot!(part(&out, "Steps", "  server 4"), @r#"
+    Steps
+       #  step           what                    voters quorum spare  leader
+          now                                         3      2     1  not known
+          a joiner is named only after it was seen following (side by side)
+       1  await-4        wait: server 4 follows
+       2  await-5        wait: server 5 follows
+          joiners observe first, as policy.addAs asks (in this order)
+       3  join-4         add observer 4               3      2     1  stays
+       4  join-5         add observer 5               3      2     1  stays
+          an observer cannot acknowledge its own promotion: it leaves for a moment
+       5  unlist-4       unlist server 4              3      2     1  stays
+          it comes back as a follower that can acknowledge
+       6  await-4-again  wait: server 4 follows
+          new votes come before old ones go
+       7  promote-4      promote server 4             4      3     1  stays
+          an observer cannot acknowledge its own promotion: it leaves for a moment
+       8  unlist-5       unlist server 5              4      3     1  stays
+          it comes back as a follower that can acknowledge
+       9  await-5-again  wait: server 5 follows
+          new votes come before old ones go
+      10  promote-5      promote server 5             5      3     1  stays
+          a write must commit in the last configuration before anything stops
+      11  prove          prove: a write commits
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+
+    To start: servers 4 and 5 were not asked, and must follow before they join
+    "#);
+    insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
+    Plan: 2 join in 6 reconfigs; at the worst moment 1 voter may fail; leader stays;
+    all of it if every server answers.
+    "#);
+}
+
+#[test]
+fn observers_ports_and_roles() {
+    let live = [
+        line(1),
+        line(2),
+        line(3),
+        line(4),
+        "server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181".to_owned(),
+        "server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181".to_owned(),
+    ];
+    let wanted = [
+        line(1).replace("3888", "3999"),
+        line(2).replace("participant", "observer"),
+        line(3),
+        line(4),
+        line(5),
+    ];
+    let out = shown(&Scene::new(&live, &wanted), 80);
+    insta::assert_snapshot!(part(&out, "Changes", "Configuration"), @r#"
+    Changes
+      ~ re-address  server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
+                    -> 10.0.0.1:2888:3999:participant;0.0.0.0:2181
+                    prod-eu.yaml:6 has another election address
+      v demote      server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+                    -> 10.0.0.2:2888:3888:observer;0.0.0.0:2181
+                    votes now, prod-eu.yaml:7 wants an observer
+      ^ promote     server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
+                    -> 10.0.0.5:2888:3888:participant;0.0.0.0:2181
+                    observes now, prod-eu.yaml:10 wants a vote
+      - leave       server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
+                    in the ensemble, not in prod-eu.yaml
+
+    Steps
+      #  step         what                     voters quorum spare  leader
+         now                                        4      3     1  1 leads
+          new votes come before old ones go
+      1  promote-5    promote server 5              5      3     1  stays
+          one server at a time moves, so that at most one is away
+      2  readdress-1  re-address server 1           5      3     1  stays
+          observers leave without touching the quorum
+      3  leave-6      remove server 6               5      3     2  stays
+          votes go only when all new voters vote
+      4  demote-2     demote server 2               4      3     1  stays
+          a write must commit in the last configuration before anything stops
+      5  prove        prove: a write commits
+          a removed server runs on without a vote until it is stopped
+      6  stop-6       a person stops server 6
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+    "#);
+    insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
+    Plan: 1 promote, 1 re-address, 1 demote, 1 leave in 4 reconfigs; at the worst
+    moment 1 voter may fail; leader stays, unless another server leads by then.
+    "#);
+}
+
+#[test]
+fn an_id_goes_to_another_machine() {
+    let wanted = [line(1), line(2), line(3).replace("10.0.0.3", "10.0.1.3")];
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &wanted).silent(&[3]);
+    scene.facts.other_machine.insert(id(3));
+    scene.spec.policy.reuse_ids = ReuseIds::Blank;
+    scene.spec.hooks.start = Some(vec!["start".to_owned()]);
+    scene.spec.hooks.stop = Some(vec!["stop".to_owned()]);
+    let endpoint = crate::model::Endpoint::plain(Host::new("10.0.1.3"), 2181);
+    let silence = Some(crate::ensemble::Silence::Refused);
+    let at = WantedSight { endpoint, silence, own_id: None, mode: None };
+    scene.seen.wanted_at.insert(id(3), at);
+    let out = shown(&scene, 80);
+    insta::assert_snapshot!(part(&out, "Steps", "  It starts"), @r#"
+    Steps
+      #  step      what                    voters quorum spare  leader
+         now                                    3      2     0  1 leads
+          a dead member leaves before its id goes to another machine
+      1  leave-3   remove server 3              2      2     0  stays
+          a write must commit in the last configuration before anything stops
+      2  prove-3   prove: a write commits
+          two processes of one id must never be up at once
+      3  stop-3    hooks.stop, server 3
+          a machine with old data must not take over an id
+      4  attest-3  attest server 3 blank
+          a joiner is started before it is awaited
+      5  start-3   hooks.start, server 3
+          a joiner is named only after it was seen following
+      6  await-3   wait: server 3 follows
+          an id comes back in before the next one goes
+      7  join-3    add participant 3            3      2     0  stays
+          a write must commit in the last configuration before anything stops
+      8  prove     prove: a write commits
+      Rows with figures are reconfigs. spare: voters that may still fail, at the
+      worst moment of the step.
+
+    Started by hooks.start: server 3 is not ready to join; its step waits for it
+      server 3 at 10.0.1.3: silent, nobody listens on the port
+    "#);
+}

@@ -1,0 +1,217 @@
+//! The present state: every member, every joiner, whoever else answered, and the findings.
+
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use super::words;
+use crate::model::ServerId;
+use crate::observe::{Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
+use crate::plan::{Acceptance, Plan};
+
+const COLUMNS: [Column; 9] = [
+    Column::numbers("id"),
+    Column::words("role"),
+    Column::words("mode"),
+    Column::words("version"),
+    Column::words("zxid"),
+    Column::numbers("clients"),
+    Column::words("zone"),
+    Column::words("standing"),
+    Column::words("asked at").optional(),
+];
+
+/// How far in the lines below a row stand: behind the id.
+const BELOW: usize = 4;
+
+/// The present state; from the facts alone where nobody was asked for this screen.
+pub(super) fn present(facts: &Facts, observation: Option<&Observation>, width: usize) -> Text {
+    match observation {
+        Some(seen) => of_observation(facts, seen, width),
+        None => of_facts(facts, width),
+    }
+}
+
+fn of_observation(facts: &Facts, seen: &Observation, width: usize) -> Text {
+    let mut table = Table::new(COLUMNS);
+    for sight in seen.servers.values() {
+        let role = match seen.config.membership.get(sight.id) {
+            Some(server) => server.role.word(),
+            None => "joiner",
+        };
+        add_sight(&mut table, facts, seen, sight, role);
+    }
+    let missing = seen.config.membership.servers().filter(|s| !seen.servers.contains_key(&s.id));
+    for server in missing {
+        let id = Line::plain(server.id.to_string());
+        let mut cells = vec![id, server.role.word().into()];
+        cells.resize(6, Line::plain("-"));
+        cells.push(zone(facts, server.id));
+        cells.push(Line::new(Style::Yellow, "not asked"));
+        table.row(cells);
+    }
+    for sight in &seen.strangers {
+        add_sight(&mut table, facts, seen, sight, "stranger");
+    }
+    for Tried { endpoint, silence } in &seen.silent_contacts {
+        let mut cells = vec![Line::plain("-"), "contact".into()];
+        cells.resize(6, Line::plain("-"));
+        cells.extend([Line::plain(if facts.zones.is_empty() { "" } else { "-" })]);
+        cells.extend([Line::new(Style::Yellow, "silent"), Line::plain(endpoint.to_string())]);
+        table.row(cells);
+        let why = format!("{endpoint}: {}; in connect.servers", words::silence(*silence));
+        table.across(BELOW, Line::new(Style::Yellow, why));
+    }
+    table.to_text(width)
+}
+
+fn add_sight(
+    table: &mut Table,
+    facts: &Facts,
+    seen: &Observation,
+    sight: &ServerSight,
+    role: &'static str,
+) {
+    let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
+    let (word, style, more) = words::standing(&sight.standing);
+    table.row([
+        Line::plain(sight.id.to_string()),
+        Line::plain(role),
+        known(sight.mode.map(|mode| mode.word().to_owned())),
+        known(sight.version.map(|version| version.to_string())),
+        known(sight.zxid.map(|zxid| zxid.to_string())),
+        known(sight.clients.as_ref().map(|told| told.value.count.to_string())),
+        zone(facts, sight.id),
+        Line::new(style, word),
+        known(sight.endpoint.as_ref().map(ToString::to_string)),
+    ]);
+    if let Some(more) = more {
+        let at = sight.endpoint.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+        table.across(BELOW, Line::new(style, format!("{at}{more}")));
+    }
+    if role == "joiner" && answers(&sight.standing) {
+        table.across(BELOW, Line::new(Style::Dim, evidence(seen, sight)));
+    }
+}
+
+fn zone(facts: &Facts, id: ServerId) -> Line {
+    let unknown = if facts.zones.is_empty() { "" } else { "-" };
+    Line::plain(facts.zones.get(&id).map_or(unknown, String::as_str))
+}
+
+const fn answers(standing: &Standing) -> bool {
+    match standing {
+        Standing::Silent(_) | Standing::NotAsked | Standing::Assumed => false,
+        Standing::Leading
+        | Standing::Following
+        | Standing::Observing
+        | Standing::FollowingWithoutVote
+        | Standing::Behind
+        | Standing::OtherConfiguration
+        | Standing::AnswersAs(_)
+        | Standing::IdUnknown
+        | Standing::Standalone
+        | Standing::ReadOnly
+        | Standing::NotServing => true,
+    }
+}
+
+/// What is known of a joiner, and by whom.
+fn evidence(seen: &Observation, sight: &ServerSight) -> String {
+    let id = match &sight.own_id {
+        Some(told) => format!("id {} by {}", told.value, words::source(told.source)),
+        None => "id not told".to_owned(),
+    };
+    let vote = match sight.standing {
+        Standing::FollowingWithoutVote => "follows without a vote, ",
+        _ => "",
+    };
+    let zxid = match (sight.zxid, seen.leader_zxid) {
+        (Some(own), Some(leader)) if own >= leader => "at the leader's zxid".to_owned(),
+        (Some(own), Some(leader)) if own.epoch() == leader.epoch() => {
+            words::count(leader.get() - own.get(), "transaction") + " behind the leader"
+        }
+        (Some(_), Some(_)) => "in an earlier epoch than the leader".to_owned(),
+        _ => "zxid not comparable".to_owned(),
+    };
+    let port = sight.election_port.map_or("not tried", words::knock);
+    format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
+}
+
+/// Whether its data is the leader's: digests at the latest zxid that both name, or nothing.
+fn data(seen: &Observation, sight: &ServerSight) -> String {
+    let Some(leader) = seen.leader.and_then(|id| seen.servers.get(&id)) else {
+        return "data not proven equal".to_owned();
+    };
+    let common = |(zxid, own): (&crate::model::Zxid, &u64)| {
+        leader.data.digests.get(zxid).map(|theirs| (*zxid, own == theirs))
+    };
+    match sight.data.digests.iter().rev().find_map(common) {
+        Some((zxid, true)) => format!("data equal at zxid {zxid}"),
+        Some((zxid, false)) => format!("DATA DIFFERS at zxid {zxid}"),
+        None => match (sight.data.znodes, leader.data.znodes) {
+            (Some(own), Some(theirs)) => format!(
+                "data not proven equal ({} here, {theirs} on the leader)",
+                words::count(own, "znode")
+            ),
+            _ => "data not proven equal".to_owned(),
+        },
+    }
+}
+
+fn of_facts(facts: &Facts, width: usize) -> Text {
+    let mut table = Table::new([
+        Column::numbers("id"),
+        Column::words("role"),
+        Column::words("zone"),
+        Column::words("standing"),
+    ]);
+    for server in facts.base.membership.servers() {
+        let live = facts.live.contains(&server.id);
+        let (style, standing) = match (facts.assumed, live, server.votes()) {
+            (true, _, _) => (Style::Yellow, "assumed"),
+            _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
+            (false, true, true) => (Style::Green, "follows"),
+            (false, true, false) => (Style::Green, "observes"),
+            (false, false, _) => (Style::Red, "not seen up to date; not counted"),
+        };
+        table.row([
+            Line::plain(server.id.to_string()),
+            server.role.word().into(),
+            zone(facts, server.id),
+            Line::new(style, standing),
+        ]);
+    }
+    for id in facts.following.iter().filter(|id| !facts.base.membership.contains(**id)) {
+        table.row([
+            Line::plain(id.to_string()),
+            "joiner".into(),
+            zone(facts, *id),
+            Line::new(Style::Green, "no vote yet"),
+        ]);
+    }
+    table.to_text(width)
+}
+
+/// The findings, weightiest first; nothing where there are none.
+pub(super) fn findings(plan: &Plan, width: usize) -> Text {
+    let mut text = Text::new();
+    let mut findings: Vec<&Finding> = plan.facts.findings.iter().collect();
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.level()), *finding));
+    if findings.is_empty() {
+        return text;
+    }
+    text.line(Line::new(Style::Bold, "Findings"));
+    for finding in findings {
+        let code = finding.kind.code();
+        let level = finding.kind.level();
+        let risk = Acceptance { code: code.to_owned(), step: None };
+        let (word, style) = if level == Level::Accept && plan.accepted.contains(&risk) {
+            ("accepted", Style::Bold)
+        } else {
+            words::level(level)
+        };
+        let lead =
+            Line::new(style, format!("  {word:<9}  ")).then(Style::Plain, format!("{code:<5}  "));
+        text.paragraph(lead, words::finding(finding), width);
+    }
+    text
+}

@@ -1,0 +1,410 @@
+//! Why there is no plan: which law, where, in which numbers, and what would pass.
+
+use super::plan::SpecFile;
+use super::text::{Line, Style, Text};
+use super::{changes, head, law, present, words};
+use crate::check::{Breach, Detail, Law};
+use crate::observe::{Finding, Observation};
+use crate::plan::StepId;
+use crate::proposal::{Refusal, Remedy};
+
+/// Everything that the screen of a refusal shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    /// The spec that was asked for.
+    pub spec: SpecFile<'a>,
+    /// What was seen, where somebody was asked for this screen.
+    pub observation: Option<&'a Observation>,
+    /// The refusal.
+    pub refusal: &'a Refusal,
+    /// Columns of the terminal; 80 to 120 look best.
+    pub width: usize,
+}
+
+/// The screen of a refusal.
+pub fn screen(screen: &Screen<'_>) -> Text {
+    let Screen { spec, observation, refusal, width } = *screen;
+    let plan = &refusal.nearest;
+    let mut text = head::head(&plan.ensemble, &plan.facts, observation, width);
+    text.section(present::present(&plan.facts, observation, width));
+    text.section(present::findings(plan, width));
+    text.section(changes::changes(plan, Some(&spec), width));
+    text.gap();
+    let why = match refusal.breaches.len() {
+        1 => "one law stands against it".to_owned(),
+        n => format!("{n} breaches of laws stand against it"),
+    };
+    let lead = Line::new(Style::Red, "Refused").then(
+        Style::Plain,
+        format!(": there is no safe plan from here to {}; {why}. Nothing was changed.", spec.path),
+    );
+    text.paragraph("", lead, width);
+    text.section(of_breaches(&refusal.breaches, &plan.facts.findings, width));
+    text.section(remedies(refusal, &spec, width));
+    text
+}
+
+/// Breaches alone, without the ensemble around them.
+pub fn breaches(breaches: &[Breach], width: usize) -> Text {
+    of_breaches(breaches, &[], width)
+}
+
+/// Breaches; of those that say the same at different steps, the first one in full.
+fn of_breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text {
+    let mut text = Text::new();
+    let said = |breach: &Breach| (breach.law, law::risk(breach, findings));
+    for (at, breach) in breaches.iter().enumerate() {
+        let alike = |other: &&Breach| said(other) == said(breach);
+        if breaches[..at].iter().any(|other| alike(&other)) {
+            continue;
+        }
+        let others = breaches[at + 1..].iter().filter(alike).filter_map(|b| b.step.as_ref());
+        let others: Vec<&StepId> = others.collect();
+        text.section(of_breach(breach, &others, findings, width));
+    }
+    text
+}
+
+/// A breach in one sentence, with its numbers.
+pub fn sentence(breach: &Breach, findings: &[Finding]) -> String {
+    let way = law::way(breach);
+    let risk = law::risk(breach, findings);
+    if way.is_empty() { risk } else { format!("{risk} {way}") }
+}
+
+/// The exact lines of the spec, or flags, that would make a plan pass, taken together.
+pub fn exact_remedies(refusal: &Refusal) -> Vec<String> {
+    refusal.remedies.iter().map(|remedy| of_remedy(remedy, refusal).0).collect()
+}
+
+fn of_breach(breach: &Breach, others: &[&StepId], findings: &[Finding], width: usize) -> Text {
+    let mut text = Text::new();
+    let code = law::code(breach);
+    let at = breach.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
+    let title = Line::new(Style::Bold, format!("{code}{at}"));
+    text.paragraph("", title.then(Style::Plain, format!(": {}", law::asks(breach.law))), width);
+    text.paragraph("  ", law::risk(breach, findings), width);
+    let way = law::way(breach);
+    if !way.is_empty() {
+        text.paragraph("  ", Line::new(Style::Yellow, way), width);
+    }
+    if !others.is_empty() {
+        text.paragraph("  ", format!("likewise at {}", words::list(others)), width);
+    }
+    text.line(Line::new(Style::Cyan, format!("  zkplan explain {code}")));
+    text
+}
+
+fn remedies(refusal: &Refusal, spec: &SpecFile<'_>, width: usize) -> Text {
+    let mut text = Text::new();
+    if refusal.remedies.is_empty() {
+        let mut hints: Vec<&str> = Vec::new();
+        for breach in &refusal.breaches {
+            let hint = law::hint(&breach.detail);
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        text.line(Line::new(
+            Style::Bold,
+            "What may help (zkplan found no change of policy that does)",
+        ));
+        for hint in hints {
+            text.paragraph("  - ", hint, width);
+        }
+        return text;
+    }
+    let together = if refusal.remedies.len() > 1 { ", all of it together" } else { "" };
+    let title = format!("What would pass{together} (a plan with it was made and checked)");
+    text.paragraph("", Line::new(Style::Bold, title), width);
+    for remedy in &refusal.remedies {
+        let (exact, place, costs) = of_remedy(remedy, refusal);
+        let place = match place {
+            Place::Spec => format!("  in {}", words::shell(spec.path)),
+            Place::Flag => "  on the command line".to_owned(),
+        };
+        text.line(Line::new(Style::Cyan, format!("  {exact}")).then(Style::Dim, place));
+        text.paragraph("    ", costs, width);
+    }
+    text.append(cures(refusal, width));
+    text
+}
+
+/// What takes no risk at all, where the same breach has a cause outside the spec.
+fn cures(refusal: &Refusal, width: usize) -> Text {
+    let facts = &refusal.nearest.facts;
+    let mut text = Text::new();
+    let scarce = |breach: &Breach| matches!(breach.law, Law::Next | Law::Spare);
+    let voters = facts.base.membership.voters();
+    let down: Vec<_> = voters.difference(&facts.live).collect();
+    if refusal.breaches.iter().any(scarce) && !down.is_empty() {
+        let cure = format!("start server {} again, and plan anew", words::list(down));
+        text.paragraph("  Better: ", cure, width);
+    }
+    let moved = |breach: &Breach| match breach.detail {
+        Detail::OtherMachine(id) => Some(id),
+        _ => None,
+    };
+    for id in refusal.breaches.iter().filter_map(moved) {
+        let cure = format!(
+            "see whether the host of server {id} is right, or give the new machine a new id"
+        );
+        text.paragraph("  Better: ", cure, width);
+    }
+    text
+}
+
+enum Place {
+    Spec,
+    Flag,
+}
+
+/// The exact line or flag, where it goes, and what it costs.
+fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
+    match remedy {
+        Remedy::Accept(risk) => {
+            let step = risk.step.as_ref().map(|step| format!(":{step}")).unwrap_or_default();
+            let code = &risk.code;
+            let breach =
+                refusal.breaches.iter().find(|b| law::code(b) == code && b.step == risk.step);
+            let costs = breach.map_or_else(
+                || "The risk then is part of the plan.".to_owned(),
+                |breach| accepted(breach, refusal),
+            );
+            (format!("--accept {code}{step}"), Place::Flag, costs)
+        }
+        Remedy::MinTolerance(count) => (
+            format!("policy.minTolerance: {count}"),
+            Place::Spec,
+            match count {
+                0 => {
+                    "On the way there is a moment at which the loss of one more voter stops writes."
+                        .to_owned()
+                }
+                n => format!("At every moment {} may still fail.", words::count(*n, "voter")),
+            },
+        ),
+        Remedy::MaxShrink(count) => (
+            format!("policy.maxShrink: {count}"),
+            Place::Spec,
+            format!("{} may then go without one that comes.", words::count(*count, "server")),
+        ),
+        Remedy::StandaloneDisabled => (
+            "policy.standaloneEnabled: false".to_owned(),
+            Place::Spec,
+            "Only if zoo.cfg of every server says standaloneEnabled=false; it cannot be seen."
+                .to_owned(),
+        ),
+        Remedy::ZonesBest => (
+            "policy.zones: best".to_owned(),
+            Place::Spec,
+            "The plan then names the moments at which the loss of one zone would stop writes."
+                .to_owned(),
+        ),
+        Remedy::ReuseBlankIds => (
+            "policy.reuseIds: blank".to_owned(),
+            Place::Spec,
+            "A person then attests that the data directory of the new machine is blank.".to_owned(),
+        ),
+        Remedy::OneChangePerStep => (
+            "policy.changesPerStep: 1".to_owned(),
+            Place::Spec,
+            "Each reconfig then changes one voter.".to_owned(),
+        ),
+    }
+}
+
+fn accepted(breach: &Breach, refusal: &Refusal) -> String {
+    match breach.detail {
+        Detail::NeedsJoiner { joiner, .. } => {
+            format!("Have server {joiner} up and watched while the step runs.")
+        }
+        _ => law::risk(breach, &refusal.nearest.facts.findings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MinTolerance;
+    use crate::observe::{FindingKind, Obstacle};
+    use crate::render::fixture::{Scene, lines};
+
+    fn shown(scene: &Scene, width: usize) -> String {
+        let refusal = scene.refusal();
+        let observation = Some(&scene.seen);
+        screen(&Screen { spec: scene.file(), observation, refusal: &refusal, width })
+            .to_string_with(false)
+    }
+
+    #[test]
+    fn one_to_three_wants_an_acceptance() {
+        insta::assert_snapshot!(shown(&Scene::new(&lines(&[1]), &lines(&[1, 2, 3])), 80), @r#"
+        prod-eu  config version 100000004, server 1 leads, 1 of 1 voter synced, no
+                 identity yet, leader at zxid 0x100000080
+
+          id  role         mode      version  zxid         clients  standing
+           1  participant  leader    3.8.0    0x100000080        7  leads
+           2  joiner       follower  3.8.0    0x100000080        0  no vote yet
+              id 2 by conf, follows without a vote, at the leader's zxid, data equal at
+              zxid 0x100000000, election port open
+           3  joiner       follower  3.8.0    0x100000080        0  no vote yet
+              id 3 by conf, follows without a vote, at the leader's zxid, data equal at
+              zxid 0x100000000, election port open
+
+        Changes
+          + join        server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+                        in prod-eu.yaml:7, not in the ensemble
+          + join        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                        in prod-eu.yaml:8, not in the ensemble
+
+        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against
+        it. Nothing was changed.
+
+        ZKQ2 at join-2: the next voters must be able to acknowledge
+          The next quorum needs server 2 itself: once the request is sent nothing can
+          take it back, and if server 2 fails then, the whole ensemble stops until it is
+          back.
+          after join-2: voters {1, 2}, can acknowledge {1}, 2 must
+          zkplan explain ZKQ2
+
+        What would pass (a plan with it was made and checked)
+          --accept ZKQ2:join-2  on the command line
+            Have server 2 up and watched while the step runs.
+        "#);
+    }
+
+    #[test]
+    fn too_few_would_be_spare() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2]));
+        scene.spec.policy.min_tolerance = MinTolerance::AtLeast(1);
+        insta::assert_snapshot!(shown(&scene, 80), @r#"
+        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
+                 identity yet, leader at zxid 0x100000080
+
+          id  role         mode      version  zxid         clients  standing
+           1  participant  leader    3.8.0    0x100000080        7  leads
+           2  participant  follower  3.8.0    0x100000080        7  follows
+           3  participant  follower  3.8.0    0x100000080        7  follows
+
+        Changes
+          - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                        in the ensemble, not in prod-eu.yaml
+
+        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against
+        it. Nothing was changed.
+
+        ZKQ3 at leave-3: enough voters must be able to fail
+          Fewer voters could fail than must be able to (policy.minTolerance).
+          at leave-3: voters {1, 2}, can acknowledge {1, 2}, 2 must; 0 voters may fail,
+          1 must be able to
+          zkplan explain ZKQ3
+
+        What would pass (a plan with it was made and checked)
+          policy.minTolerance: 0  in prod-eu.yaml
+            On the way there is a moment at which the loss of one more voter stops
+            writes.
+        "#);
+    }
+
+    #[test]
+    fn obstacles_have_hints() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+        scene.facts.obstacles.push(Obstacle::ReconfigDisabled);
+        insta::assert_snapshot!(shown(&scene, 100), @r#"
+        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet, leader at
+                 zxid 0x100000080
+
+          id  role         mode      version  zxid         clients  standing     asked at
+           1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
+           2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
+           3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
+           4  joiner       follower  3.8.0    0x100000080        0  no vote yet  10.0.0.4:2181
+              id 4 by conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000,
+              election port open
+
+        Changes
+          + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                        in prod-eu.yaml:9, not in the ensemble
+
+        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against it. Nothing was
+        changed.
+
+        ZKQ1: the ensemble must be well to begin with
+          A member runs with reconfigEnabled=false: the ensemble takes no reconfig.
+          zkplan explain ZKQ1
+
+        What may help (zkplan found no change of policy that does)
+          - put reconfigEnabled=true into zoo.cfg of every server and restart them one at a time, the leader
+            last
+        "#);
+    }
+
+    #[test]
+    fn a_finding_to_accept_is_explained() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5]));
+        scene.finding(FindingKind::ConfigWritten, None);
+        let out = shown(&scene, 80);
+        assert!(out.contains("to accept  ZKF5 "), "{out}");
+        assert!(out.contains("\n  --accept ZKF5  on the command line\n"), "{out}");
+        assert!(out.contains("the next reconfig overwrites what was"), "{out}");
+    }
+
+    #[test]
+    fn the_same_at_several_steps_is_said_once() {
+        let mut wanted = lines(&[1, 2, 3, 4]);
+        wanted[3] = wanted[3].replace("participant", "observer");
+        let mut scene = Scene::new(&lines(&[1, 2, 3, 4, 5]), &wanted);
+        scene.spec.policy.min_tolerance = MinTolerance::AtLeast(2);
+        let out = shown(&scene, 80);
+        assert_eq!(out.matches("ZKQ3 at").count(), 1, "{out}");
+        assert!(out.contains("\n  likewise at leave-5\n"), "{out}");
+    }
+
+    #[test]
+    fn several_remedies_belong_together() {
+        let scene = Scene::new(&lines(&[1, 2, 3, 4, 5]), &lines(&[1]));
+        insta::assert_snapshot!(shown(&scene, 80), @r#"
+        prod-eu  config version 100000004, server 1 leads, 5 of 5 voters synced, no
+                 identity yet, leader at zxid 0x100000080
+
+          id  role         mode      version  zxid         clients  standing
+           1  participant  leader    3.8.0    0x100000080        7  leads
+           2  participant  follower  3.8.0    0x100000080        7  follows
+           3  participant  follower  3.8.0    0x100000080        7  follows
+           4  participant  follower  3.8.0    0x100000080        7  follows
+           5  participant  follower  3.8.0    0x100000080        7  follows
+
+        Changes
+          - leave       server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
+                        in the ensemble, not in prod-eu.yaml
+          - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+                        in the ensemble, not in prod-eu.yaml
+          - leave       server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
+                        in the ensemble, not in prod-eu.yaml
+          - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
+                        in the ensemble, not in prod-eu.yaml
+
+        Refused: there is no safe plan from here to prod-eu.yaml; 2 breaches of laws
+        stand against it. Nothing was changed.
+
+        ZKQ14: the ensemble must not shrink by more than is allowed
+          More servers would go than come, by more than policy.maxShrink allows.
+          removed 4, added 0, policy.maxShrink 2
+          zkplan explain ZKQ14
+
+        ZKQ9 at leave-5: two participants must stay
+          A participant that is left alone runs standalone, outside the ensemble, unless
+          its zoo.cfg says standaloneEnabled=false.
+          after leave-2, leave-3, leave-4 and leave-5: 1 participant left
+          zkplan explain ZKQ9
+
+        What would pass, all of it together (a plan with it was made and checked)
+          policy.maxShrink: 4  in prod-eu.yaml
+            4 servers may then go without one that comes.
+          policy.standaloneEnabled: false  in prod-eu.yaml
+            Only if zoo.cfg of every server says standaloneEnabled=false; it cannot be
+            seen.
+        "#);
+    }
+}

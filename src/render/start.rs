@@ -1,0 +1,111 @@
+//! How to start a joiner that is not up, so that it can only join.
+
+use std::collections::BTreeSet;
+
+use super::text::{Line, Style, Text};
+use super::words;
+use crate::check::CheckedPlan;
+use crate::model::{Reconfig, Role, Server, ServerId};
+use crate::observe::{Finding, FindingKind, Observation, Standing};
+use crate::plan::{Action, Plan};
+
+/// What to start before the plan can go on, and how; nothing where every joiner follows.
+///
+/// A joiner lists the present members, so that it finds the leader, and itself and other joiners as
+/// observers, so that joiners can never elect one of themselves (`QuorumPeer.updateLearnerType`
+/// makes it a non-voting follower on contact).
+pub(super) fn start(checked: &CheckedPlan, seen: Option<&Observation>, width: usize) -> Text {
+    let mut text = Text::new();
+    let plan = checked.plan();
+    let joiners = not_up(plan);
+    if joiners.is_empty() {
+        return text;
+    }
+    let ids: BTreeSet<ServerId> = joiners.iter().map(|server| server.id).collect();
+    let who = words::servers(&ids);
+    let title = if plan.hooks.start.is_some() { "Started by hooks.start" } else { "To start" };
+    let mut lead = Line::new(Style::Bold, title);
+    lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), plan.facts.assumed)));
+    text.paragraph("", lead, width);
+    for server in &joiners {
+        let told = seen.and_then(|seen| told(plan, seen, server.id)).unwrap_or_default();
+        text.paragraph(
+            "  ",
+            format!("server {} at {}{told}", server.id, server.peer().host),
+            width,
+        );
+    }
+    let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
+    let how = format!(
+        "{each} with an empty data directory that holds only its myid, and with these lines in \
+         zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on the present servers:"
+    );
+    text.paragraph("  ", how, width);
+    for line in first_configuration(plan, &joiners) {
+        text.line(Line::new(Style::Cyan, format!("    {line}")));
+    }
+    let again = "Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a \
+                 joiner that restarts before its join needs the whole first file again.";
+    text.paragraph("  ", Line::new(Style::Dim, again), width);
+    text
+}
+
+fn not_seen(joiners: usize, assumed: bool) -> &'static str {
+    match (assumed, joiners) {
+        (true, 1) => "was not asked, and must follow before its join",
+        (true, _) => "were not asked, and must follow before they join",
+        (false, 1) => "is not ready to join; its step waits for it",
+        (false, _) => "are not ready to join; their steps wait for them",
+    }
+}
+
+/// What was seen of a joiner; of a machine that takes over an id, what answers at its own address.
+fn told(plan: &Plan, seen: &Observation, id: ServerId) -> Option<String> {
+    if plan.facts.base.membership.contains(id) {
+        let at = seen.wanted_at.get(&id)?;
+        return at.silence.map(|silence| format!(": silent, {}", words::silence(silence)));
+    }
+    let on_other_ports = |finding: &Finding| {
+        finding.server == Some(id) && matches!(finding.kind, FindingKind::PortsDiffer { .. })
+    };
+    if let Some(finding) = plan.facts.findings.iter().find(|finding| on_other_ports(finding)) {
+        let code = finding.kind.code();
+        return Some(format!(": listens on other ports than the spec says ({code})"));
+    }
+    let standing = &seen.servers.get(&id)?.standing;
+    if *standing == Standing::Assumed {
+        return None;
+    }
+    let (word, _, more) = words::standing(standing);
+    let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+    Some(format!(": {word}{more}"))
+}
+
+/// Joiners and machines that take over an id, as their joins name them, that were not seen
+/// following.
+fn not_up(plan: &Plan) -> Vec<&Server> {
+    let awaited: BTreeSet<ServerId> = plan
+        .steps()
+        .filter_map(|step| match step.action {
+            Action::AwaitJoiner(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let base = &plan.facts.base.membership;
+    let is_new = |id: ServerId| !base.contains(id) || plan.facts.other_machine.contains(&id);
+    let wanted = plan.target.servers().filter(|server| awaited.contains(&server.id));
+    wanted
+        .filter(|server| is_new(server.id) && !plan.facts.following.contains(&server.id))
+        .collect()
+}
+
+fn first_configuration(plan: &Plan, joiners: &[&Server]) -> Vec<String> {
+    let mut members = plan.facts.base.membership.clone();
+    for joiner in joiners {
+        let line = Server { role: Role::Observer, ..(*joiner).clone() };
+        members = members.with(&Reconfig::join(line));
+    }
+    let mut lines = vec!["standaloneEnabled=false".to_owned(), "reconfigEnabled=true".to_owned()];
+    lines.extend(members.to_string().lines().map(ToOwned::to_owned));
+    lines
+}

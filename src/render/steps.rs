@@ -1,0 +1,188 @@
+//! The steps in the order in which they go, with their figures and reasons.
+
+use std::collections::BTreeSet;
+
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use super::why::{self, Why};
+use super::words;
+use crate::check::{CheckedPlan, Figures, Row};
+use crate::model::ServerId;
+use crate::observe::Observation;
+use crate::plan::{Action, Phase, PhaseKind, Rule, Step, StepId};
+
+const COLUMNS: [Column; 8] = [
+    Column::numbers("#"),
+    Column::words("step"),
+    Column::words("what"),
+    Column::numbers("voters"),
+    Column::numbers("quorum").tight(),
+    Column::numbers("spare").tight(),
+    Column::numbers("zone").tight(),
+    Column::words("leader"),
+];
+
+/// From so many columns on, there is room for long words.
+const WIDE: usize = 100;
+
+/// The table of steps.
+pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: usize) -> Text {
+    let mut text = Text::new();
+    let schedule = reasoned(checked);
+    if schedule.is_empty() {
+        return text;
+    }
+    let mut table = Table::new(COLUMNS);
+    let base = &checked.report().base;
+    let leader = checked.plan().facts.leader;
+    let leads = leader.map_or_else(|| "not known".to_owned(), |id| format!("{id} leads"));
+    table.row(cells(["", "now", ""], Some((base, base.votes.spare())), Line::plain(leads)));
+    let mut number = 0_usize;
+    for group in schedule.chunk_by(|one, next| one.why == next.why && one.kind() == next.kind()) {
+        table.across(BELOW, heading(group));
+        for Reasoned { step, .. } in group {
+            number += 1;
+            let row = checked.report().rows.iter().find(|row| row.step == step.id);
+            let row = row.filter(|_| step.reconfig().is_some());
+            let figures = row.map(|row| (&row.figures, row.spare));
+            let what = why::what(step, width >= WIDE);
+            let leader = row.map(|row| leader_cell(checked, step, row)).unwrap_or_default();
+            table.row(cells([&number.to_string(), step.id.as_str(), &what], figures, leader));
+            if let (Action::Gate(_), Some(seen)) = (&step.action, seen) {
+                table.across(BELOW, on_leaving(checked, seen));
+            }
+        }
+    }
+    text.line(Line::new(Style::Bold, "Steps"));
+    text.append(table.to_text(width));
+    let zone = if base.zone.is_some() { "; zone: the same with the worst zone lost" } else { "" };
+    let legend = format!(
+        "Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment \
+         of the step{zone}."
+    );
+    text.paragraph("  ", Line::new(Style::Dim, legend), width);
+    text
+}
+
+/// How far in the lines between rows stand: behind the number.
+const BELOW: usize = 4;
+
+/// A step with the reason why it stands where it stands.
+struct Reasoned<'a> {
+    phase: &'a Phase,
+    step: &'a Step,
+    why: Why,
+}
+
+impl Reasoned<'_> {
+    const fn kind(&self) -> PhaseKind {
+        self.phase.kind
+    }
+}
+
+fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
+    let schedule = checked.plan().schedule().into_iter();
+    let with_why = |(phase, step)| Reasoned { phase, step, why: Why::of(checked, phase, step) };
+    schedule.map(with_why).collect()
+}
+
+/// The reason that steps in a row share, and what rule they follow where there is a choice.
+fn heading(group: &[Reasoned<'_>]) -> Line {
+    let Some(Reasoned { phase, why, .. }) = group.first() else { return Line::default() };
+    let line = Line::new(Style::Dim, why.phrase());
+    let any_order = phase.rule == Rule::LeaderLast && phase.steps.len() > 1;
+    if *why == Why::LeaderLast || (group.len() < 2 && !any_order) {
+        return line;
+    }
+    line.then(Style::Dim, format!(" ({})", why::rule(phase.rule)))
+}
+
+/// Who is still connected to servers that leave.
+fn on_leaving(checked: &CheckedPlan, seen: &Observation) -> Line {
+    let plan = checked.plan();
+    let leaving = plan.facts.base.membership.ids();
+    let target = plan.target.ids();
+    let leaving: Vec<ServerId> = leaving.difference(&target).copied().collect();
+    let clients = |id: &ServerId| Some((*id, seen.servers.get(id)?.clients.as_ref()?.value.count));
+    let told: Vec<(ServerId, u64)> = leaving.iter().filter_map(clients).collect();
+    if told.is_empty() {
+        return Line::plain("now: clients on servers that leave are not known");
+    }
+    // The counts are what servers say, so their sum may be any number.
+    let sum = told.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    let sum = words::count(sum, "client");
+    let each = words::list(told.iter().map(|(id, count)| format!("{count} on server {id}")));
+    let unknown = match leaving.len() - told.len() {
+        0 => String::new(),
+        n => format!("; not known of {}", words::count_of(n, "other server")),
+    };
+    Line::plain(format!("now: {sum} on servers that leave ({each}){unknown}"))
+}
+
+fn cells(words: [&str; 3], figures: Option<(&Figures, i64)>, leader: Line) -> Vec<Line> {
+    let mut cells: Vec<Line> = words.map(Line::plain).to_vec();
+    match figures {
+        None => cells.resize(7, Line::default()),
+        Some((figures, spare)) => {
+            cells.push(Line::plain(figures.votes.voters.len().to_string()));
+            cells.push(Line::plain(figures.votes.need.to_string()));
+            cells.push(figure(spare, 1));
+            let zone = figures.zone.as_ref().map(|window| figure(window.votes.spare(), 0));
+            cells.push(zone.unwrap_or_default());
+        }
+    }
+    cells.push(leader);
+    cells
+}
+
+/// A spare, coloured where it is below what is comfortable.
+fn figure(spare: i64, comfortable: i64) -> Line {
+    let style = match spare {
+        ..0 => Style::Red,
+        _ if spare < comfortable => Style::Yellow,
+        _ => Style::Plain,
+    };
+    Line::new(style, spare.to_string())
+}
+
+fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
+    if row.hands_over {
+        return Line::new(Style::Yellow, "hands over");
+    }
+    let facts = &checked.plan().facts;
+    let can_lead = step.server().is_some_and(|id| facts.base.membership.has_voter(id));
+    match facts.leader {
+        None if step.hands_over() && can_lead => Line::new(Style::Yellow, "may change"),
+        _ => Line::plain("stays"),
+    }
+}
+
+/// The moments at which the loss of one zone would stop writes: those of the order that is shown,
+/// then those of other orders that the plan grants.
+pub(super) fn windows(checked: &CheckedPlan, width: usize) -> Text {
+    let mut text = Text::new();
+    let report = checked.report();
+    // The report names windows only where the base survives the loss of any zone.
+    if report.windows.is_empty() {
+        return text;
+    }
+    let title = "Windows in which the loss of one zone would stop writes";
+    text.paragraph("", Line::new(Style::Yellow, title), width);
+    let mut shown: BTreeSet<&StepId> = BTreeSet::new();
+    let reconfigs: Vec<&Step> =
+        checked.plan().steps().filter(|step| step.reconfig().is_some()).collect();
+    for row in &report.rows {
+        let window = row.figures.zone.as_ref().filter(|window| window.votes.spare() < 0);
+        let is_reconfig = reconfigs.iter().any(|step| step.id == row.step);
+        if let Some(window) = window.filter(|_| is_reconfig) {
+            shown.insert(&row.step);
+            let loss = words::zone_loss(window);
+            text.paragraph("  ", format!("after {}, {loss}", row.step), width);
+        }
+    }
+    for (step, window) in report.windows.iter().filter(|(step, _)| !shown.contains(step)) {
+        let loss = words::zone_loss(window);
+        text.paragraph("  ", format!("in another order: after {step}, {loss}"), width);
+    }
+    text
+}

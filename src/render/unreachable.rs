@@ -1,0 +1,366 @@
+//! Why there is no ensemble to plan for, and what to do about it.
+
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use super::words;
+use crate::model::Endpoint;
+use crate::observe::{History, ObserveError, Tried};
+
+/// The screen of an observation that failed; `ensemble` is the label in the spec.
+pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
+    let mut text = Text::new();
+    let label = Line::new(Style::Bold, ensemble).then(Style::Plain, "  ");
+    let say =
+        |what: String| Line::new(Style::Red, what).then(Style::Plain, " Nothing was changed.");
+    match error {
+        ObserveError::Unreachable { tried } => {
+            text.paragraph(label, say("No server answered.".to_owned()), width);
+            text.section(attempts(tried, width));
+            if tried.is_empty() {
+                text.section(Text::preformatted("  No address is known: nobody was asked."));
+            }
+            text.section(todo(&UNREACHABLE, width));
+        }
+        ObserveError::NoQuorum { tried } => {
+            let what = "Servers answer, but no leader is elected: the ensemble has no quorum.";
+            text.paragraph(label, say(what.to_owned()), width);
+            text.section(attempts(tried, width));
+            text.section(no_quorum(tried, width));
+        }
+        ObserveError::NoCommit { leader, endpoint, tried } => {
+            let what = format!("Server {leader} at {endpoint} leads, but no write commits.");
+            text.paragraph(label, say(what), width);
+            text.section(attempts(tried, width));
+            text.section(todo(&NO_COMMIT, width));
+        }
+        ObserveError::TooOld { endpoint, version } => {
+            let what = format!(
+                "The server at {endpoint} runs ZooKeeper {version}, which cannot be reconfigured \
+                 while it runs."
+            );
+            text.paragraph(label, say(what), width);
+            text.section(todo(&TOO_OLD, width));
+        }
+        ObserveError::Standalone { endpoint } => {
+            let what = format!("The server at {endpoint} runs standalone; it is no ensemble.");
+            text.paragraph(label, say(what), width);
+            text.section(standalone(width));
+        }
+        ObserveError::TwoHistories { histories } => {
+            let what = "Two histories answer, and zkplan chooses none.";
+            text.paragraph(label, say(what.to_owned()), width);
+            text.section(side_by_side(histories, width));
+            text.section(choose_none(histories, width));
+        }
+        ObserveError::UnreadableConfig { endpoint, cause } => {
+            let what = format!("The configuration that {endpoint} shows cannot be read.");
+            text.paragraph(label, say(what), width);
+            text.section(todo(&UNREADABLE, width));
+            text.paragraph("  Told: ", cause.to_string(), width);
+        }
+    }
+    text
+}
+
+const UNREACHABLE: [&str; 3] = [
+    "See whether the addresses are right: connect.servers in the spec, or --connect.",
+    "See whether the servers run, and whether a firewall lets this machine reach their client ports.",
+    "Where the client ports speak TLS, give connect.tls and the secure client port.",
+];
+
+const NO_COMMIT: [&str; 3] = [
+    "See whether a quorum of voters follows that server: it may be the old leader of a moment ago.",
+    "See whether disks are full or slow on the voters; a leader that cannot log cannot commit.",
+    "Then run the same command again. zkplan sends nothing while writes do not commit.",
+];
+
+const TOO_OLD: [&str; 2] = [
+    "Upgrade every server to the newest 3.8 or 3.9 release, one at a time, the leader last.",
+    "From 3.4, go to 3.4.6 or later first; set reconfigEnabled=true when all are upgraded.",
+];
+
+const UNREADABLE: [&str; 2] = [
+    "Look at /zookeeper/config with zkCli.sh (config); somebody may have written to it by hand.",
+    "The servers' own view is the membership part of the four-letter word conf.",
+];
+
+fn todo(steps: &[&str], width: usize) -> Text {
+    let mut text = Text::new();
+    text.line(Line::new(Style::Bold, "What to do"));
+    for step in steps {
+        text.paragraph("  - ", *step, width);
+    }
+    text
+}
+
+/// Everything that was tried; nothing where nothing was.
+fn attempts(tried: &[Tried], width: usize) -> Text {
+    if tried.is_empty() {
+        return Text::new();
+    }
+    let mut table = Table::new([Column::words("tried"), Column::words("what came of it")]);
+    for Tried { endpoint, silence } in tried {
+        table.row([Line::plain(shown(endpoint)), Line::plain(words::silence(*silence))]);
+    }
+    table.to_text(width)
+}
+
+fn shown(endpoint: &Endpoint) -> String {
+    format!("{endpoint}{}", if endpoint.tls { " (TLS)" } else { "" })
+}
+
+fn no_quorum(tried: &[Tried], width: usize) -> Text {
+    use crate::ensemble::Silence;
+    let down: Vec<String> = tried
+        .iter()
+        .filter(|one| {
+            matches!(
+                one.silence,
+                Silence::Unresolved
+                    | Silence::Refused
+                    | Silence::NoRoute
+                    | Silence::ConnectTimedOut
+                    | Silence::AnswerTimedOut
+            )
+        })
+        .map(|one| one.endpoint.to_string())
+        .collect();
+    let start = if down.is_empty() {
+        "Every address answers: see in the servers' logs why they do not elect (election ports, \
+         myid, disks)."
+            .to_owned()
+    } else {
+        format!("Start the voters that are down: {}.", words::list(down))
+    };
+    todo(
+        &[
+            &start,
+            "More than half of the voters must run and reach each other on their election ports.",
+            "Without a quorum no reconfig commits, so zkplan cannot help and changes nothing.",
+            "Do not edit the servers' membership files by hand to get a quorum: two halves may \
+             then serve at once.",
+        ],
+        width,
+    )
+}
+
+fn standalone(width: usize) -> Text {
+    let mut text = Text::new();
+    text.line(Line::new(Style::Bold, "What to do"));
+    text.paragraph("  - ", "To make it an ensemble of one, put into its zoo.cfg:", width);
+    for line in [
+        "standaloneEnabled=false",
+        "reconfigEnabled=true",
+        "server.1=HOST:2888:3888:participant;CLIENTPORT",
+    ] {
+        text.line(Line::new(Style::Cyan, format!("      {line}")));
+    }
+    for step in [
+        "Put the same id into its myid file, take clientPort out, and restart it. Its data stays; \
+         clients are cut for the time of the restart.",
+        "It then leads alone, and zkplan can add servers to it.",
+        "If it should have been a member of an ensemble, do not: its zoo.cfg has lost the other \
+         server lines.",
+    ] {
+        text.paragraph("  - ", step, width);
+    }
+    text
+}
+
+fn side_by_side(histories: &[History; 2], width: usize) -> Text {
+    let [one, other] = histories;
+    let mut table = Table::new([
+        Column::words(""),
+        Column::words("one history"),
+        Column::words("the other history"),
+    ]);
+    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
+        table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
+    };
+    row("leader", &|history| match &history.leader {
+        Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
+        Some((None, at)) => format!("id not known, at {}", shown(at)),
+        // Somebody does, or no write would commit; a static configuration hides who and where.
+        None if history.commits => "nobody of those asked".to_owned(),
+        None => "nobody".to_owned(),
+    });
+    row("writes", &|history| {
+        if history.commits { "commit" } else { "no committed write was seen" }.to_owned()
+    });
+    row("config version", &|history| history.config.version.to_string());
+    row("highest zxid", &|history| {
+        history.zxid.map_or_else(|| "not known".to_owned(), |zxid| zxid.to_string())
+    });
+    row("answered", &|history| words::list(history.answered.iter().map(shown)));
+    let members = |history: &History| history.config.membership.ids();
+    for id in members(one).union(&members(other)) {
+        row(&format!("server.{id}"), &|history| {
+            let server = history.config.membership.get(*id);
+            server.map_or_else(|| "-".to_owned(), |server| server.value().replace(';', " ;"))
+        });
+    }
+    table.to_text(width)
+}
+
+fn choose_none(histories: &[History; 2], width: usize) -> Text {
+    let [one, other] = histories;
+    let mut text = Text::new();
+    let versions = if one.config.version == other.config.version {
+        "Both have the same config version, as every fresh ensemble has: it decides nothing."
+    } else {
+        "The higher config version decides nothing: an old ensemble that came back can have it."
+    };
+    text.paragraph("", versions, width);
+    text.section(todo(
+        &[
+            "Find out which one your clients write to: clients on each, and what they wrote last.",
+            "Stop the servers of the other one, or take their addresses out of connect and the \
+             spec, so that one history answers.",
+            "Keep the data directories of both until you are sure. What only the other one has \
+             does not come back by itself.",
+        ],
+        width,
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ensemble::Silence;
+    use crate::model::{EnsembleConfig, ServerId, Zxid};
+    use crate::render::fixture::{endpoint, line, lines};
+
+    fn shown(error: &ObserveError) -> String {
+        screen("prod-eu", error, 80).to_string_with(false)
+    }
+
+    fn history(members: &[i64], leader: i64, version: &str, zxid: u64) -> History {
+        let text = format!("{}\nversion={version}", lines(members).join("\n"));
+        let at = |number: &i64| endpoint(&format!("10.0.0.{number}"));
+        History {
+            leader: Some((Some(ServerId::new(leader)), at(&leader))),
+            config: EnsembleConfig::parse(&text).unwrap(),
+            zxid: Some(Zxid::new(zxid)),
+            answered: members.iter().map(at).collect(),
+            commits: true,
+        }
+    }
+
+    #[test]
+    fn two_histories_side_by_side() {
+        let one = history(&[1, 2, 3], 1, "100000000", 0x1_0000_0a11);
+        let other = history(&[4, 5], 5, "100000000", 0x1_0000_0007);
+        let error = ObserveError::TwoHistories { histories: Box::new([one, other]) };
+        insta::assert_snapshot!(shown(&error), @r#"
+        prod-eu  Two histories answer, and zkplan chooses none. Nothing was changed.
+
+                          one history                     the other history
+          leader          server 1 at 10.0.0.1:2181       server 5 at 10.0.0.5:2181
+          writes          commit                          commit
+          config version  100000000                       100000000
+          highest zxid    0x100000a11                     0x100000007
+          answered        10.0.0.1:2181, 10.0.0.2:2181    10.0.0.4:2181 and
+                          and 10.0.0.3:2181               10.0.0.5:2181
+          server.1        10.0.0.1:2888:3888:participant  -
+                          ;0.0.0.0:2181
+          server.2        10.0.0.2:2888:3888:participant  -
+                          ;0.0.0.0:2181
+          server.3        10.0.0.3:2888:3888:participant  -
+                          ;0.0.0.0:2181
+          server.4        -                               10.0.0.4:2888:3888:participant
+                                                          ;0.0.0.0:2181
+          server.5        -                               10.0.0.5:2888:3888:participant
+                                                          ;0.0.0.0:2181
+
+        Both have the same config version, as every fresh ensemble has: it decides
+        nothing.
+
+        What to do
+          - Find out which one your clients write to: clients on each, and what they
+            wrote last.
+          - Stop the servers of the other one, or take their addresses out of connect
+            and the spec, so that one history answers.
+          - Keep the data directories of both until you are sure. What only the other
+            one has does not come back by itself.
+        "#);
+    }
+
+    #[test]
+    fn no_quorum_names_whom_to_start() {
+        let tried = [("10.0.0.1", Silence::NotServing), ("10.0.0.2", Silence::Refused)]
+            .map(|(host, silence)| Tried { endpoint: endpoint(host), silence });
+        let error = ObserveError::NoQuorum { tried: tried.to_vec() };
+        insta::assert_snapshot!(shown(&error), @r#"
+        prod-eu  Servers answer, but no leader is elected: the ensemble has no quorum.
+                 Nothing was changed.
+
+          tried          what came of it
+          10.0.0.1:2181  it runs and serves nobody: it looks for a leader
+          10.0.0.2:2181  nobody listens on the port
+
+        What to do
+          - Start the voters that are down: 10.0.0.2:2181.
+          - More than half of the voters must run and reach each other on their election
+            ports.
+          - Without a quorum no reconfig commits, so zkplan cannot help and changes
+            nothing.
+          - Do not edit the servers' membership files by hand to get a quorum: two
+            halves may then serve at once.
+        "#);
+    }
+
+    #[test]
+    fn nobody_answers() {
+        let tried = vec![Tried {
+            endpoint: Endpoint { tls: true, ..endpoint("zk1.example") },
+            silence: Silence::Unresolved,
+        }];
+        insta::assert_snapshot!(shown(&ObserveError::Unreachable { tried }), @r#"
+        prod-eu  No server answered. Nothing was changed.
+
+          tried                   what came of it
+          zk1.example:2181 (TLS)  the host name has no address
+
+        What to do
+          - See whether the addresses are right: connect.servers in the spec, or
+            --connect.
+          - See whether the servers run, and whether a firewall lets this machine reach
+            their client ports.
+          - Where the client ports speak TLS, give connect.tls and the secure client
+            port.
+        "#);
+    }
+
+    #[test]
+    fn standalone_becomes_an_ensemble_of_one() {
+        let error = ObserveError::Standalone { endpoint: endpoint("10.0.0.1") };
+        insta::assert_snapshot!(shown(&error), @r#"
+        prod-eu  The server at 10.0.0.1:2181 runs standalone; it is no ensemble. Nothing
+                 was changed.
+
+        What to do
+          - To make it an ensemble of one, put into its zoo.cfg:
+              standaloneEnabled=false
+              reconfigEnabled=true
+              server.1=HOST:2888:3888:participant;CLIENTPORT
+          - Put the same id into its myid file, take clientPort out, and restart it. Its
+            data stays; clients are cut for the time of the restart.
+          - It then leads alone, and zkplan can add servers to it.
+          - If it should have been a member of an ensemble, do not: its zoo.cfg has lost
+            the other server lines.
+        "#);
+    }
+
+    #[test]
+    fn the_rest_says_what_to_do() {
+        let leader = ServerId::new(1);
+        let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence: Silence::Closed }];
+        let error = ObserveError::NoCommit { leader, endpoint: endpoint("10.0.0.1"), tried };
+        assert!(shown(&error).contains("Server 1 at 10.0.0.1:2181 leads, but no write commits."));
+        assert!(shown(&error).contains("\n  10.0.0.2:2181  the server hung up\n"));
+        let cause = EnsembleConfig::parse(&line(1)).unwrap_err();
+        let error = ObserveError::UnreadableConfig { endpoint: endpoint("10.0.0.1"), cause };
+        assert!(shown(&error).contains("Told: the configuration has no `version=` line"));
+    }
+}

@@ -1,0 +1,223 @@
+//! Sentences and phrases that several screens share.
+
+use std::collections::BTreeSet;
+
+use super::text::Style;
+use crate::check::{Votes, Window};
+use crate::ensemble::{Knock, Silence};
+use crate::model::ServerId;
+use crate::observe::{Finding, FindingKind, Issue, Level, Source, Standing, fixed_in};
+
+/// A set of server ids, like `{1, 2}`.
+pub(super) fn set(ids: &BTreeSet<ServerId>) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", ids.join(", "))
+}
+
+/// Things in a row, like `1, 2 and 3`.
+pub(super) fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
+    let mut words: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
+    match (words.pop(), words.is_empty()) {
+        (None, _) => "none".to_owned(),
+        (Some(only), true) => only,
+        (Some(last), false) => format!("{} and {last}", words.join(", ")),
+    }
+}
+
+/// Servers by id, like `server 1` or `servers 1 and 2`.
+pub(super) fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
+    let ids: Vec<&ServerId> = ids.into_iter().collect();
+    format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
+}
+
+/// A number with its unit, like `1 voter` or `2 voters`.
+pub(super) fn count(number: impl Into<i128>, unit: &str) -> String {
+    let number = number.into();
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
+/// The length of a list as a number with its unit.
+pub(super) fn count_of(number: usize, unit: &str) -> String {
+    count(i128::try_from(number).unwrap_or(i128::MAX), unit)
+}
+
+/// What the loss of a zone leaves.
+pub(super) fn zone_loss(window: &Window) -> String {
+    let Window { zone, votes } = window;
+    let Votes { voters, acking, need } = votes;
+    let (left, of) = (acking.len(), voters.len());
+    let verb = if *need == 1 { "is" } else { "are" };
+    format!("losing zone {zone} leaves {left} of {of} voters, {need} {verb} needed")
+}
+
+/// A path or file name as a shell takes it.
+pub(super) fn shell(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/+:=@%,".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Why a question got no answer.
+pub(super) const fn silence(silence: Silence) -> &'static str {
+    match silence {
+        Silence::Unresolved => "the host name has no address",
+        Silence::Refused => "nobody listens on the port",
+        Silence::NoRoute => "there is no route to the host",
+        Silence::ConnectTimedOut => "no connection in time: down, or a firewall drops it",
+        Silence::AnswerTimedOut => "connected, but no answer in time: frozen or overloaded",
+        Silence::Closed => "the server hung up",
+        Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
+        Silence::NotServing => "it runs and serves nobody: it looks for a leader",
+        Silence::Tls => "the TLS handshake failed",
+        Silence::Unreadable => "its answer cannot be read",
+    }
+}
+
+/// What a knock on a port showed.
+pub(super) const fn knock(knock: Knock) -> &'static str {
+    match knock {
+        Knock::Open => "open",
+        Knock::Refused => "closed",
+        Knock::Unreachable => "unreachable",
+    }
+}
+
+/// Who said something.
+pub(super) const fn source(source: Source) -> &'static str {
+    match source {
+        Source::Conf => "conf",
+        Source::Srvr => "srvr",
+        Source::Mntr => "mntr",
+        Source::Cons => "cons",
+        Source::AdminServer => "its AdminServer",
+        Source::Session => "a session on it",
+    }
+}
+
+/// A standing in one or two words, its style, and what else there is to say of it.
+pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<String>) {
+    let told = |text: &str| Some(text.to_owned());
+    match standing {
+        Standing::Leading => ("leads", Style::Green, None),
+        Standing::Following => ("follows", Style::Green, None),
+        Standing::Observing => ("observes", Style::Green, None),
+        Standing::FollowingWithoutVote => ("no vote yet", Style::Green, None),
+        Standing::Behind => (
+            "behind",
+            Style::Yellow,
+            told("it has not reached the zxid that the leader had before"),
+        ),
+        Standing::OtherConfiguration => (
+            "other config",
+            Style::Red,
+            told("it serves with another configuration; counts as down"),
+        ),
+        Standing::AnswersAs(id) => {
+            ("other id", Style::Red, Some(format!("it answers as server {id}; counts as down")))
+        }
+        Standing::IdUnknown => {
+            ("id unknown", Style::Yellow, told("it does not say which id it has; not counted"))
+        }
+        Standing::Standalone => {
+            ("standalone", Style::Red, told("it runs alone, outside any ensemble"))
+        }
+        Standing::ReadOnly => ("read-only", Style::Red, told("it lost the ensemble; serves reads")),
+        Standing::NotServing => ("not serving", Style::Red, told(silence(Silence::NotServing))),
+        Standing::Silent(why) => ("silent", Style::Red, told(silence(*why))),
+        Standing::NotAsked => {
+            ("not asked", Style::Yellow, told("no client address of it is known; not counted"))
+        }
+        Standing::Assumed => ("assumed", Style::Yellow, None),
+    }
+}
+
+/// The word for the weight of a finding, and its style.
+pub(super) const fn level(level: Level) -> (&'static str, Style) {
+    match level {
+        Level::Note => ("note", Style::Dim),
+        Level::Warning => ("warning", Style::Yellow),
+        Level::Accept => ("to accept", Style::Red),
+    }
+}
+
+fn ports(ports: &[u16]) -> String {
+    if ports.is_empty() { "unknown".to_owned() } else { list(ports) }
+}
+
+/// What a bug does.
+const fn harm(issue: Issue) -> &'static str {
+    match issue {
+        Issue::Zk3911 => "a learner can serve what was never committed and lose what was",
+        Issue::Zk4708 => "a leader whose own name does not resolve never commits",
+        Issue::Zk4785 => "a learner that crashes while it syncs can lose acknowledged writes",
+        Issue::Zk4925 => "a joiner can get a history with a hole, and spread it when it leads",
+    }
+}
+
+/// A finding as a sentence.
+pub(super) fn finding(finding: &Finding) -> String {
+    let Finding { kind, server } = finding;
+    let it = server.map_or_else(|| "a server".to_owned(), |id| format!("server {id}"));
+    match kind {
+        FindingKind::KnownBug { version, issue } => {
+            let who = server.map_or_else(|| "every server".to_owned(), |_| it);
+            let fixed = fixed_in(*issue, *version);
+            let fixed = fixed.map_or("no release yet".to_owned(), |release| release.to_string());
+            let name = issue.name();
+            format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(*issue))
+        }
+        FindingKind::MixedVersions { lowest, highest } => {
+            format!("members run different minor versions, {lowest} to {highest}")
+        }
+        FindingKind::HostileName { host } => {
+            format!("{it} has host `{host}`, which holds characters that no host name has")
+        }
+        FindingKind::WildcardHost { host } => {
+            format!("{it} has quorum host {host}: the other servers connect to themselves")
+        }
+        FindingKind::ConfigWritten => {
+            "somebody wrote to /zookeeper/config by hand; its content is not the membership"
+                .to_owned()
+        }
+        FindingKind::QuorumPortUnreachable => {
+            format!("the quorum port of {it} cannot be reached, not even to be refused")
+        }
+        FindingKind::PortsDiffer { own } => format!(
+            "{it} listens on quorum port {} and election port {}, not where the spec says: named \
+             there, it would fail to bind and exit",
+            ports(&own.quorum),
+            ports(&own.election)
+        ),
+        FindingKind::ElectionPortClosed => format!("nobody listens on the election port of {it}"),
+        FindingKind::MemberSilent => {
+            format!("{it} is a member and gave no answer: it counts as down")
+        }
+        FindingKind::MemberDisagrees => {
+            format!("{it} follows another configuration, so it counts as down")
+        }
+        FindingKind::ZoneUnknown => {
+            format!("the zone of {it} is not known; it is taken for a zone of its own")
+        }
+        FindingKind::EvenVoters { voters } => format!(
+            "{voters} voters are wanted, an even number: one more must acknowledge than with {}, \
+             and no more may fail",
+            voters.saturating_sub(1)
+        ),
+        FindingKind::DigestMismatches { count: mismatches } => {
+            let mismatches = match mismatches {
+                1 => "1 digest mismatch".to_owned(),
+                n => format!("{n} digest mismatches"),
+            };
+            format!("{it} has counted {mismatches}: its data may differ")
+        }
+        FindingKind::DataDiffers => {
+            format!("the data of {it} differs from the leader's at the same zxid")
+        }
+        FindingKind::UnwantableId => {
+            format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
+        }
+    }
+}
