@@ -1,6 +1,60 @@
-//! zkplan: plan and apply for ZooKeeper ensembles.
+//! zkplan is plan and apply for Apache ZooKeeper ensembles. This page is its architecture.
+//!
+//! The desired ensemble is a YAML file in a repository; the live configuration, the znode
+//! `/zookeeper/config`, is the state. zkplan compares the two, makes a plan whose every
+//! intermediate state is proven safe for the quorum, and shows it. There is no state file to lose.
+//!
+//! ```text
+//! spec.yaml -> Spec -----------+
+//!                              +-> diff -> plan -> check -> render, saved
+//! live ensemble -> Observation +                    |
+//!      ^                                            v
+//!   ensemble (the port)                        CheckedPlan, the only thing to apply
+//! ```
+//!
+//! In the order in which a reader who has a spec in hand walks it:
+//!
+//! * [`model`] has the words: servers and their lines, memberships, quorum arithmetic, policy. It
+//!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
+//! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
+//!   with its place. It is strict where `model` is tolerant. No I/O.
+//! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, and the
+//!   implementation that puts them to real ones.
+//! * [`observe`] takes one look through the port. Every fact names its source, what nobody said is
+//!   unknown, and unknown is never counted as healthy. [`observe::Facts`] is what planning and
+//!   checking take from it.
+//! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
+//! * [`diff`] compares membership with membership: one change for each server that differs.
+//! * [`plan`] puts changes into phases of steps. A few candidates, all by plain rules; it believes
+//!   nothing to be safe.
+//! * [`check`] holds a plan against the laws ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
+//!   walks every order that the plan grants under every leader, and is the only maker of a
+//!   [`check::CheckedPlan`].
+//! * [`proposal`] chooses: the best candidate that keeps the laws, or the refusal with the nearest
+//!   one's breaches and a change that was tried and passes.
+//! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
+//! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
+//! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
+//!
+//! # Invariants
+//!
+//! * The arrows between modules point one way, in the order above; nobody knows `cli`. A test reads
+//!   the `use` lines.
+//! * Nothing but `cli` reads files of its own accord, and nothing but the port's implementation
+//!   opens a socket. No decision in `diff`, `plan`, `check` and `proposal` reads a clock.
+//! * What `plan`, `check` and the screens show is one value: preview cannot differ from what is
+//!   applied.
+//! * A plan grants apply one choice: within an unordered phase any step may be next, and whoever
+//!   leads goes last over the whole plan ([`plan::Plan::next_steps`]). The checker walks exactly
+//!   what is granted.
+//! * No request without the config version that it starts from: [`model::ConfigVersion`] cannot be
+//!   the −1 that switches the server's check off.
+//! * Text from outside reaches a terminal through [`render::Text::to_string_with`] alone, which lets
+//!   nothing but printable ASCII through.
+//! * Looking writes nothing but the sessions that it opens and closes, and needs no password.
 
 pub mod check;
+pub mod cli;
 pub mod diff;
 pub mod ensemble;
 pub mod explain;

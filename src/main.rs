@@ -1,3 +1,7 @@
 //! The `zkplan` binary: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zkplan::cli::main(std::env::args_os()).into()
+}

@@ -1,0 +1,77 @@
+//! `zkplan import`: the spec of an ensemble that exists.
+
+use std::path::Path;
+
+use super::args::ImportArgs;
+use super::exit::Exit;
+use super::output::Output;
+use super::{live, specs};
+use crate::import::{self, Imported};
+use crate::model::{Endpoint, Tls};
+use crate::observe::{Question, contact, observe};
+use crate::render::unreachable;
+
+pub(super) fn run(args: &ImportArgs, output: &Output) -> Exit {
+    let imported = match &args.zoo_cfg {
+        Some(path) => from_file(args, path, output),
+        None => from_servers(args, output),
+    };
+    match imported {
+        Ok(imported) => {
+            for note in &imported.notes {
+                output.note(&note.to_string());
+            }
+            output.raw(&imported.to_yaml(), Exit::Done)
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn from_file(args: &ImportArgs, path: &Path, output: &Output) -> Result<Imported, Exit> {
+    let text = specs::read_text(path, output)?;
+    let dynamic = match import::dynamic_file_name(&text) {
+        Some(name) => Some(specs::read_text(&beside(path, &name), output)?),
+        None => None,
+    };
+    import::from_zoo_cfg(&args.ensemble, &text, dynamic.as_deref()).map_err(|error| {
+        output.error(&format!("{}: {error}", path.display()), "");
+        Exit::Data
+    })
+}
+
+/// The dynamic file at the path that `zoo.cfg` names, or beside `zoo.cfg` where that path is one of
+/// the server's machine and not of this one.
+fn beside(zoo_cfg: &Path, name: &str) -> std::path::PathBuf {
+    let named = Path::new(name);
+    if named.exists() {
+        return named.to_owned();
+    }
+    let file = named.file_name().unwrap_or(named.as_os_str());
+    zoo_cfg.with_file_name(file)
+}
+
+fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
+    let tls = args.tls_ca.as_ref().map(|ca| Tls {
+        ca: ca.clone(),
+        cert: args.tls_cert.clone(),
+        key: args.tls_key.clone(),
+    });
+    let mut contacts: Vec<Endpoint> = Vec::new();
+    for host in &args.connect {
+        let Some(endpoint) = contact(host, tls.is_some()) else {
+            output.error(
+                &format!("`{host}` is not of the form host:port"),
+                "a connect string here has no chroot, like zk1:2181,zk2:2181",
+            );
+            return Err(Exit::Usage);
+        };
+        contacts.push(endpoint);
+    }
+    let port = live::servers(tls.as_ref(), output)?;
+    let question = Question::of_contacts(contacts);
+    let seen = live::block_on(output, observe(&port, &question))?.map_err(|error| {
+        output.aside(&unreachable::screen(&args.ensemble, &error, output.width));
+        live::exit_of(&error)
+    })?;
+    Ok(import::from_observation(&args.ensemble, &seen))
+}

@@ -1,0 +1,41 @@
+//! Asking a live ensemble from a command.
+
+use std::future::Future;
+
+use super::exit::Exit;
+use super::output::Output;
+use crate::ensemble::{Limits, ZooKeeper};
+use crate::model::Tls;
+use crate::observe::ObserveError;
+
+/// Runs what talks to servers.
+pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Ok(runtime.block_on(work)),
+        Err(error) => {
+            output.error(&format!("no event loop: {error}"), "");
+            Err(Exit::Error)
+        }
+    }
+}
+
+/// The real port, with the certificates of a spec.
+pub(super) fn servers(tls: Option<&Tls>, output: &Output) -> Result<ZooKeeper, Exit> {
+    ZooKeeper::new(Limits::default(), tls).map_err(|error| {
+        output.error(&error.to_string(), "see `connect.tls` of the spec");
+        Exit::Data
+    })
+}
+
+/// The exit code of an ensemble that cannot be planned for.
+pub(super) const fn exit_of(error: &ObserveError) -> Exit {
+    match error {
+        ObserveError::Unreachable { .. }
+        | ObserveError::NoQuorum { .. }
+        | ObserveError::NoCommit { .. } => Exit::Unreachable,
+        ObserveError::TooOld { .. }
+        | ObserveError::Standalone { .. }
+        | ObserveError::TwoHistories { .. }
+        | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
+    }
+}

@@ -1,0 +1,68 @@
+//! The command line: one file a command, and the one place where errors become message and exit
+//! code.
+//!
+//! stdout carries the thing that was asked for, stderr everything else.
+
+mod args;
+mod exit;
+mod explain;
+mod import;
+mod live;
+mod output;
+mod plan;
+mod show;
+mod specs;
+mod validate;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+pub use exit::Exit;
+
+use self::args::{Cli, Command, SchemaOf};
+use self::output::Output;
+use crate::saved;
+use crate::spec;
+
+/// Runs one command line, from the program's name on.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => run(&cli),
+        Err(error) => {
+            // Help and version are answers; clap prints them, and errors, where they belong.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if error.print().is_err() { Exit::Error } else { exit }
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Exit {
+    let output = Output::new(cli.color);
+    match &cli.command {
+        Command::Validate(args) => validate::run(args, &output),
+        Command::Import(args) => import::run(args, &output),
+        Command::Plan(args) => plan::run(args, &output),
+        Command::Show(args) => show::run(args, &output),
+        Command::Explain(args) => explain::run(args, &output),
+        Command::Schema { of } => {
+            let schema = match of {
+                SchemaOf::Spec => spec::schema(),
+                SchemaOf::Plan => saved::schema(),
+            };
+            output.raw(&(saved::canonical(&schema, true) + "\n"), Exit::Done)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "zkplan", &mut script);
+            output.raw(&String::from_utf8_lossy(&script), Exit::Done)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+                Ok(()) => output.raw(&String::from_utf8_lossy(&page), Exit::Done),
+                Err(_) => Exit::Bug,
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The way out: stdout and stderr, colour, width.
+
+use std::io::{self, IsTerminal, Write as _};
+
+use super::args::Color;
+use super::exit::Exit;
+use crate::render::{Line, Style, Text};
+
+/// Columns where there is no terminal to ask.
+const DEFAULT_WIDTH: usize = 100;
+
+/// The way out.
+pub(super) struct Output {
+    colour: [bool; 2],
+    /// Columns for screens.
+    pub(super) width: usize,
+}
+
+impl Output {
+    pub(super) fn new(color: Color) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let wanted = |terminal| is_coloured(color, terminal, plain);
+        let columns = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
+        let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let width = terminal.or_else(columns);
+        Self {
+            colour: [wanted(io::stdout().is_terminal()), wanted(io::stderr().is_terminal())],
+            width: width.unwrap_or(DEFAULT_WIDTH).clamp(80, 120),
+        }
+    }
+
+    /// Prints a screen to stdout.
+    pub(super) fn screen(&self, text: &Text, exit: Exit) -> Exit {
+        self.raw(&text.to_string_with(self.colour[0]), exit)
+    }
+
+    /// Prints what is printable ASCII already to stdout. A reader that went away is no error.
+    pub(super) fn raw(&self, text: &str, exit: Exit) -> Exit {
+        match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.error(&format!("stdout cannot be written: {error}"), "");
+                Exit::Error
+            }
+            _ => exit,
+        }
+    }
+
+    /// Prints a screen to stderr. Where stderr is gone there is nobody left to tell.
+    pub(super) fn aside(&self, text: &Text) {
+        let text = text.to_string_with(self.colour[1]);
+        drop(io::stderr().write_all(text.as_bytes()));
+    }
+
+    /// Prints an error and what to do about it to stderr.
+    pub(super) fn error(&self, what: &str, remedy: &str) {
+        let mut text = Text::new();
+        text.paragraph(Line::new(Style::Red, "error: "), Line::plain(what.to_owned()), self.width);
+        if !remedy.is_empty() {
+            text.paragraph(
+                Line::new(Style::Cyan, "help: "),
+                Line::plain(remedy.to_owned()),
+                self.width,
+            );
+        }
+        self.aside(&text);
+    }
+
+    /// Prints something worth knowing to stderr.
+    pub(super) fn note(&self, what: &str) {
+        let mut text = Text::new();
+        text.paragraph(
+            Line::new(Style::Yellow, "note: "),
+            Line::plain(what.to_owned()),
+            self.width,
+        );
+        self.aside(&text);
+    }
+}
+
+/// Whether a stream gets colour; `plain` is what the environment asks for.
+fn is_coloured(color: Color, terminal: bool, plain: bool) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_wins_on_a_terminal_and_the_flag_over_both() {
+        assert!(is_coloured(Color::Auto, true, false));
+        assert!(!is_coloured(Color::Auto, true, true));
+        assert!(!is_coloured(Color::Auto, false, false));
+        assert!(is_coloured(Color::Always, false, true));
+        assert!(!is_coloured(Color::Never, true, false));
+    }
+}

@@ -1,0 +1,383 @@
+//! `zkplan plan`: what would change, step by step, proven safe or refused.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use super::args::{Format, PlanArgs};
+use super::exit::Exit;
+use super::output::Output;
+use super::specs::Loaded;
+use super::{live, specs};
+use crate::check::{CheckedPlan, Detail, Law};
+use crate::model::EnsembleConfig;
+use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
+use crate::plan::Acceptance;
+use crate::proposal::{Refusal, acceptance, propose};
+use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::render::summary::{Entry, Verdict, table};
+use crate::render::{Text, dot, refusal, unreachable};
+use crate::saved;
+use crate::spec::Spec;
+
+/// What came of one spec.
+enum Outcome {
+    Planned(Box<CheckedPlan>, Option<Box<Observation>>),
+    Refused(Box<Refusal>, Option<Box<Observation>>),
+    Unreachable(ObserveError),
+    Failed(Exit),
+}
+
+pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
+    if args.specs.len() > 1 && (args.out.is_some() || args.live.is_some()) {
+        output.error("--out and --live go with one spec", "plan the specs one by one");
+        return Exit::Usage;
+    }
+    if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
+        output.error(&wrong, "name a new file, or a plan that may be replaced");
+        return Exit::Usage;
+    }
+    let loaded = specs::load(&args.specs, output);
+    let outcomes = match &args.live {
+        Some(file) => vec![assumed(args, &loaded[0], file, output)],
+        None => {
+            match live::block_on(output, join_all(loaded.iter().map(|l| seen(args, l, output)))) {
+                Ok(outcomes) => outcomes,
+                Err(exit) => return exit,
+            }
+        }
+    };
+    let outcomes = without_twins(&loaded, outcomes, output);
+    note_idle_acceptances(args, &outcomes, output);
+    let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
+    let exit = exits.fold(save(args, &outcomes, output), Exit::worse);
+    match args.format {
+        Format::Text => output.screen(&texts(args, &loaded, &outcomes, output), exit),
+        Format::Json => output.raw(&documents(args, &loaded, &outcomes, output), exit),
+        Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
+    }
+}
+
+/// What speaks against a place for the plan: it is replaced whole, and nothing but a plan may be.
+fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
+    if out == Path::new("-") {
+        return Some("--out takes a file; --format json prints the plan".to_owned());
+    }
+    let there = fs::metadata(out).ok()?;
+    let same = |spec: &std::path::PathBuf| {
+        fs::canonicalize(spec).ok().is_some_and(|spec| fs::canonicalize(out).ok() == Some(spec))
+    };
+    if !there.is_file() {
+        Some(format!("{} is no regular file", out.display()))
+    } else if specs.iter().any(same) {
+        Some(format!("{} is the spec itself", out.display()))
+    } else {
+        None
+    }
+}
+
+/// An acceptance that nothing needs is no error: the same command line may serve many days.
+fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output) {
+    let used = |risk: &Acceptance| {
+        outcomes.iter().any(|outcome| match outcome {
+            Outcome::Planned(checked, _) => checked.plan().accepted.contains(risk),
+            Outcome::Refused(..) | Outcome::Unreachable(_) | Outcome::Failed(_) => true,
+        })
+    };
+    for risk in args.accept.iter().filter(|risk| !used(risk)) {
+        output.note(&format!("nothing here needs {} accepted", written(risk)));
+    }
+}
+
+/// An acceptance as it is typed.
+fn written(risk: &Acceptance) -> String {
+    match &risk.step {
+        Some(step) => format!("{}:{step}", risk.code),
+        None => risk.code.clone(),
+    }
+}
+
+/// The flags that made the plan what it is, to be typed again.
+fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
+    let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
+    let accepted = checked.plan().accepted.iter();
+    live.chain(accepted.flat_map(|risk| ["--accept".to_owned(), written(risk)])).collect()
+}
+
+/// Looks at the ensemble of a spec and plans for what is there.
+async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
+    let spec = match &loaded.spec {
+        Ok(spec) => spec,
+        Err(exit) => return Outcome::Failed(*exit),
+    };
+    let question = Question::of(spec);
+    let port = match live::servers(spec.connect.tls.as_ref(), output) {
+        Ok(port) => port,
+        Err(exit) => return Outcome::Failed(exit),
+    };
+    match observe(&port, &question).await {
+        Ok(seen) => {
+            let facts = Facts::of(&seen, spec);
+            proposed(args, spec, &facts, Some(Box::new(seen)))
+        }
+        Err(error) => Outcome::Unreachable(error),
+    }
+}
+
+/// Plans for a configuration from a file, as if every server answered.
+fn assumed(args: &PlanArgs, loaded: &Loaded, file: &Path, output: &Output) -> Outcome {
+    let spec = match &loaded.spec {
+        Ok(spec) => spec,
+        Err(exit) => return Outcome::Failed(*exit),
+    };
+    let text = match specs::read_text(file, output) {
+        Ok(text) => text,
+        Err(exit) => return Outcome::Failed(exit),
+    };
+    match EnsembleConfig::parse(&without_chatter(&text)) {
+        Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
+        Err(error) => {
+            output.error(
+                &format!("{}: {error}", file.display()),
+                "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
+            );
+            Outcome::Failed(Exit::Data)
+        }
+    }
+}
+
+/// `zkCli.sh config` prints what its client does on stdout too.
+fn without_chatter(text: &str) -> String {
+    const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
+    let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
+    text.lines().filter(told).collect::<Vec<_>>().join("\n")
+}
+
+fn proposed(
+    args: &PlanArgs,
+    spec: &Spec,
+    facts: &Facts,
+    seen: Option<Box<Observation>>,
+) -> Outcome {
+    match propose(spec, facts, &args.accept) {
+        Ok(checked) => Outcome::Planned(Box::new(checked), seen),
+        Err(refusal) => Outcome::Refused(refusal, seen),
+    }
+}
+
+/// Specs with two labels that turn out to describe one ensemble can only contradict each other.
+fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>, output: &Output) -> Vec<Outcome> {
+    for later in 1..outcomes.len() {
+        let twin = (0..later).find(|first| same_ensemble(&outcomes[*first], &outcomes[later]));
+        if let Some(first) = twin {
+            output.error(
+                &format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path),
+                "give each ensemble one spec, or plan them in two runs",
+            );
+            outcomes[later] = Outcome::Failed(Exit::Data);
+        }
+    }
+    outcomes
+}
+
+fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
+    let (Some(one), Some(other)) = (one.facts(), other.facts()) else { return false };
+    match (&one.identity, &other.identity) {
+        (Identity::Known(one), Identity::Known(other)) => one == other,
+        _ => one.base == other.base,
+    }
+}
+
+impl Outcome {
+    fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Planned(checked, _) => Some(&checked.plan().facts),
+            Self::Refused(refusal, _) => Some(&refusal.nearest.facts),
+            Self::Unreachable(_) | Self::Failed(_) => None,
+        }
+    }
+
+    fn exit(&self, detailed: bool) -> Exit {
+        match self {
+            Self::Planned(checked, _) if detailed && !checked.plan().is_empty() => {
+                Exit::Differences
+            }
+            Self::Planned(..) => Exit::Done,
+            Self::Refused(refusal, _) => exit_of_refusal(refusal),
+            Self::Unreachable(error) => live::exit_of(error),
+            Self::Failed(exit) => *exit,
+        }
+    }
+}
+
+fn exit_of_refusal(refusal: &Refusal) -> Exit {
+    let exits = refusal.breaches.iter().map(|breach| match (breach.law, &breach.detail) {
+        (
+            _,
+            Detail::Obstacle(Obstacle::ReconfigDisabled | Obstacle::NoCommit)
+            | Detail::NoLiveQuorum(_),
+        ) => Exit::Unreachable,
+        (Law::Form, _) => Exit::Bug,
+        _ => Exit::Unsafe,
+    });
+    exits.fold(Exit::Unsafe, Exit::worse)
+}
+
+fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+    let mut all = Text::new();
+    for (file, outcome) in loaded.iter().zip(outcomes) {
+        let Ok(spec) = &file.spec else { continue };
+        let spec = SpecFile { path: &file.path, spec };
+        match outcome {
+            Outcome::Planned(checked, seen) => {
+                let plan_id = saved::plan_id(checked.plan());
+                let name = args.out.as_ref().map(|out| out.display().to_string());
+                let saved = name.as_ref().map(|path| PlanFile { path, plan_id: plan_id.as_str() });
+                all.section(screen(&Screen {
+                    origin: Origin::Made { spec, saved, flags: &flags(args, checked) },
+                    observation: seen.as_deref(),
+                    checked,
+                    width: output.width,
+                }));
+            }
+            Outcome::Refused(refusal, seen) => all.section(refusal::screen(&refusal::Screen {
+                spec,
+                observation: seen.as_deref(),
+                refusal,
+                width: output.width,
+            })),
+            Outcome::Unreachable(error) => tell(file, error, output),
+            Outcome::Failed(_) => {}
+        }
+    }
+    if outcomes.len() > 1 {
+        all.section(summary(args, loaded, outcomes, output));
+    }
+    all
+}
+
+/// Says to stderr why there is no ensemble to plan for.
+fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
+    let label = file.spec.as_ref().map_or("", |spec| spec.ensemble.as_str());
+    output.aside(&unreachable::screen(label, error, output.width));
+}
+
+fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+    let entries: Vec<Entry<'_>> = loaded
+        .iter()
+        .zip(outcomes)
+        .map(|(file, outcome)| Entry {
+            ensemble: file.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
+            spec: &file.path,
+            verdict: match outcome {
+                Outcome::Planned(checked, _) => Verdict::Planned(checked),
+                Outcome::Refused(refusal, _) => Verdict::Refused(refusal),
+                Outcome::Unreachable(error) => Verdict::Unreachable(error),
+                Outcome::Failed(_) => Verdict::Failed("not planned"),
+            },
+            exit_code: outcome.exit(args.detailed_exitcode).code(),
+        })
+        .collect();
+    table(&entries, output.width)
+}
+
+/// One document, or an array of them where there are many specs.
+fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> String {
+    let document = |(file, outcome): (&Loaded, &Outcome)| {
+        let exit = outcome.exit(args.detailed_exitcode);
+        match outcome {
+            Outcome::Planned(checked, _) => saved::document(checked),
+            Outcome::Refused(refusal, _) => refused_document(file, refusal, exit),
+            Outcome::Unreachable(error) => {
+                tell(file, error, output);
+                failed_document(file, &error.to_string(), exit)
+            }
+            Outcome::Failed(_) => failed_document(file, "the spec cannot be used", exit),
+        }
+    };
+    let all: Vec<Value> = loaded.iter().zip(outcomes).map(document).collect();
+    let document = match <[Value; 1]>::try_from(all) {
+        Ok([one]) => one,
+        Err(many) => Value::Array(many),
+    };
+    saved::canonical(&document, true) + "\n"
+}
+
+fn failed_document(file: &Loaded, error: &str, exit: Exit) -> Value {
+    json!({
+        "format": "zkplan/error",
+        "format_version": "1.0",
+        "spec": file.path,
+        "error": error,
+        "exit_code": exit.code(),
+    })
+}
+
+fn refused_document(file: &Loaded, refusal: &Refusal, exit: Exit) -> Value {
+    let breaches: Vec<Value> = refusal
+        .breaches
+        .iter()
+        .map(|breach| {
+            json!({
+                "code": acceptance(breach).code,
+                "step": breach.step,
+                "after": breach.path,
+                "acceptable": breach.detail.is_acceptable(),
+                "says": refusal::sentence(breach, &refusal.nearest.facts.findings),
+            })
+        })
+        .collect();
+    json!({
+        "format": "zkplan/refusal",
+        "format_version": "1.0",
+        "spec": file.path,
+        "ensemble": refusal.nearest.ensemble,
+        "breaches": breaches,
+        "would_pass": refusal::exact_remedies(refusal),
+        "exit_code": exit.code(),
+    })
+}
+
+fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+    let mut all = Text::new();
+    for (file, outcome) in loaded.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Planned(checked, _) => all.append(dot::dot(checked)),
+            Outcome::Refused(refusal, _) => {
+                output.aside(&refusal::breaches(&refusal.breaches, output.width));
+            }
+            Outcome::Unreachable(error) => tell(file, error, output),
+            Outcome::Failed(_) => {}
+        }
+    }
+    all
+}
+
+/// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
+fn save(args: &PlanArgs, outcomes: &[Outcome], output: &Output) -> Exit {
+    let (Some(out), [Outcome::Planned(checked, _)]) = (&args.out, outcomes) else {
+        return Exit::Done;
+    };
+    // A link is followed: what it leads to is replaced, not the link.
+    let out = &fs::canonicalize(out).unwrap_or_else(|_| out.clone());
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
+    let partial = dir.join(format!(".{name}.{}", std::process::id()));
+    let written = fs::File::create(&partial)
+        .and_then(|mut file| {
+            file.write_all(saved::write(checked).as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&partial, out));
+    match written {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            drop(fs::remove_file(&partial));
+            output.error(&format!("{} cannot be written: {error}", out.display()), "");
+            Exit::Error
+        }
+    }
+}

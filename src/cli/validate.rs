@@ -1,0 +1,35 @@
+//! `zkplan validate`: specs, without asking any server.
+
+use super::args::ValidateArgs;
+use super::exit::Exit;
+use super::output::Output;
+use super::specs;
+use crate::render::{Line, Style, Text};
+
+pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
+    let loaded = specs::load(&args.specs, output);
+    let mut worst = Exit::Done;
+    let mut text = Text::new();
+    for file in loaded {
+        match file.spec {
+            Ok(spec) => {
+                let voters = spec.membership().voters().len();
+                let observers = spec.servers.len() - voters;
+                text.line(Line::new(Style::Green, "valid").then(
+                    Style::Plain,
+                    format!(
+                        "  {}  ensemble {}, {voters} voters, {observers} observers",
+                        file.path, spec.ensemble
+                    ),
+                ));
+            }
+            Err(exit) => {
+                worst = worst.worse(exit);
+                text.line(
+                    Line::new(Style::Red, "wrong").then(Style::Plain, format!("  {}", file.path)),
+                );
+            }
+        }
+    }
+    output.screen(&text, worst)
+}

@@ -1,0 +1,232 @@
+//! Commands, flags, exit codes and streams.
+
+use crate::run::{Desk, project_file};
+
+const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
+                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
+                    version=100000004";
+
+fn spec(servers: &[i32]) -> String {
+    let lines: Vec<String> =
+        servers.iter().map(|id| format!("  - {{ id: {id}, host: 10.0.0.{id} }}\n")).collect();
+    format!("apiVersion: zkplan/v1\nensemble: prod\nservers:\n{}", lines.concat())
+}
+
+#[test]
+fn a_plan_from_a_file_needs_nobody() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", &spec(&[1, 2, 3]));
+    let same = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--detailed-exitcode"]);
+    assert_eq!(same.code, 0, "{same:?}");
+    assert!(same.out.contains("No changes."), "{}", same.out);
+
+    desk.write("grow.yaml", &spec(&[1, 2, 3, 4, 5]));
+    let words = ["plan", "grow.yaml", "--live", "live", "--out", "plan.json"];
+    let grow = desk.zkplan(&words);
+    assert_eq!(grow.code, 0, "{grow:?}");
+    assert!(grow.out.contains("assumed"), "{}", grow.out);
+    grow.assert_clean();
+    let detailed = desk.zkplan(&[&words[..], &["--detailed-exitcode"]].concat());
+    assert_eq!(detailed.code, 2);
+    assert_eq!(detailed.out, grow.out, "a plan is the same every time");
+    assert_eq!(desk.zkplan(&["show", "plan.json"]).code, 0);
+}
+
+#[test]
+fn a_refusal_says_what_would_pass_and_it_does() {
+    let desk = Desk::new();
+    desk.write("live", "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\nversion=100000000");
+    desk.write("grow.yaml", &spec(&[1, 2, 3]));
+    let words = ["plan", "grow.yaml", "--live", "live"];
+    let refused = desk.zkplan(&words);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.out.contains("ZKQ2"), "{}", refused.out);
+    assert!(refused.out.contains("--accept ZKQ2:join-2"), "{}", refused.out);
+    let accepted = desk.zkplan(&[&words[..], &["--accept", "ZKQ2:join-2"]].concat());
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+    assert!(accepted.out.contains("Accepted risk"), "{}", accepted.out);
+
+    let json = desk.zkplan(&[&words[..], &["--format", "json"]].concat());
+    let document: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(document["would_pass"][0], "--accept ZKQ2:join-2");
+    assert_eq!(document["exit_code"], 3);
+}
+
+#[test]
+fn usage_errors_are_64_and_help_is_none() {
+    let desk = Desk::new();
+    for words in [
+        &["plna"][..],
+        &["plan"],
+        &["plan", "a.yaml", "--detailed-exitcod"],
+        &["plan", "a.yaml", "--accept", "NOPE"],
+        &["plan", "a.yaml", "b.yaml", "--out", "plan.json"],
+        &["import"],
+        &["import", "--connect", "zk1:2181/chroot"],
+        &["explain", "ZKQ99"],
+    ] {
+        let answer = desk.zkplan(words);
+        assert_eq!(answer.code, 64, "{words:?}: {answer:?}");
+        assert!(answer.out.is_empty() && !answer.err.is_empty(), "{words:?}: {answer:?}");
+    }
+    for words in [&["--help"][..], &["plan", "--help"], &["--version"], &["help", "import"]] {
+        let answer = desk.zkplan(words);
+        assert_eq!(answer.code, 0, "{words:?}");
+        assert!(!answer.out.is_empty() && answer.err.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn every_code_that_is_printed_can_be_explained() {
+    let desk = Desk::new();
+    let list = desk.zkplan(&["explain"]).out;
+    let codes: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(codes.len() > 30, "{list}");
+    for code in codes {
+        let page = desk.zkplan(&["explain", code]);
+        assert_eq!(page.code, 0, "{code}");
+        assert!(page.out.starts_with(&format!("# {code}")), "{code}: {}", page.out);
+    }
+    assert_eq!(desk.zkplan(&["explain", "zkq3"]).code, 0, "case is no matter");
+}
+
+#[test]
+fn nobody_there_is_10_and_names_every_address() {
+    let desk = Desk::new();
+    // Port 1 of the loopback: nobody listens there.
+    desk.write(
+        "prod.yaml",
+        &format!("{}connect: {{ servers: [\"127.0.0.1:1\"] }}\n", spec(&[]))
+            .replace("servers:\nconnect", "servers: [\"server.1=127.0.0.1:2:3;1\"]\nconnect"),
+    );
+    let answer = desk.zkplan(&["plan", "prod.yaml"]);
+    assert_eq!(answer.code, 10, "{answer:?}");
+    assert!(answer.err.contains("127.0.0.1:1"), "{}", answer.err);
+    assert!(answer.out.is_empty(), "{}", answer.out);
+    let import = desk.zkplan(&["import", "--connect", "127.0.0.1:1"]);
+    assert_eq!(import.code, 10, "{import:?}");
+}
+
+#[test]
+fn two_specs_of_one_ensemble_contradict_each_other() {
+    let desk = Desk::new();
+    desk.write("a.yaml", &spec(&[1, 2, 3]));
+    desk.write("b.yaml", &spec(&[1, 2, 3]));
+    let answer = desk.zkplan(&["validate", "a.yaml", "b.yaml"]);
+    assert_eq!(answer.code, 65, "{answer:?}");
+    assert!(answer.err.contains("a.yaml") && answer.err.contains("b.yaml"), "{}", answer.err);
+}
+
+#[test]
+fn colour_is_asked_for_or_on_a_terminal() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", &spec(&[1, 2, 3]));
+    let words = ["plan", "prod.yaml", "--live", "live"];
+    let coloured = |more: &[&str], variables: &[(&str, &str)]| {
+        desk.zkplan_with(&[&words[..], more].concat(), variables).out.contains('\u{1b}')
+    };
+    assert!(!coloured(&[], &[]), "a pipe is no terminal");
+    assert!(coloured(&["--color", "always"], &[]));
+    assert!(!coloured(&["--color", "never"], &[]));
+}
+
+#[test]
+fn the_words_for_shells_and_editors_come_out() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(desk.zkplan(&["completions", shell]).out.contains("zkplan"), "{shell}");
+    }
+    assert!(desk.zkplan(&["man"]).out.contains(".TH zkplan"));
+    for (of, file) in [("spec", "ensemble.v1.schema.json"), ("plan", "plan.v1.schema.json")] {
+        let printed: serde_json::Value =
+            serde_json::from_str(&desk.zkplan(&["schema", of]).out).expect("JSON");
+        let path = project_file("schemas").join(file);
+        if std::env::var_os("ZKPLAN_UPDATE").is_some() && of == "plan" {
+            let text = desk.zkplan(&["schema", of]).out;
+            std::fs::write(&path, text).expect("the schema can be written");
+        }
+        let kept = std::fs::read_to_string(&path).expect("a schema");
+        let kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+        assert_eq!(printed, kept, "{file}");
+    }
+}
+
+#[test]
+fn a_saved_plan_fits_its_schema() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("move.yaml", &spec(&[4, 5, 6]));
+    let words = ["plan", "move.yaml", "--live", "live", "--out", "plan.json"];
+    assert_eq!(desk.zkplan(&words).code, 0);
+    let schema: serde_json::Value =
+        serde_json::from_str(&desk.zkplan(&["schema", "plan"]).out).expect("JSON");
+    let plan: serde_json::Value = serde_json::from_str(&desk.read("plan.json")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&plan).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn a_plan_is_written_over_nothing_but_a_file() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", &spec(&[1, 2, 3, 4]));
+    let socket = std::os::unix::net::UnixListener::bind(desk.path("socket")).expect("a socket");
+    for out in ["-", ".", "socket", "prod.yaml", "./prod.yaml"] {
+        let answer = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", out]);
+        assert_eq!(answer.code, 64, "{out}: {answer:?}");
+    }
+    drop(socket);
+    assert_eq!(desk.read("prod.yaml"), spec(&[1, 2, 3, 4]));
+    desk.write("real.json", "an older plan");
+    std::os::unix::fs::symlink("real.json", desk.path("link.json")).expect("a link");
+    let linked = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "link.json"]);
+    assert_eq!(linked.code, 0, "{linked:?}");
+    assert!(desk.path("link.json").is_symlink());
+    assert!(desk.read("real.json").contains("zkplan/plan"));
+}
+
+#[test]
+fn what_zkcli_prints_is_a_configuration() {
+    let desk = Desk::new();
+    desk.write(
+        "live",
+        &format!(
+            "Connecting to zk1:2181\n\nWATCHER::\n\nWatchedEvent state:SyncConnected type:None \
+             path:null\n{LIVE}\n"
+        ),
+    );
+    desk.write("prod.yaml", &spec(&[1, 2, 3]));
+    let answer = desk.zkplan(&["plan", "prod.yaml", "--live", "live"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.out.contains("No changes."), "{}", answer.out);
+}
+
+#[test]
+fn the_next_command_makes_the_same_plan() {
+    let desk = Desk::new();
+    desk.write("live", "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\nversion=100000000");
+    desk.write("prod.yaml", &spec(&[1, 2]));
+    let words = ["plan", "prod.yaml", "--live", "live", "--accept", "ZKQ2:join-2"];
+    let idle = desk.zkplan(&[&words[..], &["--accept", "ZKQ2:join-7"]].concat());
+    assert_eq!(idle.code, 0, "{idle:?}");
+    assert!(idle.err.contains("ZKQ2:join-7"), "{}", idle.err);
+    let next = idle.out.lines().find_map(|line| line.strip_prefix("Next: zkplan ")).expect("next");
+    let saved = desk.zkplan(&next.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(saved.code, 0, "{next}: {saved:?}");
+    assert_eq!(desk.zkplan(&["show", "plan.json"]).code, 0);
+}
+
+#[test]
+fn the_plans_of_the_project_are_valid_side_by_side() {
+    let mut words = vec!["validate".to_owned()];
+    for entry in std::fs::read_dir(project_file("plans")).expect("the plans") {
+        words.push(entry.expect("a plan").path().to_string_lossy().into_owned());
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let answer = Desk::new().zkplan(&words);
+    assert_eq!(answer.code, 0, "{answer:?}");
+}

@@ -1,0 +1,180 @@
+//! What a user loses when a file is not what it seems: specs, plans and configurations that were
+//! edited, torn or made to harm.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::run::Desk;
+
+const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
+                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
+                    version=100000004";
+
+const SPEC: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
+                    \x20 - { id: 1, host: 10.0.0.1 }\n\
+                    \x20 - { id: 2, host: 10.0.0.2 }\n\
+                    \x20 - { id: 4, host: 10.0.0.4 }\n";
+
+fn desk_with_a_plan() -> Desk {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", SPEC);
+    let made = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    desk
+}
+
+/// Writes the plan with a change and shows it.
+fn shown_with(desk: &Desk, change: impl FnOnce(&mut Value)) -> i32 {
+    let mut plan: Value = serde_json::from_str(&desk.read("plan.json")).expect("JSON");
+    change(&mut plan);
+    desk.write("changed.json", &serde_json::to_string(&plan).expect("JSON"));
+    let answer = desk.zkplan(&["show", "changed.json"]);
+    answer.assert_clean();
+    assert!(answer.code == 0 || answer.out.is_empty(), "{answer:?}");
+    answer.code
+}
+
+#[test]
+fn an_unchanged_plan_is_shown_however_it_is_laid_out() {
+    let desk = desk_with_a_plan();
+    assert_eq!(shown_with(&desk, |_| ()), 0);
+    let again = desk.zkplan(&["show", "plan.json", "--format", "json"]);
+    assert_eq!(again.out, desk.read("plan.json"), "show writes what plan wrote");
+}
+
+#[test]
+fn an_edited_plan_is_65() {
+    let desk = desk_with_a_plan();
+    for (what, path, value) in [
+        ("another target", "/target/0", json!("server.1=10.0.0.9:2888:3888:participant;2181")),
+        ("a dead server called live", "/base/live/2", json!(9)),
+        ("a weaker tolerance", "/min_tolerance", json!(0)),
+        ("a risk accepted afterwards", "/accepted", json!([{ "code": "ZKQ2", "step": "join-4" }])),
+        ("prettier figures", "/safety/worst_spare", json!(7)),
+        ("another hook", "/hooks", json!({ "stop": ["rm", "-rf", "/"] })),
+    ] {
+        let code = shown_with(&desk, |plan| *plan.pointer_mut(path).expect(path) = value);
+        assert_eq!(code, 65, "{what}");
+    }
+}
+
+#[test]
+fn a_torn_or_foreign_or_newer_plan_is_65() {
+    let desk = desk_with_a_plan();
+    let whole = desk.read("plan.json");
+    for cut in [0, 1, whole.len() / 2, whole.len() - 3] {
+        desk.write("torn.json", &whole[..cut]);
+        let answer = desk.zkplan(&["show", "torn.json"]);
+        assert_eq!(answer.code, 65, "{cut}: {answer:?}");
+    }
+    for text in ["{}", "[]", "null", "{\"format\": \"terraform\"}", &"[".repeat(100_000)] {
+        desk.write("foreign.json", text);
+        assert_eq!(desk.zkplan(&["show", "foreign.json"]).code, 65, "{text:.20}");
+    }
+    let newer = desk
+        .read("plan.json")
+        .replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"");
+    desk.write("newer.json", &newer);
+    let answer = desk.zkplan(&["show", "newer.json"]);
+    assert_eq!(answer.code, 65);
+    assert!(answer.err.contains("2.0"), "{}", answer.err);
+}
+
+#[test]
+fn bad_specs_are_65_with_the_place_and_at_once() {
+    let head = "apiVersion: zkplan/v1\nensemble: prod\n";
+    let doubling = |n: i32| format!("a{n}: &a{n} [*a{before}, *a{before}]\n", before = n - 1);
+    let doublings: Vec<String> = (1..40).map(doubling).collect();
+    let bomb = format!("{head}a0: &a0 [x, x]\n{}", doublings.concat());
+    let cases = [
+        ("empty list", format!("{head}servers: []\n"), "3:"),
+        ("no text", String::new(), "1:1"),
+        ("wildcard quorum host", format!("{head}servers:\n  - {{ id: 1, host: 0.0.0.0 }}\n"), "4:"),
+        ("id 0", format!("{head}servers:\n  - {{ id: 0, host: a }}\n"), "4:"),
+        ("id 255", format!("{head}servers:\n  - {{ id: 255, host: a }}\n"), "4:"),
+        (
+            "shared address",
+            format!("{head}servers:\n  - {{ id: 1, host: a }}\n  - {{ id: 2, host: a }}\n"),
+            "5:",
+        ),
+        ("alias bomb", bomb, ""),
+        ("brackets", "[".repeat(100_000), ""),
+        ("unknown key", format!("{head}serverz: []\nservers:\n  - {{ id: 1, host: a }}\n"), "3:"),
+    ];
+    let desk = Desk::new();
+    for (what, text, place) in cases {
+        desk.write("bad.yaml", &text);
+        let began = Instant::now();
+        let answer = desk.zkplan(&["validate", "bad.yaml"]);
+        let took = began.elapsed();
+        assert_eq!(answer.code, 65, "{what}: {answer:?}");
+        assert!(answer.err.contains(&format!("bad.yaml:{place}")), "{what}: {}", answer.err);
+        answer.assert_clean();
+        // The promise is 0.2 s for the shipped binary; a debug build on a busy machine gets more.
+        assert!(took < Duration::from_secs(2), "{what} took {took:?}");
+    }
+}
+
+#[test]
+fn too_many_removals_are_3() {
+    let desk = Desk::new();
+    let line = |id| format!("server.{id}=10.0.0.{id}:2888:3888:participant;0.0.0.0:2181\n");
+    let seven: Vec<String> = (1..=7).map(line).collect();
+    desk.write("live", &format!("{}version=100000000", seven.concat()));
+    desk.write("prod.yaml", SPEC);
+    let answer = desk.zkplan(&["plan", "prod.yaml", "--live", "live"]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert!(answer.out.contains("ZKQ14") && answer.out.contains("maxShrink"), "{}", answer.out);
+}
+
+#[test]
+fn hostile_names_come_out_escaped_and_flagged() {
+    let desk = Desk::new();
+    let hostile = "zk\u{1b}c\u{9b}2J\u{7}\u{202e}4";
+    desk.write(
+        "live",
+        &LIVE.replace("version", &format!("server.9={hostile}:1:2:observer;0.0.0.0:3\nversion")),
+    );
+    desk.write("prod.yaml", SPEC);
+    for format in ["text", "json", "dot"] {
+        let words = ["plan", "prod.yaml", "--live", "live", "--out", "plan.json"];
+        let answer = desk.zkplan(&[&words[..], &["--format", format]].concat());
+        assert_eq!(answer.code, 0, "{answer:?}");
+        answer.assert_clean();
+    }
+    let shown = desk.zkplan(&["show", "plan.json"]);
+    shown.assert_clean();
+    assert!(shown.out.contains("ZKF3"), "{}", shown.out);
+    desk.write("evil.yaml", &SPEC.replace("10.0.0.4", "\"evil\\e[2Jhost\""));
+    let refused = desk.zkplan(&["validate", "evil.yaml"]);
+    assert_eq!(refused.code, 65);
+    refused.assert_clean();
+}
+
+#[test]
+fn a_password_stands_nowhere() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    let canary = "CANARY-4711";
+    desk.write("secret", canary);
+    for password in ["{ env: ZKPLAN_PASSWORD }", "{ file: secret }"] {
+        let auth =
+            format!("connect:\n  auth: {{ scheme: digest, user: super, password: {password} }}\n");
+        desk.write("prod.yaml", &format!("{SPEC}{auth}"));
+        let words = ["plan", "prod.yaml", "--live", "live", "--out", "plan.json"];
+        let answer = desk.zkplan_with(&words, &[("ZKPLAN_PASSWORD", canary)]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        for text in [&answer.out, &answer.err, &desk.read("plan.json")] {
+            assert!(!text.contains(canary), "{text}");
+        }
+    }
+    let inline =
+        format!("{SPEC}connect:\n  auth: {{ scheme: digest, user: super, password: {canary} }}\n");
+    desk.write("inline.yaml", &inline);
+    let answer = desk.zkplan(&["validate", "inline.yaml"]);
+    assert_eq!(answer.code, 65);
+    assert!(!answer.err.contains(canary), "{}", answer.err);
+}

@@ -1,0 +1,6 @@
+//! The command line as a user types it, without any server: exit codes, streams, files.
+
+mod commands;
+mod files;
+mod run;
+mod scenarios;

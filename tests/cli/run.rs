@@ -1,0 +1,78 @@
+//! Runs the real binary in an environment of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// An empty folder and the binary.
+pub(crate) struct Desk {
+    folder: TempDir,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().expect("a folder") }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file");
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file")
+    }
+
+    /// Runs `zkplan` with these words.
+    pub(crate) fn zkplan(&self, words: &[&str]) -> Answer {
+        self.zkplan_with(words, &[])
+    }
+
+    /// Runs `zkplan` with these words and variables.
+    pub(crate) fn zkplan_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_zkplan"))
+            .args(words)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Answer {
+            code: output.status.code().expect("an exit code"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+impl Answer {
+    /// Both streams hold nothing but printable ASCII and line ends.
+    pub(crate) fn assert_clean(&self) {
+        for text in [&self.out, &self.err] {
+            let raw = text.chars().find(|c| !matches!(c, ' '..='~' | '\n'));
+            assert_eq!(raw, None, "{text}");
+        }
+    }
+}
+
+/// A file of the project.
+pub(crate) fn project_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
