@@ -1,0 +1,277 @@
+//! What an ensemble shall be like, and the configuration files that follow from it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::Ensemble;
+use super::server::{Ports, Server};
+
+/// The password of the user `super` in every ensemble started here.
+pub(crate) const SUPER_PASSWORD: &str = "zkplan-test";
+
+/// What `DigestAuthenticationProvider` makes of `super:` and [`SUPER_PASSWORD`].
+const SUPER_DIGEST: &str = "super:RX4WTyccCctM2IkpYLXtXE1GFB0=";
+
+/// Short ticks: followers are missed after two seconds, and clients may have sessions of 0.4 to 20
+/// seconds.
+const RICH_SETTINGS: [(&str, &str); 6] = [
+    ("tickTime", "200"),
+    ("initLimit", "50"),
+    ("syncLimit", "10"),
+    ("minSessionTimeout", "400"),
+    ("maxSessionTimeout", "20000"),
+    ("4lw.commands.whitelist", "*"),
+];
+
+/// The times of ZooKeeper's own sample configuration, and its default whitelist, which is `srvr`
+/// alone.
+const PLAIN_SETTINGS: [(&str, &str); 3] =
+    [("tickTime", "2000"), ("initLimit", "10"), ("syncLimit", "5")];
+
+/// Both: no fsync and small log files (`preAllocSize` is in KiB), for a killed process does not
+/// lose the page cache.
+const COMMON_SETTINGS: [(&str, &str); 3] =
+    [("maxClientCnxns", "0"), ("preAllocSize", "1024"), ("forceSync", "no")];
+
+/// The part a server is given in the membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Votes, and may lead.
+    Participant,
+    /// Follows without a vote.
+    Observer,
+}
+
+impl Role {
+    /// As ZooKeeper prints it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Participant => "participant",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+/// How the servers are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// As an operator who knows dynamic reconfiguration does it: membership in a file of its own,
+    /// with client ports.
+    Rich,
+    /// As most ensembles are: `server.N=host:quorum:election` and `clientPort` in `zoo.cfg`, and
+    /// defaults.
+    Plain,
+}
+
+/// Describes an ensemble; [`Builder::start`] starts it.
+#[derive(Clone, Debug)]
+pub(crate) struct Builder {
+    profile: Profile,
+    host: String,
+    participants: Vec<u8>,
+    observers: Vec<u8>,
+    standalone: bool,
+    admin_server: bool,
+    /// A later one wins, for so does it in `zoo.cfg`.
+    settings: Vec<(String, String)>,
+    settings_of: Vec<(u8, String, String)>,
+    archive: Option<String>,
+}
+
+impl Builder {
+    /// Dynamic configuration file, client ports in the membership, fast ticks, all four-letter
+    /// words. Three servers.
+    pub(crate) fn rich() -> Self {
+        Self::new(Profile::Rich, "127.0.0.1")
+    }
+
+    /// Static `zoo.cfg` without client ports in the membership, ticks of two seconds, `srvr` as the
+    /// only four-letter word. Three servers.
+    pub(crate) fn plain() -> Self {
+        Self::new(Profile::Plain, "localhost")
+    }
+
+    fn new(profile: Profile, host: &str) -> Self {
+        let builder = Self {
+            profile,
+            host: host.to_owned(),
+            participants: Vec::new(),
+            observers: Vec::new(),
+            standalone: false,
+            admin_server: false,
+            settings: Vec::new(),
+            settings_of: Vec::new(),
+            archive: None,
+        };
+        builder.servers(3).reconfig_enabled(true)
+    }
+
+    /// Participants 1 to `count`.
+    #[must_use]
+    pub(crate) fn servers(self, count: u8) -> Self {
+        self.participants(1..=count)
+    }
+
+    /// Participants with these ids.
+    #[must_use]
+    pub(crate) fn participants(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
+        self.participants = ids.into_iter().collect();
+        self
+    }
+
+    /// Observers in the first membership, beside the participants.
+    #[must_use]
+    pub(crate) fn observers(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
+        self.observers = ids.into_iter().collect();
+        self
+    }
+
+    /// One server that knows nothing of ensembles: no `server.N` line at all.
+    #[must_use]
+    pub(crate) fn standalone(mut self) -> Self {
+        self.standalone = true;
+        self.servers(1)
+    }
+
+    /// The name or address under which the servers know each other. It must lead to loopback.
+    #[must_use]
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Whether servers accept `reconfig`; they do unless told otherwise.
+    #[must_use]
+    pub(crate) fn reconfig_enabled(self, enabled: bool) -> Self {
+        self.setting("reconfigEnabled", if enabled { "true" } else { "false" })
+    }
+
+    /// Switches on the `AdminServer`, each server's on a port of its own.
+    #[must_use]
+    pub(crate) fn admin_server(mut self) -> Self {
+        self.admin_server = true;
+        self
+    }
+
+    /// A line of every server's `zoo.cfg`; it wins over what the harness sets.
+    #[must_use]
+    pub(crate) fn setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A line of one server's `zoo.cfg`; it wins over [`Builder::setting`].
+    #[must_use]
+    pub(crate) fn setting_of(mut self, id: u8, key: &str, value: &str) -> Self {
+        self.settings_of.push((id, key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the servers side by side and returns when one leads and all serve.
+    ///
+    /// # Panics
+    /// When they do not, with the end of each server's log.
+    pub(crate) fn start(self) -> Ensemble {
+        Ensemble::start(self)
+    }
+
+    /// For the server whose only purpose is the class archive that it leaves.
+    pub(super) fn making_archive(mut self, path: &Path) -> Self {
+        self.archive = Some(format!("-XX:ArchiveClassesAtExit={}", path.display()));
+        self
+    }
+
+    pub(super) fn archive(&self) -> Option<&String> {
+        self.archive.as_ref()
+    }
+
+    pub(super) fn host_name(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn admin_server_wanted(&self) -> bool {
+        self.admin_server
+    }
+
+    /// The servers of the first membership.
+    pub(super) fn first_members(&self) -> impl Iterator<Item = (u8, Role)> {
+        let participants = self.participants.iter().map(|&id| (id, Role::Participant));
+        participants.chain(self.observers.iter().map(|&id| (id, Role::Observer)))
+    }
+
+    /// `server.N=…` as ZooKeeper prints it once the server is a member.
+    pub(super) fn line_printed(&self, id: u8, role: Role, ports: &Ports) -> String {
+        let Ports { client, quorum, election, .. } = ports;
+        let line = format!("server.{id}={}:{quorum}:{election}:{}", self.host, role.name());
+        match self.profile {
+            Profile::Rich => format!("{line};0.0.0.0:{client}"),
+            Profile::Plain => line,
+        }
+    }
+
+    /// `server.N=…` as a person writes it into a server's first configuration.
+    pub(super) fn line_written(&self, id: u8, role: Role, ports: &Ports) -> String {
+        let Ports { client, quorum, election, .. } = ports;
+        let line = format!("server.{id}={}:{quorum}:{election}", self.host);
+        match (self.profile, role) {
+            (Profile::Rich, role) => format!("{line}:{};{client}", role.name()),
+            (Profile::Plain, Role::Participant) => line,
+            (Profile::Plain, Role::Observer) => format!("{line}:observer"),
+        }
+    }
+
+    /// The files from which a server starts for the first time, by name; `members` are `server.N=…`
+    /// lines.
+    pub(super) fn files(&self, server: &Server, members: &[String]) -> Vec<(&'static str, String)> {
+        let members: String = members.iter().fold(String::new(), |text, line| text + line + "\n");
+        let zoo_cfg = self.zoo_cfg(server);
+        let id = ("data/myid", format!("{}\n", server.id()));
+        match self.profile {
+            _ if self.standalone => {
+                vec![id, ("zoo.cfg", format!("{zoo_cfg}clientPort={}\n", server.ports().client))]
+            }
+            Profile::Rich => {
+                // A name whose last part is no hex number: such a part would count as the config
+                // version.
+                let dynamic = server.file("zoo.cfg.dynamic");
+                let zoo_cfg = format!("{zoo_cfg}dynamicConfigFile={}\n", dynamic.display());
+                vec![id, ("zoo.cfg", zoo_cfg), ("zoo.cfg.dynamic", members)]
+            }
+            Profile::Plain => {
+                let zoo_cfg = format!("{zoo_cfg}clientPort={}\n{members}", server.ports().client);
+                vec![id, ("zoo.cfg", zoo_cfg)]
+            }
+        }
+    }
+
+    fn zoo_cfg(&self, server: &Server) -> String {
+        let of_profile: &[(&str, &str)] = match self.profile {
+            Profile::Rich => &RICH_SETTINGS,
+            Profile::Plain => &PLAIN_SETTINGS,
+        };
+        let admin = match server.ports().admin {
+            Some(port) => {
+                [("admin.enableServer", "true".to_owned()), ("admin.serverPort", port.to_string())]
+                    .to_vec()
+            }
+            None => [("admin.enableServer", "false".to_owned())].to_vec(),
+        };
+        let ensemble = if self.standalone { None } else { Some(("standaloneEnabled", "false")) };
+        let own = self.settings_of.iter().filter(|(id, ..)| *id == server.id());
+        let mut text = format!("dataDir={}\n", server.file("data").display());
+        let lines = (COMMON_SETTINGS.iter().chain(of_profile).copied().chain(ensemble))
+            .chain(admin.iter().map(|(key, value)| (*key, value.as_str())))
+            .chain(self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+            .chain(own.map(|(_, key, value)| (key.as_str(), value.as_str())));
+        for (key, value) in lines {
+            writeln!(text, "{key}={value}").expect("a String takes all text");
+        }
+        text
+    }
+
+    /// Java's flag for a server: the super user's digest is a system property, as in operators'
+    /// `java.env`.
+    pub(super) fn server_flag() -> String {
+        format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}")
+    }
+}

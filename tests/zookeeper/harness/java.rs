@@ -1,0 +1,161 @@
+//! Where Java and ZooKeeper are, and the flags with which they start fast.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+
+use super::Builder;
+use super::process::Process;
+
+/// Small heap, one compiler tier, no parallel collector: twelve servers fit beside each other on a
+/// small machine. Together with the class archive they make three servers start in two thirds of
+/// the time.
+const LEAN: [&str; 6] = [
+    "-Xms64m",
+    "-Xmx64m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xlog:cds=off",
+];
+
+/// What Debian's package installs; its manifest pulls the rest of the class path.
+const DEBIAN_JAR: &str = "/usr/share/java/zookeeper.jar";
+
+/// Not in that manifest: without the first the `AdminServer` silently stays off, without the second
+/// nothing is logged.
+const DEBIAN_EXTRAS: [&str; 2] =
+    ["/usr/share/java/servlet-api.jar", "/usr/share/java/slf4j-simple.jar"];
+
+/// A Java with a ZooKeeper.
+pub(super) struct Java {
+    program: String,
+    class_path: Vec<PathBuf>,
+    logging: Vec<String>,
+    /// Changes with the Java and with every jar: a class archive fits only those it was made from.
+    fingerprint: u64,
+}
+
+impl Java {
+    /// The one of this machine; `JAVA_HOME` and `ZOOKEEPER_HOME` (a directory with `lib/*.jar`)
+    /// name others.
+    ///
+    /// # Panics
+    /// When there is none: a test against real ZooKeeper that did not run must not look like one
+    /// that passed.
+    pub(super) fn get() -> &'static Self {
+        static JAVA: OnceLock<Java> = OnceLock::new();
+        JAVA.get_or_init(|| match Self::find() {
+            Ok(java) => java,
+            Err(what) => panic!(
+                "these tests start real ZooKeeper servers, but {what}: run \
+                 `apt-get install zookeeper default-jre-headless`"
+            ),
+        })
+    }
+
+    fn find() -> Result<Self, String> {
+        let program = env::var("JAVA_HOME")
+            .map_or_else(|_| "java".to_owned(), |home| format!("{home}/bin/java"));
+        let version = Command::new(&program).arg("-version").output();
+        let version = version.map_err(|why| format!("`{program}` does not run ({why})"))?.stderr;
+        let (class_path, logging) = match env::var_os("ZOOKEEPER_HOME") {
+            Some(home) => of_home(Path::new(&home))?,
+            None => of_debian()?,
+        };
+        let mut hasher = DefaultHasher::new();
+        version.hash(&mut hasher);
+        for jar in &class_path {
+            let about = fs::metadata(jar).and_then(|about| about.modified()).ok();
+            (jar, about).hash(&mut hasher);
+        }
+        Ok(Self { program, class_path, logging, fingerprint: hasher.finish() })
+    }
+
+    /// Starts a ZooKeeper main class; `complete` adds its arguments and redirections.
+    pub(super) fn run(
+        &self,
+        flags: &[String],
+        main: &str,
+        complete: impl FnOnce(&mut Command),
+    ) -> Process {
+        let class_path =
+            env::join_paths(&self.class_path).expect("jars have no colon in their names");
+        Process::spawn(&self.program, |command| {
+            command.args(LEAN).args(&self.logging).args(flags);
+            command.arg("-cp").arg(class_path).arg(main);
+            complete(command);
+        })
+    }
+
+    /// The flag that maps ZooKeeper's classes ready to run.
+    ///
+    /// Made once for a target directory, by a server that starts and stops. Without it everything
+    /// only takes longer.
+    pub(super) fn archive_flag(&self) -> Option<String> {
+        static ARCHIVE: OnceLock<Option<String>> = OnceLock::new();
+        let path = || {
+            let archive = Path::new(env!("CARGO_TARGET_TMPDIR"))
+                .join(format!("zookeeper-{:016x}.jsa", self.fingerprint));
+            let made = archive.exists() || {
+                let goal = archive.clone();
+                // In a thread of its own, so that a failure in there stays there.
+                thread::spawn(move || make_archive(&goal)).join().is_ok()
+            };
+            made.then(|| format!("-XX:SharedArchiveFile={}", archive.display()))
+        };
+        ARCHIVE.get_or_init(path).clone()
+    }
+}
+
+fn make_archive(goal: &Path) {
+    let directory = goal.parent().expect("the archive is in a directory");
+    let workshop = tempfile::tempdir_in(directory).expect("the target directory can be written to");
+    let fresh = workshop.path().join("fresh.jsa");
+    let server = Builder::rich().servers(1).making_archive(&fresh).start();
+    server.stop(1);
+    // Whoever comes second replaces a whole archive by a whole archive; a Java that has mapped the
+    // first one keeps it.
+    fs::rename(&fresh, goal).expect("Java leaves the archive when it ends");
+}
+
+fn of_debian() -> Result<(Vec<PathBuf>, Vec<String>), String> {
+    if !Path::new(DEBIAN_JAR).exists() {
+        return Err(format!("`{DEBIAN_JAR}` is missing and `ZOOKEEPER_HOME` is not set"));
+    }
+    let class_path = [DEBIAN_JAR].into_iter().chain(DEBIAN_EXTRAS).map(PathBuf::from).collect();
+    let logging = [
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+        "-Dorg.slf4j.simpleLogger.showLogName=false",
+    ];
+    Ok((class_path, logging.map(str::to_owned).to_vec()))
+}
+
+fn of_home(home: &Path) -> Result<(Vec<PathBuf>, Vec<String>), String> {
+    let lib = home.join("lib");
+    let entries =
+        fs::read_dir(&lib).map_err(|why| format!("`{}` cannot be read ({why})", lib.display()))?;
+    let mut jars: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension() == Some(OsStr::new("jar")))
+        .collect();
+    jars.sort();
+    if !jars.iter().any(|jar| jar.to_string_lossy().contains("zookeeper")) {
+        return Err(format!("`{}` holds no ZooKeeper jar", lib.display()));
+    }
+    // By name and not by a `conf` directory on the class path, with which Java would refuse the
+    // class archive. The file goes by the logging library that the version brings.
+    let conf = home.join("conf").display().to_string();
+    let logging = [
+        format!("-Dlogback.configurationFile={conf}/logback.xml"),
+        format!("-Dlog4j.configuration=file:{conf}/log4j.properties"),
+        "-Dzookeeper.root.logger=INFO,CONSOLE".to_owned(),
+    ];
+    Ok((jars, logging.to_vec()))
+}

@@ -1,0 +1,129 @@
+//! Child processes that end with us, whatever happens to us.
+
+use std::fs;
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PATIENCE, wait_until};
+
+/// A child process, killed and waited for when dropped.
+pub(super) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts `program` so that the kernel kills it when this test process dies, even by SIGKILL.
+    ///
+    /// `complete` adds arguments and redirections to the command.
+    pub(super) fn spawn(program: &str, complete: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", program]);
+        complete(&mut command);
+        match spawn_for_good(command) {
+            Ok(child) => Self { child },
+            Err(why) => {
+                panic!("cannot run `setpriv` (of util-linux), which starts `{program}`: {why}")
+            }
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child can be waited for")
+    }
+
+    /// Stops the process from running (SIGSTOP), and returns once every one of its threads stands
+    /// still.
+    ///
+    /// The signal only asks for it: until the last thread has stopped, the process may still
+    /// answer.
+    pub(super) fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        self.wait_for_threads("stand still", |states| states.iter().all(|&state| state == 'T'));
+    }
+
+    /// Lets a frozen process run again.
+    pub(super) fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+        self.wait_for_threads("run", |states| !states.contains(&'T'));
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(super) fn kill(&mut self) {
+        // The only failure is that it has already ended.
+        self.child.kill().ok();
+        self.child.wait().expect("our own child can be waited for");
+    }
+
+    /// SIGTERM, and waits until it is gone.
+    pub(super) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        // A frozen process would take notice only when thawed.
+        self.signal(Signal::CONT);
+        let what = format!("process {} to end", self.id());
+        wait_until(what, PATIENCE, || self.ended());
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if let Some(status) = self.ended() {
+            panic!("process {} has ended by itself ({status})", self.id());
+        }
+        // It may end right now, but until it is waited for its id cannot become another's.
+        kill_process(Pid::from_child(&self.child), signal)
+            .expect("a child not yet waited for can be signalled");
+    }
+
+    fn wait_for_threads(&self, doing: &str, mut holds: impl FnMut(&[char]) -> bool) {
+        let what = format!("the threads of process {} to {doing}", self.id());
+        wait_until(what, PATIENCE, || {
+            thread_states(self.id()).is_some_and(|states| holds(&states)).then_some(())
+        });
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The state letter of each thread (`T` is stopped), or nothing if a thread came or went while we
+/// looked.
+fn thread_states(process: u32) -> Option<Vec<char>> {
+    fs::read_dir(format!("/proc/{process}/task"))
+        .ok()?
+        .map(|task| {
+            let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // `1234 (name of the thread) T …`, and the name may hold blanks and brackets.
+            stat.rsplit_once(')')?.1.trim_start().chars().next()
+        })
+        .collect()
+}
+
+/// Spawns from a thread that lives as long as this process: the kernel takes the end of the
+/// *thread* that spawned for the death of the parent, and a test's thread ends with its test.
+fn spawn_for_good(command: Command) -> io::Result<Child> {
+    type Order = (Command, mpsc::Sender<io::Result<Child>>);
+    static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
+        let (orders, inbox) = mpsc::channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, reply) in inbox {
+                // Nobody listens any more only if the asking thread is gone; the child is then
+                // reaped at our end.
+                reply.send(command.spawn()).ok();
+            }
+        });
+        orders
+    });
+    let (reply, answer) = mpsc::channel();
+    SPAWNER.send((command, reply)).expect("the spawner lives as long as the process");
+    answer.recv().expect("the spawner answers every order")
+}

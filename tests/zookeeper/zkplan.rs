@@ -1,0 +1,395 @@
+//! The `zkplan` binary as a user has it, and the files that the user writes for it.
+//!
+//! ```text
+//! let desk = Desk::new();
+//! let spec = desk.write("spec.yaml", &Spec::of(&ensemble, [1, 2, 3, 4]).text());
+//! desk.run(["plan", &spec, "--detailed-exitcode"]).exits(2).says(["server 4"]);
+//! ```
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Ensemble, Role, SUPER_PASSWORD};
+
+/// Longer no command that only looks may take, whatever its servers do.
+const LONG: Duration = Duration::from_secs(15);
+
+/// A directory to run commands in, gone when dropped.
+///
+/// The environment is empty but for what makes output the same everywhere: above all, there is no
+/// password in it, and nothing here may need one.
+pub(crate) struct Desk(TempDir);
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("zkplan-desk-").tempdir();
+        Self(directory.expect("the temporary directory can be written to"))
+    }
+
+    /// Writes a file and returns its name, to be used as an argument.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        fs::write(self.0.path().join(name), text)
+            .expect("the temporary directory can be written to");
+        name.to_owned()
+    }
+
+    /// What a command left in a file.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).expect("the command wrote this file")
+    }
+
+    /// Runs `zkplan`, and holds its output to what is true of every output: no control character
+    /// but the newline, nothing beyond ASCII, no password, and no long wait for it.
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zkplan"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .stdin(Stdio::null())
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("NO_COLOR", "1")
+            .env("TERM", "dumb");
+        let began = Instant::now();
+        let output = command.output().expect("the binary was built for this test");
+        let took = began.elapsed();
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).unwrap_or_else(|why| panic!("output is no text: {why}"))
+        };
+        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+        let outcome = Outcome {
+            command: words.collect::<Vec<_>>().join(" "),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            code: output.status.code(),
+            took,
+        };
+        say(&outcome);
+        outcome.is_fit_to_show();
+        outcome
+    }
+
+    /// Plans a spec, with further arguments, and returns what a user reads.
+    pub(crate) fn plan(&self, spec: &Spec, further: &[&str]) -> Outcome {
+        let file = self.write("spec.yaml", &spec.text());
+        self.run(["plan", &file, "--detailed-exitcode"].iter().chain(further))
+    }
+
+    /// Plans a spec that is to be refused, and returns the document that says so.
+    pub(crate) fn refused(&self, spec: &Spec, code: i32, further: &[&str]) -> Value {
+        self.plan(spec, &[&["--format", "json"], further].concat()).exits(code).json()
+    }
+
+    /// Plans a spec that calls for changes, and returns the plan.
+    pub(crate) fn planned(&self, spec: &Spec, further: &[&str]) -> Plan {
+        let outcome = self.plan(spec, &[&["--format", "json"], further].concat());
+        Plan(outcome.exits(2).json())
+    }
+}
+
+/// What a command did.
+pub(crate) struct Outcome {
+    command: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    code: Option<i32>,
+    took: Duration,
+}
+
+impl Outcome {
+    /// Panics, with everything that was said, unless the command ended with this exit code.
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "the exit code is another\n{self}");
+        self
+    }
+
+    /// Panics unless all these words are on the screen, wherever lines were broken.
+    pub(crate) fn says<W: AsRef<str>>(self, words: impl IntoIterator<Item = W>) -> Self {
+        let screen = self.screen();
+        for word in words {
+            let word = word.as_ref();
+            assert!(screen.contains(&one_line(word)), "it does not say `{word}`\n{self}");
+        }
+        self
+    }
+
+    /// Panics if these words are on the screen.
+    pub(crate) fn says_nowhere(self, words: &str) -> Self {
+        let screen = self.screen();
+        assert!(!screen.contains(words), "it says `{words}`\n{self}");
+        self
+    }
+
+    /// Standard output, which must be one JSON value and nothing else.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|why| panic!("no JSON: {why}\n{self}"))
+    }
+
+    fn screen(&self) -> String {
+        one_line(&format!("{}\n{}", self.stdout, self.stderr))
+    }
+
+    fn is_fit_to_show(&self) {
+        for text in [&self.stdout, &self.stderr] {
+            let strange = text.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));
+            assert_eq!(strange, None, "a terminal may take this for a command\n{self}");
+            assert!(!text.contains(SUPER_PASSWORD), "the password is shown\n{self}");
+        }
+        assert!(self.took < LONG, "it took {:?}\n{self}", self.took);
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, stdout, stderr, code, took } = self;
+        writeln!(f, "$ zkplan {command}\n{}--- on stderr\n{}", tame(stdout), tame(stderr))?;
+        write!(f, "--- exit code {code:?} after {took:?}")
+    }
+}
+
+/// The test shows it where it fails, and with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "what was on the screen is what these stories are about")]
+fn say(outcome: &Outcome) {
+    println!("{outcome}\n");
+}
+
+/// For the screen of whoever runs the tests.
+fn tame(text: &str) -> String {
+    let tame = |char: char| match char {
+        '\n' | ' '..='~' => char.to_string(),
+        strange => strange.escape_unicode().to_string(),
+    };
+    text.chars().map(tame).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A plan as `--format json` and `--out` give it.
+pub(crate) struct Plan(pub(crate) Value);
+
+impl Plan {
+    /// The ids of all steps in the order in which they are printed. The phases do not tell it: they
+    /// are the same whoever leads.
+    pub(crate) fn steps(&self) -> Vec<&str> {
+        let rows = self.0["safety"]["steps"].as_array().expect("steps");
+        rows.iter().map(|row| text(&row["step"])).collect()
+    }
+
+    /// The ids of the steps that send a reconfig, in that order.
+    pub(crate) fn reconfigs(&self) -> Vec<&str> {
+        let mut steps = self.steps();
+        steps.retain(|id| self.step(id)["action"]["kind"] == "reconfig");
+        steps
+    }
+
+    /// A step by its id.
+    pub(crate) fn step(&self, id: &str) -> &Value {
+        let phases = self.0["phases"].as_array().expect("phases");
+        let mut steps = phases.iter().flat_map(|phase| phase["steps"].as_array().expect("steps"));
+        let step = steps.find(|step| step["id"] == id);
+        step.unwrap_or_else(|| panic!("no step {id} in {:#}", self.0))
+    }
+
+    /// The kinds of the phases, in order.
+    pub(crate) fn phases(&self) -> Vec<&str> {
+        let phases = self.0["phases"].as_array().expect("phases");
+        phases.iter().map(|phase| text(&phase["kind"])).collect()
+    }
+
+    /// The steps after which the loss of one zone would stop writes, in printed order.
+    pub(crate) fn windows(&self) -> Vec<&str> {
+        let rows = self.0["safety"]["steps"].as_array().expect("steps").iter();
+        let open = rows.filter(|row| row["after"]["zone"]["spare"].as_i64() < Some(0));
+        open.filter(|row| !row["after"]["zone"].is_null()).map(|row| text(&row["step"])).collect()
+    }
+
+    /// Ids that the plan starts from: `live` or `following`.
+    pub(crate) fn base(&self, which: &str) -> Vec<u64> {
+        let ids = self.0["base"][which].as_array().expect("a list of ids");
+        ids.iter().map(|id| id.as_u64().expect("an id")).collect()
+    }
+
+    /// How many voters may fail at the worst moment.
+    pub(crate) fn worst_spare(&self) -> i64 {
+        self.0["safety"]["worst_spare"].as_i64().expect("a figure")
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// How the servers stand in a spec.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// `id:`, `host:` and so on.
+    Keys,
+    /// `server.N=…`.
+    Lines,
+}
+
+/// A server in a spec.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) id: u8,
+    pub(crate) host: String,
+    pub(crate) quorum_port: u16,
+    pub(crate) election_port: u16,
+    pub(crate) client_port: u16,
+    pub(crate) role: Role,
+    pub(crate) admin_port: Option<u16>,
+}
+
+impl Wanted {
+    fn text(&self, form: Form, zone: Option<&str>) -> String {
+        let Self { id, host, quorum_port, election_port, client_port, role, admin_port } = self;
+        let role = role.name();
+        match (form, admin_port) {
+            (Form::Lines, _) => {
+                format!("server.{id}={host}:{quorum_port}:{election_port}:{role};{client_port}")
+            }
+            (Form::Keys, admin_port) => {
+                let zone = zone.map(|zone| format!(", zone: {zone}")).unwrap_or_default();
+                let admin = admin_port.map(|port| format!(", admin: \"http://{host}:{port}\""));
+                format!(
+                    "{{ id: {id}, host: {host}, quorumPort: {quorum_port}, electionPort: \
+                     {election_port}, clientPort: {client_port}, role: {role}{zone}{} }}",
+                    admin.unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+/// A spec.
+#[derive(Clone)]
+pub(crate) struct Spec {
+    pub(crate) label: String,
+    pub(crate) form: Form,
+    pub(crate) servers: Vec<Wanted>,
+    /// `host:port` each.
+    pub(crate) connect: Vec<String>,
+    /// Further lines below `connect:`.
+    pub(crate) connect_with: String,
+    pub(crate) zones: Vec<(u8, &'static str)>,
+    pub(crate) policy: Vec<(&'static str, &'static str)>,
+}
+
+impl Spec {
+    /// Wants these servers of an ensemble, each in the role that it has or was reserved for.
+    pub(crate) fn of(ensemble: &Ensemble, ids: impl IntoIterator<Item = u8>) -> Self {
+        let wanted = |id| Wanted {
+            id,
+            host: ensemble.host().to_owned(),
+            quorum_port: ensemble.quorum_port(id),
+            election_port: ensemble.election_port(id),
+            client_port: ensemble.client_address(id).port(),
+            role: if ensemble.server_line(id).contains(":observer") {
+                Role::Observer
+            } else {
+                Role::Participant
+            },
+            admin_port: ensemble.admin_port(id),
+        };
+        Self {
+            label: "story".to_owned(),
+            form: Form::Keys,
+            servers: ids.into_iter().map(wanted).collect(),
+            connect: Vec::new(),
+            connect_with: String::new(),
+            zones: Vec::new(),
+            policy: Vec::new(),
+        }
+    }
+
+    /// Says how to reach the present ensemble.
+    pub(crate) fn connect(mut self, addresses: &str) -> Self {
+        self.connect = addresses.split(',').map(str::to_owned).collect();
+        self
+    }
+
+    /// Adds a line of `policy:`.
+    pub(crate) fn policy(mut self, key: &'static str, value: &'static str) -> Self {
+        self.policy.push((key, value));
+        self
+    }
+
+    /// Adds the zones of servers, wanted or not.
+    pub(crate) fn zones(mut self, zones: impl IntoIterator<Item = (u8, &'static str)>) -> Self {
+        self.zones.extend(zones);
+        self
+    }
+
+    /// A wanted server, to be changed.
+    pub(crate) fn server(&mut self, id: u8) -> &mut Wanted {
+        self.servers.iter_mut().find(|server| server.id == id).expect("the spec wants it")
+    }
+
+    /// Changes one wanted server.
+    pub(crate) fn with(mut self, id: u8, change: impl FnOnce(&mut Wanted)) -> Self {
+        change(self.server(id));
+        self
+    }
+
+    /// The same with another role for one wanted server.
+    pub(crate) fn role(self, id: u8, role: Role) -> Self {
+        self.with(id, |server| server.role = role)
+    }
+
+    /// Writes its servers in this form.
+    pub(crate) fn form(mut self, form: Form) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("apiVersion: zkplan/v1\nensemble: {}\n", self.label);
+        let mut add = |line: String| writeln!(text, "{line}").expect("a String takes all text");
+        if !self.connect.is_empty() || !self.connect_with.is_empty() {
+            add("connect:".to_owned());
+            if !self.connect.is_empty() {
+                add(format!("  servers: [{}]", self.connect.join(", ")));
+            }
+            add(self.connect_with.clone());
+        }
+        add("servers:".to_owned());
+        let zone_of = |id| self.zones.iter().find(|(own, _)| *own == id).map(|(_, zone)| *zone);
+        let mut zones = self.zones.clone();
+        for server in &self.servers {
+            if let Form::Keys = self.form {
+                zones.retain(|(id, _)| *id != server.id);
+            }
+            add(format!("  - {}", server.text(self.form, zone_of(server.id))));
+        }
+        for (name, lines) in [
+            ("zones", zones.iter().map(|(id, zone)| format!("  {id}: {zone}")).collect()),
+            (
+                "policy",
+                self.policy
+                    .iter()
+                    .map(|(key, value)| format!("  {key}: {value}"))
+                    .collect::<Vec<_>>(),
+            ),
+        ] {
+            if !lines.is_empty() {
+                add(format!("{name}:\n{}", lines.join("\n")));
+            }
+        }
+        text
+    }
+}
+
+/// Whether the configuration of this ensemble does not tell the client ports.
+pub(crate) fn hides_client_ports(ensemble: &Ensemble) -> bool {
+    ensemble.server_line(1).ends_with(":participant")
+}
