@@ -74,6 +74,7 @@ fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
         facts: facts.clone(),
         policy: spec.policy.clone(),
         connect: spec.connect.clone(),
+        reach: spec.reach(),
         hooks: spec.hooks.clone(),
         accepted: accepted.to_vec(),
     }

@@ -68,6 +68,16 @@ impl Zxid {
     }
 }
 
+impl FromStr for Zxid {
+    type Err = String;
+
+    /// Reads hex behind `0x`, as ZooKeeper prints a zxid.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        number.map(Self).ok_or_else(|| format!("`{text}` is no zxid"))
+    }
+}
+
 impl fmt::Display for Zxid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)

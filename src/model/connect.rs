@@ -33,6 +33,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Where one server is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reach {
+    /// Its client port, or its secure one.
+    pub client: Endpoint,
+    /// The base URL of its AdminServer.
+    pub admin: Option<String>,
+}
+
 /// How to reach the present ensemble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

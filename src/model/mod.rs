@@ -13,7 +13,7 @@ mod quorum;
 mod server;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
-pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Tls};
+pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError, Reconfig};
 pub use policy::{

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::findings::of_membership;
 use super::{Finding, FindingKind, Identity, Observation, OwnPorts, Standing};
 use crate::ensemble::Mode;
-use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled};
+use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid};
 use crate::spec::{Spec, WantedServer};
 
 /// What planning and checking take from an observation.
@@ -22,6 +22,8 @@ pub struct Facts {
     pub identity: Identity,
     /// Who led, where it is known.
     pub leader: Option<ServerId>,
+    /// The leader's last zxid, where it is known: no later look at the same history shows less.
+    pub leader_zxid: Option<Zxid>,
     /// Members that were verified to answer, to follow the one leader and to be up to date; the
     /// leader too.
     pub live: BTreeSet<ServerId>,
@@ -107,6 +109,7 @@ impl Facts {
             base: seen.config.clone(),
             identity: seen.identity.clone(),
             leader: seen.leader,
+            leader_zxid: seen.leader_zxid,
             live,
             following,
             zones: spec.zones(),
@@ -140,6 +143,7 @@ impl Facts {
         Self {
             identity: Identity::NoneYet,
             leader: None,
+            leader_zxid: None,
             live: members.ids(),
             following: BTreeSet::new(),
             zones: spec.zones(),

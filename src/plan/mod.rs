@@ -12,11 +12,13 @@ pub use grant::{Done, Grant};
 pub use order::{Goal, candidates};
 pub use step::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::Change;
-use crate::model::{Connect, Hooks, Membership, Policy};
+use crate::model::{Connect, Hooks, Membership, Policy, Reach, ServerId};
 use crate::observe::Facts;
 
 /// Everything between a base configuration and a target membership.
@@ -34,6 +36,8 @@ pub struct Plan {
     pub min_tolerance: u32,
     /// How to reach the ensemble.
     pub connect: Connect,
+    /// Where each wanted server is asked: a line of static origin does not tell.
+    pub reach: BTreeMap<ServerId, Reach>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
     /// What changes, by server id.

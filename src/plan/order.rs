@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
-    AddAs, Connect, Cutover, Hooks, Majority, Membership, MinTolerance, Policy, Reconfig, Role,
-    Server, ServerId,
+    AddAs, Connect, Cutover, Hooks, Majority, Membership, MinTolerance, Policy, Reach, Reconfig,
+    Role, Server, ServerId,
 };
 use crate::observe::Facts;
 
@@ -29,6 +29,8 @@ pub struct Goal {
     pub policy: Policy,
     /// How to reach the ensemble.
     pub connect: Connect,
+    /// Where each wanted server is asked.
+    pub reach: BTreeMap<ServerId, Reach>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
     /// Risks accepted by name.
@@ -171,6 +173,7 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
         policy: goal.policy.clone(),
         min_tolerance: fixed_tolerance(goal),
         connect: goal.connect.clone(),
+        reach: goal.reach.clone(),
         hooks: goal.hooks.clone(),
         changes: goal.diff.changes.clone(),
         phases,

@@ -63,6 +63,7 @@ impl Scene {
             servers.insert(server.id, sight(server, Standing::FollowingWithoutVote, 0));
         }
         let facts = Facts {
+            leader_zxid: None,
             base: base.clone(),
             identity: Identity::NoneYet,
             leader,

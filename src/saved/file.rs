@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::check::{CheckedPlan, Figures, Window};
 use crate::diff::diff;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Policy, Reconfig, Server, ServerId,
+    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
 };
-use crate::observe::{Facts, Finding, Identity, Obstacle};
+use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
@@ -48,8 +48,23 @@ pub(super) struct PlanFile {
     accepted: Vec<Acceptance>,
     /// How to reach the ensemble; no secrets.
     connect: Connect,
+    /// Where each wanted server is asked, by server id.
+    #[serde(default)]
+    reach: BTreeMap<String, ReachShape>,
     /// Commands that start and stop servers.
     hooks: Hooks,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Reach")]
+struct ReachShape {
+    /// `host:port` of the client port.
+    client: String,
+    /// Whether that port speaks TLS.
+    tls: bool,
+    /// The base URL of the AdminServer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    admin: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +79,9 @@ struct Base {
     /// Who led.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     leader: Option<ServerId>,
+    /// The leader's last zxid, as ZooKeeper prints it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    leader_zxid: Option<String>,
     /// Members that answered, followed the leader and were up to date; the leader too.
     live: BTreeSet<ServerId>,
     /// Wanted servers that followed without a vote.
@@ -181,6 +199,7 @@ impl PlanFile {
             policy: plan.policy.clone(),
             accepted: plan.accepted.clone(),
             connect: plan.connect.clone(),
+            reach: plan.reach.iter().map(|(id, at)| (id.to_string(), ReachShape::of(at))).collect(),
             hooks: plan.hooks.clone(),
         }
     }
@@ -196,6 +215,11 @@ impl PlanFile {
             diff(&facts.base.membership, &target, &facts.other_machine, self.policy.client_part);
         let phases: Result<Vec<Phase>, String> =
             self.phases.into_iter().map(PhaseShape::into_phase).collect();
+        let reach: Result<BTreeMap<ServerId, Reach>, String> = self
+            .reach
+            .into_iter()
+            .map(|(id, at)| Ok((server_id(&id)?, at.into_reach()?)))
+            .collect();
         let plan = Plan {
             ensemble: self.ensemble,
             facts,
@@ -203,6 +227,7 @@ impl PlanFile {
             policy: self.policy,
             min_tolerance: self.min_tolerance,
             connect: self.connect,
+            reach: reach?,
             hooks: self.hooks,
             changes: differing.changes,
             phases: phases?,
@@ -213,6 +238,23 @@ impl PlanFile {
             return Err(format!("step `{}` stands twice", step.id));
         }
         Ok(plan)
+    }
+}
+
+fn server_id(text: &str) -> Result<ServerId, String> {
+    text.parse().map(ServerId::new).map_err(|_| format!("`{text}` is no server id"))
+}
+
+impl ReachShape {
+    fn of(reach: &Reach) -> Self {
+        let Reach { client, admin } = reach;
+        Self { client: client.to_string(), tls: client.tls, admin: admin.clone() }
+    }
+
+    fn into_reach(self) -> Result<Reach, String> {
+        let client = contact(&self.client, self.tls);
+        let client = client.ok_or_else(|| format!("`{}` is no client address", self.client))?;
+        Ok(Reach { client, admin: self.admin })
     }
 }
 
@@ -227,6 +269,7 @@ impl Base {
             members: lines(&facts.base.membership),
             identity: identity(&facts.identity),
             leader: facts.leader,
+            leader_zxid: facts.leader_zxid.map(|zxid| zxid.to_string()),
             live: facts.live.clone(),
             following: facts.following.clone(),
             zones: facts.zones.iter().map(|(id, zone)| (id.to_string(), zone.clone())).collect(),
@@ -241,10 +284,7 @@ impl Base {
     }
 
     fn into_facts(self) -> Result<Facts, String> {
-        let zone = |(id, zone): (String, String)| match id.parse() {
-            Ok(number) => Ok((ServerId::new(number), zone)),
-            Err(_) => Err(format!("`{id}` is no server id")),
-        };
+        let zone = |(id, zone): (String, String)| Ok((server_id(&id)?, zone));
         let zones: Result<BTreeMap<ServerId, String>, String> =
             self.zones.into_iter().map(zone).collect();
         Ok(Facts {
@@ -254,6 +294,7 @@ impl Base {
             },
             identity: self.identity.map_or(Identity::NoneYet, Identity::Known),
             leader: self.leader,
+            leader_zxid: self.leader_zxid.map(|zxid| zxid.parse()).transpose()?,
             live: self.live,
             following: self.following,
             zones: zones?,

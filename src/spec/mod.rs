@@ -22,7 +22,7 @@ pub use schema::schema;
 pub use write::write;
 
 use crate::model::{
-    Connect, Endpoint, Hooks, Membership, PasswordSource, Policy, Server, ServerId,
+    Connect, Endpoint, Hooks, Membership, PasswordSource, Policy, Reach, Server, ServerId,
 };
 
 /// The desired ensemble.
@@ -132,6 +132,16 @@ impl Spec {
     /// The membership that the spec asks for.
     pub fn membership(&self) -> Membership {
         Membership::of(self.servers.values().map(|wanted| wanted.server.clone()))
+    }
+
+    /// Where each wanted server is asked.
+    pub fn reach(&self) -> BTreeMap<ServerId, Reach> {
+        let tls = self.connect.tls.is_some();
+        let reach = |(id, wanted): (&ServerId, &WantedServer)| {
+            let client = wanted.endpoint(tls)?;
+            Some((*id, Reach { client, admin: wanted.admin.clone() }))
+        };
+        self.servers.iter().filter_map(reach).collect()
     }
 
     /// The zones of all servers that the spec speaks of.

@@ -92,6 +92,7 @@ impl World {
         let live: BTreeSet<ServerId> = membership.ids().difference(&down).copied().collect();
         let alone = membership.voters().len() == 1;
         Facts {
+            leader_zxid: None,
             leader: membership.voters().intersection(&live).last().copied(),
             base: EnsembleConfig { version: version(), membership },
             identity: Identity::NoneYet,
