@@ -9,6 +9,7 @@
 mod addresses;
 mod breach;
 mod laws;
+mod rest;
 mod state;
 mod walk;
 mod whole;
@@ -16,6 +17,7 @@ mod whole;
 use std::collections::BTreeMap;
 
 pub use breach::{Breach, Detail, Law, Votes, Window};
+pub use rest::recheck;
 
 use self::laws::Context;
 use self::state::State;
@@ -90,7 +92,7 @@ pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
     let context = context(&plan, facts);
     let mut breaches = whole::broken(&context);
     let walk = if whole::can_be_walked(&breaches) {
-        let mut walk = walk::walk(&context);
+        let mut walk = walk::walk(&context, &walk::Start::of(&context));
         breaches.append(&mut walk.breaches);
         if !walk.ends_at_target {
             breaches.push(whole::of_plan(Law::Form, Detail::WrongEnd));
@@ -145,11 +147,16 @@ fn context<'a>(plan: &'a Plan, facts: &'a Facts) -> Context<'a> {
     Context {
         plan,
         facts,
-        tolerance: i64::from(plan.min_tolerance).min(base.votes().spare()),
+        tolerance: tolerance(plan, &base),
         base_survives_zones: base_zone.is_some_and(|spare| spare >= 0),
         replaced: facts.other_machine.clone(),
         new_voters: plan.target.voters().difference(&before).copied().collect(),
     }
+}
+
+/// Voters that must be able to fail: a base that is weaker already is held to no more than it has.
+fn tolerance(plan: &Plan, base: &State) -> i64 {
+    i64::from(plan.min_tolerance).min(base.votes().spare())
 }
 
 fn figures(context: &Context<'_>, state: &State) -> Figures {

@@ -38,13 +38,28 @@ pub(super) struct Walk {
     pub(super) ends_at_target: bool,
 }
 
-/// Walks every order that the plan grants. Its unordered phases hold like steps.
-pub(super) fn walk(context: &Context<'_>) -> Walk {
-    let base = State::base(context.facts);
+/// Where a walk begins.
+pub(super) struct Start {
+    pub(super) state: State,
+    /// The steps that are done, by position.
+    pub(super) done: Vec<bool>,
+}
+
+impl Start {
+    /// At the base, with nothing done.
+    pub(super) fn of(context: &Context<'_>) -> Self {
+        let steps = context.plan.steps().count();
+        Self { state: State::base(context.facts), done: vec![false; steps] }
+    }
+}
+
+/// Walks every order that the plan grants from there on. Its unordered phases hold like steps.
+pub(super) fn walk(context: &Context<'_>, start: &Start) -> Walk {
+    let base = &start.state;
     let mut walk =
         Walk { ends_at_target: true, worst_spare: base.votes().spare(), ..Walk::default() };
     let grant = Grant::of(context.plan);
-    walk.explore(&Explorer::new(context, &grant, None));
+    walk.explore(&Explorer::new(context, &grant, None), start);
     if context.plan.policy.zones != ZonePolicy::Ignore {
         walk.worst_zone = base.worst_zone(&context.facts.zones);
         let zones = zones(context);
@@ -52,7 +67,7 @@ pub(super) fn walk(context: &Context<'_>) -> Walk {
             if walk.breaches.iter().any(|b| matches!(b.detail, Detail::TooManyOrders(_))) {
                 break;
             }
-            walk.explore(&Explorer::new(context, &grant, Some(zone)));
+            walk.explore(&Explorer::new(context, &grant, Some(zone)), start);
         }
     }
     walk.breaches.sort();
@@ -165,13 +180,9 @@ impl<'a> Explorer<'a> {
 }
 
 impl Walk {
-    fn explore(&mut self, explorer: &Explorer<'_>) {
+    fn explore(&mut self, explorer: &Explorer<'_>, start: &Start) {
         let mut trail: Trail = vec![(0, None)];
-        let base = Moment {
-            state: State::base(explorer.context.facts),
-            done: vec![false; explorer.grant.steps().len()],
-            trail: 0,
-        };
+        let base = Moment { state: start.state.clone(), done: start.done.clone(), trail: 0 };
         let mut seen = HashSet::from([explorer.signature(&base)]);
         let mut queue = VecDeque::from([base]);
         let most = (self.moments + MAX_MOMENTS).min(MAX_MOMENTS_IN_ALL);

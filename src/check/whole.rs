@@ -7,7 +7,7 @@ use super::laws::Context;
 use super::state::State;
 use crate::diff::ChangeKind;
 use crate::model::{MinTolerance, ReuseIds, Server, ServerId};
-use crate::observe::{FindingKind, Level, Obstacle};
+use crate::observe::{Facts, FindingKind, Level, Obstacle};
 use crate::plan::{Action, Move, Phase, Plan, Rule, Step};
 
 /// A breach that is about the whole plan.
@@ -34,12 +34,12 @@ pub(super) fn broken(context: &Context<'_>) -> Vec<Breach> {
     if plan.is_empty() {
         return mistaken(context);
     }
-    let mut found = now(context);
+    let mut found = now(context.facts);
     found.extend(unsupported(plan).into_iter().map(|d| of_plan(Law::Unsupported, d)));
     found.extend(identity(context).into_iter().map(|d| of_plan(Law::Identity, d)));
     found.extend(form(plan).map(|detail| of_plan(Law::Form, detail)));
     found.extend(shrink(plan).map(|detail| of_plan(Law::Shrink, detail)));
-    found.extend(findings(context));
+    found.extend(findings(context.facts));
     found
 }
 
@@ -57,20 +57,20 @@ fn mistaken(context: &Context<'_>) -> Vec<Breach> {
     obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()
 }
 
-/// ZKQ1.
-fn now(context: &Context<'_>) -> Vec<Breach> {
-    let votes: Votes = State::base(context.facts).votes();
+/// ZKQ1, on the facts of now.
+pub(super) fn now(facts: &Facts) -> Vec<Breach> {
+    let votes: Votes = State::base(facts).votes();
     let law = |detail| of_plan(Law::Now, detail);
     let mut found: Vec<Breach> =
-        context.facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
-    let disagreeing = context.facts.findings.iter().filter_map(|finding| match finding.kind {
+        facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
+    let disagreeing = facts.findings.iter().filter_map(|finding| match finding.kind {
         FindingKind::MemberDisagrees => finding.server,
         _ => None,
     });
     found.extend(disagreeing.map(|id| law(Detail::MemberDisagrees(id))));
-    let base = &context.facts.base.membership;
+    let base = &facts.base.membership;
     let quorum = if base.is_weighted() {
-        base.is_quorum(&context.facts.live)
+        base.is_quorum(&facts.live)
     } else {
         votes.acking.len() >= votes.need
     };
@@ -172,8 +172,9 @@ fn shrink(plan: &Plan) -> Option<Detail> {
     beyond.then_some(Detail::Shrinks { removed, added, max })
 }
 
-fn findings(context: &Context<'_>) -> Vec<Breach> {
-    let weighty = context.facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
+/// Findings that somebody has to accept.
+pub(super) fn findings(facts: &Facts) -> Vec<Breach> {
+    let weighty = facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
     let codes: BTreeSet<&'static str> = weighty.map(|finding| finding.kind.code()).collect();
     codes.into_iter().map(|code| of_plan(Law::Now, Detail::Finding(code))).collect()
 }
