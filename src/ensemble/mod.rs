@@ -1,10 +1,14 @@
 //! The port: everything that zkplan can ask of the world outside, one server at a time.
 //!
-//! The real implementation speaks to ZooKeeper; `observe` and, later, `apply` see only the trait.
-//! Nothing here judges: an implementation reports what it was told, or why it was told nothing.
+//! [`Ensemble`] is what looking takes; [`Control`] and [`Session`] are what applying takes beside
+//! it: one session that is held, moved and closed. Nothing here judges: an implementation reports
+//! what it was told, or why it was told nothing.
 //!
-//! [`ZooKeeper`] is the real implementation; `words` reads what servers answer.
+//! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
+mod code;
+mod held;
+mod port;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -18,6 +22,9 @@ use std::net::IpAddr;
 
 use crate::model::{Endpoint, Host};
 
+pub use code::Code;
+pub use held::HeldSession;
+pub use port::{AclEntry, Control, Failure, Lifetime, Node, Session, SessionTerms};
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};

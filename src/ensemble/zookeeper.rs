@@ -10,7 +10,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::transport::{self, Stream, TlsClients, TlsSetupError};
-use super::{Ensemble, Knock, Reading, Silence, Word, session, words};
+use super::{
+    Control, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word, session,
+    words,
+};
 use crate::model::{Endpoint, Host, Tls};
 
 /// Bounds of every question.
@@ -125,6 +128,14 @@ impl Ensemble for ZooKeeper {
 
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+}
+
+impl Control for ZooKeeper {
+    type Session = HeldSession;
+
+    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
+        HeldSession::open(at, terms, self.tls.clone(), self.limits).await
     }
 }
 

@@ -1,0 +1,436 @@
+//! A session that is held for the length of a run, and moved from server to server.
+//!
+//! The library goes on by itself: it reconnects, and sends then what was asked of it before. So
+//! every attachment has a runtime of its own that ends with it, a request is made only while
+//! connected, and a session moves by a new client with the saved session.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use zookeeper_client::{
+    Acl, Acls, AuthId, CheckWriteError, Client, CreateMode, EnsembleUpdate, Error, Permission,
+    SessionInfo, SessionState,
+};
+
+use super::port::{AclEntry, Failure, Lifetime, Node, Session, SessionTerms};
+use super::transport::TlsClients;
+use super::{Code, Limits};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
+
+/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
+const CONFIG_PATH: &str = "/zookeeper/config";
+
+/// A data version that no znode ever has: a write that names it changes nothing, and tells whether
+/// it would have been allowed (the server checks the ACL first).
+const IMPOSSIBLE_DATA_VERSION: i32 = 0x7fff_fffe;
+
+/// A config version that no ensemble ever has.
+const IMPOSSIBLE_CONFIG_VERSION: i64 = 0x7fff_ffff_ffff_fffe;
+
+/// A real session.
+pub struct HeldSession {
+    means: Means,
+    at: Endpoint,
+    session: SessionInfo,
+    attached: Option<Attached>,
+}
+
+/// What every attachment takes.
+struct Means {
+    terms: SessionTerms,
+    tls: Option<TlsClients>,
+    limits: Limits,
+}
+
+/// One client of the session, on one server.
+struct Attached {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Attached {
+    /// Ends everything that the library does for this client, without a word to the server.
+    fn drop_silently(self) {
+        let Self { client, runtime } = self;
+        drop(client);
+        runtime.shutdown_background();
+    }
+}
+
+impl Drop for HeldSession {
+    fn drop(&mut self) {
+        if let Some(attached) = self.attached.take() {
+            attached.drop_silently();
+        }
+    }
+}
+
+impl HeldSession {
+    /// Opens a session on that server.
+    pub(super) async fn open(
+        at: &Endpoint,
+        terms: &SessionTerms,
+        tls: Option<TlsClients>,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
+        let means = Means { terms: terms.clone(), tls, limits };
+        let attached = means.attach(at, None, Detached::Yes).await?;
+        Ok(Self {
+            means,
+            at: at.clone(),
+            session: attached.client.session().clone(),
+            attached: Some(attached),
+        })
+    }
+
+    /// Makes one request, bounded in time; what is not answered is unknown.
+    async fn perform<T, F>(
+        &self,
+        request: impl FnOnce(Client) -> F + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let Some(attached) = &self.attached else { return Err(Failure::NotSent) };
+        match attached.client.state() {
+            SessionState::SyncConnected => {}
+            _ => return Err(Failure::NotSent),
+        }
+        let client = attached.client.clone();
+        let answer = attached.runtime.spawn(async move { request(client).await });
+        match timeout(self.means.terms.timeout.as_duration(), answer).await {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(cause))) => Err(failure(&cause)),
+            // The library panicked, or did not come to an end.
+            Ok(Err(_)) | Err(_) => Err(Failure::Unknown),
+        }
+    }
+}
+
+impl Session for HeldSession {
+    fn id(&self) -> i64 {
+        self.session.id().0
+    }
+
+    fn at(&self) -> &Endpoint {
+        &self.at
+    }
+
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+        if let Some(attached) = self.attached.take() {
+            attached.drop_silently();
+        }
+        let session = Some(self.session.clone());
+        let attached = self.means.attach(at, session, Detached::Yes).await?;
+        self.session = attached.client.session().clone();
+        self.attached = Some(attached);
+        self.at = at.clone();
+        Ok(())
+    }
+
+    async fn sync(&self) -> Result<(), Failure> {
+        self.perform(|client| async move { client.sync(CONFIG_PATH).await }).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+        let path = path.to_owned();
+        let found = self.perform(move |client| async move {
+            match client.get_data(&path).await {
+                Ok((data, stat)) => Ok(Some(Node {
+                    data,
+                    czxid: stat.czxid,
+                    mzxid: stat.mzxid,
+                    version: stat.version,
+                    owner: stat.ephemeral_owner,
+                })),
+                Err(Error::NoNode) => Ok(None),
+                Err(cause) => Err(cause),
+            }
+        });
+        found.await
+    }
+
+    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+        let path = path.to_owned();
+        let listed = self.perform(move |client| async move {
+            match client.list_children(&path).await {
+                Err(Error::NoNode) => Ok(Vec::new()),
+                listed => listed,
+            }
+        });
+        let mut names = listed.await?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn acl(&self, path: &str) -> Result<Option<Vec<AclEntry>>, Failure> {
+        let path = path.to_owned();
+        let found = self.perform(move |client| async move {
+            match client.get_acl(&path).await {
+                Ok((acl, _)) => Ok(Some(acl.iter().map(entry).collect())),
+                Err(Error::NoNode) => Ok(None),
+                Err(cause) => Err(cause),
+            }
+        });
+        found.await
+    }
+
+    async fn create(
+        &self,
+        path: &str,
+        data: &[u8],
+        lifetime: Lifetime,
+        acl: &[AclEntry],
+    ) -> Result<i64, Failure> {
+        let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
+        let created = self.perform(move |client| async move {
+            let mode = match lifetime {
+                Lifetime::Persistent => CreateMode::Persistent,
+                Lifetime::Ephemeral => CreateMode::Ephemeral,
+            };
+            let options = mode.with_acls(Acls::new(&acl));
+            client.create(&path, &data, &options).await.map(|(stat, _)| stat.czxid)
+        });
+        created.await
+    }
+
+    async fn create_while(
+        &self,
+        standing: &str,
+        path: &str,
+        data: &[u8],
+        acl: &[AclEntry],
+    ) -> Result<(), Failure> {
+        let (standing, path) = (standing.to_owned(), path.to_owned());
+        let (data, acl) = (data.to_vec(), acls(acl));
+        let created = self.perform(move |client| async move {
+            let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
+            let mut writer = client.new_check_writer(&standing, Some(0))?;
+            writer.add_create(&path, &data, &options)?;
+            match writer.commit().await {
+                Ok(_) => Ok(()),
+                Err(CheckWriteError::CheckFailed { source }) => match source {
+                    // Not to be taken for a parent that is missing.
+                    Error::NoNode => Err(Error::BadVersion),
+                    other => Err(other),
+                },
+                Err(cause) => Err(cause.into()),
+            }
+        });
+        created.await
+    }
+
+    async fn set(&self, path: &str, data: &[u8]) -> Result<(), Failure> {
+        let (path, data) = (path.to_owned(), data.to_vec());
+        let set =
+            self.perform(move |client| async move { client.set_data(&path, &data, None).await });
+        set.await.map(|_| ())
+    }
+
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+        let path = path.to_owned();
+        let set = self.perform(move |client| async move {
+            let one = |n: usize| client.set_data(&path, n.to_string().as_bytes(), None);
+            futures::future::try_join_all((0..count).map(one)).await
+        });
+        set.await.map(|_| ())
+    }
+
+    async fn delete(&self, path: &str, version: i32) -> Result<(), Failure> {
+        let path = path.to_owned();
+        self.perform(move |client| async move { client.delete(&path, Some(version)).await }).await
+    }
+
+    async fn reconfig(
+        &self,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> Result<EnsembleConfig, Failure> {
+        let Ok(version) = i64::try_from(version.as_zxid().get()) else {
+            return Err(Failure::NotSent);
+        };
+        let text = self.update(request, version).await?;
+        // A reply that cannot be read was none.
+        EnsembleConfig::parse(&text).map_err(|_| Failure::Unknown)
+    }
+
+    async fn probe_write(&self) -> Result<(), Code> {
+        let probe = self.perform(|client| async move {
+            client.set_data(CONFIG_PATH, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
+        });
+        of_probe(&probe.await)
+    }
+
+    async fn probe_reconfig(&self) -> Result<(), Code> {
+        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        of_probe(&self.update(&nobody, IMPOSSIBLE_CONFIG_VERSION).await)
+    }
+
+    async fn close(mut self) {
+        if let Some(attached) = self.attached.take() {
+            attached.drop_silently();
+        }
+        let session = Some(self.session.clone());
+        let last = self.means.attach(&self.at, session, Detached::No).await;
+        if let Ok(Attached { client, runtime }) = last {
+            let mut state = client.state_watcher();
+            drop(client);
+            let closed = runtime.spawn(async move {
+                while !state.state().is_terminated() {
+                    state.changed().await;
+                }
+            });
+            // A close that got lost leaves a session that expires by itself.
+            timeout(self.means.limits.answer, closed).await.ok();
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl HeldSession {
+    async fn update(&self, request: &Reconfig, version: i64) -> Result<String, Failure> {
+        let joining: Vec<String> = request.joining.iter().map(ToString::to_string).collect();
+        let leaving: Vec<String> = request.leaving.iter().map(ToString::to_string).collect();
+        let reply = self.perform(move |client| async move {
+            let update = EnsembleUpdate::Incremental {
+                joinings: joining.iter().map(String::as_str),
+                leavings: leaving.iter().map(String::as_str),
+            };
+            client.update_ensemble(update, Some(version)).await
+        });
+        let (text, _) = reply.await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// A probe is made to be refused: by its version, where it would have been allowed.
+fn of_probe<T>(answer: &Result<T, Failure>) -> Result<(), Code> {
+    match *answer {
+        Err(Failure::Refused(Code::BadVersion)) => Ok(()),
+        Err(Failure::Refused(code)) => Err(code),
+        Err(Failure::Unknown | Failure::NotSent) => Err(Code::ConnectionLoss),
+        Err(Failure::SessionOver) => Err(Code::SessionExpired),
+        Ok(_) => Err(Code::DataInconsistency),
+    }
+}
+
+/// Whether the session outlives its client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detached {
+    Yes,
+    No,
+}
+
+impl Means {
+    async fn attach(
+        &self,
+        at: &Endpoint,
+        session: Option<SessionInfo>,
+        detached: Detached,
+    ) -> Result<Attached, Failure> {
+        let Self { terms, tls, limits } = self;
+        if !at.host.is_plain() {
+            return Err(Failure::NotSent);
+        }
+        let mut connector = Client::connector()
+            .with_session_timeout(terms.timeout.as_duration())
+            .with_fail_eagerly();
+        if let Some((scheme, credential)) = &terms.auth {
+            connector = connector.with_auth(scheme, credential.as_bytes());
+        }
+        if detached == Detached::Yes {
+            connector = connector.with_detached();
+        }
+        let attaches = session.is_some();
+        if let Some(session) = session {
+            connector = connector.with_session(session);
+        }
+        if at.tls {
+            connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
+        }
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            builder.worker_threads(1).enable_time().build().map_err(|_| Failure::NotSent)?;
+        let connect = format!("{}://{at}", if at.tls { "tcp+tls" } else { "tcp" });
+        let bound = limits.connect + limits.answer.max(Duration::from_secs(1));
+        let client = runtime.spawn(async move { connector.connect(&connect).await });
+        let client = timeout(bound, client).await;
+        match client {
+            Ok(Ok(Ok(client))) => Ok(Attached { client, runtime }),
+            Ok(Ok(Err(cause))) => {
+                runtime.shutdown_background();
+                Err(match cause {
+                    // Of a session that is asked for again, only a server says that it is over.
+                    Error::SessionExpired if attaches => Failure::SessionOver,
+                    Error::AuthFailed => Failure::Refused(Code::AuthFailed),
+                    _ => Failure::NotSent,
+                })
+            }
+            Ok(Err(_)) | Err(_) => {
+                runtime.shutdown_background();
+                Err(Failure::NotSent)
+            }
+        }
+    }
+}
+
+/// What the library's error means for the request that it is about.
+///
+/// The library calls a session expired also by its own clock; that is not believed, so that the
+/// request is unknown until a server has said whether the session is over.
+fn failure(cause: &Error) -> Failure {
+    Failure::Refused(match cause {
+        Error::NoNode => Code::NoNode,
+        Error::NoAuth => Code::NoAuth,
+        Error::BadVersion => Code::BadVersion,
+        Error::NoChildrenForEphemerals => Code::NoChildrenForEphemerals,
+        Error::NodeExists => Code::NodeExists,
+        Error::NotEmpty => Code::NotEmpty,
+        Error::InvalidAcl => Code::InvalidAcl,
+        Error::NotReadOnly => Code::NotReadOnly,
+        Error::NoWatcher => Code::NoWatcher,
+        Error::QuotaExceeded => Code::QuotaExceeded,
+        Error::Throttled => Code::ThrottledOp,
+        Error::MarshallingError => Code::MarshallingError,
+        Error::Unimplemented => Code::Unimplemented,
+        Error::BadArguments(_) => Code::BadArguments,
+        Error::ReconfigDisabled => Code::ReconfigDisabled,
+        Error::UnexpectedErrorCode(number) => Code::of(*number),
+        _ => return Failure::Unknown,
+    })
+}
+
+fn entry(acl: &Acl) -> AclEntry {
+    let bit = |permission: Permission, bit: u8| {
+        if acl.permission().has(permission) { bit } else { 0 }
+    };
+    AclEntry {
+        scheme: acl.scheme().to_owned(),
+        id: acl.id().to_owned(),
+        permissions: bit(Permission::READ, AclEntry::READ)
+            | bit(Permission::WRITE, AclEntry::WRITE)
+            | bit(Permission::CREATE, AclEntry::CREATE)
+            | bit(Permission::DELETE, AclEntry::DELETE)
+            | bit(Permission::ADMIN, AclEntry::ADMIN),
+    }
+}
+
+fn acls(entries: &[AclEntry]) -> Vec<Acl> {
+    let permission = |entry: &AclEntry| {
+        [
+            (AclEntry::READ, Permission::READ),
+            (AclEntry::WRITE, Permission::WRITE),
+            (AclEntry::CREATE, Permission::CREATE),
+            (AclEntry::DELETE, Permission::DELETE),
+            (AclEntry::ADMIN, Permission::ADMIN),
+        ]
+        .into_iter()
+        .filter(|(bit, _)| entry.permissions & bit != 0)
+        .fold(Permission::NONE, |all, (_, permission)| all | permission)
+    };
+    let acl = |entry: &AclEntry| Acl::new(permission(entry), AuthId::new(&entry.scheme, &entry.id));
+    entries.iter().map(acl).collect()
+}

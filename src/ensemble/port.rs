@@ -1,0 +1,167 @@
+//! What a run asks of the one session that it holds.
+
+use std::future::Future;
+
+use super::{Code, Ensemble};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Millis, Reconfig};
+
+/// An ensemble on which sessions can be held.
+pub trait Control: Ensemble {
+    /// A held session.
+    type Session: Session;
+
+    /// Opens a session on that server and no other.
+    fn open(
+        &self,
+        at: &Endpoint,
+        terms: &SessionTerms,
+    ) -> impl Future<Output = Result<Self::Session, Failure>>;
+}
+
+/// What a session is opened with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionTerms {
+    /// The session time-out that is asked for, and the longest that an answer is awaited.
+    pub timeout: Millis,
+    /// Scheme and credential, where somebody is to be proven.
+    pub auth: Option<(String, String)>,
+}
+
+/// One session that is held for the length of a run.
+///
+/// Every request goes out only while the session is connected, and is bounded in time. A request
+/// without an answer is unknown, never unsent.
+pub trait Session {
+    /// Its id (`ConnectResponse.sessionId`).
+    fn id(&self) -> i64;
+
+    /// The server that it is attached to, or was last.
+    fn at(&self) -> &Endpoint;
+
+    /// Takes the session to that server. Requests that the old server still holds are refused from
+    /// then on (`SessionTrackerImpl.checkSession`: `SessionMoved`).
+    fn attach(&mut self, at: &Endpoint) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Waits until that server has caught up with the leader.
+    fn sync(&self) -> impl Future<Output = Result<(), Failure>>;
+
+    /// A znode; `None` where there is none.
+    fn get(&self, path: &str) -> impl Future<Output = Result<Option<Node>, Failure>>;
+
+    /// The names of a znode's children, sorted; none where there is no such znode.
+    fn children(&self, path: &str) -> impl Future<Output = Result<Vec<String>, Failure>>;
+
+    /// Who may do what to a znode; `None` where there is none.
+    fn acl(&self, path: &str) -> impl Future<Output = Result<Option<Vec<AclEntry>>, Failure>>;
+
+    /// Makes a znode and returns its czxid.
+    fn create(
+        &self,
+        path: &str,
+        data: &[u8],
+        lifetime: Lifetime,
+        acl: &[AclEntry],
+    ) -> impl Future<Output = Result<i64, Failure>>;
+
+    /// Makes a persistent znode in one transaction with the check that another one stands, never
+    /// written to since it was made; refused with [`Code::BadVersion`] where it does not.
+    fn create_while(
+        &self,
+        standing: &str,
+        path: &str,
+        data: &[u8],
+        acl: &[AclEntry],
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Writes a znode, whatever its version.
+    fn set(&self, path: &str, data: &[u8]) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Writes a znode so many times in a row, without waiting in between.
+    fn set_many(&self, path: &str, count: usize) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Deletes a znode of that version.
+    fn delete(&self, path: &str, version: i32) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Sends one reconfig that starts from that version, and returns the configuration of the
+    /// reply.
+    fn reconfig(
+        &self,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> impl Future<Output = Result<EnsembleConfig, Failure>>;
+
+    /// Whether this session may write the configuration's znode; changes nothing.
+    fn probe_write(&self) -> impl Future<Output = Result<(), Code>>;
+
+    /// Whether the leader takes reconfigs at all; changes nothing.
+    fn probe_reconfig(&self) -> impl Future<Output = Result<(), Code>>;
+
+    /// Closes the session, and with it every ephemeral znode of it.
+    fn close(self) -> impl Future<Output = ()>;
+}
+
+/// A znode and what a run needs of its `Stat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its data.
+    pub data: Vec<u8>,
+    /// The transaction that made it: no two znodes have the same.
+    pub czxid: i64,
+    /// The transaction that wrote it last.
+    pub mzxid: i64,
+    /// How often it was written.
+    pub version: i32,
+    /// The session that it lives with; 0 for a persistent one.
+    pub owner: i64,
+}
+
+/// How long a znode lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until it is deleted.
+    Persistent,
+    /// As long as the session that made it.
+    Ephemeral,
+}
+
+/// One entry of an access control list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclEntry {
+    /// The scheme, like `world`.
+    pub scheme: String,
+    /// The id in that scheme, like `anyone`.
+    pub id: String,
+    /// Bits of `ZooDefs.Perms`.
+    pub permissions: u8,
+}
+
+impl AclEntry {
+    /// May read data and list children.
+    pub const READ: u8 = 1;
+    /// May write data.
+    pub const WRITE: u8 = 2;
+    /// May make children.
+    pub const CREATE: u8 = 4;
+    /// May delete children.
+    pub const DELETE: u8 = 8;
+    /// May change the list.
+    pub const ADMIN: u8 = 16;
+
+    /// Whether it lets anybody change anything.
+    pub const fn changes(&self) -> bool {
+        self.permissions & (Self::WRITE | Self::CREATE | Self::DELETE | Self::ADMIN) != 0
+    }
+}
+
+/// What a request without success means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// A server refused it.
+    Refused(Code),
+    /// Nobody knows whether it was carried out, or still will be.
+    Unknown,
+    /// It never left: there was no connection.
+    NotSent,
+    /// A server said that the session is over.
+    SessionOver,
+}
