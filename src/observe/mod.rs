@@ -7,9 +7,11 @@
 //! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
 //! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
 //! ensemble, and whether it is one), `sights` (what follows for each server), `findings`, `bugs`,
-//! and `facts`, which is what planning and checking take from it all.
+//! and `facts`, which is what planning and checking take from it all. `proof` and `clients` are asked
+//! for beside a look: whether a joiner's data are the leader's, and who is connected to a server.
 
 mod bugs;
+mod clients;
 mod facts;
 mod finding;
 mod findings;
@@ -17,6 +19,7 @@ mod histories;
 mod look;
 mod observing;
 mod probe;
+mod proof;
 mod question;
 mod sight;
 mod sights;
@@ -25,9 +28,11 @@ mod tests;
 
 pub use crate::ensemble::{Mode, ServerVersion};
 pub use bugs::fixed_in;
+pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
 pub use finding::{Finding, FindingKind, Issue, Level};
 pub use observing::observe;
+pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
     Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, ServerSight,

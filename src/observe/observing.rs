@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 
+use super::clients::clients;
 use super::findings::findings;
 use super::histories::{self, Present};
 use super::look::Look;
@@ -104,7 +105,7 @@ async fn conclude<E: Ensemble>(
     join_all(counted.map(|sight| async {
         let admin = question.wanted.get(&sight.id).and_then(|wanted| wanted.admin.as_deref());
         if let Some(at) = &sight.endpoint {
-            sight.clients = sights::clients(port, at, admin).await;
+            sight.clients = clients(port, at, admin, None).await;
         }
     }))
     .await;

@@ -8,10 +8,8 @@ use futures::future::join_all;
 use super::histories::Present;
 use super::look::Look;
 use super::probe::Probe;
-use super::{
-    Clients, DataFigures, Question, ServerSight, Source, Standing, Told, Tried, Wanted, WantedSight,
-};
-use crate::ensemble::words::{Mntr, Srvr, parse_cons, parse_hash};
+use super::{DataFigures, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
+use crate::ensemble::words::{Mntr, parse_hash};
 use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
@@ -338,41 +336,4 @@ pub(super) fn strangers(
         });
     }
     strangers
-}
-
-/// The clients on a server, ours left out; `cons`, else the AdminServer, else `srvr`.
-///
-/// To be called when no session of ours is open any more.
-pub(super) async fn clients<E: Ensemble>(
-    port: &E,
-    at: &Endpoint,
-    admin: Option<&str>,
-) -> Option<Told<Clients>> {
-    if let Ok(answer) = port.ask(at, Word::Cons).await {
-        let addresses = parse_cons(&answer).into_iter().filter(|c| c.session.is_some());
-        let addresses = addresses.map(|connection| connection.from);
-        return Some(Told { value: counted(addresses), source: Source::Cons });
-    }
-    if let Some(base) = admin
-        && let Ok(answer) = port.admin(base, "connections").await
-    {
-        let all = ["connections", "secure_connections"].into_iter();
-        let all = all.filter_map(|key| answer.get(key)?.as_array()).flatten();
-        let sessions = all.filter(|one| one.get("session_id").is_some_and(|id| !id.is_null()));
-        let addresses = sessions.map(|one| {
-            let from = one.get("remote_socket_address").and_then(serde_json::Value::as_str);
-            from.unwrap_or_default().to_owned()
-        });
-        return Some(Told { value: counted(addresses), source: Source::AdminServer });
-    }
-    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
-    // The connection that asks is counted too.
-    let count = srvr.connections?.saturating_sub(1);
-    Some(Told { value: Clients { count, addresses: Vec::new() }, source: Source::Srvr })
-}
-
-fn counted(addresses: impl Iterator<Item = String>) -> Clients {
-    let mut addresses: Vec<String> = addresses.collect();
-    addresses.sort_unstable();
-    Clients { count: addresses.len() as u64, addresses }
 }
