@@ -1,0 +1,103 @@
+//! A client that writes while the ensemble changes under it: the handle, and the report.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::pen;
+use crate::model::Endpoint;
+
+/// A client at work in a thread of its own: it creates one znode after the other below `/demo`,
+/// each as soon as the one before is acknowledged, with a rest of 5 ms.
+///
+/// Dropping it ends the work without a report.
+pub struct Writer {
+    orders: oneshot::Sender<Vec<Endpoint>>,
+    report: oneshot::Receiver<Result<WriterReport, WriterError>>,
+    acknowledged: Arc<AtomicU64>,
+}
+
+/// What a [`Writer`] saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterReport {
+    /// Writes that were acknowledged. One whose acknowledgement got lost with a connection was
+    /// sent again and counts once.
+    pub acknowledged: u64,
+    /// Acknowledged writes that some server, asked at the end after a sync, did not have.
+    pub lost: u64,
+    /// The longest time from one acknowledgement to the next, in milliseconds.
+    pub longest_gap_ms: u64,
+    /// Sessions that the writer needed: 1 where its first one lived through everything.
+    pub sessions: u32,
+}
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum WriterError {
+    /// No thread or event loop could be had.
+    #[error("the writer could not be started: {0}")]
+    NotStarted(io::Error),
+    /// A server refused a write for a reason that sending it again does not change.
+    #[error("a write was refused: {0}")]
+    Refused(zookeeper_client::Error),
+    /// The last write was not acknowledged.
+    #[error("the last write is not acknowledged after {waited_s} s")]
+    Stuck {
+        /// How long it was given, in seconds.
+        waited_s: u64,
+    },
+    /// A server did not let its znodes be read.
+    #[error("{at} does not let its znodes be read after {waited_s} s")]
+    Unread {
+        /// Which.
+        at: Endpoint,
+        /// How long it was given, in seconds.
+        waited_s: u64,
+    },
+    /// The writer's thread is gone, which is a bug.
+    #[error("the writer is gone")]
+    Gone,
+}
+
+impl Writer {
+    /// Starts a client that knows these addresses. It goes on trying where none of them answers.
+    pub fn start(addresses: &[Endpoint]) -> Result<Self, WriterError> {
+        let cluster: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let cluster = cluster.join(",");
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let (orders, inbox) = oneshot::channel();
+        let (outbox, report) = oneshot::channel();
+        let count = Arc::clone(&acknowledged);
+        // A runtime of its own, since the library goes on with its work in the background until
+        // the runtime ends; and a thread of its own, so that nobody else's work looks like a gap.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(WriterError::NotStarted)?;
+        let work = move || {
+            if let Some(report) = runtime.block_on(pen::write(&cluster, inbox, &count)) {
+                // Whoever waits no longer does not want it.
+                outbox.send(report).ok();
+            }
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name("demo-writer".to_owned()).spawn(work);
+        thread.map_err(WriterError::NotStarted)?;
+        Ok(Self { orders, report, acknowledged })
+    }
+
+    /// Writes acknowledged so far.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Ends the work with one more acknowledged write, then reads every acknowledged znode from
+    /// each of these servers.
+    pub async fn finish(self, servers: &[Endpoint]) -> Result<WriterReport, WriterError> {
+        // Where nobody takes the order, the thread has ended already and its report says why.
+        self.orders.send(servers.to_vec()).ok();
+        self.report.await.unwrap_or(Err(WriterError::Gone))
+    }
+}
