@@ -9,7 +9,7 @@
 //!                              +-> diff -> plan -> check -> render, saved
 //! live ensemble -> Observation +                    |
 //!      ^                                            v
-//!   ensemble (the port)                        CheckedPlan, the only thing to apply
+//!   ensemble (the port) <--------- apply: look, judge, intent, send, outcome
 //! ```
 //!
 //! In the order in which a reader who has a spec in hand walks it:
@@ -33,7 +33,11 @@
 //! * [`proposal`] chooses: the best candidate that keeps the laws, or the refusal with the nearest
 //!   one's breaches and a change that was tried and passes.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
+//! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
+//!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
+//!   ensemble, so that anybody can go on from anywhere.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
+//! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!
 //! # Invariants
@@ -41,7 +45,9 @@
 //! * The arrows between modules point one way, in the order above; nobody knows `cli`. A test reads
 //!   the `use` lines.
 //! * Nothing but `cli` reads files of its own accord, and nothing but the port's implementation
-//!   opens a socket. No decision in `diff`, `plan`, `check` and `proposal` reads a clock.
+//!   opens a socket; `demo`, which runs servers and a client of theirs, is no part of the flow
+//!   above. No decision in `diff`, `plan`, `check`, `proposal` and `apply` reads a clock: time is an
+//!   argument.
 //! * What `plan`, `check` and the screens show is one value: preview cannot differ from what is
 //!   applied.
 //! * A plan grants apply one choice: within an unordered phase any step may be next, and whoever
@@ -52,9 +58,13 @@
 //! * Text from outside reaches a terminal through [`render::Text::to_string_with`] alone, which lets
 //!   nothing but printable ASCII through.
 //! * Looking writes nothing but the sessions that it opens and closes, and needs no password.
+//! * Nothing is believed after an error: what came of a request is what the session reads while the
+//!   lock stands, and "not carried out" is written only behind a committed fence.
 
+pub mod apply;
 pub mod check;
 pub mod cli;
+pub mod demo;
 pub mod diff;
 pub mod ensemble;
 pub mod explain;

@@ -6,6 +6,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::model::Millis;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
     .usage(AnsiColor::Yellow.on_default().bold())
@@ -18,9 +20,12 @@ Examples:
   zkplan validate prod.yaml
   zkplan plan prod.yaml --out plan.json
   zkplan show plan.json
+  zkplan apply plan.json
+  zkplan history prod.yaml
 
-Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 10 unreachable or no
-quorum, 64 usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes";
+Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved, 5 stale,
+6 locked, 7 stopped in a safe place, 9 a wait ran out, 10 unreachable, no quorum or not authorized, 64
+usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes";
 
 /// Plan and apply for ZooKeeper ensembles: who is a member, in which role, at which address
 #[derive(Debug, Parser)]
@@ -44,6 +49,14 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Show a saved plan; asks nobody
     Show(ShowArgs),
+    /// Carry a plan out, step by step, under a lock; goes on where an earlier apply stopped
+    Apply(ApplyArgs),
+    /// List the runs of an ensemble, or tell one in full
+    History(HistoryArgs),
+    /// Remove the lock of an apply that hangs, and disarm whatever it sent
+    Unlock(UnlockArgs),
+    /// Move a real ensemble on this machine onto new servers while a client writes
+    Demo,
     /// Explain a law, a finding or the exit codes
     Explain(ExplainArgs),
     /// Print the JSON Schema of specs or of saved plans
@@ -134,6 +147,104 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub(super) struct ApplyArgs {
+    /// A saved plan, or a spec that is planned first
+    #[arg(value_name = "PLAN|SPEC")]
+    pub(super) file: PathBuf,
+
+    /// Ask nothing; without a terminal nothing is applied otherwise
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+
+    /// Approve what a step waits for: cutover (clients have moved), stop (stop servers with clients
+    /// on them), or attest-ID (server ID's data directory is blank); may be given again
+    #[arg(long, value_name = "WHAT", value_parser = approval)]
+    pub(super) approve: Vec<Approval>,
+
+    /// With a spec: accept a risk by name, as for plan; may be given again
+    #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
+    pub(super) accept: Vec<crate::plan::Acceptance>,
+
+    /// The longest that anything is waited for, like 90s or 10m
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(super) timeout: Millis,
+
+    /// The longest that another's lock is waited for [default: twice the session time-out]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) lock_timeout: Option<Millis>,
+
+    /// Run no start and stop commands; a person does their work
+    #[arg(long)]
+    pub(super) no_hooks: bool,
+
+    /// Give up the open run of that number where it stands
+    #[arg(long, value_name = "RUN")]
+    pub(super) abandon: Option<u64>,
+
+    /// Refuse where the config version moved and no run tells who did it
+    #[arg(long)]
+    pub(super) strict_version: bool,
+
+    /// Let the password travel in clear to servers that are not on this machine
+    #[arg(long)]
+    pub(super) allow_cleartext_auth: bool,
+
+    /// Write what happens to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
+}
+
+/// What is approved beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    /// Clients have moved.
+    Cutover,
+    /// Servers are stopped whoever is connected.
+    Stop,
+    /// The data directory of that server is blank.
+    Blank(i64),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// A spec or a saved plan: how to reach the ensemble
+    #[arg(value_name = "PLAN|SPEC")]
+    pub(super) file: PathBuf,
+
+    /// The number of a run
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<u64>,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnlockArgs {
+    /// A spec or a saved plan: how to reach the ensemble
+    #[arg(value_name = "PLAN|SPEC")]
+    pub(super) file: PathBuf,
+
+    /// The nonce of the lock, as the refused apply showed it
+    #[arg(value_name = "NONCE")]
+    pub(super) nonce: String,
+
+    /// Let the password travel in clear to servers that are not on this machine
+    #[arg(long)]
+    pub(super) allow_cleartext_auth: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TextOrJson {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// A code like ZKQ3 or ZKF1, or `exit-codes`; a list of all without one
     #[arg(value_name = "CODE")]
@@ -166,6 +277,21 @@ pub(super) enum SchemaOf {
     Spec,
     /// Of saved plans
     Plan,
+}
+
+fn approval(text: &str) -> Result<Approval, String> {
+    let blank = |text: &str| text.strip_prefix("attest-")?.parse().ok();
+    match text {
+        "cutover" => Ok(Approval::Cutover),
+        "stop" => Ok(Approval::Stop),
+        other => blank(other)
+            .map(Approval::Blank)
+            .ok_or_else(|| "one of `cutover`, `stop` and `attest-ID` is approved".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Millis, String> {
+    text.parse().map_err(ToOwned::to_owned)
 }
 
 fn acceptance(text: &str) -> Result<crate::plan::Acceptance, String> {

@@ -13,6 +13,16 @@ pub enum Exit {
     Differences,
     /// 3: unsafe: a law refuses, a standalone server, two histories.
     Unsafe,
+    /// 4: approval is missing or refused.
+    NotApproved,
+    /// 5: the plan is stale, or the ensemble is another one.
+    Stale,
+    /// 6: another apply holds the lock.
+    Locked,
+    /// 7: stopped in a safe place; can be resumed.
+    Stopped,
+    /// 9: a wait ran out.
+    RanOut,
     /// 10: unreachable, no quorum, reconfig disabled, not authorized.
     Unreachable,
     /// 64: the command line is wrong.
@@ -31,6 +41,11 @@ impl Exit {
             Self::Error => 1,
             Self::Differences => 2,
             Self::Unsafe => 3,
+            Self::NotApproved => 4,
+            Self::Stale => 5,
+            Self::Locked => 6,
+            Self::Stopped => 7,
+            Self::RanOut => 9,
             Self::Unreachable => 10,
             Self::Usage => 64,
             Self::Data => 65,
@@ -38,7 +53,7 @@ impl Exit {
         }
     }
 
-    /// The worse of two: 70 > 65 > 64 > 10 > 1 > 3 > 2 > 0.
+    /// The worse of two: 70 > 65 > 64 > 10 > 1 > 3 > 5 > 9 > 8 > 7 > 6 > 4 > 2 > 0.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         if self.gravity() < other.gravity() { other } else { self }
@@ -48,12 +63,17 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Differences => 1,
-            Self::Unsafe => 2,
-            Self::Error => 3,
-            Self::Unreachable => 4,
-            Self::Usage => 5,
-            Self::Data => 6,
-            Self::Bug => 7,
+            Self::NotApproved => 2,
+            Self::Locked => 3,
+            Self::Stopped => 4,
+            Self::RanOut => 5,
+            Self::Stale => 6,
+            Self::Unsafe => 7,
+            Self::Error => 8,
+            Self::Unreachable => 9,
+            Self::Usage => 10,
+            Self::Data => 11,
+            Self::Bug => 12,
         }
     }
 }
@@ -68,10 +88,27 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
+    const ALL: [Exit; 13] = [
+        Exit::Done,
+        Exit::Error,
+        Exit::Differences,
+        Exit::Unsafe,
+        Exit::NotApproved,
+        Exit::Stale,
+        Exit::Locked,
+        Exit::Stopped,
+        Exit::RanOut,
+        Exit::Unreachable,
+        Exit::Usage,
+        Exit::Data,
+        Exit::Bug,
+    ];
+
     #[test]
     fn the_worst_of_many_is_the_gravest() {
-        use Exit::{Bug, Data, Differences, Done, Error, Unreachable, Unsafe, Usage};
-        let all = [Done, Differences, Unsafe, Error, Unreachable, Usage, Data, Bug];
+        let all = [0, 2, 4, 6, 7, 9, 5, 3, 1, 10, 64, 65, 70];
+        let of = |code| ALL.into_iter().find(|exit| exit.code() == code).unwrap();
+        let all = all.map(of);
         for pair in all.windows(2) {
             assert_eq!(pair[0].worse(pair[1]), pair[1]);
             assert_eq!(pair[1].worse(pair[0]), pair[1]);

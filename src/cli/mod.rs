@@ -3,15 +3,24 @@
 //!
 //! stdout carries the thing that was asked for, stderr everything else.
 
+mod apply;
 mod args;
+mod demo;
+mod events;
 mod exit;
 mod explain;
+mod history;
 mod import;
 mod live;
+mod local;
 mod output;
 mod plan;
+mod progress;
+mod secret;
 mod show;
+mod source;
 mod specs;
+mod unlock;
 mod validate;
 
 use std::ffi::OsString;
@@ -44,6 +53,10 @@ fn run(cli: &Cli) -> Exit {
         Command::Import(args) => import::run(args, &output),
         Command::Plan(args) => plan::run(args, &output),
         Command::Show(args) => show::run(args, &output),
+        Command::Apply(args) => apply::run(args, &output),
+        Command::History(args) => history::run(args, &output),
+        Command::Unlock(args) => unlock::run(args, &output),
+        Command::Demo => demo::run(&output),
         Command::Explain(args) => explain::run(args, &output),
         Command::Schema { of } => {
             let schema = match of {

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::specs::Loaded;
 use super::{live, specs};
-use crate::check::{CheckedPlan, Detail, Law};
+use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::Acceptance;
@@ -93,7 +93,7 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
 }
 
 /// An acceptance as it is typed.
-fn written(risk: &Acceptance) -> String {
+pub(super) fn written(risk: &Acceptance) -> String {
     match &risk.step {
         Some(step) => format!("{}:{step}", risk.code),
         None => risk.code.clone(),
@@ -206,15 +206,16 @@ impl Outcome {
                 Exit::Differences
             }
             Self::Planned(..) => Exit::Done,
-            Self::Refused(refusal, _) => exit_of_refusal(refusal),
+            Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
             Self::Failed(exit) => *exit,
         }
     }
 }
 
-fn exit_of_refusal(refusal: &Refusal) -> Exit {
-    let exits = refusal.breaches.iter().map(|breach| match (breach.law, &breach.detail) {
+/// The exit code of breaches that stand against a plan.
+pub(super) fn exit_of_breaches(breaches: &[Breach]) -> Exit {
+    let exits = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
         (
             _,
             Detail::Obstacle(Obstacle::ReconfigDisabled | Obstacle::NoCommit)

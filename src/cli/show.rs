@@ -3,11 +3,11 @@
 use super::args::{Format, ShowArgs};
 use super::exit::Exit;
 use super::output::Output;
-use super::specs;
+use super::{source, specs};
 use crate::check::CheckedPlan;
+use crate::render::dot;
 use crate::render::plan::{Origin, PlanFile, Screen, screen};
-use crate::render::{dot, refusal};
-use crate::saved::{self, ReadError};
+use crate::saved;
 
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
     let path = args.plan.display().to_string();
@@ -17,16 +17,7 @@ pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
     };
     match saved::read(&text) {
         Ok(checked) => show(args.format, &path, &checked, output),
-        Err(error) => {
-            output.error(
-                &format!("{path}: {error}"),
-                "make the plan again: zkplan plan SPEC --out FILE",
-            );
-            if let ReadError::Unlawful(breaches) = &error {
-                output.aside(&refusal::breaches(breaches, output.width));
-            }
-            Exit::Data
-        }
+        Err(error) => source::not_a_plan(&path, &error, output),
     }
 }
 

@@ -6,6 +6,7 @@ use super::plan::SpecFile;
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::diff::{Change, ChangeKind, Fields};
+use crate::model::Membership;
 use crate::plan::Plan;
 
 /// The changes, each with its sign, its word, its server line and its reason.
@@ -119,12 +120,18 @@ pub(super) fn tally(plan: &Plan) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// The configuration's text before and after, as a unified diff.
+/// The configuration's text before and after a plan, as a unified diff.
 pub(super) fn config_diff(plan: &Plan) -> Text {
+    let base = &plan.facts.base;
+    let titles = [format!("config version {}", base.version), "after the last step".to_owned()];
+    membership_diff([&base.membership, &plan.target], titles)
+}
+
+/// Two memberships as a unified diff; nothing where they are the same.
+pub(super) fn membership_diff([before, after]: [&Membership; 2], [from, to]: [String; 2]) -> Text {
     const CONTEXT: usize = 3;
     let mut text = Text::new();
-    let before = plan.facts.base.membership.to_string();
-    let after = plan.target.to_string();
+    let (before, after) = (before.to_string(), after.to_string());
     let (before, after): (Vec<&str>, Vec<&str>) =
         (before.lines().collect(), after.lines().collect());
     let diff = TextDiff::from_slices(&before, &after);
@@ -133,9 +140,8 @@ pub(super) fn config_diff(plan: &Plan) -> Text {
     for hunk in unified.iter_hunks() {
         if text.is_empty() {
             text.line(Line::new(Style::Bold, "Configuration"));
-            let version = plan.facts.base.version;
-            text.line(Line::new(Style::Dim, format!("--- config version {version}")));
-            text.line(Line::new(Style::Dim, "+++ after the last step"));
+            text.line(Line::new(Style::Dim, format!("--- {from}")));
+            text.line(Line::new(Style::Dim, format!("+++ {to}")));
         }
         text.line(Line::new(Style::Cyan, hunk.header().to_string()));
         for change in hunk.iter_changes() {

@@ -7,13 +7,16 @@
 
 mod changes;
 pub mod dot;
+pub mod ends;
 #[cfg(test)]
 mod fixture;
 mod head;
+pub mod history;
 mod law;
 pub mod plan;
 mod present;
 pub mod refusal;
+pub mod run;
 mod start;
 mod steps;
 pub mod summary;
@@ -26,3 +29,4 @@ mod words;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
+pub use words::shell as words_for_shell;

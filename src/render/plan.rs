@@ -40,6 +40,8 @@ pub enum Origin<'a> {
         /// The flags that made the plan what it is.
         flags: &'a [String],
     },
+    /// Made just now from a spec, to be applied at once.
+    Applied(SpecFile<'a>),
     /// Read from a plan file.
     Read(PlanFile<'a>),
 }
@@ -60,7 +62,7 @@ pub struct Screen<'a> {
 impl<'a> Origin<'a> {
     const fn spec(&self) -> Option<SpecFile<'a>> {
         match self {
-            Self::Made { spec, .. } => Some(*spec),
+            Self::Made { spec, .. } | Self::Applied(spec) => Some(*spec),
             Self::Read(_) => None,
         }
     }
@@ -105,7 +107,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
 fn no_changes(screen: &Screen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
-        Origin::Made { spec, .. } => spec.path.to_owned(),
+        Origin::Made { spec, .. } | Origin::Applied(spec) => spec.path.to_owned(),
         Origin::Read(file) => format!("the target of {}", file.path),
     };
     let base = &plan.facts.base;
@@ -171,14 +173,14 @@ fn worst(spare: i64) -> String {
 fn next(origin: &Origin<'_>, width: usize) -> Text {
     let mut text = Text::new();
     let command = match origin {
-        Origin::Read(_) => return text,
+        Origin::Read(_) | Origin::Applied(_) => return text,
         Origin::Made { spec, saved: None, flags } => {
             let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
             format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())
         }
         Origin::Made { saved: Some(file), .. } => {
             text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
-            format!("zkplan show {}", words::shell(file.path))
+            format!("zkplan apply {}", words::shell(file.path))
         }
     };
     text.line(Line::plain("Next: ").then(Style::Cyan, command));

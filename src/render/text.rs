@@ -74,6 +74,11 @@ impl Line {
         self
     }
 
+    /// Its text, not yet escaped.
+    pub fn plain_text(&self) -> String {
+        self.spans.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     /// How many columns it takes on the way out.
     pub fn width(&self) -> usize {
         self.spans.iter().map(|(_, text)| escaped_width(text)).sum()

@@ -52,7 +52,7 @@ pub(super) fn zone_loss(window: &Window) -> String {
 }
 
 /// A path or file name as a shell takes it.
-pub(super) fn shell(word: &str) -> String {
+pub fn shell(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/+:=@%,".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

@@ -13,6 +13,7 @@ macro_rules! on_both_profiles {
 }
 
 mod degraded;
+mod demo_stage;
 mod harness;
 mod harness_works;
 mod healthy;

@@ -82,7 +82,7 @@ fn accepted_risks_stand_in_bold() {
     Plan: 2 join in 2 reconfigs; at the worst moment no voter may fail; leader
     stays.
     Saved to it's a plan.json, plan id sha256:7f3a91c2
-    Next: zkplan show 'it'\''s a plan.json'
+    Next: zkplan apply 'it'\''s a plan.json'
     "#);
     assert!(text.to_string_with(true).contains("\u{1b}[1mAccepted risk"));
 }

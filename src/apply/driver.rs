@@ -1,0 +1,372 @@
+//! The thin shell around the executor: does what it says, one output at a time, and reports back.
+//!
+//! Nothing is decided here. Sockets are the port's, and clock, terminal and commands are the
+//! [`Surroundings`]'.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use super::end::End;
+use super::event::Event;
+use super::journal::HookEnd;
+use super::keeper::{Keeper, Mine, Opening};
+use super::machine::{Input, Machine, Options, Output, Question};
+use super::sight::{self, Leaving, Sight};
+use crate::check::CheckedPlan;
+use crate::ensemble::{Code, Control, Failure, Knock, Session, Silence, Word};
+use crate::model::{Endpoint, Host, Server, ServerId};
+use crate::observe::{self, Observation, OwnSession, observe, prove_data};
+use crate::plan::{Action, Plan, StepId};
+use crate::spec::Spec;
+
+/// What surrounds a run on the machine that it runs on.
+pub trait Surroundings {
+    /// The time since the run began, in milliseconds.
+    fn now_ms(&self) -> u64;
+
+    /// The time of day, for people who read the journal.
+    fn time_of_day(&self) -> String;
+
+    /// Takes note of what happened.
+    fn tell(&mut self, event: &Event);
+
+    /// Whether the operator asked to stop.
+    fn is_interrupted(&self) -> bool;
+
+    /// Ends when the operator asks to stop.
+    fn interruption(&self) -> impl Future<Output = ()>;
+
+    /// Runs a command, at most for that long.
+    fn hook(&mut self, argv: &[String], limit_ms: u64) -> impl Future<Output = HookEnd>;
+
+    /// Asks the operator whether to go on in spite of that.
+    fn ask(&mut self, why: &End) -> impl Future<Output = bool>;
+}
+
+/// Carries out what the executor says.
+pub struct Driver<'a, P: Control, S> {
+    port: &'a P,
+    surroundings: &'a mut S,
+    checked: Arc<CheckedPlan>,
+    spec: Spec,
+    session: Option<P::Session>,
+    keeper: Keeper,
+    /// Where servers that can serve a session are reached, as seen last.
+    serving: Vec<(ServerId, Endpoint)>,
+    /// Where servers that leave are reached.
+    leaving: BTreeMap<ServerId, Endpoint>,
+    timeout_ms: u64,
+}
+
+/// What is applied, as whom, from where.
+#[derive(Debug)]
+pub struct Task {
+    /// The plan.
+    pub checked: Arc<CheckedPlan>,
+    /// What the operator asks.
+    pub options: Options,
+    /// Who applies.
+    pub mine: Mine,
+    /// What was seen before.
+    pub seen: Observation,
+}
+
+/// Applies a plan on a session that is open, and says how it ended. The session is closed then.
+pub async fn drive<P: Control, S: Surroundings>(
+    port: &P,
+    surroundings: &mut S,
+    session: P::Session,
+    task: Task,
+) -> End {
+    let Task { checked, options, mine, seen } = task;
+    let spec = sight::spec_of(checked.plan());
+    let first = sight::sight(checked.plan(), &spec, &seen);
+    let timeout_ms = options.timeout_ms;
+    let mut machine = Machine::new(Arc::clone(&checked), options);
+    let mut driver = Driver {
+        port,
+        surroundings,
+        leaving: known_endpoints(checked.plan(), &seen),
+        keeper: Keeper::new(mine),
+        checked,
+        spec,
+        serving: first.serving,
+        session: Some(session),
+        timeout_ms,
+    };
+    driver.attached();
+    let mut input = Input::Begin;
+    let mut index = 0;
+    loop {
+        if driver.surroundings.is_interrupted() {
+            machine.interrupt();
+        }
+        let output = machine.next(driver.surroundings.now_ms(), input);
+        for event in machine.take_events() {
+            driver.surroundings.tell(&event);
+        }
+        if let Output::End(end) = output {
+            return *end;
+        }
+        driver.surroundings.tell(&Event::Output { index, name: output.name() });
+        index += 1;
+        input = driver.perform(output).await;
+    }
+}
+
+/// Where the servers that leave are reached, as far as lines and a look tell.
+fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, Endpoint> {
+    let known = sight::leaving(plan).into_iter().filter_map(|id| {
+        let seen = seen.servers.get(&id).and_then(|sight| sight.endpoint.clone());
+        let line = plan.facts.base.membership.get(id).and_then(Server::client_endpoint);
+        Some((id, seen.or(line)?))
+    });
+    known.collect()
+}
+
+impl<P: Control, S: Surroundings> Driver<'_, P, S> {
+    async fn perform(&mut self, output: Output) -> Input {
+        let Some(session) = &mut self.session else { return Input::Done };
+        match output {
+            Output::Permission => self.keeper.permission(session).await,
+            Output::Lock => self.keeper.lock(session).await,
+            Output::Read => self.keeper.read(session).await,
+            Output::ReadRuns => {
+                let runs = self.keeper.runs(session).await;
+                if let Input::Runs(runs) = &runs {
+                    for run in runs {
+                        for (id, text) in &run.header.leaving {
+                            let at = text.endpoint();
+                            let known = at.map(|at| (ServerId::new(*id), at));
+                            self.leaving
+                                .extend(known.filter(|(id, _)| !self.leaving.contains_key(id)));
+                        }
+                    }
+                }
+                runs
+            }
+            Output::MakeIdentity => self.keeper.make_identity(session).await,
+            Output::OpenRun(number) => {
+                let at = self.surroundings.time_of_day();
+                let opening =
+                    Opening { number, checked: &self.checked, leaving: &self.leaving, at };
+                self.keeper.open_run(session, opening).await
+            }
+            Output::Record(run, entry) => {
+                let stamp = self.surroundings.time_of_day();
+                self.keeper.record(session, run, &entry, stamp).await
+            }
+            Output::Send { request, version, .. } => {
+                match session.reconfig(&request, version).await {
+                    Ok(config) => Input::Replied(Box::new(config)),
+                    Err(failure) => Input::Failed(failure),
+                }
+            }
+            Output::Look(question) => self.look(&question).await,
+            Output::Mark(run, count) => self.keeper.mark(session, run, count).await,
+            Output::Move(away) => self.move_away(&away).await,
+            Output::Settle => self.settle().await,
+            Output::Pause(ms) => {
+                let time = std::time::Duration::from_millis(ms);
+                let pause = std::pin::pin!(self.port.pause(time));
+                let interruption = std::pin::pin!(self.surroundings.interruption());
+                futures::future::select(pause, interruption).await;
+                Input::Done
+            }
+            Output::Hook(step) => self.hook(&step).await,
+            Output::Ask(end) => Input::Answered(self.surroundings.ask(&end).await),
+            Output::Close => {
+                if let Some(session) = self.session.take() {
+                    session.close().await;
+                }
+                Input::Done
+            }
+            Output::End(_) => Input::Done,
+        }
+    }
+
+    fn attached(&mut self) {
+        if let Some(session) = &self.session {
+            let event = Event::Attached(session.at().clone());
+            self.surroundings.tell(&event);
+        }
+    }
+
+    async fn look(&mut self, question: &Question) -> Input {
+        let mut asked = observe::Question::of(&self.spec);
+        asked.clients = observe::ClientsOf::Nobody;
+        let at = self.session.as_ref().map(|session| session.at().clone());
+        asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
+        match observe(self.port, &asked).await {
+            Ok(seen) => {
+                let sight = self.complete(&seen, question).await;
+                self.serving.clone_from(&sight.serving);
+                Input::Saw(Box::new(sight))
+            }
+            Err(error) => Input::SawNothing(error.to_string()),
+        }
+    }
+
+    /// Adds what is asked for beside a look.
+    async fn complete(&mut self, seen: &Observation, question: &Question) -> Sight {
+        let plan = self.checked.plan();
+        let mut sight = sight::sight(plan, &self.spec, seen);
+        let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
+        let joiners: BTreeMap<ServerId, Endpoint> = question
+            .prove
+            .iter()
+            .filter(|id| sight.facts.following.contains(id))
+            .filter_map(|id| Some((*id, at_of(*id)?)))
+            .collect();
+        if let (Some(leader), false) = (seen.leader.and_then(at_of), joiners.is_empty()) {
+            let identity = self.keeper.identity();
+            let proofs = prove_data(self.port, &leader, &joiners, identity).await;
+            for (id, proof) in proofs {
+                if let Some(joiner) = sight.joiners.get_mut(&id) {
+                    joiner.data = Some(proof);
+                }
+            }
+        }
+        if question.clients {
+            sight.leaving = self.clients_on_leaving().await;
+        }
+        for id in &question.moving {
+            if let Some(port) = self.taken(*id, &sight).await {
+                sight.taken.insert(*id, port);
+            }
+        }
+        sight
+    }
+
+    async fn clients_on_leaving(&self) -> BTreeMap<ServerId, Leaving> {
+        let own = self
+            .session
+            .as_ref()
+            .map(|session| OwnSession { id: session.id().cast_unsigned(), at: session.at() });
+        let of = sight::leaving(self.checked.plan());
+        let leaving = of.into_iter().map(|id| async move {
+            let Some(at) = self.leaving.get(&id) else {
+                return (id, Leaving { endpoint: None, up: true, clients: None });
+            };
+            let up = match self.port.ask(at, Word::Srvr).await {
+                Ok(_) => true,
+                Err(silence) => is_somebody_there(silence),
+            };
+            let told = observe::clients(self.port, at, None, own).await;
+            let clients = told.map(|told| told.value).filter(|_| up);
+            (id, Leaving { endpoint: Some(at.clone()), up, clients })
+        });
+        futures::future::join_all(leaving).await.into_iter().collect()
+    }
+
+    /// A port that a server is to move to and that somebody has already.
+    async fn taken(&self, id: ServerId, sight: &Sight) -> Option<u16> {
+        let now = sight.facts.base.membership.get(id)?;
+        let then = self.checked.plan().target.get(id)?;
+        let ports = |line: &Server| {
+            let peer = line.peer().clone();
+            let client = line.client_endpoint().map(|at| (at.host, at.port));
+            let own = [(peer.host.clone(), peer.quorum_port), (peer.host, peer.election_port)];
+            own.into_iter().chain(client).collect::<BTreeSet<(Host, u16)>>()
+        };
+        let old: BTreeSet<u16> = ports(now).into_iter().map(|(_, port)| port).collect();
+        for (host, port) in ports(then).into_iter().filter(|(_, port)| !old.contains(port)) {
+            if self.port.knock(&host, port).await == Knock::Open {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// Takes the session to a server that is none of those, where it is on one of them and there is
+    /// another.
+    async fn move_away(&mut self, away: &BTreeSet<ServerId>) -> Input {
+        let Some(session) = &mut self.session else { return Input::Done };
+        let is_away =
+            |at: &Endpoint| self.serving.iter().any(|(id, known)| known == at && away.contains(id));
+        if !is_away(session.at()) {
+            return Input::Done;
+        }
+        let others = self.serving.iter().filter(|(id, _)| !away.contains(id));
+        let mut failure = None;
+        for (_, at) in others {
+            match session.attach(at).await {
+                Ok(()) => {
+                    self.attached();
+                    return Input::Done;
+                }
+                Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
+                Err(other) => failure = Some(other),
+            }
+        }
+        failure.map_or(Input::Done, Input::Failed)
+    }
+
+    /// Attaches the session again to the first server that takes it; those that stay come first.
+    async fn settle(&mut self) -> Input {
+        let Some(session) = &mut self.session else { return Input::Done };
+        let leaving = sight::leaving(self.checked.plan());
+        let mut servers: Vec<(bool, Endpoint)> =
+            self.serving.iter().map(|(id, at)| (leaving.contains(id), at.clone())).collect();
+        servers.sort_by_key(|(leaves, _)| *leaves);
+        let contacts = observe::Question::of(&self.spec);
+        let wanted = contacts.wanted.into_values().filter_map(|wanted| wanted.endpoint);
+        let known = servers.into_iter().map(|(_, at)| at);
+        let mut tried = BTreeSet::new();
+        let mut refused = None;
+        for at in known.chain(contacts.contacts).chain(wanted) {
+            if !tried.insert(at.clone()) {
+                continue;
+            }
+            match session.attach(&at).await {
+                Ok(()) => {
+                    self.attached();
+                    return Input::Done;
+                }
+                Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
+                Err(Failure::Refused(Code::AuthFailed)) => {
+                    refused = Some(Failure::Refused(Code::AuthFailed));
+                }
+                Err(_) => {}
+            }
+        }
+        Input::Failed(refused.unwrap_or(Failure::NotSent))
+    }
+
+    async fn hook(&mut self, step: &StepId) -> Input {
+        let Some(argv) = argv(self.checked.plan(), step) else {
+            return Input::HookEnded(HookEnd::NotStarted("no such command".to_owned()));
+        };
+        self.surroundings.tell(&Event::HookStarted { step: step.clone(), argv: argv.clone() });
+        Input::HookEnded(self.surroundings.hook(&argv, self.timeout_ms).await)
+    }
+}
+
+/// Whether a process may be there that gives no answer.
+const fn is_somebody_there(silence: Silence) -> bool {
+    match silence {
+        Silence::Unresolved | Silence::Refused | Silence::NoRoute | Silence::ConnectTimedOut => {
+            false
+        }
+        Silence::AnswerTimedOut
+        | Silence::Closed
+        | Silence::NotWhitelisted
+        | Silence::NotServing
+        | Silence::Tls
+        | Silence::Unreadable => true,
+    }
+}
+
+/// The command of a step, with its server's id and host in place.
+pub fn argv(plan: &Plan, step: &StepId) -> Option<Vec<String>> {
+    let step = plan.steps().find(|known| known.id == *step)?;
+    let (command, id, members) = match step.action {
+        Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
+        Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),
+        _ => return None,
+    };
+    let host = members.get(id)?.peer().host.as_str().to_owned();
+    let word = |word: &String| word.replace("{id}", &id.to_string()).replace("{host}", &host);
+    Some(command.iter().map(word).collect())
+}

@@ -1,0 +1,164 @@
+//! How a run ends for one apply.
+
+use std::collections::BTreeSet;
+
+use super::event::{Occupied, Wait};
+use super::journal::{HookEnd, LockText};
+use crate::check::Breach;
+use crate::ensemble::{AclEntry, Code};
+use crate::model::{EnsembleConfig, ServerId, Zxid};
+use crate::observe::Identity;
+use crate::plan::StepId;
+
+/// How a run ends for one apply. Everything but [`End::Finished`] leaves the ensemble at a place
+/// where the plan may stop for ever, and the run open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Everything is done.
+    Finished,
+    /// The plan does not start from what is there.
+    Stale(Stale),
+    /// Another apply holds the lock.
+    Locked(Option<LockText>),
+    /// Another run is open.
+    OtherRun {
+        /// Its number.
+        number: u64,
+        /// Its plan.
+        plan_id: String,
+    },
+    /// The run that is to be given up is not the one that is open.
+    NotOpen {
+        /// The number that was given.
+        number: u64,
+    },
+    /// This session may not change the configuration.
+    NotAuthorized,
+    /// The leader runs with `reconfigEnabled=false`.
+    ReconfigDisabled,
+    /// Others may write to what zkplan keeps in the ensemble.
+    OpenToOthers(Vec<AclEntry>),
+    /// The lock is not ours any more, or its session is over.
+    LockLost {
+        /// The request of which nobody knows what came.
+        unknown: Option<StepId>,
+    },
+    /// Somebody changed the configuration in the middle of the run.
+    Foreign {
+        /// What it was.
+        before: Box<EnsembleConfig>,
+        /// What it is.
+        after: Box<EnsembleConfig>,
+    },
+    /// The operator asked to stop.
+    Interrupted {
+        /// The request of which nobody knows what came.
+        unknown: Option<StepId>,
+    },
+    /// A gate is not open and nobody is there to be asked.
+    Gate {
+        /// The gate, or the stop that waits for its clients.
+        step: StepId,
+        /// What is given to `--approve`.
+        approve: String,
+        /// Who is still connected to the servers that leave.
+        occupied: Vec<Occupied>,
+    },
+    /// A command did not do its work.
+    Hook {
+        /// The step.
+        step: StepId,
+        /// How it ended.
+        how: HookEnd,
+    },
+    /// A wait ran out.
+    RanOut {
+        /// What was awaited.
+        waits: Vec<Wait>,
+        /// The request of which nobody knows what came.
+        unknown: Option<StepId>,
+    },
+    /// The data of joiners are not the leader's.
+    DataDiffer(BTreeSet<ServerId>),
+    /// A finding has come up since that nobody accepted.
+    Unsafe(Vec<Breach>),
+    /// A server refused a request that it should have taken.
+    Refused {
+        /// The step; `None` for what precedes them.
+        step: Option<StepId>,
+        /// The answer.
+        code: Code,
+    },
+    /// No server could be reached.
+    Unreachable,
+}
+
+/// Why a plan does not start from what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stale {
+    /// It is another ensemble, or lost its identity, or got one without a run that tells of it.
+    Identity {
+        /// What the plan holds.
+        plan: Identity,
+        /// What the ensemble has.
+        live: Identity,
+    },
+    /// Its history is shorter than when the plan was made.
+    ZxidBack {
+        /// The leader's zxid then.
+        plan: Zxid,
+        /// The leader's zxid now.
+        live: Zxid,
+    },
+    /// The members are neither those of the base nor a state on the way.
+    Members {
+        /// What the plan starts from.
+        plan: Box<EnsembleConfig>,
+        /// What is there.
+        live: Box<EnsembleConfig>,
+    },
+    /// The members are those of the plan, and the version was moved by somebody that no run tells
+    /// of.
+    Version {
+        /// What the plan starts from.
+        plan: Box<EnsembleConfig>,
+        /// What is there.
+        live: Box<EnsembleConfig>,
+    },
+}
+
+impl End {
+    /// One word for it, for the journal.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Stale(_) => "stale",
+            Self::Locked(_) => "locked",
+            Self::OtherRun { .. } => "other-run",
+            Self::NotOpen { .. } => "not-open",
+            Self::NotAuthorized => "not-authorized",
+            Self::ReconfigDisabled => "reconfig-disabled",
+            Self::OpenToOthers(_) => "open-to-others",
+            Self::LockLost { .. } => "lock-lost",
+            Self::Foreign { .. } => "foreign-change",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Gate { .. } => "gate-closed",
+            Self::Hook { .. } => "hook-failed",
+            Self::RanOut { .. } => "wait-ran-out",
+            Self::DataDiffer(_) => "data-differ",
+            Self::Unsafe(_) => "unsafe",
+            Self::Refused { .. } => "refused",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// The request of which nobody knows what came.
+    pub const fn unknown(&self) -> Option<&StepId> {
+        match self {
+            Self::LockLost { unknown }
+            | Self::Interrupted { unknown }
+            | Self::RanOut { unknown, .. } => unknown.as_ref(),
+            _ => None,
+        }
+    }
+}

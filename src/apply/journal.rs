@@ -1,0 +1,461 @@
+//! The journal: what a run leaves in the ensemble, so that anybody can go on from anywhere.
+//!
+//! ```text
+//! /zkplan/id                   who the ensemble is, made at the first apply
+//! /zkplan/lock                 who applies now; ephemeral
+//! /zkplan/runs/0000000001      one run: its header
+//!                 …/plan-0     the whole plan, in pieces that a znode can hold
+//!                 …/mark       written to when data are compared
+//!                 …/0000000001 what was intended and what came of it, one entry a znode
+//! ```
+//!
+//! It attributes and explains. Which reconfigs are done is told by the live configuration alone
+//! ([`super::position`]); what the journal decides is what no configuration shows: gates that were
+//! passed, attestations, hooks that were run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Endpoint, ServerId};
+use crate::plan::StepId;
+
+/// The folder of everything that zkplan keeps in an ensemble.
+pub const ROOT: &str = "/zkplan";
+
+/// The identity of the ensemble.
+pub const IDENTITY: &str = "/zkplan/id";
+
+/// The state lock.
+pub const LOCK: &str = "/zkplan/lock";
+
+/// The runs.
+pub const RUNS: &str = "/zkplan/runs";
+
+/// What the `format` key of a header says.
+const FORMAT: &str = "zkplan/run";
+
+/// A znode holds at most a mebibyte (`jute.maxbuffer`); so much of a plan goes into one.
+const PIECE_BYTES: usize = 512 * 1024;
+
+/// Who did something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Made for one apply; names its lock.
+    pub nonce: String,
+    /// The user.
+    pub who: String,
+    /// The host.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The time, as the clock of that host had it.
+    pub at: String,
+}
+
+/// What the lock holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockText {
+    /// Who holds it, since when.
+    #[serde(flatten)]
+    pub by: Stamp,
+    /// What for, like `apply`.
+    pub operation: String,
+    /// The plan that is applied.
+    pub plan_id: String,
+}
+
+/// What the ensemble's identity holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityText {
+    /// Made once, at the first apply.
+    pub id: String,
+    /// The label that the ensemble had then.
+    pub ensemble: String,
+}
+
+/// What a run's own znode holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    format: String,
+    /// The plan that the run carries out.
+    pub plan_id: String,
+    /// The label of the ensemble.
+    pub ensemble: String,
+    /// In how many pieces the plan is kept.
+    pub pieces: usize,
+    /// Where the servers that leave were reached: no configuration will tell.
+    pub leaving: BTreeMap<i64, LeavingText>,
+    /// Who opened it.
+    pub opened: Stamp,
+}
+
+/// Where a server that leaves was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeavingText {
+    /// Its line before.
+    pub line: String,
+    /// `host:port` of its client port, where it was known.
+    pub client: Option<String>,
+    /// Whether that port speaks TLS.
+    pub tls: bool,
+}
+
+/// One entry of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// What it says.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// The apply that wrote it.
+    pub nonce: String,
+    /// The time, as the clock of that host had it.
+    pub at: String,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "kebab-case")]
+pub enum Entry {
+    /// An apply took the run up.
+    Claimed {
+        /// Who, as `user@host`.
+        who: String,
+    },
+    /// A fence is about to be sent.
+    FenceIntent {
+        /// The version that it starts from.
+        version: String,
+    },
+    /// A fence has committed: whatever was sent before it is refused for ever.
+    Fenced {
+        /// The version that it made.
+        version: String,
+    },
+    /// A reconfig is about to be sent.
+    Intent {
+        /// The step.
+        step: StepId,
+        /// The version that it starts from.
+        version: String,
+    },
+    /// A reconfig has committed.
+    Committed {
+        /// The step.
+        step: StepId,
+        /// The version that it made.
+        version: String,
+        /// How that is known.
+        known: Known,
+    },
+    /// A reconfig was not carried out, and never will be.
+    NotApplied {
+        /// The step.
+        step: StepId,
+        /// Why that is known.
+        because: String,
+    },
+    /// A gate was passed.
+    Passed {
+        /// The gate.
+        step: StepId,
+        /// Why.
+        how: Passage,
+    },
+    /// Somebody attested that a data directory is blank.
+    Attested {
+        /// The step.
+        step: StepId,
+    },
+    /// A command is about to be run.
+    HookIntent {
+        /// The step.
+        step: StepId,
+    },
+    /// A command has come to an end.
+    HookEnded {
+        /// The step.
+        step: StepId,
+        /// How.
+        how: HookEnd,
+    },
+    /// A server that was stopped is gone.
+    Gone {
+        /// The step.
+        step: StepId,
+    },
+    /// The apply stopped, and the run can be resumed.
+    Stopped {
+        /// Why.
+        why: String,
+    },
+    /// The run has done everything.
+    Closed,
+    /// Somebody gave the run up.
+    Abandoned {
+        /// Who, as `user@host`.
+        who: String,
+    },
+}
+
+/// How it is known that a reconfig has committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// The server said so.
+    Reply,
+    /// The configuration was read back while our lock stood.
+    ReadBack,
+    /// A later apply found it.
+    Found,
+}
+
+/// Why a gate was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passage {
+    /// No client was left on the leaving servers.
+    Drained,
+    /// Somebody said so.
+    Approved,
+}
+
+/// How a command came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookEnd {
+    /// With exit status 0.
+    Succeeded,
+    /// With another exit status, or by a signal.
+    Failed(String),
+    /// It was still running at the time limit and was killed.
+    TimedOut,
+    /// It could not be started.
+    NotStarted(String),
+    /// The apply that ran it died before it could say.
+    Unknown,
+}
+
+/// A run as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its number.
+    pub number: u64,
+    /// Its header.
+    pub header: Header,
+    /// Its entries, in order.
+    pub records: Vec<Record>,
+    /// The number of its last entry, read or not; 0 where it has none.
+    pub last: u64,
+}
+
+impl Entry {
+    /// What it is called, with the step that it is about.
+    pub fn name(&self) -> String {
+        let (word, step) = match self {
+            Self::Claimed { .. } => ("claimed", None),
+            Self::FenceIntent { .. } => ("fence-intent", None),
+            Self::Fenced { .. } => ("fenced", None),
+            Self::Intent { step, .. } => ("intent", Some(step)),
+            Self::Committed { step, .. } => ("committed", Some(step)),
+            Self::NotApplied { step, .. } => ("not-applied", Some(step)),
+            Self::Passed { step, .. } => ("passed", Some(step)),
+            Self::Attested { step } => ("attested", Some(step)),
+            Self::HookIntent { step } => ("hook-intent", Some(step)),
+            Self::HookEnded { step, .. } => ("hook-ended", Some(step)),
+            Self::Gone { step } => ("gone", Some(step)),
+            Self::Stopped { .. } => ("stopped", None),
+            Self::Closed => ("closed", None),
+            Self::Abandoned { .. } => ("abandoned", None),
+        };
+        step.map_or_else(|| word.to_owned(), |step| format!("{word} {step}"))
+    }
+}
+
+impl Header {
+    /// The header of a new run.
+    pub fn new(
+        plan_id: String,
+        ensemble: String,
+        pieces: usize,
+        leaving: BTreeMap<i64, LeavingText>,
+        opened: Stamp,
+    ) -> Self {
+        Self { format: FORMAT.to_owned(), plan_id, ensemble, pieces, leaving, opened }
+    }
+}
+
+impl LeavingText {
+    /// Where it was reached.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        crate::observe::contact(self.client.as_deref()?, self.tls)
+    }
+}
+
+impl Run {
+    /// Whether it was begun, and has neither done everything nor been given up.
+    pub fn is_open(&self) -> bool {
+        !self.records.is_empty()
+            && !self
+                .records
+                .iter()
+                .any(|r| matches!(r.entry, Entry::Closed | Entry::Abandoned { .. }))
+    }
+
+    /// The gates, attestations and stops that need no doing any more.
+    pub fn settled(&self) -> BTreeSet<StepId> {
+        let settled = |record: &Record| match &record.entry {
+            Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
+                Some(step.clone())
+            }
+            _ => None,
+        };
+        self.records.iter().filter_map(settled).collect()
+    }
+
+    /// The hooks that have done their work.
+    pub fn hooked(&self) -> BTreeSet<StepId> {
+        let hooked = |record: &Record| match &record.entry {
+            Entry::HookEnded { step, how: HookEnd::Succeeded } => Some(step.clone()),
+            _ => None,
+        };
+        self.records.iter().filter_map(hooked).collect()
+    }
+
+    /// Hooks that were begun and of which nobody knows how they ended.
+    pub fn hooks_in_doubt(&self) -> BTreeSet<StepId> {
+        let mut doubt = BTreeSet::new();
+        for record in &self.records {
+            match &record.entry {
+                Entry::HookIntent { step } => drop(doubt.insert(step.clone())),
+                Entry::HookEnded { step, .. } => drop(doubt.remove(step)),
+                _ => {}
+            }
+        }
+        doubt
+    }
+
+    /// Reconfigs that were intended and of which nothing more is told.
+    pub fn reconfigs_in_doubt(&self) -> BTreeSet<StepId> {
+        let mut doubt = BTreeSet::new();
+        for record in &self.records {
+            match &record.entry {
+                Entry::Intent { step, .. } => drop(doubt.insert(step.clone())),
+                Entry::Committed { step, .. } | Entry::NotApplied { step, .. } => {
+                    doubt.remove(step);
+                }
+                _ => {}
+            }
+        }
+        doubt
+    }
+
+    /// The versions that it accounts for.
+    pub fn versions(&self) -> BTreeSet<&str> {
+        let told = self.records.iter().filter_map(|record| match &record.entry {
+            Entry::Committed { version, .. } | Entry::Fenced { version } => Some(version.as_str()),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+/// The path of a run.
+pub fn run_path(number: u64) -> String {
+    format!("{RUNS}/{number:010}")
+}
+
+/// The path of an entry.
+pub fn record_path(run: u64, number: u64) -> String {
+    format!("{}/{number:010}", run_path(run))
+}
+
+/// The path of a piece of a run's plan.
+pub fn piece_path(run: u64, piece: usize) -> String {
+    format!("{}/plan-{piece}", run_path(run))
+}
+
+/// The path of the znode that is written to when data are compared.
+pub fn mark_path(run: u64) -> String {
+    format!("{}/mark", run_path(run))
+}
+
+/// The number that the name of a run or an entry stands for.
+pub fn number(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|_| name.len() == 10)
+}
+
+/// The text of a plan in pieces; plan files are ASCII.
+pub fn pieces(plan: &str) -> Vec<&str> {
+    let mut rest = plan;
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let end = (1..=PIECE_BYTES.min(rest.len())).rev().find(|end| rest.is_char_boundary(*end));
+        let (piece, left) = rest.split_at(end.unwrap_or(rest.len()));
+        pieces.push(piece);
+        rest = left;
+    }
+    pieces
+}
+
+/// Reads what a znode of the journal holds; `None` where it is not what it should be.
+pub fn read<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Option<T> {
+    serde_json::from_slice(data).ok()
+}
+
+/// Writes what a znode of the journal holds.
+pub fn write<T: Serialize>(value: &T) -> String {
+    let value = serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
+    crate::saved::canonical(&value, false)
+}
+
+/// The server that a leaving entry is about.
+pub fn leaving_ids(header: &Header) -> BTreeSet<ServerId> {
+    header.leaving.keys().copied().map(ServerId::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(entries: Vec<Entry>) -> Run {
+        let by =
+            Stamp { nonce: "n".into(), who: "w".into(), host: "h".into(), pid: 1, at: "t".into() };
+        let record = |entry| Record { entry, nonce: "n".into(), at: "t".into() };
+        Run {
+            number: 1,
+            header: Header::new("p".into(), "e".into(), 1, BTreeMap::new(), by),
+            last: entries.len() as u64,
+            records: entries.into_iter().map(record).collect(),
+        }
+    }
+
+    #[test]
+    fn entries_come_back_as_they_were_written() {
+        let entry = Entry::HookEnded {
+            step: StepId::new("stop-1"),
+            how: HookEnd::Failed("exit status 3".into()),
+        };
+        let record = Record { entry, nonce: "n".into(), at: "t".into() };
+        assert_eq!(read::<Record>(write(&record).as_bytes()), Some(record));
+        assert_eq!(read::<Record>(b"{\"entry\":\"of tomorrow\"}"), None);
+    }
+
+    #[test]
+    fn a_hook_whose_end_nobody_saw_is_in_doubt_and_not_settled() {
+        let step = StepId::new("start-4");
+        let begun = run(vec![Entry::HookIntent { step: step.clone() }]);
+        assert_eq!((begun.hooks_in_doubt().len(), begun.hooked().len()), (1, 0));
+        let ended = Entry::HookEnded { step: step.clone(), how: HookEnd::Succeeded };
+        let ended = run(vec![Entry::HookIntent { step }, ended]);
+        assert_eq!((ended.hooks_in_doubt().len(), ended.hooked().len()), (0, 1));
+    }
+
+    #[test]
+    fn a_plan_of_any_size_fits_into_znodes() {
+        let plan = "x".repeat(PIECE_BYTES * 2 + 1);
+        let pieces = pieces(&plan);
+        assert_eq!(pieces.len(), 3);
+        assert_eq!(pieces.concat(), plan);
+    }
+}

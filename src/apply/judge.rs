@@ -1,0 +1,283 @@
+//! Whether a step may be taken now. Pure: what was seen goes in, a verdict comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::end::End;
+use super::event::{Missing, Occupied, Wait};
+use super::sight::{self, Joiner, Sight};
+use crate::check::{self, CheckedPlan, Detail};
+use crate::ensemble::Knock;
+use crate::model::ServerId;
+use crate::observe::{DataProof, Standing};
+use crate::plan::{Action, Done, GateKind, Move, PhaseKind, Step, StepId};
+
+/// After it is named, a server tries three times to bind its election port, a second apart, and
+/// ends with code 14 if it cannot (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
+const BIND_RETRIES_MS: u64 = 4000;
+
+/// What a run remembers from look to look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Steps that are done, reconfigs included.
+    pub done: Done,
+    /// Since when, in milliseconds of the run, a joiner has been seen following without a break.
+    pub following_since: BTreeMap<ServerId, u64>,
+    /// Joiners that were seen following at some time.
+    pub followed: BTreeSet<ServerId>,
+    /// Joiners whose data were proven.
+    pub proven: BTreeSet<ServerId>,
+    /// Commands that have done their work.
+    pub hooked: BTreeSet<StepId>,
+    /// Servers that were named at an address and have not proven that they are there.
+    pub named: BTreeMap<ServerId, Named>,
+}
+
+/// A server that was named at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// When, in milliseconds of the run.
+    pub at_ms: u64,
+    /// How many looks in a row have seen it live and listening there.
+    pub seen: u32,
+}
+
+/// What the operator has approved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approved {
+    /// That clients are where they should be, before servers are taken out.
+    pub cutover: bool,
+    /// That servers are stopped whoever is connected.
+    pub stop: bool,
+    /// That the data directories of these servers were blank when they started.
+    pub blank: BTreeSet<ServerId>,
+}
+
+/// Whether a step may be taken now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is left to do for it.
+    AlreadyDone,
+    /// It may be taken.
+    Proceed,
+    /// Not yet.
+    Wait(Vec<Wait>),
+    /// Somebody has to be asked.
+    Ask(End),
+    /// Not at all.
+    Stop(End),
+}
+
+/// Everything that a verdict rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// The plan.
+    pub checked: &'a CheckedPlan,
+    /// What was seen.
+    pub sight: &'a Sight,
+    /// What is remembered.
+    pub memory: &'a Memory,
+    /// What was approved.
+    pub approved: &'a Approved,
+    /// Whether commands are left to a person.
+    pub no_hooks: bool,
+    /// The time, in milliseconds of the run.
+    pub now_ms: u64,
+}
+
+impl Memory {
+    /// Takes in what a look showed.
+    pub fn see(&mut self, sight: &Sight, now_ms: u64) {
+        for (id, joiner) in &sight.joiners {
+            if sight.facts.following.contains(id) || follows(joiner) {
+                self.following_since.entry(*id).or_insert(now_ms);
+                self.followed.insert(*id);
+            } else {
+                self.following_since.remove(id);
+                // What was proven of a process is not proven of the next one.
+                self.proven.remove(id);
+            }
+            if joiner.data.as_ref().is_some_and(DataProof::is_equal) {
+                self.proven.insert(*id);
+            }
+        }
+        for (id, named) in &mut self.named {
+            let there = sight.facts.live.contains(id) && sight.bound.contains(id);
+            named.seen = if there { named.seen + 1 } else { 0 };
+        }
+        self.named.retain(|id, named| !is_proven(sight, *id, named, now_ms));
+    }
+}
+
+fn follows(joiner: &Joiner) -> bool {
+    joiner.standing == Standing::FollowingWithoutVote
+}
+
+/// Whether a server has shown that it listens where it was named.
+///
+/// Where it tells its own ports, they are those, and the second look in a row found somebody
+/// listening there after it had taken the configuration on, the bind is proven: the old listener is
+/// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). Where it does not tell,
+/// whoever listens there may be another process, and only time shows that it did not end.
+fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
+    let tells = sight.tell_ports.contains(&id) && named.seen >= 2;
+    let outlived = named.seen >= 1 && now_ms.saturating_sub(named.at_ms) >= BIND_RETRIES_MS;
+    tells || outlived
+}
+
+impl Judge<'_> {
+    /// Whether this step may be taken now.
+    pub fn step(&self, kind: PhaseKind, step: &Step) -> Verdict {
+        match &step.action {
+            Action::AwaitJoiner(id) => self.joiner(*id),
+            Action::Reconfig { server, change, .. } => self.reconfig(*server, *change),
+            Action::Gate(gate) => self.gate(step, *gate),
+            Action::Start(id) => self.start(step, *id),
+            Action::Stop(id) if self.no_hooks => self.by_hand(kind, *id),
+            Action::Stop(id) => self.stop(step, *id),
+            Action::AskToStop(id) => self.by_hand(kind, *id),
+            Action::AttestBlank(id) => self.attest(step, *id),
+            Action::Prove(_) => self.proof(),
+        }
+    }
+
+    fn joiner(&self, id: ServerId) -> Verdict {
+        let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
+        let Some(joiner) = self.sight.joiners.get(&id) else {
+            let standing = Standing::NotAsked;
+            return missing(Missing::Following { standing, followed_before: false });
+        };
+        if let (Some(ports), true) = (&joiner.other_ports, joiner.up) {
+            return missing(Missing::Ports(ports.clone()));
+        }
+        if !self.sight.facts.following.contains(&id) {
+            let followed_before = self.memory.followed.contains(&id);
+            let standing = joiner.standing.clone();
+            return missing(Missing::Following { standing, followed_before });
+        }
+        let named_at = self.checked.plan().target.get(id).map(|line| line.peer().election_port);
+        if joiner.election_port != Some(Knock::Open) {
+            return missing(Missing::ElectionPort(named_at.unwrap_or_default()));
+        }
+        if joiner.data == Some(DataProof::Differ) {
+            return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
+        }
+        if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
+            return missing(Missing::Data);
+        }
+        let stable_for = self.checked.plan().policy.stable_for.0;
+        let since = self.memory.following_since.get(&id).copied().unwrap_or(self.now_ms);
+        match (since + stable_for).saturating_sub(self.now_ms) {
+            0 => Verdict::AlreadyDone,
+            left_ms => missing(Missing::Stable { left_ms }),
+        }
+    }
+
+    fn reconfig(&self, server: ServerId, change: Move) -> Verdict {
+        let mut waits: Vec<Wait> =
+            self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
+        let breaches = check::recheck(self.checked, &self.memory.done, &self.sight.facts);
+        let (lasting, passing): (Vec<_>, Vec<_>) =
+            breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
+        if !lasting.is_empty() {
+            return Verdict::Stop(End::Unsafe(lasting));
+        }
+        waits.extend(passing.into_iter().map(Wait::Law));
+        if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
+            waits.push(Wait::PortTaken { server, port: *port });
+        }
+        let joins = matches!(change, Move::Join) || self.is_unlisted(server, change);
+        if joins && let Verdict::Wait(missing) = self.joiner_still(server) {
+            waits.extend(missing);
+        }
+        if waits.is_empty() { Verdict::Proceed } else { Verdict::Wait(waits) }
+    }
+
+    fn is_unlisted(&self, server: ServerId, change: Move) -> bool {
+        change == Move::Promote && !self.sight.facts.base.membership.contains(server)
+    }
+
+    /// A joiner is seen again just before it is named.
+    fn joiner_still(&self, id: ServerId) -> Verdict {
+        if self.sight.facts.following.contains(&id) {
+            return Verdict::Proceed;
+        }
+        let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
+        let standing = standing.unwrap_or(Standing::NotAsked);
+        let missing = Missing::Following { standing, followed_before: true };
+        Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
+    }
+
+    /// The last configuration is active when nothing is left to say against the next write.
+    fn proof(&self) -> Verdict {
+        let waits: Vec<Wait> =
+            self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
+        let breaches = check::recheck(self.checked, &self.memory.done, &self.sight.facts);
+        let now = breaches.into_iter().filter(|breach| breach.law == check::Law::Now);
+        let now = now.filter(|breach| !matches!(breach.detail, Detail::Finding(_)));
+        let waits: Vec<Wait> = waits.into_iter().chain(now.map(Wait::Law)).collect();
+        if waits.is_empty() { Verdict::AlreadyDone } else { Verdict::Wait(waits) }
+    }
+
+    fn gate(&self, step: &Step, kind: GateKind) -> Verdict {
+        let occupied = self.occupied(&sight::leaving(self.checked.plan()));
+        let drains = matches!(kind, GateKind::CutoverAuto | GateKind::CutoverDrained);
+        if self.approved.cutover || (drains && occupied.is_empty()) {
+            return Verdict::Proceed;
+        }
+        let approve = "cutover".to_owned();
+        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+    }
+
+    /// The servers that are not known to be free of clients.
+    fn occupied(&self, of: &BTreeSet<ServerId>) -> Vec<Occupied> {
+        let all = of.iter().map(|id| (*id, self.sight.leaving.get(id)));
+        let busy = all.filter(|(_, leaving)| !leaving.is_some_and(sight::Leaving::is_drained));
+        busy.map(|(server, leaving)| Occupied {
+            server,
+            clients: leaving.and_then(|leaving| leaving.clients.clone()),
+        })
+        .collect()
+    }
+
+    fn start(&self, step: &Step, id: ServerId) -> Verdict {
+        let up = self.sight.joiners.get(&id).is_some_and(|joiner| joiner.up);
+        let done = up || self.no_hooks || self.memory.hooked.contains(&step.id);
+        if done { Verdict::AlreadyDone } else { Verdict::Proceed }
+    }
+
+    fn is_gone(&self, id: ServerId) -> bool {
+        let leaving = self.sight.leaving.get(&id);
+        leaving.is_some_and(|leaving| !leaving.up && leaving.endpoint.is_some())
+    }
+
+    fn stop(&self, step: &Step, id: ServerId) -> Verdict {
+        if self.is_gone(id) {
+            return Verdict::AlreadyDone;
+        }
+        if self.memory.hooked.contains(&step.id) {
+            return Verdict::Wait(vec![Wait::StillUp { server: id }]);
+        }
+        let occupied = self.occupied(&BTreeSet::from([id]));
+        if self.approved.stop || occupied.is_empty() {
+            return Verdict::Proceed;
+        }
+        let approve = "stop".to_owned();
+        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+    }
+
+    /// Without a command, stopping is advice; but two processes of one id are never up at once.
+    fn by_hand(&self, kind: PhaseKind, id: ServerId) -> Verdict {
+        if kind == PhaseKind::Retire || self.is_gone(id) {
+            return Verdict::AlreadyDone;
+        }
+        Verdict::Wait(vec![Wait::StopByHand { server: id }])
+    }
+
+    fn attest(&self, step: &Step, id: ServerId) -> Verdict {
+        if self.approved.blank.contains(&id) {
+            return Verdict::Proceed;
+        }
+        let approve = format!("attest-{id}");
+        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
+    }
+}

@@ -1,0 +1,472 @@
+//! The executor: a state machine without I/O.
+//!
+//! What happened goes in as an [`Input`] together with the time, what is to be done next comes out
+//! as one [`Output`]; a driver does it and reports back. The code that runs in production is
+//! therefore the code that a simulator and a model checker run.
+//!
+//! The order of a run: permission, lock, read again, identity, run, fence, then for each step look,
+//! judge, intent, send, outcome. Nothing is believed after an error: the session is attached again,
+//! and what is read on it while the lock stands decides; "not applied" is written only behind a
+//! committed fence.
+
+mod request;
+mod setup;
+mod step;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::end::End;
+use super::event::{Event, Wait};
+use super::journal::{Entry, HookEnd, LockText, Run};
+use super::judge::{Approved, Memory};
+use super::sight::Sight;
+use crate::check::CheckedPlan;
+use crate::ensemble::Failure;
+use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId};
+use crate::observe::Identity;
+use crate::plan::{Action, Plan, StepId};
+
+/// The longest pause between two looks, in milliseconds.
+const LONGEST_PAUSE_MS: u64 = 500;
+
+/// The first pause, in milliseconds; each is twice as long as the one before.
+const FIRST_PAUSE_MS: u64 = 20;
+
+/// What an operator asks of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The id of the plan, which names the run.
+    pub plan_id: String,
+    /// The nonce of this apply.
+    pub nonce: String,
+    /// Who applies, as `user@host`.
+    pub who: String,
+    /// What was approved.
+    pub approved: Approved,
+    /// Whether somebody is there to be asked.
+    pub interactive: bool,
+    /// Whether commands are left to a person.
+    pub no_hooks: bool,
+    /// How long each wait may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// How long another's lock is waited for, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// The open run that is given up.
+    pub abandon: Option<u64>,
+    /// Whether versions that no run tells of are a refusal.
+    pub strict_version: bool,
+}
+
+/// What is to be done next. Each is a boundary at which the process may die.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Find out whether the session may do all this; change nothing.
+    Permission,
+    /// Take the lock.
+    Lock,
+    /// Read configuration, lock and identity on the session, after a sync.
+    Read,
+    /// Read the latest runs.
+    ReadRuns,
+    /// Give the ensemble its identity.
+    MakeIdentity,
+    /// Make the znodes of a new run.
+    OpenRun(u64),
+    /// Write an entry to a run.
+    Record(u64, Entry),
+    /// Send a reconfig; [`What::Fence`] changes nothing but the version.
+    Send {
+        /// What for.
+        what: What,
+        /// The request.
+        request: Reconfig,
+        /// The version that it starts from.
+        version: ConfigVersion,
+    },
+    /// Look at the whole ensemble.
+    Look(Question),
+    /// Write to the run's mark so many times.
+    Mark(u64, usize),
+    /// Take the session to a server that is none of these.
+    Move(BTreeSet<ServerId>),
+    /// Attach the session again, to whatever server takes it.
+    Settle,
+    /// Let time pass.
+    Pause(u64),
+    /// Run a command.
+    Hook(StepId),
+    /// Ask the operator.
+    Ask(Box<End>),
+    /// Close the session, and with it the lock.
+    Close,
+    /// Nothing more.
+    End(Box<End>),
+}
+
+/// What a reconfig is sent for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// To disarm whatever was sent before.
+    Fence,
+    /// To take a step.
+    Step(StepId),
+}
+
+/// What a look asks for beside the ensemble itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Joiners whose data are to be compared with the leader's.
+    pub prove: BTreeSet<ServerId>,
+    /// Whether clients of leaving servers are counted.
+    pub clients: bool,
+    /// Servers whose next ports are tried.
+    pub moving: BTreeSet<ServerId>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The run begins.
+    Begin,
+    /// It was done.
+    Done,
+    /// It failed.
+    Failed(Failure),
+    /// The session may do all this.
+    Granted,
+    /// It may not, or others may.
+    Denied(Box<End>),
+    /// The lock is ours; its czxid.
+    Locked(i64),
+    /// The lock is another's.
+    Held(Option<LockText>),
+    /// What was read.
+    Read(Box<ReadBack>),
+    /// The latest runs, oldest first.
+    Runs(Vec<Run>),
+    /// The configuration of the reply.
+    Replied(Box<EnsembleConfig>),
+    /// What was seen.
+    Saw(Box<Sight>),
+    /// Why nothing was seen.
+    SawNothing(String),
+    /// How a command ended.
+    HookEnded(HookEnd),
+    /// What the operator answered.
+    Answered(bool),
+}
+
+/// What was read on the session, after a sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadBack {
+    /// The configuration.
+    pub config: EnsembleConfig,
+    /// The czxid of the lock, where there is one.
+    pub lock: Option<i64>,
+    /// What `/zkplan/id` holds.
+    pub identity: Identity,
+}
+
+/// Where a run stands. What it waits for is the answer to [`Stage::output`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    Begin,
+    Permission,
+    Lock,
+    ReadAgain,
+    ReadRuns,
+    MakeIdentity,
+    OpenRun,
+    Record(u64, Entry, After),
+    Send(What),
+    Look,
+    /// The look and the session disagree about the configuration.
+    Confirm,
+    Mark(usize),
+    Move(StepId, BTreeSet<ServerId>),
+    /// The connection is gone; then that again.
+    Settle(Box<Self>),
+    Pause(u64, Box<Self>),
+    /// What came of a request is read.
+    Settling(What),
+    /// Just before a command is run.
+    BeforeHook(StepId),
+    Hook(StepId),
+    Ask(Box<End>),
+    Close(Box<End>),
+    Ended(Box<End>),
+}
+
+/// What comes when an entry is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum After {
+    ReadRuns,
+    Begun,
+    Send(What),
+    Look,
+    Hook(StepId),
+    Stop(Box<End>),
+}
+
+/// The executor of one apply.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    checked: Arc<CheckedPlan>,
+    options: Options,
+    stage: Stage,
+    memory: Memory,
+    /// The number of the run, once it is open.
+    run: Option<u64>,
+    resumes: bool,
+    identity: Identity,
+    lock: Option<i64>,
+    /// The configuration that the next request starts from: that of the reply before, or of the
+    /// fence.
+    config: Option<EnsembleConfig>,
+    fenced: bool,
+    /// The request of which nobody knows what came.
+    unknown: Option<StepId>,
+    /// Whether the operator asked to stop.
+    interrupted: bool,
+    /// Since when the present wait goes on.
+    waiting_since: Option<u64>,
+    waits: Vec<Wait>,
+    pause_ms: u64,
+    leader: Option<ServerId>,
+    last_reconfig: Option<StepId>,
+    question: Question,
+    /// Reconfigs that were sent, by this apply or an earlier one, and of which the journal does not
+    /// tell what came.
+    doubtful: BTreeSet<StepId>,
+    /// Hooks of which an earlier apply did not see the end.
+    doubtful_hooks: BTreeSet<StepId>,
+    /// Steps without a request that were told to be done.
+    told: BTreeSet<StepId>,
+    events: Vec<Event>,
+}
+
+impl Machine {
+    /// An executor that has not begun.
+    pub fn new(checked: Arc<CheckedPlan>, options: Options) -> Self {
+        Self {
+            checked,
+            options,
+            stage: Stage::Begin,
+            memory: Memory::default(),
+            run: None,
+            resumes: false,
+            identity: Identity::NoneYet,
+            lock: None,
+            config: None,
+            fenced: false,
+            unknown: None,
+            interrupted: false,
+            waiting_since: None,
+            waits: Vec::new(),
+            pause_ms: FIRST_PAUSE_MS,
+            leader: None,
+            last_reconfig: None,
+            question: Question::default(),
+            doubtful: BTreeSet::new(),
+            doubtful_hooks: BTreeSet::new(),
+            told: BTreeSet::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Asks the run to stop at the next safe place.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// How the run ends if the process ends now.
+    pub fn cut_short(&self) -> End {
+        End::Interrupted { unknown: self.unknown.clone() }
+    }
+
+    /// What happened since it was asked last.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes in what happened, and says what is to be done next. `now_ms` counts from the beginning
+    /// of the run.
+    pub fn next(&mut self, now_ms: u64, input: Input) -> Output {
+        let stage = std::mem::replace(&mut self.stage, Stage::Begin);
+        self.stage = match (stage, input) {
+            (Stage::Begin, Input::Begin) => Stage::Permission,
+            (Stage::Permission, Input::Granted) => Stage::Lock,
+            (Stage::Permission, Input::Denied(end)) => Stage::Close(end),
+            (Stage::Lock, Input::Locked(czxid)) => {
+                self.lock = Some(czxid);
+                self.progress();
+                Stage::ReadAgain
+            }
+            (Stage::Lock, Input::Held(by)) => self.held(now_ms, by),
+            (Stage::ReadAgain, Input::Read(read)) => self.read_again(*read),
+            (Stage::ReadRuns, Input::Runs(runs)) => self.read_runs(&runs),
+            (Stage::MakeIdentity, Input::Done) => self.opened_or_open(),
+            (Stage::OpenRun, Input::Done) => self.begin_run(),
+            (Stage::Record(_, entry, after), Input::Done) => self.recorded(&entry, after),
+            (Stage::Send(what), Input::Replied(config)) => self.replied(now_ms, what, *config),
+            (Stage::Send(what), Input::Failed(failure)) => self.not_replied(now_ms, what, failure),
+            (Stage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
+            (Stage::Look, Input::Saw(sight)) => self.saw(now_ms, &sight),
+            (Stage::Look, Input::SawNothing(why)) => {
+                self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look)
+            }
+            (Stage::Confirm, Input::Read(read)) => self.confirmed(now_ms, *read),
+            (Stage::Mark(_), Input::Done) => Stage::Look,
+            (Stage::Move(step, _), Input::Done) => self.intend(&step),
+            (Stage::Settle(then) | Stage::Pause(_, then), Input::Done) => *then,
+            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(step, &read),
+            (Stage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
+            (Stage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
+            (Stage::Close(end) | Stage::Ended(end), _) => Stage::Ended(end),
+            (stage, Input::Failed(failure)) => self.failed(now_ms, stage, failure),
+            // A driver that answers what was not asked is asked again.
+            (stage, _) => stage,
+        };
+        if let Stage::Ended(end) = &self.stage {
+            self.events.push(Event::Ended((**end).clone()));
+        }
+        self.output()
+    }
+
+    fn output(&self) -> Output {
+        match &self.stage {
+            Stage::Begin | Stage::Permission => Output::Permission,
+            Stage::Lock => Output::Lock,
+            Stage::ReadAgain | Stage::Confirm | Stage::Settling(_) | Stage::BeforeHook(_) => {
+                Output::Read
+            }
+            Stage::ReadRuns => Output::ReadRuns,
+            Stage::MakeIdentity => Output::MakeIdentity,
+            Stage::OpenRun => Output::OpenRun(self.run.unwrap_or(1)),
+            Stage::Record(run, entry, _) => Output::Record(*run, entry.clone()),
+            Stage::Send(what) => self.sending(what),
+            Stage::Look => Output::Look(self.question.clone()),
+            Stage::Mark(count) => Output::Mark(self.run.unwrap_or(1), *count),
+            Stage::Move(_, away) => Output::Move(away.clone()),
+            Stage::Settle(_) => Output::Settle,
+            Stage::Pause(ms, _) => Output::Pause(*ms),
+            Stage::Hook(step) => Output::Hook(step.clone()),
+            Stage::Ask(end) => Output::Ask(end.clone()),
+            Stage::Close(_) => Output::Close,
+            Stage::Ended(end) => Output::End(end.clone()),
+        }
+    }
+
+    fn sending(&self, what: &What) -> Output {
+        let Some(config) = &self.config else { return Output::Read };
+        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        let request = match what {
+            What::Fence => Reconfig::leave(self.nobodys_id(config)),
+            What::Step(step) => self.reconfig(step).map_or(nobody, |(_, request)| request.clone()),
+        };
+        Output::Send { what: what.clone(), request, version: config.version }
+    }
+
+    /// The removal of an id that is no member changes nothing but the version.
+    fn nobodys_id(&self, config: &EnsembleConfig) -> ServerId {
+        /// More ids than any ensemble has servers.
+        const MOST: i64 = 4096;
+        let plan = self.plan();
+        let is_somebodys = |id: &ServerId| {
+            config.membership.contains(*id)
+                || plan.target.contains(*id)
+                || plan.facts.base.membership.contains(*id)
+        };
+        let mut ids = (1..=MOST).rev().map(ServerId::new);
+        ids.find(|id| !is_somebodys(id)).unwrap_or(ServerId::new(MOST))
+    }
+
+    fn plan(&self) -> &Plan {
+        self.checked.plan()
+    }
+
+    fn reconfig(&self, id: &StepId) -> Option<(ServerId, &Reconfig)> {
+        let step = self.plan().steps().find(|step| step.id == *id)?;
+        match &step.action {
+            Action::Reconfig { server, request, .. } => Some((*server, request)),
+            _ => None,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Something went on, so that no wait goes on.
+    fn progress(&mut self) {
+        self.waiting_since = None;
+        self.waits = Vec::new();
+        self.pause_ms = FIRST_PAUSE_MS;
+    }
+
+    /// Waits a little and then goes on there, or ends where the wait has run out.
+    fn wait(&mut self, now_ms: u64, waits: Vec<Wait>, then: Stage) -> Stage {
+        if self.interrupted {
+            return self.stop(End::Interrupted { unknown: self.unknown.clone() });
+        }
+        let since = *self.waiting_since.get_or_insert(now_ms);
+        self.waits.clone_from(&waits);
+        if now_ms.saturating_sub(since) >= self.options.timeout_ms {
+            return self.stop(End::RanOut { waits, unknown: self.unknown.clone() });
+        }
+        self.tell(Event::Waiting(waits));
+        let left = (since + self.options.timeout_ms).saturating_sub(now_ms);
+        let pause = self.pause_ms.min(left);
+        self.pause_ms = (self.pause_ms * 2).min(LONGEST_PAUSE_MS);
+        Stage::Pause(pause, Box::new(then))
+    }
+
+    /// Ends in the safe place where it stands.
+    fn stop(&mut self, end: End) -> Stage {
+        let end = Box::new(end);
+        let nobody_could_write = self.lock.is_none() || matches!(*end, End::LockLost { .. });
+        match self.run {
+            Some(run) if !nobody_could_write && end.unknown().is_none() => {
+                let why = end.word().to_owned();
+                Stage::Record(run, Entry::Stopped { why }, After::Stop(end))
+            }
+            _ => Stage::Close(end),
+        }
+    }
+
+    fn is_locked(&self, read: &ReadBack) -> bool {
+        self.lock.is_some() && read.lock == self.lock
+    }
+
+    fn lock_lost(&mut self) -> Stage {
+        let unknown = self.unknown.clone();
+        self.stop(End::LockLost { unknown })
+    }
+}
+
+impl Output {
+    /// Its name: what a boundary is called.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Permission => "permission".to_owned(),
+            Self::Lock => "lock".to_owned(),
+            Self::Read => "read".to_owned(),
+            Self::ReadRuns => "read-runs".to_owned(),
+            Self::MakeIdentity => "identity".to_owned(),
+            Self::OpenRun(_) => "open-run".to_owned(),
+            Self::Record(_, entry) => format!("record {}", entry.name()),
+            Self::Send { what: What::Fence, .. } => "fence".to_owned(),
+            Self::Send { what: What::Step(step), .. } => format!("send {step}"),
+            Self::Look(_) => "look".to_owned(),
+            Self::Mark(..) => "mark".to_owned(),
+            Self::Move(_) => "move".to_owned(),
+            Self::Settle => "settle".to_owned(),
+            Self::Pause(_) => "pause".to_owned(),
+            Self::Hook(step) => format!("hook {step}"),
+            Self::Ask(_) => "ask".to_owned(),
+            Self::Close => "close".to_owned(),
+            Self::End(_) => "end".to_owned(),
+        }
+    }
+}

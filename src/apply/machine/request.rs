@@ -1,0 +1,226 @@
+//! One reconfig: intent, request, answer; and what is believed where no answer came.
+
+use super::{After, Machine, ReadBack, Stage, What};
+use crate::apply::classify::{Class, Refused, classify};
+use crate::apply::end::End;
+use crate::apply::event::{Event, Wait};
+use crate::apply::journal::{Entry, Known};
+use crate::apply::judge::Named;
+use crate::apply::position::{implied, position};
+use crate::ensemble::{Code, Failure};
+use crate::model::EnsembleConfig;
+use crate::plan::{Action, Done, Move, StepId};
+
+impl Machine {
+    /// Writes the intent down before anything leaves.
+    pub(super) fn intend(&mut self, step: &StepId) -> Stage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+        let version = config.version.to_string();
+        let entry = Entry::Intent { step: step.clone(), version };
+        Stage::Record(run, entry, After::Send(What::Step(step.clone())))
+    }
+
+    pub(super) fn send(&mut self, what: What) -> Stage {
+        if let (What::Step(step), Some(config)) = (&what, &self.config) {
+            self.unknown = Some(step.clone());
+            let version = config.version.to_string();
+            self.tell(Event::Sent { step: step.clone(), version });
+        }
+        Stage::Send(what)
+    }
+
+    /// A reply is believed only where its members are those that were asked for.
+    pub(super) fn replied(&mut self, now_ms: u64, what: What, reply: EnsembleConfig) -> Stage {
+        match &what {
+            What::Fence if self.is_unchanged(&reply) => self.is_fenced(reply),
+            What::Step(step) if self.is_as_wanted(step, &reply) => {
+                let step = step.clone();
+                self.commit(now_ms, step, reply, Known::Reply)
+            }
+            What::Fence | What::Step(_) => Stage::Settling(what),
+        }
+    }
+
+    fn is_unchanged(&self, reply: &EnsembleConfig) -> bool {
+        self.config.as_ref().is_some_and(|config| config.membership == reply.membership)
+    }
+
+    fn is_as_wanted(&self, step: &StepId, reply: &EnsembleConfig) -> bool {
+        let Some((_, request)) = self.reconfig(step) else { return false };
+        let config = self.config.as_ref();
+        config.is_some_and(|config| config.membership.with(request) == reply.membership)
+    }
+
+    fn is_fenced(&mut self, reply: EnsembleConfig) -> Stage {
+        let version = reply.version.to_string();
+        self.config = Some(reply);
+        self.fenced = true;
+        self.progress();
+        self.tell(Event::Fenced { version: version.clone() });
+        match self.run {
+            Some(run) => Stage::Record(run, Entry::Fenced { version }, After::Begun),
+            None => Stage::ReadAgain,
+        }
+    }
+
+    fn commit(&mut self, now_ms: u64, step: StepId, config: EnsembleConfig, known: Known) -> Stage {
+        let version = config.version.to_string();
+        self.config = Some(config);
+        self.unknown = None;
+        self.progress();
+        self.take_as_done(now_ms, &step);
+        self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
+        match self.run {
+            Some(run) => Stage::Record(run, Entry::Committed { step, version, known }, After::Look),
+            None => Stage::ReadAgain,
+        }
+    }
+
+    fn take_as_done(&mut self, now_ms: u64, step: &StepId) {
+        self.memory.done.insert(step.clone());
+        self.memory.done = implied(self.plan(), &self.memory.done);
+        self.last_reconfig = Some(step.clone());
+        let action = self.plan().steps().find(|known| known.id == *step).map(|s| s.action.clone());
+        let Some(Action::Reconfig { server, change, .. }) = action else { return };
+        match change {
+            Move::Join | Move::Readdress { .. } => {
+                self.memory.named.insert(server, Named { at_ms: now_ms, seen: 0 });
+            }
+            Move::Leave | Move::Unlist => {
+                self.memory.named.remove(&server);
+                self.memory.proven.remove(&server);
+                self.memory.following_since.remove(&server);
+            }
+            Move::Promote | Move::Demote => {}
+        }
+    }
+
+    pub(super) fn not_replied(&mut self, now_ms: u64, what: What, failure: Failure) -> Stage {
+        let refused = match classify(failure) {
+            Class::Refused(refused) => refused,
+            Class::SessionOver => return self.lock_lost(),
+            Class::Unknown => {
+                self.tell(Event::Settling { step: self.unknown.clone() });
+                return self.lost(now_ms, Stage::Settling(what));
+            }
+        };
+        let code = match failure {
+            Failure::Refused(code) => code,
+            Failure::Unknown | Failure::NotSent | Failure::SessionOver => Code::ConnectionLoss,
+        };
+        let end = match refused {
+            // Somebody changed it, or a request of ours was carried out after all.
+            Refused::Moved => return Stage::Settling(what),
+            Refused::InProgress | Refused::NoQuorum | Refused::Busy => {
+                let then = match &what {
+                    What::Fence => Stage::Send(What::Fence),
+                    What::Step(step) => self.not_applied(step.clone(), code, After::Look),
+                };
+                self.unknown = None;
+                return self.wait(now_ms, vec![Wait::Refused(code)], then);
+            }
+            Refused::NotAuthorized => End::NotAuthorized,
+            Refused::Disabled => End::ReconfigDisabled,
+            Refused::Wrong(code) => End::Refused { step: self.unknown.clone(), code },
+        };
+        self.unknown = None;
+        match what {
+            What::Fence => self.stop(end),
+            What::Step(step) => self.not_applied(step, code, After::Stop(Box::new(end))),
+        }
+    }
+
+    fn not_applied(&self, step: StepId, code: Code, after: After) -> Stage {
+        let because = format!("refused: {code}");
+        Stage::Record(self.run.unwrap_or(1), Entry::NotApplied { step, because }, after)
+    }
+
+    /// What the session reads while our lock stands decides; but that something was not carried out
+    /// is known only behind a fence.
+    pub(super) fn settled(&mut self, what: What, now_ms: u64, read: ReadBack) -> Stage {
+        if !self.is_locked(&read) {
+            return self.lock_lost();
+        }
+        if let What::Step(step) = &what
+            && self.is_as_wanted(step, &read.config)
+        {
+            let step = step.clone();
+            return self.commit(now_ms, step, read.config, Known::ReadBack);
+        }
+        let Some(done) = position(self.plan(), &read.config.membership) else {
+            return self.foreign(read.config);
+        };
+        if !self.is_explained(&done, &what) {
+            return self.foreign(read.config);
+        }
+        let done = implied(self.plan(), &done);
+        self.config = Some(read.config);
+        self.memory.done.extend(done);
+        self.fenced = false;
+        if let What::Step(step) = what {
+            self.doubtful.insert(step);
+        }
+        self.begun()
+    }
+
+    /// Whether these reconfigs are those that were known to be done, and no others than those that
+    /// nobody saw the end of.
+    fn is_explained(&self, done: &Done, what: &What) -> bool {
+        let known = |step: &&StepId| self.reconfig(step).is_some();
+        let known: Done = self.memory.done.iter().filter(known).cloned().collect();
+        let sent = |step: &StepId| *what == What::Step(step.clone());
+        let may =
+            |step: &StepId| known.contains(step) || self.doubtful.contains(step) || sent(step);
+        known.is_subset(done) && done.iter().all(may)
+    }
+
+    /// Somebody else has changed the configuration.
+    pub(super) fn foreign(&mut self, after: EnsembleConfig) -> Stage {
+        self.unknown = None;
+        let before = self.config.clone().unwrap_or_else(|| self.plan().facts.base.clone());
+        let (before, after) = (Box::new(before), Box::new(after));
+        self.stop(End::Foreign { before, after })
+    }
+
+    /// Something else than a reconfig failed.
+    pub(super) fn failed(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
+        match failure {
+            Failure::SessionOver => self.lock_lost(),
+            Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage),
+            Failure::Refused(code) => self.refused(stage, code),
+        }
+    }
+
+    /// The connection is gone: the session is attached again before that is tried again.
+    fn lost(&mut self, now_ms: u64, stage: Stage) -> Stage {
+        let wait = match self.stuck() {
+            Some(stuck) => stuck,
+            None => Wait::Connection,
+        };
+        let again = match stage {
+            Stage::Settle(then) => Stage::Settle(then),
+            stage => Stage::Settle(Box::new(stage)),
+        };
+        self.wait(now_ms, vec![wait], again)
+    }
+
+    /// Who must acknowledge a request that is out.
+    fn stuck(&self) -> Option<Wait> {
+        let step = self.unknown.clone()?;
+        let (_, request) = self.reconfig(&step)?;
+        let next = self.config.as_ref()?.membership.with(request);
+        let voters = next.servers().filter(|server| server.votes());
+        let voters = voters.map(|server| (server.id, server.peer().to_string())).collect();
+        Some(Wait::Stuck { step: Some(step), voters })
+    }
+
+    fn refused(&mut self, stage: Stage, code: Code) -> Stage {
+        match (stage, code) {
+            (Stage::Record(_, _, After::Stop(end)), _) => Stage::Close(end),
+            // The transaction's check of the lock.
+            (Stage::Record(..), Code::BadVersion) => self.lock_lost(),
+            (_, Code::NoAuth | Code::AuthFailed) => self.stop(End::NotAuthorized),
+            (_, code) => self.stop(End::Refused { step: None, code }),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! From the permission to the first look: lock, what is there, the run, the fence.
+
+use super::{After, Machine, ReadBack, Stage, What};
+use crate::apply::end::End;
+use crate::apply::event::Event;
+use crate::apply::journal::{Entry, HookEnd, Known, LockText, Run};
+use crate::apply::judge::Memory;
+use crate::apply::position::implied;
+use crate::apply::stale::{Now, fresh};
+use crate::observe::Identity;
+
+/// The time between two tries at a lock, in milliseconds.
+const LOCK_PAUSE_MS: u64 = 100;
+
+impl Machine {
+    pub(super) fn held(&mut self, now_ms: u64, by: Option<LockText>) -> Stage {
+        if self.interrupted {
+            return Stage::Close(Box::new(End::Interrupted { unknown: None }));
+        }
+        let since = *self.waiting_since.get_or_insert(now_ms);
+        if now_ms.saturating_sub(since) >= self.options.lock_timeout_ms {
+            return Stage::Close(Box::new(End::Locked(by)));
+        }
+        if let Some(by) = by {
+            self.tell(Event::Locked(by));
+        }
+        Stage::Pause(LOCK_PAUSE_MS, Box::new(Stage::Lock))
+    }
+
+    /// What was seen before the lock was ours may have changed until it was.
+    pub(super) fn read_again(&mut self, read: ReadBack) -> Stage {
+        if !self.is_locked(&read) {
+            return self.lock_lost();
+        }
+        self.config = Some(read.config);
+        self.identity = read.identity;
+        Stage::ReadRuns
+    }
+
+    pub(super) fn read_runs(&mut self, runs: &[Run]) -> Stage {
+        let last = runs.last();
+        let open = last.filter(|run| run.is_open());
+        let ours = open.filter(|run| run.header.plan_id == self.options.plan_id);
+        match (open, self.options.abandon) {
+            (Some(run), Some(number)) if run.number == number => {
+                let who = self.options.who.clone();
+                return Stage::Record(number, Entry::Abandoned { who }, After::ReadRuns);
+            }
+            (_, Some(number)) if !runs.iter().any(|run| run.number == number) => {
+                return self.stop(End::NotOpen { number });
+            }
+            (Some(run), _) if ours.is_none() => {
+                let (number, plan_id) = (run.number, run.header.plan_id.clone());
+                return self.stop(End::OtherRun { number, plan_id });
+            }
+            _ => {}
+        }
+        let Some(config) = self.config.clone() else { return Stage::ReadAgain };
+        let now = Now { config: &config, identity: &self.identity, zxid: None, runs };
+        let fresh = match fresh(self.plan(), now, self.options.strict_version) {
+            Ok(fresh) => fresh,
+            Err(stale) => return self.stop(End::Stale(stale)),
+        };
+        if fresh.version_moved {
+            let from = self.plan().facts.base.version.to_string();
+            self.tell(Event::VersionMoved { from, to: config.version.to_string() });
+        }
+        self.memory = Memory { done: implied(self.plan(), &fresh.done), ..Memory::default() };
+        self.run = Some(last.map_or(1, |run| run.number + 1));
+        self.resumes = ours.is_some();
+        if let Some(run) = ours {
+            self.run = Some(run.number);
+            self.memory.done.extend(run.settled());
+            self.memory.hooked = run.hooked();
+            self.doubtful = run.reconfigs_in_doubt();
+            self.doubtful_hooks = run.hooks_in_doubt();
+        }
+        match self.identity {
+            Identity::NoneYet => Stage::MakeIdentity,
+            Identity::Known(_) => self.opened_or_open(),
+        }
+    }
+
+    pub(super) fn opened_or_open(&mut self) -> Stage {
+        if self.resumes { self.begin_run() } else { Stage::OpenRun }
+    }
+
+    pub(super) fn begin_run(&mut self) -> Stage {
+        let number = self.run.unwrap_or(1);
+        let (plan_id, resumed) = (self.options.plan_id.clone(), self.resumes);
+        self.tell(Event::Run { number, plan_id, resumed });
+        let who = self.options.who.clone();
+        Stage::Record(number, Entry::Claimed { who }, After::Begun)
+    }
+
+    /// Writes down what the configuration tells of requests that nobody saw the end of; then the
+    /// fence, where something will be sent; then, of the others, that they never will be carried
+    /// out.
+    pub(super) fn begun(&mut self) -> Stage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+        let version = config.version.to_string();
+        if let Some(step) = self.doubtful_hooks.pop_first() {
+            let entry = Entry::HookEnded { step, how: HookEnd::Unknown };
+            return Stage::Record(run, entry, After::Begun);
+        }
+        let found = self.doubtful.iter().find(|step| self.memory.done.contains(*step)).cloned();
+        if let Some(step) = found {
+            self.doubtful.remove(&step);
+            let known = if self.unknown.as_ref() == Some(&step) {
+                self.unknown = None;
+                Known::ReadBack
+            } else {
+                Known::Found
+            };
+            self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
+            return Stage::Record(run, Entry::Committed { step, version, known }, After::Begun);
+        }
+        if !self.fenced && self.has_reconfigs_left() {
+            return Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence));
+        }
+        if let Some(step) = self.doubtful.pop_first() {
+            self.unknown = None;
+            let because = "a fence has committed since".to_owned();
+            return Stage::Record(run, Entry::NotApplied { step, because }, After::Begun);
+        }
+        self.look()
+    }
+
+    fn has_reconfigs_left(&self) -> bool {
+        let left = self.plan().steps().filter(|step| !self.memory.done.contains(&step.id));
+        left.into_iter().any(|step| step.reconfig().is_some())
+    }
+}

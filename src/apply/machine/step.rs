@@ -1,0 +1,289 @@
+//! From a look to the next step.
+
+use super::{After, Machine, Question, ReadBack, Stage};
+use crate::apply::end::End;
+use crate::apply::event::{Event, Missing, Wait};
+use crate::apply::journal::{Entry, HookEnd, Passage};
+use crate::apply::judge::{Judge, Verdict};
+use crate::apply::sight::{self, Sight};
+use crate::model::ServerId;
+use crate::plan::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
+
+/// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
+const DIGEST_INTERVAL: u64 = 128;
+
+impl Machine {
+    /// Looks next, and says what is wanted to be seen.
+    pub(super) fn look(&mut self) -> Stage {
+        let members = self.config.as_ref().map(|config| &config.membership);
+        let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
+        let prove = sight::awaited(self.plan()).into_iter();
+        let prove = prove.filter(|id| !is_member(id) && !self.memory.proven.contains(id)).collect();
+        let open = self.plan().steps().filter(|step| !self.memory.done.contains(&step.id));
+        let moving = open.filter_map(|step| match step.action {
+            Action::Reconfig { server, change: Move::Readdress { .. }, .. } => Some(server),
+            _ => None,
+        });
+        let moving = moving.collect();
+        let clients = self.wants_clients();
+        self.question = Question { prove, clients, moving };
+        Stage::Look
+    }
+
+    /// Whether the next step is one that clients can hold up, or that waits for a server to go.
+    fn wants_clients(&self) -> bool {
+        let next = self.plan().next_steps(&self.memory.done, self.leader);
+        next.iter().any(|step| {
+            matches!(step.action, Action::Gate(_) | Action::Stop(_) | Action::AskToStop(_))
+        })
+    }
+
+    pub(super) fn saw(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+        if self.config.as_ref() != Some(&sight.facts.base) {
+            return Stage::Confirm;
+        }
+        if self.leader != sight.facts.leader {
+            let (from, to) = (self.leader, sight.facts.leader);
+            let planned = self.last_reconfig.clone().filter(|step| {
+                let step = self.plan().steps().find(|known| known.id == *step);
+                step.is_some_and(|step| step.hands_over() && step.server() == from)
+            });
+            if from.is_some() {
+                self.tell(Event::LeaderChanged { from, to, step: planned });
+            }
+            self.leader = to;
+        }
+        self.memory.see(sight, now_ms);
+        // A joiner that was awaited may be gone again.
+        let waits: Vec<StepId> = self
+            .plan()
+            .steps()
+            .filter(|step| match step.action {
+                Action::AwaitJoiner(id) => sight.joiners.contains_key(&id),
+                _ => false,
+            })
+            .map(|step| step.id.clone())
+            .collect();
+        for step in waits {
+            self.memory.done.remove(&step);
+        }
+        self.decide(now_ms, sight)
+    }
+
+    fn decide(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+        loop {
+            if self.interrupted {
+                return self.stop(End::Interrupted { unknown: None });
+            }
+            let open = self.open(sight);
+            let Some((kind, rule, first)) = open.first().cloned() else {
+                let run = self.run.unwrap_or(1);
+                return Stage::Record(run, Entry::Closed, After::Stop(Box::new(End::Finished)));
+            };
+            if self.wants_clients() && !self.question.clients {
+                return self.look();
+            }
+            let candidates = match rule {
+                Rule::SideBySide => open,
+                Rule::InOrder | Rule::LeaderLast => vec![(kind, rule, first)],
+            };
+            let mut waits = Vec::new();
+            let mut done = Vec::new();
+            for (kind, _, step) in candidates {
+                match self.judge(sight, now_ms).step(kind, &step) {
+                    Verdict::AlreadyDone => done.push((kind, step)),
+                    Verdict::Proceed => return self.take(&step),
+                    Verdict::Wait(more) => waits.extend(more),
+                    Verdict::Ask(end) => return self.ask(end),
+                    Verdict::Stop(end) => return self.stop(end),
+                }
+            }
+            for (kind, step) in done {
+                if let Some(stage) = self.is_done(kind, &step) {
+                    return stage;
+                }
+            }
+            if !waits.is_empty() {
+                return self.await_or_mark(now_ms, sight, waits);
+            }
+        }
+    }
+
+    /// The steps that may be next, each with its phase's kind and rule.
+    fn open(&self, sight: &Sight) -> Vec<(PhaseKind, Rule, Step)> {
+        let next = self.plan().next_steps(&self.memory.done, sight.facts.leader);
+        let of = |step: &Step| -> Option<&Phase> {
+            self.plan().phases.iter().find(|phase| phase.steps.iter().any(|s| s.id == step.id))
+        };
+        let open = next.into_iter().filter_map(|step| {
+            let phase = of(step)?;
+            Some((phase.kind, phase.rule, step.clone()))
+        });
+        open.collect()
+    }
+
+    fn judge<'a>(&'a self, sight: &'a Sight, now_ms: u64) -> Judge<'a> {
+        Judge {
+            checked: &self.checked,
+            sight,
+            memory: &self.memory,
+            approved: &self.options.approved,
+            no_hooks: self.options.no_hooks,
+            now_ms,
+        }
+    }
+
+    /// A step that needs no doing; a stop that is seen done is written down.
+    fn is_done(&mut self, kind: PhaseKind, step: &Step) -> Option<Stage> {
+        if let (Action::Stop(_), false) = (&step.action, self.options.no_hooks) {
+            let entry = Entry::Gone { step: step.id.clone() };
+            return Some(Stage::Record(self.run.unwrap_or(1), entry, After::Look));
+        }
+        if let (Action::Stop(server) | Action::AskToStop(server), PhaseKind::Retire) =
+            (&step.action, kind)
+        {
+            self.tell(Event::StopByHand { server: *server });
+            self.memory.done.insert(step.id.clone());
+            return None;
+        }
+        self.finish_step(step.id.clone());
+        None
+    }
+
+    /// A wait for a joiner is judged at every look; what it comes to is news once.
+    fn finish_step(&mut self, step: StepId) {
+        self.memory.done.insert(step.clone());
+        if self.told.insert(step.clone()) {
+            self.progress();
+            self.tell(Event::Done { step });
+        }
+    }
+
+    /// Waits; where nothing but a common digest is missing, writes until there is one.
+    fn await_or_mark(&mut self, now_ms: u64, sight: &Sight, waits: Vec<Wait>) -> Stage {
+        let only_data =
+            waits.iter().all(|wait| matches!(wait, Wait::Joiner { missing: Missing::Data, .. }));
+        let no_digest = sight
+            .joiners
+            .values()
+            .any(|joiner| joiner.data == Some(crate::observe::DataProof::NoCommonDigest));
+        let stage = self.look();
+        if only_data && no_digest && !self.interrupted {
+            let zxid = sight.leader_zxid.map_or(0, |zxid| zxid.get() % DIGEST_INTERVAL);
+            let left = usize::try_from(DIGEST_INTERVAL - zxid).unwrap_or(1);
+            self.waits = waits;
+            return Stage::Mark(left);
+        }
+        self.wait(now_ms, waits, stage)
+    }
+
+    fn take(&mut self, step: &Step) -> Stage {
+        let run = self.run.unwrap_or(1);
+        let id = step.id.clone();
+        match &step.action {
+            Action::Reconfig { server, change, .. } => {
+                let away = self.away(*server, *change);
+                if away.is_empty() { self.intend(&id) } else { Stage::Move(id, away) }
+            }
+            Action::Gate(kind) => {
+                let approved = self.options.approved.cutover || *kind == GateKind::CutoverManual;
+                let how = if approved { Passage::Approved } else { Passage::Drained };
+                Stage::Record(run, Entry::Passed { step: id, how }, After::Look)
+            }
+            Action::AttestBlank(_) => Stage::Record(run, Entry::Attested { step: id }, After::Look),
+            Action::Start(_) | Action::Stop(_) => Stage::BeforeHook(id),
+            Action::AwaitJoiner(_) | Action::AskToStop(_) | Action::Prove(_) => self.look(),
+        }
+    }
+
+    /// The servers that our session had better not be on when a step is taken.
+    fn away(&self, server: ServerId, change: Move) -> std::collections::BTreeSet<ServerId> {
+        let mut away = std::collections::BTreeSet::new();
+        match change {
+            Move::Join => {}
+            Move::Promote | Move::Unlist | Move::Demote | Move::Readdress { .. } => {
+                away.insert(server);
+            }
+            Move::Leave => {
+                away = sight::leaving(self.plan());
+                away.insert(server);
+            }
+        }
+        away
+    }
+
+    fn ask(&mut self, end: End) -> Stage {
+        if self.options.interactive { Stage::Ask(Box::new(end)) } else { self.stop(end) }
+    }
+
+    pub(super) fn answered(&mut self, end: End, yes: bool) -> Stage {
+        if !yes {
+            return self.stop(end);
+        }
+        if let End::Gate { step, approve, .. } = &end {
+            let server = self.plan().steps().find(|s| s.id == *step).and_then(Step::server);
+            match approve.as_str() {
+                "cutover" => self.options.approved.cutover = true,
+                "stop" => self.options.approved.stop = true,
+                _ => self.options.approved.blank.extend(server),
+            }
+        }
+        self.look()
+    }
+
+    pub(super) fn confirmed(&mut self, now_ms: u64, read: ReadBack) -> Stage {
+        if !self.is_locked(&read) {
+            return self.lock_lost();
+        }
+        if Some(&read.config) != self.config.as_ref() {
+            return self.foreign(read.config);
+        }
+        let waits = vec![Wait::Ensemble("the leader shows an older configuration".to_owned())];
+        let stage = self.look();
+        self.wait(now_ms, waits, stage)
+    }
+
+    /// The last look at lock and members before a command is run; the intent that follows is a
+    /// committed write.
+    pub(super) fn before_hook(&mut self, step: StepId, read: &ReadBack) -> Stage {
+        if !self.is_locked(read) {
+            return self.lock_lost();
+        }
+        if Some(&read.config) != self.config.as_ref() {
+            return self.foreign(read.config.clone());
+        }
+        let entry = Entry::HookIntent { step: step.clone() };
+        Stage::Record(self.run.unwrap_or(1), entry, After::Hook(step))
+    }
+
+    pub(super) fn hook_ended(&mut self, step: StepId, how: HookEnd) -> Stage {
+        self.tell(Event::HookEnded { step: step.clone(), how: how.clone() });
+        let after = if how == HookEnd::Succeeded {
+            self.memory.hooked.insert(step.clone());
+            self.progress();
+            After::Look
+        } else {
+            After::Stop(Box::new(End::Hook { step: step.clone(), how: how.clone() }))
+        };
+        Stage::Record(self.run.unwrap_or(1), Entry::HookEnded { step, how }, after)
+    }
+
+    /// What comes when an entry is written.
+    pub(super) fn recorded(&mut self, entry: &Entry, after: After) -> Stage {
+        match entry {
+            Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
+                self.finish_step(step.clone());
+            }
+            _ => {}
+        }
+        self.tell(Event::Recorded(entry.clone()));
+        match after {
+            After::ReadRuns => Stage::ReadRuns,
+            After::Begun => self.begun(),
+            After::Send(what) => self.send(what),
+            After::Look => self.look(),
+            After::Hook(step) => Stage::Hook(step),
+            After::Stop(end) => Stage::Close(end),
+        }
+    }
+}

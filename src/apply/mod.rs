@@ -1,0 +1,26 @@
+//! Carrying a checked plan out: fenced, journalled, resumable.
+//!
+//! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that may be applied, and what the
+//! operator approved. Out: [`Event`]s while it goes, and an [`End`].
+//!
+//! In reading order: [`stale`] and [`position`] (where the live configuration stands on the way of
+//! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
+//! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
+//! run leaves in the ensemble), [`driver`] (the thin shell that does what the executor says),
+//! [`report`] (what came of it).
+
+pub mod classify;
+pub mod driver;
+mod end;
+mod event;
+pub mod journal;
+pub mod judge;
+pub mod keeper;
+pub mod machine;
+pub mod position;
+pub mod report;
+pub mod sight;
+pub mod stale;
+
+pub use end::{End, Stale};
+pub use event::{Event, Missing, Occupied, Wait};

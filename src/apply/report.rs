@@ -1,0 +1,89 @@
+//! What came of a run, gathered from what it told.
+
+use super::event::Event;
+use super::journal::Known;
+use crate::model::ServerId;
+use crate::plan::StepId;
+
+/// What came of one apply.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// The run, and whether an earlier apply had begun it.
+    pub run: Option<(u64, bool)>,
+    /// The reconfigs of this apply, in order.
+    pub commits: Vec<Commit>,
+    /// Who led, who leads, and the step that it was planned for.
+    pub hand_overs: Vec<(Option<ServerId>, Option<ServerId>, Option<StepId>)>,
+    /// Servers that a person is to stop.
+    pub stop_by_hand: Vec<ServerId>,
+    /// The request of which nobody knows what came.
+    pub unknown: Option<StepId>,
+    /// The version that the last fence made.
+    pub fenced: Option<String>,
+    sent_ms: Option<u64>,
+    last_write_ms: Option<u64>,
+}
+
+/// One reconfig of this apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The step.
+    pub step: StepId,
+    /// The version that it made.
+    pub version: String,
+    /// How that is known.
+    pub known: Known,
+    /// From the request to the reply, or to when it was read back; `None` where an earlier apply
+    /// had sent it.
+    pub took_ms: Option<u64>,
+    /// From the last write of our own that had committed before the request to the first one after
+    /// it: for so long at most, nothing of ours committed.
+    pub gap_ms: Option<u64>,
+}
+
+impl Report {
+    /// Takes in what happened.
+    pub fn take(&mut self, now_ms: u64, event: &Event) {
+        match event {
+            Event::Run { number, resumed, .. } => self.run = Some((*number, *resumed)),
+            Event::Sent { step, .. } => {
+                self.sent_ms = Some(now_ms);
+                self.unknown = Some(step.clone());
+            }
+            Event::Committed { step, version, known } => {
+                let took_ms = self.sent_ms.take().map(|sent| now_ms.saturating_sub(sent));
+                self.unknown = None;
+                self.commits.push(Commit {
+                    step: step.clone(),
+                    version: version.clone(),
+                    known: *known,
+                    took_ms: took_ms.filter(|_| *known != Known::Found),
+                    gap_ms: None,
+                });
+            }
+            Event::Recorded(_) => self.wrote(now_ms),
+            Event::Fenced { version } => self.fenced = Some(version.clone()),
+            Event::LeaderChanged { from, to, step } => {
+                self.hand_overs.push((*from, *to, step.clone()));
+            }
+            Event::StopByHand { server } => self.stop_by_hand.push(*server),
+            _ => {}
+        }
+    }
+
+    fn wrote(&mut self, now_ms: u64) {
+        if let (Some(last), Some(commit)) = (self.last_write_ms, self.commits.last_mut())
+            && commit.gap_ms.is_none()
+            && commit.took_ms.is_some()
+        {
+            commit.gap_ms = Some(now_ms.saturating_sub(last));
+        }
+        self.last_write_ms = Some(now_ms);
+    }
+
+    /// The reconfig around which nothing of ours committed for longest, and for how long.
+    pub fn longest_gap(&self) -> Option<(&StepId, u64)> {
+        let gaps = self.commits.iter().filter_map(|commit| Some((&commit.step, commit.gap_ms?)));
+        gaps.max_by_key(|(_, gap)| *gap)
+    }
+}

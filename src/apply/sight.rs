@@ -1,0 +1,162 @@
+//! What one look in the middle of a run shows, as far as applying goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ensemble::{Knock, Mode};
+use crate::model::{Endpoint, Server, ServerId, Zxid};
+use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, Standing};
+use crate::plan::{Action, Plan};
+use crate::spec::{Spec, WantedServer};
+
+/// What one look in the middle of a run shows.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    /// What the laws are held against; its base is the live configuration.
+    pub facts: Facts,
+    /// Servers that the plan awaits and that are no members now.
+    pub joiners: BTreeMap<ServerId, Joiner>,
+    /// Members whose election port listens where the configuration names it.
+    pub bound: BTreeSet<ServerId>,
+    /// Servers that tell their own ports.
+    pub tell_ports: BTreeSet<ServerId>,
+    /// Servers that the plan takes out, members or not.
+    pub leaving: BTreeMap<ServerId, Leaving>,
+    /// Servers whose next address is taken by somebody, before they were moved to it.
+    pub taken: BTreeMap<ServerId, u16>,
+    /// The leader's last zxid.
+    pub leader_zxid: Option<Zxid>,
+    /// Where servers that can serve a session are reached, members first.
+    pub serving: Vec<(ServerId, Endpoint)>,
+}
+
+/// A server that is awaited.
+#[derive(Debug, Clone)]
+pub struct Joiner {
+    /// What it does.
+    pub standing: Standing,
+    /// Whether anything answers at its address.
+    pub up: bool,
+    /// How far it is.
+    pub zxid: Option<Zxid>,
+    /// Its own ports, where they are not those that it would be named at.
+    pub other_ports: Option<OwnPorts>,
+    /// Whether somebody listens at the election port that it would be named at.
+    pub election_port: Option<Knock>,
+    /// Whether its data are the leader's; `None` where that was not asked yet.
+    pub data: Option<DataProof>,
+}
+
+/// A server that the plan takes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// Where it is reached, where that is known.
+    pub endpoint: Option<Endpoint>,
+    /// Whether anything answers there.
+    pub up: bool,
+    /// Clients on it, zkplan's own left out; `None` where it does not tell.
+    pub clients: Option<Clients>,
+}
+
+impl Leaving {
+    /// Whether nobody is connected to it: it says so, or it is gone.
+    pub fn is_drained(&self) -> bool {
+        match &self.clients {
+            Some(clients) => clients.count == 0,
+            None => !self.up && self.endpoint.is_some(),
+        }
+    }
+}
+
+/// The spec that a plan was made from, as far as looking at the ensemble goes.
+pub fn spec_of(plan: &Plan) -> Spec {
+    let wanted = |server: &Server| {
+        let reach = plan.reach.get(&server.id);
+        let secure = reach.filter(|reach| reach.client.tls).map(|reach| reach.client.port);
+        let mut line = server.clone();
+        if let (None, Some(reach)) = (&line.client, reach.filter(|reach| !reach.client.tls)) {
+            line.client = Some(crate::model::ClientAddress::on_all_addresses(reach.client.port));
+        }
+        let wanted = WantedServer {
+            server: line,
+            secure_client_port: secure,
+            zone: plan.facts.zones.get(&server.id).cloned(),
+            admin: reach.and_then(|reach| reach.admin.clone()),
+            line: 0,
+        };
+        (server.id, wanted)
+    };
+    let former = plan.facts.zones.iter().filter(|(id, _)| !plan.target.contains(**id));
+    Spec {
+        ensemble: plan.ensemble.clone(),
+        connect: plan.connect.clone(),
+        servers: plan.target.servers().map(wanted).collect(),
+        former_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
+        policy: plan.policy.clone(),
+        hooks: plan.hooks.clone(),
+    }
+}
+
+/// The servers that a plan takes out: members of its base that its target does not name, and ids
+/// that go to another machine.
+pub fn leaving(plan: &Plan) -> BTreeSet<ServerId> {
+    let base = &plan.facts.base.membership;
+    let gone = base.ids().into_iter().filter(|id| !plan.target.contains(*id));
+    gone.chain(plan.facts.other_machine.iter().copied()).collect()
+}
+
+/// The servers that a plan awaits.
+pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
+    let awaited = plan.steps().filter_map(|step| match step.action {
+        Action::AwaitJoiner(id) => Some(id),
+        _ => None,
+    });
+    awaited.collect()
+}
+
+/// What an observation tells, before joiners' data and the clients of leaving servers are asked
+/// for.
+pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
+    let facts = Facts::of(seen, spec);
+    let members = &facts.base.membership;
+    let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
+    let joiners = joiners.filter_map(|id| Some((id, joiner(spec, seen, id)?))).collect();
+    let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
+    let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
+    let bound = listens.map(|sight| sight.id).collect();
+    let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
+    let serves = |mode: Option<Mode>| mode.is_some_and(Mode::in_ensemble);
+    let mut serving: Vec<(ServerId, Endpoint)> = seen
+        .servers
+        .values()
+        .filter(|sight| serves(sight.mode))
+        .filter_map(|sight| Some((sight.id, sight.endpoint.clone()?)))
+        .collect();
+    serving.sort_by_key(|(id, _)| (!members.contains(*id), *id));
+    Sight {
+        joiners,
+        bound,
+        tell_ports: telling.map(|sight| sight.id).collect(),
+        leaving: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        leader_zxid: seen.leader_zxid,
+        serving,
+        facts,
+    }
+}
+
+fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
+    let sight = seen.servers.get(&id)?;
+    let peer = spec.servers.get(&id)?.server.peer();
+    let own = sight.own_ports.clone();
+    let other = own.filter(|own| {
+        !own.quorum.contains(&peer.quorum_port) || !own.election.contains(&peer.election_port)
+    });
+    Some(Joiner {
+        standing: sight.standing.clone(),
+        up: sight.mode.is_some(),
+        zxid: sight.zxid,
+        other_ports: other,
+        election_port: sight.election_port,
+        data: None,
+    })
+}

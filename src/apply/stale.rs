@@ -1,0 +1,75 @@
+//! Whether a plan still starts from what is there.
+
+use super::end::Stale;
+use super::journal::Run;
+use super::position::position;
+use crate::model::{EnsembleConfig, Zxid};
+use crate::observe::Identity;
+use crate::plan::{Done, Plan};
+
+/// What is there now.
+#[derive(Debug, Clone, Copy)]
+pub struct Now<'a> {
+    /// The live configuration.
+    pub config: &'a EnsembleConfig,
+    /// What `/zkplan/id` holds.
+    pub identity: &'a Identity,
+    /// The leader's last zxid, where it was asked.
+    pub zxid: Option<Zxid>,
+    /// The latest runs.
+    pub runs: &'a [Run],
+}
+
+/// A plan that is not stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// The reconfigs that are done.
+    pub done: Done,
+    /// Whether the version was moved by somebody that no run tells of: changed and changed back.
+    pub version_moved: bool,
+}
+
+/// Where the live configuration stands on the way of a plan.
+pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, Stale> {
+    let Now { config, identity, zxid, runs } = now;
+    if !is_same_ensemble(plan, identity, runs) {
+        return Err(Stale::Identity { plan: plan.facts.identity.clone(), live: identity.clone() });
+    }
+    if let (Some(then), Some(now)) = (plan.facts.leader_zxid, zxid)
+        && now < then
+    {
+        return Err(Stale::ZxidBack { plan: then, live: now });
+    }
+    let base = &plan.facts.base;
+    let both = || (Box::new(base.clone()), Box::new(config.clone()));
+    let Some(done) = position(plan, &config.membership) else {
+        let (plan, live) = both();
+        return Err(Stale::Members { plan, live });
+    };
+    let version_moved = !is_accounted(plan, config, runs);
+    if version_moved && strict_version {
+        let (plan, live) = both();
+        return Err(Stale::Version { plan, live });
+    }
+    Ok(Fresh { done, version_moved })
+}
+
+/// The same identity; or one that a run gave which began where the plan does.
+fn is_same_ensemble(plan: &Plan, live: &Identity, runs: &[Run]) -> bool {
+    match (&plan.facts.identity, live) {
+        // Nobody was asked when the plan was made.
+        _ if plan.facts.assumed => true,
+        (Identity::NoneYet, Identity::NoneYet) => true,
+        (Identity::NoneYet, Identity::Known(_)) => !runs.is_empty(),
+        (then, now) => then == now,
+    }
+}
+
+/// Whether the version is that of the plan, or a run tells who made it. A plan that was made from a
+/// file has no version to speak of.
+fn is_accounted(plan: &Plan, live: &EnsembleConfig, runs: &[Run]) -> bool {
+    let version = live.version.to_string();
+    plan.facts.assumed
+        || live.version == plan.facts.base.version
+        || runs.iter().any(|run| run.versions().contains(version.as_str()))
+}

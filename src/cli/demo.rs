@@ -1,0 +1,107 @@
+//! `zkplan demo`: a real ensemble moves onto new servers while a client writes.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::args::{ApplyArgs, Approval};
+use super::exit::Exit;
+use super::output::Output;
+use super::source::Source;
+use super::{apply, live, local};
+use crate::demo::{INSTALL, Stage, StageError, Writer, WriterReport};
+use crate::ensemble::SessionTerms;
+use crate::model::{Millis, ServerId};
+use crate::render::{Line, Style, Text};
+
+pub(super) fn run(output: &Output) -> Exit {
+    match live::block_on(output, perform(output)) {
+        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
+    }
+}
+
+async fn perform(output: &Output) -> Result<Exit, Exit> {
+    output.note("three servers and three spares of real ZooKeeper come up on 127.0.0.1");
+    let interrupts = local::interrupts();
+    let below = std::env::temp_dir();
+    let set = tokio::select! {
+        set = Stage::set(&below) => set,
+        // What was started ends with the future that started it.
+        () = local::asked_to_stop(interrupts.clone(), 1) => return Err(Exit::Stopped),
+    };
+    let mut stage = set.map_err(|error| not_set(&error, output))?;
+    let path = stage.dir().join("demo.yaml");
+    fs::write(&path, stage.spec()).map_err(|error| {
+        output.error(&format!("{} cannot be written: {error}", path.display()), "");
+        Exit::Error
+    })?;
+    let writer = Writer::start(&stage.addresses()).map_err(|error| {
+        output.error(&error.to_string(), "");
+        Exit::Error
+    })?;
+    output.note("a client writes all the time; it knows all six addresses");
+    let args = arguments(path);
+    let source = Source::read(&args.file, output)?;
+    let auth = Some(("digest".to_owned(), format!("super:{}", stage.password())));
+    let terms = SessionTerms { timeout: source.spec().connect.session_timeout, auth };
+    let exit = apply::apply_with(&args, &source, Some(terms), (interrupts, output)).await?;
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    for id in [1, 2, 3] {
+        // What the report asks a person to do.
+        stage.stop(ServerId::new(id));
+    }
+    let report = writer.finish(&stage.spares()).await.map_err(|error| {
+        output.error(&error.to_string(), "");
+        Exit::Error
+    })?;
+    let exit = if report.lost == 0 { Exit::Done } else { Exit::Error };
+    let exit = output.screen(&screen(&report, output.width), exit);
+    if let Err(error) = stage.strike() {
+        output.note(&error.to_string());
+    }
+    Ok(exit)
+}
+
+fn arguments(file: PathBuf) -> ApplyArgs {
+    ApplyArgs {
+        file,
+        auto_approve: true,
+        approve: vec![Approval::Cutover],
+        accept: Vec::new(),
+        timeout: Millis::from_secs(60),
+        lock_timeout: None,
+        no_hooks: false,
+        abandon: None,
+        strict_version: false,
+        allow_cleartext_auth: false,
+        events: None,
+    }
+}
+
+fn not_set(error: &StageError, output: &Output) -> Exit {
+    let help = if error.is_not_installed() { format!("run: {INSTALL}") } else { String::new() };
+    output.error(&error.to_string(), &help);
+    if let Some(log) = error.log() {
+        output.aside(&Text::preformatted(log));
+    }
+    Exit::Error
+}
+
+fn screen(report: &WriterReport, width: usize) -> Text {
+    let WriterReport { acknowledged, lost, longest_gap_ms, sessions } = report;
+    let mut text = Text::new();
+    text.gap();
+    let (style, verdict) =
+        if *lost == 0 { (Style::Green, "nothing was lost") } else { (Style::Red, "LOST WRITES") };
+    let said = Line::new(Style::Bold, "The client: ").then(
+        Style::Plain,
+        format!(
+            "{acknowledged} writes acknowledged, {lost} lost; longest time between two \
+             acknowledgements {longest_gap_ms} ms; sessions used: {sessions}. Servers 1, 2 and 3 are \
+             stopped, and everything was read back from 4, 5 and 6: "
+        ),
+    );
+    text.paragraph("", said.then(style, format!("{verdict}.")), width);
+    text
+}

@@ -1,0 +1,99 @@
+//! `--events FILE`: what happens, one JSON object a line.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::apply::journal::HookEnd;
+use crate::apply::{End, Event};
+use crate::render::run;
+use crate::saved;
+
+/// What the `format` key of every line says.
+const FORMAT: &str = "zkplan/events";
+
+/// The version of the lines: keys may be added, none gets another meaning.
+const VERSION: u32 = 1;
+
+/// The file that events are written to.
+pub(super) struct Events {
+    file: File,
+    sequence: u64,
+}
+
+impl Events {
+    /// Makes the file anew.
+    pub(super) fn create(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { file: File::create(path)?, sequence: 0 })
+    }
+
+    /// Writes an event, at once.
+    pub(super) fn write(
+        &mut self,
+        ms: u64,
+        event: &Event,
+        exit: Option<u8>,
+    ) -> std::io::Result<()> {
+        let (name, mut fields) = told(event, exit);
+        if let Value::Object(map) = &mut fields {
+            let head = [
+                ("format", json!(FORMAT)),
+                ("v", json!(VERSION)),
+                ("seq", json!(self.sequence)),
+                ("ms", json!(ms)),
+                ("event", json!(name)),
+            ];
+            map.extend(head.map(|(key, value)| (key.to_owned(), value)));
+        }
+        self.sequence += 1;
+        let line = saved::canonical(&fields, false) + "\n";
+        self.file.write_all(line.as_bytes())?;
+        self.file.flush()
+    }
+}
+
+/// The name of an event and what belongs to it.
+fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
+    match event {
+        Event::Output { index, name } => ("output", json!({ "index": index, "name": name })),
+        Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
+        Event::Run { number, plan_id, resumed } => {
+            ("run", json!({ "run": number, "plan_id": plan_id, "resumed": resumed }))
+        }
+        Event::Fenced { version } => ("fenced", json!({ "version": version })),
+        Event::Sent { step, version } => ("sent", json!({ "step": step, "version": version })),
+        Event::Committed { step, version, known } => {
+            ("committed", json!({ "step": step, "version": version, "how": how(*known) }))
+        }
+        Event::Done { step } => ("done", json!({ "step": step })),
+        Event::Recorded(entry) => ("recorded", json!({ "record": entry })),
+        Event::LeaderChanged { from, to, step } => {
+            ("leader-changed", json!({ "from": from, "to": to, "step": step }))
+        }
+        Event::Waiting(waits) => ("waiting", json!({ "for": run::waiting(waits) })),
+        Event::Locked(by) => ("locked", json!({ "by": by })),
+        Event::Settling { step } => ("settling", json!({ "step": step })),
+        Event::HookStarted { step, argv } => {
+            ("hook-started", json!({ "step": step, "argv": argv }))
+        }
+        Event::HookEnded { step, how } => (
+            "hook-ended",
+            json!({ "step": step, "succeeded": *how == HookEnd::Succeeded, "how": how }),
+        ),
+        Event::StopByHand { server } => ("stop-by-hand", json!({ "server": server })),
+        Event::VersionMoved { from, to } => ("version-moved", json!({ "from": from, "to": to })),
+        Event::Ended(End::Finished) => ("finished", json!({ "exit": exit })),
+        Event::Ended(end) => ("stopped", json!({ "exit": exit, "why": end.word() })),
+    }
+}
+
+const fn how(known: crate::apply::journal::Known) -> &'static str {
+    use crate::apply::journal::Known;
+    match known {
+        Known::Reply => "reply",
+        Known::ReadBack => "read back",
+        Known::Found => "found done",
+    }
+}

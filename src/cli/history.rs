@@ -1,0 +1,104 @@
+//! `zkplan history`: the runs of an ensemble, or one in full.
+
+use serde_json::{Value, json};
+
+use super::args::{HistoryArgs, TextOrJson};
+use super::exit::Exit;
+use super::output::Output;
+use super::source::Source;
+use super::{live, secret};
+use crate::apply::journal::Run;
+use crate::apply::keeper::{latest_runs, read_run};
+use crate::ensemble::{Control, Failure, Session, ZooKeeper};
+use crate::model::Endpoint;
+use crate::render::history;
+use crate::saved;
+use crate::spec::Spec;
+
+/// So many of the latest runs are listed.
+const LISTED: usize = 100;
+
+pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
+    let source = match Source::read(&args.file, output) {
+        Ok(source) => source,
+        Err(exit) => return exit,
+    };
+    match live::block_on(output, runs(args, &source.spec(), output)) {
+        Ok(Ok(runs)) => show(args, &runs, output),
+        Ok(Err(exit)) | Err(exit) => exit,
+    }
+}
+
+fn show(args: &HistoryArgs, runs: &[Run], output: &Output) -> Exit {
+    if let (Some(number), []) = (args.run, runs) {
+        output.error(
+            &format!("there is no run {number}"),
+            &format!("zkplan history {} lists the runs", args.file.display()),
+        );
+        return Exit::Error;
+    }
+    match (args.format, args.run, runs) {
+        (TextOrJson::Json, _, _) => {
+            let document: Vec<Value> = runs.iter().map(document).collect();
+            output.raw(&(saved::canonical(&Value::Array(document), true) + "\n"), Exit::Done)
+        }
+        (TextOrJson::Text, Some(_), [run, ..]) => {
+            output.screen(&history::run(run, output.width), Exit::Done)
+        }
+        (TextOrJson::Text, _, runs) => {
+            output.screen(&history::runs(runs, output.width), Exit::Done)
+        }
+    }
+}
+
+fn document(run: &Run) -> Value {
+    json!({
+        "run": run.number,
+        "open": run.is_open(),
+        "header": run.header,
+        "records": run.records,
+    })
+}
+
+async fn runs(args: &HistoryArgs, spec: &Spec, output: &Output) -> Result<Vec<Run>, Exit> {
+    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let session = any_session(&port, spec, secret::nobody(&spec.connect), output).await?;
+    let read = async {
+        session.sync().await?;
+        match args.run {
+            Some(number) => {
+                Ok::<_, Failure>(read_run(&session, number).await?.into_iter().collect())
+            }
+            None => latest_runs(&session, LISTED).await,
+        }
+    };
+    let read = read.await;
+    session.close().await;
+    read.map_err(|_| {
+        output.error("the journal cannot be read: the connection was lost", "try again");
+        Exit::Unreachable
+    })
+}
+
+/// A session on the first server that gives one.
+pub(super) async fn any_session(
+    port: &ZooKeeper,
+    spec: &Spec,
+    terms: crate::ensemble::SessionTerms,
+    output: &Output,
+) -> Result<<ZooKeeper as Control>::Session, Exit> {
+    for at in addresses(spec) {
+        if let Ok(session) = port.open(&at, &terms).await {
+            return Ok(session);
+        }
+    }
+    output.error("no server takes a session", "zkplan plan shows who answers");
+    Err(Exit::Unreachable)
+}
+
+/// Every address at which the ensemble may be reached.
+pub(super) fn addresses(spec: &Spec) -> Vec<Endpoint> {
+    let question = crate::observe::Question::of(spec);
+    let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
+    question.contacts.into_iter().chain(wanted).collect()
+}

@@ -1,0 +1,252 @@
+//! What surrounds a run on this machine: clock, terminal, signals, commands.
+
+use std::io::{BufRead as _, Write as _};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::events::Events;
+use super::output::Output;
+use super::progress::Progress;
+use crate::apply::driver::Surroundings;
+use crate::apply::journal::{HookEnd, Stamp};
+use crate::apply::report::Report;
+use crate::apply::{End, Event};
+use crate::render::{Line, Style, Text, ends};
+
+/// So many lines of what a command says are shown.
+const HOOK_LINES: usize = 200;
+
+/// How often the operator has asked to stop.
+pub(super) type Interrupts = watch::Receiver<u32>;
+
+/// This machine.
+pub(super) struct Local<'a> {
+    output: &'a Output,
+    began: Instant,
+    interrupts: Interrupts,
+    events: Option<Events>,
+    progress: Progress<'a>,
+    /// What came of the run so far.
+    pub(super) report: Report,
+    path: String,
+    again: String,
+}
+
+/// Counts the signals by which an operator asks a run to stop.
+pub(super) fn interrupts() -> Interrupts {
+    let (count, counted) = watch::channel(0);
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let count = count.clone();
+        tokio::spawn(async move {
+            // Without a handler the signal ends the process, as it would without zkplan's help.
+            let Ok(mut signals) = signal(kind) else { return };
+            while signals.recv().await.is_some() {
+                count.send_modify(|count| *count += 1);
+            }
+        });
+    }
+    counted
+}
+
+/// Ends when the operator has asked so often.
+pub(super) async fn asked_to_stop(mut interrupts: Interrupts, times: u32) {
+    if interrupts.wait_for(|count| *count >= times).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl<'a> Local<'a> {
+    pub(super) fn new(
+        output: &'a Output,
+        interrupts: Interrupts,
+        events: Option<Events>,
+        steps: usize,
+        (path, again): (String, String),
+    ) -> Self {
+        Self {
+            output,
+            began: Instant::now(),
+            interrupts,
+            events,
+            progress: Progress::new(output, steps),
+            report: Report::default(),
+            path,
+            again,
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn clear(&self) {
+        self.progress.clear();
+    }
+
+    async fn run_hook(&self, argv: &[String], limit: Duration) -> HookEnd {
+        let [program, arguments @ ..] = argv else {
+            return HookEnd::NotStarted("the command is empty".to_owned());
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => return HookEnd::NotStarted(error.to_string()),
+        };
+        let group = child.id();
+        let said =
+            futures::future::join(self.relay(child.stdout.take()), self.relay(child.stderr.take()));
+        let ended = async {
+            let (status, _) = futures::join!(child.wait(), tokio::time::timeout(limit, said));
+            status
+        };
+        match tokio::time::timeout(limit, ended).await {
+            Ok(Ok(status)) if status.success() => HookEnd::Succeeded,
+            Ok(Ok(status)) => HookEnd::Failed(status.to_string()),
+            Ok(Err(error)) => HookEnd::Failed(error.to_string()),
+            Err(_) => {
+                kill_group(group);
+                HookEnd::TimedOut
+            }
+        }
+    }
+
+    /// Shows what a command says, through the one sink.
+    async fn relay<R: AsyncRead + Unpin>(&self, pipe: Option<R>) {
+        let Some(pipe) = pipe else { return };
+        let mut lines = BufReader::new(pipe).lines();
+        let mut shown = 0;
+        while let Ok(Some(line)) = lines.next_line().await {
+            shown += 1;
+            if shown <= HOOK_LINES {
+                let mut text = Text::new();
+                text.paragraph(Line::new(Style::Dim, "           | "), line, self.output.width);
+                self.progress.aside(&text);
+            }
+        }
+    }
+}
+
+/// Ends a command with everything that it started.
+fn kill_group(group: Option<u32>) {
+    let group =
+        group.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // It may be gone already.
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+    }
+}
+
+impl Surroundings for Local<'_> {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn time_of_day(&self) -> String {
+        time_of_day()
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let now_ms = self.now_ms();
+        self.report.take(now_ms, event);
+        self.progress.tell(now_ms, event);
+        let exit = match event {
+            Event::Ended(end) => Some(super::apply::exit_of(end).code()),
+            _ => None,
+        };
+        if let Some(events) = &mut self.events
+            && let Err(error) = events.write(now_ms, event, exit)
+        {
+            self.output.error(&format!("events cannot be written any more: {error}"), "");
+            self.events = None;
+        }
+        #[cfg(debug_assertions)]
+        if let Event::Output { index, name } = event {
+            rehearsed_death(*index, name);
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        *self.interrupts.borrow() > 0
+    }
+
+    async fn interruption(&self) {
+        asked_to_stop(self.interrupts.clone(), 1).await;
+    }
+
+    async fn hook(&mut self, argv: &[String], limit_ms: u64) -> HookEnd {
+        let hook = std::pin::pin!(self.run_hook(argv, Duration::from_millis(limit_ms)));
+        hook.await
+    }
+
+    async fn ask(&mut self, why: &End) -> bool {
+        let screen = ends::Screen {
+            end: why,
+            again: &self.again,
+            path: &self.path,
+            width: self.output.width,
+        };
+        self.progress.aside(&ends::screen(&screen));
+        let asked = async { yes("Go on?").await };
+        tokio::select! {
+            answer = asked => answer,
+            () = self.interruption() => false,
+        }
+    }
+}
+
+/// Asks a question on the terminal; only `yes` is one.
+pub(super) async fn yes(question: &str) -> bool {
+    let question = format!("{question} Only `yes` is taken for one: ");
+    let asked = tokio::task::spawn_blocking(move || {
+        drop(std::io::stderr().write_all(question.as_bytes()));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    matches!(asked.await, Ok(Ok(answer)) if answer.trim() == "yes")
+}
+
+/// The time of day.
+pub(super) fn time_of_day() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// Random text of so many bytes, in hex.
+pub(super) fn random(bytes: usize) -> Option<String> {
+    let mut noise = vec![0_u8; bytes];
+    getrandom::fill(&mut noise).ok()?;
+    let digits = noise.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
+/// Who runs this process, with a nonce of its own.
+pub(super) fn stamp() -> Option<Stamp> {
+    let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let uid = || format!("uid {}", rustix::process::getuid().as_raw());
+    Some(Stamp {
+        nonce: random(8)?,
+        who: who.filter(|who| !who.is_empty()).unwrap_or_else(uid),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        at: time_of_day(),
+    })
+}
+
+/// In builds for tests a run can be made to die, or to freeze, at any boundary:
+/// `ZKPLAN_TEST_SIGNAL=KILL@17`, or `STOP@send join-4`, sends the process that signal just before
+/// the output of that number, or the first of that name, is carried out.
+#[cfg(debug_assertions)]
+fn rehearsed_death(index: u64, name: &str) {
+    use rustix::process::{Signal, getpid, kill_process};
+    let Ok(wanted) = std::env::var("ZKPLAN_TEST_SIGNAL") else { return };
+    let Some((signal, at)) = wanted.split_once('@') else { return };
+    if at != name && at.parse() != Ok(index) {
+        return;
+    }
+    let signal = if signal == "STOP" { Signal::STOP } else { Signal::KILL };
+    kill_process(getpid(), signal).ok();
+}

@@ -1,0 +1,103 @@
+//! How a run looks while it goes: bars on a terminal, else a line for what happens and one every
+//! ten seconds for what is awaited.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output::Output;
+use crate::apply::Event;
+use crate::render::{Line, Text, run};
+
+/// How often a wait is spoken of where there is no terminal, in milliseconds.
+const EVERY_MS: u64 = 10_000;
+
+/// The way in which a run is shown.
+pub(super) struct Progress<'a> {
+    output: &'a Output,
+    bar: Option<ProgressBar>,
+    last_wait_ms: Option<u64>,
+    last_said: String,
+}
+
+impl<'a> Progress<'a> {
+    /// Shows a run of so many steps.
+    pub(super) fn new(output: &'a Output, steps: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), target);
+            let style = ProgressStyle::with_template("{spinner} {bar:24} {pos}/{len}  {wide_msg}");
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { output, bar, last_wait_ms: None, last_said: String::new() }
+    }
+
+    /// Shows an event.
+    pub(super) fn tell(&mut self, now_ms: u64, event: &Event) {
+        match event {
+            Event::Waiting(waits) => self.wait(now_ms, &run::waiting(waits)),
+            Event::Locked(_) => {
+                if let Some(line) = run::line(event) {
+                    self.wait(now_ms, &line.plain_text());
+                }
+            }
+            Event::Done { .. } | Event::Committed { .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.inc(1);
+                }
+                self.last_wait_ms = None;
+                self.say(now_ms, event);
+            }
+            Event::Ended(_) => self.clear(),
+            _ => self.say(now_ms, event),
+        }
+    }
+
+    fn say(&self, now_ms: u64, event: &Event) {
+        let Some(line) = run::line(event) else { return };
+        let clock = format!("{:>8.3}s  ", Duration::from_millis(now_ms).as_secs_f64());
+        let mut text = Text::new();
+        text.paragraph(Line::new(crate::render::Style::Dim, clock), line, self.output.width);
+        self.aside(&text);
+    }
+
+    fn wait(&mut self, now_ms: u64, what: &str) {
+        if let Some(bar) = &self.bar {
+            let mut text = Text::new();
+            text.line(what.to_owned());
+            bar.set_message(text.to_string_with(false).trim_end().to_owned());
+            return;
+        }
+        let first = *self.last_wait_ms.get_or_insert(now_ms);
+        let changed = self.last_said != what && now_ms.saturating_sub(first) >= EVERY_MS / 10;
+        if changed || now_ms.saturating_sub(first) >= EVERY_MS {
+            self.last_wait_ms = Some(now_ms);
+            what.clone_into(&mut self.last_said);
+            let clock = format!("{:>8.3}s  ", Duration::from_millis(now_ms).as_secs_f64());
+            let mut text = Text::new();
+            let line = Line::plain(format!("waiting: {what}"));
+            text.paragraph(Line::new(crate::render::Style::Dim, clock), line, self.output.width);
+            self.aside(&text);
+        }
+    }
+
+    /// Prints beside the bar.
+    pub(super) fn aside(&self, text: &Text) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.aside(text)),
+            None => self.output.aside(text),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

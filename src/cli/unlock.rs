@@ -1,0 +1,113 @@
+//! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
+
+use super::args::UnlockArgs;
+use super::exit::Exit;
+use super::output::Output;
+use super::source::Source;
+use super::{history, live, secret};
+use crate::apply::journal::LOCK;
+use crate::apply::keeper::read_lock;
+use crate::ensemble::{Code, Failure, Session};
+use crate::model::{EnsembleConfig, Reconfig, ServerId};
+use crate::render::run::holder;
+use crate::spec::Spec;
+
+/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
+const CONFIG: &str = "/zookeeper/config";
+
+/// An id that no ensemble has: its removal changes nothing but the config version.
+const NOBODY: i64 = 4096;
+
+/// How often a fence is tried whose version was overtaken.
+const ATTEMPTS: usize = 3;
+
+pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
+    let source = match Source::read(&args.file, output) {
+        Ok(source) => source,
+        Err(exit) => return exit,
+    };
+    match live::block_on(output, unlock(args, &source.spec(), output)) {
+        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
+    }
+}
+
+async fn unlock(args: &UnlockArgs, spec: &Spec, output: &Output) -> Result<Exit, Exit> {
+    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let addresses = history::addresses(spec);
+    let allowed = args.allow_cleartext_auth;
+    secret::may_travel(&port, &spec.connect, &addresses, allowed, output).await?;
+    let terms = secret::terms(&spec.connect, output)?;
+    let session = history::any_session(&port, spec, terms, output).await?;
+    let exit = remove(args, &session, output).await;
+    session.close().await;
+    exit
+}
+
+async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> Result<Exit, Exit> {
+    let lost = |_: Failure| {
+        output.error(
+            "the connection was lost; whether the lock was removed is not known",
+            "run the same command again",
+        );
+        Exit::Unreachable
+    };
+    session.sync().await.map_err(lost)?;
+    let Some((by, node)) = read_lock(session).await.map_err(lost)? else {
+        output.error("there is no lock", "nothing is in the way of an apply; nothing was changed");
+        return Err(Exit::Error);
+    };
+    if by.by.nonce != args.nonce {
+        output.error(
+            &format!("the lock is another one: {}", holder(&by)),
+            "name the nonce of the lock that stands; nothing was changed",
+        );
+        return Err(Exit::Locked);
+    }
+    if let Err(code) = session.probe_write().await {
+        return Err(refused(code, output));
+    }
+    match session.delete(LOCK, node.version).await {
+        Ok(()) | Err(Failure::Refused(Code::NoNode)) => {}
+        Err(Failure::Refused(code)) => return Err(refused(code, output)),
+        Err(failure) => return Err(lost(failure)),
+    }
+    let version = fence(session, output).await?;
+    let said = format!(
+        "unlocked: {}. Fenced at config version {version}: nothing that it sent can be carried \
+         out any more.",
+        holder(&by)
+    );
+    let mut text = crate::render::Text::new();
+    text.paragraph("", said, output.width);
+    Ok(output.screen(&text, Exit::Done))
+}
+
+fn refused(code: Code, output: &Output) -> Exit {
+    output.error(
+        &format!("the server refused: {code}"),
+        "unlocking takes the rights of an apply; see connect.auth",
+    );
+    Exit::Unreachable
+}
+
+/// A committed reconfig that changes nothing but the version.
+async fn fence<S: Session>(session: &S, output: &Output) -> Result<String, Exit> {
+    for _ in 0..ATTEMPTS {
+        let node = session.get(CONFIG).await.ok().flatten();
+        let text = node.map(|node| String::from_utf8_lossy(&node.data).into_owned());
+        let Some(config) = text.and_then(|text| EnsembleConfig::parse(&text).ok()) else { break };
+        let nobody = Reconfig::leave(ServerId::new(NOBODY));
+        match session.reconfig(&nobody, config.version).await {
+            Ok(config) => return Ok(config.version.to_string()),
+            Err(Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {}
+            Err(Failure::Refused(code)) => return Err(refused(code, output)),
+            Err(_) => break,
+        }
+    }
+    output.error(
+        "the lock is removed; the fence that disarms what was sent before is not known to have \
+         committed",
+        "the next apply fences before it sends anything",
+    );
+    Err(Exit::Error)
+}

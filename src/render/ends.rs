@@ -1,0 +1,252 @@
+//! Why an apply did not go on to the end: what, why, and what to do next.
+
+use super::text::{Line, Style, Text};
+use super::{changes, refusal, run, words};
+use crate::apply::{End, Stale};
+use crate::model::EnsembleConfig;
+use crate::observe::Identity;
+use crate::plan::StepId;
+
+/// What is said where an apply ended before everything was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    /// How it ended.
+    pub end: &'a End,
+    /// The command that goes on, as it is typed.
+    pub again: &'a str,
+    /// The file that was applied, as it was given.
+    pub path: &'a str,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// The screen of an end; nothing where everything is done.
+pub fn screen(screen: &Screen<'_>) -> Text {
+    let Screen { end, again, path, width } = *screen;
+    let mut text = Text::new();
+    let (what, then) = said(end, again, path);
+    if what.is_empty() {
+        return text;
+    }
+    text.paragraph(Line::new(Style::Red, "stopped: "), what, width);
+    text.section(details(end, width));
+    if let Some(step) = end.unknown() {
+        text.paragraph(Line::new(Style::Yellow, "unknown: "), unknown(step), width);
+    }
+    if !then.is_empty() {
+        text.paragraph(Line::new(Style::Cyan, "next: "), then, width);
+    }
+    text
+}
+
+fn unknown(step: &StepId) -> String {
+    format!(
+        "{step} was sent and nobody saw its answer: it may have been carried out, or still be. The \
+         next apply fences it off and writes down what came of it."
+    )
+}
+
+/// What happened, and what to do next.
+fn said(end: &End, again: &str, path: &str) -> (String, String) {
+    at_the_door(end, again, path).unwrap_or_else(|| on_the_way(end, again, path))
+}
+
+/// Of those that end an apply before it changes anything.
+fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
+    let say = |what: &str, then: &str| (what.to_owned(), then.to_owned());
+    Some(match end {
+        End::Stale(stale) => (
+            self::stale(stale),
+            format!("zkplan plan for what is there now; {path} was not applied"),
+        ),
+        End::Locked(by) => {
+            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
+            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
+            (
+                format!("another apply holds the lock: {who}. Nothing was changed."),
+                format!(
+                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
+                     for good: zkplan unlock {path} {nonce}"
+                ),
+            )
+        }
+        End::OtherRun { number, plan_id } => (
+            format!("run {number} of another plan ({plan_id}) is open. Nothing was changed."),
+            format!(
+                "zkplan history {path} {number} shows how far it is; apply its plan to finish it, or \
+                 give it up where it stands: {again} --abandon {number}"
+            ),
+        ),
+        End::NotOpen { number } => (
+            format!("there is no open run {number}. Nothing was changed."),
+            format!("zkplan history {path} lists the runs"),
+        ),
+        End::NotAuthorized => say(
+            "this session may not change the configuration: ZooKeeper says NoAuth.",
+            "put the credential of the super user, or of somebody with WRITE on \
+             /zookeeper/config, into connect.auth; zkplan explain ZKQ1",
+        ),
+        End::ReconfigDisabled => say(
+            "the leader runs with reconfigEnabled=false. Nothing was changed.",
+            "set reconfigEnabled=true on every server, restart one after the other, the leader last",
+        ),
+        End::OpenToOthers(_) => say(
+            "others than those who may change the configuration may write to /zkplan. Nothing was \
+             changed.",
+            "find out who made it so, and mend its ACL (setAcl /zkplan world:anyone:r)",
+        ),
+        End::Unreachable => say(
+            "no server takes a session. Nothing was changed.",
+            "zkplan plan shows who answers and who does not",
+        ),
+        End::Finished
+        | End::LockLost { .. }
+        | End::Foreign { .. }
+        | End::Interrupted { .. }
+        | End::Gate { .. }
+        | End::Hook { .. }
+        | End::RanOut { .. }
+        | End::DataDiffer(_)
+        | End::Unsafe(_)
+        | End::Refused { .. } => return None,
+    })
+}
+
+/// Of those that end an apply in a safe place on its way.
+fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
+    let go_on = format!("{again} goes on from here, from any machine");
+    match end {
+        End::LockLost { .. } => (
+            "the lock is not ours any more: our session expired, or somebody unlocked. Nothing was \
+             sent since."
+                .to_owned(),
+            go_on,
+        ),
+        End::Foreign { .. } => (
+            "somebody changed the configuration in the middle of the run, and not through this \
+             apply; ZooKeeper does not tell who."
+                .to_owned(),
+            format!(
+                "ask who did it; where the change is meant, plan anew and apply with --abandon, \
+                 where it is not, take it back and {again}"
+            ),
+        ),
+        End::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
+        End::Gate { step, approve, occupied } => (
+            gate(step, approve, occupied.is_empty()),
+            format!("{again} --approve {approve}, when it is so"),
+        ),
+        End::Hook { step, how } => (
+            format!("the command of {step} {}. The ensemble is as it was before.", run::hook_end(how)),
+            format!("mend the command, or do its work by hand and add --no-hooks; {go_on}"),
+        ),
+        End::RanOut { .. } => (
+            "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
+            format!("mend what is missing; {go_on}"),
+        ),
+        End::DataDiffer(ids) => (
+            format!(
+                "the data of {} are not the leader's: they come from another ensemble, or were \
+                 damaged. It got no vote.",
+                words::servers(ids)
+            ),
+            format!(
+                "stop it, empty its data directory but for myid, lay its first zoo.cfg down again and \
+                 start it; {go_on}"
+            ),
+        ),
+        End::Unsafe(_) => (
+            "something came up that nobody accepted.".to_owned(),
+            format!("zkplan plan {path} shows it, and what would pass"),
+        ),
+        End::Refused { step, code } => {
+            let what = step.as_ref().map_or("a request".to_owned(), ToString::to_string);
+            (
+                format!("the server refused {what}: {code}. The leader's log has the reason."),
+                go_on,
+            )
+        }
+        End::Finished
+        | End::Stale(_)
+        | End::Locked(_)
+        | End::OtherRun { .. }
+        | End::NotOpen { .. }
+        | End::NotAuthorized
+        | End::ReconfigDisabled
+        | End::OpenToOthers(_)
+        | End::Unreachable => (String::new(), String::new()),
+    }
+}
+
+fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
+    match approve {
+        "cutover" if nobody => {
+            format!("{step} is not open: somebody has to say that the clients have moved.")
+        }
+        "cutover" => format!("{step} is not open: clients are still on servers that leave."),
+        "stop" => format!("{step} waits: clients are still on that server."),
+        _ => format!("{step}: somebody has to attest that the data directory is blank."),
+    }
+}
+
+fn stale(stale: &Stale) -> String {
+    let known = |identity: &Identity| match identity {
+        Identity::NoneYet => "none".to_owned(),
+        Identity::Known(text) => text.clone(),
+    };
+    match stale {
+        Stale::Identity { plan, live } => format!(
+            "this is not the ensemble that the plan was made for: identity {} then, {} now.",
+            known(plan),
+            known(live)
+        ),
+        Stale::ZxidBack { plan, live } => format!(
+            "this is not the history that the plan was made for: the leader was at zxid {plan} \
+             then, and is at {live} now."
+        ),
+        Stale::Members { .. } => {
+            "the plan is stale: the members are neither those that it starts from nor any on its \
+             way."
+                .to_owned()
+        }
+        Stale::Version { plan, live } => format!(
+            "the config version moved from {} to {} and no run tells who did it \
+             (--strict-version); the members are those of the plan.",
+            plan.version, live.version
+        ),
+    }
+}
+
+fn details(end: &End, width: usize) -> Text {
+    let mut text = Text::new();
+    match end {
+        End::Stale(Stale::Members { plan, live }) => {
+            text.append(diff(plan, live, "what the plan starts from"));
+        }
+        End::Foreign { before, after } => {
+            text.append(diff(before, after, "what this run had made"));
+        }
+        End::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
+        End::RanOut { waits, .. } => {
+            for wait in waits {
+                text.paragraph("  ", run::wait(wait), width);
+            }
+        }
+        End::Unsafe(breaches) => text.append(refusal::breaches(breaches, width)),
+        End::OpenToOthers(entries) => {
+            for entry in entries {
+                text.paragraph("  ", format!("{}:{}", entry.scheme, entry.id), width);
+            }
+        }
+        _ => {}
+    }
+    text
+}
+
+fn diff(before: &EnsembleConfig, after: &EnsembleConfig, from: &str) -> Text {
+    let titles = [
+        format!("config version {}, {from}", before.version),
+        format!("config version {}, what is there", after.version),
+    ];
+    changes::membership_diff([&before.membership, &after.membership], titles)
+}

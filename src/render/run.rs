@@ -1,0 +1,285 @@
+//! A run while it goes, and what came of it.
+
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use super::{law, words};
+use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
+use crate::apply::report::Report;
+use crate::apply::{Event, Missing, Occupied, Wait};
+use crate::model::{Millis, ServerId};
+use crate::observe::Clients;
+
+/// So many client addresses are named; the rest is counted.
+const NAMED_CLIENTS: usize = 8;
+
+/// One line for something that happened; `None` for what only machines want to know.
+pub fn line(event: &Event) -> Option<Line> {
+    let plain = |text: String| Some(Line::plain(text));
+    match event {
+        Event::Output { .. } | Event::Recorded(_) | Event::Waiting(_) | Event::Ended(_) => None,
+        Event::Attached(at) => Some(Line::new(Style::Dim, format!("session on {at}"))),
+        Event::Run { number, resumed: false, .. } => plain(format!("run {number} begins")),
+        Event::Run { number, resumed: true, .. } => plain(format!("run {number} goes on")),
+        Event::Fenced { version } => Some(Line::new(
+            Style::Dim,
+            format!("fenced at config version {version}: no earlier request can be carried out"),
+        )),
+        Event::Sent { step, version } => {
+            Some(Line::new(Style::Dim, format!("{step} sent, from config version {version}")))
+        }
+        Event::Committed { step, version, known } => Some(
+            Line::new(Style::Green, step.to_string())
+                .then(Style::Plain, format!(" committed, config version {version}{}", how(*known))),
+        ),
+        Event::Done { step } => {
+            Some(Line::new(Style::Green, step.to_string()).then(Style::Plain, " done"))
+        }
+        Event::LeaderChanged { from, to, step: Some(step) } => plain(format!(
+            "{} hands over to {}, as planned with {step}",
+            leader(*from),
+            leader(*to)
+        )),
+        Event::LeaderChanged { from, to, step: None } => Some(Line::new(
+            Style::Yellow,
+            format!("{} leads instead of {}; nobody planned that", leader(*to), leader(*from)),
+        )),
+        Event::Locked(by) => Some(Line::new(Style::Yellow, format!("locked by {}", holder(by)))),
+        Event::Settling { step } => {
+            let what = step.as_ref().map_or("the fence".to_owned(), ToString::to_string);
+            Some(Line::new(Style::Yellow, format!("no answer to {what}: looking what came of it")))
+        }
+        Event::HookStarted { step, argv } => {
+            let command: Vec<String> = argv.iter().map(|word| words::shell(word)).collect();
+            plain(format!("{step} runs {}", command.join(" ")))
+        }
+        Event::HookEnded { step, how } => {
+            let style = if *how == HookEnd::Succeeded { Style::Green } else { Style::Red };
+            Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
+        }
+        Event::StopByHand { server } => {
+            plain(format!("server {server} runs on without a vote until somebody stops it"))
+        }
+        Event::VersionMoved { from, to } => Some(Line::new(
+            Style::Yellow,
+            format!(
+                "the config version moved from {from} to {to} and no run tells who did it; the \
+                 members are those of the plan"
+            ),
+        )),
+    }
+}
+
+fn leader(id: Option<ServerId>) -> String {
+    id.map_or_else(|| "nobody".to_owned(), |id| format!("server {id}"))
+}
+
+const fn how(known: Known) -> &'static str {
+    match known {
+        Known::Reply => "",
+        Known::ReadBack => ", read back",
+        Known::Found => ", found done",
+    }
+}
+
+/// How a command came to its end.
+pub(super) fn hook_end(how: &HookEnd) -> String {
+    match how {
+        HookEnd::Succeeded => "has done its work".to_owned(),
+        HookEnd::Failed(why) => format!("failed: {why}"),
+        HookEnd::TimedOut => "did not come to an end in time and was killed".to_owned(),
+        HookEnd::NotStarted(why) => format!("could not be started: {why}"),
+        HookEnd::Unknown => "was running when the apply died; nobody saw how it ended".to_owned(),
+    }
+}
+
+/// Who holds a lock, since when, and what for.
+pub fn holder(by: &LockText) -> String {
+    let LockText { by: stamp, operation, .. } = by;
+    format!(
+        "{}@{}, process {}, since {}, for {operation}, nonce {}",
+        stamp.who, stamp.host, stamp.pid, stamp.at, stamp.nonce
+    )
+}
+
+/// What a run waits for, as one line.
+pub fn waiting(waits: &[Wait]) -> String {
+    let all: Vec<String> = waits.iter().map(wait).collect();
+    all.join("; ")
+}
+
+/// Something that a run waits for.
+pub fn wait(wait: &Wait) -> String {
+    match wait {
+        Wait::Joiner { server, missing } => format!("server {server} {}", self::missing(missing)),
+        Wait::Bound { server } => {
+            format!("server {server} was named; waiting until it is sure to listen there")
+        }
+        Wait::Law(breach) => format!("{}: {}", law::place(breach), law::risk(breach, &[])),
+        Wait::Ensemble(why) => why.clone(),
+        Wait::PortTaken { server, port } => {
+            format!("port {port}, to which server {server} is to move, is taken by somebody")
+        }
+        Wait::Refused(code) => format!("the leader refused for now: {code}"),
+        Wait::Stuck { step, voters } => {
+            let what = step.as_ref().map_or("the fence".to_owned(), ToString::to_string);
+            let voters: Vec<String> =
+                voters.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
+            format!(
+                "{what} is out and not acknowledged; a majority of these must be up: {}. Restart \
+                 nothing: bring back the one that is missing at its address, with its data",
+                words::list(voters)
+            )
+        }
+        Wait::StillUp { server } => format!("server {server} was stopped and still answers"),
+        Wait::StopByHand { server } => {
+            format!("somebody has to stop server {server} before its id goes to another machine")
+        }
+        Wait::Connection => "no server takes the session".to_owned(),
+    }
+}
+
+/// What is missing before a joiner may be named.
+fn missing(missing: &Missing) -> String {
+    match missing {
+        Missing::Following { standing, followed_before } => {
+            let (word, _, more) = words::standing(standing);
+            let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+            let again = if *followed_before {
+                ". It followed before: a joiner that restarts before it is named ends at once, \
+                 for ZooKeeper has rewritten its zoo.cfg without it; lay its first zoo.cfg down \
+                 again and start it"
+            } else {
+                ""
+            };
+            format!("does not follow yet ({word}{more}){again}")
+        }
+        Missing::Ports(own) => {
+            let ports = |ports: &[u16]| words::list(ports.iter());
+            format!(
+                "listens on quorum port {} and election port {}, not where the plan would name \
+                 it: it would fail to bind and end",
+                ports(&own.quorum),
+                ports(&own.election)
+            )
+        }
+        Missing::ElectionPort(port) => {
+            format!("follows, but nobody listens at its election port {port}")
+        }
+        Missing::Data => "follows; its data are not yet proven to be the leader's".to_owned(),
+        Missing::Stable { left_ms } => {
+            format!("follows; it must do so for another {}", Millis(*left_ms))
+        }
+    }
+}
+
+/// Clients on servers that leave, a line a server.
+pub fn occupied(occupied: &[Occupied], width: usize) -> Text {
+    let mut text = Text::new();
+    for Occupied { server, clients } in occupied {
+        let says = match clients {
+            None => "does not tell who is connected".to_owned(),
+            Some(Clients { count, addresses }) => {
+                let named = addresses.iter().take(NAMED_CLIENTS).cloned().collect::<Vec<_>>();
+                let rest = addresses.len().saturating_sub(NAMED_CLIENTS);
+                let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+                let from = if named.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", named.join(", "))
+                };
+                format!("{}{from}{rest}", words::count(*count, "client"))
+            }
+        };
+        text.paragraph(Line::plain(format!("  server {server}  ")), says, width);
+    }
+    text
+}
+
+/// What came of an apply.
+pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> Text {
+    let mut text = Text::new();
+    let run = report.run.map_or_else(String::new, |(number, resumed)| {
+        format!("run {number}{}", if resumed { ", begun earlier" } else { "" })
+    });
+    let (style, word) = if finished { (Style::Green, "done") } else { (Style::Yellow, "stopped") };
+    let head = Line::new(Style::Bold, ensemble)
+        .then(Style::Plain, "  ")
+        .then(style, word)
+        .then(Style::Plain, if run.is_empty() { run } else { format!(", {run}") });
+    text.line(head);
+    if !report.commits.is_empty() {
+        text.gap();
+        text.append(commits(report, width));
+    }
+    text.gap();
+    for (from, to, step) in &report.hand_overs {
+        let planned = step
+            .as_ref()
+            .map_or("nobody planned that".to_owned(), |step| format!("planned with {step}"));
+        let said = format!("{} handed over to {}, {planned}", leader(*from), leader(*to));
+        text.paragraph("", said, width);
+    }
+    if let Some((step, gap)) = report.longest_gap() {
+        let said =
+            format!("Longest time without a committed write of our own: {gap} ms, around {step}");
+        text.paragraph("", said, width);
+    }
+    if !report.stop_by_hand.is_empty() {
+        let who = words::servers(&report.stop_by_hand);
+        let said = format!(
+            "Next: stop {who} when no client needs it any more, disable the service, and move \
+             zoo.cfg and data away: restored first files would bring an old ensemble back to life."
+        );
+        text.paragraph("", Line::new(Style::Cyan, said), width);
+    }
+    text
+}
+
+fn commits(report: &Report, width: usize) -> Text {
+    let mut table = Table::new([
+        Column::words("step"),
+        Column::words("config version"),
+        Column::words("known"),
+        Column::numbers("took"),
+        Column::numbers("gap"),
+    ]);
+    let ms = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    for commit in &report.commits {
+        let known = match commit.known {
+            Known::Reply => "by reply",
+            Known::ReadBack => "read back",
+            Known::Found => "found done",
+        };
+        table.row([
+            Line::plain(commit.step.to_string()),
+            Line::plain(commit.version.clone()),
+            Line::plain(known),
+            Line::plain(ms(commit.took_ms)),
+            Line::plain(ms(commit.gap_ms)),
+        ]);
+    }
+    table.to_text(width)
+}
+
+/// An entry of a run's journal as one line.
+pub fn entry(entry: &Entry) -> String {
+    match entry {
+        Entry::Claimed { who } => format!("taken up by {who}"),
+        Entry::FenceIntent { version } => format!("fence, from config version {version}"),
+        Entry::Fenced { version } => format!("fenced, config version {version}"),
+        Entry::Intent { step, version } => format!("{step}, from config version {version}"),
+        Entry::Committed { step, version, known } => {
+            format!("{step} committed, config version {version}{}", how(*known))
+        }
+        Entry::NotApplied { step, because } => format!("{step} not carried out: {because}"),
+        Entry::Passed { step, how: Passage::Drained } => format!("{step} passed: no client left"),
+        Entry::Passed { step, how: Passage::Approved } => format!("{step} passed: approved"),
+        Entry::Attested { step } => format!("{step}: a blank data directory is attested"),
+        Entry::HookIntent { step } => format!("{step}: the command is about to run"),
+        Entry::HookEnded { step, how } => format!("{step}: the command {}", hook_end(how)),
+        Entry::Gone { step } => format!("{step}: the server is gone"),
+        Entry::Stopped { why } => format!("stopped: {why}"),
+        Entry::Closed => "closed: everything is done".to_owned(),
+        Entry::Abandoned { who } => format!("given up by {who}"),
+    }
+}
