@@ -198,13 +198,19 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         asked.clients = observe::ClientsOf::Nobody;
         let at = self.session.as_ref().map(|session| session.at().clone());
         asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
-        match observe(self.port, &asked).await {
+        let seen = match observe(self.port, &asked).await {
             Ok(seen) => {
                 let sight = self.complete(&seen, question).await;
                 self.serving.clone_from(&sight.serving);
-                Input::Saw(Box::new(sight))
+                Ok(Box::new(sight))
             }
-            Err(error) => Input::SawNothing(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let Some(session) = &self.session else { return Input::Done };
+        match (self.keeper.read(session).await, seen) {
+            (Input::Read(read), Ok(sight)) => Input::Saw(sight, read),
+            (Input::Read(read), Err(why)) => Input::SawNothing(why, read),
+            (failed, _) => failed,
         }
     }
 

@@ -6,6 +6,7 @@ use super::position::position;
 use crate::model::{EnsembleConfig, Zxid};
 use crate::observe::Identity;
 use crate::plan::{Done, Plan};
+use crate::saved::plan_id;
 
 /// What is there now.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +55,16 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
     Ok(Fresh { done, version_moved })
 }
 
-/// The same identity; or one that a run gave which began where the plan does.
+/// The same identity; or one that a run of this very plan gave.
 fn is_same_ensemble(plan: &Plan, live: &Identity, runs: &[Run]) -> bool {
     match (&plan.facts.identity, live) {
         // Nobody was asked when the plan was made.
         _ if plan.facts.assumed => true,
         (Identity::NoneYet, Identity::NoneYet) => true,
-        (Identity::NoneYet, Identity::Known(_)) => !runs.is_empty(),
+        (Identity::NoneYet, Identity::Known(_)) => {
+            let ours = plan_id(plan);
+            runs.iter().any(|run| run.header.plan_id == ours)
+        }
         (then, now) => then == now,
     }
 }

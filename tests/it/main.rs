@@ -3,6 +3,7 @@
 
 mod common_changes;
 mod evidence;
+mod executor;
 mod grants;
 mod plans;
 mod tampered;

@@ -84,7 +84,7 @@ pub enum Output {
         /// The version that it starts from.
         version: ConfigVersion,
     },
-    /// Look at the whole ensemble.
+    /// Look at the whole ensemble, then read configuration and lock on the session.
     Look(Question),
     /// Write to the run's mark so many times.
     Mark(u64, usize),
@@ -147,10 +147,10 @@ pub enum Input {
     Runs(Vec<Run>),
     /// The configuration of the reply.
     Replied(Box<EnsembleConfig>),
-    /// What was seen.
-    Saw(Box<Sight>),
-    /// Why nothing was seen.
-    SawNothing(String),
+    /// What was seen, and then read on the session.
+    Saw(Box<Sight>, Box<ReadBack>),
+    /// Why nothing was seen, and what was read on the session.
+    SawNothing(String, Box<ReadBack>),
     /// How a command ended.
     HookEnded(HookEnd),
     /// What the operator answered.
@@ -181,8 +181,6 @@ enum Stage {
     Record(u64, Entry, After),
     Send(What),
     Look,
-    /// The look and the session disagree about the configuration.
-    Confirm,
     Mark(usize),
     Move(StepId, BTreeSet<ServerId>),
     /// The connection is gone; then that again.
@@ -306,21 +304,18 @@ impl Machine {
             (Stage::Lock, Input::Held(by)) => self.held(now_ms, by),
             (Stage::ReadAgain, Input::Read(read)) => self.read_again(*read),
             (Stage::ReadRuns, Input::Runs(runs)) => self.read_runs(&runs),
-            (Stage::MakeIdentity, Input::Done) => self.opened_or_open(),
-            (Stage::OpenRun, Input::Done) => self.begin_run(),
+            (Stage::OpenRun, Input::Done) => self.opened(),
+            (Stage::MakeIdentity, Input::Done) => self.begin_run(),
             (Stage::Record(_, entry, after), Input::Done) => self.recorded(&entry, after),
             (Stage::Send(what), Input::Replied(config)) => self.replied(now_ms, what, *config),
             (Stage::Send(what), Input::Failed(failure)) => self.not_replied(now_ms, what, failure),
             (Stage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
-            (Stage::Look, Input::Saw(sight)) => self.saw(now_ms, &sight),
-            (Stage::Look, Input::SawNothing(why)) => {
-                self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look)
-            }
-            (Stage::Confirm, Input::Read(read)) => self.confirmed(now_ms, *read),
+            (Stage::Look, Input::Saw(sight, read)) => self.saw(now_ms, &sight, *read),
+            (Stage::Look, Input::SawNothing(why, read)) => self.saw_nothing(now_ms, why, *read),
             (Stage::Mark(_), Input::Done) => Stage::Look,
             (Stage::Move(step, _), Input::Done) => self.intend(&step),
             (Stage::Settle(then) | Stage::Pause(_, then), Input::Done) => *then,
-            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(step, &read),
+            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(step, *read),
             (Stage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
             (Stage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
             (Stage::Close(end) | Stage::Ended(end), _) => Stage::Ended(end),
@@ -338,9 +333,7 @@ impl Machine {
         match &self.stage {
             Stage::Begin | Stage::Permission => Output::Permission,
             Stage::Lock => Output::Lock,
-            Stage::ReadAgain | Stage::Confirm | Stage::Settling(_) | Stage::BeforeHook(_) => {
-                Output::Read
-            }
+            Stage::ReadAgain | Stage::Settling(_) | Stage::BeforeHook(_) => Output::Read,
             Stage::ReadRuns => Output::ReadRuns,
             Stage::MakeIdentity => Output::MakeIdentity,
             Stage::OpenRun => Output::OpenRun(self.run.unwrap_or(1)),

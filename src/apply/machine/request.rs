@@ -216,7 +216,10 @@ impl Machine {
 
     fn refused(&mut self, stage: Stage, code: Code) -> Stage {
         match (stage, code) {
-            (Stage::Record(_, _, After::Stop(end)), _) => Stage::Close(end),
+            // It ends all the same; that everything is done is no such end.
+            (Stage::Record(_, _, After::Stop(end)), _) if *end != End::Finished => {
+                Stage::Close(end)
+            }
             // The transaction's check of the lock.
             (Stage::Record(..), Code::BadVersion) => self.lock_lost(),
             (_, Code::NoAuth | Code::AuthFailed) => self.stop(End::NotAuthorized),

@@ -66,7 +66,11 @@ impl Machine {
             self.tell(Event::VersionMoved { from, to: config.version.to_string() });
         }
         self.memory = Memory { done: implied(self.plan(), &fresh.done), ..Memory::default() };
-        self.run = Some(last.map_or(1, |run| run.number + 1));
+        // A run that died before its first entry is begun again.
+        let unbegun =
+            |run: &&Run| run.records.is_empty() && run.header.plan_id == self.options.plan_id;
+        let next = last.map_or(1, |run| run.number + u64::from(!unbegun(&run)));
+        self.run = Some(next);
         self.resumes = ours.is_some();
         if let Some(run) = ours {
             self.run = Some(run.number);
@@ -75,14 +79,16 @@ impl Machine {
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
         }
-        match self.identity {
-            Identity::NoneYet => Stage::MakeIdentity,
-            Identity::Known(_) => self.opened_or_open(),
-        }
+        if self.resumes { self.opened() } else { Stage::OpenRun }
     }
 
-    pub(super) fn opened_or_open(&mut self) -> Stage {
-        if self.resumes { self.begin_run() } else { Stage::OpenRun }
+    /// The run comes before the identity, so that no identity is there without a run that tells of
+    /// it.
+    pub(super) fn opened(&mut self) -> Stage {
+        match self.identity {
+            Identity::NoneYet => Stage::MakeIdentity,
+            Identity::Known(_) => self.begin_run(),
+        }
     }
 
     pub(super) fn begin_run(&mut self) -> Stage {

@@ -38,9 +38,28 @@ impl Machine {
         })
     }
 
-    pub(super) fn saw(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+    /// Goes on only while the lock is ours and the configuration is the one that this run made.
+    fn has_lost(&mut self, read: ReadBack) -> Option<Stage> {
+        if !self.is_locked(&read) {
+            return Some(self.lock_lost());
+        }
+        (self.config.as_ref() != Some(&read.config)).then(|| self.foreign(read.config))
+    }
+
+    pub(super) fn saw_nothing(&mut self, now_ms: u64, why: String, read: ReadBack) -> Stage {
+        match self.has_lost(read) {
+            Some(stage) => stage,
+            None => self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look),
+        }
+    }
+
+    pub(super) fn saw(&mut self, now_ms: u64, sight: &Sight, read: ReadBack) -> Stage {
+        if let Some(stage) = self.has_lost(read) {
+            return stage;
+        }
         if self.config.as_ref() != Some(&sight.facts.base) {
-            return Stage::Confirm;
+            let lags = "the leader shows an older configuration".to_owned();
+            return self.wait(now_ms, vec![Wait::Ensemble(lags)], Stage::Look);
         }
         if self.leader != sight.facts.leader {
             let (from, to) = (self.leader, sight.facts.leader);
@@ -231,26 +250,11 @@ impl Machine {
         self.look()
     }
 
-    pub(super) fn confirmed(&mut self, now_ms: u64, read: ReadBack) -> Stage {
-        if !self.is_locked(&read) {
-            return self.lock_lost();
-        }
-        if Some(&read.config) != self.config.as_ref() {
-            return self.foreign(read.config);
-        }
-        let waits = vec![Wait::Ensemble("the leader shows an older configuration".to_owned())];
-        let stage = self.look();
-        self.wait(now_ms, waits, stage)
-    }
-
     /// The last look at lock and members before a command is run; the intent that follows is a
     /// committed write.
-    pub(super) fn before_hook(&mut self, step: StepId, read: &ReadBack) -> Stage {
-        if !self.is_locked(read) {
-            return self.lock_lost();
-        }
-        if Some(&read.config) != self.config.as_ref() {
-            return self.foreign(read.config.clone());
+    pub(super) fn before_hook(&mut self, step: StepId, read: ReadBack) -> Stage {
+        if let Some(stage) = self.has_lost(read) {
+            return stage;
         }
         let entry = Entry::HookIntent { step: step.clone() };
         Stage::Record(self.run.unwrap_or(1), entry, After::Hook(step))

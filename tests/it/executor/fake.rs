@@ -1,0 +1,323 @@
+//! An ensemble as small as the executor can tell: one configuration with a version, a lock, a
+//! journal, and requests that come late.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use zkplan::apply::End;
+use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Stamp};
+use zkplan::apply::judge::Approved;
+use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
+use zkplan::apply::sight::{Joiner, Leaving, Sight, awaited, leaving};
+use zkplan::check::CheckedPlan;
+use zkplan::ensemble::{Code, Failure, Knock};
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Reconfig, ServerId, Zxid};
+use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
+use zkplan::plan::{Action, StepId};
+use zkplan::saved::plan_id;
+
+/// What happens to one output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process dies before it.
+    DiesBefore,
+    /// The process dies when it is done, before anything is told of it.
+    DiesAfter,
+    /// It never arrives, and nobody says so.
+    LostBefore,
+    /// It is done, and the answer is lost.
+    LostAfter,
+    /// A reconfig that waits in a frozen server and arrives when the next one is sent.
+    Late,
+    /// The same, but the process that sent it dies.
+    LateAndDies,
+}
+
+/// The whole of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Fake {
+    pub(crate) config: EnsembleConfig,
+    version: u64,
+    lock: Option<(i64, LockText)>,
+    czxid: i64,
+    identity: Identity,
+    pub(crate) runs: Vec<Run>,
+    /// Requests that are still on their way.
+    late: Vec<(What, Reconfig, ConfigVersion)>,
+    /// Steps that were carried out, in order.
+    pub(crate) carried_out: Vec<StepId>,
+    /// Servers that are down.
+    pub(crate) down: BTreeSet<ServerId>,
+    /// Commands that were run.
+    pub(crate) commands: Vec<StepId>,
+    now_ms: u64,
+}
+
+impl Fake {
+    pub(crate) fn of(checked: &CheckedPlan) -> Self {
+        let config = checked.plan().facts.base.clone();
+        Self {
+            version: config.version.as_zxid().get(),
+            config,
+            lock: None,
+            czxid: 100,
+            identity: Identity::NoneYet,
+            runs: Vec::new(),
+            late: Vec::new(),
+            carried_out: Vec::new(),
+            down: BTreeSet::new(),
+            commands: Vec::new(),
+            now_ms: 0,
+        }
+    }
+
+    pub(crate) fn members(&self) -> &Membership {
+        &self.config.membership
+    }
+
+    /// Somebody else changes the configuration.
+    pub(crate) fn change(&mut self, request: &Reconfig) {
+        self.version += 1;
+        self.config = EnsembleConfig {
+            version: version(self.version),
+            membership: self.config.membership.with(request),
+        };
+    }
+
+    /// Somebody else takes the lock, as after an unlock.
+    pub(crate) fn steal_lock(&mut self) {
+        self.czxid += 1;
+        self.lock = Some((self.czxid, lock_text("thief", "another")));
+    }
+
+    /// Runs an apply to its end, with faults at some outputs; `None` where it died. `seen` is told
+    /// every output.
+    pub(crate) fn apply(
+        &mut self,
+        checked: &Arc<CheckedPlan>,
+        nonce: &str,
+        faults: &BTreeMap<usize, Fault>,
+        mut seen: impl FnMut(usize, &Output, &mut Self),
+    ) -> Option<End> {
+        const MANY: usize = 3000;
+        // The ephemeral lock of an apply that died goes with its session.
+        self.lock = None;
+        let mut machine = Machine::new(Arc::clone(checked), options(checked, nonce));
+        let mut input = Input::Begin;
+        for index in 0..MANY {
+            let output = machine.next(self.now_ms, input);
+            self.now_ms += 1;
+            if let Output::End(end) = output {
+                self.lock = None;
+                return Some(*end);
+            }
+            seen(index, &output, self);
+            input = match faults.get(&index) {
+                Some(Fault::DiesBefore) => return None,
+                Some(Fault::LostBefore) => Input::Failed(Failure::Unknown),
+                Some(Fault::LostAfter) => {
+                    self.perform(checked, nonce, &output);
+                    Input::Failed(Failure::Unknown)
+                }
+                Some(Fault::DiesAfter) => {
+                    self.perform(checked, nonce, &output);
+                    return None;
+                }
+                Some(fault @ (Fault::Late | Fault::LateAndDies)) => {
+                    let Output::Send { what, request, version } = output else {
+                        panic!("only reconfigs come late")
+                    };
+                    self.late.push((what, request, version));
+                    if *fault == Fault::LateAndDies {
+                        return None;
+                    }
+                    Input::Failed(Failure::Unknown)
+                }
+                None => self.perform(checked, nonce, &output),
+            };
+        }
+        panic!("the apply does not come to an end");
+    }
+
+    fn perform(&mut self, checked: &CheckedPlan, nonce: &str, output: &Output) -> Input {
+        match output {
+            Output::Permission => Input::Granted,
+            Output::Lock => match &self.lock {
+                Some((czxid, by)) if by.by.nonce == nonce => Input::Locked(*czxid),
+                Some((_, by)) => Input::Held(Some(by.clone())),
+                None => {
+                    self.czxid += 1;
+                    self.lock = Some((self.czxid, lock_text(nonce, &plan_id(checked.plan()))));
+                    Input::Locked(self.czxid)
+                }
+            },
+            Output::Read => Input::Read(self.read()),
+            Output::ReadRuns => Input::Runs(self.runs.clone()),
+            Output::MakeIdentity => {
+                self.identity = Identity::Known("us".to_owned());
+                Input::Done
+            }
+            Output::OpenRun(number) => {
+                if self.runs.iter().all(|run| run.number != *number) {
+                    self.runs.push(new_run(*number, checked, nonce));
+                }
+                Input::Done
+            }
+            Output::Record(run, entry) => self.record(*run, entry, nonce),
+            Output::Send { what, request, version } => {
+                for (what, request, version) in std::mem::take(&mut self.late) {
+                    self.reconfig(&what, &request, version).ok();
+                }
+                match self.reconfig(what, request, *version) {
+                    Ok(()) => Input::Replied(Box::new(self.config.clone())),
+                    Err(code) => Input::Failed(Failure::Refused(code)),
+                }
+            }
+            Output::Look(question) => {
+                Input::Saw(Box::new(self.sight(checked, question)), self.read())
+            }
+            Output::Mark(..) | Output::Move(_) | Output::Settle | Output::Close => Input::Done,
+            Output::Pause(ms) => {
+                self.now_ms += ms;
+                Input::Done
+            }
+            Output::Hook(step) => {
+                self.commands.push(step.clone());
+                let id = checked.plan().steps().find(|s| s.id == *step).and_then(|s| s.server());
+                if step.as_str().starts_with("stop") {
+                    self.down.extend(id);
+                } else if let Some(id) = id {
+                    self.down.remove(&id);
+                }
+                Input::HookEnded(HookEnd::Succeeded)
+            }
+            Output::Ask(_) => Input::Answered(true),
+            Output::End(_) => Input::Done,
+        }
+    }
+
+    fn read(&self) -> Box<ReadBack> {
+        Box::new(ReadBack {
+            config: self.config.clone(),
+            lock: self.lock.as_ref().map(|(czxid, _)| *czxid),
+            identity: self.identity.clone(),
+        })
+    }
+
+    /// Written in one transaction with the check that a lock stands; the check cannot tell whose.
+    fn record(&mut self, run: u64, entry: &Entry, nonce: &str) -> Input {
+        if self.lock.is_none() {
+            return Input::Failed(Failure::Refused(Code::BadVersion));
+        }
+        let run = self.runs.iter_mut().find(|known| known.number == run).expect("an open run");
+        let record = Record { entry: entry.clone(), nonce: nonce.to_owned(), at: String::new() };
+        // The driver finds an entry that it wrote before its answer got lost.
+        if run.records.last() != Some(&record) || !is_once(entry) {
+            run.records.push(record);
+            run.last += 1;
+        }
+        Input::Done
+    }
+
+    fn reconfig(
+        &mut self,
+        what: &What,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> Result<(), Code> {
+        if version != self.config.version {
+            return Err(Code::BadVersion);
+        }
+        self.change(request);
+        if let What::Step(step) = what {
+            self.carried_out.push(step.clone());
+        }
+        Ok(())
+    }
+
+    /// Everybody who is not down follows whoever has the highest id, and joiners have the data.
+    fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
+        let plan = checked.plan();
+        let members = self.members();
+        let up = |id: &ServerId| !self.down.contains(id);
+        let live: BTreeSet<ServerId> = members.ids().into_iter().filter(up).collect();
+        let joiners: BTreeSet<ServerId> =
+            awaited(plan).into_iter().filter(|id| !members.contains(*id)).collect();
+        let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
+        let joiner = |id: &ServerId| Joiner {
+            standing: if up(id) { Standing::FollowingWithoutVote } else { Standing::NotServing },
+            up: up(id),
+            zxid: None,
+            other_ports: None,
+            election_port: Some(Knock::Open),
+            data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
+        };
+        let leaving_sight = |id: ServerId| Leaving {
+            endpoint: plan.facts.base.membership.get(id).and_then(|line| line.client_endpoint()),
+            up: up(&id),
+            clients: Some(Clients::default()),
+        };
+        Sight {
+            facts: Facts {
+                base: self.config.clone(),
+                leader: members.voters().intersection(&live).last().copied(),
+                live: live.clone(),
+                following,
+                ..plan.facts.clone()
+            },
+            joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
+            bound: live.clone(),
+            tell_ports: live,
+            leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
+            taken: BTreeMap::new(),
+            leader_zxid: None,
+            serving: Vec::new(),
+        }
+    }
+}
+
+/// Entries that an apply writes twice only because it must.
+fn is_once(entry: &Entry) -> bool {
+    !matches!(entry, Entry::FenceIntent { .. } | Entry::Intent { .. } | Entry::HookIntent { .. })
+}
+
+fn version(number: u64) -> ConfigVersion {
+    format!("{number:x}").parse().expect("a config version")
+}
+
+fn lock_text(nonce: &str, plan_id: &str) -> LockText {
+    let by = Stamp {
+        nonce: nonce.to_owned(),
+        who: "somebody".to_owned(),
+        host: "somewhere".to_owned(),
+        pid: 1,
+        at: String::new(),
+    };
+    LockText { by, operation: "apply".to_owned(), plan_id: plan_id.to_owned() }
+}
+
+fn new_run(number: u64, checked: &CheckedPlan, nonce: &str) -> Run {
+    let plan = checked.plan();
+    let by = lock_text(nonce, "").by;
+    let header = Header::new(plan_id(plan), plan.ensemble.clone(), 1, BTreeMap::new(), by);
+    Run { number, header, records: Vec::new(), last: 0 }
+}
+
+fn options(checked: &CheckedPlan, nonce: &str) -> Options {
+    let attested = checked.plan().steps().filter_map(|step| match step.action {
+        Action::AttestBlank(id) => Some(id),
+        _ => None,
+    });
+    Options {
+        plan_id: plan_id(checked.plan()),
+        nonce: nonce.to_owned(),
+        who: format!("{nonce}@here"),
+        approved: Approved { cutover: true, stop: true, blank: attested.collect() },
+        interactive: false,
+        no_hooks: false,
+        timeout_ms: 60_000,
+        lock_timeout_ms: 1000,
+        abandon: None,
+        strict_version: false,
+    }
+}

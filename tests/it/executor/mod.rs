@@ -1,0 +1,307 @@
+//! The executor against every single fault at every boundary, without a network: whatever happens
+//! to an apply, the next one brings the plan to its end, carries nothing out twice, and the journal
+//! tells the truth.
+
+mod fake;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use zkplan::apply::End;
+use zkplan::apply::journal::{Entry, Run};
+use zkplan::apply::machine::{Output, What};
+use zkplan::check::CheckedPlan;
+use zkplan::model::{Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled};
+use zkplan::plan::{Action, StepId};
+use zkplan::proposal::propose;
+
+use self::fake::{Fake, Fault};
+use crate::world::{World, id};
+
+const FAULTS: [Fault; 6] = [
+    Fault::DiesBefore,
+    Fault::DiesAfter,
+    Fault::LostBefore,
+    Fault::LostAfter,
+    Fault::Late,
+    Fault::LateAndDies,
+];
+
+fn planned(world: &World) -> Arc<CheckedPlan> {
+    planned_with(world, Hooks::default())
+}
+
+fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
+    let replaces = world.wanted.contains('m');
+    let world = world.clone().policy(|policy| {
+        if replaces {
+            policy.min_tolerance = MinTolerance::AtLeast(0);
+        }
+        policy.stable_for = Millis(0);
+        policy.max_shrink = 9;
+        policy.standalone_enabled = StandaloneEnabled::False;
+        policy.reuse_ids = ReuseIds::Blank;
+    });
+    let mut spec = world.spec();
+    spec.hooks = hooks;
+    let checked = propose(&spec, &world.facts(), &[]).map_err(|refusal| refusal.breaches);
+    Arc::new(checked.expect("a plan"))
+}
+
+fn fits(fault: Fault, output: &Output) -> bool {
+    match fault {
+        Fault::Late | Fault::LateAndDies => {
+            matches!(output, Output::Send { what: What::Step(_), .. })
+        }
+        // What the driver answers by itself cannot get lost.
+        Fault::LostBefore | Fault::LostAfter => !matches!(
+            output,
+            Output::Pause(_) | Output::Hook(_) | Output::Ask(_) | Output::Look(_) | Output::Close
+        ),
+        Fault::DiesBefore | Fault::DiesAfter => true,
+    }
+}
+
+/// The reconfigs of a plan, sorted.
+fn reconfigs(checked: &CheckedPlan) -> Vec<StepId> {
+    let steps = checked.plan().steps().filter(|step| step.reconfig().is_some());
+    let mut ids: Vec<StepId> = steps.map(|step| step.id.clone()).collect();
+    ids.sort();
+    ids
+}
+
+/// What must hold at the end, whatever happened on the way.
+fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
+    assert_eq!(*fake.members(), checked.plan().target, "{context}");
+    let mut carried_out = fake.carried_out.clone();
+    carried_out.sort();
+    assert_eq!(carried_out, reconfigs(checked), "each once: {context}");
+    assert!(fake.runs.iter().all(|run| !run.is_open()), "{context}");
+    for run in &fake.runs {
+        is_true(run, fake, context);
+    }
+}
+
+/// Every reconfig was intended before it was carried out, and the journal tells once that it was.
+fn is_true(run: &Run, fake: &Fake, context: &str) {
+    let told: Vec<&StepId> = run
+        .records
+        .iter()
+        .filter_map(|record| match &record.entry {
+            Entry::Committed { step, .. } => Some(step),
+            _ => None,
+        })
+        .collect();
+    let once: BTreeSet<&StepId> = told.iter().copied().collect();
+    assert_eq!(told.len(), once.len(), "told twice: {told:?}, {context}");
+    let all: BTreeSet<&StepId> = fake.carried_out.iter().collect();
+    assert_eq!(once, all, "{context}\n{:#?}", run.records);
+    for step in once {
+        let place = |wanted: &dyn Fn(&Entry) -> bool| {
+            run.records.iter().position(|record| wanted(&record.entry))
+        };
+        let intended = place(&|e| matches!(e, Entry::Intent { step: s, .. } if s == step));
+        let done = place(&|e| matches!(e, Entry::Committed { step: s, .. } if s == step));
+        assert!(intended < done, "{step} before its intent: {context}");
+    }
+}
+
+/// Every fault at every boundary of a plan; returns how many there were.
+fn survives_everything(checked: &Arc<CheckedPlan>, down: &[i64]) -> usize {
+    let begin = || {
+        let mut fake = Fake::of(checked);
+        fake.down = down.iter().copied().map(id).collect();
+        fake
+    };
+    let mut outputs = Vec::new();
+    let mut clean = begin();
+    let end = clean.apply(checked, "clean", &BTreeMap::new(), |_, output, _| {
+        outputs.push(output.clone());
+    });
+    assert_eq!(end, Some(End::Finished));
+    holds(checked, &clean, "nothing happened");
+    let mut tried = 0;
+    for (index, output) in outputs.iter().enumerate() {
+        for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
+            let context = format!("{fault:?} at {index}, {}", output.name());
+            let mut fake = begin();
+            let first =
+                fake.apply(checked, "first", &BTreeMap::from([(index, fault)]), |_, _, _| {});
+            // Where the run was closed, the command line finds nothing to do.
+            let closed = fake.runs.iter().any(|run| !run.is_open() && !run.records.is_empty());
+            if first != Some(End::Finished) && !closed {
+                let second = fake.apply(checked, "second", &BTreeMap::new(), |_, _, _| {});
+                assert_eq!(second, Some(End::Finished), "{context}: first {first:?}");
+            }
+            holds(checked, &fake, &context);
+            tried += 1;
+        }
+    }
+    tried
+}
+
+#[test]
+fn every_fault_at_every_boundary_ends_at_the_target() {
+    let worlds = [
+        ("1 2 3", "1 2 3 4 5", ""),
+        ("1 2 3 4 5", "1 2 3", ""),
+        ("1 2 3", "4 5 6", ""),
+        ("1 2 3 4o", "1 2 3 4", ""),
+        ("1 2 3", "1 2 3o 4", ""),
+        ("1 2 3", "1 2 3 4o", ""),
+        ("1 2 3", "1 2 3p", ""),
+        ("1 2 3", "1 2 4", "3"),
+        ("1 2", "1", ""),
+    ];
+    let mut tried = 0;
+    for (base, wanted, down) in worlds {
+        let checked = planned(&World::new(base, wanted).down(down));
+        let down: Vec<i64> = down.split_whitespace().filter_map(|id| id.parse().ok()).collect();
+        tried += survives_everything(&checked, &down);
+    }
+    println!("{tried} faults, every plan at its target, every journal true");
+    assert!(tried > 800);
+}
+
+#[test]
+fn two_faults_in_a_row_end_at_the_target() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let outputs_of = |fake: &mut Fake, nonce: &str| {
+        let mut outputs = Vec::new();
+        let end = fake.apply(&checked, nonce, &BTreeMap::new(), |_, output, _| {
+            outputs.push(output.clone());
+        });
+        (end, outputs)
+    };
+    let is_closed =
+        |fake: &Fake| fake.runs.iter().any(|run| !run.is_open() && !run.records.is_empty());
+    let mut tried = 0;
+    let (_, first) = outputs_of(&mut Fake::of(&checked), "clean");
+    for (one, output) in first.iter().enumerate() {
+        for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
+            let mut after_one = Fake::of(&checked);
+            let end = after_one.apply(&checked, "1", &BTreeMap::from([(one, fault)]), |_, _, _| {});
+            if end == Some(End::Finished) || is_closed(&after_one) {
+                continue;
+            }
+            let (_, second) = outputs_of(&mut after_one.clone(), "2");
+            for (two, then) in second.iter().enumerate() {
+                for other in FAULTS.into_iter().filter(|fault| fits(*fault, then)) {
+                    let context = format!(
+                        "{fault:?} at {one}, {}, then {other:?} at {two}, {}",
+                        output.name(),
+                        then.name()
+                    );
+                    let mut fake = after_one.clone();
+                    let faults = BTreeMap::from([(two, other)]);
+                    let end = fake.apply(&checked, "2", &faults, |_, _, _| {});
+                    if end != Some(End::Finished) && !is_closed(&fake) {
+                        let (end, _) = outputs_of(&mut fake, "3");
+                        assert_eq!(end, Some(End::Finished), "{context}");
+                    }
+                    holds(&checked, &fake, &context);
+                    tried += 1;
+                }
+            }
+        }
+    }
+    println!("{tried} pairs of faults, every plan at its target, every journal true");
+    assert!(tried > 1500);
+}
+
+#[test]
+fn commands_are_journalled_and_run_once_for_each_intent() {
+    let hooks = Hooks {
+        start: Some(vec!["start".to_owned(), "{id}".to_owned()]),
+        stop: Some(vec!["stop".to_owned(), "{id}".to_owned()]),
+    };
+    for (base, wanted) in [("1 2 3", "4 5 6"), ("1 2 3", "1 2 3m")] {
+        let checked = planned_with(&World::new(base, wanted), hooks.clone());
+        let joiners: Vec<i64> = checked
+            .plan()
+            .steps()
+            .filter_map(|step| match step.action {
+                Action::Start(id) if !checked.plan().facts.base.membership.contains(id) => {
+                    Some(id.get())
+                }
+                _ => None,
+            })
+            .collect();
+        survives_everything(&checked, &joiners);
+        let mut fake = Fake::of(&checked);
+        fake.down = joiners.iter().copied().map(id).collect();
+        let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+        assert_eq!(end, Some(End::Finished));
+        let intents = fake.runs[0].records.iter();
+        let intents = intents.filter(|r| matches!(r.entry, Entry::HookIntent { .. })).count();
+        assert_eq!(intents, fake.commands.len(), "{:?}", fake.commands);
+    }
+}
+
+#[test]
+fn nothing_is_sent_once_the_lock_is_anothers() {
+    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let mut outputs = Vec::new();
+    Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
+        outputs.push(output.clone());
+    });
+    for (index, output) in outputs.iter().enumerate() {
+        if matches!(output, Output::Permission | Output::Lock) {
+            continue;
+        }
+        let mut fake = Fake::of(&checked);
+        let (mut stolen, mut noticed, mut sent) = (false, false, 0);
+        let end = fake.apply(&checked, "displaced", &BTreeMap::new(), |at, output, fake| {
+            if at == index {
+                fake.steal_lock();
+                stolen = true;
+            }
+            // What is on its way already, the fence of the thief refuses.
+            sent += usize::from(noticed && matches!(output, Output::Send { .. }));
+            noticed |= stolen && matches!(output, Output::Look(_) | Output::Read);
+        });
+        assert_eq!(sent, 0, "sent after it could be known: {} at {index}", output.name());
+        let closing = matches!(output, Output::Close | Output::Record(_, Entry::Closed));
+        let lost = matches!(end, Some(End::LockLost { .. }));
+        assert!(lost || closing, "{end:?} after {} at {index}", output.name());
+    }
+}
+
+#[test]
+fn a_foreign_change_stops_the_run_wherever_it_comes() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let mut outputs = Vec::new();
+    Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
+        outputs.push(output.clone());
+    });
+    for (index, output) in outputs.iter().enumerate() {
+        let mut fake = Fake::of(&checked);
+        let end = fake.apply(&checked, "ours", &BTreeMap::new(), |at, _, fake| {
+            if at == index {
+                fake.change(&Reconfig::leave(id(2)));
+            }
+        });
+        let late = matches!(output, Output::Close | Output::Record(_, Entry::Closed));
+        let told = matches!(end, Some(End::Foreign { .. } | End::Stale(_)));
+        assert!(told || late, "{end:?} after {} at {index}", output.name());
+        assert!(!fake.members().contains(id(2)), "{}", output.name());
+    }
+}
+
+#[test]
+fn a_server_that_is_lost_midway_stops_the_run_until_it_is_back() {
+    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let mut fake = Fake::of(&checked);
+    let end = fake.apply(&checked, "first", &BTreeMap::new(), |_, output, fake| {
+        if matches!(output, Output::Record(_, Entry::Committed { step, .. }) if step.as_str() == "join-4")
+        {
+            fake.down.insert(id(1));
+        }
+    });
+    assert!(matches!(end, Some(End::RanOut { unknown: None, .. })), "{end:?}");
+    assert_eq!(fake.carried_out, [StepId::new("join-4")]);
+    fake.down.clear();
+    let end = fake.apply(&checked, "second", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(End::Finished));
+    holds(&checked, &fake, "healed");
+}
