@@ -12,10 +12,11 @@ use super::event::Event;
 use super::journal::HookEnd;
 use super::keeper::{Keeper, Mine, Opening};
 use super::machine::{Input, Machine, Options, Output, Question};
-use super::sight::{self, Leaving, Sight};
+use super::sight::{self, Leaving, Presence, Sight};
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, Control, Failure, Knock, Session, Silence, Word};
-use crate::model::{Endpoint, Host, Server, ServerId};
+use crate::ensemble::words::Conf;
+use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Session, Silence, Word};
+use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Action, Plan, StepId};
 use crate::spec::Spec;
@@ -79,7 +80,9 @@ pub async fn drive<P: Control, S: Surroundings>(
     session: P::Session,
     task: Task,
 ) -> End {
-    let Task { checked, options, mine, seen } = task;
+    let Task { checked, mut options, mine, seen } = task;
+    // A crashed apply's lock stands until its session is over, which had a time-out like ours.
+    options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
     let first = sight::sight(checked.plan(), &spec, &seen);
     let timeout_ms = options.timeout_ms;
@@ -115,12 +118,16 @@ pub async fn drive<P: Control, S: Surroundings>(
     }
 }
 
-/// Where the servers that leave are reached, as far as lines and a look tell.
-fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, Endpoint> {
+/// Where the servers that leave are reached, as far as lines and a look tell. Of an id that goes to
+/// another machine, only its line tells where the old one is.
+pub fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, Endpoint> {
+    let members = &seen.config.membership;
     let known = sight::leaving(plan).into_iter().filter_map(|id| {
-        let seen = seen.servers.get(&id).and_then(|sight| sight.endpoint.clone());
         let line = plan.facts.base.membership.get(id).and_then(Server::client_endpoint);
-        Some((id, seen.or(line)?))
+        let moves = plan.target.contains(id);
+        let seen = seen.servers.get(&id).filter(|_| members.contains(id) && !moves);
+        let seen = seen.and_then(|sight| sight.endpoint.clone());
+        Some((id, line.or(seen)?))
     });
     known.collect()
 }
@@ -135,14 +142,10 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             Output::ReadRuns => {
                 let runs = self.keeper.runs(session).await;
                 if let Input::Runs(runs) = &runs {
-                    for run in runs {
-                        for (id, text) in &run.header.leaving {
-                            let at = text.endpoint();
-                            let known = at.map(|at| (ServerId::new(*id), at));
-                            self.leaving
-                                .extend(known.filter(|(id, _)| !self.leaving.contains_key(id)));
-                        }
-                    }
+                    // What an earlier apply of this plan saw counts for more.
+                    let of = self.keeper.plan_id();
+                    let same = runs.iter().filter(|run| run.header.plan_id == of);
+                    self.leaving.extend(same.flat_map(|run| run.header.leaving_endpoints()));
                 }
                 runs
             }
@@ -201,7 +204,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         let seen = match observe(self.port, &asked).await {
             Ok(seen) => {
                 let sight = self.complete(&seen, question).await;
-                self.serving.clone_from(&sight.serving);
+                if !sight.serving.is_empty() {
+                    self.serving.clone_from(&sight.serving);
+                }
                 Ok(Box::new(sight))
             }
             Err(error) => Err(error.to_string()),
@@ -235,7 +240,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         if question.clients {
-            sight.leaving = self.clients_on_leaving().await;
+            let own = self
+                .session
+                .as_ref()
+                .map(|session| OwnSession { id: session.id().cast_unsigned(), at: session.at() });
+            let of = sight::leaving(self.checked.plan());
+            sight.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
         }
         for id in &question.moving {
             if let Some(port) = self.taken(*id, &sight).await {
@@ -243,27 +253,6 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         sight
-    }
-
-    async fn clients_on_leaving(&self) -> BTreeMap<ServerId, Leaving> {
-        let own = self
-            .session
-            .as_ref()
-            .map(|session| OwnSession { id: session.id().cast_unsigned(), at: session.at() });
-        let of = sight::leaving(self.checked.plan());
-        let leaving = of.into_iter().map(|id| async move {
-            let Some(at) = self.leaving.get(&id) else {
-                return (id, Leaving { endpoint: None, up: true, clients: None });
-            };
-            let up = match self.port.ask(at, Word::Srvr).await {
-                Ok(_) => true,
-                Err(silence) => is_somebody_there(silence),
-            };
-            let told = observe::clients(self.port, at, None, own).await;
-            let clients = told.map(|told| told.value).filter(|_| up);
-            (id, Leaving { endpoint: Some(at.clone()), up, clients })
-        });
-        futures::future::join_all(leaving).await.into_iter().collect()
     }
 
     /// A port that a server is to move to and that somebody has already.
@@ -309,23 +298,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         failure.map_or(Input::Done, Input::Failed)
     }
 
-    /// Attaches the session again to the first server that takes it; those that stay come first.
+    /// Attaches the session again to the first server of this ensemble that takes it.
     async fn settle(&mut self) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
-        let leaving = sight::leaving(self.checked.plan());
-        let mut servers: Vec<(bool, Endpoint)> =
-            self.serving.iter().map(|(id, at)| (leaving.contains(id), at.clone())).collect();
-        servers.sort_by_key(|(leaves, _)| *leaves);
-        let contacts = observe::Question::of(&self.spec);
-        let wanted = contacts.wanted.into_values().filter_map(|wanted| wanted.endpoint);
-        let known = servers.into_iter().map(|(_, at)| at);
-        let mut tried = BTreeSet::new();
         let mut refused = None;
-        for at in known.chain(contacts.contacts).chain(wanted) {
-            if !tried.insert(at.clone()) {
-                continue;
-            }
-            match session.attach(&at).await {
+        for (_, at) in &self.serving {
+            match session.attach(at).await {
                 Ok(()) => {
                     self.attached();
                     return Input::Done;
@@ -349,18 +327,53 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 }
 
-/// Whether a process may be there that gives no answer.
-const fn is_somebody_there(silence: Silence) -> bool {
-    match silence {
-        Silence::Unresolved | Silence::Refused | Silence::NoRoute | Silence::ConnectTimedOut => {
-            false
+/// Who is still there of the servers that leave, and who is connected to them.
+pub async fn leaving_now<E: Ensemble>(
+    port: &E,
+    leaving: &BTreeSet<ServerId>,
+    known: &BTreeMap<ServerId, Endpoint>,
+    own: Option<OwnSession<'_>>,
+) -> BTreeMap<ServerId, Leaving> {
+    let sights = leaving.iter().map(|id| async move {
+        let Some(at) = known.get(id) else {
+            let presence = Presence::Unknown;
+            return (*id, Leaving { presence, clients: None, names_itself: None });
+        };
+        let presence = match port.ask(at, Word::Srvr).await {
+            Ok(_) => Presence::Up,
+            Err(silence) => presence(silence),
+        };
+        if presence != Presence::Up {
+            return (*id, Leaving { presence, clients: None, names_itself: None });
         }
+        let clients = observe::clients(port, at, None, own).await.map(|told| told.value);
+        let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
+        (*id, Leaving { presence, clients, names_itself })
+    });
+    futures::future::join_all(sights).await.into_iter().collect()
+}
+
+/// The members that a server itself knows.
+async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> {
+    let conf = port.ask(at, Word::Conf).await.ok().map(|answer| Conf::parse(&answer));
+    if let Some(Ok(config)) = conf.and_then(|conf| conf.config) {
+        return Some(config.membership);
+    }
+    let reading = port.read(at).await.ok()?;
+    EnsembleConfig::parse(&reading.config).ok().map(|config| config.membership)
+}
+
+/// What a silence says of the process behind it.
+const fn presence(silence: Silence) -> Presence {
+    match silence {
+        Silence::Refused => Presence::Gone,
+        Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Presence::OutOfReach,
         Silence::AnswerTimedOut
         | Silence::Closed
         | Silence::NotWhitelisted
         | Silence::NotServing
         | Silence::Tls
-        | Silence::Unreadable => true,
+        | Silence::Unreadable => Presence::Up,
     }
 }
 

@@ -143,6 +143,11 @@ pub enum Wait {
         /// The voters that must come back, each with its address.
         voters: BTreeMap<ServerId, String>,
     },
+    /// A server that leaves does not know yet that it has left.
+    NamesItself {
+        /// The server.
+        server: ServerId,
+    },
     /// A server that was stopped still answers.
     StillUp {
         /// The server.
@@ -171,6 +176,8 @@ pub enum Missing {
     Ports(OwnPorts),
     /// Nobody listens at its election port.
     ElectionPort(u16),
+    /// Another process has the quorum port that it would be named at: it could never lead.
+    QuorumPortTaken(u16),
     /// Its data are not proven to be the leader's.
     Data,
     /// It follows, but not for long enough.

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Endpoint, ServerId};
+use crate::observe::contact;
 use crate::plan::StepId;
 
 /// The folder of everything that zkplan keeps in an ensemble.
@@ -285,10 +286,13 @@ impl Header {
     }
 }
 
-impl LeavingText {
-    /// Where it was reached.
-    pub fn endpoint(&self) -> Option<Endpoint> {
-        crate::observe::contact(self.client.as_deref()?, self.tls)
+impl Header {
+    /// Where the servers that leave were reached.
+    pub fn leaving_endpoints(&self) -> impl Iterator<Item = (ServerId, Endpoint)> {
+        self.leaving.iter().filter_map(|(id, text)| {
+            let at = contact(text.client.as_deref()?, text.tls)?;
+            Some((ServerId::new(*id), at))
+        })
     }
 }
 
@@ -350,6 +354,15 @@ impl Run {
         doubt
     }
 
+    /// The reconfigs that somebody saw commit.
+    pub fn committed(&self) -> BTreeSet<StepId> {
+        let committed = |record: &Record| match &record.entry {
+            Entry::Committed { step, .. } => Some(step.clone()),
+            _ => None,
+        };
+        self.records.iter().filter_map(committed).collect()
+    }
+
     /// The versions that it accounts for.
     pub fn versions(&self) -> BTreeSet<&str> {
         let told = self.records.iter().filter_map(|record| match &record.entry {
@@ -407,11 +420,6 @@ pub fn read<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Option<T> {
 pub fn write<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
     crate::saved::canonical(&value, false)
-}
-
-/// The server that a leaving entry is about.
-pub fn leaving_ids(header: &Header) -> BTreeSet<ServerId> {
-    header.leaving.keys().copied().map(ServerId::new).collect()
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::end::End;
 use super::event::{Missing, Occupied, Wait};
-use super::sight::{self, Joiner, Sight};
+use super::sight::{self, Joiner, Presence, Sight};
 use crate::check::{self, CheckedPlan, Detail};
 use crate::ensemble::Knock;
-use crate::model::ServerId;
+use crate::model::{Server, ServerId};
 use crate::observe::{DataProof, Standing};
 use crate::plan::{Action, Done, GateKind, Move, PhaseKind, Step, StepId};
 
@@ -154,9 +154,14 @@ impl Judge<'_> {
             let standing = joiner.standing.clone();
             return missing(Missing::Following { standing, followed_before });
         }
-        let named_at = self.checked.plan().target.get(id).map(|line| line.peer().election_port);
+        let peer = self.checked.plan().target.get(id).map(Server::peer);
         if joiner.election_port != Some(Knock::Open) {
-            return missing(Missing::ElectionPort(named_at.unwrap_or_default()));
+            let port = peer.map(|peer| peer.election_port).unwrap_or_default();
+            return missing(Missing::ElectionPort(port));
+        }
+        if joiner.quorum_port == Some(Knock::Open) {
+            let port = peer.map(|peer| peer.quorum_port).unwrap_or_default();
+            return missing(Missing::QuorumPortTaken(port));
         }
         if joiner.data == Some(DataProof::Differ) {
             return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
@@ -245,17 +250,27 @@ impl Judge<'_> {
         if done { Verdict::AlreadyDone } else { Verdict::Proceed }
     }
 
-    fn is_gone(&self, id: ServerId) -> bool {
-        let leaving = self.sight.leaving.get(&id);
-        leaving.is_some_and(|leaving| !leaving.up && leaving.endpoint.is_some())
+    /// Whether the process of a server that leaves is gone. That its machine does not answer is no
+    /// proof, unless somebody has stopped it or says so.
+    fn is_gone(&self, id: ServerId, stopped: bool) -> bool {
+        match self.sight.leaving.get(&id).map(|leaving| leaving.presence) {
+            Some(Presence::Gone) => true,
+            Some(Presence::OutOfReach | Presence::Unknown) => stopped || self.approved.stop,
+            Some(Presence::Up) | None => false,
+        }
     }
 
     fn stop(&self, step: &Step, id: ServerId) -> Verdict {
-        if self.is_gone(id) {
+        let stopped = self.memory.hooked.contains(&step.id);
+        if self.is_gone(id, stopped) {
             return Verdict::AlreadyDone;
         }
-        if self.memory.hooked.contains(&step.id) {
+        if stopped {
             return Verdict::Wait(vec![Wait::StillUp { server: id }]);
+        }
+        let leaving = self.sight.leaving.get(&id);
+        if leaving.and_then(|leaving| leaving.names_itself) == Some(true) {
+            return Verdict::Wait(vec![Wait::NamesItself { server: id }]);
         }
         let occupied = self.occupied(&BTreeSet::from([id]));
         if self.approved.stop || occupied.is_empty() {
@@ -267,7 +282,7 @@ impl Judge<'_> {
 
     /// Without a command, stopping is advice; but two processes of one id are never up at once.
     fn by_hand(&self, kind: PhaseKind, id: ServerId) -> Verdict {
-        if kind == PhaseKind::Retire || self.is_gone(id) {
+        if kind == PhaseKind::Retire || self.is_gone(id, false) {
             return Verdict::AlreadyDone;
         }
         Verdict::Wait(vec![Wait::StopByHand { server: id }])

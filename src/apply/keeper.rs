@@ -9,7 +9,7 @@ use super::journal::{
 };
 use super::machine::{Input, ReadBack};
 use crate::check::CheckedPlan;
-use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Session};
+use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Op, Session};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::observe::Identity;
 use crate::saved;
@@ -47,6 +47,8 @@ pub struct Opening<'a> {
 pub struct Keeper {
     mine: Mine,
     acl: Vec<AclEntry>,
+    /// The version that the folder got when the lock was taken.
+    turn: i32,
     identity: Option<String>,
     /// The number of the last entry of each run.
     last: BTreeMap<u64, u64>,
@@ -67,7 +69,19 @@ macro_rules! answered {
 impl Keeper {
     /// Keeps nothing yet.
     pub fn new(mine: Mine) -> Self {
-        Self { mine, acl: Vec::new(), identity: None, last: BTreeMap::new(), pending: None }
+        Self {
+            mine,
+            acl: Vec::new(),
+            turn: -1,
+            identity: None,
+            last: BTreeMap::new(),
+            pending: None,
+        }
+    }
+
+    /// The plan that is applied.
+    pub fn plan_id(&self) -> &str {
+        &self.mine.lock.plan_id
     }
 
     /// What `/zkplan/id` holds, once it was read.
@@ -92,13 +106,11 @@ impl Keeper {
             Err(code) => return Input::Failed(failure(code)),
         }
         let of_config = answered!(session.acl(CONFIG).await).unwrap_or_default();
-        let writers: Vec<AclEntry> = of_config.into_iter().filter(AclEntry::changes).collect();
+        let writers: Vec<AclEntry> = of_config.into_iter().filter(AclEntry::writes).collect();
         let found = answered!(session.acl(ROOT).await).unwrap_or_default();
-        let same =
-            |one: &AclEntry, other: &AclEntry| (&one.scheme, &one.id) == (&other.scheme, &other.id);
         let others: Vec<AclEntry> = found
             .into_iter()
-            .filter(|entry| entry.changes() && !writers.iter().any(|writer| same(writer, entry)))
+            .filter(|entry| entry.changes() && !writers.iter().any(|writer| writer.is_same(entry)))
             .collect();
         if !others.is_empty() {
             return denied(End::OpenToOthers(others));
@@ -108,59 +120,57 @@ impl Keeper {
     }
 
     /// Takes the lock, or says who holds it.
-    pub async fn lock<S: Session>(&self, session: &S) -> Input {
+    ///
+    /// Whoever takes it writes its nonce to the folder in the same transaction, so that the folder's
+    /// version tells one lock from the next.
+    pub async fn lock<S: Session>(&mut self, session: &S) -> Input {
         for folder in [ROOT, RUNS] {
             answered!(self.make(session, folder, b"").await);
         }
+        let nonce = self.mine.lock.by.nonce.as_bytes();
         let text = journal::write(&self.mine.lock);
-        let made = session.create(LOCK, text.as_bytes(), Lifetime::Ephemeral, &self.acl).await;
-        match made {
-            Ok(czxid) => return Input::Locked(czxid),
-            Err(Failure::Refused(Code::NodeExists)) => {}
+        let (data, lifetime, acl) = (text.as_bytes(), Lifetime::Ephemeral, &self.acl[..]);
+        let ops =
+            [Op::Create { path: LOCK, data, lifetime, acl }, Op::Set { path: ROOT, data: nonce }];
+        match session.transact(&ops).await {
+            // Made now, or by an earlier try whose answer got lost.
+            Ok(()) | Err(Failure::Refused(Code::NodeExists)) => {}
             Err(failure) => return Input::Failed(failure),
         }
-        match answered!(session.get(LOCK).await) {
-            Some(node) => {
-                let by: Option<LockText> = journal::read(&node.data);
-                let is_ours = by.as_ref().is_some_and(|by| by.by.nonce == self.mine.lock.by.nonce);
-                // Made by an earlier try whose answer got lost.
-                if is_ours && node.owner == session.id() {
-                    Input::Locked(node.czxid)
-                } else {
-                    Input::Held(by)
-                }
+        let [root, lock] =
+            answered!(session.read(&[ROOT, LOCK]).await).try_into().unwrap_or_default();
+        let by: Option<LockText> = lock.as_ref().and_then(|node| journal::read(&node.data));
+        let is_ours = by.as_ref().is_some_and(|by| by.by.nonce == self.mine.lock.by.nonce);
+        match (root, lock) {
+            (Some(root), Some(lock)) if is_ours && lock.owner == session.id() => {
+                self.turn = root.version;
+                Input::Locked(lock.czxid)
             }
-            None => Input::Held(None),
+            _ => Input::Held(by),
         }
     }
 
     /// A persistent znode; it may be there already.
     async fn make<S: Session>(&self, session: &S, path: &str, data: &[u8]) -> Result<(), Failure> {
-        match session.create(path, data, Lifetime::Persistent, &self.acl).await {
-            Ok(_) | Err(Failure::Refused(Code::NodeExists)) => Ok(()),
+        match session.create(path, data, &self.acl).await {
+            Ok(()) | Err(Failure::Refused(Code::NodeExists)) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
 
     /// Configuration, lock and identity, at least as new as anything committed before.
     pub async fn read<S: Session>(&mut self, session: &S) -> Input {
-        let (sync, config, lock, identity) = futures::join!(
-            session.sync(),
-            session.get(CONFIG),
-            session.get(LOCK),
-            session.get(IDENTITY),
-        );
-        answered!(sync);
-        let config = answered!(config);
-        let text = config.map(|node| String::from_utf8_lossy(&node.data).into_owned());
-        let Ok(config) = EnsembleConfig::parse(&text.unwrap_or_default()) else {
+        let nodes = answered!(session.read(&[CONFIG, LOCK, IDENTITY]).await);
+        let [config, lock, identity] = nodes.try_into().unwrap_or_default();
+        let text = config.as_ref().map(text_of).unwrap_or_default();
+        let Ok(config) = EnsembleConfig::parse(&text) else {
             return Input::Failed(Failure::Refused(Code::DataInconsistency));
         };
-        let identity = answered!(identity).map(|node| text_of(&node));
+        let identity = identity.as_ref().map(text_of);
         self.identity.clone_from(&identity);
         Input::Read(Box::new(ReadBack {
             config,
-            lock: answered!(lock).map(|node| node.czxid),
+            lock: lock.map(|node| node.czxid),
             identity: identity.map_or(Identity::NoneYet, Identity::Known),
         }))
     }
@@ -176,7 +186,7 @@ impl Keeper {
     pub async fn make_identity<S: Session>(&mut self, session: &S) -> Input {
         let text = journal::write(&self.mine.identity);
         answered!(self.make(session, IDENTITY, text.as_bytes()).await);
-        self.identity = answered!(session.get(IDENTITY).await).map(|node| text_of(&node));
+        self.identity = answered!(session.get(IDENTITY).await).as_ref().map(text_of);
         Input::Done
     }
 
@@ -235,7 +245,13 @@ impl Keeper {
         let last = self.last.entry(run).or_default();
         loop {
             let path = journal::record_path(run, *last + 1);
-            match session.create_while(LOCK, &path, text.as_bytes(), &self.acl).await {
+            let (data, lifetime, acl) = (text.as_bytes(), Lifetime::Persistent, &self.acl[..]);
+            let ops = [
+                Op::Check { path: LOCK, version: 0 },
+                Op::Check { path: ROOT, version: self.turn },
+                Op::Create { path: &path, data, lifetime, acl },
+            ];
+            match session.transact(&ops).await {
                 Ok(()) => break,
                 Err(Failure::Refused(Code::NodeExists)) => {}
                 Err(failure) => return Input::Failed(failure),
@@ -262,15 +278,25 @@ impl Keeper {
 
 /// Who may read and write what a run makes: everybody reads; those write who may write the
 /// configuration. A super user needs no entry.
+///
+/// A digest is masked for those who may not administer the configuration's list; they then stand
+/// for themselves.
 pub fn acl(writers: Vec<AclEntry>) -> Vec<AclEntry> {
-    let everybody = AclEntry {
-        scheme: "world".to_owned(),
-        id: "anyone".to_owned(),
-        permissions: AclEntry::READ,
+    const FULL: u8 = AclEntry::READ | AclEntry::WRITE | AclEntry::CREATE | AclEntry::DELETE;
+    let entry = |scheme: &str, id: &str, permissions| AclEntry {
+        scheme: scheme.to_owned(),
+        id: id.to_owned(),
+        permissions,
     };
-    let full = AclEntry::READ | AclEntry::WRITE | AclEntry::CREATE | AclEntry::DELETE;
-    let writers = writers.into_iter().map(|entry| AclEntry { permissions: full, ..entry });
-    std::iter::once(everybody).chain(writers).collect()
+    let writers = writers.into_iter().map(|writer| {
+        let permissions = writer.permissions | FULL;
+        if writer.is_masked() {
+            entry("auth", "", FULL)
+        } else {
+            AclEntry { permissions, ..writer }
+        }
+    });
+    std::iter::once(entry("world", "anyone", AclEntry::READ)).chain(writers).collect()
 }
 
 /// A probe that gave no answer is like any request that gave none.
@@ -288,6 +314,8 @@ fn text_of(node: &Node) -> String {
 
 /// The latest runs, oldest first.
 pub async fn latest_runs<S: Session>(session: &S, count: usize) -> Result<Vec<Run>, Failure> {
+    // What is listed after it is as new as that.
+    session.read(&[RUNS]).await?;
     let names = session.children(RUNS).await?;
     let numbers: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
     let mut runs = Vec::new();
@@ -297,11 +325,16 @@ pub async fn latest_runs<S: Session>(session: &S, count: usize) -> Result<Vec<Ru
     Ok(runs)
 }
 
-/// One run; `None` where there is none, or none that this version can read.
+/// One run; `None` where there is none.
+///
+/// # Errors
+///
+/// A run that this version cannot read is refused as [`Code::DataInconsistency`]: it may be open.
 pub async fn read_run<S: Session>(session: &S, number: u64) -> Result<Option<Run>, Failure> {
     let path = journal::run_path(number);
-    let header = session.get(&path).await?.and_then(|node| journal::read(&node.data));
-    let Some(header) = header else { return Ok(None) };
+    let Some(node) = session.get(&path).await? else { return Ok(None) };
+    let unreadable = Failure::Refused(Code::DataInconsistency);
+    let header = journal::read(&node.data).ok_or(unreadable)?;
     let names = session.children(&path).await?;
     let entries: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
     let paths: Vec<String> =
@@ -324,10 +357,25 @@ pub async fn read_plan<S: Session>(session: &S, run: &Run) -> Result<Option<Stri
     Ok(Some(plan))
 }
 
-/// What the lock holds, and the znode's version and czxid.
-pub async fn read_lock<S: Session>(session: &S) -> Result<Option<(LockText, Node)>, Failure> {
-    let node = session.get(LOCK).await?;
-    Ok(node.and_then(|node| Some((journal::read(&node.data)?, node))))
+/// What the lock holds, and the version that the folder got when it was taken.
+pub async fn read_lock<S: Session>(session: &S) -> Result<Option<(LockText, i32)>, Failure> {
+    let [root, lock] = session.read(&[ROOT, LOCK]).await?.try_into().unwrap_or_default();
+    let text = lock.and_then(|node| journal::read(&node.data));
+    Ok(text.zip(root.map(|node| node.version)))
+}
+
+/// Removes the lock that was taken at that version, and no other.
+pub async fn remove_lock<S: Session>(session: &S, turn: i32) -> Result<(), Failure> {
+    let ops = [Op::Check { path: ROOT, version: turn }, Op::Delete { path: LOCK }];
+    session.transact(&ops).await
+}
+
+/// Writes down, in the last run, that somebody fenced it off from outside.
+pub async fn record_fence<S: Session>(session: &S, fenced: &Record) -> Result<(), Failure> {
+    let Some(run) = latest_runs(session, 1).await?.pop() else { return Ok(()) };
+    let acl = session.acl(RUNS).await?.unwrap_or_default();
+    let path = journal::record_path(run.number, run.last + 1);
+    session.create(&path, journal::write(fenced).as_bytes(), &acl).await
 }
 
 /// Whether a value can be written to the journal and read back; used where a type changes.
@@ -358,8 +406,14 @@ mod tests {
     fn only_those_who_may_write_the_configuration_may_write_what_a_run_makes() {
         let admin =
             AclEntry { scheme: "digest".into(), id: "a:b".into(), permissions: AclEntry::WRITE };
-        let acl = acl(vec![admin]);
+        let masked = AclEntry { id: "a:x".into(), ..admin.clone() };
+        assert!(
+            masked.is_same(&admin)
+                && !AclEntry { id: "c:x".into(), ..masked.clone() }.is_same(&admin)
+        );
+        let acl = acl(vec![admin, masked]);
         assert!(!acl[0].changes() && acl[1].changes());
         assert_eq!(acl[1].permissions & AclEntry::ADMIN, 0);
+        assert_eq!(acl[2].scheme, "auth");
     }
 }

@@ -6,27 +6,44 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Plan, Step, StepId};
+use crate::plan::{Action, Done, Plan, Step};
+
+/// More ways to read a membership are not looked at; each server that comes in, goes out and comes
+/// in again can be read in two.
+const MOST_READINGS: usize = 4096;
 
 /// The reconfigs of a plan that a membership shows as done; `None` where the membership is neither
 /// the base nor a state that the grant can reach.
-pub fn position(plan: &Plan, live: &Membership) -> Option<Done> {
+///
+/// A joiner that was listed and unlisted again looks like one that was never listed: of several
+/// readings the one counts that agrees best with `told`, the reconfigs that somebody saw commit, and
+/// then the one with the fewest.
+pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
     let base = &plan.facts.base.membership;
-    let mut done = Done::new();
-    let ids: BTreeSet<ServerId> = base.ids().union(&live.ids()).copied().collect();
     let chains = chains(plan);
+    let ids = base.ids().into_iter().chain(live.ids()).chain(chains.keys().copied());
+    let ids: BTreeSet<ServerId> = ids.collect();
+    let mut readings = vec![Done::new()];
     for id in ids {
         let steps = chains.get(&id).map_or(&[][..], Vec::as_slice);
-        let count = taken(base.get(id), steps, live.get(id))?;
-        done.extend(steps[..count].iter().map(|step| step.id.clone()));
+        let counts = taken(base.get(id), steps, live.get(id));
+        let mut longer = Vec::new();
+        for reading in &readings {
+            for count in &counts {
+                let mut reading = reading.clone();
+                reading.extend(steps[..*count].iter().map(|step| step.id.clone()));
+                longer.push(reading);
+            }
+        }
+        longer.truncate(MOST_READINGS);
+        readings = longer;
     }
-    let untouched = chains.keys().filter(|id| !base.contains(**id) && !live.contains(**id));
-    for id in untouched {
-        let steps = &chains[id];
-        let count = taken(None, steps, None)?;
-        done.extend(steps[..count].iter().map(|step| step.id.clone()));
-    }
-    is_granted(plan, &done).then_some(done)
+    readings.retain(|reading| is_granted(plan, reading));
+    let fit = |reading: &Done| {
+        let agrees = reading.intersection(told).count();
+        (std::cmp::Reverse(agrees), reading.len())
+    };
+    readings.into_iter().min_by_key(fit)
 }
 
 /// The reconfigs of each server, in the order of the plan.
@@ -40,16 +57,20 @@ fn chains(plan: &Plan) -> BTreeMap<ServerId, Vec<&Step>> {
     chains
 }
 
-/// How many of a server's reconfigs lead from its line in the base to its line now.
-fn taken(base: Option<&Server>, steps: &[&Step], now: Option<&Server>) -> Option<usize> {
+/// How many of a server's reconfigs can have led from its line in the base to its line now.
+fn taken(base: Option<&Server>, steps: &[&Step], now: Option<&Server>) -> Vec<usize> {
     let mut line = base.cloned();
+    let mut counts = Vec::new();
     for (count, step) in steps.iter().enumerate() {
         if line.as_ref() == now {
-            return Some(count);
+            counts.push(count);
         }
         line = line_after(step);
     }
-    (line.as_ref() == now).then_some(steps.len())
+    if line.as_ref() == now {
+        counts.push(steps.len());
+    }
+    counts
 }
 
 fn line_after(step: &Step) -> Option<Server> {
@@ -111,9 +132,4 @@ pub fn implied(plan: &Plan, reconfigs: &Done) -> Done {
         }
     }
     implied
-}
-
-/// The step of that name.
-pub fn step<'a>(plan: &'a Plan, id: &StepId) -> Option<&'a Step> {
-    plan.steps().find(|step| step.id == *id)
 }

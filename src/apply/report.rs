@@ -1,7 +1,7 @@
 //! What came of a run, gathered from what it told.
 
 use super::event::Event;
-use super::journal::Known;
+use super::journal::{Entry, Known};
 use crate::model::ServerId;
 use crate::plan::StepId;
 
@@ -20,6 +20,8 @@ pub struct Report {
     pub unknown: Option<StepId>,
     /// The version that the last fence made.
     pub fenced: Option<String>,
+    /// The command that runs.
+    pub running_hook: Option<StepId>,
     sent_ms: Option<u64>,
     last_write_ms: Option<u64>,
 }
@@ -61,7 +63,14 @@ impl Report {
                     gap_ms: None,
                 });
             }
-            Event::Recorded(_) => self.wrote(now_ms),
+            Event::Recorded(entry) => {
+                if let Entry::NotApplied { .. } = entry {
+                    self.unknown = None;
+                }
+                self.wrote(now_ms);
+            }
+            Event::HookStarted { step, .. } => self.running_hook = Some(step.clone()),
+            Event::HookEnded { .. } => self.running_hook = None,
             Event::Fenced { version } => self.fenced = Some(version.clone()),
             Event::LeaderChanged { from, to, step } => {
                 self.hand_overs.push((*from, *to, step.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ensemble::{Knock, Mode};
+use crate::ensemble::Knock;
 use crate::model::{Endpoint, Server, ServerId, Zxid};
 use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, Standing};
 use crate::plan::{Action, Plan};
@@ -42,6 +42,9 @@ pub struct Joiner {
     pub other_ports: Option<OwnPorts>,
     /// Whether somebody listens at the election port that it would be named at.
     pub election_port: Option<Knock>,
+    /// Whether somebody listens at the quorum port that it would be named at: before it leads, it
+    /// does not.
+    pub quorum_port: Option<Knock>,
     /// Whether its data are the leader's; `None` where that was not asked yet.
     pub data: Option<DataProof>,
 }
@@ -49,20 +52,33 @@ pub struct Joiner {
 /// A server that the plan takes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
-    /// Where it is reached, where that is known.
-    pub endpoint: Option<Endpoint>,
-    /// Whether anything answers there.
-    pub up: bool,
+    /// Whether its process is there.
+    pub presence: Presence,
     /// Clients on it, zkplan's own left out; `None` where it does not tell.
     pub clients: Option<Clients>,
+    /// Whether its own configuration still names it; `None` where it does not tell.
+    pub names_itself: Option<bool>,
+}
+
+/// Whether a process is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It answers, or holds its port.
+    Up,
+    /// Its machine says that nobody listens there.
+    Gone,
+    /// Its machine does not answer: down, or only out of reach from here.
+    OutOfReach,
+    /// Nobody knows where clients reach it.
+    Unknown,
 }
 
 impl Leaving {
     /// Whether nobody is connected to it: it says so, or it is gone.
     pub fn is_drained(&self) -> bool {
-        match &self.clients {
-            Some(clients) => clients.count == 0,
-            None => !self.up && self.endpoint.is_some(),
+        match (&self.clients, self.presence) {
+            (Some(clients), _) => clients.count == 0,
+            (None, presence) => presence == Presence::Gone,
         }
     }
 }
@@ -124,14 +140,7 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
-    let serves = |mode: Option<Mode>| mode.is_some_and(Mode::in_ensemble);
-    let mut serving: Vec<(ServerId, Endpoint)> = seen
-        .servers
-        .values()
-        .filter(|sight| serves(sight.mode))
-        .filter_map(|sight| Some((sight.id, sight.endpoint.clone()?)))
-        .collect();
-    serving.sort_by_key(|(id, _)| (!members.contains(*id), *id));
+    let serving = serving(seen, &leaving(plan));
     Sight {
         joiners,
         bound,
@@ -144,6 +153,35 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     }
 }
 
+/// Where sessions can be had: servers that follow this ensemble's leader, members that stay first.
+///
+/// Nobody else is asked for one: only a server of this ensemble is believed when it says that a
+/// session is over, and only it gets to see a password.
+pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
+    let ours = |standing: &Standing| match standing {
+        Standing::Leading
+        | Standing::Following
+        | Standing::Observing
+        | Standing::FollowingWithoutVote
+        | Standing::Behind => true,
+        Standing::OtherConfiguration
+        | Standing::AnswersAs(_)
+        | Standing::IdUnknown
+        | Standing::Standalone
+        | Standing::ReadOnly
+        | Standing::NotServing
+        | Standing::Silent(_)
+        | Standing::NotAsked
+        | Standing::Assumed => false,
+    };
+    let members = &seen.config.membership;
+    let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
+    let mut serving: Vec<(ServerId, Endpoint)> =
+        serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
+    serving.sort_by_key(|(id, _)| (!members.contains(*id), leaving.contains(id), *id));
+    serving
+}
+
 fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
     let sight = seen.servers.get(&id)?;
     let peer = spec.servers.get(&id)?.server.peer();
@@ -153,10 +191,11 @@ fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
     });
     Some(Joiner {
         standing: sight.standing.clone(),
-        up: sight.mode.is_some(),
+        up: !matches!(sight.standing, Standing::Silent(_) | Standing::NotAsked),
         zxid: sight.zxid,
         other_ports: other,
         election_port: sight.election_port,
+        quorum_port: sight.quorum_port,
         data: None,
     })
 }

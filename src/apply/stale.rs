@@ -43,11 +43,16 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
     }
     let base = &plan.facts.base;
     let both = || (Box::new(base.clone()), Box::new(config.clone()));
-    let Some(done) = position(plan, &config.membership) else {
+    let ours = plan_id(plan);
+    let ours = runs.iter().filter(|run| run.header.plan_id == ours);
+    let told = ours.clone().flat_map(Run::committed).collect();
+    let Some(done) = position(plan, &config.membership, &told) else {
         let (plan, live) = both();
         return Err(Stale::Members { plan, live });
     };
-    let version_moved = !is_accounted(plan, config, runs);
+    // The versions of a run that is open are its own, written down or not.
+    let is_open = ours.into_iter().any(Run::is_open);
+    let version_moved = !is_open && !is_accounted(plan, config, runs);
     if version_moved && strict_version {
         let (plan, live) = both();
         return Err(Stale::Version { plan, live });

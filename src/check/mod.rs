@@ -21,7 +21,7 @@ pub use rest::recheck;
 
 use self::laws::Context;
 use self::state::State;
-use crate::model::ZonePolicy;
+use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::Facts;
 use crate::plan::{Action, Plan, StepId};
 
@@ -79,6 +79,15 @@ impl CheckedPlan {
     /// The plan.
     pub const fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The same plan for somebody who reaches the ensemble in another way. How it is reached is no
+    /// part of what a plan means, and no law speaks of it.
+    #[must_use]
+    pub fn reached_by(mut self, connect: &Connect, reach: &BTreeMap<ServerId, Reach>) -> Self {
+        self.plan.connect.clone_from(connect);
+        self.plan.reach.clone_from(reach);
+        self
     }
 
     /// Its figures.

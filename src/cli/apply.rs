@@ -10,21 +10,21 @@ use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::Source;
 use super::{live, plan, secret};
-use crate::apply::driver::{Task, drive};
+use crate::apply::driver::{Surroundings as _, Task, drive, known_endpoints, leaving_now};
 use crate::apply::journal::{HookEnd, IdentityText, LockText, Run};
-use crate::apply::judge::Approved;
-use crate::apply::keeper::{Mine, latest_runs, read_plan};
+use crate::apply::judge::{Approved, Judge, Memory, Verdict};
+use crate::apply::keeper::{Mine, latest_runs, read_lock, read_plan};
 use crate::apply::machine::Options;
 use crate::apply::position::implied;
-use crate::apply::sight::leaving;
+use crate::apply::sight::{self, leaving};
 use crate::apply::stale::{Fresh, Now, fresh};
-use crate::apply::{End, Stale};
+use crate::apply::{End, Event, Stale};
 use crate::check::{self, CheckedPlan};
 use crate::diff::diff;
 use crate::ensemble::{Control, Failure, Session, SessionTerms, ZooKeeper};
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Observation, Question, observe};
-use crate::plan::{Action, Done};
+use crate::plan::{Action, Done, PhaseKind};
 use crate::proposal::propose;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::run::report;
@@ -74,29 +74,82 @@ pub(super) async fn apply_with(
 ) -> Result<Exit, Exit> {
     let spec = source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let Some(ready) = ready(args, source, &spec, &port, output).await? else {
-        return Ok(Exit::Done);
+    let agreed = async {
+        let ready = agreed(args, source, &spec, &port, output).await?;
+        let terms = match (terms, &ready) {
+            (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
+            (terms, _) => terms,
+        };
+        Ok(ready.zip(terms))
     };
+    // Until then nothing of ours is there, and nothing has to be put in order.
+    let agreed = tokio::select! {
+        agreed = agreed => agreed?,
+        () = local::asked_to_stop(interrupts.clone(), 1) => {
+            output.error("interrupted; nothing was changed", "");
+            return Err(Exit::Stopped);
+        }
+    };
+    match agreed {
+        Some((ready, terms)) => carry_out(args, ready, &port, &terms, (interrupts, output)).await,
+        None => Ok(Exit::Done),
+    }
+}
+
+/// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
+/// nothing to do.
+async fn agreed(
+    args: &ApplyArgs,
+    source: &Source,
+    spec: &Spec,
+    port: &ZooKeeper,
+    output: &Output,
+) -> Result<Option<Ready>, Exit> {
+    let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     if wants_joiner_files(&args.file, &ready.checked, output) {
         return Err(Exit::Data);
     }
-    show(args, source, &spec, &ready, output);
+    show(args, source, spec, &ready, output);
+    if let Some(end) = closed_gate(args, &ready, port).await {
+        return Err(refuse(args, &end, output));
+    }
     if !args.auto_approve {
         approve(&ready, output).await?;
     }
-    let connect = &ready.checked.plan().connect;
-    let allowed = args.allow_cleartext_auth;
-    secret::may_travel(&port, connect, &ready.servers, allowed, output).await?;
-    let terms = match terms {
-        Some(terms) => terms,
-        None => secret::terms(connect, output)?,
-    };
-    carry_out(args, ready, &port, &terms, (interrupts, output)).await
+    let question = Question::of(spec);
+    let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
+    let servers: Vec<Endpoint> = ready.servers.iter().cloned().chain(wanted).collect();
+    secret::may_travel(port, &spec.connect, &servers, args.allow_cleartext_auth, output).await?;
+    Ok(Some(ready))
 }
 
-/// The options of a run, as the command line has them.
-fn options(args: &ApplyArgs, ready: &Ready, mine: &Mine) -> Options {
-    let session_ms = ready.checked.plan().connect.session_timeout.0;
+/// The gate that would stop the run before it has sent anything, so that nothing is held for it.
+async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Option<End> {
+    let plan = ready.checked.plan();
+    let next = plan.next_steps(&ready.done, ready.seen.leader);
+    let gate = next.first().filter(|step| matches!(step.action, Action::Gate(_)))?;
+    if !args.auto_approve && is_interactive() {
+        return None;
+    }
+    let spec = sight::spec_of(plan);
+    let mut sight = sight::sight(plan, &spec, &ready.seen);
+    let known = known_endpoints(plan, &ready.seen);
+    sight.leaving = leaving_now(port, &leaving(plan), &known, None).await;
+    let judge = Judge {
+        checked: &ready.checked,
+        sight: &sight,
+        memory: &Memory::default(),
+        approved: &approved(args),
+        no_hooks: args.no_hooks,
+        now_ms: 0,
+    };
+    match judge.step(PhaseKind::Gate, gate) {
+        Verdict::Ask(end) => Some(end),
+        _ => None,
+    }
+}
+
+fn approved(args: &ApplyArgs) -> Approved {
     let mut approved = Approved::default();
     for approval in &args.approve {
         match approval {
@@ -105,22 +158,27 @@ fn options(args: &ApplyArgs, ready: &Ready, mine: &Mine) -> Options {
             Approval::Blank(id) => drop(approved.blank.insert(ServerId::new(*id))),
         }
     }
+    approved
+}
+
+/// The options of a run, as the command line has them.
+fn options(args: &ApplyArgs, mine: &Mine) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
         nonce: mine.lock.by.nonce.clone(),
         who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
-        approved,
-        interactive: !args.auto_approve && output_is_interactive(),
+        approved: approved(args),
+        interactive: !args.auto_approve && is_interactive(),
         no_hooks: args.no_hooks,
         timeout_ms: args.timeout.0,
-        lock_timeout_ms: args.lock_timeout.map_or(2 * session_ms, |time| time.0),
+        lock_timeout_ms: args.lock_timeout.map(|time| time.0),
         abandon: args.abandon,
         strict_version: args.strict_version,
     }
 }
 
 /// Whether somebody is there to be asked.
-fn output_is_interactive() -> bool {
+fn is_interactive() -> bool {
     use std::io::IsTerminal as _;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
@@ -149,12 +207,13 @@ async fn carry_out(
         Exit::Error
     })?;
     let mine = mine(saved::plan_id(plan), &plan.ensemble, output)?;
-    let options = options(args, &ready, &mine);
+    let options = options(args, &mine);
     let path = args.file.display().to_string();
     let again = again(args, &path);
     let steps = plan.steps().count() - ready.done.len();
     let names = (path.clone(), again.clone());
     let mut local = Local::new(output, interrupts.clone(), events, steps, names);
+    local.keep_secret(&plan.connect);
     let ensemble = plan.ensemble.clone();
     let end = match open(port, &ready.servers, terms).await {
         Ok(session) => {
@@ -169,7 +228,14 @@ async fn carry_out(
         Err(end) => Some(end),
     };
     local.clear();
-    let end = end.unwrap_or_else(|| End::Interrupted { unknown: local.report.unknown.clone() });
+    let end = end.unwrap_or_else(|| {
+        let end = End::Interrupted { unknown: local.report.unknown.clone() };
+        local.tell(&Event::Ended(end.clone()));
+        if let Some(step) = &local.report.running_hook {
+            output.note(&format!("the command of {step} was running and was ended"));
+        }
+        end
+    });
     let finished = end == End::Finished;
     let exit = exit_of(&end);
     output.aside(&ends::screen(&ends::Screen {
@@ -220,14 +286,16 @@ async fn ready(
         output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
         live::exit_of(&error)
     })?;
-    let servers = servers_of(&seen, spec);
-    let (runs, stored) = journal(port, &servers, spec, output).await?;
+    let servers = sessions_at(&seen, spec);
+    let Journal { runs, stored, lock } = journal(port, &servers, spec, output).await?;
     let open = runs.last().filter(|run| run.is_open() && args.abandon != Some(run.number));
     let facts = Facts::of(&seen, spec);
     let (checked, resumes) = match (source, open, stored) {
         (_, Some(run), Some(stored)) if goes_on(source, run, &stored, &facts, spec) => {
-            (stored, Some(run.number))
+            // How the ensemble is reached, and as whom, is the business of whoever goes on.
+            (stored.reached_by(&spec.connect, &spec.reach()), Some(run.number))
         }
+        (_, Some(_), _) if lock.is_some() => return Err(refuse(args, &End::Locked(lock), output)),
         (_, Some(run), _) => {
             let plan_id = run.header.plan_id.clone();
             let end = End::OtherRun { number: run.number, plan_id };
@@ -253,9 +321,13 @@ async fn ready(
     let Fresh { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
             .map_err(|stale| refuse(args, &End::Stale(stale), output))?;
-    let done = implied(checked.plan(), &done);
+    let mut done = implied(checked.plan(), &done);
+    if let Some(run) = open.filter(|_| resumes.is_some()) {
+        done.extend(run.settled());
+    }
     if resumes.is_none() {
-        if is_complete(&checked, &done) {
+        let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
+        if is_complete(&checked, &done) && !gives_up {
             return Ok(nothing_to_do(args, &checked, &runs, output));
         }
         let breaches = check::recheck(&checked, &done, &facts);
@@ -279,9 +351,18 @@ fn goes_on(source: &Source, run: &Run, stored: &CheckedPlan, facts: &Facts, spec
             let wanted = spec.membership();
             let part = spec.policy.client_part;
             let live = &facts.base.membership;
-            diff(live, &wanted, &facts.other_machine, part).target == stored.plan().target
+            let target = diff(live, &wanted, &facts.other_machine, part).target;
+            // A command that stands in the journal alone is nobody's who goes on.
+            target == stored.plan().target && spec.hooks == stored.plan().hooks
         }
     }
+}
+
+/// Where sessions can be had, members that stay first.
+fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
+    let members = seen.config.membership.ids().into_iter();
+    let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
+    sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
 }
 
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
@@ -312,27 +393,21 @@ fn nothing_to_do(
     None
 }
 
-/// Where sessions can be had: members that stay first, then others.
-fn servers_of(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
-    let members = &seen.config.membership;
-    let serving = seen
-        .servers
-        .values()
-        .filter(|sight| sight.mode.is_some_and(crate::observe::Mode::in_ensemble));
-    let mut serving: Vec<_> =
-        serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
-    let stays = |id: &ServerId| spec.servers.contains_key(id);
-    serving.sort_by_key(|(id, _)| (!members.contains(*id), !stays(id), *id));
-    serving.into_iter().map(|(_, at)| at).collect()
+/// What the ensemble tells of earlier applies.
+struct Journal {
+    runs: Vec<Run>,
+    /// The plan of the last run, where it is open.
+    stored: Option<CheckedPlan>,
+    lock: Option<LockText>,
 }
 
-/// The latest runs, and the plan of the last one where it is open. Needs no password.
+/// What the ensemble tells of earlier applies. Needs no password.
 async fn journal<P: Control>(
     port: &P,
     servers: &[Endpoint],
     spec: &Spec,
     output: &Output,
-) -> Result<(Vec<Run>, Option<CheckedPlan>), Exit> {
+) -> Result<Journal, Exit> {
     let nobody = secret::nobody(&spec.connect);
     let unreachable = || {
         output.error("no server takes a session", "zkplan plan shows who answers");
@@ -340,18 +415,27 @@ async fn journal<P: Control>(
     };
     let session = open(port, servers, &nobody).await.map_err(|_| unreachable())?;
     let read = async {
-        session.sync().await?;
         let runs = latest_runs(&session, LATEST_RUNS).await?;
         let plan = match runs.last().filter(|run| run.is_open()) {
             Some(run) => read_plan(&session, run).await?,
             None => None,
         };
-        Ok::<_, Failure>((runs, plan))
+        let lock = read_lock(&session).await?.map(|(lock, _)| lock);
+        let stored = plan.and_then(|text| saved::read(&text).ok());
+        Ok::<_, Failure>(Journal { runs, stored, lock })
     };
     let read = read.await;
     session.close().await;
-    let (runs, plan) = read.map_err(|_| unreachable())?;
-    Ok((runs, plan.and_then(|text| saved::read(&text).ok())))
+    read.map_err(|failure| match failure {
+        Failure::Refused(code) => {
+            output.error(
+                &format!("the journal cannot be read: {code}"),
+                "a newer zkplan may have written it; use that one",
+            );
+            Exit::Error
+        }
+        _ => unreachable(),
+    })
 }
 
 fn refuse(args: &ApplyArgs, end: &End, output: &Output) -> Exit {
@@ -395,7 +479,7 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
 }
 
 async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
-    if !output_is_interactive() {
+    if !is_interactive() {
         output.error(
             "nobody is there to approve: there is no terminal",
             "add --auto-approve where the plan has been approved before; nothing was changed",

@@ -64,7 +64,6 @@ async fn runs(args: &HistoryArgs, spec: &Spec, output: &Output) -> Result<Vec<Ru
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
     let session = any_session(&port, spec, secret::nobody(&spec.connect), output).await?;
     let read = async {
-        session.sync().await?;
         match args.run {
             Some(number) => {
                 Ok::<_, Failure>(read_run(&session, number).await?.into_iter().collect())

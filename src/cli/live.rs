@@ -11,7 +11,12 @@ use crate::observe::ObserveError;
 /// Runs what talks to servers.
 pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Result<T, Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => Ok(runtime.block_on(work)),
+        Ok(runtime) => {
+            let done = runtime.block_on(work);
+            // Somebody may still be asked something; nobody waits for the answer.
+            runtime.shutdown_background();
+            Ok(done)
+        }
         Err(error) => {
             output.error(&format!("no event loop: {error}"), "");
             Err(Exit::Error)

@@ -16,10 +16,17 @@ use crate::apply::driver::Surroundings;
 use crate::apply::journal::{HookEnd, Stamp};
 use crate::apply::report::Report;
 use crate::apply::{End, Event};
+use crate::model::{Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
 
 /// So many lines of what a command says are shown.
 const HOOK_LINES: usize = 200;
+
+/// For so long what a command has said is still listened to when it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How often it is said that a command still runs.
+const STILL: Duration = Duration::from_secs(10);
 
 /// How often the operator has asked to stop.
 pub(super) type Interrupts = watch::Receiver<u32>;
@@ -35,6 +42,8 @@ pub(super) struct Local<'a> {
     pub(super) report: Report,
     path: String,
     again: String,
+    /// Environment variables that hold a password; commands get none.
+    secrets: Vec<String>,
 }
 
 /// Counts the signals by which an operator asks a run to stop.
@@ -77,6 +86,14 @@ impl<'a> Local<'a> {
             report: Report::default(),
             path,
             again,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Keeps an environment variable from the commands.
+    pub(super) fn keep_secret(&mut self, connect: &Connect) {
+        if let Some(PasswordSource::Env(name)) = connect.auth.as_ref().map(|auth| &auth.password) {
+            self.secrets.push(name.clone());
         }
     }
 
@@ -92,52 +109,64 @@ impl<'a> Local<'a> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
+        command.process_group(0);
+        for secret in &self.secrets {
+            command.env_remove(secret);
+        }
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => return HookEnd::NotStarted(error.to_string()),
         };
-        let group = child.id();
+        let mut group = Group(child.id());
         let said =
             futures::future::join(self.relay(child.stdout.take()), self.relay(child.stderr.take()));
+        let mut said = std::pin::pin!(said);
         let ended = async {
-            let (status, _) = futures::join!(child.wait(), tokio::time::timeout(limit, said));
-            status
-        };
-        match tokio::time::timeout(limit, ended).await {
-            Ok(Ok(status)) if status.success() => HookEnd::Succeeded,
-            Ok(Ok(status)) => HookEnd::Failed(status.to_string()),
-            Ok(Err(error)) => HookEnd::Failed(error.to_string()),
-            Err(_) => {
-                kill_group(group);
-                HookEnd::TimedOut
+            tokio::select! {
+                status = child.wait() => status,
+                _ = &mut said => child.wait().await,
             }
+        };
+        let Ok(status) = tokio::time::timeout(limit, ended).await else { return HookEnd::TimedOut };
+        // What it has started, a server for one, goes on; it may hold the pipes for ever.
+        group.0 = None;
+        tokio::time::timeout(LAST_WORDS, said).await.ok();
+        match status {
+            Ok(status) if status.success() => HookEnd::Succeeded,
+            Ok(status) => HookEnd::Failed(status.to_string()),
+            Err(error) => HookEnd::Failed(error.to_string()),
         }
     }
 
     /// Shows what a command says, through the one sink.
     async fn relay<R: AsyncRead + Unpin>(&self, pipe: Option<R>) {
         let Some(pipe) = pipe else { return };
-        let mut lines = BufReader::new(pipe).lines();
+        let mut pipe = BufReader::new(pipe);
         let mut shown = 0;
-        while let Ok(Some(line)) = lines.next_line().await {
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|count| count > 0) {
             shown += 1;
             if shown <= HOOK_LINES {
+                let said = String::from_utf8_lossy(&line).trim_end().to_owned();
                 let mut text = Text::new();
-                text.paragraph(Line::new(Style::Dim, "           | "), line, self.output.width);
+                text.paragraph(Line::new(Style::Dim, "           | "), said, self.output.width);
                 self.progress.aside(&text);
             }
+            line.clear();
         }
     }
 }
 
-/// Ends a command with everything that it started.
-fn kill_group(group: Option<u32>) {
-    let group =
-        group.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        // It may be gone already.
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+/// A command with everything that it started, ended when this is dropped.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
+            // It may be gone already.
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+        }
     }
 }
 
@@ -179,8 +208,17 @@ impl Surroundings for Local<'_> {
     }
 
     async fn hook(&mut self, argv: &[String], limit_ms: u64) -> HookEnd {
-        let hook = std::pin::pin!(self.run_hook(argv, Duration::from_millis(limit_ms)));
-        hook.await
+        let mut hook = std::pin::pin!(self.run_hook(argv, Duration::from_millis(limit_ms)));
+        loop {
+            tokio::select! {
+                end = &mut hook => return end,
+                () = tokio::time::sleep(STILL) => {
+                    let mut text = Text::new();
+                    text.line("           the command still runs");
+                    self.progress.aside(&text);
+                }
+            }
+        }
     }
 
     async fn ask(&mut self, why: &End) -> bool {
@@ -190,6 +228,7 @@ impl Surroundings for Local<'_> {
             path: &self.path,
             width: self.output.width,
         };
+        self.progress.clear();
         self.progress.aside(&ends::screen(&screen));
         let asked = async { yes("Go on?").await };
         tokio::select! {

@@ -74,10 +74,12 @@ impl<'a> Progress<'a> {
             return;
         }
         let first = *self.last_wait_ms.get_or_insert(now_ms);
-        let changed = self.last_said != what && now_ms.saturating_sub(first) >= EVERY_MS / 10;
+        // A count-down is no news.
+        let kind: String = what.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let changed = self.last_said != kind && now_ms.saturating_sub(first) >= EVERY_MS / 10;
         if changed || now_ms.saturating_sub(first) >= EVERY_MS {
             self.last_wait_ms = Some(now_ms);
-            what.clone_into(&mut self.last_said);
+            self.last_said = kind;
             let clock = format!("{:>8.3}s  ", Duration::from_millis(now_ms).as_secs_f64());
             let mut text = Text::new();
             let line = Line::plain(format!("waiting: {what}"));

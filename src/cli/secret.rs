@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read as _};
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::exit::Exit;
@@ -14,8 +15,11 @@ use crate::model::{Auth, AuthScheme, Connect, Endpoint, PasswordSource};
 const MAX_BYTES: u64 = 4096;
 
 /// What the session of a run is opened with.
-pub(super) fn terms(connect: &Connect, output: &Output) -> Result<SessionTerms, Exit> {
-    let auth = connect.auth.as_ref().map(|auth| credential(auth, output)).transpose()?;
+pub(super) async fn terms(connect: &Connect, output: &Output) -> Result<SessionTerms, Exit> {
+    let auth = match &connect.auth {
+        Some(auth) => Some(credential(auth, output).await?),
+        None => None,
+    };
     Ok(SessionTerms { timeout: connect.session_timeout, auth })
 }
 
@@ -24,11 +28,11 @@ pub(super) fn nobody(connect: &Connect) -> SessionTerms {
     SessionTerms { timeout: connect.session_timeout, auth: None }
 }
 
-fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Exit> {
+async fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Exit> {
     let password = match &auth.password {
         PasswordSource::Env(name) => match std::env::var(name) {
             Ok(password) => password,
-            Err(_) if std::io::stdin().is_terminal() => prompted(&auth.user, output)?,
+            Err(_) if std::io::stdin().is_terminal() => prompted(&auth.user, output).await?,
             Err(_) => {
                 output.error(
                     &format!("the password of {} is not in the environment: {name}", auth.user),
@@ -43,12 +47,14 @@ fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Exit> {
     Ok(("digest".to_owned(), format!("{}:{password}", auth.user)))
 }
 
-fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
+async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     output.note(&format!("the password of {user} is asked for"));
-    rpassword::prompt_password("Password: ").map_err(|error| {
-        output.error(&format!("no password: {error}"), "");
-        Exit::Unreachable
-    })
+    let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
+    if let Ok(Ok(password)) = asked.await {
+        return Ok(password);
+    }
+    output.error("no password was given", "");
+    Err(Exit::Unreachable)
 }
 
 /// The content of a file, without the line end that editors add.
@@ -80,7 +86,8 @@ pub(super) async fn may_travel<E: Ensemble>(
     }
     for at in servers.iter().filter(|at| !at.tls) {
         let addresses = port.resolve(&at.host).await;
-        if addresses.is_empty() || addresses.iter().all(std::net::IpAddr::is_loopback) {
+        let local = |addresses: &[IpAddr]| addresses.iter().all(IpAddr::is_loopback);
+        if !addresses.is_empty() && local(&addresses) {
             continue;
         }
         output.error(

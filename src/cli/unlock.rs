@@ -4,19 +4,16 @@ use super::args::UnlockArgs;
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
-use super::{history, live, secret};
-use crate::apply::journal::LOCK;
-use crate::apply::keeper::read_lock;
+use super::{history, live, local, secret};
+use crate::apply::journal::{Entry, Record};
+use crate::apply::keeper::{read_lock, record_fence, remove_lock};
 use crate::ensemble::{Code, Failure, Session};
-use crate::model::{EnsembleConfig, Reconfig, ServerId};
+use crate::model::{EnsembleConfig, Reconfig};
 use crate::render::run::holder;
 use crate::spec::Spec;
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
 const CONFIG: &str = "/zookeeper/config";
-
-/// An id that no ensemble has: its removal changes nothing but the config version.
-const NOBODY: i64 = 4096;
 
 /// How often a fence is tried whose version was overtaken.
 const ATTEMPTS: usize = 3;
@@ -36,7 +33,7 @@ async fn unlock(args: &UnlockArgs, spec: &Spec, output: &Output) -> Result<Exit,
     let addresses = history::addresses(spec);
     let allowed = args.allow_cleartext_auth;
     secret::may_travel(&port, &spec.connect, &addresses, allowed, output).await?;
-    let terms = secret::terms(&spec.connect, output)?;
+    let terms = secret::terms(&spec.connect, output).await?;
     let session = history::any_session(&port, spec, terms, output).await?;
     let exit = remove(args, &session, output).await;
     session.close().await;
@@ -51,8 +48,7 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         );
         Exit::Unreachable
     };
-    session.sync().await.map_err(lost)?;
-    let Some((by, node)) = read_lock(session).await.map_err(lost)? else {
+    let Some((by, turn)) = read_lock(session).await.map_err(lost)? else {
         output.error("there is no lock", "nothing is in the way of an apply; nothing was changed");
         return Err(Exit::Error);
     };
@@ -66,12 +62,24 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
     if let Err(code) = session.probe_write().await {
         return Err(refused(code, output));
     }
-    match session.delete(LOCK, node.version).await {
+    match remove_lock(session, turn).await {
         Ok(()) | Err(Failure::Refused(Code::NoNode)) => {}
+        Err(Failure::Refused(Code::BadVersion)) => {
+            output.error("somebody else holds the lock by now", "nothing was changed");
+            return Err(Exit::Locked);
+        }
         Err(Failure::Refused(code)) => return Err(refused(code, output)),
         Err(failure) => return Err(lost(failure)),
     }
     let version = fence(session, output).await?;
+    let fenced = Record {
+        entry: Entry::Fenced { version: version.clone() },
+        nonce: "unlock".to_owned(),
+        at: local::time_of_day(),
+    };
+    if record_fence(session, &fenced).await.is_err() {
+        output.note("the fence could not be written into the journal");
+    }
     let said = format!(
         "unlocked: {}. Fenced at config version {version}: nothing that it sent can be carried \
          out any more.",
@@ -96,8 +104,8 @@ async fn fence<S: Session>(session: &S, output: &Output) -> Result<String, Exit>
         let node = session.get(CONFIG).await.ok().flatten();
         let text = node.map(|node| String::from_utf8_lossy(&node.data).into_owned());
         let Some(config) = text.and_then(|text| EnsembleConfig::parse(&text).ok()) else { break };
-        let nobody = Reconfig::leave(ServerId::new(NOBODY));
-        match session.reconfig(&nobody, config.version).await {
+        let fence = Reconfig::fence(&config.membership);
+        match session.reconfig(&fence, config.version).await {
             Ok(config) => return Ok(config.version.to_string()),
             Err(Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {}
             Err(Failure::Refused(code)) => return Err(refused(code, output)),

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use zookeeper_client::{
-    Acl, Acls, AuthId, CheckWriteError, Client, CreateMode, EnsembleUpdate, Error, Permission,
-    SessionInfo, SessionState,
+    Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, MultiWriteError, MultiWriter,
+    Permission, SessionInfo, SessionState, Stat,
 };
 
-use super::port::{AclEntry, Failure, Lifetime, Node, Session, SessionTerms};
+use super::port::{AclEntry, Failure, Lifetime, Node, Op, Session, SessionTerms};
 use super::transport::TlsClients;
 use super::{Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
@@ -34,6 +34,7 @@ pub struct HeldSession {
     means: Means,
     at: Endpoint,
     session: SessionInfo,
+    timeout_ms: u64,
     attached: Option<Attached>,
 }
 
@@ -81,6 +82,8 @@ impl HeldSession {
             means,
             at: at.clone(),
             session: attached.client.session().clone(),
+            timeout_ms: u64::try_from(attached.client.session_timeout().as_millis())
+                .unwrap_or(u64::MAX),
             attached: Some(attached),
         })
     }
@@ -131,26 +134,26 @@ impl Session for HeldSession {
         Ok(())
     }
 
-    async fn sync(&self) -> Result<(), Failure> {
-        self.perform(|client| async move { client.sync(CONFIG_PATH).await }).await
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        // A session's requests are answered in the order in which they were made.
+        let read = self.perform(move |client| async move {
+            let sync = client.sync(CONFIG_PATH);
+            let nodes = futures::future::join_all(paths.iter().map(|path| client.get_data(path)));
+            let (sync, nodes) = futures::join!(sync, nodes);
+            sync?;
+            nodes.into_iter().map(found).collect()
+        });
+        read.await
     }
 
     async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
         let path = path.to_owned();
-        let found = self.perform(move |client| async move {
-            match client.get_data(&path).await {
-                Ok((data, stat)) => Ok(Some(Node {
-                    data,
-                    czxid: stat.czxid,
-                    mzxid: stat.mzxid,
-                    version: stat.version,
-                    owner: stat.ephemeral_owner,
-                })),
-                Err(Error::NoNode) => Ok(None),
-                Err(cause) => Err(cause),
-            }
-        });
-        found.await
+        self.perform(move |client| async move { found(client.get_data(&path).await) }).await
     }
 
     async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
@@ -178,56 +181,32 @@ impl Session for HeldSession {
         found.await
     }
 
-    async fn create(
-        &self,
-        path: &str,
-        data: &[u8],
-        lifetime: Lifetime,
-        acl: &[AclEntry],
-    ) -> Result<i64, Failure> {
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
         let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
         let created = self.perform(move |client| async move {
-            let mode = match lifetime {
-                Lifetime::Persistent => CreateMode::Persistent,
-                Lifetime::Ephemeral => CreateMode::Ephemeral,
-            };
-            let options = mode.with_acls(Acls::new(&acl));
-            client.create(&path, &data, &options).await.map(|(stat, _)| stat.czxid)
+            let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
+            client.create(&path, &data, &options).await.map(|_| ())
         });
         created.await
     }
 
-    async fn create_while(
-        &self,
-        standing: &str,
-        path: &str,
-        data: &[u8],
-        acl: &[AclEntry],
-    ) -> Result<(), Failure> {
-        let (standing, path) = (standing.to_owned(), path.to_owned());
-        let (data, acl) = (data.to_vec(), acls(acl));
-        let created = self.perform(move |client| async move {
-            let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
-            let mut writer = client.new_check_writer(&standing, Some(0))?;
-            writer.add_create(&path, &data, &options)?;
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+        let ops: Vec<Owned> = ops.iter().map(Owned::of).collect();
+        let done = self.perform(move |client| async move {
+            let mut writer = client.new_multi_writer();
+            for op in &ops {
+                op.add_to(&mut writer)?;
+            }
             match writer.commit().await {
                 Ok(_) => Ok(()),
-                Err(CheckWriteError::CheckFailed { source }) => match source {
-                    // Not to be taken for a parent that is missing.
-                    Error::NoNode => Err(Error::BadVersion),
-                    other => Err(other),
+                Err(MultiWriteError::RequestFailed { source }) => Err(source),
+                Err(MultiWriteError::OperationFailed { index, source }) => match ops.get(index) {
+                    Some(Owned::Check(..)) if source == Error::NoNode => Err(Error::BadVersion),
+                    _ => Err(source),
                 },
-                Err(cause) => Err(cause.into()),
             }
         });
-        created.await
-    }
-
-    async fn set(&self, path: &str, data: &[u8]) -> Result<(), Failure> {
-        let (path, data) = (path.to_owned(), data.to_vec());
-        let set =
-            self.perform(move |client| async move { client.set_data(&path, &data, None).await });
-        set.await.map(|_| ())
+        done.await
     }
 
     async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
@@ -237,11 +216,6 @@ impl Session for HeldSession {
             futures::future::try_join_all((0..count).map(one)).await
         });
         set.await.map(|_| ())
-    }
-
-    async fn delete(&self, path: &str, version: i32) -> Result<(), Failure> {
-        let path = path.to_owned();
-        self.perform(move |client| async move { client.delete(&path, Some(version)).await }).await
     }
 
     async fn reconfig(
@@ -314,6 +288,57 @@ fn of_probe<T>(answer: &Result<T, Failure>) -> Result<(), Code> {
         Err(Failure::Unknown | Failure::NotSent) => Err(Code::ConnectionLoss),
         Err(Failure::SessionOver) => Err(Code::SessionExpired),
         Ok(_) => Err(Code::DataInconsistency),
+    }
+}
+
+/// A part of a transaction, to be taken to another thread.
+enum Owned {
+    Check(String, i32),
+    Create(String, Vec<u8>, CreateMode, Vec<Acl>),
+    Set(String, Vec<u8>),
+    Delete(String),
+}
+
+impl Owned {
+    fn of(op: &Op<'_>) -> Self {
+        match *op {
+            Op::Check { path, version } => Self::Check(path.to_owned(), version),
+            Op::Create { path, data, lifetime, acl } => {
+                let mode = match lifetime {
+                    Lifetime::Persistent => CreateMode::Persistent,
+                    Lifetime::Ephemeral => CreateMode::Ephemeral,
+                };
+                Self::Create(path.to_owned(), data.to_vec(), mode, acls(acl))
+            }
+            Op::Set { path, data } => Self::Set(path.to_owned(), data.to_vec()),
+            Op::Delete { path } => Self::Delete(path.to_owned()),
+        }
+    }
+
+    fn add_to(&self, writer: &mut MultiWriter<'_>) -> Result<(), Error> {
+        match self {
+            Self::Check(path, version) => writer.add_check_version(path, *version),
+            Self::Create(path, data, mode, acl) => {
+                writer.add_create(path, data, &mode.with_acls(Acls::new(acl)))
+            }
+            Self::Set(path, data) => writer.add_set_data(path, data, None),
+            Self::Delete(path) => writer.add_delete(path, None),
+        }
+    }
+}
+
+/// A znode, where there is one.
+fn found(answer: Result<(Vec<u8>, Stat), Error>) -> Result<Option<Node>, Error> {
+    match answer {
+        Ok((data, stat)) => Ok(Some(Node {
+            data,
+            czxid: stat.czxid,
+            mzxid: stat.mzxid,
+            version: stat.version,
+            owner: stat.ephemeral_owner,
+        })),
+        Err(Error::NoNode) => Ok(None),
+        Err(cause) => Err(cause),
     }
 }
 

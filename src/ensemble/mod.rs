@@ -24,7 +24,7 @@ use crate::model::{Endpoint, Host};
 
 pub use code::Code;
 pub use held::HeldSession;
-pub use port::{AclEntry, Control, Failure, Lifetime, Node, Session, SessionTerms};
+pub use port::{AclEntry, Control, Failure, Lifetime, Node, Op, Session, SessionTerms};
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};

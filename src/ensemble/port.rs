@@ -42,8 +42,12 @@ pub trait Session {
     /// then on (`SessionTrackerImpl.checkSession`: `SessionMoved`).
     fn attach(&mut self, at: &Endpoint) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Waits until that server has caught up with the leader.
-    fn sync(&self) -> impl Future<Output = Result<(), Failure>>;
+    /// The time-out that the servers gave it, in milliseconds.
+    fn timeout_ms(&self) -> u64;
+
+    /// Znodes in that order, each at least as new as anything that had committed before; `None` where
+    /// there is none.
+    fn read(&self, paths: &[&str]) -> impl Future<Output = Result<Vec<Option<Node>>, Failure>>;
 
     /// A znode; `None` where there is none.
     fn get(&self, path: &str) -> impl Future<Output = Result<Option<Node>, Failure>>;
@@ -54,33 +58,20 @@ pub trait Session {
     /// Who may do what to a znode; `None` where there is none.
     fn acl(&self, path: &str) -> impl Future<Output = Result<Option<Vec<AclEntry>>, Failure>>;
 
-    /// Makes a znode and returns its czxid.
+    /// Makes a persistent znode.
     fn create(
         &self,
-        path: &str,
-        data: &[u8],
-        lifetime: Lifetime,
-        acl: &[AclEntry],
-    ) -> impl Future<Output = Result<i64, Failure>>;
-
-    /// Makes a persistent znode in one transaction with the check that another one stands, never
-    /// written to since it was made; refused with [`Code::BadVersion`] where it does not.
-    fn create_while(
-        &self,
-        standing: &str,
         path: &str,
         data: &[u8],
         acl: &[AclEntry],
     ) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Writes a znode, whatever its version.
-    fn set(&self, path: &str, data: &[u8]) -> impl Future<Output = Result<(), Failure>>;
+    /// Carries all of that out, or nothing of it. A [`Op::Check`] that does not hold is refused with
+    /// [`Code::BadVersion`], whatever is wrong with it.
+    fn transact(&self, ops: &[Op<'_>]) -> impl Future<Output = Result<(), Failure>>;
 
     /// Writes a znode so many times in a row, without waiting in between.
     fn set_many(&self, path: &str, count: usize) -> impl Future<Output = Result<(), Failure>>;
-
-    /// Deletes a znode of that version.
-    fn delete(&self, path: &str, version: i32) -> impl Future<Output = Result<(), Failure>>;
 
     /// Sends one reconfig that starts from that version, and returns the configuration of the
     /// reply.
@@ -115,6 +106,41 @@ pub struct Node {
     pub owner: i64,
 }
 
+/// A part of a transaction.
+#[derive(Debug, Clone, Copy)]
+pub enum Op<'a> {
+    /// The znode is there and was written so often.
+    Check {
+        /// Its path.
+        path: &'a str,
+        /// Its version.
+        version: i32,
+    },
+    /// Makes a znode.
+    Create {
+        /// Its path.
+        path: &'a str,
+        /// Its data.
+        data: &'a [u8],
+        /// How long it lives.
+        lifetime: Lifetime,
+        /// Who may do what to it.
+        acl: &'a [AclEntry],
+    },
+    /// Writes a znode, whatever its version.
+    Set {
+        /// Its path.
+        path: &'a str,
+        /// Its data.
+        data: &'a [u8],
+    },
+    /// Deletes a znode, whatever its version.
+    Delete {
+        /// Its path.
+        path: &'a str,
+    },
+}
+
 /// How long a znode lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
@@ -146,6 +172,24 @@ impl AclEntry {
     pub const DELETE: u8 = 8;
     /// May change the list.
     pub const ADMIN: u8 = 16;
+
+    /// Whether its digest was masked, as it is for those who may not administer the list
+    /// (`FinalRequestProcessor`, `OpCode.getACL`).
+    pub fn is_masked(&self) -> bool {
+        self.scheme == "digest" && self.id.ends_with(":x")
+    }
+
+    /// Whether it is about the same person, as far as can be told where a digest is masked.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let user = |entry: &Self| entry.id.split(':').next().map(str::to_owned);
+        let masked = self.is_masked() || other.is_masked();
+        self.scheme == other.scheme && (self.id == other.id || masked && user(self) == user(other))
+    }
+
+    /// Whether it lets anybody write the data.
+    pub const fn writes(&self) -> bool {
+        self.permissions & Self::WRITE != 0
+    }
 
     /// Whether it lets anybody change anything.
     pub const fn changes(&self) -> bool {

@@ -196,6 +196,18 @@ impl Reconfig {
         Self { joining: vec![server], leaving: Vec::new() }
     }
 
+    /// A request that changes nothing but the config version: the removal of an id that is no
+    /// member's (`PrepRequestProcessor` passes over such ids).
+    pub fn fence(members: &Membership) -> Self {
+        // A request that comes too late must name no id that somebody was given since.
+        let mut ids = (Self::HIGHEST_GIVEN + 1..i64::MAX).map(ServerId::new);
+        let free = ids.find(|id| !members.contains(*id));
+        Self::leave(free.unwrap_or(ServerId::new(i64::MAX)))
+    }
+
+    /// No spec asks for an id above it.
+    const HIGHEST_GIVEN: i64 = 254;
+
     /// A request that removes one server.
     pub fn leave(id: ServerId) -> Self {
         Self { joining: Vec::new(), leaving: vec![id] }

@@ -82,8 +82,13 @@ async fn prove<E: Ensemble>(
     }
 }
 
+/// The digests that a server keeps; `None` where it keeps none that tell anything: with
+/// `zookeeper.digest.enabled=false` it goes on listing zeros.
 async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Option<BTreeMap<Zxid, u64>> {
-    port.ask(at, Word::Hash).await.ok().map(|answer| parse_hash(&answer))
+    let listed = parse_hash(&port.ask(at, Word::Hash).await.ok()?);
+    let (zeros, told): (BTreeMap<Zxid, u64>, BTreeMap<Zxid, u64>) =
+        listed.into_iter().partition(|(_, digest)| *digest == 0);
+    (zeros.is_empty() || !told.is_empty()).then_some(told)
 }
 
 fn by_digests(leaders: &BTreeMap<Zxid, u64>, own: &BTreeMap<Zxid, u64>) -> DataProof {
@@ -128,11 +133,17 @@ struct Figures {
     bytes: Option<u64>,
 }
 
+/// Figures that belong to one zxid: where they take several answers, it was the same before and
+/// after.
 async fn figures<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Figures> {
-    let (srvr, mntr) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Mntr));
-    let srvr = Srvr::parse(&srvr.ok()?);
-    let bytes = mntr.ok().and_then(|answer| Mntr::parse(&answer).bytes);
-    Some(Figures { zxid: srvr.zxid?, znodes: srvr.znodes?, bytes })
+    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let (zxid, znodes) = (srvr.zxid?, srvr.znodes?);
+    let mntr = port.ask(at, Word::Mntr).await.ok();
+    let Some(bytes) = mntr.and_then(|answer| Mntr::parse(&answer).bytes) else {
+        return Some(Figures { zxid, znodes, bytes: None });
+    };
+    let after = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    (after.zxid == Some(zxid)).then_some(Figures { zxid, znodes, bytes: Some(bytes) })
 }
 
 #[cfg(test)]

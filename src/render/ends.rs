@@ -81,13 +81,15 @@ fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
             format!("there is no open run {number}. Nothing was changed."),
             format!("zkplan history {path} lists the runs"),
         ),
-        End::NotAuthorized => say(
-            "this session may not change the configuration: ZooKeeper says NoAuth.",
-            "put the credential of the super user, or of somebody with WRITE on \
-             /zookeeper/config, into connect.auth; zkplan explain ZKQ1",
+        End::NotAuthorized => (
+            "this session may not change the configuration: ZooKeeper says NoAuth.".to_owned(),
+            format!(
+                "put the credential of the super user, or of somebody with WRITE on \
+                 /zookeeper/config, into connect.auth; then {again}"
+            ),
         ),
         End::ReconfigDisabled => say(
-            "the leader runs with reconfigEnabled=false. Nothing was changed.",
+            "the leader runs with reconfigEnabled=false.",
             "set reconfigEnabled=true on every server, restart one after the other, the leader last",
         ),
         End::OpenToOthers(_) => say(

@@ -130,6 +130,9 @@ pub fn wait(wait: &Wait) -> String {
                 words::list(voters)
             )
         }
+        Wait::NamesItself { server } => format!(
+            "server {server} left and does not know it yet; it is not stopped before it does"
+        ),
         Wait::StillUp { server } => format!("server {server} was stopped and still answers"),
         Wait::StopByHand { server } => {
             format!("somebody has to stop server {server} before its id goes to another machine")
@@ -164,6 +167,9 @@ fn missing(missing: &Missing) -> String {
         }
         Missing::ElectionPort(port) => {
             format!("follows, but nobody listens at its election port {port}")
+        }
+        Missing::QuorumPortTaken(port) => {
+            format!("follows, but another process has its quorum port {port}: it could never lead")
         }
         Missing::Data => "follows; its data are not yet proven to be the leader's".to_owned(),
         Missing::Stable { left_ms } => {

@@ -22,7 +22,7 @@ use super::journal::{Entry, HookEnd, LockText, Run};
 use super::judge::{Approved, Memory};
 use super::sight::Sight;
 use crate::check::CheckedPlan;
-use crate::ensemble::Failure;
+use crate::ensemble::{Code, Failure};
 use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId};
 use crate::observe::Identity;
 use crate::plan::{Action, Plan, StepId};
@@ -32,6 +32,9 @@ const LONGEST_PAUSE_MS: u64 = 500;
 
 /// The first pause, in milliseconds; each is twice as long as the one before.
 const FIRST_PAUSE_MS: u64 = 20;
+
+/// The time after which a request is sent again that was refused for now: each try is written down.
+const REFUSED_PAUSE_MS: u64 = 2000;
 
 /// What an operator asks of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +53,9 @@ pub struct Options {
     pub no_hooks: bool,
     /// How long each wait may take, in milliseconds.
     pub timeout_ms: u64,
-    /// How long another's lock is waited for, in milliseconds.
-    pub lock_timeout_ms: u64,
+    /// How long another's lock is waited for, in milliseconds; `None` for twice what the session may
+    /// live unseen.
+    pub lock_timeout_ms: Option<u64>,
     /// The open run that is given up.
     pub abandon: Option<u64>,
     /// Whether versions that no run tells of are a refusal.
@@ -203,6 +207,8 @@ enum After {
     Begun,
     Send(What),
     Look,
+    /// A refusal is not asked about again at once.
+    Wait(Code),
     Hook(StepId),
     Stop(Box<End>),
 }
@@ -224,12 +230,11 @@ pub struct Machine {
     config: Option<EnsembleConfig>,
     fenced: bool,
     /// The request of which nobody knows what came.
-    unknown: Option<StepId>,
+    out: Option<What>,
     /// Whether the operator asked to stop.
     interrupted: bool,
     /// Since when the present wait goes on.
     waiting_since: Option<u64>,
-    waits: Vec<Wait>,
     pause_ms: u64,
     leader: Option<ServerId>,
     last_reconfig: Option<StepId>,
@@ -258,10 +263,9 @@ impl Machine {
             lock: None,
             config: None,
             fenced: false,
-            unknown: None,
+            out: None,
             interrupted: false,
             waiting_since: None,
-            waits: Vec::new(),
             pause_ms: FIRST_PAUSE_MS,
             leader: None,
             last_reconfig: None,
@@ -280,7 +284,15 @@ impl Machine {
 
     /// How the run ends if the process ends now.
     pub fn cut_short(&self) -> End {
-        End::Interrupted { unknown: self.unknown.clone() }
+        End::Interrupted { unknown: self.unknown() }
+    }
+
+    /// The step whose request nobody knows the outcome of.
+    fn unknown(&self) -> Option<StepId> {
+        match &self.out {
+            Some(What::Step(step)) => Some(step.clone()),
+            Some(What::Fence) | None => self.doubtful.first().cloned(),
+        }
     }
 
     /// What happened since it was asked last.
@@ -303,10 +315,10 @@ impl Machine {
             }
             (Stage::Lock, Input::Held(by)) => self.held(now_ms, by),
             (Stage::ReadAgain, Input::Read(read)) => self.read_again(*read),
-            (Stage::ReadRuns, Input::Runs(runs)) => self.read_runs(&runs),
+            (Stage::ReadRuns, Input::Runs(runs)) => self.read_runs(now_ms, &runs),
             (Stage::OpenRun, Input::Done) => self.opened(),
             (Stage::MakeIdentity, Input::Done) => self.begin_run(),
-            (Stage::Record(_, entry, after), Input::Done) => self.recorded(&entry, after),
+            (Stage::Record(_, entry, after), Input::Done) => self.recorded(now_ms, &entry, after),
             (Stage::Send(what), Input::Replied(config)) => self.replied(now_ms, what, *config),
             (Stage::Send(what), Input::Failed(failure)) => self.not_replied(now_ms, what, failure),
             (Stage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
@@ -355,24 +367,10 @@ impl Machine {
         let Some(config) = &self.config else { return Output::Read };
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         let request = match what {
-            What::Fence => Reconfig::leave(self.nobodys_id(config)),
+            What::Fence => Reconfig::fence(&config.membership),
             What::Step(step) => self.reconfig(step).map_or(nobody, |(_, request)| request.clone()),
         };
         Output::Send { what: what.clone(), request, version: config.version }
-    }
-
-    /// The removal of an id that is no member changes nothing but the version.
-    fn nobodys_id(&self, config: &EnsembleConfig) -> ServerId {
-        /// More ids than any ensemble has servers.
-        const MOST: i64 = 4096;
-        let plan = self.plan();
-        let is_somebodys = |id: &ServerId| {
-            config.membership.contains(*id)
-                || plan.target.contains(*id)
-                || plan.facts.base.membership.contains(*id)
-        };
-        let mut ids = (1..=MOST).rev().map(ServerId::new);
-        ids.find(|id| !is_somebodys(id)).unwrap_or(ServerId::new(MOST))
     }
 
     fn plan(&self) -> &Plan {
@@ -394,23 +392,30 @@ impl Machine {
     /// Something went on, so that no wait goes on.
     fn progress(&mut self) {
         self.waiting_since = None;
-        self.waits = Vec::new();
         self.pause_ms = FIRST_PAUSE_MS;
+    }
+
+    /// The end of a wait that has gone on for too long, or that the operator has cut short.
+    fn ran_out(&mut self, now_ms: u64, waits: &[Wait]) -> Option<Stage> {
+        let unknown = self.unknown();
+        if self.interrupted {
+            return Some(self.stop(End::Interrupted { unknown }));
+        }
+        let since = *self.waiting_since.get_or_insert(now_ms);
+        let is_over = now_ms.saturating_sub(since) >= self.options.timeout_ms;
+        is_over.then(|| self.stop(End::RanOut { waits: waits.to_vec(), unknown }))
     }
 
     /// Waits a little and then goes on there, or ends where the wait has run out.
     fn wait(&mut self, now_ms: u64, waits: Vec<Wait>, then: Stage) -> Stage {
-        if self.interrupted {
-            return self.stop(End::Interrupted { unknown: self.unknown.clone() });
+        if let Some(end) = self.ran_out(now_ms, &waits) {
+            return end;
         }
-        let since = *self.waiting_since.get_or_insert(now_ms);
-        self.waits.clone_from(&waits);
-        if now_ms.saturating_sub(since) >= self.options.timeout_ms {
-            return self.stop(End::RanOut { waits, unknown: self.unknown.clone() });
-        }
+        let shortest =
+            if waits.iter().any(|w| matches!(w, Wait::Refused(_))) { REFUSED_PAUSE_MS } else { 0 };
         self.tell(Event::Waiting(waits));
-        let left = (since + self.options.timeout_ms).saturating_sub(now_ms);
-        let pause = self.pause_ms.min(left);
+        let over = self.waiting_since.unwrap_or(now_ms) + self.options.timeout_ms;
+        let pause = self.pause_ms.max(shortest).min(over.saturating_sub(now_ms));
         self.pause_ms = (self.pause_ms * 2).min(LONGEST_PAUSE_MS);
         Stage::Pause(pause, Box::new(then))
     }
@@ -433,7 +438,7 @@ impl Machine {
     }
 
     fn lock_lost(&mut self) -> Stage {
-        let unknown = self.unknown.clone();
+        let unknown = self.unknown();
         self.stop(End::LockLost { unknown })
     }
 }

@@ -21,8 +21,8 @@ impl Machine {
     }
 
     pub(super) fn send(&mut self, what: What) -> Stage {
+        self.out = Some(what.clone());
         if let (What::Step(step), Some(config)) = (&what, &self.config) {
-            self.unknown = Some(step.clone());
             let version = config.version.to_string();
             self.tell(Event::Sent { step: step.clone(), version });
         }
@@ -42,19 +42,29 @@ impl Machine {
     }
 
     fn is_unchanged(&self, reply: &EnsembleConfig) -> bool {
-        self.config.as_ref().is_some_and(|config| config.membership == reply.membership)
+        self.is_newer(reply)
+            && self.config.as_ref().is_some_and(|config| config.membership == reply.membership)
+    }
+
+    /// A reply is the answering server's own configuration, which may lag.
+    fn is_newer(&self, reply: &EnsembleConfig) -> bool {
+        self.config.as_ref().is_some_and(|config| config.version < reply.version)
     }
 
     fn is_as_wanted(&self, step: &StepId, reply: &EnsembleConfig) -> bool {
         let Some((_, request)) = self.reconfig(step) else { return false };
         let config = self.config.as_ref();
-        config.is_some_and(|config| config.membership.with(request) == reply.membership)
+        self.is_newer(reply)
+            && config.is_some_and(|config| config.membership.with(request) == reply.membership)
     }
 
     fn is_fenced(&mut self, reply: EnsembleConfig) -> Stage {
         let version = reply.version.to_string();
         self.config = Some(reply);
         self.fenced = true;
+        if self.out == Some(What::Fence) {
+            self.out = None;
+        }
         self.progress();
         self.tell(Event::Fenced { version: version.clone() });
         match self.run {
@@ -66,7 +76,7 @@ impl Machine {
     fn commit(&mut self, now_ms: u64, step: StepId, config: EnsembleConfig, known: Known) -> Stage {
         let version = config.version.to_string();
         self.config = Some(config);
-        self.unknown = None;
+        self.out = None;
         self.progress();
         self.take_as_done(now_ms, &step);
         self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
@@ -76,7 +86,8 @@ impl Machine {
         }
     }
 
-    fn take_as_done(&mut self, now_ms: u64, step: &StepId) {
+    /// A step is done; whoever it named has yet to show that it is there.
+    pub(super) fn take_as_done(&mut self, now_ms: u64, step: &StepId) {
         self.memory.done.insert(step.clone());
         self.memory.done = implied(self.plan(), &self.memory.done);
         self.last_reconfig = Some(step.clone());
@@ -100,7 +111,7 @@ impl Machine {
             Class::Refused(refused) => refused,
             Class::SessionOver => return self.lock_lost(),
             Class::Unknown => {
-                self.tell(Event::Settling { step: self.unknown.clone() });
+                self.tell(Event::Settling { step: self.unknown() });
                 return self.lost(now_ms, Stage::Settling(what));
             }
         };
@@ -112,18 +123,19 @@ impl Machine {
             // Somebody changed it, or a request of ours was carried out after all.
             Refused::Moved => return Stage::Settling(what),
             Refused::InProgress | Refused::NoQuorum | Refused::Busy => {
-                let then = match &what {
-                    What::Fence => Stage::Send(What::Fence),
-                    What::Step(step) => self.not_applied(step.clone(), code, After::Look),
+                self.out = None;
+                return match what {
+                    What::Fence => {
+                        self.wait(now_ms, vec![Wait::Refused(code)], Stage::Send(What::Fence))
+                    }
+                    What::Step(step) => self.not_applied(step, code, After::Wait(code)),
                 };
-                self.unknown = None;
-                return self.wait(now_ms, vec![Wait::Refused(code)], then);
             }
             Refused::NotAuthorized => End::NotAuthorized,
             Refused::Disabled => End::ReconfigDisabled,
-            Refused::Wrong(code) => End::Refused { step: self.unknown.clone(), code },
+            Refused::Wrong(code) => End::Refused { step: self.unknown(), code },
         };
-        self.unknown = None;
+        self.out = None;
         match what {
             What::Fence => self.stop(end),
             What::Step(step) => self.not_applied(step, code, After::Stop(Box::new(end))),
@@ -147,7 +159,7 @@ impl Machine {
             let step = step.clone();
             return self.commit(now_ms, step, read.config, Known::ReadBack);
         }
-        let Some(done) = position(self.plan(), &read.config.membership) else {
+        let Some(done) = position(self.plan(), &read.config.membership, &self.memory.done) else {
             return self.foreign(read.config);
         };
         if !self.is_explained(&done, &what) {
@@ -160,7 +172,7 @@ impl Machine {
         if let What::Step(step) = what {
             self.doubtful.insert(step);
         }
-        self.begun()
+        self.begun(now_ms)
     }
 
     /// Whether these reconfigs are those that were known to be done, and no others than those that
@@ -176,7 +188,7 @@ impl Machine {
 
     /// Somebody else has changed the configuration.
     pub(super) fn foreign(&mut self, after: EnsembleConfig) -> Stage {
-        self.unknown = None;
+        self.out = None;
         let before = self.config.clone().unwrap_or_else(|| self.plan().facts.base.clone());
         let (before, after) = (Box::new(before), Box::new(after));
         self.stop(End::Foreign { before, after })
@@ -184,6 +196,16 @@ impl Machine {
 
     /// Something else than a reconfig failed.
     pub(super) fn failed(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
+        match (stage, failure) {
+            // It ends all the same; that everything is done is no such end.
+            (Stage::Record(_, _, After::Stop(end)), _) if *end != End::Finished => {
+                Stage::Close(end)
+            }
+            (stage, failure) => self.failed_midway(now_ms, stage, failure),
+        }
+    }
+
+    fn failed_midway(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
         match failure {
             Failure::SessionOver => self.lock_lost(),
             Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage),
@@ -206,12 +228,15 @@ impl Machine {
 
     /// Who must acknowledge a request that is out.
     fn stuck(&self) -> Option<Wait> {
-        let step = self.unknown.clone()?;
-        let (_, request) = self.reconfig(&step)?;
-        let next = self.config.as_ref()?.membership.with(request);
+        let members = &self.config.as_ref()?.membership;
+        let next = match self.out.as_ref()? {
+            What::Step(step) => members.with(self.reconfig(step)?.1),
+            What::Fence => members.clone(),
+        };
+        let step = self.unknown();
         let voters = next.servers().filter(|server| server.votes());
         let voters = voters.map(|server| (server.id, server.peer().to_string())).collect();
-        Some(Wait::Stuck { step: Some(step), voters })
+        Some(Wait::Stuck { step, voters })
     }
 
     fn refused(&mut self, stage: Stage, code: Code) -> Stage {

@@ -18,7 +18,7 @@ impl Machine {
             return Stage::Close(Box::new(End::Interrupted { unknown: None }));
         }
         let since = *self.waiting_since.get_or_insert(now_ms);
-        if now_ms.saturating_sub(since) >= self.options.lock_timeout_ms {
+        if now_ms.saturating_sub(since) >= self.options.lock_timeout_ms.unwrap_or(0) {
             return Stage::Close(Box::new(End::Locked(by)));
         }
         if let Some(by) = by {
@@ -37,7 +37,7 @@ impl Machine {
         Stage::ReadRuns
     }
 
-    pub(super) fn read_runs(&mut self, runs: &[Run]) -> Stage {
+    pub(super) fn read_runs(&mut self, now_ms: u64, runs: &[Run]) -> Stage {
         let last = runs.last();
         let open = last.filter(|run| run.is_open());
         let ours = open.filter(|run| run.header.plan_id == self.options.plan_id);
@@ -78,8 +78,20 @@ impl Machine {
             self.memory.hooked = run.hooked();
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
+            // Whoever was named just before the earlier apply ended may still fail to bind.
+            for step in fresh.done {
+                self.take_as_done(now_ms, &step);
+            }
+            self.last_reconfig = None;
         }
-        if self.resumes { self.opened() } else { Stage::OpenRun }
+        if self.resumes {
+            self.opened()
+        } else if self.has_reconfigs_left() {
+            Stage::OpenRun
+        } else {
+            // A run was given up, and nothing is left to be done.
+            Stage::Close(Box::new(End::Finished))
+        }
     }
 
     /// The run comes before the identity, so that no identity is there without a run that tells of
@@ -102,7 +114,7 @@ impl Machine {
     /// Writes down what the configuration tells of requests that nobody saw the end of; then the
     /// fence, where something will be sent; then, of the others, that they never will be carried
     /// out.
-    pub(super) fn begun(&mut self) -> Stage {
+    pub(super) fn begun(&mut self, now_ms: u64) -> Stage {
         let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
         let version = config.version.to_string();
         if let Some(step) = self.doubtful_hooks.pop_first() {
@@ -111,13 +123,14 @@ impl Machine {
         }
         let found = self.doubtful.iter().find(|step| self.memory.done.contains(*step)).cloned();
         if let Some(step) = found {
-            self.doubtful.remove(&step);
-            let known = if self.unknown.as_ref() == Some(&step) {
-                self.unknown = None;
+            let known = if self.out == Some(What::Step(step.clone())) {
+                self.out = None;
                 Known::ReadBack
             } else {
                 Known::Found
             };
+            self.doubtful.remove(&step);
+            self.take_as_done(now_ms, &step);
             self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
             return Stage::Record(run, Entry::Committed { step, version, known }, After::Begun);
         }
@@ -125,7 +138,7 @@ impl Machine {
             return Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence));
         }
         if let Some(step) = self.doubtful.pop_first() {
-            self.unknown = None;
+            self.out = None;
             let because = "a fence has committed since".to_owned();
             return Stage::Record(run, Entry::NotApplied { step, because }, After::Begun);
         }

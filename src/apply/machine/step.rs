@@ -187,10 +187,12 @@ impl Machine {
             .values()
             .any(|joiner| joiner.data == Some(crate::observe::DataProof::NoCommonDigest));
         let stage = self.look();
-        if only_data && no_digest && !self.interrupted {
+        if only_data && no_digest {
+            if let Some(end) = self.ran_out(now_ms, &waits) {
+                return end;
+            }
             let zxid = sight.leader_zxid.map_or(0, |zxid| zxid.get() % DIGEST_INTERVAL);
             let left = usize::try_from(DIGEST_INTERVAL - zxid).unwrap_or(1);
-            self.waits = waits;
             return Stage::Mark(left);
         }
         self.wait(now_ms, waits, stage)
@@ -273,7 +275,7 @@ impl Machine {
     }
 
     /// What comes when an entry is written.
-    pub(super) fn recorded(&mut self, entry: &Entry, after: After) -> Stage {
+    pub(super) fn recorded(&mut self, now_ms: u64, entry: &Entry, after: After) -> Stage {
         match entry {
             Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
                 self.finish_step(step.clone());
@@ -283,7 +285,11 @@ impl Machine {
         self.tell(Event::Recorded(entry.clone()));
         match after {
             After::ReadRuns => Stage::ReadRuns,
-            After::Begun => self.begun(),
+            After::Begun => self.begun(now_ms),
+            After::Wait(code) => {
+                let look = self.look();
+                self.wait(now_ms, vec![Wait::Refused(code)], look)
+            }
             After::Send(what) => self.send(what),
             After::Look => self.look(),
             After::Hook(step) => Stage::Hook(step),

@@ -8,12 +8,12 @@ use zkplan::apply::End;
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
-use zkplan::apply::sight::{Joiner, Leaving, Sight, awaited, leaving};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
 use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Reconfig, ServerId, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
-use zkplan::plan::{Action, StepId};
+use zkplan::plan::{Action, Step, StepId};
 use zkplan::saved::plan_id;
 
 /// What happens to one output.
@@ -46,6 +46,8 @@ pub(crate) struct Fake {
     late: Vec<(What, Reconfig, ConfigVersion)>,
     /// Steps that were carried out, in order.
     pub(crate) carried_out: Vec<StepId>,
+    /// Requests that were carried out after the journal had said that they never would be.
+    pub(crate) lies: Vec<What>,
     /// Servers that are down.
     pub(crate) down: BTreeSet<ServerId>,
     /// Commands that were run.
@@ -65,6 +67,7 @@ impl Fake {
             runs: Vec::new(),
             late: Vec::new(),
             carried_out: Vec::new(),
+            lies: Vec::new(),
             down: BTreeSet::new(),
             commands: Vec::new(),
             now_ms: 0,
@@ -151,7 +154,7 @@ impl Fake {
                     Input::Locked(self.czxid)
                 }
             },
-            Output::Read => Input::Read(self.read()),
+            Output::Read => Input::Read(Box::new(self.read())),
             Output::ReadRuns => Input::Runs(self.runs.clone()),
             Output::MakeIdentity => {
                 self.identity = Identity::Known("us".to_owned());
@@ -166,7 +169,10 @@ impl Fake {
             Output::Record(run, entry) => self.record(*run, entry, nonce),
             Output::Send { what, request, version } => {
                 for (what, request, version) in std::mem::take(&mut self.late) {
-                    self.reconfig(&what, &request, version).ok();
+                    let denied = self.is_denied(&what, version);
+                    if self.reconfig(&what, &request, version).is_ok() && denied {
+                        self.lies.push(what);
+                    }
                 }
                 match self.reconfig(what, request, *version) {
                     Ok(()) => Input::Replied(Box::new(self.config.clone())),
@@ -174,16 +180,20 @@ impl Fake {
                 }
             }
             Output::Look(question) => {
-                Input::Saw(Box::new(self.sight(checked, question)), self.read())
+                Input::Saw(Box::new(self.sight(checked, question)), Box::new(self.read()))
             }
-            Output::Mark(..) | Output::Move(_) | Output::Settle | Output::Close => Input::Done,
+            Output::Mark(..)
+            | Output::Move(_)
+            | Output::Settle
+            | Output::Close
+            | Output::End(_) => Input::Done,
             Output::Pause(ms) => {
                 self.now_ms += ms;
                 Input::Done
             }
             Output::Hook(step) => {
                 self.commands.push(step.clone());
-                let id = checked.plan().steps().find(|s| s.id == *step).and_then(|s| s.server());
+                let id = checked.plan().steps().find(|s| s.id == *step).and_then(Step::server);
                 if step.as_str().starts_with("stop") {
                     self.down.extend(id);
                 } else if let Some(id) = id {
@@ -192,16 +202,15 @@ impl Fake {
                 Input::HookEnded(HookEnd::Succeeded)
             }
             Output::Ask(_) => Input::Answered(true),
-            Output::End(_) => Input::Done,
         }
     }
 
-    fn read(&self) -> Box<ReadBack> {
-        Box::new(ReadBack {
+    fn read(&self) -> ReadBack {
+        ReadBack {
             config: self.config.clone(),
             lock: self.lock.as_ref().map(|(czxid, _)| *czxid),
             identity: self.identity.clone(),
-        })
+        }
     }
 
     /// Written in one transaction with the check that a lock stands; the check cannot tell whose.
@@ -217,6 +226,21 @@ impl Fake {
             run.last += 1;
         }
         Input::Done
+    }
+
+    /// Whether the journal says that a request was not and will not be carried out.
+    fn is_denied(&self, what: &What, version: ConfigVersion) -> bool {
+        let What::Step(step) = what else { return false };
+        let records = self.runs.iter().flat_map(|run| &run.records);
+        let records: Vec<&Entry> = records.map(|record| &record.entry).collect();
+        let intents = records.iter().rposition(|entry| {
+            matches!(entry, Entry::Intent { step: s, version: v }
+                if s == step && *v == version.to_string())
+        });
+        let denials = records
+            .iter()
+            .rposition(|entry| matches!(entry, Entry::NotApplied { step: s, .. } if s == step));
+        intents.is_some() && denials > intents
     }
 
     fn reconfig(
@@ -250,12 +274,13 @@ impl Fake {
             zxid: None,
             other_ports: None,
             election_port: Some(Knock::Open),
+            quorum_port: Some(Knock::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
         };
         let leaving_sight = |id: ServerId| Leaving {
-            endpoint: plan.facts.base.membership.get(id).and_then(|line| line.client_endpoint()),
-            up: up(&id),
+            presence: if up(&id) { Presence::Up } else { Presence::Gone },
             clients: Some(Clients::default()),
+            names_itself: Some(members.contains(id)),
         };
         Sight {
             facts: Facts {
@@ -316,7 +341,7 @@ fn options(checked: &CheckedPlan, nonce: &str) -> Options {
         interactive: false,
         no_hooks: false,
         timeout_ms: 60_000,
-        lock_timeout_ms: 1000,
+        lock_timeout_ms: Some(1000),
         abandon: None,
         strict_version: false,
     }
