@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use crate::harness::{Builder, Ensemble, Mode, PATIENCE, Role, SUPER_PASSWORD, wait_until};
+use crate::harness::{
+    Builder, Ensemble, Mode, PATIENCE, Role, SUPER_PASSWORD, Witness, wait_until,
+};
 
 fn modes(ensemble: &Ensemble, ids: &[u8]) -> Vec<Mode> {
     let mut modes: Vec<Mode> = ids.iter().filter_map(|&id| ensemble.mode(id)).collect();
@@ -199,6 +201,63 @@ fn nothing_is_left_behind() {
 
     drop(ensemble);
     assert!(!files.exists() && !processes.iter().any(|process| Path::new(process).exists()));
+}
+
+#[test]
+fn a_witness_loses_nothing_when_the_leader_is_removed_by_hand() {
+    let ensemble = Builder::rich().start();
+    for id in [4, 5] {
+        ensemble.start_joiner(id);
+        ensemble.wait_following(id);
+    }
+    let all = 1..=5;
+    let witness = Witness::of(&ensemble, all.clone());
+    let administrator = ensemble.administrator();
+    let first = administrator.config();
+    assert_eq!((first.ids(), first.version), (vec![1, 2, 3], 0x1_0000_0000));
+
+    let (joined, calm) = witness.longest_gap(|| administrator.add(&ensemble.server_line(4)));
+    assert_eq!(joined.line(4), Some(ensemble.server_line(4).as_str()));
+    let leader = ensemble.wait_leader();
+    let epoch = ensemble.epoch();
+    let (removed, handed_over) = witness.longest_gap(|| administrator.remove(leader));
+    assert!(!removed.ids().contains(&leader), "{removed:?}");
+    assert_ne!(ensemble.wait_leader(), leader);
+    ensemble.wait_following(leader);
+    assert_eq!(ensemble.epoch(), epoch + 1);
+    // And back in again, as it runs.
+    administrator.add(&ensemble.server_line(leader));
+
+    // The logs tell of exactly these, with the versions that the replies told.
+    let logged = ensemble.reconfigs();
+    let members: Vec<usize> = logged.iter().map(|logged| logged.members.len()).collect();
+    assert_eq!(members, [4, 3, 4], "{logged:#?}");
+    assert_eq!(
+        (logged[0].version, logged[1].version),
+        (joined.version, removed.version),
+        "{logged:#?}"
+    );
+    assert_ne!(logged[0].session, logged[1].session);
+
+    let figures = witness.finish(&ensemble, all);
+    show(&format!("{figures}; gap of an addition {calm:?}, of a hand-over {handed_over:?}"));
+    assert!(calm < handed_over, "only the hand-over cuts connections");
+}
+
+#[test]
+#[should_panic(expected = "acknowledged writes, server 2 lacks")]
+fn a_witness_finds_what_is_lost() {
+    let ensemble = Builder::rich().start();
+    let witness = Witness::of(&ensemble, [1, 2, 3]);
+    // An ensemble of its own answers where a server of ours should be.
+    let other = Builder::rich().servers(1).start();
+    Witness::of(&other, [1]).finish(&other, [1]);
+    witness.finish_at(vec![(1, ensemble.client_address(1)), (2, other.client_address(1))]);
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are for whoever runs the tests")]
+fn show(figures: &str) {
+    println!("{figures}");
 }
 
 fn http_get(port: u16, path: &str) -> String {

@@ -1,8 +1,6 @@
 //! Names in the live configuration that would take over a terminal, or lead a reader astray.
 
-use zookeeper_client::{Client, EnsembleUpdate};
-
-use crate::harness::{Builder, Ensemble, Role, SUPER_PASSWORD};
+use crate::harness::{Builder, Role};
 use crate::zkplan::{Desk, Spec};
 
 on_both_profiles! { names_cannot_take_over_a_terminal }
@@ -12,7 +10,8 @@ const HOST: &str = "evil\u{1b}c\u{9b}2J\u{7}\u{202e}txt.example";
 
 fn names_cannot_take_over_a_terminal(builder: &Builder) {
     let ensemble = builder.clone().start();
-    add(&ensemble, &format!("server.9={HOST}:2888:3888:observer;2181"));
+    // ZooKeeper takes any name; only its own command line cannot send such a one.
+    ensemble.administrator().add(&format!("server.9={HOST}:2888:3888:observer;2181"));
     let desk = Desk::new();
 
     // Every run here holds its output to printable ASCII.
@@ -37,20 +36,4 @@ fn names_cannot_take_over_a_terminal(builder: &Builder) {
     let import = import.says(["of server 9 cannot stand in a spec"]);
     desk.write("imported.yaml", &import.stdout);
     desk.run(["plan", "imported.yaml"]).exits(65).says(["imported.yaml", "host"]);
-}
-
-/// Adds a server with ZooKeeper's leave; its own command line cannot send such a name.
-fn add(ensemble: &Ensemble, line: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let address = ensemble.client_address(ensemble.wait_leader()).to_string();
-    runtime.expect("a runtime for one client").block_on(async {
-        let credentials = format!("super:{SUPER_PASSWORD}");
-        let connector = Client::connector().with_auth("digest", credentials.as_bytes());
-        let client = connector.connect(&address).await.expect("the leader serves");
-        let update = EnsembleUpdate::Incremental {
-            joinings: Some(line).into_iter(),
-            leavings: None.into_iter(),
-        };
-        client.update_ensemble(update, None).await.expect("ZooKeeper takes any name");
-    });
 }

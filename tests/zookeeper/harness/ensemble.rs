@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+use super::administrator::Administrator;
 use super::builder::{Builder, Role};
 use super::java::Java;
 use super::process::Process;
 use super::server::{Mode, Server};
+use super::transactions::{Logged, reconfigs};
 use super::{PATIENCE, lock, wait_until};
 
 /// Servers that run until this is dropped.
@@ -238,6 +240,31 @@ impl Ensemble {
     pub(crate) fn present_membership(&self) -> Vec<String> {
         let known = self.running().into_iter().map(|server| server.membership_on_disk());
         known.max_by_key(|(version, _)| *version).expect("a started server").1
+    }
+
+    /// The last transaction that a server has, as it says itself: epoch in the upper half.
+    pub(crate) fn zxid(&self, id: u8) -> Option<u64> {
+        let answer = self.ask(id, "srvr").ok()?;
+        let zxid = answer.lines().find_map(|line| line.strip_prefix("Zxid: 0x"))?;
+        u64::from_str_radix(zxid, 16).ok()
+    }
+
+    /// How many times a leader has begun to lead.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.wait("a leader with a zxid", || self.zxid(self.leader_id()?)) >> 32
+    }
+
+    /// Every reconfig in the transaction logs of all servers, in the order of their versions.
+    pub(crate) fn reconfigs(&self) -> Vec<Logged> {
+        let logs = self.all().into_iter().map(|server| reconfigs(&server.file("data")));
+        logs.fold(BTreeMap::new(), |all, log| all.into_iter().chain(log).collect())
+            .into_values()
+            .collect()
+    }
+
+    /// Somebody with all rights, who changes things by hand.
+    pub(crate) fn administrator(&self) -> Administrator<'_> {
+        Administrator(self)
     }
 
     /// Has ZooKeeper's own command line run one command on a server, such as `["config", "-s"]`.

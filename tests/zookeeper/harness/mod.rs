@@ -9,26 +9,35 @@
 //! leaves nothing behind. In reading order: `builder` (what is wanted, and the configuration files
 //! that follow from it), `ensemble` (what a test can do), `server` (one server: ports, files,
 //! process, `srvr`), then the ground below: `process` (signals, and children that never outlive
-//! us), `ports`, and `java` (where ZooKeeper is, and what makes it start fast).
+//! us), `ports`, and `java` (where ZooKeeper is, and what makes it start fast). Beside the ensemble
+//! stand those who use it: `witness` (an application at work), `administrator` (a person with all
+//! rights), and `transactions` (what the servers themselves wrote down).
 //!
 //! Every call blocks its thread. All take `&self`: a test whose tasks must go on meanwhile shares
 //! the ensemble with `tokio::task::spawn_blocking`.
 
+mod administrator;
 mod builder;
 mod ensemble;
 mod java;
 mod ports;
 mod process;
 mod server;
+mod transactions;
+mod witness;
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use administrator::{Administrator, Config};
 pub(crate) use builder::{Builder, Role, SUPER_PASSWORD};
 pub(crate) use ensemble::Ensemble;
+pub(crate) use process::Process;
 pub(crate) use server::Mode;
+pub(crate) use transactions::Logged;
+pub(crate) use witness::{Figures, Witness};
 
 /// How long a server may take to start, to join or to elect. Far above what is ever seen, for
 /// machines with busy cores.

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{PATIENCE, wait_until};
 
 /// A child process, killed and waited for when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
@@ -19,7 +19,7 @@ impl Process {
     /// Starts `program` so that the kernel kills it when this test process dies, even by SIGKILL.
     ///
     /// `complete` adds arguments and redirections to the command.
-    pub(super) fn spawn(program: &str, complete: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn spawn(program: &str, complete: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", program]);
         complete(&mut command);
@@ -31,12 +31,12 @@ impl Process {
         }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our own child can be waited for")
     }
 
@@ -45,26 +45,36 @@ impl Process {
     ///
     /// The signal only asks for it: until the last thread has stopped, the process may still
     /// answer.
-    pub(super) fn freeze(&mut self) {
+    pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
+        self.wait_frozen();
+    }
+
+    /// Waits until every thread stands still, whoever asked for it.
+    pub(crate) fn wait_frozen(&self) {
         self.wait_for_threads("stand still", |states| states.iter().all(|&state| state == 'T'));
     }
 
+    /// SIGINT, as Ctrl-C sends it.
+    pub(crate) fn interrupt(&mut self) {
+        self.signal(Signal::INT);
+    }
+
     /// Lets a frozen process run again.
-    pub(super) fn thaw(&mut self) {
+    pub(crate) fn thaw(&mut self) {
         self.signal(Signal::CONT);
         self.wait_for_threads("run", |states| !states.contains(&'T'));
     }
 
     /// SIGKILL, and waits until it is gone.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // The only failure is that it has already ended.
         self.child.kill().ok();
         self.child.wait().expect("our own child can be waited for");
     }
 
     /// SIGTERM, and waits until it is gone.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);
         // A frozen process would take notice only when thawed.
         self.signal(Signal::CONT);

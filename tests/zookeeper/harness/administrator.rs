@@ -1,0 +1,169 @@
+//! A person with super's rights and a client of their own, at work beside zkplan or before it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, Permission};
+
+use super::builder::SUPER_PASSWORD;
+use super::ensemble::Ensemble;
+use super::{PATIENCE, wait_until};
+
+/// The configuration as a server has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// `server.N=…` each, sorted.
+    pub(crate) members: Vec<String>,
+    pub(crate) version: u64,
+}
+
+impl Config {
+    fn read(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let version = text.lines().find_map(|line| line.strip_prefix("version="));
+        let version = version.and_then(|version| u64::from_str_radix(version, 16).ok());
+        let mut members: Vec<String> =
+            text.lines().filter(|line| line.starts_with("server.")).map(str::to_owned).collect();
+        members.sort();
+        Self { members, version: version.expect("every configuration has a version") }
+    }
+
+    /// The ids of the members, ascending.
+    pub(crate) fn ids(&self) -> Vec<u8> {
+        let id = |line: &String| line["server.".len()..].split('=').next()?.parse().ok();
+        let mut ids: Vec<u8> = self.members.iter().filter_map(id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The line of one member.
+    pub(crate) fn line(&self, id: u8) -> Option<&str> {
+        let key = format!("server.{id}=");
+        self.members.iter().find(|line| line.starts_with(&key)).map(String::as_str)
+    }
+}
+
+/// Every request is made in a session of its own on the server that leads: nothing here has a
+/// connection that could be lost while nobody looks.
+#[derive(Clone, Copy)]
+pub(crate) struct Administrator<'a>(pub(super) &'a Ensemble);
+
+impl Administrator<'_> {
+    /// Adds a member, or gives one another role or address; returns when that is committed.
+    pub(crate) fn add(self, line: &str) -> Config {
+        self.reconfig(Some(line), None)
+    }
+
+    /// Removes a member, be it the leader; returns when that is committed.
+    pub(crate) fn remove(self, id: u8) -> Config {
+        self.reconfig(None, Some(&id.to_string()))
+    }
+
+    /// One unconditional reconfig, as an impatient person types it.
+    fn reconfig(self, joining: Option<&str>, leaving: Option<&str>) -> Config {
+        let before = self.config().version;
+        let sent = self.with_client(async |client| {
+            let update = EnsembleUpdate::Incremental {
+                joinings: joining.into_iter(),
+                leavings: leaving.into_iter(),
+            };
+            client.update_ensemble(update, None).await
+        });
+        match sent {
+            Ok((text, _)) => Config::read(&text),
+            // Normal where the leader changes: the reply races the end of the connection.
+            Err(Error::ConnectionLoss) => wait_until("the reconfig to be seen", PATIENCE, || {
+                Some(self.config()).filter(|config| config.version > before)
+            }),
+            Err(why) => panic!("reconfig of {joining:?} and {leaving:?}: {why}"),
+        }
+    }
+
+    /// The configuration as the leader has it.
+    pub(crate) fn config(self) -> Config {
+        let read = || {
+            self.with_client(async |client| client.get_config().await)
+                .ok()
+                .map(|(text, _)| Config::read(&text))
+        };
+        wait_until("the configuration to be read", PATIENCE, read)
+    }
+
+    /// What a znode holds, if it is there.
+    pub(crate) fn znode(self, path: &str) -> Option<String> {
+        match self.with_client(async |client| client.get_data(path).await) {
+            Ok((data, _)) => Some(String::from_utf8_lossy(&data).into_owned()),
+            Err(Error::NoNode) => None,
+            Err(why) => panic!("reading {path}: {why}"),
+        }
+    }
+
+    /// What a znode and all below it hold, by path; nothing if it is not there.
+    pub(crate) fn tree(self, root: &str) -> BTreeMap<String, String> {
+        let tree = self.with_client(async |client| {
+            let mut found = BTreeMap::new();
+            let mut paths = vec![root.to_owned()];
+            while let Some(path) = paths.pop() {
+                let (data, _) = match client.get_data(&path).await {
+                    Err(Error::NoNode) => continue,
+                    other => other?,
+                };
+                for child in client.list_children(&path).await? {
+                    paths.push(format!("{path}/{child}"));
+                }
+                found.insert(path, String::from_utf8_lossy(&data).into_owned());
+            }
+            Ok(found)
+        });
+        tree.unwrap_or_else(|why| panic!("reading {root}: {why}"))
+    }
+
+    /// Makes `count` small znodes below `/before`, so that the zxid tells this ensemble from a
+    /// fresh one.
+    pub(crate) fn write_some(self, count: usize) {
+        let written = self.with_client(async |client| {
+            let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            match client.create("/before", b"", &options).await {
+                Ok(_) | Err(Error::NodeExists) => {}
+                Err(why) => return Err(why),
+            }
+            let options = CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
+            for _ in 0..count {
+                client.create("/before/", b"some", &options).await?;
+            }
+            Ok(())
+        });
+        written.expect("the leader takes writes");
+    }
+
+    /// Lets a digest user write the configuration, or takes that right from everybody but super.
+    pub(crate) fn let_reconfigure(self, digest: Option<&str>) {
+        let anyone = Acl::new(Permission::READ, AuthId::anyone());
+        let user = digest.map(|id| Acl::new(Permission::ALL, AuthId::new("digest", id)));
+        let acl: Vec<Acl> = [anyone].into_iter().chain(user).collect();
+        let set = self.with_client(async |client| {
+            client.set_acl("/zookeeper/config", &acl, None).await.map(drop)
+        });
+        set.expect("super may set any ACL");
+    }
+
+    fn with_client<T>(
+        self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let address = self.0.client_address(self.0.wait_leader()).to_string();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime for one client");
+        runtime.block_on(until_late(async {
+            let credentials = format!("super:{SUPER_PASSWORD}");
+            let connector = Client::connector().with_auth("digest", credentials.as_bytes());
+            let client = connector.connect(&address).await?;
+            work(&client).await
+        }))
+    }
+}
+
+async fn until_late<T>(work: impl Future<Output = T>) -> T {
+    let late = tokio::time::timeout(PATIENCE, work).await;
+    late.unwrap_or_else(|_| panic!("after {PATIENCE:?} a request is still unanswered"))
+}
