@@ -1,15 +1,16 @@
-//! Benchmarks on a live ensemble of five, as ratios within one run: these are for people to read,
+//! Benchmarks on live ensembles, as ratios within one run: these are for people to read,
 //! no test holds them. `cargo bench --bench bench` runs them; Debian's zookeeper package is needed.
 
 #[path = "../zookeeper/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest of the harness")]
 mod harness;
+mod reference;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::Builder;
+use harness::{Builder, Ensemble, SUPER_PASSWORD, Witness};
 
 /// ZooKeeper's own client, as Debian's package has it.
 const ZKCLI: &str = "/usr/share/zookeeper/bin/zkCli.sh";
@@ -17,8 +18,13 @@ const ZKCLI: &str = "/usr/share/zookeeper/bin/zkCli.sh";
 /// Runs of each command; the median counts.
 const RUNS: usize = 7;
 
-#[expect(clippy::print_stdout, reason = "the figures are what a benchmark is for")]
 fn main() {
+    looking();
+    moving();
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what a benchmark is for")]
+fn looking() {
     let ensemble = Builder::rich().servers(5).start();
     let folder = tempfile::tempdir().expect("a folder");
     let spec = folder.path().join("bench.yaml");
@@ -45,9 +51,72 @@ fn main() {
     println!("peak memory of plan {:>7.1} MiB", peak_mib(&["plan", &spec]));
 }
 
+/// Three servers move onto three others that follow already, by zkplan and by a person, turn about,
+/// while an application writes.
+#[expect(clippy::print_stdout, reason = "the figures are what a benchmark is for")]
+fn moving() {
+    const TRIOS: [[u8; 3]; 2] = [[1, 2, 3], [4, 5, 6]];
+    let ensemble = Builder::rich().start_with(TRIOS[1]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let witness = Witness::of(&ensemble, 1..=6);
+    let (mut applied, mut by_hand) = (Vec::new(), Vec::new());
+    let mut gaps = [Duration::ZERO; 2];
+    for run in 0..RUNS {
+        // The removed run on and follow. Each has its turn in either direction.
+        let [there, back] = if run % 2 == 0 { [0, 1] } else { [1, 0] };
+        let (from, to) = (TRIOS[0], TRIOS[1]);
+        for (mover, from, to) in [(there, from, to), (back, to, from)] {
+            let spec = folder.path().join(format!("to-{}.yaml", to[0]));
+            std::fs::write(&spec, spec_wanting(&ensemble, to)).expect("a spec");
+            let spec = spec.to_string_lossy().into_owned();
+            let began = Instant::now();
+            let (took, gap) = witness.longest_gap(|| {
+                if mover == 0 {
+                    zkplan(&["apply", &spec, "--auto-approve", "--approve", "cutover"]);
+                } else {
+                    reference::migrate(&ensemble, from, to);
+                }
+                began.elapsed()
+            });
+            if mover == 0 { &mut applied } else { &mut by_hand }.push(took);
+            gaps[mover] = gaps[mover].max(gap);
+        }
+    }
+    applied.sort();
+    by_hand.sort();
+    let (apply, reference) = (applied[RUNS / 2], by_hand[RUNS / 2]);
+    println!();
+    println!("median of {RUNS} moves of three servers onto three others, under load");
+    println!(
+        "zkplan apply       {:>8.1} ms, longest gap {:>6.1} ms",
+        millis(apply),
+        millis(gaps[0])
+    );
+    println!(
+        "reference client   {:>8.1} ms, longest gap {:>6.1} ms",
+        millis(reference),
+        millis(gaps[1])
+    );
+    println!("ratio              {:>8.3}    (promised: at most 1.5)", ratio(apply, reference));
+    println!("the application    {}", witness.finish(&ensemble, 1..=6));
+}
+
+fn spec_wanting(ensemble: &Ensemble, ids: [u8; 3]) -> String {
+    let servers =
+        ids.map(|id| format!("  - {}\n", ensemble.server_line(id).replace("0.0.0.0:", "")));
+    format!(
+        "apiVersion: zkplan/v1\nensemble: bench\nconnect:\n  servers: [{}]\n  auth: {{ scheme: \
+         digest, user: super, password: {{ env: ZKPLAN_PASSWORD }} }}\nservers:\n{}policy:\n  \
+         stableFor: 0s\n",
+        ensemble.connect_string().replace(',', ", "),
+        servers.concat()
+    )
+}
+
 fn zkplan(words: &[&str]) -> Vec<u8> {
     let output = Command::new(env!("CARGO_BIN_EXE_zkplan"))
         .args(words)
+        .env("ZKPLAN_PASSWORD", SUPER_PASSWORD)
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs");

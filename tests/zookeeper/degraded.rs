@@ -1,6 +1,6 @@
 //! An ensemble of three that loses one server after the other.
 
-use crate::harness::{Builder, Ensemble};
+use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::zkplan::{Desk, Plan, Spec};
 
 on_both_profiles! { an_ensemble_loses_its_servers }
@@ -22,6 +22,9 @@ fn an_ensemble_loses_its_servers(builder: &Builder) {
     // Two of three are gone: nothing can be done but to start them again.
     ensemble.kill(leader);
     let last = 6 - lost - leader;
+    wait_until("the last server to miss the others", PATIENCE, || {
+        ensemble.ask(last, "srvr").ok()?.contains("not currently serving").then_some(())
+    });
     let all = addresses(&ensemble);
     for spec in [Spec::of(&ensemble, [1, 2, 3]), Spec::of(&ensemble, [last, 4])] {
         desk.plan(&spec.connect(&all), &[])

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::harness::{
     Builder, Ensemble, Mode, PATIENCE, Role, SUPER_PASSWORD, Witness, wait_until,
 };
+use crate::show;
 
 fn modes(ensemble: &Ensemble, ids: &[u8]) -> Vec<Mode> {
     let mut modes: Vec<Mode> = ids.iter().filter_map(|&id| ensemble.mode(id)).collect();
@@ -253,11 +254,6 @@ fn a_witness_finds_what_is_lost() {
     let other = Builder::rich().servers(1).start();
     Witness::of(&other, [1]).finish(&other, [1]);
     witness.finish_at(vec![(1, ensemble.client_address(1)), (2, other.client_address(1))]);
-}
-
-#[expect(clippy::print_stdout, reason = "the figures are for whoever runs the tests")]
-fn show(figures: &str) {
-    println!("{figures}");
 }
 
 fn http_get(port: u16, path: &str) -> String {

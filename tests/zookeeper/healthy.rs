@@ -51,13 +51,11 @@ fn is_as_it_is(builder: &Builder) {
     }
 
     // A spec whose password is not at hand can be looked at all the same.
-    let mut spec = Spec::of(&ensemble, [1, 2, 3, 9]);
-    "  auth: { scheme: digest, user: super, password: { env: ZKPLAN_PASSWORD } }"
-        .clone_into(&mut spec.connect_with);
+    let mut spec = Spec::of(&ensemble, [1, 2, 3, 9]).auth("super");
     needs_no_changes(desk.plan(&spec, &["--out", "plan.json"]));
     desk.run(["show", "plan.json"]).exits(0);
     let absent = "  auth: { scheme: digest, user: super, password: { file: no-such-file } }";
-    absent.clone_into(&mut spec.connect_with);
+    spec.connect_with = vec![absent.to_owned()];
     needs_no_changes(desk.plan(&spec, &[]));
 }
 

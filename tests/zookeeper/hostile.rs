@@ -6,7 +6,7 @@ use crate::zkplan::{Desk, Spec};
 on_both_profiles! { names_cannot_take_over_a_terminal }
 
 /// Resets a terminal, the same in one byte, rings, and turns what follows around.
-const HOST: &str = "evil\u{1b}c\u{9b}2J\u{7}\u{202e}txt.example";
+pub(crate) const HOST: &str = "evil\u{1b}c\u{9b}2J\u{7}\u{202e}txt.example";
 
 fn names_cannot_take_over_a_terminal(builder: &Builder) {
     let ensemble = builder.clone().start();

@@ -12,6 +12,15 @@ macro_rules! on_both_profiles {
     };
 }
 
+mod apply_changes;
+mod apply_faults;
+mod apply_gates;
+mod apply_hooks;
+mod apply_joiners;
+mod apply_kills;
+mod apply_locks;
+mod apply_refusals;
+mod applying;
 mod degraded;
 mod demo_stage;
 mod harness;
@@ -20,6 +29,13 @@ mod healthy;
 mod histories;
 mod hostile;
 mod joiners;
+mod ledger;
 mod refusals;
 mod sizes;
 mod zkplan;
+
+/// Figures are for whoever runs the tests.
+#[expect(clippy::print_stdout, reason = "the issue asks that each test prints its figures")]
+fn show(figures: &str) {
+    println!("{figures}");
+}

@@ -1,25 +1,14 @@
 //! Ensembles of one, two and five: rows of `tests/common-changes.md` that three servers cannot
 //! tell.
 
-use crate::harness::{Builder, Ensemble};
+use crate::harness::Builder;
 use crate::zkplan::{Desk, Spec};
 
 on_both_profiles! { one_becomes_three two_become_three five_shrink_and_are_mended }
 
-fn with_joiners(builder: Builder, joiners: &[u8]) -> Ensemble {
-    let ensemble = builder.start();
-    for id in joiners {
-        ensemble.start_joiner(*id);
-    }
-    for id in joiners {
-        ensemble.wait_following(*id);
-    }
-    ensemble
-}
-
 /// The second voter is needed at once: that is a risk to be taken knowingly.
 fn one_becomes_three(builder: &Builder) {
-    let ensemble = with_joiners(builder.clone().servers(1), &[2, 3]);
+    let ensemble = builder.clone().servers(1).start_with([2, 3]);
     let desk = Desk::new();
     let spec = Spec::of(&ensemble, [1, 2, 3]);
 
@@ -36,13 +25,13 @@ fn one_becomes_three(builder: &Builder) {
 }
 
 fn two_become_three(builder: &Builder) {
-    let ensemble = with_joiners(builder.clone().servers(2), &[3]);
+    let ensemble = builder.clone().servers(2).start_with([3]);
     let plan = Desk::new().planned(&Spec::of(&ensemble, [1, 2, 3]), &[]);
     assert_eq!((plan.reconfigs(), plan.worst_spare()), (vec!["join-3"], 0));
 }
 
 fn five_shrink_and_are_mended(builder: &Builder) {
-    let ensemble = with_joiners(builder.clone().servers(5), &[6, 7]);
+    let ensemble = builder.clone().servers(5).start_with([6, 7]);
     let desk = Desk::new();
     let leader = ensemble.wait_leader();
     // Those that go, with the leader last; as things are, it is among them.

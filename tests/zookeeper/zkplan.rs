@@ -10,12 +10,14 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::applying::Events;
 use crate::harness::{Ensemble, Role, SUPER_PASSWORD};
 
 /// Longer no command that only looks may take, whatever its servers do.
@@ -35,45 +37,44 @@ impl Desk {
 
     /// Writes a file and returns its name, to be used as an argument.
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.0.path().join(name), text)
-            .expect("the temporary directory can be written to");
+        fs::write(self.path(name), text).expect("the temporary directory can be written to");
         name.to_owned()
     }
 
     /// What a command left in a file.
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.0.path().join(name)).expect("the command wrote this file")
+        fs::read_to_string(self.path(name)).expect("the command wrote this file")
+    }
+
+    /// Where a file of that name lies.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     /// Runs `zkplan`, and holds its output to what is true of every output: no control character
     /// but the newline, nothing beyond ASCII, no password, and no long wait for it.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zkplan"));
+        self.furnish(&mut command);
+        run_briefly(command.args(arguments))
+    }
+
+    /// [`Desk::run`] for a command that needs super's password.
+    pub(crate) fn run_as_super(&self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zkplan"));
+        self.furnish(&mut command);
+        run_briefly(command.args(arguments).env("ZKPLAN_PASSWORD", SUPER_PASSWORD))
+    }
+
+    /// Gives a command this directory, no input, and next to no environment.
+    pub(crate) fn furnish(&self, command: &mut Command) {
         command
-            .args(arguments)
             .current_dir(self.0.path())
             .stdin(Stdio::null())
             .env_clear()
             .env("HOME", self.0.path())
             .env("NO_COLOR", "1")
             .env("TERM", "dumb");
-        let began = Instant::now();
-        let output = command.output().expect("the binary was built for this test");
-        let took = began.elapsed();
-        let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes).unwrap_or_else(|why| panic!("output is no text: {why}"))
-        };
-        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
-        let outcome = Outcome {
-            command: words.collect::<Vec<_>>().join(" "),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-            code: output.status.code(),
-            took,
-        };
-        say(&outcome);
-        outcome.is_fit_to_show();
-        outcome
     }
 
     /// Plans a spec, with further arguments, and returns what a user reads.
@@ -94,6 +95,19 @@ impl Desk {
     }
 }
 
+/// Runs a command that has nothing to wait for.
+fn run_briefly(command: &mut Command) -> Outcome {
+    let began = Instant::now();
+    let output = command.output().expect("the binary was built for this test");
+    let took = began.elapsed();
+    let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+    let words = words.collect::<Vec<_>>().join(" ");
+    let (stdout, stderr) = (as_text(output.stdout), as_text(output.stderr));
+    let outcome = Outcome::new(words, stdout, stderr, output.status.code(), took).fit_to_show();
+    assert!(took < LONG, "it took {took:?}\n{outcome}");
+    outcome
+}
+
 /// What a command did.
 pub(crate) struct Outcome {
     command: String,
@@ -101,12 +115,60 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
     code: Option<i32>,
     took: Duration,
+    /// What an apply told while it ran; nothing for other commands.
+    pub(crate) events: Events,
 }
 
 impl Outcome {
+    pub(crate) fn new(
+        command: String,
+        stdout: String,
+        stderr: String,
+        code: Option<i32>,
+        took: Duration,
+    ) -> Self {
+        Self { command, stdout, stderr, code, took, events: Events::default() }
+    }
+
+    pub(crate) fn with_events(self, events: Events) -> Self {
+        Self { events, ..self }
+    }
+
     /// Panics, with everything that was said, unless the command ended with this exit code.
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "the exit code is another\n{self}");
+        self
+    }
+
+    /// Panics unless the command ended with one of these exit codes: where either is true to the
+    /// user, and which comes depends on what was noticed first.
+    pub(crate) fn exits_with_one_of(self, codes: &[i32]) -> Self {
+        let code = self.code.expect("it was not killed");
+        assert!(codes.contains(&code), "the exit code is none of {codes:?}\n{self}");
+        self
+    }
+
+    /// Whether the command ended with this exit code.
+    pub(crate) fn has_exited(&self, code: i32) -> bool {
+        self.code == Some(code)
+    }
+
+    /// Whether the command came to an end of its own, and was not killed.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// The highest run number in what `zkplan history` lists, which begins each line with it.
+    pub(crate) fn last_run(&self) -> String {
+        let numbers = self.stdout.lines().filter_map(|line| {
+            line.split_whitespace().find_map(|word| word.trim_matches('#').parse::<u64>().ok())
+        });
+        numbers.max().unwrap_or_else(|| panic!("no run is listed\n{self}")).to_string()
+    }
+
+    /// Panics unless the command was killed.
+    pub(crate) fn was_killed(self) -> Self {
+        assert_eq!(self.code, None, "it ended by itself\n{self}");
         self
     }
 
@@ -136,19 +198,21 @@ impl Outcome {
         one_line(&format!("{}\n{}", self.stdout, self.stderr))
     }
 
-    fn is_fit_to_show(&self) {
+    /// Shows it, and panics if anything in it should be on nobody's screen.
+    pub(crate) fn fit_to_show(self) -> Self {
+        say(&self);
         for text in [&self.stdout, &self.stderr] {
             let strange = text.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));
             assert_eq!(strange, None, "a terminal may take this for a command\n{self}");
             assert!(!text.contains(SUPER_PASSWORD), "the password is shown\n{self}");
         }
-        assert!(self.took < LONG, "it took {:?}\n{self}", self.took);
+        self
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, stdout, stderr, code, took } = self;
+        let Self { command, stdout, stderr, code, took, events: _ } = self;
         writeln!(f, "$ zkplan {command}\n{}--- on stderr\n{}", tame(stdout), tame(stderr))?;
         write!(f, "--- exit code {code:?} after {took:?}")
     }
@@ -160,6 +224,10 @@ fn say(outcome: &Outcome) {
     println!("{outcome}\n");
 }
 
+fn as_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|why| panic!("output is no text: {why}"))
+}
+
 /// For the screen of whoever runs the tests.
 fn tame(text: &str) -> String {
     let tame = |char: char| match char {
@@ -169,7 +237,7 @@ fn tame(text: &str) -> String {
     text.chars().map(tame).collect()
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -224,7 +292,7 @@ impl Plan {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
@@ -279,9 +347,11 @@ pub(crate) struct Spec {
     /// `host:port` each.
     pub(crate) connect: Vec<String>,
     /// Further lines below `connect:`.
-    pub(crate) connect_with: String,
+    pub(crate) connect_with: Vec<String>,
     pub(crate) zones: Vec<(u8, &'static str)>,
     pub(crate) policy: Vec<(&'static str, &'static str)>,
+    /// The commands of `hooks:` by name, words of argv each.
+    pub(crate) hooks: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Spec {
@@ -305,15 +375,45 @@ impl Spec {
             form: Form::Keys,
             servers: ids.into_iter().map(wanted).collect(),
             connect: Vec::new(),
-            connect_with: String::new(),
+            connect_with: Vec::new(),
             zones: Vec::new(),
             policy: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
     /// Says how to reach the present ensemble.
     pub(crate) fn connect(mut self, addresses: &str) -> Self {
         self.connect = addresses.split(',').map(str::to_owned).collect();
+        self
+    }
+
+    /// Says who we are; the password is in the environment.
+    pub(crate) fn auth(self, user: &str) -> Self {
+        self.connecting(&format!(
+            "auth: {{ scheme: digest, user: {user}, password: {{ env: ZKPLAN_PASSWORD }} }}"
+        ))
+    }
+
+    /// How long a session lasts, and with it the ghost of a killed apply.
+    pub(crate) fn session_timeout(self, duration: &str) -> Self {
+        self.connecting(&format!("sessionTimeout: {duration}"))
+    }
+
+    fn connecting(mut self, line: &str) -> Self {
+        let key = line.split(':').next().unwrap_or_default();
+        self.connect_with.retain(|known| !known.trim_start().starts_with(key));
+        self.connect_with.push(format!("  {line}"));
+        self
+    }
+
+    /// Adds a command to `hooks:`.
+    pub(crate) fn hook<W: Into<String>>(
+        mut self,
+        name: &'static str,
+        argv: impl IntoIterator<Item = W>,
+    ) -> Self {
+        self.hooks.push((name, argv.into_iter().map(Into::into).collect()));
         self
     }
 
@@ -360,7 +460,7 @@ impl Spec {
             if !self.connect.is_empty() {
                 add(format!("  servers: [{}]", self.connect.join(", ")));
             }
-            add(self.connect_with.clone());
+            self.connect_with.iter().cloned().for_each(&mut add);
         }
         add("servers:".to_owned());
         let zone_of = |id| self.zones.iter().find(|(own, _)| *own == id).map(|(_, zone)| *zone);
@@ -379,6 +479,10 @@ impl Spec {
                     .iter()
                     .map(|(key, value)| format!("  {key}: {value}"))
                     .collect::<Vec<_>>(),
+            ),
+            (
+                "hooks",
+                self.hooks.iter().map(|(name, argv)| format!("  {name}: {argv:?}")).collect(),
             ),
         ] {
             if !lines.is_empty() {

@@ -175,6 +175,18 @@ impl Builder {
         Ensemble::start(self)
     }
 
+    /// Starts the servers, then these as joiners, and returns when all follow.
+    pub(crate) fn start_with(self, joiners: impl IntoIterator<Item = u8> + Clone) -> Ensemble {
+        let ensemble = self.start();
+        for id in joiners.clone() {
+            ensemble.start_joiner(id);
+        }
+        for id in joiners {
+            ensemble.wait_following(id);
+        }
+        ensemble
+    }
+
     /// For the server whose only purpose is the class archive that it leaves.
     pub(super) fn making_archive(mut self, path: &Path) -> Self {
         self.archive = Some(format!("-XX:ArchiveClassesAtExit={}", path.display()));

@@ -31,13 +31,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use administrator::{Administrator, Config};
 pub(crate) use builder::{Builder, Role, SUPER_PASSWORD};
 pub(crate) use ensemble::Ensemble;
 pub(crate) use process::Process;
 pub(crate) use server::Mode;
 pub(crate) use transactions::Logged;
-pub(crate) use witness::{Figures, Witness};
+pub(crate) use witness::Witness;
 
 /// How long a server may take to start, to join or to elect. Far above what is ever seen, for
 /// machines with busy cores.

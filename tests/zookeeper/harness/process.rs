@@ -47,12 +47,13 @@ impl Process {
     /// answer.
     pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
-        self.wait_frozen();
+        self.wait_for_threads("stand still", |states| states.iter().all(|&state| state == 'T'));
     }
 
-    /// Waits until every thread stands still, whoever asked for it.
-    pub(crate) fn wait_frozen(&self) {
-        self.wait_for_threads("stand still", |states| states.iter().all(|&state| state == 'T'));
+    /// Whether every thread stands still, whoever asked for it.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let states = thread_states(self.id());
+        states.is_some_and(|states| states.iter().all(|&state| state == 'T'))
     }
 
     /// SIGINT, as Ctrl-C sends it.

@@ -1,0 +1,151 @@
+//! Servers that want to join and should not, or not yet: none of them is given a vote.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use crate::applying::wanting;
+use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
+use crate::ledger::{Ledger, is_at};
+use crate::zkplan::{Desk, Spec};
+
+/// Nobody waits for long here: what is missing does not come.
+const BRIEF: [&str; 2] = ["--timeout", "3s"];
+
+#[test]
+fn a_joiner_that_is_not_fit_gets_no_vote() {
+    let ensemble = Builder::rich().start_with([4]);
+    ensemble.reserve(5);
+    ensemble.reserve(7);
+
+    not_running(&ensemble);
+    at_another_election_port(&ensemble);
+    with_a_port_that_another_has(&ensemble);
+    dies_between_proof_and_naming(&ensemble);
+    restarted_between_join_and_add(&ensemble);
+}
+
+fn spec(ensemble: &Ensemble, joiner: u8) -> Spec {
+    wanting(ensemble, [1, 2, 3, joiner], 1..=3)
+}
+
+fn not_running(ensemble: &Ensemble) {
+    let ledger = Ledger::begin(ensemble);
+    let address = ensemble.client_address(5).to_string();
+    let desk = Desk::new();
+    let apply = desk.apply_spec(&spec(ensemble, 5)).with(&BRIEF);
+    apply.ends().exits(9).says(["server 5", &address]);
+    ledger.membership_is_unchanged();
+    // The run stays open, and is in nobody's way once it is abandoned.
+    let other = spec(ensemble, 4);
+    let refused = desk.apply_spec(&other).ends().exits_with_one_of(&[5, 7]);
+    let refused = refused.says(["--abandon"]);
+    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).last_run();
+    refused.says([&format!("--abandon {run}")]);
+    ledger.membership_is_unchanged();
+    desk.apply_spec(&other).with(&["--abandon", &run]).ends().exits(0);
+    is_at(ensemble, &[1, 2, 3, 4]);
+    desk.apply_spec(&wanting(ensemble, 1..=3, 1..=3)).ends().exits(0);
+}
+
+/// The spec says one election port, the server listens at another: once it had a vote, nobody could
+/// hear it.
+fn at_another_election_port(ensemble: &Ensemble) {
+    let ledger = Ledger::begin(ensemble);
+    let elsewhere = ensemble.election_port(7);
+    let spec = spec(ensemble, 4).with(4, |server| server.election_port = elsewhere);
+    let refused = Desk::new().apply_spec(&spec).with(&BRIEF).ends();
+    refused.exits_with_one_of(&[3, 9]).says(["server 4", &elsewhere.to_string()]);
+    ledger.membership_is_unchanged();
+}
+
+/// Another process listens where the joiner would, should it ever lead.
+fn with_a_port_that_another_has(ensemble: &Ensemble) {
+    let ledger = Ledger::begin(ensemble);
+    let port = ensemble.quorum_port(4);
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a follower leaves it free");
+    let refused = Desk::new().apply_spec(&spec(ensemble, 4)).with(&BRIEF).ends();
+    refused.exits_with_one_of(&[3, 9]).says(["server 4", &port.to_string()]);
+    ledger.membership_is_unchanged();
+    drop(taken);
+}
+
+/// It was seen to follow, and it is gone when the time has come to name it.
+fn dies_between_proof_and_naming(ensemble: &Ensemble) {
+    let spec = spec(ensemble, 4);
+    let desk = Desk::new();
+    let run = desk.apply_spec(&spec).ends().exits(0);
+    let outputs = run.events.outputs();
+    let sending = outputs.iter().position(|name| *name == "send join-4").expect("it was sent");
+    let last_look = outputs[..sending].iter().rposition(|name| *name == "look");
+    let before = outputs[last_look.expect("it looked before it sent") - 1].to_owned();
+    let nth = outputs.iter().position(|name| *name == before).expect("it is one of them");
+    assert_eq!(nth + 1, last_look.expect("found above"), "`{before}` came before: {outputs:?}");
+    desk.apply_spec(&wanting(ensemble, 1..=3, 1..=3)).ends().exits(0);
+
+    let ledger = Ledger::begin(ensemble);
+    let mut apply = desk.apply_spec(&spec).with(&BRIEF).at("STOP", &before).start();
+    apply.wait_frozen();
+    ensemble.kill(4);
+    apply.thaw();
+    apply.ends().exits_with_one_of(&[7, 9]).says(["server 4"]);
+    ledger.membership_is_unchanged();
+}
+
+/// ZooKeeper has taken the joiner out of its own files: it ends when it is started again, and that
+/// is no mystery to us.
+fn restarted_between_join_and_add(ensemble: &Ensemble) {
+    let ledger = Ledger::begin(ensemble);
+    let spec = spec(ensemble, 4);
+    let desk = Desk::new();
+    ensemble.start_again(4);
+    ensemble.wait_ended(4);
+    let remedy = ["server 4", "server.4="];
+    desk.apply_spec(&spec).with(&BRIEF).ends().exits(9).says(remedy);
+    ledger.membership_is_unchanged();
+
+    ensemble.restore_first_files(4);
+    ensemble.start_again(4);
+    desk.apply_spec(&spec).ends().exits(0);
+    is_at(ensemble, &[1, 2, 3, 4]);
+}
+
+/// Somebody copied the data directory of another ensemble, which is as far as ours: ZooKeeper sends
+/// what is new on top of it and never notices.
+#[test]
+fn a_joiner_with_data_of_another_ensemble_gets_no_vote() {
+    let other = Builder::rich().participants([4]).start();
+    let ensemble = Builder::rich().start_with([4]);
+    ensemble.stop(4);
+    // As far as ours is, and no further.
+    let far = |ensemble: &Ensemble| {
+        let leader = ensemble.wait_leader();
+        wait_until("a leader with a zxid", PATIENCE, || ensemble.zxid(leader)) & 0xffff_ffff
+    };
+    other.administrator().write_some(10);
+    while far(&ensemble) < far(&other) {
+        ensemble.administrator().write_some(1);
+    }
+    while far(&other) < far(&ensemble) {
+        other.administrator().write_some(1);
+    }
+    other.stop(4);
+    ensemble.wipe(4);
+    copy(&other.file(4, "data/version-2"), &ensemble.file(4, "data/version-2"));
+    ensemble.restore_first_files(4);
+    ensemble.start_again(4);
+    ensemble.wait_following(4);
+
+    let ledger = Ledger::begin(&ensemble);
+    let refused = Desk::new().apply_spec(&spec(&ensemble, 4)).with(&["--timeout", "10s"]).ends();
+    refused.exits_with_one_of(&[3, 7, 9]).says(["server 4", "data"]);
+    ledger.membership_is_unchanged();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the temporary directory can be written to");
+    for file in fs::read_dir(from).expect("a server that has run has data") {
+        let file = file.expect("a directory entry");
+        fs::copy(file.path(), to.join(file.file_name())).expect("the server is stopped");
+    }
+}

@@ -1,0 +1,275 @@
+//! `zkplan apply` as a user has it: a process that runs for a while, tells what it does as it goes,
+//! and may be interrupted, frozen or killed.
+//!
+//! ```text
+//! let apply = desk.apply(&spec).at("STOP", "send leave-1").start();
+//! apply.wait_frozen();
+//! apply.kill();
+//! desk.apply(&spec).ends().exits(0).says(["resumed"]);
+//! ```
+
+use std::fs::{self, File};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::harness::{Ensemble, Process, SUPER_PASSWORD, wait_until};
+use crate::zkplan::{Desk, Outcome, Spec, one_line, text};
+
+/// Longer no apply may take here, waits for ghosts and for frozen servers included.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Wants these servers, with all that an apply needs to be told: where the present ensemble is
+/// (any of `contacts`), the password, and nothing to wait for but facts.
+pub(crate) fn wanting(
+    ensemble: &Ensemble,
+    wanted: impl IntoIterator<Item = u8>,
+    contacts: impl IntoIterator<Item = u8>,
+) -> Spec {
+    let contacts = contacts.into_iter().map(|id| ensemble.client_address(id).to_string());
+    Spec::of(ensemble, wanted)
+        .connect(&contacts.collect::<Vec<_>>().join(","))
+        .auth("super")
+        .session_timeout("2s")
+        .policy("stableFor", "0s")
+}
+
+impl Desk {
+    /// An apply of a spec or plan file, approved beforehand, not yet started.
+    pub(crate) fn apply(&self, file: &str) -> Apply<'_> {
+        static RUNS: AtomicU32 = AtomicU32::new(1);
+        let run = format!("apply-{}", RUNS.fetch_add(1, Ordering::Relaxed));
+        let words = ["apply", file, "--auto-approve", "--events", &format!("{run}.events")];
+        let words = words.map(str::to_owned).to_vec();
+        Apply { desk: self, run, words, password: SUPER_PASSWORD.to_owned(), signal: None }
+    }
+
+    /// Writes a spec and returns an apply of it.
+    pub(crate) fn apply_spec(&self, spec: &Spec) -> Apply<'_> {
+        self.apply(&self.write("spec.yaml", &spec.text()))
+    }
+}
+
+/// An apply to be started.
+pub(crate) struct Apply<'a> {
+    desk: &'a Desk,
+    run: String,
+    words: Vec<String>,
+    password: String,
+    signal: Option<String>,
+}
+
+impl<'a> Apply<'a> {
+    /// With further arguments.
+    pub(crate) fn with(mut self, words: &[&str]) -> Self {
+        self.words.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Without anybody's approval.
+    pub(crate) fn unapproved(mut self) -> Self {
+        self.words.retain(|word| word != "--auto-approve");
+        self
+    }
+
+    /// With another password than super's.
+    pub(crate) fn password(mut self, password: &str) -> Self {
+        password.clone_into(&mut self.password);
+        self
+    }
+
+    /// Signals itself (`KILL` or `STOP`) just before an output, given by index or name.
+    pub(crate) fn at(mut self, signal: &str, output: &str) -> Self {
+        self.signal = Some(format!("{signal}@{output}"));
+        self
+    }
+
+    /// Starts it.
+    pub(crate) fn start(self) -> Applying<'a> {
+        let Self { desk, run, words, password, signal } = self;
+        let create = |end: &str| {
+            File::create(desk.path(&format!("{run}.{end}")))
+                .expect("the temporary directory can be written to")
+        };
+        let process = Process::spawn(env!("CARGO_BIN_EXE_zkplan"), |command| {
+            desk.furnish(command);
+            command.args(&words).env("ZKPLAN_PASSWORD", &password);
+            command.stdout(create("stdout")).stderr(create("stderr"));
+            if let Some(signal) = &signal {
+                command.env("ZKPLAN_TEST_SIGNAL", signal);
+            }
+        });
+        Applying { desk, run, words, password, process, began: Instant::now() }
+    }
+
+    /// Starts it and waits for its end.
+    pub(crate) fn ends(self) -> Outcome {
+        self.start().ends()
+    }
+}
+
+/// An apply that runs; killed when dropped.
+pub(crate) struct Applying<'a> {
+    desk: &'a Desk,
+    run: String,
+    words: Vec<String>,
+    password: String,
+    process: Process,
+    began: Instant,
+}
+
+impl Applying<'_> {
+    /// What it has told so far.
+    pub(crate) fn events(&self) -> Events {
+        Events::read(&self.read("events"))
+    }
+
+    /// Waits for an event of a kind whose `step`, `name` or `for` holds this text.
+    pub(crate) fn wait_for(&mut self, kind: &str, about: &str) -> Value {
+        let mut last_words = String::new();
+        let what = format!("the event `{kind}` about `{about}` of {}", self.words.join(" "));
+        wait_until(what, DEADLINE, || {
+            if let Some(event) = self.events().find(kind, about) {
+                return Some(event.clone());
+            }
+            // Once more after its end: the last events come just before it.
+            assert!(last_words.is_empty(), "it ended without `{kind}` about `{about}`{last_words}");
+            if let Some(status) = self.process.ended() {
+                last_words = format!(" ({status})\n{}", self.said());
+            }
+            None
+        })
+    }
+
+    /// Waits until its progress, put on one line, tells all of this.
+    pub(crate) fn wait_said(&mut self, words: &[&str]) {
+        wait_until(format!("{words:?} to be said by\n{}", self.words.join(" ")), DEADLINE, || {
+            let said = one_line(&self.read("stderr"));
+            if words.iter().all(|word| said.contains(word)) {
+                return Some(());
+            }
+            if let Some(status) = self.process.ended() {
+                panic!("it ended without saying {words:?} ({status})\n{}", self.said());
+            }
+            None
+        });
+    }
+
+    /// Waits until it stands still at the output at which it was told to.
+    pub(crate) fn wait_frozen(&mut self) {
+        wait_until("an apply to stand still", DEADLINE, || {
+            if let Some(status) = self.process.ended() {
+                panic!("it ended before it stood still ({status})\n{}", self.said());
+            }
+            self.process.is_frozen().then_some(())
+        });
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&mut self) {
+        self.process.thaw();
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub(crate) fn interrupt(&mut self) {
+        self.process.interrupt();
+    }
+
+    /// SIGINT again and again, as somebody does who has lost patience, until it ends.
+    pub(crate) fn interrupt_until_it_ends(&mut self) {
+        wait_until("an interrupted apply to end", DEADLINE, || {
+            let ended = self.process.ended();
+            if ended.is_none() {
+                self.process.interrupt();
+            }
+            ended
+        });
+    }
+
+    /// SIGKILL; returns when it is gone.
+    pub(crate) fn kill(mut self) -> Events {
+        self.process.kill();
+        self.events()
+    }
+
+    /// Waits for its end, and holds its output to what is true of every output; the events too.
+    pub(crate) fn ends(mut self) -> Outcome {
+        let what = format!("the end of zkplan {}\n", self.words.join(" "));
+        let status = wait_until(what, DEADLINE, || self.process.ended());
+        let took = self.began.elapsed();
+        let [stdout, stderr] = ["stdout", "stderr"].map(|end| self.read(end));
+        let events = self.read("events");
+        for secret in [SUPER_PASSWORD, &self.password] {
+            assert!(!events.contains(secret), "a password is among the events\n{events}");
+        }
+        let strange = events.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));
+        assert_eq!(strange, None, "a terminal may take this for a command\n{events:?}");
+        let outcome = Outcome::new(self.words.join(" "), stdout, stderr, status.code(), took);
+        outcome.with_events(Events::read(&events)).fit_to_show()
+    }
+
+    /// An output of the process, which is empty if it did not come to writing it.
+    fn read(&self, end: &str) -> String {
+        let file = self.desk.path(&format!("{}.{end}", self.run));
+        let bytes = fs::read(file).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_else(|why| panic!("{end} is no text: {why}"))
+    }
+
+    fn said(&self) -> String {
+        ["stdout", "stderr"].map(|end| self.read(end)).join("\n")
+    }
+}
+
+/// What an apply told with `--events`, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Events(Vec<Value>);
+
+impl Events {
+    /// All whole lines; the last may be cut off where the process was killed.
+    fn read(text: &str) -> Self {
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let event = |line: &str| {
+            let event: Value = serde_json::from_str(line)
+                .unwrap_or_else(|why| panic!("an event is no JSON: {why}\n{line}"));
+            assert_eq!((&event["format"], &event["v"]), (&"zkplan/events".into(), &1.into()));
+            event
+        };
+        Self(whole.lines().map(event).collect())
+    }
+
+    /// All events of a kind.
+    pub(crate) fn of(&self, kind: &str) -> impl DoubleEndedIterator<Item = &Value> + use<'_> {
+        let kind = kind.to_owned();
+        self.0.iter().filter(move |event| event["event"] == kind)
+    }
+
+    /// The first event of a kind whose `step`, `name` or `for` holds this text.
+    pub(crate) fn find(&self, kind: &str, about: &str) -> Option<&Value> {
+        self.of(kind).find(|event| {
+            ["step", "name"].iter().any(|key| event[*key].as_str() == Some(about))
+                || event["for"].as_str().is_some_and(|text| text.contains(about))
+        })
+    }
+
+    /// The names of the outputs, by index.
+    pub(crate) fn outputs(&self) -> Vec<&str> {
+        let outputs: Vec<&Value> = self.of("output").collect();
+        let indices = outputs.iter().map(|event| event["index"].as_u64());
+        assert!(indices.eq((0..).map(Some).take(outputs.len())), "{outputs:?}");
+        outputs.into_iter().map(|event| text(&event["name"])).collect()
+    }
+
+    /// The steps that were committed, and the versions that they made, in order.
+    pub(crate) fn committed(&self) -> Vec<(&str, u64)> {
+        let version = |event: &Value| u64::from_str_radix(text(&event["version"]), 16);
+        self.of("committed")
+            .map(|event| (text(&event["step"]), version(event).expect("a config version")))
+            .collect()
+    }
+
+    /// The address of the server that the session was on last.
+    pub(crate) fn attached(&self) -> Option<&str> {
+        self.of("attached").last().map(|event| text(&event["server"]))
+    }
+}
