@@ -51,54 +51,62 @@ fn looking() {
     println!("peak memory of plan {:>7.1} MiB", peak_mib(&["plan", &spec]));
 }
 
+/// Who moves the servers.
+#[derive(Clone, Copy)]
+enum Mover {
+    Apply,
+    Reference,
+}
+
 /// Three servers move onto three others that follow already, by zkplan and by a person, turn about,
 /// while an application writes.
 #[expect(clippy::print_stdout, reason = "the figures are what a benchmark is for")]
 fn moving() {
-    const TRIOS: [[u8; 3]; 2] = [[1, 2, 3], [4, 5, 6]];
-    let ensemble = Builder::rich().start_with(TRIOS[1]);
-    let folder = tempfile::tempdir().expect("a folder");
+    let (old, new) = ([1, 2, 3], [4, 5, 6]);
+    let ensemble = Builder::rich().start_with(new);
     let witness = Witness::of(&ensemble, 1..=6);
-    let (mut applied, mut by_hand) = (Vec::new(), Vec::new());
+    // The removed run on and follow, and are as good as new. One way may take longer than the other
+    // (the highest id is elected), so that each is timed both ways.
+    let turns = [
+        (Mover::Apply, old, new),
+        (Mover::Reference, new, old),
+        (Mover::Reference, old, new),
+        (Mover::Apply, new, old),
+    ];
+    let mut times = [const { Vec::new() }; 4];
     let mut gaps = [Duration::ZERO; 2];
-    for run in 0..RUNS {
-        // The removed run on and follow. Each has its turn in either direction.
-        let [there, back] = if run % 2 == 0 { [0, 1] } else { [1, 0] };
-        let (from, to) = (TRIOS[0], TRIOS[1]);
-        for (mover, from, to) in [(there, from, to), (back, to, from)] {
-            let spec = folder.path().join(format!("to-{}.yaml", to[0]));
-            std::fs::write(&spec, spec_wanting(&ensemble, to)).expect("a spec");
-            let spec = spec.to_string_lossy().into_owned();
-            let began = Instant::now();
-            let (took, gap) = witness.longest_gap(|| {
-                if mover == 0 {
-                    zkplan(&["apply", &spec, "--auto-approve", "--approve", "cutover"]);
-                } else {
-                    reference::migrate(&ensemble, from, to);
-                }
-                began.elapsed()
-            });
-            if mover == 0 { &mut applied } else { &mut by_hand }.push(took);
-            gaps[mover] = gaps[mover].max(gap);
+    for _ in 0..RUNS {
+        for (times, (mover, from, to)) in times.iter_mut().zip(turns) {
+            let (took, gap) = witness.longest_gap(|| time_of_move(&ensemble, mover, from, to));
+            times.push(took);
+            gaps[mover as usize] = gaps[mover as usize].max(gap);
         }
     }
-    applied.sort();
-    by_hand.sort();
-    let (apply, reference) = (applied[RUNS / 2], by_hand[RUNS / 2]);
+    let [apply_there, reference_back, reference_there, apply_back] = times.map(middle);
+    let (apply, reference) = (apply_there + apply_back, reference_there + reference_back);
+    let [apply_gap, reference_gap] = gaps.map(millis);
+    let [apply_ms, reference_ms] = [apply, reference].map(|both| millis(both / 2));
     println!();
     println!("median of {RUNS} moves of three servers onto three others, under load");
-    println!(
-        "zkplan apply       {:>8.1} ms, longest gap {:>6.1} ms",
-        millis(apply),
-        millis(gaps[0])
-    );
-    println!(
-        "reference client   {:>8.1} ms, longest gap {:>6.1} ms",
-        millis(reference),
-        millis(gaps[1])
-    );
+    println!("zkplan apply       {apply_ms:>8.1} ms, longest gap {apply_gap:>6.1} ms");
+    println!("reference client   {reference_ms:>8.1} ms, longest gap {reference_gap:>6.1} ms");
     println!("ratio              {:>8.3}    (promised: at most 1.5)", ratio(apply, reference));
     println!("the application    {}", witness.finish(&ensemble, 1..=6));
+}
+
+fn time_of_move(ensemble: &Ensemble, mover: Mover, from: [u8; 3], to: [u8; 3]) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spec = folder.path().join("move.yaml");
+    std::fs::write(&spec, spec_wanting(ensemble, to)).expect("a spec");
+    let began = Instant::now();
+    match mover {
+        Mover::Apply => {
+            let spec = spec.to_string_lossy();
+            zkplan(&["apply", &spec, "--auto-approve", "--approve", "cutover"]);
+        }
+        Mover::Reference => reference::migrate(ensemble, from, to),
+    }
+    began.elapsed()
 }
 
 fn spec_wanting(ensemble: &Ensemble, ids: [u8; 3]) -> String {
@@ -125,15 +133,17 @@ fn zkplan(words: &[&str]) -> Vec<u8> {
 }
 
 fn median(mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..RUNS)
-        .map(|_| {
-            let began = Instant::now();
-            work();
-            began.elapsed()
-        })
-        .collect();
+    let times = (0..RUNS).map(|_| {
+        let began = Instant::now();
+        work();
+        began.elapsed()
+    });
+    middle(times.collect())
+}
+
+fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort();
-    times[RUNS / 2]
+    times[times.len() / 2]
 }
 
 fn millis(time: Duration) -> f64 {
