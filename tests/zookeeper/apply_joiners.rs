@@ -114,6 +114,15 @@ fn restarted_between_join_and_add(ensemble: &Ensemble) {
 /// what is new on top of it and never notices.
 #[test]
 fn a_joiner_with_data_of_another_ensemble_gets_no_vote() {
+    let ensemble = with_foreign_data();
+    let ledger = Ledger::begin(&ensemble);
+    let refused = Desk::new().apply_spec(&spec(&ensemble, 4)).with(&["--timeout", "10s"]).ends();
+    refused.exits_with_one_of(&[3, 7, 9]).says(["server 4", "data"]);
+    ledger.membership_is_unchanged();
+}
+
+/// Three servers, and a joiner 4 with the data of others.
+fn with_foreign_data() -> Ensemble {
     let other = Builder::rich().participants([4]).start();
     let ensemble = Builder::rich().start_with([4]);
     ensemble.stop(4);
@@ -122,12 +131,12 @@ fn a_joiner_with_data_of_another_ensemble_gets_no_vote() {
         let leader = ensemble.wait_leader();
         wait_until("a leader with a zxid", PATIENCE, || ensemble.zxid(leader)) & 0xffff_ffff
     };
-    other.administrator().write_some(10);
+    other.administrator().write_below("/theirs", 10);
     while far(&ensemble) < far(&other) {
-        ensemble.administrator().write_some(1);
+        ensemble.administrator().write_below("/ours", 1);
     }
     while far(&other) < far(&ensemble) {
-        other.administrator().write_some(1);
+        other.administrator().write_below("/theirs", 1);
     }
     other.stop(4);
     ensemble.wipe(4);
@@ -135,11 +144,7 @@ fn a_joiner_with_data_of_another_ensemble_gets_no_vote() {
     ensemble.restore_first_files(4);
     ensemble.start_again(4);
     ensemble.wait_following(4);
-
-    let ledger = Ledger::begin(&ensemble);
-    let refused = Desk::new().apply_spec(&spec(&ensemble, 4)).with(&["--timeout", "10s"]).ends();
-    refused.exits_with_one_of(&[3, 7, 9]).says(["server 4", "data"]);
-    ledger.membership_is_unchanged();
+    ensemble
 }
 
 fn copy(from: &Path, to: &Path) {

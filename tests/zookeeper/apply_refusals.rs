@@ -101,7 +101,7 @@ fn a_rebuilt_ensemble_is_another_one() {
     let ensemble = Builder::rich().start_with([4]);
     let desk = Desk::new();
     // Before there is an identity, only the zxid tells.
-    ensemble.administrator().write_some(50);
+    ensemble.administrator().write_below("/before", 50);
     save_a_plan(&ensemble, &desk);
     let version = ensemble.administrator().config().version;
     rebuild(&ensemble);
@@ -123,7 +123,7 @@ fn a_rebuilt_ensemble_is_another_one() {
     // And one that has got an identity of its own meanwhile.
     Desk::new().apply_spec(&spec).ends().exits(0);
     Desk::new().apply_spec(&wanting(&ensemble, 1..=3, 1..=4)).ends().exits(0);
-    ensemble.administrator().write_some(200);
+    ensemble.administrator().write_below("/before", 200);
     let ledger = Ledger::begin(&ensemble);
     desk.apply("plan.json").ends().exits(5).says(["identity"]);
     ledger.is_untouched();

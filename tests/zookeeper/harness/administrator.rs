@@ -118,18 +118,17 @@ impl Administrator<'_> {
         tree.unwrap_or_else(|why| panic!("reading {root}: {why}"))
     }
 
-    /// Makes `count` small znodes below `/before`, so that the zxid tells this ensemble from a
-    /// fresh one.
-    pub(crate) fn write_some(self, count: usize) {
+    /// Makes `count` small znodes below a znode, in one transaction each.
+    pub(crate) fn write_below(self, root: &str, count: usize) {
         let written = self.with_client(async |client| {
             let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
-            match client.create("/before", b"", &options).await {
+            match client.create(root, b"", &options).await {
                 Ok(_) | Err(Error::NodeExists) => {}
                 Err(why) => return Err(why),
             }
             let options = CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
             for _ in 0..count {
-                client.create("/before/", b"some", &options).await?;
+                client.create(&format!("{root}/"), b"some", &options).await?;
             }
             Ok(())
         });
