@@ -6,7 +6,8 @@ use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, Role, Witness};
 use crate::ledger::{Ledger, is_at};
 use crate::show;
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 /// Gaps below this are alike. With ticks of 200 ms a bare hand-over takes a quarter of a second,
 /// and one pause of a Java process on a busy core is as long.
@@ -14,7 +15,7 @@ const FLOOR: Duration = Duration::from_secs(1);
 
 /// An ensemble, an application, and how long the application waits when reconfigs are sent by
 /// hand.
-pub(crate) struct Story<'a> {
+struct Story<'a> {
     ensemble: &'a Ensemble,
     witness: Witness,
     /// All servers, members or not.
@@ -27,7 +28,7 @@ pub(crate) struct Story<'a> {
 
 /// Whether the lead goes to another server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lead {
+enum Lead {
     Stays,
     GoesOnce,
 }
@@ -35,7 +36,7 @@ pub(crate) enum Lead {
 impl<'a> Story<'a> {
     /// The application begins, and the bare reconfigs are measured: `spare` comes and goes, and the
     /// leader goes and comes back.
-    pub(crate) fn begin(ensemble: &'a Ensemble, servers: &[u8], spare: u8) -> Self {
+    fn begin(ensemble: &'a Ensemble, servers: &[u8], spare: u8) -> Self {
         let witness = Witness::of(ensemble, servers.iter().copied());
         let administrator = ensemble.administrator();
         let line = |id| {
@@ -56,13 +57,13 @@ impl<'a> Story<'a> {
     }
 
     /// A spec that wants these servers.
-    pub(crate) fn wanting(&self, ids: &[u8]) -> Spec {
+    fn wanting(&self, ids: &[u8]) -> Spec {
         wanting(self.ensemble, ids.iter().copied(), self.servers.iter().copied())
     }
 
     /// Applies a spec; it comes to its target, with every step sent once, and the application waits
     /// no longer than twice as long as with a bare reconfig.
-    pub(crate) fn applies(&self, what: &str, spec: &Spec, flags: &[&str], lead: Lead) {
+    fn applies(&self, what: &str, spec: &Spec, flags: &[&str], lead: Lead) {
         let desk = Desk::new();
         let accepted = flags.iter().position(|flag| *flag == "--accept");
         let accepted = accepted.map_or(&[][..], |place| &flags[place..place + 2]);
@@ -98,7 +99,7 @@ impl<'a> Story<'a> {
     }
 
     /// The application ends: nothing is lost on any of these servers.
-    pub(crate) fn ends(self, servers: &[u8]) {
+    fn ends(self, servers: &[u8]) {
         let figures = self.witness.finish(self.ensemble, servers.iter().copied());
         show(&figures.to_string());
         assert!(figures.acknowledged > 0 && figures.lost == 0);

@@ -5,7 +5,8 @@ use crate::applying::{Applying, wanting};
 use crate::harness::{Builder, Ensemble, PATIENCE, Role, wait_until};
 use crate::ledger::{Ledger, is_at};
 use crate::show;
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 /// A killed apply's request, held by a frozen follower, must not come into force after somebody
 /// else went on.

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::{Ledger, is_at};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 /// A command that writes down that it was run, and ends when the test has done what it asks for.
 struct Hook<'a> {

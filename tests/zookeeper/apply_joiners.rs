@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::{Ledger, is_at};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 /// Nobody waits for long here: what is missing does not come.
 const BRIEF: [&str; 2] = ["--timeout", "3s"];

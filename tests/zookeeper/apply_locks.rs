@@ -3,7 +3,8 @@
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, PATIENCE, Role, wait_until};
 use crate::ledger::{Ledger, is_at};
-use crate::zkplan::{Desk, Outcome, Spec, text};
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Outcome, text};
 
 #[test]
 fn one_applies_at_a_time() {

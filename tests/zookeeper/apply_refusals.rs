@@ -4,7 +4,8 @@ use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, Mode, PATIENCE, Role, SUPER_PASSWORD, wait_until};
 use crate::hostile::HOST;
 use crate::ledger::{Ledger, is_at};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 /// A password that must be nowhere.
 const CANARY: &str = "canary-7f3a";

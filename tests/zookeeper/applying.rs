@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::harness::{Ensemble, Process, SUPER_PASSWORD, wait_until};
-use crate::zkplan::{Desk, Outcome, Spec, one_line, text};
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Outcome, one_line, text};
 
 /// Longer no apply may take here, waits for ghosts and for frozen servers included.
 const DEADLINE: Duration = Duration::from_secs(90);

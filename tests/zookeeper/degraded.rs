@@ -1,7 +1,8 @@
 //! An ensemble of three that loses one server after the other.
 
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
-use crate::zkplan::{Desk, Plan, Spec};
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Plan};
 
 on_both_profiles! { an_ensemble_loses_its_servers }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::harness::{Builder, Ensemble, Role, wait_until};
-use crate::zkplan::{Desk, Form, Outcome, Spec, hides_client_ports};
+use crate::spec::{Form, Spec, hides_client_ports};
+use crate::zkplan::{Desk, Outcome};
 
 on_both_profiles! { is_as_it_is is_changed is_read_from_a_file is_left_as_it_was }
 

@@ -2,7 +2,8 @@
 //! side on purpose.
 
 use crate::harness::{Builder, Ensemble};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 on_both_profiles! { are_never_mixed }
 

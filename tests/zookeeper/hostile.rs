@@ -1,7 +1,8 @@
 //! Names in the live configuration that would take over a terminal, or lead a reader astray.
 
 use crate::harness::{Builder, Role};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 on_both_profiles! { names_cannot_take_over_a_terminal }
 

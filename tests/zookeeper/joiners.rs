@@ -2,7 +2,8 @@
 //! is not started.
 
 use crate::harness::{Builder, Ensemble, Role};
-use crate::zkplan::{Desk, Plan, Spec};
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Plan};
 
 on_both_profiles! { are_planned_for }
 

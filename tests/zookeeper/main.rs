@@ -32,6 +32,7 @@ mod joiners;
 mod ledger;
 mod refusals;
 mod sizes;
+mod spec;
 mod zkplan;
 
 /// Figures are for whoever runs the tests.

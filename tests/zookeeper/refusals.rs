@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::harness::{Builder, Role};
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 on_both_profiles! { a_member_is_another_server a_standalone_server reconfig_is_disabled nobody_answers }
 

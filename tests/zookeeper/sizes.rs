@@ -2,7 +2,8 @@
 //! tell.
 
 use crate::harness::Builder;
-use crate::zkplan::{Desk, Spec};
+use crate::spec::Spec;
+use crate::zkplan::Desk;
 
 on_both_profiles! { one_becomes_three two_become_three five_shrink_and_are_mended }
 

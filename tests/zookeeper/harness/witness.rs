@@ -8,48 +8,25 @@
 //! meanwhile. And it has no `sync`: before anything is read back, a write goes through the same
 //! server, and once it is acknowledged, that server has applied all that came before.
 
-use std::collections::BTreeSet;
+mod session;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
-use zookeeper_async::{
-    Acl, CreateMode, WatchedEvent, WatchedEventType, ZkError, ZkResult, ZkState, ZooKeeper,
-};
 
 use super::ensemble::Ensemble;
 use super::{PATIENCE, lock, wait_until};
-
-const ROOT: &str = "/witness";
-/// Its children are the writes that count.
-const WRITTEN: &str = "/witness/written";
-/// Alive as long as the session is.
-const EPHEMERAL: &str = "/witness/alive";
-const WATCHED: &str = "/witness/watched";
-/// Written to in order to learn that a server is up to date.
-const CAUGHT_UP: &str = "/witness/caught-up";
-
-/// Long enough for a machine with busy cores, short enough that a session which nobody serves any
-/// more would be gone before the end of a story.
-const SESSION: Duration = Duration::from_secs(10);
+use session::{Session, Write};
 
 /// Between two writes: what an application does, and room for the servers on two cores.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// After a connection that could not be made.
-const BEFORE_DIALLING_AGAIN: Duration = Duration::from_millis(20);
-
 /// One in so many writes goes to the watched znode.
 const TOUCH_EVERY: u64 = 10;
-
-/// Reads at a time when all is read back.
-const SIDE_BY_SIDE: usize = 32;
 
 /// A client that works until it is asked to finish, or dropped.
 pub(crate) struct Witness {
@@ -67,6 +44,24 @@ struct Book {
     longest_gap: Duration,
     settled: Settled,
     events: u64,
+}
+
+impl Book {
+    fn note(&mut self, number: u64, done: Write) {
+        match done {
+            Write::Acknowledged { touched, fired } => {
+                self.longest_gap = self.longest_gap.max(self.last.elapsed());
+                self.last = Instant::now();
+                if !touched {
+                    self.acknowledged.push(number);
+                }
+                self.events += u64::from(fired);
+            }
+            Write::Unknown => {}
+            Write::SettledThere => self.settled.there += 1,
+            Write::SettledNotThere => self.settled.not_there += 1,
+        }
+    }
 }
 
 /// Writes whose reply was lost with the connection, by what a look showed afterwards.
@@ -178,272 +173,48 @@ async fn work(
     begun: mpsc::Sender<()>,
     mut orders: oneshot::Receiver<Vec<(u8, SocketAddr)>>,
 ) -> Figures {
-    let mut client = Client::connect(addresses).await;
-    for path in [ROOT, WRITTEN, WATCHED, CAUGHT_UP] {
-        client.make(path).await;
-    }
-    let first = client.ephemeral(EPHEMERAL).await;
-    let mut next = 0;
-    loop {
-        next += 1;
-        if client.turn(next, book).await {
+    let mut session = Session::begin(addresses).await;
+    for number in 1.. {
+        let touch = number % TOUCH_EVERY == 0;
+        let done = if touch { session.touch(number).await } else { session.write(number).await };
+        lock(book).note(number, done);
+        if matches!(done, Write::Acknowledged { .. }) {
+            // Nobody listens after the first.
             begun.send(()).ok();
         }
         if let Ok(servers) = orders.try_recv() {
-            client.watch_fires(next, book).await;
-            client.session_is_that_of(first).await;
-            return client.read_back(&servers, book).await;
+            return finish(session, number, &servers, book).await;
         }
         tokio::time::sleep(PAUSE).await;
     }
+    unreachable!("no test lasts for so long")
 }
 
-/// A watch on its way to fire.
-struct Armed {
-    /// The connection that it was set on; it is worth nothing on another.
-    connection: u64,
-    event: oneshot::Receiver<WatchedEvent>,
-}
-
-struct Client {
-    zookeeper: ZooKeeper,
-    /// How many connections the session has had.
-    connections: Arc<AtomicU64>,
-    armed: Option<Armed>,
-}
-
-/// An ephemeral znode: who owns it, and the zxid that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Alive {
-    session: i64,
-    czxid: i64,
-}
-
-impl Client {
-    async fn connect(addresses: &str) -> Self {
-        let connections = Arc::new(AtomicU64::new(0));
-        let zookeeper = ZooKeeper::connect_with_retry_time(
-            addresses,
-            SESSION,
-            |_: WatchedEvent| {},
-            BEFORE_DIALLING_AGAIN,
-        );
-        let zookeeper = answered(zookeeper).await.expect("all addresses are numbers");
-        let counter = Arc::clone(&connections);
-        zookeeper.add_listener(move |state| {
-            if state == ZkState::Connected {
-                counter.fetch_add(1, Ordering::SeqCst);
-            }
-        });
-        Self { zookeeper, connections, armed: None }
-    }
-
-    fn connection(&self) -> u64 {
-        self.connections.load(Ordering::SeqCst)
-    }
-
-    /// One write, of the kind whose turn it is. Says whether it was acknowledged.
-    async fn turn(&mut self, number: u64, book: &Mutex<Book>) -> bool {
-        let touch = number.is_multiple_of(TOUCH_EVERY);
-        let done = if touch { self.touch(number, book).await } else { self.write(number).await };
-        match done {
-            Ok(()) => {
-                let mut book = lock(book);
-                book.longest_gap = book.longest_gap.max(book.last.elapsed());
-                book.last = Instant::now();
-                if !touch {
-                    book.acknowledged.push(number);
-                }
-            }
-            Err(ZkError::ConnectionLoss | ZkError::OperationTimeout | ZkError::SessionMoved) => {
-                self.caught_up().await;
-                if !touch {
-                    let there = self.retried(async || self.there(&znode(number)).await).await;
-                    let settled = &mut lock(book).settled;
-                    *if there { &mut settled.there } else { &mut settled.not_there } += 1;
-                }
-            }
-            Err(why) => panic!("write {number} of the witness: {why}"),
-        }
-        done.is_ok()
-    }
-
-    async fn write(&self, number: u64) -> ZkResult<()> {
-        let (path, data) = (znode(number), content(number));
-        let create = self.zookeeper.create(&path, data, anyone(), CreateMode::Persistent);
-        answered(create).await.map(drop)
-    }
-
-    /// Writes to the watched znode, and sees the watch fire unless the connection is another since.
-    async fn touch(&mut self, number: u64, book: &Mutex<Book>) -> ZkResult<()> {
-        self.arm().await?;
-        let armed = self.armed.take().expect("it was just armed");
-        answered(self.zookeeper.set_data(WATCHED, content(number), None)).await?;
-        // The server tells the watcher before it answers the writer.
-        let event = async {
-            let mut event = armed.event;
-            loop {
-                match timeout(PAUSE, &mut event).await {
-                    Ok(event) => return event.ok(),
-                    Err(_) if self.connection() != armed.connection => return None,
-                    Err(_) => {}
-                }
-            }
-        };
-        if let Some(event) = answered(event).await {
-            assert_eq!(event.event_type, WatchedEventType::NodeDataChanged, "{event:?}");
-            lock(book).events += 1;
-        }
-        Ok(())
-    }
-
-    /// Sets the watch if the present connection has none.
-    async fn arm(&mut self) -> ZkResult<()> {
-        while self.armed.as_ref().is_none_or(|armed| armed.connection != self.connection()) {
-            let connection = self.connection();
-            let (tell, event) = oneshot::channel();
-            let watcher = move |event| drop(tell.send(event));
-            answered(self.zookeeper.get_data_w(WATCHED, watcher)).await?;
-            self.armed = Some(Armed { connection, event });
-        }
-        Ok(())
-    }
-
-    /// The watch still tells what happens: within a few turns, one must be seen to fire.
-    async fn watch_fires(&mut self, after: u64, book: &Mutex<Book>) {
-        let before = lock(book).events;
-        for number in after + 1.. {
-            match self.touch(number, book).await {
-                Ok(()) if lock(book).events > before => return,
-                Ok(()) | Err(ZkError::ConnectionLoss) => {}
-                Err(why) => panic!("the watch cannot be set any more: {why}"),
-            }
-            assert!(number < after + TOUCH_EVERY * 10, "the watch is dead");
+async fn finish(
+    mut session: Session,
+    last: u64,
+    servers: &[(u8, SocketAddr)],
+    book: &Mutex<Book>,
+) -> Figures {
+    session.watch_fires(last + 1).await;
+    session.is_the_first().await;
+    let numbers = lock(book).acknowledged.clone();
+    let mut lost = Vec::new();
+    for (id, address) in servers {
+        let missing = session::missing(&address.to_string(), &numbers).await;
+        if !missing.is_empty() {
+            lost.push(format!("server {id} lacks {missing:?}"));
         }
     }
-
-    /// The session of the beginning still lives: its ephemeral znode was never made anew, and what
-    /// this client makes now belongs to the same session.
-    async fn session_is_that_of(&self, first: Alive) {
-        let stat = self.retried(async || self.zookeeper.exists(EPHEMERAL, false).await).await;
-        let stat = stat.expect("the ephemeral znode of the witness is gone");
-        let now = Alive { session: stat.ephemeral_owner, czxid: stat.czxid };
-        assert_eq!(now, first, "the ephemeral znode is another one");
-        let probe = self.ephemeral(&format!("{EPHEMERAL}-still")).await;
-        assert_eq!(probe.session, first.session, "the session is another one");
+    let acknowledged = numbers.len();
+    assert!(lost.is_empty(), "of {acknowledged} acknowledged writes, {}", lost.join("; "));
+    let book = lock(book);
+    Figures {
+        acknowledged,
+        lost: lost.len(),
+        longest_gap: book.longest_gap,
+        settled: book.settled,
+        events: book.events,
+        connections: session.connection(),
     }
-
-    async fn read_back(&self, servers: &[(u8, SocketAddr)], book: &Mutex<Book>) -> Figures {
-        let numbers = lock(book).acknowledged.clone();
-        let mut lost = Vec::new();
-        for (id, address) in servers {
-            let own = Self::connect(&address.to_string()).await;
-            own.caught_up().await;
-            let missing: Vec<u64> = own.missing(&numbers).await;
-            if !missing.is_empty() {
-                lost.push(format!("server {id} lacks {missing:?}"));
-            }
-            // A session that stays open only ends later.
-            answered(own.zookeeper.close()).await.ok();
-        }
-        let count = numbers.len();
-        assert!(lost.is_empty(), "of {count} acknowledged writes, {}", lost.join("; "));
-        let book = lock(book);
-        Figures {
-            acknowledged: count,
-            lost: 0,
-            longest_gap: book.longest_gap,
-            settled: book.settled,
-            events: book.events,
-            connections: self.connection(),
-        }
-    }
-
-    /// Which of these writes the server does not have as they were written.
-    async fn missing(&self, numbers: &[u64]) -> Vec<u64> {
-        let names = self.retried(async || self.zookeeper.get_children(WRITTEN, false).await).await;
-        let names: BTreeSet<String> = names.into_iter().collect();
-        let (known, mut missing): (Vec<u64>, Vec<u64>) =
-            numbers.iter().partition(|number| names.contains(&name(**number)));
-        let differ = stream::iter(known)
-            .map(async |number| {
-                let read = async || self.zookeeper.get_data(&znode(number), false).await;
-                let (data, _) = self.retried(read).await;
-                Ok::<_, ZkError>((data != content(number)).then_some(number))
-            })
-            .buffered(SIDE_BY_SIDE)
-            .try_filter_map(|number| async move { Ok(number) });
-        missing.extend(differ.try_collect::<Vec<_>>().await.expect("failures are retried"));
-        missing
-    }
-
-    /// Returns when the server that we are on has all that was committed before.
-    async fn caught_up(&self) {
-        self.retried(async || self.zookeeper.set_data(CAUGHT_UP, Vec::new(), None).await).await;
-    }
-
-    async fn there(&self, path: &str) -> ZkResult<bool> {
-        Ok(self.zookeeper.exists(path, false).await?.is_some())
-    }
-
-    async fn make(&self, path: &str) {
-        self.retried(async || {
-            let made = self.zookeeper.create(path, Vec::new(), anyone(), CreateMode::Persistent);
-            match made.await {
-                Ok(_) | Err(ZkError::NodeExists) => Ok(()),
-                Err(why) => Err(why),
-            }
-        })
-        .await;
-    }
-
-    async fn ephemeral(&self, path: &str) -> Alive {
-        let stat = self.retried(async || {
-            let made = self.zookeeper.create(path, Vec::new(), anyone(), CreateMode::Ephemeral);
-            match made.await {
-                Ok(_) | Err(ZkError::NodeExists) => self.zookeeper.exists(path, false).await,
-                Err(why) => Err(why),
-            }
-        });
-        let stat = stat.await.expect("an ephemeral znode just made is there");
-        Alive { session: stat.ephemeral_owner, czxid: stat.czxid }
-    }
-
-    /// Does what may be done twice, until a reply comes.
-    async fn retried<T>(&self, work: impl AsyncFn() -> ZkResult<T>) -> T {
-        let answered_at_last = async {
-            loop {
-                match work().await {
-                    Ok(done) => return done,
-                    Err(ZkError::ConnectionLoss | ZkError::SessionMoved) => {
-                        tokio::time::sleep(BEFORE_DIALLING_AGAIN).await;
-                    }
-                    Err(why) => panic!("the witness: {why}"),
-                }
-            }
-        };
-        answered(answered_at_last).await
-    }
-}
-
-/// Bounds a wait: without an answer for so long, the ensemble is down and the test has failed.
-async fn answered<T>(work: impl Future<Output = T>) -> T {
-    let late = timeout(PATIENCE, work).await;
-    late.unwrap_or_else(|_| panic!("for {PATIENCE:?} no answer to the witness"))
-}
-
-fn name(number: u64) -> String {
-    format!("{number:010}")
-}
-
-fn znode(number: u64) -> String {
-    format!("{WRITTEN}/{}", name(number))
-}
-
-fn content(number: u64) -> Vec<u8> {
-    format!("write {number}").into_bytes()
-}
-
-fn anyone() -> Vec<Acl> {
-    Acl::open_unsafe().clone()
 }
