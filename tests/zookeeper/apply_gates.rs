@@ -15,6 +15,7 @@ fn nothing_happens_without_approval_and_it_stops_when_asked_to() {
     the_gate_is_not_open(&ensemble);
     interrupted_once(&ensemble);
     interrupted_twice(&ensemble);
+    somebody_wants_to_be_asked(&ensemble);
     show(&witness.finish(&ensemble, 1..=6).to_string());
 }
 
@@ -90,4 +91,16 @@ fn interrupted_twice(ensemble: &Ensemble) {
     desk.apply_spec(&spec).with(&approved).ends().exits(0);
     is_at(ensemble, &[4, 5, 6]);
     ledger.has_steps(6);
+}
+
+/// One of three goes, which needs nobody's leave unless the spec says so.
+fn somebody_wants_to_be_asked(ensemble: &Ensemble) {
+    let desk = Desk::new();
+    let spec = wanting(ensemble, [4, 5], 1..=6).policy("cutover", "manual");
+    let ledger = Ledger::begin(ensemble);
+    desk.apply_spec(&spec).ends().exits(7).says(["--approve cutover"]);
+    ledger.membership_is_unchanged();
+    desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    is_at(ensemble, &[4, 5]);
+    ledger.has_steps(1);
 }
