@@ -30,6 +30,14 @@ fn spec(ensemble: &Ensemble, joiner: u8) -> Spec {
     wanting(ensemble, [1, 2, 3, joiner], 1..=3)
 }
 
+/// Closes the run that was refused, if one was begun: nothing of it is wanted any more.
+fn give_up(desk: &Desk, ensemble: &Ensemble) {
+    if let Some(run) = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run() {
+        let back = wanting(ensemble, 1..=3, 1..=3);
+        desk.apply_spec(&back).with(&["--abandon", &run]).ends().exits(0);
+    }
+}
+
 fn not_running(ensemble: &Ensemble) {
     let ledger = Ledger::begin(ensemble);
     let address = ensemble.client_address(5).to_string();
@@ -55,9 +63,11 @@ fn at_another_election_port(ensemble: &Ensemble) {
     let ledger = Ledger::begin(ensemble);
     let elsewhere = ensemble.election_port(7);
     let spec = spec(ensemble, 4).with(4, |server| server.election_port = elsewhere);
-    let refused = Desk::new().apply_spec(&spec).with(&BRIEF).ends();
+    let desk = Desk::new();
+    let refused = desk.apply_spec(&spec).with(&BRIEF).ends();
     refused.exits_with_one_of(&[3, 9]).says(["server 4", &elsewhere.to_string()]);
     ledger.membership_is_unchanged();
+    give_up(&desk, ensemble);
 }
 
 /// Another process listens where the joiner would, should it ever lead.
@@ -65,10 +75,12 @@ fn with_a_port_that_another_has(ensemble: &Ensemble) {
     let ledger = Ledger::begin(ensemble);
     let port = ensemble.quorum_port(4);
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a follower leaves it free");
-    let refused = Desk::new().apply_spec(&spec(ensemble, 4)).with(&BRIEF).ends();
+    let desk = Desk::new();
+    let refused = desk.apply_spec(&spec(ensemble, 4)).with(&BRIEF).ends();
     refused.exits_with_one_of(&[3, 9]).says(["server 4", &port.to_string()]);
     ledger.membership_is_unchanged();
     drop(taken);
+    give_up(&desk, ensemble);
 }
 
 /// It was seen to follow, and it is gone when the time has come to name it.

@@ -86,7 +86,7 @@ fn fences_are_accounted_for(ledger: &Ledger<'_>, outcomes: [&Outcome; 2]) {
 /// The run is closed, and its journal holds every version that the ensemble's own logs hold.
 fn journal_is_true(desk: &Desk, ledger: &Ledger<'_>) {
     let runs = desk.run_as_super(&["history", "spec.yaml"]).exits(0);
-    assert!(!runs.stdout.contains("open"), "a run is left open\n{runs}");
+    assert_eq!(runs.open_run(), None, "a run is left open\n{runs}");
     let run = runs.last_run();
     let journal = desk.run_as_super(&["history", "spec.yaml", &run]).exits(0);
     for step in ledger.steps() {

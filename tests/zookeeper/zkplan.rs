@@ -158,12 +158,27 @@ impl Outcome {
         self.code.is_some()
     }
 
-    /// The highest run number in what `zkplan history` lists, which begins each line with it.
+    /// The last run that `zkplan history` lists.
     pub(crate) fn last_run(&self) -> String {
-        let numbers = self.stdout.lines().filter_map(|line| {
-            line.split_whitespace().find_map(|word| word.trim_matches('#').parse::<u64>().ok())
-        });
-        numbers.max().unwrap_or_else(|| panic!("no run is listed\n{self}")).to_string()
+        let (run, _) = self.runs().pop().unwrap_or_else(|| panic!("no run is listed\n{self}"));
+        run
+    }
+
+    /// The run that `zkplan history` says is open.
+    pub(crate) fn open_run(&self) -> Option<String> {
+        self.runs().into_iter().find(|(_, open)| *open).map(|(run, _)| run)
+    }
+
+    /// The runs in what `zkplan history` lists, and whether each is open.
+    fn runs(&self) -> Vec<(String, bool)> {
+        let run = |line: &str| {
+            let number = line.split_whitespace().next()?.parse::<u64>().ok()?;
+            let open = line.split_whitespace().any(|word| word.trim_end_matches(';') == "open");
+            Some((number, open))
+        };
+        let mut runs: Vec<(u64, bool)> = self.stdout.lines().filter_map(run).collect();
+        runs.sort_unstable();
+        runs.into_iter().map(|(run, open)| (run.to_string(), open)).collect()
     }
 
     /// Panics unless the command was killed.
