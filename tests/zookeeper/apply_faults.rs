@@ -2,7 +2,7 @@
 //! and settled truthfully before anything else is sent.
 
 use crate::applying::{Applying, wanting};
-use crate::harness::{Builder, Ensemble, PATIENCE, Role, wait_until};
+use crate::harness::{Builder, PATIENCE, Role, wait_until};
 use crate::ledger::{Ledger, is_at};
 use crate::show;
 use crate::spec::Spec;

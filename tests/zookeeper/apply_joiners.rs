@@ -8,7 +8,7 @@ use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::{Ledger, is_at};
 use crate::spec::Spec;
-use crate::zkplan::Desk;
+use crate::zkplan::{Desk, Outcome};
 
 /// Nobody waits for long here: what is missing does not come.
 const BRIEF: [&str; 2] = ["--timeout", "3s"];
@@ -30,12 +30,16 @@ fn spec(ensemble: &Ensemble, joiner: u8) -> Spec {
     wanting(ensemble, [1, 2, 3, joiner], 1..=3)
 }
 
-/// Closes the run that was refused, if one was begun: nothing of it is wanted any more.
-fn give_up(desk: &Desk, ensemble: &Ensemble) {
-    if let Some(run) = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run() {
-        let back = wanting(ensemble, 1..=3, 1..=3);
-        desk.apply_spec(&back).with(&["--abandon", &run]).ends().exits(0);
-    }
+/// Applies what is to be refused, briefly; a run that the one before left open is given up first.
+fn refused(ensemble: &Ensemble, spec: &Spec) -> Outcome {
+    let desk = Desk::new();
+    desk.write("spec.yaml", &spec.text());
+    let open = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
+    let abandon = open.as_deref().map_or(vec![], |run| vec!["--abandon", run]);
+    let ledger = Ledger::begin(ensemble);
+    let outcome = desk.apply_spec(spec).with(&abandon).with(&BRIEF).ends();
+    ledger.membership_is_unchanged();
+    outcome
 }
 
 fn not_running(ensemble: &Ensemble) {
@@ -47,10 +51,10 @@ fn not_running(ensemble: &Ensemble) {
     ledger.membership_is_unchanged();
     // The run stays open, and is in nobody's way once it is abandoned.
     let other = spec(ensemble, 4);
-    let refused = desk.apply_spec(&other).ends().exits_with_one_of(&[5, 7]);
-    let refused = refused.says(["--abandon"]);
-    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).last_run();
-    refused.says([&format!("--abandon {run}")]);
+    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
+    let run = run.expect("it was opened and not closed");
+    let outcome = desk.apply_spec(&other).ends().exits_with_one_of(&[5, 7]);
+    outcome.says([&format!("--abandon {run}")]);
     ledger.membership_is_unchanged();
     desk.apply_spec(&other).with(&["--abandon", &run]).ends().exits(0);
     is_at(ensemble, &[1, 2, 3, 4]);
@@ -60,27 +64,19 @@ fn not_running(ensemble: &Ensemble) {
 /// The spec says one election port, the server listens at another: once it had a vote, nobody could
 /// hear it.
 fn at_another_election_port(ensemble: &Ensemble) {
-    let ledger = Ledger::begin(ensemble);
     let elsewhere = ensemble.election_port(7);
     let spec = spec(ensemble, 4).with(4, |server| server.election_port = elsewhere);
-    let desk = Desk::new();
-    let refused = desk.apply_spec(&spec).with(&BRIEF).ends();
-    refused.exits_with_one_of(&[3, 9]).says(["server 4", &elsewhere.to_string()]);
-    ledger.membership_is_unchanged();
-    give_up(&desk, ensemble);
+    let outcome = refused(ensemble, &spec).exits_with_one_of(&[3, 9]);
+    outcome.says(["server 4", &ensemble.election_port(4).to_string()]);
 }
 
 /// Another process listens where the joiner would, should it ever lead.
 fn with_a_port_that_another_has(ensemble: &Ensemble) {
-    let ledger = Ledger::begin(ensemble);
     let port = ensemble.quorum_port(4);
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a follower leaves it free");
-    let desk = Desk::new();
-    let refused = desk.apply_spec(&spec(ensemble, 4)).with(&BRIEF).ends();
-    refused.exits_with_one_of(&[3, 9]).says(["server 4", &port.to_string()]);
-    ledger.membership_is_unchanged();
+    let outcome = refused(ensemble, &spec(ensemble, 4)).exits_with_one_of(&[3, 9]);
+    outcome.says(["server 4", &port.to_string()]);
     drop(taken);
-    give_up(&desk, ensemble);
 }
 
 /// It was seen to follow, and it is gone when the time has come to name it.
@@ -105,21 +101,32 @@ fn dies_between_proof_and_naming(ensemble: &Ensemble) {
     ledger.membership_is_unchanged();
 }
 
+/// What was begun in vain is given up, and what is there is what is wanted: the run is closed, though
+/// nothing is sent.
+#[test]
+fn a_run_is_given_up_where_nothing_is_to_do() {
+    let ensemble = Builder::rich().start();
+    ensemble.reserve(5);
+    let desk = Desk::new();
+    desk.apply_spec(&spec(&ensemble, 5)).with(&BRIEF).ends().exits(9);
+    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
+    let run = run.expect("it was opened and not closed");
+    let as_it_is = wanting(&ensemble, 1..=3, 1..=3);
+    desk.apply_spec(&as_it_is).with(&["--abandon", &run]).ends().exits(0);
+    assert_eq!(desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run(), None);
+}
+
 /// ZooKeeper has taken the joiner out of its own files: it ends when it is started again, and that
 /// is no mystery to us.
 fn restarted_between_join_and_add(ensemble: &Ensemble) {
-    let ledger = Ledger::begin(ensemble);
     let spec = spec(ensemble, 4);
-    let desk = Desk::new();
     ensemble.start_again(4);
     ensemble.wait_ended(4);
-    let remedy = ["server 4", "server.4="];
-    desk.apply_spec(&spec).with(&BRIEF).ends().exits(9).says(remedy);
-    ledger.membership_is_unchanged();
+    refused(ensemble, &spec).exits(9).says(["server 4", "server.4="]);
 
     ensemble.restore_first_files(4);
     ensemble.start_again(4);
-    desk.apply_spec(&spec).ends().exits(0);
+    Desk::new().apply_spec(&spec).ends().exits(0);
     is_at(ensemble, &[1, 2, 3, 4]);
 }
 

@@ -10,8 +10,13 @@ use crate::zkplan::{Desk, Outcome, text};
 fn one_applies_at_a_time() {
     let ensemble = Builder::rich().start_with([4]);
     ensemble.reserve(5);
-
     the_other_is_told_who_applies(&ensemble);
+}
+
+#[test]
+fn ghosts_are_waited_for_or_unlocked() {
+    let ensemble = Builder::rich().start();
+    ensemble.reserve(5);
     a_ghost_is_waited_for(&ensemble);
     a_long_ghost_is_unlocked(&ensemble);
 }
@@ -41,8 +46,6 @@ fn the_other_is_told_who_applies(ensemble: &Ensemble) {
     ensemble.start_joiner(5);
     first.ends().exits(0);
     is_at(ensemble, &[1, 2, 3, 5]);
-    back_to_three(ensemble).exits(0);
-    ensemble.stop(5);
 }
 
 /// A crash leaves a lock until the session is over: the rerun waits for that, not for a person.
