@@ -70,13 +70,18 @@ fn at_another_election_port(ensemble: &Ensemble) {
     outcome.says(["server 4", &ensemble.election_port(4).to_string()]);
 }
 
-/// Another process listens where the joiner would, should it ever lead.
+/// Another process listens where the joiner would serve clients: it cannot start, and what answers
+/// there is no ZooKeeper.
 fn with_a_port_that_another_has(ensemble: &Ensemble) {
-    let port = ensemble.quorum_port(4);
-    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a follower leaves it free");
-    let outcome = refused(ensemble, &spec(ensemble, 4)).exits_with_one_of(&[3, 9]);
-    outcome.says(["server 4", &port.to_string()]);
+    let taken = TcpListener::bind(ensemble.client_address(5)).expect("5 is not started");
+    let outcome = refused(ensemble, &spec(ensemble, 5)).exits_with_one_of(&[3, 9]);
+    outcome.says(["server 5", &ensemble.client_address(5).to_string()]);
     drop(taken);
+    // A port that a member has.
+    let taken = ensemble.quorum_port(1);
+    let spec = spec(ensemble, 4).with(4, |server| server.quorum_port = taken);
+    let outcome = refused(ensemble, &spec).exits_with_one_of(&[3, 65]);
+    outcome.says([&taken.to_string()]);
 }
 
 /// It was seen to follow, and it is gone when the time has come to name it.
@@ -99,6 +104,18 @@ fn dies_between_proof_and_naming(ensemble: &Ensemble) {
     apply.thaw();
     apply.ends().exits_with_one_of(&[7, 9]).says(["server 4"]);
     ledger.membership_is_unchanged();
+}
+
+/// Another process listens at the port from which the joiner would lead: a follower leaves it free,
+/// and notices when it is elected.
+#[test]
+fn a_joiner_that_could_never_lead_gets_no_vote() {
+    let ensemble = Builder::rich().start_with([4]);
+    let port = ensemble.quorum_port(4);
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a follower leaves it free");
+    let outcome = refused(&ensemble, &spec(&ensemble, 4)).exits_with_one_of(&[3, 9]);
+    outcome.says(["server 4", &port.to_string()]);
+    drop(taken);
 }
 
 /// What was begun in vain is given up, and what is there is what is wanted: the run is closed, though
