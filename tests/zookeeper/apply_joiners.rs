@@ -80,8 +80,8 @@ fn with_a_port_that_another_has(ensemble: &Ensemble) {
     // A port that a member has.
     let taken = ensemble.quorum_port(1);
     let spec = spec(ensemble, 4).with(4, |server| server.quorum_port = taken);
-    let outcome = refused(ensemble, &spec).exits_with_one_of(&[3, 65]);
-    outcome.says([&taken.to_string()]);
+    let outcome = Desk::new().apply_spec(&spec).ends().exits(65);
+    outcome.says([&taken.to_string(), "quorum port of server 1"]);
 }
 
 /// It was seen to follow, and it is gone when the time has come to name it.

@@ -153,11 +153,6 @@ impl Outcome {
         self.code == Some(code)
     }
 
-    /// Whether the command came to an end of its own, and was not killed.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.code.is_some()
-    }
-
     /// The last run that `zkplan history` lists.
     pub(crate) fn last_run(&self) -> String {
         let (run, _) = self.runs().pop().unwrap_or_else(|| panic!("no run is listed\n{self}"));
