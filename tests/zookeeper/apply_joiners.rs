@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-use crate::applying::wanting;
+use crate::applying::{Apply, wanting};
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::{Ledger, is_at};
 use crate::spec::Spec;
@@ -30,14 +30,19 @@ fn spec(ensemble: &Ensemble, joiner: u8) -> Spec {
     wanting(ensemble, [1, 2, 3, joiner], 1..=3)
 }
 
-/// Applies what is to be refused, briefly; a run that the one before left open is given up first.
+/// An apply, briefly; a run that the one before left open is given up first.
+fn anew<'a>(desk: &'a Desk, spec: &Spec) -> Apply<'a> {
+    let apply = desk.apply_spec(spec).with(&BRIEF);
+    match desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run() {
+        Some(run) => apply.with(&["--abandon", &run]),
+        None => apply,
+    }
+}
+
+/// What comes of an apply that must not change the membership.
 fn refused(ensemble: &Ensemble, spec: &Spec) -> Outcome {
-    let desk = Desk::new();
-    desk.write("spec.yaml", &spec.text());
-    let open = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
-    let abandon = open.as_deref().map_or(vec![], |run| vec!["--abandon", run]);
     let ledger = Ledger::begin(ensemble);
-    let outcome = desk.apply_spec(spec).with(&abandon).with(&BRIEF).ends();
+    let outcome = anew(&Desk::new(), spec).ends();
     ledger.membership_is_unchanged();
     outcome
 }
@@ -88,7 +93,7 @@ fn with_a_port_that_another_has(ensemble: &Ensemble) {
 fn dies_between_proof_and_naming(ensemble: &Ensemble) {
     let spec = spec(ensemble, 4);
     let desk = Desk::new();
-    let run = desk.apply_spec(&spec).ends().exits(0);
+    let run = anew(&desk, &spec).ends().exits(0);
     let outputs = run.events.outputs();
     let sending = outputs.iter().position(|name| *name == "send join-4").expect("it was sent");
     let last_look = outputs[..sending].iter().rposition(|name| *name == "look");
