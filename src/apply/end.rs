@@ -116,6 +116,8 @@ pub enum Stale {
         plan: Box<EnsembleConfig>,
         /// What is there.
         live: Box<EnsembleConfig>,
+        /// The run that made it, where one tells.
+        by: Option<u64>,
     },
     /// The members are those of the plan, and the version was moved by somebody that no run tells
     /// of.

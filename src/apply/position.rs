@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Plan, Step};
+use crate::plan::{Action, Done, Grant, Plan, Step};
 
 /// More ways to read a membership are not looked at; each server that comes in, goes out and comes
 /// in again can be read in two.
@@ -78,23 +78,27 @@ fn line_after(step: &Step) -> Option<Server> {
 }
 
 /// Whether some order that the grant allows, under some leaders, takes just these reconfigs.
+///
+/// Where nobody leads nothing is held back; who leads matters only where that gets no further.
 fn is_granted(plan: &Plan, wanted: &Done) -> bool {
-    let leaders: Vec<Option<ServerId>> = std::iter::once(None)
-        .chain(plan.facts.base.membership.ids().into_iter().map(Some))
-        .chain(plan.target.ids().into_iter().map(Some))
-        .collect();
-    let mut done = Done::new();
+    let grant = Grant::of(plan);
+    let steps = grant.steps();
+    let fits = |at: &usize| {
+        let step = steps[*at].1;
+        step.reconfig().is_none() || wanted.contains(&step.id)
+    };
+    let members = plan.facts.base.membership.ids().into_iter().chain(plan.target.ids());
+    let leaders: Vec<Option<ServerId>> = std::iter::once(None).chain(members.map(Some)).collect();
+    let mut done = vec![false; steps.len()];
     loop {
-        let open = leaders.iter().flat_map(|leader| plan.next_steps(&done, *leader));
-        let next = open
-            .filter(|step| step.reconfig().is_none() || wanted.contains(&step.id))
-            .map(|step| step.id.clone())
-            .next();
-        match next {
-            Some(step) => drop(done.insert(step)),
-            None => return wanted.iter().all(|step| done.contains(step)),
+        let open = leaders.iter().map(|leader| grant.next(&done, *leader));
+        let taken = open.map(|open| open.into_iter().filter(fits).collect::<Vec<_>>());
+        let Some(taken) = taken.into_iter().find(|taken| !taken.is_empty()) else { break };
+        for at in taken {
+            done[at] = true;
         }
     }
+    steps.iter().zip(&done).all(|((_, step), done)| *done || !wanted.contains(&step.id))
 }
 
 /// Steps that need no doing any more, because the reconfigs behind them are done: waits for joiners

@@ -48,7 +48,8 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
     let told = ours.clone().flat_map(Run::committed).collect();
     let Some(done) = position(plan, &config.membership, &told) else {
         let (plan, live) = both();
-        return Err(Stale::Members { plan, live });
+        let by = made_by(config, runs).map(|run| run.number);
+        return Err(Stale::Members { plan, live, by });
     };
     // The versions of a run that is open are its own, written down or not.
     let is_open = ours.into_iter().any(Run::is_open);
@@ -77,8 +78,11 @@ fn is_same_ensemble(plan: &Plan, live: &Identity, runs: &[Run]) -> bool {
 /// Whether the version is that of the plan, or a run tells who made it. A plan that was made from a
 /// file has no version to speak of.
 fn is_accounted(plan: &Plan, live: &EnsembleConfig, runs: &[Run]) -> bool {
+    plan.facts.assumed || live.version == plan.facts.base.version || made_by(live, runs).is_some()
+}
+
+/// The run that made a configuration.
+fn made_by<'a>(live: &EnsembleConfig, runs: &'a [Run]) -> Option<&'a Run> {
     let version = live.version.to_string();
-    plan.facts.assumed
-        || live.version == plan.facts.base.version
-        || runs.iter().any(|run| run.versions().contains(version.as_str()))
+    runs.iter().find(|run| run.versions().contains(version.as_str()))
 }

@@ -4,7 +4,6 @@ use super::text::{Line, Style, Text};
 use super::{changes, refusal, run, words};
 use crate::apply::{End, Stale};
 use crate::model::EnsembleConfig;
-use crate::observe::Identity;
 use crate::plan::StepId;
 
 /// What is said where an apply ended before everything was done.
@@ -192,24 +191,25 @@ fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
 }
 
 fn stale(stale: &Stale) -> String {
-    let known = |identity: &Identity| match identity {
-        Identity::NoneYet => "none".to_owned(),
-        Identity::Known(text) => text.clone(),
-    };
     match stale {
         Stale::Identity { plan, live } => format!(
-            "this is not the ensemble that the plan was made for: identity {} then, {} now.",
-            known(plan),
-            known(live)
+            "this is not the ensemble that the plan was made for: {} then, {} now.",
+            words::identity(plan),
+            words::identity(live)
         ),
         Stale::ZxidBack { plan, live } => format!(
             "this is not the history that the plan was made for: the leader was at zxid {plan} \
              then, and is at {live} now."
         ),
-        Stale::Members { .. } => {
-            "the plan is stale: the members are neither those that it starts from nor any on its \
-             way."
-                .to_owned()
+        Stale::Members { by, .. } => {
+            let by = by.map_or_else(
+                || "No run of zkplan tells who changed them.".to_owned(),
+                |run| format!("Run {run} made them so."),
+            );
+            format!(
+                "the plan is stale: the members are neither those that it starts from nor any on \
+                 its way. {by}"
+            )
         }
         Stale::Version { plan, live } => format!(
             "the config version moved from {} to {} and no run tells who did it \
@@ -222,7 +222,7 @@ fn stale(stale: &Stale) -> String {
 fn details(end: &End, width: usize) -> Text {
     let mut text = Text::new();
     match end {
-        End::Stale(Stale::Members { plan, live }) => {
+        End::Stale(Stale::Members { plan, live, .. }) => {
             text.append(diff(plan, live, "what the plan starts from"));
         }
         End::Foreign { before, after } => {

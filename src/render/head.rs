@@ -2,7 +2,7 @@
 
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::observe::{Facts, Identity, Observation};
+use crate::observe::{Facts, Observation};
 
 /// Which ensemble a screen is about, and how it was seen.
 pub(super) fn head(
@@ -28,11 +28,7 @@ pub(super) fn head(
         let of = words::count_of(voters.len(), "voter");
         line = say(line, style, format!("{synced} of {of} synced"));
     }
-    let identity = match &facts.identity {
-        Identity::NoneYet => "no identity yet".to_owned(),
-        Identity::Known(identity) => format!("identity {identity}"),
-    };
-    line = say(line, Style::Plain, identity);
+    line = say(line, Style::Plain, words::identity(&facts.identity));
     if let Some(zxid) = observation.and_then(|seen| seen.leader_zxid) {
         line = say(line, Style::Plain, format!("leader at zxid {zxid}"));
     }

@@ -233,7 +233,7 @@ pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> 
     if !report.stop_by_hand.is_empty() {
         let who = words::servers(&report.stop_by_hand);
         let said = format!(
-            "Next: stop {who} when no client needs it any more, disable the service, and move \
+            "Next: stop {who} when no client needs them any more, disable the service, and move \
              zoo.cfg and data away: restored first files would bring an old ensemble back to life."
         );
         text.paragraph("", Line::new(Style::Cyan, said), width);

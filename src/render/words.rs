@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::text::Style;
+use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Knock, Silence};
 use crate::model::ServerId;
-use crate::observe::{Finding, FindingKind, Issue, Level, Source, Standing, fixed_in};
+use crate::observe::{Finding, FindingKind, Identity, Issue, Level, Source, Standing, fixed_in};
 
 /// A set of server ids, like `{1, 2}`.
 pub(super) fn set(ids: &BTreeSet<ServerId>) -> String {
@@ -49,6 +50,19 @@ pub(super) fn zone_loss(window: &Window) -> String {
     let (left, of) = (acking.len(), voters.len());
     let verb = if *need == 1 { "is" } else { "are" };
     format!("losing zone {zone} leaves {left} of {of} voters, {need} {verb} needed")
+}
+
+/// The identity of an ensemble, as short as it can still be told from others.
+pub(super) fn identity(identity: &Identity) -> String {
+    const TELLING: usize = 12;
+    match identity {
+        Identity::NoneYet => "no identity yet".to_owned(),
+        Identity::Known(text) => {
+            let known: Option<IdentityText> = journal::read(text.as_bytes());
+            let id = known.map_or_else(|| text.clone(), |known| known.id);
+            format!("identity {}", id.chars().take(TELLING).collect::<String>())
+        }
+    }
 }
 
 /// A path or file name as a shell takes it.
