@@ -11,7 +11,7 @@ use crate::zkplan::Desk;
 
 /// Gaps below this are alike. With ticks of 200 ms a bare hand-over takes a quarter of a second,
 /// and one pause of a Java process on a busy core is as long.
-const FLOOR: Duration = Duration::from_secs(1);
+const FLOOR: Duration = Duration::from_millis(500);
 
 /// An ensemble, an application, and how long the application waits when reconfigs are sent by
 /// hand.

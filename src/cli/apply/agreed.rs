@@ -1,0 +1,157 @@
+//! What is shown and agreed on before the session of a run is opened.
+
+use std::path::Path;
+
+use super::super::args::{ApplyArgs, Approval};
+use super::super::exit::Exit;
+use super::super::output::Output;
+use super::super::source::Source;
+use super::super::{local, secret};
+use super::ready::{Ready, ready};
+use super::refuse;
+use crate::apply::End;
+use crate::apply::driver::{known_endpoints, leaving_now};
+use crate::apply::judge::{Approved, Judge, Memory, Verdict};
+use crate::apply::sight::{self, leaving};
+use crate::check::CheckedPlan;
+use crate::ensemble::ZooKeeper;
+use crate::model::{Endpoint, ServerId};
+use crate::observe::Question;
+use crate::plan::{Action, PhaseKind};
+use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::saved;
+use crate::spec::Spec;
+/// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
+/// nothing to do.
+pub(super) async fn agreed(
+    args: &ApplyArgs,
+    source: &Source,
+    spec: &Spec,
+    port: &ZooKeeper,
+    output: &Output,
+) -> Result<Option<Ready>, Exit> {
+    let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
+    if wants_joiner_files(&args.file, &ready.checked, output) {
+        return Err(Exit::Data);
+    }
+    show(args, source, spec, &ready, output);
+    if let Some(end) = closed_gate(args, &ready, port).await {
+        return Err(refuse(args, &end, output));
+    }
+    if !args.auto_approve {
+        approve(&ready, output).await?;
+    }
+    let question = Question::of(spec);
+    let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
+    let servers: Vec<Endpoint> = ready.servers.iter().cloned().chain(wanted).collect();
+    secret::may_travel(port, &spec.connect, &servers, args.allow_cleartext_auth, output).await?;
+    Ok(Some(ready))
+}
+
+/// The gate that would stop the run before it has sent anything, so that nothing is held for it.
+async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Option<End> {
+    let plan = ready.checked.plan();
+    let next = plan.next_steps(&ready.done, ready.seen.leader);
+    let gate = next.first().filter(|step| matches!(step.action, Action::Gate(_)))?;
+    if !args.auto_approve && is_interactive() {
+        return None;
+    }
+    let spec = sight::spec_of(plan);
+    let mut sight = sight::sight(plan, &spec, &ready.seen);
+    let known = known_endpoints(plan, &ready.seen);
+    sight.leaving = leaving_now(port, &leaving(plan), &known, None).await;
+    let judge = Judge {
+        checked: &ready.checked,
+        sight: &sight,
+        memory: &Memory::default(),
+        approved: &approved(args),
+        no_hooks: args.no_hooks,
+        now_ms: 0,
+    };
+    match judge.step(PhaseKind::Gate, gate) {
+        Verdict::Ask(end) => Some(end),
+        _ => None,
+    }
+}
+
+pub(super) fn approved(args: &ApplyArgs) -> Approved {
+    let mut approved = Approved::default();
+    for approval in &args.approve {
+        match approval {
+            Approval::Cutover => approved.cutover = true,
+            Approval::Stop => approved.stop = true,
+            Approval::Blank(id) => drop(approved.blank.insert(ServerId::new(*id))),
+        }
+    }
+    approved
+}
+
+/// Shows what will be done, on stderr: stdout is for what came of it.
+fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &Output) {
+    let path = args.file.display().to_string();
+    let plan_id = saved::plan_id(ready.checked.plan());
+    let origin = match source {
+        Source::Spec(_) => Origin::Applied(SpecFile { path: &path, spec }),
+        Source::Plan(_) => Origin::Read(PlanFile { path: &path, plan_id: &plan_id }),
+    };
+    let seen = ready.resumes.is_none().then_some(&ready.seen);
+    let view = Screen { origin, observation: seen, checked: &ready.checked, width: output.width };
+    output.aside(&screen(&view));
+    if let Some(run) = ready.resumes {
+        let plan = ready.checked.plan();
+        let done: Vec<String> = plan
+            .steps()
+            .filter(|step| matches!(step.action, Action::Reconfig { .. }))
+            .filter(|step| ready.done.contains(&step.id))
+            .map(|step| step.id.to_string())
+            .collect();
+        let done = if done.is_empty() { "none".to_owned() } else { done.join(", ") };
+        output.note(&format!("run {run} of this plan is open and goes on; reconfigs done: {done}"));
+    }
+    for id in leaving(ready.checked.plan()) {
+        let sight = ready.seen.servers.get(&id);
+        if sight.is_some_and(|sight| sight.endpoint.is_none()) {
+            output.note(&format!(
+                "where clients reach server {id} is not known: its clients cannot be counted"
+            ));
+        }
+    }
+}
+
+async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
+    if !is_interactive() {
+        output.error(
+            "nobody is there to approve: there is no terminal",
+            "add --auto-approve where the plan has been approved before; nothing was changed",
+        );
+        return Err(Exit::NotApproved);
+    }
+    let plan = ready.checked.plan();
+    let count = plan.reconfigs();
+    let question = format!("Apply {count} reconfigs to {}?", plan.ensemble);
+    if local::yes(&question).await {
+        return Ok(());
+    }
+    output.error("not approved; nothing was changed", "");
+    Err(Exit::NotApproved)
+}
+
+/// Whether somebody is there to be asked.
+pub(super) fn is_interactive() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Whether a plan wants something of a command that this version cannot give.
+fn wants_joiner_files(path: &Path, checked: &CheckedPlan, output: &Output) -> bool {
+    let hooks = &checked.plan().hooks;
+    let words = hooks.start.iter().chain(&hooks.stop).flatten();
+    let wants = words.into_iter().any(|word| word.contains("{joinerDir}"));
+    if wants {
+        output.error(
+            &format!("{}: a command names {{joinerDir}}", path.display()),
+            "this version writes no joiner files; take the lines from the plan's screen",
+        );
+    }
+    wants
+}

@@ -1,0 +1,223 @@
+//! `zkplan apply`: carry a plan out, or go on with one.
+//!
+//! `ready` finds out what there is to do, `agreed` shows it and asks, and here the session is opened
+//! and the executor works.
+
+mod agreed;
+mod ready;
+
+use std::sync::Arc;
+
+use self::agreed::{agreed, approved, is_interactive};
+use self::ready::Ready;
+use super::args::ApplyArgs;
+use super::events::Events;
+use super::exit::Exit;
+use super::local::{self, Interrupts, Local};
+use super::output::Output;
+use super::source::Source;
+use super::{live, plan, secret};
+use crate::apply::driver::{Surroundings as _, Task, drive};
+use crate::apply::journal::{HookEnd, IdentityText, LockText};
+use crate::apply::keeper::Mine;
+use crate::apply::machine::Options;
+use crate::apply::{End, Event, Stale};
+use crate::ensemble::{Control, Failure, SessionTerms, ZooKeeper};
+use crate::model::Endpoint;
+use crate::render::run::report;
+use crate::render::{ends, words_for_shell};
+use crate::saved;
+
+pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
+    let source = match Source::read(&args.file, output) {
+        Ok(source) => source,
+        Err(exit) => return exit,
+    };
+    if matches!(source, Source::Plan(_)) && !args.accept.is_empty() {
+        output
+            .error("--accept goes with a spec", "a saved plan holds the risks that were accepted");
+        return Exit::Usage;
+    }
+    let apply = async {
+        let interrupts = local::interrupts();
+        apply_with(args, &source, None, (interrupts, output)).await
+    };
+    match live::block_on(output, apply) {
+        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
+    }
+}
+
+/// Applies what a file holds, on a session of these terms; of those that the spec tells where there
+/// are none.
+pub(super) async fn apply_with(
+    args: &ApplyArgs,
+    source: &Source,
+    terms: Option<SessionTerms>,
+    (interrupts, output): (Interrupts, &Output),
+) -> Result<Exit, Exit> {
+    let spec = source.spec();
+    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let agreed = async {
+        let ready = agreed(args, source, &spec, &port, output).await?;
+        let terms = match (terms, &ready) {
+            (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
+            (terms, _) => terms,
+        };
+        Ok(ready.zip(terms))
+    };
+    // Until then nothing of ours is there, and nothing has to be put in order.
+    let agreed = tokio::select! {
+        agreed = agreed => agreed?,
+        () = local::asked_to_stop(interrupts.clone(), 1) => {
+            output.error("interrupted; nothing was changed", "");
+            return Err(Exit::Stopped);
+        }
+    };
+    match agreed {
+        Some((ready, terms)) => carry_out(args, ready, &port, &terms, (interrupts, output)).await,
+        None => Ok(Exit::Done),
+    }
+}
+
+/// The options of a run, as the command line has them.
+fn options(args: &ApplyArgs, mine: &Mine) -> Options {
+    Options {
+        plan_id: mine.lock.plan_id.clone(),
+        nonce: mine.lock.by.nonce.clone(),
+        who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
+        approved: approved(args),
+        interactive: !args.auto_approve && is_interactive(),
+        no_hooks: args.no_hooks,
+        timeout_ms: args.timeout.0,
+        lock_timeout_ms: args.lock_timeout.map(|time| time.0),
+        abandon: args.abandon,
+        strict_version: args.strict_version,
+    }
+}
+
+/// Who applies which plan.
+fn mine(plan_id: String, ensemble: &str, output: &Output) -> Result<Mine, Exit> {
+    let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
+        output.error("this machine gives no random numbers", "");
+        return Err(Exit::Error);
+    };
+    let lock = LockText { by, operation: "apply".to_owned(), plan_id };
+    Ok(Mine { lock, identity: IdentityText { id, ensemble: ensemble.to_owned() } })
+}
+
+/// Opens the session and lets the executor work.
+async fn carry_out(
+    args: &ApplyArgs,
+    ready: Ready,
+    port: &ZooKeeper,
+    terms: &SessionTerms,
+    (interrupts, output): (Interrupts, &Output),
+) -> Result<Exit, Exit> {
+    let plan = ready.checked.plan();
+    let events = args.events.as_deref().map(Events::create).transpose().map_err(|error| {
+        output.error(&format!("the file for --events cannot be written: {error}"), "");
+        Exit::Error
+    })?;
+    let mine = mine(saved::plan_id(plan), &plan.ensemble, output)?;
+    let options = options(args, &mine);
+    let path = args.file.display().to_string();
+    let again = again(args, &path);
+    let steps = plan.steps().count() - ready.done.len();
+    let names = (path.clone(), again.clone());
+    let mut local = Local::new(output, interrupts.clone(), events, steps, names);
+    local.keep_secret(&plan.connect);
+    let ensemble = plan.ensemble.clone();
+    let end = match open(port, &ready.servers, terms).await {
+        Ok(session) => {
+            let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
+            let run = drive(port, &mut local, session, task);
+            // Asked twice, the process ends where it stands.
+            tokio::select! {
+                end = run => Some(end),
+                () = local::asked_to_stop(interrupts, 2) => None,
+            }
+        }
+        Err(end) => Some(end),
+    };
+    local.clear();
+    let end = end.unwrap_or_else(|| {
+        let end = End::Interrupted { unknown: local.report.unknown.clone() };
+        local.tell(&Event::Ended(end.clone()));
+        if let Some(step) = &local.report.running_hook {
+            output.note(&format!("the command of {step} was running and was ended"));
+        }
+        end
+    });
+    let finished = end == End::Finished;
+    let exit = exit_of(&end);
+    output.aside(&ends::screen(&ends::Screen {
+        end: &end,
+        again: &again,
+        path: &path,
+        width: output.width,
+    }));
+    if local.report.run.is_none() && !finished {
+        return Ok(exit);
+    }
+    Ok(output.screen(&report(&local.report, &ensemble, finished, output.width), exit))
+}
+
+/// The command that goes on, as it is typed.
+fn again(args: &ApplyArgs, path: &str) -> String {
+    let accepted = args.accept.iter();
+    let accepted: Vec<String> =
+        accepted.map(|risk| format!(" --accept {}", plan::written(risk))).collect();
+    format!("zkplan apply {}{}", words_for_shell(path), accepted.concat())
+}
+
+/// A session on the first server that gives one; servers that stay come first.
+pub(super) async fn open<P: Control>(
+    port: &P,
+    servers: &[Endpoint],
+    terms: &SessionTerms,
+) -> Result<P::Session, End> {
+    for at in servers {
+        match port.open(at, terms).await {
+            Ok(session) => return Ok(session),
+            Err(Failure::Refused(_)) => return Err(End::NotAuthorized),
+            Err(_) => {}
+        }
+    }
+    Err(End::Unreachable)
+}
+
+pub(super) fn refuse(args: &ApplyArgs, end: &End, output: &Output) -> Exit {
+    let path = args.file.display().to_string();
+    let again = again(args, &path);
+    let screen = ends::Screen { end, again: &again, path: &path, width: output.width };
+    output.aside(&ends::screen(&screen));
+    exit_of(end)
+}
+
+/// The exit code of an end.
+pub(super) fn exit_of(end: &End) -> Exit {
+    match end {
+        End::Finished => Exit::Done,
+        End::Stale(
+            Stale::Identity { .. }
+            | Stale::ZxidBack { .. }
+            | Stale::Members { .. }
+            | Stale::Version { .. },
+        )
+        | End::OtherRun { .. }
+        | End::Foreign { .. } => Exit::Stale,
+        End::Locked(_) => Exit::Locked,
+        End::NotOpen { .. } => Exit::Usage,
+        End::NotAuthorized | End::ReconfigDisabled | End::Unreachable => Exit::Unreachable,
+        End::OpenToOthers(_) | End::DataDiffer(_) | End::Unsafe(_) => Exit::Unsafe,
+        End::LockLost { .. }
+        | End::Interrupted { .. }
+        | End::Gate { .. }
+        | End::Hook {
+            how: HookEnd::Failed(_) | HookEnd::NotStarted(_) | HookEnd::Unknown | HookEnd::Succeeded,
+            ..
+        } => Exit::Stopped,
+        End::Hook { how: HookEnd::TimedOut, .. } | End::RanOut { .. } => Exit::RanOut,
+        End::Refused { .. } => Exit::Error,
+    }
+}
