@@ -6,7 +6,7 @@ use super::end::End;
 use super::journal::{Entry, HookEnd, Known, LockText};
 use crate::check::Breach;
 use crate::ensemble::Code;
-use crate::model::{Endpoint, ServerId};
+use crate::model::{Endpoint, ServerId, Zxid};
 use crate::observe::{Clients, OwnPorts, Standing};
 use crate::plan::StepId;
 
@@ -169,6 +169,8 @@ pub enum Missing {
     Following {
         /// What it does.
         standing: Standing,
+        /// Its zxid and the leader's, where it serves and both are known.
+        zxids: Option<(Zxid, Zxid)>,
         /// Whether it followed before, in this run.
         followed_before: bool,
     },

@@ -143,16 +143,21 @@ impl Judge<'_> {
     fn joiner(&self, id: ServerId) -> Verdict {
         let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
         let Some(joiner) = self.sight.joiners.get(&id) else {
-            let standing = Standing::NotAsked;
-            return missing(Missing::Following { standing, followed_before: false });
+            return missing(Missing::Following {
+                standing: Standing::NotAsked,
+                zxids: None,
+                followed_before: false,
+            });
         };
         if let (Some(ports), true) = (&joiner.other_ports, joiner.up) {
             return missing(Missing::Ports(ports.clone()));
         }
         if !self.sight.facts.following.contains(&id) {
-            let followed_before = self.memory.followed.contains(&id);
-            let standing = joiner.standing.clone();
-            return missing(Missing::Following { standing, followed_before });
+            return missing(Missing::Following {
+                standing: joiner.standing.clone(),
+                zxids: joiner.zxid.zip(self.sight.leader_zxid),
+                followed_before: self.memory.followed.contains(&id),
+            });
         }
         let peer = self.checked.plan().target.get(id).map(Server::peer);
         if joiner.election_port != Some(Knock::Open) {
@@ -208,7 +213,7 @@ impl Judge<'_> {
         }
         let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
         let standing = standing.unwrap_or(Standing::NotAsked);
-        let missing = Missing::Following { standing, followed_before: true };
+        let missing = Missing::Following { standing, zxids: None, followed_before: true };
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
     }
 

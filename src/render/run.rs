@@ -144,9 +144,12 @@ pub fn wait(wait: &Wait) -> String {
 /// What is missing before a joiner may be named.
 fn missing(missing: &Missing) -> String {
     match missing {
-        Missing::Following { standing, followed_before } => {
+        Missing::Following { standing, zxids, followed_before } => {
             let (word, _, more) = words::standing(standing);
-            let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+            let far = zxids.map(|(own, leaders)| format!("at zxid {own}, the leader at {leaders}"));
+            let told: Vec<String> = more.into_iter().chain(far).collect();
+            let more =
+                if told.is_empty() { String::new() } else { format!(", {}", told.join(", ")) };
             let again = if *followed_before {
                 ". It followed before: a joiner that restarts before it is named ends at once, \
                  for ZooKeeper has rewritten its zoo.cfg without it; lay its first zoo.cfg down \

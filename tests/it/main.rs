@@ -6,6 +6,7 @@ mod evidence;
 mod executor;
 mod grants;
 mod plans;
+mod positions;
 mod tampered;
 mod tidy;
 mod world;

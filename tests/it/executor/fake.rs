@@ -260,7 +260,7 @@ impl Fake {
     }
 
     /// Everybody who is not down follows whoever has the highest id, and joiners have the data.
-    fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
+    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
         let plan = checked.plan();
         let members = self.members();
         let up = |id: &ServerId| !self.down.contains(id);

@@ -3,6 +3,7 @@
 //! tells the truth.
 
 mod fake;
+mod judging;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

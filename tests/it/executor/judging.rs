@@ -1,0 +1,197 @@
+//! Verdicts that a single look decides.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use zkplan::apply::judge::{Approved, Judge, Memory, Named, Verdict};
+use zkplan::apply::machine::Question;
+use zkplan::apply::sight::{Presence, Sight};
+use zkplan::apply::{End, Missing, Wait};
+use zkplan::check::CheckedPlan;
+use zkplan::ensemble::Knock;
+use zkplan::model::Hooks;
+use zkplan::observe::{Clients, DataProof, OwnPorts, Standing};
+use zkplan::plan::PhaseKind;
+
+use super::fake::Fake;
+use super::{planned, planned_with};
+use crate::world::{World, id};
+
+/// A plan, what a look shows, what is remembered and approved.
+struct Case {
+    checked: Arc<CheckedPlan>,
+    sight: Sight,
+    memory: Memory,
+    approved: Approved,
+}
+
+impl Case {
+    fn of(checked: Arc<CheckedPlan>) -> Self {
+        let awaited = zkplan::apply::sight::awaited(checked.plan());
+        let question = Question { prove: awaited, clients: true, moving: BTreeSet::new() };
+        let sight = Fake::of(&checked).sight(&checked, &question);
+        Self { checked, sight, memory: Memory::default(), approved: Approved::default() }
+    }
+
+    fn verdict(&self, step: &str) -> Verdict {
+        let judge = Judge {
+            checked: &self.checked,
+            sight: &self.sight,
+            memory: &self.memory,
+            approved: &self.approved,
+            no_hooks: false,
+            now_ms: 0,
+        };
+        let plan = self.checked.plan();
+        let phase = plan.phases.iter().find(|p| p.steps.iter().any(|s| s.id.as_str() == step));
+        let found = plan.steps().find(|known| known.id.as_str() == step);
+        judge.step(phase.map_or(PhaseKind::Await, |p| p.kind), found.expect("a step"))
+    }
+
+    fn missing(&self, step: &str) -> Missing {
+        match self.verdict(step) {
+            Verdict::Wait(waits) => match waits.as_slice() {
+                [Wait::Joiner { missing, .. }] => missing.clone(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn moving() -> Case {
+    Case::of(planned(&World::new("1 2 3", "4 5 6")))
+}
+
+fn stopping() -> Case {
+    let stop = Some(vec!["stop".to_owned()]);
+    Case::of(planned_with(&World::new("1 2 3", "1 2"), Hooks { start: None, stop }))
+}
+
+#[test]
+fn a_named_server_that_tells_its_ports_is_believed_at_the_second_look() {
+    let mut case = moving();
+    let looks_until = |case: &mut Case, times: &[u64]| {
+        case.memory.named.insert(id(3), Named { at_ms: 0, seen: 0 });
+        let proven = |now_ms: &u64| {
+            case.memory.see(&case.sight, *now_ms);
+            case.memory.named.is_empty()
+        };
+        times.iter().position(proven)
+    };
+    assert_eq!(looks_until(&mut case, &[10, 20, 30]), Some(1));
+    // One that does not has to outlive its tries to bind.
+    case.sight.tell_ports.clear();
+    assert_eq!(looks_until(&mut case, &[10, 20, 3999, 4000]), Some(3));
+    // One that does not listen is not believed at all.
+    case.sight.bound.clear();
+    assert_eq!(looks_until(&mut case, &[10, 20, 9000]), None);
+}
+
+#[test]
+fn no_joiner_gets_a_vote_of_which_something_is_missing() {
+    let mut case = moving();
+    case.memory.see(&case.sight, 0);
+    let blank = case.sight.clone();
+    let with = |change: &dyn Fn(&mut Case)| {
+        let mut case = moving();
+        case.memory.see(&blank, 0);
+        change(&mut case);
+        case
+    };
+    let joiner =
+        |case: &mut Case| case.sight.joiners.get_mut(&id(4)).expect("it is awaited").clone();
+    assert_eq!(with(&|_| {}).verdict("await-4"), Verdict::AlreadyDone);
+    let silent = with(&|case| {
+        case.sight.facts.following.remove(&id(4));
+    });
+    assert!(matches!(silent.missing("await-4"), Missing::Following { followed_before: true, .. }));
+    let closed = with(&|case| {
+        let joiner = joiner(case);
+        let closed = Some(Knock::Refused);
+        case.sight
+            .joiners
+            .insert(id(4), zkplan::apply::sight::Joiner { election_port: closed, ..joiner });
+    });
+    assert_eq!(closed.missing("await-4"), Missing::ElectionPort(3888));
+    let taken = with(&|case| {
+        let joiner = joiner(case);
+        let open = Some(Knock::Open);
+        case.sight
+            .joiners
+            .insert(id(4), zkplan::apply::sight::Joiner { quorum_port: open, ..joiner });
+    });
+    assert_eq!(taken.missing("await-4"), Missing::QuorumPortTaken(2888));
+    let elsewhere = with(&|case| {
+        let joiner = joiner(case);
+        let other_ports = Some(OwnPorts { quorum: vec![1], election: vec![2] });
+        case.sight.joiners.insert(id(4), zkplan::apply::sight::Joiner { other_ports, ..joiner });
+    });
+    assert!(matches!(elsewhere.missing("await-4"), Missing::Ports(_)));
+    let foreign = with(&|case| {
+        let joiner = joiner(case);
+        let data = Some(DataProof::Differ);
+        case.sight.joiners.insert(id(4), zkplan::apply::sight::Joiner { data, ..joiner });
+    });
+    assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(End::DataDiffer(_))));
+}
+
+#[test]
+fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
+    let mut case = moving();
+    case.memory.see(&case.sight, 0);
+    assert!(case.memory.proven.contains(&id(4)));
+    let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
+    joiner.standing = Standing::NotServing;
+    joiner.data = None;
+    case.sight.facts.following.remove(&id(4));
+    case.memory.see(&case.sight, 10);
+    assert!(!case.memory.proven.contains(&id(4)));
+    case.sight.facts.following.insert(id(4));
+    case.memory.see(&case.sight, 20);
+    assert_eq!(case.missing("await-4"), Missing::Data);
+}
+
+#[test]
+fn a_gate_opens_for_nobody_who_is_not_known_to_have_moved() {
+    let mut case = moving();
+    assert_eq!(case.verdict("gate"), Verdict::Proceed);
+    let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
+    leaving.clients = Some(Clients { count: 1, addresses: Vec::new() });
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(End::Gate { .. })));
+    let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
+    // Out of reach from here, it may still serve others.
+    (leaving.clients, leaving.presence) = (None, Presence::OutOfReach);
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(End::Gate { .. })));
+    case.approved.cutover = true;
+    assert_eq!(case.verdict("gate"), Verdict::Proceed);
+}
+
+#[test]
+fn a_server_is_gone_only_when_its_machine_says_so() {
+    let mut case = stopping();
+    let become_ = |case: &mut Case, presence| {
+        let leaving = case.sight.leaving.get_mut(&id(3)).expect("it leaves");
+        (leaving.presence, leaving.clients, leaving.names_itself) = (presence, None, Some(false));
+    };
+    become_(&mut case, Presence::Gone);
+    assert_eq!(case.verdict("stop-3"), Verdict::AlreadyDone);
+    become_(&mut case, Presence::OutOfReach);
+    assert!(matches!(case.verdict("stop-3"), Verdict::Ask(End::Gate { .. })));
+    let step =
+        case.checked.plan().steps().find(|s| s.id.as_str() == "stop-3").map(|s| s.id.clone());
+    case.memory.hooked.extend(step);
+    assert_eq!(case.verdict("stop-3"), Verdict::AlreadyDone);
+    become_(&mut case, Presence::Up);
+    assert_eq!(case.verdict("stop-3"), Verdict::Wait(vec![Wait::StillUp { server: id(3) }]));
+}
+
+#[test]
+fn a_server_that_does_not_know_that_it_has_left_is_not_stopped() {
+    let mut case = stopping();
+    case.approved.stop = true;
+    case.sight.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(true);
+    assert_eq!(case.verdict("stop-3"), Verdict::Wait(vec![Wait::NamesItself { server: id(3) }]));
+    case.sight.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(false);
+    assert_eq!(case.verdict("stop-3"), Verdict::Proceed);
+}

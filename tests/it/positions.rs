@@ -1,0 +1,100 @@
+//! Where a membership stands on the way of a plan: every state that the grant can reach is known
+//! again, and no other is taken for one.
+
+use std::collections::BTreeSet;
+
+use zkplan::apply::position::position;
+use zkplan::model::{AddAs, Membership, MinTolerance, Reconfig, ServerId, StandaloneEnabled};
+use zkplan::plan::{Done, Plan};
+use zkplan::proposal::propose;
+
+use crate::world::{World, id};
+
+fn plan(world: &World) -> Plan {
+    let world = world.clone().policy(|policy| {
+        policy.max_shrink = 9;
+        policy.min_tolerance = MinTolerance::AtLeast(0);
+        policy.standalone_enabled = StandaloneEnabled::False;
+    });
+    let checked = propose(&world.spec(), &world.facts(), &[]);
+    checked.map_err(|refusal| refusal.breaches).expect("a plan").plan().clone()
+}
+
+/// Walks every order that the plan grants under every leader, and asks at every state.
+fn is_known_everywhere(plan: &Plan) -> usize {
+    let mut asked = 0;
+    let mut seen: BTreeSet<Done> = BTreeSet::new();
+    let mut left: Vec<(Done, Done, Membership)> =
+        vec![(Done::new(), Done::new(), plan.facts.base.membership.clone())];
+    while let Some((done, reconfigs, members)) = left.pop() {
+        if !seen.insert(done.clone()) {
+            continue;
+        }
+        // What was seen to commit tells a joiner that was unlisted from one that never came.
+        assert_eq!(position(plan, &members, &reconfigs), Some(reconfigs.clone()), "{members}");
+        asked += 1;
+        for leader in members.voters().into_iter().map(Some).chain([None]) {
+            for step in plan.next_steps(&done, leader) {
+                let mut next = (done.clone(), reconfigs.clone(), members.clone());
+                next.0.insert(step.id.clone());
+                if let Some(request) = step.reconfig() {
+                    next.1.insert(step.id.clone());
+                    next.2 = next.2.with(request);
+                }
+                left.push(next);
+            }
+        }
+    }
+    asked
+}
+
+#[test]
+fn every_state_that_the_grant_can_reach_is_known_again() {
+    let worlds = [
+        World::new("1 2 3", "4 5 6"),
+        World::new("1 2 3 4 5", "1 2 3"),
+        World::new("1 2 3 4o 5o", "1 2 3 4 5"),
+        World::new("1 2 3 4 5", "1o 2o 3 4 5"),
+        World::new("1 2 3 4 5", "1 2 3 6 7").down("4 5"),
+        World::new("1 2 3", "1p 2 3p"),
+        World::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer),
+    ];
+    let asked: usize = worlds.iter().map(|world| is_known_everywhere(&plan(world))).sum();
+    assert!(asked > 80, "{asked}");
+}
+
+#[test]
+fn what_no_order_reaches_is_no_place_on_the_way() {
+    let plan = plan(&World::new("1 2 3", "4 5 6"));
+    let base = &plan.facts.base.membership;
+    let with = |requests: &[Reconfig]| requests.iter().fold(base.clone(), |all, r| all.with(r));
+    let join = |number: i64| {
+        let line = plan.target.get(ServerId::new(number)).expect("a joiner");
+        Reconfig::join(line.clone())
+    };
+    let leave = |number: i64| Reconfig::leave(id(number));
+    for stranger in [
+        // Nobody leaves before all are in, and 4 comes first.
+        with(&[leave(1)]),
+        with(&[join(5)]),
+        with(&[join(4), leave(1)]),
+        with(&[join(4), join(5), leave(3)]),
+        // The plan takes nobody in by another role.
+        with(&[join(4), join(5), join(6), leave(1), leave(2), leave(3), leave(4)]),
+    ] {
+        assert_eq!(position(&plan, &stranger, &Done::new()), None, "{stranger}");
+    }
+}
+
+#[test]
+fn a_large_plan_is_placed_at_once() {
+    let ids = |range: std::ops::RangeInclusive<u8>| {
+        range.map(|id| id.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let plan = plan(&World::new(&ids(1..=30), &ids(31..=60)));
+    let base = &plan.facts.base.membership;
+    assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));
+    let all: Done =
+        plan.steps().filter(|step| step.reconfig().is_some()).map(|s| s.id.clone()).collect();
+    assert_eq!(position(&plan, &plan.target, &Done::new()), Some(all));
+}
