@@ -57,6 +57,11 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
+    /// A step without a request needs no doing: what it is for is so already.
+    NotNeeded {
+        /// The step.
+        step: StepId,
+    },
     /// An entry stands in the journal.
     Recorded(Entry),
     /// The leader is another one than before.
@@ -117,6 +122,13 @@ pub enum Wait {
         server: ServerId,
         /// What is missing.
         missing: Missing,
+    },
+    /// A member that is needed does not do its part.
+    Down {
+        /// The member.
+        server: ServerId,
+        /// What it does.
+        standing: Standing,
     },
     /// A member that was named, moved or promoted has not proven yet that it is there.
     Bound {

@@ -191,6 +191,14 @@ impl Judge<'_> {
         if !lasting.is_empty() {
             return Verdict::Stop(End::Unsafe(lasting));
         }
+        if !passing.is_empty() {
+            // A law says what must not be; this is why.
+            let down = self.sight.down.iter().map(|(server, standing)| Wait::Down {
+                server: *server,
+                standing: standing.clone(),
+            });
+            waits.splice(0..0, down);
+        }
         waits.extend(passing.into_iter().map(Wait::Law));
         if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
             waits.push(Wait::PortTaken { server, port: *port });

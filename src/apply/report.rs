@@ -1,6 +1,7 @@
 //! What came of a run, gathered from what it told.
 
-use super::event::Event;
+use super::end::End;
+use super::event::{Event, Wait};
 use super::journal::{Entry, Known};
 use crate::model::ServerId;
 use crate::plan::StepId;
@@ -24,6 +25,21 @@ pub struct Report {
     pub running_hook: Option<StepId>,
     sent_ms: Option<u64>,
     last_write_ms: Option<u64>,
+    /// Since when the ensemble has not answered.
+    away_since: Option<u64>,
+    /// The longest time for which it did not answer, and whether it still did not at the end.
+    away: Option<(u64, Gap)>,
+}
+
+/// When nothing of our own committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// Around that reconfig.
+    Around(StepId),
+    /// While the ensemble did not answer.
+    Away,
+    /// The same, to the very end.
+    StillAway,
 }
 
 /// One reconfig of this apply.
@@ -67,8 +83,14 @@ impl Report {
                 if let Entry::NotApplied { .. } = entry {
                     self.unknown = None;
                 }
+                self.end_away(now_ms, Gap::Away);
                 self.wrote(now_ms);
             }
+            Event::Waiting(waits) if waits.iter().any(is_away) => {
+                self.away_since.get_or_insert(self.last_write_ms.unwrap_or(now_ms));
+            }
+            Event::Ended(End::Finished) => {}
+            Event::Ended(_) => self.end_away(now_ms, Gap::StillAway),
             Event::HookStarted { step, .. } => self.running_hook = Some(step.clone()),
             Event::HookEnded { .. } => self.running_hook = None,
             Event::Fenced { version } => self.fenced = Some(version.clone()),
@@ -90,9 +112,26 @@ impl Report {
         self.last_write_ms = Some(now_ms);
     }
 
-    /// The reconfig around which nothing of ours committed for longest, and for how long.
-    pub fn longest_gap(&self) -> Option<(&StepId, u64)> {
-        let gaps = self.commits.iter().filter_map(|commit| Some((&commit.step, commit.gap_ms?)));
-        gaps.max_by_key(|(_, gap)| *gap)
+    fn end_away(&mut self, now_ms: u64, gap: Gap) {
+        let since = self.away_since.take();
+        let time = since.map(|since| now_ms.saturating_sub(since));
+        if let Some(time) =
+            time.filter(|time| self.away.as_ref().is_none_or(|(longest, _)| time > longest))
+        {
+            self.away = Some((time, gap));
+        }
     }
+
+    /// When nothing of ours committed for longest, and for how long.
+    pub fn longest_gap(&self) -> Option<(Gap, u64)> {
+        let around = |commit: &Commit| Some((Gap::Around(commit.step.clone()), commit.gap_ms?));
+        let gaps = self.commits.iter().filter_map(around);
+        let away = self.away.clone().map(|(time, gap)| (gap, time));
+        away.into_iter().chain(gaps).max_by_key(|(_, gap)| *gap)
+    }
+}
+
+/// Whether the ensemble as a whole is awaited.
+const fn is_away(wait: &Wait) -> bool {
+    matches!(wait, Wait::Connection | Wait::Stuck { .. } | Wait::Ensemble(_))
 }

@@ -15,6 +15,8 @@ pub struct Sight {
     pub facts: Facts,
     /// Servers that the plan awaits and that are no members now.
     pub joiners: BTreeMap<ServerId, Joiner>,
+    /// Members that do not do their part, and what they do instead.
+    pub down: BTreeMap<ServerId, Standing>,
     /// Members whose election port listens where the configuration names it.
     pub bound: BTreeSet<ServerId>,
     /// Servers that tell their own ports.
@@ -137,12 +139,15 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
     let joiners = joiners.filter_map(|id| Some((id, joiner(spec, seen, id)?))).collect();
     let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
+    let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
+    let down = down.map(|sight| (sight.id, sight.standing.clone())).collect();
     let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
     let serving = serving(seen, &leaving(plan));
     Sight {
         joiners,
+        down,
         bound,
         tell_ports: telling.map(|sight| sight.id).collect(),
         leaving: BTreeMap::new(),

@@ -23,9 +23,9 @@ Examples:
   zkplan apply plan.json
   zkplan history prod.yaml
 
-Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved, 5 stale,
-6 locked, 7 stopped in a safe place, 9 a wait ran out, 10 unreachable, no quorum or not authorized, 64
-usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes";
+Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved,
+5 stale, 6 locked, 7 stopped in a safe place, 9 a wait ran out, 10 unreachable, no quorum or not
+authorized, 64 usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes";
 
 /// Plan and apply for ZooKeeper ensembles: who is a member, in which role, at which address
 #[derive(Debug, Parser)]
@@ -166,7 +166,7 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<crate::plan::Acceptance>,
 
-    /// The longest that anything is waited for, like 90s or 10m
+    /// The longest that nothing may move on, like 90s or 10m
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(super) timeout: Millis,
 

@@ -39,6 +39,7 @@ async fn perform(output: &Output) -> Result<Exit, Exit> {
         Exit::Error
     })?;
     output.note("a client writes all the time; it knows all six addresses");
+    output.note("the demo approves what a person would, and stops servers 1, 2 and 3 at the end");
     let args = arguments(path);
     let source = Source::read(&args.file, output)?;
     let auth = Some(("digest".to_owned(), format!("super:{}", stage.password())));

@@ -68,6 +68,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
             ("committed", json!({ "step": step, "version": version, "how": how(*known) }))
         }
         Event::Done { step } => ("done", json!({ "step": step })),
+        Event::NotNeeded { step } => ("not-needed", json!({ "step": step })),
         Event::Recorded(entry) => ("recorded", json!({ "record": entry })),
         Event::LeaderChanged { from, to, step } => {
             ("leader-changed", json!({ "from": from, "to": to, "step": step }))

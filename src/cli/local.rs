@@ -4,6 +4,8 @@ use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::FutureExt as _;
+use futures::future::FusedFuture as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,8 +42,6 @@ pub(super) struct Local<'a> {
     progress: Progress<'a>,
     /// What came of the run so far.
     pub(super) report: Report,
-    path: String,
-    again: String,
     /// Environment variables that hold a password; commands get none.
     secrets: Vec<String>,
 }
@@ -75,7 +75,6 @@ impl<'a> Local<'a> {
         interrupts: Interrupts,
         events: Option<Events>,
         steps: usize,
-        (path, again): (String, String),
     ) -> Self {
         Self {
             output,
@@ -84,8 +83,6 @@ impl<'a> Local<'a> {
             events,
             progress: Progress::new(output, steps),
             report: Report::default(),
-            path,
-            again,
             secrets: Vec::new(),
         }
     }
@@ -120,7 +117,8 @@ impl<'a> Local<'a> {
         let mut group = Group(child.id());
         let said =
             futures::future::join(self.relay(child.stdout.take()), self.relay(child.stderr.take()));
-        let mut said = std::pin::pin!(said);
+        // What has ended is not asked again.
+        let mut said = std::pin::pin!(said.fuse());
         let ended = async {
             tokio::select! {
                 status = child.wait() => status,
@@ -130,7 +128,9 @@ impl<'a> Local<'a> {
         let Ok(status) = tokio::time::timeout(limit, ended).await else { return HookEnd::TimedOut };
         // What it has started, a server for one, goes on; it may hold the pipes for ever.
         group.0 = None;
-        tokio::time::timeout(LAST_WORDS, said).await.ok();
+        if !said.is_terminated() {
+            tokio::time::timeout(LAST_WORDS, said).await.ok();
+        }
         match status {
             Ok(status) if status.success() => HookEnd::Succeeded,
             Ok(status) => HookEnd::Failed(status.to_string()),
@@ -222,15 +222,9 @@ impl Surroundings for Local<'_> {
     }
 
     async fn ask(&mut self, why: &End) -> bool {
-        let screen = ends::Screen {
-            end: why,
-            again: &self.again,
-            path: &self.path,
-            width: self.output.width,
-        };
         self.progress.clear();
-        self.progress.aside(&ends::screen(&screen));
-        let asked = async { yes("Go on?").await };
+        self.progress.aside(&ends::question(why, self.output.width));
+        let asked = async { yes("Type yes to go on, anything else to stop here: ").await };
         tokio::select! {
             answer = asked => answer,
             () = self.interruption() => false,
@@ -240,7 +234,7 @@ impl Surroundings for Local<'_> {
 
 /// Asks a question on the terminal; only `yes` is one.
 pub(super) async fn yes(question: &str) -> bool {
-    let question = format!("{question} Only `yes` is taken for one: ");
+    let question = question.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         drop(std::io::stderr().write_all(question.as_bytes()));
         let mut answer = String::new();
@@ -291,4 +285,47 @@ fn rehearsed_death(index: u64, name: &str) {
     }
     let signal = if signal == "STOP" { Signal::STOP } else { Signal::KILL };
     kill_process(getpid(), signal).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::Color;
+    use super::*;
+
+    /// Runs a command as a hook, with a limit that only one that hangs reaches.
+    fn hook(argv: &[&str], limit_ms: u64) -> HookEnd {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let output = Output::new(Color::Never);
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let end = runtime.block_on(async {
+            let mut local = Local::new(&output, interrupts(), None, 1);
+            local.hook(&argv, limit_ms).await
+        });
+        runtime.shutdown_background();
+        end
+    }
+
+    #[test]
+    fn commands_end_however_they_treat_their_pipes() {
+        for _ in 0..20 {
+            assert_eq!(hook(&["true"], 60_000), HookEnd::Succeeded);
+        }
+        let sh = |script: &str| hook(&["sh", "-c", script], 60_000);
+        assert!(matches!(sh("exit 3"), HookEnd::Failed(_)));
+        assert_eq!(sh("exec >&- 2>&-; sleep 0.2"), HookEnd::Succeeded);
+        assert_eq!(sh("printf '\\377\\033[31m\\n'; exit 0"), HookEnd::Succeeded);
+        assert!(matches!(hook(&["/no/such/command"], 60_000), HookEnd::NotStarted(_)));
+    }
+
+    #[test]
+    fn what_a_command_has_started_goes_on_and_holds_nothing_up() {
+        let began = Instant::now();
+        assert_eq!(hook(&["sh", "-c", "sleep 9 & exit 0"], 60_000), HookEnd::Succeeded);
+        assert!(began.elapsed() < Duration::from_secs(8));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_with_all_that_it_started() {
+        assert_eq!(hook(&["sh", "-c", "sleep 600 & sleep 600"], 300), HookEnd::TimedOut);
+    }
 }

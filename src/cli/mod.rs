@@ -37,7 +37,18 @@ use crate::spec;
 /// Runs one command line, from the program's name on.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => run(&cli),
+        Ok(cli) => {
+            // Whatever panics has said so on stderr already.
+            let ran = std::panic::catch_unwind(|| run(&cli));
+            ran.unwrap_or_else(|_| {
+                Output::new(cli.color).error(
+                    "this is a bug in zkplan",
+                    "please report it, with the output; zkplan history tells how far an apply was, \
+                     and zkplan apply goes on",
+                );
+                Exit::Bug
+            })
+        }
         Err(error) => {
             // Help and version are answers; clap prints them, and errors, where they belong.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };

@@ -66,6 +66,13 @@ impl Output {
         self.aside(&text);
     }
 
+    /// Says that a wish to stop was heard.
+    pub(super) fn interrupted(&self) {
+        // Behind the ^C that the terminal shows.
+        self.aside(&Text::preformatted("\n"));
+        self.note("stopping at the next safe place; once more stops now");
+    }
+
     /// Prints something worth knowing to stderr.
     pub(super) fn note(&self, what: &str) {
         let mut text = Text::new();

@@ -13,6 +13,9 @@ use crate::render::{Line, Text, run};
 /// How often a wait is spoken of where there is no terminal, in milliseconds.
 const EVERY_MS: u64 = 10_000;
 
+/// What a bar takes beside its message.
+const BAR_COLUMNS: usize = 48;
+
 /// The way in which a run is shown.
 pub(super) struct Progress<'a> {
     output: &'a Output,
@@ -27,7 +30,8 @@ impl<'a> Progress<'a> {
         let bar = std::io::stderr().is_terminal().then(|| {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), target);
-            let style = ProgressStyle::with_template("{spinner} {bar:24} {pos}/{len}  {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{spinner} {bar:20} {pos}/{len} {elapsed:>4}  {msg}");
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("=> "));
             }
@@ -46,7 +50,7 @@ impl<'a> Progress<'a> {
                     self.wait(now_ms, &line.plain_text());
                 }
             }
-            Event::Done { .. } | Event::Committed { .. } => {
+            Event::Done { .. } | Event::NotNeeded { .. } | Event::Committed { .. } => {
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                 }
@@ -54,6 +58,13 @@ impl<'a> Progress<'a> {
                 self.say(now_ms, event);
             }
             Event::Ended(_) => self.clear(),
+            Event::Attached(_) | Event::HookStarted { .. } | Event::HookEnded { .. } => {
+                // What was awaited is over.
+                if let Some(bar) = &self.bar {
+                    bar.set_message("");
+                }
+                self.say(now_ms, event);
+            }
             _ => self.say(now_ms, event),
         }
     }
@@ -70,7 +81,11 @@ impl<'a> Progress<'a> {
         if let Some(bar) = &self.bar {
             let mut text = Text::new();
             text.line(what.to_owned());
-            bar.set_message(text.to_string_with(false).trim_end().to_owned());
+            let room = self.output.width.saturating_sub(BAR_COLUMNS);
+            let said = text.to_string_with(false).trim_end().to_owned();
+            let cut = said.len() > room;
+            let said = if cut { said[..room.saturating_sub(2)].to_owned() + ".." } else { said };
+            bar.set_message(said);
             return;
         }
         let first = *self.last_wait_ms.get_or_insert(now_ms);

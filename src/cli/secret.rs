@@ -50,11 +50,17 @@ async fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Ex
 async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     output.note(&format!("the password of {user} is asked for"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
-    if let Ok(Ok(password)) = asked.await {
-        return Ok(password);
+    match asked.await {
+        Ok(Ok(password)) if !password.is_empty() => Ok(password),
+        Ok(Ok(_)) => {
+            output.error("no password was given; nothing was changed", "");
+            Err(Exit::Unreachable)
+        }
+        Ok(Err(_)) | Err(_) => {
+            output.error("interrupted; nothing was changed", "");
+            Err(Exit::Stopped)
+        }
     }
-    output.error("no password was given", "");
-    Err(Exit::Unreachable)
 }
 
 /// The content of a file, without the line end that editors add.

@@ -45,25 +45,38 @@ struct Means {
     limits: Limits,
 }
 
-/// One client of the session, on one server.
+/// One client of the session, on one server. Dropping it ends everything that the library does for
+/// this client, without a word to the server.
 struct Attached {
     client: Client,
-    runtime: Runtime,
+    runtime: Background,
 }
 
-impl Attached {
-    /// Ends everything that the library does for this client, without a word to the server.
-    fn drop_silently(self) {
-        let Self { client, runtime } = self;
-        drop(client);
-        runtime.shutdown_background();
+/// A runtime that can be dropped anywhere, in the middle of a cancelled future for one.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn new() -> Result<Self, Failure> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_time().build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(|_| Failure::NotSent)
+    }
+
+    /// Lets work go on beside, and waits for it.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let Some(runtime) = &self.0 else { return Err(Failure::NotSent) };
+        // The library panicked, or was ended.
+        runtime.spawn(work).await.map_err(|_| Failure::Unknown)
     }
 }
 
-impl Drop for HeldSession {
+impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(attached) = self.attached.take() {
-            attached.drop_silently();
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }
@@ -103,12 +116,12 @@ impl HeldSession {
             _ => return Err(Failure::NotSent),
         }
         let client = attached.client.clone();
-        let answer = attached.runtime.spawn(async move { request(client).await });
+        let answer = attached.runtime.run(async move { request(client).await });
         match timeout(self.means.terms.timeout.as_duration(), answer).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(cause))) => Err(failure(&cause)),
-            // The library panicked, or did not come to an end.
-            Ok(Err(_)) | Err(_) => Err(Failure::Unknown),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::Unknown),
         }
     }
 }
@@ -123,9 +136,7 @@ impl Session for HeldSession {
     }
 
     async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
-        if let Some(attached) = self.attached.take() {
-            attached.drop_silently();
-        }
+        drop(self.attached.take());
         let session = Some(self.session.clone());
         let attached = self.means.attach(at, session, Detached::Yes).await?;
         self.session = attached.client.session().clone();
@@ -244,22 +255,19 @@ impl Session for HeldSession {
     }
 
     async fn close(mut self) {
-        if let Some(attached) = self.attached.take() {
-            attached.drop_silently();
-        }
+        drop(self.attached.take());
         let session = Some(self.session.clone());
         let last = self.means.attach(&self.at, session, Detached::No).await;
         if let Ok(Attached { client, runtime }) = last {
             let mut state = client.state_watcher();
             drop(client);
-            let closed = runtime.spawn(async move {
+            let closed = runtime.run(async move {
                 while !state.state().is_terminated() {
                     state.changed().await;
                 }
             });
             // A close that got lost leaves a session that expires by itself.
             timeout(self.means.limits.answer, closed).await.ok();
-            runtime.shutdown_background();
         }
     }
 }
@@ -376,28 +384,20 @@ impl Means {
         if at.tls {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime =
-            builder.worker_threads(1).enable_time().build().map_err(|_| Failure::NotSent)?;
+        let runtime = Background::new()?;
         let connect = format!("{}://{at}", if at.tls { "tcp+tls" } else { "tcp" });
         let bound = limits.connect + limits.answer.max(Duration::from_secs(1));
-        let client = runtime.spawn(async move { connector.connect(&connect).await });
+        let client = runtime.run(async move { connector.connect(&connect).await });
         let client = timeout(bound, client).await;
         match client {
             Ok(Ok(Ok(client))) => Ok(Attached { client, runtime }),
-            Ok(Ok(Err(cause))) => {
-                runtime.shutdown_background();
-                Err(match cause {
-                    // Of a session that is asked for again, only a server says that it is over.
-                    Error::SessionExpired if attaches => Failure::SessionOver,
-                    Error::AuthFailed => Failure::Refused(Code::AuthFailed),
-                    _ => Failure::NotSent,
-                })
-            }
-            Ok(Err(_)) | Err(_) => {
-                runtime.shutdown_background();
-                Err(Failure::NotSent)
-            }
+            Ok(Ok(Err(cause))) => Err(match cause {
+                // Of a session that is asked for again, only a server says that it is over.
+                Error::SessionExpired if attaches => Failure::SessionOver,
+                Error::AuthFailed => Failure::Refused(Code::AuthFailed),
+                _ => Failure::NotSent,
+            }),
+            Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
         }
     }
 }

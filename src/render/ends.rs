@@ -2,8 +2,9 @@
 
 use super::text::{Line, Style, Text};
 use super::{changes, refusal, run, words};
-use crate::apply::{End, Stale};
+use crate::apply::{End, Stale, Wait};
 use crate::model::EnsembleConfig;
+use crate::observe::Identity;
 use crate::plan::StepId;
 
 /// What is said where an apply ended before everything was done.
@@ -70,7 +71,10 @@ fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
             )
         }
         End::OtherRun { number, plan_id } => (
-            format!("run {number} of another plan ({plan_id}) is open. Nothing was changed."),
+            format!(
+                "run {number} is open, and it is that of another plan ({plan_id}): other servers, \
+                 another policy, other hooks or other accepted risks. Nothing was changed."
+            ),
             format!(
                 "zkplan history {path} {number} shows how far it is; apply its plan to finish it, or \
                  give it up where it stands: {again} --abandon {number}"
@@ -81,10 +85,12 @@ fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
             format!("zkplan history {path} lists the runs"),
         ),
         End::NotAuthorized => (
-            "this session may not change the configuration: ZooKeeper says NoAuth.".to_owned(),
+            "this session may not change the configuration: ZooKeeper says NoAuth. It does not say \
+             so when a password is wrong, only here."
+                .to_owned(),
             format!(
-                "put the credential of the super user, or of somebody with WRITE on \
-                 /zookeeper/config, into connect.auth; then {again}"
+                "see that connect.auth names the servers' super user, or somebody with WRITE on \
+                 /zookeeper/config, and that the password is right; then {again}"
             ),
         ),
         End::ReconfigDisabled => say(
@@ -138,12 +144,12 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
             format!("{again} --approve {approve}, when it is so"),
         ),
         End::Hook { step, how } => (
-            format!("the command of {step} {}. The ensemble is as it was before.", run::hook_end(how)),
+            format!("the command of {step} {}. The configuration is as it was before it.", run::hook_end(how)),
             format!("mend the command, or do its work by hand and add --no-hooks; {go_on}"),
         ),
-        End::RanOut { .. } => (
+        End::RanOut { waits, .. } => (
             "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
-            format!("mend what is missing; {go_on}"),
+            format!("mend what is missing; {go_on}{}", where_gone(waits, path)),
         ),
         End::DataDiffer(ids) => (
             format!(
@@ -179,6 +185,39 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
     }
 }
 
+/// The way out where a member that is needed will not come back.
+fn where_gone(waits: &[Wait], path: &str) -> String {
+    if !waits.iter().any(|wait| matches!(wait, Wait::Down { .. })) {
+        return String::new();
+    }
+    format!(
+        ". Where a server is gone for good: zkplan plan for what is there now, and apply that plan \
+         with --abandon and the number of this run (zkplan history {path})"
+    )
+}
+
+/// What somebody is asked who can let a run go on.
+pub fn question(end: &End, width: usize) -> Text {
+    let mut text = Text::new();
+    let End::Gate { step, approve, occupied } = end else { return text };
+    let what = match approve.as_str() {
+        "cutover" if occupied.is_empty() => {
+            "no client is connected to the servers that leave. Go on removes them: have the \
+             clients' connect strings been changed?"
+        }
+        "cutover" => {
+            "clients are still on servers that leave. Have they moved? Go on removes the servers."
+        }
+        "stop" => {
+            "clients are still on the server that is to be stopped. Go on stops it all the same."
+        }
+        _ => "is its data directory blank? Go on takes your word for it.",
+    };
+    text.paragraph(Line::new(Style::Yellow, format!("{step}: ")), what, width);
+    text.append(run::occupied(occupied, width));
+    text
+}
+
 fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
     match approve {
         "cutover" if nobody => {
@@ -192,6 +231,11 @@ fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
 
 fn stale(stale: &Stale) -> String {
     match stale {
+        Stale::Identity { plan: Identity::NoneYet, live } => format!(
+            "the plan is stale: when it was made no apply had run on this ensemble, and one has \
+             since ({}).",
+            words::identity(live)
+        ),
         Stale::Identity { plan, live } => format!(
             "this is not the ensemble that the plan was made for: {} then, {} now.",
             words::identity(plan),

@@ -42,6 +42,8 @@ pub enum Origin<'a> {
     },
     /// Made just now from a spec, to be applied at once.
     Applied(SpecFile<'a>),
+    /// Read from a plan file, to be applied on what was just seen.
+    AppliedPlan(PlanFile<'a>),
     /// Read from a plan file.
     Read(PlanFile<'a>),
 }
@@ -63,7 +65,7 @@ impl<'a> Origin<'a> {
     const fn spec(&self) -> Option<SpecFile<'a>> {
         match self {
             Self::Made { spec, .. } | Self::Applied(spec) => Some(*spec),
-            Self::Read(_) => None,
+            Self::Read(_) | Self::AppliedPlan(_) => None,
         }
     }
 }
@@ -79,6 +81,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
             "made from {}, plan id {}; figures are those of when it was made, nobody was asked now",
             file.path, file.plan_id
         );
+        text.paragraph("", Line::new(Style::Dim, made), width);
+    }
+    if let Origin::AppliedPlan(file) = origin {
+        let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
     if plan.is_empty() {
@@ -108,7 +114,7 @@ fn no_changes(screen: &Screen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
         Origin::Made { spec, .. } | Origin::Applied(spec) => spec.path.to_owned(),
-        Origin::Read(file) => format!("the target of {}", file.path),
+        Origin::Read(file) | Origin::AppliedPlan(file) => format!("the target of {}", file.path),
     };
     let base = &plan.facts.base;
     let voters = words::count_of(base.membership.voters().len(), "voter");
@@ -173,7 +179,7 @@ fn worst(spare: i64) -> String {
 fn next(origin: &Origin<'_>, width: usize) -> Text {
     let mut text = Text::new();
     let command = match origin {
-        Origin::Read(_) | Origin::Applied(_) => return text,
+        Origin::Read(_) | Origin::Applied(_) | Origin::AppliedPlan(_) => return text,
         Origin::Made { spec, saved: None, flags } => {
             let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
             format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())

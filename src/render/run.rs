@@ -4,10 +4,11 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::{law, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
-use crate::apply::report::Report;
+use crate::apply::report::{Gap, Report};
 use crate::apply::{Event, Missing, Occupied, Wait};
+use crate::ensemble::Silence;
 use crate::model::{Millis, ServerId};
-use crate::observe::Clients;
+use crate::observe::{Clients, Standing};
 
 /// So many client addresses are named; the rest is counted.
 const NAMED_CLIENTS: usize = 8;
@@ -56,6 +57,9 @@ pub fn line(event: &Event) -> Option<Line> {
             let style = if *how == HookEnd::Succeeded { Style::Green } else { Style::Red };
             Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
         }
+        Event::NotNeeded { step } => Some(
+            Line::new(Style::Green, step.to_string()).then(Style::Plain, " not needed: it is so"),
+        ),
         Event::StopByHand { server } => {
             plain(format!("server {server} runs on without a vote until somebody stops it"))
         }
@@ -111,6 +115,11 @@ pub fn waiting(waits: &[Wait]) -> String {
 pub fn wait(wait: &Wait) -> String {
     match wait {
         Wait::Joiner { server, missing } => format!("server {server} {}", self::missing(missing)),
+        Wait::Down { server, standing } => {
+            let (word, _, more) = words::standing(standing);
+            let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+            format!("server {server}, a member, is needed: {word}{more}")
+        }
         Wait::Bound { server } => {
             format!("server {server} was named; waiting until it is sure to listen there")
         }
@@ -133,11 +142,15 @@ pub fn wait(wait: &Wait) -> String {
         Wait::NamesItself { server } => format!(
             "server {server} left and does not know it yet; it is not stopped before it does"
         ),
-        Wait::StillUp { server } => format!("server {server} was stopped and still answers"),
+        Wait::StillUp { server } => format!("the stop command of server {server} succeeded and it still answers: does something restart it?"),
         Wait::StopByHand { server } => {
             format!("somebody has to stop server {server} before its id goes to another machine")
         }
-        Wait::Connection => "no server takes the session".to_owned(),
+        Wait::Connection => {
+            "no server of the ensemble takes the session: frozen, down, or without a quorum; zkplan \
+             plan tells which"
+                .to_owned()
+        }
     }
 }
 
@@ -150,12 +163,16 @@ fn missing(missing: &Missing) -> String {
             let told: Vec<String> = more.into_iter().chain(far).collect();
             let more =
                 if told.is_empty() { String::new() } else { format!(", {}", told.join(", ")) };
-            let again = if *followed_before {
-                ". It followed before: a joiner that restarts before it is named ends at once, \
-                 for ZooKeeper has rewritten its zoo.cfg without it; lay its first zoo.cfg down \
-                 again and start it"
-            } else {
-                ""
+            let again = match standing {
+                Standing::Silent(Silence::Refused) => {
+                    ". If it ran before: a joiner that restarts before it is named ends at once, \
+                     for ZooKeeper has rewritten its zoo.cfg without it; lay its first zoo.cfg \
+                     down again and start it"
+                }
+                Standing::NotServing if *followed_before => {
+                    "; it followed before and comes back by itself when a leader is elected"
+                }
+                _ => "",
             };
             format!("does not follow yet ({word}{more}){again}")
         }
@@ -228,9 +245,13 @@ pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> 
         let said = format!("{} handed over to {}, {planned}", leader(*from), leader(*to));
         text.paragraph("", said, width);
     }
-    if let Some((step, gap)) = report.longest_gap() {
-        let said =
-            format!("Longest time without a committed write of our own: {gap} ms, around {step}");
+    if let Some((when, gap)) = report.longest_gap() {
+        let when = match when {
+            Gap::Around(step) => format!("around {step}"),
+            Gap::Away => "while the ensemble did not answer".to_owned(),
+            Gap::StillAway => "and still none when this ended".to_owned(),
+        };
+        let said = format!("Longest time without a committed write of our own: {gap} ms, {when}");
         text.paragraph("", said, width);
     }
     if !report.stop_by_hand.is_empty() {

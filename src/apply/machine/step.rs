@@ -5,7 +5,7 @@ use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
 use crate::apply::journal::{Entry, HookEnd, Passage};
 use crate::apply::judge::{Judge, Verdict};
-use crate::apply::sight::{self, Sight};
+use crate::apply::sight::{self, Presence, Sight};
 use crate::model::ServerId;
 use crate::plan::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
 
@@ -118,7 +118,7 @@ impl Machine {
                 }
             }
             for (kind, step) in done {
-                if let Some(stage) = self.is_done(kind, &step) {
+                if let Some(stage) = self.is_done(kind, &step, sight) {
                     return stage;
                 }
             }
@@ -153,19 +153,31 @@ impl Machine {
     }
 
     /// A step that needs no doing; a stop that is seen done is written down.
-    fn is_done(&mut self, kind: PhaseKind, step: &Step) -> Option<Stage> {
-        if let (Action::Stop(_), false) = (&step.action, self.options.no_hooks) {
-            let entry = Entry::Gone { step: step.id.clone() };
-            return Some(Stage::Record(self.run.unwrap_or(1), entry, After::Look));
+    fn is_done(&mut self, kind: PhaseKind, step: &Step, sight: &Sight) -> Option<Stage> {
+        let id = step.id.clone();
+        match step.action {
+            Action::Stop(_) if !self.options.no_hooks => {
+                let entry = Entry::Gone { step: id };
+                return Some(Stage::Record(self.run.unwrap_or(1), entry, After::Look));
+            }
+            Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
+                let leaving = sight.leaving.get(&server);
+                let is_gone = leaving.is_some_and(|leaving| leaving.presence == Presence::Gone);
+                self.memory.done.insert(id.clone());
+                self.tell(if is_gone {
+                    Event::NotNeeded { step: id }
+                } else {
+                    Event::StopByHand { server }
+                });
+            }
+            Action::Start(_) if !self.memory.hooked.contains(&id) => {
+                self.memory.done.insert(id.clone());
+                if self.told.insert(id.clone()) {
+                    self.tell(Event::NotNeeded { step: id });
+                }
+            }
+            _ => self.finish_step(id),
         }
-        if let (Action::Stop(server) | Action::AskToStop(server), PhaseKind::Retire) =
-            (&step.action, kind)
-        {
-            self.tell(Event::StopByHand { server: *server });
-            self.memory.done.insert(step.id.clone());
-            return None;
-        }
-        self.finish_step(step.id.clone());
         None
     }
 

@@ -92,22 +92,28 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
     let plan_id = saved::plan_id(ready.checked.plan());
     let origin = match source {
         Source::Spec(_) => Origin::Applied(SpecFile { path: &path, spec }),
-        Source::Plan(_) => Origin::Read(PlanFile { path: &path, plan_id: &plan_id }),
+        Source::Plan(_) => Origin::AppliedPlan(PlanFile { path: &path, plan_id: &plan_id }),
     };
-    let seen = ready.resumes.is_none().then_some(&ready.seen);
+    if let Some(run) = ready.resumes {
+        // The screen of the plan is that of its beginning.
+        let (done, left): (Vec<_>, Vec<_>) = ready
+            .checked
+            .plan()
+            .steps()
+            .filter(|step| step.reconfig().is_some())
+            .map(|step| step.id.to_string())
+            .partition(|id| ready.done.iter().any(|step| step.as_str() == id));
+        let list = |ids: &[String]| if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+        output.note(&format!(
+            "run {run} of this plan is open and goes on; reconfigs done: {}; left: {}",
+            list(&done),
+            list(&left)
+        ));
+        return;
+    }
+    let seen = Some(&ready.seen);
     let view = Screen { origin, observation: seen, checked: &ready.checked, width: output.width };
     output.aside(&screen(&view));
-    if let Some(run) = ready.resumes {
-        let plan = ready.checked.plan();
-        let done: Vec<String> = plan
-            .steps()
-            .filter(|step| matches!(step.action, Action::Reconfig { .. }))
-            .filter(|step| ready.done.contains(&step.id))
-            .map(|step| step.id.to_string())
-            .collect();
-        let done = if done.is_empty() { "none".to_owned() } else { done.join(", ") };
-        output.note(&format!("run {run} of this plan is open and goes on; reconfigs done: {done}"));
-    }
     for id in leaving(ready.checked.plan()) {
         let sight = ready.seen.servers.get(&id);
         if sight.is_some_and(|sight| sight.endpoint.is_none()) {
@@ -127,12 +133,20 @@ async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
         return Err(Exit::NotApproved);
     }
     let plan = ready.checked.plan();
-    let count = plan.reconfigs();
-    let question = format!("Apply {count} reconfigs to {}?", plan.ensemble);
+    let left: Vec<String> = plan
+        .steps()
+        .filter(|step| step.reconfig().is_some() && !ready.done.contains(&step.id))
+        .map(|step| step.id.to_string())
+        .collect();
+    let what = match left.as_slice() {
+        [] => "Finish what is left of".to_owned(),
+        steps => format!("Send {} ({}) to", steps.len(), steps.join(", ")),
+    };
+    let question = format!("{what} {}? Type yes, anything else leaves: ", plan.ensemble);
     if local::yes(&question).await {
         return Ok(());
     }
-    output.error("not approved; nothing was changed", "");
+    output.error("not approved; nothing was changed", "the same command asks again");
     Err(Exit::NotApproved)
 }
 

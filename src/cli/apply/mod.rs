@@ -123,18 +123,25 @@ async fn carry_out(
     let path = args.file.display().to_string();
     let again = again(args, &path);
     let steps = plan.steps().count() - ready.done.len();
-    let names = (path.clone(), again.clone());
-    let mut local = Local::new(output, interrupts.clone(), events, steps, names);
+    let mut local = Local::new(output, interrupts.clone(), events, steps);
     local.keep_secret(&plan.connect);
     let ensemble = plan.ensemble.clone();
     let end = match open(port, &ready.servers, terms).await {
         Ok(session) => {
             let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
             let run = drive(port, &mut local, session, task);
+            let mut run = Box::pin(run);
+            let mut told = false;
             // Asked twice, the process ends where it stands.
-            tokio::select! {
-                end = run => Some(end),
-                () = local::asked_to_stop(interrupts, 2) => None,
+            loop {
+                tokio::select! {
+                    end = &mut run => break Some(end),
+                    () = local::asked_to_stop(interrupts.clone(), 2) => break None,
+                    () = local::asked_to_stop(interrupts.clone(), 1), if !told => {
+                        told = true;
+                        output.interrupted();
+                    }
+                }
             }
         }
         Err(end) => Some(end),

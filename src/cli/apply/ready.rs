@@ -50,6 +50,11 @@ pub(super) async fn ready(
     })?;
     let servers = sessions_at(&seen, spec);
     let Journal { runs, stored, lock } = journal(port, &servers, spec, output).await?;
+    if let Some(number) = args.abandon
+        && !runs.iter().any(|run| run.number == number && run.is_open())
+    {
+        return Err(refuse(args, &End::NotOpen { number }, output));
+    }
     let open = runs.last().filter(|run| run.is_open() && args.abandon != Some(run.number));
     let facts = Facts::of(&seen, spec);
     let (checked, resumes) = match (source, open, stored) {
@@ -114,8 +119,11 @@ fn goes_on(source: &Source, run: &Run, stored: &CheckedPlan, facts: &Facts, spec
             let part = spec.policy.client_part;
             let live = &facts.base.membership;
             let target = diff(live, &wanted, &facts.other_machine, part).target;
-            // A command that stands in the journal alone is nobody's who goes on.
-            target == stored.plan().target && spec.hooks == stored.plan().hooks
+            // A gate that the spec asks for now is not passed over, and a command that stands in the
+            // journal alone is nobody's who goes on.
+            target == stored.plan().target
+                && spec.hooks == stored.plan().hooks
+                && spec.policy == stored.plan().policy
         }
     }
 }

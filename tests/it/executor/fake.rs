@@ -290,6 +290,7 @@ impl Fake {
                 following,
                 ..plan.facts.clone()
             },
+            down: BTreeMap::new(),
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
             bound: live.clone(),
             tell_ports: live,
