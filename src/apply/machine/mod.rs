@@ -172,7 +172,7 @@ pub struct ReadBack {
     pub identity: Identity,
 }
 
-/// Where a run stands. What it waits for is the answer to [`Stage::output`].
+/// Where a run stands. What it waits for is the answer to the output that it makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
     Begin,
