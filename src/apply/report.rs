@@ -19,8 +19,6 @@ pub struct Report {
     pub stop_by_hand: Vec<ServerId>,
     /// The request of which nobody knows what came.
     pub unknown: Option<StepId>,
-    /// The version that the last fence made.
-    pub fenced: Option<String>,
     /// The command that runs.
     pub running_hook: Option<StepId>,
     sent_ms: Option<u64>,
@@ -93,7 +91,6 @@ impl Report {
             Event::Ended(_) => self.end_away(now_ms, Gap::StillAway),
             Event::HookStarted { step, .. } => self.running_hook = Some(step.clone()),
             Event::HookEnded { .. } => self.running_hook = None,
-            Event::Fenced { version } => self.fenced = Some(version.clone()),
             Event::LeaderChanged { from, to, step } => {
                 self.hand_overs.push((*from, *to, step.clone()));
             }

@@ -41,8 +41,6 @@ const REFUSED_PAUSE_MS: u64 = 2000;
 pub struct Options {
     /// The id of the plan, which names the run.
     pub plan_id: String,
-    /// The nonce of this apply.
-    pub nonce: String,
     /// Who applies, as `user@host`.
     pub who: String,
     /// What was approved.

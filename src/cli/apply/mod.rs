@@ -83,7 +83,6 @@ pub(super) async fn apply_with(
 fn options(args: &ApplyArgs, mine: &Mine) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
-        nonce: mine.lock.by.nonce.clone(),
         who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
         approved: approved(args),
         interactive: !args.auto_approve && is_interactive(),

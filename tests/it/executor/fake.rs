@@ -336,7 +336,6 @@ fn options(checked: &CheckedPlan, nonce: &str) -> Options {
     });
     Options {
         plan_id: plan_id(checked.plan()),
-        nonce: nonce.to_owned(),
         who: format!("{nonce}@here"),
         approved: Approved { cutover: true, stop: true, blank: attested.collect() },
         interactive: false,
