@@ -199,6 +199,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     async fn look(&mut self, question: &Question) -> Input {
         let mut asked = observe::Question::of(&self.spec);
         asked.clients = observe::ClientsOf::Nobody;
+        asked.skip_data = true;
         let at = self.session.as_ref().map(|session| session.at().clone());
         asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
         let seen = match observe(self.port, &asked).await {

@@ -14,6 +14,9 @@ pub struct Question {
     pub wanted: BTreeMap<ServerId, Wanted>,
     /// Whose clients are counted.
     pub clients: ClientsOf,
+    /// Whether figures of the servers' data are left out. In the middle of a run they were seen
+    /// before, and a joiner's are compared by themselves.
+    pub skip_data: bool,
 }
 
 /// Where a spec wants a server.
@@ -56,6 +59,7 @@ impl Question {
             contacts: spec.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),
             wanted: wanted.collect(),
             clients: ClientsOf::Leaving,
+            skip_data: false,
         }
     }
 

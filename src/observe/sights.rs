@@ -85,17 +85,22 @@ pub(super) async fn round<E: Ensemble>(
     question: &Question,
 ) -> Round {
     let subjects = subjects(look, present, question);
-    let details = join_all(subjects.iter().map(|subject| details(port, look, subject)));
+    let details = join_all(subjects.iter().map(|subject| details(port, look, subject, question)));
     let (details, resolved) = futures::join!(details, resolve(port, present, question));
     Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
 }
 
-async fn details<E: Ensemble>(port: &E, look: &Look, subject: &Subject<'_>) -> Details {
+async fn details<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    subject: &Subject<'_>,
+    question: &Question,
+) -> Details {
     let probe = subject.probe.and_then(|index| look.probes.get(index)).filter(|p| p.serves());
     let data = async {
         match probe {
-            Some(probe) => data(port, probe).await,
-            None => DataFigures::default(),
+            Some(probe) if !question.skip_data => data(port, probe).await,
+            Some(_) | None => DataFigures::default(),
         }
     };
     let ports = async {
