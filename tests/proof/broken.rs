@@ -1,0 +1,231 @@
+//! The proof itself is tried: what is broken on purpose is found.
+
+use zkplan::model::Reconfig;
+use zkplan::plan::{Action, Move, Phase, PhaseKind, Plan, Rule, Step};
+use zkplan::proposal::propose;
+
+use crate::ground::Ground;
+use crate::judge::Judge;
+use crate::walk::Walker;
+use crate::world::{Case, Fate, Is, MACHINES, MOVERS, Moves, Rules, Seat};
+
+const JOINS: Fate = Fate { was: Is::Out, wanted: Is::Voter, live: true, moves: Moves::Stays };
+const STAYS: Fate = Fate { was: Is::Voter, ..JOINS };
+const LEAVES: Fate = Fate { wanted: Is::Out, ..STAYS };
+const IS_PROMOTED: Fate = Fate { was: Is::Observer, ..JOINS };
+
+const fn dead(fate: Fate) -> Fate {
+    Fate { live: false, ..fate }
+}
+
+fn case(fates: &[Fate]) -> Case {
+    let seats = fates.iter().zip(1..).map(|(fate, id)| Seat { fate: *fate, zone: 0, id });
+    Case { seats: seats.collect(), rules: Rules::DEFAULT }
+}
+
+fn zoned(fates: &[(Fate, u8)], rules: Rules) -> Case {
+    let seats =
+        fates.iter().zip(1..).map(|((fate, zone), id)| Seat { fate: *fate, zone: *zone, id });
+    Case { seats: seats.collect(), rules }
+}
+
+fn planned(case: &Case) -> Plan {
+    let answer = propose(&case.spec(), &case.facts(None), &[]);
+    answer.map_err(|refusal| refusal.breaches).expect("planned").plan().clone()
+}
+
+/// The law that a plan is found to break.
+fn found(case: &Case, plan: &Plan) -> String {
+    let ground = Ground::of(case);
+    let wrong = Walker::default().walk(case, &ground, plan).expect_err("found");
+    wrong.law.split(':').next().expect("a code").to_owned()
+}
+
+fn without(plan: &Plan, drops: impl Fn(&Step) -> bool) -> Plan {
+    let mut plan = plan.clone();
+    for phase in &mut plan.phases {
+        phase.steps.retain(|step| !drops(step));
+    }
+    plan
+}
+
+fn in_order(plan: &Plan, steps: Vec<Step>) -> Plan {
+    let phases = vec![Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps }];
+    Plan { phases, ..plan.clone() }
+}
+
+fn takes_out(step: &Step) -> bool {
+    matches!(step.action, Action::Reconfig { change: Move::Leave, .. })
+}
+
+fn brings_in(step: &Step) -> bool {
+    matches!(step.action, Action::Reconfig { change: Move::Join, .. })
+}
+
+#[test]
+fn what_is_not_broken_passes() {
+    for fates in [
+        vec![STAYS, STAYS, STAYS, JOINS, JOINS],
+        vec![LEAVES, LEAVES, LEAVES, JOINS, JOINS, JOINS],
+        vec![STAYS, STAYS, dead(LEAVES), JOINS],
+        vec![STAYS, STAYS, STAYS, IS_PROMOTED],
+        vec![MOVERS[0], STAYS, STAYS],
+    ] {
+        let case = case(&fates);
+        Judge::default().is_best(&case, &planned(&case)).unwrap_or_else(|what| panic!("{what}"));
+    }
+}
+
+#[test]
+fn a_leader_that_does_not_go_last_is_found() {
+    let case = case(&[LEAVES, LEAVES, STAYS, STAYS, STAYS]);
+    let plan = planned(&case);
+    let ground = Ground::of(&case);
+    assert!(Walker::default().walk(&case, &ground, &plan).is_ok());
+    let wrong = Walker::default().walk_unheld(&case, &ground, &plan).expect_err("found");
+    assert_eq!(wrong.law, "ZKQ6");
+}
+
+#[test]
+fn a_hand_over_that_is_not_called_one_is_found() {
+    let case = case(&[MOVERS[0], STAYS, STAYS]);
+    let mut plan = planned(&case);
+    for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
+        if let Action::Reconfig { change, .. } = &mut step.action {
+            *change = Move::Readdress { quorum: false };
+        }
+    }
+    assert!(found(&case, &plan).contains("says that it hands over"));
+}
+
+#[test]
+fn a_dead_voter_that_was_counted_is_found() {
+    let case = case(&[STAYS, STAYS, dead(STAYS), LEAVES]);
+    let mut hopeful = case.clone();
+    hopeful.seats[2].fate.live = true;
+    let mut plan = planned(&hopeful);
+    plan.min_tolerance = u32::try_from(Ground::of(&case).asked).expect("a count");
+    let ground = Ground::of(&case);
+    let sum = Walker::default().walk(&case, &ground, &plan);
+    let hoped = Walker::default().walk(&hopeful, &Ground::of(&hopeful), &plan).expect("legal");
+    assert!(sum.is_err() || sum.is_ok_and(|sum| sum.spare < hoped.spare));
+    let worse = self::case(&[STAYS, STAYS, dead(STAYS), dead(STAYS), LEAVES]);
+    let mut plan = planned(&self::case(&[STAYS, STAYS, STAYS, STAYS, LEAVES]));
+    plan.min_tolerance = 0;
+    assert_eq!(found(&worse, &plan), "ZKQ2");
+}
+
+#[test]
+fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
+    let case = case(&[STAYS, STAYS, dead(STAYS), IS_PROMOTED]);
+    // Three of four must acknowledge, and who is promoted does not.
+    let plan = Plan {
+        min_tolerance: u32::try_from(Ground::of(&case).asked).expect("a count"),
+        ..planned(&self::case(&[STAYS, STAYS, STAYS, IS_PROMOTED]))
+    };
+    let in_place = without(&plan, |step| {
+        matches!(step.action, Action::AwaitJoiner(_)) || step.id.as_str() == "unlist-4"
+    });
+    assert_eq!(found(&case, &in_place), "ZKQ2");
+}
+
+#[test]
+fn what_is_missing_is_found() {
+    let exchange = case(&[LEAVES, STAYS, STAYS, JOINS]);
+    let plan = planned(&exchange);
+    let awaits = |step: &Step| matches!(step.action, Action::AwaitJoiner(_));
+    let proves = |step: &Step| matches!(step.action, Action::Prove(_));
+    assert_eq!(found(&exchange, &without(&plan, awaits)), "ZKQ5");
+    assert_eq!(found(&exchange, &without(&plan, proves)), "ZKQ13");
+    assert_eq!(found(&exchange, &without(&plan, takes_out)), "ZKQ13");
+    assert_eq!(found(&exchange, &without(&plan, brings_in)), "ZKQ7");
+    let shrinks = case(&[STAYS, STAYS, STAYS, LEAVES]);
+    let none = Plan { phases: Vec::new(), ..planned(&shrinks) };
+    assert_eq!(found(&shrinks, &none), "the target is not reached");
+}
+
+#[test]
+fn another_order_is_found() {
+    let grows = case(&[STAYS, STAYS, STAYS, JOINS, JOINS]);
+    let plan = planned(&grows);
+    let mut steps: Vec<Step> = plan.steps().cloned().collect();
+    let joins: Vec<usize> = (0..steps.len()).filter(|at| brings_in(&steps[*at])).collect();
+    steps.swap(joins[0], joins[1]);
+    assert_eq!(found(&grows, &in_order(&plan, steps)), "ZKQ7");
+
+    let exchange = case(&[LEAVES, STAYS, STAYS, JOINS]);
+    let plan = planned(&exchange);
+    let mut steps: Vec<Step> = plan.steps().cloned().collect();
+    steps.sort_by_key(|step| !takes_out(step));
+    assert_eq!(found(&exchange, &in_order(&plan, steps)), "ZKQ7");
+}
+
+#[test]
+fn a_vote_that_nobody_else_wants_back_is_too_few() {
+    let mut alone = case(&[STAYS, LEAVES]);
+    alone.rules.one_voter = true;
+    let plan = planned(&alone);
+    alone.rules.one_voter = false;
+    assert_eq!(found(&alone, &plan), "ZKQ9");
+}
+
+#[test]
+fn two_changes_by_one_request_are_found() {
+    let case = case(&[LEAVES, LEAVES, STAYS, STAYS, STAYS]);
+    let mut plan = planned(&case);
+    for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
+        if let Action::Reconfig { request, .. } = &mut step.action {
+            *request = Reconfig { joining: Vec::new(), leaving: vec![case.id(0), case.id(1)] };
+        }
+    }
+    assert!(found(&case, &plan).contains("more than one change"));
+}
+
+#[test]
+fn an_id_on_a_machine_that_is_not_blank_is_found() {
+    let case = case(&[STAYS, STAYS, STAYS, STAYS, MACHINES[1]]);
+    let plan = planned(&case);
+    let attests = |step: &Step| matches!(step.action, Action::AttestBlank(_));
+    assert_eq!(found(&case, &without(&plan, attests)), "ZKQ11");
+}
+
+#[test]
+fn a_window_of_a_strict_plan_is_found() {
+    let fates = [(STAYS, 1), (STAYS, 2), (STAYS, 3), (LEAVES, 1), (LEAVES, 2)];
+    let best = zoned(&fates, Rules { tolerance: Some(0), ..Rules::DEFAULT });
+    let plan = planned(&best);
+    let steps: Vec<Step> = plan.steps().cloned().collect();
+    let sum = Walker::default().walk(&best, &Ground::of(&best), &plan).expect("legal");
+    assert!(sum.windows.is_empty() == (sum.zone_spare >= Some(0)));
+    // A newcomer beside two of its zone: three of six.
+    let crowded = [(STAYS, 1), (STAYS, 1), (STAYS, 2), (STAYS, 2), (STAYS, 3), (JOINS, 1)];
+    let best = zoned(&crowded, Rules { tolerance: Some(0), ..Rules::DEFAULT });
+    let plan = planned(&best);
+    let strict = zoned(&crowded, Rules { tolerance: Some(0), strict: true, ..Rules::DEFAULT });
+    assert_eq!(found(&strict, &plan), "ZKQ4");
+    assert!(steps.len() > 2);
+}
+
+/// The same laws, but one spare less than there could be.
+#[test]
+fn a_plan_that_is_worse_than_another_is_found() {
+    let mut both = case(&[STAYS, STAYS, STAYS, dead(LEAVES), JOINS]);
+    both.rules.tolerance = Some(0);
+    let plan = planned(&both);
+    let mut judge = Judge::default();
+    judge.is_best(&both, &plan).unwrap_or_else(|what| panic!("{what}"));
+    let mut steps: Vec<Step> = plan.steps().cloned().collect();
+    let is_last = |step: &Step| matches!(step.action, Action::Prove(_) | Action::AskToStop(_));
+    steps.sort_by_key(|step| (is_last(step), takes_out(step)));
+    let worse = judge.is_best(&both, &in_order(&plan, steps)).expect_err("found");
+    assert!(worse.contains("possible"), "{worse}");
+}
+
+#[test]
+fn a_refusal_that_is_not_right_is_found() {
+    let mut judge = Judge::default();
+    let legal = case(&[STAYS, STAYS, STAYS, JOINS]);
+    judge.is_right_to_refuse(&legal).expect_err("found");
+    let illegal = case(&[STAYS, dead(STAYS), STAYS, JOINS]);
+    judge.is_right_to_refuse(&illegal).unwrap_or_else(|what| panic!("{what}"));
+}

@@ -1,0 +1,196 @@
+//! One case: what `plan` answers, held against every state that its grant reaches and against the
+//! best that any order comes to.
+
+use zkplan::check::{CheckedPlan, Detail};
+use zkplan::plan::{Acceptance, Plan};
+use zkplan::proposal::{Refusal, Remedy, acceptance, propose};
+
+use crate::ground::Ground;
+use crate::oracle::{Best, NO_ZONE, Oracle};
+use crate::tally::Tally;
+use crate::walk::{Sum, Walker};
+use crate::world::Case;
+
+/// A pair of eyes of one thread.
+#[derive(Default)]
+pub(crate) struct Judge {
+    pub(crate) walker: Walker,
+    oracle: Oracle,
+    /// How many servers a case has at most whose grant is compared with that of `apply`.
+    pub(crate) compares: usize,
+}
+
+type Answer = Result<CheckedPlan, Box<Refusal>>;
+
+impl Judge {
+    /// Asks for a plan under each class of leader, and judges what comes.
+    pub(crate) fn judge(&mut self, case: &Case, tally: &mut Tally) {
+        let ground = Ground::of(case);
+        let spec = case.spec();
+        let mut first: Option<Answer> = None;
+        tally.classes += 1;
+        for leader in case.leaders() {
+            tally.asked += 1;
+            let answer = propose(&spec, &case.facts(leader), &[]);
+            match &first {
+                None => {
+                    self.answered(case, &ground, &answer, tally);
+                    first = Some(answer);
+                }
+                // Whoever leads when the plan is made, it is the same plan.
+                Some(known) if !is_same(known, &answer) => {
+                    tally.violation(case, &format!("another answer where {leader:?} leads"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn answered(&mut self, case: &Case, ground: &Ground, answer: &Answer, tally: &mut Tally) {
+        match answer {
+            Ok(checked) if !ground.changes() => {
+                if !checked.plan().is_empty() {
+                    tally.violation(case, "steps where nothing changes");
+                }
+            }
+            Ok(checked) => {
+                if let Some(sum) = self.planned(case, ground, checked, tally) {
+                    let best = self.oracle.best(case, ground, false);
+                    let zone = best.and_then(|_| self.oracle.best_zone(ground));
+                    tally.dearer_zones += usize::from(zone > best.map(|best| best.zone_spare));
+                    match compared(&sum, best) {
+                        Ok(()) => tally.best += 1,
+                        Err(what) => tally.violation(case, &what),
+                    }
+                }
+            }
+            Err(refusal) => self.refused(case, ground, refusal, tally),
+        }
+    }
+
+    /// Walks a plan, and compares what it comes to with what the checker says.
+    fn planned(
+        &mut self,
+        case: &Case,
+        ground: &Ground,
+        checked: &CheckedPlan,
+        tally: &mut Tally,
+    ) -> Option<Sum> {
+        tally.plans += 1;
+        match self.walked(case, ground, checked.plan()) {
+            Ok(sum) => {
+                tally.steps += sum.steps;
+                tally.states += sum.states;
+                if let Err(what) = reported(checked, &sum) {
+                    tally.violation(case, &what);
+                }
+                Some(sum)
+            }
+            Err(what) => {
+                tally.violation(case, &what);
+                None
+            }
+        }
+    }
+
+    fn walked(&mut self, case: &Case, ground: &Ground, plan: &Plan) -> Result<Sum, String> {
+        self.walker.compares = case.seats.len() <= self.compares;
+        self.walker.walk(case, ground, plan).map_err(|wrong| wrong.to_string())
+    }
+
+    /// Whether a plan keeps the laws and is as good as the best of all orders.
+    pub(crate) fn is_best(&mut self, case: &Case, plan: &Plan) -> Result<(), String> {
+        let ground = Ground::of(case);
+        let sum = self.walked(case, &ground, plan)?;
+        compared(&sum, self.oracle.best(case, &ground, false))
+    }
+
+    /// Whether a refusal is right: no order is legal.
+    pub(crate) fn is_right_to_refuse(&mut self, case: &Case) -> Result<(), String> {
+        match self.oracle.best(case, &Ground::of(case), false) {
+            None => Ok(()),
+            Some(best) => Err(format!("refused where {best:?} is legal")),
+        }
+    }
+
+    fn refused(&mut self, case: &Case, ground: &Ground, refusal: &Refusal, tally: &mut Tally) {
+        if !ground.changes() {
+            tally.violation(case, "refused where nothing changes");
+            return;
+        }
+        if let Err(what) = self.is_right_to_refuse(case) {
+            let breaches: Vec<&Detail> = refusal.breaches.iter().map(|b| &b.detail).collect();
+            tally.violation(case, &format!("{what}: {breaches:?}"));
+            return;
+        }
+        tally.refusals += 1;
+        if self.oracle.best(case, ground, true).is_none() {
+            return;
+        }
+        tally.acceptances += 1;
+        let Some(risks) = risks(refusal) else {
+            tally.violation(case, &format!("a risk would do, not {:?}", refusal.remedies));
+            return;
+        };
+        match propose(&case.spec(), &case.facts(None), &risks) {
+            Ok(checked) => {
+                self.planned(case, ground, &checked, tally);
+            }
+            Err(again) => {
+                let left: Vec<Acceptance> = again.breaches.iter().map(acceptance).collect();
+                tally.violation(case, &format!("{risks:?} accepted, refused by {left:?}"));
+            }
+        }
+    }
+}
+
+/// The risks that a refusal asks for, where it asks for nothing else.
+fn risks(refusal: &Refusal) -> Option<Vec<Acceptance>> {
+    let risk = |remedy: &Remedy| match remedy {
+        Remedy::Accept(risk) => Some(risk.clone()),
+        _ => None,
+    };
+    let risks: Option<Vec<Acceptance>> = refusal.remedies.iter().map(risk).collect();
+    risks.filter(|risks| !risks.is_empty())
+}
+
+fn is_same(one: &Answer, other: &Answer) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.plan().phases == other.plan().phases,
+        (Err(one), Err(other)) => one.breaches == other.breaches,
+        _ => false,
+    }
+}
+
+/// The figures that the checker reports are those of the walk.
+fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
+    let report = checked.report();
+    let zone = report.worst_zone.as_ref().map(|window| window.votes.spare());
+    let windows = report.windows.keys().cloned().collect();
+    for (what, same) in [
+        ("spare", report.worst_spare == i64::from(sum.spare)),
+        ("zone spare", zone == sum.zone_spare.map(i64::from)),
+        ("windows", sum.windows == windows),
+        ("hand-over", report.may_hand_over == sum.hands_over),
+        ("reconfigs", checked.plan().reconfigs() == sum.reconfigs),
+    ] {
+        if !same {
+            return Err(format!("the report has another {what} than {sum:?}: {report:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn compared(sum: &Sum, best: Option<Best>) -> Result<(), String> {
+    let best = best.ok_or("planned where no order is legal")?;
+    let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
+    let reconfigs = u32::try_from(sum.reconfigs).expect("few");
+    let ours = Best { spare: sum.spare, zone_spare, reconfigs };
+    // Zones make windows, and fewer of them are worth a reconfig.
+    let same = if zone_spare == NO_ZONE {
+        ours == best
+    } else {
+        (ours.spare, ours.zone_spare) == (best.spare, best.zone_spare)
+    };
+    same.then_some(()).ok_or_else(|| format!("{ours:?} planned, {best:?} possible"))
+}

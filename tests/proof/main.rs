@@ -1,0 +1,150 @@
+//! The proof run: the function that `plan` calls, over every class of ensemble up to nine servers.
+//!
+//! A class says of each server whether it votes or observes now and then, whether it is up, and
+//! whether it moves. For each class and each class of leader a plan is asked for. Every state that
+//! its grant reaches, whoever leads at any moment, is held against the laws by code that shares
+//! nothing with the planner or the checker; its figures against the best of all orders; a refusal
+//! against all of them. Run it with
+//!
+//! ```text
+//! cargo test --profile proof --test proof -- --nocapture
+//! ```
+//!
+//! `ZKPLAN_PROOF_SEED` draws other ids; `ZKPLAN_PROOF_SERVERS` makes every part smaller.
+
+mod broken;
+mod classes;
+mod ground;
+mod judge;
+mod oracle;
+mod random;
+mod renaming;
+mod script;
+mod tally;
+mod walk;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use classes::{Kind, Part};
+use tally::Tally;
+use world::{Fate, MACHINES, MOVERS, OBSERVERS, Rules, VOTERS};
+
+const SEED: u64 = 20_261_124;
+
+/// Renamings of a whole run.
+const RENAMINGS: usize = 100_000;
+
+/// Servers of a class whose grant is compared, state by state, with what `apply` is granted.
+const COMPARED: usize = 4;
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+fn count(name: &str) -> Option<usize> {
+    number(name).map(|number| usize::try_from(number).expect("a small number"))
+}
+
+/// Policies under which plans are asked for.
+fn rules() -> Vec<Rules> {
+    let least = Rules { tolerance: Some(0), ..Rules::DEFAULT };
+    vec![
+        Rules::DEFAULT,
+        Rules { one_voter: true, ..least },
+        Rules { observers_first: true, ..Rules::DEFAULT },
+    ]
+}
+
+fn every_rule() -> Vec<Rules> {
+    let mut all = Vec::new();
+    for tolerance in [None, Some(0), Some(1)] {
+        for observers_first in [false, true] {
+            for one_voter in [false, true] {
+                for max_shrink in [2, Rules::DEFAULT.max_shrink] {
+                    let strict = false;
+                    all.push(Rules { tolerance, observers_first, one_voter, strict, max_shrink });
+                }
+            }
+        }
+    }
+    all
+}
+
+fn zone_rules() -> Vec<Rules> {
+    let strict = Rules { strict: true, ..Rules::DEFAULT };
+    vec![
+        Rules::DEFAULT,
+        strict,
+        Rules { tolerance: Some(0), one_voter: true, ..strict },
+        Rules { tolerance: Some(0), ..Rules::DEFAULT },
+    ]
+}
+
+fn without_zones(fates: &[&[Fate]]) -> Vec<Kind> {
+    fates.concat().into_iter().map(|fate| (fate, 0)).collect()
+}
+
+fn with_zones(fates: &[Fate], zones: u8) -> Vec<Kind> {
+    let kinds = fates.iter().flat_map(|fate| (1..=zones).map(move |zone| (*fate, zone)));
+    kinds.collect()
+}
+
+fn parts() -> Vec<Part> {
+    let most = count("ZKPLAN_PROOF_SERVERS").unwrap_or(usize::MAX);
+    let observers = [OBSERVERS[0], OBSERVERS[1], OBSERVERS[7]];
+    let part = |name, kinds, servers: usize, rules| Part {
+        name,
+        kinds,
+        servers: servers.min(most),
+        rules,
+    };
+    vec![
+        part("voters", without_zones(&[&VOTERS]), 9, every_rule()),
+        part("voters and observers", without_zones(&[&VOTERS, &OBSERVERS]), 7, rules()),
+        part("addresses", without_zones(&[&VOTERS, &OBSERVERS, &MOVERS]), 5, rules()),
+        part("machines", without_zones(&[&VOTERS, &MOVERS, &MACHINES]), 5, rules()),
+        part("voters in three zones", with_zones(&VOTERS, 3), 6, zone_rules()),
+        part(
+            "roles in two zones",
+            with_zones(&[&VOTERS[..], &observers].concat(), 2),
+            5,
+            zone_rules(),
+        ),
+        part(
+            "roles in three zones",
+            with_zones(&[&VOTERS[..], &observers].concat(), 3),
+            5,
+            zone_rules(),
+        ),
+    ]
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures of the proof are its result")]
+fn every_plan_keeps_the_laws_and_is_the_best_and_every_refusal_is_right() {
+    let seed = number("ZKPLAN_PROOF_SEED").unwrap_or(SEED);
+    println!("ZKPLAN_PROOF_SEED={seed}\n{}", Tally::HEAD);
+    let began = Instant::now();
+    let mut all = Tally::new("all");
+    let mut shown: Vec<String> = Vec::new();
+    let mut take = |tally: Tally| {
+        println!("{}", tally.line());
+        shown.extend(tally.smallest().map(|what| format!("{}: {what}", tally.name)));
+        all.add(tally);
+    };
+    for part in parts() {
+        take(part.run(seed, COMPARED));
+    }
+    take(renaming::run(seed, count("ZKPLAN_PROOF_RENAMINGS").unwrap_or(RENAMINGS)));
+    all.took = began.elapsed();
+    println!("{}", all.line());
+    println!("{} plans would survive a zone better if fewer could fail", all.dearer_zones);
+    assert!(all.violations == 0, "{} violations\n{}", all.violations, shown.join("\n"));
+    if count("ZKPLAN_PROOF_SERVERS").is_none() {
+        assert!(all.plans > 100_000 && all.refusals > 100_000, "{}", all.line());
+        assert!(all.states > all.plans && all.acceptances > 1000, "{}", all.line());
+        assert!(all.took < Duration::from_secs(600), "{}", all.line());
+    }
+}

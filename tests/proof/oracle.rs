@@ -1,0 +1,325 @@
+//! What no planner can beat: over all orders of whole single-server changes, each in each of its
+//! ways, whoever leads at any moment, the largest worst spare, then the largest worst zone spare,
+//! then the fewest reconfigs.
+//!
+//! An order is a sequence of changes. Whoever leads holds back its own change while others are to
+//! come, so that the sets of done changes that an order reaches are its beginnings, and its
+//! beginnings without one change of a server that may lead. What a change may do from a beginning is
+//! therefore a matter of the set alone, and the best order is a best path through sets.
+
+use crate::ground::{Ground, Seats, spare};
+use crate::world::{Case, Is, Moves};
+
+/// The best that any order comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Best {
+    pub(crate) spare: i32,
+    /// `NO_ZONE` where no voter ever has a zone.
+    pub(crate) zone_spare: i32,
+    pub(crate) reconfigs: u32,
+}
+
+pub(crate) const NO_ZONE: i32 = i32::MAX;
+
+/// A set of done changes.
+type Set = usize;
+
+/// Changes of votes at most; those of four to six servers on other machines are two each.
+const MOST: usize = 12;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It gets a vote. `in_place`: it may get it where it observes.
+    Gain { in_place: bool, listed: bool },
+    /// It loses its vote.
+    Lose,
+    /// It comes back on another machine.
+    Back,
+    /// It moves.
+    Move,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    seat: usize,
+    kind: Kind,
+}
+
+/// What a change from a set comes to: its worst spare and worst zone spare; nothing if illegal.
+type Outcome = Option<(i32, i32)>;
+
+/// Searches; its memory is used again.
+#[derive(Default)]
+pub(crate) struct Oracle {
+    items: Vec<Item>,
+    /// Voters and those who acknowledge, by set.
+    votes: Vec<(Seats, Seats)>,
+    /// What each change comes to from each set, in each way, whoever leads not looked at.
+    single: Vec<Outcome>,
+    /// The same under the worst leader.
+    worst: Vec<Outcome>,
+    /// Sets of items of each server that may lead and hand over.
+    held: Vec<Set>,
+    /// Whether the risk that the next quorum needs the joiner itself is taken.
+    risk: bool,
+}
+
+impl Oracle {
+    /// The best order, or nothing where none is legal.
+    pub(crate) fn best(&mut self, case: &Case, ground: &Ground, risk: bool) -> Option<Best> {
+        if !ground.commits() || ground.shrinks {
+            return None;
+        }
+        self.risk = risk;
+        let beside = self.collect(case, ground);
+        self.fill(ground);
+        let base_zone = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
+        let base_spare = spare(ground.voters, ground.live);
+        let spare = self.widest(base_spare, |outcome| Some(outcome.0))?;
+        let zone_spare = self.widest(base_zone, |(s, zone)| (s >= spare).then_some(zone))?;
+        let fits = |(s, zone): (i32, i32)| s >= spare && zone >= zone_spare;
+        let reconfigs = beside + self.shortest(fits)?;
+        Some(Best { spare, zone_spare, reconfigs })
+    }
+
+    /// The best worst zone spare of any order, whatever else it costs.
+    pub(crate) fn best_zone(&self, ground: &Ground) -> Option<i32> {
+        let base = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
+        self.widest(base, |(_, zone)| Some(zone))
+    }
+
+    /// Collects the changes of votes; how many reconfigs change none comes back.
+    fn collect(&mut self, case: &Case, ground: &Ground) -> u32 {
+        self.items.clear();
+        self.held.clear();
+        let mut beside = 0;
+        for (seat, fate) in case.seats.iter().map(|seat| seat.fate).enumerate() {
+            let from = self.items.len();
+            let mut add = |kind| self.items.push(Item { seat, kind });
+            match (fate.was, fate.wanted, fate.moves) {
+                (Is::Out, Is::Out, _)
+                | (Is::Voter, Is::Voter, Moves::Stays)
+                | (Is::Observer, Is::Observer, Moves::Stays) => {}
+                (Is::Out, Is::Voter, _) => {
+                    let listed = case.rules.observers_first;
+                    beside += u32::from(listed);
+                    add(Kind::Gain { in_place: listed, listed });
+                }
+                (Is::Observer, Is::Voter, _) => {
+                    add(Kind::Gain { in_place: fate.live, listed: true });
+                }
+                (Is::Voter, Is::Out | Is::Observer, _) => add(Kind::Lose),
+                (Is::Voter, Is::Voter, Moves::Machine) => {
+                    add(Kind::Lose);
+                    add(Kind::Back);
+                }
+                (Is::Voter, Is::Voter, Moves::Ports | Moves::Client) => add(Kind::Move),
+                (Is::Observer, Is::Observer, Moves::Machine) => beside += 2,
+                (Is::Observer, _, _) | (Is::Out, Is::Observer, _) => beside += 1,
+            }
+            let own = (from..self.items.len()).fold(0, |set, at| set | 1 << at);
+            let leads = ground.voters & ground.live & 1 << seat != 0;
+            let hands_over = fate.wanted != Is::Voter || ground.quorum_movers & 1 << seat != 0;
+            if own != 0 && leads && hands_over {
+                self.held.push(own);
+            }
+        }
+        assert!(self.items.len() <= MOST, "{case} has too many changes");
+        beside
+    }
+
+    fn fill(&mut self, ground: &Ground) {
+        let sets = 1 << self.items.len();
+        self.votes.clear();
+        for set in 0..sets {
+            self.votes.push(self.votes_of(ground, set));
+        }
+        let moves = sets * self.items.len() * 2;
+        self.single.clear();
+        self.single.resize(moves, None);
+        self.worst.clear();
+        self.worst.resize(moves, None);
+        for set in 0..sets {
+            for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
+                for acks in [false, true] {
+                    let index = self.index(set, at, acks);
+                    self.single[index] = self.take(ground, set, at, acks);
+                }
+            }
+        }
+        for set in 0..sets {
+            for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
+                for acks in [false, true] {
+                    let index = self.index(set, at, acks);
+                    self.worst[index] = self.under_the_worst_leader(set, at, acks);
+                }
+            }
+        }
+    }
+
+    fn index(&self, set: Set, at: usize, acks: bool) -> usize {
+        (set * self.items.len() + at) * 2 + usize::from(acks)
+    }
+
+    fn votes_of(&self, ground: &Ground, set: Set) -> (Seats, Seats) {
+        let (mut voters, mut acking) = (ground.voters, ground.live);
+        for (_, item) in self.items.iter().enumerate().filter(|(at, _)| set & 1 << at != 0) {
+            let bit = 1 << item.seat;
+            match item.kind {
+                Kind::Gain { .. } | Kind::Back => {
+                    voters |= bit;
+                    acking |= bit;
+                }
+                Kind::Lose => voters &= !bit,
+                Kind::Move => {}
+            }
+        }
+        (voters, acking)
+    }
+
+    /// One change from one set, whoever leads.
+    fn take(&self, ground: &Ground, set: Set, at: usize, acks: bool) -> Outcome {
+        let item = self.items[at];
+        let bit: Seats = 1 << item.seat;
+        let (voters, acking) = self.votes[set];
+        let (next, next_acking) = self.votes[set | 1 << at];
+        let before = spare(voters, acking);
+        let after = spare(next, next_acking);
+        let mut during = after;
+        let mut tolerance = ground.tolerance;
+        match item.kind {
+            Kind::Gain { in_place, listed } => {
+                if !acks && !in_place {
+                    return None;
+                }
+                let joins_now = acks || !listed;
+                if !listed && self.is_overtaken(ground, set, item.seat) {
+                    return None;
+                }
+                let without = spare(next, next_acking & !bit);
+                if !acks {
+                    during = without;
+                } else if joins_now && without < 0 && !self.risk {
+                    return None;
+                }
+            }
+            Kind::Back => {
+                let left = self
+                    .items
+                    .iter()
+                    .position(|other| other.seat == item.seat && other.kind == Kind::Lose)?;
+                let gone = set & 1 << left != 0;
+                let alone = spare(next, next_acking & !bit) >= 0;
+                if !acks || !gone || (!alone && !self.risk) {
+                    return None;
+                }
+            }
+            Kind::Lose => {
+                let healthy = ground.live & !ground.machines & bit != 0;
+                let waiting = ground.wanted_voters & !ground.voters & !voters;
+                if !acks || (healthy && waiting != 0) || next.count_ones() < ground.floor {
+                    return None;
+                }
+            }
+            Kind::Move => {
+                if !acks {
+                    return None;
+                }
+                during = spare(next, next_acking & !bit);
+                if before.min(after) < tolerance {
+                    return None;
+                }
+                tolerance -= 1;
+            }
+        }
+        if during < 0 || before.min(during).min(after) < tolerance {
+            return None;
+        }
+        let zone = ground.zone_spare(next, next_acking);
+        if ground.strict && ground.survives && zone.is_some_and(|zone| zone < 0) {
+            return None;
+        }
+        Some((during.min(after), zone.unwrap_or(NO_ZONE)))
+    }
+
+    /// Whether a newcomer with a lower id has yet to join.
+    fn is_overtaken(&self, ground: &Ground, set: Set, seat: usize) -> bool {
+        self.items.iter().enumerate().any(|(other, item)| {
+            set & 1 << other == 0
+                && matches!(item.kind, Kind::Gain { listed: false, .. })
+                && ground.above[item.seat] & 1 << seat != 0
+        })
+    }
+
+    fn under_the_worst_leader(&self, set: Set, at: usize, acks: bool) -> Outcome {
+        let mut worst = self.single[self.index(set, at, acks)]?;
+        let mut also = |outcome: Outcome| {
+            let (spare, zone) = outcome?;
+            worst = (worst.0.min(spare), worst.1.min(zone));
+            Some(())
+        };
+        let after = set | 1 << at;
+        for own in &self.held {
+            if own & 1 << at == 0 && own & set != 0 {
+                // The leader has held back its own, and this comes first.
+                also(self.single[self.index(set & !own, at, acks)])?;
+            }
+            // It held back its own until now.
+            let mut late = after & !own;
+            for item in (0..self.items.len()).filter(|item| own & after & 1 << item != 0) {
+                also(self.single[self.index(late, item, true)])?;
+                late |= 1 << item;
+            }
+        }
+        Some(worst)
+    }
+
+    fn outcomes(&self, set: Set) -> impl Iterator<Item = (usize, bool, (i32, i32))> + '_ {
+        let left = (0..self.items.len()).filter(move |at| set & 1 << at == 0);
+        left.flat_map(move |at| {
+            [false, true]
+                .into_iter()
+                .filter_map(move |acks| Some((at, acks, self.worst[self.index(set, at, acks)]?)))
+        })
+    }
+
+    /// The largest worst figure of any path.
+    fn widest(&self, base: i32, figure: impl Fn((i32, i32)) -> Option<i32>) -> Option<i32> {
+        let sets = self.votes.len();
+        let mut best: Vec<Option<i32>> = vec![None; sets];
+        best[0] = Some(base);
+        for set in 0..sets {
+            let Some(so_far) = best[set] else { continue };
+            for (at, _, outcome) in self.outcomes(set) {
+                let Some(figure) = figure(outcome) else { continue };
+                let next = &mut best[set | 1 << at];
+                *next = (*next).max(Some(so_far.min(figure)));
+            }
+        }
+        best[sets - 1]
+    }
+
+    /// The fewest reconfigs of any path of such outcomes.
+    fn shortest(&self, fits: impl Fn((i32, i32)) -> bool) -> Option<u32> {
+        let sets = self.votes.len();
+        let mut fewest: Vec<Option<u32>> = vec![None; sets];
+        fewest[0] = Some(0);
+        for set in 0..sets {
+            let Some(so_far) = fewest[set] else { continue };
+            for (at, acks, _) in self.outcomes(set).filter(|(_, _, outcome)| fits(*outcome)) {
+                let all = so_far + self.cost(at, acks);
+                let next = &mut fewest[set | 1 << at];
+                *next = Some(next.map_or(all, |known| known.min(all)));
+            }
+        }
+        fewest[sets - 1]
+    }
+
+    /// A member leaves before it comes back with a vote.
+    fn cost(&self, at: usize, acks: bool) -> u32 {
+        match self.items[at].kind {
+            Kind::Gain { listed: true, .. } if acks => 2,
+            _ => 1,
+        }
+    }
+}

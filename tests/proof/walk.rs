@@ -1,0 +1,467 @@
+//! Every state that a plan's grant can reach, whoever leads at any moment, held against the laws.
+//!
+//! Written from the contract alone: nothing here is shared with the planner or the checker.
+
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use zkplan::model::ServerId;
+use zkplan::plan::{Done, Plan, StepId};
+
+use crate::ground::{Ground, Seats, quorum, spare};
+use crate::script::{Does, Script, Steps, bits, seats};
+use crate::world::Case;
+
+/// A moment of a plan.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    members: Seats,
+    voters: Seats,
+    /// Members at their wanted addresses.
+    moved: Seats,
+    /// Members that are up and in sync.
+    live: Seats,
+    /// Servers that are no members and were seen following.
+    ready: Seats,
+    /// Processes that are up.
+    up: Seats,
+    /// Newcomers that have joined.
+    joined: Seats,
+    /// Servers that were taken out, and those of them without which a write has committed.
+    gone: Seats,
+    proven: Seats,
+    stopped: Seats,
+    blank: Seats,
+}
+
+/// What was broken, at which step, after which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wrong {
+    pub(crate) law: String,
+    pub(crate) step: String,
+    pub(crate) path: Vec<String>,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at `{}` after [{}]", self.law, self.step, self.path.join(" "))
+    }
+}
+
+/// What all orders of a plan come to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sum {
+    pub(crate) steps: usize,
+    pub(crate) reconfigs: usize,
+    pub(crate) states: usize,
+    /// What is spare at the worst moment.
+    pub(crate) spare: i32,
+    /// The same without the worst zone.
+    pub(crate) zone_spare: Option<i32>,
+    /// Steps after which, in some order, the loss of a zone would stop writes.
+    pub(crate) windows: BTreeSet<StepId>,
+    /// Whether a leader may hand over.
+    pub(crate) hands_over: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// Walks plans; its memory is used again.
+#[derive(Default)]
+pub(crate) struct Walker {
+    /// What is done, and what of it is proven, which depends on the order.
+    seen: HashSet<(Steps, Seats), BuildHasherDefault<Mix>>,
+    path: Vec<usize>,
+    /// Whether what is granted is compared with what `apply` is granted, which is slow.
+    pub(crate) compares: bool,
+}
+
+struct Walk<'a> {
+    case: &'a Case,
+    ground: &'a Ground,
+    plan: &'a Plan,
+    script: Script<'a>,
+    sum: Sum,
+    windows: Steps,
+}
+
+impl Walker {
+    /// Walks a plan to all its ends.
+    pub(crate) fn walk(&mut self, case: &Case, ground: &Ground, plan: &Plan) -> Result<Sum, Wrong> {
+        self.walk_script(case, ground, plan, Script::read)
+    }
+
+    /// The same, where the leader's own change is not held back: what the proof must not let pass.
+    pub(crate) fn walk_unheld(
+        &mut self,
+        case: &Case,
+        ground: &Ground,
+        plan: &Plan,
+    ) -> Result<Sum, Wrong> {
+        self.walk_script(case, ground, plan, |case, plan| {
+            Script::read(case, plan).map(Script::without_holding)
+        })
+    }
+
+    fn walk_script<'a>(
+        &mut self,
+        case: &'a Case,
+        ground: &'a Ground,
+        plan: &'a Plan,
+        read: impl FnOnce(&Case, &'a Plan) -> Result<Script<'a>, String>,
+    ) -> Result<Sum, Wrong> {
+        let whole = |law: String| Wrong { law, step: "plan".to_owned(), path: Vec::new() };
+        let script = read(case, plan).map_err(whole)?;
+        if ground.shrinks {
+            return Err(whole("ZKQ14".to_owned()));
+        }
+        if !ground.commits() {
+            return Err(whole("ZKQ1".to_owned()));
+        }
+        if i64::from(plan.min_tolerance) != i64::from(ground.asked) {
+            return Err(whole(format!("tolerance {} asked", ground.asked)));
+        }
+        let sum = Sum {
+            steps: script.steps.len(),
+            reconfigs: script.reconfigs.count_ones() as usize,
+            spare: spare(ground.voters, ground.live),
+            zone_spare: ground.zone_spare(ground.voters, ground.live),
+            ..Sum::default()
+        };
+        let mut walk = Walk { case, ground, plan, script, sum, windows: 0 };
+        self.seen.clear();
+        self.path.clear();
+        let visited = self.visit(&mut walk, 0, Moment::base(ground));
+        visited.map_err(|(law, step)| Wrong {
+            law,
+            step: step.map_or("end", |at| walk.script.name(at)).to_owned(),
+            path: self.path.iter().map(|at| walk.script.name(*at).to_owned()).collect(),
+        })?;
+        let named = bits(walk.windows).map(|at| walk.script.steps[at].0.id.clone());
+        walk.sum.windows = named.collect();
+        Ok(walk.sum)
+    }
+
+    fn visit(
+        &mut self,
+        walk: &mut Walk<'_>,
+        done: Steps,
+        moment: Moment,
+    ) -> Result<(), (String, Option<usize>)> {
+        if !self.seen.insert((done, moment.proven)) {
+            return Ok(());
+        }
+        walk.sum.states += 1;
+        walk.rests(&moment).map_err(|law| (law.to_owned(), None))?;
+        if done == walk.script.all {
+            return walk.ends(&moment).map_err(|law| (law.to_owned(), None));
+        }
+        let mut granted: Steps = 0;
+        for leader in seats(moment.voters & moment.live) {
+            let (next, together) = walk.script.next(done, leader);
+            if self.compares {
+                walk.compare(done, leader, next).map_err(|law| (law, None))?;
+            }
+            if next == 0 {
+                return Err(("no step is granted".to_owned(), None));
+            }
+            walk.leader_goes_last(done, leader, next)
+                .map_err(|(law, at)| (law.to_owned(), Some(at)))?;
+            // Of what goes side by side nothing changes a member, so that its order tells nothing.
+            let new = next & !granted;
+            if together && new != 0 {
+                let mut after = moment;
+                for at in bits(next) {
+                    after = walk.take(&after, at).map_err(|law| (law.to_owned(), Some(at)))?;
+                }
+                self.path.extend(bits(next));
+                self.visit(walk, done | next, after)?;
+                self.path.truncate(self.path.len() - next.count_ones() as usize);
+            } else {
+                for at in bits(new) {
+                    let after = walk.take(&moment, at).map_err(|law| (law.to_owned(), Some(at)))?;
+                    self.path.push(at);
+                    self.visit(walk, done | 1 << at, after)?;
+                    self.path.pop();
+                }
+            }
+            granted |= next;
+        }
+        Ok(())
+    }
+}
+
+type Law = &'static str;
+
+impl Moment {
+    const fn base(ground: &Ground) -> Self {
+        Self {
+            members: ground.members,
+            voters: ground.voters,
+            moved: 0,
+            live: ground.live,
+            ready: 0,
+            up: ground.live,
+            joined: 0,
+            gone: 0,
+            proven: 0,
+            stopped: 0,
+            blank: 0,
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// ZKQ6. Whoever hands over does so when no other change is left.
+    fn leader_goes_last(
+        &mut self,
+        done: Steps,
+        leader: usize,
+        next: Steps,
+    ) -> Result<(), (Law, usize)> {
+        let script = &self.script;
+        for at in bits(next & script.hands_over).filter(|at| script.is_own(leader, 1 << at)) {
+            self.sum.hands_over = true;
+            let left = script.all & !done & script.reconfigs;
+            if bits(left).any(|other| !script.is_own(leader, 1 << other)) {
+                return Err(("ZKQ6", at));
+            }
+        }
+        Ok(())
+    }
+
+    /// What this grants is what `apply` is granted.
+    fn compare(&self, done: Steps, leader: usize, next: Steps) -> Result<(), String> {
+        let id = |at: usize| self.script.steps[at].0.id.clone();
+        let done: Done = bits(done).map(id).collect();
+        let leader: ServerId = self.case.id(leader);
+        let theirs = self.plan.next_steps(&done, Some(leader));
+        let theirs: BTreeSet<StepId> = theirs.into_iter().map(|step| step.id.clone()).collect();
+        let ours: BTreeSet<StepId> = bits(next).map(id).collect();
+        (ours == theirs).then_some(()).ok_or_else(|| format!("apply is granted {theirs:?}"))
+    }
+
+    /// What holds in every state: a live quorum, and a way back to the base, less what was dead.
+    fn rests(&self, moment: &Moment) -> Result<(), Law> {
+        let ground = self.ground;
+        if spare(moment.voters, moment.live) < 0 {
+            return Err("ZKQ1: no live quorum");
+        }
+        // An id that went to another machine cannot come back to the one that was stopped.
+        let home = ground.voters & ground.live & !(ground.machines & moment.stopped);
+        let mut stopped_at_the_end = moment.stopped & home;
+        if moment.members == ground.wanted && moment.voters == ground.wanted_voters {
+            // Whoever wants them back starts them first.
+            stopped_at_the_end = 0;
+        }
+        if home & !(moment.up | moment.stopped) != 0 || stopped_at_the_end != 0 {
+            return Err("ZKQ12: who is to come back is down");
+        }
+        // Those who come back follow without a vote until they are named, so each acknowledges.
+        let mut voters = moment.voters;
+        for seat in seats(home & !moment.voters) {
+            voters |= 1 << seat;
+            if spare(voters, moment.live | home) < 0 {
+                return Err("ZKQ12: no way back in");
+            }
+        }
+        let up = moment.live | home;
+        for seat in seats(voters & !home & !up).chain(seats(voters & !home & up)) {
+            voters &= !(1 << seat);
+            if voters != 0 && spare(voters, up) < 0 {
+                return Err("ZKQ12: no way back out");
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(&self, moment: &Moment) -> Result<(), Law> {
+        let ground = self.ground;
+        let there = moment.members == ground.wanted
+            && moment.voters == ground.wanted_voters
+            && moment.moved == ground.movers;
+        there.then_some(()).ok_or("the target is not reached")
+    }
+
+    fn take(&mut self, moment: &Moment, at: usize) -> Result<Moment, Law> {
+        let ground = self.ground;
+        let mut next = *moment;
+        match self.script.steps[at].1 {
+            Does::Gate => {}
+            Does::Prove => next.proven = moment.gone,
+            Does::Attest(seat) => next.blank |= 1 << seat,
+            Does::Start(seat) => self.is_blank(moment, seat)?,
+            Does::Await(seat) => {
+                if moment.members & 1 << seat != 0 {
+                    return Err("ZKQ5: a member is no joiner");
+                }
+                self.is_blank(moment, seat)?;
+                next.ready |= 1 << seat;
+                next.up |= 1 << seat;
+            }
+            Does::Stop(seat) => {
+                if moment.members & 1 << seat != 0 {
+                    return Err("ZKQ13: a member is stopped");
+                }
+                if moment.proven & 1 << seat == 0 {
+                    return Err("ZKQ13: stopped before the proof");
+                }
+                next.stopped |= 1 << seat;
+                next.up &= !(1 << seat);
+            }
+            Does::Drop(seat) => {
+                let bit = 1 << seat;
+                if moment.members & bit == 0 {
+                    return Err("form: who is no member cannot leave");
+                }
+                next.members &= !bit;
+                next.voters &= !bit;
+                next.live &= !bit;
+                next.moved &= !bit;
+                next.gone |= bit;
+                self.reconfig(moment, &next, seat, at)?;
+            }
+            Does::Set { seat, votes, moved } => {
+                let bit = 1 << seat;
+                let put = |set: Seats, holds: bool| if holds { set | bit } else { set & !bit };
+                next.members |= bit;
+                next.voters = put(next.voters, votes);
+                next.moved = put(next.moved, moved);
+                if moment.members & bit == 0 {
+                    self.joins(moment, seat)?;
+                    next.ready &= !bit;
+                    next.live |= bit;
+                    next.gone &= !bit;
+                    next.proven &= !bit;
+                    if ground.members & bit == 0 {
+                        next.joined |= bit;
+                    }
+                } else {
+                    let revotes = (moment.voters ^ next.voters) & bit != 0;
+                    let moves = (moment.moved ^ next.moved) & bit != 0;
+                    if revotes == moves {
+                        return Err("form: neither a change of role nor one of address");
+                    }
+                    if moves && ground.machines & bit != 0 {
+                        return Err("ZKQ11: an id is moved to another machine");
+                    }
+                    if revotes && votes && moment.live & bit == 0 {
+                        return Err("ZKQ5: a vote for who was not seen");
+                    }
+                }
+                self.reconfig(moment, &next, seat, at)?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn is_blank(&self, moment: &Moment, seat: usize) -> Result<(), Law> {
+        let sure = moment.stopped & moment.blank & 1 << seat != 0;
+        let same = self.ground.machines & 1 << seat == 0;
+        (sure || same).then_some(()).ok_or("ZKQ11: another machine is not blank")
+    }
+
+    /// ZKQ5 and the first half of ZKQ7.
+    fn joins(&self, moment: &Moment, seat: usize) -> Result<(), Law> {
+        let bit = 1 << seat;
+        if moment.ready & bit == 0 {
+            return Err("ZKQ5: a joiner was not awaited");
+        }
+        self.is_blank(moment, seat)?;
+        let comes_back = (self.ground.members | moment.joined) & bit != 0;
+        if !comes_back && moment.joined & self.ground.above[seat] != 0 {
+            return Err("ZKQ7: ids do not ascend");
+        }
+        Ok(())
+    }
+
+    /// The laws of one reconfig.
+    fn reconfig(&mut self, was: &Moment, is: &Moment, seat: usize, at: usize) -> Result<(), Law> {
+        let ground = self.ground;
+        let bit = 1 << seat;
+        let in_place = was.members & is.members & bit != 0;
+        let moves = in_place && (was.moved ^ is.moved) & bit != 0;
+        let gains = in_place && is.voters & !was.voters & bit != 0;
+        let mut acking = was.live | was.ready;
+        if moves || gains {
+            // It is away for a moment, or observes until the change is active.
+            acking &= !bit;
+        }
+        let before = spare(was.voters, was.live);
+        let during = spare(is.voters, acking);
+        let after = spare(is.voters, is.live);
+        self.sum.spare = self.sum.spare.min(during).min(after);
+        if (was.voters | is.voters) & bit != 0 {
+            if during < 0 {
+                return Err("ZKQ2: the next voters cannot acknowledge");
+            }
+            let joins = !in_place && is.voters & bit != 0;
+            let accepted = self.script.accepted & 1 << at != 0;
+            if joins && !accepted && spare(is.voters, acking & !bit) < 0 {
+                return Err("ZKQ2: the quorum needs the joiner itself");
+            }
+            if before.min(after) < ground.tolerance || during < ground.tolerance - i32::from(moves)
+            {
+                return Err("ZKQ3: too few can fail");
+            }
+        }
+        self.order(was, is, seat)?;
+        let (olds, news) = (was.voters.count_ones(), is.voters.count_ones());
+        if quorum(was.voters) + quorum(is.voters)
+            <= (was.voters | is.voters).count_ones().cast_signed()
+        {
+            return Err("ZKQ8: quorums miss each other");
+        }
+        if news < olds && news < ground.floor {
+            return Err("ZKQ9: too few participants");
+        }
+        if (is.voters & !was.voters).count_ones().cast_signed() >= quorum(is.voters) {
+            return Err("ZKQ11: newcomers are a quorum");
+        }
+        let zone = ground.zone_spare(is.voters, is.live);
+        self.sum.zone_spare = match (self.sum.zone_spare, zone) {
+            (Some(worst), Some(zone)) => Some(worst.min(zone)),
+            (worst, zone) => worst.or(zone),
+        };
+        if ground.survives && zone.is_some_and(|zone| zone < 0) {
+            if ground.strict {
+                return Err("ZKQ4: the loss of a zone would stop writes");
+            }
+            self.windows |= 1 << at;
+        }
+        Ok(())
+    }
+
+    /// The second half of ZKQ7.
+    fn order(&self, was: &Moment, is: &Moment, seat: usize) -> Result<(), Law> {
+        let ground = self.ground;
+        let healthy = ground.voters & ground.live & !ground.machines;
+        let gives_up = was.voters & !is.voters & healthy & 1 << seat != 0;
+        let waiting = ground.wanted_voters & !ground.voters & !was.voters;
+        if gives_up && waiting != 0 {
+            return Err("ZKQ7: an old voter leaves before the new ones vote");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! Made-up ensembles: what becomes of each server, and what zkplan is told of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use zkplan::model::{
+    AddAs, ClientAddress, Connect, EnsembleConfig, Hooks, Host, Membership, MinTolerance,
+    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, ZonePolicy,
+};
+use zkplan::observe::{Facts, Identity};
+use zkplan::spec::{Spec, WantedServer};
+
+/// What a server is to an ensemble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Is {
+    Out,
+    Voter,
+    Observer,
+}
+
+/// What becomes of the addresses of a member that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Moves {
+    Stays,
+    /// Another client port: no election is needed for it.
+    Client,
+    /// Another quorum port.
+    Ports,
+    /// Another machine.
+    Machine,
+}
+
+/// All that the laws can tell of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Fate {
+    pub(crate) was: Is,
+    pub(crate) wanted: Is,
+    /// Of a server that is no member now, this says nothing: it is awaited before it joins.
+    pub(crate) live: bool,
+    pub(crate) moves: Moves,
+}
+
+const fn up(was: Is, wanted: Is) -> Fate {
+    Fate { was, wanted, live: true, moves: Moves::Stays }
+}
+
+const fn down(was: Is, wanted: Is) -> Fate {
+    Fate { was, wanted, live: false, moves: Moves::Stays }
+}
+
+const fn moved(is: Is, live: bool, moves: Moves) -> Fate {
+    Fate { was: is, wanted: is, live, moves }
+}
+
+/// Every class of (in V, in V', live).
+pub(crate) const VOTERS: [Fate; 5] = [
+    up(Is::Out, Is::Voter),
+    up(Is::Voter, Is::Out),
+    down(Is::Voter, Is::Out),
+    up(Is::Voter, Is::Voter),
+    down(Is::Voter, Is::Voter),
+];
+
+/// Every class in which an observer is or comes to be.
+pub(crate) const OBSERVERS: [Fate; 9] = [
+    up(Is::Out, Is::Observer),
+    up(Is::Voter, Is::Observer),
+    down(Is::Voter, Is::Observer),
+    up(Is::Observer, Is::Out),
+    down(Is::Observer, Is::Out),
+    up(Is::Observer, Is::Observer),
+    down(Is::Observer, Is::Observer),
+    up(Is::Observer, Is::Voter),
+    down(Is::Observer, Is::Voter),
+];
+
+/// Members that stay at other addresses.
+pub(crate) const MOVERS: [Fate; 4] = [
+    moved(Is::Voter, true, Moves::Ports),
+    moved(Is::Voter, false, Moves::Ports),
+    moved(Is::Voter, true, Moves::Client),
+    moved(Is::Observer, true, Moves::Ports),
+];
+
+/// Ids that go to another machine.
+pub(crate) const MACHINES: [Fate; 3] = [
+    moved(Is::Voter, true, Moves::Machine),
+    moved(Is::Voter, false, Moves::Machine),
+    moved(Is::Observer, true, Moves::Machine),
+];
+
+/// One server: its fate, its zone from 1, or 0 for none, and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seat {
+    pub(crate) fate: Fate,
+    pub(crate) zone: u8,
+    pub(crate) id: u8,
+}
+
+/// What is asked of the way, as far as it differs from case to case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// `policy.minTolerance`; `auto` where absent.
+    pub(crate) tolerance: Option<u32>,
+    pub(crate) observers_first: bool,
+    /// Whether `standaloneEnabled: false` is asserted.
+    pub(crate) one_voter: bool,
+    pub(crate) strict: bool,
+    pub(crate) max_shrink: u32,
+}
+
+impl Rules {
+    /// The defaults, but for ZKQ14, which would hide what the other laws say.
+    pub(crate) const DEFAULT: Self = Self {
+        tolerance: None,
+        observers_first: false,
+        one_voter: false,
+        strict: false,
+        max_shrink: 99,
+    };
+}
+
+/// An ensemble, what is wanted of it, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) rules: Rules,
+}
+
+pub(crate) const ZONES: [&str; 3] = ["a", "b", "c"];
+
+impl Case {
+    pub(crate) fn id(&self, seat: usize) -> ServerId {
+        ServerId::new(i64::from(self.seats[seat].id))
+    }
+
+    /// The seat of an id.
+    pub(crate) fn seat(&self, id: ServerId) -> Option<usize> {
+        self.seats.iter().position(|seat| i64::from(seat.id) == id.get())
+    }
+
+    /// The line of a server. Its hosts and ports hang on the server, not on its id.
+    pub(crate) fn line(&self, seat: usize, role: Role, moved: bool) -> Server {
+        let moves = if moved { self.seats[seat].fate.moves } else { Moves::Stays };
+        let machine = if moves == Moves::Machine { 'm' } else { 'h' };
+        let ports = if moves == Moves::Ports { (2889, 3889) } else { (2888, 3888) };
+        let client = if moves == Moves::Client { 2182 } else { 2181 };
+        Server {
+            id: self.id(seat),
+            peers: vec![PeerAddress {
+                host: Host::new(&format!("{machine}{seat}")),
+                quorum_port: ports.0,
+                election_port: ports.1,
+            }],
+            role,
+            client: Some(ClientAddress::on_all_addresses(client)),
+            secure_client: None,
+        }
+    }
+
+    fn lines(&self, wanted: bool) -> impl Iterator<Item = Server> + '_ {
+        self.seats.iter().enumerate().filter_map(move |(at, seat)| {
+            let role = match if wanted { seat.fate.wanted } else { seat.fate.was } {
+                Is::Out => return None,
+                Is::Voter => Role::Participant,
+                Is::Observer => Role::Observer,
+            };
+            Some(self.line(at, role, wanted))
+        })
+    }
+
+    fn ids_where(&self, holds: impl Fn(&Fate) -> bool) -> BTreeSet<ServerId> {
+        let seats = self.seats.iter().filter(|seat| holds(&seat.fate));
+        seats.map(|seat| ServerId::new(i64::from(seat.id))).collect()
+    }
+
+    /// What a look at the ensemble says.
+    pub(crate) fn facts(&self, leader: Option<usize>) -> Facts {
+        let zone = |seat: &Seat| {
+            let zone = usize::from(seat.zone).checked_sub(1)?;
+            Some((ServerId::new(i64::from(seat.id)), ZONES[zone].to_owned()))
+        };
+        let voters = self.seats.iter().filter(|seat| seat.fate.was == Is::Voter).count();
+        Facts {
+            base: EnsembleConfig {
+                version: "100000000".parse().expect("a config version"),
+                membership: Membership::of(self.lines(false)),
+            },
+            identity: Identity::NoneYet,
+            leader: leader.map(|seat| self.id(seat)),
+            leader_zxid: None,
+            live: self.ids_where(|fate| fate.was != Is::Out && fate.live),
+            following: BTreeSet::new(),
+            zones: self.seats.iter().filter_map(zone).collect(),
+            one_voter_possible: self.rules.one_voter || voters == 1,
+            other_machine: self.ids_where(|fate| fate.moves == Moves::Machine),
+            client_confirmed: BTreeSet::new(),
+            resolved: BTreeMap::new(),
+            obstacles: Vec::new(),
+            findings: Vec::new(),
+            assumed: false,
+        }
+    }
+
+    /// What is wanted.
+    pub(crate) fn spec(&self) -> Spec {
+        let wanted = self.lines(true).map(|server| {
+            let line =
+                WantedServer { server, secure_client_port: None, zone: None, admin: None, line: 1 };
+            (line.server.id, line)
+        });
+        Spec {
+            ensemble: "proof".to_owned(),
+            connect: Connect::default(),
+            servers: wanted.collect(),
+            former_zones: BTreeMap::new(),
+            policy: self.policy(),
+            hooks: Hooks::default(),
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let rules = self.rules;
+        Policy {
+            min_tolerance: rules.tolerance.map_or(MinTolerance::Auto, MinTolerance::AtLeast),
+            zones: if rules.strict { ZonePolicy::Strict } else { ZonePolicy::Best },
+            add_as: if rules.observers_first { AddAs::Observer } else { AddAs::Participant },
+            max_shrink: rules.max_shrink,
+            standalone_enabled: if rules.one_voter {
+                StandaloneEnabled::False
+            } else {
+                StandaloneEnabled::Unknown
+            },
+            reuse_ids: ReuseIds::Blank,
+            ..Policy::default()
+        }
+    }
+
+    /// One leader of each class, and one that is not known.
+    pub(crate) fn leaders(&self) -> Vec<Option<usize>> {
+        let mut known: Vec<(Fate, u8)> = Vec::new();
+        let mut leaders = vec![None];
+        for (at, seat) in self.seats.iter().enumerate() {
+            let class = (seat.fate, seat.zone);
+            if seat.fate.was == Is::Voter && seat.fate.live && !known.contains(&class) {
+                known.push(class);
+                leaders.push(Some(at));
+            }
+        }
+        leaders
+    }
+}
+
+/// Short hand: `1 2 3o -> 1 4p, down 2, zones 1a 2b`, where `o` is an observer, `p` has another
+/// quorum port, `c` another client port, `m` another machine.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut seats = self.seats.clone();
+        seats.sort_by_key(|seat| seat.id);
+        let words = |word: &dyn Fn(&Seat) -> Option<String>| {
+            seats.iter().filter_map(word).collect::<Vec<_>>().join(" ")
+        };
+        let role = |seat: &Seat, is: Is, mark: &str| match is {
+            Is::Out => None,
+            Is::Voter => Some(format!("{}{mark}", seat.id)),
+            Is::Observer => Some(format!("{}o{mark}", seat.id)),
+        };
+        let mark = |moves: Moves| match moves {
+            Moves::Stays => "",
+            Moves::Client => "c",
+            Moves::Ports => "p",
+            Moves::Machine => "m",
+        };
+        let base = words(&|seat| role(seat, seat.fate.was, ""));
+        let wanted = words(&|seat| role(seat, seat.fate.wanted, mark(seat.fate.moves)));
+        write!(f, "{base} -> {wanted}")?;
+        let down = words(&|seat| {
+            let down = seat.fate.was != Is::Out && !seat.fate.live;
+            down.then(|| seat.id.to_string())
+        });
+        if !down.is_empty() {
+            write!(f, ", down {down}")?;
+        }
+        let zones = words(&|seat| {
+            let zone = usize::from(seat.zone).checked_sub(1)?;
+            Some(format!("{}{}", seat.id, ZONES[zone]))
+        });
+        if !zones.is_empty() {
+            write!(f, ", zones {zones}")?;
+        }
+        let rules = self.rules;
+        if let Some(count) = rules.tolerance {
+            write!(f, ", minTolerance {count}")?;
+        }
+        for (holds, word) in [
+            (rules.observers_first, "addAs observer"),
+            (rules.one_voter, "standaloneEnabled false"),
+            (rules.strict, "zones strict"),
+            (rules.max_shrink != Rules::DEFAULT.max_shrink, "maxShrink as it is"),
+        ] {
+            if holds {
+                write!(f, ", {word}")?;
+            }
+        }
+        Ok(())
+    }
+}
