@@ -5,14 +5,13 @@
 //! then hands over least, then sends the fewest reconfigs. Where none keeps them, the refusal names
 //! the breaches of the nearest one and a change of policy under which a plan was made and checked.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::check::{Breach, CheckedPlan, Detail, Law, check};
 use crate::diff::diff;
 use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, ZonePolicy};
 use crate::observe::Facts;
-use crate::plan::{Acceptance, Goal, Plan, candidates};
+use crate::plan::{Acceptance, Goal, Plan, Prefer, best};
 use crate::spec::Spec;
 
 /// Why no plan may be shown, and what would pass.
@@ -77,53 +76,15 @@ fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
         reach: spec.reach(),
         hooks: spec.hooks.clone(),
         accepted: accepted.to_vec(),
+        prefer: Prefer::default(),
     }
 }
 
 type Nearest = (Box<Plan>, Vec<Breach>);
 
 fn choose(goal: &Goal) -> Result<CheckedPlan, Nearest> {
-    let mut best: Option<CheckedPlan> = None;
-    let mut nearest: Option<Nearest> = None;
-    for plan in candidates(goal) {
-        match check(plan.clone(), &goal.facts) {
-            Ok(checked) => {
-                if best.as_ref().is_none_or(|known| merit(&checked) < merit(known)) {
-                    best = Some(checked);
-                }
-            }
-            Err(breaches) => {
-                let graver = |(_, known): &Nearest| gravity(&breaches) < gravity(known);
-                if nearest.as_ref().is_none_or(graver) {
-                    nearest = Some((Box::new(plan), breaches));
-                }
-            }
-        }
-    }
-    match (best, nearest) {
-        (Some(checked), _) => Ok(checked),
-        (None, Some(nearest)) => Err(nearest),
-        (None, None) => unreachable!("the planner names at least one candidate"),
-    }
-}
-
-/// Smaller is better.
-fn merit(checked: &CheckedPlan) -> impl Ord + use<> {
-    let report = checked.report();
-    let zone = report.worst_zone.as_ref().map_or(i64::MAX, |window| window.votes.spare());
-    (
-        report.accepted.len(),
-        Reverse(report.worst_spare),
-        Reverse(zone),
-        report.windows.len(),
-        report.may_hand_over,
-        checked.plan().reconfigs(),
-    )
-}
-
-/// Breaches that nobody can accept weigh first.
-fn gravity(breaches: &[Breach]) -> (usize, usize) {
-    (breaches.iter().filter(|breach| !breach.detail.is_acceptable()).count(), breaches.len())
+    let plan = best(goal);
+    check(plan.clone(), &goal.facts).map_err(|breaches| (Box::new(plan), breaches))
 }
 
 /// An acceptance that the plan does not need is no part of it.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Grant, Plan, Step};
+use crate::plan::{Action, Done, Grant, Plan, Positions, Step};
 
 /// More ways to read a membership are not looked at; each server that comes in, goes out and comes
 /// in again can be read in two.
@@ -89,16 +89,17 @@ fn is_granted(plan: &Plan, wanted: &Done) -> bool {
     };
     let members = plan.facts.base.membership.ids().into_iter().chain(plan.target.ids());
     let leaders: Vec<Option<ServerId>> = std::iter::once(None).chain(members.map(Some)).collect();
-    let mut done = vec![false; steps.len()];
+    let mut done = Positions::none(steps.len());
     loop {
         let open = leaders.iter().map(|leader| grant.next(&done, *leader));
         let taken = open.map(|open| open.into_iter().filter(fits).collect::<Vec<_>>());
         let Some(taken) = taken.into_iter().find(|taken| !taken.is_empty()) else { break };
         for at in taken {
-            done[at] = true;
+            done.insert(at);
         }
     }
-    steps.iter().zip(&done).all(|((_, step), done)| *done || !wanted.contains(&step.id))
+    let mut all = steps.iter().enumerate();
+    all.all(|(at, (_, step))| done.contains(at) || !wanted.contains(&step.id))
 }
 
 /// Steps that need no doing any more, because the reconfigs behind them are done: waits for joiners

@@ -1,85 +1,163 @@
 //! ZKQ10: the addresses of a server that comes or moves, against everybody that may still listen.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::breach::Detail;
-use super::laws::{Context, Transition};
-use crate::model::{Host, Server, ServerId};
+use super::state::{Mark, State};
+use super::table::{Change, Table};
+use crate::model::{Host, Server};
 use crate::observe::Facts;
-use crate::plan::{Rule, Step};
+use crate::plan::Rule;
 
-/// What is wrong with the new line of the step's server; what was wrong with its old one already is
-/// not the step's.
-pub(super) fn broken(context: &Context<'_>, step: &Transition<'_>) -> Vec<Detail> {
-    let Some(server) = step.after.members.get(step.server) else { return Vec::new() };
-    let before = step.before.members.get(step.server);
-    if before == Some(server) {
-        return Vec::new();
-    }
-    let facts = context.facts;
-    let mut found = Vec::new();
-    let old = before.map(listens).unwrap_or_default();
-    let new: Vec<_> = listens(server).into_iter().filter(|place| !old.contains(place)).collect();
-    if !new.is_empty() {
-        found.extend(taken_within(facts, server));
-        for other in may_listen(context, step) {
-            found.extend(taken_by(facts, server.id, &new, other));
-        }
-    }
-    if before.is_none_or(|before| before.peers != server.peers) {
-        found.extend(host_broken(context, step, server));
-    }
-    match before.map(|before| (&before.client, &server.client)) {
-        Some((Some(_), None)) => found.push(Detail::ClientLost(server.id)),
-        Some((None, Some(_))) if !facts.client_confirmed.contains(&server.id) => {
-            found.push(Detail::ClientUnproven(server.id));
-        }
-        _ => {}
-    }
-    found
+/// Who else may listen where a step gives a place to somebody, over the whole plan.
+pub(super) struct Addresses {
+    /// By step and server; most have no rivals.
+    rivals: HashMap<(usize, usize), Vec<Rival>>,
 }
 
-/// The lines of all other servers that may listen while the step is taken.
-fn may_listen<'a>(context: &'a Context<'_>, step: &'a Transition<'_>) -> Vec<&'a Server> {
-    let base = &context.facts.base.membership;
-    let mut lines: Vec<&Server> = step.after.members.servers().collect();
-    // A live server that was taken out keeps its ports until it is stopped.
-    lines.extend(base.servers().filter(|other| {
-        context.facts.live.contains(&other.id) && !step.after.members.contains(other.id)
-    }));
-    if step.phase.rule != Rule::InOrder {
-        // Any of the others may come first or later: each may have the line it has at any time.
-        let others: BTreeSet<ServerId> = step.phase.steps.iter().filter_map(Step::server).collect();
-        lines.extend(base.servers().filter(|line| others.contains(&line.id)));
-        let requests = context.plan.steps().filter_map(|other| other.reconfig());
-        let given = requests.flat_map(|request| &request.joining);
-        lines.extend(given.filter(|line| others.contains(&line.id)));
-    }
-    lines.retain(|line| line.id != step.server);
-    lines
+/// A line of another server that has a place which a step gives away.
+struct Rival {
+    server: usize,
+    /// The step that gives it that line; `None` for the base.
+    given: Option<usize>,
+    port: u16,
 }
 
-fn host_broken(context: &Context<'_>, step: &Transition<'_>, server: &Server) -> Option<Detail> {
-    let loopback = |server: &Server| {
+/// A host and a port at which a server listens.
+type Place<'a> = (&'a Host, u16);
+
+impl Addresses {
+    pub(super) fn of(table: &Table<'_>) -> Self {
+        let mut lines: Vec<(usize, Option<usize>, &Server)> = Vec::new();
+        for (server, line) in table.base.iter().enumerate() {
+            lines.extend(line.map(|line| (server, None, line)));
+        }
+        for (at, entry) in table.steps.iter().enumerate() {
+            let given = entry.changes.iter().filter(|change| change.before != change.after);
+            lines.extend(given.filter_map(|c| Some((c.server, Some(at), c.after?))));
+        }
+        let mut hosts = Hosts { facts: table.facts, known: HashMap::new() };
+        let mut at: HashMap<(String, u16), Vec<usize>> = HashMap::new();
+        for (number, (_, _, line)) in lines.iter().enumerate() {
+            for (host, port) in listens(line) {
+                for name in hosts.names(host) {
+                    at.entry((name.clone(), port)).or_default().push(number);
+                }
+            }
+        }
+        let mut rivals: HashMap<(usize, usize), Vec<Rival>> = HashMap::new();
+        for (position, entry) in table.steps.iter().enumerate() {
+            for change in &entry.changes {
+                for (host, port) in new_places(change) {
+                    let there =
+                        hosts.names(host).iter().filter_map(|name| at.get(&(name.clone(), port)));
+                    for number in there.flatten() {
+                        let (server, given, _) = lines[*number];
+                        if server != change.server {
+                            let of = rivals.entry((position, change.server)).or_default();
+                            of.push(Rival { server, given, port });
+                        }
+                    }
+                }
+            }
+        }
+        Self { rivals }
+    }
+
+    /// What is wrong with the new line of a server; what was wrong with its old one already is not
+    /// the step's. `is_done` tells which steps are done before it.
+    pub(super) fn broken(
+        &self,
+        table: &Table<'_>,
+        (position, change): (usize, &Change<'_>),
+        after: &State,
+        is_done: &dyn Fn(usize) -> bool,
+    ) -> Vec<Detail> {
+        let entry = &table.steps[position];
+        let Some(server) = change.after else { return Vec::new() };
+        if change.before == Some(server) {
+            return Vec::new();
+        }
+        let id = server.id;
+        let mut found = Vec::new();
+        if !new_places(change).is_empty() {
+            found.extend(taken_within(table.facts, server));
+        }
+        let listens_now = |rival: &Rival| {
+            let last = table.reconfigs[rival.server].iter().rev().find(|at| is_done(**at)).copied();
+            let is_member = after.has(rival.server, Mark::MEMBER);
+            let keeps_ports = rival.given.is_none()
+                && !is_member
+                && table.facts.live.contains(&table.ids[rival.server]);
+            // Any of an unordered phase may come first or later: each may have any of its lines.
+            let any_time = entry.rule != Rule::InOrder
+                && table
+                    .steps
+                    .iter()
+                    .any(|other| other.phase == entry.phase && other.server == Some(rival.server));
+            is_member && last == rival.given || keeps_ports || any_time
+        };
+        let rivals = self.rivals.get(&(position, change.server)).into_iter().flatten();
+        found.extend(rivals.filter(|rival| listens_now(rival)).map(|rival| Detail::AddressTaken {
+            server: id,
+            other: table.ids[rival.server],
+            port: rival.port,
+        }));
+        if change.before.is_none_or(|before| before.peers != server.peers) {
+            found.extend(host_broken(table, change, server, after, is_done));
+        }
+        match change.before.map(|before| (&before.client, &server.client)) {
+            Some((Some(_), None)) => found.push(Detail::ClientLost(id)),
+            Some((None, Some(_))) if !table.facts.client_confirmed.contains(&id) => {
+                found.push(Detail::ClientUnproven(id));
+            }
+            _ => {}
+        }
+        found
+    }
+}
+
+/// The places that a change gives to its server and that it did not have.
+fn new_places<'a>(change: &Change<'a>) -> Vec<Place<'a>> {
+    let old = change.before.map(listens).unwrap_or_default();
+    let new = change.after.filter(|_| change.before != change.after).map(listens);
+    new.unwrap_or_default().into_iter().filter(|place| !old.contains(place)).collect()
+}
+
+fn host_broken(
+    table: &Table<'_>,
+    change: &Change<'_>,
+    server: &Server,
+    after: &State,
+    is_done: &dyn Fn(usize) -> bool,
+) -> Option<Detail> {
+    let is_loopback = |server: &Server| {
         server.peers.iter().any(|peer| {
-            peer.host.is_loopback()
-                || addresses_of(context.facts, &peer.host).iter().any(|a| is_loopback(a))
+            let addresses = table.facts.resolved.get(&peer.host.canonical());
+            let literal = |text: &String| text.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            peer.host.is_loopback() || addresses.is_some_and(|all| all.iter().any(literal))
         })
     };
     if server.peers.iter().any(|peer| peer.host.is_wildcard()) {
         return Some(Detail::WildcardHost(server.id));
     }
-    let others_are_not = step.after.members.servers().any(|other| !loopback(other));
-    (loopback(server) && others_are_not).then_some(Detail::LoopbackHost(server.id))
+    if !is_loopback(server) {
+        return None;
+    }
+    let line = |other: usize| {
+        let last = table.reconfigs[other].iter().rev().find(|at| is_done(**at));
+        match last {
+            None => table.base[other],
+            Some(at) => table.steps[*at].changes.iter().find(|c| c.server == other)?.after,
+        }
+    };
+    let others_are_not = after
+        .all(Mark::MEMBER)
+        .into_iter()
+        .any(|other| other != change.server && line(other).is_some_and(|line| !is_loopback(line)));
+    others_are_not.then_some(Detail::LoopbackHost(server.id))
 }
-
-fn is_loopback(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// A host and a port at which a server listens.
-type Place<'a> = (&'a Host, u16);
 
 /// Every place where a server listens.
 fn listens(server: &Server) -> Vec<Place<'_>> {
@@ -95,32 +173,37 @@ fn listens(server: &Server) -> Vec<Place<'_>> {
 
 fn taken_within(facts: &Facts, server: &Server) -> Option<Detail> {
     let places = listens(server);
+    let mut hosts = Hosts { facts, known: HashMap::new() };
     for (at, (host, port)) in places.iter().enumerate() {
-        let again = places[at + 1..].iter().any(|(h, p)| p == port && same_host(facts, host, h));
-        if again {
-            return Some(Detail::AddressTaken { server: server.id, other: server.id, port: *port });
+        for (other, _) in places[at + 1..].iter().filter(|(_, other)| other == port) {
+            let names = hosts.names(host).to_vec();
+            if hosts.names(other).iter().any(|name| names.contains(name)) {
+                return Some(Detail::AddressTaken {
+                    server: server.id,
+                    other: server.id,
+                    port: *port,
+                });
+            }
         }
     }
     None
 }
 
-fn taken_by(facts: &Facts, id: ServerId, new: &[Place<'_>], other: &Server) -> Option<Detail> {
-    for (host, port) in new {
-        let mut theirs = listens(other).into_iter();
-        if theirs.any(|(h, p)| p == *port && same_host(facts, host, h)) {
-            return Some(Detail::AddressTaken { server: id, other: other.id, port: *port });
-        }
-    }
-    None
+/// What hosts are known by: two that share a name are one.
+struct Hosts<'a> {
+    facts: &'a Facts,
+    known: HashMap<&'a str, Vec<String>>,
 }
 
-fn addresses_of<'a>(facts: &'a Facts, host: &Host) -> &'a [String] {
-    facts.resolved.get(&host.canonical()).map_or(&[], Vec::as_slice)
-}
-
-fn same_host(facts: &Facts, one: &Host, other: &Host) -> bool {
-    one == other || {
-        let theirs = addresses_of(facts, other);
-        addresses_of(facts, one).iter().any(|address| theirs.contains(address))
+impl<'a> Hosts<'a> {
+    /// The spelling that equal hosts share, and every address that it resolves to.
+    fn names(&mut self, host: &'a Host) -> &[String] {
+        self.known.entry(host.as_str()).or_insert_with(|| {
+            let canonical = host.canonical();
+            let addresses = self.facts.resolved.get(&canonical).into_iter().flatten();
+            let mut names: Vec<String> = addresses.map(|address| format!("@{address}")).collect();
+            names.push(canonical);
+            names
+        })
     }
 }

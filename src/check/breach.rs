@@ -206,8 +206,6 @@ pub enum Detail {
     Weighted,
     /// The server has several addresses or a secure client part.
     SeveralAddresses(ServerId),
-    /// Role and address of the server change at once.
-    RoleAndAddress(ServerId),
     /// More than one voter by one reconfig is asked for.
     ChangesPerStep(u32),
     /// The line of a server would get a client address at which nobody answered as that server.

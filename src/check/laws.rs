@@ -1,248 +1,306 @@
-//! The laws of one reconfig: what it may introduce, from which moment.
+//! The laws of one step: what it may introduce, from which moment.
 
 use std::collections::BTreeSet;
 
-use super::addresses;
+use super::addresses::Addresses;
 use super::breach::{Detail, Law, Votes};
-use super::state::{Effect, State};
-use crate::model::{Reconfig, ServerId};
-use crate::observe::Facts;
-use crate::plan::{Action, Phase, Plan, Step};
+use super::quorum::Rule as Quorum;
+use super::state::{Mark, State};
+use super::table::{Change, Effect, Entry, Table, majority_spare};
+use crate::model::ServerId;
+use crate::plan::Action;
 
-/// What stays the same over the whole plan.
-pub(super) struct Context<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) facts: &'a Facts,
-    /// Voters that must be able to fail, the base's own weakness taken into account.
-    pub(super) tolerance: i64,
-    /// Whether the base survives the loss of any one zone.
-    pub(super) base_survives_zones: bool,
-    /// Members whose id goes to another machine.
-    pub(super) replaced: BTreeSet<ServerId>,
-    /// Voters of the target that are none of the base.
-    pub(super) new_voters: BTreeSet<ServerId>,
-}
-
-/// One reconfig from one moment.
+/// One step from one moment.
 pub(super) struct Transition<'a> {
-    pub(super) before: &'a State,
-    pub(super) after: &'a State,
-    pub(super) phase: &'a Phase,
-    pub(super) server: ServerId,
-    effect: Effect,
-    was: Votes,
-    /// The votes while it is under way.
-    pub(super) during: Votes,
-    /// The votes when it is done.
-    pub(super) is: Votes,
+    table: &'a Table<'a>,
+    position: usize,
+    entry: &'a Entry<'a>,
+    before: &'a State,
+    after: &'a State,
+    /// What is spare while it is under way.
+    during: i64,
 }
 
 type Found = Option<(Law, Detail)>;
 
-/// Every law that the reconfig breaks, but that of zones.
-pub(super) fn broken(context: &Context<'_>, step: &Transition<'_>) -> Vec<(Law, Detail)> {
-    let mut found: Vec<(Law, Detail)> = [
-        next(step),
-        spare(context, step),
-        joiners(step),
-        ascending(context, step),
-        new_voters_first(context, step),
-        overlap(step),
-        two_participants(context, step),
-        blank_newcomers(step),
-        same_machine(context, step),
-        way_back(step),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    found.extend(addresses::broken(context, step).into_iter().map(|d| (Law::Addresses, d)));
-    found
-}
-
-/// Every law that a step breaks which sends no request.
-pub(super) fn broken_by_other(
-    context: &Context<'_>,
-    before: &State,
-    step: &Step,
-) -> Vec<(Law, Detail)> {
-    let found = match &step.action {
-        Action::AwaitJoiner(id) if before.members.contains(*id) => {
-            Some((Law::Form, Detail::Mislabelled))
-        }
-        Action::Start(id) | Action::AwaitJoiner(id) => {
-            not_blank(context, before, *id).map(|detail| (Law::Identity, detail))
-        }
-        // ZKQ13.
-        Action::Stop(id) | Action::AskToStop(id) if before.members.contains(*id) => {
-            Some((Law::StopLast, Detail::StopsMember(*id)))
-        }
-        Action::Stop(id) | Action::AskToStop(id) => {
-            let proven = before.proven_gone.contains(id);
-            (!proven).then_some((Law::StopLast, Detail::StopsUnproven(*id)))
-        }
-        Action::Reconfig { .. } | Action::Gate(_) | Action::AttestBlank(_) | Action::Prove(_) => {
-            None
-        }
-    };
-    found.into_iter().collect()
-}
-
-/// ZKQ11: an id may be wanted on another machine only where its old process is stopped and the new
-/// machine has no data of its own.
-fn not_blank(context: &Context<'_>, before: &State, id: ServerId) -> Option<Detail> {
-    let sure = before.stopped.contains(&id) && before.blank.contains(&id);
-    (context.replaced.contains(&id) && !sure).then_some(Detail::NotBlank(id))
-}
-
 impl<'a> Transition<'a> {
     pub(super) fn new(
+        table: &'a Table<'a>,
+        position: usize,
         [before, after]: [&'a State; 2],
-        phase: &'a Phase,
-        server: ServerId,
-        request: &Reconfig,
     ) -> Self {
-        Self {
-            before,
-            after,
-            phase,
-            server,
-            effect: before.effect(server, request),
-            was: before.votes(),
-            during: before.votes_during(server, request),
-            is: after.votes(),
+        let entry = &table.steps[position];
+        let during = match &table.quorum {
+            Quorum::Majority => {
+                let during = before.during(&entry.changes);
+                majority_spare(during.voters, during.acking)
+            }
+            Quorum::Weighted(weighted) => {
+                let [voters, acking] = during_sets(before, after, &entry.changes);
+                weighted.spare(&voters, &acking)
+            }
+        };
+        Self { table, position, entry, before, after, during }
+    }
+
+    /// What is spare at the worse of before, under way and after.
+    pub(super) fn spare(&self) -> i64 {
+        self.during.min(self.table.spare(self.before)).min(self.table.spare(self.after))
+    }
+
+    /// Every law that the step breaks, but that of zones and of who goes last.
+    pub(super) fn broken(
+        &self,
+        addresses: &Addresses,
+        is_done: &dyn Fn(usize) -> bool,
+    ) -> Vec<(Law, Detail)> {
+        if self.entry.changes.is_empty() {
+            return self.broken_by_other().into_iter().collect();
         }
+        let mut found: Vec<(Law, Detail)> = Vec::new();
+        found.extend(self.next());
+        found.extend(self.too_little_spare());
+        found.extend(self.overlap());
+        found.extend(self.two_participants());
+        found.extend(self.blank_newcomers());
+        found.extend(self.way_back());
+        for change in &self.entry.changes {
+            found.extend(self.joiners(change));
+            found.extend(self.ascending(change));
+            found.extend(self.new_voters_first(change));
+            found.extend(self.same_machine(change));
+            let step = (self.position, change);
+            let taken = addresses.broken(self.table, step, self.after, is_done);
+            found.extend(taken.into_iter().map(|detail| (Law::Addresses, detail)));
+        }
+        if self.entry.is_mislabelled {
+            found.push((Law::Form, Detail::Mislabelled));
+        }
+        found
+    }
+
+    /// Every law that a step breaks which sends no request.
+    fn broken_by_other(&self) -> Found {
+        let server = self.entry.server?;
+        let (before, id) = (self.before, self.table.ids[server]);
+        match &self.entry.step.action {
+            Action::AwaitJoiner(_) if before.has(server, Mark::MEMBER) => {
+                Some((Law::Form, Detail::Mislabelled))
+            }
+            Action::Start(_) | Action::AwaitJoiner(_) => {
+                self.not_blank(server).map(|detail| (Law::Identity, detail))
+            }
+            // ZKQ13.
+            Action::Stop(_) | Action::AskToStop(_) if before.has(server, Mark::MEMBER) => {
+                Some((Law::StopLast, Detail::StopsMember(id)))
+            }
+            Action::Stop(_) | Action::AskToStop(_) => {
+                let proven = before.has(server, Mark::PROVEN_GONE);
+                (!proven).then_some((Law::StopLast, Detail::StopsUnproven(id)))
+            }
+            Action::Reconfig { .. }
+            | Action::Gate(_)
+            | Action::AttestBlank(_)
+            | Action::Prove(_) => None,
+        }
+    }
+
+    /// ZKQ11: an id may be wanted on another machine only where its old process is stopped and the
+    /// new machine has no data of its own.
+    fn not_blank(&self, server: usize) -> Option<Detail> {
+        let sure = self.before.has(server, Mark::STOPPED | Mark::BLANK);
+        (self.table.replaced[server] && !sure).then(|| Detail::NotBlank(self.table.ids[server]))
     }
 
     /// Whether a vote is at stake: observers come, move and go without touching the quorum.
-    fn changes_votes(&self) -> bool {
-        self.before.members.has_voter(self.server) || self.after.members.has_voter(self.server)
+    pub(super) fn changes_votes(&self) -> bool {
+        self.entry.changes.iter().any(|change| change.voted() || change.votes())
+    }
+
+    /// The votes of the next configuration while the step is under way.
+    fn votes_during(&self) -> Votes {
+        let [voters, acking] = during_sets(self.before, self.after, &self.entry.changes);
+        self.table.votes_of(&voters, &acking)
+    }
+
+    /// ZKQ2.
+    fn next(&self) -> Found {
+        if !self.changes_votes() {
+            return None;
+        }
+        if self.during < 0 {
+            return Some((Law::Next, Detail::TooFewAcknowledge(self.votes_during())));
+        }
+        let needed: Vec<usize> = self
+            .entry
+            .changes
+            .iter()
+            .filter(|change| change.effect == Effect::Joins && self.before.acknowledges(change))
+            .map(|change| change.server)
+            .collect();
+        let joiner = *needed.first()?;
+        let [voters, mut acking] = during_sets(self.before, self.after, &self.entry.changes);
+        acking.retain(|server| !needed.contains(server));
+        let without = self.table.votes_of(&voters, &acking);
+        let joiner = self.table.ids[joiner];
+        (without.spare() < 0).then_some((Law::Next, Detail::NeedsJoiner { joiner, without }))
+    }
+
+    /// ZKQ3. A re-address in place may spend one spare for its own step.
+    fn too_little_spare(&self) -> Found {
+        if !self.changes_votes() {
+            return None;
+        }
+        let before = self.table.spare(self.before);
+        let moves = self.entry.changes.iter().any(|change| change.effect == Effect::Moves);
+        let tolerance = self.table.tolerance - i64::from(moves);
+        (before.min(self.during) < tolerance).then(|| {
+            let votes = if before < self.during {
+                self.table.votes(self.before)
+            } else {
+                self.votes_during()
+            };
+            (Law::Spare, Detail::SpareTooSmall { votes, tolerance })
+        })
+    }
+
+    /// ZKQ5. An observer that gets a vote where it stands was seen too, or it would only cost quorum.
+    fn joiners(&self, change: &Change<'_>) -> Found {
+        let named_blindly = match change.effect {
+            Effect::Joins => !self.before.has(change.server, Mark::READY),
+            Effect::GainsVote => !self.before.has(change.server, Mark::LIVE),
+            _ => false,
+        };
+        named_blindly.then(|| (Law::Joiners, Detail::NotAwaited(self.table.ids[change.server])))
+    }
+
+    /// ZKQ7, first half. An observer that comes back with a vote, and an id on a new machine, are no
+    /// newcomers.
+    fn ascending(&self, change: &Change<'_>) -> Found {
+        let server = change.server;
+        if change.effect != Effect::Joins || self.table.base[server].is_some() {
+            return None;
+        }
+        let after = self.before.highest_joined.filter(|highest| *highest > server)?;
+        let leaves = |at: &usize| {
+            self.table.steps[*at]
+                .changes
+                .iter()
+                .any(|other| other.server == server && other.effect == Effect::Leaves)
+        };
+        let returns = self.table.reconfigs[server].iter().any(leaves);
+        let id = |server: usize| self.table.ids[server];
+        let detail = Detail::NotAscending { joins: id(server), after: id(after) };
+        (!returns).then_some((Law::Order, detail))
+    }
+
+    /// ZKQ7, second half.
+    fn new_voters_first(&self, change: &Change<'_>) -> Found {
+        let server = change.server;
+        let gives_up = matches!(change.effect, Effect::Leaves | Effect::LosesVote)
+            && self.before.has(server, Mark::VOTER)
+            && self.table.facts.live.contains(&self.table.ids[server])
+            && !self.table.replaced[server];
+        let all = self.table.new_voters.iter().filter(|new| **new).count();
+        if !gives_up || self.after.new_voting == all {
+            return None;
+        }
+        let waits = |server: &usize| {
+            self.table.new_voters[*server] && !self.before.has(*server, Mark::VOTER)
+        };
+        let waiting: BTreeSet<ServerId> =
+            (0..self.table.ids.len()).filter(waits).map(|s| self.table.ids[s]).collect();
+        let leaves = self.table.ids[server];
+        Some((Law::Order, Detail::LeavesTooEarly { leaves, waiting }))
+    }
+
+    /// ZKQ8. More than one change in a request trades it for ZooKeeper's own commit by both quorums.
+    fn overlap(&self) -> Found {
+        if self.table.plan.policy.changes_per_step != 1 {
+            return None;
+        }
+        let [before, after] = [self.before, self.after];
+        let overlaps = match &self.table.quorum {
+            Quorum::Majority => {
+                let gained = |change: &&Change<'_>| change.votes() && !change.voted();
+                let together = before.voters + self.entry.changes.iter().filter(gained).count();
+                before.voters / 2 + 1 + after.voters / 2 + 1 > together
+            }
+            Quorum::Weighted(weighted) => {
+                weighted.overlap(&before.all(Mark::VOTER), &after.all(Mark::VOTER))
+            }
+        };
+        (!overlaps).then(|| {
+            let [before, after] = [before, after].map(|state| self.table.votes(state).voters);
+            (Law::Overlap, Detail::NoOverlap { before, after })
+        })
+    }
+
+    /// ZKQ9.
+    fn two_participants(&self) -> Found {
+        let left = self.after.voters;
+        let floor = if self.table.facts.one_voter_possible { 1 } else { 2 };
+        (left < self.before.voters && left < floor)
+            .then_some((Law::TwoParticipants, Detail::TooFewParticipants { left }))
+    }
+
+    /// ZKQ11: the servers that one request brings in are no quorum of what comes out.
+    fn blank_newcomers(&self) -> Found {
+        let gained = |change: &&Change<'_>| change.votes() && !change.voted();
+        let newcomers: Vec<usize> =
+            self.entry.changes.iter().filter(gained).map(|change| change.server).collect();
+        if newcomers.is_empty() {
+            return None;
+        }
+        let votes = self.table.votes_of(&self.after.all(Mark::VOTER), &newcomers);
+        let named = votes.acking.clone();
+        (votes.spare() >= 0)
+            .then_some((Law::Identity, Detail::BlankQuorum { newcomers: named, need: votes.need }))
+    }
+
+    /// ZKQ11: an id that is wanted on another machine is never re-addressed to it, and comes back
+    /// only to one that is attested blank.
+    fn same_machine(&self, change: &Change<'_>) -> Found {
+        let hosts = |line: Option<&crate::model::Server>| {
+            let peers = line.into_iter().flat_map(|line| &line.peers);
+            peers.map(|peer| peer.host.clone()).collect::<Vec<_>>()
+        };
+        let detail = match change.effect {
+            Effect::Joins => self.not_blank(change.server),
+            Effect::Leaves => None,
+            _ => (self.table.replaced[change.server]
+                && hosts(change.before) != hosts(change.after))
+            .then(|| Detail::OtherMachine(self.table.ids[change.server])),
+        };
+        detail.map(|detail| (Law::Identity, detail))
+    }
+
+    /// ZKQ12: back to where the step came from, less what was dead there.
+    fn way_back(&self) -> Found {
+        let back = self.before.all(Mark::VOTER | Mark::LIVE);
+        let left = |server: &usize| {
+            // A server that left keeps following without a vote.
+            self.after.has(*server, Mark::LIVE)
+                || self
+                    .entry
+                    .changes
+                    .iter()
+                    .any(|change| change.server == *server && change.effect == Effect::Leaves)
+        };
+        let acking: Vec<usize> = back.iter().copied().filter(left).collect();
+        let lost = back.is_empty() || acking.len() < back.len();
+        let votes = lost.then(|| self.table.votes_of(&back, &acking))?;
+        (votes.spare() < 0).then_some((Law::WayBack, Detail::NoWayBack(votes)))
     }
 }
 
-/// ZKQ2.
-fn next(step: &Transition<'_>) -> Found {
-    let during = &step.during;
-    if !step.changes_votes() {
-        return None;
-    }
-    if during.spare() < 0 {
-        return Some((Law::Next, Detail::TooFewAcknowledge(during.clone())));
-    }
-    let mut without = during.clone();
-    let counted = without.acking.remove(&step.server);
-    let needs = counted && step.effect == Effect::Joins && without.spare() < 0;
-    needs.then_some((Law::Next, Detail::NeedsJoiner { joiner: step.server, without }))
-}
-
-/// ZKQ3. A re-address in place may spend one spare for its own step.
-fn spare(context: &Context<'_>, step: &Transition<'_>) -> Found {
-    if !step.changes_votes() {
-        return None;
-    }
-    let (before, during) = (&step.was, &step.during);
-    let worse = if before.spare() < during.spare() { before } else { during };
-    let spent = i64::from(step.effect == Effect::Moves);
-    let tolerance = context.tolerance - spent;
-    (worse.spare() < tolerance)
-        .then(|| (Law::Spare, Detail::SpareTooSmall { votes: worse.clone(), tolerance }))
-}
-
-/// ZKQ5. An observer that gets a vote where it stands was seen too, or it would only cost quorum.
-fn joiners(step: &Transition<'_>) -> Found {
-    let named_blindly = match step.effect {
-        Effect::Joins => !step.before.ready.contains(&step.server),
-        Effect::GainsVote => !step.before.live.contains(&step.server),
-        _ => false,
+/// The voters after a step, and those of them that can acknowledge it while it is under way.
+fn during_sets(before: &State, after: &State, changes: &[Change<'_>]) -> [Vec<usize>; 2] {
+    let voters = after.all(Mark::VOTER);
+    let acks = |server: &usize| match changes.iter().find(|change| change.server == *server) {
+        Some(change) => before.acknowledges(change),
+        None => before.has(*server, Mark::LIVE),
     };
-    named_blindly.then_some((Law::Joiners, Detail::NotAwaited(step.server)))
-}
-
-/// ZKQ7, first half. An observer that comes back with a vote, and an id on a new machine, are no
-/// newcomers.
-fn ascending(context: &Context<'_>, step: &Transition<'_>) -> Found {
-    let known = context.facts.base.membership.contains(step.server);
-    let again = step.before.highest_joined.is_some_and(|highest| highest == step.server);
-    if step.effect != Effect::Joins || known || again {
-        return None;
-    }
-    let after = step.before.highest_joined.filter(|highest| *highest > step.server)?;
-    let returning = context.plan.steps().any(|other| {
-        other.server() == Some(step.server)
-            && other.reconfig().is_some_and(|request| request.leaving.contains(&step.server))
-    });
-    (!returning).then_some((Law::Order, Detail::NotAscending { joins: step.server, after }))
-}
-
-/// ZKQ7, second half.
-fn new_voters_first(context: &Context<'_>, step: &Transition<'_>) -> Found {
-    let gives_up = matches!(step.effect, Effect::Leaves | Effect::LosesVote)
-        && step.before.members.has_voter(step.server)
-        && context.facts.live.contains(&step.server)
-        && !context.replaced.contains(&step.server);
-    let waiting: BTreeSet<ServerId> = context
-        .new_voters
-        .iter()
-        .filter(|id| !step.before.members.has_voter(**id))
-        .copied()
-        .collect();
-    (gives_up && !waiting.is_empty())
-        .then_some((Law::Order, Detail::LeavesTooEarly { leaves: step.server, waiting }))
-}
-
-/// ZKQ8.
-fn overlap(step: &Transition<'_>) -> Found {
-    let (before, after) = (&step.was, &step.is);
-    let together = before.voters.union(&after.voters).count();
-    (before.need + after.need <= together).then(|| {
-        let [before, after] = [before, after].map(|votes| votes.voters.clone());
-        (Law::Overlap, Detail::NoOverlap { before, after })
-    })
-}
-
-/// ZKQ9.
-fn two_participants(context: &Context<'_>, step: &Transition<'_>) -> Found {
-    let left = step.is.voters.len();
-    let shrinks = left < step.was.voters.len();
-    let floor = if context.facts.one_voter_possible { 1 } else { 2 };
-    (shrinks && left < floor).then_some((Law::TwoParticipants, Detail::TooFewParticipants { left }))
-}
-
-/// ZKQ11: the servers that one request brings in are no quorum of what comes out.
-fn blank_newcomers(step: &Transition<'_>) -> Found {
-    let after = &step.is;
-    let newcomers: BTreeSet<ServerId> =
-        after.voters.difference(&step.was.voters).copied().collect();
-    (newcomers.len() >= after.need)
-        .then_some((Law::Identity, Detail::BlankQuorum { newcomers, need: after.need }))
-}
-
-/// ZKQ11: an id that is wanted on another machine is never re-addressed to it, and comes back only
-/// to one that is attested blank.
-fn same_machine(context: &Context<'_>, step: &Transition<'_>) -> Found {
-    let hosts = |state: &State| {
-        let peers = state.members.get(step.server).into_iter().flat_map(|line| &line.peers);
-        peers.map(|peer| peer.host.clone()).collect::<Vec<_>>()
-    };
-    let detail = match step.effect {
-        Effect::Joins => not_blank(context, step.before, step.server),
-        Effect::Leaves => None,
-        _ => (context.replaced.contains(&step.server) && hosts(step.before) != hosts(step.after))
-            .then_some(Detail::OtherMachine(step.server)),
-    };
-    detail.map(|detail| (Law::Identity, detail))
-}
-
-/// ZKQ12: back to where the step came from, less what was dead there.
-fn way_back(step: &Transition<'_>) -> Found {
-    let mut still_up = step.after.live.clone();
-    if step.effect == Effect::Leaves && step.was.acking.contains(&step.server) {
-        // A server that left keeps following without a vote.
-        still_up.insert(step.server);
-    }
-    let back = step.was.acking.clone();
-    let acking: BTreeSet<ServerId> = back.intersection(&still_up).copied().collect();
-    let need = back.len() / 2 + 1;
-    let votes = Votes { voters: back, acking, need };
-    (votes.spare() < 0).then_some((Law::WayBack, Detail::NoWayBack(votes)))
+    let acking = voters.iter().copied().filter(acks).collect();
+    [voters, acking]
 }

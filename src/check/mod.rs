@@ -9,8 +9,10 @@
 mod addresses;
 mod breach;
 mod laws;
+mod quorum;
 mod rest;
 mod state;
+mod table;
 mod walk;
 mod whole;
 
@@ -19,11 +21,11 @@ use std::collections::BTreeMap;
 pub use breach::{Breach, Detail, Law, Votes, Window};
 pub use rest::recheck;
 
-use self::laws::Context;
 use self::state::State;
+use self::table::Table;
 use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::Facts;
-use crate::plan::{Action, Plan, StepId};
+use crate::plan::{Grant, Plan, StepId};
 
 /// A plan that keeps the laws. There is no other way to make one than [`check`].
 #[derive(Debug, Clone)]
@@ -98,12 +100,20 @@ impl CheckedPlan {
 
 /// Holds a plan against the laws, on the facts of now.
 pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
-    let context = context(&plan, facts);
-    let mut breaches = whole::broken(&context);
+    match judged(&plan, facts) {
+        Ok(report) => Ok(CheckedPlan { plan, report }),
+        Err(breaches) => Err(breaches),
+    }
+}
+
+fn judged(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
+    let table = Table::new(plan, facts);
+    let grant = Grant::of(plan);
+    let mut breaches = whole::broken(&table);
     let walk = if whole::can_be_walked(&breaches) {
-        let mut walk = walk::walk(&context, &walk::Start::of(&context));
+        let mut walk = walk::walk(&table, &grant, &walk::Start::of(&table));
         breaches.append(&mut walk.breaches);
-        if !walk.ends_at_target {
+        if !table.ends_at_target() {
             breaches.push(whole::of_plan(Law::Form, Detail::WrongEnd));
         }
         walk
@@ -111,33 +121,34 @@ pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
         walk::Walk::default()
     };
     let (accepted, refused): (Vec<Breach>, Vec<Breach>) =
-        breaches.into_iter().partition(|breach| is_accepted(&plan, breach));
+        breaches.into_iter().partition(|breach| is_accepted(plan, breach));
     if !refused.is_empty() {
         return Err(refused);
     }
-    let rows = rows(&context);
+    let rows = rows(&table, &grant);
     let mut windows = walk.windows;
-    if context.base_survives_zones {
+    if table.base_survives_zones {
         // Of the order that is shown, every window is named.
-        let lost = rows.iter().filter_map(|row| {
-            let window = row.figures.zone.as_ref().filter(|window| window.votes.spare() < 0)?;
-            let step = context.plan.steps().find(|step| step.id == row.step)?;
-            step.reconfig().map(|_| (row.step.clone(), window.clone()))
-        });
-        let lost: Vec<_> = lost.filter(|(step, _)| !windows.contains_key(step)).collect();
-        windows.extend(lost);
+        let changes =
+            |row: &&Row| plan.steps().any(|step| step.id == row.step && step.reconfig().is_some());
+        for row in &rows {
+            let lost = row.figures.zone.as_ref().filter(|window| window.votes.spare() < 0);
+            let Some(window) = lost else { continue };
+            if !windows.contains_key(&row.step) && changes(&row) {
+                windows.insert(row.step.clone(), window.clone());
+            }
+        }
     }
-    let report = Report {
+    Ok(Report {
+        base: figures(&table, &State::base(&table)),
         rows,
-        base: figures(&context, &State::base(facts)),
         worst_spare: walk.worst_spare,
         worst_zone: walk.worst_zone,
         windows,
         accepted,
         may_hand_over: walk.hands_over,
         moments: walk.moments,
-    };
-    Ok(CheckedPlan { plan, report })
+    })
 }
 
 fn is_accepted(plan: &Plan, breach: &Breach) -> bool {
@@ -149,49 +160,31 @@ fn is_accepted(plan: &Plan, breach: &Breach) -> bool {
         && plan.accepted.iter().any(|risk| risk.code == code && risk.step == breach.step)
 }
 
-fn context<'a>(plan: &'a Plan, facts: &'a Facts) -> Context<'a> {
-    let base = State::base(facts);
-    let base_zone = base.worst_zone(&facts.zones).map(|window| window.votes.spare());
-    let before = facts.base.membership.voters();
-    Context {
-        plan,
-        facts,
-        tolerance: tolerance(plan, &base),
-        base_survives_zones: base_zone.is_some_and(|spare| spare >= 0),
-        replaced: facts.other_machine.clone(),
-        new_voters: plan.target.voters().difference(&before).copied().collect(),
-    }
-}
-
-/// Voters that must be able to fail: a base that is weaker already is held to no more than it has.
-fn tolerance(plan: &Plan, base: &State) -> i64 {
-    i64::from(plan.min_tolerance).min(base.votes().spare())
-}
-
-fn figures(context: &Context<'_>, state: &State) -> Figures {
-    let zone = match context.plan.policy.zones {
+fn figures(table: &Table<'_>, state: &State) -> Figures {
+    let zone = match table.plan.policy.zones {
         ZonePolicy::Ignore => None,
-        ZonePolicy::Best | ZonePolicy::Strict => state.worst_zone(&context.facts.zones),
+        ZonePolicy::Best | ZonePolicy::Strict => {
+            table.worst_zone(state).map(|zone| table.without(state, zone))
+        }
     };
-    Figures { votes: state.votes(), zone }
+    Figures { votes: table.votes(state), zone }
 }
 
-fn rows(context: &Context<'_>) -> Vec<Row> {
-    let mut state = State::base(context.facts);
-    let mut rows = Vec::new();
-    for (_, step) in context.plan.schedule() {
-        let after = state.after(step);
-        let mut spare = after.votes().spare().min(state.votes().spare());
-        if let Action::Reconfig { server, request, .. } = &step.action {
-            spare = spare.min(state.votes_during(*server, request).spare());
-        }
+/// The figures of each step if the leader stays who it is.
+fn rows(table: &Table<'_>, grant: &Grant<'_>) -> Vec<Row> {
+    let mut state = State::base(table);
+    let mut rows: Vec<Row> = Vec::with_capacity(table.steps.len());
+    for at in grant.order(table.facts.leader) {
+        let entry = &table.steps[at];
+        let after = state.after(table, entry);
+        let known = rows.last().filter(|_| entry.changes.is_empty());
+        let figures = known.map_or_else(|| figures(table, &after), |row| row.figures.clone());
+        let leads = entry.server.map(|server| table.ids[server]);
         rows.push(Row {
-            step: step.id.clone(),
-            figures: figures(context, &after),
-            spare,
-            hands_over: step.hands_over()
-                && step.server().is_some()
-                && step.server() == context.facts.leader,
+            step: entry.step.id.clone(),
+            figures,
+            spare: laws::Transition::new(table, at, [&state, &after]).spare(),
+            hands_over: entry.step.hands_over() && leads.is_some() && leads == table.facts.leader,
         });
         state = after;
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::breach::Breach;
-use super::laws::Context;
 use super::state::State;
+use super::table::Table;
 use super::walk::{self, Start};
-use super::{CheckedPlan, context, is_accepted, tolerance, whole};
+use super::{CheckedPlan, is_accepted, whole};
 use crate::model::ServerId;
 use crate::observe::Facts;
-use crate::plan::{Done, Plan};
+use crate::plan::{Done, Grant, Plan, Positions};
 
 /// Every law that stands against going on, where `done` says which steps are done.
 ///
@@ -25,12 +25,12 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
         other_machine: plan.facts.other_machine.clone(),
         ..now.clone()
     };
-    let base = State::base(&plan.facts);
-    let context = Context { tolerance: tolerance(plan, &base), ..context(plan, &facts) };
-    let start = start(plan, &context, done, now);
+    let tolerance = Table::new(plan, &plan.facts).tolerance;
+    let table = Table { tolerance, ..Table::new(plan, &facts) };
+    let start = start(&table, done, now);
     let mut breaches = whole::now(now);
     breaches.extend(whole::findings(now));
-    breaches.append(&mut walk::walk(&context, &start).breaches);
+    breaches.append(&mut walk::walk(&table, &Grant::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(plan, breach));
     breaches
 }
@@ -41,13 +41,16 @@ fn live_then(plan: &Plan, now: &Facts) -> BTreeSet<ServerId> {
     now.live.iter().chain(plan.facts.live.iter().filter(left)).copied().collect()
 }
 
-fn start(plan: &Plan, context: &Context<'_>, done: &Done, now: &Facts) -> Start {
-    let steps: Vec<_> = plan.steps().collect();
-    let mut state = State::base(context.facts);
-    for step in steps.iter().filter(|step| done.contains(&step.id)) {
-        state = state.after(step);
+fn start(table: &Table<'_>, done: &Done, now: &Facts) -> Start {
+    let mut state = State::base(table);
+    let mut positions = Positions::none(table.steps.len());
+    for (at, entry) in table.steps.iter().enumerate() {
+        if done.contains(&entry.step.id) {
+            state = state.after(table, entry);
+            positions.insert(at);
+        }
     }
-    state.live.clone_from(&now.live);
-    state.ready.retain(|id| now.following.contains(id));
-    Start { state, done: steps.iter().map(|step| done.contains(&step.id)).collect() }
+    let id = |server: usize| table.ids[server];
+    state.seen(|s| now.live.contains(&id(s)), |s| now.following.contains(&id(s)));
+    Start { state, done: positions }
 }

@@ -1,190 +1,236 @@
-//! A moment of a plan as the checker sees it, and what one reconfig makes of it.
+//! A moment of a plan as the checker sees it: marks on each server, and the votes counted.
 //!
 //! Own arithmetic on purpose: nothing here is shared with the planner.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::BitOr;
 
-use super::breach::{Votes, Window};
-use crate::model::{Membership, Reconfig, ServerId};
-use crate::observe::Facts;
-use crate::plan::{Action, Move, Step};
+use super::table::{Change, Effect, Entry, Table};
+use crate::model::Server;
+use crate::plan::Action;
+
+/// What can be said of a server at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Mark(u8);
+
+impl Mark {
+    pub(super) const MEMBER: Self = Self(1);
+    pub(super) const VOTER: Self = Self(2);
+    /// A member that is up and in sync.
+    pub(super) const LIVE: Self = Self(4);
+    /// It was awaited: it follows without a vote.
+    pub(super) const READY: Self = Self(8);
+    /// It was taken out and is no member.
+    pub(super) const GONE: Self = Self(16);
+    /// A configuration without it was proven active.
+    pub(super) const PROVEN_GONE: Self = Self(32);
+    /// Its process was stopped.
+    pub(super) const STOPPED: Self = Self(64);
+    /// Its data directory was attested blank.
+    pub(super) const BLANK: Self = Self(128);
+
+    pub(super) const fn has(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+
+    fn set(&mut self, marks: Self) {
+        self.0 |= marks.0;
+    }
+
+    fn clear(&mut self, marks: Self) {
+        self.0 &= !marks.0;
+    }
+}
+
+impl BitOr for Mark {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
 
 /// A moment of a plan.
 #[derive(Debug, Clone)]
 pub(super) struct State {
-    pub(super) members: Membership,
-    /// Members that are up and in sync.
-    pub(super) live: BTreeSet<ServerId>,
-    /// Servers that were awaited: they follow without a vote.
-    pub(super) ready: BTreeSet<ServerId>,
-    /// The highest id that has joined so far.
-    pub(super) highest_joined: Option<ServerId>,
-    /// Servers that were taken out and are no members.
-    gone: BTreeSet<ServerId>,
-    /// Those of them without which a configuration was proven active.
-    pub(super) proven_gone: BTreeSet<ServerId>,
-    /// Servers whose process was stopped.
-    pub(super) stopped: BTreeSet<ServerId>,
-    /// Servers whose data directory was attested blank.
-    pub(super) blank: BTreeSet<ServerId>,
-}
-
-/// What a request does to one server, read off the memberships.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    Joins,
-    Leaves,
-    GainsVote,
-    LosesVote,
-    Moves,
-    Nothing,
+    marks: Vec<Mark>,
+    /// How many vote.
+    pub(super) voters: usize,
+    /// How many of them are up and in sync.
+    pub(super) acking: usize,
+    /// The highest that has joined so far.
+    pub(super) highest_joined: Option<usize>,
+    /// How many of the target's new voters vote.
+    pub(super) new_voting: usize,
 }
 
 impl State {
-    pub(super) fn base(facts: &Facts) -> Self {
-        Self {
-            members: facts.base.membership.clone(),
-            live: facts.live.clone(),
-            ready: BTreeSet::new(),
+    pub(super) fn base(table: &Table<'_>) -> Self {
+        let marks = table.ids.iter().zip(&table.base).map(|(id, line)| {
+            let mut marks = Mark::default();
+            if let Some(line) = line {
+                marks.set(Mark::MEMBER);
+                if line.votes() {
+                    marks.set(Mark::VOTER);
+                }
+            }
+            if table.facts.live.contains(id) {
+                marks.set(Mark::LIVE);
+            }
+            marks
+        });
+        let mut state = Self {
+            marks: marks.collect(),
+            voters: 0,
+            acking: 0,
             highest_joined: None,
-            gone: BTreeSet::new(),
-            proven_gone: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            blank: BTreeSet::new(),
+            new_voting: 0,
+        };
+        state.count();
+        state
+    }
+
+    /// Counts the votes anew.
+    fn count(&mut self) {
+        let count = |all: Mark| self.marks.iter().filter(|marks| marks.has(all)).count();
+        (self.voters, self.acking) = (count(Mark::VOTER), count(Mark::VOTER | Mark::LIVE));
+    }
+
+    pub(super) fn marks(&self, server: usize) -> Mark {
+        self.marks[server]
+    }
+
+    pub(super) fn has(&self, server: usize, marks: Mark) -> bool {
+        self.marks[server].has(marks)
+    }
+
+    /// The servers that have all these marks, ascending.
+    pub(super) fn all(&self, all: Mark) -> Vec<usize> {
+        (0..self.marks.len()).filter(|server| self.marks[*server].has(all)).collect()
+    }
+
+    pub(super) fn any(&self, test: impl Fn(usize, Mark) -> bool) -> bool {
+        self.marks.iter().enumerate().any(|(server, marks)| test(server, *marks))
+    }
+
+    /// How many of those that acknowledge are such.
+    pub(super) fn acking_where(&self, test: impl Fn(usize) -> bool) -> usize {
+        let counts = |server: &usize| self.has(*server, Mark::VOTER | Mark::LIVE) && test(*server);
+        (0..self.marks.len()).filter(counts).count()
+    }
+
+    /// How it stands with those that answer now, in the middle of the way.
+    pub(super) fn seen(
+        &mut self,
+        is_live: impl Fn(usize) -> bool,
+        follows: impl Fn(usize) -> bool,
+    ) {
+        for (server, marks) in self.marks.iter_mut().enumerate() {
+            marks.clear(Mark::LIVE);
+            if is_live(server) {
+                marks.set(Mark::LIVE);
+            }
+            if !follows(server) {
+                marks.clear(Mark::READY);
+            }
         }
+        self.count();
     }
 
     /// The moment after a step.
-    pub(super) fn after(&self, step: &Step) -> Self {
+    pub(super) fn after(&self, table: &Table<'_>, entry: &Entry<'_>) -> Self {
         let mut next = self.clone();
-        match &step.action {
+        match (&entry.step.action, entry.server) {
             // A member cannot be seen following without a vote.
-            Action::AwaitJoiner(id) if self.members.contains(*id) => {}
-            Action::AwaitJoiner(id) => {
-                next.ready.insert(*id);
+            (Action::AwaitJoiner(_), Some(at)) if !self.has(at, Mark::MEMBER) => {
+                next.marks[at].set(Mark::READY);
             }
-            Action::Reconfig { server, request, .. } => next.reconfigure(*server, request),
-            Action::Prove(_) => next.proven_gone.clone_from(&self.gone),
-            Action::Stop(id) | Action::AskToStop(id) => {
-                next.stopped.insert(*id);
+            (Action::Stop(_) | Action::AskToStop(_), Some(at)) => next.marks[at].set(Mark::STOPPED),
+            (Action::AttestBlank(_), Some(at)) => next.marks[at].set(Mark::BLANK),
+            (Action::Prove(_), _) => next.prove(),
+            (Action::Reconfig { .. }, _) => {
+                for change in &entry.changes {
+                    next.change(table, change);
+                }
             }
-            Action::AttestBlank(id) => {
-                next.blank.insert(*id);
-            }
-            Action::Gate(_) | Action::Start(_) => {}
+            (
+                Action::AwaitJoiner(_)
+                | Action::Stop(_)
+                | Action::AskToStop(_)
+                | Action::AttestBlank(_)
+                | Action::Gate(_)
+                | Action::Start(_),
+                _,
+            ) => {}
         }
         next
     }
 
-    fn reconfigure(&mut self, server: ServerId, request: &Reconfig) {
-        let joined = !self.members.contains(server);
-        self.members = self.members.with(request);
-        if !self.members.contains(server) {
-            self.live.remove(&server);
-            self.gone.insert(server);
-        } else if joined && self.ready.remove(&server) {
-            self.live.insert(server);
-        }
-        if joined && self.members.contains(server) {
-            self.gone.remove(&server);
-            self.proven_gone.remove(&server);
-            self.highest_joined = self.highest_joined.max(Some(server));
-        }
-    }
-
-    pub(super) fn effect(&self, server: ServerId, request: &Reconfig) -> Effect {
-        let joining = request.joining.iter().rev().find(|line| line.id == server);
-        let stays = !request.leaving.contains(&server);
-        let before = self.members.get(server);
-        match (before, joining.or(before.filter(|_| stays))) {
-            (None, Some(_)) => Effect::Joins,
-            (Some(_), None) => Effect::Leaves,
-            (Some(was), Some(is)) if was == is => Effect::Nothing,
-            (Some(was), Some(is)) if !was.votes() && is.votes() => Effect::GainsVote,
-            (Some(was), Some(is)) if was.votes() && !is.votes() => Effect::LosesVote,
-            (Some(_), Some(_)) => Effect::Moves,
-            (None, None) => Effect::Nothing,
-        }
-    }
-
-    /// Whether a request changes that server and no other, in the way that its step says. What the
-    /// plan grants follows from what its steps say.
-    pub(super) fn does_what_it_says(
-        &self,
-        server: ServerId,
-        says: Move,
-        request: &Reconfig,
-    ) -> bool {
-        let touched = request.joining.iter().map(|line| line.id).chain(request.leaving.clone());
-        let alone = touched.into_iter().all(|id| id == server);
-        let next = self.members.with(request);
-        let quorum_address = |members: &Membership| {
-            let peers = members.get(server).into_iter().flat_map(|line| &line.peers);
-            peers.map(|peer| (peer.host.clone(), peer.quorum_port)).collect::<Vec<_>>()
-        };
-        let peers = |members: &Membership| members.get(server).map(|line| line.peers.clone());
-        let stays_there = peers(&self.members) == peers(&next);
-        alone
-            && match (says, self.effect(server, request)) {
-                (Move::Join | Move::Promote, Effect::Joins) | (Move::Leave, Effect::Leaves) => true,
-                (Move::Promote, Effect::GainsVote) | (Move::Demote, Effect::LosesVote) => {
-                    stays_there
-                }
-                // A voter that leads would hand over, and an unlisting is not held back for it.
-                (Move::Unlist, Effect::Leaves) => !self.members.has_voter(server),
-                (Move::Readdress { quorum }, Effect::Moves) => {
-                    quorum == (quorum_address(&self.members) != quorum_address(&next))
-                }
-                _ => false,
+    fn prove(&mut self) {
+        for marks in &mut self.marks {
+            if marks.has(Mark::GONE) {
+                marks.set(Mark::PROVEN_GONE);
+            } else {
+                marks.clear(Mark::PROVEN_GONE);
             }
-    }
-
-    /// The votes as they stand.
-    pub(super) fn votes(&self) -> Votes {
-        votes(&self.members, &self.live)
-    }
-
-    /// The votes of the next configuration while the step is under way: an observer that is being
-    /// promoted does not acknowledge (`Leader.isQuorumSynced`), and a server that moves may be
-    /// away for a moment.
-    pub(super) fn votes_during(&self, server: ServerId, request: &Reconfig) -> Votes {
-        let mut acking: BTreeSet<ServerId> = self.live.union(&self.ready).copied().collect();
-        if matches!(self.effect(server, request), Effect::GainsVote | Effect::Moves) {
-            acking.remove(&server);
         }
-        votes(&self.members.with(request), &acking)
     }
 
-    /// The worst loss of one zone, by what is spare without it.
-    pub(super) fn worst_zone(&self, zones: &BTreeMap<ServerId, String>) -> Option<Window> {
-        let now = self.votes();
-        let names: BTreeSet<&String> = now.voters.iter().filter_map(|id| zones.get(id)).collect();
-        let worst = names.into_iter().min_by_key(|zone| self.spare_without(zones, zone))?;
-        Some(self.without(zones, worst))
-    }
-
-    /// The votes without one zone.
-    pub(super) fn without(&self, zones: &BTreeMap<ServerId, String>, zone: &str) -> Window {
-        let mut votes = self.votes();
-        votes.acking.retain(|id| zones.get(id).is_none_or(|theirs| theirs != zone));
-        Window { zone: zone.to_owned(), votes }
-    }
-
-    /// What is spare without one zone.
-    pub(super) fn spare_without(&self, zones: &BTreeMap<ServerId, String>, zone: &str) -> i64 {
-        let (mut voters, mut left) = (0_i64, 0_i64);
-        for server in self.members.servers().filter(|server| server.votes()) {
-            voters += 1;
-            let up = self.live.contains(&server.id);
-            left += i64::from(up && zones.get(&server.id).is_none_or(|theirs| theirs != zone));
+    fn change(&mut self, table: &Table<'_>, change: &Change<'_>) {
+        let server = change.server;
+        let marks = &mut self.marks[server];
+        let counted = |marks: Mark| (marks.has(Mark::VOTER), marks.has(Mark::VOTER | Mark::LIVE));
+        let (voted, acked) = counted(*marks);
+        match change.effect {
+            Effect::Leaves => {
+                marks.clear(Mark::MEMBER | Mark::LIVE);
+                marks.set(Mark::GONE);
+            }
+            Effect::Joins => {
+                if marks.has(Mark::READY) {
+                    marks.set(Mark::LIVE);
+                }
+                marks.clear(Mark::READY | Mark::GONE | Mark::PROVEN_GONE);
+                marks.set(Mark::MEMBER);
+                self.highest_joined = self.highest_joined.max(Some(server));
+            }
+            Effect::GainsVote | Effect::LosesVote | Effect::Moves | Effect::Nothing => {}
         }
-        left - (voters / 2 + 1)
+        marks.clear(Mark::VOTER);
+        if change.after.is_some_and(Server::votes) {
+            marks.set(Mark::VOTER);
+        }
+        let (votes, acks) = counted(*marks);
+        self.voters = self.voters + usize::from(votes) - usize::from(voted);
+        self.acking = self.acking + usize::from(acks) - usize::from(acked);
+        if table.new_voters[server] {
+            self.new_voting = self.new_voting + usize::from(votes) - usize::from(voted);
+        }
+    }
+
+    /// Those that vote once the step is done, and those of them that can acknowledge it while it is
+    /// under way: an observer that is being promoted does not (`Leader.isQuorumSynced`), and a
+    /// server that moves may be away for a moment.
+    pub(super) fn during(&self, changes: &[Change<'_>]) -> During {
+        let (mut voters, mut acking) = (self.voters, self.acking);
+        for change in changes {
+            let acked = self.has(change.server, Mark::VOTER | Mark::LIVE);
+            voters = voters + usize::from(change.votes()) - usize::from(change.voted());
+            let acks = self.acknowledges(change);
+            acking = acking + usize::from(acks) - usize::from(acked);
+        }
+        During { voters, acking }
+    }
+
+    /// Whether a server that a request changes can acknowledge that very request.
+    pub(super) fn acknowledges(&self, change: &Change<'_>) -> bool {
+        let up = self.has(change.server, Mark::LIVE) || self.has(change.server, Mark::READY);
+        change.votes() && up && !matches!(change.effect, Effect::GainsVote | Effect::Moves)
     }
 }
 
-fn votes(members: &Membership, up: &BTreeSet<ServerId>) -> Votes {
-    let voters = members.voters();
-    let acking = voters.intersection(up).copied().collect();
-    let need = voters.len() / 2 + 1;
-    Votes { voters, acking, need }
+/// How many vote and how many acknowledge while a step is under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct During {
+    pub(super) voters: usize,
+    pub(super) acking: usize,
 }

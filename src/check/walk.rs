@@ -4,13 +4,15 @@
 //! moments that grow with their number and not with the number of their orders. The loss of a zone
 //! tells servers in it from servers outside, so each zone is looked at in a walk of its own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use super::addresses::Addresses;
 use super::breach::{Breach, Detail, Law, Window};
-use super::laws::{self, Context, Transition};
-use super::state::State;
-use crate::model::{ServerId, ZonePolicy};
-use crate::plan::{Action, Grant, Move, Phase, Rule, Step, StepId};
+use super::laws::Transition;
+use super::state::{Mark, State};
+use super::table::{Effect, Table, alike};
+use crate::model::ZonePolicy;
+use crate::plan::{Action, Grant, Positions, Rule, StepId};
 
 /// Moments that one walk looks at before the plan is refused for having too many orders. An exchange
 /// of 127 voters needs some ten thousand.
@@ -34,40 +36,35 @@ pub(super) struct Walk {
     pub(super) windows: BTreeMap<StepId, Window>,
     /// Whether some leader hands over.
     pub(super) hands_over: bool,
-    /// Whether the steps end at the target, whatever the order.
-    pub(super) ends_at_target: bool,
 }
 
 /// Where a walk begins.
 pub(super) struct Start {
     pub(super) state: State,
-    /// The steps that are done, by position.
-    pub(super) done: Vec<bool>,
+    /// The steps that are done.
+    pub(super) done: Positions,
 }
 
 impl Start {
     /// At the base, with nothing done.
-    pub(super) fn of(context: &Context<'_>) -> Self {
-        let steps = context.plan.steps().count();
-        Self { state: State::base(context.facts), done: vec![false; steps] }
+    pub(super) fn of(table: &Table<'_>) -> Self {
+        Self { state: State::base(table), done: Positions::none(table.steps.len()) }
     }
 }
 
 /// Walks every order that the plan grants from there on. Its unordered phases hold like steps.
-pub(super) fn walk(context: &Context<'_>, start: &Start) -> Walk {
+pub(super) fn walk(table: &Table<'_>, grant: &Grant<'_>, start: &Start) -> Walk {
+    let addresses = Addresses::of(table);
     let base = &start.state;
-    let mut walk =
-        Walk { ends_at_target: true, worst_spare: base.votes().spare(), ..Walk::default() };
-    let grant = Grant::of(context.plan);
-    walk.explore(&Explorer::new(context, &grant, None), start);
-    if context.plan.policy.zones != ZonePolicy::Ignore {
-        walk.worst_zone = base.worst_zone(&context.facts.zones);
-        let zones = zones(context);
-        for zone in zones {
+    let mut walk = Walk { worst_spare: table.spare(base), ..Walk::default() };
+    walk.explore(&Explorer::new(table, grant, &addresses, None), start);
+    if table.plan.policy.zones != ZonePolicy::Ignore {
+        walk.worst_zone = table.worst_zone(base).map(|zone| table.without(base, zone));
+        for zone in zones(table) {
             if walk.breaches.iter().any(|b| matches!(b.detail, Detail::TooManyOrders(_))) {
                 break;
             }
-            walk.explore(&Explorer::new(context, &grant, Some(zone)), start);
+            walk.explore(&Explorer::new(table, grant, &addresses, Some(zone)), start);
         }
     }
     walk.breaches.sort();
@@ -75,102 +72,176 @@ pub(super) fn walk(context: &Context<'_>, start: &Start) -> Walk {
 }
 
 /// The zones in which a server may have a vote at some moment.
-fn zones<'a>(context: &Context<'a>) -> BTreeSet<&'a String> {
-    let base = context.facts.base.membership.voters();
-    let requests = context.plan.steps().filter_map(Step::reconfig);
-    let given = requests.flat_map(|request| &request.joining).map(|line| line.id);
-    base.into_iter().chain(given).filter_map(|id| context.facts.zones.get(&id)).collect()
+fn zones(table: &Table<'_>) -> Vec<usize> {
+    let votes = |server: usize| {
+        let lines = table.reconfigs[server].iter().flat_map(|at| &table.steps[*at].changes);
+        table.base[server].is_some_and(crate::model::Server::votes)
+            || lines.into_iter().any(|change| change.server == server && change.votes())
+    };
+    let mut zones: Vec<usize> =
+        (0..table.ids.len()).filter(|s| votes(*s)).filter_map(|s| table.zone_of[s]).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    zones
 }
 
 /// One walk: by all laws but that of zones, or by that of one zone.
 struct Explorer<'a> {
-    context: &'a Context<'a>,
+    table: &'a Table<'a>,
     grant: &'a Grant<'a>,
+    addresses: &'a Addresses,
+    zone: Option<usize>,
+    /// The class of each server.
+    servers: Vec<usize>,
     /// The class of each step, by position.
     classes: Vec<usize>,
-    zone: Option<&'a str>,
+    /// How many classes of steps there are.
+    count: usize,
 }
 
 /// A moment on the way.
 struct Moment {
     state: State,
-    done: Vec<bool>,
+    done: Positions,
+    signature: Signature,
     /// Where in the trail its last step stands.
     trail: usize,
 }
 
+/// What is done, as far as laws can tell: how many steps of each class, and how many servers of
+/// each class are proven gone.
+type Signature = Vec<u16>;
+
 /// How a moment came about: the trail before, and the step.
 type Trail = Vec<(usize, Option<usize>)>;
 
-/// A step that may be next, by position, and one of those under whom it may.
+/// A step that may be next, by position, and whether its own server leads then.
+#[derive(Clone, Copy)]
 struct Turn {
-    leader: ServerId,
     at: usize,
+    leads: bool,
 }
 
 impl<'a> Explorer<'a> {
-    fn new(context: &'a Context<'a>, grant: &'a Grant<'a>, zone: Option<&'a str>) -> Self {
-        Self { context, grant, classes: classes(context, grant, zone), zone }
+    fn new(
+        table: &'a Table<'a>,
+        grant: &'a Grant<'a>,
+        addresses: &'a Addresses,
+        zone: Option<usize>,
+    ) -> Self {
+        let servers = alike(table, zone);
+        let (classes, count) = classes(table, &servers);
+        Self { table, grant, addresses, zone, servers, classes, count }
     }
 
-    fn step(&self, at: usize) -> &'a Step {
-        self.grant.steps()[at].1
-    }
-
-    /// What is done, as far as laws can tell: how many of each class, and who is proven gone.
-    fn signature(&self, moment: &Moment) -> (Vec<usize>, BTreeSet<ServerId>) {
-        let mut counts = vec![0; self.classes.len()];
-        for at in (0..moment.done.len()).filter(|at| moment.done[*at]) {
-            counts[self.classes[at]] += 1;
+    fn first(&self, start: &Start) -> Moment {
+        let size = self.count + self.servers.len();
+        let mut signature = vec![0; size];
+        for at in (0..self.classes.len()).filter(|at| start.done.contains(*at)) {
+            signature[self.classes[at]] += 1;
         }
-        (counts, moment.state.proven_gone.clone())
+        let (state, done) = (start.state.clone(), start.done.clone());
+        let mut first = Moment { state, done, signature, trail: 0 };
+        self.sign_proven(&mut first);
+        first
+    }
+
+    fn sign_proven(&self, moment: &mut Moment) {
+        moment.signature[self.count..].fill(0);
+        for server in moment.state.all(Mark::PROVEN_GONE) {
+            moment.signature[self.count + self.servers[server]] += 1;
+        }
+    }
+
+    /// The moment after a step.
+    fn after(&self, moment: &Moment, at: usize) -> Moment {
+        let entry = &self.table.steps[at];
+        let mut done = moment.done.clone();
+        done.insert(at);
+        let mut signature = moment.signature.clone();
+        signature[self.classes[at]] += 1;
+        let state = moment.state.after(self.table, entry);
+        let mut next = Moment { state, done, signature, trail: moment.trail };
+        let proves = matches!(entry.step.action, Action::Prove(_));
+        if proves || entry.changes.iter().any(|change| change.effect == Effect::Joins) {
+            self.sign_proven(&mut next);
+        }
+        next
     }
 
     /// The steps that may be next under any leader, one of each class.
     ///
     /// A leader that owns none of the steps that would be open under no leader at all holds none of
-    /// them back, so that one such leader stands for all.
+    /// them back, so that one such leader stands for all; of those that own one, one for each class.
     fn turns(&self, moment: &Moment) -> Vec<Turn> {
         let free = self.grant.next(&moment.done, None);
-        let owned = |leader: ServerId| {
-            let own = |at: &&usize| self.step(**at).server() == Some(leader);
-            free.iter().find(own).map(|at| self.classes[*at])
+        let Some(first) = free.first() else { return Vec::new() };
+        if self.table.steps[*first].rule == Rule::SideBySide {
+            // Waits and stops change nothing for each other, and no leader holds them back for good.
+            let open = self.unheld(moment, &free);
+            return open.map(|at| vec![Turn { at, leads: false }]).unwrap_or_default();
+        }
+        let mut turns: Vec<Turn> = Vec::new();
+        let mut add = |turn: Turn| {
+            let alike = |known: &Turn| {
+                known.leads == turn.leads && self.classes[known.at] == self.classes[turn.at]
+            };
+            if !turns.iter().any(alike) {
+                turns.push(turn);
+            }
         };
-        let mut alike = HashSet::new();
-        let mut taken = HashSet::new();
-        let mut turns = Vec::new();
-        for leader in moment.state.votes().acking {
-            if !alike.insert(owned(leader)) {
+        let acks = |server: usize| moment.state.has(server, Mark::VOTER | Mark::LIVE);
+        let owner = |at: usize| self.table.steps[at].server.filter(|server| acks(*server));
+        let owners: HashSet<usize> = free.iter().filter_map(|at| owner(*at)).collect();
+        if moment.state.acking > owners.len() {
+            for at in &free {
+                add(Turn { at: *at, leads: false });
+            }
+        }
+        let mut leaders: HashSet<usize> = HashSet::new();
+        for at in &free {
+            let Some(server) = owner(*at) else { continue };
+            if !leaders.insert(self.classes[*at]) {
                 continue;
             }
-            for at in self.grant.next(&moment.done, Some(leader)) {
-                let step = self.step(at);
-                let own = step.server() == Some(leader) && step.hands_over();
-                if taken.insert((self.classes[at], own)) {
-                    turns.push(Turn { leader, at });
-                }
-                if self.grant.steps()[at].0.rule == Rule::SideBySide {
-                    // Waits and stops change nothing for each other.
-                    break;
-                }
+            for at in self.grant.next(&moment.done, Some(self.table.ids[server])) {
+                add(Turn { at, leads: self.table.steps[at].server == Some(server) });
             }
         }
         turns
     }
 
-    /// Whether the leader's own change hands over while another server's change is still to come.
-    fn leader_moves_early(&self, moment: &Moment, step: &Step) -> bool {
-        let pending = self.grant.steps().iter().zip(&moment.done).filter(|(_, done)| !**done);
-        pending
-            .map(|((_, other), _)| other)
-            .any(|other| other.reconfig().is_some() && other.server() != step.server())
+    /// One of the open steps that go side by side.
+    fn unheld(&self, moment: &Moment, free: &[usize]) -> Option<usize> {
+        let held = |at: &&usize| {
+            let server = self.table.steps[**at].server;
+            let leads = server.filter(|s| moment.state.has(*s, Mark::VOTER | Mark::LIVE));
+            leads.is_some_and(|s| {
+                !self.grant.next(&moment.done, Some(self.table.ids[s])).contains(*at)
+            })
+        };
+        free.iter().find(|at| !held(at)).or(free.first()).copied()
+    }
+
+    /// Whether a leader's own change would hand over while another server's change is still to come.
+    fn leader_moves_early(&self, moment: &Moment, at: usize) -> bool {
+        let own = self.table.steps[at].server;
+        self.table.steps.iter().enumerate().any(|(other, entry)| {
+            !moment.done.contains(other) && !entry.changes.is_empty() && entry.server != own
+        })
+    }
+
+    /// The first step of a phase that is not done.
+    fn first_open(&self, moment: &Moment, phase: usize) -> usize {
+        let open = |at: &usize| self.table.steps[*at].phase == phase && !moment.done.contains(*at);
+        (0..self.table.steps.len()).find(open).unwrap_or(0)
     }
 
     /// The reconfigs on the way to a moment.
     fn path(&self, trail: &Trail, mut end: usize) -> Vec<StepId> {
         let mut path = Vec::new();
         while let (before, Some(at)) = trail[end] {
-            let step = self.step(at);
+            let step = self.table.steps[at].step;
             path.extend(step.reconfig().map(|_| step.id.clone()));
             end = before;
         }
@@ -182,8 +253,8 @@ impl<'a> Explorer<'a> {
 impl Walk {
     fn explore(&mut self, explorer: &Explorer<'_>, start: &Start) {
         let mut trail: Trail = vec![(0, None)];
-        let base = Moment { state: start.state.clone(), done: start.done.clone(), trail: 0 };
-        let mut seen = HashSet::from([explorer.signature(&base)]);
+        let base = explorer.first(start);
+        let mut seen = HashSet::from([base.signature.clone()]);
         let mut queue = VecDeque::from([base]);
         let most = (self.moments + MAX_MOMENTS).min(MAX_MOMENTS_IN_ALL);
         while let Some(moment) = queue.pop_front() {
@@ -193,13 +264,22 @@ impl Walk {
                 self.report(Breach { law: Law::Form, step: None, path: Vec::new(), detail });
                 return;
             }
-            let turns = explorer.turns(&moment);
-            if turns.is_empty() && moment.state.members != explorer.context.plan.target {
-                self.ends_at_target = false;
-            }
-            for turn in turns {
-                let mut next = self.take(explorer, &trail, &moment, &turn);
-                if seen.insert(explorer.signature(&next)) {
+            for turn in explorer.turns(&moment) {
+                let mut next = explorer.after(&moment, turn.at);
+                let found = match explorer.zone {
+                    Some(zone) => self
+                        .zone_lost(explorer, [&moment, &next], zone, turn.at)
+                        .into_iter()
+                        .collect(),
+                    None => self.judged(explorer, [&moment, &next], turn),
+                };
+                for (law, detail) in found {
+                    let step = Some(explorer.table.steps[turn.at].step.id.clone());
+                    let path = explorer.path(&trail, moment.trail);
+                    self.report(Breach { law, step, path, detail });
+                }
+                if !seen.contains(&next.signature) {
+                    seen.insert(next.signature.clone());
                     trail.push((moment.trail, Some(turn.at)));
                     next.trail = trail.len() - 1;
                     queue.push_back(next);
@@ -208,55 +288,28 @@ impl Walk {
         }
     }
 
-    fn take(
-        &mut self,
-        explorer: &Explorer<'_>,
-        trail: &Trail,
-        moment: &Moment,
-        turn: &Turn,
-    ) -> Moment {
-        let (phase, step) = explorer.grant.steps()[turn.at];
-        let mut done = moment.done.clone();
-        done[turn.at] = true;
-        let next = Moment { state: moment.state.after(step), done, trail: moment.trail };
-        let found = match explorer.zone {
-            Some(zone) => {
-                self.zone_lost(explorer, &next.state, zone, turn.at).into_iter().collect()
-            }
-            None => self.judged(explorer, [moment, &next], turn.leader, (phase, step)),
-        };
-        for (law, detail) in found {
-            let path = explorer.path(trail, moment.trail);
-            self.report(Breach { law, step: Some(step.id.clone()), path, detail });
-        }
-        next
-    }
-
     /// Every law but that of zones.
     fn judged(
         &mut self,
         explorer: &Explorer<'_>,
         [moment, next]: [&Moment; 2],
-        leader: ServerId,
-        (phase, step): (&Phase, &Step),
+        turn: Turn,
     ) -> Vec<(Law, Detail)> {
-        let context = explorer.context;
-        let Action::Reconfig { server, change, request } = &step.action else {
-            return laws::broken_by_other(context, &moment.state, step);
-        };
-        let step_taken = Transition::new([&moment.state, &next.state], phase, *server, request);
-        let mut found = laws::broken(context, &step_taken);
-        if leader == *server && step.hands_over() {
+        let entry = &explorer.table.steps[turn.at];
+        let step = Transition::new(explorer.table, turn.at, [&moment.state, &next.state]);
+        let is_done = |at: usize| moment.done.contains(at);
+        let mut found = step.broken(explorer.addresses, &is_done);
+        if entry.changes.is_empty() {
+            return found;
+        }
+        if turn.leads && entry.step.hands_over() {
             self.hands_over = true;
-            if explorer.leader_moves_early(moment, step) {
-                found.push((Law::LeaderLast, Detail::LeaderNotLast(*server)));
+            if explorer.leader_moves_early(moment, turn.at) {
+                let leader = entry.server.map(|server| explorer.table.ids[server]);
+                found.extend(leader.map(|id| (Law::LeaderLast, Detail::LeaderNotLast(id))));
             }
         }
-        if !moment.state.does_what_it_says(*server, *change, request) {
-            found.push((Law::Form, Detail::Mislabelled));
-        }
-        let under_way = step_taken.during.spare().min(step_taken.is.spare());
-        self.worst_spare = self.worst_spare.min(under_way);
+        self.worst_spare = self.worst_spare.min(step.spare());
         found
     }
 
@@ -264,32 +317,37 @@ impl Walk {
     fn zone_lost(
         &mut self,
         explorer: &Explorer<'_>,
-        state: &State,
-        zone: &str,
+        [moment, next]: [&Moment; 2],
+        zone: usize,
         at: usize,
     ) -> Option<(Law, Detail)> {
-        let context = explorer.context;
-        explorer.step(at).reconfig()?;
-        let spare = state.spare_without(&context.facts.zones, zone);
-        let worse = |known: &Window| spare < known.votes.spare();
-        let window = || state.without(&context.facts.zones, zone);
-        if self.worst_zone.as_ref().is_none_or(worse) {
-            self.worst_zone = Some(window());
-        }
-        if spare >= 0 || !context.base_survives_zones {
+        let (table, state) = (explorer.table, &next.state);
+        let entry = &table.steps[at];
+        let votes =
+            |s: usize, marks: Mark| marks.has(Mark::VOTER) && table.zone_of[s] == Some(zone);
+        if entry.changes.is_empty() || !state.any(votes) {
             return None;
         }
-        // Each that no law can tell from it could have come at this moment.
-        for like in
-            (0..explorer.classes.len()).filter(|o| explorer.classes[*o] == explorer.classes[at])
-        {
-            let step = &explorer.step(like).id;
-            if self.windows.get(step).is_none_or(worse) {
-                self.windows.insert(step.clone(), window());
+        let spare = table.spare_without(state, zone);
+        let worse = |known: &Window| spare < known.votes.spare();
+        if self.worst_zone.as_ref().is_none_or(worse) {
+            self.worst_zone = Some(table.without(state, zone));
+        }
+        if spare >= 0 || !table.base_survives_zones {
+            return None;
+        }
+        // Each that no law can tell from it could have come at this moment; in order, one that was
+        // held back before, or the next one while this one is.
+        let first = explorer.first_open(moment, entry.phase);
+        for (other, like) in table.steps.iter().enumerate() {
+            let could = explorer.classes[other] == explorer.classes[at]
+                && (entry.rule != Rule::InOrder || other <= first + 1 || other == at);
+            if could && self.windows.get(&like.step.id).is_none_or(worse) {
+                self.windows.insert(like.step.id.clone(), table.without(state, zone));
             }
         }
-        let strict = context.plan.policy.zones == ZonePolicy::Strict;
-        strict.then(|| (Law::Zones, Detail::ZoneLoss(window())))
+        let strict = table.plan.policy.zones == ZonePolicy::Strict;
+        strict.then(|| (Law::Zones, Detail::ZoneLoss(table.without(state, zone))))
     }
 
     fn report(&mut self, breach: Breach) {
@@ -304,65 +362,36 @@ impl Walk {
     }
 }
 
-/// What two steps of an unordered phase have in common when no law can tell them apart. A step of a
-/// phase that goes in order is like no other.
-#[derive(PartialEq, Eq, Hash)]
-enum Class {
-    Alone(usize),
-    Like {
-        phase: usize,
-        does: Option<Move>,
-        voted: bool,
-        live: bool,
-        in_zone: bool,
-        /// What else happens to the server, and when.
-        rest: Vec<(usize, Move)>,
-    },
-}
-
-/// The class of each step by position, as numbers below the number of steps.
-fn classes(context: &Context<'_>, grant: &Grant<'_>, zone: Option<&str>) -> Vec<usize> {
-    let mut changes: HashMap<ServerId, Vec<(usize, Move)>> = HashMap::new();
-    for (at, phase) in context.plan.phases.iter().enumerate() {
-        for step in &phase.steps {
-            if let Action::Reconfig { server, change, .. } = step.action {
-                changes.entry(server).or_default().push((at, change));
+/// The class of each step by position, as numbers, and how many there are.
+///
+/// Steps of like servers in one phase are one class. In a phase that goes in order they are so only
+/// where nobody comes and nobody moves: there, what is left after the one is to what is left after
+/// the other as the one server is to the other.
+fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
+    let goes = |phase: usize| {
+        table.steps.iter().filter(|entry| entry.phase == phase).all(|entry| {
+            !entry.changes.is_empty()
+                && entry
+                    .changes
+                    .iter()
+                    .all(|change| matches!(change.effect, Effect::Leaves | Effect::LosesVote))
+        })
+    };
+    let only_go: Vec<bool> = (0..table.plan.phases.len()).map(goes).collect();
+    let mut known: HashMap<(usize, Option<usize>, usize), usize> = HashMap::new();
+    let mut classes = Vec::with_capacity(table.steps.len());
+    for (at, entry) in table.steps.iter().enumerate() {
+        let alone = entry.rule == Rule::InOrder && !only_go[entry.phase];
+        let class = match entry.server {
+            Some(server) if !alone => {
+                // Start and wait for one joiner are two steps of one phase.
+                let kind = usize::from(matches!(entry.step.action, Action::Start(_)));
+                (entry.phase, Some(servers[server]), kind)
             }
-        }
+            _ => (entry.phase, None, at),
+        };
+        let next = known.len();
+        classes.push(*known.entry(class).or_insert(next));
     }
-    let mut state = State::base(context.facts);
-    let mut known: HashMap<Class, usize> = HashMap::new();
-    let mut classes = Vec::with_capacity(grant.steps().len());
-    for (at, phase) in context.plan.phases.iter().enumerate() {
-        let before = state.clone();
-        for step in &phase.steps {
-            let server = step.server();
-            let holds = |test: &dyn Fn(ServerId) -> bool| server.is_some_and(test);
-            let voted = holds(&|id| {
-                before.members.has_voter(id) || context.facts.base.membership.has_voter(id)
-            });
-            let class = match phase.rule {
-                Rule::InOrder => Class::Alone(classes.len()),
-                Rule::SideBySide | Rule::LeaderLast => Class::Like {
-                    phase: at,
-                    does: match step.action {
-                        Action::Reconfig { change, .. } => Some(change),
-                        _ => None,
-                    },
-                    voted,
-                    live: holds(&|id| before.live.contains(&id)),
-                    in_zone: voted
-                        && holds(&|id| {
-                            zone.is_some()
-                                && context.facts.zones.get(&id).map(String::as_str) == zone
-                        }),
-                    rest: server.and_then(|id| changes.get(&id).cloned()).unwrap_or_default(),
-                },
-            };
-            let number = known.len();
-            classes.push(*known.entry(class).or_insert(number));
-            state = state.after(step);
-        }
-    }
-    classes
+    (classes, known.len())
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::breach::{Breach, Detail, Law, Votes};
-use super::laws::Context;
-use super::state::State;
+use super::table::Table;
 use crate::diff::ChangeKind;
 use crate::model::{MinTolerance, ReuseIds, Server, ServerId};
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
@@ -18,36 +17,30 @@ pub(super) fn of_plan(law: Law, detail: Detail) -> Breach {
 /// Whether the steps can be folded over the base at all.
 pub(super) fn can_be_walked(breaches: &[Breach]) -> bool {
     !breaches.iter().any(|breach| {
-        matches!(
-            breach.detail,
-            Detail::NoLiveQuorum(_)
-                | Detail::Weighted
-                | Detail::RoleAndAddress(_)
-                | Detail::UnlikeSteps
-        )
+        matches!(breach.detail, Detail::NoLiveQuorum(_) | Detail::Weighted | Detail::UnlikeSteps)
     })
 }
 
 /// What is wrong with the plan as a whole.
-pub(super) fn broken(context: &Context<'_>) -> Vec<Breach> {
-    let plan = context.plan;
+pub(super) fn broken(table: &Table<'_>) -> Vec<Breach> {
+    let plan = table.plan;
     if plan.is_empty() {
-        return mistaken(context);
+        return mistaken(table);
     }
-    let mut found = now(context.facts);
+    let mut found = now(table.facts);
     found.extend(unsupported(plan).into_iter().map(|d| of_plan(Law::Unsupported, d)));
-    found.extend(identity(context).into_iter().map(|d| of_plan(Law::Identity, d)));
+    found.extend(identity(table).into_iter().map(|d| of_plan(Law::Identity, d)));
     found.extend(form(plan).map(|detail| of_plan(Law::Form, detail)));
     found.extend(shrink(plan).map(|detail| of_plan(Law::Shrink, detail)));
-    found.extend(findings(context.facts));
+    found.extend(findings(table.facts));
     found
 }
 
 /// What not even a plan without steps may pass over: it says that the ensemble is as the spec wants
 /// it, and where another server answers at an address of the spec, it is not. A live line of static
 /// origin has no client part that could differ, so that no change would show it.
-fn mistaken(context: &Context<'_>) -> Vec<Breach> {
-    let obstacles = context.facts.obstacles.iter().filter(|obstacle| match obstacle {
+fn mistaken(table: &Table<'_>) -> Vec<Breach> {
+    let obstacles = table.facts.obstacles.iter().filter(|obstacle| match obstacle {
         Obstacle::WantedStandalone(_)
         | Obstacle::WantedAnswersAs(..)
         | Obstacle::WantedElsewhere(_)
@@ -59,7 +52,10 @@ fn mistaken(context: &Context<'_>) -> Vec<Breach> {
 
 /// ZKQ1, on the facts of now.
 pub(super) fn now(facts: &Facts) -> Vec<Breach> {
-    let votes: Votes = State::base(facts).votes();
+    let base = &facts.base.membership;
+    let voters = base.voters();
+    let acking: BTreeSet<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let votes = Votes { need: voters.len() / 2 + 1, voters, acking };
     let law = |detail| of_plan(Law::Now, detail);
     let mut found: Vec<Breach> =
         facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
@@ -68,7 +64,6 @@ pub(super) fn now(facts: &Facts) -> Vec<Breach> {
         _ => None,
     });
     found.extend(disagreeing.map(|id| law(Detail::MemberDisagrees(id))));
-    let base = &facts.base.membership;
     let quorum = if base.is_weighted() {
         base.is_quorum(&facts.live)
     } else {
@@ -95,16 +90,13 @@ fn unsupported(plan: &Plan) -> Vec<Detail> {
         if change.kind != ChangeKind::Leave && (odd(&change.before) || odd(&change.after)) {
             found.push(Detail::SeveralAddresses(change.id));
         }
-        if change.kind == ChangeKind::RoleAndAddress {
-            found.push(Detail::RoleAndAddress(change.id));
-        }
     }
     found
 }
 
 /// ZKQ11, as far as ids go.
-fn identity(context: &Context<'_>) -> Vec<Detail> {
-    let plan = context.plan;
+fn identity(table: &Table<'_>) -> Vec<Detail> {
+    let plan = table.plan;
     let wanted = plan.changes.iter().filter(|change| change.after.is_some());
     let mut found: Vec<Detail> = wanted
         .filter(|change| !change.id.is_wantable())

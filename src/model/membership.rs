@@ -80,6 +80,13 @@ impl Membership {
         !self.groups.is_empty() || !self.weights.is_empty()
     }
 
+    /// Where a voter counts in a hierarchical quorum; `None` where quorums are majorities or the
+    /// server is in no group.
+    pub fn place(&self, id: ServerId) -> Option<Place> {
+        let (group, _) = self.groups.iter().find(|(_, ids)| ids.contains(&id))?;
+        Some(Place { group: *group, weight: self.weights.get(&id).copied().unwrap_or(1) })
+    }
+
     /// The server with that id.
     pub fn get(&self, id: ServerId) -> Option<&Server> {
         self.servers.get(&id).map(Arc::as_ref)
@@ -176,6 +183,15 @@ impl fmt::Display for Membership {
         }
         Ok(())
     }
+}
+
+/// The group and the weight of a voter (`group.G`, `weight.N`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The number of its group.
+    pub group: i64,
+    /// What its vote weighs in the group; 1 unless it is said otherwise.
+    pub weight: i64,
 }
 
 /// What one incremental reconfig request asks for (`ReconfigRequest`).

@@ -15,7 +15,7 @@ mod server;
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
 pub use host::Host;
-pub use membership::{Membership, MembershipParseError, Reconfig};
+pub use membership::{Membership, MembershipParseError, Place, Reconfig};
 pub use policy::{
     AddAs, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds, StandaloneEnabled,
     ZonePolicy,

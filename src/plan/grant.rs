@@ -3,7 +3,7 @@
 //! Render shows the order that it gives for the present leader, check walks every order that it can
 //! give under any leader, and apply takes no other step.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Phase, Plan, Rule, Step, StepId};
 use crate::model::ServerId;
@@ -11,12 +11,58 @@ use crate::model::ServerId;
 /// The steps that are done.
 pub type Done = BTreeSet<StepId>;
 
-/// The grant of one plan, with its steps by position: the first of the first phase is 0.
+/// A set of steps by position: the first of the first phase is 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Positions(Vec<u64>);
+
+impl Positions {
+    /// None of so many.
+    pub fn none(of: usize) -> Self {
+        Self(vec![0; of.div_ceil(64)])
+    }
+
+    /// Whether it has that one.
+    pub fn contains(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    /// Puts one in.
+    pub fn insert(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Those of `from..end` that are not in it.
+    fn missing(&self, from: usize, end: usize) -> impl Iterator<Item = usize> {
+        let words = from / 64..end.div_ceil(64);
+        words.flat_map(move |at| {
+            let mut word = self.0.get(at).map_or(0, |word| !word);
+            std::iter::from_fn(move || {
+                let next = (word != 0).then(|| at * 64 + word.trailing_zeros() as usize)?;
+                word &= word - 1;
+                Some(next)
+            })
+            .filter(move |next| (from..end).contains(next))
+        })
+    }
+
+    /// How many of these are not in it.
+    fn count_missing(&self, of: &Self) -> usize {
+        let missing = of.0.iter().zip(&self.0).map(|(of, done)| (of & !done).count_ones() as usize);
+        missing.sum()
+    }
+}
+
+/// The grant of one plan.
 #[derive(Debug, Clone)]
 pub struct Grant<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
     /// The rule of each phase and where its steps end.
     phases: Vec<(Rule, usize)>,
+    reconfigs: Positions,
+    /// The steps of each server that some step hands over for, should it lead.
+    of_server: BTreeMap<ServerId, Vec<usize>>,
 }
 
 impl Plan {
@@ -26,20 +72,19 @@ impl Plan {
     /// other server's reconfig is still to come: the leader's own change is the last of the plan.
     pub fn next_steps(&self, done: &Done, leader: Option<ServerId>) -> Vec<&Step> {
         let grant = Grant::of(self);
-        let done: Vec<bool> = grant.steps.iter().map(|(_, step)| done.contains(&step.id)).collect();
-        grant.next(&done, leader).into_iter().map(|at| grant.steps[at].1).collect()
+        let mut positions = Positions::none(grant.steps.len());
+        for (at, (_, step)) in grant.steps.iter().enumerate() {
+            if done.contains(&step.id) {
+                positions.insert(at);
+            }
+        }
+        grant.next(&positions, leader).into_iter().map(|at| grant.steps[at].1).collect()
     }
 
     /// All steps in the order in which they go if the leader stays who it is, each with its phase.
     pub fn schedule(&self) -> Vec<(&Phase, &Step)> {
         let grant = Grant::of(self);
-        let mut done = vec![false; grant.steps.len()];
-        let mut order = Vec::new();
-        while let Some(at) = grant.next(&done, self.facts.leader).first().copied() {
-            done[at] = true;
-            order.push(grant.steps[at]);
-        }
-        order
+        grant.order(self.facts.leader).into_iter().map(|at| grant.steps[at]).collect()
     }
 }
 
@@ -47,12 +92,25 @@ impl<'a> Grant<'a> {
     /// The grant of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         let steps = |phase: &'a Phase| phase.steps.iter().map(move |step| (phase, step));
+        let steps: Vec<_> = plan.phases.iter().flat_map(steps).collect();
         let mut end = 0;
         let phases = plan.phases.iter().map(|phase| {
             end += phase.steps.len();
             (phase.rule, end)
         });
-        Self { phases: phases.collect(), steps: plan.phases.iter().flat_map(steps).collect() }
+        let phases = phases.collect();
+        let mut reconfigs = Positions::none(steps.len());
+        let mut of_server: BTreeMap<ServerId, Vec<usize>> = BTreeMap::new();
+        for (at, (_, step)) in steps.iter().enumerate() {
+            if step.reconfig().is_some() {
+                reconfigs.insert(at);
+            }
+            if let Some(server) = step.server() {
+                of_server.entry(server).or_default().push(at);
+            }
+        }
+        of_server.retain(|_, own| own.iter().any(|at| steps[*at].1.hands_over()));
+        Self { steps, phases, reconfigs, of_server }
     }
 
     /// All steps by position, each with its phase.
@@ -60,38 +118,49 @@ impl<'a> Grant<'a> {
         &self.steps
     }
 
-    /// The positions of the steps that may be next, where `done` says which are done; what
-    /// [`Plan::next_steps`] says, many times a plan.
-    pub fn next(&self, done: &[bool], leader: Option<ServerId>) -> Vec<usize> {
-        let held = leader.filter(|leader| self.is_held(done, *leader));
+    /// All positions in the order in which they go if that one leads throughout.
+    pub fn order(&self, leader: Option<ServerId>) -> Vec<usize> {
+        let mut done = Positions::none(self.steps.len());
+        let mut order = Vec::with_capacity(self.steps.len());
+        while let Some(at) = self.next(&done, leader).first().copied() {
+            done.insert(at);
+            order.push(at);
+        }
+        order
+    }
+
+    /// The positions of the steps that may be next; what [`Plan::next_steps`] says, many times a
+    /// plan.
+    pub fn next(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
+        let held: &[usize] =
+            leader.and_then(|leader| self.held(done, leader)).map_or(&[], Vec::as_slice);
         let mut from = 0;
         for (rule, end) in &self.phases {
-            let server = |at: usize| self.steps[at].1.server();
-            let is_open = |at: &usize| !done[*at] && (held.is_none() || server(*at) != held);
-            let open: Vec<usize> = (from..*end).filter(is_open).collect();
-            match (rule, open.first()) {
+            let mut open = done.missing(from, *end).filter(|at| !held.contains(at)).peekable();
+            match (rule, open.peek().copied()) {
                 (_, None) => from = *end,
-                (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open,
+                (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open.collect(),
                 (Rule::InOrder, Some(first)) => {
-                    let begun: HashSet<ServerId> =
-                        (from..*end).filter(|at| done[*at]).filter_map(server).collect();
-                    let is_begun = |at: &&usize| server(**at).is_some_and(|id| begun.contains(&id));
-                    return vec![*open.iter().find(is_begun).unwrap_or(first)];
+                    let server = |at: usize| self.steps[at].1.server();
+                    let is_begun = |at: &usize| {
+                        let own = server(*at);
+                        own.is_some()
+                            && (from..*at).any(|other| done.contains(other) && server(other) == own)
+                    };
+                    // A server has few steps, next to each other: what it has begun is seen there.
+                    return vec![open.find(is_begun).unwrap_or(first)];
                 }
             }
         }
         Vec::new()
     }
 
-    fn is_held(&self, done: &[bool], leader: ServerId) -> bool {
-        let (mut own, mut others) = (false, false);
-        for ((_, step), _) in self.steps.iter().zip(done).filter(|(_, done)| !**done) {
-            if step.server() == Some(leader) {
-                own |= step.hands_over();
-            } else {
-                others |= step.reconfig().is_some();
-            }
-        }
-        own && others
+    /// The steps of the leader, where they are held back.
+    fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
+        let own = self.of_server.get(&leader)?;
+        let left = || own.iter().filter(|at| !done.contains(**at));
+        let hands_over = left().any(|at| self.steps[*at].1.hands_over());
+        let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
+        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(own)
     }
 }

@@ -5,11 +5,14 @@
 //! over the whole plan. Nothing here says that a plan is safe; `check` does.
 
 mod grant;
+mod lattice;
 mod order;
+mod search;
 mod step;
+mod votes;
 
-pub use grant::{Done, Grant};
-pub use order::{Goal, candidates};
+pub use grant::{Done, Grant, Positions};
+pub use order::{Goal, Prefer, best};
 pub use step::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
 
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
-//! The order of a plan: a few candidates, best first by rule of thumb, for `check` to judge.
+//! From what has to change to phases of steps.
 //!
-//! The plain order is: wait for joiners, take out the dead, bring in, promote, move addresses, let
-//! clients move, take out observers, demote, take out voters, prove, retire. What the laws leave
-//! open is tried both ways: whether observers are promoted directly or by way of a non-voting
-//! follower, whether they are promoted before or after the joiners come in, and whether voters leave
-//! in any order or zone by zone.
+//! The order is: wait for joiners, take out the dead, bring in, move addresses, let clients move,
+//! take out observers, demote, take out voters, prove, retire. In which order servers come in, and
+//! by which way observers get a vote, is searched (`search`); in which order voters go, where zones
+//! or weights tell them apart, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::search::{Bring, bring_in, removal};
 use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
@@ -35,126 +35,42 @@ pub struct Goal {
     pub hooks: Hooks,
     /// Risks accepted by name.
     pub accepted: Vec<Acceptance>,
+    /// What counts most.
+    pub prefer: Prefer,
 }
 
-/// The plans worth judging, in canonical order; never empty.
-pub fn candidates(goal: &Goal) -> Vec<Plan> {
-    let mut orders: Vec<Vec<Phase>> = Vec::new();
-    for style in styles(goal) {
-        let phases = phases(goal, &style);
-        if !orders.contains(&phases) {
-            orders.push(phases);
-        }
-    }
-    orders.into_iter().map(|phases| plan_of(goal, phases)).collect()
+/// What is asked of the way first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Prefer {
+    /// The most voters to spare at the worst moment, then the fewest reconfigs.
+    #[default]
+    Safest,
+    /// The fewest reconfigs that the laws allow, then the most voters to spare.
+    Fewest,
 }
 
-/// The choices that the laws leave open.
-#[derive(Debug, Clone)]
-struct Style {
-    promote_directly: bool,
-    promote_first: bool,
-    /// Voters that leave, one after the other; in any order where empty.
-    removal: Vec<ServerId>,
+/// The best plan that the planner knows; whether it is lawful, `check` says.
+pub fn best(goal: &Goal) -> Plan {
+    plan_of(goal, phases(goal))
 }
 
-fn styles(goal: &Goal) -> Vec<Style> {
-    let mut removals = vec![Vec::new()];
-    if !goal.facts.zones.is_empty() {
-        removals.extend(removal_orders(goal));
-    }
-    let mut styles = Vec::new();
-    for removal in removals {
-        for promote_first in [false, true] {
-            for promote_directly in [true, false] {
-                styles.push(Style { promote_directly, promote_first, removal: removal.clone() });
-            }
-        }
-    }
-    styles
-}
-
-/// Orders in which voters can leave: every one where there are few, else the one that keeps the
-/// zones most even.
-fn removal_orders(goal: &Goal) -> Vec<Vec<ServerId>> {
-    const FEW: usize = 4;
-    let leaving: Vec<ServerId> = healthy_leaving_voters(goal).iter().map(|c| c.id).collect();
-    if leaving.len() <= FEW {
-        return permutations(&leaving);
-    }
-    let mut voters = goal.diff.target.voters();
-    voters.extend(&leaving);
-    let mut left = leaving;
-    let mut order = Vec::new();
-    while !left.is_empty() {
-        let evenness = |id: &ServerId| {
-            let mut rest = voters.clone();
-            rest.remove(id);
-            (fullest_zone(&rest, &goal.facts.zones), *id)
-        };
-        let Some(next) = left.iter().copied().min_by_key(|id| evenness(id)) else { break };
-        voters.remove(&next);
-        left.retain(|id| *id != next);
-        order.push(next);
-    }
-    vec![order]
-}
-
-fn permutations(ids: &[ServerId]) -> Vec<Vec<ServerId>> {
-    if ids.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for (at, first) in ids.iter().enumerate() {
-        let rest: Vec<ServerId> = [&ids[..at], &ids[at + 1..]].concat();
-        for mut tail in permutations(&rest) {
-            tail.insert(0, *first);
-            all.push(tail);
-        }
-    }
-    all
-}
-
-fn fullest_zone(voters: &BTreeSet<ServerId>, zones: &BTreeMap<ServerId, String>) -> usize {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for zone in voters.iter().filter_map(|id| zones.get(id)) {
-        *counts.entry(zone).or_default() += 1;
-    }
-    counts.into_values().max().unwrap_or(0)
-}
-
-fn healthy_leaving_voters(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| {
-        change.kind == ChangeKind::Leave
-            && change.before.as_ref().is_some_and(Server::votes)
-            && is_healthy(goal, change)
-    })
-}
-
-fn is_healthy(goal: &Goal, change: &Change) -> bool {
+pub(super) fn is_healthy(goal: &Goal, change: &Change) -> bool {
     goal.facts.live.contains(&change.id)
 }
 
-fn changes(goal: &Goal, wanted: impl Fn(&Change) -> bool) -> Vec<&Change> {
+pub(super) fn changes(goal: &Goal, wanted: impl Fn(&Change) -> bool) -> Vec<&Change> {
     goal.diff.changes.iter().filter(|change| wanted(change)).collect()
 }
 
-fn phases(goal: &Goal, style: &Style) -> Vec<Phase> {
+fn phases(goal: &Goal) -> Vec<Phase> {
     if goal.diff.changes.is_empty() {
         return Vec::new();
     }
-    let joins = [join_phase(goal), replace_phase(goal)];
-    let promotion = promote_phase(goal, style);
-    let before_gate: Vec<Phase> = if style.promote_first {
-        std::iter::once(promotion).chain(joins).collect()
-    } else {
-        joins.into_iter().chain([promotion]).collect()
-    };
-    let mut phases = vec![await_phase(goal), dead_phase(goal)];
-    phases.extend(before_gate);
-    phases.push(readdress_phase(goal));
+    let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
+    phases.extend(bring_in_phases(goal));
     phases.push(gate_phase(goal));
-    phases.extend(removal_phases(goal, style));
+    phases.extend(removal_phases(goal));
+    phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
         rule: Rule::InOrder,
@@ -162,6 +78,36 @@ fn phases(goal: &Goal, style: &Style) -> Vec<Phase> {
     });
     phases.push(retire_phase(goal));
     phases.retain(|phase| !phase.steps.is_empty());
+    phases
+}
+
+/// Those that come in, in the order that was found best; like steps that follow each other are one
+/// phase.
+fn bring_in_phases(goal: &Goal) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
+    for bring in bring_in(goal) {
+        let (kind, rule, steps) = match bring {
+            Bring::Join(change) => {
+                let role = observes_first(goal, change).then_some(Role::Observer);
+                let step = join_of(change, role, Move::Join);
+                (PhaseKind::Join, Rule::InOrder, step.into_iter().collect())
+            }
+            Bring::Promote { change, directly } => {
+                (PhaseKind::Promote, Rule::InOrder, promotion(goal, change, directly))
+            }
+            Bring::Replace(change) => {
+                (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
+            }
+            Bring::Readdress => {
+                let phase = readdress_phase(goal);
+                (phase.kind, phase.rule, phase.steps)
+            }
+        };
+        match phases.last_mut().filter(|last| last.kind == kind) {
+            Some(last) => last.steps.extend(steps),
+            None => phases.push(Phase { kind, rule, steps }),
+        }
+    }
     phases
 }
 
@@ -183,7 +129,7 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
 
 /// `auto` is the smaller of what the ensemble tolerates now and what the target will, with those
 /// that are down now still down.
-fn fixed_tolerance(goal: &Goal) -> u32 {
+pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
         return count;
     }
@@ -229,6 +175,7 @@ fn dead_phase(goal: &Goal) -> Phase {
             Some(reconfig(change.id, Move::Leave, Reconfig::leave(change.id)))
         }
         ChangeKind::Demote => join_of(change, None, Move::Demote),
+        ChangeKind::RoleAndAddress if !gains_vote_elsewhere(change) => demotion(change),
         ChangeKind::Join
         | ChangeKind::Promote
         | ChangeKind::Readdress(_)
@@ -239,57 +186,78 @@ fn dead_phase(goal: &Goal) -> Phase {
 }
 
 /// Whether a joiner comes in as an observer first, to be promoted when all are in.
-fn observes_first(goal: &Goal, change: &Change) -> bool {
+pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
     goal.policy.add_as == AddAs::Observer
         && change.kind == ChangeKind::Join
         && change.after.as_ref().is_some_and(Server::votes)
 }
 
-fn join_phase(goal: &Goal) -> Phase {
-    let joining = changes(goal, |change| change.kind == ChangeKind::Join);
-    let step = |change: &&Change| {
-        let role = observes_first(goal, change).then_some(Role::Observer);
-        join_of(change, role, Move::Join)
+fn promotion(goal: &Goal, change: &Change, directly: bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !directly {
+        steps.push(reconfig(change.id, Move::Unlist, Reconfig::leave(change.id)));
+        let mut back = Step::named(Action::AwaitJoiner(change.id));
+        if observes_first(goal, change) {
+            back.id = StepId::new(format!("await-{}-again", change.id));
+        }
+        steps.push(back);
+    }
+    steps.extend(join_of(change, None, Move::Promote));
+    steps
+}
+
+fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if is_healthy(goal, change) {
+        steps.push(reconfig(change.id, Move::Leave, Reconfig::leave(change.id)));
+    }
+    // Two processes of one id are never up at once: acknowledgements are counted by id.
+    steps.push(Step::named(Action::Prove(Some(change.id))));
+    steps.push(stop_step(goal, change.id));
+    steps.push(Step::named(Action::AttestBlank(change.id)));
+    if goal.hooks.start.is_some() {
+        steps.push(Step::named(Action::Start(change.id)));
+    }
+    steps.push(Step::named(Action::AwaitJoiner(change.id)));
+    steps.extend(join_of(change, None, Move::Join));
+    steps
+}
+
+/// An observer that gets a vote and another address moves first, while it has no vote to lose.
+fn early_readdress_phase(goal: &Goal) -> Phase {
+    let moves =
+        |change: &Change| gains_vote_elsewhere(change).then(|| moved(change, true)).flatten();
+    let steps = goal.diff.changes.iter().filter_map(moves).collect();
+    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+}
+
+/// A voter that becomes an observer at another address moves last, when it has no vote to lose.
+fn late_readdress_phase(goal: &Goal) -> Phase {
+    let moves = |change: &Change| {
+        let loses = change.kind == ChangeKind::RoleAndAddress && !gains_vote_elsewhere(change);
+        loses.then(|| moved(change, false)).flatten()
     };
-    let steps = joining.iter().filter_map(step).collect();
-    Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps }
+    let steps = goal.diff.changes.iter().filter_map(moves).collect();
+    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
 }
 
-fn promote_phase(goal: &Goal, style: &Style) -> Phase {
-    let promoted =
-        changes(goal, |change| change.kind == ChangeKind::Promote || observes_first(goal, change));
-    let mut steps = Vec::new();
-    for change in promoted {
-        if !style.promote_directly {
-            steps.push(reconfig(change.id, Move::Unlist, Reconfig::leave(change.id)));
-            let mut back = Step::named(Action::AwaitJoiner(change.id));
-            if observes_first(goal, change) {
-                back.id = StepId::new(format!("await-{}-again", change.id));
-            }
-            steps.push(back);
-        }
-        steps.extend(join_of(change, None, Move::Promote));
-    }
-    Phase { kind: PhaseKind::Promote, rule: Rule::InOrder, steps }
+/// Whether a change is that of an observer that becomes a voter at another address.
+pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
+    change.kind == ChangeKind::RoleAndAddress && change.after.as_ref().is_some_and(Server::votes)
 }
 
-fn replace_phase(goal: &Goal) -> Phase {
-    let mut steps = Vec::new();
-    for change in changes(goal, |change| change.kind == ChangeKind::Replace) {
-        if is_healthy(goal, change) {
-            steps.push(reconfig(change.id, Move::Leave, Reconfig::leave(change.id)));
-        }
-        // Two processes of one id are never up at once: acknowledgements are counted by id.
-        steps.push(Step::named(Action::Prove(Some(change.id))));
-        steps.push(stop_step(goal, change.id));
-        steps.push(Step::named(Action::AttestBlank(change.id)));
-        if goal.hooks.start.is_some() {
-            steps.push(Step::named(Action::Start(change.id)));
-        }
-        steps.push(Step::named(Action::AwaitJoiner(change.id)));
-        steps.extend(join_of(change, None, Move::Join));
+/// The move of an observer to its new address.
+fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
+    let before = change.before.as_ref()?;
+    let mut after = change.after.clone()?;
+    if keeps_role {
+        after.role = before.role;
     }
-    Phase { kind: PhaseKind::Replace, rule: Rule::InOrder, steps }
+    let address = |line: &Server| {
+        line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
+    };
+    let quorum = address(before) != address(&after);
+    Some(reconfig(change.id, Move::Readdress { quorum }, Reconfig::join(after)))
 }
 
 fn readdress_phase(goal: &Goal) -> Phase {
@@ -317,34 +285,43 @@ fn gate_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Gate, rule: Rule::InOrder, steps: gate.into_iter().collect() }
 }
 
-fn removal_phases(goal: &Goal, style: &Style) -> [Phase; 3] {
+fn removal_phases(goal: &Goal) -> Vec<Phase> {
     let leave = |id| reconfig(id, Move::Leave, Reconfig::leave(id));
     let observers = changes(goal, |change| {
         change.kind == ChangeKind::Leave
             && change.before.as_ref().is_some_and(|server| !server.votes())
             && is_healthy(goal, change)
     });
-    let demoted =
-        changes(goal, |change| change.kind == ChangeKind::Demote && is_healthy(goal, change));
-    let in_any_order: Vec<ServerId> = healthy_leaving_voters(goal).iter().map(|c| c.id).collect();
-    let (rule, voters) = if style.removal.is_empty() {
-        (Rule::LeaderLast, in_any_order)
-    } else {
-        (Rule::InOrder, style.removal.clone())
-    };
-    [
-        Phase {
-            kind: PhaseKind::RemoveObservers,
-            rule: Rule::LeaderLast,
-            steps: observers.iter().map(|change| leave(change.id)).collect(),
-        },
-        Phase {
-            kind: PhaseKind::Demote,
-            rule: Rule::LeaderLast,
-            steps: demoted.iter().filter_map(|c| join_of(c, None, Move::Demote)).collect(),
-        },
-        Phase { kind: PhaseKind::Remove, rule, steps: voters.into_iter().map(leave).collect() },
-    ]
+    let mut phases = vec![Phase {
+        kind: PhaseKind::RemoveObservers,
+        rule: Rule::LeaderLast,
+        steps: observers.iter().map(|change| leave(change.id)).collect(),
+    }];
+    let removal = removal(goal);
+    for change in removal.order {
+        let (kind, step) = if change.after.is_some() {
+            (PhaseKind::Demote, demotion(change))
+        } else {
+            (PhaseKind::Remove, Some(leave(change.id)))
+        };
+        match phases.last_mut().filter(|last| last.kind == kind) {
+            Some(last) => last.steps.extend(step),
+            None => {
+                phases.push(Phase { kind, rule: removal.rule, steps: step.into_iter().collect() });
+            }
+        }
+    }
+    phases
+}
+
+/// A voter becomes an observer where it stands.
+fn demotion(change: &Change) -> Option<Step> {
+    let mut server = change.before.clone()?;
+    server.role = change.after.as_ref()?.role;
+    if change.kind == ChangeKind::Demote {
+        server.clone_from(change.after.as_ref()?);
+    }
+    Some(reconfig(change.id, Move::Demote, Reconfig::join(server)))
 }
 
 fn stop_step(goal: &Goal, id: ServerId) -> Step {

@@ -123,7 +123,6 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::TooManyOrders(_)
         | Detail::Weighted
         | Detail::SeveralAddresses(_)
-        | Detail::RoleAndAddress(_)
         | Detail::ChangesPerStep(_)
         | Detail::Finding(_) => String::new(),
     }
@@ -190,7 +189,6 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::SeveralAddresses(id) => format!(
             "Server {id} has several addresses or a secure client part; zkplan can only remove it."
         ),
-        Detail::RoleAndAddress(id) => format!("Role and address of server {id} change at once."),
         Detail::ChangesPerStep(n) => {
             format!("policy.changesPerStep is {n}; only 1 is supported.")
         }
@@ -357,7 +355,6 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::Weighted | Detail::SeveralAddresses(_) => {
             "change it by hand; zkplan passes it through"
         }
-        Detail::RoleAndAddress(_) => "change the address first, then the role, in two specs",
         Detail::ChangesPerStep(_) => "set policy.changesPerStep: 1",
     }
 }

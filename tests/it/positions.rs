@@ -57,6 +57,7 @@ fn every_state_that_the_grant_can_reach_is_known_again() {
         World::new("1 2 3 4 5", "1o 2o 3 4 5"),
         World::new("1 2 3 4 5", "1 2 3 6 7").down("4 5"),
         World::new("1 2 3", "1p 2 3p"),
+        World::new("1 2 3 4", "5 6 7 8o"),
         World::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer),
     ];
     let asked: usize = worlds.iter().map(|world| is_known_everywhere(&plan(world))).sum();

@@ -1,0 +1,339 @@
+//! What never changes while a plan is walked: its servers and steps by number, and what each step
+//! does to whom.
+//!
+//! What becomes of one server depends on its own steps alone, and those are taken in one order. So
+//! the line that it has before and after each of them is known before any order is looked at, and a
+//! moment is no more than a few marks on each server.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::breach::{Votes, Window};
+use super::quorum::Rule as Quorum;
+use super::state::{Mark, State};
+use crate::model::{Membership, Reconfig, Server, ServerId};
+use crate::observe::Facts;
+use crate::plan::{Action, Move, Plan, Rule, Step};
+
+/// A plan as the checker sees it.
+pub(super) struct Table<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) facts: &'a Facts,
+    /// Every server of the base and of any step, ascending; its number is its place.
+    pub(super) ids: Vec<ServerId>,
+    /// The line of each server in the base.
+    pub(super) base: Vec<Option<&'a Server>>,
+    /// Every step, by position.
+    pub(super) steps: Vec<Entry<'a>>,
+    /// The positions of each server's reconfigs.
+    pub(super) reconfigs: Vec<Vec<usize>>,
+    /// The zone of each server, by its place in `zone_names`.
+    pub(super) zone_of: Vec<Option<usize>>,
+    pub(super) zone_names: Vec<&'a str>,
+    /// Servers whose id goes to another machine.
+    pub(super) replaced: Vec<bool>,
+    /// Voters of the target that are none of the base.
+    pub(super) new_voters: Vec<bool>,
+    /// Voters that must be able to fail, the base's own weakness taken into account.
+    pub(super) tolerance: i64,
+    /// Whether the base survives the loss of any one zone.
+    pub(super) base_survives_zones: bool,
+    pub(super) quorum: Quorum,
+}
+
+/// One step.
+pub(super) struct Entry<'a> {
+    pub(super) step: &'a Step,
+    pub(super) phase: usize,
+    pub(super) rule: Rule,
+    /// The server that it is about.
+    pub(super) server: Option<usize>,
+    /// What it does to each server that its request changes; empty where it sends none.
+    pub(super) changes: Vec<Change<'a>>,
+    /// Whether its request touches others than it says, or does something else to them.
+    pub(super) is_mislabelled: bool,
+}
+
+/// What a request does to one server.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) server: usize,
+    pub(super) effect: Effect,
+    pub(super) before: Option<&'a Server>,
+    pub(super) after: Option<&'a Server>,
+}
+
+/// What a request does to one server, read off its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Effect {
+    Joins,
+    Leaves,
+    GainsVote,
+    LosesVote,
+    Moves,
+    Nothing,
+}
+
+impl Change<'_> {
+    pub(super) fn voted(&self) -> bool {
+        self.before.is_some_and(Server::votes)
+    }
+
+    pub(super) fn votes(&self) -> bool {
+        self.after.is_some_and(Server::votes)
+    }
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(plan: &'a Plan, facts: &'a Facts) -> Self {
+        let members = &facts.base.membership;
+        let ids = ids(plan, members);
+        let number: HashMap<ServerId, usize> = ids.iter().copied().zip(0..).collect();
+        let base: Vec<Option<&Server>> = ids.iter().map(|id| members.get(*id)).collect();
+        let names: BTreeSet<&str> = facts.zones.values().map(String::as_str).collect();
+        let zone_names: Vec<&str> = names.into_iter().collect();
+        let zone_of = |id: &ServerId| {
+            let zone = facts.zones.get(id)?;
+            zone_names.binary_search(&zone.as_str()).ok()
+        };
+        let mut table = Self {
+            plan,
+            facts,
+            zone_of: ids.iter().map(zone_of).collect(),
+            replaced: ids.iter().map(|id| facts.other_machine.contains(id)).collect(),
+            new_voters: ids
+                .iter()
+                .map(|id| plan.target.has_voter(*id) && !members.has_voter(*id))
+                .collect(),
+            steps: Vec::new(),
+            reconfigs: vec![Vec::new(); ids.len()],
+            tolerance: 0,
+            base_survives_zones: false,
+            quorum: Quorum::of(members, &plan.target, &ids),
+            zone_names,
+            base,
+            ids,
+        };
+        table.read_steps(&number);
+        let start = State::base(&table);
+        // A base that is weaker already is held to no more than it has.
+        table.tolerance = i64::from(plan.min_tolerance).min(table.spare(&start));
+        table.base_survives_zones =
+            table.worst_zone(&start).is_some_and(|zone| table.spare_without(&start, zone) >= 0);
+        table
+    }
+
+    fn read_steps(&mut self, number: &HashMap<ServerId, usize>) {
+        let mut lines = self.base.clone();
+        let phases = &self.plan.phases;
+        for (phase, of) in phases.iter().enumerate() {
+            for step in &of.steps {
+                let at = self.steps.len();
+                let (changes, is_mislabelled) = match &step.action {
+                    Action::Reconfig { server, change, request } => {
+                        let says = [(*server, *change)];
+                        let changes: Vec<Change<'a>> = says
+                            .iter()
+                            .map(|(id, _)| change_of(number[id], *id, &mut lines, request))
+                            .collect();
+                        let wrong = is_mislabelled(&says, &changes, request);
+                        (changes, wrong)
+                    }
+                    _ => (Vec::new(), false),
+                };
+                for change in &changes {
+                    self.reconfigs[change.server].push(at);
+                }
+                let server = step.server().map(|id| number[&id]);
+                self.steps.push(Entry {
+                    step,
+                    phase,
+                    rule: of.rule,
+                    server,
+                    changes,
+                    is_mislabelled,
+                });
+            }
+        }
+    }
+
+    /// Whether all steps together lead to the target, word for word.
+    pub(super) fn ends_at_target(&self) -> bool {
+        let last = |server: usize| match self.reconfigs[server].last() {
+            None => self.base[server],
+            Some(at) => {
+                self.steps[*at].changes.iter().find(|c| c.server == server).and_then(|c| c.after)
+            }
+        };
+        let same = |(server, id): (usize, &ServerId)| last(server) == self.plan.target.get(*id);
+        let known = |id: ServerId| self.ids.binary_search(&id).is_ok();
+        self.ids.iter().enumerate().all(same) && self.plan.target.ids().into_iter().all(known)
+    }
+
+    /// What is spare; negative where too few acknowledge.
+    pub(super) fn spare(&self, state: &State) -> i64 {
+        match &self.quorum {
+            Quorum::Majority => majority_spare(state.voters, state.acking),
+            Quorum::Weighted(weighted) => {
+                weighted.spare(&state.all(Mark::VOTER), &state.all(Mark::VOTER | Mark::LIVE))
+            }
+        }
+    }
+
+    /// What is spare without one zone.
+    pub(super) fn spare_without(&self, state: &State, zone: usize) -> i64 {
+        match &self.quorum {
+            Quorum::Majority => {
+                let lost = state.acking_where(|server| self.zone_of[server] == Some(zone));
+                majority_spare(state.voters, state.acking - lost)
+            }
+            Quorum::Weighted(weighted) => {
+                let mut left = state.all(Mark::VOTER | Mark::LIVE);
+                left.retain(|server| self.zone_of[*server] != Some(zone));
+                weighted.spare(&state.all(Mark::VOTER), &left)
+            }
+        }
+    }
+
+    /// The zone whose loss would be worst.
+    pub(super) fn worst_zone(&self, state: &State) -> Option<usize> {
+        let voting = |zone: &usize| {
+            state.any(|server, marks| marks.has(Mark::VOTER) && self.zone_of[server] == Some(*zone))
+        };
+        let zones = (0..self.zone_names.len()).filter(voting);
+        zones.min_by_key(|zone| self.spare_without(state, *zone))
+    }
+
+    /// The votes as they stand.
+    pub(super) fn votes(&self, state: &State) -> Votes {
+        self.votes_of(&state.all(Mark::VOTER), &state.all(Mark::VOTER | Mark::LIVE))
+    }
+
+    /// The votes without one zone.
+    pub(super) fn without(&self, state: &State, zone: usize) -> Window {
+        let mut left = state.all(Mark::VOTER | Mark::LIVE);
+        left.retain(|server| self.zone_of[*server] != Some(zone));
+        let votes = self.votes_of(&state.all(Mark::VOTER), &left);
+        Window { zone: self.zone_names[zone].to_owned(), votes }
+    }
+
+    /// The votes where those are voters and these acknowledge.
+    pub(super) fn votes_of(&self, voters: &[usize], acking: &[usize]) -> Votes {
+        let need = match &self.quorum {
+            Quorum::Majority => voters.len() / 2 + 1,
+            Quorum::Weighted(weighted) => {
+                // As many as must be left of them, whoever fails.
+                let spare = weighted.spare(voters, acking);
+                let need = i64::try_from(acking.len()).unwrap_or(i64::MAX) - spare;
+                usize::try_from(need).unwrap_or(0)
+            }
+        };
+        let named = |servers: &[usize]| servers.iter().map(|server| self.ids[*server]).collect();
+        Votes { voters: named(voters), acking: named(acking), need }
+    }
+}
+
+pub(super) fn majority_spare(voters: usize, acking: usize) -> i64 {
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    count(acking) - count(voters / 2 + 1)
+}
+
+fn ids(plan: &Plan, members: &Membership) -> Vec<ServerId> {
+    let mut ids = members.ids();
+    for step in plan.steps() {
+        ids.extend(step.server());
+        if let Some(request) = step.reconfig() {
+            ids.extend(request.joining.iter().map(|line| line.id));
+            ids.extend(&request.leaving);
+        }
+    }
+    ids.into_iter().collect()
+}
+
+/// What a request makes of one server's line: removals come first, then additions, the last of
+/// which counts (`PrepRequestProcessor`, `case OpCode.reconfig`).
+fn change_of<'a>(
+    server: usize,
+    id: ServerId,
+    lines: &mut [Option<&'a Server>],
+    request: &'a Reconfig,
+) -> Change<'a> {
+    let before = lines[server];
+    let given = request.joining.iter().rev().find(|line| line.id == id);
+    let after = given.or(before.filter(|_| !request.leaving.contains(&id)));
+    lines[server] = after;
+    let effect = match (before, after) {
+        (None, Some(_)) => Effect::Joins,
+        (Some(_), None) => Effect::Leaves,
+        (Some(was), Some(is)) if was == is => Effect::Nothing,
+        (Some(was), Some(is)) if !was.votes() && is.votes() => Effect::GainsVote,
+        (Some(was), Some(is)) if was.votes() && !is.votes() => Effect::LosesVote,
+        (Some(_), Some(_)) => Effect::Moves,
+        (None, None) => Effect::Nothing,
+    };
+    Change { server, effect, before, after }
+}
+
+/// Whether a request changes others than it says, or in another way. What the plan grants follows
+/// from what its steps say.
+fn is_mislabelled(says: &[(ServerId, Move)], changes: &[Change<'_>], request: &Reconfig) -> bool {
+    let mut touched = request.joining.iter().map(|line| &line.id).chain(&request.leaving);
+    let alone = touched.all(|id| says.iter().any(|(said, _)| said == id));
+    let does = |((_, says), change): (&(ServerId, Move), &Change<'_>)| does(*says, change);
+    !(alone && says.iter().zip(changes).all(does))
+}
+
+fn does(says: Move, change: &Change<'_>) -> bool {
+    let peers = |line: Option<&Server>| line.map(|line| line.peers.clone());
+    let quorum_address = |line: Option<&Server>| {
+        let peers = line.into_iter().flat_map(|line| &line.peers);
+        peers.map(|peer| (peer.host.clone(), peer.quorum_port)).collect::<Vec<_>>()
+    };
+    match (says, change.effect) {
+        (Move::Join | Move::Promote, Effect::Joins) | (Move::Leave, Effect::Leaves) => true,
+        (Move::Promote, Effect::GainsVote) | (Move::Demote, Effect::LosesVote) => {
+            peers(change.before) == peers(change.after)
+        }
+        // A voter that leads would hand over, and an unlisting is not held back for it.
+        (Move::Unlist, Effect::Leaves) => !change.voted(),
+        (Move::Readdress { quorum }, Effect::Moves) => {
+            quorum == (quorum_address(change.before) != quorum_address(change.after))
+        }
+        _ => false,
+    }
+}
+
+/// Servers that no law can tell apart, as numbers below the number of servers: what they were, what
+/// happens to them, and whether they are in the zone that is looked at.
+pub(super) fn alike(table: &Table<'_>, zone: Option<usize>) -> Vec<usize> {
+    let mut known: BTreeMap<Alike, usize> = BTreeMap::new();
+    let mut steps: Vec<Vec<(usize, Effect, bool)>> = vec![Vec::new(); table.ids.len()];
+    for entry in &table.steps {
+        for change in &entry.changes {
+            let hands_over = entry.step.hands_over();
+            steps[change.server].push((entry.phase, change.effect, hands_over));
+        }
+    }
+    let base = State::base(table);
+    let of = |server: usize| Alike {
+        marks: base.marks(server),
+        in_zone: zone.is_some() && table.zone_of[server] == zone,
+        replaced: table.replaced[server],
+        steps: std::mem::take(&mut steps[server]),
+    };
+    let kinds: Vec<Alike> = (0..table.ids.len()).map(of).collect();
+    let mut classes = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let next = known.len();
+        classes.push(*known.entry(kind).or_insert(next));
+    }
+    classes
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    marks: Mark,
+    in_zone: bool,
+    replaced: bool,
+    /// What becomes of it, when, and whether the leadership goes with it.
+    steps: Vec<(usize, Effect, bool)>,
+}

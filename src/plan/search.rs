@@ -1,0 +1,544 @@
+//! The two parts of a plan that can go in many orders: who comes in when, and who goes when.
+//!
+//! The dead go first in every plan: to take the vote of a server that does not answer never makes a
+//! quorum weaker. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
+//! observers that get a vote, ids that go to other machines and addresses that move may take turns,
+//! and each observer may get its vote where it stands or by way of a non-voting follower. Servers
+//! alike are one class, so that what is searched is how many of each are done.
+
+use super::Rule;
+use super::lattice::{Edge, Lattice, Price};
+use super::order::{
+    Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
+};
+use super::votes::{Electorate, Vote, Worth};
+use crate::diff::{Change, ChangeKind};
+use crate::model::{Place, Server, ServerId};
+
+/// More combinations than this are not searched: then observers get their votes after everybody has
+/// come in, one zone after the other.
+const MOST_NODES: usize = 20_000;
+
+/// A server that comes in, or the moment at which addresses move.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bring<'a> {
+    Join(&'a Change),
+    Promote {
+        change: &'a Change,
+        /// Where it stands, not by way of a non-voting follower.
+        directly: bool,
+    },
+    Replace(&'a Change),
+    Readdress,
+}
+
+/// Voters that go, one after the other, and whether in that order.
+pub(super) struct Removal<'a> {
+    pub(super) order: Vec<&'a Change>,
+    pub(super) rule: Rule,
+}
+
+/// Everything that comes in, in the best order.
+pub(super) fn bring_in(goal: &Goal) -> Vec<Bring<'_>> {
+    let search = Search::new(goal);
+    let mut lattice = search.lattice();
+    lattice.keep_legal();
+    lattice.shortest(|price| price.risks);
+    let rest = search.rest;
+    if goal.prefer == Prefer::Fewest {
+        lattice.shortest(|price| price.reconfigs);
+    }
+    lattice.widest(rest.spare, |price| price.spare);
+    lattice.widest(rest.zone, |price| price.zone);
+    lattice.shortest(|price| price.windows);
+    lattice.shortest(|price| price.reconfigs);
+    lattice.way()
+}
+
+/// Servers that come in the same way, one after the other.
+struct Kind<'a> {
+    what: What,
+    servers: Vec<&'a Change>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Join,
+    Replace,
+    Promote,
+    Readdress,
+}
+
+struct Search<'a> {
+    goal: &'a Goal,
+    electorate: Electorate,
+    /// The votes once the dead are out.
+    base: Vec<Vote>,
+    /// Whether the base survives the loss of a zone.
+    survives_zones: bool,
+    tolerance: i64,
+    kinds: Vec<Kind<'a>>,
+    /// The worst of all moments on which this search has no influence.
+    rest: Worth,
+}
+
+impl<'a> Search<'a> {
+    fn new(goal: &'a Goal) -> Self {
+        let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+        let first = votes_now(goal, &electorate);
+        let now = electorate.worth(&first);
+        let base = without_dead(goal, &electorate, first);
+        let mut search = Self {
+            kinds: kinds(goal, &electorate),
+            survives_zones: electorate.has_zones() && now.zone >= 0,
+            tolerance: i64::from(fixed_tolerance(goal)).min(now.spare),
+            goal,
+            electorate,
+            base,
+            rest: now,
+        };
+        search.rest = search.worst_of_the_rest(now);
+        search
+    }
+
+    /// The base, every moment of the removal, and the leader's own change in the end.
+    fn worst_of_the_rest(&self, now: Worth) -> Worth {
+        let mut votes = self.base.clone();
+        for kind in &self.kinds {
+            for change in &kind.servers {
+                self.bring(&mut votes, kind.what, change);
+            }
+        }
+        let mut worst = min(now, self.electorate.worth(&votes));
+        let removal = removal(self.goal);
+        for change in &removal.order {
+            self.take(&mut votes, change);
+            worst = min(worst, self.electorate.worth(&votes));
+        }
+        for kind in self.kinds.iter().filter(|k| matches!(k.what, What::Replace | What::Readdress))
+        {
+            for change in kind.servers.iter().filter(|change| is_healthy(self.goal, change)) {
+                let mut away = votes.clone();
+                self.leave(&mut away, kind.what, change);
+                let spare = self.electorate.spare(&away);
+                worst.spare = worst.spare.min(spare);
+                if kind.what == What::Replace {
+                    worst = min(worst, self.electorate.worth(&away));
+                }
+            }
+        }
+        worst
+    }
+
+    fn take(&self, votes: &mut [Vote], change: &Change) {
+        votes[self.electorate.number(change.id)].votes = false;
+    }
+
+    /// A server that moves does not answer for a moment, one that goes to another machine leaves.
+    fn leave(&self, votes: &mut [Vote], what: What, change: &Change) {
+        let vote = &mut votes[self.electorate.number(change.id)];
+        vote.up = false;
+        if what == What::Replace {
+            vote.votes = false;
+        }
+    }
+
+    fn bring(&self, votes: &mut [Vote], what: What, change: &Change) {
+        let vote = &mut votes[self.electorate.number(change.id)];
+        match what {
+            What::Join => {
+                let votes = change.after.as_ref().is_some_and(Server::votes);
+                *vote = Vote { votes: votes && !observes_first(self.goal, change), up: true };
+            }
+            What::Replace | What::Promote => {
+                let votes = change.after.as_ref().is_some_and(Server::votes);
+                *vote = Vote { votes, up: true };
+            }
+            What::Readdress => {}
+        }
+    }
+
+    fn lattice(&self) -> Lattice<Bring<'a>> {
+        let sizes: Vec<usize> = self.kinds.iter().map(Kind::steps).collect();
+        let product = sizes
+            .iter()
+            .try_fold(1_usize, |all, size| all.checked_mul(size + 1))
+            .unwrap_or(usize::MAX);
+        let mut edges = Vec::new();
+        if product <= MOST_NODES {
+            for node in 0..product {
+                let done = digits(node, &sizes);
+                let votes = self.votes_at(&done);
+                for at in 0..self.kinds.len() {
+                    if done[at] < sizes[at] {
+                        let to = node + stride(&sizes, at);
+                        self.add_edges(&mut edges, [node, to], &votes, (at, done[at]));
+                    }
+                }
+            }
+            return Lattice::new(product, edges);
+        }
+        let mut done = vec![0; sizes.len()];
+        let mut node = 0;
+        for at in 0..sizes.len() {
+            for nth in 0..sizes[at] {
+                let votes = self.votes_at(&done);
+                self.add_edges(&mut edges, [node, node + 1], &votes, (at, nth));
+                done[at] += 1;
+                node += 1;
+            }
+        }
+        Lattice::new(node + 1, edges)
+    }
+
+    fn votes_at(&self, done: &[usize]) -> Vec<Vote> {
+        let mut votes = self.base.clone();
+        for (kind, done) in self.kinds.iter().zip(done) {
+            for change in kind.servers.iter().take(*done) {
+                self.bring(&mut votes, kind.what, change);
+            }
+        }
+        votes
+    }
+
+    fn add_edges(
+        &self,
+        edges: &mut Vec<Edge<Bring<'a>>>,
+        [from, to]: [usize; 2],
+        votes: &[Vote],
+        (at, nth): (usize, usize),
+    ) {
+        let kind = &self.kinds[at];
+        let change = kind.servers[nth];
+        // Who comes in as an observer is promoted when all are in.
+        let is_in = |change: &&Change| votes[self.electorate.number(change.id)].up;
+        if kind.what == What::Promote && observes_first(self.goal, change) {
+            let mut joins = self.kinds.iter().filter(|kind| kind.what == What::Join);
+            if !joins.all(|kind| kind.servers.iter().all(is_in)) {
+                return;
+            }
+        }
+        let mut add = |what, price| edges.push(Edge { from, to, what, price });
+        match kind.what {
+            What::Join => add(Bring::Join(change), self.joins(votes, What::Join, change)),
+            What::Promote => {
+                let directly = Bring::Promote { change, directly: true };
+                add(directly, self.gets_vote_in_place(votes, change));
+                let mut price = self.joins(votes, What::Promote, change);
+                price.reconfigs += 1;
+                price.windows += self.window(self.electorate.worth(votes).zone);
+                add(Bring::Promote { change, directly: false }, price);
+            }
+            What::Replace => add(Bring::Replace(change), self.replaces(votes, change)),
+            What::Readdress => add(Bring::Readdress, self.moves(votes)),
+        }
+    }
+
+    /// A server that follows without a vote gets one, or becomes an observer.
+    fn joins(&self, votes: &[Vote], what: What, change: &Change) -> Price {
+        let mut after = votes.to_vec();
+        self.bring(&mut after, what, change);
+        let server = self.electorate.number(change.id);
+        let mut without = after.clone();
+        without[server].up = false;
+        let is_needed = after[server].votes && self.electorate.spare(&without) < 0;
+        self.price(votes, [&after, &after], after[server].votes, usize::from(is_needed))
+    }
+
+    /// An observer does not acknowledge its own promotion (`Leader.isQuorumSynced`).
+    fn gets_vote_in_place(&self, votes: &[Vote], change: &Change) -> Price {
+        let server = self.electorate.number(change.id);
+        let mut after = votes.to_vec();
+        self.bring(&mut after, What::Promote, change);
+        let mut during = after.clone();
+        during[server].up = false;
+        let mut price = self.price(votes, [&during, &after], true, 0);
+        price.is_legal &= votes[server].up;
+        price
+    }
+
+    fn replaces(&self, votes: &[Vote], change: &Change) -> Price {
+        let mut left = votes.to_vec();
+        self.leave(&mut left, What::Replace, change);
+        let back = self.joins(&left, What::Replace, change);
+        if !is_healthy(self.goal, change) {
+            return back;
+        }
+        let voted = votes[self.electorate.number(change.id)].votes;
+        let leaving = self.price(votes, [&left, &left], voted, 0);
+        Price {
+            is_legal: leaving.is_legal && back.is_legal,
+            risks: back.risks,
+            spare: leaving.spare.min(back.spare),
+            zone: leaving.zone.min(back.zone),
+            windows: leaving.windows + back.windows,
+            reconfigs: 2,
+        }
+    }
+
+    /// All addresses move in one phase, each server away for a moment.
+    fn moves(&self, votes: &[Vote]) -> Price {
+        let mut all = self.price(votes, [votes, votes], false, 0);
+        all.reconfigs = 0;
+        for change in readdressed(self.goal) {
+            let mut away = votes.to_vec();
+            self.leave(&mut away, What::Readdress, change);
+            let voted = votes[self.electorate.number(change.id)].votes;
+            let spare = self.electorate.spare(&away);
+            all.is_legal &= !voted || spare >= 0 && spare + 1 >= self.tolerance;
+            all.spare = all.spare.min(spare);
+            all.reconfigs += 1;
+            all.windows += self.window(all.zone);
+        }
+        all
+    }
+
+    fn price(
+        &self,
+        before: &[Vote],
+        [during, after]: [&[Vote]; 2],
+        changes_votes: bool,
+        risks: usize,
+    ) -> Price {
+        let [was, during] = [before, during].map(|votes| self.electorate.spare(votes));
+        let after = self.electorate.worth(after);
+        let is_legal = !changes_votes || during >= 0 && was.min(during) >= self.tolerance;
+        let spare = was.min(during).min(after.spare);
+        let windows = self.window(after.zone);
+        Price { is_legal, risks, spare, zone: after.zone, windows, reconfigs: 1 }
+    }
+
+    fn window(&self, zone: i64) -> usize {
+        usize::from(self.survives_zones && zone < 0)
+    }
+}
+
+impl Kind<'_> {
+    /// How many steps of the search it takes: all addresses move at once.
+    fn steps(&self) -> usize {
+        if self.what == What::Readdress { 1 } else { self.servers.len() }
+    }
+}
+
+fn readdressed(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
+}
+
+fn min(one: Worth, other: Worth) -> Worth {
+    Worth { spare: one.spare.min(other.spare), zone: one.zone.min(other.zone) }
+}
+
+fn kinds<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
+    let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
+    let mut kinds = vec![of(What::Join, &|change| change.kind == ChangeKind::Join)];
+    let replaced = changes(goal, |change| change.kind == ChangeKind::Replace);
+    let promoted = changes(goal, |change| {
+        change.kind == ChangeKind::Promote
+            || gains_vote_elsewhere(change)
+            || observes_first(goal, change)
+    });
+    let all = replaced.into_iter().map(|change| (What::Replace, change));
+    let all = all.chain(promoted.into_iter().map(|change| (What::Promote, change)));
+    // One class for each zone, and for those that answer and those that do not.
+    let mut classes: Vec<(What, bool, Option<usize>)> = Vec::new();
+    for (what, change) in all {
+        let zone = electorate.zone(electorate.number(change.id));
+        let class = (what, is_healthy(goal, change), zone);
+        match classes.iter().position(|known| *known == class) {
+            // The joiners come before them.
+            Some(at) => kinds[at + 1].servers.push(change),
+            None => {
+                classes.push(class);
+                kinds.push(Kind { what, servers: vec![change] });
+            }
+        }
+    }
+    kinds.push(Kind { what: What::Readdress, servers: readdressed(goal) });
+    kinds.retain(|kind| !kind.servers.is_empty());
+    kinds
+}
+
+/// How much of each kind is done at a node.
+fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
+    let mut digits = vec![0; sizes.len()];
+    for (digit, size) in digits.iter_mut().zip(sizes).rev() {
+        *digit = node % (size + 1);
+        node /= size + 1;
+    }
+    digits
+}
+
+fn stride(sizes: &[usize], at: usize) -> usize {
+    sizes[at + 1..].iter().map(|size| size + 1).product()
+}
+
+fn votes_now(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+    let base = &goal.facts.base.membership;
+    let vote =
+        |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.live.contains(id) };
+    electorate.ids.iter().map(vote).collect()
+}
+
+fn without_dead(goal: &Goal, electorate: &Electorate, mut votes: Vec<Vote>) -> Vec<Vote> {
+    for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
+        votes[electorate.number(change.id)].votes = false;
+    }
+    votes
+}
+
+fn gives_up_vote(change: &Change) -> bool {
+    change.before.as_ref().is_some_and(Server::votes)
+        && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
+}
+
+/// Healthy voters that leave or become observers: in any order, or, where the loss of a zone or the
+/// weight of a vote tells them apart and that is better, in the best one.
+pub(super) fn removal(goal: &Goal) -> Removal<'_> {
+    let mut any = changes(goal, |change| {
+        is_healthy(goal, change) && change.kind != ChangeKind::Replace && gives_up_vote(change)
+    });
+    any.sort_by_key(|change| (change.after.is_none(), change.id));
+    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let is_weighted = goal.facts.base.membership.is_weighted();
+    if any.len() < 2 || !(electorate.has_zones() || is_weighted) {
+        return Removal { order: any, rule: Rule::LeaderLast };
+    }
+    let votes = votes_before_removal(goal, &electorate);
+    let order = best_order(&electorate, &votes, &any);
+    let in_order = worst_in_order(&electorate, &votes, &order);
+    let unordered = worst_in_any_order(&electorate, &votes, &any);
+    // A request of a weighted ensemble tells every server's line: it takes place in one state.
+    if in_order > unordered {
+        Removal { order, rule: Rule::InOrder }
+    } else {
+        Removal { order: any, rule: Rule::LeaderLast }
+    }
+}
+
+/// The votes when everybody is in.
+fn votes_before_removal(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+    let mut votes = without_dead(goal, electorate, votes_now(goal, electorate));
+    for change in &goal.diff.changes {
+        if change.after.as_ref().is_some_and(Server::votes) {
+            let moves = matches!(change.kind, ChangeKind::Readdress(_));
+            let vote = &mut votes[electorate.number(change.id)];
+            *vote = Vote { votes: true, up: vote.up || !moves };
+        }
+    }
+    votes
+}
+
+/// At each step whoever leaves most behind; of those, one of the fullest zone.
+fn best_order<'a>(
+    electorate: &Electorate,
+    votes: &[Vote],
+    leaving: &[&'a Change],
+) -> Vec<&'a Change> {
+    let mut votes = votes.to_vec();
+    let mut left: Vec<&'a Change> = leaving.to_vec();
+    let mut order = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        // Of those that stand in one zone, with one weight, the first stands for all.
+        let mut best: Option<(usize, (Worth, usize))> = None;
+        let mut tried = Vec::new();
+        for (at, change) in left.iter().enumerate() {
+            let server = electorate.number(change.id);
+            let alike =
+                (electorate.zone(server), electorate.weight(server), change.after.is_some());
+            if tried.contains(&alike) {
+                continue;
+            }
+            tried.push(alike);
+            let fullness = electorate.fullness(&votes, electorate.zone(server));
+            votes[server].votes = false;
+            let worth = (electorate.worth(&votes), fullness);
+            votes[server].votes = true;
+            if best.is_none_or(|(_, known)| worth > known) {
+                best = Some((at, worth));
+            }
+        }
+        let change = left.remove(best.map_or(0, |(at, _)| at));
+        votes[electorate.number(change.id)].votes = false;
+        order.push(change);
+    }
+    order
+}
+
+/// What an order of removals is worth: the worst moment, and how many lose writes with a zone.
+type Merit = (i64, i64, std::cmp::Reverse<usize>);
+
+/// The worst over the order and over those in which one is held back because it leads.
+fn worst_in_order(electorate: &Electorate, votes: &[Vote], order: &[&Change]) -> Merit {
+    let mut votes = votes.to_vec();
+    let mut merit = Moments::default();
+    for (at, change) in order.iter().enumerate() {
+        votes[electorate.number(change.id)].votes = false;
+        let mut worst = electorate.worth(&votes);
+        if let Some(next) = order.get(at + 1) {
+            let next = electorate.number(next.id);
+            votes[next].votes = false;
+            let mut tried = Vec::new();
+            for held in &order[..=at] {
+                let server = electorate.number(held.id);
+                let alike = (electorate.zone(server), electorate.weight(server));
+                if tried.contains(&alike) {
+                    continue;
+                }
+                tried.push(alike);
+                votes[server].votes = true;
+                worst = min(worst, electorate.worth(&votes));
+                votes[server].votes = false;
+            }
+            votes[next].votes = true;
+        }
+        merit.add(worst);
+    }
+    merit.merit()
+}
+
+/// The worst over every order: those that stand outside of a zone go first, zone by zone.
+fn worst_in_any_order(electorate: &Electorate, votes: &[Vote], leaving: &[&Change]) -> Merit {
+    let mut kinds: Vec<(Option<usize>, Option<Place>)> = Vec::new();
+    for change in leaving {
+        let server = electorate.number(change.id);
+        let kind = (electorate.zone(server), electorate.weight(server));
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let mut worst: Vec<Option<Worth>> = vec![None; leaving.len()];
+    for last in kinds {
+        let mut order: Vec<&&Change> = leaving.iter().collect();
+        order.sort_by_key(|change| {
+            let server = electorate.number(change.id);
+            (electorate.zone(server), electorate.weight(server)) == last
+        });
+        let mut votes = votes.to_vec();
+        for (at, change) in order.into_iter().enumerate() {
+            votes[electorate.number(change.id)].votes = false;
+            let worth = electorate.worth(&votes);
+            worst[at] = Some(worst[at].map_or(worth, |known| min(known, worth)));
+        }
+    }
+    let mut merit = Moments::default();
+    worst.into_iter().flatten().for_each(|worth| merit.add(worth));
+    merit.merit()
+}
+
+#[derive(Default)]
+struct Moments {
+    worst: Option<Worth>,
+    windows: usize,
+}
+
+impl Moments {
+    fn add(&mut self, worth: Worth) {
+        self.worst = Some(self.worst.map_or(worth, |known| min(known, worth)));
+        self.windows += usize::from(worth.zone < 0);
+    }
+
+    fn merit(&self) -> Merit {
+        let worst = self.worst.unwrap_or(Worth { spare: i64::MAX, zone: i64::MAX });
+        (worst.spare, worst.zone, std::cmp::Reverse(self.windows))
+    }
+}
