@@ -45,6 +45,15 @@ struct Item {
     kind: Kind,
 }
 
+/// One change, or two that no other comes between: an id leaves and is back. What a server has begun
+/// is finished before another begins, unless the plan says that others come between.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    items: Set,
+    /// Whether who gains its vote acknowledges at once.
+    acks: bool,
+}
+
 /// What a change from a set comes to: its worst spare and worst zone spare; nothing if illegal.
 type Outcome = Option<(i32, i32)>;
 
@@ -56,7 +65,9 @@ pub(crate) struct Oracle {
     votes: Vec<(Seats, Seats)>,
     /// What each change comes to from each set, in each way, whoever leads not looked at.
     single: Vec<Outcome>,
-    /// The same under the worst leader.
+    /// What may come next.
+    moves: Vec<Turn>,
+    /// What each of those comes to from each set, under the worst leader.
     worst: Vec<Outcome>,
     /// Sets of items of each server that may lead and hand over.
     held: Vec<Set>,
@@ -124,6 +135,19 @@ impl Oracle {
                 self.held.push(own);
             }
         }
+        self.moves.clear();
+        for (at, item) in self.items.iter().enumerate() {
+            let alone = |acks| Turn { items: 1 << at, acks };
+            self.moves.push(alone(true));
+            match item.kind {
+                Kind::Gain { in_place: true, .. } => self.moves.push(alone(false)),
+                // It stands right before its return.
+                Kind::Lose if ground.machines & 1 << item.seat != 0 => {
+                    self.moves.push(Turn { items: 3 << at, acks: true });
+                }
+                _ => {}
+            }
+        }
         assert!(self.items.len() <= MOST, "{case} has too many changes");
         beside
     }
@@ -134,11 +158,8 @@ impl Oracle {
         for set in 0..sets {
             self.votes.push(self.votes_of(ground, set));
         }
-        let moves = sets * self.items.len() * 2;
         self.single.clear();
-        self.single.resize(moves, None);
-        self.worst.clear();
-        self.worst.resize(moves, None);
+        self.single.resize(sets * self.items.len() * 2, None);
         for set in 0..sets {
             for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
                 for acks in [false, true] {
@@ -147,12 +168,11 @@ impl Oracle {
                 }
             }
         }
+        self.worst.clear();
         for set in 0..sets {
-            for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
-                for acks in [false, true] {
-                    let index = self.index(set, at, acks);
-                    self.worst[index] = self.under_the_worst_leader(set, at, acks);
-                }
+            for turn in &self.moves {
+                let fits = set & turn.items == 0;
+                self.worst.push(if fits { self.under_the_worst_leader(set, *turn) } else { None });
             }
         }
     }
@@ -251,36 +271,43 @@ impl Oracle {
         })
     }
 
-    fn under_the_worst_leader(&self, set: Set, at: usize, acks: bool) -> Outcome {
-        let mut worst = self.single[self.index(set, at, acks)]?;
+    fn under_the_worst_leader(&self, set: Set, turn: Turn) -> Outcome {
+        let mut worst = self.in_turn(set, turn.items, turn.acks)?;
         let mut also = |outcome: Outcome| {
             let (spare, zone) = outcome?;
             worst = (worst.0.min(spare), worst.1.min(zone));
             Some(())
         };
-        let after = set | 1 << at;
+        let after = set | turn.items;
         for own in &self.held {
-            if own & 1 << at == 0 && own & set != 0 {
+            if own & turn.items == 0 && own & set != 0 {
                 // The leader has held back its own, and this comes first.
-                also(self.single[self.index(set & !own, at, acks)])?;
+                also(self.in_turn(set & !own, turn.items, turn.acks))?;
             }
-            // It held back its own until now.
-            let mut late = after & !own;
-            for item in (0..self.items.len()).filter(|item| own & after & 1 << item != 0) {
-                also(self.single[self.index(late, item, true)])?;
-                late |= 1 << item;
+            if own & after != 0 {
+                // It held back its own until now.
+                also(self.in_turn(after & !own, own & after, true))?;
             }
         }
         Some(worst)
     }
 
-    fn outcomes(&self, set: Set) -> impl Iterator<Item = (usize, bool, (i32, i32))> + '_ {
-        let left = (0..self.items.len()).filter(move |at| set & 1 << at == 0);
-        left.flat_map(move |at| {
-            [false, true]
-                .into_iter()
-                .filter_map(move |acks| Some((at, acks, self.worst[self.index(set, at, acks)]?)))
-        })
+    /// The worst of some changes that follow each other.
+    fn in_turn(&self, set: Set, items: Set, acks: bool) -> Outcome {
+        let mut set = set;
+        let mut worst = (i32::MAX, NO_ZONE);
+        for at in (0..self.items.len()).filter(|at| items & 1 << at != 0) {
+            let (spare, zone) = self.single[self.index(set, at, acks)]?;
+            worst = (worst.0.min(spare), worst.1.min(zone));
+            set |= 1 << at;
+        }
+        Some(worst)
+    }
+
+    fn outcomes(&self, set: Set) -> impl Iterator<Item = (Turn, (i32, i32))> + '_ {
+        let from = set * self.moves.len();
+        let outcomes = self.moves.iter().zip(&self.worst[from..from + self.moves.len()]);
+        outcomes.filter_map(|(turn, outcome)| Some((*turn, (*outcome)?)))
     }
 
     /// The largest worst figure of any path.
@@ -290,9 +317,9 @@ impl Oracle {
         best[0] = Some(base);
         for set in 0..sets {
             let Some(so_far) = best[set] else { continue };
-            for (at, _, outcome) in self.outcomes(set) {
+            for (turn, outcome) in self.outcomes(set) {
                 let Some(figure) = figure(outcome) else { continue };
-                let next = &mut best[set | 1 << at];
+                let next = &mut best[set | turn.items];
                 *next = (*next).max(Some(so_far.min(figure)));
             }
         }
@@ -306,9 +333,9 @@ impl Oracle {
         fewest[0] = Some(0);
         for set in 0..sets {
             let Some(so_far) = fewest[set] else { continue };
-            for (at, acks, _) in self.outcomes(set).filter(|(_, _, outcome)| fits(*outcome)) {
-                let all = so_far + self.cost(at, acks);
-                let next = &mut fewest[set | 1 << at];
+            for (turn, _) in self.outcomes(set).filter(|(_, outcome)| fits(*outcome)) {
+                let all = so_far + self.cost(turn);
+                let next = &mut fewest[set | turn.items];
                 *next = Some(next.map_or(all, |known| known.min(all)));
             }
         }
@@ -316,10 +343,12 @@ impl Oracle {
     }
 
     /// A member leaves before it comes back with a vote.
-    fn cost(&self, at: usize, acks: bool) -> u32 {
-        match self.items[at].kind {
-            Kind::Gain { listed: true, .. } if acks => 2,
-            _ => 1,
-        }
+    fn cost(&self, turn: Turn) -> u32 {
+        let comes_back = |at: &usize| {
+            let listed = matches!(self.items[*at].kind, Kind::Gain { listed: true, .. });
+            turn.items & 1 << at != 0 && listed && turn.acks
+        };
+        let again = (0..self.items.len()).filter(comes_back).count();
+        turn.items.count_ones() + u32::from(again > 0)
     }
 }

@@ -71,7 +71,8 @@ fn rename(random: &mut Random, tally: &mut Tally) {
         tally.violation(&case, &format!("otherwise as [{monotone}]"));
     }
     let other = shuffled(&case, random);
-    let same = match (&ours, &answer(&other)) {
+    let theirs = answer(&other);
+    let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
             figures(one) == figures(theirs)
@@ -81,7 +82,8 @@ fn rename(random: &mut Random, tally: &mut Tally) {
         _ => false,
     };
     if !same {
-        tally.violation(&case, &format!("not alike as [{other}]"));
+        let figures = [&ours, &theirs].map(|answer| answer.as_ref().ok().map(figures));
+        tally.violation(&case, &format!("{figures:?}, not alike as [{other}]"));
     }
 }
 

@@ -309,7 +309,7 @@ impl Walk<'_> {
         let mut next = *moment;
         match self.script.steps[at].1 {
             Does::Gate => {}
-            Does::Prove => next.proven = moment.gone,
+            Does::Prove(_) => next.proven = moment.gone,
             Does::Attest(seat) => next.blank |= 1 << seat,
             Does::Start(seat) => self.is_blank(moment, seat)?,
             Does::Await(seat) => {
