@@ -29,6 +29,13 @@ impl Judge {
         let spec = case.spec();
         let mut first: Option<Answer> = None;
         tally.classes += 1;
+        if !ground.commits() {
+            // Nobody leads.
+            tally.asked += 1;
+            let answer = propose(&spec, &case.facts(None), &[]);
+            self.answered(case, &ground, &answer, tally);
+            return;
+        }
         for leader in case.leaders() {
             tally.asked += 1;
             let answer = propose(&spec, &case.facts(leader), &[]);
@@ -46,7 +53,14 @@ impl Judge {
         }
     }
 
-    fn answered(&mut self, case: &Case, ground: &Ground, answer: &Answer, tally: &mut Tally) {
+    /// Judges an answer that was given to a case.
+    pub(crate) fn answered(
+        &mut self,
+        case: &Case,
+        ground: &Ground,
+        answer: &Answer,
+        tally: &mut Tally,
+    ) {
         match answer {
             Ok(checked) if !ground.changes() => {
                 if !checked.plan().is_empty() {
@@ -54,7 +68,9 @@ impl Judge {
                 }
             }
             Ok(checked) => {
-                if let Some(sum) = self.planned(case, ground, checked, tally) {
+                if let Some(sum) = self.planned(case, ground, checked, tally)
+                    && Oracle::knows(case)
+                {
                     let best = self.oracle.best(case, ground, false);
                     let zone = best.and_then(|_| self.oracle.best_zone(ground));
                     tally.dearer_zones += usize::from(zone > best.map(|best| best.zone_spare));
@@ -118,13 +134,19 @@ impl Judge {
             tally.violation(case, "refused where nothing changes");
             return;
         }
-        if let Err(what) = self.is_right_to_refuse(case) {
+        if Oracle::knows(case)
+            && let Err(what) = self.is_right_to_refuse(case)
+        {
             let breaches: Vec<&Detail> = refusal.breaches.iter().map(|b| &b.detail).collect();
             tally.violation(case, &format!("{what}: {breaches:?}"));
             return;
         }
+        if !ground.commits() {
+            tally.stopped += 1;
+            return;
+        }
         tally.refusals += 1;
-        if self.oracle.best(case, ground, true).is_none() {
+        if !Oracle::knows(case) || self.oracle.best(case, ground, true).is_none() {
             return;
         }
         tally.acceptances += 1;
@@ -186,8 +208,8 @@ fn compared(sum: &Sum, best: Option<Best>) -> Result<(), String> {
     let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
     let reconfigs = u32::try_from(sum.reconfigs).expect("few");
     let ours = Best { spare: sum.spare, zone_spare, reconfigs };
-    // Zones make windows, and fewer of them are worth a reconfig.
-    let same = if zone_spare == NO_ZONE {
+    // Where zones make windows, fewer of them are worth a reconfig.
+    let same = if sum.windows.is_empty() {
         ours == best
     } else {
         (ours.spare, ours.zone_spare) == (best.spare, best.zone_spare)

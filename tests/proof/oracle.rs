@@ -76,6 +76,12 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    /// Whether a case is small enough.
+    pub(crate) fn knows(case: &Case) -> bool {
+        let machines = case.seats.iter().filter(|seat| seat.fate.moves == Moves::Machine).count();
+        case.seats.len() + machines <= MOST
+    }
+
     /// The best order, or nothing where none is legal.
     pub(crate) fn best(&mut self, case: &Case, ground: &Ground, risk: bool) -> Option<Best> {
         if !ground.commits() || ground.shrinks {

@@ -21,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) states: usize,
     /// Plans that are as good as the best of all orders.
     pub(crate) best: usize,
+    /// Refusals of bases that do not commit.
+    pub(crate) stopped: usize,
     /// Refusals that are right: no order is legal.
     pub(crate) refusals: usize,
     /// Those of them where an order is legal once a risk is accepted.
@@ -59,6 +61,7 @@ impl Tally {
         self.steps += other.steps;
         self.states += other.states;
         self.best += other.best;
+        self.stopped += other.stopped;
         self.refusals += other.refusals;
         self.acceptances += other.acceptances;
         self.dearer_zones += other.dearer_zones;
@@ -69,12 +72,12 @@ impl Tally {
     }
 
     pub(crate) const HEAD: &str = "what                            classes     asked     plans      steps     \
-        states   as good  refusals  by risk  violations  seconds";
+        states   as good  refusals  by risk  no quorum  violations  seconds";
 
     /// One line of the table.
     pub(crate) fn line(&self) -> String {
         format!(
-            "{:<30} {:>8} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>8} {:>11} {:>8.1}",
+            "{:<30} {:>8} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>8} {:>10} {:>11} {:>8.1}",
             self.name,
             self.classes,
             self.asked,
@@ -84,6 +87,7 @@ impl Tally {
             self.best,
             self.refusals,
             self.acceptances,
+            self.stopped,
             self.violations,
             self.took.as_secs_f64(),
         )
