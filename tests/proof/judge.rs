@@ -46,7 +46,11 @@ impl Judge {
                 }
                 // Whoever leads when the plan is made, it is the same plan.
                 Some(known) if !is_same(known, &answer) => {
-                    tally.violation(case, &format!("another answer where {leader:?} leads"));
+                    tally.violation(
+                        "leader",
+                        case,
+                        &format!("another answer where {leader:?} leads"),
+                    );
                 }
                 Some(_) => {}
             }
@@ -64,7 +68,7 @@ impl Judge {
         match answer {
             Ok(checked) if !ground.changes() => {
                 if !checked.plan().is_empty() {
-                    tally.violation(case, "steps where nothing changes");
+                    tally.violation("nothing", case, "steps where nothing changes");
                 }
             }
             Ok(checked) => {
@@ -76,7 +80,7 @@ impl Judge {
                     tally.dearer_zones += usize::from(zone > best.map(|best| best.zone_spare));
                     match compared(&sum, best) {
                         Ok(()) => tally.best += 1,
-                        Err(what) => tally.violation(case, &what),
+                        Err(what) => tally.violation("worse", case, &what),
                     }
                 }
             }
@@ -98,12 +102,12 @@ impl Judge {
                 tally.steps += sum.steps;
                 tally.states += sum.states;
                 if let Err(what) = reported(checked, &sum) {
-                    tally.violation(case, &what);
+                    tally.violation("report", case, &what);
                 }
                 Some(sum)
             }
             Err(what) => {
-                tally.violation(case, &what);
+                tally.violation("unsafe", case, &what);
                 None
             }
         }
@@ -131,14 +135,14 @@ impl Judge {
 
     fn refused(&mut self, case: &Case, ground: &Ground, refusal: &Refusal, tally: &mut Tally) {
         if !ground.changes() {
-            tally.violation(case, "refused where nothing changes");
+            tally.violation("nothing", case, "refused where nothing changes");
             return;
         }
         if Oracle::knows(case)
             && let Err(what) = self.is_right_to_refuse(case)
         {
             let breaches: Vec<&Detail> = refusal.breaches.iter().map(|b| &b.detail).collect();
-            tally.violation(case, &format!("{what}: {breaches:?}"));
+            tally.violation("refused", case, &format!("{what}: {breaches:?}"));
             return;
         }
         if !ground.commits() {
@@ -151,7 +155,7 @@ impl Judge {
         }
         tally.acceptances += 1;
         let Some(risks) = risks(refusal) else {
-            tally.violation(case, &format!("a risk would do, not {:?}", refusal.remedies));
+            tally.violation("risk", case, &format!("a risk would do, not {:?}", refusal.remedies));
             return;
         };
         match propose(&case.spec(), &case.facts(None), &risks) {
@@ -160,7 +164,7 @@ impl Judge {
             }
             Err(again) => {
                 let left: Vec<Acceptance> = again.breaches.iter().map(acceptance).collect();
-                tally.violation(case, &format!("{risks:?} accepted, refused by {left:?}"));
+                tally.violation("risk", case, &format!("{risks:?} accepted, refused by {left:?}"));
             }
         }
     }

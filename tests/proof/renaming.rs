@@ -64,7 +64,7 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
         _ => false,
     };
     if !same {
-        tally.violation(&case, &format!("otherwise as [{monotone}]"));
+        tally.violation("renamed", &case, &format!("otherwise as [{monotone}]"));
     }
     let other = shuffled(&case, random);
     let theirs = answer(&other);
@@ -79,7 +79,7 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     };
     if !same {
         let figures = [&ours, &theirs].map(|answer| answer.as_ref().ok().map(figures));
-        tally.violation(&case, &format!("{figures:?}, not alike as [{other}]"));
+        tally.violation("alike", &case, &format!("{figures:?}, not alike as [{other}]"));
     }
 }
 
