@@ -78,10 +78,7 @@ impl Judge {
                     let best = self.oracle.best(case, ground, false);
                     let zone = best.and_then(|_| self.oracle.best_zone(ground));
                     tally.dearer_zones += usize::from(zone > best.map(|best| best.zone_spare));
-                    match compared(&sum, best) {
-                        Ok(()) => tally.best += 1,
-                        Err(what) => tally.violation("worse", case, &what),
-                    }
+                    counted("worse", case, compared(&sum, best), tally);
                 }
             }
             Err(refusal) => self.refused(case, ground, refusal, tally),
@@ -160,13 +157,23 @@ impl Judge {
         };
         match propose(&case.spec(), &case.facts(None), &risks) {
             Ok(checked) => {
-                self.planned(case, ground, &checked, tally);
+                if let Some(sum) = self.planned(case, ground, &checked, tally) {
+                    let best = self.oracle.best(case, ground, true);
+                    counted("riskier", case, compared(&sum, best), tally);
+                }
             }
             Err(again) => {
                 let left: Vec<Acceptance> = again.breaches.iter().map(acceptance).collect();
                 tally.violation("risk", case, &format!("{risks:?} accepted, refused by {left:?}"));
             }
         }
+    }
+}
+
+fn counted(kind: &'static str, case: &Case, same: Result<(), String>, tally: &mut Tally) {
+    match same {
+        Ok(()) => tally.best += 1,
+        Err(what) => tally.violation(kind, case, &what),
     }
 }
 
@@ -196,6 +203,7 @@ fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
     for (what, same) in [
         ("spare", report.worst_spare == i64::from(sum.spare)),
         ("zone spare", zone == sum.zone_spare.map(i64::from)),
+        ("risk", report.accepted.len() == sum.risks),
         ("windows", sum.windows == windows),
         ("hand-over", report.may_hand_over == sum.hands_over),
         ("reconfigs", checked.plan().reconfigs() == sum.reconfigs),
@@ -210,13 +218,13 @@ fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
 fn compared(sum: &Sum, best: Option<Best>) -> Result<(), String> {
     let best = best.ok_or("planned where no order is legal")?;
     let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
-    let reconfigs = u32::try_from(sum.reconfigs).expect("few");
-    let ours = Best { spare: sum.spare, zone_spare, reconfigs };
+    let [reconfigs, risks] = [sum.reconfigs, sum.risks].map(|n| u32::try_from(n).expect("few"));
+    let ours = Best { spare: sum.spare, zone_spare, reconfigs, risks };
     // Where zones make windows, fewer of them are worth a reconfig.
     let same = if sum.windows.is_empty() {
         ours == best
     } else {
-        (ours.spare, ours.zone_spare) == (best.spare, best.zone_spare)
+        Best { reconfigs: best.reconfigs, ..ours } == best
     };
     same.then_some(()).ok_or_else(|| format!("{ours:?} planned, {best:?} possible"))
 }
