@@ -15,6 +15,7 @@ mod live;
 mod local;
 mod output;
 mod plan;
+mod probe;
 mod progress;
 mod secret;
 mod show;

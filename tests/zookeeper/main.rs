@@ -30,6 +30,7 @@ mod histories;
 mod hostile;
 mod joiners;
 mod ledger;
+mod probes;
 mod refusals;
 mod sizes;
 mod spec;
