@@ -21,6 +21,7 @@ mod apply_kills;
 mod apply_locks;
 mod apply_refusals;
 mod applying;
+mod as_planned;
 mod degraded;
 mod demo_stage;
 mod harness;
