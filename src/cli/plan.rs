@@ -224,7 +224,7 @@ impl Outcome {
 }
 
 /// The exit code of breaches that stand against a plan.
-pub(super) fn exit_of_breaches(breaches: &[Breach]) -> Exit {
+pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
     let exits = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
         (
             _,
