@@ -10,6 +10,7 @@ mod code;
 mod held;
 mod port;
 mod session;
+pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;
