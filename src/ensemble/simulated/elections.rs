@@ -43,7 +43,8 @@ impl World {
         let falls = self.term.and_then(|term| term.falls_at);
         let election = self.election.map(|(at, _)| at);
         let mail = self.mail.iter().map(|mail| mail.due_ms).filter(|due| *due > self.now_ms).min();
-        let rest = [falls, election, mail, self.next_expiry()];
+        let deeds = self.deeds.iter().map(|(at, _)| *at).min();
+        let rest = [falls, election, mail, deeds, self.next_expiry()];
         of_processes.chain(rest).flatten().min()
     }
 
@@ -87,6 +88,10 @@ impl World {
             self.elect(to);
         }
         self.expire_due();
+        let deeds: Vec<_> = self.deeds.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, deed) in deeds {
+            self.does(deed);
+        }
         self.refresh();
     }
 

@@ -24,7 +24,8 @@
 //!   its own first configuration; a second process may have the id of another.
 //! * **Do something to it**: [`World::kill`], [`World::start`], [`World::start_afresh`],
 //!   [`World::freeze`], [`World::thaw`], [`World::cut`], [`World::lag`], [`World::administer`] (a
-//!   foreign reconfig), [`World::end_session`].
+//!   foreign reconfig), [`World::end_session`], [`World::delete`]; or at a time to come, with
+//!   [`World::later`].
 //! * **Inject faults**: [`Simulated::set_chaos`] is asked before every operation of every client,
 //!   may do any of that, and says what becomes of the operation: a [`Fate`]. A client that dies never
 //!   goes on; [`Simulated::run`] then gives `None`.
@@ -62,4 +63,4 @@ pub use process::{Condition, Now, Place, Process};
 pub use reconfig::Edit;
 pub use sessions::Held;
 pub use truth::{CommittedConfig, Happening, Truth};
-pub use world::{Rules, Timing, World};
+pub use world::{Deed, Rules, Timing, World};

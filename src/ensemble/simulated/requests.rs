@@ -446,6 +446,12 @@ impl World {
         }
     }
 
+    /// Deletes a znode, where a write commits at once.
+    pub(super) fn removed(&mut self, path: &str) -> bool {
+        let ops = vec![Owned::Delete(path.into())];
+        matches!(self.propose(Txn::Ops(0, ops), 1, None), Some(Ok(_)))
+    }
+
     /// Closes a session that nobody keeps.
     pub(super) fn expire(&mut self, session: i64) {
         self.say(Happening::Expired(session));

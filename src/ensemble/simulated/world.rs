@@ -10,6 +10,7 @@ use super::requests::{Mail, Proposal, Ticket, Waiting};
 use super::sessions::Held;
 use super::tree::Tree;
 use super::truth::{CommittedConfig, Happening, Truth};
+use crate::ensemble::Node;
 use crate::model::{Endpoint, Host, Membership, Role, Server, ServerId};
 
 /// The first epoch that a leader leads.
@@ -71,6 +72,21 @@ impl Default for Rules {
     }
 }
 
+/// Something that is done to an ensemble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deed {
+    /// [`World::kill`].
+    Kill(Place),
+    /// [`World::start`], or [`World::start_afresh`] where no configuration on its disk names it.
+    Start(Place),
+    /// [`World::freeze`].
+    Freeze(Place),
+    /// [`World::thaw`].
+    Thaw(Place),
+    /// Everybody is on one side of the network again, and can be reached.
+    Join,
+}
+
 /// Who leads, since the last election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
@@ -115,6 +131,8 @@ pub struct World {
     pub(super) digests: Vec<u64>,
     /// Versions that a fence should have disarmed, where the rule is switched off.
     pub(super) armed: Vec<u64>,
+    /// What will be done to it, and when.
+    pub(super) deeds: Vec<(u64, Deed)>,
     /// What names resolve to, beside IP literals; a name that is not here has an address of its own.
     pub names: BTreeMap<String, IpAddr>,
     /// What really happened.
@@ -161,6 +179,7 @@ impl World {
             next_ticket: 1,
             digests: Vec::new(),
             armed: Vec::new(),
+            deeds: Vec::new(),
             names: BTreeMap::new(),
             truth: Truth { configs: vec![first], ..Truth::default() },
         }
@@ -327,6 +346,49 @@ impl World {
             process.view.get_or_insert(tree);
             process.lag_until = process.lag_until.max(until);
         }
+    }
+
+    /// Does something.
+    pub fn does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Kill(at) => self.kill(at),
+            Deed::Start(at) => {
+                if !self.start(at) {
+                    self.start_afresh(at);
+                }
+            }
+            Deed::Freeze(at) => self.freeze(at),
+            Deed::Thaw(at) => self.thaw(at),
+            Deed::Join => {
+                let all: Vec<Place> = (0..self.processes.len()).map(Place).collect();
+                self.cut(&all, 0, false);
+            }
+        }
+    }
+
+    /// Does something when so much time has passed.
+    pub fn later(&mut self, ms: u64, deed: Deed) {
+        self.deeds.push((self.now_ms + ms, deed));
+    }
+
+    /// Forgets what was to be done later.
+    pub fn spare(&mut self) {
+        self.deeds.clear();
+    }
+
+    /// A znode as the committed state has it.
+    pub fn node(&self, path: &str) -> Option<Node> {
+        self.tree.get(path)
+    }
+
+    /// The names of a znode's children as the committed state has them.
+    pub fn children(&self, path: &str) -> Vec<String> {
+        self.tree.children(path)
+    }
+
+    /// Deletes a znode, as an administrator would: nothing where no write commits.
+    pub fn delete(&mut self, path: &str) -> bool {
+        self.commits() && self.removed(path)
     }
 
     /// Whether a process shows what was before.
