@@ -126,6 +126,11 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<crate::plan::Acceptance>,
 
+    /// Have the leader check the next reconfig without carrying it out, on a session that proves
+    /// nobody; see `zkplan explain probe`
+    #[arg(long, conflicts_with = "live")]
+    pub(super) probe: bool,
+
     /// Exit with 2 where there is something to change
     #[arg(long)]
     pub(super) detailed_exitcode: bool,

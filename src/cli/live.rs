@@ -33,7 +33,7 @@ pub(super) fn servers(tls: Option<&Tls>, output: &Output) -> Result<ZooKeeper, E
 }
 
 /// The exit code of an ensemble that cannot be planned for.
-pub(super) const fn exit_of(error: &ObserveError) -> Exit {
+pub const fn exit_of(error: &ObserveError) -> Exit {
     match error {
         ObserveError::Unreachable { .. }
         | ObserveError::NoQuorum { .. }

@@ -195,7 +195,7 @@ impl Surroundings for Local<'_> {
         }
         #[cfg(debug_assertions)]
         if let Event::Output { index, name } = event {
-            rehearsed_death(*index, name);
+            rehearsed_death(Some(*index), name);
         }
     }
 
@@ -273,14 +273,16 @@ pub(super) fn stamp() -> Option<Stamp> {
 /// `ZKPLAN_TEST_SIGNAL=KILL@17`, or `STOP@send join-4`, sends the process that signal just before
 /// the output of that number, or the first of that name, is carried out.
 #[cfg(debug_assertions)]
-fn rehearsed_death(index: u64, name: &str) {
+pub(super) fn rehearsed_death(index: Option<u64>, name: &str) {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use rustix::process::{Signal, getpid, kill_process};
     static SENT: AtomicBool = AtomicBool::new(false);
     let Ok(wanted) = std::env::var("ZKPLAN_TEST_SIGNAL") else { return };
     let Some((signal, at)) = wanted.split_once('@') else { return };
-    if (at != name && at.parse() != Ok(index)) || SENT.swap(true, Ordering::Relaxed) {
+    if (at != name && index.is_none_or(|index| at.parse() != Ok(index)))
+        || SENT.swap(true, Ordering::Relaxed)
+    {
         return;
     }
     let signal = if signal == "STOP" { Signal::STOP } else { Signal::KILL };

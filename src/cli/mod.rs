@@ -15,6 +15,7 @@ mod live;
 mod local;
 mod output;
 mod plan;
+mod probe;
 mod progress;
 mod secret;
 mod show;
@@ -28,6 +29,8 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser};
 
 pub use exit::Exit;
+pub use live::exit_of as exit_of_error;
+pub use plan::exit_of_breaches;
 
 use self::args::{Cli, Command, SchemaOf};
 use self::output::Output;

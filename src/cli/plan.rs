@@ -11,7 +11,7 @@ use super::args::{Format, PlanArgs};
 use super::exit::Exit;
 use super::output::Output;
 use super::specs::Loaded;
-use super::{live, specs};
+use super::{live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
@@ -41,6 +41,9 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     let loaded = specs::load(&args.specs, output);
+    if args.probe && probe::would_prove_somebody(&loaded, output) {
+        return Exit::Usage;
+    }
     let outcomes = match &args.live {
         Some(file) => vec![assumed(args, &loaded[0], file, output)],
         None => {
@@ -54,11 +57,18 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     note_idle_acceptances(args, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
     let exit = exits.fold(save(args, &outcomes, output), Exit::worse);
-    match args.format {
+    let exit = match args.format {
         Format::Text => output.screen(&texts(args, &loaded, &outcomes, output), exit),
         Format::Json => output.raw(&documents(args, &loaded, &outcomes, output), exit),
         Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
-    }
+    };
+    let planned = loaded.iter().zip(&outcomes).filter_map(|(file, outcome)| match outcome {
+        Outcome::Planned(checked, Some(seen)) => {
+            Some((file.spec.as_ref().ok()?, &**checked, &**seen))
+        }
+        _ => None,
+    });
+    if args.probe { probe::run(planned, args.format, output).worse(exit) } else { exit }
 }
 
 /// What speaks against a place for the plan: it is replaced whole, and nothing but a plan may be.
@@ -214,7 +224,7 @@ impl Outcome {
 }
 
 /// The exit code of breaches that stand against a plan.
-pub(super) fn exit_of_breaches(breaches: &[Breach]) -> Exit {
+pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
     let exits = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
         (
             _,

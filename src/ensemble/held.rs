@@ -20,11 +20,11 @@ use super::{Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-const CONFIG_PATH: &str = "/zookeeper/config";
+pub(super) const CONFIG_PATH: &str = "/zookeeper/config";
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
 /// it would have been allowed (the server checks the ACL first).
-const IMPOSSIBLE_DATA_VERSION: i32 = 0x7fff_fffe;
+pub(super) const IMPOSSIBLE_DATA_VERSION: i32 = 0x7fff_fffe;
 
 /// A config version that no ensemble ever has.
 const IMPOSSIBLE_CONFIG_VERSION: i64 = 0x7fff_ffff_ffff_fffe;

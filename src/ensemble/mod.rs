@@ -9,7 +9,9 @@
 mod code;
 mod held;
 mod port;
+mod rehearsal;
 mod session;
+pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -25,6 +27,7 @@ use crate::model::{Endpoint, Host};
 pub use code::Code;
 pub use held::HeldSession;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, Op, Session, SessionTerms};
+pub use rehearsal::Rehearsal;
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};

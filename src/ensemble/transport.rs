@@ -28,6 +28,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 pub(super) struct TlsClients {
     /// For four-letter words.
     words: TlsConnector,
+    /// For who must not be known: without a certificate of the client's own.
+    nobody: TlsConnector,
     /// For sessions.
     pub(super) sessions: TlsOptions,
 }
@@ -75,6 +77,7 @@ impl TlsClients {
         let mut sessions =
             TlsOptions::new().with_pem_ca(&ca).map_err(|_| no(&tls.ca, "certificate"))?;
         let builder = ClientConfig::builder().with_root_certificates(roots);
+        let nobody = builder.clone().with_no_client_auth();
         let config = match (&tls.cert, &tls.key) {
             (None, None) => builder.with_no_client_auth(),
             (Some(cert_path), Some(key_path)) => {
@@ -92,7 +95,8 @@ impl TlsClients {
             }
             _ => return Err(TlsSetupError::HalfAnIdentity),
         };
-        Ok(Self { words: TlsConnector::from(Arc::new(config)), sessions })
+        let [words, nobody] = [config, nobody].map(|config| TlsConnector::from(Arc::new(config)));
+        Ok(Self { words, nobody, sessions })
     }
 }
 
@@ -147,13 +151,30 @@ pub(super) async fn open(
     tls: Option<&TlsClients>,
     limits: Limits,
 ) -> Result<Box<dyn Stream>, Silence> {
+    open_with(at, tls.map(|tls| &tls.words), limits).await
+}
+
+/// Connects as [`open`] does, and shows no certificate of the client's own.
+pub(super) async fn open_as_nobody(
+    at: &Endpoint,
+    tls: Option<&TlsClients>,
+    limits: Limits,
+) -> Result<Box<dyn Stream>, Silence> {
+    open_with(at, tls.map(|tls| &tls.nobody), limits).await
+}
+
+async fn open_with(
+    at: &Endpoint,
+    tls: Option<&TlsConnector>,
+    limits: Limits,
+) -> Result<Box<dyn Stream>, Silence> {
     let stream = connect(&at.host, at.port, limits).await?;
     if !at.tls {
         return Ok(Box::new(stream));
     }
     let tls = tls.ok_or(Silence::Tls)?;
     let name = ServerName::try_from(at.host.as_str().to_owned()).map_err(|_| Silence::Tls)?;
-    match timeout(limits.answer, tls.words.connect(name, stream)).await {
+    match timeout(limits.answer, tls.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(_)) => Err(Silence::Tls),
         Err(_) => Err(Silence::AnswerTimedOut),

@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use super::transport::{self, Stream, TlsClients, TlsSetupError};
 use super::{
-    Control, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word, session,
-    words,
+    Control, Ensemble, Failure, HeldSession, Knock, Reading, Rehearsal, SessionTerms, Silence,
+    Word, rehearsal, session, words,
 };
-use crate::model::{Endpoint, Host, Tls};
+use crate::model::{ConfigVersion, Endpoint, Host, Reconfig, Tls};
 
 /// Bounds of every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,21 @@ impl ZooKeeper {
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
         Ok(Self { limits, tls, knocking: Mutex::default() })
+    }
+
+    /// Has the leader check one reconfig without carrying it out: on a session of its own that
+    /// proves nobody, and only where such a session was just seen to have no permission.
+    ///
+    /// # Errors
+    ///
+    /// Why that server gave no session; nothing was sent.
+    pub async fn rehearse(
+        &self,
+        at: &Endpoint,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> Result<Rehearsal, Silence> {
+        rehearsal::rehearse(at, self.tls.as_ref(), self.limits, request, version).await
     }
 
     fn turn_at(&self, host: &Host, port: u16) -> Turn {

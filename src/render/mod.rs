@@ -15,6 +15,7 @@ pub mod history;
 mod law;
 pub mod plan;
 mod present;
+pub mod probe;
 pub mod refusal;
 pub mod run;
 mod start;

@@ -63,6 +63,7 @@ fn usage_errors_are_64_and_help_is_none() {
         &["plan", "a.yaml", "--detailed-exitcod"],
         &["plan", "a.yaml", "--accept", "NOPE"],
         &["plan", "a.yaml", "b.yaml", "--out", "plan.json"],
+        &["plan", "a.yaml", "--probe", "--live", "live"],
         &["import"],
         &["import", "--connect", "zk1:2181/chroot"],
         &["explain", "ZKQ99"],

@@ -5,6 +5,7 @@ mod common_changes;
 mod evidence;
 mod executor;
 mod grants;
+mod incidents;
 mod plans;
 mod positions;
 mod tampered;

@@ -29,6 +29,13 @@ impl Judge {
         let spec = case.spec();
         let mut first: Option<Answer> = None;
         tally.classes += 1;
+        if !ground.commits() {
+            // Nobody leads.
+            tally.asked += 1;
+            let answer = propose(&spec, &case.facts(None), &[]);
+            self.answered(case, &ground, &answer, tally);
+            return;
+        }
         for leader in case.leaders() {
             tally.asked += 1;
             let answer = propose(&spec, &case.facts(leader), &[]);
@@ -39,29 +46,39 @@ impl Judge {
                 }
                 // Whoever leads when the plan is made, it is the same plan.
                 Some(known) if !is_same(known, &answer) => {
-                    tally.violation(case, &format!("another answer where {leader:?} leads"));
+                    tally.violation(
+                        "leader",
+                        case,
+                        &format!("another answer where {leader:?} leads"),
+                    );
                 }
                 Some(_) => {}
             }
         }
     }
 
-    fn answered(&mut self, case: &Case, ground: &Ground, answer: &Answer, tally: &mut Tally) {
+    /// Judges an answer that was given to a case.
+    pub(crate) fn answered(
+        &mut self,
+        case: &Case,
+        ground: &Ground,
+        answer: &Answer,
+        tally: &mut Tally,
+    ) {
         match answer {
             Ok(checked) if !ground.changes() => {
                 if !checked.plan().is_empty() {
-                    tally.violation(case, "steps where nothing changes");
+                    tally.violation("nothing", case, "steps where nothing changes");
                 }
             }
             Ok(checked) => {
-                if let Some(sum) = self.planned(case, ground, checked, tally) {
+                if let Some(sum) = self.planned(case, ground, checked, tally)
+                    && Oracle::knows(case)
+                {
                     let best = self.oracle.best(case, ground, false);
                     let zone = best.and_then(|_| self.oracle.best_zone(ground));
                     tally.dearer_zones += usize::from(zone > best.map(|best| best.zone_spare));
-                    match compared(&sum, best) {
-                        Ok(()) => tally.best += 1,
-                        Err(what) => tally.violation(case, &what),
-                    }
+                    counted("worse", case, compared(&sum, best), tally);
                 }
             }
             Err(refusal) => self.refused(case, ground, refusal, tally),
@@ -82,12 +99,12 @@ impl Judge {
                 tally.steps += sum.steps;
                 tally.states += sum.states;
                 if let Err(what) = reported(checked, &sum) {
-                    tally.violation(case, &what);
+                    tally.violation("report", case, &what);
                 }
                 Some(sum)
             }
             Err(what) => {
-                tally.violation(case, &what);
+                tally.violation("unsafe", case, &what);
                 None
             }
         }
@@ -115,32 +132,48 @@ impl Judge {
 
     fn refused(&mut self, case: &Case, ground: &Ground, refusal: &Refusal, tally: &mut Tally) {
         if !ground.changes() {
-            tally.violation(case, "refused where nothing changes");
+            tally.violation("nothing", case, "refused where nothing changes");
             return;
         }
-        if let Err(what) = self.is_right_to_refuse(case) {
+        if Oracle::knows(case)
+            && let Err(what) = self.is_right_to_refuse(case)
+        {
             let breaches: Vec<&Detail> = refusal.breaches.iter().map(|b| &b.detail).collect();
-            tally.violation(case, &format!("{what}: {breaches:?}"));
+            tally.violation("refused", case, &format!("{what}: {breaches:?}"));
+            return;
+        }
+        if !ground.commits() {
+            tally.stopped += 1;
             return;
         }
         tally.refusals += 1;
-        if self.oracle.best(case, ground, true).is_none() {
+        if !Oracle::knows(case) || self.oracle.best(case, ground, true).is_none() {
             return;
         }
         tally.acceptances += 1;
         let Some(risks) = risks(refusal) else {
-            tally.violation(case, &format!("a risk would do, not {:?}", refusal.remedies));
+            tally.violation("risk", case, &format!("a risk would do, not {:?}", refusal.remedies));
             return;
         };
         match propose(&case.spec(), &case.facts(None), &risks) {
             Ok(checked) => {
-                self.planned(case, ground, &checked, tally);
+                if let Some(sum) = self.planned(case, ground, &checked, tally) {
+                    let best = self.oracle.best(case, ground, true);
+                    counted("riskier", case, compared(&sum, best), tally);
+                }
             }
             Err(again) => {
                 let left: Vec<Acceptance> = again.breaches.iter().map(acceptance).collect();
-                tally.violation(case, &format!("{risks:?} accepted, refused by {left:?}"));
+                tally.violation("risk", case, &format!("{risks:?} accepted, refused by {left:?}"));
             }
         }
+    }
+}
+
+fn counted(kind: &'static str, case: &Case, same: Result<(), String>, tally: &mut Tally) {
+    match same {
+        Ok(()) => tally.best += 1,
+        Err(what) => tally.violation(kind, case, &what),
     }
 }
 
@@ -170,6 +203,7 @@ fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
     for (what, same) in [
         ("spare", report.worst_spare == i64::from(sum.spare)),
         ("zone spare", zone == sum.zone_spare.map(i64::from)),
+        ("risk", report.accepted.len() == sum.risks),
         ("windows", sum.windows == windows),
         ("hand-over", report.may_hand_over == sum.hands_over),
         ("reconfigs", checked.plan().reconfigs() == sum.reconfigs),
@@ -184,13 +218,13 @@ fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
 fn compared(sum: &Sum, best: Option<Best>) -> Result<(), String> {
     let best = best.ok_or("planned where no order is legal")?;
     let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
-    let reconfigs = u32::try_from(sum.reconfigs).expect("few");
-    let ours = Best { spare: sum.spare, zone_spare, reconfigs };
-    // Zones make windows, and fewer of them are worth a reconfig.
-    let same = if zone_spare == NO_ZONE {
+    let [reconfigs, risks] = [sum.reconfigs, sum.risks].map(|n| u32::try_from(n).expect("few"));
+    let ours = Best { spare: sum.spare, zone_spare, reconfigs, risks };
+    // Where zones make windows, fewer of them are worth a reconfig.
+    let same = if sum.windows.is_empty() {
         ours == best
     } else {
-        (ours.spare, ours.zone_spare) == (best.spare, best.zone_spare)
+        Best { reconfigs: best.reconfigs, ..ours } == best
     };
     same.then_some(()).ok_or_else(|| format!("{ours:?} planned, {best:?} possible"))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Best {
     /// `NO_ZONE` where no voter ever has a zone.
     pub(crate) zone_spare: i32,
     pub(crate) reconfigs: u32,
+    /// How often the next quorum needs the joiner itself: no more often than it must.
+    pub(crate) risks: u32,
 }
 
 pub(crate) const NO_ZONE: i32 = i32::MAX;
@@ -45,8 +47,38 @@ struct Item {
     kind: Kind,
 }
 
-/// What a change from a set comes to: its worst spare and worst zone spare; nothing if illegal.
-type Outcome = Option<(i32, i32)>;
+/// One change, or two that no other comes between: an id leaves and is back. What a server has begun
+/// is finished before another begins, unless the plan says that others come between.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    items: Set,
+    /// Whether who gains its vote acknowledges at once.
+    acks: bool,
+}
+
+/// What a change from a set comes to.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    /// The worst spare and the worst zone spare.
+    spare: i32,
+    zone: i32,
+    /// Whether the next quorum needs the joiner itself.
+    risky: bool,
+}
+
+/// Nothing where it is illegal.
+type Outcome = Option<Figures>;
+
+impl Figures {
+    /// The worse of both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            spare: self.spare.min(other.spare),
+            zone: self.zone.min(other.zone),
+            risky: self.risky || other.risky,
+        }
+    }
+}
 
 /// Searches; its memory is used again.
 #[derive(Default)]
@@ -56,36 +88,43 @@ pub(crate) struct Oracle {
     votes: Vec<(Seats, Seats)>,
     /// What each change comes to from each set, in each way, whoever leads not looked at.
     single: Vec<Outcome>,
-    /// The same under the worst leader.
+    /// What may come next.
+    moves: Vec<Turn>,
+    /// What each of those comes to from each set, under the worst leader.
     worst: Vec<Outcome>,
     /// Sets of items of each server that may lead and hand over.
     held: Vec<Set>,
-    /// Whether the risk that the next quorum needs the joiner itself is taken.
-    risk: bool,
 }
 
 impl Oracle {
+    /// Whether a case is small enough.
+    pub(crate) fn knows(case: &Case) -> bool {
+        let machines = case.seats.iter().filter(|seat| seat.fate.moves == Moves::Machine).count();
+        case.seats.len() + machines <= MOST
+    }
+
     /// The best order, or nothing where none is legal.
     pub(crate) fn best(&mut self, case: &Case, ground: &Ground, risk: bool) -> Option<Best> {
         if !ground.commits() || ground.shrinks {
             return None;
         }
-        self.risk = risk;
         let beside = self.collect(case, ground);
         self.fill(ground);
+        let risks = self.take_fewest_risks(risk)?;
         let base_zone = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
         let base_spare = spare(ground.voters, ground.live);
-        let spare = self.widest(base_spare, |outcome| Some(outcome.0))?;
-        let zone_spare = self.widest(base_zone, |(s, zone)| (s >= spare).then_some(zone))?;
-        let fits = |(s, zone): (i32, i32)| s >= spare && zone >= zone_spare;
+        let spare = self.widest(base_spare, |figures| Some(figures.spare))?;
+        let zone_spare =
+            self.widest(base_zone, |figures| (figures.spare >= spare).then_some(figures.zone))?;
+        let fits = |figures: Figures| figures.spare >= spare && figures.zone >= zone_spare;
         let reconfigs = beside + self.shortest(fits)?;
-        Some(Best { spare, zone_spare, reconfigs })
+        Some(Best { spare, zone_spare, reconfigs, risks })
     }
 
     /// The best worst zone spare of any order, whatever else it costs.
     pub(crate) fn best_zone(&self, ground: &Ground) -> Option<i32> {
         let base = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
-        self.widest(base, |(_, zone)| Some(zone))
+        self.widest(base, |figures| Some(figures.zone))
     }
 
     /// Collects the changes of votes; how many reconfigs change none comes back.
@@ -124,6 +163,19 @@ impl Oracle {
                 self.held.push(own);
             }
         }
+        self.moves.clear();
+        for (at, item) in self.items.iter().enumerate() {
+            let alone = |acks| Turn { items: 1 << at, acks };
+            self.moves.push(alone(true));
+            match item.kind {
+                Kind::Gain { in_place: true, .. } => self.moves.push(alone(false)),
+                // It stands right before its return.
+                Kind::Lose if ground.machines & 1 << item.seat != 0 => {
+                    self.moves.push(Turn { items: 3 << at, acks: true });
+                }
+                _ => {}
+            }
+        }
         assert!(self.items.len() <= MOST, "{case} has too many changes");
         beside
     }
@@ -134,11 +186,8 @@ impl Oracle {
         for set in 0..sets {
             self.votes.push(self.votes_of(ground, set));
         }
-        let moves = sets * self.items.len() * 2;
         self.single.clear();
-        self.single.resize(moves, None);
-        self.worst.clear();
-        self.worst.resize(moves, None);
+        self.single.resize(sets * self.items.len() * 2, None);
         for set in 0..sets {
             for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
                 for acks in [false, true] {
@@ -147,12 +196,11 @@ impl Oracle {
                 }
             }
         }
+        self.worst.clear();
         for set in 0..sets {
-            for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
-                for acks in [false, true] {
-                    let index = self.index(set, at, acks);
-                    self.worst[index] = self.under_the_worst_leader(set, at, acks);
-                }
+            for turn in &self.moves {
+                let fits = set & turn.items == 0;
+                self.worst.push(if fits { self.under_the_worst_leader(set, *turn) } else { None });
             }
         }
     }
@@ -187,6 +235,8 @@ impl Oracle {
         let after = spare(next, next_acking);
         let mut during = after;
         let mut tolerance = ground.tolerance;
+        let alone = spare(next, next_acking & !bit);
+        let mut risky = false;
         match item.kind {
             Kind::Gain { in_place, listed } => {
                 if !acks && !in_place {
@@ -196,12 +246,10 @@ impl Oracle {
                 if !listed && self.is_overtaken(ground, set, item.seat) {
                     return None;
                 }
-                let without = spare(next, next_acking & !bit);
                 if !acks {
-                    during = without;
-                } else if joins_now && without < 0 && !self.risk {
-                    return None;
+                    during = alone;
                 }
+                risky = joins_now && acks && alone < 0;
             }
             Kind::Back => {
                 let left = self
@@ -209,10 +257,10 @@ impl Oracle {
                     .iter()
                     .position(|other| other.seat == item.seat && other.kind == Kind::Lose)?;
                 let gone = set & 1 << left != 0;
-                let alone = spare(next, next_acking & !bit) >= 0;
-                if !acks || !gone || (!alone && !self.risk) {
+                if !acks || !gone {
                     return None;
                 }
+                risky = alone < 0;
             }
             Kind::Lose => {
                 let healthy = ground.live & !ground.machines & bit != 0;
@@ -225,7 +273,7 @@ impl Oracle {
                 if !acks {
                     return None;
                 }
-                during = spare(next, next_acking & !bit);
+                during = alone;
                 if before.min(after) < tolerance {
                     return None;
                 }
@@ -239,7 +287,7 @@ impl Oracle {
         if ground.strict && ground.survives && zone.is_some_and(|zone| zone < 0) {
             return None;
         }
-        Some((during.min(after), zone.unwrap_or(NO_ZONE)))
+        Some(Figures { spare: during.min(after), zone: zone.unwrap_or(NO_ZONE), risky })
     }
 
     /// Whether a newcomer with a lower id has yet to join.
@@ -251,48 +299,93 @@ impl Oracle {
         })
     }
 
-    fn under_the_worst_leader(&self, set: Set, at: usize, acks: bool) -> Outcome {
-        let mut worst = self.single[self.index(set, at, acks)]?;
+    fn under_the_worst_leader(&self, set: Set, turn: Turn) -> Outcome {
+        let mut worst = self.in_turn(set, turn.items, turn.acks)?;
         let mut also = |outcome: Outcome| {
-            let (spare, zone) = outcome?;
-            worst = (worst.0.min(spare), worst.1.min(zone));
+            worst = worst.and(outcome?);
             Some(())
         };
-        let after = set | 1 << at;
+        let after = set | turn.items;
         for own in &self.held {
-            if own & 1 << at == 0 && own & set != 0 {
+            if own & turn.items == 0 && own & set != 0 {
                 // The leader has held back its own, and this comes first.
-                also(self.single[self.index(set & !own, at, acks)])?;
+                also(self.in_turn(set & !own, turn.items, turn.acks))?;
             }
-            // It held back its own until now.
-            let mut late = after & !own;
-            for item in (0..self.items.len()).filter(|item| own & after & 1 << item != 0) {
-                also(self.single[self.index(late, item, true)])?;
-                late |= 1 << item;
+            if own & after != 0 {
+                // It held back its own until now.
+                also(self.in_turn(after & !own, own & after, true))?;
             }
         }
         Some(worst)
     }
 
-    fn outcomes(&self, set: Set) -> impl Iterator<Item = (usize, bool, (i32, i32))> + '_ {
-        let left = (0..self.items.len()).filter(move |at| set & 1 << at == 0);
-        left.flat_map(move |at| {
-            [false, true]
-                .into_iter()
-                .filter_map(move |acks| Some((at, acks, self.worst[self.index(set, at, acks)]?)))
-        })
+    /// The worst of some changes that follow each other.
+    fn in_turn(&self, set: Set, items: Set, acks: bool) -> Outcome {
+        let mut set = set;
+        let mut worst = Figures { spare: i32::MAX, zone: NO_ZONE, risky: false };
+        for at in (0..self.items.len()).filter(|at| items & 1 << at != 0) {
+            worst = worst.and(self.single[self.index(set, at, acks)]?);
+            set |= 1 << at;
+        }
+        Some(worst)
+    }
+
+    /// Leaves no path but those of the fewest risks; how few comes back, or nothing where there is no
+    /// path.
+    fn take_fewest_risks(&mut self, any: bool) -> Option<u32> {
+        if !any {
+            self.worst.iter_mut().for_each(|o| *o = o.filter(|figures| !figures.risky));
+        }
+        let sets = self.votes.len();
+        let fewer = |known: Option<u32>, all: u32| Some(known.map_or(all, |known| known.min(all)));
+        let (mut to, mut from) = (vec![None; sets], vec![None; sets]);
+        to[0] = Some(0);
+        from[sets - 1] = Some(0);
+        for set in 0..sets {
+            let Some(so_far) = to[set] else { continue };
+            for (turn, figures) in self.outcomes(set) {
+                let next = &mut to[set | turn.items];
+                *next = fewer(*next, so_far + u32::from(figures.risky));
+            }
+        }
+        for set in (0..sets).rev() {
+            let on: Vec<(Set, bool)> =
+                self.outcomes(set).map(|(turn, f)| (set | turn.items, f.risky)).collect();
+            for (next, risky) in on {
+                if let Some(left) = from[next] {
+                    from[set] = fewer(from[set], left + u32::from(risky));
+                }
+            }
+        }
+        let fewest = to[sets - 1]?;
+        for set in 0..sets {
+            for (at, turn) in self.moves.iter().enumerate() {
+                let outcome = &mut self.worst[set * self.moves.len() + at];
+                let risks = |figures: &Figures| {
+                    Some(to[set]? + u32::from(figures.risky) + from[set | turn.items]?)
+                };
+                *outcome = outcome.filter(|figures| risks(figures) == Some(fewest));
+            }
+        }
+        Some(fewest)
+    }
+
+    fn outcomes(&self, set: Set) -> impl Iterator<Item = (Turn, Figures)> + '_ {
+        let from = set * self.moves.len();
+        let outcomes = self.moves.iter().zip(&self.worst[from..from + self.moves.len()]);
+        outcomes.filter_map(|(turn, outcome)| Some((*turn, (*outcome)?)))
     }
 
     /// The largest worst figure of any path.
-    fn widest(&self, base: i32, figure: impl Fn((i32, i32)) -> Option<i32>) -> Option<i32> {
+    fn widest(&self, base: i32, figure: impl Fn(Figures) -> Option<i32>) -> Option<i32> {
         let sets = self.votes.len();
         let mut best: Vec<Option<i32>> = vec![None; sets];
         best[0] = Some(base);
         for set in 0..sets {
             let Some(so_far) = best[set] else { continue };
-            for (at, _, outcome) in self.outcomes(set) {
+            for (turn, outcome) in self.outcomes(set) {
                 let Some(figure) = figure(outcome) else { continue };
-                let next = &mut best[set | 1 << at];
+                let next = &mut best[set | turn.items];
                 *next = (*next).max(Some(so_far.min(figure)));
             }
         }
@@ -300,15 +393,15 @@ impl Oracle {
     }
 
     /// The fewest reconfigs of any path of such outcomes.
-    fn shortest(&self, fits: impl Fn((i32, i32)) -> bool) -> Option<u32> {
+    fn shortest(&self, fits: impl Fn(Figures) -> bool) -> Option<u32> {
         let sets = self.votes.len();
         let mut fewest: Vec<Option<u32>> = vec![None; sets];
         fewest[0] = Some(0);
         for set in 0..sets {
             let Some(so_far) = fewest[set] else { continue };
-            for (at, acks, _) in self.outcomes(set).filter(|(_, _, outcome)| fits(*outcome)) {
-                let all = so_far + self.cost(at, acks);
-                let next = &mut fewest[set | 1 << at];
+            for (turn, _) in self.outcomes(set).filter(|(_, outcome)| fits(*outcome)) {
+                let all = so_far + self.cost(turn);
+                let next = &mut fewest[set | turn.items];
                 *next = Some(next.map_or(all, |known| known.min(all)));
             }
         }
@@ -316,10 +409,12 @@ impl Oracle {
     }
 
     /// A member leaves before it comes back with a vote.
-    fn cost(&self, at: usize, acks: bool) -> u32 {
-        match self.items[at].kind {
-            Kind::Gain { listed: true, .. } if acks => 2,
-            _ => 1,
-        }
+    fn cost(&self, turn: Turn) -> u32 {
+        let comes_back = |at: &usize| {
+            let listed = matches!(self.items[*at].kind, Kind::Gain { listed: true, .. });
+            turn.items & 1 << at != 0 && listed && turn.acks
+        };
+        let again = (0..self.items.len()).filter(comes_back).count();
+        turn.items.count_ones() + u32::from(again > 0)
     }
 }

@@ -14,24 +14,26 @@ use zkplan::model::{Server, ServerId};
 use zkplan::plan::{PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::{Refusal, Remedy, propose};
 
+use crate::ground::Ground;
+use crate::judge::Judge;
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::world::{Case, Fate, Is, MACHINES, MOVERS, OBSERVERS, Rules, Seat, VOTERS};
 
 const SERVERS: usize = 9;
 
-/// Plans so many random cases thrice each.
+/// Plans so many random cases thrice each, and judges what comes.
 pub(crate) fn run(seed: u64, cases: usize) -> Tally {
     let began = Instant::now();
     let next = AtomicUsize::new(0);
     let look = || {
-        let mut tally = Tally::new(NAME);
+        let (mut judge, mut tally) = (Judge::default(), Tally::new(NAME));
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= cases {
                 return tally;
             }
-            rename(&mut Random::new(seed ^ (at as u64) << 20), &mut tally);
+            rename(&mut Random::new(seed ^ (at as u64) << 20), &mut judge, &mut tally);
         }
     };
     let mut tally = Tally::new(NAME);
@@ -46,7 +48,7 @@ pub(crate) fn run(seed: u64, cases: usize) -> Tally {
 
 const NAME: &str = "renamings";
 
-fn rename(random: &mut Random, tally: &mut Tally) {
+fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let case = any_case(random);
     let leaders = case.leaders();
     let leader = random.pick(&leaders);
@@ -54,13 +56,7 @@ fn rename(random: &mut Random, tally: &mut Tally) {
     let ours = answer(&case);
     tally.classes += 1;
     tally.asked += 3;
-    match &ours {
-        Ok(checked) => {
-            tally.plans += 1;
-            tally.steps += checked.plan().steps().count();
-        }
-        Err(_) => tally.refusals += 1,
-    }
+    judge.answered(&case, &Ground::of(&case), &ours, tally);
     let monotone = in_order(&case, random);
     let same = match (&ours, &answer(&monotone)) {
         (Ok(one), Ok(other)) => whole(&case, one) == whole(&monotone, other),
@@ -68,10 +64,11 @@ fn rename(random: &mut Random, tally: &mut Tally) {
         _ => false,
     };
     if !same {
-        tally.violation(&case, &format!("otherwise as [{monotone}]"));
+        tally.violation("renamed", &case, &format!("otherwise as [{monotone}]"));
     }
     let other = shuffled(&case, random);
-    let same = match (&ours, &answer(&other)) {
+    let theirs = answer(&other);
+    let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
             figures(one) == figures(theirs)
@@ -81,7 +78,8 @@ fn rename(random: &mut Random, tally: &mut Tally) {
         _ => false,
     };
     if !same {
-        tally.violation(&case, &format!("not alike as [{other}]"));
+        let figures = [&ours, &theirs].map(|answer| answer.as_ref().ok().map(figures));
+        tally.violation("alike", &case, &format!("{figures:?}, not alike as [{other}]"));
     }
 }
 
@@ -103,7 +101,9 @@ fn any_case(random: &mut Random) -> Case {
         let mut ids: Vec<u8> = (1..=16).take(count).collect();
         random.shuffle(&mut ids);
         let seats = ids.into_iter().map(|id| {
-            let zone = if zones == 0 { 0 } else { 1 + random.below(zones) };
+            // One of eight is in no zone that anybody knows.
+            let known = zones > 0 && !random.one_in(8);
+            let zone = if known { 1 + random.below(zones) } else { 0 };
             Seat { fate: random.pick(&fates), zone: u8::try_from(zone).expect("a zone"), id }
         });
         let seats: Vec<Seat> = seats.collect();

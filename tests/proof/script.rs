@@ -25,7 +25,8 @@ pub(crate) enum Does {
         moved: bool,
     },
     Drop(usize),
-    Prove,
+    /// Where a seat is named, of its own leaving.
+    Prove(Option<usize>),
     Gate,
 }
 
@@ -174,7 +175,8 @@ impl Does {
             | Self::Attest(seat)
             | Self::Set { seat, .. }
             | Self::Drop(seat) => Some(seat),
-            Self::Prove | Self::Gate => None,
+            Self::Prove(seat) => seat,
+            Self::Gate => None,
         }
     }
 }
@@ -186,7 +188,7 @@ fn read(case: &Case, step: &Step) -> Result<Does, String> {
         Action::Start(id) => Does::Start(seat(*id)?),
         Action::Stop(id) | Action::AskToStop(id) => Does::Stop(seat(*id)?),
         Action::AttestBlank(id) => Does::Attest(seat(*id)?),
-        Action::Prove(_) => Does::Prove,
+        Action::Prove(id) => Does::Prove(id.map(seat).transpose()?),
         Action::Gate(_) => Does::Gate,
         Action::Reconfig { server, request, .. } => {
             let seat = seat(*server)?;

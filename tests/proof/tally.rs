@@ -1,11 +1,19 @@
 //! What the proof counts, and how it prints.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::world::Case;
 
-/// Violations that are kept: the smallest.
-const KEPT: usize = 8;
+/// Violations of a kind that are shown.
+const KEPT: usize = 4;
+
+/// Violations of one kind: how many, and the smallest, with how many servers each has.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    count: usize,
+    smallest: Vec<(usize, String)>,
+}
 
 /// The figures of one part of the proof.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) states: usize,
     /// Plans that are as good as the best of all orders.
     pub(crate) best: usize,
+    /// Refusals of bases that do not commit.
+    pub(crate) stopped: usize,
     /// Refusals that are right: no order is legal.
     pub(crate) refusals: usize,
     /// Those of them where an order is legal once a risk is accepted.
@@ -28,8 +38,7 @@ pub(crate) struct Tally {
     /// Plans whose worst zone spare could be larger at the price of a smaller spare.
     pub(crate) dearer_zones: usize,
     pub(crate) violations: usize,
-    /// The smallest violations, with how many servers each has.
-    kept: Vec<(usize, String)>,
+    kept: BTreeMap<&'static str, Kept>,
     pub(crate) took: Duration,
 }
 
@@ -38,17 +47,12 @@ impl Tally {
         Self { name, ..Self::default() }
     }
 
-    pub(crate) fn violation(&mut self, case: &Case, what: &str) {
+    /// Counts a violation; of each kind the smallest are kept.
+    pub(crate) fn violation(&mut self, kind: &'static str, case: &Case, what: &str) {
         self.violations += 1;
-        self.keep((case.seats.len(), format!("{case}: {what}")));
-    }
-
-    fn keep(&mut self, violation: (usize, String)) {
-        let at = self.kept.partition_point(|known| *known < violation);
-        if at < KEPT {
-            self.kept.insert(at, violation);
-            self.kept.truncate(KEPT);
-        }
+        let kept = self.kept.entry(kind).or_default();
+        kept.count += 1;
+        kept.keep((case.seats.len(), format!("{case}: {what}")));
     }
 
     /// Takes in what another thread counted.
@@ -59,22 +63,27 @@ impl Tally {
         self.steps += other.steps;
         self.states += other.states;
         self.best += other.best;
+        self.stopped += other.stopped;
         self.refusals += other.refusals;
         self.acceptances += other.acceptances;
         self.dearer_zones += other.dearer_zones;
         self.violations += other.violations;
-        for violation in other.kept {
-            self.keep(violation);
+        for (kind, theirs) in other.kept {
+            let kept = self.kept.entry(kind).or_default();
+            kept.count += theirs.count;
+            for violation in theirs.smallest {
+                kept.keep(violation);
+            }
         }
     }
 
     pub(crate) const HEAD: &str = "what                            classes     asked     plans      steps     \
-        states   as good  refusals  by risk  violations  seconds";
+        states   as good  refusals  by risk  no quorum  violations  seconds";
 
     /// One line of the table.
     pub(crate) fn line(&self) -> String {
         format!(
-            "{:<30} {:>8} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>8} {:>11} {:>8.1}",
+            "{:<30} {:>8} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>8} {:>10} {:>11} {:>8.1}",
             self.name,
             self.classes,
             self.asked,
@@ -84,13 +93,28 @@ impl Tally {
             self.best,
             self.refusals,
             self.acceptances,
+            self.stopped,
             self.violations,
             self.took.as_secs_f64(),
         )
     }
 
-    /// The smallest violations.
-    pub(crate) fn smallest(&self) -> impl Iterator<Item = &str> {
-        self.kept.iter().map(|(_, what)| what.as_str())
+    /// Of each kind of violation how many there are, and the smallest.
+    pub(crate) fn faults(&self) -> String {
+        let lines = self.kept.iter().flat_map(|(kind, kept)| {
+            let head = format!("{} `{kind}`, the smallest of which are", kept.count);
+            std::iter::once(head).chain(kept.smallest.iter().map(|(_, what)| format!("  {what}")))
+        });
+        lines.fold(String::new(), |text, line| text + "\n" + &line)
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, violation: (usize, String)) {
+        let at = self.smallest.partition_point(|known| *known < violation);
+        if at < KEPT {
+            self.smallest.insert(at, violation);
+            self.smallest.truncate(KEPT);
+        }
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Sum {
     pub(crate) zone_spare: Option<i32>,
     /// Steps after which, in some order, the loss of a zone would stop writes.
     pub(crate) windows: BTreeSet<StepId>,
+    /// Steps whose quorum, in some order, needs the joiner itself.
+    pub(crate) risks: usize,
     /// Whether a leader may hand over.
     pub(crate) hands_over: bool,
 }
@@ -104,6 +106,7 @@ struct Walk<'a> {
     script: Script<'a>,
     sum: Sum,
     windows: Steps,
+    risks: Steps,
 }
 
 impl Walker {
@@ -149,7 +152,7 @@ impl Walker {
             zone_spare: ground.zone_spare(ground.voters, ground.live),
             ..Sum::default()
         };
-        let mut walk = Walk { case, ground, plan, script, sum, windows: 0 };
+        let mut walk = Walk { case, ground, plan, script, sum, windows: 0, risks: 0 };
         self.seen.clear();
         self.path.clear();
         let visited = self.visit(&mut walk, 0, Moment::base(ground));
@@ -160,6 +163,7 @@ impl Walker {
         })?;
         let named = bits(walk.windows).map(|at| walk.script.steps[at].0.id.clone());
         walk.sum.windows = named.collect();
+        walk.sum.risks = walk.risks.count_ones() as usize;
         Ok(walk.sum)
     }
 
@@ -309,7 +313,7 @@ impl Walk<'_> {
         let mut next = *moment;
         match self.script.steps[at].1 {
             Does::Gate => {}
-            Does::Prove => next.proven = moment.gone,
+            Does::Prove(_) => next.proven = moment.gone,
             Does::Attest(seat) => next.blank |= 1 << seat,
             Does::Start(seat) => self.is_blank(moment, seat)?,
             Does::Await(seat) => {
@@ -418,7 +422,11 @@ impl Walk<'_> {
             }
             let joins = !in_place && is.voters & bit != 0;
             let accepted = self.script.accepted & 1 << at != 0;
-            if joins && !accepted && spare(is.voters, acking & !bit) < 0 {
+            let risky = joins && spare(is.voters, acking & !bit) < 0;
+            if risky {
+                self.risks |= 1 << at;
+            }
+            if risky && !accepted {
                 return Err("ZKQ2: the quorum needs the joiner itself");
             }
             if before.min(after) < ground.tolerance || during < ground.tolerance - i32::from(moves)

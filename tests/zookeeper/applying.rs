@@ -46,6 +46,13 @@ impl Desk {
         Apply { desk: self, run, words, password: SUPER_PASSWORD.to_owned(), signal: None }
     }
 
+    /// A plan of a spec that is probed, not yet started: it runs for a while as well.
+    pub(crate) fn probe(&self, spec: &Spec) -> Apply<'_> {
+        let file = self.write("spec.yaml", &spec.text());
+        let apply = self.apply(&file);
+        Apply { words: ["plan", &file, "--probe"].map(str::to_owned).to_vec(), ..apply }
+    }
+
     /// Writes a spec and returns an apply of it.
     pub(crate) fn apply_spec(&self, spec: &Spec) -> Apply<'_> {
         self.apply(&self.write("spec.yaml", &spec.text()))

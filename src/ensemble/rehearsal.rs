@@ -1,0 +1,325 @@
+//! A reconfig that is sent to be refused, so that the leader says whether it would take it.
+//!
+//! The leader checks the ACL of a reconfig last (`PrepRequestProcessor`, `case OpCode.reconfig`):
+//! a session that has no permission gets every other refusal first, and `NoAuth` where all else is
+//! well. With `skipACL=yes`, or where anybody may write `/zookeeper/config`, the same request would
+//! be carried out. So a rehearsal asks that first, on the same connection, and sends nothing more
+//! unless the answer was `NoAuth`.
+//!
+//! Nothing here goes through the client library: that one reconnects by itself and sends then what
+//! was asked of it before, to a leader that may be another one with another `skipACL`. One
+//! connection is one leader: a server that loses its leader, or the lead, hangs up on its clients
+//! (`Learner.shutdown`, `Leader.shutdown`). There is no way to prove who we are here: no `auth`
+//! request is made, no SASL, and TLS shows no certificate.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::held::{CONFIG_PATH, IMPOSSIBLE_DATA_VERSION};
+use super::transport::{self, Stream, TlsClients};
+use super::{Code, Limits, Silence};
+use crate::model::{ConfigVersion, Endpoint, Reconfig};
+
+/// What came of a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// The leader refused it for want of permission: it has checked everything else.
+    Sound,
+    /// The leader refused it with that code, before it came to permissions.
+    Refused(Code),
+    /// A session that proves nobody may write the configuration: it was not sent, for it would have
+    /// been carried out.
+    OpenToAll,
+    /// Whether permissions are asked for could not be learned: it was not sent.
+    NotSent(Code),
+    /// The server went silent. Either nothing was sent, or by a session that had just been seen to
+    /// have no permission.
+    NoAnswer,
+    /// The leader carried it out: permissions were taken back between two requests.
+    CarriedOut,
+}
+
+/// `ZooDefs.OpCode.setData`.
+const SET_DATA: i32 = 5;
+/// `ZooDefs.OpCode.reconfig`.
+const RECONFIG: i32 = 16;
+/// `ZooDefs.OpCode.closeSession`.
+const CLOSE: i32 = -11;
+
+/// The session time-out that is asked for in milliseconds: the least that a server with ZooKeeper's
+/// default tick of two seconds grants.
+const SESSION_TIMEOUT_MS: i32 = 4_000;
+
+/// Sends one reconfig to be refused, unless it might be carried out.
+///
+/// # Errors
+///
+/// Why that server gave no session; nothing was sent.
+pub(super) async fn rehearse(
+    at: &Endpoint,
+    tls: Option<&TlsClients>,
+    limits: Limits,
+    request: &Reconfig,
+    version: ConfigVersion,
+) -> Result<Rehearsal, Silence> {
+    let stream = transport::open_as_nobody(at, tls, limits).await?;
+    let mut session = Bare { stream, limits, xid: 0 };
+    session.open().await?;
+    let answer = session.guarded(request, version).await;
+    // A close that got lost leaves a session that expires by itself.
+    session.send(CLOSE, &[]).await.ok();
+    Ok(answer.unwrap_or(Rehearsal::NoAnswer))
+}
+
+/// One connection with a session of nobody's on it. It never reconnects.
+struct Bare {
+    stream: Box<dyn Stream>,
+    limits: Limits,
+    xid: i32,
+}
+
+impl Bare {
+    /// `ConnectRequest` and its response.
+    async fn open(&mut self) -> Result<(), Silence> {
+        let mut record = Record::default();
+        record.int(0).long(0).int(SESSION_TIMEOUT_MS).long(0).buffer(&[0; 16]).bool(false);
+        let reply = self.exchange(&record.0).await?;
+        // Protocol version, the time-out that is granted, and the session's id.
+        match reply.get(4..8).map(int) {
+            Some(granted) if granted > 0 => Ok(()),
+            _ => Err(Silence::Closed),
+        }
+    }
+
+    /// The write that shows whether permissions are asked for, and directly after it the request.
+    async fn guarded(
+        &mut self,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> Result<Rehearsal, Silence> {
+        let mut probe = Record::default();
+        probe.text(CONFIG_PATH).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
+        match self.send(SET_DATA, &probe.0).await? {
+            Err(Code::NoAuth) => {}
+            // No znode has that data version; a server that says otherwise is none to try this on.
+            Ok(()) | Err(Code::BadVersion) => return Ok(Rehearsal::OpenToAll),
+            Err(code) => return Ok(Rehearsal::NotSent(code)),
+        }
+        let Ok(version) = i64::try_from(version.as_zxid().get()) else {
+            return Ok(Rehearsal::NotSent(Code::BadArguments));
+        };
+        let mut record = Record::default();
+        record.list(&request.joining).list(&request.leaving).nothing().long(version);
+        Ok(match self.send(RECONFIG, &record.0).await? {
+            Err(Code::NoAuth) => Rehearsal::Sound,
+            Err(code) => Rehearsal::Refused(code),
+            Ok(()) => Rehearsal::CarriedOut,
+        })
+    }
+
+    /// One request and what its reply says.
+    async fn send(&mut self, operation: i32, body: &[u8]) -> Result<Result<(), Code>, Silence> {
+        self.xid += 1;
+        let mut record = Record::default();
+        record.int(self.xid).int(operation);
+        record.0.extend_from_slice(body);
+        let reply = self.exchange(&record.0).await?;
+        // `ReplyHeader`: xid, zxid, err. Nothing was watched, so nothing else comes in between.
+        match (reply.get(..4).map(int), reply.get(12..16).map(int)) {
+            (Some(xid), Some(0)) if xid == self.xid => Ok(Ok(())),
+            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(Code::of(number))),
+            _ => Err(Silence::Unreadable),
+        }
+    }
+
+    /// Writes one packet and reads one.
+    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, Silence> {
+        let mut framed = Record::default();
+        framed.buffer(packet);
+        let Self { stream, limits, .. } = self;
+        let exchange = async {
+            stream.write_all(&framed.0).await.map_err(|_| Silence::Closed)?;
+            stream.flush().await.map_err(|_| Silence::Closed)?;
+            let length = stream.read_i32().await.map_err(|_| Silence::Closed)?;
+            match u32::try_from(length) {
+                Ok(length) if length <= limits.answer_bytes => {
+                    let mut reply = vec![0; usize::try_from(length).unwrap_or(0)];
+                    stream.read_exact(&mut reply).await.map_err(|_| Silence::Closed)?;
+                    Ok(reply)
+                }
+                _ => Err(Silence::Unreadable),
+            }
+        };
+        timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))
+    }
+}
+
+fn int(bytes: &[u8]) -> i32 {
+    bytes.iter().fold(0, |number, byte| number << 8 | i32::from(*byte))
+}
+
+/// Fields in the form of `BinaryOutputArchive`: big-endian, lengths in front.
+#[derive(Default)]
+struct Record(Vec<u8>);
+
+impl Record {
+    fn int(&mut self, number: i32) -> &mut Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    fn long(&mut self, number: i64) -> &mut Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    fn bool(&mut self, yes: bool) -> &mut Self {
+        self.0.push(u8::from(yes));
+        self
+    }
+
+    fn buffer(&mut self, bytes: &[u8]) -> &mut Self {
+        // No packet of ours is anywhere near that long; a server refuses what is.
+        self.int(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.buffer(text.as_bytes())
+    }
+
+    /// A text that is not there.
+    fn nothing(&mut self) -> &mut Self {
+        self.int(-1)
+    }
+
+    /// What a request lists, parted by commas; nothing where it lists nothing.
+    fn list<T: ToString>(&mut self, items: &[T]) -> &mut Self {
+        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+        if items.is_empty() { self.nothing() } else { self.text(&items.join(",")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::model::{Host, Server, ServerId};
+
+    const LIMITS: Limits = Limits {
+        connect: Duration::from_secs(5),
+        answer: Duration::from_secs(5),
+        answer_bytes: 4096,
+    };
+
+    /// What a server was asked: a connection, or the opcode and body of a request.
+    type Asked = Arc<Mutex<Vec<(i32, Vec<u8>)>>>;
+
+    /// The opcode under which a connection is noted.
+    const CONNECTED: i32 = 0;
+
+    /// Serves one connection: answers requests with these errors in turn, then hangs up.
+    async fn serve(mut stream: TcpStream, errors: &[i32], asked: &Asked) -> std::io::Result<()> {
+        let mut packet = vec![0; usize::try_from(stream.read_i32().await?).unwrap()];
+        stream.read_exact(&mut packet).await?;
+        asked.lock().unwrap().push((CONNECTED, packet));
+        let mut reply = Record::default();
+        reply.int(0).int(SESSION_TIMEOUT_MS).long(7).buffer(&[0; 16]);
+        let mut framed = Record::default();
+        framed.buffer(&reply.0);
+        stream.write_all(&framed.0).await?;
+        for error in errors {
+            let mut packet = vec![0; usize::try_from(stream.read_i32().await?).unwrap()];
+            stream.read_exact(&mut packet).await?;
+            asked.lock().unwrap().push((int(&packet[4..8]), packet[8..].to_vec()));
+            let mut reply = Record::default();
+            reply.int(int(&packet[..4])).long(1).int(*error);
+            let mut framed = Record::default();
+            framed.buffer(&reply.0);
+            stream.write_all(&framed.0).await?;
+        }
+        Ok(())
+    }
+
+    /// A rehearsal of an addition against a server that gives these errors, and what it was asked.
+    fn rehearsed(errors: &[i32]) -> (Result<Rehearsal, Silence>, Vec<(i32, Vec<u8>)>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let at = Endpoint::plain(Host::new("127.0.0.1"), listener.local_addr().unwrap().port());
+            let asked = Asked::default();
+            let (errors, noted) = (errors.to_vec(), Arc::clone(&asked));
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    serve(stream, &errors, &noted).await.ok();
+                }
+            });
+            let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
+            let request = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
+            let version = "100000004".parse().unwrap();
+            let outcome = rehearse(&at, None, LIMITS, &request, version).await;
+            (outcome, asked.lock().unwrap().clone())
+        })
+    }
+
+    fn operations(asked: &[(i32, Vec<u8>)]) -> Vec<i32> {
+        asked.iter().map(|(operation, _)| *operation).collect()
+    }
+
+    #[test]
+    fn the_request_goes_out_directly_after_a_write_without_permission() {
+        for (error, outcome) in [
+            (-102, Rehearsal::Sound),
+            (-13, Rehearsal::Refused(Code::NewConfigNoQuorum)),
+            (-103, Rehearsal::Refused(Code::BadVersion)),
+            (0, Rehearsal::CarriedOut),
+        ] {
+            let (rehearsal, asked) = rehearsed(&[-102, error, 0]);
+            assert_eq!(rehearsal, Ok(outcome));
+            assert_eq!(operations(&asked), [CONNECTED, SET_DATA, RECONFIG, CLOSE]);
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_want_of_permission_lets_the_request_out() {
+        let others = Code::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
+        for error in others.chain([0, 7, -999]) {
+            let (rehearsal, asked) = rehearsed(&[error, 0, 0]);
+            let outcome = match Code::of(error) {
+                Code::BadVersion | Code::Other(0) => Rehearsal::OpenToAll,
+                code => Rehearsal::NotSent(code),
+            };
+            assert_eq!(rehearsal, Ok(outcome));
+            assert_eq!(operations(&asked), [CONNECTED, SET_DATA, CLOSE]);
+        }
+    }
+
+    /// Another connection may lead to another leader, with another `skipACL`.
+    #[test]
+    fn a_lost_connection_is_never_made_again() {
+        let (rehearsal, asked) = rehearsed(&[-102]);
+        assert_eq!(rehearsal, Ok(Rehearsal::NoAnswer));
+        assert_eq!(operations(&asked), [CONNECTED, SET_DATA]);
+        let (rehearsal, asked) = rehearsed(&[]);
+        assert_eq!(rehearsal, Ok(Rehearsal::NoAnswer));
+        assert_eq!(operations(&asked), [CONNECTED]);
+    }
+
+    #[test]
+    fn the_request_names_its_version_and_no_list_of_members() {
+        let (_, asked) = rehearsed(&[-102, -102, 0]);
+        let [_, (_, write), (_, sent), _] = &asked[..] else { panic!("{asked:?}") };
+        let mut wanted = Record::default();
+        wanted.text("/zookeeper/config").buffer(b"").int(IMPOSSIBLE_DATA_VERSION);
+        assert_eq!(*write, wanted.0);
+        let mut wanted = Record::default();
+        wanted.text("server.4=zk-4:2888:3888:participant;0.0.0.0:2181").text("3");
+        wanted.int(-1).long(0x1_0000_0004);
+        assert_eq!(*sent, wanted.0);
+    }
+}

@@ -1,0 +1,167 @@
+//! What a server answers to four-letter words, in ZooKeeper's own words.
+
+use std::fmt::Write;
+
+use super::process::{Condition, Now, Place};
+use super::requests::Route;
+use super::world::World;
+use crate::ensemble::{Knock, Reading, Silence, Word};
+use crate::model::Host;
+
+/// The release that every server says it is.
+const RELEASE: &str = "3.9.4-simulated, built on 2025-08-19 19:50 UTC";
+
+/// So many digests are listed at most.
+const LISTED: usize = 8;
+
+impl World {
+    /// What the server says; `None` as long as nothing comes.
+    pub(super) fn word(&self, at: Option<Place>, word: Word) -> Option<Result<String, Silence>> {
+        let Some(at) = at else { return Some(Err(Silence::Refused)) };
+        let process = &self.processes[at.0];
+        if process.hidden {
+            return None;
+        }
+        match process.condition {
+            Condition::Down => return Some(Err(Silence::Refused)),
+            Condition::Frozen => return None,
+            Condition::Up => {}
+        }
+        // The whitelist is asked before anything else (`CommandExecutor`).
+        Some(if word != Word::Srvr && !process.rich {
+            Err(Silence::NotWhitelisted)
+        } else if process.now == Now::Looking {
+            Err(Silence::NotServing)
+        } else {
+            Ok(self.text(at, word))
+        })
+    }
+
+    /// Why a server gave no answer in time.
+    pub(super) fn silence(&self, at: Option<Place>) -> Silence {
+        match at.map(|at| &self.processes[at.0]) {
+            None => Silence::Refused,
+            Some(process) if process.hidden => Silence::ConnectTimedOut,
+            Some(_) => Silence::AnswerTimedOut,
+        }
+    }
+
+    fn text(&self, at: Place, word: Word) -> String {
+        let process = &self.processes[at.0];
+        let mut text = String::with_capacity(512);
+        let written = match word {
+            Word::Srvr => {
+                let mode = match process.now {
+                    Now::Leading => "leader",
+                    Now::Following | Now::Looking => "follower",
+                    Now::Observing => "observer",
+                };
+                let (zxid, znodes) = (process.applied, self.shown(at).len());
+                let connections = self.connected(at).count() + 1;
+                write!(
+                    text,
+                    "Zookeeper version: {RELEASE}\nLatency min/avg/max: 0/0.0/0\n\
+                     Connections: {connections}\nOutstanding: 0\nZxid: {zxid:#x}\nMode: {mode}\n\
+                     Node count: {znodes}\n"
+                )
+            }
+            Word::Conf => {
+                let (peer, timing) = (process.line.peer(), &self.timing);
+                let client = process.line.client.as_ref().map_or(0, |client| client.port);
+                let config = String::from_utf8_lossy(&process.config.text);
+                write!(
+                    text,
+                    "clientPort={client}\ntickTime={}\nserverId={}\ninitLimit={}\nsyncLimit={}\n\
+                     electionPort={}\nquorumPort={}\nmembership: \n{config}\n",
+                    timing.tick_ms,
+                    process.id(),
+                    timing.init_limit,
+                    timing.sync_limit,
+                    peer.election_port,
+                    peer.quorum_port,
+                )
+            }
+            Word::Mntr => {
+                let znodes = self.shown(at).len();
+                let mismatches = u8::from(process.alien);
+                write!(
+                    text,
+                    "zk_version\t{RELEASE}\nzk_znode_count\t{znodes}\n\
+                     zk_approximate_data_size\t{}\nzk_digest_mismatches_count\t{mismatches}\n",
+                    znodes * 64
+                )
+            }
+            Word::Cons => self.connected(at).try_for_each(|session| {
+                writeln!(text, " /10.255.0.1:40000[1](queued=0,recved=1,sent=1,sid={session:#x})")
+            }),
+            Word::Hash => {
+                let kept = self.digests.iter().rev();
+                let kept = kept.filter(|zxid| **zxid <= process.applied);
+                let mut kept = kept.filter(|zxid| **zxid > process.digests_from).take(LISTED);
+                let salt = u64::from(process.alien);
+                kept.try_for_each(|zxid| writeln!(text, "{zxid:x}: {}", zxid * 31 + salt))
+            }
+        };
+        if written.is_err() {
+            unreachable!("a text takes whatever is written to it")
+        }
+        text
+    }
+
+    /// The sessions that are connected to a server.
+    fn connected(&self, at: Place) -> impl Iterator<Item = i64> {
+        let incarnation = self.processes[at.0].incarnation;
+        let there = self.sessions.iter().filter(move |(_, held)| {
+            held.kept && held.owner == at && held.incarnation == incarnation
+        });
+        there.map(|(id, _)| *id)
+    }
+
+    /// Whether a server answers a new session at once: what it reads then, after the two writes that
+    /// a session is.
+    pub(super) fn glance(&mut self, at: Place) -> Option<Reading> {
+        let lags = self.processes[at.0].lag_until > self.now_ms;
+        if lags || self.route(at) != Route::Direct || !self.commits() {
+            return None;
+        }
+        self.given += 2;
+        let zxid = self.given;
+        self.passed(zxid);
+        Some(self.reading(at))
+    }
+
+    /// What a session reads there.
+    pub(super) fn reading(&self, at: Place) -> Reading {
+        let tree = self.shown(at);
+        let text = |path| Some(String::from_utf8_lossy(&tree.get(path)?.data).into_owned());
+        let config = tree.get("/zookeeper/config");
+        let [low, ..] = self.processes[at.0].id().get().to_le_bytes();
+        Reading {
+            server_id_byte: low,
+            config: text("/zookeeper/config").unwrap_or_default(),
+            config_data_version: config.as_ref().map_or(-1, |node| node.version),
+            config_mzxid: config.map_or(0, |node| node.mzxid),
+            identity: text("/zkplan/id"),
+        }
+    }
+
+    /// What a knock shows. Every server listens at its election port, only the leader at its quorum
+    /// port (`Leader`, `QuorumCnxManager.Listener`).
+    pub(super) fn knocked(&self, host: &Host, port: u16) -> Knock {
+        let address = self.address(host);
+        let mut here =
+            self.processes.iter().filter(|process| process.address == address).peekable();
+        if here.peek().is_some_and(|process| process.hidden) {
+            return Knock::Unreachable;
+        }
+        let listens = here.any(|process| {
+            let (peer, leads) = (process.line.peer(), process.now == Now::Leading);
+            let client = process.line.client.as_ref().map(|client| client.port);
+            process.condition != Condition::Down
+                && (peer.election_port == port
+                    || client == Some(port)
+                    || leads && peer.quorum_port == port)
+        });
+        if listens { Knock::Open } else { Knock::Refused }
+    }
+}

@@ -1,0 +1,296 @@
+//! One session that a client holds.
+
+use std::cell::Cell;
+
+use super::chaos::{Fate, Kind};
+use super::port::{CONNECT_MS, Simulated};
+use super::process::Place;
+use super::reconfig::Edit;
+use super::requests::{Answer, Mail, Reply, Request, Sent};
+use super::sessions::Attached;
+use super::tree::{Owned, Tree};
+use super::world::World;
+use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Op, Session};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
+
+/// No configuration ever has that version.
+const IMPOSSIBLE: i64 = i64::MAX - 1;
+
+/// A session that is held.
+pub struct HeldSession {
+    port: Simulated,
+    id: i64,
+    at: Endpoint,
+    /// The server, and its incarnation when the connection was made.
+    connection: Cell<(Place, u32)>,
+    /// Whether the connection is known to be gone.
+    broken: Cell<bool>,
+    answer_ms: u64,
+    timeout_ms: u64,
+    /// The last zxid that it heard of.
+    seen: Cell<u64>,
+}
+
+/// A write, to be sent or to be kept.
+enum Write<'a> {
+    Ops(&'a [Op<'a>]),
+    Request(Request),
+}
+
+impl Write<'_> {
+    fn owned(&self) -> Request {
+        match self {
+            Self::Ops(ops) => Request::Ops(ops.iter().map(Owned::of).collect()),
+            Self::Request(request) => request.clone(),
+        }
+    }
+}
+
+impl HeldSession {
+    pub(super) fn new(
+        port: Simulated,
+        id: i64,
+        at: Endpoint,
+        connection: (Place, u32),
+        answer_ms: u64,
+    ) -> Self {
+        let timeout_ms = {
+            let world = port.world();
+            let held = world.sessions().find(|(known, _)| *known == id);
+            held.map_or(answer_ms, |(_, held)| held.timeout_ms)
+        };
+        Self {
+            port,
+            id,
+            at,
+            connection: Cell::new(connection),
+            broken: Cell::new(false),
+            answer_ms,
+            timeout_ms,
+            seen: Cell::new(0),
+        }
+    }
+
+    /// The connection is gone, and the client knows.
+    fn lose(&self) {
+        self.broken.set(true);
+        self.port.world().disconnect(self.id);
+    }
+
+    fn has_seen(&self, world: &World) {
+        self.seen.set(self.seen.get().max(world.process(self.connection.get().0).applied));
+    }
+
+    async fn write(&self, kind: Kind, what: Write<'_>) -> Answer {
+        let connection = self.connection.get();
+        let fate = self.port.begin(kind, Some(connection.0)).await;
+        if self.broken.get() {
+            return Err(Failure::NotSent);
+        }
+        match fate {
+            Fate::LoseRequest => {
+                self.lose();
+                return Err(Failure::Unknown);
+            }
+            Fate::Delay(ms) => {
+                self.keep(what.owned(), ms);
+                self.lose();
+                return Err(Failure::Unknown);
+            }
+            Fate::Duplicate(ms) => self.keep(what.owned(), ms),
+            Fate::Proceed | Fate::LoseAnswer | Fate::Die | Fate::DieAfter => {}
+        }
+        let sent = {
+            let mut world = self.port.world();
+            match what {
+                Write::Ops(ops) => world.transact(connection, self.id, ops),
+                Write::Request(request) => world.send(connection, self.id, request),
+            }
+        };
+        let answer = match sent {
+            Sent::Not => {
+                self.broken.set(true);
+                Err(Failure::NotSent)
+            }
+            Sent::Answered(answer) => answer,
+            Sent::Waits(ticket) => {
+                let deadline = self.port.now_ms() + self.answer_ms;
+                let answer = self.port.until(deadline, |world| world.answer(ticket)).await;
+                answer.unwrap_or_else(|| {
+                    self.port.world().give_up(ticket);
+                    Err(Failure::Unknown)
+                })
+            }
+        };
+        match fate {
+            Fate::DieAfter => self.port.die().await,
+            Fate::LoseAnswer => {
+                self.lose();
+                return Err(Failure::Unknown);
+            }
+            _ => {}
+        }
+        self.has_seen(&self.port.world());
+        match answer {
+            // The library knows no such answers; what it does not know is unknown.
+            Err(Failure::Refused(Code::SessionMoved | Code::SessionExpired)) => {
+                Err(Failure::Unknown)
+            }
+            answer => answer,
+        }
+    }
+
+    fn keep(&self, request: Request, ms: u64) {
+        let mut world = self.port.world();
+        let ((place, incarnation), due_ms) = (self.connection.get(), world.now_ms() + ms);
+        let session = self.id;
+        world.hold(Mail { due_ms, place, incarnation, session, request, ticket: None });
+    }
+
+    /// Reads; after a sync, where that is asked for.
+    async fn look<T>(&self, sync: bool, read: impl Fn(&Tree) -> T) -> Result<T, Failure> {
+        let (place, incarnation) = self.connection.get();
+        let fate = self.port.begin(Kind::Read, Some(place)).await;
+        let gone =
+            |world: &World| !world.is_connected(place, incarnation) || !world.is_session(self.id);
+        if self.broken.get() || gone(&self.port.world()) {
+            self.broken.set(true);
+            return Err(Failure::NotSent);
+        }
+        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
+            self.lose();
+            return Err(Failure::Unknown);
+        }
+        let deadline = self.port.now_ms() + self.answer_ms;
+        let answer = self.port.until(deadline, |world| {
+            if gone(world) {
+                return Some(Err(Failure::Unknown));
+            }
+            let ready = if sync { world.is_synced(place) } else { world.answers(place) };
+            ready.then(|| Ok(read(world.shown(place))))
+        });
+        let answer = answer.await.unwrap_or(Err(Failure::Unknown));
+        if fate == Fate::DieAfter {
+            self.port.die().await;
+        }
+        self.has_seen(&self.port.world());
+        answer
+    }
+
+    async fn probe(&self, request: Request) -> Result<(), Code> {
+        match self.write(Kind::Probe, Write::Request(request)).await {
+            Err(Failure::Refused(Code::BadVersion)) => Ok(()),
+            Err(Failure::Refused(code)) => Err(code),
+            Err(Failure::Unknown | Failure::NotSent) => Err(Code::ConnectionLoss),
+            Err(Failure::SessionOver) => Err(Code::SessionExpired),
+            Ok(_) => Err(Code::DataInconsistency),
+        }
+    }
+}
+
+impl Session for HeldSession {
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn at(&self) -> &Endpoint {
+        &self.at
+    }
+
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+        self.lose();
+        let to = self.port.world().place_at(at);
+        let fate = self.port.begin(Kind::Attach, to).await;
+        let Some(to) = to else { return Err(Failure::NotSent) };
+        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
+            return Err(Failure::NotSent);
+        }
+        let deadline = self.port.now_ms() + CONNECT_MS + self.port.world().timing.answer_ms;
+        let (id, seen) = (self.id, self.seen.get());
+        let attached = self.port.until(deadline, |world| match world.attach(id, to, seen) {
+            Attached::NotYet => None,
+            told => Some(told),
+        });
+        let attached = attached.await;
+        if fate == Fate::DieAfter {
+            self.port.die().await;
+        }
+        match attached {
+            Some(Attached::To(incarnation)) => {
+                self.connection.set((to, incarnation));
+                self.broken.set(false);
+                self.at = at.clone();
+                Ok(())
+            }
+            Some(Attached::Over) => Err(Failure::SessionOver),
+            Some(Attached::Not | Attached::NotYet) | None => Err(Failure::NotSent),
+        }
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+        self.look(true, |tree| paths.iter().map(|path| tree.get(path)).collect()).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+        self.look(false, |tree| tree.get(path)).await
+    }
+
+    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+        self.look(false, |tree| tree.children(path)).await
+    }
+
+    async fn acl(&self, path: &str) -> Result<Option<Vec<AclEntry>>, Failure> {
+        self.look(false, |tree| tree.acl(path)).await
+    }
+
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+        let lifetime = Lifetime::Persistent;
+        self.transact(&[Op::Create { path, data, lifetime, acl }]).await
+    }
+
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+        self.write(Kind::Write, Write::Ops(ops)).await.map(|_| ())
+    }
+
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+        let request = Request::Mark(path.into(), count);
+        self.write(Kind::Mark, Write::Request(request)).await.map(|_| ())
+    }
+
+    async fn reconfig(
+        &self,
+        request: &Reconfig,
+        version: ConfigVersion,
+    ) -> Result<EnsembleConfig, Failure> {
+        let base = version.as_zxid().get().cast_signed();
+        let request = Request::Reconfig(Edit::Change(request.clone()), base);
+        match self.write(Kind::Reconfig, Write::Request(request)).await? {
+            Reply::Config(config) => Ok(config.config.clone()),
+            Reply::Done | Reply::Session(_) => Err(Failure::Unknown),
+        }
+    }
+
+    async fn probe_write(&self) -> Result<(), Code> {
+        self.probe(Request::ProbeWrite).await
+    }
+
+    async fn probe_reconfig(&self) -> Result<(), Code> {
+        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        self.probe(Request::Reconfig(Edit::Change(nobody), IMPOSSIBLE)).await
+    }
+
+    async fn close(self) {
+        // A close that gets lost leaves a session that expires by itself.
+        self.write(Kind::Close, Write::Request(Request::Close)).await.ok();
+    }
+}
+
+impl Drop for HeldSession {
+    fn drop(&mut self) {
+        self.port.world().abandon(self.id);
+    }
+}

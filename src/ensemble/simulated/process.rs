@@ -1,0 +1,163 @@
+//! One server process.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::config::Config;
+use super::tree::Tree;
+use crate::model::{Endpoint, Role, Server, ServerId};
+
+/// Which process: they are counted in the order in which they were placed. Two may have one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(pub(super) usize);
+
+/// Whether a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// It runs.
+    Up,
+    /// It accepts connections and answers nothing, as after SIGSTOP or in a long pause.
+    Frozen,
+    /// It is not there; its machine says that nobody listens.
+    Down,
+}
+
+/// What a process does (`QuorumPeer.ServerState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Now {
+    /// It looks for a leader, or is on its way to one.
+    Looking,
+    /// It leads, or has not noticed yet that it does not.
+    Leading,
+    /// It follows, with a vote or without.
+    Following,
+    /// It observes.
+    Observing,
+}
+
+/// One server process.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its id, and the addresses where it listens.
+    pub line: Server,
+    /// The address of its machine.
+    pub(super) address: IpAddr,
+    /// Whether it runs.
+    pub condition: Condition,
+    /// Processes reach those on their own side of the network alone.
+    pub side: u8,
+    /// Whether clients cannot reach it.
+    pub hidden: bool,
+    /// Whether words beside `srvr` are whitelisted.
+    pub rich: bool,
+    /// Whether its data directory came from another ensemble.
+    pub alien: bool,
+    /// What it does.
+    pub now: Now,
+    /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
+    pub(super) config: Arc<Config>,
+    /// The one that it saw proposed last (`QuorumPeer.getLastSeenQuorumVerifier`).
+    pub(super) seen: Arc<Config>,
+    /// The epoch of the leader that it followed last (`currentEpoch`).
+    pub(super) epoch: u64,
+    /// The last transaction in its log.
+    pub(super) logged: u64,
+    /// The last transaction that it has applied.
+    pub(super) applied: u64,
+    /// What it shows since it hears of no commits.
+    pub(super) view: Option<Arc<Tree>>,
+    /// Until when commits take to reach it.
+    pub(super) lag_until: u64,
+    /// When it goes on to what it does next: a leader is found, or lost.
+    pub(super) turns_at: Option<u64>,
+    /// Since when leader and it do not hear of each other.
+    pub(super) out_since: Option<u64>,
+    /// When it ends because it cannot bind the address that it was named at.
+    pub(super) exits_at: Option<u64>,
+    /// Goes up whenever it closes all its connections.
+    pub(super) incarnation: u32,
+    /// It keeps digests of what came after that.
+    pub(super) digests_from: u64,
+}
+
+impl Process {
+    pub(super) fn new(line: Server, address: IpAddr, config: &Arc<Config>) -> Self {
+        Self {
+            line,
+            address,
+            condition: Condition::Up,
+            side: 0,
+            hidden: false,
+            rich: true,
+            alien: false,
+            now: Now::Looking,
+            config: Arc::clone(config),
+            seen: Arc::clone(config),
+            epoch: 0,
+            logged: 0,
+            applied: 0,
+            view: None,
+            lag_until: 0,
+            turns_at: None,
+            out_since: None,
+            exits_at: None,
+            incarnation: 0,
+            digests_from: 0,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ServerId {
+        self.line.id
+    }
+
+    /// Where clients reach it.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.line.client_endpoint()
+    }
+
+    /// The committed configuration that it knows.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether it follows without a vote: it does so as a follower, and no configuration that it
+    /// knows names it (`QuorumPeer.updateLearnerType`).
+    pub fn is_without_vote(&self) -> bool {
+        self.now == Now::Following && !self.config.names(self.id())
+    }
+
+    /// Whether it is a learner.
+    pub(super) fn learns(&self) -> bool {
+        matches!(self.now, Now::Following | Now::Observing)
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.condition == Condition::Up
+    }
+
+    /// Whether it has a vote in what it knows, or in what it saw proposed
+    /// (`QuorumPeer.getCurrentAndNextConfigVoters`).
+    pub(super) fn votes(&self) -> bool {
+        self.config.voters.contains(&self.id()) || self.seen.voters.contains(&self.id())
+    }
+
+    /// What it is as a learner: an observer where its configuration says so; a participant where it
+    /// does, or where it names no such server (`QuorumPeer.updateLearnerType`).
+    pub(super) fn learner(&self) -> Now {
+        match self.config.config.membership.get(self.id()).map(|line| line.role) {
+            Some(Role::Observer) => Now::Observing,
+            Some(Role::Participant) | None => Now::Following,
+        }
+    }
+
+    /// Closes all connections, as a server does that looks for a leader
+    /// (`Learner.shutdown`, `closeAllConnections`).
+    pub(super) fn look(&mut self) {
+        self.now = Now::Looking;
+        self.incarnation += 1;
+        self.out_since = None;
+        self.turns_at = None;
+        self.lag_until = 0;
+    }
+}

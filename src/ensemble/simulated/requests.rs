@@ -1,0 +1,512 @@
+//! The way of a write: from a server to the leader, to a proposal, to a quorum, to the answer.
+//!
+//! Whatever reaches the leader becomes a proposal, refusals too (`PrepRequestProcessor`: a failed
+//! request is a transaction of type `error`), and proposals commit in order. So behind one that no
+//! quorum acknowledges nothing is answered at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::config::Config;
+use super::process::{Condition, Now, Place};
+use super::reconfig::Edit;
+use super::tree::Owned;
+use super::truth::Happening;
+use super::world::World;
+use crate::ensemble::{Code, Failure, Op};
+use crate::model::ServerId;
+
+/// Of so many zxids one has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
+const DIGEST_INTERVAL: u64 = 128;
+
+/// A request that is not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Ticket(pub(super) u64);
+
+/// Who waits for an answer, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    place: Place,
+    incarnation: u32,
+    answer: Option<Answer>,
+}
+
+/// An answer.
+pub(super) type Answer = Result<Reply, Failure>;
+
+/// What an answer brings.
+#[derive(Debug, Clone)]
+pub(super) enum Reply {
+    Done,
+    Config(Arc<Config>),
+    Session(i64),
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Request {
+    Open {
+        timeout_ms: u64,
+        authorised: bool,
+    },
+    Ops(Vec<Owned>),
+    Mark(Arc<str>, usize),
+    Reconfig(Edit, i64),
+    /// A write to the configuration's znode at a version that it never has.
+    ProbeWrite,
+    Close,
+}
+
+/// A request that has not reached the leader.
+#[derive(Debug, Clone)]
+pub(super) struct Mail {
+    pub(super) due_ms: u64,
+    pub(super) place: Place,
+    pub(super) incarnation: u32,
+    pub(super) session: i64,
+    pub(super) request: Request,
+    pub(super) ticket: Option<Ticket>,
+}
+
+/// What a transaction does.
+#[derive(Debug, Clone)]
+enum Txn {
+    Error(Code),
+    Open(super::sessions::Held),
+    Ops(i64, Vec<Owned>),
+    Mark(Arc<str>, usize),
+    Reconfig(Arc<Config>, i64, Option<i64>),
+    Close(i64),
+}
+
+/// A transaction that has not committed.
+#[derive(Debug, Clone)]
+pub(super) struct Proposal {
+    pub(super) zxid: u64,
+    txn: Txn,
+    ticket: Option<Ticket>,
+}
+
+impl Proposal {
+    /// The configuration that it proposes.
+    pub(super) fn config(&self) -> Option<&Arc<Config>> {
+        match &self.txn {
+            Txn::Reconfig(config, ..) => Some(config),
+            _ => None,
+        }
+    }
+}
+
+/// What became of a request.
+pub(super) enum Sent {
+    /// It is answered.
+    Answered(Answer),
+    /// It is on its way.
+    Waits(Ticket),
+    /// There was no connection.
+    Not,
+}
+
+/// Whether a server can take a request to the leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Direct,
+    Waits,
+    Lost,
+}
+
+impl World {
+    /// Whether leader and process hear of each other; so does the leader of itself.
+    pub(super) fn is_in_touch(&self, at: Place) -> bool {
+        let Some(term) = self.term else { return false };
+        let (leader, process) = (&self.processes[term.place.0], &self.processes[at.0]);
+        leader.is_up()
+            && (at == term.place
+                || process.is_up()
+                    && process.learns()
+                    && process.epoch == term.epoch
+                    && process.side == leader.side)
+    }
+
+    /// Those whose acknowledgement counts: the leader and whoever follows. Observers do not
+    /// acknowledge (`ObserverZooKeeperServer`); those who follow without a vote do, and no quorum
+    /// counts them.
+    pub(super) fn acknowledging(&self) -> BTreeSet<ServerId> {
+        let all = self.processes().filter(|(at, process)| {
+            matches!(process.now, Now::Following | Now::Leading) && self.is_in_touch(*at)
+        });
+        all.map(|(_, process)| process.id()).collect()
+    }
+
+    /// Whether a quorum of the committed configuration acknowledges.
+    pub(super) fn is_acknowledged(&mut self) -> bool {
+        if let Some(known) = self.acknowledged {
+            return known;
+        }
+        let known = self.config.is_quorum(&self.acknowledging());
+        self.acknowledged = Some(known);
+        known
+    }
+
+    pub(super) fn route(&self, at: Place) -> Route {
+        let process = &self.processes[at.0];
+        match (process.condition, process.now) {
+            (Condition::Down, _) | (Condition::Up, Now::Looking) => Route::Lost,
+            (Condition::Up, _) if !process.hidden && self.is_in_touch(at) => Route::Direct,
+            (Condition::Up | Condition::Frozen, _) => Route::Waits,
+        }
+    }
+
+    /// Sends a request through a server. `incarnation` is that of the server when the connection was
+    /// made.
+    pub(super) fn send(
+        &mut self,
+        (place, incarnation): (Place, u32),
+        session: i64,
+        request: Request,
+    ) -> Sent {
+        if self.processes[place.0].incarnation != incarnation {
+            return Sent::Not;
+        }
+        match self.route(place) {
+            Route::Lost => Sent::Not,
+            Route::Waits => {
+                let ticket = self.await_answer(place, None);
+                let (due_ms, ticket_of) = (self.now_ms, Some(ticket));
+                self.hold(Mail { due_ms, place, incarnation, session, request, ticket: ticket_of });
+                Sent::Waits(ticket)
+            }
+            Route::Direct => match self.lead(place, session, request, None) {
+                Some(answer) => self.told(place, incarnation, answer),
+                None => Sent::Waits(self.ticket_of_last(place)),
+            },
+        }
+    }
+
+    /// An answer that has yet to reach the client.
+    fn told(&mut self, place: Place, incarnation: u32, answer: Answer) -> Sent {
+        let process = &self.processes[place.0];
+        if process.incarnation != incarnation {
+            // The server closes its connections as soon as it has activated, and races the reply
+            // (`Learner.closeAllConnections`); in five of six runs the reply was late.
+            let late = self.choose(6) > 0;
+            return Sent::Answered(if late { Err(Failure::Unknown) } else { answer });
+        }
+        if process.lag_until > self.now_ms {
+            return Sent::Waits(self.await_answer(place, Some(answer)));
+        }
+        Sent::Answered(answer)
+    }
+
+    fn await_answer(&mut self, place: Place, answer: Option<Answer>) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let incarnation = self.processes[place.0].incarnation;
+        self.waiting.insert(ticket, Waiting { place, incarnation, answer });
+        ticket
+    }
+
+    fn ticket_of_last(&mut self, place: Place) -> Ticket {
+        let ticket = self.await_answer(place, None);
+        if let Some(last) = self.tail.last_mut() {
+            last.ticket = Some(ticket);
+        }
+        ticket
+    }
+
+    /// Keeps a request until it is due, and then for as long as the server cannot take it to the
+    /// leader.
+    pub(super) fn hold(&mut self, mail: Mail) {
+        self.say(Happening::Held(mail.place));
+        self.mail.push(mail);
+    }
+
+    /// The answer to a request, once it is there.
+    pub(super) fn answer(&mut self, ticket: Ticket) -> Option<Answer> {
+        let waiting = self.waiting.get(&ticket)?;
+        let process = &self.processes[waiting.place.0];
+        if process.incarnation != waiting.incarnation {
+            self.waiting.remove(&ticket);
+            return Some(Err(Failure::Unknown));
+        }
+        let is_there = process.is_up() && process.lag_until <= self.now_ms;
+        if !is_there || waiting.answer.is_none() {
+            return None;
+        }
+        self.waiting.remove(&ticket)?.answer
+    }
+
+    /// Nobody waits for that any more.
+    pub(super) fn give_up(&mut self, ticket: Ticket) {
+        self.waiting.remove(&ticket);
+    }
+
+    fn resolve_ticket(&mut self, ticket: Option<Ticket>, answer: Answer) {
+        if let Some(waiting) = ticket.and_then(|ticket| self.waiting.get_mut(&ticket)) {
+            waiting.answer = Some(answer);
+        }
+    }
+
+    /// Whether `PrepRequestProcessor.checkSession` lets a session's request pass.
+    fn check_session(&self, session: i64, place: Place) -> Result<(), Code> {
+        match self.sessions.get(&session) {
+            None => Err(Code::SessionExpired),
+            Some(held) if held.owner != place => Err(Code::SessionMoved),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The leader takes a request in; the answer, where it commits at once.
+    fn lead(
+        &mut self,
+        place: Place,
+        session: i64,
+        request: Request,
+        ticket: Option<Ticket>,
+    ) -> Option<Answer> {
+        let checked = self.check_session(session, place);
+        let mut count = 1;
+        let txn = match (request, checked) {
+            (Request::Open { timeout_ms, authorised }, _) => {
+                Txn::Open(self.new_session(place, timeout_ms, authorised))
+            }
+            (Request::Reconfig(edit, base), checked) => {
+                match self.reconfigured(&edit, base, session, checked) {
+                    Ok(config) => Txn::Reconfig(config, base, Some(session)),
+                    Err(code) => Txn::Error(code),
+                }
+            }
+            (_, Err(code)) => Txn::Error(code),
+            (Request::ProbeWrite, Ok(())) => Txn::Error(self.of_probe(session)),
+            (Request::Ops(ops), Ok(())) => Txn::Ops(session, ops),
+            (Request::Mark(path, times), Ok(())) => {
+                count = times as u64;
+                Txn::Mark(path, times)
+            }
+            (Request::Close, Ok(())) => Txn::Close(session),
+        };
+        self.propose(txn, count, ticket)
+    }
+
+    /// An administrator's reconfig, with `skipACL` or not, through the leader and with no version.
+    /// Nothing where nobody leads.
+    pub fn administer(&mut self, edit: &Edit) -> Result<(), Code> {
+        if self.leader().is_none() {
+            return Err(Code::ConnectionLoss);
+        }
+        let txn = match self.checked(edit, -1) {
+            Ok(config) => Txn::Reconfig(config, -1, None),
+            Err(code) => Txn::Error(code),
+        };
+        let answer = self.propose(txn, 1, None);
+        self.refresh();
+        match answer {
+            Some(Err(Failure::Refused(code))) => Err(code),
+            Some(_) => Ok(()),
+            None => Err(Code::ConnectionLoss),
+        }
+    }
+
+    /// The leader proposes; the answer, where that commits at once.
+    fn propose(&mut self, txn: Txn, count: u64, ticket: Option<Ticket>) -> Option<Answer> {
+        let reconfigures = matches!(txn, Txn::Reconfig(..));
+        self.given += count;
+        let proposal = Proposal { zxid: self.given, txn, ticket };
+        if reconfigures || !self.tail.is_empty() || !self.is_acknowledged() {
+            return self.propose_behind(proposal);
+        }
+        Some(self.commit(proposal))
+    }
+
+    /// Proposes what may have to wait. Whoever hears of it logs it, and acknowledges it.
+    fn propose_behind(&mut self, proposal: Proposal) -> Option<Answer> {
+        let (zxid, config) = (proposal.zxid, proposal.config().cloned());
+        let is_first = self.tail.is_empty();
+        for at in 0..self.processes.len() {
+            let follows = matches!(self.processes[at].now, Now::Following | Now::Leading);
+            if follows && self.is_in_touch(Place(at)) {
+                self.processes[at].logged = zxid;
+                if let Some(config) = &config {
+                    self.processes[at].seen = Arc::clone(config);
+                }
+            }
+        }
+        self.tail.push(proposal);
+        if is_first && self.has_quorums() {
+            let proposal = self.tail.remove(0);
+            return Some(self.commit(proposal));
+        }
+        if config.is_some() {
+            self.check_term();
+        }
+        None
+    }
+
+    /// Whether the first proposal has a quorum of the voters of now, and from a reconfig until it is
+    /// active one of the next voters too (`SyncedLearnerTracker.hasAllQuorums`, `Leader.propose`).
+    fn has_quorums(&mut self) -> bool {
+        if !self.is_acknowledged() || self.leader().is_none() {
+            return false;
+        }
+        match self.tail.first().and_then(Proposal::config) {
+            Some(next) => next.is_quorum(&self.acknowledging()),
+            None => true,
+        }
+    }
+
+    /// Commits everything that can.
+    pub(super) fn commit_tail(&mut self) {
+        while !self.tail.is_empty() && self.has_quorums() {
+            let proposal = self.tail.remove(0);
+            let ticket = proposal.ticket;
+            let place = ticket.and_then(|ticket| self.waiting.get(&ticket).map(|w| w.place));
+            let before = place.map(|place| self.processes[place.0].incarnation);
+            let answer = self.commit(proposal);
+            let closed = place.map(|place| self.processes[place.0].incarnation) != before;
+            if !closed {
+                self.resolve_ticket(ticket, answer);
+            }
+            self.check_term();
+        }
+    }
+
+    /// Forgets proposals that are not in the log of whoever leads now.
+    pub(super) fn forget_beyond(&mut self, zxid: u64) {
+        let kept = self.tail.iter().take_while(|proposal| proposal.zxid <= zxid).count();
+        let forgotten = self.tail.len() - kept;
+        if forgotten > 0 {
+            self.tail.truncate(kept);
+            self.say(Happening::Forgotten(forgotten));
+        }
+    }
+
+    fn commit(&mut self, proposal: Proposal) -> Answer {
+        let Proposal { zxid, txn, .. } = proposal;
+        self.passed(zxid);
+        match txn {
+            Txn::Error(code) => self.refused(code),
+            Txn::Open(held) => {
+                let id = self.next_session_id(held.owner);
+                self.sessions.insert(id, held);
+                Ok(Reply::Session(id))
+            }
+            Txn::Ops(session, ops) => {
+                let ops: Vec<Op<'_>> = ops.iter().map(Owned::as_op).collect();
+                self.changed(zxid, session, &ops)
+            }
+            Txn::Mark(path, count) => {
+                if !self.tree.has(&path) {
+                    return self.refused(Code::NoNode);
+                }
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                Arc::make_mut(&mut self.tree).set_many(zxid, &path, b"mark", count);
+                Ok(Reply::Done)
+            }
+            Txn::Reconfig(config, base, by) => {
+                self.activate(&config, base, by);
+                Ok(Reply::Config(config))
+            }
+            Txn::Close(session) => {
+                self.sessions.remove(&session);
+                if self.tree.has_of(session) {
+                    Arc::make_mut(&mut self.tree).bury(session);
+                }
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    fn changed(&mut self, zxid: u64, session: i64, ops: &[Op<'_>]) -> Answer {
+        match Arc::make_mut(&mut self.tree).transact(zxid, session, ops) {
+            Ok(()) => Ok(Reply::Done),
+            Err(code) => self.refused(code),
+        }
+    }
+
+    fn refused(&mut self, code: Code) -> Answer {
+        self.say(Happening::Refused(code));
+        Err(Failure::Refused(code))
+    }
+
+    /// Everybody who hears of commits has logged and applied up to there.
+    pub(super) fn passed(&mut self, zxid: u64) {
+        if (self.committed / DIGEST_INTERVAL) != (zxid / DIGEST_INTERVAL) {
+            self.digests.push(zxid - zxid % DIGEST_INTERVAL);
+        }
+        self.committed = zxid;
+        self.say(Happening::Committed(zxid));
+        for at in 0..self.processes.len() {
+            if self.is_in_touch(Place(at)) {
+                let process = &mut self.processes[at];
+                process.logged = process.logged.max(zxid);
+                if process.lag_until <= self.now_ms {
+                    process.applied = zxid;
+                }
+            }
+        }
+    }
+
+    /// Deletes a znode, where a write commits at once.
+    pub(super) fn removed(&mut self, path: &str) -> bool {
+        let ops = vec![Owned::Delete(path.into())];
+        matches!(self.propose(Txn::Ops(0, ops), 1, None), Some(Ok(_)))
+    }
+
+    /// Closes a session that nobody keeps.
+    pub(super) fn expire(&mut self, session: i64) {
+        self.say(Happening::Expired(session));
+        if let Some(held) = self.sessions.get_mut(&session) {
+            held.expires = true;
+        }
+        self.propose(Txn::Close(session), 1, None);
+    }
+
+    /// Takes requests to the leader whose time has come.
+    pub(super) fn deliver(&mut self) {
+        let mut at = 0;
+        while let Some(mail) = self.mail.get(at) {
+            let process = &self.processes[mail.place.0];
+            let route = self.route(mail.place);
+            if process.incarnation != mail.incarnation || route == Route::Lost {
+                let mail = self.mail.remove(at);
+                self.say(Happening::Dropped(mail.place));
+            } else if route == Route::Direct && mail.due_ms <= self.now_ms {
+                let Mail { place, incarnation, session, request, ticket, .. } =
+                    self.mail.remove(at);
+                self.say(Happening::Arrived(place));
+                let answer = self.lead(place, session, request, ticket);
+                let closed = self.processes[place.0].incarnation != incarnation;
+                if let Some(answer) = answer.filter(|_| !closed) {
+                    self.resolve_ticket(ticket, answer);
+                }
+                self.check_term();
+                at = 0;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// A transaction of a session that is answered at once, where it can be; this is how almost all
+    /// of them go.
+    pub(super) fn transact(
+        &mut self,
+        (place, incarnation): (Place, u32),
+        session: i64,
+        ops: &[Op<'_>],
+    ) -> Sent {
+        let process = &self.processes[place.0];
+        let at_once = process.incarnation == incarnation
+            && process.lag_until <= self.now_ms
+            && self.route(place) == Route::Direct
+            && self.check_session(session, place).is_ok()
+            && self.commits();
+        if !at_once {
+            let request = Request::Ops(ops.iter().map(Owned::of).collect());
+            return self.send((place, incarnation), session, request);
+        }
+        self.given += 1;
+        self.passed(self.given);
+        Sent::Answered(self.changed(self.given, session, ops))
+    }
+}

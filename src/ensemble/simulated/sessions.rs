@@ -1,0 +1,226 @@
+//! Sessions: who owns one, who keeps it, when it is over.
+
+use super::process::{Condition, Now, Place};
+use super::requests::Route;
+use super::tree::Tree;
+use super::truth::Happening;
+use super::world::World;
+use crate::ensemble::Code;
+
+/// A session.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The server whose requests of it are taken (`SessionTrackerImpl.setOwner`).
+    pub owner: Place,
+    /// The owner's incarnation when the client connected.
+    pub(super) incarnation: u32,
+    /// How long it lives unseen.
+    pub timeout_ms: u64,
+    /// When the leader heard of it last.
+    pub(super) touched_ms: u64,
+    /// Whether its client runs and pings.
+    pub(super) kept: bool,
+    /// Whether it may change the configuration.
+    pub(super) authorised: bool,
+    /// Whether its end is proposed already.
+    pub(super) expires: bool,
+}
+
+/// What came of attaching a session.
+pub(super) enum Attached {
+    /// It is attached; the owner's incarnation.
+    To(u32),
+    /// The server says that it is over.
+    Over,
+    /// No connection came about.
+    Not,
+    /// Nothing yet.
+    NotYet,
+}
+
+impl World {
+    /// Sessions, by id.
+    pub fn sessions(&self) -> impl Iterator<Item = (i64, &Held)> {
+        self.sessions.iter().map(|(id, held)| (*id, held))
+    }
+
+    pub(super) fn new_session(&self, owner: Place, asked_ms: u64, authorised: bool) -> Held {
+        // `minSessionTimeout` and `maxSessionTimeout`: 2 and 20 ticks.
+        let tick = self.timing.tick_ms;
+        Held {
+            owner,
+            incarnation: self.processes[owner.0].incarnation,
+            timeout_ms: asked_ms.clamp(2 * tick, 20 * tick),
+            touched_ms: self.now_ms,
+            kept: true,
+            authorised,
+            expires: false,
+        }
+    }
+
+    /// `SessionTrackerImpl.initializeNextSessionId`: the id's low byte on top.
+    pub(super) fn next_session_id(&mut self, owner: Place) -> i64 {
+        self.next_session += 1;
+        let [low, ..] = self.processes[owner.0].id().get().to_le_bytes();
+        i64::from(low) << 56 | self.next_session
+    }
+
+    pub(super) fn is_authorised(&self, session: i64) -> bool {
+        !self.rules.needs_auth || self.sessions.get(&session).is_some_and(|held| held.authorised)
+    }
+
+    pub(super) fn of_probe(&self, session: i64) -> Code {
+        if self.is_authorised(session) { Code::BadVersion } else { Code::NoAuth }
+    }
+
+    /// Takes a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the leader
+    /// is asked, and makes that server its owner. A server refuses who has seen more than it has.
+    pub(super) fn attach(&mut self, session: i64, to: Place, seen: u64) -> Attached {
+        let process = &self.processes[to.0];
+        if process.hidden || process.condition == Condition::Down {
+            return if process.hidden { Attached::NotYet } else { Attached::Not };
+        }
+        match self.route(to) {
+            Route::Lost => Attached::Not,
+            Route::Direct => {
+                if process.applied < seen {
+                    return Attached::Not;
+                }
+                let (incarnation, now_ms) = (process.incarnation, self.now_ms);
+                let Some(held) = self.sessions.get_mut(&session) else { return Attached::Over };
+                let moves = held.owner != to;
+                (held.owner, held.incarnation, held.touched_ms) = (to, incarnation, now_ms);
+                if moves {
+                    self.say(Happening::Moved(session, to));
+                }
+                Attached::To(incarnation)
+            }
+            Route::Waits => {
+                // Who leads no more and does not know it asks nobody.
+                let is_old = process.is_up() && process.now == Now::Leading;
+                if is_old && process.applied >= seen && self.sessions.contains_key(&session) {
+                    return Attached::To(process.incarnation);
+                }
+                Attached::NotYet
+            }
+        }
+    }
+
+    /// A client has closed its connection.
+    pub(super) fn disconnect(&mut self, session: i64) {
+        self.touch();
+        if let Some(held) = self.sessions.get_mut(&session) {
+            held.incarnation = u32::MAX;
+        }
+    }
+
+    /// Whether a connection to a server still stands.
+    pub(super) fn is_connected(&self, at: Place, incarnation: u32) -> bool {
+        self.processes[at.0].incarnation == incarnation
+    }
+
+    /// Whether there is such a session: a server hangs up on one that is over.
+    pub(super) fn is_session(&self, session: i64) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// Whether a server answers a read without a sync.
+    pub(super) fn answers(&self, at: Place) -> bool {
+        let process = &self.processes[at.0];
+        process.is_up() && !process.hidden && process.now != Now::Looking
+    }
+
+    /// Nobody pings for that session any more.
+    pub(super) fn abandon(&mut self, session: i64) {
+        self.touch();
+        if let Some(held) = self.sessions.get_mut(&session) {
+            held.kept = false;
+        }
+    }
+
+    /// Ends a session as its time-out would (`SessionTracker.expire`).
+    pub fn end_session(&mut self, session: i64) {
+        if self.sessions.contains_key(&session) && self.leader().is_some() {
+            self.expire(session);
+            self.refresh();
+        }
+    }
+
+    /// Whether a session's pings reach the leader.
+    fn is_kept(&self, held: &Held) -> bool {
+        held.kept
+            && self.processes[held.owner.0].incarnation == held.incarnation
+            && !self.processes[held.owner.0].hidden
+            && self.is_in_touch(held.owner)
+    }
+
+    /// Notes which sessions are alive now. To be called before anything changes that bears on that.
+    pub(super) fn touch(&mut self) {
+        let kept: Vec<i64> = self
+            .sessions
+            .iter()
+            .filter(|(_, held)| held.touched_ms < self.now_ms && self.is_kept(held))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in kept {
+            if let Some(held) = self.sessions.get_mut(&id) {
+                held.touched_ms = self.now_ms;
+            }
+        }
+    }
+
+    /// A new leader gives every session its whole time again (`LeaderSessionTracker`).
+    pub(super) fn touch_all(&mut self) {
+        for held in self.sessions.values_mut() {
+            held.touched_ms = self.now_ms;
+            held.expires = false;
+        }
+    }
+
+    /// When the next session is over, unless somebody comes for it.
+    pub(super) fn next_expiry(&self) -> Option<u64> {
+        self.leader()?;
+        let left = self.sessions.values().filter(|held| !held.expires && !self.is_kept(held));
+        left.map(|held| held.touched_ms + held.timeout_ms).min()
+    }
+
+    pub(super) fn expire_due(&mut self) {
+        if self.leader().is_none() {
+            return;
+        }
+        let due: Vec<i64> = self
+            .sessions
+            .iter()
+            .filter(|(_, held)| !held.expires && !self.is_kept(held))
+            .filter(|(_, held)| held.touched_ms + held.timeout_ms <= self.now_ms)
+            .map(|(id, _)| *id)
+            .collect();
+        for session in due {
+            self.expire(session);
+        }
+    }
+
+    /// The znodes as a server shows them now.
+    pub(super) fn shown(&self, at: Place) -> &Tree {
+        let process = &self.processes[at.0];
+        match &process.view {
+            Some(view) if process.lag_until > self.now_ms || !self.is_in_touch(at) => view,
+            _ => &self.tree,
+        }
+    }
+
+    /// Whether a `sync` that was sent to a server is answered (`LearnerZooKeeperServer`, `Leader
+    /// .processSync`): it goes to the leader and comes back behind everything that was proposed
+    /// before. Whoever believes that it leads answers it by itself.
+    pub(super) fn is_synced(&self, at: Place) -> bool {
+        let process = &self.processes[at.0];
+        if !process.is_up() || process.hidden || process.lag_until > self.now_ms {
+            return false;
+        }
+        match self.route(at) {
+            Route::Direct => self.tail.is_empty(),
+            Route::Waits => process.now == Now::Leading,
+            Route::Lost => false,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What really happened, whoever saw it.
+
+use std::sync::Arc;
+
+use super::config::Config;
+use super::process::Place;
+use crate::ensemble::Code;
+use crate::model::ServerId;
+
+/// A configuration that has committed.
+#[derive(Debug, Clone)]
+pub struct CommittedConfig {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The version that its request started from; −1 for none.
+    pub base: i64,
+    /// The session that asked for it; `None` for the first one, and for an administrator's.
+    pub by: Option<i64>,
+    /// When, in simulated milliseconds.
+    pub at_ms: u64,
+}
+
+/// Something that happened, in small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Happening {
+    /// A client's operation began: which client, what, and on which process.
+    Operation(u32, super::chaos::Kind, Option<Place>),
+    /// Something was done to that operation.
+    Struck(super::chaos::Fate),
+    /// A transaction has committed.
+    Committed(u64),
+    /// A configuration has committed.
+    Reconfigured(u64),
+    /// The leader refused a request.
+    Refused(Code),
+    /// A request is held up.
+    Held(Place),
+    /// A request that was held up has reached the leader.
+    Arrived(Place),
+    /// A request that was held up is lost.
+    Dropped(Place),
+    /// Proposals that no quorum has were forgotten; so many.
+    Forgotten(usize),
+    /// A process leads a new epoch.
+    Elected(Place, u64),
+    /// The leader has handed over.
+    HandedOver(Place, Place),
+    /// The leader has lost its quorum, or the others have lost it.
+    SteppedDown(Place),
+    /// A learner follows.
+    Joined(Place),
+    /// A session is over because nobody kept it.
+    Expired(i64),
+    /// A session went to another server.
+    Moved(i64, Place),
+    /// A process was killed, frozen, thawed, started, or taken to another side.
+    Turned(Place, super::process::Condition, u8),
+    /// A process ended because it could not bind the address that it was named at.
+    Unbound(Place),
+    /// An acknowledged transaction is not in the log of whoever leads now: it is lost.
+    Lost(u64),
+    /// Two leaders could commit at a time.
+    TwoLeaders(Place, Place),
+}
+
+/// What really happened.
+#[derive(Debug, Clone, Default)]
+pub struct Truth {
+    /// The configurations that have committed, the first one first.
+    pub configs: Vec<CommittedConfig>,
+    /// Everything else, in order.
+    pub log: Vec<Happening>,
+    /// Acknowledged transactions that are lost, by zxid; empty unless quorums did not overlap.
+    pub lost: Vec<u64>,
+    /// Pairs of servers that led at a time, each with a quorum; never any unless somebody broke an
+    /// ensemble apart.
+    pub rivals: Vec<(ServerId, ServerId)>,
+}
