@@ -57,7 +57,7 @@ pub(super) struct State {
     pub(super) voters: usize,
     /// How many of them are up and in sync.
     pub(super) acking: usize,
-    /// The highest that has joined so far.
+    /// The highest newcomer that has joined so far.
     pub(super) highest_joined: Option<usize>,
     /// How many of the target's new voters vote.
     pub(super) new_voting: usize,
@@ -191,7 +191,10 @@ impl State {
                 }
                 marks.clear(Mark::READY | Mark::GONE | Mark::PROVEN_GONE);
                 marks.set(Mark::MEMBER);
-                self.highest_joined = self.highest_joined.max(Some(server));
+                // Who was a member before is no newcomer.
+                if table.base[server].is_none() {
+                    self.highest_joined = self.highest_joined.max(Some(server));
+                }
             }
             Effect::GainsVote | Effect::LosesVote | Effect::Moves | Effect::Nothing => {}
         }

@@ -231,9 +231,9 @@ impl<'a> Explorer<'a> {
         })
     }
 
-    /// The first step of a phase that is not done.
-    fn first_open(&self, moment: &Moment, phase: usize) -> usize {
-        let open = |at: &usize| self.table.steps[*at].phase == phase && !moment.done.contains(*at);
+    /// The first step that is not done.
+    fn first_open(&self, moment: &Moment) -> usize {
+        let open = |at: &usize| !moment.done.contains(*at);
         (0..self.table.steps.len()).find(open).unwrap_or(0)
     }
 
@@ -337,11 +337,12 @@ impl Walk {
             return None;
         }
         // Each that no law can tell from it could have come at this moment; in order, one that was
-        // held back before, or the next one while this one is.
-        let first = explorer.first_open(moment, entry.phase);
+        // held back before, or the next one while this one is. No two are held back at once.
+        let first = explorer.first_open(moment);
         for (other, like) in table.steps.iter().enumerate() {
-            let could = explorer.classes[other] == explorer.classes[at]
-                && (entry.rule != Rule::InOrder || other <= first + 1 || other == at);
+            let at_this_moment = entry.rule != Rule::InOrder || at == first && other <= first + 1;
+            let alike = explorer.classes[other] == explorer.classes[at];
+            let could = other == at || alike && at_this_moment;
             if could && self.windows.get(&like.step.id).is_none_or(worse) {
                 self.windows.insert(like.step.id.clone(), table.without(state, zone));
             }

@@ -7,6 +7,7 @@
 mod grant;
 mod lattice;
 mod order;
+mod removal;
 mod search;
 mod step;
 mod votes;

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::search::{Bring, bring_in, removal};
+use super::removal::removal;
+use super::search::{Bring, bring_in};
 use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! The two parts of a plan that can go in many orders: who comes in when, and who goes when.
+//! Who comes in when: the part of a plan that can go in the most orders.
 //!
 //! The dead go first in every plan: to take the vote of a server that does not answer never makes a
 //! quorum weaker. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
@@ -6,18 +6,20 @@
 //! and each observer may get its vote where it stands or by way of a non-voting follower. Servers
 //! alike are one class, so that what is searched is how many of each are done.
 
-use super::Rule;
+use std::collections::BTreeMap;
+
 use super::lattice::{Edge, Lattice, Price};
 use super::order::{
     Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
 };
+use super::removal::removal;
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
-use crate::model::{Place, Server, ServerId};
+use crate::model::{Server, ServerId};
 
 /// More combinations than this are not searched: then observers get their votes after everybody has
 /// come in, one zone after the other.
-const MOST_NODES: usize = 20_000;
+pub(super) const MOST_NODES: usize = 20_000;
 
 /// A server that comes in, or the moment at which addresses move.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +34,6 @@ pub(super) enum Bring<'a> {
     Readdress,
 }
 
-/// Voters that go, one after the other, and whether in that order.
-pub(super) struct Removal<'a> {
-    pub(super) order: Vec<&'a Change>,
-    pub(super) rule: Rule,
-}
-
 /// Everything that comes in, in the best order.
 pub(super) fn bring_in(goal: &Goal) -> Vec<Bring<'_>> {
     let search = Search::new(goal);
@@ -50,8 +46,8 @@ pub(super) fn bring_in(goal: &Goal) -> Vec<Bring<'_>> {
     }
     lattice.widest(rest.spare, |price| price.spare);
     lattice.widest(rest.zone, |price| price.zone);
-    lattice.shortest(|price| price.windows);
     lattice.shortest(|price| price.reconfigs);
+    lattice.shortest(|price| price.windows);
     lattice.way()
 }
 
@@ -61,7 +57,7 @@ struct Kind<'a> {
     servers: Vec<&'a Change>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Join,
     Replace,
@@ -109,11 +105,10 @@ impl<'a> Search<'a> {
                 self.bring(&mut votes, kind.what, change);
             }
         }
-        let mut worst = min(now, self.electorate.worth(&votes));
-        let removal = removal(self.goal);
-        for change in &removal.order {
+        let mut worst = now.min(self.electorate.worth(&votes));
+        worst = worst.min(removal(self.goal).worst);
+        for change in gives_up(self.goal) {
             self.take(&mut votes, change);
-            worst = min(worst, self.electorate.worth(&votes));
         }
         for kind in self.kinds.iter().filter(|k| matches!(k.what, What::Replace | What::Readdress))
         {
@@ -123,7 +118,7 @@ impl<'a> Search<'a> {
                 let spare = self.electorate.spare(&away);
                 worst.spare = worst.spare.min(spare);
                 if kind.what == What::Replace {
-                    worst = min(worst, self.electorate.worth(&away));
+                    worst = worst.min(self.electorate.worth(&away));
                 }
             }
         }
@@ -324,10 +319,6 @@ fn readdressed(goal: &Goal) -> Vec<&Change> {
     changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
 }
 
-fn min(one: Worth, other: Worth) -> Worth {
-    Worth { spare: one.spare.min(other.spare), zone: one.zone.min(other.zone) }
-}
-
 fn kinds<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
     let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
     let mut kinds = vec![of(What::Join, &|change| change.kind == ChangeKind::Join)];
@@ -339,27 +330,22 @@ fn kinds<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
     });
     let all = replaced.into_iter().map(|change| (What::Replace, change));
     let all = all.chain(promoted.into_iter().map(|change| (What::Promote, change)));
-    // One class for each zone, and for those that answer and those that do not.
-    let mut classes: Vec<(What, bool, Option<usize>)> = Vec::new();
+    // One class for each zone, and for those that answer, those that do not and those that come. What
+    // a class is tells its place, and not who is in it.
+    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for (what, change) in all {
         let zone = electorate.zone(electorate.number(change.id));
-        let class = (what, is_healthy(goal, change), zone);
-        match classes.iter().position(|known| *known == class) {
-            // The joiners come before them.
-            Some(at) => kinds[at + 1].servers.push(change),
-            None => {
-                classes.push(class);
-                kinds.push(Kind { what, servers: vec![change] });
-            }
-        }
+        let class = (what, !is_healthy(goal, change), observes_first(goal, change), zone);
+        classes.entry(class).or_default().push(change);
     }
+    kinds.extend(classes.into_iter().map(|((what, ..), servers)| Kind { what, servers }));
     kinds.push(Kind { what: What::Readdress, servers: readdressed(goal) });
     kinds.retain(|kind| !kind.servers.is_empty());
     kinds
 }
 
 /// How much of each kind is done at a node.
-fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
+pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
     let mut digits = vec![0; sizes.len()];
     for (digit, size) in digits.iter_mut().zip(sizes).rev() {
         *digit = node % (size + 1);
@@ -368,177 +354,36 @@ fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
     digits
 }
 
-fn stride(sizes: &[usize], at: usize) -> usize {
+pub(super) fn stride(sizes: &[usize], at: usize) -> usize {
     sizes[at + 1..].iter().map(|size| size + 1).product()
 }
 
-fn votes_now(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+pub(super) fn votes_now(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
     let base = &goal.facts.base.membership;
     let vote =
         |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.live.contains(id) };
     electorate.ids.iter().map(vote).collect()
 }
 
-fn without_dead(goal: &Goal, electorate: &Electorate, mut votes: Vec<Vote>) -> Vec<Vote> {
+pub(super) fn without_dead(
+    goal: &Goal,
+    electorate: &Electorate,
+    mut votes: Vec<Vote>,
+) -> Vec<Vote> {
     for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
         votes[electorate.number(change.id)].votes = false;
     }
     votes
 }
 
+/// Healthy voters that leave or become observers.
+pub(super) fn gives_up(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| {
+        is_healthy(goal, change) && change.kind != ChangeKind::Replace && gives_up_vote(change)
+    })
+}
+
 fn gives_up_vote(change: &Change) -> bool {
     change.before.as_ref().is_some_and(Server::votes)
         && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
-}
-
-/// Healthy voters that leave or become observers: in any order, or, where the loss of a zone or the
-/// weight of a vote tells them apart and that is better, in the best one.
-pub(super) fn removal(goal: &Goal) -> Removal<'_> {
-    let mut any = changes(goal, |change| {
-        is_healthy(goal, change) && change.kind != ChangeKind::Replace && gives_up_vote(change)
-    });
-    any.sort_by_key(|change| (change.after.is_none(), change.id));
-    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
-    let is_weighted = goal.facts.base.membership.is_weighted();
-    if any.len() < 2 || !(electorate.has_zones() || is_weighted) {
-        return Removal { order: any, rule: Rule::LeaderLast };
-    }
-    let votes = votes_before_removal(goal, &electorate);
-    let order = best_order(&electorate, &votes, &any);
-    let in_order = worst_in_order(&electorate, &votes, &order);
-    let unordered = worst_in_any_order(&electorate, &votes, &any);
-    // A request of a weighted ensemble tells every server's line: it takes place in one state.
-    if in_order > unordered {
-        Removal { order, rule: Rule::InOrder }
-    } else {
-        Removal { order: any, rule: Rule::LeaderLast }
-    }
-}
-
-/// The votes when everybody is in.
-fn votes_before_removal(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
-    let mut votes = without_dead(goal, electorate, votes_now(goal, electorate));
-    for change in &goal.diff.changes {
-        if change.after.as_ref().is_some_and(Server::votes) {
-            let moves = matches!(change.kind, ChangeKind::Readdress(_));
-            let vote = &mut votes[electorate.number(change.id)];
-            *vote = Vote { votes: true, up: vote.up || !moves };
-        }
-    }
-    votes
-}
-
-/// At each step whoever leaves most behind; of those, one of the fullest zone.
-fn best_order<'a>(
-    electorate: &Electorate,
-    votes: &[Vote],
-    leaving: &[&'a Change],
-) -> Vec<&'a Change> {
-    let mut votes = votes.to_vec();
-    let mut left: Vec<&'a Change> = leaving.to_vec();
-    let mut order = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        // Of those that stand in one zone, with one weight, the first stands for all.
-        let mut best: Option<(usize, (Worth, usize))> = None;
-        let mut tried = Vec::new();
-        for (at, change) in left.iter().enumerate() {
-            let server = electorate.number(change.id);
-            let alike =
-                (electorate.zone(server), electorate.weight(server), change.after.is_some());
-            if tried.contains(&alike) {
-                continue;
-            }
-            tried.push(alike);
-            let fullness = electorate.fullness(&votes, electorate.zone(server));
-            votes[server].votes = false;
-            let worth = (electorate.worth(&votes), fullness);
-            votes[server].votes = true;
-            if best.is_none_or(|(_, known)| worth > known) {
-                best = Some((at, worth));
-            }
-        }
-        let change = left.remove(best.map_or(0, |(at, _)| at));
-        votes[electorate.number(change.id)].votes = false;
-        order.push(change);
-    }
-    order
-}
-
-/// What an order of removals is worth: the worst moment, and how many lose writes with a zone.
-type Merit = (i64, i64, std::cmp::Reverse<usize>);
-
-/// The worst over the order and over those in which one is held back because it leads.
-fn worst_in_order(electorate: &Electorate, votes: &[Vote], order: &[&Change]) -> Merit {
-    let mut votes = votes.to_vec();
-    let mut merit = Moments::default();
-    for (at, change) in order.iter().enumerate() {
-        votes[electorate.number(change.id)].votes = false;
-        let mut worst = electorate.worth(&votes);
-        if let Some(next) = order.get(at + 1) {
-            let next = electorate.number(next.id);
-            votes[next].votes = false;
-            let mut tried = Vec::new();
-            for held in &order[..=at] {
-                let server = electorate.number(held.id);
-                let alike = (electorate.zone(server), electorate.weight(server));
-                if tried.contains(&alike) {
-                    continue;
-                }
-                tried.push(alike);
-                votes[server].votes = true;
-                worst = min(worst, electorate.worth(&votes));
-                votes[server].votes = false;
-            }
-            votes[next].votes = true;
-        }
-        merit.add(worst);
-    }
-    merit.merit()
-}
-
-/// The worst over every order: those that stand outside of a zone go first, zone by zone.
-fn worst_in_any_order(electorate: &Electorate, votes: &[Vote], leaving: &[&Change]) -> Merit {
-    let mut kinds: Vec<(Option<usize>, Option<Place>)> = Vec::new();
-    for change in leaving {
-        let server = electorate.number(change.id);
-        let kind = (electorate.zone(server), electorate.weight(server));
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let mut worst: Vec<Option<Worth>> = vec![None; leaving.len()];
-    for last in kinds {
-        let mut order: Vec<&&Change> = leaving.iter().collect();
-        order.sort_by_key(|change| {
-            let server = electorate.number(change.id);
-            (electorate.zone(server), electorate.weight(server)) == last
-        });
-        let mut votes = votes.to_vec();
-        for (at, change) in order.into_iter().enumerate() {
-            votes[electorate.number(change.id)].votes = false;
-            let worth = electorate.worth(&votes);
-            worst[at] = Some(worst[at].map_or(worth, |known| min(known, worth)));
-        }
-    }
-    let mut merit = Moments::default();
-    worst.into_iter().flatten().for_each(|worth| merit.add(worth));
-    merit.merit()
-}
-
-#[derive(Default)]
-struct Moments {
-    worst: Option<Worth>,
-    windows: usize,
-}
-
-impl Moments {
-    fn add(&mut self, worth: Worth) {
-        self.worst = Some(self.worst.map_or(worth, |known| min(known, worth)));
-        self.windows += usize::from(worth.zone < 0);
-    }
-
-    fn merit(&self) -> Merit {
-        let worst = self.worst.unwrap_or(Worth { spare: i64::MAX, zone: i64::MAX });
-        (worst.spare, worst.zone, std::cmp::Reverse(self.windows))
-    }
 }

@@ -15,12 +15,19 @@ pub(super) struct Vote {
 }
 
 /// What a moment is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Worth {
     /// Voters that may fail.
     pub(super) spare: i64,
     /// The same with the worst zone lost; `i64::MAX` where zones do not count.
     pub(super) zone: i64,
+}
+
+impl Worth {
+    /// The worse of both, each figure by itself.
+    pub(super) fn min(self, other: Self) -> Self {
+        Self { spare: self.spare.min(other.spare), zone: self.zone.min(other.zone) }
+    }
 }
 
 /// The servers of a plan, by number, and what is known of them.
@@ -72,14 +79,6 @@ impl Electorate {
     /// Whether the loss of a zone says anything.
     pub(super) fn has_zones(&self) -> bool {
         self.zones > 0
-    }
-
-    /// How many of those that answer vote in that zone.
-    pub(super) fn fullness(&self, votes: &[Vote], zone: Option<usize>) -> usize {
-        let there = |(server, vote): &(usize, &Vote)| {
-            vote.votes && vote.up && zone.is_some() && self.zone_of[*server] == zone
-        };
-        votes.iter().enumerate().filter(there).count()
     }
 
     pub(super) fn worth(&self, votes: &[Vote]) -> Worth {

@@ -1,0 +1,228 @@
+//! Who goes when: in any order, or, where the loss of a zone or the weight of a vote tells voters
+//! apart and that is better, in the best one.
+//!
+//! Whoever leads goes last, so that an order of removals is worth what it is with any one of them
+//! held back.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use super::lattice::{Edge, Lattice, Price};
+use super::order::Goal;
+use super::search::{MOST_NODES, digits, gives_up, stride, votes_now, without_dead};
+use super::votes::{Electorate, Vote, Worth};
+use crate::diff::{Change, ChangeKind};
+use crate::model::Server;
+
+/// Voters that go, one after the other, and whether in that order.
+pub(super) struct Removal<'a> {
+    pub(super) order: Vec<&'a Change>,
+    pub(super) rule: Rule,
+    /// The worst moment, whoever is held back.
+    pub(super) worst: Worth,
+}
+
+/// Healthy voters that leave or become observers.
+pub(super) fn removal(goal: &Goal) -> Removal<'_> {
+    let mut any = gives_up(goal);
+    any.sort_by_key(|change| (leaves(change), change.id));
+    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let is_weighted = goal.facts.base.membership.is_weighted();
+    let going = Going::new(&electorate, votes_before(goal, &electorate), &any);
+    let unordered = going.in_any_order();
+    if any.len() < 2 || !(electorate.has_zones() || is_weighted) {
+        return Removal { order: any, rule: Rule::LeaderLast, worst: unordered.worst };
+    }
+    let order = going.best_order();
+    let ordered = going.in_order(&order);
+    if ordered.merit() > unordered.merit() {
+        let mut queues: Vec<_> = going.classes.iter().map(|class| class.iter()).collect();
+        let next = order.into_iter().filter_map(|class| queues[class].next().copied());
+        Removal { order: next.collect(), rule: Rule::InOrder, worst: ordered.worst }
+    } else {
+        Removal { order: any, rule: Rule::LeaderLast, worst: unordered.worst }
+    }
+}
+
+fn leaves(change: &Change) -> bool {
+    change.after.is_none()
+}
+
+/// The votes when everybody is in.
+fn votes_before(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+    let mut votes = without_dead(goal, electorate, votes_now(goal, electorate));
+    for change in &goal.diff.changes {
+        if change.after.as_ref().is_some_and(Server::votes) {
+            let moves = matches!(change.kind, ChangeKind::Readdress(_));
+            let vote = &mut votes[electorate.number(change.id)];
+            *vote = Vote { votes: true, up: vote.up || !moves };
+        }
+    }
+    votes
+}
+
+/// Voters that go, those that are alike as one class.
+struct Going<'e, 'a> {
+    electorate: &'e Electorate,
+    votes: Vec<Vote>,
+    classes: Vec<Vec<&'a Change>>,
+    sizes: Vec<usize>,
+}
+
+impl<'e, 'a> Going<'e, 'a> {
+    fn new(electorate: &'e Electorate, votes: Vec<Vote>, going: &[&'a Change]) -> Self {
+        let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+        for change in going {
+            let server = electorate.number(change.id);
+            let class = (leaves(change), electorate.zone(server), electorate.weight(server));
+            classes.entry(class).or_default().push(change);
+        }
+        let classes: Vec<Vec<&Change>> = classes.into_values().collect();
+        let sizes = classes.iter().map(Vec::len).collect();
+        Self { electorate, votes, classes, sizes }
+    }
+
+    /// What is left when so many of each class are gone.
+    fn worth(&self, gone: &[usize]) -> Worth {
+        let mut votes = self.votes.clone();
+        for (class, gone) in self.classes.iter().zip(gone) {
+            for change in class.iter().take(*gone) {
+                votes[self.electorate.number(change.id)].votes = false;
+            }
+        }
+        self.electorate.worth(&votes)
+    }
+
+    /// The same at worst, if any one of them may be held back.
+    fn worth_with_one_held(&self, gone: &[usize]) -> Worth {
+        let mut worst = self.worth(gone);
+        let mut held = gone.to_vec();
+        for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
+            held[class] -= 1;
+            worst = worst.min(self.worth(&held));
+            held[class] += 1;
+        }
+        worst
+    }
+
+    fn nodes(&self) -> Option<usize> {
+        let product = self.sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1))?;
+        (product <= MOST_NODES).then_some(product)
+    }
+
+    /// The class that goes next, step by step.
+    fn best_order(&self) -> Vec<usize> {
+        let Some(nodes) = self.nodes() else { return self.good_order() };
+        let mut edges = Vec::new();
+        for from in 0..nodes {
+            let mut gone = digits(from, &self.sizes);
+            for class in 0..self.sizes.len() {
+                if gone[class] == self.sizes[class] {
+                    continue;
+                }
+                gone[class] += 1;
+                let worth = self.worth_with_one_held(&gone);
+                let price = Price {
+                    is_legal: true,
+                    risks: 0,
+                    spare: worth.spare,
+                    zone: worth.zone,
+                    windows: usize::from(worth.zone < 0),
+                    reconfigs: 1,
+                };
+                let to = from + stride(&self.sizes, class);
+                edges.push(Edge { from, to, what: class, price });
+                gone[class] -= 1;
+            }
+        }
+        let mut lattice = Lattice::new(nodes, edges);
+        lattice.widest(i64::MAX, |price| price.spare);
+        lattice.widest(i64::MAX, |price| price.zone);
+        lattice.shortest(|price| price.windows);
+        lattice.way()
+    }
+
+    /// At each step the class that leaves most behind; of those, the one of the fullest zone.
+    ///
+    /// Of voters that differ in their zones alone this is best at every step: what is left is worth
+    /// what its fullest zone leaves of it.
+    fn good_order(&self) -> Vec<usize> {
+        let mut gone = vec![0; self.sizes.len()];
+        let mut order = Vec::new();
+        loop {
+            let left = (0..gone.len()).filter(|class| gone[*class] < self.sizes[*class]);
+            let best = left.max_by_key(|class| {
+                let mut next = gone.clone();
+                next[*class] += 1;
+                let worth = self.worth_with_one_held(&next);
+                let full = self.sizes[*class] - gone[*class];
+                (worth.spare, worth.zone, full, std::cmp::Reverse(*class))
+            });
+            let Some(best) = best else { return order };
+            gone[best] += 1;
+            order.push(best);
+        }
+    }
+
+    fn in_order(&self, order: &[usize]) -> Moments {
+        let mut gone = vec![0; self.sizes.len()];
+        let mut merit = Moments::none();
+        for class in order {
+            gone[*class] += 1;
+            merit.add(self.worth_with_one_held(&gone));
+        }
+        merit
+    }
+
+    /// At each size what is worst: those that stand elsewhere go first, zone by zone. Those that
+    /// become observers go before those that leave.
+    fn in_any_order(&self) -> Moments {
+        let total: usize = self.sizes.iter().sum();
+        let mut worst: Vec<Option<Worth>> = vec![None; total];
+        for last in 0..self.classes.len() {
+            let zone = |class: &usize| {
+                let server = self.electorate.number(self.classes[*class][0].id);
+                (self.electorate.zone(server), self.electorate.weight(server))
+            };
+            let mut order: Vec<usize> = (0..self.classes.len()).collect();
+            order
+                .sort_by_key(|class| (leaves(self.classes[*class][0]), zone(class) == zone(&last)));
+            let mut gone = vec![0; self.sizes.len()];
+            let mut count = 0;
+            for class in order {
+                for _ in 0..self.sizes[class] {
+                    gone[class] += 1;
+                    let worth = self.worth_with_one_held(&gone);
+                    worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
+                    count += 1;
+                }
+            }
+        }
+        let mut merit = Moments::none();
+        worst.into_iter().flatten().for_each(|worth| merit.add(worth));
+        merit
+    }
+}
+
+/// What an order of removals is worth.
+struct Moments {
+    worst: Worth,
+    /// Moments that would not survive the loss of a zone.
+    windows: usize,
+}
+
+impl Moments {
+    const fn none() -> Self {
+        Self { worst: Worth { spare: i64::MAX, zone: i64::MAX }, windows: 0 }
+    }
+
+    fn add(&mut self, worth: Worth) {
+        self.worst = self.worst.min(worth);
+        self.windows += usize::from(worth.zone < 0);
+    }
+
+    /// Larger is better.
+    fn merit(&self) -> impl Ord + use<> {
+        (self.worst.spare, self.worst.zone, std::cmp::Reverse(self.windows))
+    }
+}
