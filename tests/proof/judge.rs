@@ -23,8 +23,9 @@ pub(crate) struct Judge {
 type Answer = Result<CheckedPlan, Box<Refusal>>;
 
 impl Judge {
-    /// Asks for a plan under each class of leader, and judges what comes.
-    pub(crate) fn judge(&mut self, case: &Case, tally: &mut Tally) {
+    /// Asks for a plan under each class of leader, or under one that is not known, and judges what
+    /// comes.
+    pub(crate) fn judge(&mut self, case: &Case, every_leader: bool, tally: &mut Tally) {
         let ground = Ground::of(case);
         let spec = case.spec();
         let mut first: Option<Answer> = None;
@@ -36,7 +37,8 @@ impl Judge {
             self.answered(case, &ground, &answer, tally);
             return;
         }
-        for leader in case.leaders() {
+        let leaders = if every_leader { case.leaders() } else { vec![None] };
+        for leader in leaders {
             tally.asked += 1;
             let answer = propose(&spec, &case.facts(leader), &[]);
             match &first {
