@@ -154,7 +154,9 @@ impl Judge {
         }
         tally.acceptances += 1;
         let Some(risks) = risks(refusal) else {
-            tally.violation("risk", case, &format!("a risk would do, not {:?}", refusal.remedies));
+            let breaches: Vec<_> = refusal.breaches.iter().map(|b| (&b.step, &b.detail)).collect();
+            let what = format!("a risk would do, not {:?}: {breaches:?}", refusal.remedies);
+            tally.violation("risk", case, &what);
             return;
         };
         match propose(&case.spec(), &case.facts(None), &risks) {
