@@ -14,6 +14,7 @@ use zkplan::apply::{End, Event};
 use zkplan::ensemble::{Code, Failure};
 
 use crate::journals::{EntryId, Journal, Journals};
+use crate::quick::QuickMap;
 use crate::world::{Config, Request, View, World, counted};
 
 /// An executor in one of its states.
@@ -97,7 +98,7 @@ struct Tables {
     known: Vec<Known>,
     /// Machines by a hash of what they want next.
     alike: HashMap<u64, Vec<Executor>>,
-    told: HashMap<(Executor, Answer), Next>,
+    told: QuickMap<(Executor, Answer), Next>,
 }
 
 #[derive(Debug)]

@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use zkplan::apply::journal::{Entry, Header, Record, Run, Stamp};
 use zkplan::plan::StepId;
 
+use crate::quick::QuickMap;
+
 /// What the ensemble holds below `/zkplan/runs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Journal(u32);
@@ -28,7 +30,7 @@ type Runs = Vec<Vec<EntryId>>;
 struct Tables {
     journals: Pool<Runs>,
     entries: Pool<Entry>,
-    longer: HashMap<(Journal, u64, EntryId), Journal>,
+    longer: QuickMap<(Journal, u64, EntryId), Journal>,
 }
 
 #[derive(Debug)]

@@ -18,10 +18,10 @@
 //!   may arrive at once, later, again or never, whether or not its sender lives, has its lock, or was
 //!   told something else by then. Every answer can get lost.
 //! * Faults, each at every place where it makes a difference: a reconfig of which its sender is told
-//!   nothing; an answer that gets lost; a refusal for now; a process that dies, its request on the way
-//!   and its lock still there; a session that ends under a paused process; a lock that an operator
-//!   removes while its holder lives, with the fence that `zkplan unlock` sends afterwards, at any
-//!   time later or never; an interrupt.
+//!   nothing; an answer that gets lost; a refusal for now; a reply of a server that lags; a process
+//!   that dies, its request on the way and its lock still there; a session that ends under a paused
+//!   process; a lock that an operator removes while its holder lives, with the fence that `zkplan
+//!   unlock` sends afterwards, at any time later or never; an interrupt.
 //!
 //! # What is not
 //!
@@ -56,6 +56,7 @@ mod ensemble;
 mod executors;
 mod healed;
 mod journals;
+mod quick;
 mod schedule;
 mod state;
 mod world;
@@ -103,9 +104,11 @@ fn search(
 
 /// The way to something that must not be, the shortest one: which property it breaks, and what
 /// happens, in words.
-fn counterexample(checker: &impl Checker<Schedules>) -> Option<(&'static str, Vec<String>)> {
+fn counterexample(checker: &impl Checker<Schedules>) -> Option<(String, Vec<String>)> {
     let model = checker.model();
     let (property, path) = checker.discoveries().into_iter().min_by_key(|(name, _)| *name)?;
+    let broken = path.last_state().broken;
+    let property = if broken.is_nothing() { property.to_owned() } else { broken.says() };
     let words = path.into_vec().into_iter();
     let words = words.map(|(state, action)| action.map(|action| model.words(&state, action)));
     Some((property, words.flatten().collect()))

@@ -1,6 +1,5 @@
 //! Every schedule: which actions there are in a state, as a model that stateright searches.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,11 +9,18 @@ use stateright::{Model, Property};
 
 use crate::ensemble::{Ablation, Rules};
 use crate::executors::{Answer, Asks};
+use crate::quick::QuickMap;
 use crate::state::{Broken, State, UnderWay};
 use crate::world::{FENCE, World};
 
 /// No search of this kind comes near that version; one that does is cut, and says so.
 const HIGHEST_VERSION: u8 = 60;
+
+/// The property that no action breaks one of [`Broken`].
+const KEPT: &str = "no action breaks a property";
+
+/// The property that every state can be led to the target.
+const HEALED: &str = "healed, the plan comes to its target";
 
 /// How far the search goes.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +48,7 @@ pub(crate) struct Schedules {
     /// way to it, is where the search ends.
     is_broken: AtomicBool,
     /// States that were healed and led to the target, with the answers that it took.
-    pub(crate) healed: Mutex<HashMap<State, u32>>,
+    pub(crate) healed: Mutex<QuickMap<State, u32>>,
 }
 
 /// One thing that happens. Applies and requests are counted as the state orders them.
@@ -60,6 +66,9 @@ pub(crate) enum Action {
     AnswerLost(usize),
     /// A reconfig is refused for now.
     NoQuorum(usize),
+    /// A reconfig is carried out, and the reply is the configuration before: the server that answers
+    /// lags.
+    OldReply(usize),
     /// The process dies; what it just sent is under way, and its lock stands.
     Crash(usize),
     /// The session of a process that was paused is over, and with it the lock.
@@ -107,6 +116,7 @@ impl Schedules {
                 let sent = UnderWay { rank: apply.rank, request, version, denied: false };
                 if self.rules.accepts(state, sent) {
                     actions.push(Action::NoQuorum(at));
+                    actions.push(Action::OldReply(at));
                 }
             }
             Asks::Lock if state.lock == 0 => actions.push(Action::AnswerLost(at)),
@@ -151,6 +161,11 @@ impl Schedules {
                 rules.tell(state, at, Answer::Unknown);
             }
             Action::NoQuorum(at) => rules.tell(state, at, Answer::NoQuorum),
+            Action::OldReply(at) => {
+                let before = state.config;
+                rules.perform(state, at);
+                rules.tell(state, at, Answer::Replied(before));
+            }
             Action::Crash(at) => {
                 self.leave(state, at);
                 state.applies.remove(at);
@@ -208,6 +223,7 @@ impl Schedules {
             Action::Unknown(at) => format!("{}: sent, and no answer comes", asked(at)),
             Action::AnswerLost(at) => format!("{}: done, and the answer gets lost", asked(at)),
             Action::NoQuorum(at) => format!("{}: refused, no quorum", asked(at)),
+            Action::OldReply(at) => format!("{}: committed, and the reply is old", asked(at)),
             Action::Crash(at) => format!("{}: the process dies when that has left it", asked(at)),
             Action::SessionOver(at) => format!("{}: before that its session is over", asked(at)),
             Action::Interrupt(at) => format!("{}: before that it is interrupted", asked(at)),
@@ -273,14 +289,13 @@ impl Model for Schedules {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = Broken::properties();
-        properties.push(Property::always(
-            "healed, the plan comes to its target",
-            |model: &Self, state: &State| {
+        // One for all that an action can break: the state says which, and the search is faster.
+        vec![
+            Property::always(KEPT, |_, state: &State| state.broken.is_nothing()),
+            Property::always(HEALED, |model: &Self, state: &State| {
                 !model.bounds.heals || !state.broken.is_nothing() || model.heal(state).is_ok()
-            },
-        ));
-        properties
+            }),
+        ]
     }
 
     fn within_boundary(&self, state: &State) -> bool {
@@ -306,6 +321,7 @@ impl Action {
             Self::Unknown(_)
             | Self::AnswerLost(_)
             | Self::NoQuorum(_)
+            | Self::OldReply(_)
             | Self::Crash(_)
             | Self::SessionOver(_)
             | Self::Interrupt(_)

@@ -1,10 +1,7 @@
 //! A state of the model: one ensemble, the applies that live, the requests under way.
 
-use stateright::Property;
-
 use crate::executors::Executor;
 use crate::journals::{EntryId, Journal};
-use crate::schedule::Schedules;
 use crate::world::{Config, Request};
 
 /// Which lock a request was sent under. The first that was taken has rank 2, the next one 4; the
@@ -89,10 +86,7 @@ macro_rules! properties {
             /// All of them.
             pub(crate) const ALL: Self = Self($(1 << $bit)|*);
 
-            /// Each of them, as stateright wants it.
-            pub(crate) fn properties() -> Vec<Property<Schedules>> {
-                vec![$(Property::always($says, |_, state: &State| !state.broken.has(Self::$name))),*]
-            }
+            const NAMES: &[(Self, &str)] = &[$((Self::$name, $says)),*];
         }
     };
 }
@@ -132,6 +126,12 @@ impl Broken {
     /// These and those.
     pub(crate) const fn and(self, those: Self) -> Self {
         Self(self.0 | those.0)
+    }
+
+    /// What they say.
+    pub(crate) fn says(self) -> String {
+        let names = Self::NAMES.iter().filter(|(which, _)| self.has(*which));
+        names.map(|(_, says)| *says).collect::<Vec<&str>>().join("; ")
     }
 
     /// Only what is among these.
