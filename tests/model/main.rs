@@ -18,10 +18,11 @@
 //!   may arrive at once, later, again or never, whether or not its sender lives, has its lock, or was
 //!   told something else by then. Every answer can get lost.
 //! * Faults, each at every place where it makes a difference: a reconfig of which its sender is told
-//!   nothing; an answer that gets lost; a refusal for now; a reply of a server that lags; a process
-//!   that dies, its request on the way and its lock still there; a session that ends under a paused
-//!   process; a lock that an operator removes while its holder lives, with the fence that `zkplan
-//!   unlock` sends afterwards, at any time later or never; an interrupt.
+//!   nothing; one that arrives twice, so that the answer is a refusal; an answer that gets lost; a
+//!   refusal for now; a reply of a server that lags; a process that dies, its request on the way and
+//!   its lock still there; a session that ends under a paused process; a lock that an operator
+//!   removes while its holder lives, with the fence that `zkplan unlock` sends afterwards, at any
+//!   time later or never; an interrupt.
 //!
 //! # What is not
 //!

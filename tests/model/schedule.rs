@@ -69,6 +69,8 @@ pub(crate) enum Action {
     /// A reconfig is carried out, and the reply is the configuration before: the server that answers
     /// lags.
     OldReply(usize),
+    /// A reconfig arrives twice; it is carried out, and the answer is the refusal of the second.
+    Repeated(usize),
     /// The process dies; what it just sent is under way, and its lock stands.
     Crash(usize),
     /// The session of a process that was paused is over, and with it the lock.
@@ -117,6 +119,7 @@ impl Schedules {
                 if self.rules.accepts(state, sent) {
                     actions.push(Action::NoQuorum(at));
                     actions.push(Action::OldReply(at));
+                    actions.push(Action::Repeated(at));
                 }
             }
             Asks::Lock if state.lock == 0 => actions.push(Action::AnswerLost(at)),
@@ -165,6 +168,10 @@ impl Schedules {
                 let before = state.config;
                 rules.perform(state, at);
                 rules.tell(state, at, Answer::Replied(before));
+            }
+            Action::Repeated(at) => {
+                rules.perform(state, at);
+                rules.tell(state, at, Answer::BadVersion);
             }
             Action::Crash(at) => {
                 self.leave(state, at);
@@ -224,6 +231,7 @@ impl Schedules {
             Action::AnswerLost(at) => format!("{}: done, and the answer gets lost", asked(at)),
             Action::NoQuorum(at) => format!("{}: refused, no quorum", asked(at)),
             Action::OldReply(at) => format!("{}: committed, and the reply is old", asked(at)),
+            Action::Repeated(at) => format!("{}: committed, repeated and refused", asked(at)),
             Action::Crash(at) => format!("{}: the process dies when that has left it", asked(at)),
             Action::SessionOver(at) => format!("{}: before that its session is over", asked(at)),
             Action::Interrupt(at) => format!("{}: before that it is interrupted", asked(at)),
@@ -322,6 +330,7 @@ impl Action {
             | Self::AnswerLost(_)
             | Self::NoQuorum(_)
             | Self::OldReply(_)
+            | Self::Repeated(_)
             | Self::Crash(_)
             | Self::SessionOver(_)
             | Self::Interrupt(_)
