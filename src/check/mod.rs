@@ -28,7 +28,7 @@ use crate::observe::Facts;
 use crate::plan::{Grant, Plan, StepId};
 
 /// A plan that keeps the laws. There is no other way to make one than [`check`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedPlan {
     plan: Plan,
     report: Report,

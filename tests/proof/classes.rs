@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::ground::Ground;
 use crate::judge::Judge;
 use crate::random::Random;
 use crate::tally::Tally;
@@ -21,6 +22,8 @@ pub(crate) struct Part {
     /// Servers at most.
     pub(crate) servers: usize,
     pub(crate) rules: Vec<Rules>,
+    /// Whether every class of leader is asked for under all rules; under the first it always is.
+    pub(crate) every_leader: bool,
 }
 
 impl Part {
@@ -43,9 +46,12 @@ impl Part {
                 }
                 for (at, class) in batch.iter().enumerate() {
                     let mut random = Random::new(seed ^ (from + at) as u64);
-                    for rules in &self.rules {
+                    for (at, rules) in self.rules.iter().enumerate() {
                         let case = seated(class, &self.kinds, *rules, &mut random);
-                        judge.judge(&case, &mut tally);
+                        // No policy helps where nothing commits.
+                        if at == 0 || Ground::of(&case).commits() {
+                            judge.judge(&case, at == 0 || self.every_leader, &mut tally);
+                        }
                     }
                 }
             }

@@ -23,8 +23,9 @@ pub(crate) struct Judge {
 type Answer = Result<CheckedPlan, Box<Refusal>>;
 
 impl Judge {
-    /// Asks for a plan under each class of leader, and judges what comes.
-    pub(crate) fn judge(&mut self, case: &Case, tally: &mut Tally) {
+    /// Asks for a plan under each class of leader, or under one that is not known, and judges what
+    /// comes.
+    pub(crate) fn judge(&mut self, case: &Case, every_leader: bool, tally: &mut Tally) {
         let ground = Ground::of(case);
         let spec = case.spec();
         let mut first: Option<Answer> = None;
@@ -36,7 +37,8 @@ impl Judge {
             self.answered(case, &ground, &answer, tally);
             return;
         }
-        for leader in case.leaders() {
+        let leaders = if every_leader { case.leaders() } else { vec![None] };
+        for leader in leaders {
             tally.asked += 1;
             let answer = propose(&spec, &case.facts(leader), &[]);
             match &first {
@@ -152,7 +154,9 @@ impl Judge {
         }
         tally.acceptances += 1;
         let Some(risks) = risks(refusal) else {
-            tally.violation("risk", case, &format!("a risk would do, not {:?}", refusal.remedies));
+            let breaches: Vec<_> = refusal.breaches.iter().map(|b| (&b.step, &b.detail)).collect();
+            let what = format!("a risk would do, not {:?}: {breaches:?}", refusal.remedies);
+            tally.violation("risk", case, &what);
             return;
         };
         match propose(&case.spec(), &case.facts(None), &risks) {

@@ -7,6 +7,8 @@
 //! beginnings without one change of a server that may lead. What a change may do from a beginning is
 //! therefore a matter of the set alone, and the best order is a best path through sets.
 
+use std::cmp::Reverse;
+
 use crate::ground::{Ground, Seats, spare};
 use crate::world::{Case, Is, Moves};
 
@@ -62,8 +64,8 @@ struct Figures {
     /// The worst spare and the worst zone spare.
     spare: i32,
     zone: i32,
-    /// Whether the next quorum needs the joiner itself.
-    risky: bool,
+    /// Changes in which the next quorum needs the joiner itself.
+    risky: Set,
 }
 
 /// Nothing where it is illegal.
@@ -75,7 +77,7 @@ impl Figures {
         Self {
             spare: self.spare.min(other.spare),
             zone: self.zone.min(other.zone),
-            risky: self.risky || other.risky,
+            risky: self.risky | other.risky,
         }
     }
 }
@@ -92,6 +94,8 @@ pub(crate) struct Oracle {
     moves: Vec<Turn>,
     /// What each of those comes to from each set, under the worst leader.
     worst: Vec<Outcome>,
+    /// Changes whose risk is taken.
+    risks: Set,
     /// Sets of items of each server that may lead and hand over.
     held: Vec<Set>,
 }
@@ -110,7 +114,19 @@ impl Oracle {
         }
         let beside = self.collect(case, ground);
         self.fill(ground);
-        let risks = self.take_fewest_risks(risk)?;
+        let items = self.items.len();
+        let most = if risk { items } else { 0 };
+        (0..=most).find_map(|risks| {
+            let sets = (0..1 << items).filter(|set: &Set| set.count_ones() as usize == risks);
+            let found = sets.filter_map(|set| {
+                self.risks = set;
+                self.best_with_risks(ground, beside)
+            });
+            found.max_by_key(|best| (best.spare, best.zone_spare, Reverse(best.reconfigs)))
+        })
+    }
+
+    fn best_with_risks(&self, ground: &Ground, beside: u32) -> Option<Best> {
         let base_zone = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
         let base_spare = spare(ground.voters, ground.live);
         let spare = self.widest(base_spare, |figures| Some(figures.spare))?;
@@ -118,7 +134,7 @@ impl Oracle {
             self.widest(base_zone, |figures| (figures.spare >= spare).then_some(figures.zone))?;
         let fits = |figures: Figures| figures.spare >= spare && figures.zone >= zone_spare;
         let reconfigs = beside + self.shortest(fits)?;
-        Some(Best { spare, zone_spare, reconfigs, risks })
+        Some(Best { spare, zone_spare, reconfigs, risks: self.risks.count_ones() })
     }
 
     /// The best worst zone spare of any order, whatever else it costs.
@@ -236,7 +252,7 @@ impl Oracle {
         let mut during = after;
         let mut tolerance = ground.tolerance;
         let alone = spare(next, next_acking & !bit);
-        let mut risky = false;
+        let mut risky = 0;
         match item.kind {
             Kind::Gain { in_place, listed } => {
                 if !acks && !in_place {
@@ -249,7 +265,7 @@ impl Oracle {
                 if !acks {
                     during = alone;
                 }
-                risky = joins_now && acks && alone < 0;
+                risky = Set::from(joins_now && acks && alone < 0) << at;
             }
             Kind::Back => {
                 let left = self
@@ -260,7 +276,7 @@ impl Oracle {
                 if !acks || !gone {
                     return None;
                 }
-                risky = alone < 0;
+                risky = Set::from(alone < 0) << at;
             }
             Kind::Lose => {
                 let healthy = ground.live & !ground.machines & bit != 0;
@@ -322,7 +338,7 @@ impl Oracle {
     /// The worst of some changes that follow each other.
     fn in_turn(&self, set: Set, items: Set, acks: bool) -> Outcome {
         let mut set = set;
-        let mut worst = Figures { spare: i32::MAX, zone: NO_ZONE, risky: false };
+        let mut worst = Figures { spare: i32::MAX, zone: NO_ZONE, risky: 0 };
         for at in (0..self.items.len()).filter(|at| items & 1 << at != 0) {
             worst = worst.and(self.single[self.index(set, at, acks)]?);
             set |= 1 << at;
@@ -330,50 +346,11 @@ impl Oracle {
         Some(worst)
     }
 
-    /// Leaves no path but those of the fewest risks; how few comes back, or nothing where there is no
-    /// path.
-    fn take_fewest_risks(&mut self, any: bool) -> Option<u32> {
-        if !any {
-            self.worst.iter_mut().for_each(|o| *o = o.filter(|figures| !figures.risky));
-        }
-        let sets = self.votes.len();
-        let fewer = |known: Option<u32>, all: u32| Some(known.map_or(all, |known| known.min(all)));
-        let (mut to, mut from) = (vec![None; sets], vec![None; sets]);
-        to[0] = Some(0);
-        from[sets - 1] = Some(0);
-        for set in 0..sets {
-            let Some(so_far) = to[set] else { continue };
-            for (turn, figures) in self.outcomes(set) {
-                let next = &mut to[set | turn.items];
-                *next = fewer(*next, so_far + u32::from(figures.risky));
-            }
-        }
-        for set in (0..sets).rev() {
-            let on: Vec<(Set, bool)> =
-                self.outcomes(set).map(|(turn, f)| (set | turn.items, f.risky)).collect();
-            for (next, risky) in on {
-                if let Some(left) = from[next] {
-                    from[set] = fewer(from[set], left + u32::from(risky));
-                }
-            }
-        }
-        let fewest = to[sets - 1]?;
-        for set in 0..sets {
-            for (at, turn) in self.moves.iter().enumerate() {
-                let outcome = &mut self.worst[set * self.moves.len() + at];
-                let risks = |figures: &Figures| {
-                    Some(to[set]? + u32::from(figures.risky) + from[set | turn.items]?)
-                };
-                *outcome = outcome.filter(|figures| risks(figures) == Some(fewest));
-            }
-        }
-        Some(fewest)
-    }
-
     fn outcomes(&self, set: Set) -> impl Iterator<Item = (Turn, Figures)> + '_ {
         let from = set * self.moves.len();
         let outcomes = self.moves.iter().zip(&self.worst[from..from + self.moves.len()]);
-        outcomes.filter_map(|(turn, outcome)| Some((*turn, (*outcome)?)))
+        let outcomes = outcomes.filter_map(|(turn, outcome)| Some((*turn, (*outcome)?)));
+        outcomes.filter(|(_, figures)| figures.risky & !self.risks == 0)
     }
 
     /// The largest worst figure of any path.

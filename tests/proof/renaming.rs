@@ -46,7 +46,7 @@ pub(crate) fn run(seed: u64, cases: usize) -> Tally {
     tally
 }
 
-const NAME: &str = "renamings";
+pub(crate) const NAME: &str = "renamings";
 
 fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let case = any_case(random);

@@ -211,8 +211,8 @@ enum After {
     Stop(Box<End>),
 }
 
-/// The executor of one apply.
-#[derive(Debug, Clone)]
+/// The executor of one apply. Two that are equal go on alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     checked: Arc<CheckedPlan>,
     options: Options,

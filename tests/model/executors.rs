@@ -1,0 +1,237 @@
+//! The executor that ships, as a table.
+//!
+//! [`Machine`] is deterministic: the same machine that is told the same comes to the same output.
+//! So each pair of a machine and an answer is put to the shipped code once, when the search first
+//! comes to it, and remembered; machines that are equal are one. A state of the model holds a number
+//! for each executor, and hundreds of thousands of states share a few thousand machines.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use zkplan::apply::machine::{Input, Machine, Output};
+use zkplan::apply::{End, Event};
+use zkplan::ensemble::{Code, Failure};
+
+use crate::journals::{EntryId, Journal, Journals};
+use crate::quick::QuickMap;
+use crate::world::{Config, Request, View, World, counted};
+
+/// An executor in one of its states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Executor(u32);
+
+/// What an executor is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Granted,
+    Done,
+    /// The lock is ours.
+    Locked(u8),
+    /// The lock is another's.
+    Held,
+    Read(View),
+    Runs(Journal),
+    Replied(Config),
+    Saw(View),
+    /// Nobody knows what came of it.
+    Unknown,
+    SessionOver,
+    /// The lock's check in the transaction failed, or the version of a request is not the
+    /// configuration's.
+    BadVersion,
+    NoQuorum,
+    /// The operator wants it to stop; no answer to its output.
+    Interrupt,
+}
+
+/// What an executor wants to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asks {
+    Permission,
+    Lock,
+    Read,
+    ReadRuns,
+    MakeIdentity,
+    OpenRun(u64),
+    Record(u64, EntryId),
+    /// A reconfig, from the version that the model counts so; `None` for one that it never made.
+    Send(Request, Option<u8>),
+    Look,
+    Settle,
+    /// A pause, or what makes no difference here.
+    Nothing,
+    Close,
+    End(Ended),
+}
+
+/// How an apply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Ended {
+    Finished,
+    /// It took what it saw for the work of somebody else.
+    Stranger,
+    /// Its lock is gone.
+    LockLost,
+    /// In a safe place, to be resumed.
+    Resumable,
+}
+
+/// An executor that was told something, and what it told its operator then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Next {
+    pub(crate) executor: Executor,
+    /// The steps that it said have committed: bit n for request n.
+    pub(crate) said: u8,
+}
+
+/// Every executor that the search has come to.
+#[derive(Debug)]
+pub(crate) struct Executors {
+    world: Arc<World>,
+    journals: Arc<Journals>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    known: Vec<Known>,
+    /// Machines by a hash of what they want next.
+    alike: HashMap<u64, Vec<Executor>>,
+    told: QuickMap<(Executor, Answer), Next>,
+}
+
+#[derive(Debug)]
+struct Known {
+    machine: Machine,
+    output: Output,
+    asks: Asks,
+}
+
+impl Executors {
+    pub(crate) fn new(world: Arc<World>, journals: Arc<Journals>) -> Self {
+        Self { world, journals, tables: Mutex::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An executor that asks for its first output.
+    pub(crate) fn fresh(&self) -> Executor {
+        let mut machine = Machine::new(Arc::clone(&self.world.checked), self.world.options());
+        let output = machine.next(0, Input::Begin);
+        self.number(&mut self.tables(), machine, output)
+    }
+
+    /// What it wants to be done.
+    pub(crate) fn asks(&self, executor: Executor) -> Asks {
+        self.tables().known[executor.0 as usize].asks
+    }
+
+    /// What its output is called.
+    pub(crate) fn name(&self, executor: Executor) -> String {
+        self.tables().known[executor.0 as usize].output.name()
+    }
+
+    /// How many executors and answers the shipped code was asked for.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let tables = self.tables();
+        (tables.known.len(), tables.told.len())
+    }
+
+    /// Puts an answer to the shipped code, or remembers what came of it.
+    pub(crate) fn tell(&self, executor: Executor, answer: Answer) -> Next {
+        let mut tables = self.tables();
+        if let Some(next) = tables.told.get(&(executor, answer)) {
+            return *next;
+        }
+        let known = &tables.known[executor.0 as usize];
+        let (mut machine, output) = (known.machine.clone(), known.output.clone());
+        let output = if let Some(input) = self.input(&output, answer) {
+            machine.next(0, input)
+        } else {
+            machine.interrupt();
+            output
+        };
+        let mut said = 0;
+        for event in machine.take_events() {
+            if let Event::Committed { step, .. } = event {
+                said |= 1 << self.world.step(&step);
+            }
+        }
+        let next = Next { executor: self.number(&mut tables, machine, output), said };
+        tables.told.insert((executor, answer), next);
+        next
+    }
+
+    /// The answer as the driver would give it; `None` for what is no answer.
+    fn input(&self, output: &Output, answer: Answer) -> Option<Input> {
+        let world = &self.world;
+        Some(match answer {
+            Answer::Granted => Input::Granted,
+            Answer::Done => Input::Done,
+            Answer::Locked(lock) => Input::Locked(i64::from(lock)),
+            Answer::Held => Input::Held(None),
+            Answer::Read(view) => Input::Read(Box::new(world.read(view))),
+            Answer::Runs(journal) => Input::Runs(self.journals.runs(journal, &world.plan_id)),
+            Answer::Replied(config) => Input::Replied(Box::new(world.config(config))),
+            Answer::Saw(view) => {
+                let Output::Look(question) = output else { return Some(Input::Done) };
+                let sight = world.sight(view, question);
+                Input::Saw(Box::new(sight), Box::new(world.read(view)))
+            }
+            Answer::Unknown => Input::Failed(Failure::Unknown),
+            Answer::SessionOver => Input::Failed(Failure::SessionOver),
+            Answer::BadVersion => Input::Failed(Failure::Refused(Code::BadVersion)),
+            Answer::NoQuorum => Input::Failed(Failure::Refused(Code::NewConfigNoQuorum)),
+            Answer::Interrupt => return None,
+        })
+    }
+
+    /// The number of a machine that wants this next.
+    fn number(&self, tables: &mut Tables, machine: Machine, output: Output) -> Executor {
+        let mut hasher = DefaultHasher::new();
+        format!("{output:?}").hash(&mut hasher);
+        let alike = tables.alike.entry(hasher.finish()).or_default();
+        let known = &mut tables.known;
+        let same = alike.iter().find(|known_as| {
+            let known = &known[known_as.0 as usize];
+            known.output == output && known.machine == machine
+        });
+        if let Some(same) = same {
+            return *same;
+        }
+        let number = Executor(u32::try_from(known.len()).expect("few machines"));
+        let asks = self.asked(&output);
+        known.push(Known { machine, output, asks });
+        alike.push(number);
+        number
+    }
+
+    fn asked(&self, output: &Output) -> Asks {
+        match output {
+            Output::Permission => Asks::Permission,
+            Output::Lock => Asks::Lock,
+            Output::Read => Asks::Read,
+            Output::ReadRuns => Asks::ReadRuns,
+            Output::MakeIdentity => Asks::MakeIdentity,
+            Output::OpenRun(number) => Asks::OpenRun(*number),
+            Output::Record(run, entry) => Asks::Record(*run, self.journals.entry(entry)),
+            Output::Send { what, request, version } => {
+                Asks::Send(self.world.request(what, request), counted(*version))
+            }
+            Output::Look(_) => Asks::Look,
+            Output::Settle => Asks::Settle,
+            Output::Pause(_) | Output::Mark(..) | Output::Move(_) => Asks::Nothing,
+            Output::Close => Asks::Close,
+            Output::End(end) => Asks::End(match **end {
+                End::Finished => Ended::Finished,
+                End::Foreign { .. } | End::Stale(_) | End::OtherRun { .. } => Ended::Stranger,
+                End::LockLost { .. } => Ended::LockLost,
+                _ => Ended::Resumable,
+            }),
+            Output::Hook(_) | Output::Ask(_) => unreachable!("a plan without commands and gates"),
+        }
+    }
+}

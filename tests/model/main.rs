@@ -1,0 +1,217 @@
+//! The executor that ships, several of them, against a model of the ensemble: every schedule within
+//! bounds, searched by stateright.
+//!
+//! Run with `cargo test --profile proof --test model -- --nocapture`. It prints what was searched,
+//! how often each moment of interest came, and for each mechanism that was taken away the shortest
+//! schedule that does harm.
+//!
+//! # What is modelled
+//!
+//! * [`Machine`](zkplan::apply::machine::Machine), word for word the one that `zkplan apply` runs,
+//!   driven by inputs as the driver gives them ([`executors`]). At most two of them live at the same
+//!   time, all with one plan; the second may be started at any moment, before or after the first has
+//!   died, been displaced or finished.
+//! * The ensemble ([`ensemble`]): configuration and version, lock, identity, journal. A reconfig is
+//!   carried out if it starts from the present version. The lock goes with its session. An entry of
+//!   the journal is written in one transaction with the check that the writer's lock stands.
+//! * The network ([`schedule`]): a reconfig that has left its sender stays under way for ever. It
+//!   may arrive at once, later, again or never, whether or not its sender lives, has its lock, or was
+//!   told something else by then. Every answer can get lost.
+//! * Faults, each at every place where it makes a difference: a reconfig of which its sender is told
+//!   nothing; one that arrives twice, so that the answer is a refusal; an answer that gets lost; a
+//!   refusal for now; a reply of a server that lags; a process that dies, its request on the way and
+//!   its lock still there; a session that ends under a paused process; a lock that an operator
+//!   removes while its holder lives, with the fence that `zkplan unlock` sends afterwards, at any
+//!   time later or never; an interrupt.
+//!
+//! # What is not
+//!
+//! * Servers: the ensemble is one register with a log. Elections, activation and who counts as synced
+//!   are the simulator's subject. A reconfig that waits for a quorum is one that is under way.
+//! * Looks: every server is always well, and joiners are ready. What a look decides is held by the
+//!   tests of the judge. A look that leads to a look is taken again at the same moment.
+//! * Time: it stands still. Time-outs only ever lead to stopping, at the places where an interrupt,
+//!   which is modelled, does the same; whoever waits for a lock waits on.
+//! * Journal writes that come late: they go to a fixed path, under the check of the writer's lock, so
+//!   that a late one is one that was written before or never.
+//! * A request that got lost before it did anything, other than a reconfig, is one that was not
+//!   answered yet.
+//!
+//! # What must hold
+//!
+//! [`state::Broken`] has the properties; each is held against every transition. From every state of
+//! the runs that heal, moreover, with no more faults and one apply after the other, the plan comes to
+//! its target ([`healed`]). One thing is allowed that an operator may find odd: an apply that took the
+//! lock between its removal by an operator and the operator's fence is stopped by that fence as by a
+//! stranger's request. It stops in a safe place and can be resumed.
+//!
+//! # Bounds
+//!
+//! Each run says how many applies are started and how many faults there are, of any kind and in any
+//! order. Plans have two reconfigs. Nothing else is bounded: not the number of requests under way,
+//! not the length of a schedule. `ZKPLAN_MODEL_FAULTS` adds faults to every run, for whoever has time.
+
+#![expect(clippy::print_stdout, reason = "the figures of a proof are what it is for")]
+
+mod ensemble;
+mod executors;
+mod healed;
+mod journals;
+mod quick;
+mod schedule;
+mod state;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, HasDiscoveries, Model};
+
+use crate::ensemble::{Ablation, Moment};
+use crate::schedule::{Bounds, Schedules};
+use crate::state::Broken;
+use crate::world::World;
+
+/// A search that takes longer is cut, and fails: it must not eat the machine.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// More states than a search may generate.
+const MOST_STATES: usize = 100_000_000;
+
+/// A plan: the voters before and after.
+#[derive(Debug, Clone, Copy)]
+struct Change(&'static [i64], &'static [i64]);
+
+/// 3 voters become 5, one by one.
+const GROW: Change = Change(&[1, 2, 3], &[1, 2, 3, 4, 5]);
+
+/// One of 3 voters is replaced: 3 become 4 become 3.
+const REPLACE: Change = Change(&[1, 2, 3], &[1, 2, 4]);
+
+fn search(
+    change: Change,
+    ablation: Ablation,
+    bounds: Bounds,
+    watched: Broken,
+) -> impl Checker<Schedules> {
+    let Change(base, wanted) = change;
+    let model = Schedules::new(World::new(base, wanted), ablation, bounds, watched, LONGEST);
+    model
+        .checker()
+        .finish_when(HasDiscoveries::AnyFailures)
+        .target_state_count(MOST_STATES)
+        .spawn_bfs()
+        .join()
+}
+
+/// The way to something that must not be, the shortest one: which property it breaks, and what
+/// happens, in words.
+fn counterexample(checker: &impl Checker<Schedules>) -> Option<(String, Vec<String>)> {
+    let model = checker.model();
+    let (property, path) = checker.discoveries().into_iter().min_by_key(|(name, _)| *name)?;
+    let broken = path.last_state().broken;
+    let property = if broken.is_nothing() { property.to_owned() } else { broken.says() };
+    let words = path.into_vec().into_iter();
+    let words = words.map(|(state, action)| action.map(|action| model.words(&state, action)));
+    Some((property, words.flatten().collect()))
+}
+
+/// Every schedule of one run: every property holds, and every moment of interest comes.
+fn holds(name: &str, change: Change, bounds: Bounds) {
+    let more = std::env::var("ZKPLAN_MODEL_FAULTS").ok().and_then(|text| text.parse().ok());
+    let bounds = Bounds { faults: bounds.faults + more.unwrap_or(0), ..bounds };
+    let began = Instant::now();
+    let checker = search(change, Ablation::Nothing, bounds, Broken::ALL);
+    let seconds = began.elapsed().as_secs_f64();
+    let model = checker.model();
+    if let Some((property, words)) = counterexample(&checker) {
+        panic!("{name}: `{property}` is broken:\n  {}", words.join("\n  "));
+    }
+    let is_exhaustive = !model.was_cut() && checker.state_count() < MOST_STATES;
+    let (executors, answers) = model.rules.executors.counts();
+    let mut figures = vec![format!(
+        "{name}, {bounds}: {} states, {} of them unique, up to {} actions deep, {seconds:.1} s; the \
+         executor in {executors} states, asked {answers} times; 0 violations",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth() - 1,
+    )];
+    if bounds.heals {
+        let (healed, longest) = model.healings();
+        figures.push(format!("healed from each: {healed} states, at most {longest} answers"));
+    }
+    let moments = Moment::ALL.map(|(moment, name)| (model.rules.count(moment), name));
+    figures.extend(moments.map(|(count, name)| format!("{count:>8} x {name}")));
+    println!("{}\n", figures.join("\n  "));
+    assert!(is_exhaustive, "{name}: the search was cut");
+    for (count, name) in moments {
+        assert!(count > 0, "never: {name}");
+    }
+}
+
+#[test]
+fn four_faults_on_two_applies_break_nothing() {
+    holds("3 to 5 voters", GROW, Bounds { applies: 2, faults: 4, heals: false });
+}
+
+#[test]
+fn three_faults_on_three_applies_break_nothing() {
+    holds("one of 3 voters replaced", REPLACE, Bounds { applies: 3, faults: 3, heals: false });
+}
+
+#[test]
+fn from_wherever_faults_led_the_plan_comes_to_its_target() {
+    holds("3 to 5 voters", GROW, Bounds { applies: 2, faults: 3, heals: true });
+    holds("one of 3 voters replaced", REPLACE, Bounds { applies: 3, faults: 2, heals: true });
+}
+
+/// What a mechanism is for: a property that does not hold without it.
+struct Need(&'static str, Ablation, Broken);
+
+const NEEDS: [Need; 10] = [
+    Need("version on every request", Ablation::Version, Broken::TWICE),
+    Need("version on every request", Ablation::Version, Broken::LATE_STEP),
+    Need("fence", Ablation::Fence, Broken::LATE_STEP),
+    Need("fence", Ablation::Fence, Broken::FALSE_DENIED),
+    Need("lock, checked when reading", Ablation::LockWhenReading, Broken::STRANGER),
+    Need("lock, checked when writing", Ablation::LockWhenWriting, Broken::GAP),
+    Need("lock, checked at all", Ablation::Lock, Broken::LATE_STEP),
+    Need("`not applied` never from a read", Ablation::FenceBeforeDenial, Broken::FALSE_DENIED),
+    Need("intent before send", Ablation::Intent, Broken::STRANGER),
+    Need("intent before send", Ablation::Intent, Broken::GAP),
+];
+
+/// What is enough to see the harm that each mechanism keeps off.
+const SMALL: Bounds = Bounds { applies: 2, faults: 2, heals: false };
+
+#[test]
+fn without_any_of_the_mechanisms_something_breaks() {
+    let mut table = Vec::new();
+    for Need(mechanism, ablation, property) in NEEDS {
+        let began = Instant::now();
+        let checker = search(GROW, ablation, SMALL, property);
+        let ms = began.elapsed().as_millis();
+        let found = counterexample(&checker);
+        let Some((broken, words)) = found else { panic!("it holds without \"{mechanism}\"") };
+        println!(
+            "Without \"{mechanism}\" it does not hold that {broken}:\n  {}\n",
+            words.join("\n  ")
+        );
+        let actions = words.len();
+        table.push(format!("{mechanism:<32}{broken:<64}{actions:>3} actions {ms:>5} ms"));
+    }
+    println!("{}\n", table.join("\n"));
+}
+
+/// Whoever sends has read the lock and then written an intent: a sender that is displaced is stopped
+/// by either. What only one of them keeps off is a journal, or an operator, that is told wrong.
+#[test]
+fn either_check_of_the_lock_keeps_the_ensemble_safe() {
+    let harm = Broken::OFF_PLAN.and(Broken::LATE_STEP).and(Broken::TWICE);
+    for ablation in [Ablation::LockWhenReading, Ablation::LockWhenWriting] {
+        let checker = search(GROW, ablation, SMALL, harm);
+        assert_eq!(counterexample(&checker), None, "{ablation:?}");
+        assert!(!checker.model().was_cut(), "the search was cut");
+        let states = checker.unique_state_count();
+        println!("without {ablation:?}: no late, second or unplanned step in {states} states");
+    }
+}

@@ -1,0 +1,238 @@
+//! The plan that is applied, and everything that its requests can make of the ensemble's members.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use zkplan::apply::judge::Approved;
+use zkplan::apply::machine::{Options, Question, ReadBack, What};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
+use zkplan::check::CheckedPlan;
+use zkplan::ensemble::Knock;
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Millis, Reconfig, ServerId, Zxid};
+use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
+use zkplan::plan::{Done, Plan, StepId};
+use zkplan::proposal::propose;
+use zkplan::saved::plan_id;
+
+/// A request by number: 0 is a fence, n is the n-th reconfig of the plan.
+pub(crate) type Request = u8;
+
+/// The request that changes nothing but the version.
+pub(crate) const FENCE: Request = 0;
+
+/// Members by number: 0 are those of the base.
+pub(crate) type Members = u8;
+
+/// A configuration: how often it was changed, and who is a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Config {
+    /// 0 is the version of the base.
+    pub(crate) version: u8,
+    pub(crate) members: Members,
+}
+
+/// What a session reads: configuration, lock and identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct View {
+    pub(crate) config: Config,
+    /// Stands for the czxid of the lock; 0 where there is none.
+    pub(crate) lock: u8,
+    pub(crate) identity: bool,
+}
+
+/// One plan, with its requests and memberships counted.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) checked: Arc<CheckedPlan>,
+    pub(crate) plan_id: String,
+    /// The plan's reconfigs; request n is step n − 1.
+    pub(crate) steps: Vec<StepId>,
+    requests: Vec<Reconfig>,
+    memberships: Vec<Membership>,
+    /// What each request makes of each membership.
+    after: Vec<Vec<Members>>,
+    /// The memberships that the plan grants.
+    granted: BTreeSet<Members>,
+    pub(crate) target: Members,
+}
+
+impl World {
+    /// The world of the plan that leads from these members to those.
+    pub(crate) fn new(base: &[i64], wanted: &[i64]) -> Self {
+        let line = |id: &i64| format!("server.{id}=zk-{id}:2888:3888:participant;2181\n");
+        let lines = |ids: &[i64]| ids.iter().map(line).collect::<String>();
+        let servers = lines(wanted).replace("server.", "  - server.");
+        let text = format!("apiVersion: zkplan/v1\nensemble: model\nservers:\n{servers}");
+        let mut spec = zkplan::spec::parse("spec.yaml", &text).expect("a spec");
+        spec.policy.stable_for = Millis(0);
+        spec.policy.max_shrink = 9;
+        let text = format!("{}version={}", lines(base), version(0));
+        let config = EnsembleConfig::parse(&text).expect("a configuration");
+        let facts = Facts {
+            leader: config.membership.voters().first().copied(),
+            live: config.membership.ids(),
+            assumed: false,
+            ..Facts::assumed(config, &spec)
+        };
+        let checked = propose(&spec, &facts, &[]).map_err(|refusal| refusal.breaches);
+        Self::of(Arc::new(checked.expect("a plan")))
+    }
+
+    fn of(checked: Arc<CheckedPlan>) -> Self {
+        let plan = checked.plan();
+        let base = &plan.facts.base.membership;
+        let reconfigs = plan.steps().filter_map(|step| Some((&step.id, step.reconfig()?)));
+        let (steps, mut requests): (Vec<StepId>, Vec<Reconfig>) =
+            reconfigs.map(|(id, request)| (id.clone(), request.clone())).unzip();
+        requests.insert(usize::from(FENCE), Reconfig::fence(base));
+        let mut memberships = vec![base.clone()];
+        let mut after = Vec::new();
+        while after.len() < memberships.len() {
+            let from = memberships[after.len()].clone();
+            let made = requests.iter().map(|request| number(&mut memberships, &from.with(request)));
+            after.push(made.collect());
+        }
+        let granted = granted(plan).iter().map(|made| number(&mut memberships, made)).collect();
+        let target = number(&mut memberships, &plan.target);
+        let plan_id = plan_id(plan);
+        Self { checked, plan_id, steps, requests, memberships, after, granted, target }
+    }
+
+    /// Which request an executor sends; it has to be the plan's, word for word.
+    pub(crate) fn request(&self, what: &What, request: &Reconfig) -> Request {
+        let number = match what {
+            What::Fence => FENCE,
+            What::Step(step) => self.step(step),
+        };
+        assert_eq!(*request, self.requests[usize::from(number)], "{what:?}");
+        number
+    }
+
+    /// The request of a step.
+    pub(crate) fn step(&self, step: &StepId) -> Request {
+        let at = self.steps.iter().position(|known| known == step).expect("a step of the plan");
+        Request::try_from(at + 1).expect("few steps")
+    }
+
+    /// What a request is called.
+    pub(crate) fn name(&self, request: Request) -> String {
+        let step = usize::from(request).checked_sub(1).map(|at| self.steps[at].as_str());
+        step.unwrap_or("fence").to_owned()
+    }
+
+    /// The members that a request leaves.
+    pub(crate) fn after(&self, members: Members, request: Request) -> Members {
+        self.after[usize::from(members)][usize::from(request)]
+    }
+
+    /// Whether the plan grants these members.
+    pub(crate) fn is_granted(&self, members: Members) -> bool {
+        self.granted.contains(&members)
+    }
+
+    /// A configuration as the executor sees it.
+    pub(crate) fn config(&self, config: Config) -> EnsembleConfig {
+        EnsembleConfig {
+            version: version(config.version),
+            membership: self.memberships[usize::from(config.members)].clone(),
+        }
+    }
+
+    /// What was read, as the executor sees it.
+    pub(crate) fn read(&self, view: View) -> ReadBack {
+        ReadBack {
+            config: self.config(view.config),
+            lock: (view.lock > 0).then(|| i64::from(view.lock)),
+            identity: if view.identity {
+                Identity::Known("this one".to_owned())
+            } else {
+                Identity::NoneYet
+            },
+        }
+    }
+
+    /// What is seen: every server is well, and every joiner follows with the leader's data.
+    pub(crate) fn sight(&self, view: View, question: &Question) -> Sight {
+        let plan = self.checked.plan();
+        let base = self.config(view.config);
+        let members = base.membership.ids();
+        let following: BTreeSet<ServerId> = awaited(plan).difference(&members).copied().collect();
+        let joiner = |id: &ServerId| Joiner {
+            standing: Standing::FollowingWithoutVote,
+            up: true,
+            zxid: None,
+            other_ports: None,
+            election_port: Some(Knock::Open),
+            quorum_port: Some(Knock::Refused),
+            data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
+        };
+        let gone = |id: ServerId| Leaving {
+            presence: Presence::Up,
+            clients: Some(Clients::default()),
+            names_itself: Some(members.contains(&id)),
+        };
+        Sight {
+            joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
+            down: BTreeMap::new(),
+            bound: members.clone(),
+            tell_ports: members.clone(),
+            leaving: leaving(plan).into_iter().map(|id| (id, gone(id))).collect(),
+            taken: BTreeMap::new(),
+            leader_zxid: None,
+            serving: Vec::new(),
+            facts: Facts { base, live: members, following, ..plan.facts.clone() },
+        }
+    }
+
+    /// What the operator asks of every apply.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            plan_id: self.plan_id.clone(),
+            who: "somebody@somewhere".to_owned(),
+            approved: Approved { cutover: true, stop: true, blank: BTreeSet::new() },
+            interactive: false,
+            no_hooks: false,
+            timeout_ms: 60_000,
+            lock_timeout_ms: Some(60_000),
+            abandon: None,
+            strict_version: false,
+        }
+    }
+}
+
+/// The version that the model counts as that number.
+pub(crate) fn version(number: u8) -> ConfigVersion {
+    format!("1000000{number:02x}").parse().expect("a config version")
+}
+
+/// The number that a version is counted as; `None` for one that the model never made.
+pub(crate) fn counted(wanted: ConfigVersion) -> Option<u8> {
+    (0..=u8::MAX).find(|number| version(*number) == wanted)
+}
+
+fn number(memberships: &mut Vec<Membership>, wanted: &Membership) -> Members {
+    let at = memberships.iter().position(|known| known == wanted).unwrap_or_else(|| {
+        memberships.push(wanted.clone());
+        memberships.len() - 1
+    });
+    Members::try_from(at).expect("few memberships")
+}
+
+/// Every membership that some order of the plan's grant makes, under the leader of the plan.
+fn granted(plan: &Plan) -> Vec<Membership> {
+    let mut found: Vec<(Done, Membership)> =
+        vec![(Done::new(), plan.facts.base.membership.clone())];
+    let mut at = 0;
+    while let Some((done, members)) = found.get(at).cloned() {
+        at += 1;
+        for step in plan.next_steps(&done, plan.facts.leader) {
+            let mut done = done.clone();
+            done.insert(step.id.clone());
+            let next = step.reconfig().map_or_else(|| members.clone(), |r| members.with(r));
+            if !found.iter().any(|(known, _)| *known == done) {
+                found.push((done, next));
+            }
+        }
+    }
+    found.into_iter().map(|(_, members)| members).collect()
+}
