@@ -68,9 +68,15 @@ fn phases(goal: &Goal) -> Vec<Phase> {
         return Vec::new();
     }
     let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
-    phases.extend(bring_in_phases(goal));
+    let way = bring_in(goal);
+    phases.extend(bring_in_phases(goal, way.steps));
     phases.push(gate_phase(goal));
     phases.extend(removal_phases(goal));
+    phases.push(Phase {
+        kind: PhaseKind::Replace,
+        rule: Rule::InOrder,
+        steps: way.late.into_iter().flat_map(|change| replacement(goal, change)).collect(),
+    });
     phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
@@ -84,9 +90,9 @@ fn phases(goal: &Goal) -> Vec<Phase> {
 
 /// Those that come in, in the order that was found best; like steps that follow each other are one
 /// phase.
-fn bring_in_phases(goal: &Goal) -> Vec<Phase> {
+fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for bring in bring_in(goal) {
+    for bring in way {
         let (kind, rule, steps) = match bring {
             Bring::Join(change) => {
                 let role = observes_first(goal, change).then_some(Role::Observer);

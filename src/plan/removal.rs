@@ -139,7 +139,7 @@ impl<'e, 'a> Going<'e, 'a> {
         lattice.widest(i64::MAX, |price| price.spare);
         lattice.widest(i64::MAX, |price| price.zone);
         lattice.shortest(|price| price.windows);
-        lattice.way()
+        lattice.way().into_iter().map(|(class, _)| class).collect()
     }
 
     /// At each step the class that leaves most behind; of those, the one of the fullest zone.
