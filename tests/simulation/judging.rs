@@ -1,6 +1,6 @@
 //! What must hold, whatever befell a schedule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use zkplan::apply::journal::{Entry, RUNS, Record, number, read, record_path, run_path};
 use zkplan::apply::position::position;
@@ -18,6 +18,9 @@ struct Told {
     zxid: u64,
     entry: Entry,
 }
+
+/// A run: its number, its entries, and whether it is open.
+type Journal = (u64, Vec<Told>, bool);
 
 /// A committed configuration, read against the plan.
 struct Taken<'a> {
@@ -37,7 +40,9 @@ pub(crate) fn judge(
     let plan = prepared.checked.plan();
     let taken = taken(plan, world);
     histories(&mut wrong, prepared, &taken, befallen);
-    for (number, told, is_open) in runs(world) {
+    let runs = runs(world);
+    carried_out_as_intended(&mut wrong, &taken, &runs);
+    for (number, told, is_open) in runs {
         truthful(&mut wrong, &taken, &told, number);
         if is_open && world.config().config.membership == plan.target {
             wrong.push(format!("run {number} is open at the target"));
@@ -133,8 +138,8 @@ fn histories(
     }
 }
 
-/// All runs: number, entries, whether it is open.
-fn runs(world: &World) -> Vec<(u64, Vec<Told>, bool)> {
+/// All runs.
+fn runs(world: &World) -> Vec<Journal> {
     let numbers: Vec<u64> = world.children(RUNS).iter().filter_map(|name| number(name)).collect();
     let run = |run: u64| {
         let names = world.children(&run_path(run));
@@ -159,12 +164,16 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
     for taken in taken {
         versions.insert(taken.config.config.config.version.to_string(), taken);
     }
-    let mut committed = BTreeSet::new();
+    let mut committed: BTreeMap<&StepId, usize> = BTreeMap::new();
     for entry in told {
         match &entry.entry {
             Entry::Committed { step, version, .. } => {
-                if !committed.insert(step.clone()) {
-                    wrong.push(format!("run {run} tells twice that {step} has committed"));
+                // A step that an administrator has undone is carried out again.
+                let times = committed.entry(step).or_default();
+                *times += 1;
+                let really = taken.iter().filter(|taken| taken.step.as_ref() == Some(step));
+                if *times > really.count() {
+                    wrong.push(format!("run {run} tells too often that {step} has committed"));
                 }
                 // A version may be a later one, under which it was found; it is in the past.
                 let known = versions.get(version).is_some_and(|t| zxid_of(t) <= entry.zxid);
@@ -181,21 +190,28 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
             _ => {}
         }
     }
+}
+
+/// Whatever was carried out, some run had intended before, and none had given up.
+fn carried_out_as_intended(wrong: &mut Vec<String>, taken: &[Taken<'_>], runs: &[Journal]) {
     // What an administrator did by hand, just as the plan would have, is nobody's lie.
     for taken in taken.iter().filter(|taken| taken.config.by.is_some()) {
         let (Some(step), zxid) = (&taken.step, zxid_of(taken)) else { continue };
         let intends = |told: &Told| match &told.entry {
             Entry::Intent { step: s, version } => {
-                s == step && base_of(version) == Some(taken.config.base)
+                told.zxid < zxid && s == step && base_of(version) == Some(taken.config.base)
             }
             _ => false,
         };
-        let before = told.iter().rposition(|told| told.zxid < zxid && intends(told));
-        let Some(intent) = before else {
-            wrong.push(format!("{step} was carried out, and run {run} intended no such thing"));
+        let found = runs.iter().find_map(|(run, told, _)| {
+            let at = told.iter().rposition(|told| intends(told))?;
+            Some((run, &told[at + 1..]))
+        });
+        let Some((run, after)) = found else {
+            wrong.push(format!("{step} was carried out, and nobody had intended that"));
             continue;
         };
-        let outcome = told[intent + 1..].iter().find_map(|told| match &told.entry {
+        let outcome = after.iter().find_map(|told| match &told.entry {
             Entry::Committed { step: s, .. } if s == step => Some(true),
             Entry::NotApplied { step: s, .. } if s == step => Some(false),
             _ => None,

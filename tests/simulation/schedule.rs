@@ -51,7 +51,7 @@ pub(crate) struct Outcome {
 /// Runs one schedule. `fences` is whether the rule holds that makes fences worth anything.
 pub(crate) fn run(all: &[Prepared], seed: u64, fences: bool, talks: bool) -> Outcome {
     let mut chance = Chance::of(seed);
-    let prepared = &all[usize::try_from(chance.below(all.len() as u64)).unwrap_or(0)];
+    let prepared = drawn(all, &mut chance);
     let port = Simulated::new(prepared.start.clone());
     {
         let mut world = port.world();
@@ -61,7 +61,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, fences: bool, talks: bool) -> Out
     let befallen = Rc::new(RefCell::new(Befallen::default()));
     port.set_chaos(Some(chaos(Chance::of(chance.next()), &befallen)));
     let mut applies = Vec::new();
-    if chance.once_in(4) {
+    if chance.once_in(6) {
         befallen.borrow_mut().coverage.note(Situation::TwoAtOnce);
         applies.extend(two_at_once(&port, prepared, &mut chance));
     } else {
@@ -113,6 +113,16 @@ pub(crate) fn run(all: &[Prepared], seed: u64, fences: bool, talks: bool) -> Out
         stale,
         hash: hasher.finish(),
         log,
+    }
+}
+
+/// One of the changes; the long ones less often.
+fn drawn<'a>(all: &'a [Prepared], chance: &mut Chance) -> &'a Prepared {
+    loop {
+        let prepared = chance.of_slice(all).expect("a change");
+        if !prepared.is_long || chance.once_in(8) {
+            return prepared;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is changed into what: ensembles, targets and their plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::check::CheckedPlan;
@@ -25,6 +25,15 @@ pub(crate) struct Shape {
 
 const fn shape(base: &'static str, wanted: &'static str, down: &'static str) -> Shape {
     Shape { base, wanted, down, zones: false, rich: true }
+}
+
+impl Shape {
+    /// Whether an apply of it is long, or looks at servers that have to be asked for more.
+    fn is_long(&self) -> bool {
+        let servers = self.base.split_whitespace().chain(self.wanted.split_whitespace());
+        let count = servers.map(|word| &word[..1]).collect::<BTreeSet<_>>().len();
+        self.zones || !self.rich || count > 4
+    }
 }
 
 /// Every change that is simulated.
@@ -52,6 +61,7 @@ pub(crate) const SHAPES: [Shape; 18] = [
 /// A change with its plan, and the ensemble at its beginning.
 pub(crate) struct Prepared {
     pub(crate) shape: Shape,
+    pub(crate) is_long: bool,
     pub(crate) checked: Arc<CheckedPlan>,
     pub(crate) plan_id: String,
     pub(crate) start: World,
@@ -100,7 +110,7 @@ impl Prepared {
         let checked = checked.map_err(|refusal| refusal.breaches).expect("a plan");
         let plan_id = plan_id(checked.plan());
         let start = port.world().clone();
-        Self { shape, checked: Arc::new(checked), plan_id, start }
+        Self { is_long: shape.is_long(), shape, checked: Arc::new(checked), plan_id, start }
     }
 
     /// Those who are down from the beginning.
