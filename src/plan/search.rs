@@ -12,7 +12,7 @@ use super::lattice::{Edge, Lattice, Price};
 use super::order::{
     Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
 };
-use super::removal::removal;
+use super::removal::{Removal, removal};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
@@ -37,8 +37,8 @@ pub(super) enum Bring<'a> {
 /// Everything that comes in, in the best order.
 pub(super) struct Way<'a> {
     pub(super) steps: Vec<Bring<'a>>,
-    /// Ids of voters that go to other machines after the removals.
-    pub(super) late: Vec<&'a Change>,
+    /// Who goes then.
+    pub(super) removal: Removal<'a>,
     /// Risks to be accepted.
     risks: usize,
     /// The worst moment of the whole plan.
@@ -47,8 +47,8 @@ pub(super) struct Way<'a> {
 
 /// The best way to bring everybody in.
 ///
-/// Healthy voters whose ids go to other machines take turns with the others; only where it is better
-/// do they go after those that leave.
+/// Healthy voters whose ids go to other machines take turns with those that come; only where it is
+/// better, with those that leave.
 pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
     let early = way(goal, false);
     let worth = |way: &Way<'_>| {
@@ -63,7 +63,9 @@ pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
 }
 
 fn way(goal: &Goal, late: bool) -> Way<'_> {
-    let search = Search::new(goal, late);
+    let returning = if late { returning(goal) } else { Vec::new() };
+    let removal = removal(goal, &returning);
+    let search = Search::new(goal, late, removal.worst);
     let mut lattice = search.lattice();
     lattice.keep_legal();
     lattice.shortest(|price| price.risks);
@@ -75,15 +77,13 @@ fn way(goal: &Goal, late: bool) -> Way<'_> {
     lattice.widest(rest.zone, |price| price.zone);
     lattice.shortest(|price| price.reconfigs);
     lattice.shortest(|price| price.windows);
-    let (mut risks, mut worst) = (0, rest);
+    let (mut risks, mut worst) = (removal.risks, rest);
     let steps = lattice.way().into_iter().map(|(step, price)| {
         risks += price.risks;
         worst = worst.min(Worth { spare: price.spare, zone: price.zone });
         step
     });
-    let steps = steps.collect();
-    let late = if late { returning(goal) } else { Vec::new() };
-    Way { steps, late, risks, worst }
+    Way { steps: steps.collect(), removal, risks, worst }
 }
 
 /// Healthy voters whose ids go to other machines.
@@ -125,7 +125,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(goal: &'a Goal, late: bool) -> Self {
+    fn new(goal: &'a Goal, late: bool, removal: Worth) -> Self {
         let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &electorate);
         let now = electorate.worth(&first);
@@ -139,7 +139,7 @@ impl<'a> Search<'a> {
             base,
             rest: now,
         };
-        search.rest = search.worst_of_the_rest(now);
+        search.rest = search.worst_of_the_rest(now.min(removal));
         search
     }
 
@@ -152,7 +152,6 @@ impl<'a> Search<'a> {
             }
         }
         let mut worst = now.min(self.electorate.worth(&votes));
-        worst = worst.min(removal(self.goal).worst);
         for change in gives_up(self.goal) {
             self.take(&mut votes, change);
         }
