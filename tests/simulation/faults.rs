@@ -85,7 +85,11 @@ pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>) -> Cha
             Fault::Delay | Fault::Duplicate | Fault::FreezeForAWrite | Fault::FreezeNewcomer => 1,
             _ => 2,
         };
-        if chance.once_in(3) { [10, 30, 100][chance.below(3) as usize % 3] * rare } else { 0 }
+        if chance.once_in(3) {
+            chance.of_slice(&[10, 30, 100]).map_or(0, |rate| rate * rare)
+        } else {
+            0
+        }
     });
     let left = 1 + chance.below(4);
     let befallen = Rc::clone(befallen);
@@ -155,38 +159,53 @@ impl Faults {
     }
 
     fn strike(&mut self, fault: Fault, world: &mut World, operation: &Operation) -> Option<Fate> {
-        let up = |process: &Process| process.condition == Condition::Up;
         let ms = 50 + self.chance.below(3000);
-        let touches = !matches!(
-            fault,
-            Fault::LoseRequest
-                | Fault::LoseAnswer
-                | Fault::Delay
-                | Fault::Duplicate
-                | Fault::Die
-                | Fault::DieAfter
-        );
-        if touches {
-            let so_far = world.truth.configs.len();
-            self.befallen.borrow_mut().untouched.get_or_insert(so_far);
-        }
-        match fault {
-            Fault::LoseRequest => return Some(Fate::LoseRequest),
-            Fault::LoseAnswer => return Some(Fate::LoseAnswer),
-            Fault::Delay => return Some(Fate::Delay(ms)),
-            Fault::Duplicate => return Some(Fate::Duplicate(ms)),
+        // The first reconfig is a fence.
+        let sends = operation.kind == Kind::Reconfig && self.reconfigs > 1;
+        let mut befallen = self.befallen.borrow_mut();
+        let fate = match fault {
+            Fault::LoseRequest => Fate::LoseRequest,
+            Fault::LoseAnswer => Fate::LoseAnswer,
+            Fault::Delay => Fate::Delay(ms),
+            Fault::Duplicate => Fate::Duplicate(ms),
             Fault::Die => {
-                if operation.kind == Kind::Reconfig && self.reconfigs > 1 {
-                    self.befallen.borrow_mut().coverage.note(Situation::DiedBeforeSend);
+                if sends {
+                    befallen.coverage.note(Situation::DiedBeforeSend);
                 }
-                return Some(Fate::Die);
+                Fate::Die
             }
             Fault::DieAfter => {
-                if operation.kind == Kind::Reconfig && self.reconfigs > 1 {
-                    self.befallen.borrow_mut().coverage.note(Situation::DiedBeforeOutcome);
+                if sends {
+                    befallen.coverage.note(Situation::DiedBeforeOutcome);
                 }
-                return Some(Fate::DieAfter);
+                Fate::DieAfter
             }
+            _ => {
+                befallen.untouched.get_or_insert(world.truth.configs.len());
+                drop(befallen);
+                self.touch(fault, ms, world, operation)?;
+                Fate::Proceed
+            }
+        };
+        Some(fate)
+    }
+
+    /// Does something to the ensemble, where there is something to do it to.
+    fn touch(
+        &mut self,
+        fault: Fault,
+        ms: u64,
+        world: &mut World,
+        operation: &Operation,
+    ) -> Option<()> {
+        let up = |process: &Process| process.condition == Condition::Up;
+        match fault {
+            Fault::LoseRequest
+            | Fault::LoseAnswer
+            | Fault::Delay
+            | Fault::Duplicate
+            | Fault::Die
+            | Fault::DieAfter => {}
             Fault::Freeze => {
                 let at = self.any(world, up)?;
                 world.freeze(at);
@@ -249,7 +268,7 @@ impl Faults {
                 self.befallen.borrow_mut().foreign |= is_out;
             }
         }
-        Some(Fate::Proceed)
+        Some(())
     }
 
     fn any(&mut self, world: &World, fits: impl Fn(&Process) -> bool) -> Option<Place> {

@@ -204,7 +204,7 @@ fn carried_out_as_intended(wrong: &mut Vec<String>, taken: &[Taken<'_>], runs: &
             _ => false,
         };
         let found = runs.iter().find_map(|(run, told, _)| {
-            let at = told.iter().rposition(|told| intends(told))?;
+            let at = told.iter().rposition(&intends)?;
             Some((run, &told[at + 1..]))
         });
         let Some((run, after)) = found else {

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use zkplan::ensemble::simulated::Rules;
+
 use crate::coverage::Coverage;
 use crate::schedule::{Outcome, run};
 use crate::shapes::{Prepared, SHAPES};
@@ -15,7 +17,7 @@ const THREADS: u64 = 2;
 /// So many violations are shown.
 const SHOWN: usize = 3;
 
-/// A build without the fence is found within so many schedules.
+/// A build without one of its mechanisms is found within so many schedules.
 const MUTANT_WITHIN: u64 = 3000;
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
     if let Some(seed) = number("ZKPLAN_SIM_SEED") {
-        let outcome = run(&prepared(), seed, true, true);
+        let outcome = run(&prepared(), seed, |_| (), true);
         crate::say(&format!("seed {seed}: {}\n{:#?}", outcome.log, outcome.violations));
         assert!(outcome.violations.is_empty());
         return;
@@ -76,7 +78,7 @@ fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
                 scope.spawn(move || {
                     let (all, mut sum) = (prepared(), Sum::default());
                     for seed in (thread..schedules).step_by(usize::try_from(THREADS).unwrap_or(1)) {
-                        sum.add(seed, run(&all, seed, true, false));
+                        sum.add(seed, run(&all, seed, |_| (), false));
                     }
                     sum
                 })
@@ -108,15 +110,27 @@ fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
     assert!(missing.is_empty(), "situations that never came up: {missing:?}");
 }
 
+/// The first seed at which a rule that is switched off shows.
+fn first(change: fn(&mut Rules), shows: &str) -> Option<u64> {
+    let all = prepared();
+    let breaks = |seed: &u64| {
+        let outcome = run(&all, *seed, change, false);
+        outcome.violations.iter().any(|violation| violation.contains(shows))
+    };
+    (0..MUTANT_WITHIN).find(breaks)
+}
+
 #[test]
 fn a_build_without_the_fence_is_found() {
-    let all = prepared();
-    let lies = |seed: &u64| {
-        let outcome = run(&all, *seed, false, false);
-        outcome.violations.iter().any(|violation| violation.contains("never will be"))
-    };
-    let found = (0..MUTANT_WITHIN).find(lies);
+    let found = first(|rules| rules.fences = false, "never will be");
     crate::say(&format!("without the fence the journal lies at seed {found:?}"));
+    assert!(found.is_some());
+}
+
+#[test]
+fn a_build_without_a_version_on_each_request_is_found() {
+    let found = first(|rules| rules.versions = false, "");
+    crate::say(&format!("without versions it is found at seed {found:?}"));
     assert!(found.is_some());
 }
 
@@ -124,7 +138,7 @@ fn a_build_without_the_fence_is_found() {
 fn the_same_seed_gives_the_same_log() {
     let (one, other) = (prepared(), prepared());
     for seed in 0..100 {
-        let (first, second) = (run(&one, seed, true, true), run(&other, seed, true, true));
+        let (first, second) = (run(&one, seed, |_| (), true), run(&other, seed, |_| (), true));
         assert_eq!(first.hash, second.hash, "seed {seed}");
         assert_eq!(first.log, second.log, "seed {seed}");
     }

@@ -48,15 +48,15 @@ pub(crate) struct Outcome {
     pub(crate) log: String,
 }
 
-/// Runs one schedule. `fences` is whether the rule holds that makes fences worth anything.
-pub(crate) fn run(all: &[Prepared], seed: u64, fences: bool, talks: bool) -> Outcome {
+/// Runs one schedule. `change` may switch off rules that mechanisms of zkplan rest on.
+pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bool) -> Outcome {
     let mut chance = Chance::of(seed);
     let prepared = drawn(all, &mut chance);
     let port = Simulated::new(prepared.start.clone());
     {
         let mut world = port.world();
         world.bias = chance.next();
-        world.rules = Rules { fences, ..world.rules };
+        change(&mut world.rules);
     }
     let befallen = Rc::new(RefCell::new(Befallen::default()));
     port.set_chaos(Some(chaos(Chance::of(chance.next()), &befallen)));
