@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::breach::Breach;
 use super::state::State;
-use super::table::Table;
+use super::table::{Table, majority_spare};
 use super::walk::{self, Start};
 use super::{CheckedPlan, is_accepted, whole};
 use crate::model::ServerId;
@@ -25,14 +25,26 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
         other_machine: plan.facts.other_machine.clone(),
         ..now.clone()
     };
-    let tolerance = Table::new(plan, &plan.facts).tolerance;
-    let table = Table { tolerance, ..Table::new(plan, &facts) };
+    let mut table = Table::new(plan, &facts);
+    table.tolerance = tolerance_when_made(plan);
     let start = start(&table, done, now);
     let mut breaches = whole::now(now);
     breaches.extend(whole::findings(now));
     breaches.append(&mut walk::walk(&table, &Grant::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(plan, breach));
     breaches
+}
+
+/// Voters that must be able to fail: as many as when the plan was made.
+fn tolerance_when_made(plan: &Plan) -> i64 {
+    let base = &plan.facts.base.membership;
+    if base.is_weighted() {
+        return Table::new(plan, &plan.facts).tolerance;
+    }
+    let voters = base.servers().filter(|server| server.votes());
+    let (up, down): (Vec<_>, Vec<_>) =
+        voters.partition(|server| plan.facts.live.contains(&server.id));
+    i64::from(plan.min_tolerance).min(majority_spare(up.len() + down.len(), up.len()))
 }
 
 /// Of the first members: who answers now, and those who have left since as they were.

@@ -111,9 +111,7 @@ impl Look {
     /// The ids that a probe could have.
     pub(super) fn known(&self, probe: &Probe) -> BTreeSet<ServerId> {
         let mut known: BTreeSet<ServerId> = self.wanted.keys().copied().collect();
-        if let Some(config) = probe.config() {
-            known.extend(config.value.membership.ids());
-        }
+        known.extend(probe.member_ids());
         known
     }
 

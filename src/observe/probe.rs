@@ -26,6 +26,8 @@ pub(super) struct Probe {
     pub(super) conf: Result<Conf, Silence>,
     /// Opened only where words do not suffice.
     pub(super) session: Option<Result<Reading, Silence>>,
+    /// The configuration that the session showed.
+    session_config: Option<Result<EnsembleConfig, ConfigParseError>>,
     admin: AdminSight,
     /// The member that was expected at a guessed port; no other answer there counts.
     pub(super) guess_of: Option<ServerId>,
@@ -50,6 +52,7 @@ impl Probe {
             srvr: srvr.map(|answer| Srvr::parse(&answer)),
             conf: conf.map(|answer| Conf::parse(&answer)),
             session: None,
+            session_config: None,
             admin: AdminSight::default(),
             guess_of: None,
         };
@@ -62,6 +65,8 @@ impl Probe {
             }
         };
         (probe.session, probe.admin) = futures::join!(session, admin);
+        probe.session_config =
+            probe.reading().map(|reading| EnsembleConfig::parse(&reading.config));
         probe
     }
 
@@ -132,21 +137,29 @@ impl Probe {
     /// The configuration it runs with.
     pub(super) fn config(&self) -> Option<Told<EnsembleConfig>> {
         match self.config_told()? {
-            (Ok(value), source) => Some(Told { value, source }),
+            (Ok(value), source) => Some(Told { value: value.clone(), source }),
             (Err(_), _) => None,
+        }
+    }
+
+    /// The ids of the members that it knows.
+    pub(super) fn member_ids(&self) -> BTreeSet<ServerId> {
+        match self.config_told() {
+            Some((Ok(config), _)) => config.membership.ids(),
+            Some((Err(_), _)) | None => BTreeSet::new(),
         }
     }
 
     /// What is wrong with its configuration, where it gave one that cannot be read.
     pub(super) fn config_error(&self) -> Option<ConfigParseError> {
-        self.config_told()?.0.err()
+        self.config_told()?.0.err().cloned()
     }
 
-    fn config_told(&self) -> Option<(Result<EnsembleConfig, ConfigParseError>, Source)> {
-        let conf = self.conf.as_ref().ok().and_then(|conf| conf.config.clone());
-        match (conf, self.reading()) {
+    fn config_told(&self) -> Option<(Result<&EnsembleConfig, &ConfigParseError>, Source)> {
+        let conf = self.conf.as_ref().ok().and_then(|conf| conf.config.as_ref());
+        match (conf, &self.session_config) {
             (Some(Ok(config)), _) => Some((Ok(config), Source::Conf)),
-            (_, Some(reading)) => Some((EnsembleConfig::parse(&reading.config), Source::Session)),
+            (_, Some(told)) => Some((told.as_ref(), Source::Session)),
             (Some(Err(cause)), None) => Some((Err(cause), Source::Conf)),
             (None, None) => None,
         }
