@@ -81,14 +81,14 @@ impl<T> Lattice<T> {
         self.edges.retain(|edge| before[edge.from] + cost(&edge.price) + after[edge.to] == least);
     }
 
-    /// The first way that is left: at each node the first edge.
-    pub(super) fn way(self) -> Vec<T> {
+    /// The first way that is left, with its prices: at each node the first edge.
+    pub(super) fn way(self) -> Vec<(T, Price)> {
         let mut way = Vec::new();
         let mut at = 0;
         for edge in self.edges {
             if edge.from == at {
                 at = edge.to;
-                way.push(edge.what);
+                way.push((edge.what, edge.price));
             }
         }
         way

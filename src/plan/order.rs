@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::removal::removal;
+use super::removal::Removal;
 use super::search::{Bring, bring_in};
 use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
@@ -68,9 +68,10 @@ fn phases(goal: &Goal) -> Vec<Phase> {
         return Vec::new();
     }
     let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
-    phases.extend(bring_in_phases(goal));
+    let way = bring_in(goal);
+    phases.extend(bring_in_phases(goal, way.steps));
     phases.push(gate_phase(goal));
-    phases.extend(removal_phases(goal));
+    phases.extend(removal_phases(goal, way.removal));
     phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
@@ -84,9 +85,9 @@ fn phases(goal: &Goal) -> Vec<Phase> {
 
 /// Those that come in, in the order that was found best; like steps that follow each other are one
 /// phase.
-fn bring_in_phases(goal: &Goal) -> Vec<Phase> {
+fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for bring in bring_in(goal) {
+    for bring in way {
         let (kind, rule, steps) = match bring {
             Bring::Join(change) => {
                 let role = observes_first(goal, change).then_some(Role::Observer);
@@ -286,7 +287,7 @@ fn gate_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Gate, rule: Rule::InOrder, steps: gate.into_iter().collect() }
 }
 
-fn removal_phases(goal: &Goal) -> Vec<Phase> {
+fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     let leave = |id| reconfig(id, Move::Leave, Reconfig::leave(id));
     let observers = changes(goal, |change| {
         change.kind == ChangeKind::Leave
@@ -298,18 +299,17 @@ fn removal_phases(goal: &Goal) -> Vec<Phase> {
         rule: Rule::LeaderLast,
         steps: observers.iter().map(|change| leave(change.id)).collect(),
     }];
-    let removal = removal(goal);
     for change in removal.order {
-        let (kind, step) = if change.after.is_some() {
-            (PhaseKind::Demote, demotion(change))
-        } else {
-            (PhaseKind::Remove, Some(leave(change.id)))
+        let (kind, steps) = match change.kind {
+            ChangeKind::Replace => (PhaseKind::Replace, replacement(goal, change)),
+            _ if change.after.is_some() => {
+                (PhaseKind::Demote, demotion(change).into_iter().collect())
+            }
+            _ => (PhaseKind::Remove, vec![leave(change.id)]),
         };
         match phases.last_mut().filter(|last| last.kind == kind) {
-            Some(last) => last.steps.extend(step),
-            None => {
-                phases.push(Phase { kind, rule: removal.rule, steps: step.into_iter().collect() });
-            }
+            Some(last) => last.steps.extend(steps),
+            None => phases.push(Phase { kind, rule: removal.rule, steps }),
         }
     }
     phases

@@ -20,27 +20,34 @@ pub(super) struct Removal<'a> {
     pub(super) rule: Rule,
     /// The worst moment, whoever is held back.
     pub(super) worst: Worth,
+    /// Risks to be accepted.
+    pub(super) risks: usize,
 }
 
-/// Healthy voters that leave or become observers.
-pub(super) fn removal(goal: &Goal) -> Removal<'_> {
+/// Healthy voters that leave or become observers; with those whose ids go to other machines among
+/// them, where these are to take turns.
+pub(super) fn removal<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Removal<'a> {
     let mut any = gives_up(goal);
+    any.extend(returning);
     any.sort_by_key(|change| (leaves(change), change.id));
     let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
     let is_weighted = goal.facts.base.membership.is_weighted();
     let going = Going::new(&electorate, votes_before(goal, &electorate), &any);
-    let unordered = going.in_any_order();
-    if any.len() < 2 || !(electorate.has_zones() || is_weighted) {
-        return Removal { order: any, rule: Rule::LeaderLast, worst: unordered.worst };
-    }
-    let order = going.best_order();
-    let ordered = going.in_order(&order);
-    if ordered.merit() > unordered.merit() {
-        let mut queues: Vec<_> = going.classes.iter().map(|class| class.iter()).collect();
-        let next = order.into_iter().filter_map(|class| queues[class].next().copied());
-        Removal { order: next.collect(), rule: Rule::InOrder, worst: ordered.worst }
-    } else {
-        Removal { order: any, rule: Rule::LeaderLast, worst: unordered.worst }
+    let tells_apart = any.len() > 1 && (electorate.has_zones() || is_weighted);
+    let ordered = (tells_apart || !returning.is_empty()).then(|| {
+        let order = going.best_order();
+        (going.in_order(&order), order)
+    });
+    let unordered = returning.is_empty().then(|| going.in_any_order());
+    match (ordered, unordered) {
+        (Some((worth, order)), None) => going.removal(order, &worth),
+        (Some((worth, order)), Some(other)) if worth.merit() > other.merit() => {
+            going.removal(order, &worth)
+        }
+        (_, other) => {
+            let other = other.unwrap_or(Moments::none());
+            Removal { order: any, rule: Rule::LeaderLast, worst: other.worst, risks: 0 }
+        }
     }
 }
 
@@ -74,7 +81,9 @@ impl<'e, 'a> Going<'e, 'a> {
         let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
         for change in going {
             let server = electorate.number(change.id);
-            let class = (leaves(change), electorate.zone(server), electorate.weight(server));
+            let returns = change.kind == ChangeKind::Replace;
+            let place = (electorate.zone(server), electorate.weight(server));
+            let class = (returns, leaves(change), place);
             classes.entry(class).or_default().push(change);
         }
         let classes: Vec<Vec<&Change>> = classes.into_values().collect();
@@ -82,27 +91,61 @@ impl<'e, 'a> Going<'e, 'a> {
         Self { electorate, votes, classes, sizes }
     }
 
-    /// What is left when so many of each class are gone.
-    fn worth(&self, gone: &[usize]) -> Worth {
+    fn removal(&self, order: Vec<usize>, worth: &Moments) -> Removal<'a> {
+        let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
+        let order = order.into_iter().filter_map(|class| queues[class].next().copied());
+        let (worst, risks) = (worth.worst, worth.risks);
+        Removal { order: order.collect(), rule: Rule::InOrder, worst, risks }
+    }
+
+    /// Whether its servers come back on another machine.
+    fn returns(&self, class: usize) -> bool {
+        self.classes[class][0].kind == ChangeKind::Replace
+    }
+
+    /// Who votes when so many of each class are gone.
+    fn votes(&self, gone: &[usize]) -> Vec<Vote> {
         let mut votes = self.votes.clone();
-        for (class, gone) in self.classes.iter().zip(gone) {
-            for change in class.iter().take(*gone) {
+        for class in (0..gone.len()).filter(|class| !self.returns(*class)) {
+            for change in self.classes[class].iter().take(gone[class]) {
                 votes[self.electorate.number(change.id)].votes = false;
             }
         }
-        self.electorate.worth(&votes)
+        votes
     }
 
-    /// The same at worst, if any one of them may be held back.
-    fn worth_with_one_held(&self, gone: &[usize]) -> Worth {
-        let mut worst = self.worth(gone);
+    /// What is left when one of that class has gone, at worst, if any one of all may be held back.
+    fn worth(&self, class: usize, gone: &[usize]) -> Worth {
+        let worth = |gone: &[usize]| {
+            let mut votes = self.votes(gone);
+            if self.returns(class) {
+                let away = self.electorate.number(self.classes[class][0].id);
+                votes[away].votes = false;
+            }
+            self.electorate.worth(&votes)
+        };
+        let mut worst = worth(gone);
         let mut held = gone.to_vec();
-        for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
-            held[class] -= 1;
-            worst = worst.min(self.worth(&held));
-            held[class] += 1;
+        for other in (0..gone.len()).filter(|other| gone[*other] > 0 && !self.returns(*other)) {
+            held[other] -= 1;
+            worst = worst.min(worth(&held));
+            held[other] += 1;
         }
         worst
+    }
+
+    /// What is left at the end when one that returns leads, and so goes last.
+    fn worst_end(&self) -> Worth {
+        let returning = (0..self.classes.len()).filter(|class| self.returns(*class));
+        let worths = returning.map(|class| self.worth(class, &self.sizes));
+        worths.fold(Moments::none().worst, Worth::min)
+    }
+
+    /// Whether the quorum needs the very server that comes back.
+    fn risks(&self, class: usize, gone: &[usize]) -> usize {
+        let mut votes = self.votes(gone);
+        votes[self.electorate.number(self.classes[class][0].id)].up = false;
+        usize::from(self.returns(class) && self.electorate.spare(&votes) < 0)
     }
 
     fn nodes(&self) -> Option<usize> {
@@ -121,10 +164,10 @@ impl<'e, 'a> Going<'e, 'a> {
                     continue;
                 }
                 gone[class] += 1;
-                let worth = self.worth_with_one_held(&gone);
+                let worth = self.worth(class, &gone);
                 let price = Price {
                     is_legal: true,
-                    risks: 0,
+                    risks: self.risks(class, &gone),
                     spare: worth.spare,
                     zone: worth.zone,
                     windows: usize::from(worth.zone < 0),
@@ -136,10 +179,12 @@ impl<'e, 'a> Going<'e, 'a> {
             }
         }
         let mut lattice = Lattice::new(nodes, edges);
-        lattice.widest(i64::MAX, |price| price.spare);
-        lattice.widest(i64::MAX, |price| price.zone);
+        lattice.shortest(|price| price.risks);
+        let end = self.worst_end();
+        lattice.widest(end.spare, |price| price.spare);
+        lattice.widest(end.zone, |price| price.zone);
         lattice.shortest(|price| price.windows);
-        lattice.way()
+        lattice.way().into_iter().map(|(class, _)| class).collect()
     }
 
     /// At each step the class that leaves most behind; of those, the one of the fullest zone.
@@ -154,7 +199,7 @@ impl<'e, 'a> Going<'e, 'a> {
             let best = left.max_by_key(|class| {
                 let mut next = gone.clone();
                 next[*class] += 1;
-                let worth = self.worth_with_one_held(&next);
+                let worth = self.worth(*class, &next);
                 let full = self.sizes[*class] - gone[*class];
                 (worth.spare, worth.zone, full, std::cmp::Reverse(*class))
             });
@@ -169,7 +214,8 @@ impl<'e, 'a> Going<'e, 'a> {
         let mut merit = Moments::none();
         for class in order {
             gone[*class] += 1;
-            merit.add(self.worth_with_one_held(&gone));
+            merit.add(self.worth(*class, &gone));
+            merit.risks += self.risks(*class, &gone);
         }
         merit
     }
@@ -192,7 +238,7 @@ impl<'e, 'a> Going<'e, 'a> {
             for class in order {
                 for _ in 0..self.sizes[class] {
                     gone[class] += 1;
-                    let worth = self.worth_with_one_held(&gone);
+                    let worth = self.worth(class, &gone);
                     worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
                     count += 1;
                 }
@@ -209,11 +255,12 @@ struct Moments {
     worst: Worth,
     /// Moments that would not survive the loss of a zone.
     windows: usize,
+    risks: usize,
 }
 
 impl Moments {
     const fn none() -> Self {
-        Self { worst: Worth { spare: i64::MAX, zone: i64::MAX }, windows: 0 }
+        Self { worst: Worth { spare: i64::MAX, zone: i64::MAX }, windows: 0, risks: 0 }
     }
 
     fn add(&mut self, worth: Worth) {

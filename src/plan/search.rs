@@ -12,7 +12,7 @@ use super::lattice::{Edge, Lattice, Price};
 use super::order::{
     Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
 };
-use super::removal::removal;
+use super::removal::{Removal, removal};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
@@ -35,8 +35,37 @@ pub(super) enum Bring<'a> {
 }
 
 /// Everything that comes in, in the best order.
-pub(super) fn bring_in(goal: &Goal) -> Vec<Bring<'_>> {
-    let search = Search::new(goal);
+pub(super) struct Way<'a> {
+    pub(super) steps: Vec<Bring<'a>>,
+    /// Who goes then.
+    pub(super) removal: Removal<'a>,
+    /// Risks to be accepted.
+    risks: usize,
+    /// The worst moment of the whole plan.
+    worst: Worth,
+}
+
+/// The best way to bring everybody in.
+///
+/// Healthy voters whose ids go to other machines take turns with those that come; only where it is
+/// better, with those that leave.
+pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
+    let early = way(goal, false);
+    let worth = |way: &Way<'_>| {
+        let Worth { spare, zone } = way.worst;
+        (std::cmp::Reverse(way.risks), spare, zone)
+    };
+    if !goal.diff.changes.iter().any(|change| leaves_and_comes_back(goal, change)) {
+        return early;
+    }
+    let late = way(goal, true);
+    if worth(&late) > worth(&early) { late } else { early }
+}
+
+fn way(goal: &Goal, late: bool) -> Way<'_> {
+    let returning = if late { returning(goal) } else { Vec::new() };
+    let removal = removal(goal, &returning);
+    let search = Search::new(goal, late, removal.worst);
     let mut lattice = search.lattice();
     lattice.keep_legal();
     lattice.shortest(|price| price.risks);
@@ -48,7 +77,24 @@ pub(super) fn bring_in(goal: &Goal) -> Vec<Bring<'_>> {
     lattice.widest(rest.zone, |price| price.zone);
     lattice.shortest(|price| price.reconfigs);
     lattice.shortest(|price| price.windows);
-    lattice.way()
+    let (mut risks, mut worst) = (removal.risks, rest);
+    let steps = lattice.way().into_iter().map(|(step, price)| {
+        risks += price.risks;
+        worst = worst.min(Worth { spare: price.spare, zone: price.zone });
+        step
+    });
+    Way { steps: steps.collect(), removal, risks, worst }
+}
+
+/// Healthy voters whose ids go to other machines.
+fn returning(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| leaves_and_comes_back(goal, change))
+}
+
+fn leaves_and_comes_back(goal: &Goal, change: &Change) -> bool {
+    change.kind == ChangeKind::Replace
+        && is_healthy(goal, change)
+        && change.before.as_ref().is_some_and(Server::votes)
 }
 
 /// Servers that come in the same way, one after the other.
@@ -79,13 +125,13 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(goal: &'a Goal) -> Self {
+    fn new(goal: &'a Goal, late: bool, removal: Worth) -> Self {
         let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &electorate);
         let now = electorate.worth(&first);
         let base = without_dead(goal, &electorate, first);
         let mut search = Self {
-            kinds: kinds(goal, &electorate),
+            kinds: kinds(goal, &electorate, late),
             survives_zones: electorate.has_zones() && now.zone >= 0,
             tolerance: i64::from(fixed_tolerance(goal)).min(now.spare),
             goal,
@@ -93,7 +139,7 @@ impl<'a> Search<'a> {
             base,
             rest: now,
         };
-        search.rest = search.worst_of_the_rest(now);
+        search.rest = search.worst_of_the_rest(now.min(removal));
         search
     }
 
@@ -106,20 +152,22 @@ impl<'a> Search<'a> {
             }
         }
         let mut worst = now.min(self.electorate.worth(&votes));
-        worst = worst.min(removal(self.goal).worst);
         for change in gives_up(self.goal) {
             self.take(&mut votes, change);
         }
-        for kind in self.kinds.iter().filter(|k| matches!(k.what, What::Replace | What::Readdress))
-        {
-            for change in kind.servers.iter().filter(|change| is_healthy(self.goal, change)) {
-                let mut away = votes.clone();
-                self.leave(&mut away, kind.what, change);
-                let spare = self.electorate.spare(&away);
-                worst.spare = worst.spare.min(spare);
-                if kind.what == What::Replace {
+        // Whoever leads goes last.
+        for change in &self.goal.diff.changes {
+            let mut away = votes.clone();
+            match change.kind {
+                ChangeKind::Readdress(fields) if fields.quorum && is_healthy(self.goal, change) => {
+                    self.leave(&mut away, What::Readdress, change);
+                    worst.spare = worst.spare.min(self.electorate.spare(&away));
+                }
+                ChangeKind::Replace if leaves_and_comes_back(self.goal, change) => {
+                    self.leave(&mut away, What::Replace, change);
                     worst = worst.min(self.electorate.worth(&away));
                 }
+                _ => {}
             }
         }
         worst
@@ -319,10 +367,12 @@ fn readdressed(goal: &Goal) -> Vec<&Change> {
     changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
 }
 
-fn kinds<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
+fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a>> {
     let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
     let mut kinds = vec![of(What::Join, &|change| change.kind == ChangeKind::Join)];
-    let replaced = changes(goal, |change| change.kind == ChangeKind::Replace);
+    let replaced = changes(goal, |change| {
+        change.kind == ChangeKind::Replace && !(late && leaves_and_comes_back(goal, change))
+    });
     let promoted = changes(goal, |change| {
         change.kind == ChangeKind::Promote
             || gains_vote_elsewhere(change)
@@ -335,7 +385,10 @@ fn kinds<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
     let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for (what, change) in all {
         let zone = electorate.zone(electorate.number(change.id));
-        let class = (what, !is_healthy(goal, change), observes_first(goal, change), zone);
+        let voted = change.before.as_ref().is_some_and(Server::votes);
+        let votes = change.after.as_ref().is_some_and(Server::votes);
+        let comes = observes_first(goal, change);
+        let class = (what, !is_healthy(goal, change), comes, (voted, votes), zone);
         classes.entry(class).or_default().push(change);
     }
     kinds.extend(classes.into_iter().map(|((what, ..), servers)| Kind { what, servers }));

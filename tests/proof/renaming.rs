@@ -78,8 +78,10 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
         _ => false,
     };
     if !same {
-        let figures = [&ours, &theirs].map(|answer| answer.as_ref().ok().map(figures));
-        tally.violation("alike", &case, &format!("{figures:?}, not alike as [{other}]"));
+        let told = [&ours, &theirs].map(|answer| {
+            answer.as_ref().ok().map(|checked| (figures(checked), phases(checked.plan())))
+        });
+        tally.violation("alike", &case, &format!("not alike as [{other}]: {told:?}"));
     }
 }
 
@@ -248,4 +250,9 @@ fn unordered(case: &Case, plan: &Plan) -> Unordered {
         (phase.kind, phase.rule, steps)
     });
     phases.collect()
+}
+
+/// How many steps each phase has.
+fn phases(plan: &Plan) -> Vec<(PhaseKind, usize)> {
+    plan.phases.iter().map(|phase| (phase.kind, phase.steps.len())).collect()
 }

@@ -9,16 +9,14 @@ use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::keeper::Mine;
 use zkplan::apply::machine::Options;
-use zkplan::apply::sight::spec_of;
+use zkplan::apply::sight::{leaving, serving, spec_of};
 use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::simulated::{Rules, Simulated, Timing, World};
+use zkplan::ensemble::simulated::Simulated;
 use zkplan::ensemble::{Control, SessionTerms};
-use zkplan::model::{Connect, Hooks, Membership, Millis, Policy, Server};
-use zkplan::observe::{Facts, Question, observe};
-use zkplan::plan::{Acceptance, Action};
-use zkplan::proposal::propose;
-use zkplan::saved::plan_id;
+use zkplan::model::{Connect, Hooks, Millis, Policy, Server};
+use zkplan::observe::{Question, observe};
+use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
 
 /// Servers in short hand: `1 2 3o 4p`, where `o` is an observer and `p` has other ports.
@@ -33,19 +31,6 @@ fn server(word: &str) -> Server {
     let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
     let line = format!("server.{id}=zk{id}:{ports}:{role};2181");
     Server::parse_line(&line).expect("a server line")
-}
-
-/// An ensemble of these members, with every joiner placed and synced.
-pub(crate) fn world(base: &str, wanted: &str) -> World {
-    let members = Membership::of(servers(base));
-    let mut world = World::new(members.clone(), Timing::default(), Rules::default());
-    for server in servers(wanted) {
-        if !members.contains(server.id) {
-            world.place(server);
-        }
-    }
-    world.advance(1000);
-    world
 }
 
 /// What is wanted.
@@ -72,19 +57,12 @@ pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
     }
 }
 
-/// Looks and plans, as `zkplan plan` does.
-pub(crate) fn plan(port: &Simulated, spec: &Spec, accepted: &[Acceptance]) -> Arc<CheckedPlan> {
-    let seen = port.run(observe(port, &Question::of(spec))).expect("a client that lives");
-    let facts = Facts::of(&seen.expect("an observation"), spec);
-    let checked = propose(spec, &facts, accepted).map_err(|refusal| refusal.breaches);
-    Arc::new(checked.expect("a plan"))
-}
-
 /// What surrounds an apply.
 pub(crate) struct Around<'a> {
     pub(crate) port: &'a Simulated,
     pub(crate) began_ms: u64,
-    pub(crate) events: Vec<Event>,
+    /// Each with how much had happened in the world before it.
+    pub(crate) events: Vec<(usize, Event)>,
 }
 
 impl<'a> Around<'a> {
@@ -103,7 +81,8 @@ impl Surroundings for Around<'_> {
     }
 
     fn tell(&mut self, event: &Event) {
-        self.events.push(event.clone());
+        let before = self.port.world().truth.log.len();
+        self.events.push((before, event.clone()));
     }
 
     fn is_interrupted(&self) -> bool {
@@ -123,60 +102,68 @@ impl Surroundings for Around<'_> {
     }
 }
 
-pub(crate) fn options(checked: &CheckedPlan, plan: String, nonce: &str) -> Options {
-    let attested = checked.plan().steps().filter_map(|step| match step.action {
-        Action::AttestBlank(id) => Some(id),
-        _ => None,
-    });
-    Options {
-        plan_id: plan,
-        who: format!("{nonce}@here"),
-        approved: Approved { cutover: true, stop: true, blank: attested.collect() },
-        interactive: false,
-        no_hooks: false,
-        timeout_ms: 30_000,
-        lock_timeout_ms: None,
-        abandon: None,
-        strict_version: false,
+/// What is applied, by whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) checked: &'a Arc<CheckedPlan>,
+    pub(crate) plan_id: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) timeout_ms: u64,
+}
+
+impl Order<'_> {
+    fn options(&self) -> Options {
+        let attested = self.checked.plan().steps().filter_map(|step| match step.action {
+            Action::AttestBlank(id) => Some(id),
+            _ => None,
+        });
+        Options {
+            plan_id: self.plan_id.to_owned(),
+            who: format!("{}@here", self.nonce),
+            approved: Approved { cutover: true, stop: true, blank: attested.collect() },
+            interactive: false,
+            no_hooks: false,
+            timeout_ms: self.timeout_ms,
+            lock_timeout_ms: None,
+            abandon: None,
+            strict_version: false,
+        }
+    }
+
+    fn mine(&self) -> Mine {
+        let by = stamp(self.nonce);
+        let plan_id = self.plan_id.to_owned();
+        let lock = LockText { by, operation: "apply".to_owned(), plan_id };
+        let id = format!("made-by-{}", self.nonce);
+        Mine { lock, identity: IdentityText { id, ensemble: "test".to_owned() } }
     }
 }
 
-pub(crate) fn mine(plan: &str, nonce: &str) -> Mine {
-    let by = Stamp {
+fn stamp(nonce: &str) -> Stamp {
+    Stamp {
         nonce: nonce.to_owned(),
         who: nonce.to_owned(),
         host: "here".to_owned(),
         pid: 1,
         at: String::new(),
-    };
-    let lock = LockText { by, operation: "apply".to_owned(), plan_id: plan.to_owned() };
-    let identity = IdentityText { id: format!("made-by-{nonce}"), ensemble: "test".to_owned() };
-    Mine { lock, identity }
+    }
+}
+
+/// What sessions are opened with.
+pub(crate) fn terms() -> SessionTerms {
+    SessionTerms { timeout: Millis(10_000), auth: None }
 }
 
 /// Applies, as `zkplan apply` does: a look, a session on a server that follows, the driver.
-pub(crate) async fn apply(
-    port: &Simulated,
-    around: &mut Around<'_>,
-    checked: &Arc<CheckedPlan>,
-    nonce: &str,
-) -> End {
-    let plan = plan_id(checked.plan());
-    let spec = spec_of(checked.plan());
+pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> End {
+    let spec = spec_of(order.checked.plan());
     let mut question = Question::of(&spec);
     question.skip_data = true;
     let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
-    let serving =
-        zkplan::apply::sight::serving(&seen, &zkplan::apply::sight::leaving(checked.plan()));
-    let terms = SessionTerms { timeout: Millis(10_000), auth: None };
-    for (_, at) in serving {
-        if let Ok(session) = port.open(&at, &terms).await {
-            let task = Task {
-                checked: Arc::clone(checked),
-                options: options(checked, plan.clone(), nonce),
-                mine: mine(&plan, nonce),
-                seen,
-            };
+    for (_, at) in serving(&seen, &leaving(order.checked.plan())) {
+        if let Ok(session) = port.open(&at, &terms()).await {
+            let checked = Arc::clone(order.checked);
+            let task = Task { checked, options: order.options(), mine: order.mine(), seen };
             return drive(port, around, session, task).await;
         }
     }

@@ -1,7 +1,19 @@
-//! The executor that ships, on a simulated ensemble.
+//! The executor that ships, on a simulated ensemble, under whatever can befall it.
+//!
+//! A schedule is a function of its seed. First faults fall on one or more applies; then everything is
+//! well again, and one more apply must bring the plan to its target. `ZKPLAN_SIM_SEED=n` replays one
+//! schedule and prints its log; `ZKPLAN_SIM_SCHEDULES=n` sets how many there are.
 
 mod applying;
+mod chance;
+mod coverage;
+mod faults;
+mod judging;
 mod plain;
+mod runs;
+mod schedule;
+mod shapes;
+mod situations;
 
 /// A run shows its figures.
 #[expect(clippy::print_stdout, reason = "the figures of a run are what it is for")]

@@ -55,7 +55,9 @@ pub enum Fate {
     LoseAnswer,
     /// It arrives so many milliseconds later; the connection is gone before.
     Delay(u64),
-    /// It is carried out, and arrives once more so many milliseconds later.
+    /// It is carried out; its answer and the connection are lost, and it arrives once more so many
+    /// milliseconds later, as from a library that sends again what was not answered. No request
+    /// that was answered comes twice: one connection carries it, once.
     Duplicate(u64),
     /// The client dies before it.
     Die,

@@ -124,7 +124,7 @@ impl HeldSession {
         };
         match fate {
             Fate::DieAfter => self.port.die().await,
-            Fate::LoseAnswer => {
+            Fate::LoseAnswer | Fate::Duplicate(_) => {
                 self.lose();
                 return Err(Failure::Unknown);
             }

@@ -66,7 +66,11 @@ impl World {
 
     /// Whether the leader saw that version last.
     fn is_current(&self, base: u64) -> bool {
-        base == self.config.version() || !self.rules.fences && self.armed.contains(&base)
+        // An impossible version is a probe, and stays one.
+        let is_probe = base >> 62 != 0;
+        base == self.config.version()
+            || !self.rules.versions && !is_probe
+            || !self.rules.fences && self.armed.contains(&base)
     }
 
     /// The members that a request asks for.

@@ -64,11 +64,20 @@ pub struct Rules {
     /// requests that start from an older version of the same members are taken: what zkplan would
     /// be without its fence.
     pub fences: bool,
+    /// The rule that a request that starts from another version is refused. Switched off, every
+    /// request is taken as if it named none: what zkplan would be without a version on each.
+    pub versions: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { reconfig_enabled: true, standalone_enabled: true, needs_auth: false, fences: true }
+        Self {
+            reconfig_enabled: true,
+            standalone_enabled: true,
+            needs_auth: false,
+            fences: true,
+            versions: true,
+        }
     }
 }
 

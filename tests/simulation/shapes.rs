@@ -1,0 +1,120 @@
+//! What is changed into what: ensembles, targets and their plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use zkplan::check::CheckedPlan;
+use zkplan::ensemble::simulated::{Condition, Place, Rules, Simulated, Timing, World};
+use zkplan::model::{Membership, StandaloneEnabled};
+use zkplan::observe::{Facts, Question, observe};
+use zkplan::proposal::{acceptance, propose};
+use zkplan::saved::plan_id;
+
+use crate::applying::{servers, spec};
+
+/// A change: members, wanted members, those who are down from the beginning, whether zones are
+/// told, whether the servers answer all words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) base: &'static str,
+    pub(crate) wanted: &'static str,
+    pub(crate) down: &'static str,
+    pub(crate) zones: bool,
+    pub(crate) rich: bool,
+}
+
+const fn shape(base: &'static str, wanted: &'static str, down: &'static str) -> Shape {
+    Shape { base, wanted, down, zones: false, rich: true }
+}
+
+impl Shape {
+    /// Whether an apply of it is long, or looks at servers that have to be asked for more.
+    fn is_long(&self) -> bool {
+        let servers = self.base.split_whitespace().chain(self.wanted.split_whitespace());
+        let count = servers.map(|word| &word[..1]).collect::<BTreeSet<_>>().len();
+        self.zones || !self.rich || count > 4
+    }
+}
+
+/// Every change that is simulated.
+pub(crate) const SHAPES: [Shape; 18] = [
+    shape("1 2 3", "1 2 3 4", ""),
+    shape("1 2 3", "1 2 4", "3"),
+    shape("1 2 3 4o", "1 2 3 4", ""),
+    shape("1 2 3", "1 2 3 4o", ""),
+    shape("1 2 3 4", "1 2 3", ""),
+    shape("1 2 3", "1 2", ""),
+    shape("1 2 3", "1 2 3p", ""),
+    shape("1 2 3 4", "1 2 3 4o", ""),
+    shape("1 2 3", "1 2 4", ""),
+    shape("1 2", "1 2 3", ""),
+    shape("1 2", "1", ""),
+    shape("1", "1 2", ""),
+    shape("1 2 3 4o", "1 2 3", ""),
+    shape("1 2 3", "2 3 4 5", ""),
+    shape("1 2 3 4 5", "1 2 3", ""),
+    Shape { zones: true, ..shape("1 2 3", "4 5 6", "") },
+    Shape { rich: false, ..shape("1 2 3", "1 2 3 4", "") },
+    Shape { rich: false, ..shape("1 2 3 4", "1 2 3", "") },
+];
+
+/// A change with its plan, and the ensemble at its beginning.
+pub(crate) struct Prepared {
+    pub(crate) shape: Shape,
+    pub(crate) is_long: bool,
+    pub(crate) checked: Arc<CheckedPlan>,
+    pub(crate) plan_id: String,
+    pub(crate) start: World,
+}
+
+impl Prepared {
+    pub(crate) fn of(shape: Shape) -> Self {
+        let members = Membership::of(servers(shape.base));
+        let small = members.voters().len() < 2 || servers(shape.wanted).len() < 2;
+        let rules = Rules { standalone_enabled: !small, ..Rules::default() };
+        let mut world = World::new(members.clone(), Timing::default(), rules);
+        for server in servers(shape.wanted) {
+            if !members.contains(server.id) {
+                world.place(server);
+            }
+        }
+        let places: Vec<Place> = world.processes().map(|(at, _)| at).collect();
+        for at in &places {
+            world.process_mut(*at).rich = shape.rich;
+        }
+        for down in servers(shape.down) {
+            if let Some(at) = world.place_of(down.id) {
+                world.kill(at);
+            }
+        }
+        world.advance(1000);
+        let mut spec = spec(shape.base, shape.wanted);
+        if small {
+            spec.policy.standalone_enabled = StandaloneEnabled::False;
+        }
+        if shape.zones {
+            let zone = |id: i64| ["a", "b", "c"][usize::try_from(id % 3).unwrap_or(0)].to_owned();
+            for (id, wanted) in &mut spec.servers {
+                wanted.zone = Some(zone(id.get()));
+            }
+            let former = members.ids().into_iter().map(|id| (id, zone(id.get())));
+            spec.former_zones = former.collect::<BTreeMap<_, _>>();
+        }
+        let port = Simulated::new(world);
+        let seen = port.run(observe(&port, &Question::of(&spec))).expect("a client that lives");
+        let facts = Facts::of(&seen.expect("an observation"), &spec);
+        let checked = propose(&spec, &facts, &[]).or_else(|refusal| {
+            let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
+            propose(&spec, &facts, &risks)
+        });
+        let checked = checked.map_err(|refusal| refusal.breaches).expect("a plan");
+        let plan_id = plan_id(checked.plan());
+        let start = port.world().clone();
+        Self { is_long: shape.is_long(), shape, checked: Arc::new(checked), plan_id, start }
+    }
+
+    /// Those who are down from the beginning.
+    pub(crate) fn is_down_from_the_beginning(&self, at: Place) -> bool {
+        self.start.process(at).condition == Condition::Down
+    }
+}

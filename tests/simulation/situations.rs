@@ -1,0 +1,76 @@
+//! Which situations of interest a schedule ran into, as far as its logs tell.
+
+use zkplan::apply::journal::{Entry, Known};
+use zkplan::apply::{End, Event};
+use zkplan::ensemble::Code;
+use zkplan::ensemble::simulated::{Happening, World};
+
+use crate::coverage::{Coverage, Situation};
+use crate::schedule::Applied;
+
+pub(crate) fn note(coverage: &mut Coverage, world: &World, applies: &[Applied]) {
+    let log = &world.truth.log;
+    for (at, happening) in log.iter().enumerate() {
+        let situation = match happening {
+            Happening::HandedOver(..) => Situation::HandOver,
+            Happening::Refused(Code::ReconfigInProgress) => Situation::InProgressRefused,
+            Happening::Refused(Code::NewConfigNoQuorum) => Situation::NoQuorumRefused,
+            Happening::Refused(Code::BadVersion) => {
+                // Arrived, committed as an error, refused.
+                let arrived = at >= 2 && matches!(log[at - 2], Happening::Arrived(_));
+                if !arrived {
+                    continue;
+                }
+                Situation::LateRequestFenced
+            }
+            Happening::Moved(..) => Situation::SessionMoved,
+            Happening::Expired(_) => Situation::SessionExpired,
+            Happening::Elected(..) => Situation::ElectionMidway,
+            Happening::Forgotten(_) => Situation::ProposalForgotten,
+            _ => continue,
+        };
+        coverage.note(situation);
+    }
+    for applied in applies {
+        told(coverage, applied);
+    }
+}
+
+fn told(coverage: &mut Coverage, applied: &Applied) {
+    let (mut waited, mut fencing) = (false, false);
+    for (_, event) in &applied.events {
+        let situation = match event {
+            Event::Committed { known: Known::ReadBack | Known::Found, .. } => {
+                Situation::UnknownThenApplied
+            }
+            Event::Recorded(Entry::NotApplied { because, .. }) if because.contains("fence") => {
+                Situation::UnknownThenFenced
+            }
+            Event::Run { resumed: true, .. } => Situation::Resumed,
+            Event::Locked(_) => Situation::LockAwaited,
+            Event::VersionMoved { .. } => Situation::VersionMoved,
+            Event::Waiting(_) => {
+                waited = true;
+                continue;
+            }
+            Event::Sent { .. } if waited => Situation::WaitedThenSent,
+            Event::Output { name, .. } if name == "fence" => {
+                fencing = true;
+                continue;
+            }
+            Event::Fenced { .. } => {
+                fencing = false;
+                continue;
+            }
+            Event::Ended(End::Foreign { .. }) => {
+                if fencing {
+                    coverage.note(Situation::FenceOvertaken);
+                }
+                Situation::ForeignChange
+            }
+            Event::Ended(End::LockLost { .. }) => Situation::LockLost,
+            _ => continue,
+        };
+        coverage.note(situation);
+    }
+}
