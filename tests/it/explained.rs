@@ -59,17 +59,17 @@ fn examples(page: &str) -> Vec<Example> {
     for block in section.unwrap_or_default().split("\n\n").filter(|b| b.starts_with("    ")) {
         let mut example = examples.last().cloned().unwrap_or_default();
         example.retain(|word, _| !OUTCOMES.contains(&word.as_str()));
-        let mut key = String::new();
+        let mut key = "";
         for line in block.lines() {
             let line = line.strip_prefix("    ").expect("an indented block");
             let text = match line.split_once(' ') {
                 Some((word, text)) if !word.is_empty() => {
-                    key = word.to_owned();
+                    key = word;
                     if key == "now" {
                         example.clear();
                     }
                     // What comes of it may take several lines of its own.
-                    let said = example.entry(key.clone()).or_default();
+                    let said = example.entry(key.to_owned()).or_default();
                     if OUTCOMES.contains(&word) && !said.is_empty() {
                         said.push('\n');
                     } else {
@@ -79,7 +79,7 @@ fn examples(page: &str) -> Vec<Example> {
                 }
                 _ => line,
             };
-            let said = example.get_mut(&key).expect("a word and its text");
+            let said = example.get_mut(key).expect("a word and its text");
             let gap = if said.is_empty() || said.ends_with('\n') { "" } else { " " };
             said.extend([gap, &text.split_whitespace().collect::<Vec<_>>().join(" ")]);
         }
@@ -110,7 +110,7 @@ fn outcome(example: &Example) -> Outcome {
     let made = propose(&world.spec(), &facts, &accepted);
     Outcome(match example.get("steps") {
         None => made,
-        Some(steps) => by_hand(made, steps, facts),
+        Some(steps) => by_hand(made, steps, &facts),
     })
 }
 
@@ -123,12 +123,12 @@ fn acceptance(word: &str) -> Acceptance {
 fn by_hand(
     made: Result<CheckedPlan, Box<Refusal>>,
     steps: &str,
-    facts: Facts,
+    facts: &Facts,
 ) -> Result<CheckedPlan, Box<Refusal>> {
     let mut plan = made.map_or_else(|refusal| refusal.nearest, |checked| checked.plan().clone());
     let alone = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
     plan.phases = steps.split_whitespace().map(|word| alone(step(word, &plan))).collect();
-    check(plan.clone(), &facts)
+    check(plan.clone(), facts)
         .map_err(|breaches| Box::new(Refusal { nearest: plan, breaches, remedies: Vec::new() }))
 }
 
@@ -186,7 +186,6 @@ impl Outcome {
         for (word, text) in said {
             let is = match (word, &self.0) {
                 ("refused", Err(refusal)) if are_told(&refusal.breaches, text) => continue,
-                ("refused", Err(refusal)) => sentences(&refusal.breaches).join("\n  "),
                 ("passes", Err(refusal)) => refusal::exact_remedies(refusal).join(", "),
                 ("planned", Ok(checked)) => reconfigs(checked),
                 ("spare", Ok(checked)) => checked.report().worst_spare.to_string(),
