@@ -18,6 +18,9 @@ const RUNS: usize = 21;
 /// Specs that are planned by one command.
 const SPECS: u16 = 1000;
 
+/// The label of an ensemble that is planned alone.
+const NAME: &str = "bench";
+
 /// A server by its id, and whether it observes.
 type Member = (u16, bool);
 
@@ -97,12 +100,12 @@ fn write_ensemble(specs: &Path, live: &Path, number: u16) -> String {
     let name = format!("e{number}");
     let path = specs.join(format!("{name}.yaml"));
     fs::write(&path, spec_text(&name, &wanted, &now, 3)).expect("a spec");
-    fs::write(live.join(&name), config_text(&now)).expect("a configuration");
+    fs::write(live.join(&name), config_text(&name, &now)).expect("a configuration");
     path.to_string_lossy().into_owned()
 }
 
 fn spec(wanted: &[Member], now: &[Member], zones: u16) -> Spec {
-    zkplan::spec::parse("bench.yaml", &spec_text("bench", wanted, now, zones)).expect("a spec")
+    zkplan::spec::parse("bench.yaml", &spec_text(NAME, wanted, now, zones)).expect("a spec")
 }
 
 fn spec_text(name: &str, wanted: &[Member], now: &[Member], zones: u16) -> String {
@@ -110,28 +113,27 @@ fn spec_text(name: &str, wanted: &[Member], now: &[Member], zones: u16) -> Strin
     for (id, observes) in wanted {
         let role = if *observes { ", role: observer" } else { "" };
         let zone = id % zones;
-        writeln!(text, "  - {{ id: {id}, host: zk{id}.example, zone: z{zone}{role} }}")
+        writeln!(text, "  - {{ id: {id}, host: zk{id}.{name}.example, zone: z{zone}{role} }}")
             .expect("a string");
     }
-    let is_wanted = |id: &u16| wanted.iter().any(|(other, _)| other == id);
     text.push_str("zones:\n");
-    for (id, _) in now.iter().filter(|(id, _)| !is_wanted(id)) {
+    for (id, _) in now {
         writeln!(text, "  {id}: z{}", id % zones).expect("a string");
     }
     text
 }
 
-fn config_text(now: &[Member]) -> String {
+fn config_text(name: &str, now: &[Member]) -> String {
     let line = |(id, observes): &Member| {
         let role = if *observes { "observer" } else { "participant" };
-        format!("server.{id}=zk{id}.example:2888:3888:{role};0.0.0.0:2181\n")
+        format!("server.{id}=zk{id}.{name}.example:2888:3888:{role};0.0.0.0:2181\n")
     };
     now.iter().map(line).chain(["version=100000000".to_owned()]).collect()
 }
 
 /// What is known of an ensemble that is all up.
 fn facts_of(now: &[Member], spec: &Spec) -> Facts {
-    Facts::assumed(EnsembleConfig::parse(&config_text(now)).expect("a configuration"), spec)
+    Facts::assumed(EnsembleConfig::parse(&config_text(NAME, now)).expect("a configuration"), spec)
 }
 
 /// The median time of making and checking a plan, in milliseconds, and its reconfigs.
