@@ -25,13 +25,14 @@
 //!   checking take from it.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
-//! * [`plan`] puts changes into phases of steps. A few candidates, all by plain rules; it believes
-//!   nothing to be safe.
+//! * [`plan`] puts changes into phases of steps, in the best order that it finds: the most to spare at
+//!   the worst moment, then the fewest reconfigs. It believes nothing to be safe.
 //! * [`check`] holds a plan against the laws ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
 //!   [`check::CheckedPlan`].
-//! * [`proposal`] chooses: the best candidate that keeps the laws, or the refusal with the nearest
-//!   one's breaches and a change that was tried and passes.
+//! * [`proposal`] joins both: the plan that keeps the laws, or the refusal with the breaches of the
+//!   best one and a change that was tried and passes.
+//! * [`whynot`] checks the plan that somebody else would have made.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
@@ -76,3 +77,4 @@ pub mod proposal;
 pub mod render;
 pub mod saved;
 pub mod spec;
+pub mod whynot;

@@ -1,9 +1,7 @@
 //! From a spec and the facts of now to a plan that may be shown: diff, plan, check, choose.
 //!
-//! Among the candidates that keep the laws the one is chosen that needs the fewest accepted risks,
-//! then keeps the most voters to spare at the worst moment, then survives the loss of a zone best,
-//! then hands over least, then sends the fewest reconfigs. Where none keeps them, the refusal names
-//! the breaches of the nearest one and a change of policy under which a plan was made and checked.
+//! The planner's best plan is shown where it keeps the laws. Where it does not, no order does: the
+//! refusal names its breaches and a change of policy under which a plan was made and checked.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +15,7 @@ use crate::spec::Spec;
 /// Why no plan may be shown, and what would pass.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// The candidate that came nearest.
+    /// The best plan that the planner knows.
     pub nearest: Plan,
     /// Its breaches; acceptable ones too.
     pub breaches: Vec<Breach>,
@@ -51,7 +49,17 @@ pub fn propose(
     facts: &Facts,
     accepted: &[Acceptance],
 ) -> Result<CheckedPlan, Box<Refusal>> {
-    let goal = goal(spec, facts, accepted);
+    propose_preferring(spec, facts, accepted, Prefer::default())
+}
+
+/// The same where something else counts most.
+pub fn propose_preferring(
+    spec: &Spec,
+    facts: &Facts,
+    accepted: &[Acceptance],
+    prefer: Prefer,
+) -> Result<CheckedPlan, Box<Refusal>> {
+    let goal = Goal { prefer, ..goal(spec, facts, accepted) };
     match choose(&goal) {
         Ok(checked) => Ok(without_idle_acceptances(checked)),
         Err((nearest, breaches)) => {

@@ -118,9 +118,19 @@ pub(super) struct PlanArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
-    /// Plan from the text of /zookeeper/config instead of asking servers (`-` for stdin)
-    #[arg(long, value_name = "FILE")]
+    /// Plan from the text of /zookeeper/config instead of asking servers (`-` for stdin); of a
+    /// folder, from the file named after each spec's ensemble
+    #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
+
+    /// What counts most where the laws leave a choice; shows the price of each
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) prefer: Option<Preference>,
+
+    /// Say what speaks against another order, like 'remove 2 first', 'join 5 before 4' or
+    /// 'promote 6 directly'; may be given again
+    #[arg(long, value_name = "ORDER")]
+    pub(super) why_not: Vec<crate::whynot::Wish>,
 
     /// Accept a risk by name, like ZKQ2:join-2 or ZKF1; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
@@ -138,6 +148,27 @@ pub(super) struct PlanArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+/// What counts most in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Preference {
+    /// Most voters to spare at the worst moment
+    Safest,
+    /// Fewest reconfigs that the laws allow
+    Fewest,
+    /// Fewest hand-overs
+    NoLeaderChange,
+}
+
+impl From<Preference> for crate::plan::Prefer {
+    fn from(preference: Preference) -> Self {
+        match preference {
+            Preference::Safest => Self::Safest,
+            Preference::Fewest => Self::Fewest,
+            Preference::NoLeaderChange => Self::NoLeaderChange,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

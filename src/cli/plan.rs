@@ -15,13 +15,14 @@ use super::{live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
-use crate::plan::Acceptance;
-use crate::proposal::{Refusal, acceptance, propose};
+use crate::plan::{Acceptance, Prefer};
+use crate::proposal::{Refusal, acceptance, propose_preferring};
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::summary::{Entry, Verdict, table};
-use crate::render::{Text, dot, refusal, unreachable};
+use crate::render::{Text, dot, other, refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
+use crate::whynot::why_not;
 
 /// What came of one spec.
 enum Outcome {
@@ -32,8 +33,8 @@ enum Outcome {
 }
 
 pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
-    if args.specs.len() > 1 && (args.out.is_some() || args.live.is_some()) {
-        output.error("--out and --live go with one spec", "plan the specs one by one");
+    if let Some((wrong, hint)) = misused(args) {
+        output.error(wrong, hint);
         return Exit::Usage;
     }
     if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
@@ -45,7 +46,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     let outcomes = match &args.live {
-        Some(file) => vec![assumed(args, &loaded[0], file, output)],
+        Some(live) => loaded.iter().map(|loaded| assumed(args, loaded, live, output)).collect(),
         None => {
             match live::block_on(output, join_all(loaded.iter().map(|l| seen(args, l, output)))) {
                 Ok(outcomes) => outcomes,
@@ -69,6 +70,22 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         _ => None,
     });
     if args.probe { probe::run(planned, args.format, output).worse(exit) } else { exit }
+}
+
+/// Flags that do not go together, and what to do instead.
+fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
+    let many = args.specs.len() > 1;
+    let is_file = args.live.as_deref().is_some_and(|live| !live.is_dir());
+    if many && args.out.is_some() {
+        Some(("--out goes with one spec", "plan the specs one by one"))
+    } else if many && is_file {
+        Some((
+            "--live with a file goes with one spec",
+            "name a folder that holds the text of each ensemble, in files named after them",
+        ))
+    } else {
+        None
+    }
 }
 
 /// What speaks against a place for the plan: it is replaced whole, and nothing but a plan may be.
@@ -137,12 +154,14 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     }
 }
 
-/// Plans for a configuration from a file, as if every server answered.
-fn assumed(args: &PlanArgs, loaded: &Loaded, file: &Path, output: &Output) -> Outcome {
+/// Plans for a configuration from a file, or from the one in a folder that is named after the
+/// ensemble, as if every server answered.
+fn assumed(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
         Err(exit) => return Outcome::Failed(*exit),
     };
+    let file = &if live.is_dir() { live.join(&spec.ensemble) } else { live.to_owned() };
     let text = match specs::read_text(file, output) {
         Ok(text) => text,
         Err(exit) => return Outcome::Failed(exit),
@@ -172,7 +191,8 @@ fn proposed(
     facts: &Facts,
     seen: Option<Box<Observation>>,
 ) -> Outcome {
-    match propose(spec, facts, &args.accept) {
+    let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
+    match propose_preferring(spec, facts, &args.accept, prefer) {
         Ok(checked) => Outcome::Planned(Box::new(checked), seen),
         Err(refusal) => Outcome::Refused(refusal, seen),
     }
@@ -253,6 +273,9 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
                     checked,
                     width: output.width,
                 }));
+                for other in others(args, spec.spec, checked, output) {
+                    all.section(other);
+                }
             }
             Outcome::Refused(refusal, seen) => all.section(refusal::screen(&refusal::Screen {
                 spec,
@@ -268,6 +291,25 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
         all.section(summary(args, loaded, outcomes, output));
     }
     all
+}
+
+/// Other plans that somebody asks about: with other preferences, or in another order.
+fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) -> Vec<Text> {
+    let facts = &checked.plan().facts;
+    let mut others = Vec::new();
+    if let Some(chosen) = args.prefer {
+        let price = |prefer: Prefer| {
+            Some((prefer, propose_preferring(spec, facts, &args.accept, prefer).ok()?))
+        };
+        let prices: Vec<(Prefer, CheckedPlan)> =
+            Prefer::ALL.into_iter().filter_map(price).collect();
+        others.push(other::prices(&prices, chosen.into()));
+    }
+    for wish in &args.why_not {
+        let answer = why_not(checked.plan(), wish);
+        others.push(other::why_not(wish, checked, &answer, output.width));
+    }
+    others
 }
 
 /// Says to stderr why there is no ensemble to plan for.

@@ -48,6 +48,14 @@ pub enum Prefer {
     Safest,
     /// The fewest reconfigs that the laws allow, then the most voters to spare.
     Fewest,
+    /// The fewest hand-overs, then as [`Prefer::Safest`]. A plan hands over once where the leader's
+    /// own change is wanted, in whatever order, so that this is the safest one.
+    NoLeaderChange,
+}
+
+impl Prefer {
+    /// Every preference.
+    pub const ALL: [Self; 3] = [Self::Safest, Self::Fewest, Self::NoLeaderChange];
 }
 
 /// The best plan that the planner knows; whether it is lawful, `check` says.

@@ -116,22 +116,29 @@ impl<'e, 'a> Going<'e, 'a> {
 
     /// What is left when one of that class has gone, at worst, if any one of all may be held back.
     fn worth(&self, class: usize, gone: &[usize]) -> Worth {
-        let worth = |gone: &[usize]| {
-            let mut votes = self.votes(gone);
-            if self.returns(class) {
-                let away = self.electorate.number(self.classes[class][0].id);
-                votes[away].votes = false;
-            }
-            self.electorate.worth(&votes)
-        };
-        let mut worst = worth(gone);
+        let mut worst = self.worth_without(gone, self.returns(class).then_some(class));
         let mut held = gone.to_vec();
-        for other in (0..gone.len()).filter(|other| gone[*other] > 0 && !self.returns(*other)) {
+        for other in (0..gone.len()).filter(|other| gone[*other] > 0) {
+            if self.returns(other) {
+                // It led when it was its turn, and goes only now.
+                worst = worst.min(self.worth_without(gone, Some(other)));
+                continue;
+            }
             held[other] -= 1;
-            worst = worst.min(worth(&held));
+            let away = self.returns(class).then_some(class);
+            worst = worst.min(self.worth_without(&held, away));
             held[other] += 1;
         }
         worst
+    }
+
+    /// What is left when so many are gone and, for now, one that returns.
+    fn worth_without(&self, gone: &[usize], away: Option<usize>) -> Worth {
+        let mut votes = self.votes(gone);
+        if let Some(class) = away {
+            votes[self.electorate.number(self.classes[class][0].id)].votes = false;
+        }
+        self.electorate.worth(&votes)
     }
 
     /// What is left at the end when one that returns leads, and so goes last.

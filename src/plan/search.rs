@@ -83,7 +83,9 @@ fn way(goal: &Goal, late: bool) -> Way<'_> {
         worst = worst.min(Worth { spare: price.spare, zone: price.zone });
         step
     });
-    Way { steps: steps.collect(), removal, risks, worst }
+    let steps: Vec<Bring<'_>> = steps.collect();
+    worst = worst.min(search.worst_if_held(&steps, &removal));
+    Way { steps, removal, risks, worst }
 }
 
 /// Healthy voters whose ids go to other machines.
@@ -169,6 +171,38 @@ impl<'a> Search<'a> {
                 }
                 _ => {}
             }
+        }
+        worst
+    }
+
+    /// A voter whose id goes to another machine and that leads when it is its turn may go at any
+    /// later moment: whenever another is elected.
+    fn worst_if_held(&self, steps: &[Bring<'_>], removal: &Removal<'_>) -> Worth {
+        let mut votes = self.base.clone();
+        let mut worst = self.rest;
+        let mut held: Vec<&Change> = Vec::new();
+        let mut look = |votes: &[Vote], held: &[&Change]| {
+            for change in held {
+                let mut away = votes.to_vec();
+                self.leave(&mut away, What::Replace, change);
+                worst = worst.min(self.electorate.worth(&away));
+            }
+        };
+        for step in steps {
+            match step {
+                Bring::Join(change) => self.bring(&mut votes, What::Join, change),
+                Bring::Promote { change, .. } => self.bring(&mut votes, What::Promote, change),
+                Bring::Replace(change) => {
+                    self.bring(&mut votes, What::Replace, change);
+                    held.extend(leaves_and_comes_back(self.goal, change).then_some(*change));
+                }
+                Bring::Readdress => {}
+            }
+            look(&votes, &held);
+        }
+        for change in removal.order.iter().filter(|change| change.kind != ChangeKind::Replace) {
+            self.take(&mut votes, change);
+            look(&votes, &held);
         }
         worst
     }

@@ -13,6 +13,7 @@ mod fixture;
 mod head;
 pub mod history;
 mod law;
+pub mod other;
 pub mod plan;
 mod present;
 pub mod probe;

@@ -2,5 +2,6 @@
 
 mod commands;
 mod files;
+mod other_plans;
 mod run;
 mod scenarios;

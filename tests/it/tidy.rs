@@ -15,19 +15,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["model", "observe", "diff"]),
     ("check", &["model", "observe", "diff", "plan"]),
     ("proposal", &["model", "spec", "observe", "diff", "plan", "check"]),
+    ("whynot", &["model", "plan", "check"]),
     ("saved", &["model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     ("apply", &["model", "spec", "ensemble", "observe", "plan", "check", "saved"]),
     (
         "render",
-        &["model", "spec", "ensemble", "observe", "diff", "plan", "check", "proposal", "apply"],
+        &[
+            "model", "spec", "ensemble", "observe", "diff", "plan", "check", "proposal", "whynot",
+            "apply",
+        ],
     ),
     ("demo", &["model", "spec", "ensemble"]),
     (
         "cli",
         &[
             "model", "spec", "ensemble", "observe", "import", "diff", "plan", "check", "proposal",
-            "saved", "apply", "render", "explain", "demo",
+            "whynot", "saved", "apply", "render", "explain", "demo",
         ],
     ),
 ];

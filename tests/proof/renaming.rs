@@ -71,10 +71,11 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
-            figures(one) == figures(theirs)
+            // Who goes to another machine goes by ids, where zones count.
+            (case.groups_machines() || figures(one) == figures(theirs))
                 && (zoned || unordered(&case, one.plan()) == unordered(&other, theirs.plan()))
         }
-        (Err(one), Err(theirs)) => laws(one) == laws(theirs),
+        (Err(one), Err(theirs)) => case.groups_machines() || laws(one) == laws(theirs),
         _ => false,
     };
     if !same {

@@ -37,6 +37,8 @@ pub(crate) struct Tally {
     pub(crate) acceptances: usize,
     /// Plans whose worst zone spare could be larger at the price of a smaller spare.
     pub(crate) dearer_zones: usize,
+    /// Plans that move ids to other machines in one group and would survive a zone better otherwise.
+    pub(crate) grouped: usize,
     pub(crate) violations: usize,
     kept: BTreeMap<&'static str, Kept>,
     pub(crate) took: Duration,
@@ -67,6 +69,7 @@ impl Tally {
         self.refusals += other.refusals;
         self.acceptances += other.acceptances;
         self.dearer_zones += other.dearer_zones;
+        self.grouped += other.grouped;
         self.violations += other.violations;
         for (kind, theirs) in other.kept {
             let kept = self.kept.entry(kind).or_default();

@@ -130,6 +130,12 @@ pub(crate) struct Case {
 pub(crate) const ZONES: [&str; 3] = ["a", "b", "c"];
 
 impl Case {
+    /// Whether an id goes to another machine where zones count.
+    pub(crate) fn groups_machines(&self) -> bool {
+        let mut moves = self.seats.iter().map(|seat| seat.fate.moves);
+        moves.any(|moves| moves == Moves::Machine) && self.seats.iter().any(|seat| seat.zone > 0)
+    }
+
     pub(crate) fn id(&self, seat: usize) -> ServerId {
         ServerId::new(i64::from(self.seats[seat].id))
     }
