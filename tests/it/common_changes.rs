@@ -7,11 +7,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use zkplan::model::StandaloneEnabled;
 use zkplan::plan::Acceptance;
 use zkplan::proposal::{Refusal, Remedy, propose};
 
-use crate::world::{World, Zones};
+use crate::world::{World, Zones, policy_of};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common-changes.md");
 
@@ -52,23 +51,11 @@ fn judged(input: &[String]) -> String {
     let [plain, one, three] = [Zones::None, Zones::One, Zones::Three].map(|zones| {
         let (base, wanted) = input[1].split_once("->").expect("`base -> wanted`");
         let world = World::new(base, wanted).down(input[2].trim_start_matches("none")).zones(zones);
-        outcome(&input[3].split(", ").fold(world, with_policy))
+        outcome(&world.policy(|policy| *policy = policy_of(&input[3])))
     });
     assert_eq!(plain.cells, one.cells, "one zone asks nothing: {}", input[0]);
     let windows = if three.cells == plain.cells { three.windows } else { three.cells.join("; ") };
     format!("| {} | {} | {} |", input.join(" | "), plain.cells.join(" | "), windows)
-}
-
-fn with_policy(world: World, setting: &str) -> World {
-    world.policy(|policy| match setting {
-        "defaults" => {}
-        "standaloneEnabled: false" => policy.standalone_enabled = StandaloneEnabled::False,
-        "addAs: observer" => policy.add_as = zkplan::model::AddAs::Observer,
-        "reuseIds: blank" => policy.reuse_ids = zkplan::model::ReuseIds::Blank,
-        "minTolerance: 0" => policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0),
-        "zones: strict" => policy.zones = zkplan::model::ZonePolicy::Strict,
-        other => panic!("unknown policy `{other}`"),
-    })
 }
 
 struct Outcome {

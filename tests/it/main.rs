@@ -4,6 +4,7 @@
 mod common_changes;
 mod evidence;
 mod executor;
+mod explained;
 mod grants;
 mod incidents;
 mod plans;

@@ -8,8 +8,9 @@ use zkplan::model::{
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
 
-/// Servers in short hand: `1 2 3o 4p 5h 6m`, where `o` is an observer, `p` has other ports, `h`
-/// another name of the same host, `m` another machine.
+/// Servers in short hand: `1 2 3o 4p 5h 6m 7@1 8a`, where `o` is an observer, `p` has other ports,
+/// `h` another name of the same host, `m` another machine, `@1` that of server 1, and `a` a second
+/// address.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     pub(crate) base: String,
@@ -44,17 +45,31 @@ fn split(word: &str) -> (ServerId, &str) {
 fn server(word: &str) -> Server {
     let (id, marks) = split(word);
     let role = if marks.contains('o') { "observer" } else { "participant" };
-    let host = match marks {
-        _ if marks.contains('h') => format!("alias-{id}"),
-        _ if marks.contains('m') => format!("other-{id}"),
-        _ => format!("zk-{id}"),
+    let host = match marks.split_once('@') {
+        Some((_, other)) => format!("zk-{}", split(other).0),
+        None if marks.contains('h') => format!("alias-{id}"),
+        None if marks.contains('m') => format!("other-{id}"),
+        None => format!("zk-{id}"),
     };
     let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
-    Server::parse_line(&format!("server.{id}={host}:{ports}:{role};2181")).expect("a server line")
+    let second = if marks.contains('a') { format!("|alias-{id}:2888:3888") } else { String::new() };
+    Server::parse_line(&format!("server.{id}={host}:{ports}{second}:{role};2181"))
+        .expect("a server line")
 }
 
 pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
+}
+
+/// A policy from lines of a spec, like `reuseIds: blank, minTolerance: 0`; `defaults` is no line.
+pub(crate) fn policy_of(lines: &str) -> Policy {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    let fields: serde_json::Map<String, serde_json::Value> = lines
+        .split(", ")
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, text)| (name.to_owned(), value(text)))
+        .collect();
+    serde_json::from_value(fields.into()).expect("a policy")
 }
 
 impl World {

@@ -75,11 +75,7 @@ fn both_followers_freeze_during_a_reconfig() {
     let ledger = Ledger::begin(&ensemble);
     let mut apply = desk.apply_spec(&spec).at("STOP", "send join-4").start();
     apply.wait_frozen();
-    let leader = ensemble.wait_leader();
-    let followers: Vec<u8> = (1..=3).filter(|id| *id != leader).collect();
-    for id in &followers {
-        ensemble.freeze(*id);
-    }
+    let followers = ensemble.freeze_followers(1..=3);
     apply.thaw();
     apply.wait_for("sent", "join-4");
     // The leader gives up without its quorum.

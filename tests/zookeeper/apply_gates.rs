@@ -74,11 +74,7 @@ fn interrupted_twice(ensemble: &Ensemble) {
     let mut apply = desk.apply_spec(&spec).with(&approved).at("STOP", "send join-4").start();
     apply.wait_frozen();
     // Nobody can say what becomes of the request: no safe place is near.
-    let leader = ensemble.wait_leader();
-    let followers: Vec<u8> = (1..=3).filter(|id| *id != leader).collect();
-    for id in &followers {
-        ensemble.freeze(*id);
-    }
+    let followers = ensemble.freeze_followers(1..=3);
     apply.thaw();
     apply.wait_for("sent", "join-4");
     apply.interrupt_until_it_ends();

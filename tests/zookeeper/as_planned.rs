@@ -16,25 +16,22 @@ const CUTOVER: [&str; 2] = ["--approve", "cutover"];
 
 #[test]
 fn three_with_one_dead_are_mended_as_planned() {
-    let story = Story::begin(Builder::rich().start_with([4]), 1..=4);
-    let dead = story.loses_followers(1);
-    let wanted = without(&dead, 1..=4);
-    let spec = story.wanting(&wanted);
-    let plan = Desk::new().planned(&spec, &[]);
-    // Nothing is spare before, and nothing less than that on the way.
-    assert_eq!(plan.worst_spare(), 0);
-    story.applies(&plan, Desk::new().apply_spec(&spec));
-    is_at(&story.ensemble, &wanted);
-    story.ends(&wanted);
+    the_dead_are_taken_out(Story::begin(Builder::rich().start_with([4]), 1..=4), 1);
 }
 
 #[test]
 fn five_with_two_dead_are_mended_as_planned() {
-    let story = Story::begin(Builder::rich().servers(5).start_with([6, 7]), 1..=7);
-    let dead = story.loses_followers(2);
-    let wanted = without(&dead, 1..=7);
+    let ensemble = Builder::rich().servers(5).start_with([6, 7]);
+    the_dead_are_taken_out(Story::begin(ensemble, 1..=7), 2);
+}
+
+/// So many voters die, and everybody else is wanted.
+fn the_dead_are_taken_out(story: Story, dead: usize) {
+    let dead = story.loses_followers(dead);
+    let wanted = without(&dead, story.servers.iter().copied());
     let spec = story.wanting(&wanted);
     let plan = Desk::new().planned(&spec, &[]);
+    // Nothing is spare before, and nothing less than that on the way.
     assert_eq!(plan.worst_spare(), 0);
     story.applies(&plan, Desk::new().apply_spec(&spec));
     is_at(&story.ensemble, &wanted);

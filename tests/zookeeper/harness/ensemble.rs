@@ -119,6 +119,16 @@ impl Ensemble {
         self.server(id).process().get().freeze();
     }
 
+    /// Freezes all of these but the one that leads, and says whom.
+    pub(crate) fn freeze_followers(&self, of: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let leader = self.wait_leader();
+        let followers: Vec<u8> = of.into_iter().filter(|id| *id != leader).collect();
+        for id in &followers {
+            self.freeze(*id);
+        }
+        followers
+    }
+
     /// Lets a frozen server go on.
     pub(crate) fn thaw(&self, id: u8) {
         self.server(id).process().get().thaw();

@@ -1,0 +1,242 @@
+//! The examples on the pages of `zkplan explain`, as a reader finds them: each is run, and what the
+//! page says of it is what zkplan says.
+//!
+//! An example is a block of indented lines in the section `An example`. Servers are in the short
+//! hand of [`World`]; a block without `now` goes on from the one above it. `steps` are a plan that
+//! somebody wrote by hand, given to the checker alone; `join-4(leave-1)` is a step that says the
+//! first and sends the second.
+
+use std::collections::BTreeMap;
+
+use zkplan::check::{Breach, CheckedPlan, Law, check};
+use zkplan::explain;
+use zkplan::model::{Reconfig, Server};
+use zkplan::observe::Facts;
+use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::proposal::{Refusal, propose};
+use zkplan::render::refusal;
+
+use crate::world::{World, id, ids, policy_of};
+
+/// Laws that the form of a plan keeps by itself: what may be next is granted by a rule, a request for
+/// more than its step says is refused for that, and what changes one server stops no other. Their
+/// pages show what zkplan does instead.
+const KEPT_BY_FORM: &[&str] = &["ZKQ6", "ZKQ8", "ZKQ12"];
+
+/// The lines of an example by their first words.
+type Example = BTreeMap<String, String>;
+
+#[test]
+#[expect(clippy::print_stdout, reason = "how many there are is a figure of the run")]
+fn the_examples_of_the_pages_come_out_as_they_say() {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for code in Law::ALL.map(Law::code) {
+        let page = explain::page(code).expect("a page");
+        let examples = examples(page);
+        count += examples.len();
+        let own = |example: &Example| {
+            let refused = example.get("refused").into_iter().flat_map(|said| said.lines());
+            refused.into_iter().any(|line| line.split([' ', ':']).next() == Some(code))
+        };
+        if examples.is_empty() {
+            wrong.push(format!("{code}: no example"));
+        } else if examples.iter().any(own) == KEPT_BY_FORM.contains(&code) {
+            wrong.push(format!("{code}: its own refusal is shown where there is one"));
+        }
+        for (at, example) in examples.iter().enumerate() {
+            let differs = outcome(example).differences(example);
+            wrong.extend(differs.into_iter().map(|what| format!("{code}, {}: {what}", at + 1)));
+        }
+    }
+    println!("{count} examples of {} laws", Law::ALL.len());
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The blocks of a page, each with what it takes over from the one before.
+fn examples(page: &str) -> Vec<Example> {
+    let section = page.split("\n## ").find_map(|section| section.strip_prefix("An example\n"));
+    let mut examples: Vec<Example> = Vec::new();
+    for block in section.unwrap_or_default().split("\n\n").filter(|b| b.starts_with("    ")) {
+        let mut example = examples.last().cloned().unwrap_or_default();
+        example.retain(|word, _| !OUTCOMES.contains(&word.as_str()));
+        let mut key = "";
+        for line in block.lines() {
+            let line = line.strip_prefix("    ").expect("an indented block");
+            let text = match line.split_once(' ') {
+                Some((word, text)) if !word.is_empty() => {
+                    key = word;
+                    if key == "now" {
+                        example.clear();
+                    }
+                    // What comes of it may take several lines of its own.
+                    let said = example.entry(key.to_owned()).or_default();
+                    if OUTCOMES.contains(&word) && !said.is_empty() {
+                        said.push('\n');
+                    } else {
+                        said.clear();
+                    }
+                    text
+                }
+                _ => line,
+            };
+            let said = example.get_mut(key).expect("a word and its text");
+            let gap = if said.is_empty() || said.ends_with('\n') { "" } else { " " };
+            said.extend([gap, &text.split_whitespace().collect::<Vec<_>>().join(" ")]);
+        }
+        examples.push(example);
+    }
+    examples
+}
+
+/// The words that tell what comes of it; the others are its input.
+const OUTCOMES: &[&str] = &["planned", "spare", "windows", "refused", "passes"];
+
+struct Outcome(Result<CheckedPlan, Box<Refusal>>);
+
+fn outcome(example: &Example) -> Outcome {
+    let said = |word: &str| example.get(word).map_or("", String::as_str);
+    let known = ["now", "down", "leads", "zones", "wanted", "policy", "accept", "steps"];
+    for word in example.keys() {
+        assert!(known.contains(&&**word) || OUTCOMES.contains(&&**word), "{word}");
+    }
+    let world = World::new(said("now"), said("wanted")).down(said("down"));
+    let world = world.policy(|policy| *policy = policy_of(said("policy")));
+    let mut facts = world.facts();
+    facts.leader = ids(said("leads")).first().copied().or(facts.leader);
+    for (zone, members) in said("zones").split(", ").filter_map(|zone| zone.split_once(' ')) {
+        facts.zones.extend(ids(members).into_iter().map(|id| (id, zone.to_owned())));
+    }
+    let accepted: Vec<Acceptance> = said("accept").split_whitespace().map(acceptance).collect();
+    let made = propose(&world.spec(), &facts, &accepted);
+    Outcome(match example.get("steps") {
+        None => made,
+        Some(steps) => by_hand(made, steps, &facts),
+    })
+}
+
+fn acceptance(word: &str) -> Acceptance {
+    let (code, step) = word.split_once(':').expect("LAW:STEP");
+    Acceptance { code: code.to_owned(), step: Some(StepId::new(step)) }
+}
+
+/// What the checker says if the steps of a plan are these.
+fn by_hand(
+    made: Result<CheckedPlan, Box<Refusal>>,
+    steps: &str,
+    facts: &Facts,
+) -> Result<CheckedPlan, Box<Refusal>> {
+    let mut plan = made.map_or_else(|refusal| refusal.nearest, |checked| checked.plan().clone());
+    let alone = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
+    plan.phases = steps.split_whitespace().map(|word| alone(step(word, &plan))).collect();
+    check(plan.clone(), facts)
+        .map_err(|breaches| Box::new(Refusal { nearest: plan, breaches, remedies: Vec::new() }))
+}
+
+fn step(word: &str, plan: &Plan) -> Step {
+    if word == "prove" {
+        return Step::named(Action::Prove(None));
+    }
+    let (says, sends) = word.trim_end_matches(')').split_once('(').unwrap_or((word, word));
+    let (verb, server) = parts(says);
+    let change = match verb {
+        "join" => Move::Join,
+        "leave" => Move::Leave,
+        "unlist" => Move::Unlist,
+        "promote" => Move::Promote,
+        "demote" => Move::Demote,
+        "readdress" => Move::Readdress { quorum: true },
+        "await" => return Step::named(Action::AwaitJoiner(id(server))),
+        "stop" => return Step::named(Action::AskToStop(id(server))),
+        "attest" => return Step::named(Action::AttestBlank(id(server))),
+        other => panic!("no step is called `{other}`"),
+    };
+    let mut request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+    for sent in sends.split('+') {
+        match parts(sent) {
+            ("leave" | "unlist", server) => request.leaving.push(id(server)),
+            (_, server) => request.joining.push(line(plan, server)),
+        }
+    }
+    Step::named(Action::Reconfig { server: id(server), change, request })
+}
+
+fn parts(word: &str) -> (&str, i64) {
+    let (verb, server) = word.split_once('-').expect("what and who");
+    (verb, server.parse().expect("a server id"))
+}
+
+fn line(plan: &Plan, server: i64) -> Server {
+    let now = &plan.facts.base.membership;
+    let line = plan.target.get(id(server)).or_else(|| now.get(id(server)));
+    line.unwrap_or_else(|| panic!("server {server} has no line")).clone()
+}
+
+impl Outcome {
+    /// What the page says otherwise than zkplan.
+    fn differences(&self, example: &Example) -> Vec<String> {
+        let said: BTreeMap<&str, &str> = example
+            .iter()
+            .filter(|(word, _)| OUTCOMES.contains(&word.as_str()))
+            .map(|(word, text)| (word.as_str(), text.as_str()))
+            .collect();
+        if said.is_empty() {
+            return vec!["nothing is said of what comes of it".to_owned()];
+        }
+        let mut wrong = Vec::new();
+        for (word, text) in said {
+            let is = match (word, &self.0) {
+                ("refused", Err(refusal)) if are_told(&refusal.breaches, text) => continue,
+                ("passes", Err(refusal)) => refusal::exact_remedies(refusal).join(", "),
+                ("planned", Ok(checked)) => reconfigs(checked),
+                ("spare", Ok(checked)) => checked.report().worst_spare.to_string(),
+                ("windows", Ok(checked)) => {
+                    let after = checked.report().windows.keys().map(StepId::as_str);
+                    after.collect::<Vec<_>>().join(" ")
+                }
+                (_, Ok(checked)) => format!("planned {}", reconfigs(checked)),
+                (_, Err(refusal)) => sentences(&refusal.breaches).join("\n  "),
+            };
+            if is != text {
+                wrong.push(format!("the page says\n  {word} {text}\nbut it is\n  {is}"));
+            }
+        }
+        wrong
+    }
+}
+
+/// The reconfigs as they go under the present leader.
+fn reconfigs(checked: &CheckedPlan) -> String {
+    let steps = checked.plan().schedule();
+    let names = steps.iter().filter(|(_, step)| step.reconfig().is_some());
+    names.map(|(_, step)| step.id.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether these are the breaches that are told, a line each, in zkplan's own words.
+fn are_told(breaches: &[Breach], told: &str) -> bool {
+    let mut told: Vec<&str> = told.lines().collect();
+    for breach in breaches {
+        let place = place(breach);
+        let sentence = refusal::sentence(breach, &[]);
+        let at = told.iter().position(|line| {
+            line.strip_prefix(&place)
+                .and_then(|rest| rest.strip_prefix(": "))
+                .is_some_and(|words| sentence.contains(words))
+        });
+        let Some(at) = at else { return false };
+        told.remove(at);
+    }
+    told.is_empty()
+}
+
+fn place(breach: &Breach) -> String {
+    match &breach.step {
+        Some(step) => format!("{} at {step}", breach.law.code()),
+        None => breach.law.code().to_owned(),
+    }
+}
+
+fn sentences(breaches: &[Breach]) -> Vec<String> {
+    let sentence =
+        |breach: &Breach| format!("{}: {}", place(breach), refusal::sentence(breach, &[]));
+    breaches.iter().map(sentence).collect()
+}
