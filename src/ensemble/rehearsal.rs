@@ -246,8 +246,11 @@ mod tests {
         Ok(())
     }
 
+    /// What a server was asked: the kind of each request, and its body.
+    type Requests = Vec<(i32, Vec<u8>)>;
+
     /// A rehearsal of an addition against a server that gives these errors, and what it was asked.
-    fn rehearsed(errors: &[i32]) -> (Result<Rehearsal, Silence>, Vec<(i32, Vec<u8>)>) {
+    fn rehearsed(errors: &[i32]) -> (Result<Rehearsal, Silence>, Requests) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

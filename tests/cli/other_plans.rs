@@ -17,8 +17,9 @@ fn desk() -> Desk {
 }
 
 fn spec(ensemble: &str, ids: &[u8], policy: &str) -> String {
-    let servers: String =
+    let servers: Vec<String> =
         ids.iter().map(|id| format!("  - {{ id: {id}, host: 10.0.0.{id} }}\n")).collect();
+    let servers = servers.concat();
     format!("apiVersion: zkplan/v1\nensemble: {ensemble}\nservers:\n{servers}{policy}")
 }
 
