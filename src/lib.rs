@@ -37,6 +37,8 @@
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
 //!   ensemble, so that anybody can go on from anywhere.
+//! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
+//!   moment of it.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
@@ -74,6 +76,7 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod proposal;
+pub mod rehearsal;
 pub mod render;
 pub mod saved;
 pub mod spec;

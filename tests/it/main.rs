@@ -9,6 +9,7 @@ mod grants;
 mod incidents;
 mod plans;
 mod positions;
+mod rehearsals;
 mod tampered;
 mod tidy;
 mod world;

@@ -20,10 +20,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("explain", &[]),
     ("apply", &["model", "spec", "ensemble", "observe", "plan", "check", "saved"]),
     (
+        "rehearsal",
+        &["model", "spec", "ensemble", "observe", "plan", "check", "saved", "apply"],
+    ),
+    (
         "render",
         &[
             "model", "spec", "ensemble", "observe", "diff", "plan", "check", "proposal", "whynot",
-            "apply",
+            "apply", "rehearsal",
         ],
     ),
     ("demo", &["model", "spec", "ensemble"]),
@@ -31,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model", "spec", "ensemble", "observe", "import", "diff", "plan", "check", "proposal",
-            "whynot", "saved", "apply", "render", "explain", "demo",
+            "whynot", "saved", "apply", "rehearsal", "render", "explain", "demo",
         ],
     ),
 ];

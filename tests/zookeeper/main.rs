@@ -22,6 +22,7 @@ mod apply_locks;
 mod apply_refusals;
 mod applying;
 mod as_planned;
+mod conformance;
 mod degraded;
 mod demo_stage;
 mod harness;

@@ -84,12 +84,20 @@ impl World {
             Word::Mntr => {
                 let znodes = self.shown(at).len();
                 let mismatches = u8::from(process.alien);
-                write!(
+                let state = match process.now {
+                    Now::Leading => "leading",
+                    Now::Following | Now::Looking => "following",
+                    Now::Observing => "observing",
+                };
+                let written = write!(
                     text,
-                    "zk_version\t{RELEASE}\nzk_znode_count\t{znodes}\n\
-                     zk_approximate_data_size\t{}\nzk_digest_mismatches_count\t{mismatches}\n",
-                    znodes * 64
-                )
+                    "zk_version\t{RELEASE}\nzk_peer_state\t{state} - broadcast\n\
+                     zk_znode_count\t{znodes}\nzk_approximate_data_size\t{}\n\
+                     zk_digest_mismatches_count\t{mismatches}\nzk_quorum_size\t{}\n",
+                    znodes * 64,
+                    process.config.voters.len()
+                );
+                written.and_then(|()| self.learners(&mut text, at))
             }
             Word::Cons => self.connected(at).try_for_each(|session| {
                 writeln!(text, " /10.255.0.1:40000[1](queued=0,recved=1,sent=1,sid={session:#x})")
@@ -106,6 +114,23 @@ impl World {
             unreachable!("a text takes whatever is written to it")
         }
         text
+    }
+
+    /// What a leader says of its learners (`Leader.getNonVotingFollowers`, `LeaderZooKeeperServer
+    /// .dumpMonitorValues`): those of participant type, and which of them have no vote.
+    fn learners(&self, text: &mut String, at: Place) -> std::fmt::Result {
+        let process = &self.processes[at.0];
+        if process.now != Now::Leading || self.term.is_none_or(|term| term.place != at) {
+            return Ok(());
+        }
+        let mut synced = self.synced();
+        synced.remove(&process.id());
+        let without_vote = synced.iter().filter(|id| !process.config.voters.contains(id)).count();
+        writeln!(
+            text,
+            "zk_synced_followers\t{}\nzk_synced_non_voting_followers\t{without_vote}",
+            synced.len()
+        )
     }
 
     /// The sessions that are connected to a server.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::ensemble::words::Mntr;
 use crate::ensemble::{
     Code, Control, Ensemble, Failure, Lifetime, Op, Session, SessionTerms, Silence, Word,
 };
@@ -285,6 +286,44 @@ fn a_transaction_is_carried_out_as_a_whole_or_not_at_all() {
     assert_eq!(port.run(session.read(&["/made"])), Some(Ok(vec![None])));
     assert_eq!(write(&port, &session, "/made"), Ok(()));
     assert_eq!(write(&port, &session, "/made"), Err(Failure::Refused(Code::NodeExists)));
+}
+
+#[test]
+fn a_part_of_a_transaction_sees_what_those_before_it_did() {
+    let port = with_joiners("1 2 3", "");
+    let session = open(&port, 1);
+    let all = |ops: &[Op<'_>]| port.run(session.transact(ops)).expect("a client that lives");
+    let refused = |code| Err(Failure::Refused(code));
+    let make = |path, lifetime| Op::Create { path, data: b"", lifetime, acl: &[] };
+    let (made, lives) = (make("/p", Lifetime::Persistent), make("/e", Lifetime::Ephemeral));
+    let (child, of_mortal) =
+        (make("/p/q", Lifetime::Persistent), make("/e/x", Lifetime::Persistent));
+    let (set, gone) = (Op::Set { path: "/p", data: b"" }, Op::Delete { path: "/p" });
+    let check = |version| Op::Check { path: "/p", version };
+    assert_eq!(all(&[made, child, check(0), set, check(1)]), Ok(()));
+    assert_eq!(all(&[lives, of_mortal]), refused(Code::NoChildrenForEphemerals));
+    assert_eq!(all(&[set, check(1)]), refused(Code::BadVersion));
+    assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, set]), refused(Code::NoNode));
+    // Nothing of what was refused is left.
+    assert_eq!(all(&[check(1), gone]), refused(Code::NotEmpty));
+    assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, made, check(0)]), Ok(()));
+    let read = port.run(session.read(&["/e", "/p/q"])).expect("a client that lives");
+    assert_eq!(read, Ok(vec![None, None]));
+}
+
+#[test]
+fn a_leader_counts_its_followers_with_a_vote_and_without() {
+    let port = with_joiners("1 2 3 5o", "4");
+    let figures = |number: i64| {
+        let text = port.run(port.ask(&at(number), Word::Mntr)).expect("a client that lives");
+        let mntr = Mntr::parse(&text.expect("an answer"));
+        let synced = (mntr.synced_followers, mntr.synced_non_voting_followers);
+        (mntr.peer_state.expect("a state"), synced, mntr.quorum_size)
+    };
+    let leads = ("leading - broadcast".to_owned(), (Some(3), Some(1)), Some(3));
+    assert_eq!(figures(3), leads);
+    assert_eq!(figures(4), ("following - broadcast".to_owned(), (None, None), Some(3)));
+    assert_eq!(figures(5).0, "observing - broadcast");
 }
 
 #[test]

@@ -130,65 +130,75 @@ impl Tree {
         }
     }
 
-    /// Carries all of that out, or nothing of it (`PrepRequestProcessor`, `OpCode.multi`).
+    /// Carries all of that out, or nothing of it. Each part sees what those before it did
+    /// (`PrepRequestProcessor`, `OpCode.multi`: `outstandingChanges`).
     pub(super) fn transact(&mut self, zxid: u64, session: i64, ops: &[Op<'_>]) -> Result<(), Code> {
-        for (at, op) in ops.iter().enumerate() {
-            self.check(&ops[..at], op)?;
-        }
+        let mut before = Vec::with_capacity(ops.len());
         for op in ops {
-            self.carry_out(zxid, session, op);
+            if let Err(code) = self.check(op) {
+                for (path, node) in before.into_iter().rev() {
+                    self.put_back(path, node);
+                }
+                return Err(code);
+            }
+            before.extend(self.carry_out(zxid, session, op));
         }
         Ok(())
     }
 
-    fn check(&self, before: &[Op<'_>], op: &Op<'_>) -> Result<(), Code> {
-        let made = |path: &str| {
-            before.iter().any(|op| matches!(op, Op::Create { path: p, .. } if *p == path))
-        };
-        let there = |path: &str| self.nodes.contains_key(path) || made(path);
+    fn check(&self, op: &Op<'_>) -> Result<(), Code> {
         match *op {
             // What does not hold is told in one way, as the port promises.
             Op::Check { path, version } => match self.nodes.get(path) {
                 Some(node) if node.version == version => Ok(()),
                 _ => Err(Code::BadVersion),
             },
-            Op::Create { path, .. } if there(path) => Err(Code::NodeExists),
+            Op::Create { path, .. } if self.has(path) => Err(Code::NodeExists),
             Op::Create { path, .. } => {
                 let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
                 match self.nodes.get(if parent.is_empty() { "/" } else { parent }) {
                     Some(node) if node.owner != 0 => Err(Code::NoChildrenForEphemerals),
                     Some(_) => Ok(()),
-                    None if made(parent) => Ok(()),
                     None => Err(Code::NoNode),
                 }
             }
-            Op::Set { path, .. } if there(path) => Ok(()),
-            Op::Delete { path } if there(path) => {
-                if self.children(path).is_empty() {
-                    Ok(())
-                } else {
-                    Err(Code::NotEmpty)
-                }
-            }
-            Op::Set { .. } | Op::Delete { .. } => Err(Code::NoNode),
+            Op::Set { path, .. } | Op::Delete { path } if !self.has(path) => Err(Code::NoNode),
+            Op::Delete { path } if !self.children(path).is_empty() => Err(Code::NotEmpty),
+            Op::Set { .. } | Op::Delete { .. } => Ok(()),
         }
     }
 
-    fn carry_out(&mut self, zxid: u64, session: i64, op: &Op<'_>) {
-        match *op {
-            Op::Check { .. } => {}
+    /// Carries a part out; the znode that it changes, as it was.
+    fn carry_out<'a>(
+        &mut self,
+        zxid: u64,
+        session: i64,
+        op: &Op<'a>,
+    ) -> Option<(&'a str, Option<Znode>)> {
+        let (path, before) = match *op {
+            Op::Check { .. } => return None,
             Op::Create { path, data, lifetime, acl } => {
                 let owner = if lifetime == Lifetime::Ephemeral { session } else { 0 };
                 let acl = if acl.is_empty() { Arc::clone(&self.nobody) } else { Arc::from(acl) };
                 let data = Arc::from(data);
                 let node = Znode { data, acl, czxid: zxid, mzxid: zxid, version: 0, owner };
-                self.nodes.insert(Arc::from(path), node);
+                (path, self.nodes.insert(Arc::from(path), node))
             }
-            Op::Set { path, data } => self.set_many(zxid, path, data, 1),
-            Op::Delete { path } => {
-                self.nodes.remove(path);
+            Op::Set { path, data } => {
+                let before = self.nodes.get(path).cloned();
+                self.set_many(zxid, path, data, 1);
+                (path, before)
             }
-        }
+            Op::Delete { path } => (path, self.nodes.remove(path)),
+        };
+        Some((path, before))
+    }
+
+    fn put_back(&mut self, path: &str, node: Option<Znode>) {
+        match node {
+            Some(node) => self.nodes.insert(Arc::from(path), node),
+            None => self.nodes.remove(path),
+        };
     }
 
     /// Writes a znode that is there so many times; the last of them has that zxid.

@@ -194,6 +194,18 @@ impl World {
         }
     }
 
+    /// The same ensemble, before anything has happened to it, led by that voter.
+    #[must_use]
+    pub fn led_by(mut self, id: ServerId) -> Self {
+        let to = self.place_of(id).filter(|at| self.processes[at.0].line.votes());
+        if let (Some(to), Some(term)) = (to, &mut self.term) {
+            let from = std::mem::replace(&mut term.place, to);
+            self.processes[from.0].now = self.processes[from.0].learner();
+            self.processes[to.0].now = Now::Leading;
+        }
+        self
+    }
+
     /// Starts a joiner at that line. Its own first configuration has the members of now as they are
     /// and itself as an observer, as ZooKeeper's guide has it ("Adding servers"); it is of version 0,
     /// so that any other wins.

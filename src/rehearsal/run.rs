@@ -1,0 +1,198 @@
+//! One apply on a simulated ensemble, by the driver that ships.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::stage::{Stage, attested, replace};
+use crate::apply::driver::{Surroundings, Task, drive};
+use crate::apply::journal::{Entry, HookEnd, IdentityText, LockText, Stamp};
+use crate::apply::judge::Approved;
+use crate::apply::keeper::Mine;
+use crate::apply::machine::Options;
+use crate::apply::sight::{leaving, serving};
+use crate::apply::{End, Event, Wait};
+use crate::ensemble::simulated::{Simulated, World};
+use crate::ensemble::{Control, SessionTerms};
+use crate::model::{Millis, ServerId};
+use crate::observe::{Question, observe};
+use crate::plan::{Done, StepId};
+
+/// So long is waited for anything, in simulated milliseconds: longer than an election, a learner
+/// that is given up, and a server that proves its ports take together.
+const TIMEOUT_MS: u64 = 3000;
+
+/// When something is done to the ensemble in the middle of an apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Just after the fence, before the next request.
+    Fenced,
+    /// As soon as the run is open: there is nothing left to send.
+    Open,
+    /// Just after a request was carried out and that was written down, each time.
+    Committed,
+}
+
+/// What is done then; it is told which step has just committed.
+pub(super) type Strike<'a> = (When, &'a mut dyn FnMut(&mut World, Option<&StepId>));
+
+/// What came of one apply.
+pub(super) struct Applied {
+    pub(super) end: End,
+    /// The steps that it saw done.
+    pub(super) done: Done,
+    /// The reconfigs that it saw commit, in order.
+    pub(super) committed: Vec<StepId>,
+    pub(super) leader: Option<ServerId>,
+}
+
+/// Applies what is left of a plan, as `zkplan apply` does: a look, a session, the driver.
+pub(super) fn apply<'a>(
+    stage: &'a Stage,
+    port: &'a Simulated,
+    nonce: &str,
+    strike: Option<Strike<'a>>,
+) -> Applied {
+    let began_ms = port.world().now_ms();
+    let mut around = Around {
+        stage,
+        port,
+        began_ms,
+        strike,
+        struck: false,
+        done: Done::new(),
+        committed: Vec::new(),
+    };
+    let end = port.run(begin(stage, port, &mut around, nonce)).unwrap_or(End::Unreachable);
+    let Around { done, committed, .. } = around;
+    let leader = {
+        let world = port.world();
+        world.leader().map(|at| world.process(at).id())
+    };
+    Applied { end, done, committed, leader }
+}
+
+async fn begin(stage: &Stage, port: &Simulated, around: &mut Around<'_>, nonce: &str) -> End {
+    let mut question = Question::of(&stage.spec);
+    question.skip_data = true;
+    let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
+    let terms = SessionTerms { timeout: stage.plan().connect.session_timeout, auth: None };
+    for (_, at) in serving(&seen, &leaving(stage.plan())) {
+        if let Ok(session) = port.open(&at, &terms).await {
+            let checked = Arc::clone(&stage.checked);
+            let task = Task { checked, options: options(stage), mine: mine(stage, nonce), seen };
+            return drive(port, around, session, task).await;
+        }
+    }
+    End::Unreachable
+}
+
+/// Whoever rehearses says yes to everything that a person is asked.
+fn options(stage: &Stage) -> Options {
+    let blank: BTreeSet<ServerId> = attested(stage.plan()).collect();
+    Options {
+        plan_id: stage.plan_id.clone(),
+        who: "rehearsal".to_owned(),
+        approved: Approved { cutover: true, stop: true, blank },
+        interactive: false,
+        no_hooks: true,
+        timeout_ms: TIMEOUT_MS,
+        lock_timeout_ms: None,
+        abandon: None,
+        strict_version: false,
+    }
+}
+
+fn mine(stage: &Stage, nonce: &str) -> Mine {
+    let by = Stamp {
+        nonce: nonce.to_owned(),
+        who: "rehearsal".to_owned(),
+        host: String::new(),
+        pid: 0,
+        at: String::new(),
+    };
+    let ensemble = stage.plan().ensemble.clone();
+    Mine {
+        lock: LockText { by, operation: "rehearse".to_owned(), plan_id: stage.plan_id.clone() },
+        identity: IdentityText { id: "rehearsal".to_owned(), ensemble },
+    }
+}
+
+/// What surrounds an apply: simulated time, a person who does what is asked, and what befalls the
+/// ensemble.
+struct Around<'a> {
+    stage: &'a Stage,
+    port: &'a Simulated,
+    began_ms: u64,
+    strike: Option<Strike<'a>>,
+    struck: bool,
+    done: Done,
+    committed: Vec<StepId>,
+}
+
+impl Around<'_> {
+    fn happens(&mut self, when: When, step: Option<&StepId>) {
+        let Some((at, strike)) = &mut self.strike else { return };
+        if *at == when && (when == When::Committed || !self.struck) {
+            self.struck = true;
+            strike(&mut self.port.world(), step);
+        }
+    }
+
+    /// Ids that go to other machines wait for a person.
+    fn attend(&self, waits: &[Wait]) {
+        for wait in waits {
+            if let Wait::StopByHand { server } | Wait::Joiner { server, .. } = wait {
+                replace(&mut self.port.world(), self.stage, *server);
+            }
+        }
+    }
+}
+
+impl Surroundings for Around<'_> {
+    fn now_ms(&self) -> u64 {
+        self.port.world().now_ms() - self.began_ms
+    }
+
+    fn time_of_day(&self) -> String {
+        String::new()
+    }
+
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Run { .. } => self.happens(When::Open, None),
+            Event::Fenced { .. } => self.happens(When::Fenced, None),
+            Event::Committed { step, .. } => self.committed.push(step.clone()),
+            Event::Done { step } | Event::NotNeeded { step } => {
+                self.done.insert(step.clone());
+            }
+            Event::Recorded(Entry::Committed { step, .. }) => {
+                self.happens(When::Committed, Some(step));
+            }
+            Event::Waiting(waits) => self.attend(waits),
+            _ => {}
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn interruption(&self) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+
+    async fn hook(&mut self, _: &[String], _: u64) -> HookEnd {
+        HookEnd::Succeeded
+    }
+
+    async fn ask(&mut self, _: &End) -> bool {
+        false
+    }
+}
+
+/// Lets time pass.
+pub(super) fn settle(world: &mut World, time: Millis) {
+    let then = world.now_ms() + time.0;
+    world.advance(then);
+}

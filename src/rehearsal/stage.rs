@@ -1,0 +1,180 @@
+//! The simulated ensemble that a plan is rehearsed on, and the plan as it is applied there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Unrehearsed;
+use crate::apply::sight::spec_of;
+use crate::check::{CheckedPlan, check};
+use crate::ensemble::Ensemble;
+use crate::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
+use crate::model::{ClientAddress, Connect, Endpoint, Membership, Millis, Reach, Server, ServerId};
+use crate::observe::Identity;
+use crate::plan::{Action, Plan};
+use crate::saved::plan_id;
+use crate::spec::Spec;
+
+/// So long may a session live unseen.
+const SESSION_MS: u64 = 4000;
+
+/// A plan that can be applied to a simulated ensemble, and that ensemble before the first step.
+pub(super) struct Stage {
+    pub(super) checked: Arc<CheckedPlan>,
+    pub(super) plan_id: String,
+    /// What looking at the simulated ensemble takes.
+    pub(super) spec: Spec,
+    pub(super) world: World,
+    /// Who leads there at the beginning.
+    pub(super) leader: Option<ServerId>,
+}
+
+impl Stage {
+    /// Sets the stage from what a plan says of its ensemble: members that answered run, others are
+    /// down, and joiners follow without a vote.
+    pub(super) fn of(checked: &CheckedPlan) -> Result<Self, Unrehearsed> {
+        let plan = as_rehearsed(checked.plan());
+        let facts = plan.facts.clone();
+        let checked = check(plan, &facts).map_err(Unrehearsed::Unlawful)?;
+        let spec = spec_of(checked.plan());
+        let (world, leader) = ensemble(checked.plan(), &spec)?;
+        let plan_id = plan_id(checked.plan());
+        Ok(Self { checked: Arc::new(checked), plan_id, spec, world, leader })
+    }
+
+    /// What is rehearsed.
+    pub(super) fn plan(&self) -> &Plan {
+        self.checked.plan()
+    }
+
+    /// The line of a wanted server, with the client port that it is asked at.
+    pub(super) fn wanted(&self, id: ServerId) -> Option<&Server> {
+        self.spec.servers.get(&id).map(|wanted| &wanted.server)
+    }
+}
+
+/// The plan for an ensemble that nothing is known of yet and whose ports speak no TLS. No law speaks
+/// of what differs, and nobody waits in simulated time to see a joiner follow for longer.
+fn as_rehearsed(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.policy.stable_for = Millis(0);
+    plan.facts.identity = Identity::NoneYet;
+    plan.facts.leader_zxid = None;
+    let plain = |reach: &Reach| {
+        let client = Endpoint { tls: false, ..reach.client.clone() };
+        Reach { client, admin: None }
+    };
+    plan.reach = plan.reach.iter().map(|(id, reach)| (*id, plain(reach))).collect();
+    let members = plan.facts.base.membership.servers();
+    let asked = members.filter_map(|member| {
+        let reach = plan.reach.get(&member.id).map(|reach| reach.client.clone());
+        member.client_endpoint().or(reach)
+    });
+    plan.connect = Connect {
+        servers: asked.map(|at| at.to_string()).collect(),
+        auth: None,
+        tls: None,
+        session_timeout: Millis(SESSION_MS),
+    };
+    plan
+}
+
+fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unrehearsed> {
+    let facts = &plan.facts;
+    let members = &facts.base.membership;
+    let rules = Rules { standalone_enabled: !facts.one_voter_possible, ..Rules::default() };
+    let voters = members.voters();
+    let live: Vec<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let leader = facts.leader.filter(|id| live.contains(id)).or(live.last().copied());
+    let mut world = World::new(members.clone(), timing(), rules);
+    if let Some(leader) = leader {
+        world = world.led_by(leader);
+    }
+    world.names = names(&world, members, plan, spec);
+    for member in members.servers().filter(|member| member.client.is_none()) {
+        let wanted = spec.servers.get(&member.id);
+        let client = wanted.and_then(|wanted| wanted.server.client.clone());
+        let Some(client) = client else { return Err(Unrehearsed::NoClientPort(member.id)) };
+        set_client(&mut world, member.id, client);
+    }
+    for id in members.ids().difference(&facts.live) {
+        if let Some(at) = world.place_of(*id) {
+            world.kill(at);
+        }
+    }
+    for wanted in spec.servers.values().filter(|wanted| !members.contains(wanted.server.id)) {
+        world.place(wanted.server.clone());
+    }
+    let settled = world.now_ms() + 2000;
+    world.advance(settled);
+    Ok((world, leader))
+}
+
+/// Whoever is cut off is given up soon: what is rehearsed does not depend on how long that takes.
+fn timing() -> Timing {
+    Timing { sync_limit: 4, ..Timing::default() }
+}
+
+fn set_client(world: &mut World, id: ServerId, client: ClientAddress) {
+    if let Some(at) = world.place_of(id) {
+        world.process_mut(at).line.client = Some(client);
+    }
+}
+
+/// Names of one machine resolve to one address: those that a server has now and will have, and the
+/// one at which clients reach it.
+fn names(
+    world: &World,
+    members: &Membership,
+    plan: &Plan,
+    spec: &Spec,
+) -> BTreeMap<String, std::net::IpAddr> {
+    let port = Simulated::new(world.clone());
+    let address = |line: &Server| {
+        let resolved = port.run(port.resolve(&line.peer().host)).unwrap_or_default();
+        resolved.into_iter().next()
+    };
+    let mut names = BTreeMap::new();
+    let others = |line: &Server| members.get(line.id).filter(|_| stays(plan, line.id)).cloned();
+    let wanted = spec.servers.values().map(|wanted| wanted.server.clone());
+    for line in members.servers().cloned().chain(wanted) {
+        let machine = others(&line).unwrap_or_else(|| line.clone());
+        let Some(address) = address(&machine) else { continue };
+        let own = [Some(line.peer().host.clone()), line.client.clone().map(|client| client.host)];
+        for host in own.into_iter().flatten() {
+            let known = host.is_wildcard() || host == machine.peer().host;
+            if !known {
+                names.entry(host.canonical()).or_insert(address);
+            }
+        }
+    }
+    names
+}
+
+fn stays(plan: &Plan, id: ServerId) -> bool {
+    !plan.facts.other_machine.contains(&id)
+}
+
+/// Steps at which a person attests that a data directory is blank.
+pub(super) fn attested(plan: &Plan) -> impl Iterator<Item = ServerId> {
+    plan.steps().filter_map(|step| match step.action {
+        Action::AttestBlank(id) => Some(id),
+        _ => None,
+    })
+}
+
+/// A person stops the old process of an id that goes to another machine, and starts the new one;
+/// once.
+pub(super) fn replace(world: &mut World, stage: &Stage, id: ServerId) {
+    let old: Vec<Place> = places_of(world, id);
+    let (true, [at], Some(line)) =
+        (!stays(stage.plan(), id), old.as_slice(), stage.wanted(id).cloned())
+    else {
+        return;
+    };
+    world.kill(*at);
+    world.place(line);
+}
+
+fn places_of(world: &World, id: ServerId) -> Vec<Place> {
+    world.processes().filter(|(_, process)| process.id() == id).map(|(at, _)| at).collect()
+}

@@ -1,0 +1,161 @@
+//! The rules of the simulated ensemble, replayed on real ZooKeeper.
+//!
+//! One list of cases is played on both, through the port. What has to be the same is what they
+//! answer, the membership and whether its version was raised, and one look at all servers: who
+//! leads, who follows with a vote and without, who observes, and where each listens. What ZooKeeper
+//! leaves to chance follows from a number in the simulated world: one of its values has to do what
+//! ZooKeeper did.
+
+mod case;
+mod cases;
+mod play;
+mod stage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use zkplan::ensemble::simulated::World;
+use zkplan::model::{Server, ServerId};
+
+use case::{Case, Told};
+use play::{Answer, Knowledge, play};
+use stage::{Imagined, Real};
+
+use crate::harness::{Builder, Ensemble};
+use crate::show;
+
+/// So many outcomes of chance are tried.
+const CHANCES: u64 = 64;
+
+#[test]
+fn eight_servers_answer_as_simulated() {
+    let ensemble = Builder::rich().observers([6, 7, 8]).start_with([4, 5]);
+    let cast =
+        Cast { voters: &[1, 2, 3], observers: &[6, 7, 8], joiners: &[4, 5], dead: &[9, 11, 12] };
+    agree(&ensemble, &cast, false, &cases::of_eight());
+}
+
+#[test]
+fn three_servers_that_may_be_standalone_answer_as_simulated() {
+    let ensemble = Builder::rich().setting("standaloneEnabled", "true").start();
+    let cast = Cast { voters: &[1, 2, 3], observers: &[], joiners: &[], dead: &[9] };
+    agree(&ensemble, &cast, true, &cases::of_three_with_standalone());
+}
+
+#[test]
+fn one_server_and_a_joiner_answer_as_simulated() {
+    let ensemble = Builder::rich().servers(1).start_with([2]);
+    let cast = Cast { voters: &[1], observers: &[], joiners: &[2], dead: &[] };
+    agree(&ensemble, &cast, false, &cases::of_one_and_a_joiner());
+}
+
+/// Who plays.
+struct Cast {
+    voters: &'static [u8],
+    observers: &'static [u8],
+    joiners: &'static [u8],
+    dead: &'static [u8],
+}
+
+/// Somebody whose ports are free.
+const SPARE: u8 = 13;
+
+/// Plays every case on both stages, and shows what came of it.
+fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Case]) {
+    for id in cast.dead.iter().chain([&SPARE]) {
+        ensemble.reserve(*id);
+    }
+    let real = Real::of(ensemble);
+    let running = [cast.voters, cast.observers, cast.joiners].concat();
+    let line = |id: &u8| (ServerId::new((*id).into()), real.line(*id));
+    let lines: BTreeMap<ServerId, Server> = running.iter().chain(cast.dead).map(line).collect();
+    let up: BTreeSet<ServerId> = running.iter().map(|id| ServerId::new((*id).into())).collect();
+    let mut known = Knowledge::new(lines.clone(), real.line(SPARE), up);
+    let fresh = known.clone();
+    let mut imagined: Option<(World, Knowledge)> = None;
+    let (mut table, mut wrong, mut agreed) = (String::new(), String::new(), 0);
+    for case in cases {
+        let told = real.run(play(&real, &mut known, case));
+        let (world, knowledge) = imagined.take().unwrap_or_else(|| {
+            let members = [cast.voters, cast.observers].concat();
+            let world =
+                stage::world(&lines, &members, cast.joiners, known.leader(), standalone_enabled);
+            (world, fresh.clone())
+        });
+        let (next, simulated) = simulate(&world, &knowledge, case, &told);
+        imagined = Some(next);
+        let (one, other) = (in_words(&told), in_words(&simulated));
+        writeln!(table, "{:<78} {one:<44} {other}", case.name).expect("a String takes all text");
+        let difference = difference(case, &told, &simulated);
+        if difference.is_empty() {
+            agreed += 1;
+        } else {
+            writeln!(wrong, "\n{}:{difference}", case.name).expect("a String takes all text");
+        }
+    }
+    show(&format!("{:<78} {:<44} simulated\n{table}{agreed} rules agree", "", "ZooKeeper"));
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Plays a case on the simulated stage: as chance had it on the real one, where it can.
+fn simulate(
+    world: &World,
+    knowledge: &Knowledge,
+    case: &Case,
+    told: &[Answer],
+) -> ((World, Knowledge), Vec<Answer>) {
+    let mut first = None;
+    for chance in 0..CHANCES {
+        let mut world = world.clone();
+        world.bias = world.bias.wrapping_add(chance);
+        let (stage, mut knowledge) = (Imagined::of(world), knowledge.clone());
+        let simulated = stage.run(play(&stage, &mut knowledge, case));
+        let ended = ((stage.world(), knowledge), simulated);
+        if ended.1 == told {
+            return ended;
+        }
+        first.get_or_insert(ended);
+    }
+    first.expect("one chance at least")
+}
+
+/// What came of each step.
+fn in_words(answers: &[Answer]) -> String {
+    let mut words: Vec<String> = answers.iter().map(|answer| answer.told.to_string()).collect();
+    words.dedup();
+    words.join(", ")
+}
+
+/// Where the stages differ from each other, or from what the case says.
+fn difference(case: &Case, real: &[Answer], simulated: &[Answer]) -> String {
+    let mut text = String::new();
+    let mut says = |line: &str| write!(text, "\n  {line}").expect("a String takes all text");
+    for (at, step) in case.steps.iter().enumerate() {
+        let (one, other) = (&real[at], &simulated[at]);
+        for (who, answer) in [("ZooKeeper", one), ("simulated", other)] {
+            if answer.told != step.told {
+                says(&format!("step {at}, {who}: {}, expected {}", answer.told, step.told));
+            }
+        }
+        for line in one.detail.iter().filter(|line| !other.detail.contains(line)) {
+            says(&format!("step {at}, ZooKeeper: {line}"));
+        }
+        for line in other.detail.iter().filter(|line| !one.detail.contains(line)) {
+            says(&format!("step {at}, simulated: {line}"));
+        }
+    }
+    text
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Refused(code) => f.write_str(code.name()),
+            Self::DoneOrLost => f.write_str("done, or lost"),
+            Self::Silent => f.write_str("no answer"),
+            Self::Over => f.write_str("session over"),
+            Self::Never => f.write_str("never"),
+        }
+    }
+}

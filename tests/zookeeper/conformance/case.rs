@@ -1,0 +1,209 @@
+//! A case as data: what is done, in which order, and what ZooKeeper is known to answer.
+
+use zkplan::ensemble::Code;
+use zkplan::model::Role;
+
+/// A rule.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One thing that is done.
+pub(super) struct Step {
+    pub(super) deed: Deed,
+    pub(super) told: Told,
+}
+
+/// What came of it, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused(Code),
+    /// It was done, whether or not the answer came: it races the end of the connection.
+    DoneOrLost,
+    /// No answer came, or there was no connection to ask on.
+    Silent,
+    /// The session is over.
+    Over,
+    /// What was waited for never came.
+    Never,
+}
+
+/// Which server; who that is may differ from run to run, but not between the two stages.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who {
+    Id(i64),
+    /// Whoever leads.
+    Leader,
+    /// One of the voters that do not lead, by ascending id.
+    Voter(usize),
+    /// Whom the last request was about.
+    Last,
+}
+
+pub(super) enum Deed {
+    /// Sends a reconfig on a session of its own, and looks at all servers once they are calm.
+    Send(Request),
+    /// Sends a reconfig on a session of its own, and does not look.
+    SendOnly(Request),
+    /// Looks at all servers once they are calm.
+    Look,
+    /// Waits until a look finds no quorum.
+    FindNoQuorum,
+    /// Asks every server for `srvr`, `conf` and `mntr`.
+    AskWords,
+    /// Opens the session that the following are about.
+    Open(Who),
+    /// Opens it with that time-out, in milliseconds.
+    OpenFor(Who, u64),
+    Attach(Who),
+    Close,
+    /// One transaction.
+    Do(&'static [Part]),
+    /// Creates without a transaction.
+    Make(&'static str),
+    /// Writes many times in a row.
+    SetMany(&'static str, usize),
+    /// Reads after a sync.
+    See(&'static str),
+    /// Reads through another session, on whoever leads.
+    SeeFromElsewhere(&'static str),
+    /// Waits until another session finds no such znode.
+    AwaitGone(&'static str),
+    Children(&'static str),
+    ProbeWrite,
+    ProbeReconfig,
+    /// The same, on a session that has proven nobody.
+    ProbeWriteAsNobody,
+    ProbeReconfigAsNobody,
+    Kill(Who),
+    Start(Who),
+    Freeze(Who),
+    Thaw(Who),
+}
+
+/// A part of a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    Check(&'static str, i32),
+    Make(&'static str),
+    MakeEphemeral(&'static str),
+    Set(&'static str),
+    Delete(&'static str),
+}
+
+/// A reconfig, from the version of now.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) joining: Vec<Line>,
+    pub(super) leaving: Vec<Who>,
+    /// Whether it names the version of the very first configuration.
+    pub(super) stale: bool,
+    /// Whether it comes from somebody who has proven nothing.
+    pub(super) by_nobody: bool,
+    /// Through whom.
+    pub(super) at: Who,
+}
+
+/// A server line: that with which the server came, but for what is said here.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    pub(super) who: Who,
+    pub(super) role: Option<Role>,
+    /// Ports that nobody has.
+    pub(super) client: bool,
+    pub(super) quorum: bool,
+    pub(super) election: bool,
+    /// Without a client part.
+    pub(super) bare: bool,
+}
+
+pub(super) fn join(who: Who) -> Line {
+    Line { who, role: None, client: false, quorum: false, election: false, bare: false }
+}
+
+impl Line {
+    pub(super) fn observer(self) -> Self {
+        Self { role: Some(Role::Observer), ..self }
+    }
+
+    pub(super) fn participant(self) -> Self {
+        Self { role: Some(Role::Participant), ..self }
+    }
+
+    pub(super) fn at_another_client_port(self) -> Self {
+        Self { client: true, ..self }
+    }
+
+    pub(super) fn at_another_quorum_port(self) -> Self {
+        Self { quorum: true, ..self }
+    }
+
+    pub(super) fn at_another_election_port(self) -> Self {
+        Self { election: true, ..self }
+    }
+
+    pub(super) fn without_client_part(self) -> Self {
+        Self { bare: true, ..self }
+    }
+}
+
+pub(super) fn request(joining: &[Line], leaving: &[Who]) -> Request {
+    let (joining, leaving) = (joining.to_vec(), leaving.to_vec());
+    Request { joining, leaving, stale: false, by_nobody: false, at: Who::Leader }
+}
+
+pub(super) fn joins(line: Line) -> Request {
+    request(&[line], &[])
+}
+
+pub(super) fn leaves(who: Who) -> Request {
+    request(&[], &[who])
+}
+
+impl Request {
+    pub(super) fn stale(self) -> Self {
+        Self { stale: true, ..self }
+    }
+
+    pub(super) fn by_nobody(self) -> Self {
+        Self { by_nobody: true, ..self }
+    }
+
+    pub(super) fn through(self, at: Who) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(super) fn is(self, told: Told) -> Step {
+        Deed::Send(self).is(told)
+    }
+
+    pub(super) fn is_accepted(self) -> Step {
+        self.is(Told::Done)
+    }
+
+    pub(super) fn is_refused(self, code: Code) -> Step {
+        self.is(Told::Refused(code))
+    }
+
+    pub(super) fn hands_over(self) -> Step {
+        self.is(Told::DoneOrLost)
+    }
+}
+
+impl Deed {
+    pub(super) fn is(self, told: Told) -> Step {
+        Step { deed: self, told }
+    }
+
+    pub(super) fn is_done(self) -> Step {
+        self.is(Told::Done)
+    }
+
+    pub(super) fn is_refused(self, code: Code) -> Step {
+        self.is(Told::Refused(code))
+    }
+}
