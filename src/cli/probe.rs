@@ -7,7 +7,7 @@ use super::output::Output;
 use super::specs::Loaded;
 use crate::apply::sight;
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, Rehearsal};
+use crate::ensemble::{Code, DryRun};
 use crate::model::{Endpoint, ServerId};
 use crate::observe::Observation;
 use crate::plan::{Action, Plan, Step};
@@ -44,7 +44,7 @@ pub(super) fn run<'a>(
         let answer = match next(checked.plan()) {
             Next::Nothing => Answer::NothingToSend,
             Next::Awaits(joiners) => Answer::Awaits(joiners),
-            Next::Reconfig(step) => match rehearsed(spec, checked.plan(), step, seen, output) {
+            Next::Reconfig(step) => match asked(spec, checked.plan(), step, seen, output) {
                 Ok(answer) => answer,
                 Err(failed) => {
                     exit = exit.worse(failed);
@@ -90,7 +90,7 @@ fn next(plan: &Plan) -> Next<'_> {
     Next::Nothing
 }
 
-fn rehearsed(
+fn asked(
     spec: &Spec,
     plan: &Plan,
     step: &Step,
@@ -99,15 +99,15 @@ fn rehearsed(
 ) -> Result<Answer, Exit> {
     let Some(request) = step.reconfig() else { return Ok(Answer::NothingToSend) };
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let rehearsal = live::block_on(output, async {
+    let dry_run = live::block_on(output, async {
         for at in leader_first(seen) {
-            if let Ok(rehearsal) = port.rehearse(&at, request, plan.facts.base.version).await {
-                return Some(rehearsal);
+            if let Ok(dry_run) = port.dry_run(&at, request, plan.facts.base.version).await {
+                return Some(dry_run);
             }
         }
         None
     })?;
-    Ok(Answer::Told { step: step.id.clone(), rehearsal })
+    Ok(Answer::Told { step: step.id.clone(), dry_run })
 }
 
 /// Where a session can be had; first where no other server stands in between.
@@ -120,24 +120,24 @@ fn leader_first(seen: &Observation) -> Vec<Endpoint> {
 /// The exit code of what the leader said. A probe is an extra: where nothing was sent, the plan
 /// stands as it stands without.
 fn exit_of(answer: &Answer) -> Exit {
-    let rehearsal = match answer {
+    let dry_run = match answer {
         Answer::NothingToSend | Answer::Awaits(_) => return Exit::Done,
-        Answer::Told { rehearsal: None, .. } => return Exit::Unreachable,
-        Answer::Told { rehearsal: Some(rehearsal), .. } => rehearsal,
+        Answer::Told { dry_run: None, .. } => return Exit::Unreachable,
+        Answer::Told { dry_run: Some(dry_run), .. } => dry_run,
     };
-    match rehearsal {
-        Rehearsal::Sound | Rehearsal::OpenToAll | Rehearsal::NotSent(_) => Exit::Done,
-        Rehearsal::NoAnswer | Rehearsal::Refused(Code::ReconfigDisabled | Code::ThrottledOp) => {
+    match dry_run {
+        DryRun::Sound | DryRun::OpenToAll | DryRun::NotSent(_) => Exit::Done,
+        DryRun::NoAnswer | DryRun::Refused(Code::ReconfigDisabled | Code::ThrottledOp) => {
             Exit::Unreachable
         }
-        Rehearsal::Refused(Code::BadVersion) => Exit::Stale,
-        Rehearsal::Refused(
+        DryRun::Refused(Code::BadVersion) => Exit::Stale,
+        DryRun::Refused(
             Code::NewConfigNoQuorum
             | Code::ReconfigInProgress
             | Code::BadArguments
             | Code::MarshallingError
             | Code::Unimplemented,
         ) => Exit::Unsafe,
-        Rehearsal::Refused(_) | Rehearsal::CarriedOut => Exit::Error,
+        DryRun::Refused(_) | DryRun::CarriedOut => Exit::Error,
     }
 }

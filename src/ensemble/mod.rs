@@ -7,9 +7,9 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod code;
+mod dry_run;
 mod held;
 mod port;
-mod rehearsal;
 mod session;
 pub mod simulated;
 #[cfg(test)]
@@ -25,9 +25,9 @@ use std::net::IpAddr;
 use crate::model::{Endpoint, Host};
 
 pub use code::Code;
+pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, Op, Session, SessionTerms};
-pub use rehearsal::Rehearsal;
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};

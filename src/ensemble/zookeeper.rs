@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use super::transport::{self, Stream, TlsClients, TlsSetupError};
 use super::{
-    Control, Ensemble, Failure, HeldSession, Knock, Reading, Rehearsal, SessionTerms, Silence,
-    Word, rehearsal, session, words,
+    Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word,
+    dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Host, Reconfig, Tls};
 
@@ -63,13 +63,13 @@ impl ZooKeeper {
     /// # Errors
     ///
     /// Why that server gave no session; nothing was sent.
-    pub async fn rehearse(
+    pub async fn dry_run(
         &self,
         at: &Endpoint,
         request: &Reconfig,
         version: ConfigVersion,
-    ) -> Result<Rehearsal, Silence> {
-        rehearsal::rehearse(at, self.tls.as_ref(), self.limits, request, version).await
+    ) -> Result<DryRun, Silence> {
+        dry_run::dry_run(at, self.tls.as_ref(), self.limits, request, version).await
     }
 
     fn turn_at(&self, host: &Host, port: u16) -> Turn {

@@ -2,7 +2,7 @@
 
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::ensemble::{Code, Rehearsal};
+use crate::ensemble::{Code, DryRun};
 use crate::model::ServerId;
 use crate::plan::{Plan, StepId};
 
@@ -18,7 +18,7 @@ pub enum Answer {
         /// The step whose request it is.
         step: StepId,
         /// What came of it; `None` where no server took a session.
-        rehearsal: Option<Rehearsal>,
+        dry_run: Option<DryRun>,
     },
 }
 
@@ -49,12 +49,12 @@ pub fn screen(screen: &Screen<'_>) -> Text {
             ),
             Some("start them (the plan says how) and probe again".to_owned()),
         ),
-        Answer::Told { step, rehearsal: None } => (
+        Answer::Told { step, dry_run: None } => (
             Style::Red,
             format!("{step} was not sent: no server took a session without credentials."),
             Some("the plan shows who answers; probe again when the leader does".to_owned()),
         ),
-        Answer::Told { step, rehearsal: Some(rehearsal) } => told(plan, step, *rehearsal),
+        Answer::Told { step, dry_run: Some(dry_run) } => told(plan, step, *dry_run),
     };
     let mut text = Text::new();
     let lead = Line::new(Style::Bold, "Probe: ");
@@ -66,10 +66,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
 }
 
 /// How it looks, what was said, and what to do about it.
-fn told(plan: &Plan, step: &StepId, rehearsal: Rehearsal) -> (Style, String, Option<String>) {
+fn told(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<String>) {
     let version = plan.facts.base.version;
-    match rehearsal {
-        Rehearsal::Sound => (
+    match dry_run {
+        DryRun::Sound => (
             Style::Green,
             format!(
                 "the leader would accept {step}. Sent without credentials from config version \
@@ -78,7 +78,7 @@ fn told(plan: &Plan, step: &StepId, rehearsal: Rehearsal) -> (Style, String, Opt
             ),
             None,
         ),
-        Rehearsal::OpenToAll => (
+        DryRun::OpenToAll => (
             Style::Yellow,
             format!(
                 "{step} was not sent. A session without credentials may write the configuration of \
@@ -91,7 +91,7 @@ fn told(plan: &Plan, step: &StepId, rehearsal: Rehearsal) -> (Style, String, Opt
                     .to_owned(),
             ),
         ),
-        Rehearsal::NotSent(code) => (
+        DryRun::NotSent(code) => (
             Style::Yellow,
             format!(
                 "{step} was not sent. Whether the leader asks for permission could not be learned: \
@@ -99,12 +99,12 @@ fn told(plan: &Plan, step: &StepId, rehearsal: Rehearsal) -> (Style, String, Opt
             ),
             Some("the plan stands as it does without a probe".to_owned()),
         ),
-        Rehearsal::NoAnswer => (
+        DryRun::NoAnswer => (
             Style::Red,
             format!("the connection was lost before the leader said what it makes of {step}."),
             Some("nothing was changed; plan again, and see who leads".to_owned()),
         ),
-        Rehearsal::CarriedOut => (
+        DryRun::CarriedOut => (
             Style::Red,
             format!(
                 "{step} WAS CARRIED OUT. The leader refused a write to the configuration for want of \
@@ -112,7 +112,7 @@ fn told(plan: &Plan, step: &StepId, rehearsal: Rehearsal) -> (Style, String, Opt
             ),
             Some("plan again from what is there now, and find out who did it".to_owned()),
         ),
-        Rehearsal::Refused(code) => {
+        DryRun::Refused(code) => {
             let (why, remedy) = refused(plan, code);
             (
                 Style::Red,
@@ -174,23 +174,23 @@ mod tests {
         text.to_string_with(false)
     }
 
-    fn told(rehearsal: Rehearsal) -> String {
-        said(&Answer::Told { step: StepId::new("join-4"), rehearsal: Some(rehearsal) })
+    fn told(dry_run: DryRun) -> String {
+        said(&Answer::Told { step: StepId::new("join-4"), dry_run: Some(dry_run) })
     }
 
     #[test]
     fn it_is_said_what_the_leader_would_do_and_that_nothing_was_changed() {
-        insta::assert_snapshot!(told(Rehearsal::Sound), @r"
+        insta::assert_snapshot!(told(DryRun::Sound), @r"
         Probe: the leader would accept join-4. Sent without credentials from config version 100000004, it
                passed every check of the leader's and was refused for want of permission alone (NoAuth).
                Nothing was changed.
         ");
-        insta::assert_snapshot!(told(Rehearsal::Refused(Code::NewConfigNoQuorum)), @r"
+        insta::assert_snapshot!(told(DryRun::Refused(Code::NewConfigNoQuorum)), @r"
         Probe: the leader would refuse join-4: no quorum of the voters that it leads to is connected to the
                leader and synced (NewConfigNoQuorum). Nothing was changed.
                help: see which of them stopped or fell behind since the look; zkplan plan shows it
         ");
-        insta::assert_snapshot!(told(Rehearsal::OpenToAll), @r"
+        insta::assert_snapshot!(told(DryRun::OpenToAll), @r"
         Probe: join-4 was not sent. A session without credentials may write the configuration of this
                ensemble (skipACL=yes, or an ACL of /zookeeper/config that lets anybody write): the leader
                would carry it out.
@@ -205,16 +205,16 @@ mod tests {
 
     #[test]
     fn only_what_was_carried_out_is_not_said_to_have_changed_nothing() {
-        let refused = Code::ALL.iter().map(|code| Rehearsal::Refused(*code));
-        let others = [Rehearsal::Sound, Rehearsal::NotSent(Code::NoNode), Rehearsal::NoAnswer];
-        for rehearsal in refused.chain(others) {
-            let said = told(rehearsal).to_lowercase();
+        let refused = Code::ALL.iter().map(|code| DryRun::Refused(*code));
+        let others = [DryRun::Sound, DryRun::NotSent(Code::NoNode), DryRun::NoAnswer];
+        for dry_run in refused.chain(others) {
+            let said = told(dry_run).to_lowercase();
             assert!(
                 said.contains("nothing was changed") || said.contains("was not sent"),
                 "{said}"
             );
         }
-        let said = told(Rehearsal::CarriedOut);
+        let said = told(DryRun::CarriedOut);
         assert!(said.contains("WAS CARRIED OUT") && !said.contains("othing was"), "{said}");
     }
 }

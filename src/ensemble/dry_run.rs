@@ -3,7 +3,7 @@
 //! The leader checks the ACL of a reconfig last (`PrepRequestProcessor`, `case OpCode.reconfig`):
 //! a session that has no permission gets every other refusal first, and `NoAuth` where all else is
 //! well. With `skipACL=yes`, or where anybody may write `/zookeeper/config`, the same request would
-//! be carried out. So a rehearsal asks that first, on the same connection, and sends nothing more
+//! be carried out. So a dry run asks that first, on the same connection, and sends nothing more
 //! unless the answer was `NoAuth`.
 //!
 //! Nothing here goes through the client library: that one reconnects by itself and sends then what
@@ -20,9 +20,9 @@ use super::transport::{self, Stream, TlsClients};
 use super::{Code, Limits, Silence};
 use crate::model::{ConfigVersion, Endpoint, Reconfig};
 
-/// What came of a rehearsal.
+/// What came of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rehearsal {
+pub enum DryRun {
     /// The leader refused it for want of permission: it has checked everything else.
     Sound,
     /// The leader refused it with that code, before it came to permissions.
@@ -55,20 +55,20 @@ const SESSION_TIMEOUT_MS: i32 = 4_000;
 /// # Errors
 ///
 /// Why that server gave no session; nothing was sent.
-pub(super) async fn rehearse(
+pub(super) async fn dry_run(
     at: &Endpoint,
     tls: Option<&TlsClients>,
     limits: Limits,
     request: &Reconfig,
     version: ConfigVersion,
-) -> Result<Rehearsal, Silence> {
+) -> Result<DryRun, Silence> {
     let stream = transport::open_as_nobody(at, tls, limits).await?;
     let mut session = Bare { stream, limits, xid: 0 };
     session.open().await?;
     let answer = session.guarded(request, version).await;
     // A close that got lost leaves a session that expires by itself.
     session.send(CLOSE, &[]).await.ok();
-    Ok(answer.unwrap_or(Rehearsal::NoAnswer))
+    Ok(answer.unwrap_or(DryRun::NoAnswer))
 }
 
 /// One connection with a session of nobody's on it. It never reconnects.
@@ -96,24 +96,24 @@ impl Bare {
         &mut self,
         request: &Reconfig,
         version: ConfigVersion,
-    ) -> Result<Rehearsal, Silence> {
+    ) -> Result<DryRun, Silence> {
         let mut probe = Record::default();
         probe.text(CONFIG_PATH).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
         match self.send(SET_DATA, &probe.0).await? {
             Err(Code::NoAuth) => {}
             // No znode has that data version; a server that says otherwise is none to try this on.
-            Ok(()) | Err(Code::BadVersion) => return Ok(Rehearsal::OpenToAll),
-            Err(code) => return Ok(Rehearsal::NotSent(code)),
+            Ok(()) | Err(Code::BadVersion) => return Ok(DryRun::OpenToAll),
+            Err(code) => return Ok(DryRun::NotSent(code)),
         }
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
-            return Ok(Rehearsal::NotSent(Code::BadArguments));
+            return Ok(DryRun::NotSent(Code::BadArguments));
         };
         let mut record = Record::default();
         record.list(&request.joining).list(&request.leaving).nothing().long(version);
         Ok(match self.send(RECONFIG, &record.0).await? {
-            Err(Code::NoAuth) => Rehearsal::Sound,
-            Err(code) => Rehearsal::Refused(code),
-            Ok(()) => Rehearsal::CarriedOut,
+            Err(Code::NoAuth) => DryRun::Sound,
+            Err(code) => DryRun::Refused(code),
+            Ok(()) => DryRun::CarriedOut,
         })
     }
 
@@ -249,8 +249,8 @@ mod tests {
     /// What a server was asked: the kind of each request, and its body.
     type Requests = Vec<(i32, Vec<u8>)>;
 
-    /// A rehearsal of an addition against a server that gives these errors, and what it was asked.
-    fn rehearsed(errors: &[i32]) -> (Result<Rehearsal, Silence>, Requests) {
+    /// A dry run of an addition against a server that gives these errors, and what it was asked.
+    fn refused_by(errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -265,7 +265,7 @@ mod tests {
             let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
             let request = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
             let version = "100000004".parse().unwrap();
-            let outcome = rehearse(&at, None, LIMITS, &request, version).await;
+            let outcome = dry_run(&at, None, LIMITS, &request, version).await;
             (outcome, asked.lock().unwrap().clone())
         })
     }
@@ -277,13 +277,13 @@ mod tests {
     #[test]
     fn the_request_goes_out_directly_after_a_write_without_permission() {
         for (error, outcome) in [
-            (-102, Rehearsal::Sound),
-            (-13, Rehearsal::Refused(Code::NewConfigNoQuorum)),
-            (-103, Rehearsal::Refused(Code::BadVersion)),
-            (0, Rehearsal::CarriedOut),
+            (-102, DryRun::Sound),
+            (-13, DryRun::Refused(Code::NewConfigNoQuorum)),
+            (-103, DryRun::Refused(Code::BadVersion)),
+            (0, DryRun::CarriedOut),
         ] {
-            let (rehearsal, asked) = rehearsed(&[-102, error, 0]);
-            assert_eq!(rehearsal, Ok(outcome));
+            let (dry_run, asked) = refused_by(&[-102, error, 0]);
+            assert_eq!(dry_run, Ok(outcome));
             assert_eq!(operations(&asked), [CONNECTED, SET_DATA, RECONFIG, CLOSE]);
         }
     }
@@ -292,12 +292,12 @@ mod tests {
     fn nothing_but_the_want_of_permission_lets_the_request_out() {
         let others = Code::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
         for error in others.chain([0, 7, -999]) {
-            let (rehearsal, asked) = rehearsed(&[error, 0, 0]);
+            let (dry_run, asked) = refused_by(&[error, 0, 0]);
             let outcome = match Code::of(error) {
-                Code::BadVersion | Code::Other(0) => Rehearsal::OpenToAll,
-                code => Rehearsal::NotSent(code),
+                Code::BadVersion | Code::Other(0) => DryRun::OpenToAll,
+                code => DryRun::NotSent(code),
             };
-            assert_eq!(rehearsal, Ok(outcome));
+            assert_eq!(dry_run, Ok(outcome));
             assert_eq!(operations(&asked), [CONNECTED, SET_DATA, CLOSE]);
         }
     }
@@ -305,17 +305,17 @@ mod tests {
     /// Another connection may lead to another leader, with another `skipACL`.
     #[test]
     fn a_lost_connection_is_never_made_again() {
-        let (rehearsal, asked) = rehearsed(&[-102]);
-        assert_eq!(rehearsal, Ok(Rehearsal::NoAnswer));
+        let (dry_run, asked) = refused_by(&[-102]);
+        assert_eq!(dry_run, Ok(DryRun::NoAnswer));
         assert_eq!(operations(&asked), [CONNECTED, SET_DATA]);
-        let (rehearsal, asked) = rehearsed(&[]);
-        assert_eq!(rehearsal, Ok(Rehearsal::NoAnswer));
+        let (dry_run, asked) = refused_by(&[]);
+        assert_eq!(dry_run, Ok(DryRun::NoAnswer));
         assert_eq!(operations(&asked), [CONNECTED]);
     }
 
     #[test]
     fn the_request_names_its_version_and_no_list_of_members() {
-        let (_, asked) = rehearsed(&[-102, -102, 0]);
+        let (_, asked) = refused_by(&[-102, -102, 0]);
         let [_, (_, write), (_, sent), _] = &asked[..] else { panic!("{asked:?}") };
         let mut wanted = Record::default();
         wanted.text("/zookeeper/config").buffer(b"").int(IMPOSSIBLE_DATA_VERSION);
