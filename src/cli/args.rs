@@ -49,6 +49,8 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Show a saved plan; asks nobody
     Show(ShowArgs),
+    /// Play a plan through in a simulator, every server and zone failing at every step
+    Rehearse(RehearseArgs),
     /// Carry a plan out, step by step, under a lock; goes on where an earlier apply stopped
     Apply(ApplyArgs),
     /// List the runs of an ensemble, or tell one in full
@@ -180,6 +182,25 @@ pub(super) struct ShowArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RehearseArgs {
+    /// A saved plan, for which nobody is asked, or a spec that is planned first
+    #[arg(value_name = "PLAN|SPEC")]
+    pub(super) file: PathBuf,
+
+    /// With a spec: plan from the text of /zookeeper/config instead of asking servers
+    #[arg(long, value_name = "FILE")]
+    pub(super) live: Option<PathBuf>,
+
+    /// With a spec: accept a risk by name, as for plan; may be given again
+    #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
+    pub(super) accept: Vec<crate::plan::Acceptance>,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod output;
 mod plan;
 mod probe;
 mod progress;
+mod rehearse;
 mod secret;
 mod show;
 mod source;
@@ -67,6 +68,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Import(args) => import::run(args, &output),
         Command::Plan(args) => plan::run(args, &output),
         Command::Show(args) => show::run(args, &output),
+        Command::Rehearse(args) => rehearse::run(args, &output),
         Command::Apply(args) => apply::run(args, &output),
         Command::History(args) => history::run(args, &output),
         Command::Unlock(args) => unlock::run(args, &output),

@@ -179,7 +179,7 @@ fn assumed(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Ou
 }
 
 /// `zkCli.sh config` prints what its client does on stdout too.
-fn without_chatter(text: &str) -> String {
+pub(super) fn without_chatter(text: &str) -> String {
     const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
     let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
     text.lines().filter(told).collect::<Vec<_>>().join("\n")
@@ -273,6 +273,9 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
                     checked,
                     width: output.width,
                 }));
+                if outcomes.len() == 1 {
+                    all.section(super::rehearse::below(checked, output));
+                }
                 for other in others(args, spec.spec, checked, output) {
                     all.section(other);
                 }

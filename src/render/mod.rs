@@ -18,6 +18,7 @@ pub mod plan;
 mod present;
 pub mod probe;
 pub mod refusal;
+pub mod rehearse;
 pub mod run;
 mod start;
 mod steps;

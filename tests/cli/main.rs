@@ -3,5 +3,6 @@
 mod commands;
 mod files;
 mod other_plans;
+mod rehearse;
 mod run;
 mod scenarios;

@@ -1,10 +1,14 @@
-//! Plans rehearsed in the simulator.
+//! Plans rehearsed in the simulator: what a failure comes to, and that simulator and checker agree
+//! on how many may fail.
 
-use zkplan::rehearsal::{Limits, rehearse};
-
-use crate::world::World;
+use zkplan::apply::Wait;
 use zkplan::check::CheckedPlan;
 use zkplan::proposal::{acceptance, propose};
+use zkplan::rehearsal::{
+    Back, Course, Failure, Limits, Rehearsal, What, Writes, rehearse, summary,
+};
+
+use crate::world::{World, Zones, id};
 
 fn planned(world: &World) -> CheckedPlan {
     let (spec, facts) = (world.spec(), world.facts());
@@ -15,30 +19,130 @@ fn planned(world: &World) -> CheckedPlan {
     checked.map_err(|refusal| refusal.breaches).expect("a plan")
 }
 
+fn rehearsed(world: &World) -> Rehearsal {
+    rehearse(&planned(world), Limits::default()).expect("a rehearsal")
+}
+
+/// What came of the failure of one server at one moment.
+fn failure<'a>(rehearsal: &'a Rehearsal, after: Option<&str>, server: i64) -> &'a Failure {
+    let found = rehearsal.all().find(|(moment, failure)| {
+        moment.after.as_ref().map(|step| step.as_str()) == after
+            && !matches!(failure.who.what, What::Zone(_))
+            && failure.who.servers.contains(&id(server))
+    });
+    found.expect("a failure that was rehearsed").1
+}
+
+fn waits_at(failure: &Failure) -> Option<&str> {
+    match &failure.course {
+        Course::Waits { at, .. } => at.as_ref().map(|step| step.as_str()),
+        _ => None,
+    }
+}
+
 #[test]
-fn look() {
+fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_holds_up_the_next_step() {
+    let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6"));
+    assert_eq!((rehearsal.moments.len(), rehearsal.played()), (7, 42));
+    let joiner = failure(&rehearsal, None, 4);
+    assert_eq!((joiner.writes, waits_at(joiner)), (Writes::GoOn, Some("await-4")));
+    let follower = failure(&rehearsal, Some("join-4"), 1);
+    assert_eq!((follower.writes, waits_at(follower)), (Writes::GoOn, Some("join-5")));
+    let Course::Waits { waits, .. } = &follower.course else { panic!("{follower:?}") };
+    assert!(waits.iter().any(|wait| matches!(wait, Wait::Down { server, .. } if *server == id(1))));
+    let leader = failure(&rehearsal, Some("join-6"), 3);
+    assert_eq!(leader.who.what, What::Leader);
+    assert_eq!((leader.writes, waits_at(leader)), (Writes::AfterElection, Some("leave-1")));
+    assert_eq!(failure(&rehearsal, Some("leave-1"), 1).course, Course::ToTheEnd);
+    assert!(rehearsal.always_ends(), "{rehearsal:?}");
+}
+
+#[test]
+fn the_second_of_two_voters_takes_the_writes_with_it_and_brings_them_back() {
+    let rehearsal = rehearsed(&World::new("1", "1 2"));
+    let joiner = failure(&rehearsal, Some("join-2"), 2);
+    assert_eq!((joiner.writes, &joiner.back), (Writes::Stop, &Back::Resumed));
+    assert_eq!(failure(&rehearsal, None, 2).writes, Writes::GoOn);
+}
+
+#[test]
+fn a_zone_of_one_server_of_three_can_be_cut_off() {
+    let rehearsal = rehearsed(&World::new("1 2 3", "1 2 4").zones(Zones::Three));
+    let zones: Vec<&Failure> = rehearsal
+        .all()
+        .map(|(_, failure)| failure)
+        .filter(|failure| matches!(failure.who.what, What::Zone(_)))
+        .collect();
+    assert_eq!(zones.len(), 9, "three zones at three moments");
+    // Server 1 and joiner 4 share a zone: as voters of four they are one too many.
+    let stops = zones.iter().filter(|failure| failure.writes == Writes::Stop).count();
+    assert!(stops > 0, "{zones:?}");
+    assert!(rehearsal.always_ends(), "{rehearsal:?}");
+}
+
+/// Checker and simulator share no arithmetic: where the checker says that nobody may fail, some
+/// single voter's death stops writes in the simulator, and nowhere else; zones alike.
+#[test]
+fn what_may_fail_is_what_the_checker_says_at_every_moment() {
+    let mut moments = 0;
     for (base, wanted, down) in [
         ("1 2 3", "4 5 6", ""),
         ("1 2 3", "1 2 4", "3"),
+        ("1 2 3", "1 2", "3"),
+        ("1 2 3", "1 2", ""),
+        ("1 2", "1 2 3", ""),
         ("1", "1 2", ""),
-        ("1 2 3 4 5", "6 7 8 9 10", ""),
+        ("1", "1 2 3", ""),
+        ("1 2 3 4 5", "1 2 3", "4 5"),
+        ("1 2 3 4o", "1 2 3 4", ""),
+        ("1 2 3", "1 2 3 4 5", ""),
+        ("1 2 3", "1 2p 3", ""),
+        ("1 2 3", "1 2 3o", ""),
     ] {
-        let world = World::new(base, wanted).down(down);
-        let checked = planned(&world);
-        let began = std::time::Instant::now();
-        let rehearsal = rehearse(&checked, Limits::default());
-        println!("{base} -> {wanted}: {:?}", began.elapsed());
-        match rehearsal {
-            Ok(r) => {
-                println!("{} {} {}", r.played(), r.failures, r.moments.len());
-                for (m, f) in r.all() {
-                    println!(
-                        "{:?} {:?} {:?} {:?} {:?}",
-                        m.after, f.who, f.writes, f.course, f.back
-                    );
+        for zones in [Zones::None, Zones::Three] {
+            let world = World::new(base, wanted).down(down).zones(zones);
+            let checked = planned(&world);
+            let rehearsal = rehearse(&checked, Limits::default()).expect("a rehearsal");
+            let what = format!("{base} -> {wanted}, {down} down, {zones:?}");
+            assert!(rehearsal.always_ends(), "{what}: {rehearsal:?}");
+            assert_eq!(rehearsal.played(), rehearsal.failures, "{what}");
+            let report = checked.report();
+            for moment in &rehearsal.moments {
+                moments += 1;
+                let row = report.rows.iter().find(|row| Some(&row.step) == moment.after.as_ref());
+                let figures = row.map_or(&report.base, |row| &row.figures);
+                let of_zone = |f: &&Failure| matches!(f.who.what, What::Zone(_));
+                let stops = |zone: bool| {
+                    let of = moment.failures.iter().filter(|f| of_zone(f) == zone);
+                    of.filter(|failure| failure.writes == Writes::Stop).count() > 0
+                };
+                let here = format!("{what}, after {:?}: {moment:?}", moment.after);
+                assert_eq!(stops(false), figures.votes.spare() == 0, "{here}");
+                if let Some(window) = &figures.zone {
+                    assert_eq!(stops(true), window.votes.spare() < 0, "{here}");
                 }
             }
-            Err(e) => println!("{e:?}"),
         }
     }
+    assert!(moments > 60, "{moments} moments");
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let checked = planned(&World::new("1 2 3 4 5", "6 7 8 9 10"));
+    let limits = Limits { moments: 3, work: 1000 };
+    let some = rehearse(&checked, limits).expect("a rehearsal");
+    assert_eq!((some.of_moments, some.failures), (11, 110));
+    assert!(some.played() < some.failures && some.moments.len() <= 3, "{some:?}");
+    assert!(summary(&checked, 1000).is_none(), "a part is no summary");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the time is its result")]
+fn a_rehearsal_is_the_same_every_time() {
+    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let began = std::time::Instant::now();
+    let once = rehearse(&checked, Limits::default());
+    println!("3 onto new servers: {:?}", began.elapsed());
+    assert_eq!(once, rehearse(&checked, Limits::default()));
 }

@@ -1,0 +1,138 @@
+//! `zkplan rehearse`: a plan in the simulator, with every server and zone failing at every moment.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::{RehearseArgs, TextOrJson};
+use super::exit::Exit;
+use super::output::Output;
+use super::source::Source;
+use super::{live, plan, specs};
+use crate::check::CheckedPlan;
+use crate::model::EnsembleConfig;
+use crate::observe::{Facts, Question, observe};
+use crate::proposal::propose;
+use crate::rehearsal::{Limits, Rehearsal, Unrehearsed, What, rehearse, summary};
+use crate::render::plan::SpecFile;
+use crate::render::rehearse as render;
+use crate::render::{Style, Text, refusal, unreachable};
+use crate::saved;
+use crate::spec::Spec;
+
+/// What a rehearsal may cost that nobody asked for: some 50 ms.
+const BY_DEFAULT: u64 = 2_000;
+
+pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
+    let checked = match Source::read(&args.file, output) {
+        Ok(Source::Plan(checked)) => *checked,
+        Ok(Source::Spec(spec)) => match planned(args, &spec, output) {
+            Ok(checked) => checked,
+            Err(exit) => return exit,
+        },
+        Err(exit) => return exit,
+    };
+    match rehearse(&checked, Limits::default()) {
+        Ok(rehearsal) => {
+            let exit = if rehearsal.always_ends() { Exit::Done } else { Exit::Unsafe };
+            match args.format {
+                TextOrJson::Text => {
+                    output.screen(&render::screen(&checked, &rehearsal, output.width), exit)
+                }
+                TextOrJson::Json => {
+                    let document = document(&checked, &rehearsal);
+                    output.raw(&(saved::canonical(&document, true) + "\n"), exit)
+                }
+            }
+        }
+        Err(why) => {
+            let (what, remedy) = render::unrehearsed(&why);
+            output.error(&what, remedy);
+            match why {
+                Unrehearsed::NoClientPort(_) => Exit::Data,
+                Unrehearsed::Undisturbed(_) => Exit::Unsafe,
+                Unrehearsed::Unlawful(_) => Exit::Bug,
+            }
+        }
+    }
+}
+
+/// The line below a plan; nothing where it would cost too much, or where nothing changes.
+pub(super) fn below(checked: &CheckedPlan, output: &Output) -> Text {
+    let mut text = Text::new();
+    if let Some(rehearsal) = summary(checked, BY_DEFAULT) {
+        let more = " zkplan rehearse shows each.";
+        text.paragraph("", render::closing(&rehearsal).then(Style::Cyan, more), output.width);
+    }
+    text
+}
+
+/// Plans for a spec: for what a file holds, or for what is there.
+fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, Exit> {
+    let facts = match &args.live {
+        Some(file) => Facts::assumed(config(file, output)?, spec),
+        None => {
+            let port = live::servers(spec.connect.tls.as_ref(), output)?;
+            let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
+            let seen = seen.map_err(|error| {
+                output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+                live::exit_of(&error)
+            })?;
+            Facts::of(&seen, spec)
+        }
+    };
+    propose(spec, &facts, &args.accept).map_err(|refusal| {
+        let path = args.file.display().to_string();
+        output.aside(&refusal::screen(&refusal::Screen {
+            spec: SpecFile { path: &path, spec },
+            observation: None,
+            refusal: &refusal,
+            width: output.width,
+        }));
+        plan::exit_of_breaches(&refusal.breaches)
+    })
+}
+
+fn config(file: &Path, output: &Output) -> Result<EnsembleConfig, Exit> {
+    let text = specs::read_text(file, output)?;
+    EnsembleConfig::parse(&plan::without_chatter(&text)).map_err(|error| {
+        output.error(
+            &format!("{}: {error}", file.display()),
+            "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
+        );
+        Exit::Data
+    })
+}
+
+fn document(checked: &CheckedPlan, rehearsal: &Rehearsal) -> Value {
+    let failures = rehearsal.all().map(|(moment, failure)| {
+        let (kind, zone) = match &failure.who.what {
+            What::Leader => ("leader", None),
+            What::Follower => ("follower", None),
+            What::Observer => ("observer", None),
+            What::Joiner => ("joiner", None),
+            What::Left => ("left", None),
+            What::Zone(zone) => ("zone", Some(zone)),
+        };
+        json!({
+            "after": moment.after,
+            "who": { "kind": kind, "zone": zone, "servers": failure.who.servers },
+            "writes": render::writes(failure.writes).1,
+            "plan": render::course(&failure.course, &[]).1,
+            "back": render::back(failure).1,
+        })
+    });
+    json!({
+        "format": "zkplan/rehearsal",
+        "format_version": "1.0",
+        "ensemble": checked.plan().ensemble,
+        "plan_id": saved::plan_id(checked.plan()),
+        "leader": rehearsal.leader,
+        "leader_assumed": rehearsal.is_leader_assumed,
+        "rehearsed": rehearsal.played(),
+        "failures": rehearsal.failures,
+        "moments": rehearsal.of_moments,
+        "always_ends": rehearsal.always_ends(),
+        "rehearsals": failures.collect::<Vec<Value>>(),
+    })
+}

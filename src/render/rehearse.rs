@@ -1,0 +1,258 @@
+//! What came of a rehearsal (`zkplan rehearse`).
+
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use super::{run, words};
+use crate::apply::{Missing, Wait};
+use crate::check::CheckedPlan;
+use crate::model::ServerId;
+use crate::plan::StepId;
+use crate::rehearsal::{Back, Course, Failure, Moment, Rehearsal, Unrehearsed, What, Who, Writes};
+
+/// So many servers are named one by one; the rest is counted.
+const NAMED: usize = 4;
+
+/// So many moments at which writes stop are named in the closing line.
+const NAMED_STOPS: usize = 3;
+
+/// The screen of a rehearsal.
+pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Text {
+    let mut text = Text::new();
+    let plan = checked.plan();
+    let leads = match rehearsal.leader {
+        Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
+        Some(id) => format!(", server {id} leads"),
+        None => String::new(),
+    };
+    let head = format!(
+        "rehearsed in the simulator, from config version {}{leads}",
+        plan.facts.base.version
+    );
+    text.paragraph(
+        Line::new(Style::Bold, plan.ensemble.clone()).then(Style::Plain, "  "),
+        head,
+        width,
+    );
+    if rehearsal.moments.is_empty() {
+        text.gap();
+        text.line(Line::new(
+            Style::Green,
+            "No reconfig is to be sent: there is nothing to rehearse.",
+        ));
+        return text;
+    }
+    text.gap();
+    text.append(table(rehearsal, width));
+    text.gap();
+    text.paragraph("", closing(rehearsal), width);
+    text
+}
+
+fn table(rehearsal: &Rehearsal, width: usize) -> Text {
+    let mut table = Table::new([
+        Column::words("who fails"),
+        Column::words("writes"),
+        Column::words("the plan"),
+        Column::words("once it is back"),
+    ]);
+    for moment in &rehearsal.moments {
+        table.across(0, Line::new(Style::Bold, when(moment)));
+        for (whos, failure) in alike(moment) {
+            let (style, says) = writes(failure.writes);
+            let (plan_style, plan) = course(&failure.course, &failure.who.servers);
+            let (back_style, back) = back(failure);
+            table.row([
+                Line::plain(whos.join("; ")),
+                Line::new(style, says),
+                Line::new(plan_style, plan),
+                Line::new(back_style, back),
+            ]);
+        }
+    }
+    table.to_text(width)
+}
+
+/// The failures of a moment; those that come to the same in words stand together.
+fn alike(moment: &Moment) -> Vec<(Vec<String>, &Failure)> {
+    let mut rows: Vec<(Vec<String>, &Failure)> = Vec::new();
+    let says = |failure: &Failure| {
+        let course = course(&failure.course, &failure.who.servers).1;
+        (failure.writes, course, back(failure).1)
+    };
+    for failure in &moment.failures {
+        let name = who(&failure.who);
+        match rows.iter_mut().find(|(_, other)| says(other) == says(failure)) {
+            Some((names, _)) => names.push(name),
+            None => rows.push((vec![name], failure)),
+        }
+    }
+    rows
+}
+
+fn when(moment: &Moment) -> String {
+    moment.after.as_ref().map_or("before the first step".to_owned(), |step| format!("after {step}"))
+}
+
+/// Whoever fails, in a few words.
+pub fn who(who: &Who) -> String {
+    let one_of = |kind: &str| format!("{kind} {}", any(&who.servers));
+    match &who.what {
+        What::Leader => one_of("leader"),
+        What::Follower => one_of("follower"),
+        What::Observer => one_of("observer"),
+        What::Joiner => one_of("joiner"),
+        What::Left => format!("{}, which has left", one_of("server")),
+        What::Zone(zone) => {
+            format!(
+                "zone {zone} ({})",
+                who.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
+}
+
+/// Servers of which any one fails, like `1 or 2`.
+fn any(servers: &[ServerId]) -> String {
+    let named: Vec<String> = servers.iter().take(NAMED).map(ToString::to_string).collect();
+    match (named.split_last(), servers.len().saturating_sub(NAMED)) {
+        (None, _) => "none".to_owned(),
+        (Some((last, [])), 0) => last.clone(),
+        (Some((last, first)), 0) => format!("{} or {last}", first.join(", ")),
+        (Some(_), more) => format!("{} or {more} more like them", named.join(", ")),
+    }
+}
+
+/// Whether clients can write, in a few words.
+pub const fn writes(writes: Writes) -> (Style, &'static str) {
+    match writes {
+        Writes::GoOn => (Style::Green, "go on"),
+        Writes::AfterElection => (Style::Green, "go on after an election"),
+        Writes::Stop => (Style::Red, "stop"),
+    }
+}
+
+/// How far an apply comes, in a few words, where these servers are gone.
+pub fn course(course: &Course, gone: &[ServerId]) -> (Style, String) {
+    let step = |at: &Option<StepId>| at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
+    match course {
+        Course::ToTheEnd => (Style::Green, "goes on to the end".to_owned()),
+        Course::Waits { at, waits } => {
+            (Style::Yellow, format!("waits{}: {}", step(at), reason(waits, gone)))
+        }
+        Course::Stops { at, end } => (Style::Yellow, format!("stops{}: {}", step(at), end.word())),
+    }
+}
+
+/// The first of what a run waits for that says most.
+fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
+    let weight = |wait: &&Wait| match wait {
+        Wait::Down { .. } => 0,
+        Wait::Joiner { missing: Missing::Following { .. }, .. } => 1,
+        Wait::Connection | Wait::Ensemble(_) => 2,
+        _ => 3,
+    };
+    let it = |server: &ServerId| {
+        if gone.contains(server) { "it".to_owned() } else { format!("server {server}") }
+    };
+    match waits.iter().min_by_key(weight) {
+        Some(Wait::Down { server, .. }) => format!("{} is needed", it(server)),
+        Some(Wait::Joiner { server, missing: Missing::Following { .. } }) => {
+            format!("{} does not follow", it(server))
+        }
+        Some(Wait::Bound { server }) => format!("{} was just named and must answer", it(server)),
+        Some(Wait::Connection | Wait::Ensemble(_)) => "no write commits".to_owned(),
+        Some(other) => run::wait(other),
+        None => "nothing moves on".to_owned(),
+    }
+}
+
+/// What comes when whoever failed is back, in a few words.
+pub fn back(failure: &Failure) -> (Style, String) {
+    match &failure.back {
+        Back::AtTarget => (Style::Green, "nothing is left to do".to_owned()),
+        Back::Resumed => (Style::Green, "resumed to the target".to_owned()),
+        Back::Not(Course::ToTheEnd) => {
+            (Style::Red, "NOT at the target, though the plan is done".to_owned())
+        }
+        Back::Not(course) => (Style::Red, format!("NOT resumed: {}", self::course(course, &[]).1)),
+    }
+}
+
+/// A rehearsal in one line.
+pub fn closing(rehearsal: &Rehearsal) -> Line {
+    let count = |wanted: &dyn Fn(&Failure) -> bool| -> usize {
+        rehearsal.all().filter(|(_, f)| wanted(f)).map(|(_, f)| f.who.count()).sum()
+    };
+    let played = rehearsal.played();
+    let mut said = if played < rehearsal.failures {
+        format!(
+            "Rehearsed {played} of {} failures, at {} of {} moments, chosen evenly: ",
+            rehearsal.failures,
+            rehearsal.moments.len(),
+            rehearsal.of_moments
+        )
+    } else {
+        format!(
+            "Rehearsed {} at {}: ",
+            words::count_of(played, "failure"),
+            words::count_of(rehearsal.moments.len(), "moment")
+        )
+    };
+    let stops = count(&|failure| failure.writes == Writes::Stop);
+    if stops == 0 {
+        said += "writes go on in all of them";
+    } else {
+        said += &format!(
+            "writes go on in {}; in {stops} they stop until what failed is back",
+            played - stops
+        );
+        said += &format!(" ({})", stopping(rehearsal));
+    }
+    let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
+    let line = Line::plain(said);
+    if lost == 0 {
+        line.then(Style::Plain, "; from all of them the plan came to its end.")
+    } else {
+        line.then(Style::Plain, "; ")
+            .then(Style::Red, format!("from {lost} of them the plan did NOT come to its end."))
+    }
+}
+
+fn stopping(rehearsal: &Rehearsal) -> String {
+    let stop = |moment: &&Moment| moment.failures.iter().any(|f| f.writes == Writes::Stop);
+    let moments: Vec<&Moment> = rehearsal.moments.iter().filter(stop).collect();
+    let named = moments.iter().take(NAMED_STOPS).map(|moment| {
+        let stops = moment.failures.iter().filter(|f| f.writes == Writes::Stop);
+        let whos: Vec<String> = stops.map(|failure| who(&failure.who)).collect();
+        format!("{}: {}", when(moment), whos.join(", "))
+    });
+    let named: Vec<String> = named.collect();
+    match moments.len().saturating_sub(NAMED_STOPS) {
+        0 => named.join("; "),
+        more => format!("{}; and at {} more", named.join("; "), words::count_of(more, "moment")),
+    }
+}
+
+/// Why there is no rehearsal, and what to do about it.
+pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
+    match why {
+        Unrehearsed::NoClientPort(server) => (
+            format!(
+                "the plan cannot be rehearsed: it does not tell the client port of server {server}"
+            ),
+            "give the server a clientPort in the spec",
+        ),
+        Unrehearsed::Undisturbed(course) => (
+            format!(
+                "even without a failure the plan does not come to its end in the simulator: it {}",
+                self::course(course, &[]).1
+            ),
+            "please report it, with the plan file: checker and simulator do not agree",
+        ),
+        Unrehearsed::Unlawful(_) => (
+            "the plan does not keep the laws where nothing but how its ensemble is reached differs"
+                .to_owned(),
+            "please report it, with the plan file",
+        ),
+    }
+}

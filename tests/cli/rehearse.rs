@@ -1,0 +1,48 @@
+//! `zkplan rehearse`.
+
+use crate::run::Desk;
+
+const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
+                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
+                    version=100000004";
+
+const SPEC: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
+                    \x20 - { id: 1, host: 10.0.0.1 }\n\
+                    \x20 - { id: 2, host: 10.0.0.2 }\n\
+                    \x20 - { id: 4, host: 10.0.0.4 }\n";
+
+#[test]
+fn a_saved_plan_is_rehearsed_without_asking_anybody() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", SPEC);
+    let made = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let answer = desk.zkplan(&["rehearse", "plan.json"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    answer.assert_clean();
+    for part in ["before the first step", "after join-4", "await-4", "came to its end"] {
+        assert!(answer.out.contains(part), "{part}: {}", answer.out);
+    }
+    let again = desk.zkplan(&["rehearse", "plan.json"]);
+    assert_eq!(answer.out, again.out, "a rehearsal is the same every time");
+    let planned = desk.zkplan(&["rehearse", "prod.yaml", "--live", "live"]);
+    assert_eq!(answer.out, planned.out, "a spec is planned first");
+    let json = desk.zkplan(&["rehearse", "plan.json", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&document["always_ends"], &document["moments"]), (&true.into(), &3.into()));
+}
+
+#[test]
+fn what_cannot_be_rehearsed_says_why() {
+    let desk = Desk::new();
+    assert_eq!(desk.zkplan(&["rehearse"]).code, 64);
+    desk.write("plan.json", "{ \"plan_id\": 1 }");
+    assert_eq!(desk.zkplan(&["rehearse", "plan.json"]).code, 65);
+    desk.write("live", LIVE);
+    desk.write("same.yaml", &SPEC.replace("id: 4, host: 10.0.0.4", "id: 3, host: 10.0.0.3"));
+    let same = desk.zkplan(&["rehearse", "same.yaml", "--live", "live"]);
+    assert_eq!(same.code, 0, "{same:?}");
+    assert!(same.out.contains("nothing to rehearse"), "{}", same.out);
+}
