@@ -51,6 +51,9 @@ pub(super) enum Deed {
     SendOnly(Request),
     /// Looks at all servers once they are calm.
     Look,
+    /// Looks until all servers are calm. Who leads then is left open: it hangs on what a leader had
+    /// logged when it stepped down.
+    Settle,
     /// Waits until a look finds no quorum.
     FindNoQuorum,
     /// Asks every server for `srvr`, `conf` and `mntr`.

@@ -452,27 +452,9 @@ pub(super) fn of_three_with_standalone() -> Vec<Case> {
 
 /// For one voter, and a joiner that follows.
 pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
-    let make = |path| [Deed::Open(Leader).done(), Deed::Make(path).done()];
-    let [open, before] = make("/before");
-    let [open_again, after] = make("/after");
     vec![
         case("one leads, and one follows without a vote", [Deed::Look.done()]),
-        case(
-            "the second of two dies just after it was named: writes stop until it is back",
-            [
-                joins(join(Id(2))).accepted(),
-                open,
-                before,
-                Deed::Kill(Id(2)).done(),
-                Deed::FindNoQuorum.done(),
-                Deed::Make("/stuck").is(Told::Silent),
-                Deed::Start(Id(2)).done(),
-                Deed::Look.done(),
-                open_again,
-                after,
-                Deed::See("/stuck").refused(Code::NoNode),
-            ],
-        ),
+        case("one becomes two", [joins(join(Id(2))).accepted()]),
         case(
             "of two, the leader is removed and follows without a vote",
             [leaves(Leader).hands_over()],
@@ -484,7 +466,22 @@ pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
                 Deed::SendOnly(joins(join(Last))).is(Told::Silent),
                 Deed::FindNoQuorum.done(),
                 Deed::Thaw(Last).done(),
-                Deed::Look.done(),
+                Deed::Settle.done(),
+            ],
+        ),
+        case(
+            "one of two dies: writes stop until it is back",
+            [
+                Deed::Open(Leader).done(),
+                Deed::Make("/before").done(),
+                Deed::Kill(Voter(0)).done(),
+                Deed::FindNoQuorum.done(),
+                Deed::Make("/stuck").is(Told::Silent),
+                Deed::Start(Voter(0)).done(),
+                Deed::Settle.done(),
+                Deed::Open(Leader).done(),
+                Deed::Make("/after").done(),
+                Deed::See("/before").done(),
             ],
         ),
     ]

@@ -183,6 +183,7 @@ impl<S: Stage> Player<'_, S> {
                 word(&told, wanted).alone()
             }
             Deed::Look => self.look(None).await,
+            Deed::Settle => self.look(None).await.told.alone(),
             Deed::FindNoQuorum => self.find_no_quorum().await,
             Deed::AskWords => self.ask_words().await,
             Deed::Open(who) => self.open(*who, 4000).await,
@@ -268,21 +269,35 @@ impl<S: Stage> Player<'_, S> {
         } else {
             self.knowledge.up.insert(id);
         }
-        Told::Done.with([format!("server {id}")])
+        Told::Done.alone()
     }
 
     async fn session(&self, at: Who, by_nobody: bool) -> Held<S> {
         let at = self.knowledge.endpoint(at);
-        let opened = self.stage.port().open(&at, &terms(4000, by_nobody)).await;
-        opened.unwrap_or_else(|why| panic!("no session at {at}: {why:?}"))
+        self.opened(&at, &terms(4000, by_nobody)).await
+    }
+
+    /// Opens a session, as soon as the server takes one: no case is about that.
+    async fn opened(&self, at: &Endpoint, terms: &SessionTerms) -> Held<S> {
+        let mut why = Failure::NotSent;
+        for _ in 0..pauses() {
+            match self.stage.port().open(at, terms).await {
+                Ok(session) => return session,
+                Err(failure) => why = failure,
+            }
+            self.stage.port().pause(PAUSE).await;
+        }
+        panic!("no session at {at}: {why:?}")
     }
 
     async fn open(&mut self, who: Who, timeout: u64) -> Answer {
         let at = self.knowledge.endpoint(who);
-        let opened = self.stage.port().open(&at, &terms(timeout, false)).await;
-        let session = opened.unwrap_or_else(|why| panic!("no session at {at}: {why:?}"));
+        let session = self.opened(&at, &terms(timeout, false)).await;
         let [byte, ..] = session.id().to_be_bytes();
-        let told = [format!("made by {byte}"), format!("for {} ms", session.timeout_ms())];
+        let told = [
+            format!("made by whom was asked: {}", i64::from(byte) == self.knowledge.id(who).get()),
+            format!("for {} ms", session.timeout_ms()),
+        ];
         self.held = Some(session);
         Told::Done.with(told)
     }
