@@ -273,9 +273,6 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
                     checked,
                     width: output.width,
                 }));
-                if outcomes.len() == 1 {
-                    all.section(super::rehearse::below(checked, output));
-                }
                 for other in others(args, spec.spec, checked, output) {
                     all.section(other);
                 }

@@ -13,15 +13,12 @@ use crate::check::CheckedPlan;
 use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Question, observe};
 use crate::proposal::propose;
-use crate::rehearsal::{Limits, Rehearsal, Unrehearsed, What, rehearse, summary};
+use crate::rehearsal::{Limits, Rehearsal, Unrehearsed, What, rehearse};
 use crate::render::plan::SpecFile;
 use crate::render::rehearse as render;
-use crate::render::{Style, Text, refusal, unreachable};
+use crate::render::{refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
-
-/// What a rehearsal may cost that nobody asked for: some 50 ms.
-const BY_DEFAULT: u64 = 2_000;
 
 pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
     let checked = match Source::read(&args.file, output) {
@@ -55,16 +52,6 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
             }
         }
     }
-}
-
-/// The line below a plan; nothing where it would cost too much, or where nothing changes.
-pub(super) fn below(checked: &CheckedPlan, output: &Output) -> Text {
-    let mut text = Text::new();
-    if let Some(rehearsal) = summary(checked, BY_DEFAULT) {
-        let more = " zkplan rehearse shows each.";
-        text.paragraph("", render::closing(&rehearsal).then(Style::Cyan, more), output.width);
-    }
-    text
 }
 
 /// Plans for a spec: for what a file holds, or for what is there.

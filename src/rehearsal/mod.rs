@@ -169,8 +169,8 @@ pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unre
 pub fn summary(checked: &CheckedPlan, budget: u64) -> Option<Rehearsal> {
     let plan = checked.plan();
     let servers = plan.facts.base.membership.len() + plan.target.len();
-    // Even without a failure every step looks at every server.
-    if plan.reconfigs() == 0 || (plan.reconfigs() * servers) as u64 > budget {
+    // No plan costs less than two failures a moment, eight steps each.
+    if plan.reconfigs() == 0 || (16 * plan.reconfigs() * servers) as u64 > budget {
         return None;
     }
     let film = film(checked, usize::MAX).ok()?;

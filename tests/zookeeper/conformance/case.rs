@@ -51,6 +51,9 @@ pub(super) enum Deed {
     SendOnly(Request),
     /// Looks at all servers once they are calm.
     Look,
+    /// Looks until all servers are calm. Who leads then is left open: it hangs on what a leader had
+    /// logged when it stepped down.
+    Settle,
     /// Waits until a look finds no quorum.
     FindNoQuorum,
     /// Asks every server for `srvr`, `conf` and `mntr`.
@@ -113,16 +116,23 @@ pub(super) struct Request {
 pub(super) struct Line {
     pub(super) who: Who,
     pub(super) role: Option<Role>,
-    /// Ports that nobody has.
-    pub(super) client: bool,
-    pub(super) quorum: bool,
-    pub(super) election: bool,
-    /// Without a client part.
-    pub(super) bare: bool,
+    pub(super) differs: Differs,
+}
+
+/// In what a line differs from that with which the server came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Differs {
+    InNothing,
+    /// A port that nobody has.
+    InClientPort,
+    InQuorumPort,
+    InElectionPort,
+    /// It has no client part.
+    WithoutClient,
 }
 
 pub(super) fn join(who: Who) -> Line {
-    Line { who, role: None, client: false, quorum: false, election: false, bare: false }
+    Line { who, role: None, differs: Differs::InNothing }
 }
 
 impl Line {
@@ -135,19 +145,19 @@ impl Line {
     }
 
     pub(super) fn at_another_client_port(self) -> Self {
-        Self { client: true, ..self }
+        Self { differs: Differs::InClientPort, ..self }
     }
 
     pub(super) fn at_another_quorum_port(self) -> Self {
-        Self { quorum: true, ..self }
+        Self { differs: Differs::InQuorumPort, ..self }
     }
 
     pub(super) fn at_another_election_port(self) -> Self {
-        Self { election: true, ..self }
+        Self { differs: Differs::InElectionPort, ..self }
     }
 
     pub(super) fn without_client_part(self) -> Self {
-        Self { bare: true, ..self }
+        Self { differs: Differs::WithoutClient, ..self }
     }
 }
 
@@ -181,11 +191,11 @@ impl Request {
         Deed::Send(self).is(told)
     }
 
-    pub(super) fn is_accepted(self) -> Step {
+    pub(super) fn accepted(self) -> Step {
         self.is(Told::Done)
     }
 
-    pub(super) fn is_refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: Code) -> Step {
         self.is(Told::Refused(code))
     }
 
@@ -199,11 +209,11 @@ impl Deed {
         Step { deed: self, told }
     }
 
-    pub(super) fn is_done(self) -> Step {
+    pub(super) fn done(self) -> Step {
         self.is(Told::Done)
     }
 
-    pub(super) fn is_refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: Code) -> Step {
         self.is(Told::Refused(code))
     }
 }

@@ -9,14 +9,13 @@ use zkplan::ensemble::{
     Word,
 };
 use zkplan::model::{
-    ClientAddress, ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, PeerAddress,
-    Reconfig, Server, ServerId,
+    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
 };
 use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
 };
 
-use super::case::{Case, Deed, Line, Part, Request, Told, Who};
+use super::case::{Case, Deed, Differs, Line, Part, Request, Told, Who};
 use super::stage::Stage;
 use crate::harness::{PATIENCE, SUPER_PASSWORD};
 
@@ -95,17 +94,15 @@ impl Knowledge {
 
     fn line(&self, line: &Line) -> Server {
         let mut server = self.lines[&self.id(line.who)].clone();
-        let (spare, own) = (self.spare.peer(), server.peer().clone());
-        server.peers = vec![PeerAddress {
-            host: own.host,
-            quorum_port: if line.quorum { spare.quorum_port } else { own.quorum_port },
-            election_port: if line.election { spare.election_port } else { own.election_port },
-        }];
-        server.role = line.role.unwrap_or(server.role);
-        if line.client {
-            server.client.clone_from(&self.spare.client);
+        let spare = self.spare.peer();
+        match line.differs {
+            Differs::InNothing => {}
+            Differs::InClientPort => server.client.clone_from(&self.spare.client),
+            Differs::InQuorumPort => server.peers[0].quorum_port = spare.quorum_port,
+            Differs::InElectionPort => server.peers[0].election_port = spare.election_port,
+            Differs::WithoutClient => server.client = None,
         }
-        server.client = server.client.filter(|_: &ClientAddress| !line.bare);
+        server.role = line.role.unwrap_or(server.role);
         server
     }
 
@@ -186,6 +183,7 @@ impl<S: Stage> Player<'_, S> {
                 word(&told, wanted).alone()
             }
             Deed::Look => self.look(None).await,
+            Deed::Settle => self.look(None).await.told.alone(),
             Deed::FindNoQuorum => self.find_no_quorum().await,
             Deed::AskWords => self.ask_words().await,
             Deed::Open(who) => self.open(*who, 4000).await,
@@ -271,21 +269,35 @@ impl<S: Stage> Player<'_, S> {
         } else {
             self.knowledge.up.insert(id);
         }
-        Told::Done.with([format!("server {id}")])
+        Told::Done.alone()
     }
 
     async fn session(&self, at: Who, by_nobody: bool) -> Held<S> {
         let at = self.knowledge.endpoint(at);
-        let opened = self.stage.port().open(&at, &terms(4000, by_nobody)).await;
-        opened.unwrap_or_else(|why| panic!("no session at {at}: {why:?}"))
+        self.opened(&at, &terms(4000, by_nobody)).await
+    }
+
+    /// Opens a session, as soon as the server takes one: no case is about that.
+    async fn opened(&self, at: &Endpoint, terms: &SessionTerms) -> Held<S> {
+        let mut why = Failure::NotSent;
+        for _ in 0..pauses() {
+            match self.stage.port().open(at, terms).await {
+                Ok(session) => return session,
+                Err(failure) => why = failure,
+            }
+            self.stage.port().pause(PAUSE).await;
+        }
+        panic!("no session at {at}: {why:?}")
     }
 
     async fn open(&mut self, who: Who, timeout: u64) -> Answer {
         let at = self.knowledge.endpoint(who);
-        let opened = self.stage.port().open(&at, &terms(timeout, false)).await;
-        let session = opened.unwrap_or_else(|why| panic!("no session at {at}: {why:?}"));
+        let session = self.opened(&at, &terms(timeout, false)).await;
         let [byte, ..] = session.id().to_be_bytes();
-        let told = [format!("made by {byte}"), format!("for {} ms", session.timeout_ms())];
+        let told = [
+            format!("made by whom was asked: {}", i64::from(byte) == self.knowledge.id(who).get()),
+            format!("for {} ms", session.timeout_ms()),
+        ];
         self.held = Some(session);
         Told::Done.with(told)
     }
@@ -328,7 +340,7 @@ impl<S: Stage> Player<'_, S> {
                 Ok(seen) => {
                     let is_later = after.is_none_or(|before| seen.config.version > before);
                     if is_later && self.knowledge.is_calm(&seen) {
-                        return self.takes(seen);
+                        return self.takes(&seen);
                     }
                     last = described(&seen).join("\n");
                     if is_later {
@@ -350,9 +362,9 @@ impl<S: Stage> Player<'_, S> {
         }
     }
 
-    fn takes(&mut self, seen: Observation) -> Answer {
-        self.knows(&seen);
-        Told::Done.with(described(&seen))
+    fn takes(&mut self, seen: &Observation) -> Answer {
+        self.knows(seen);
+        Told::Done.with(described(seen))
     }
 
     async fn find_no_quorum(&mut self) -> Answer {
@@ -456,7 +468,7 @@ fn everybody() -> Vec<AclEntry> {
     vec![AclEntry { scheme: "world".to_owned(), id: "anyone".to_owned(), permissions: 31 }]
 }
 
-fn op<'a>(part: Part, acl: &'a [AclEntry]) -> Op<'a> {
+fn op(part: Part, acl: &[AclEntry]) -> Op<'_> {
     let make = |path, lifetime| Op::Create { path, data: b"", lifetime, acl };
     match part {
         Part::Check(path, version) => Op::Check { path, version },
