@@ -56,17 +56,16 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
 
 /// Plans for a spec: for what a file holds, or for what is there.
 fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, Exit> {
-    let facts = match &args.live {
-        Some(file) => Facts::assumed(config(file, output)?, spec),
-        None => {
-            let port = live::servers(spec.connect.tls.as_ref(), output)?;
-            let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
-            let seen = seen.map_err(|error| {
-                output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
-                live::exit_of(&error)
-            })?;
-            Facts::of(&seen, spec)
-        }
+    let facts = if let Some(file) = &args.live {
+        Facts::assumed(config(file, output)?, spec)
+    } else {
+        let port = live::servers(spec.connect.tls.as_ref(), output)?;
+        let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
+        let seen = seen.map_err(|error| {
+            output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+            live::exit_of(&error)
+        })?;
+        Facts::of(&seen, spec)
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();

@@ -184,7 +184,7 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
         rehearsal.all().filter(|(_, f)| wanted(f)).map(|(_, f)| f.who.count()).sum()
     };
     let played = rehearsal.played();
-    let mut said = if played < rehearsal.failures {
+    let begin = if played < rehearsal.failures {
         format!(
             "Rehearsed {played} of {} failures, at {} of {} moments, chosen evenly: ",
             rehearsal.failures,
@@ -199,17 +199,17 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
         )
     };
     let stops = count(&|failure| failure.writes == Writes::Stop);
-    if stops == 0 {
-        said += "writes go on in all of them";
+    let writes = if stops == 0 {
+        "writes go on in all of them".to_owned()
     } else {
-        said += &format!(
-            "writes go on in {}; in {stops} they stop until what failed is back",
-            played - stops
-        );
-        said += &format!(" ({})", stopping(rehearsal));
-    }
+        format!(
+            "writes go on in {}; in {stops} they stop until what failed is back ({})",
+            played - stops,
+            stopping(rehearsal)
+        )
+    };
     let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
-    let line = Line::plain(said);
+    let line = Line::plain(begin + &writes);
     if lost == 0 {
         line.then(Style::Plain, "; from all of them the plan came to its end.")
     } else {

@@ -26,7 +26,7 @@ fn rehearsed(world: &World) -> Rehearsal {
 /// What came of the failure of one server at one moment.
 fn failure<'a>(rehearsal: &'a Rehearsal, after: Option<&str>, server: i64) -> &'a Failure {
     let found = rehearsal.all().find(|(moment, failure)| {
-        moment.after.as_ref().map(|step| step.as_str()) == after
+        moment.after.as_ref().map(zkplan::plan::StepId::as_str) == after
             && !matches!(failure.who.what, What::Zone(_))
             && failure.who.servers.contains(&id(server))
     });
@@ -35,7 +35,7 @@ fn failure<'a>(rehearsal: &'a Rehearsal, after: Option<&str>, server: i64) -> &'
 
 fn waits_at(failure: &Failure) -> Option<&str> {
     match &failure.course {
-        Course::Waits { at, .. } => at.as_ref().map(|step| step.as_str()),
+        Course::Waits { at, .. } => at.as_ref().map(zkplan::plan::StepId::as_str),
         _ => None,
     }
 }
