@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -130,8 +131,11 @@ pub(super) fn written(risk: &Acceptance) -> String {
 /// The flags that made the plan what it is, to be typed again.
 fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
     let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
+    let prefer = args.prefer.and_then(|prefer| prefer.to_possible_value());
+    let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
     let accepted = checked.plan().accepted.iter();
-    live.chain(accepted.flat_map(|risk| ["--accept".to_owned(), written(risk)])).collect()
+    let accepted = accepted.flat_map(|risk| ["--accept".to_owned(), written(risk)]);
+    live.chain(prefer).chain(accepted).collect()
 }
 
 /// Looks at the ensemble of a spec and plans for what is there.

@@ -76,6 +76,8 @@ fn the_price_of_each_preference_is_shown_side_by_side() {
     assert_eq!(row(&safest, "fewest"), ["fewest", "1", "0", "-", "0"], "{safest:?}");
     let fewest = planned("fewest");
     assert!(!fewest.out.contains("unlist-4"), "{fewest:?}");
+    // Typed again, the command that is printed makes the plan that was shown.
+    says(&fewest, "--live live --prefer fewest --out plan.json");
     assert_eq!(row(&fewest, "* fewest"), ["*", "fewest", "1", "0", "-", "0"], "{fewest:?}");
 }
 
