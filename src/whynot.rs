@@ -100,16 +100,17 @@ impl fmt::Display for Wish {
 
 impl Wish {
     fn means(&self, step: &Step) -> bool {
-        let Action::Reconfig { server, change, .. } = step.action else { return false };
-        server == self.server
-            && matches!(
-                (self.verb, change),
+        let mut own = step.parts().iter().filter(|part| part.server == self.server);
+        own.any(|part| {
+            matches!(
+                (self.verb, part.change),
                 (Verb::Remove, Move::Leave)
                     | (Verb::Join, Move::Join)
                     | (Verb::Promote, Move::Promote)
                     | (Verb::Demote, Move::Demote)
                     | (Verb::Move, Move::Readdress { .. })
             )
+        })
     }
 }
 
@@ -134,16 +135,18 @@ fn order(plan: &Plan) -> Vec<&Step> {
 struct Unit {
     phase: Phase,
     is_wished: bool,
-    changes: Option<ServerId>,
+    /// The servers that its requests change; one, unless a request changes several.
+    changes: Vec<ServerId>,
 }
 
 fn rearranged(plan: &Plan, wish: &Wish) -> Option<Plan> {
     let mut units = units(plan, wish);
     let from = units.iter().position(|unit| unit.is_wished)?;
     let mut unit = units.remove(from);
-    let of = |server: ServerId| units.iter().position(|unit| unit.changes == Some(server));
-    let first = units.iter().position(|unit| unit.changes.is_some()).unwrap_or(from);
-    let last = units.iter().rposition(|unit| unit.changes.is_some()).map_or(from, |at| at + 1);
+    let of = |server: ServerId| units.iter().position(|unit| unit.changes.contains(&server));
+    let changes = |unit: &Unit| !unit.changes.is_empty();
+    let first = units.iter().position(changes).unwrap_or(from);
+    let last = units.iter().rposition(changes).map_or(from, |at| at + 1);
     let to = match wish.place {
         Place::First => first,
         Place::Last => last,
@@ -152,7 +155,7 @@ fn rearranged(plan: &Plan, wish: &Wish) -> Option<Plan> {
         Place::Directly => {
             let way = |step: &Step| {
                 matches!(step.action, Action::AwaitJoiner(_))
-                    || matches!(step.action, Action::Reconfig { change: Move::Unlist, .. })
+                    || step.parts().iter().any(|part| part.change == Move::Unlist)
             };
             unit.phase.steps.retain(|step| !way(step));
             from
@@ -167,10 +170,11 @@ fn rearranged(plan: &Plan, wish: &Wish) -> Option<Plan> {
 fn units(plan: &Plan, wish: &Wish) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (phase, step) in plan.schedule() {
-        let server = step.server().filter(|_| phase.rule != Rule::SideBySide);
-        let changes = server.filter(|_| phase.steps.iter().any(|s| s.reconfig().is_some()));
+        let sends = phase.steps.iter().any(|s| s.reconfig().is_some());
+        let changes: Vec<ServerId> =
+            step.servers().filter(|_| sends && phase.rule != Rule::SideBySide).collect();
         let joins = units.last_mut().filter(|unit| {
-            unit.phase.kind == phase.kind && (unit.changes == changes || changes.is_none())
+            unit.phase.kind == phase.kind && (unit.changes == changes || changes.is_empty())
         });
         let is_wished = wish.means(step);
         match joins {
@@ -181,7 +185,7 @@ fn units(plan: &Plan, wish: &Wish) -> Vec<Unit> {
             None => units.push(Unit {
                 phase: Phase {
                     kind: phase.kind,
-                    rule: if changes.is_some() { Rule::InOrder } else { phase.rule },
+                    rule: if changes.is_empty() { phase.rule } else { Rule::InOrder },
                     steps: vec![step.clone()],
                 },
                 is_wished,

@@ -9,7 +9,7 @@ use crate::check::{self, CheckedPlan, Detail};
 use crate::ensemble::Knock;
 use crate::model::{Server, ServerId};
 use crate::observe::{DataProof, Standing};
-use crate::plan::{Action, Done, GateKind, Move, PhaseKind, Step, StepId};
+use crate::plan::{Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
 
 /// After it is named, a server tries three times to bind its election port, a second apart, and
 /// ends with code 14 if it cannot (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
@@ -129,7 +129,7 @@ impl Judge<'_> {
     pub fn step(&self, kind: PhaseKind, step: &Step) -> Verdict {
         match &step.action {
             Action::AwaitJoiner(id) => self.joiner(*id),
-            Action::Reconfig { server, change, .. } => self.reconfig(*server, *change),
+            Action::Reconfig { parts, .. } => self.reconfig(parts),
             Action::Gate(gate) => self.gate(step, *gate),
             Action::Start(id) => self.start(step, *id),
             Action::Stop(id) if self.no_hooks => self.by_hand(kind, *id),
@@ -182,7 +182,7 @@ impl Judge<'_> {
         }
     }
 
-    fn reconfig(&self, server: ServerId, change: Move) -> Verdict {
+    fn reconfig(&self, parts: &[Part]) -> Verdict {
         let mut waits: Vec<Wait> =
             self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
         let breaches = check::recheck(self.checked, &self.memory.done, &self.sight.facts);
@@ -200,12 +200,14 @@ impl Judge<'_> {
             waits.splice(0..0, down);
         }
         waits.extend(passing.into_iter().map(Wait::Law));
-        if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
-            waits.push(Wait::PortTaken { server, port: *port });
-        }
-        let joins = matches!(change, Move::Join) || self.is_unlisted(server, change);
-        if joins && let Verdict::Wait(missing) = self.joiner_still(server) {
-            waits.extend(missing);
+        for Part { server, change } in parts.iter().copied() {
+            if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
+                waits.push(Wait::PortTaken { server, port: *port });
+            }
+            let joins = matches!(change, Move::Join) || self.is_unlisted(server, change);
+            if joins && let Verdict::Wait(missing) = self.joiner_still(server) {
+                waits.extend(missing);
+            }
         }
         if waits.is_empty() { Verdict::Proceed } else { Verdict::Wait(waits) }
     }

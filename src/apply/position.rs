@@ -24,9 +24,10 @@ pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
     let ids = base.ids().into_iter().chain(live.ids()).chain(chains.keys().copied());
     let ids: BTreeSet<ServerId> = ids.collect();
     let mut readings = vec![Done::new()];
+    let mut counted: Vec<(&[&Step], Vec<usize>)> = Vec::new();
     for id in ids {
         let steps = chains.get(&id).map_or(&[][..], Vec::as_slice);
-        let counts = taken(base.get(id), steps, live.get(id));
+        let counts = taken(id, base.get(id), steps, live.get(id));
         let mut longer = Vec::new();
         for reading in &readings {
             for count in &counts {
@@ -37,8 +38,17 @@ pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
         }
         longer.truncate(MOST_READINGS);
         readings = longer;
+        counted.push((steps, counts));
     }
-    readings.retain(|reading| is_granted(plan, reading));
+    // A request that changes several servers is done for all of them or for none.
+    let is_one_state = |reading: &Done| {
+        counted.iter().all(|(steps, counts)| {
+            let of_them = steps.iter().filter(|step| reading.contains(&step.id)).count();
+            let first = steps.iter().take(of_them);
+            counts.contains(&of_them) && first.into_iter().all(|step| reading.contains(&step.id))
+        })
+    };
+    readings.retain(|reading| is_one_state(reading) && is_granted(plan, reading));
     let fit = |reading: &Done| {
         let agrees = reading.intersection(told).count();
         (std::cmp::Reverse(agrees), reading.len())
@@ -50,31 +60,36 @@ pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
 fn chains(plan: &Plan) -> BTreeMap<ServerId, Vec<&Step>> {
     let mut chains: BTreeMap<ServerId, Vec<&Step>> = BTreeMap::new();
     for step in plan.steps() {
-        if let Action::Reconfig { server, .. } = step.action {
-            chains.entry(server).or_default().push(step);
+        for part in step.parts() {
+            chains.entry(part.server).or_default().push(step);
         }
     }
     chains
 }
 
 /// How many of a server's reconfigs can have led from its line in the base to its line now.
-fn taken(base: Option<&Server>, steps: &[&Step], now: Option<&Server>) -> Vec<usize> {
-    let mut line = base.cloned();
+fn taken<'a>(
+    id: ServerId,
+    base: Option<&'a Server>,
+    steps: &[&'a Step],
+    now: Option<&Server>,
+) -> Vec<usize> {
+    let mut line = base;
     let mut counts = Vec::new();
     for (count, step) in steps.iter().enumerate() {
-        if line.as_ref() == now {
+        if line == now {
             counts.push(count);
         }
-        line = line_after(step);
+        line = line_after(id, step);
     }
-    if line.as_ref() == now {
+    if line == now {
         counts.push(steps.len());
     }
     counts
 }
 
-fn line_after(step: &Step) -> Option<Server> {
-    step.reconfig()?.joining.iter().find(|line| Some(line.id) == step.server()).cloned()
+fn line_after(id: ServerId, step: &Step) -> Option<&Server> {
+    step.reconfig()?.joining.iter().find(|line| line.id == id)
 }
 
 /// Whether some order that the grant allows, under some leaders, takes just these reconfigs.
@@ -114,7 +129,7 @@ pub fn implied(plan: &Plan, reconfigs: &Done) -> Done {
         let passed = last.is_some_and(|last| at < last);
         for (place, step) in phase.steps.iter().enumerate() {
             let later = || phase.steps[place + 1..].iter();
-            let same = |other: &&Step| other.server() == step.server();
+            let same = |other: &&Step| other.shares_server(step);
             let covered = match step.action {
                 Action::AwaitJoiner(_) | Action::Start(_) => later()
                     .chain(plan.phases[at + 1..].iter().flat_map(|phase| &phase.steps))

@@ -85,18 +85,19 @@ impl Addresses {
             found.extend(taken_within(table.facts, server));
         }
         let listens_now = |rival: &Rival| {
+            // One that the same request changes has both its lines while that is under way.
             let last = table.reconfigs[rival.server].iter().rev().find(|at| is_done(**at)).copied();
+            let is_given = entry.servers.contains(&rival.server) && rival.given == Some(position);
             let is_member = after.has(rival.server, Mark::MEMBER);
             let keeps_ports = rival.given.is_none()
                 && !is_member
                 && table.facts.live.contains(&table.ids[rival.server]);
             // Any of an unordered phase may come first or later: each may have any of its lines.
             let any_time = entry.rule != Rule::InOrder
-                && table
-                    .steps
-                    .iter()
-                    .any(|other| other.phase == entry.phase && other.server == Some(rival.server));
-            is_member && last == rival.given || keeps_ports || any_time
+                && table.steps.iter().any(|other| {
+                    other.phase == entry.phase && other.servers.contains(&rival.server)
+                });
+            is_member && last == rival.given || is_given || keeps_ports || any_time
         };
         let rivals = self.rivals.get(&(position, change.server)).into_iter().flatten();
         found.extend(rivals.filter(|rival| listens_now(rival)).map(|rival| Detail::AddressTaken {
@@ -105,7 +106,7 @@ impl Addresses {
             port: rival.port,
         }));
         if change.before.is_none_or(|before| before.peers != server.peers) {
-            found.extend(host_broken(table, change, server, after, is_done));
+            found.extend(host_broken(table, (position, change), server, after, is_done));
         }
         match change.before.map(|before| (&before.client, &server.client)) {
             Some((Some(_), None)) => found.push(Detail::ClientLost(id)),
@@ -127,7 +128,7 @@ fn new_places<'a>(change: &Change<'a>) -> Vec<Place<'a>> {
 
 fn host_broken(
     table: &Table<'_>,
-    change: &Change<'_>,
+    (position, change): (usize, &Change<'_>),
     server: &Server,
     after: &State,
     is_done: &dyn Fn(usize) -> bool,
@@ -146,8 +147,8 @@ fn host_broken(
         return None;
     }
     let line = |other: usize| {
-        let last = table.reconfigs[other].iter().rev().find(|at| is_done(**at));
-        match last {
+        let changed = |at: &&usize| is_done(**at) || **at == position;
+        match table.reconfigs[other].iter().rev().find(changed) {
             None => table.base[other],
             Some(at) => table.steps[*at].changes.iter().find(|c| c.server == other)?.after,
         }

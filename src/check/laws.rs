@@ -81,7 +81,7 @@ impl<'a> Transition<'a> {
 
     /// Every law that a step breaks which sends no request.
     fn broken_by_other(&self) -> Found {
-        let server = self.entry.server?;
+        let server = *self.entry.servers.first()?;
         let (before, id) = (self.before, self.table.ids[server]);
         match &self.entry.step.action {
             Action::AwaitJoiner(_) if before.has(server, Mark::MEMBER) => {

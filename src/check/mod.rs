@@ -179,12 +179,11 @@ fn rows(table: &Table<'_>, grant: &Grant<'_>) -> Vec<Row> {
         let after = state.after(table, entry);
         let known = rows.last().filter(|_| entry.changes.is_empty());
         let figures = known.map_or_else(|| figures(table, &after), |row| row.figures.clone());
-        let leads = entry.server.map(|server| table.ids[server]);
         rows.push(Row {
             step: entry.step.id.clone(),
             figures,
             spare: laws::Transition::new(table, at, [&state, &after]).spare(),
-            hands_over: entry.step.hands_over() && leads.is_some() && leads == table.facts.leader,
+            hands_over: table.facts.leader.is_some_and(|leader| entry.step.hands_over(leader)),
         });
         state = after;
     }

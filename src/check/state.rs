@@ -139,7 +139,7 @@ impl State {
     /// The moment after a step.
     pub(super) fn after(&self, table: &Table<'_>, entry: &Entry<'_>) -> Self {
         let mut next = self.clone();
-        match (&entry.step.action, entry.server) {
+        match (&entry.step.action, entry.servers.first().copied()) {
             // A member cannot be seen following without a vote.
             (Action::AwaitJoiner(_), Some(at)) if !self.has(at, Mark::MEMBER) => {
                 next.marks[at].set(Mark::READY);

@@ -12,7 +12,7 @@ use super::quorum::Rule as Quorum;
 use super::state::{Mark, State};
 use crate::model::{Membership, Reconfig, Server, ServerId};
 use crate::observe::Facts;
-use crate::plan::{Action, Move, Plan, Rule, Step};
+use crate::plan::{Action, Move, Part, Plan, Rule, Step};
 
 /// A plan as the checker sees it.
 pub(super) struct Table<'a> {
@@ -45,8 +45,8 @@ pub(super) struct Entry<'a> {
     pub(super) step: &'a Step,
     pub(super) phase: usize,
     pub(super) rule: Rule,
-    /// The server that it is about.
-    pub(super) server: Option<usize>,
+    /// The servers that it is about.
+    pub(super) servers: Vec<usize>,
     /// What it does to each server that its request changes; empty where it sends none.
     pub(super) changes: Vec<Change<'a>>,
     /// Whether its request touches others than it says, or does something else to them.
@@ -129,13 +129,13 @@ impl<'a> Table<'a> {
             for step in &of.steps {
                 let at = self.steps.len();
                 let (changes, is_mislabelled) = match &step.action {
-                    Action::Reconfig { server, change, request } => {
-                        let says = [(*server, *change)];
-                        let changes: Vec<Change<'a>> = says
+                    Action::Reconfig { parts, request } => {
+                        let changes: Vec<Change<'a>> = parts
                             .iter()
-                            .map(|(id, _)| change_of(number[id], *id, &mut lines, request))
+                            .map(|part| (number[&part.server], part.server))
+                            .map(|(server, id)| change_of(server, id, &mut lines, request))
                             .collect();
-                        let wrong = is_mislabelled(&says, &changes, request);
+                        let wrong = is_mislabelled(parts, &changes, request);
                         (changes, wrong)
                     }
                     _ => (Vec::new(), false),
@@ -143,12 +143,11 @@ impl<'a> Table<'a> {
                 for change in &changes {
                     self.reconfigs[change.server].push(at);
                 }
-                let server = step.server().map(|id| number[&id]);
                 self.steps.push(Entry {
                     step,
                     phase,
                     rule: of.rule,
-                    server,
+                    servers: step.servers().map(|id| number[&id]).collect(),
                     changes,
                     is_mislabelled,
                 });
@@ -240,7 +239,7 @@ pub(super) fn majority_spare(voters: usize, acking: usize) -> i64 {
 fn ids(plan: &Plan, members: &Membership) -> Vec<ServerId> {
     let mut ids = members.ids();
     for step in plan.steps() {
-        ids.extend(step.server());
+        ids.extend(step.servers());
         if let Some(request) = step.reconfig() {
             ids.extend(request.joining.iter().map(|line| line.id));
             ids.extend(&request.leaving);
@@ -275,11 +274,12 @@ fn change_of<'a>(
 
 /// Whether a request changes others than it says, or in another way. What the plan grants follows
 /// from what its steps say.
-fn is_mislabelled(says: &[(ServerId, Move)], changes: &[Change<'_>], request: &Reconfig) -> bool {
+fn is_mislabelled(parts: &[Part], changes: &[Change<'_>], request: &Reconfig) -> bool {
     let mut touched = request.joining.iter().map(|line| &line.id).chain(&request.leaving);
-    let alone = touched.all(|id| says.iter().any(|(said, _)| said == id));
-    let does = |((_, says), change): (&(ServerId, Move), &Change<'_>)| does(*says, change);
-    !(alone && says.iter().zip(changes).all(does))
+    let alone = touched.all(|id| parts.iter().any(|part| part.server == *id));
+    let ascending = parts.is_sorted_by(|one, next| one.server < next.server);
+    let does = |(part, change): (&Part, &Change<'_>)| does(part.change, change);
+    !(alone && ascending && !parts.is_empty() && parts.iter().zip(changes).all(does))
 }
 
 fn does(says: Move, change: &Change<'_>) -> bool {
@@ -309,7 +309,7 @@ pub(super) fn alike(table: &Table<'_>, zone: Option<usize>) -> Vec<usize> {
     let mut steps: Vec<Vec<(usize, Effect, bool)>> = vec![Vec::new(); table.ids.len()];
     for entry in &table.steps {
         for change in &entry.changes {
-            let hands_over = entry.step.hands_over();
+            let hands_over = entry.step.hands_over(table.ids[change.server]);
             steps[change.server].push((entry.phase, change.effect, hands_over));
         }
     }

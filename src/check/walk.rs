@@ -115,11 +115,11 @@ type Signature = Vec<u16>;
 /// How a moment came about: the trail before, and the step.
 type Trail = Vec<(usize, Option<usize>)>;
 
-/// A step that may be next, by position, and whether its own server leads then.
+/// A step that may be next, by position, and which of its own servers leads then, if one does.
 #[derive(Clone, Copy)]
 struct Turn {
     at: usize,
-    leads: bool,
+    leader: Option<usize>,
 }
 
 impl<'a> Explorer<'a> {
@@ -179,33 +179,37 @@ impl<'a> Explorer<'a> {
         if self.table.steps[*first].rule == Rule::SideBySide {
             // Waits and stops change nothing for each other, and no leader holds them back for good.
             let open = self.unheld(moment, &free);
-            return open.map(|at| vec![Turn { at, leads: false }]).unwrap_or_default();
+            return open.map(|at| vec![Turn { at, leader: None }]).unwrap_or_default();
         }
         let mut turns: Vec<Turn> = Vec::new();
         let mut add = |turn: Turn| {
-            let alike = |known: &Turn| {
-                known.leads == turn.leads && self.classes[known.at] == self.classes[turn.at]
+            let class = |turn: &Turn| {
+                (turn.leader.map(|leader| self.servers[leader]), self.classes[turn.at])
             };
-            if !turns.iter().any(alike) {
+            if !turns.iter().any(|known| class(known) == class(&turn)) {
                 turns.push(turn);
             }
         };
         let acks = |server: usize| moment.state.has(server, Mark::VOTER | Mark::LIVE);
-        let owner = |at: usize| self.table.steps[at].server.filter(|server| acks(*server));
-        let owners: HashSet<usize> = free.iter().filter_map(|at| owner(*at)).collect();
+        let owners_of = |at: usize| {
+            self.table.steps[at].servers.iter().copied().filter(move |server| acks(*server))
+        };
+        let owners: HashSet<usize> = free.iter().flat_map(|at| owners_of(*at)).collect();
         if moment.state.acking > owners.len() {
             for at in &free {
-                add(Turn { at: *at, leads: false });
+                add(Turn { at: *at, leader: None });
             }
         }
-        let mut leaders: HashSet<usize> = HashSet::new();
+        let mut leaders: HashSet<(usize, usize)> = HashSet::new();
         for at in &free {
-            let Some(server) = owner(*at) else { continue };
-            if !leaders.insert(self.classes[*at]) {
-                continue;
-            }
-            for at in self.grant.next(&moment.done, Some(self.table.ids[server])) {
-                add(Turn { at, leads: self.table.steps[at].server == Some(server) });
+            for server in owners_of(*at) {
+                if !leaders.insert((self.classes[*at], self.servers[server])) {
+                    continue;
+                }
+                for at in self.grant.next(&moment.done, Some(self.table.ids[server])) {
+                    let leads = self.table.steps[at].servers.contains(&server);
+                    add(Turn { at, leader: leads.then_some(server) });
+                }
             }
         }
         turns
@@ -214,20 +218,18 @@ impl<'a> Explorer<'a> {
     /// One of the open steps that go side by side.
     fn unheld(&self, moment: &Moment, free: &[usize]) -> Option<usize> {
         let held = |at: &&usize| {
-            let server = self.table.steps[**at].server;
-            let leads = server.filter(|s| moment.state.has(*s, Mark::VOTER | Mark::LIVE));
-            leads.is_some_and(|s| {
-                !self.grant.next(&moment.done, Some(self.table.ids[s])).contains(*at)
-            })
+            let servers = self.table.steps[**at].servers.iter();
+            let mut leaders = servers.filter(|s| moment.state.has(**s, Mark::VOTER | Mark::LIVE));
+            leaders.any(|s| !self.grant.next(&moment.done, Some(self.table.ids[*s])).contains(*at))
         };
         free.iter().find(|at| !held(at)).or(free.first()).copied()
     }
 
     /// Whether a leader's own change would hand over while another server's change is still to come.
-    fn leader_moves_early(&self, moment: &Moment, at: usize) -> bool {
-        let own = self.table.steps[at].server;
+    fn leader_moves_early(&self, moment: &Moment, leader: usize) -> bool {
         self.table.steps.iter().enumerate().any(|(other, entry)| {
-            !moment.done.contains(other) && !entry.changes.is_empty() && entry.server != own
+            let is_open = !moment.done.contains(other) && !entry.changes.is_empty();
+            is_open && !entry.servers.contains(&leader)
         })
     }
 
@@ -302,11 +304,13 @@ impl Walk {
         if entry.changes.is_empty() {
             return found;
         }
-        if turn.leads && entry.step.hands_over() {
-            self.hands_over = true;
-            if explorer.leader_moves_early(moment, turn.at) {
-                let leader = entry.server.map(|server| explorer.table.ids[server]);
-                found.extend(leader.map(|id| (Law::LeaderLast, Detail::LeaderNotLast(id))));
+        if let Some(leader) = turn.leader {
+            let id = explorer.table.ids[leader];
+            if entry.step.hands_over(id) {
+                self.hands_over = true;
+                if explorer.leader_moves_early(moment, leader) {
+                    found.push((Law::LeaderLast, Detail::LeaderNotLast(id)));
+                }
             }
         }
         self.worst_spare = self.worst_spare.min(step.spare());
@@ -379,17 +383,18 @@ fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
         })
     };
     let only_go: Vec<bool> = (0..table.plan.phases.len()).map(goes).collect();
-    let mut known: HashMap<(usize, Option<usize>, usize), usize> = HashMap::new();
+    let mut known: HashMap<(usize, Vec<usize>, usize), usize> = HashMap::new();
     let mut classes = Vec::with_capacity(table.steps.len());
     for (at, entry) in table.steps.iter().enumerate() {
         let alone = entry.rule == Rule::InOrder && !only_go[entry.phase];
-        let class = match entry.server {
-            Some(server) if !alone => {
-                // Start and wait for one joiner are two steps of one phase.
-                let kind = usize::from(matches!(entry.step.action, Action::Start(_)));
-                (entry.phase, Some(servers[server]), kind)
-            }
-            _ => (entry.phase, None, at),
+        let class = if alone || entry.servers.is_empty() {
+            (entry.phase, Vec::new(), at)
+        } else {
+            // Start and wait for one joiner are two steps of one phase.
+            let kind = usize::from(matches!(entry.step.action, Action::Start(_)));
+            let mut own: Vec<usize> = entry.servers.iter().map(|s| servers[*s]).collect();
+            own.sort_unstable();
+            (entry.phase, own, kind)
         };
         let next = known.len();
         classes.push(*known.entry(class).or_insert(next));

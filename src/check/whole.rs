@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::diff::ChangeKind;
 use crate::model::{MinTolerance, ReuseIds, Server, ServerId};
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
-use crate::plan::{Action, Move, Phase, Plan, Rule, Step};
+use crate::plan::{Action, Move, Part, Phase, Plan, Rule, Step};
 
 /// A breach that is about the whole plan.
 pub(super) fn of_plan(law: Law, detail: Detail) -> Breach {
@@ -127,14 +127,16 @@ fn is_alike(phase: &Phase) -> bool {
                 || all(|action| matches!(action, Action::Stop(_) | Action::AskToStop(_)))
         }
         Rule::LeaderLast => {
-            let servers: BTreeSet<_> = phase.steps.iter().map(Step::server).collect();
-            servers.len() == phase.steps.len()
-                && all(|action| match action {
-                    Action::Reconfig { change, .. } => {
-                        matches!(change, Move::Leave | Move::Demote | Move::Readdress { .. })
-                    }
-                    _ => false,
-                })
+            let servers: Vec<ServerId> = phase.steps.iter().flat_map(Step::servers).collect();
+            let once: BTreeSet<&ServerId> = servers.iter().collect();
+            let kept_apart = |part: &Part| {
+                matches!(part.change, Move::Leave | Move::Demote | Move::Readdress { .. })
+            };
+            once.len() == servers.len()
+                && phase
+                    .steps
+                    .iter()
+                    .all(|step| step.reconfig().is_some() && step.parts().iter().all(kept_apart))
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Grant<'a> {
     /// The rule of each phase and where its steps end.
     phases: Vec<(Rule, usize)>,
     reconfigs: Positions,
+    /// The earlier steps of its phase that are about a server of each step, too.
+    begun_by: Vec<Vec<usize>>,
     /// The steps of each server that some step hands over for, should it lead.
     of_server: BTreeMap<ServerId, Vec<usize>>,
 }
@@ -98,19 +100,22 @@ impl<'a> Grant<'a> {
             end += phase.steps.len();
             (phase.rule, end)
         });
-        let phases = phases.collect();
+        let phases: Vec<(Rule, usize)> = phases.collect();
         let mut reconfigs = Positions::none(steps.len());
         let mut of_server: BTreeMap<ServerId, Vec<usize>> = BTreeMap::new();
         for (at, (_, step)) in steps.iter().enumerate() {
             if step.reconfig().is_some() {
                 reconfigs.insert(at);
             }
-            if let Some(server) = step.server() {
+            for server in step.servers() {
                 of_server.entry(server).or_default().push(at);
             }
         }
-        of_server.retain(|_, own| own.iter().any(|at| steps[*at].1.hands_over()));
-        Self { steps, phases, reconfigs, of_server }
+        let begun_by = begun_by(&phases, &of_server, steps.len());
+        let hands_over =
+            |server, own: &[usize]| own.iter().any(|at| steps[*at].1.hands_over(server));
+        of_server.retain(|server, own| hands_over(*server, own));
+        Self { steps, phases, reconfigs, begun_by, of_server }
     }
 
     /// All steps by position, each with its phase.
@@ -141,13 +146,8 @@ impl<'a> Grant<'a> {
                 (_, None) => from = *end,
                 (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open.collect(),
                 (Rule::InOrder, Some(first)) => {
-                    let server = |at: usize| self.steps[at].1.server();
-                    let is_begun = |at: &usize| {
-                        let own = server(*at);
-                        own.is_some()
-                            && (from..*at).any(|other| done.contains(other) && server(other) == own)
-                    };
-                    // A server has few steps, next to each other: what it has begun is seen there.
+                    let is_begun =
+                        |at: &usize| self.begun_by[*at].iter().any(|other| done.contains(*other));
                     return vec![open.find(is_begun).unwrap_or(first)];
                 }
             }
@@ -159,8 +159,23 @@ impl<'a> Grant<'a> {
     fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
         let own = self.of_server.get(&leader)?;
         let left = || own.iter().filter(|at| !done.contains(**at));
-        let hands_over = left().any(|at| self.steps[*at].1.hands_over());
+        let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
         let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
         (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(own)
     }
+}
+
+fn begun_by(
+    phases: &[(Rule, usize)],
+    of_server: &BTreeMap<ServerId, Vec<usize>>,
+    steps: usize,
+) -> Vec<Vec<usize>> {
+    let phase = |at: usize| phases.iter().position(|(_, end)| at < *end);
+    let mut begun_by = vec![Vec::new(); steps];
+    for own in of_server.values() {
+        for (nth, at) in own.iter().enumerate() {
+            begun_by[*at].extend(own[..nth].iter().filter(|other| phase(**other) == phase(*at)));
+        }
+    }
+    begun_by
 }

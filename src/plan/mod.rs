@@ -14,7 +14,7 @@ mod votes;
 
 pub use grant::{Done, Grant, Positions};
 pub use order::{Goal, Prefer, best};
-pub use step::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
+pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::removal::Removal;
 use super::search::{Bring, bring_in};
-use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
     AddAs, Connect, Cutover, Hooks, Majority, Membership, MinTolerance, Policy, Reach, Reconfig,
@@ -156,7 +156,7 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
 }
 
 fn reconfig(server: ServerId, change: Move, request: Reconfig) -> Step {
-    Step::named(Action::Reconfig { server, change, request })
+    Step::named(Action::Reconfig { parts: vec![Part { server, change }], request })
 }
 
 fn join_of(change: &Change, role: Option<Role>, meaning: Move) -> Option<Step> {

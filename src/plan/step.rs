@@ -48,12 +48,10 @@ pub struct Step {
 pub enum Action {
     /// Waits until a server follows without a vote, with its data and addresses proven.
     AwaitJoiner(ServerId),
-    /// Sends one reconfig request for one server, with the version it starts from.
+    /// Sends one reconfig request, with the version it starts from.
     Reconfig {
-        /// The server that changes.
-        server: ServerId,
-        /// What the request means for it.
-        change: Move,
+        /// What it means for each server that it changes, by id; never empty.
+        parts: Vec<Part>,
         /// The request.
         request: Reconfig,
     },
@@ -72,7 +70,18 @@ pub enum Action {
     Prove(Option<ServerId>),
 }
 
-/// What a reconfig request means for its server.
+/// What a reconfig request means for one of its servers.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct Part {
+    /// The server that changes.
+    pub server: ServerId,
+    /// How it changes.
+    pub change: Move,
+}
+
+/// How a reconfig request changes a server.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -169,18 +178,29 @@ pub enum Rule {
 }
 
 impl Step {
-    /// The server it is about.
-    pub fn server(&self) -> Option<ServerId> {
-        match self.action {
+    /// The servers that it is about.
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> {
+        let (one, parts) = match &self.action {
             Action::AwaitJoiner(server)
-            | Action::Reconfig { server, .. }
             | Action::Start(server)
             | Action::Stop(server)
             | Action::AskToStop(server)
-            | Action::AttestBlank(server) => Some(server),
-            Action::Prove(server) => server,
-            Action::Gate(_) => None,
-        }
+            | Action::AttestBlank(server) => (Some(*server), [].as_slice()),
+            Action::Prove(server) => (*server, [].as_slice()),
+            Action::Reconfig { parts, .. } => (None, parts.as_slice()),
+            Action::Gate(_) => (None, [].as_slice()),
+        };
+        one.into_iter().chain(parts.iter().map(|part| part.server))
+    }
+
+    /// Whether it is about that server.
+    pub fn concerns(&self, server: ServerId) -> bool {
+        self.servers().any(|own| own == server)
+    }
+
+    /// Whether it is about a server that the other one is about, too.
+    pub fn shares_server(&self, other: &Self) -> bool {
+        self.servers().any(|server| other.concerns(server))
     }
 
     /// The request it sends, where it sends one.
@@ -197,22 +217,27 @@ impl Step {
         }
     }
 
-    /// Whether its server hands over the leadership, should it lead
-    /// (`Leader.getDesignatedLeader`).
-    pub fn hands_over(&self) -> bool {
-        match self.action {
-            Action::Reconfig { change, .. } => {
-                matches!(change, Move::Leave | Move::Demote | Move::Readdress { quorum: true })
-            }
-            _ => false,
+    /// What its request means for each server that it changes.
+    pub fn parts(&self) -> &[Part] {
+        match &self.action {
+            Action::Reconfig { parts, .. } => parts,
+            _ => &[],
         }
+    }
+
+    /// Whether that server hands over the leadership in it, should it lead.
+    pub fn hands_over(&self, leader: ServerId) -> bool {
+        self.parts().iter().any(|part| part.server == leader && part.change.hands_over())
     }
 
     /// The canonical name of an action.
     pub fn named(action: Action) -> Self {
         let id = match &action {
             Action::AwaitJoiner(id) => format!("await-{id}"),
-            Action::Reconfig { server, change, .. } => format!("{}-{server}", change.word()),
+            Action::Reconfig { parts, .. } => {
+                let word = parts.first().map_or("reconfig", |part| part.change.word());
+                format!("{word}-{}", runs(parts.iter().map(|part| part.server.get())))
+            }
             Action::Gate(_) => "gate".to_owned(),
             Action::Start(id) => format!("start-{id}"),
             Action::Stop(id) | Action::AskToStop(id) => format!("stop-{id}"),
@@ -222,6 +247,23 @@ impl Step {
         };
         Self { id: StepId(id), action }
     }
+}
+
+/// Ascending numbers, three or more in a row as `4..6`.
+fn runs(numbers: impl Iterator<Item = i64>) -> String {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let run = |(first, last): (i64, i64)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first},{last}"),
+        _ => format!("{first}..{last}"),
+    };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
 impl Move {
@@ -234,6 +276,32 @@ impl Move {
             Self::Promote => "promote",
             Self::Demote => "demote",
             Self::Readdress { .. } => "readdress",
+        }
+    }
+
+    /// Whether its server hands over the leadership, should it lead
+    /// (`Leader.getDesignatedLeader`).
+    pub const fn hands_over(self) -> bool {
+        matches!(self, Self::Leave | Self::Demote | Self::Readdress { quorum: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_step_tells_its_servers() {
+        for (ids, name) in [
+            (vec![4], "leave-4"),
+            (vec![4, 5], "leave-4,5"),
+            (vec![1, 4, 5, 6, 7, 9, 10], "leave-1,4..7,9,10"),
+            (vec![-1, 0, i64::MAX], "leave--1,0,9223372036854775807"),
+        ] {
+            let part = |id: &i64| Part { server: ServerId::new(*id), change: Move::Leave };
+            let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+            let parts = ids.iter().map(part).collect();
+            assert_eq!(Step::named(Action::Reconfig { parts, request }).id.as_str(), name);
         }
     }
 }

@@ -384,11 +384,11 @@ fn next_step(
     // Joiners that are gone are awaited again.
     for step in plan.steps() {
         let is_wait = matches!(step.action, crate::plan::Action::AwaitJoiner(_));
-        if is_wait && step.server().is_some_and(|server| awaited.contains(&server)) {
+        if is_wait && step.servers().any(|server| awaited.contains(&server)) {
             done.remove(&step.id);
         }
     }
     let next = plan.next_steps(&done, applied.leader);
-    let of_awaited = next.iter().find(|s| s.server().is_some_and(|id| awaited.contains(&id)));
+    let of_awaited = next.iter().find(|s| s.servers().any(|id| awaited.contains(&id)));
     of_awaited.or(next.first()).map(|step| step.id.clone())
 }

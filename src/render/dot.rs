@@ -40,13 +40,10 @@ pub fn graph(checked: &CheckedPlan) -> DiGraph<&Step, Because> {
     for (phase, step) in checked.plan().schedule() {
         let node = graph.add_node(step);
         let why = Because::Reason(Why::of(checked, phase, step));
-        let mine = added
-            .iter()
-            .rev()
-            .find(|(_, other)| step.server().is_some() && other.server() == step.server());
+        let mine = added.iter().rev().find(|(_, other)| other.shares_server(step));
         match &step.action {
-            Action::Reconfig { server, .. } => {
-                if let Some(seen) = awaited(&added, *server) {
+            Action::Reconfig { parts, .. } => {
+                for seen in parts.iter().filter_map(|part| awaited(&added, part.server)) {
                     graph.add_edge(seen, node, Because::Reason(Why::SeenFirst));
                 }
                 if let Some(last) = last {
@@ -87,7 +84,7 @@ const fn prepared(earlier: &Step, why: Because) -> Because {
 
 /// The wait for a server that no reconfig of it has followed yet.
 fn awaited(added: &[(NodeIndex, &Step)], server: ServerId) -> Option<NodeIndex> {
-    let (node, step) = added.iter().rev().find(|(_, step)| step.server() == Some(server))?;
+    let (node, step) = added.iter().rev().find(|(_, step)| step.concerns(server))?;
     matches!(step.action, Action::AwaitJoiner(_)).then_some(*node)
 }
 

@@ -150,9 +150,9 @@ fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
         return Line::new(Style::Yellow, "hands over");
     }
     let facts = &checked.plan().facts;
-    let can_lead = step.server().is_some_and(|id| facts.base.membership.has_voter(id));
+    let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
-        None if step.hands_over() && can_lead => Line::new(Style::Yellow, "may change"),
+        None if step.servers().any(may_hand_over) => Line::new(Style::Yellow, "may change"),
         _ => Line::plain("stays"),
     }
 }

@@ -1,8 +1,9 @@
 //! Why a step stands where it stands.
 
+use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Reconfig, Role, ServerId};
-use crate::plan::{Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step};
+use crate::model::{Reconfig, Role, Server, ServerId};
+use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 
 /// Why a step stands where it stands in its plan; one reason, the most telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +62,8 @@ impl Why {
     /// The reason of a step.
     pub fn of(checked: &CheckedPlan, phase: &Phase, step: &Step) -> Self {
         let plan = checked.plan();
-        let leads = step.server().is_some() && step.server() == plan.facts.leader;
-        if leads && step.hands_over() && plan.reconfigs() > 1 {
+        let hands_over = plan.facts.leader.is_some_and(|leader| step.hands_over(leader));
+        if hands_over && plan.reconfigs() > 1 {
             return Self::LeaderLast;
         }
         match (&step.action, phase.kind) {
@@ -74,9 +75,7 @@ impl Why {
             (Action::Prove(_), _) => Self::ProveFirst,
             (Action::Stop(_) | Action::AskToStop(_), PhaseKind::Replace) => Self::OneProcess,
             (Action::Stop(_) | Action::AskToStop(_), _) => Self::StopLast,
-            (Action::Reconfig { server, change, .. }, kind) => {
-                of_reconfig(plan, (kind, phase.rule), *server, *change)
-            }
+            (Action::Reconfig { parts, .. }, kind) => of_reconfig(plan, (kind, phase.rule), parts),
         }
     }
 
@@ -115,7 +114,9 @@ impl Why {
     }
 }
 
-fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), server: ServerId, change: Move) -> Why {
+/// The servers of one request are alike: the first tells.
+fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
+    let Some(Part { server, change }) = parts.first().copied() else { return Why::LeaveOneByOne };
     let adds_voters = !plan.target.voters().is_subset(&plan.facts.base.membership.voters());
     let wants_vote = plan.target.has_voter(server);
     let replaced = plan.facts.other_machine.contains(&server);
@@ -140,12 +141,11 @@ fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), server: ServerId, change: Mov
 
 /// Whether its join names it as an observer.
 fn joins_to_observe(plan: &Plan, server: ServerId) -> bool {
-    plan.steps().any(|step| match &step.action {
-        Action::Reconfig { server: id, change: Move::Join, request } if *id == server => {
-            request.joining.iter().any(|line| line.role == Role::Observer)
-        }
-        _ => false,
-    })
+    let joins = Part { server, change: Move::Join };
+    let observes = |line: &Server| line.id == server && line.role == Role::Observer;
+    plan.steps()
+        .filter(|step| step.parts().contains(&joins))
+        .any(|step| step.reconfig().is_some_and(|request| request.joining.iter().any(observes)))
 }
 
 /// What a step does, in words: the long form where there is room, else one that fits 25 columns.
@@ -153,9 +153,9 @@ pub(super) fn what(step: &Step, wide: bool) -> String {
     match &step.action {
         Action::AwaitJoiner(id) if wide => format!("wait until server {id} follows"),
         Action::AwaitJoiner(id) => format!("wait: server {id} follows"),
-        Action::Reconfig { server, change, request } => {
+        Action::Reconfig { parts, request } => {
             let sent = if wide { "reconfig: " } else { "" };
-            format!("{sent}{}", what_changes(*server, *change, request, wide))
+            format!("{sent}{}", what_changes(parts, request, wide))
         }
         Action::Gate(kind) => format!("gate: {}", gate(*kind)),
         Action::Start(id) if wide => format!("run hooks.start for server {id}"),
@@ -169,18 +169,35 @@ pub(super) fn what(step: &Step, wide: bool) -> String {
     }
 }
 
-fn what_changes(server: ServerId, change: Move, request: &Reconfig, wide: bool) -> String {
+/// What a request does; where it changes several servers, short words leave out which: the name of
+/// the step tells.
+fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
+    let Some(Part { change, .. }) = parts.first() else { return "nothing".to_owned() };
+    let ids: Vec<String> = parts.iter().map(|part| part.server.to_string()).collect();
+    let servers = match ids.as_slice() {
+        [one] => format!("server {one}"),
+        several if wide && several.len() <= MOST_NAMED => {
+            format!("servers {}", words::list(several.iter().cloned()))
+        }
+        several => format!("{} servers", several.len()),
+    };
     let role = request.joining.first().map_or(Role::Participant, |line| line.role);
-    match change {
-        Move::Join if wide => format!("add server {server} as {role}"),
-        Move::Join => format!("add {role} {server}"),
-        Move::Leave => format!("remove server {server}"),
-        Move::Unlist => format!("unlist server {server}"),
-        Move::Promote => format!("promote server {server}"),
-        Move::Demote => format!("demote server {server}"),
-        Move::Readdress { .. } => format!("re-address server {server}"),
+    let all_alike = request.joining.iter().all(|line| line.role == role);
+    match (change, ids.as_slice()) {
+        (Move::Join, [one]) if !wide => format!("add {role} {one}"),
+        (Move::Join, [_]) => format!("add {servers} as {role}"),
+        (Move::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
+        (Move::Join, _) => format!("add {servers}"),
+        (Move::Leave, _) => format!("remove {servers}"),
+        (Move::Unlist, _) => format!("unlist {servers}"),
+        (Move::Promote, _) => format!("promote {servers}"),
+        (Move::Demote, _) => format!("demote {servers}"),
+        (Move::Readdress { .. }, _) => format!("re-address {servers}"),
     }
 }
+
+/// More servers than this are counted.
+const MOST_NAMED: usize = 6;
 
 /// What a gate waits for.
 pub(super) const fn gate(kind: GateKind) -> &'static str {

@@ -12,7 +12,9 @@ use crate::model::{
     Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
-use crate::plan::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use crate::plan::{
+    Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId,
+};
 
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
 const MAX_STEPS: usize = 5000;
@@ -134,6 +136,15 @@ enum ActionShape {
     Reconfig {
         server: ServerId,
         change: Move,
+        /// Server lines that are added or replaced.
+        joining: Vec<String>,
+        /// Ids that are removed.
+        leaving: Vec<ServerId>,
+    },
+    /// Sends one reconfig request that changes several servers.
+    ReconfigTogether {
+        /// What it means for each, by id.
+        parts: Vec<Part>,
         /// Server lines that are added or replaced.
         joining: Vec<String>,
         /// Ids that are removed.
@@ -327,12 +338,16 @@ impl ActionShape {
     fn of(action: &Action) -> Self {
         match action {
             Action::AwaitJoiner(server) => Self::AwaitJoiner { server: *server },
-            Action::Reconfig { server, change, request } => Self::Reconfig {
-                server: *server,
-                change: *change,
-                joining: request.joining.iter().map(ToString::to_string).collect(),
-                leaving: request.leaving.clone(),
-            },
+            Action::Reconfig { parts, request } => {
+                let joining = request.joining.iter().map(ToString::to_string).collect();
+                let leaving = request.leaving.clone();
+                match parts.as_slice() {
+                    [Part { server, change }] => {
+                        Self::Reconfig { server: *server, change: *change, joining, leaving }
+                    }
+                    several => Self::ReconfigTogether { parts: several.to_vec(), joining, leaving },
+                }
+            }
             Action::Gate(gate) => Self::Gate { gate: *gate },
             Action::Start(server) => Self::Start { server: *server },
             Action::Stop(server) => Self::Stop { server: *server },
@@ -345,13 +360,12 @@ impl ActionShape {
     fn into_action(self) -> Result<Action, String> {
         Ok(match self {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
-            Self::Reconfig { server, change, joining, leaving } => {
-                let joining: Result<Vec<Server>, String> = joining
-                    .iter()
-                    .map(|line| Server::parse_line(line).map_err(|e| format!("`{line}`: {e}")))
-                    .collect();
-                let request = Reconfig { joining: joining?, leaving };
-                Action::Reconfig { server, change, request }
+            Self::Reconfig { server, change, joining, leaving } => Action::Reconfig {
+                parts: vec![Part { server, change }],
+                request: request(&joining, leaving)?,
+            },
+            Self::ReconfigTogether { parts, joining, leaving } => {
+                Action::Reconfig { parts, request: request(&joining, leaving)? }
             }
             Self::Gate { gate } => Action::Gate(gate),
             Self::Start { server } => Action::Start(server),
@@ -361,6 +375,12 @@ impl ActionShape {
             Self::Prove { server } => Action::Prove(server),
         })
     }
+}
+
+fn request(joining: &[String], leaving: Vec<ServerId>) -> Result<Reconfig, String> {
+    let line = |line: &String| Server::parse_line(line).map_err(|e| format!("`{line}`: {e}"));
+    let joining: Result<Vec<Server>, String> = joining.iter().map(line).collect();
+    Ok(Reconfig { joining: joining?, leaving })
 }
 
 /// The figures of the check, as reviewers and policy tools want them.

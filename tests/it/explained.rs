@@ -12,7 +12,7 @@ use zkplan::check::{Breach, CheckedPlan, Law, check};
 use zkplan::explain;
 use zkplan::model::{Reconfig, Server};
 use zkplan::observe::Facts;
-use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{Acceptance, Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::{Refusal, propose};
 use zkplan::render::refusal;
 
@@ -157,7 +157,8 @@ fn step(word: &str, plan: &Plan) -> Step {
             (_, server) => request.joining.push(line(plan, server)),
         }
     }
-    Step::named(Action::Reconfig { server: id(server), change, request })
+    let parts = vec![Part { server: id(server), change }];
+    Step::named(Action::Reconfig { parts, request })
 }
 
 fn parts(word: &str) -> (&str, i64) {

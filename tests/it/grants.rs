@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use zkplan::check::Law;
 use zkplan::model::{Host, Membership, ReuseIds, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Plan, Step, StepId};
+use zkplan::plan::{Action, Done, Part, Plan, Step, StepId};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, id, lines};
@@ -62,22 +62,23 @@ impl Moment {
                     return Err(format!("{} comes before a proof", step.id));
                 }
             }
-            Action::Reconfig { server, request, .. } => {
-                next.proven.remove(server);
+            Action::Reconfig { parts, request } => {
                 next.members = self.members.with(request);
-                let stays = next.members.contains(*server);
-                if !stays {
-                    next.live.remove(server);
-                } else if !self.members.contains(*server) {
-                    if !next.awaited.remove(server) {
-                        return Err(format!("{} was not awaited", step.id));
+                for Part { server, .. } in parts {
+                    next.proven.remove(server);
+                    let stays = next.members.contains(*server);
+                    if !stays {
+                        next.live.remove(server);
+                    } else if !self.members.contains(*server) {
+                        if !next.awaited.remove(server) {
+                            return Err(format!("{} was not awaited", step.id));
+                        }
+                        next.live.insert(*server);
                     }
-                    next.live.insert(*server);
                 }
-                if leader == *server && step.hands_over() {
+                if step.hands_over(leader) {
                     let pending = plan.steps().filter(|other| !next.done.contains(&other.id));
-                    let others =
-                        pending.filter(|s| s.reconfig().is_some() && s.server() != Some(*server));
+                    let others = pending.filter(|s| s.reconfig().is_some() && !s.concerns(leader));
                     if self.handed_over || others.count() > 0 {
                         return Err(format!("{} hands over too early or again", step.id));
                     }

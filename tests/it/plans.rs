@@ -8,7 +8,7 @@ use zkplan::check::{Detail, Law, check};
 use zkplan::diff::ChangeKind;
 use zkplan::model::{Reconfig, ServerId, ZonePolicy};
 use zkplan::observe::Obstacle;
-use zkplan::plan::{Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones};
@@ -103,8 +103,9 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
 /// One way to bring one server to its wanted role.
 fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
     let change = plan.changes.iter().find(|change| change.id == id).expect("a change");
-    let reconfig =
-        |change: Move, request| Step::named(Action::Reconfig { server: id, change, request });
+    let reconfig = |change: Move, request| {
+        Step::named(Action::Reconfig { parts: vec![Part { server: id, change }], request })
+    };
     let come = |meaning| reconfig(meaning, Reconfig::join(change.after.clone().expect("wanted")));
     let wait = || Step::named(Action::AwaitJoiner(id));
     match change.kind {
@@ -189,11 +190,12 @@ proptest! {
         for (_, step) in plan.schedule() {
             let Some(request) = step.reconfig() else { continue };
             facts.base.membership = facts.base.membership.with(request);
-            let Some(server) = step.server() else { continue };
-            if facts.base.membership.contains(server) {
-                facts.live.insert(server);
-            } else {
-                facts.live.remove(&server);
+            for server in step.servers() {
+                if facts.base.membership.contains(server) {
+                    facts.live.insert(server);
+                } else {
+                    facts.live.remove(&server);
+                }
             }
             if let Err(refusal) = propose(&world.spec(), &facts, &[]) {
                 prop_assert!(
@@ -209,8 +211,7 @@ proptest! {
         let Some(mut plan) = planned(&world) else { return Ok(()) };
         // A promotion may be legal without its detour, at the price of a spare.
         let needed = |step: &&Step| {
-            let Action::Reconfig { change, .. } = &step.action else { return false };
-            *change != Move::Unlist
+            step.parts().iter().any(|part| part.change != Move::Unlist)
         };
         let reconfigs: Vec<StepId> = plan.steps().filter(needed).map(|s| s.id.clone()).collect();
         let dropped = at.get(&reconfigs).clone();

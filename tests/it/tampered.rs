@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use zkplan::check::{Breach, Detail, Law, check};
 use zkplan::model::{MinTolerance, Reconfig, ReuseIds, Server, StandaloneEnabled};
-use zkplan::plan::{Action, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
 
 use crate::world::{World, id, lines};
@@ -62,8 +62,10 @@ fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
     let mut plan = planned(&World::new("1 2 3 4 5", "1 2 3 4 6"));
     for phase in &mut plan.phases {
         for step in &mut phase.steps {
-            if let Action::Reconfig { change: change @ Move::Leave, .. } = &mut step.action {
-                *change = Move::Unlist;
+            if let Action::Reconfig { parts, .. } = &mut step.action {
+                for part in parts.iter_mut().filter(|part| part.change == Move::Leave) {
+                    part.change = Move::Unlist;
+                }
             }
         }
         if phase.kind == PhaseKind::Remove {
@@ -95,7 +97,8 @@ fn the_same_id_on_another_machine_is_no_readdress() {
     let mut plan = replacement();
     let after = plan.target.get(id(3)).expect("server 3").clone();
     let change = Move::Readdress { quorum: true };
-    let action = Action::Reconfig { server: id(3), change, request: Reconfig::join(after) };
+    let parts = vec![Part { server: id(3), change }];
+    let action = Action::Reconfig { parts, request: Reconfig::join(after) };
     let phase = Phase {
         kind: PhaseKind::Readdress,
         rule: Rule::LeaderLast,
@@ -133,7 +136,8 @@ fn a_promotion_moves_nothing() {
     let mut plan = planned(&World::new("1 2 3 4 5o", "1 2 3 4 5"));
     let elsewhere = "server.5=elsewhere:2888:3888:participant;2181";
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
-        if let Action::Reconfig { change: Move::Promote, request, .. } = &mut step.action {
+        let promotes = step.parts().iter().any(|part| part.change == Move::Promote);
+        if let (true, Action::Reconfig { request, .. }) = (promotes, &mut step.action) {
             request.joining = vec![Server::parse_line(elsewhere).expect("a line")];
         }
     }

@@ -54,12 +54,16 @@ fn one_by_one(plan: &Plan, steps: Vec<Step>) -> Plan {
     Plan { phases: steps.into_iter().map(phase).collect(), ..plan.clone() }
 }
 
+fn changes(step: &Step, change: Move) -> bool {
+    step.parts().iter().any(|part| part.change == change)
+}
+
 fn takes_out(step: &Step) -> bool {
-    matches!(step.action, Action::Reconfig { change: Move::Leave, .. })
+    changes(step, Move::Leave)
 }
 
 fn brings_in(step: &Step) -> bool {
-    matches!(step.action, Action::Reconfig { change: Move::Join, .. })
+    changes(step, Move::Join)
 }
 
 #[test]
@@ -91,8 +95,8 @@ fn a_hand_over_that_is_not_called_one_is_found() {
     let case = case(&[MOVERS[0], STAYS, STAYS]);
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
-        if let Action::Reconfig { change, .. } = &mut step.action {
-            *change = Move::Readdress { quorum: false };
+        if let Action::Reconfig { parts, .. } = &mut step.action {
+            parts[0].change = Move::Readdress { quorum: false };
         }
     }
     assert!(found(&case, &plan).contains("says that it hands over"));
@@ -121,8 +125,7 @@ fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
         ..planned(&self::case(&[STAYS, STAYS, STAYS, IS_PROMOTED]))
     };
     let in_place = without(&plan, |step| {
-        matches!(step.action, Action::AwaitJoiner(_))
-            || matches!(step.action, Action::Reconfig { change: Move::Unlist, .. })
+        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist)
     });
     assert_eq!(found(&case, &in_place), "ZKQ2");
 }
@@ -212,12 +215,8 @@ fn a_plan_that_is_worse_than_another_is_found() {
     let mut judge = Judge::default();
     judge.is_best(&case, &plan).unwrap_or_else(|what| panic!("{what}"));
     // Legal, but one spare less than there could be.
-    let detour = |step: &Step| {
-        matches!(
-            step.action,
-            Action::AwaitJoiner(_) | Action::Reconfig { change: Move::Unlist, .. }
-        )
-    };
+    let detour =
+        |step: &Step| matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist);
     let worse = judge.is_best(&case, &without(&plan, detour)).expect_err("found");
     assert!(worse.contains("spare: 0") && worse.contains("spare: 1"), "{worse}");
 }

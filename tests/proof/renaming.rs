@@ -168,7 +168,7 @@ fn shape(case: &Case, step: &Step) -> Shape {
     });
     let leaves = request.is_some_and(|request| !request.leaving.is_empty());
     let (verb, seat) = named(case, &step.id);
-    (verb, step.server().and_then(|id| case.seat(id)).or(seat), line, leaves)
+    (verb, step.servers().next().and_then(|id| case.seat(id)).or(seat), line, leaves)
 }
 
 /// A name without its id, and whose it is.

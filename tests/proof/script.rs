@@ -3,7 +3,7 @@
 //! plan.
 
 use zkplan::model::{Role, Server};
-use zkplan::plan::{Action, Plan, Rule, Step};
+use zkplan::plan::{Action, Part, Plan, Rule, Step};
 
 use crate::ground::{MOST, Seats};
 use crate::world::{Case, Is, Moves};
@@ -115,10 +115,11 @@ impl<'a> Script<'a> {
             }
             _ => {}
         }
-        let says = step.hands_over();
+        let voter = does.seat().filter(|seat| voted(*seat));
+        let says = voter.is_some_and(|seat| step.hands_over(case.id(seat)));
         let is = self.hands_over & bit != 0;
         // What an observer's step says is of no account: it does not lead.
-        if does.seat().is_some_and(voted) && says != is {
+        if voter.is_some() && says != is {
             return Err(format!("`{}` says that it hands over: {says}", step.id));
         }
         self.steps.push((step, does));
@@ -190,7 +191,10 @@ fn read(case: &Case, step: &Step) -> Result<Does, String> {
         Action::AttestBlank(id) => Does::Attest(seat(*id)?),
         Action::Prove(id) => Does::Prove(id.map(seat).transpose()?),
         Action::Gate(_) => Does::Gate,
-        Action::Reconfig { server, request, .. } => {
+        Action::Reconfig { parts, request } => {
+            let [Part { server, .. }] = parts.as_slice() else {
+                return Err(format!("`{}` says more than one change", step.id));
+            };
             let seat = seat(*server)?;
             match (request.joining.as_slice(), request.leaving.as_slice()) {
                 ([], [id]) if id == server => Does::Drop(seat),

@@ -25,7 +25,7 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{Code, Failure};
 use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId};
 use crate::observe::Identity;
-use crate::plan::{Action, Plan, StepId};
+use crate::plan::{Plan, StepId};
 
 /// The longest pause between two looks, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 500;
@@ -366,7 +366,7 @@ impl Machine {
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         let request = match what {
             What::Fence => Reconfig::fence(&config.membership),
-            What::Step(step) => self.reconfig(step).map_or(nobody, |(_, request)| request.clone()),
+            What::Step(step) => self.reconfig(step).map_or(nobody, Clone::clone),
         };
         Output::Send { what: what.clone(), request, version: config.version }
     }
@@ -375,12 +375,8 @@ impl Machine {
         self.checked.plan()
     }
 
-    fn reconfig(&self, id: &StepId) -> Option<(ServerId, &Reconfig)> {
-        let step = self.plan().steps().find(|step| step.id == *id)?;
-        match &step.action {
-            Action::Reconfig { server, request, .. } => Some((*server, request)),
-            _ => None,
-        }
+    fn reconfig(&self, id: &StepId) -> Option<&Reconfig> {
+        self.plan().steps().find(|step| step.id == *id)?.reconfig()
     }
 
     fn tell(&mut self, event: Event) {

@@ -9,7 +9,7 @@ use crate::apply::judge::Named;
 use crate::apply::position::{implied, position};
 use crate::ensemble::{Code, Failure};
 use crate::model::EnsembleConfig;
-use crate::plan::{Action, Done, Move, StepId};
+use crate::plan::{Done, Move, Part, Step, StepId};
 
 impl Machine {
     /// Writes the intent down before anything leaves.
@@ -52,7 +52,7 @@ impl Machine {
     }
 
     fn is_as_wanted(&self, step: &StepId, reply: &EnsembleConfig) -> bool {
-        let Some((_, request)) = self.reconfig(step) else { return false };
+        let Some(request) = self.reconfig(step) else { return false };
         let config = self.config.as_ref();
         self.is_newer(reply)
             && config.is_some_and(|config| config.membership.with(request) == reply.membership)
@@ -91,18 +91,19 @@ impl Machine {
         self.memory.done.insert(step.clone());
         self.memory.done = implied(self.plan(), &self.memory.done);
         self.last_reconfig = Some(step.clone());
-        let action = self.plan().steps().find(|known| known.id == *step).map(|s| s.action.clone());
-        let Some(Action::Reconfig { server, change, .. }) = action else { return };
-        match change {
-            Move::Join | Move::Readdress { .. } => {
-                self.memory.named.insert(server, Named { at_ms: now_ms, seen: 0 });
+        let known = self.checked.plan().steps().find(|known| known.id == *step);
+        for Part { server, change } in known.map(Step::parts).unwrap_or_default() {
+            match change {
+                Move::Join | Move::Readdress { .. } => {
+                    self.memory.named.insert(*server, Named { at_ms: now_ms, seen: 0 });
+                }
+                Move::Leave | Move::Unlist => {
+                    self.memory.named.remove(server);
+                    self.memory.proven.remove(server);
+                    self.memory.following_since.remove(server);
+                }
+                Move::Promote | Move::Demote => {}
             }
-            Move::Leave | Move::Unlist => {
-                self.memory.named.remove(&server);
-                self.memory.proven.remove(&server);
-                self.memory.following_since.remove(&server);
-            }
-            Move::Promote | Move::Demote => {}
         }
     }
 
@@ -230,7 +231,7 @@ impl Machine {
     fn stuck(&self) -> Option<Wait> {
         let members = &self.config.as_ref()?.membership;
         let next = match self.out.as_ref()? {
-            What::Step(step) => members.with(self.reconfig(step)?.1),
+            What::Step(step) => members.with(self.reconfig(step)?),
             What::Fence => members.clone(),
         };
         let step = self.unknown();

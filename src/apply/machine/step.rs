@@ -1,5 +1,7 @@
 //! From a look to the next step.
 
+use std::collections::BTreeSet;
+
 use super::{After, Machine, Question, ReadBack, Stage};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
@@ -7,7 +9,7 @@ use crate::apply::journal::{Entry, HookEnd, Passage};
 use crate::apply::judge::{Judge, Verdict};
 use crate::apply::sight::{self, Presence, Sight};
 use crate::model::ServerId;
-use crate::plan::{Action, GateKind, Move, Phase, PhaseKind, Rule, Step, StepId};
+use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 /// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
@@ -20,11 +22,8 @@ impl Machine {
         let prove = sight::awaited(self.plan()).into_iter();
         let prove = prove.filter(|id| !is_member(id) && !self.memory.proven.contains(id)).collect();
         let open = self.plan().steps().filter(|step| !self.memory.done.contains(&step.id));
-        let moving = open.filter_map(|step| match step.action {
-            Action::Reconfig { server, change: Move::Readdress { .. }, .. } => Some(server),
-            _ => None,
-        });
-        let moving = moving.collect();
+        let moves = |part: &&Part| matches!(part.change, Move::Readdress { .. });
+        let moving = open.flat_map(Step::parts).filter(moves).map(|part| part.server).collect();
         let clients = self.wants_clients();
         self.question = Question { prove, clients, moving };
         Stage::Look
@@ -65,7 +64,7 @@ impl Machine {
             let (from, to) = (self.leader, sight.facts.leader);
             let planned = self.last_reconfig.clone().filter(|step| {
                 let step = self.plan().steps().find(|known| known.id == *step);
-                step.is_some_and(|step| step.hands_over() && step.server() == from)
+                step.zip(from).is_some_and(|(step, leader)| step.hands_over(leader))
             });
             if from.is_some() {
                 self.tell(Event::LeaderChanged { from, to, step: planned });
@@ -214,8 +213,8 @@ impl Machine {
         let run = self.run.unwrap_or(1);
         let id = step.id.clone();
         match &step.action {
-            Action::Reconfig { server, change, .. } => {
-                let away = self.away(*server, *change);
+            Action::Reconfig { parts, .. } => {
+                let away = self.away(parts);
                 if away.is_empty() { self.intend(&id) } else { Stage::Move(id, away) }
             }
             Action::Gate(kind) => {
@@ -230,17 +229,12 @@ impl Machine {
     }
 
     /// The servers that our session had better not be on when a step is taken.
-    fn away(&self, server: ServerId, change: Move) -> std::collections::BTreeSet<ServerId> {
-        let mut away = std::collections::BTreeSet::new();
-        match change {
-            Move::Join => {}
-            Move::Promote | Move::Unlist | Move::Demote | Move::Readdress { .. } => {
-                away.insert(server);
-            }
-            Move::Leave => {
-                away = sight::leaving(self.plan());
-                away.insert(server);
-            }
+    fn away(&self, parts: &[Part]) -> BTreeSet<ServerId> {
+        let changes = |part: &&Part| part.change != Move::Join;
+        let mut away: BTreeSet<ServerId> =
+            parts.iter().filter(changes).map(|part| part.server).collect();
+        if parts.iter().any(|part| part.change == Move::Leave) {
+            away.extend(sight::leaving(self.plan()));
         }
         away
     }
@@ -254,11 +248,12 @@ impl Machine {
             return self.stop(end);
         }
         if let End::Gate { step, approve, .. } = &end {
-            let server = self.plan().steps().find(|s| s.id == *step).and_then(Step::server);
+            let servers = self.plan().steps().filter(|s| s.id == *step).flat_map(Step::servers);
+            let servers: Vec<ServerId> = servers.collect();
             match approve.as_str() {
                 "cutover" => self.options.approved.cutover = true,
                 "stop" => self.options.approved.stop = true,
-                _ => self.options.approved.blank.extend(server),
+                _ => self.options.approved.blank.extend(servers),
             }
         }
         self.look()

@@ -13,7 +13,7 @@ use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
 use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Reconfig, ServerId, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
-use zkplan::plan::{Action, Step, StepId};
+use zkplan::plan::{Action, StepId};
 use zkplan::saved::plan_id;
 
 /// What happens to one output.
@@ -193,7 +193,8 @@ impl Fake {
             }
             Output::Hook(step) => {
                 self.commands.push(step.clone());
-                let id = checked.plan().steps().find(|s| s.id == *step).and_then(Step::server);
+                let id =
+                    checked.plan().steps().find(|s| s.id == *step).and_then(|s| s.servers().next());
                 if step.as_str().starts_with("stop") {
                     self.down.extend(id);
                 } else if let Some(id) = id {
