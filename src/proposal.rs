@@ -39,8 +39,6 @@ pub enum Remedy {
     ZonesBest,
     /// Set `policy.reuseIds: blank`.
     ReuseBlankIds,
-    /// Set `policy.changesPerStep: 1`.
-    OneChangePerStep,
 }
 
 /// Makes the plan from the live ensemble to the spec.
@@ -167,7 +165,6 @@ fn remedied(spec: &Spec, goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
             }
             Remedy::ZonesBest => policy.zones = ZonePolicy::Best,
             Remedy::ReuseBlankIds => policy.reuse_ids = ReuseIds::Blank,
-            Remedy::OneChangePerStep => policy.changes_per_step = 1,
         }
     }
     goal.diff = diff(
@@ -202,7 +199,6 @@ fn suggested(breach: &Breach) -> Option<Remedy> {
         }
         (Law::Zones, _) => Some(Remedy::ZonesBest),
         (Law::Identity, Detail::OtherMachine(_)) => Some(Remedy::ReuseBlankIds),
-        (Law::Unsupported, Detail::ChangesPerStep(_)) => Some(Remedy::OneChangePerStep),
         _ => None,
     }
 }

@@ -206,8 +206,13 @@ pub enum Detail {
     Weighted,
     /// The server has several addresses or a secure client part.
     SeveralAddresses(ServerId),
-    /// More than one voter by one reconfig is asked for.
-    ChangesPerStep(u32),
+    /// One request changes more servers than the policy allows.
+    TooManyTogether {
+        /// How many it changes.
+        changed: usize,
+        /// How many the policy allows.
+        most: usize,
+    },
     /// The line of a server would get a client address at which nobody answered as that server.
     ClientUnproven(ServerId),
     /// An id goes to another machine before its old process is stopped and the new data directory

@@ -202,7 +202,7 @@ impl<'a> Transition<'a> {
             && self.table.facts.live.contains(&self.table.ids[server])
             && !self.table.replaced[server];
         let all = self.table.new_voters.iter().filter(|new| **new).count();
-        if !gives_up || self.after.new_voting == all {
+        if !gives_up || self.before.new_voting == all {
             return None;
         }
         let waits = |server: &usize| {
@@ -214,10 +214,15 @@ impl<'a> Transition<'a> {
         Some((Law::Order, Detail::LeavesTooEarly { leaves, waiting }))
     }
 
-    /// ZKQ8. More than one change in a request trades it for ZooKeeper's own commit by both quorums.
+    /// ZKQ8. Without a bound on changes, it is traded for ZooKeeper's own commit by both quorums.
     fn overlap(&self) -> Found {
-        if self.table.plan.policy.changes_per_step != 1 {
-            return None;
+        let most = match self.table.plan.policy.changes_per_step {
+            0 => return None,
+            most => usize::try_from(most).unwrap_or(usize::MAX),
+        };
+        let changed = self.entry.changes.len();
+        if changed > most {
+            return Some((Law::Overlap, Detail::TooManyTogether { changed, most }));
         }
         let [before, after] = [self.before, self.after];
         let overlaps = match &self.table.quorum {

@@ -80,9 +80,6 @@ fn unsupported(plan: &Plan) -> Vec<Detail> {
     if plan.facts.base.membership.is_weighted() {
         found.push(Detail::Weighted);
     }
-    if plan.policy.changes_per_step != 1 {
-        found.push(Detail::ChangesPerStep(plan.policy.changes_per_step));
-    }
     let odd = |server: &Option<Server>| {
         server.as_ref().is_some_and(|s| s.peers.len() > 1 || s.secure_client.is_some())
     };

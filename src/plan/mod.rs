@@ -10,6 +10,7 @@ mod order;
 mod removal;
 mod search;
 mod step;
+mod together;
 mod votes;
 
 pub use grant::{Done, Grant, Positions};

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::removal::Removal;
 use super::search::{Bring, bring_in};
+use super::together::go_together;
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
@@ -97,13 +98,23 @@ fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
     for bring in way {
         let (kind, rule, steps) = match bring {
-            Bring::Join(change) => {
-                let role = observes_first(goal, change).then_some(Role::Observer);
-                let step = join_of(change, role, Move::Join);
-                (PhaseKind::Join, Rule::InOrder, step.into_iter().collect())
+            Bring::Join(changes) => {
+                let line = |change: &&Change| {
+                    let mut line = change.after.clone()?;
+                    if observes_first(goal, change) {
+                        line.role = Role::Observer;
+                    }
+                    Some(line)
+                };
+                let lines = changes.iter().filter_map(line).collect();
+                (PhaseKind::Join, Rule::InOrder, vec![set(Move::Join, lines)])
             }
-            Bring::Promote { change, directly } => {
-                (PhaseKind::Promote, Rule::InOrder, promotion(goal, change, directly))
+            Bring::Promote(changes) => {
+                let lines = changes.iter().filter_map(|change| change.after.clone()).collect();
+                (PhaseKind::Promote, Rule::InOrder, vec![set(Move::Promote, lines)])
+            }
+            Bring::Relist(changes) => {
+                (PhaseKind::Promote, Rule::InOrder, relisting(goal, &changes))
             }
             Bring::Replace(change) => {
                 (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
@@ -155,14 +166,22 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     u32::try_from(smaller).unwrap_or(0)
 }
 
-fn reconfig(server: ServerId, change: Move, request: Reconfig) -> Step {
-    Step::named(Action::Reconfig { parts: vec![Part { server, change }], request })
+/// One request that adds or updates these lines.
+fn set(change: Move, lines: Vec<Server>) -> Step {
+    let parts = lines.iter().map(|line| Part { server: line.id, change }).collect();
+    let request = Reconfig { joining: lines, leaving: Vec::new() };
+    Step::named(Action::Reconfig { parts, request })
 }
 
-fn join_of(change: &Change, role: Option<Role>, meaning: Move) -> Option<Step> {
-    let mut server = change.after.clone()?;
-    server.role = role.unwrap_or(server.role);
-    Some(reconfig(change.id, meaning, Reconfig::join(server)))
+/// One request that removes these servers.
+fn take_out(change: Move, ids: Vec<ServerId>) -> Step {
+    let parts = ids.iter().map(|id| Part { server: *id, change }).collect();
+    let request = Reconfig { joining: Vec::new(), leaving: ids };
+    Step::named(Action::Reconfig { parts, request })
+}
+
+fn set_wanted(change: &Change, meaning: Move) -> Option<Step> {
+    Some(set(meaning, vec![change.after.clone()?]))
 }
 
 fn await_phase(goal: &Goal) -> Phase {
@@ -179,20 +198,22 @@ fn await_phase(goal: &Goal) -> Phase {
 
 /// Those that do not answer give up their votes first: each only raises the quorum.
 fn dead_phase(goal: &Goal) -> Phase {
-    let step = |change: &Change| match change.kind {
-        _ if is_healthy(goal, change) => None,
-        ChangeKind::Leave | ChangeKind::Replace => {
-            Some(reconfig(change.id, Move::Leave, Reconfig::leave(change.id)))
-        }
-        ChangeKind::Demote => join_of(change, None, Move::Demote),
-        ChangeKind::RoleAndAddress if !gains_vote_elsewhere(change) => demotion(change),
-        ChangeKind::Join
-        | ChangeKind::Promote
-        | ChangeKind::Readdress(_)
-        | ChangeKind::RoleAndAddress => None,
+    let dead = |goes: fn(&Change) -> bool| changes(goal, |c| !is_healthy(goal, c) && goes(c));
+    let leaves = |change: &Change| matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace);
+    let (out, demoted) = (dead(leaves), dead(|change| demotion(change).is_some()));
+    let voters = goal.facts.base.membership.voters().len();
+    let mut requests = go_together(goal, voters, vec![out, demoted]);
+    requests.sort_by_key(|request| request.first().map(|change| change.id));
+    let step = |request: &Vec<&Change>| match request.first() {
+        Some(first) if leaves(first) => take_out(Move::Leave, ids(request)),
+        _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
     };
-    let steps = goal.diff.changes.iter().filter_map(step).collect();
+    let steps = requests.iter().map(step).collect();
     Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
+}
+
+fn ids(changes: &[&Change]) -> Vec<ServerId> {
+    changes.iter().map(|change| change.id).collect()
 }
 
 /// Whether a joiner comes in as an observer first, to be promoted when all are in.
@@ -202,24 +223,24 @@ pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
         && change.after.as_ref().is_some_and(Server::votes)
 }
 
-fn promotion(goal: &Goal, change: &Change, directly: bool) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if !directly {
-        steps.push(reconfig(change.id, Move::Unlist, Reconfig::leave(change.id)));
+/// Observers leave, come back as followers, and get their votes.
+fn relisting(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
+    let mut steps = vec![take_out(Move::Unlist, ids(changes))];
+    for change in changes {
         let mut back = Step::named(Action::AwaitJoiner(change.id));
         if observes_first(goal, change) {
             back.id = StepId::new(format!("await-{}-again", change.id));
         }
         steps.push(back);
     }
-    steps.extend(join_of(change, None, Move::Promote));
+    steps.push(set(Move::Promote, changes.iter().filter_map(|c| c.after.clone()).collect()));
     steps
 }
 
 fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     let mut steps = Vec::new();
     if is_healthy(goal, change) {
-        steps.push(reconfig(change.id, Move::Leave, Reconfig::leave(change.id)));
+        steps.push(take_out(Move::Leave, vec![change.id]));
     }
     // Two processes of one id are never up at once: acknowledgements are counted by id.
     steps.push(Step::named(Action::Prove(Some(change.id))));
@@ -229,7 +250,7 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
         steps.push(Step::named(Action::Start(change.id)));
     }
     steps.push(Step::named(Action::AwaitJoiner(change.id)));
-    steps.extend(join_of(change, None, Move::Join));
+    steps.extend(set_wanted(change, Move::Join));
     steps
 }
 
@@ -267,13 +288,13 @@ fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
         line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
     };
     let quorum = address(before) != address(&after);
-    Some(reconfig(change.id, Move::Readdress { quorum }, Reconfig::join(after)))
+    Some(set(Move::Readdress { quorum }, vec![after]))
 }
 
 fn readdress_phase(goal: &Goal) -> Phase {
     let step = |change: &Change| match change.kind {
         ChangeKind::Readdress(fields) => {
-            join_of(change, None, Move::Readdress { quorum: fields.quorum })
+            set_wanted(change, Move::Readdress { quorum: fields.quorum })
         }
         _ => None,
     };
@@ -296,7 +317,7 @@ fn gate_phase(goal: &Goal) -> Phase {
 }
 
 fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
-    let leave = |id| reconfig(id, Move::Leave, Reconfig::leave(id));
+    let leave = |request: &Vec<&Change>| take_out(Move::Leave, ids(request));
     let observers = changes(goal, |change| {
         change.kind == ChangeKind::Leave
             && change.before.as_ref().is_some_and(|server| !server.votes())
@@ -305,15 +326,17 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     let mut phases = vec![Phase {
         kind: PhaseKind::RemoveObservers,
         rule: Rule::LeaderLast,
-        steps: observers.iter().map(|change| leave(change.id)).collect(),
+        steps: go_together(goal, 0, vec![observers]).iter().map(leave).collect(),
     }];
-    for change in removal.order {
-        let (kind, steps) = match change.kind {
-            ChangeKind::Replace => (PhaseKind::Replace, replacement(goal, change)),
-            _ if change.after.is_some() => {
-                (PhaseKind::Demote, demotion(change).into_iter().collect())
+    for request in removal.order {
+        let Some(first) = request.first() else { continue };
+        let (kind, steps) = match first.kind {
+            ChangeKind::Replace => (PhaseKind::Replace, replacement(goal, first)),
+            _ if first.after.is_some() => {
+                let lines = request.iter().filter_map(|change| demotion(change)).collect();
+                (PhaseKind::Demote, vec![set(Move::Demote, lines)])
             }
-            _ => (PhaseKind::Remove, vec![leave(change.id)]),
+            _ => (PhaseKind::Remove, vec![leave(&request)]),
         };
         match phases.last_mut().filter(|last| last.kind == kind) {
             Some(last) => last.steps.extend(steps),
@@ -323,14 +346,21 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     phases
 }
 
-/// A voter becomes an observer where it stands.
-fn demotion(change: &Change) -> Option<Step> {
-    let mut server = change.before.clone()?;
-    server.role = change.after.as_ref()?.role;
-    if change.kind == ChangeKind::Demote {
-        server.clone_from(change.after.as_ref()?);
+/// The line of a voter that becomes an observer where it stands.
+fn demotion(change: &Change) -> Option<Server> {
+    match change.kind {
+        ChangeKind::Demote => change.after.clone(),
+        ChangeKind::RoleAndAddress if !gains_vote_elsewhere(change) => {
+            let role = change.after.as_ref()?.role;
+            Some(Server { role, ..change.before.clone()? })
+        }
+        ChangeKind::Join
+        | ChangeKind::Leave
+        | ChangeKind::Promote
+        | ChangeKind::Readdress(_)
+        | ChangeKind::Replace
+        | ChangeKind::RoleAndAddress => None,
     }
-    Some(reconfig(change.id, Move::Demote, Reconfig::join(server)))
 }
 
 fn stop_step(goal: &Goal, id: ServerId) -> Step {

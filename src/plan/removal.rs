@@ -10,13 +10,14 @@ use super::Rule;
 use super::lattice::{Edge, Lattice, Price};
 use super::order::Goal;
 use super::search::{MOST_NODES, digits, gives_up, stride, votes_now, without_dead};
+use super::together::{go_together, most};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
 
-/// Voters that go, one after the other, and whether in that order.
+/// Voters that go, request after request, and whether in that order.
 pub(super) struct Removal<'a> {
-    pub(super) order: Vec<&'a Change>,
+    pub(super) order: Vec<Vec<&'a Change>>,
     pub(super) rule: Rule,
     /// The worst moment, whoever is held back.
     pub(super) worst: Worth,
@@ -31,6 +32,9 @@ pub(super) fn removal<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Removal<'
     any.extend(returning);
     any.sort_by_key(|change| (leaves(change), change.id));
     let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    if most(goal) > 1 {
+        return together(goal, &electorate, any);
+    }
     let is_weighted = goal.facts.base.membership.is_weighted();
     let going = Going::new(&electorate, votes_before(goal, &electorate), &any);
     let tells_apart = any.len() > 1 && (electorate.has_zones() || is_weighted);
@@ -46,9 +50,41 @@ pub(super) fn removal<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Removal<'
         }
         (_, other) => {
             let other = other.unwrap_or(Moments::none());
-            Removal { order: any, rule: Rule::LeaderLast, worst: other.worst, risks: 0 }
+            let order = any.into_iter().map(|change| vec![change]).collect();
+            Removal { order, rule: Rule::LeaderLast, worst: other.worst, risks: 0 }
         }
     }
+}
+
+/// More requests than this are not looked at in every order.
+const MOST_SUBSETS: usize = 10;
+
+/// The same where one request takes several out: those that become observers, then those that leave.
+fn together<'a>(goal: &'a Goal, electorate: &Electorate, any: Vec<&'a Change>) -> Removal<'a> {
+    let votes = votes_before(goal, electorate);
+    let voters = votes.iter().filter(|vote| vote.votes).count();
+    let (leaving, demoted) = any.into_iter().partition(|change| leaves(change));
+    let order = go_together(goal, voters, vec![demoted, leaving]);
+    let worth = |gone: &mut dyn Iterator<Item = &Vec<&Change>>| {
+        let mut votes = votes.clone();
+        for change in gone.flatten() {
+            votes[electorate.number(change.id)].votes = false;
+        }
+        electorate.worth(&votes)
+    };
+    let mut worst = Moments::none().worst;
+    if order.len() <= MOST_SUBSETS {
+        for some in 1..1_usize << order.len() {
+            let is_gone = |(at, _): &(usize, &Vec<&Change>)| some >> at & 1 == 1;
+            let mut gone = order.iter().enumerate().filter(is_gone).map(|(_, request)| request);
+            worst = worst.min(worth(&mut gone));
+        }
+    } else {
+        for count in 1..=order.len() {
+            worst = worst.min(worth(&mut order.iter().take(count)));
+        }
+    }
+    Removal { order, rule: Rule::LeaderLast, worst, risks: 0 }
 }
 
 fn leaves(change: &Change) -> bool {
@@ -94,8 +130,9 @@ impl<'e, 'a> Going<'e, 'a> {
     fn removal(&self, order: Vec<usize>, worth: &Moments) -> Removal<'a> {
         let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
         let order = order.into_iter().filter_map(|class| queues[class].next().copied());
+        let order = order.map(|change| vec![change]).collect();
         let (worst, risks) = (worth.worst, worth.risks);
-        Removal { order: order.collect(), rule: Rule::InOrder, worst, risks }
+        Removal { order, rule: Rule::InOrder, worst, risks }
     }
 
     /// Whether its servers come back on another machine.

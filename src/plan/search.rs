@@ -7,12 +7,14 @@
 //! alike are one class, so that what is searched is how many of each are done.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::lattice::{Edge, Lattice, Price};
 use super::order::{
     Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
 };
 use super::removal::{Removal, removal};
+use super::together::{choices, may_come_together, most};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
@@ -21,15 +23,17 @@ use crate::model::{Server, ServerId};
 /// come in, one zone after the other.
 pub(super) const MOST_NODES: usize = 20_000;
 
-/// A server that comes in, or the moment at which addresses move.
-#[derive(Debug, Clone, Copy)]
+/// The same where one request may take several changes, so that there are more ways from each.
+const MOST_NODES_TOGETHER: usize = 1000;
+
+/// What comes in by one request, or the moment at which addresses move.
+#[derive(Debug, Clone)]
 pub(super) enum Bring<'a> {
-    Join(&'a Change),
-    Promote {
-        change: &'a Change,
-        /// Where it stands, not by way of a non-voting follower.
-        directly: bool,
-    },
+    Join(Vec<&'a Change>),
+    /// Where they stand.
+    Promote(Vec<&'a Change>),
+    /// By way of non-voting followers.
+    Relist(Vec<&'a Change>),
     Replace(&'a Change),
     Readdress,
 }
@@ -48,14 +52,15 @@ pub(super) struct Way<'a> {
 /// The best way to bring everybody in.
 ///
 /// Healthy voters whose ids go to other machines take turns with those that come; only where it is
-/// better, with those that leave.
+/// better and one request changes one server, with those that leave.
 pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
     let early = way(goal, false);
     let worth = |way: &Way<'_>| {
         let Worth { spare, zone } = way.worst;
         (std::cmp::Reverse(way.risks), spare, zone)
     };
-    if !goal.diff.changes.iter().any(|change| leaves_and_comes_back(goal, change)) {
+    let any_returns = goal.diff.changes.iter().any(|change| leaves_and_comes_back(goal, change));
+    if !any_returns || most(goal) > 1 {
         return early;
     }
     let late = way(goal, true);
@@ -190,8 +195,10 @@ impl<'a> Search<'a> {
         };
         for step in steps {
             match step {
-                Bring::Join(change) => self.bring(&mut votes, What::Join, change),
-                Bring::Promote { change, .. } => self.bring(&mut votes, What::Promote, change),
+                Bring::Join(changes) => self.bring_all(&mut votes, What::Join, changes),
+                Bring::Promote(changes) | Bring::Relist(changes) => {
+                    self.bring_all(&mut votes, What::Promote, changes);
+                }
                 Bring::Replace(change) => {
                     self.bring(&mut votes, What::Replace, change);
                     held.extend(leaves_and_comes_back(self.goal, change).then_some(*change));
@@ -200,8 +207,10 @@ impl<'a> Search<'a> {
             }
             look(&votes, &held);
         }
-        for change in removal.order.iter().filter(|change| change.kind != ChangeKind::Replace) {
-            self.take(&mut votes, change);
+        for request in &removal.order {
+            for change in request.iter().filter(|change| change.kind != ChangeKind::Replace) {
+                self.take(&mut votes, change);
+            }
             look(&votes, &held);
         }
         worst
@@ -217,6 +226,12 @@ impl<'a> Search<'a> {
         vote.up = false;
         if what == What::Replace {
             vote.votes = false;
+        }
+    }
+
+    fn bring_all(&self, votes: &mut [Vote], what: What, changes: &[&Change]) {
+        for change in changes {
+            self.bring(votes, what, change);
         }
     }
 
@@ -241,16 +256,16 @@ impl<'a> Search<'a> {
             .iter()
             .try_fold(1_usize, |all, size| all.checked_mul(size + 1))
             .unwrap_or(usize::MAX);
+        let most_nodes = if most(self.goal) > 1 { MOST_NODES_TOGETHER } else { MOST_NODES };
         let mut edges = Vec::new();
-        if product <= MOST_NODES {
+        if product <= most_nodes {
             for node in 0..product {
                 let done = digits(node, &sizes);
                 let votes = self.votes_at(&done);
-                for at in 0..self.kinds.len() {
-                    if done[at] < sizes[at] {
-                        let to = node + stride(&sizes, at);
-                        self.add_edges(&mut edges, [node, to], &votes, (at, done[at]));
-                    }
+                for choice in self.choices(&done, 0..sizes.len()) {
+                    let step = |at: usize| choice[at] * stride(&sizes, at);
+                    let to = node + (0..sizes.len()).map(step).sum::<usize>();
+                    self.add_edges(&mut edges, [node, to], &votes, (&done, &choice));
                 }
             }
             return Lattice::new(product, edges);
@@ -258,14 +273,41 @@ impl<'a> Search<'a> {
         let mut done = vec![0; sizes.len()];
         let mut node = 0;
         for at in 0..sizes.len() {
-            for nth in 0..sizes[at] {
+            while done[at] < sizes[at] {
                 let votes = self.votes_at(&done);
-                self.add_edges(&mut edges, [node, node + 1], &votes, (at, nth));
+                for choice in self.choices(&done, at..at + 1) {
+                    let to = node + choice[at];
+                    self.add_edges(&mut edges, [node, to], &votes, (&done, &choice));
+                }
                 done[at] += 1;
                 node += 1;
             }
         }
         Lattice::new(node + 1, edges)
+    }
+
+    /// How many of each kind may come next, by one request: only of those kinds, and only of like
+    /// ones.
+    fn choices(&self, done: &[usize], of: Range<usize>) -> Vec<Vec<usize>> {
+        let mut all = Vec::new();
+        let mut at = of.start;
+        while at < of.end {
+            let what = self.kinds[at].what;
+            let like = self.kinds[at..of.end].iter().take_while(|kind| kind.what == what).count();
+            let left = |kind: usize| self.kinds[kind].steps() - done[kind];
+            let left: Vec<usize> = (at..at + like).map(left).collect();
+            let most = match what {
+                What::Join | What::Promote => most(self.goal),
+                What::Replace | What::Readdress => 1,
+            };
+            for some in choices(&left, most) {
+                let mut choice = vec![0; done.len()];
+                choice[at..at + like].copy_from_slice(&some);
+                all.push(choice);
+            }
+            at += like;
+        }
+        all
     }
 
     fn votes_at(&self, done: &[usize]) -> Vec<Vote> {
@@ -283,61 +325,78 @@ impl<'a> Search<'a> {
         edges: &mut Vec<Edge<Bring<'a>>>,
         [from, to]: [usize; 2],
         votes: &[Vote],
-        (at, nth): (usize, usize),
+        (done, choice): (&[usize], &[usize]),
     ) {
-        let kind = &self.kinds[at];
-        let change = kind.servers[nth];
+        let Some(first) = choice.iter().position(|count| *count > 0) else { return };
+        let what = self.kinds[first].what;
+        let of_kind = |at: usize| self.kinds[at].servers.iter().skip(done[at]).take(choice[at]);
+        let mut changes: Vec<&Change> = (first..choice.len()).flat_map(of_kind).copied().collect();
+        changes.sort_by_key(|change| change.id);
         // Who comes in as an observer is promoted when all are in.
         let is_in = |change: &&Change| votes[self.electorate.number(change.id)].up;
-        if kind.what == What::Promote && observes_first(self.goal, change) {
+        let observes_first = |change: &&Change| observes_first(self.goal, change);
+        if what == What::Promote && changes.iter().any(observes_first) {
             let mut joins = self.kinds.iter().filter(|kind| kind.what == What::Join);
             if !joins.all(|kind| kind.servers.iter().all(is_in)) {
                 return;
             }
         }
         let mut add = |what, price| edges.push(Edge { from, to, what, price });
-        match kind.what {
-            What::Join => add(Bring::Join(change), self.joins(votes, What::Join, change)),
-            What::Promote => {
-                let directly = Bring::Promote { change, directly: true };
-                add(directly, self.gets_vote_in_place(votes, change));
-                let mut price = self.joins(votes, What::Promote, change);
+        match (what, changes.as_slice()) {
+            (What::Join, all) => {
+                let price = self.joins(votes, What::Join, all);
+                add(Bring::Join(changes), price);
+            }
+            (What::Promote, all) => {
+                add(Bring::Promote(all.to_vec()), self.get_votes_in_place(votes, all));
+                let mut price = self.joins(votes, What::Promote, all);
                 price.reconfigs += 1;
                 price.windows += self.window(self.electorate.worth(votes).zone);
-                add(Bring::Promote { change, directly: false }, price);
+                add(Bring::Relist(changes), price);
             }
-            What::Replace => add(Bring::Replace(change), self.replaces(votes, change)),
-            What::Readdress => add(Bring::Readdress, self.moves(votes)),
+            (What::Replace, all) => {
+                for change in all {
+                    add(Bring::Replace(change), self.replaces(votes, change));
+                }
+            }
+            (What::Readdress, _) => add(Bring::Readdress, self.moves(votes)),
         }
     }
 
-    /// A server that follows without a vote gets one, or becomes an observer.
-    fn joins(&self, votes: &[Vote], what: What, change: &Change) -> Price {
+    /// Servers that follow without a vote get one, or become observers.
+    fn joins(&self, votes: &[Vote], what: What, changes: &[&Change]) -> Price {
         let mut after = votes.to_vec();
-        self.bring(&mut after, what, change);
-        let server = self.electorate.number(change.id);
+        self.bring_all(&mut after, what, changes);
         let mut without = after.clone();
-        without[server].up = false;
-        let is_needed = after[server].votes && self.electorate.spare(&without) < 0;
-        self.price(votes, [&after, &after], after[server].votes, usize::from(is_needed))
+        let mut any_votes = false;
+        for change in changes {
+            let server = self.electorate.number(change.id);
+            any_votes |= after[server].votes;
+            without[server].up &= !after[server].votes;
+        }
+        let is_needed = any_votes && self.electorate.spare(&without) < 0;
+        let mut price = self.price(votes, [&after, &after], any_votes, usize::from(is_needed));
+        price.is_legal &= may_come_together(self.goal, &self.electorate, [votes, &after]);
+        price
     }
 
     /// An observer does not acknowledge its own promotion (`Leader.isQuorumSynced`).
-    fn gets_vote_in_place(&self, votes: &[Vote], change: &Change) -> Price {
-        let server = self.electorate.number(change.id);
+    fn get_votes_in_place(&self, votes: &[Vote], changes: &[&Change]) -> Price {
         let mut after = votes.to_vec();
-        self.bring(&mut after, What::Promote, change);
+        self.bring_all(&mut after, What::Promote, changes);
         let mut during = after.clone();
-        during[server].up = false;
+        let servers = changes.iter().map(|change| self.electorate.number(change.id));
+        servers.clone().for_each(|server| during[server].up = false);
         let mut price = self.price(votes, [&during, &after], true, 0);
-        price.is_legal &= votes[server].up;
+        price.is_legal &= servers.into_iter().all(|server| votes[server].up);
+        price.is_legal &= may_come_together(self.goal, &self.electorate, [votes, &after]);
         price
     }
 
     fn replaces(&self, votes: &[Vote], change: &Change) -> Price {
         let mut left = votes.to_vec();
         self.leave(&mut left, What::Replace, change);
-        let back = self.joins(&left, What::Replace, change);
+        let back = self.joins(&left, What::Replace, &[change]);
         if !is_healthy(self.goal, change) {
             return back;
         }

@@ -93,6 +93,9 @@ fn counter_example(detail: &Detail) -> String {
         Detail::LeavesTooEarly { leaves, waiting } => {
             format!("server {leaves} gives up its vote, {} wait for theirs", words::set(waiting))
         }
+        Detail::TooManyTogether { changed, most } => {
+            format!("the request changes {changed}, policy.changesPerStep is {most}")
+        }
         Detail::Shrinks { removed, added, max } => {
             format!("removed {removed}, added {added}, policy.maxShrink {max}")
         }
@@ -123,7 +126,6 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::TooManyOrders(_)
         | Detail::Weighted
         | Detail::SeveralAddresses(_)
-        | Detail::ChangesPerStep(_)
         | Detail::Finding(_) => String::new(),
     }
 }
@@ -189,9 +191,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::SeveralAddresses(id) => format!(
             "Server {id} has several addresses or a secure client part; zkplan can only remove it."
         ),
-        Detail::ChangesPerStep(n) => {
-            format!("policy.changesPerStep is {n}; only 1 is supported.")
-        }
+        Detail::TooManyTogether { .. } => fixed("A request changes more servers than it may."),
         Detail::Finding(code) => {
             format!("Finding {code} has to be accepted before anything changes.")
         }
@@ -334,6 +334,7 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         }
         Detail::WrongEnd
         | Detail::Mislabelled
+        | Detail::TooManyTogether { .. }
         | Detail::UnlikeSteps
         | Detail::OtherTolerance { .. } => "report it, with the spec and zkCli.sh config",
         Detail::NotAscending { .. } => "give new servers ids above those that are in",
@@ -355,7 +356,6 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::Weighted | Detail::SeveralAddresses(_) => {
             "change it by hand; zkplan passes it through"
         }
-        Detail::ChangesPerStep(_) => "set policy.changesPerStep: 1",
     }
 }
 

@@ -206,11 +206,6 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             Place::Spec,
             "A person then attests that the data directory of the new machine is blank.".to_owned(),
         ),
-        Remedy::OneChangePerStep => (
-            "policy.changesPerStep: 1".to_owned(),
-            Place::Spec,
-            "Each reconfig then changes one voter.".to_owned(),
-        ),
     }
 }
 

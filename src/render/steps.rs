@@ -61,7 +61,20 @@ pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: us
          of the step{zone}."
     );
     text.paragraph("  ", Line::new(Style::Dim, legend), width);
+    if waives_overlap(checked) {
+        text.paragraph("  ", Line::new(Style::Yellow, WAIVED), width);
+    }
     text
+}
+
+const WAIVED: &str = "policy.changesPerStep is 0: a request may change so many voters that quorums \
+                      before and after it share nobody (ZKQ8). Until it is active ZooKeeper asks \
+                      both; restart no server while one hangs.";
+
+/// Whether quorums of neighbouring configurations may miss each other.
+fn waives_overlap(checked: &CheckedPlan) -> bool {
+    checked.plan().policy.changes_per_step == 0
+        && checked.plan().steps().any(|step| step.parts().len() > 1)
 }
 
 /// How far in the lines between rows stand: behind the number.

@@ -134,16 +134,14 @@ enum ActionShape {
     AwaitJoiner { server: ServerId },
     /// Sends one reconfig request.
     Reconfig {
-        server: ServerId,
-        change: Move,
-        /// Server lines that are added or replaced.
-        joining: Vec<String>,
-        /// Ids that are removed.
-        leaving: Vec<ServerId>,
-    },
-    /// Sends one reconfig request that changes several servers.
-    ReconfigTogether {
-        /// What it means for each, by id.
+        /// The server that it changes, where it changes one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        server: Option<ServerId>,
+        /// How.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        change: Option<Move>,
+        /// What it means for each server, by id, where it changes several.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
         parts: Vec<Part>,
         /// Server lines that are added or replaced.
         joining: Vec<String>,
@@ -339,13 +337,16 @@ impl ActionShape {
         match action {
             Action::AwaitJoiner(server) => Self::AwaitJoiner { server: *server },
             Action::Reconfig { parts, request } => {
-                let joining = request.joining.iter().map(ToString::to_string).collect();
-                let leaving = request.leaving.clone();
-                match parts.as_slice() {
-                    [Part { server, change }] => {
-                        Self::Reconfig { server: *server, change: *change, joining, leaving }
-                    }
-                    several => Self::ReconfigTogether { parts: several.to_vec(), joining, leaving },
+                let (alone, parts) = match parts.as_slice() {
+                    [alone] => (Some(*alone), Vec::new()),
+                    several => (None, several.to_vec()),
+                };
+                Self::Reconfig {
+                    server: alone.map(|part| part.server),
+                    change: alone.map(|part| part.change),
+                    parts,
+                    joining: request.joining.iter().map(ToString::to_string).collect(),
+                    leaving: request.leaving.clone(),
                 }
             }
             Action::Gate(gate) => Self::Gate { gate: *gate },
@@ -360,11 +361,12 @@ impl ActionShape {
     fn into_action(self) -> Result<Action, String> {
         Ok(match self {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
-            Self::Reconfig { server, change, joining, leaving } => Action::Reconfig {
-                parts: vec![Part { server, change }],
-                request: request(&joining, leaving)?,
-            },
-            Self::ReconfigTogether { parts, joining, leaving } => {
+            Self::Reconfig { server, change, parts, joining, leaving } => {
+                let parts = match (server, change, parts.is_empty()) {
+                    (Some(server), Some(change), true) => vec![Part { server, change }],
+                    (None, None, false) => parts,
+                    _ => return Err("a reconfig has `server` and `change`, or `parts`".to_owned()),
+                };
                 Action::Reconfig { parts, request: request(&joining, leaving)? }
             }
             Self::Gate { gate } => Action::Gate(gate),

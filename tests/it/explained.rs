@@ -21,7 +21,7 @@ use crate::world::{World, id, ids, policy_of};
 /// Laws that the form of a plan keeps by itself: what may be next is granted by a rule, a request for
 /// more than its step says is refused for that, and what changes one server stops no other. Their
 /// pages show what zkplan does instead.
-const KEPT_BY_FORM: &[&str] = &["ZKQ6", "ZKQ8", "ZKQ12"];
+const KEPT_BY_FORM: &[&str] = &["ZKQ6", "ZKQ12"];
 
 /// The lines of an example by their first words.
 type Example = BTreeMap<String, String>;
@@ -137,7 +137,8 @@ fn step(word: &str, plan: &Plan) -> Step {
         return Step::named(Action::Prove(None));
     }
     let (says, sends) = word.trim_end_matches(')').split_once('(').unwrap_or((word, word));
-    let (verb, server) = parts(says);
+    let (verb, servers) = parts(says);
+    let server = servers[0];
     let change = match verb {
         "join" => Move::Join,
         "leave" => Move::Leave,
@@ -152,18 +153,19 @@ fn step(word: &str, plan: &Plan) -> Step {
     };
     let mut request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
     for sent in sends.split('+') {
-        match parts(sent) {
-            ("leave" | "unlist", server) => request.leaving.push(id(server)),
-            (_, server) => request.joining.push(line(plan, server)),
+        let (verb, servers) = parts(sent);
+        match verb {
+            "leave" | "unlist" => request.leaving.extend(servers.into_iter().map(id)),
+            _ => request.joining.extend(servers.into_iter().map(|server| line(plan, server))),
         }
     }
-    let parts = vec![Part { server: id(server), change }];
+    let parts = servers.iter().map(|server| Part { server: id(*server), change }).collect();
     Step::named(Action::Reconfig { parts, request })
 }
 
-fn parts(word: &str) -> (&str, i64) {
-    let (verb, server) = word.split_once('-').expect("what and who");
-    (verb, server.parse().expect("a server id"))
+fn parts(word: &str) -> (&str, Vec<i64>) {
+    let (verb, servers) = word.split_once('-').expect("what and who");
+    (verb, servers.split(',').map(|server| server.parse().expect("a server id")).collect())
 }
 
 fn line(plan: &Plan, server: i64) -> Server {

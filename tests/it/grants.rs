@@ -192,8 +192,8 @@ fn any_world() -> impl Strategy<Value = World> {
     ];
     let dead = proptest::collection::vec(prop::bool::weighted(0.15), 6);
     let zones = prop_oneof![Just(Zones::None), Just(Zones::Three)];
-    (proptest::collection::vec(fates, 2..6), dead, any::<bool>(), zones).prop_map(
-        |(fates, dead, first, zones)| {
+    (proptest::collection::vec(fates, 2..6), dead, any::<bool>(), zones, 0..3_u32).prop_map(
+        |(fates, dead, first, zones, most)| {
             let (mut base, mut wanted, mut down) = (String::new(), String::new(), String::new());
             for (at, (was, is)) in fates.iter().enumerate() {
                 let word = |marks: &str| match marks {
@@ -211,6 +211,7 @@ fn any_world() -> impl Strategy<Value = World> {
                 policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
                 policy.standalone_enabled = zkplan::model::StandaloneEnabled::False;
                 policy.max_shrink = 9;
+                policy.changes_per_step = most;
                 if first {
                     policy.add_as = zkplan::model::AddAs::Observer;
                 }
@@ -220,7 +221,7 @@ fn any_world() -> impl Strategy<Value = World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn no_granted_order_does_what_must_never_happen(world in any_world()) {

@@ -157,10 +157,11 @@ fn legal_order(
 
 fn any_world() -> impl Strategy<Value = World> {
     let zones = prop_oneof![Just(Zones::None), Just(Zones::One), Just(Zones::Three)];
-    (proptest::collection::vec(0..FATES.len(), 1..8), zones).prop_filter_map(
+    (proptest::collection::vec(0..FATES.len(), 1..8), zones, 0..4_u32).prop_filter_map(
         "an ensemble with a voter",
-        |(fates, zones)| {
+        |(fates, zones, most)| {
             let world = world_of(&fates).zones(zones);
+            let world = world.policy(|policy| policy.changes_per_step = most);
             let has_voter = !world.facts().base.membership.voters().is_empty();
             has_voter.then_some(world)
         },

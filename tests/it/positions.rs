@@ -59,9 +59,30 @@ fn every_state_that_the_grant_can_reach_is_known_again() {
         World::new("1 2 3", "1p 2 3p"),
         World::new("1 2 3 4", "5 6 7 8o"),
         World::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer),
+        together("1 2 3", "4 5 6"),
+        together("1 2 3 4o 5o 6o", "1 2 3 4 5 6"),
+        together("1 2 3 4 5 6o 7o", "1 2 3 4o 5o 8"),
     ];
     let asked: usize = worlds.iter().map(|world| is_known_everywhere(&plan(world))).sum();
     assert!(asked > 80, "{asked}");
+}
+
+fn together(base: &str, wanted: &str) -> World {
+    World::new(base, wanted).policy(|policy| policy.changes_per_step = 0)
+}
+
+#[test]
+fn half_of_a_request_is_no_place_on_the_way() {
+    let plan = plan(&together("1 2 3", "1 2 3 4 5"));
+    let base = &plan.facts.base.membership;
+    let join = |number: i64| {
+        Reconfig::join(plan.target.get(ServerId::new(number)).expect("a joiner").clone())
+    };
+    for half in [4, 5] {
+        assert_eq!(position(&plan, &base.with(&join(half)), &Done::new()), None);
+    }
+    let both = base.with(&join(4)).with(&join(5));
+    assert_eq!(position(&plan, &both, &Done::new()).map(|done| done.len()), Some(1));
 }
 
 #[test]

@@ -220,6 +220,38 @@ fn a_follower(ensemble: &Ensemble) -> u8 {
     (1..=3).find(|id| *id != leader).expect("there are three")
 }
 
+/// Three servers move onto three others by three requests, and back though each is killed on the way.
+#[test]
+fn requests_that_change_several_servers_are_few_and_resumed() {
+    let ensemble = Builder::rich().start_with([4, 5, 6]);
+    let all = [1, 2, 3, 4, 5, 6];
+    let story = Story::begin(&ensemble, &all, 4);
+    let cutover = ["--approve", "cutover"];
+    let together = |ids: &[u8]| story.wanting(ids).policy("changesPerStep", "0");
+    story.applies("3 onto new servers, by 3", &together(&[4, 5, 6]), &cutover, Lead::GoesOnce);
+    is_at(&ensemble, &[4, 5, 6]);
+
+    let back = together(&[1, 2, 3]);
+    let desk = Desk::new();
+    assert_eq!(desk.planned(&back, &[]).reconfigs(), ["join-1,2", "join-3", "leave-4..6"]);
+    let ledger = Ledger::begin(&ensemble);
+    for output in ["send join-1,2", "record committed join-3", "send leave-4..6"] {
+        let apply = Desk::new();
+        apply.apply_spec(&back).with(&cutover).at("KILL", output).ends().was_killed();
+    }
+    Desk::new().apply_spec(&back).with(&cutover).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3]);
+    ledger.has_steps(3);
+    assert!(ledger.hand_overs() <= 1, "{} hand-overs", ledger.hand_overs());
+
+    let observing = together(&all).role(4, Role::Observer).role(5, Role::Observer);
+    let observing = observing.role(6, Role::Observer);
+    story.applies("3 observers in, by 1", &observing, &[], Lead::Stays);
+    story.applies("and promoted, by 3", &together(&all), &[], Lead::Stays);
+    is_at(&ensemble, &all);
+    story.ends(&all);
+}
+
 /// The times of ZooKeeper's own sample configuration, client ports that no configuration tells, and
 /// `srvr` alone.
 #[test]
