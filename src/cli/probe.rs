@@ -8,7 +8,7 @@ use super::specs::Loaded;
 use crate::apply::sight;
 use crate::check::CheckedPlan;
 use crate::ensemble::{Code, DryRun};
-use crate::model::{Endpoint, ServerId};
+use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::Observation;
 use crate::plan::{Action, Plan, Step};
 use crate::render::probe::{Answer, Screen, screen};
@@ -97,11 +97,13 @@ fn asked(
     seen: &Observation,
     output: &Output,
 ) -> Result<Answer, Exit> {
-    let Some(request) = step.reconfig() else { return Ok(Answer::NothingToSend) };
+    let Some(change) = step.reconfig() else { return Ok(Answer::NothingToSend) };
+    let base = &plan.facts.base;
+    let request = Update::of(&base.membership, change);
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
     let dry_run = live::block_on(output, async {
         for at in leader_first(seen) {
-            if let Ok(dry_run) = port.dry_run(&at, request, plan.facts.base.version).await {
+            if let Ok(dry_run) = port.dry_run(&at, &request, base.version).await {
                 return Some(dry_run);
             }
         }

@@ -8,7 +8,7 @@ use super::{history, live, local, secret};
 use crate::apply::journal::{Entry, Record};
 use crate::apply::keeper::{read_lock, record_fence, remove_lock};
 use crate::ensemble::{Code, Failure, Session};
-use crate::model::{EnsembleConfig, Reconfig};
+use crate::model::{EnsembleConfig, Update};
 use crate::render::run::holder;
 use crate::spec::Spec;
 
@@ -104,7 +104,7 @@ async fn fence<S: Session>(session: &S, output: &Output) -> Result<String, Exit>
         let node = session.get(CONFIG).await.ok().flatten();
         let text = node.map(|node| String::from_utf8_lossy(&node.data).into_owned());
         let Some(config) = text.and_then(|text| EnsembleConfig::parse(&text).ok()) else { break };
-        let fence = Reconfig::fence(&config.membership);
+        let fence = Update::fence(&config.membership);
         match session.reconfig(&fence, config.version).await {
             Ok(config) => return Ok(config.version.to_string()),
             Err(Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {}

@@ -93,6 +93,7 @@ fn server(id: ServerId, client: u16, quorum_port: u16, election_port: u16) -> Se
         role: Role::Participant,
         client: Some(ClientAddress { host, port: client }),
         secure_client: None,
+        place: None,
     }
 }
 

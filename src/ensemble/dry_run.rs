@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::held::{CONFIG_PATH, IMPOSSIBLE_DATA_VERSION};
 use super::transport::{self, Stream, TlsClients};
 use super::{Code, Limits, Silence};
-use crate::model::{ConfigVersion, Endpoint, Reconfig};
+use crate::model::{ConfigVersion, Endpoint, Update};
 
 /// What came of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) async fn dry_run(
     at: &Endpoint,
     tls: Option<&TlsClients>,
     limits: Limits,
-    request: &Reconfig,
+    request: &Update,
     version: ConfigVersion,
 ) -> Result<DryRun, Silence> {
     let stream = transport::open_as_nobody(at, tls, limits).await?;
@@ -94,7 +94,7 @@ impl Bare {
     /// The write that shows whether permissions are asked for, and directly after it the request.
     async fn guarded(
         &mut self,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
         let mut probe = Record::default();
@@ -109,7 +109,15 @@ impl Bare {
             return Ok(DryRun::NotSent(Code::BadArguments));
         };
         let mut record = Record::default();
-        record.list(&request.joining).list(&request.leaving).nothing().long(version);
+        match request {
+            Update::Incremental(change) => {
+                record.list(&change.joining).list(&change.leaving).nothing();
+            }
+            Update::Full(members) => {
+                record.nothing().nothing().text(&members.to_string());
+            }
+        }
+        record.long(version);
         Ok(match self.send(RECONFIG, &record.0).await? {
             Err(Code::NoAuth) => DryRun::Sound,
             Err(code) => DryRun::Refused(code),
@@ -209,7 +217,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::model::{Host, Server, ServerId};
+    use crate::model::{Host, Membership, Reconfig, Server, ServerId};
 
     const LIMITS: Limits = Limits {
         connect: Duration::from_secs(5),
@@ -251,6 +259,12 @@ mod tests {
 
     /// A dry run of an addition against a server that gives these errors, and what it was asked.
     fn refused_by(errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
+        let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
+        let change = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
+        refused(&Update::Incremental(change), errors)
+    }
+
+    fn refused(request: &Update, errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -262,10 +276,8 @@ mod tests {
                     serve(stream, &errors, &noted).await.ok();
                 }
             });
-            let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
-            let request = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
             let version = "100000004".parse().unwrap();
-            let outcome = dry_run(&at, None, LIMITS, &request, version).await;
+            let outcome = dry_run(&at, None, LIMITS, request, version).await;
             (outcome, asked.lock().unwrap().clone())
         })
     }
@@ -324,5 +336,15 @@ mod tests {
         wanted.text("server.4=zk-4:2888:3888:participant;0.0.0.0:2181").text("3");
         wanted.int(-1).long(0x1_0000_0004);
         assert_eq!(*sent, wanted.0);
+    }
+
+    #[test]
+    fn a_whole_list_goes_out_as_nothing_else() {
+        let text = "server.1=zk-1:2888:3888:participant\ngroup.7=1\nweight.1=1\n";
+        let request = Update::Full(Membership::parse(text).unwrap());
+        let (_, asked) = refused(&request, &[-102, -102, 0]);
+        let mut wanted = Record::default();
+        wanted.int(-1).int(-1).text(text).long(0x1_0000_0004);
+        assert_eq!(asked[2], (RECONFIG, wanted.0));
     }
 }

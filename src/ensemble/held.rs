@@ -17,7 +17,7 @@ use zookeeper_client::{
 use super::port::{AclEntry, Failure, Lifetime, Node, Op, Session, SessionTerms};
 use super::transport::TlsClients;
 use super::{Code, Limits};
-use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
 pub(super) const CONFIG_PATH: &str = "/zookeeper/config";
@@ -231,7 +231,7 @@ impl Session for HeldSession {
 
     async fn reconfig(
         &self,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> Result<EnsembleConfig, Failure> {
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
@@ -251,7 +251,7 @@ impl Session for HeldSession {
 
     async fn probe_reconfig(&self) -> Result<(), Code> {
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
-        of_probe(&self.update(&nobody, IMPOSSIBLE_CONFIG_VERSION).await)
+        of_probe(&self.update(&Update::Incremental(nobody), IMPOSSIBLE_CONFIG_VERSION).await)
     }
 
     async fn close(mut self) {
@@ -273,13 +273,23 @@ impl Session for HeldSession {
 }
 
 impl HeldSession {
-    async fn update(&self, request: &Reconfig, version: i64) -> Result<String, Failure> {
-        let joining: Vec<String> = request.joining.iter().map(ToString::to_string).collect();
-        let leaving: Vec<String> = request.leaving.iter().map(ToString::to_string).collect();
+    async fn update(&self, request: &Update, version: i64) -> Result<String, Failure> {
+        let request = request.clone();
         let reply = self.perform(move |client| async move {
-            let update = EnsembleUpdate::Incremental {
-                joinings: joining.iter().map(String::as_str),
-                leavings: leaving.iter().map(String::as_str),
+            let (joining, leaving, ensemble): (Vec<String>, Vec<String>, Vec<String>);
+            let update = match &request {
+                Update::Incremental(change) => {
+                    joining = change.joining.iter().map(ToString::to_string).collect();
+                    leaving = change.leaving.iter().map(ToString::to_string).collect();
+                    EnsembleUpdate::Incremental {
+                        joinings: joining.iter().map(String::as_str),
+                        leavings: leaving.iter().map(String::as_str),
+                    }
+                }
+                Update::Full(members) => {
+                    ensemble = members.to_string().lines().map(str::to_owned).collect();
+                    EnsembleUpdate::New { ensemble: ensemble.iter().map(String::as_str) }
+                }
             };
             client.update_ensemble(update, Some(version)).await
         });

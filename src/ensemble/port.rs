@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::{Code, Ensemble};
-use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Millis, Reconfig};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Millis, Update};
 
 /// An ensemble on which sessions can be held.
 pub trait Control: Ensemble {
@@ -77,7 +77,7 @@ pub trait Session {
     /// reply.
     fn reconfig(
         &self,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> impl Future<Output = Result<EnsembleConfig, Failure>>;
 

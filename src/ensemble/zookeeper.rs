@@ -14,7 +14,7 @@ use super::{
     Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word,
     dry_run, session, words,
 };
-use crate::model::{ConfigVersion, Endpoint, Host, Reconfig, Tls};
+use crate::model::{ConfigVersion, Endpoint, Host, Tls, Update};
 
 /// Bounds of every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl ZooKeeper {
     pub async fn dry_run(
         &self,
         at: &Endpoint,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
         dry_run::dry_run(at, self.tls.as_ref(), self.limits, request, version).await

@@ -1,4 +1,8 @@
-//! Who is in an ensemble, and the one way to get from one membership to the next.
+//! Who is in an ensemble, with a vote of which weight, and which of them are a quorum.
+//!
+//! A hierarchical quorum is said in lines of its own (`group.G`, `weight.N`). What they say of a
+//! voter is its place and travels with the server; what they say of anybody else is kept apart, so
+//! that every text that a server prints can be printed back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,7 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{Server, ServerId, ServerLineError};
+use super::{Place, Reconfig, Server, ServerId, ServerLineError};
 
 /// More servers than this are not read. Session ids tell apart no more than 256
 /// (`SessionTrackerImpl.initializeNextSessionId`).
@@ -17,12 +21,37 @@ const MAX_SERVERS: usize = 1024;
 pub struct Membership {
     /// Shared between memberships: a plan has hundreds of them that differ in one server.
     servers: BTreeMap<ServerId, Arc<Server>>,
+    /// Entries that are not the place of a voter.
+    strangers: Entries,
+}
+
+/// What `group` and `weight` lines say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Entries {
     groups: BTreeMap<i64, BTreeSet<ServerId>>,
     weights: BTreeMap<ServerId, i64>,
 }
 
+impl Entries {
+    fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.weights.is_empty()
+    }
+
+    /// Takes the entry of one voter out: its group and its weight, 1 unless it is said otherwise
+    /// (`QuorumHierarchical.parse`).
+    fn take(&mut self, id: ServerId) -> Option<Place> {
+        let (group, ids) = self.groups.iter_mut().find(|(_, ids)| ids.contains(&id))?;
+        let group = *group;
+        ids.remove(&id);
+        if ids.is_empty() {
+            self.groups.remove(&group);
+        }
+        Some(Place { group, weight: self.weights.remove(&id).unwrap_or(1) })
+    }
+}
+
 impl Membership {
-    /// A membership with majority quorums.
+    /// A membership of those; its quorums are majorities unless they have places.
     pub fn of(servers: impl IntoIterator<Item = Server>) -> Self {
         let servers = servers.into_iter().map(|server| (server.id, Arc::new(server))).collect();
         Self { servers, ..Self::default() }
@@ -39,6 +68,11 @@ impl Membership {
         }
         if members.servers.is_empty() {
             return Err(MembershipParseError::NoServer);
+        }
+        if !members.strangers.is_empty() {
+            for server in members.servers.values_mut().filter(|server| server.votes()) {
+                Arc::make_mut(server).place = members.strangers.take(server.id);
+            }
         }
         Ok(members)
     }
@@ -64,11 +98,11 @@ impl Membership {
                 let group = number.parse().map_err(|_| unreadable())?;
                 let ids: Result<_, _> =
                     value.split(':').map(|id| id.trim().parse().map(ServerId::new)).collect();
-                self.groups.insert(group, ids.map_err(|_| unreadable())?);
+                self.strangers.groups.insert(group, ids.map_err(|_| unreadable())?);
             }
             "weight" => {
                 let id = number.parse().map(ServerId::new).map_err(|_| unreadable())?;
-                self.weights.insert(id, value.trim().parse().map_err(|_| unreadable())?);
+                self.strangers.weights.insert(id, value.trim().parse().map_err(|_| unreadable())?);
             }
             _ => return Err(unreadable()),
         }
@@ -77,14 +111,38 @@ impl Membership {
 
     /// Whether its quorum is by groups and weights (`QuorumHierarchical`), not by majority.
     pub fn is_weighted(&self) -> bool {
-        !self.groups.is_empty() || !self.weights.is_empty()
+        !self.strangers.is_empty() || self.servers().any(|server| server.place.is_some())
     }
 
     /// Where a voter counts in a hierarchical quorum; `None` where quorums are majorities or the
-    /// server is in no group.
+    /// server has no vote.
     pub fn place(&self, id: ServerId) -> Option<Place> {
-        let (group, _) = self.groups.iter().find(|(_, ids)| ids.contains(&id))?;
-        Some(Place { group: *group, weight: self.weights.get(&id).copied().unwrap_or(1) })
+        self.get(id)?.place
+    }
+
+    /// Whether its groups and weights say more than where each voter counts, or less: a group or a
+    /// weight of somebody without a vote, a voter in no group, numbers that no spec can say.
+    ///
+    /// ZooKeeper starts with some of that, and counts it.
+    pub fn has_odd_places(&self) -> bool {
+        let is_odd = |server: &Server| match server.place {
+            Some(place) => !server.votes() || !place.is_wantable(),
+            None => server.votes(),
+        };
+        self.is_weighted() && (!self.strangers.is_empty() || self.servers().any(is_odd))
+    }
+
+    /// Whether a server would take it: where quorums are by groups, every voter stands in one, and
+    /// whoever stands in one has a weight (`QuorumHierarchical.parse`).
+    pub fn is_complete(&self) -> bool {
+        let Entries { groups, weights } = &self.strangers;
+        let placed = || self.servers().all(|server| !server.votes() || self.is_grouped(server));
+        let weighed = || groups.values().flatten().all(|id| weights.contains_key(id));
+        !self.is_weighted() || placed() && weighed()
+    }
+
+    fn is_grouped(&self, server: &Server) -> bool {
+        server.place.is_some() || self.strangers.groups.values().any(|ids| ids.contains(&server.id))
     }
 
     /// The server with that id.
@@ -148,23 +206,44 @@ impl Membership {
             let voters = self.voters();
             return acknowledging.intersection(&voters).count() >= super::quorum_of(voters.len());
         }
-        let weight = |id: &ServerId| {
-            let own =
-                if self.has_voter(*id) { self.weights.get(id).copied().unwrap_or(1) } else { 0 };
-            i128::from(own)
-        };
-        let sums = self.groups.values().map(|group| {
-            // A live configuration may hold any weights, which sum up to more than it could.
-            let all: i128 = group.iter().map(weight).sum();
-            let acked: i128 = group.intersection(acknowledging).map(weight).sum();
-            (all, acked)
-        });
-        let (mut counting, mut won) = (0_usize, 0_usize);
-        for (all, acked) in sums.filter(|(all, _)| *all > 0) {
-            counting += 1;
-            won += usize::from(acked > all / 2);
+        // A live configuration may hold any weights, which sum up to more than one of them could.
+        let mut groups: BTreeMap<i64, Sum> = BTreeMap::new();
+        for server in self.servers() {
+            let Some(Place { group, weight }) = server.place else { continue };
+            let acks = server.votes() && acknowledging.contains(&server.id);
+            groups.entry(group).or_default().add(weight, acks);
         }
-        won > counting / 2
+        // Whoever stands in a group counts in what the group weighs; only voters are asked.
+        for (group, ids) in &self.strangers.groups {
+            for id in ids {
+                let weight = self.strangers.weights.get(id).copied().unwrap_or(0);
+                let acks = self.has_voter(*id) && acknowledging.contains(id);
+                groups.entry(*group).or_default().add(weight, acks);
+            }
+        }
+        let counting = groups.values().filter(|sum| sum.all != 0).count();
+        groups.values().filter(|sum| sum.is_won()).count() > counting / 2
+    }
+}
+
+/// What a group weighs, and what those of it weigh that acknowledge.
+#[derive(Default)]
+struct Sum {
+    all: i128,
+    acked: Option<i128>,
+}
+
+impl Sum {
+    fn add(&mut self, weight: i64, acks: bool) {
+        self.all += i128::from(weight);
+        if acks {
+            self.acked = Some(self.acked.unwrap_or(0) + i128::from(weight));
+        }
+    }
+
+    /// A group of which nobody acknowledges is not looked at.
+    fn is_won(&self) -> bool {
+        self.acked.is_some_and(|acked| acked > self.all / 2)
     }
 }
 
@@ -174,59 +253,21 @@ impl fmt::Display for Membership {
         for server in self.servers() {
             writeln!(f, "{server}")?;
         }
-        for (group, ids) in &self.groups {
+        let Entries { mut groups, mut weights } = self.strangers.clone();
+        for server in self.servers() {
+            if let Some(Place { group, weight }) = server.place {
+                groups.entry(group).or_default().insert(server.id);
+                weights.insert(server.id, weight);
+            }
+        }
+        for (group, ids) in groups {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             writeln!(f, "group.{group}={}", ids.join(":"))?;
         }
-        for (id, weight) in &self.weights {
+        for (id, weight) in weights {
             writeln!(f, "weight.{id}={weight}")?;
         }
         Ok(())
-    }
-}
-
-/// The group and the weight of a voter (`group.G`, `weight.N`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The number of its group.
-    pub group: i64,
-    /// What its vote weighs in the group; 1 unless it is said otherwise.
-    pub weight: i64,
-}
-
-/// What one incremental reconfig request asks for (`ReconfigRequest`).
-///
-/// A server that only changes its role or address stands in `joining`: ZooKeeper updates it in
-/// place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reconfig {
-    /// Server lines that are added or replaced, by id.
-    pub joining: Vec<Server>,
-    /// Ids that are removed, ascending.
-    pub leaving: Vec<ServerId>,
-}
-
-impl Reconfig {
-    /// A request that adds or updates one server.
-    pub fn join(server: Server) -> Self {
-        Self { joining: vec![server], leaving: Vec::new() }
-    }
-
-    /// A request that changes nothing but the config version: the removal of an id that is no
-    /// member's (`PrepRequestProcessor` passes over such ids).
-    pub fn fence(members: &Membership) -> Self {
-        // A request that comes too late must name no id that somebody was given since.
-        let mut ids = (Self::HIGHEST_GIVEN + 1..i64::MAX).map(ServerId::new);
-        let free = ids.find(|id| !members.contains(*id));
-        Self::leave(free.unwrap_or(ServerId::new(i64::MAX)))
-    }
-
-    /// No spec asks for an id above it.
-    const HIGHEST_GIVEN: i64 = 254;
-
-    /// A request that removes one server.
-    pub fn leave(id: ServerId) -> Self {
-        Self { joining: Vec::new(), leaving: vec![id] }
     }
 }
 
@@ -310,5 +351,63 @@ mod tests {
         assert!(!members.is_quorum(&ids(&[1, 2, 3])));
         assert!(members.is_quorum(&ids(&[1, 2, 5])));
         assert_eq!(Membership::parse(&members.to_string()).unwrap(), members);
+    }
+
+    /// Two groups of one voter each, and entries of nobody's vote.
+    const STRANGERS: &str = "server.1=a:1:2:participant\nserver.2=b:1:2:participant\n\
+        server.3=c:1:2:observer\nserver.4=d:1:2:participant\n\
+        group.1=1:3\ngroup.2=2:9\nweight.1=1\nweight.2=1\nweight.3=1\nweight.7=2\nweight.9=0\n";
+
+    #[test]
+    fn entries_of_nobodys_vote_are_kept_and_weigh() {
+        let members = Membership::parse(STRANGERS).unwrap();
+        assert_eq!(members.to_string(), STRANGERS);
+        assert!(members.has_odd_places());
+        assert!(!members.is_complete());
+        assert_eq!(members.place(ServerId::new(2)), Some(Place { group: 2, weight: 1 }));
+        assert_eq!(members.place(ServerId::new(3)), None);
+        // Server 3 doubles the weight of its group, and no acknowledgement of its own is counted.
+        assert!(!members.is_quorum(&ids(&[1, 2, 3])));
+        let lighter = Membership::parse(&STRANGERS.replace("weight.3=1", "weight.3=0")).unwrap();
+        assert!(lighter.is_quorum(&ids(&[1, 2])));
+        assert!(!lighter.is_quorum(&ids(&[1, 3, 4])));
+    }
+
+    #[test]
+    fn a_voter_in_a_group_weighs_1_unless_it_is_said() {
+        let text =
+            "server.1=a:1:2:participant\nserver.2=b:1:2:participant\ngroup.5=1:2\nweight.2=3\n";
+        let members = Membership::parse(text).unwrap();
+        let whole = text.replace("weight.2", "weight.1=1\nweight.2");
+        assert_eq!(members.to_string(), whole);
+        assert!(!members.has_odd_places());
+        assert_eq!(members, Membership::parse(&whole).unwrap());
+    }
+
+    #[test]
+    fn a_group_that_weighs_nothing_is_not_counted() {
+        let text = "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1\ngroup.2=2\nweight.1=1\nweight.2=0";
+        let members = Membership::parse(text).unwrap();
+        assert!(members.is_quorum(&ids(&[1])));
+        assert!(!members.is_quorum(&ids(&[2])));
+    }
+
+    #[test]
+    fn the_place_of_a_voter_comes_and_goes_with_it() {
+        let text = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer\ngroup.1=1\ngroup.2=2";
+        let members = Membership::parse(text).unwrap();
+        let voter = Server {
+            role: crate::model::Role::Participant,
+            ..members.get(ServerId::new(3)).unwrap().clone()
+        };
+        let placed = Server { place: Some(Place { group: 2, weight: 0 }), ..voter };
+        let next =
+            members.with(&Reconfig { joining: vec![placed], leaving: vec![ServerId::new(1)] });
+        assert_eq!(
+            next.to_string(),
+            "server.2=b:1:2:participant\nserver.3=c:1:2:participant\n\
+             group.2=2:3\nweight.2=1\nweight.3=0\n"
+        );
+        assert!(!next.has_odd_places());
     }
 }

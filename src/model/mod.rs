@@ -10,15 +10,17 @@ mod host;
 mod membership;
 mod policy;
 mod quorum;
+mod reconfig;
 mod server;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
 pub use host::Host;
-pub use membership::{Membership, MembershipParseError, Place, Reconfig};
+pub use membership::{Membership, MembershipParseError};
 pub use policy::{
     AddAs, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds, StandaloneEnabled,
     ZonePolicy,
 };
 pub use quorum::{Majority, quorum_of};
-pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError};
+pub use reconfig::{Reconfig, Update};
+pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};

@@ -110,6 +110,23 @@ impl fmt::Display for ClientAddress {
     }
 }
 
+/// The group and the weight of a voter in a hierarchical quorum (`group.G`, `weight.N`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The number of its group.
+    pub group: i64,
+    /// What its vote weighs in the group; 1 unless it is said otherwise.
+    pub weight: i64,
+}
+
+impl Place {
+    /// Whether a spec may ask for it: neither number is below 0 or above what anybody would write.
+    /// ZooKeeper takes any, and sums weights up without a look at what is too large.
+    pub fn is_wantable(self) -> bool {
+        [self.group, self.weight].iter().all(|number| u32::try_from(*number).is_ok())
+    }
+}
+
 /// One server line, read (`QuorumPeer.QuorumServer.initializeWithAddressString`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Server {
@@ -126,6 +143,9 @@ pub struct Server {
     /// What stands behind the client address: the secure client address of ZooKeeper 3.10
     /// (ZOOKEEPER-4276), kept word for word.
     pub secure_client: Option<String>,
+    /// Where its vote counts; no part of the line. `None` for observers, and where quorums are
+    /// majorities.
+    pub place: Option<Place>,
 }
 
 impl Server {
@@ -172,6 +192,7 @@ impl Server {
             role: role.unwrap_or(Role::Participant),
             client: client.map(parse_client).transpose()?,
             secure_client: (!secure_client.is_empty()).then_some(secure_client),
+            place: None,
         })
     }
 

@@ -161,6 +161,7 @@ impl Reader {
                     role: role?,
                     client: Some(ClientAddress { host: client_host?, port: client?? }),
                     secure_client: None,
+                    place: None,
                 },
                 secure_client_port: secure?,
                 zone: transpose(zone)?,

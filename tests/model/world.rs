@@ -8,7 +8,7 @@ use zkplan::apply::machine::{Options, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::Knock;
-use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Millis, Reconfig, ServerId, Zxid};
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Millis, ServerId, Update, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
 use zkplan::plan::{Done, Plan, StepId};
 use zkplan::proposal::propose;
@@ -47,7 +47,7 @@ pub(crate) struct World {
     pub(crate) plan_id: String,
     /// The plan's reconfigs; request n is step n − 1.
     pub(crate) steps: Vec<StepId>,
-    requests: Vec<Reconfig>,
+    requests: Vec<Update>,
     memberships: Vec<Membership>,
     /// What each request makes of each membership.
     after: Vec<Vec<Members>>,
@@ -82,14 +82,15 @@ impl World {
         let plan = checked.plan();
         let base = &plan.facts.base.membership;
         let reconfigs = plan.steps().filter_map(|step| Some((&step.id, step.reconfig()?)));
-        let (steps, mut requests): (Vec<StepId>, Vec<Reconfig>) =
-            reconfigs.map(|(id, request)| (id.clone(), request.clone())).unzip();
-        requests.insert(usize::from(FENCE), Reconfig::fence(base));
+        let (steps, mut requests): (Vec<StepId>, Vec<Update>) =
+            reconfigs.map(|(id, change)| (id.clone(), Update::of(base, change))).unzip();
+        requests.insert(usize::from(FENCE), Update::fence(base));
         let mut memberships = vec![base.clone()];
         let mut after = Vec::new();
         while after.len() < memberships.len() {
             let from = memberships[after.len()].clone();
-            let made = requests.iter().map(|request| number(&mut memberships, &from.with(request)));
+            let made =
+                requests.iter().map(|request| number(&mut memberships, &request.applied(&from)));
             after.push(made.collect());
         }
         let granted = granted(plan).iter().map(|made| number(&mut memberships, made)).collect();
@@ -99,7 +100,7 @@ impl World {
     }
 
     /// Which request an executor sends; it has to be the plan's, word for word.
-    pub(crate) fn request(&self, what: &What, request: &Reconfig) -> Request {
+    pub(crate) fn request(&self, what: &What, request: &Update) -> Request {
         let number = match what {
             What::Fence => FENCE,
             What::Step(step) => self.step(step),

@@ -161,6 +161,7 @@ impl Case {
             role,
             client: Some(ClientAddress::on_all_addresses(client)),
             secure_client: None,
+            place: None,
         }
     }
 

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use zkplan::apply::journal::LOCK;
 use zkplan::ensemble::Code;
 use zkplan::ensemble::simulated::{
-    Chaos, Condition, Deed, Edit, Fate, Kind, Now, Operation, Place, Process, World,
+    Chaos, Condition, Deed, Fate, Kind, Now, Operation, Place, Process, World,
 };
-use zkplan::model::Reconfig;
+use zkplan::model::{Reconfig, Update};
 
 use crate::chance::Chance;
 use crate::coverage::{Coverage, Situation};
@@ -137,8 +137,8 @@ impl Faults {
             coverage.note(Situation::StuckReconfig);
             if self.chance.once_in(4) {
                 // Somebody else tries right now; the refusal is a proposal behind what is stuck.
-                let change = Reconfig::fence(&world.config().config.membership);
-                world.administer(&Edit::Change(change)).ok();
+                let change = Update::fence(&world.config().config.membership);
+                world.administer(&change).ok();
             }
         }
         let Some(at) = operation.at else { return };
@@ -263,7 +263,7 @@ impl Faults {
                 }
                 let change = self.foreign(world)?;
                 // Without an answer it may commit all the same.
-                let answer = world.administer(&Edit::Change(change));
+                let answer = world.administer(&change);
                 let is_out = matches!(answer, Ok(()) | Err(Code::ConnectionLoss));
                 self.befallen.borrow_mut().foreign |= is_out;
             }
@@ -278,14 +278,14 @@ impl Faults {
     }
 
     /// An administrator takes a member out, or only raises the version.
-    fn foreign(&mut self, world: &World) -> Option<Reconfig> {
+    fn foreign(&mut self, world: &World) -> Option<Update> {
         let members = &world.config().config.membership;
         if self.chance.once_in(2) {
-            return Some(Reconfig::fence(members));
+            return Some(Update::fence(members));
         }
         let ids: Vec<_> = members.ids().into_iter().collect();
         let id = *self.chance.of_slice(&ids)?;
-        (members.voters().len() > 2).then(|| Reconfig::leave(id))
+        (members.voters().len() > 2).then(|| Update::of(members, &Reconfig::leave(id)))
     }
 }
 

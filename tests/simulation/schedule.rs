@@ -12,7 +12,7 @@ use zkplan::apply::keeper::{read_lock, remove_lock};
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};
-use zkplan::model::{EnsembleConfig, Reconfig};
+use zkplan::model::{EnsembleConfig, Update};
 
 use crate::applying::{Around, Order, apply, terms};
 use crate::chance::Chance;
@@ -225,7 +225,7 @@ async fn fence<S: Session>(session: &S) -> Option<()> {
     let nodes = session.read(&["/zookeeper/config"]).await.ok()?;
     let node = nodes.into_iter().next().flatten()?;
     let config = EnsembleConfig::parse(&String::from_utf8_lossy(&node.data)).ok()?;
-    session.reconfig(&Reconfig::fence(&config.membership), config.version).await.ok()?;
+    session.reconfig(&Update::fence(&config.membership), config.version).await.ok()?;
     Some(())
 }
 

@@ -59,6 +59,7 @@ fn server(id: i64) -> impl Strategy<Value = WantedServer> {
                 role,
                 client: Some(client),
                 secure_client: None,
+                place: None,
             },
             secure_client_port: secure_client_port.filter(|_| !line),
             zone,

@@ -23,7 +23,7 @@ use super::judge::{Approved, Memory};
 use super::sight::Sight;
 use crate::check::CheckedPlan;
 use crate::ensemble::{Code, Failure};
-use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId};
+use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId, Update};
 use crate::observe::Identity;
 use crate::plan::{Plan, StepId};
 
@@ -82,7 +82,7 @@ pub enum Output {
         /// What for.
         what: What,
         /// The request.
-        request: Reconfig,
+        request: Update,
         /// The version that it starts from.
         version: ConfigVersion,
     },
@@ -365,8 +365,10 @@ impl Machine {
         let Some(config) = &self.config else { return Output::Read };
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         let request = match what {
-            What::Fence => Reconfig::fence(&config.membership),
-            What::Step(step) => self.reconfig(step).map_or(nobody, Clone::clone),
+            What::Fence => Update::fence(&config.membership),
+            What::Step(step) => {
+                Update::of(&config.membership, self.reconfig(step).unwrap_or(&nobody))
+            }
         };
         Output::Send { what: what.clone(), request, version: config.version }
     }

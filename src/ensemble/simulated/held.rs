@@ -5,13 +5,12 @@ use std::cell::Cell;
 use super::chaos::{Fate, Kind};
 use super::port::{CONNECT_MS, Simulated};
 use super::process::Place;
-use super::reconfig::Edit;
 use super::requests::{Answer, Mail, Reply, Request, Sent};
 use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
 use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Op, Session};
-use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig};
+use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// No configuration ever has that version.
 const IMPOSSIBLE: i64 = i64::MAX - 1;
@@ -263,11 +262,11 @@ impl Session for HeldSession {
 
     async fn reconfig(
         &self,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> Result<EnsembleConfig, Failure> {
         let base = version.as_zxid().get().cast_signed();
-        let request = Request::Reconfig(Edit::Change(request.clone()), base);
+        let request = Request::Reconfig(request.clone(), base);
         match self.write(Kind::Reconfig, Write::Request(request)).await? {
             Reply::Config(config) => Ok(config.config.clone()),
             Reply::Done | Reply::Session(_) => Err(Failure::Unknown),
@@ -280,7 +279,7 @@ impl Session for HeldSession {
 
     async fn probe_reconfig(&self) -> Result<(), Code> {
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
-        self.probe(Request::Reconfig(Edit::Change(nobody), IMPOSSIBLE)).await
+        self.probe(Request::Reconfig(Update::Incremental(nobody), IMPOSSIBLE)).await
     }
 
     async fn close(self) {

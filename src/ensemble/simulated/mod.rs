@@ -60,7 +60,6 @@ pub use config::Config;
 pub use held::HeldSession;
 pub use port::Simulated;
 pub use process::{Condition, Now, Place, Process};
-pub use reconfig::Edit;
 pub use sessions::Held;
 pub use truth::{CommittedConfig, Happening, Truth};
 pub use world::{Deed, Rules, Timing, World};

@@ -10,26 +10,17 @@ use super::requests::Proposal;
 use super::truth::{CommittedConfig, Happening};
 use super::world::World;
 use crate::ensemble::Code;
-use crate::model::{Membership, Reconfig, Server, ServerId};
+use crate::model::{Membership, Server, ServerId, Update};
 
 /// A server that cannot bind the address that it was named at tries three times, a second apart
 /// (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
 const BIND_RETRIES_MS: u64 = 3000;
 
-/// What a request asks for (`ReconfigRequest`).
-#[derive(Debug, Clone)]
-pub enum Edit {
-    /// Servers that come and go (`joiningServers`, `leavingServers`).
-    Change(Reconfig),
-    /// The whole list (`newMembers`); the only way to change groups and weights.
-    Full(Membership),
-}
-
 impl World {
     /// The checks of `PrepRequestProcessor`, `case OpCode.reconfig`, in its order.
     pub(super) fn reconfigured(
         &self,
-        edit: &Edit,
+        request: &Update,
         base: i64,
         session: i64,
         session_checked: Result<(), Code>,
@@ -38,13 +29,13 @@ impl World {
             return Err(Code::ReconfigDisabled);
         }
         session_checked?;
-        let next = self.checked(edit, base)?;
+        let next = self.checked(request, base)?;
         // The ACL comes last: whoever may not do it learns everything else first.
         if self.is_authorised(session) { Ok(next) } else { Err(Code::NoAuth) }
     }
 
     /// Everything between the check of the session and that of the ACL.
-    pub(super) fn checked(&self, edit: &Edit, base: i64) -> Result<Arc<Config>, Code> {
+    pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, Code> {
         if !self.rules.reconfig_enabled {
             return Err(Code::ReconfigDisabled);
         }
@@ -55,7 +46,7 @@ impl World {
         if base != -1 && !self.is_current(base.cast_unsigned()) {
             return Err(Code::BadVersion);
         }
-        let members = self.edited(edit)?;
+        let members = self.edited(request)?;
         let least = if self.rules.standalone_enabled { 2 } else { 1 };
         let next = Config::new(self.given + 1, members);
         if next.voters.len() < least {
@@ -74,13 +65,14 @@ impl World {
     }
 
     /// The members that a request asks for.
-    fn edited(&self, edit: &Edit) -> Result<Membership, Code> {
+    fn edited(&self, request: &Update) -> Result<Membership, Code> {
         let now = &self.config.config.membership;
-        match edit {
-            Edit::Full(members) => Ok(members.clone()),
+        match request {
+            Update::Full(members) if !members.is_complete() => Err(Code::BadArguments),
+            Update::Full(members) => Ok(members.clone()),
             // Only the whole list can change groups and weights.
-            Edit::Change(_) if now.is_weighted() => Err(Code::BadArguments),
-            Edit::Change(change) => {
+            Update::Incremental(_) if now.is_weighted() => Err(Code::BadArguments),
+            Update::Incremental(change) => {
                 // "3 ports": a joining server needs a client address.
                 if change.joining.iter().any(|server| server.client.is_none()) {
                     return Err(Code::BadArguments);

@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::process::{Condition, Now, Place};
-use super::reconfig::Edit;
 use super::tree::Owned;
 use super::truth::Happening;
 use super::world::World;
 use crate::ensemble::{Code, Failure, Op};
-use crate::model::ServerId;
+use crate::model::{ServerId, Update};
 
 /// Of so many zxids one has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
@@ -51,7 +50,7 @@ pub(super) enum Request {
     },
     Ops(Vec<Owned>),
     Mark(Arc<str>, usize),
-    Reconfig(Edit, i64),
+    Reconfig(Update, i64),
     /// A write to the configuration's znode at a version that it never has.
     ProbeWrite,
     Close,
@@ -290,11 +289,11 @@ impl World {
 
     /// An administrator's reconfig, with `skipACL` or not, through the leader and with no version.
     /// Nothing where nobody leads.
-    pub fn administer(&mut self, edit: &Edit) -> Result<(), Code> {
+    pub fn administer(&mut self, request: &Update) -> Result<(), Code> {
         if self.leader().is_none() {
             return Err(Code::ConnectionLoss);
         }
-        let txn = match self.checked(edit, -1) {
+        let txn = match self.checked(request, -1) {
             Ok(config) => Txn::Reconfig(config, -1, None),
             Err(code) => Txn::Error(code),
         };

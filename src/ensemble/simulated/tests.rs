@@ -7,7 +7,9 @@ use crate::ensemble::words::Mntr;
 use crate::ensemble::{
     Code, Control, Ensemble, Failure, Lifetime, Op, Session, SessionTerms, Silence, Word,
 };
-use crate::model::{ConfigVersion, Endpoint, Membership, Millis, Reconfig, Server, ServerId};
+use crate::model::{
+    ConfigVersion, Endpoint, Membership, Millis, Reconfig, Server, ServerId, Update,
+};
 
 fn server(word: &str) -> Server {
     let (id, role) = match word.strip_suffix('o') {
@@ -59,7 +61,8 @@ fn version(port: &Simulated) -> ConfigVersion {
 
 fn send(port: &Simulated, session: &HeldSession, change: &Reconfig) -> Result<(), Failure> {
     let version = version(port);
-    port.run(session.reconfig(change, version)).expect("a client that lives").map(|_| ())
+    let request = Update::of(&port.world().config().config.membership, change);
+    port.run(session.reconfig(&request, version)).expect("a client that lives").map(|_| ())
 }
 
 fn write(port: &Simulated, session: &HeldSession, path: &str) -> Result<(), Failure> {
@@ -92,7 +95,7 @@ fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
     closed.rules.reconfig_enabled = false;
     closed.rules.needs_auth = true;
     let refused = |world: World, change: &Reconfig, base: i64| {
-        let code = world.reconfigured(&Edit::Change(change.clone()), base, 0, Ok(()));
+        let code = world.reconfigured(&Update::Incremental(change.clone()), base, 0, Ok(()));
         code.map(|_| ()).unwrap_err()
     };
     assert_eq!(refused(closed.clone(), &leave(9), 7), Code::ReconfigDisabled);
@@ -121,10 +124,14 @@ fn removing_nobody_raises_the_version_and_disarms_the_one_before() {
     let before = version(&port);
     assert_eq!(send(&port, &session, &leave(200)), Ok(()));
     assert!(version(&port) > before);
-    let old = port.run(session.reconfig(&leave(1), before)).expect("a client that lives");
+    let old = port
+        .run(session.reconfig(&Update::Incremental(leave(1)), before))
+        .expect("a client that lives");
     assert_eq!(old, Err(Failure::Refused(Code::BadVersion)));
     port.world().rules.fences = false;
-    let old = port.run(session.reconfig(&leave(1), before)).expect("a client that lives");
+    let old = port
+        .run(session.reconfig(&Update::Incremental(leave(1)), before))
+        .expect("a client that lives");
     assert!(old.is_ok());
 }
 
@@ -153,7 +160,9 @@ fn a_frozen_joiner_counts_as_synced_and_the_reconfig_is_stuck_without_it() {
     // Errors are proposals: behind it nothing is answered, and the leader gives up.
     assert!(port.world().pending().is_some());
     let version = version(&port);
-    let other = port.run(session.reconfig(&leave(9), version)).expect("a client that lives");
+    let other = port
+        .run(session.reconfig(&Update::Incremental(leave(9)), version))
+        .expect("a client that lives");
     assert!(matches!(other, Err(Failure::Unknown | Failure::NotSent)), "{other:?}");
     let later = port.world().now_ms() + 10_000;
     port.world().advance(later);
@@ -365,9 +374,9 @@ fn a_quorum_by_groups_decides_where_there_are_groups() {
     let later = port.world().now_ms() + 5000;
     port.world().advance(later);
     assert!(port.world().leader().is_some());
-    let change = Edit::Change(leave(1));
+    let change = Update::Incremental(leave(1));
     assert_eq!(port.world().administer(&change), Err(Code::BadArguments));
-    assert_eq!(port.world().administer(&Edit::Full(members)), Ok(()));
+    assert_eq!(port.world().administer(&Update::Full(members)), Ok(()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
-use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Reconfig, ServerId, Zxid};
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
 use zkplan::plan::{Action, StepId};
 use zkplan::saved::plan_id;
@@ -43,7 +43,7 @@ pub(crate) struct Fake {
     identity: Identity,
     pub(crate) runs: Vec<Run>,
     /// Requests that are still on their way.
-    late: Vec<(What, Reconfig, ConfigVersion)>,
+    late: Vec<(What, Update, ConfigVersion)>,
     /// Steps that were carried out, in order.
     pub(crate) carried_out: Vec<StepId>,
     /// Requests that were carried out after the journal had said that they never would be.
@@ -79,11 +79,11 @@ impl Fake {
     }
 
     /// Somebody else changes the configuration.
-    pub(crate) fn change(&mut self, request: &Reconfig) {
+    pub(crate) fn change(&mut self, request: &Update) {
         self.version += 1;
         self.config = EnsembleConfig {
             version: version(self.version),
-            membership: self.config.membership.with(request),
+            membership: request.applied(&self.config.membership),
         };
     }
 
@@ -247,7 +247,7 @@ impl Fake {
     fn reconfig(
         &mut self,
         what: &What,
-        request: &Reconfig,
+        request: &Update,
         version: ConfigVersion,
     ) -> Result<(), Code> {
         if version != self.config.version {

@@ -12,7 +12,9 @@ use zkplan::apply::End;
 use zkplan::apply::journal::{Entry, Run};
 use zkplan::apply::machine::{Output, What};
 use zkplan::check::CheckedPlan;
-use zkplan::model::{AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled};
+use zkplan::model::{
+    AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled, Update,
+};
 use zkplan::plan::{Action, StepId};
 use zkplan::proposal::propose;
 
@@ -288,7 +290,7 @@ fn a_foreign_change_stops_the_run_wherever_it_comes() {
         let mut fake = Fake::of(&checked);
         let end = fake.apply(&checked, "ours", &BTreeMap::new(), |at, _, fake| {
             if at == index {
-                fake.change(&Reconfig::leave(id(2)));
+                fake.change(&Update::Incremental(Reconfig::leave(id(2))));
             }
         });
         let late = matches!(output, Output::Close | Output::Record(_, Entry::Closed));

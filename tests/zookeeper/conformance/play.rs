@@ -9,7 +9,7 @@ use zkplan::ensemble::{
     Word,
 };
 use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
+    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId, Update,
 };
 use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
@@ -307,10 +307,11 @@ impl<S: Stage> Player<'_, S> {
         let session = self.session(request.at, request.by_nobody).await;
         let reconfig = self.knowledge.reconfig(request);
         let now = self.knowledge.now().config.version;
+        let update = Update::of(&self.knowledge.now().config.membership, &reconfig);
         let first = self.knowledge.first.expect("the first look has told");
         let version = if request.stale { first } else { now };
         assert!(!request.stale || first != now, "a stale request names an older version");
-        let answer = session.reconfig(&reconfig, version).await;
+        let answer = session.reconfig(&update, version).await;
         session.close().await;
         answer
     }

@@ -1,0 +1,96 @@
+//! Requests that change an ensemble: what is meant, and the form in which it is sent.
+
+use super::{Membership, Server, ServerId};
+
+/// What one reconfig request changes.
+///
+/// A server that only changes its role or address stands in `joining`: ZooKeeper updates it in
+/// place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconfig {
+    /// Server lines that are added or replaced, by id.
+    pub joining: Vec<Server>,
+    /// Ids that are removed, ascending.
+    pub leaving: Vec<ServerId>,
+}
+
+impl Reconfig {
+    /// A request that adds or updates one server.
+    pub fn join(server: Server) -> Self {
+        Self { joining: vec![server], leaving: Vec::new() }
+    }
+
+    /// A request that removes one server.
+    pub fn leave(id: ServerId) -> Self {
+        Self { joining: Vec::new(), leaving: vec![id] }
+    }
+}
+
+/// The form in which a request is sent (`ReconfigRequest`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// Servers that come and go (`joiningServers`, `leavingServers`).
+    Incremental(Reconfig),
+    /// The whole list (`newMembers`).
+    Full(Membership),
+}
+
+impl Update {
+    /// The form that servers with these members take: the whole list where groups and weights
+    /// count, which nothing else can change (`PrepRequestProcessor`, `case OpCode.reconfig`).
+    pub fn of(now: &Membership, reconfig: &Reconfig) -> Self {
+        if now.is_weighted() {
+            Self::Full(now.with(reconfig))
+        } else {
+            Self::Incremental(reconfig.clone())
+        }
+    }
+
+    /// A request that changes nothing but the config version: the removal of an id that is no
+    /// member's, which is passed over, or the whole list as it is.
+    pub fn fence(now: &Membership) -> Self {
+        // A request that comes too late must name no id that somebody was given since.
+        let mut ids = (Self::HIGHEST_GIVEN + 1..i64::MAX).map(ServerId::new);
+        let free = ids.find(|id| !now.contains(*id));
+        Self::of(now, &Reconfig::leave(free.unwrap_or(ServerId::new(i64::MAX))))
+    }
+
+    /// No spec asks for an id above it.
+    const HIGHEST_GIVEN: i64 = 254;
+
+    /// The members that it makes of those.
+    #[must_use]
+    pub fn applied(&self, now: &Membership) -> Membership {
+        match self {
+            Self::Incremental(reconfig) => now.with(reconfig),
+            Self::Full(members) => members.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(text: &str) -> Membership {
+        Membership::parse(text).unwrap()
+    }
+
+    #[test]
+    fn only_the_whole_list_changes_groups_and_weights() {
+        let leave = Reconfig::leave(ServerId::new(2));
+        let majority = members("server.1=a:1:2\nserver.2=b:1:2");
+        assert_eq!(Update::of(&majority, &leave), Update::Incremental(leave.clone()));
+        let weighted = members("server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1:2");
+        let left = members("server.1=a:1:2\ngroup.1=1");
+        assert_eq!(Update::of(&weighted, &leave), Update::Full(left));
+    }
+
+    #[test]
+    fn a_fence_leaves_the_members_as_they_are() {
+        for groups in ["", "group.1=1:2"] {
+            let now = members(&format!("server.1=a:1:2\nserver.2=b:1:2\n{groups}"));
+            assert_eq!(Update::fence(&now).applied(&now), now);
+        }
+    }
+}
