@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 
 use super::removal::Removal;
 use super::search::{Bring, bring_in};
+use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
-    AddAs, Connect, Cutover, Hooks, Majority, Membership, MinTolerance, Policy, Reach, Reconfig,
-    Role, Server, ServerId,
+    AddAs, Connect, Cutover, Hooks, Membership, MinTolerance, Policy, Reach, Reconfig, Role,
+    Server, ServerId,
 };
 use crate::observe::Facts;
 
@@ -143,15 +144,14 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
         return count;
     }
+    let base = &goal.facts.base.membership;
+    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
     let spare = |members: &Membership| {
-        let voters = members.voters();
-        let down = |id: &&ServerId| {
-            goal.facts.base.membership.contains(**id) && !goal.facts.live.contains(*id)
-        };
-        let dead = voters.iter().filter(down).count();
-        Majority { voters: voters.len(), live: voters.len() - dead }.spare()
+        let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
+        let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
+        electorate.spare(&electorate.ids.iter().map(vote).collect::<Vec<_>>())
     };
-    let smaller = spare(&goal.facts.base.membership).min(spare(&goal.diff.target));
+    let smaller = spare(base).min(spare(&goal.diff.target));
     u32::try_from(smaller).unwrap_or(0)
 }
 
@@ -160,8 +160,8 @@ fn reconfig(server: ServerId, change: Move, request: Reconfig) -> Step {
 }
 
 fn join_of(change: &Change, role: Option<Role>, meaning: Move) -> Option<Step> {
-    let mut server = change.after.clone()?;
-    server.role = role.unwrap_or(server.role);
+    let server = change.after.clone()?;
+    let server = if role == Some(Role::Observer) { server.observing() } else { server };
     Some(reconfig(change.id, meaning, Reconfig::join(server)))
 }
 
@@ -189,7 +189,8 @@ fn dead_phase(goal: &Goal) -> Phase {
         ChangeKind::Join
         | ChangeKind::Promote
         | ChangeKind::Readdress(_)
-        | ChangeKind::RoleAndAddress => None,
+        | ChangeKind::RoleAndAddress
+        | ChangeKind::Regroup => None,
     };
     let steps = goal.diff.changes.iter().filter_map(step).collect();
     Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
@@ -260,8 +261,8 @@ pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
 fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
     let before = change.before.as_ref()?;
     let mut after = change.after.clone()?;
-    if keeps_role {
-        after.role = before.role;
+    if keeps_role && !before.votes() {
+        after = after.observing();
     }
     let address = |line: &Server| {
         line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
@@ -325,11 +326,10 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
 
 /// A voter becomes an observer where it stands.
 fn demotion(change: &Change) -> Option<Step> {
-    let mut server = change.before.clone()?;
-    server.role = change.after.as_ref()?.role;
-    if change.kind == ChangeKind::Demote {
-        server.clone_from(change.after.as_ref()?);
-    }
+    let server = match change.kind {
+        ChangeKind::Demote => change.after.clone()?,
+        _ => change.before.clone()?.observing(),
+    };
     Some(reconfig(change.id, Move::Demote, Reconfig::join(server)))
 }
 

@@ -1,7 +1,8 @@
 //! Why a step stands where it stands.
 
+use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Reconfig, Role, ServerId};
+use crate::model::{Place, Reconfig, Role, ServerId};
 use crate::plan::{Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step};
 
 /// Why a step stands where it stands in its plan; one reason, the most telling.
@@ -171,6 +172,18 @@ pub(super) fn what(step: &Step, wide: bool) -> String {
 
 fn what_changes(server: ServerId, change: Move, request: &Reconfig, wide: bool) -> String {
     let role = request.joining.first().map_or(Role::Participant, |line| line.role);
+    let place = request.joining.first().and_then(|line| line.place);
+    match (change, place) {
+        (Move::Join, Some(place)) if wide => {
+            return format!("add server {server}, {}", words::place(place));
+        }
+        (Move::Promote, Some(place)) if wide => {
+            return format!("promote server {server}, {}", words::place(place));
+        }
+        (Move::Join, Some(place)) => return format!("add {server}, {}", short(place)),
+        (Move::Promote, Some(place)) => return format!("promote {server}, {}", short(place)),
+        _ => {}
+    }
     match change {
         Move::Join if wide => format!("add server {server} as {role}"),
         Move::Join => format!("add {role} {server}"),
@@ -180,6 +193,12 @@ fn what_changes(server: ServerId, change: Move, request: &Reconfig, wide: bool) 
         Move::Demote => format!("demote server {server}"),
         Move::Readdress { .. } => format!("re-address server {server}"),
     }
+}
+
+/// Where a vote counts, for the narrowest screen.
+fn short(place: Place) -> String {
+    let Place { group, weight } = place;
+    if weight == 1 { format!("group {group}") } else { format!("group {group} x{weight}") }
 }
 
 /// What a gate waits for.

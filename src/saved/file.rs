@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::check::{CheckedPlan, Figures, Window};
 use crate::diff::diff;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
+    Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Reach, Reconfig, Server, ServerId,
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{Acceptance, Action, GateKind, Move, Phase, PhaseKind, Plan, Rule, Step, StepId};
@@ -138,6 +138,10 @@ enum ActionShape {
         joining: Vec<String>,
         /// Ids that are removed.
         leaving: Vec<ServerId>,
+        /// Where the votes of those added or replaced count, by server id; absent where quorums
+        /// are majorities.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        places: BTreeMap<String, PlaceShape>,
     },
     /// Waits for clients or for a person.
     Gate { gate: GateKind },
@@ -155,6 +159,16 @@ enum ActionShape {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         server: Option<ServerId>,
     },
+}
+
+/// The group and the weight of a voter.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Place")]
+struct PlaceShape {
+    /// The number of its group.
+    group: i64,
+    /// What its vote weighs in the group.
+    weight: i64,
 }
 
 /// What a plan id is the digest of.
@@ -332,6 +346,7 @@ impl ActionShape {
                 change: *change,
                 joining: request.joining.iter().map(ToString::to_string).collect(),
                 leaving: request.leaving.clone(),
+                places: places(&request.joining),
             },
             Action::Gate(gate) => Self::Gate { gate: *gate },
             Action::Start(server) => Self::Start { server: *server },
@@ -345,11 +360,15 @@ impl ActionShape {
     fn into_action(self) -> Result<Action, String> {
         Ok(match self {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
-            Self::Reconfig { server, change, joining, leaving } => {
-                let joining: Result<Vec<Server>, String> = joining
-                    .iter()
-                    .map(|line| Server::parse_line(line).map_err(|e| format!("`{line}`: {e}")))
-                    .collect();
+            Self::Reconfig { server, change, joining, leaving, places } => {
+                let joined = |line: &String| {
+                    let server =
+                        Server::parse_line(line).map_err(|cause| format!("`{line}`: {cause}"))?;
+                    let place = places.get(&server.id.to_string());
+                    let place = place.map(|of| Place { group: of.group, weight: of.weight });
+                    Ok(Server { place, ..server })
+                };
+                let joining: Result<Vec<Server>, String> = joining.iter().map(joined).collect();
                 let request = Reconfig { joining: joining?, leaving };
                 Action::Reconfig { server, change, request }
             }
@@ -361,6 +380,14 @@ impl ActionShape {
             Self::Prove { server } => Action::Prove(server),
         })
     }
+}
+
+fn places(joining: &[Server]) -> BTreeMap<String, PlaceShape> {
+    let of = |server: &Server| {
+        let Place { group, weight } = server.place?;
+        Some((server.id.to_string(), PlaceShape { group, weight }))
+    };
+    joining.iter().filter_map(of).collect()
 }
 
 /// The figures of the check, as reviewers and policy tools want them.
