@@ -38,6 +38,8 @@ pub enum ChangeKind {
     Replace,
     /// Role and address change at once.
     RoleAndAddress,
+    /// Its vote is to count in another group or with another weight.
+    Regroup,
 }
 
 /// Which parts of an address differ.
@@ -75,17 +77,24 @@ pub fn diff(
     let mut changes = Vec::new();
     for id in live.ids().union(&wanted.ids()).copied() {
         let before = live.get(id);
-        let after = wanted.get(id);
-        let Some(kind) = kind_of(before, after, other_machine.contains(&id), client_part) else {
+        let after = wanted.get(id).map(|after| placed(after, before));
+        let Some(kind) = kind_of(before, after.as_ref(), other_machine.contains(&id), client_part)
+        else {
             continue;
         };
-        target = target.with(&match after {
+        target = target.with(&match &after {
             Some(server) => crate::model::Reconfig::join(server.clone()),
             None => crate::model::Reconfig::leave(id),
         });
-        changes.push(Change { id, before: before.cloned(), after: after.cloned(), kind });
+        changes.push(Change { id, before: before.cloned(), after, kind });
     }
     Diff { target, changes }
+}
+
+/// A voter that stays keeps its place where none is asked for.
+fn placed(wanted: &Server, before: Option<&Server>) -> Server {
+    let kept = before.filter(|_| wanted.votes()).and_then(|before| before.place);
+    Server { place: wanted.place.or(kept), ..wanted.clone() }
 }
 
 fn kind_of(
@@ -108,6 +117,7 @@ fn kind_of(
         (Role::Participant, Role::Observer) if !moved => Some(ChangeKind::Demote),
         (was, is) if was != is => Some(ChangeKind::RoleAndAddress),
         _ if moved => Some(ChangeKind::Readdress(fields)),
+        _ if before.place != after.place => Some(ChangeKind::Regroup),
         _ => None,
     }
 }
@@ -166,6 +176,22 @@ mod tests {
         let kinds = kinds("server.1=a:1:2;3", "server.1=a:1:9;3");
         let fields = Fields { quorum: false, election: true, client: false };
         assert_eq!(kinds, [(1, ChangeKind::Readdress(fields))]);
+    }
+
+    #[test]
+    fn a_voter_keeps_its_place_unless_another_is_wanted() {
+        let live = "server.1=a:1:2;3\nserver.2=b:1:2;3\ngroup.1=1:2\nweight.1=2";
+        let wanted = "server.1=c:1:2;3\nserver.2=b:1:2;3";
+        let moved = diff(&members(live), &members(wanted), &BTreeSet::new(), ClientPart::Keep);
+        let text = "server.1=c:1:2:participant;0.0.0.0:3\nserver.2=b:1:2:participant;0.0.0.0:3\n\
+                    group.1=1:2\nweight.1=2\nweight.2=1\n";
+        assert_eq!(moved.target.to_string(), text);
+        let other = format!("{wanted}\ngroup.2=1:2").replace("=c", "=a");
+        assert_eq!(kinds(live, &other), [(1, ChangeKind::Regroup), (2, ChangeKind::Regroup)]);
+        let observed = "server.1=a:1:2:observer;3\nserver.2=b:1:2;3";
+        let left = diff(&members(live), &members(observed), &BTreeSet::new(), ClientPart::Keep);
+        assert_eq!(left.changes[0].kind, Demote);
+        assert!(!left.target.has_odd_places());
     }
 
     #[test]

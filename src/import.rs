@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use self::properties::Property;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, Policy, Server, ServerId, ServerLineError,
-    StandaloneEnabled,
+    ClientAddress, Connect, Endpoint, Hooks, Host, Membership, Policy, Server, ServerId,
+    ServerLineError, StandaloneEnabled,
 };
 use crate::observe::{Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
@@ -73,9 +73,12 @@ pub enum Note {
     /// Nothing is known of these servers' client ports.
     #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
     ClientPortUnknown(Vec<ServerId>),
-    /// The quorum is by groups and weights, which a spec cannot say.
-    #[error("groups and weights cannot be said in a spec; zkplan keeps them as they are")]
-    Weighted,
+    /// Groups and weights are not just those of the voters.
+    #[error(
+        "some group or weight is of nobody's vote, or is missing, which a spec cannot say: zkplan \
+         changes no ensemble that has such"
+    )]
+    OddPlaces,
     /// An id that a spec cannot want.
     #[error("server id {0} is outside 1 to 254: a spec cannot want it")]
     UnwantableId(ServerId),
@@ -143,6 +146,14 @@ pub enum ImportError {
         /// What is wrong with it.
         cause: ServerLineError,
     },
+    /// A group or a weight that cannot be read.
+    #[error("line {line}: `{}` is neither a group of ids nor a weight", .key.escape_debug())]
+    Place {
+        /// The line.
+        line: usize,
+        /// The key.
+        key: String,
+    },
     /// A port that is none.
     #[error("line {line}: `{key}` is not a port")]
     Port {
@@ -183,9 +194,7 @@ pub fn from_zoo_cfg(
     if servers.is_empty() {
         return Err(ImportError::NoServer);
     }
-    if members.iter().any(|property| !property.key.starts_with("server.")) {
-        notes.push(Note::Weighted);
-    }
+    fill_places(&members, &mut servers, &mut notes)?;
     fill_client_parts(&settings, &mut servers, &mut notes)?;
     fill_secure_ports(&settings, &mut servers, &mut notes)?;
     if settings.flag("reconfigEnabled") != Some(true) {
@@ -225,8 +234,9 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     if !found.is_empty() {
         notes.push(Note::ClientPortFound(found));
     }
-    if membership.is_weighted() {
-        notes.push(Note::Weighted);
+    if membership.has_odd_places() {
+        forget_places(&mut servers);
+        notes.push(Note::OddPlaces);
     }
     if observation.reconfig_disabled {
         notes.push(Note::ReconfigDisabled);
@@ -390,6 +400,40 @@ impl Settings {
             }
             None => Ok(members),
         }
+    }
+}
+
+/// Gives voters the group and the weight that lines of their own say.
+fn fill_places(
+    members: &[Property],
+    servers: &mut BTreeMap<ServerId, WantedServer>,
+    notes: &mut Vec<Note>,
+) -> Result<(), ImportError> {
+    let said = members.iter().filter(|property| !property.key.starts_with("server."));
+    let known = servers.values().map(|wanted| wanted.server.clone());
+    let mut text = Membership::of(known).to_string();
+    for Property { line, key, value } in said {
+        let own = format!("{key}={value}\n");
+        let alone = format!("server.1=a:1:1\n{own}");
+        if Membership::parse(&alone).is_err() {
+            return Err(ImportError::Place { line: *line, key: key.clone() });
+        }
+        text.push_str(&own);
+    }
+    let Ok(whole) = Membership::parse(&text) else { return Ok(()) };
+    for (id, wanted) in servers.iter_mut() {
+        wanted.server.place = whole.place(*id);
+    }
+    if whole.has_odd_places() {
+        forget_places(servers);
+        notes.push(Note::OddPlaces);
+    }
+    Ok(())
+}
+
+fn forget_places(servers: &mut BTreeMap<ServerId, WantedServer>) {
+    for wanted in servers.values_mut() {
+        wanted.server.place = None;
     }
 }
 

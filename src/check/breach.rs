@@ -202,8 +202,16 @@ pub enum Detail {
     WrongEnd,
     /// A step does not do what it says.
     Mislabelled,
-    /// The quorum is by groups and weights.
-    Weighted,
+    /// Quorums are by groups and weights, some of which are of nobody's vote, or are missing.
+    OddPlaces,
+    /// Quorums are by groups and weights, of more kinds than can be looked at.
+    TooManyWeights,
+    /// Quorums are by groups, and these new voters are in none.
+    NoGroup(BTreeSet<ServerId>),
+    /// Voters would count in another group or with another weight than now.
+    OtherPlace(BTreeSet<ServerId>),
+    /// Quorums are majorities, and these voters are wanted in a group.
+    GroupsOfMajority(BTreeSet<ServerId>),
     /// The server has several addresses or a secure client part.
     SeveralAddresses(ServerId),
     /// One request changes more servers than the policy allows.

@@ -1,7 +1,7 @@
-//! The checker's own quorum rule: counting where the majority decides, trying every subset where
-//! groups and weights do.
+//! The checker's own quorum rule: counting where the majority decides; where groups and weights do,
+//! trying every way in which so many servers of each weight of a group fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, ServerId};
 
@@ -13,95 +13,186 @@ pub(super) enum Rule {
     Weighted(Weighted),
 }
 
-/// The group of each server, by number, and its weight.
+/// The servers of each group, by number, and what each weighs.
 pub(super) struct Weighted {
-    places: Vec<Option<(usize, i128)>>,
-    groups: usize,
+    groups: Vec<Vec<usize>>,
+    weights: Vec<i128>,
 }
+
+/// A group with more combinations of failures than these is not counted: it would take 17 servers
+/// of as many weights.
+const MOST_COMBINATIONS: usize = 100_000;
 
 impl Rule {
     pub(super) fn of(base: &Membership, target: &Membership, ids: &[ServerId]) -> Self {
         if !base.is_weighted() {
             return Self::Majority;
         }
-        let mut groups: BTreeMap<i64, usize> = BTreeMap::new();
-        let mut places = Vec::with_capacity(ids.len());
-        for id in ids {
-            let place = base.place(*id).or_else(|| target.place(*id));
-            places.push(place.map(|place| {
-                let next = groups.len();
-                (*groups.entry(place.group).or_insert(next), i128::from(place.weight))
-            }));
+        let mut groups: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        let mut weights = vec![0; ids.len()];
+        for (server, id) in ids.iter().enumerate() {
+            if let Some(place) = base.place(*id).or_else(|| target.place(*id)) {
+                groups.entry(place.group).or_default().push(server);
+                weights[server] = i128::from(place.weight);
+            }
         }
-        Self::Weighted(Weighted { places, groups: groups.len() })
+        Self::Weighted(Weighted { groups: groups.into_values().collect(), weights })
     }
 }
 
+/// Servers of one weight, and how many of them there are.
+type Alike = BTreeMap<i128, usize>;
+
 impl Weighted {
+    /// The group of a server, by number, and its weight.
+    pub(super) fn place(&self, server: usize) -> Option<(usize, i128)> {
+        let group = self.groups.iter().position(|group| group.contains(&server))?;
+        Some((group, self.weights[server]))
+    }
+
+    /// Whether no group has more combinations of failures than are looked at.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.groups.iter().all(|group| combinations(&self.alike(group)) <= MOST_COMBINATIONS)
+    }
+
     /// How many of those that acknowledge may fail, whichever they are; negative where they are no
     /// quorum.
     pub(super) fn spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
-        let mut spare = -1;
-        for failing in 0..=acking.len() {
-            if some_subset(acking, failing, &mut Vec::new(), &|left| !self.is_quorum(voters, left))
-            {
-                break;
-            }
-            spare += 1;
+        if !self.is_bounded() {
+            return -1;
         }
-        spare
+        let mut counting = 0;
+        // The fewest failures by which so many groups are lost.
+        let mut fewest: Vec<Option<usize>> = vec![Some(0)];
+        for group in &self.groups {
+            let [all, up] = [voters, acking].map(|servers| self.alike_of(group, servers));
+            if sum(&all) <= 0 {
+                continue;
+            }
+            counting += 1;
+            let price = fewest_failures(sum(&all), &up);
+            let mut next = fewest.clone();
+            next.push(None);
+            for (lost, known) in fewest.iter().enumerate() {
+                let Some(more) = known.map(|known| known + price) else { continue };
+                next[lost + 1] = Some(next[lost + 1].map_or(more, |other| other.min(more)));
+            }
+            fewest = next;
+        }
+        let stops = |lost: usize| counting - lost <= counting / 2;
+        let failures =
+            (0..fewest.len()).filter(|lost| stops(*lost)).filter_map(|lost| fewest[lost]);
+        let fewest = failures.min().unwrap_or(0);
+        i64::try_from(fewest).unwrap_or(i64::MAX) - 1
     }
 
     /// Whether any quorum of those voters and any of these share a server.
     pub(super) fn overlap(&self, before: &[usize], after: &[usize]) -> bool {
-        let misses = |quorum: &[usize]| {
-            let rest: Vec<usize> =
-                after.iter().copied().filter(|server| !quorum.contains(server)).collect();
-            self.is_quorum(before, quorum) && self.is_quorum(after, &rest)
-        };
-        !(0..=before.len()).any(|out| some_subset(before, out, &mut Vec::new(), &misses))
+        let (mut counting, mut won) = ([0, 0], BTreeSet::from([[0, 0]]));
+        for group in &self.groups {
+            let sums = [before, after].map(|servers| sum(&self.alike_of(group, servers)));
+            let counts = sums.map(|all| usize::from(all > 0));
+            counting = [counting[0] + counts[0], counting[1] + counts[1]];
+            let mut ways = BTreeSet::from([[counts[0], 0], [0, counts[1]]]);
+            let shared: Vec<usize> =
+                before.iter().copied().filter(|server| after.contains(server)).collect();
+            let shared = self.alike_of(group, &shared);
+            let both = every_choice(&shared).any(|ours| {
+                let ours = sum(&ours);
+                let theirs = sum(&shared) - ours;
+                sums[0] - theirs > sums[0] / 2 && sums[1] - ours > sums[1] / 2
+            });
+            if both {
+                ways.insert(counts);
+            }
+            let with =
+                |way: &[usize; 2], known: &[usize; 2]| [known[0] + way[0], known[1] + way[1]];
+            won = ways.iter().flat_map(|way| won.iter().map(|known| with(way, known))).collect();
+        }
+        let are_quorums =
+            |[ours, theirs]: &[usize; 2]| *ours > counting[0] / 2 && *theirs > counting[1] / 2;
+        !self.is_bounded() || !won.iter().any(are_quorums)
     }
 
-    /// `QuorumHierarchical.containsQuorum`: more than half of the groups that weigh anything, each
-    /// with more than half of its weight.
-    pub(super) fn is_quorum(&self, voters: &[usize], acking: &[usize]) -> bool {
-        let weigh = |servers: &[usize]| {
-            let mut sums = vec![0_i128; self.groups];
-            for (group, weight) in servers.iter().filter_map(|server| self.places[*server]) {
-                sums[group] += weight;
-            }
-            sums
-        };
-        let (all, acked) = (weigh(voters), weigh(acking));
-        let counting = all.iter().filter(|all| **all > 0).count();
-        let won = all.iter().zip(&acked).filter(|(all, acked)| **all > 0 && **acked > **all / 2);
-        won.count() > counting / 2
+    fn alike(&self, servers: &[usize]) -> Alike {
+        let mut alike = Alike::new();
+        for server in servers {
+            *alike.entry(self.weights[*server]).or_default() += 1;
+        }
+        alike
+    }
+
+    /// Those of a group.
+    fn alike_of(&self, group: &[usize], servers: &[usize]) -> Alike {
+        let of: Vec<usize> = group.iter().copied().filter(|s| servers.contains(s)).collect();
+        self.alike(&of)
     }
 }
 
-/// Whether what is left holds for some way to take so many out.
-fn some_subset(
-    of: &[usize],
-    out: usize,
-    left: &mut Vec<usize>,
-    holds: &dyn Fn(&[usize]) -> bool,
-) -> bool {
-    let Some((first, rest)) = of.split_first() else { return out == 0 && holds(left) };
-    if out > of.len() {
-        return false;
-    }
-    if out > 0 && some_subset(rest, out - 1, left, holds) {
-        return true;
-    }
-    left.push(*first);
-    let found = some_subset(rest, out, left, holds);
-    left.pop();
-    found
+/// How many of those of a group that acknowledge must fail for it to be lost.
+fn fewest_failures(all: i128, up: &Alike) -> usize {
+    let acked = sum(up);
+    let lost = |taken: &Alike| acked - sum(taken) <= all / 2;
+    let ways = every_choice(up).filter(lost).map(|taken| taken.values().sum());
+    ways.min().unwrap_or(usize::MAX)
+}
+
+fn sum(alike: &Alike) -> i128 {
+    alike.iter().map(|(weight, count)| weight * i128::try_from(*count).unwrap_or(0)).sum()
+}
+
+fn combinations(alike: &Alike) -> usize {
+    let count = alike.values().try_fold(1_usize, |all, count| all.checked_mul(count + 1));
+    count.unwrap_or(usize::MAX)
+}
+
+/// Every way to take some of them.
+fn every_choice(alike: &Alike) -> impl Iterator<Item = Alike> + use<'_> {
+    (0..combinations(alike)).map(move |mut number| {
+        let mut taken = Alike::new();
+        for (weight, count) in alike {
+            taken.insert(*weight, number % (count + 1));
+            number /= count + 1;
+        }
+        taken
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The same by its definition, over every subset of servers.
+    impl Weighted {
+        fn is_quorum(&self, voters: &[usize], acking: &[usize]) -> bool {
+            let of = |group: &[usize], servers: &[usize]| sum(&self.alike_of(group, servers));
+            let counting = self.groups.iter().filter(|group| of(group, voters) > 0);
+            let won = counting.clone().filter(|group| of(group, acking) > of(group, voters) / 2);
+            won.count() > counting.count() / 2
+        }
+
+        fn spare_by_subsets(&self, voters: &[usize], acking: &[usize]) -> i64 {
+            let stop = subsets(acking).into_iter().filter(|left| !self.is_quorum(voters, left));
+            let most = stop.map(|left| left.len()).max().unwrap_or(0);
+            i64::try_from(acking.len() - most).unwrap() - 1
+        }
+
+        fn overlap_by_subsets(&self, before: &[usize], after: &[usize]) -> bool {
+            !subsets(before).into_iter().any(|ours| {
+                let rest: Vec<usize> =
+                    after.iter().copied().filter(|server| !ours.contains(server)).collect();
+                self.is_quorum(before, &ours) && self.is_quorum(after, &rest)
+            })
+        }
+    }
+
+    fn subsets(of: &[usize]) -> Vec<Vec<usize>> {
+        let chosen = |bits: u32| {
+            let is_in = |(at, _): &(usize, &usize)| bits >> at & 1 == 1;
+            of.iter().enumerate().filter(is_in).map(|(_, server)| *server).collect()
+        };
+        (0..1_u32 << of.len()).map(chosen).collect()
+    }
 
     #[test]
     fn spare_is_what_may_fail_whoever_it_is() {
@@ -119,5 +210,49 @@ mod tests {
         assert_eq!(rule.spare(&all, &all[5..]), -1);
         assert!(rule.overlap(&all, &all));
         assert!(!rule.overlap(&all[..3], &all[3..6]));
+    }
+
+    #[test]
+    fn counts_of_like_weights_say_what_all_subsets_say() {
+        // Five servers, each in one of three groups with one of three weights.
+        for number in 0..9_usize.pow(5) / 7 {
+            let place = |server: u32| (number * 7 / 9_usize.pow(server)) % 9;
+            let of = |group: usize| (0..5).filter(move |s| place(*s) / 3 == group);
+            let rule = Weighted {
+                groups: (0..3).map(|group| of(group).map(|s| s as usize).collect()).collect(),
+                weights: (0..5).map(|s| i128::try_from(place(s) % 3).unwrap()).collect(),
+            };
+            let all = [0, 1, 2, 3, 4];
+            for (voters, others) in
+                [(&all[..], &all[1..]), (&all[..4], &all[1..]), (&all[..4], &all[..3])]
+            {
+                let voting: Vec<usize> =
+                    others.iter().copied().filter(|s| voters.contains(s)).collect();
+                assert_eq!(
+                    rule.spare(voters, &voting),
+                    rule.spare_by_subsets(voters, &voting),
+                    "{number}"
+                );
+                assert_eq!(
+                    rule.spare(voters, voters),
+                    rule.spare_by_subsets(voters, voters),
+                    "{number}"
+                );
+                assert_eq!(
+                    rule.overlap(voters, others),
+                    rule.overlap_by_subsets(voters, others),
+                    "{number}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_too_many_combinations_is_not_counted() {
+        let weights: Vec<i128> = (0..17).map(|server| 1 << server).collect();
+        let all: Vec<usize> = (0..17).collect();
+        let rule = Weighted { groups: vec![all.clone()], weights };
+        assert!(!rule.is_bounded());
+        assert_eq!(rule.spare(&all, &all), -1);
     }
 }

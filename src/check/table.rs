@@ -135,7 +135,8 @@ impl<'a> Table<'a> {
                             .map(|part| (number[&part.server], part.server))
                             .map(|(server, id)| change_of(server, id, &mut lines, request))
                             .collect();
-                        let wrong = is_mislabelled(parts, &changes, request);
+                        let wrong = is_mislabelled(parts, &changes, request)
+                            || request.joining.iter().any(|line| self.is_misplaced(line));
                         (changes, wrong)
                     }
                     _ => (Vec::new(), false),
@@ -155,6 +156,13 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether a line has another place than the one that its vote is counted at.
+    fn is_misplaced(&self, line: &Server) -> bool {
+        let members = [&self.facts.base.membership, &self.plan.target];
+        let counted = members.iter().find_map(|members| members.place(line.id));
+        line.place != counted.filter(|_| line.votes())
+    }
+
     /// Whether all steps together lead to the target, word for word.
     pub(super) fn ends_at_target(&self) -> bool {
         let last = |server: usize| match self.reconfigs[server].last() {
@@ -163,9 +171,38 @@ impl<'a> Table<'a> {
                 self.steps[*at].changes.iter().find(|c| c.server == server).and_then(|c| c.after)
             }
         };
-        let same = |(server, id): (usize, &ServerId)| last(server) == self.plan.target.get(*id);
-        let known = |id: ServerId| self.ids.binary_search(&id).is_ok();
-        self.ids.iter().enumerate().all(same) && self.plan.target.ids().into_iter().all(known)
+        let lines = (0..self.ids.len()).filter_map(last).cloned();
+        Membership::of(lines) == self.plan.target
+    }
+
+    /// Whether quorums can be counted at all.
+    pub(super) fn is_countable(&self) -> bool {
+        match &self.quorum {
+            Quorum::Majority => true,
+            Quorum::Weighted(weighted) => weighted.is_bounded(),
+        }
+    }
+
+    /// The votes of some members by themselves.
+    pub(super) fn votes_in(
+        members: &Membership,
+        voters: BTreeSet<ServerId>,
+        acking: BTreeSet<ServerId>,
+    ) -> Votes {
+        let ids: Vec<ServerId> = members.ids().into_iter().collect();
+        let rule = Quorum::of(members, members, &ids);
+        let need = need(&rule, &numbers(&ids, &voters), &numbers(&ids, &acking));
+        Votes { voters, acking, need }
+    }
+
+    /// What is spare where those vote and these acknowledge.
+    pub(super) fn spare_of(&self, voters: &BTreeSet<ServerId>, acking: &BTreeSet<ServerId>) -> i64 {
+        match &self.quorum {
+            Quorum::Majority => majority_spare(voters.len(), acking.len()),
+            Quorum::Weighted(weighted) => {
+                weighted.spare(&numbers(&self.ids, voters), &numbers(&self.ids, acking))
+            }
+        }
     }
 
     /// What is spare; negative where too few acknowledge.
@@ -217,18 +254,28 @@ impl<'a> Table<'a> {
 
     /// The votes where those are voters and these acknowledge.
     pub(super) fn votes_of(&self, voters: &[usize], acking: &[usize]) -> Votes {
-        let need = match &self.quorum {
-            Quorum::Majority => voters.len() / 2 + 1,
-            Quorum::Weighted(weighted) => {
-                // As many as must be left of them, whoever fails.
-                let spare = weighted.spare(voters, acking);
-                let need = i64::try_from(acking.len()).unwrap_or(i64::MAX) - spare;
-                usize::try_from(need).unwrap_or(0)
-            }
-        };
+        let need = need(&self.quorum, voters, acking);
         let named = |servers: &[usize]| servers.iter().map(|server| self.ids[*server]).collect();
         Votes { voters: named(voters), acking: named(acking), need }
     }
+}
+
+/// How many must acknowledge; by groups and weights, as many as must be left of those that do,
+/// whoever fails.
+fn need(rule: &Quorum, voters: &[usize], acking: &[usize]) -> usize {
+    match rule {
+        Quorum::Majority => voters.len() / 2 + 1,
+        Quorum::Weighted(weighted) => {
+            let spare = weighted.spare(voters, acking);
+            let need = i64::try_from(acking.len()).unwrap_or(i64::MAX) - spare;
+            usize::try_from(need).unwrap_or(0)
+        }
+    }
+}
+
+/// Servers by number.
+fn numbers(ids: &[ServerId], of: &BTreeSet<ServerId>) -> Vec<usize> {
+    of.iter().filter_map(|id| ids.binary_search(id).ok()).collect()
 }
 
 pub(super) fn majority_spare(voters: usize, acking: usize) -> i64 {
@@ -318,6 +365,10 @@ pub(super) fn alike(table: &Table<'_>, zone: Option<usize>) -> Vec<usize> {
         marks: base.marks(server),
         in_zone: zone.is_some() && table.zone_of[server] == zone,
         replaced: table.replaced[server],
+        place: match &table.quorum {
+            Quorum::Majority => None,
+            Quorum::Weighted(weighted) => weighted.place(server),
+        },
         steps: std::mem::take(&mut steps[server]),
     };
     let kinds: Vec<Alike> = (0..table.ids.len()).map(of).collect();
@@ -334,6 +385,8 @@ struct Alike {
     marks: Mark,
     in_zone: bool,
     replaced: bool,
+    /// Its group and its weight.
+    place: Option<(usize, i128)>,
     /// What becomes of it, when, and whether the leadership goes with it.
     steps: Vec<(usize, Effect, bool)>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::breach::{Breach, Detail, Law, Votes};
+use super::breach::{Breach, Detail, Law};
 use super::table::Table;
 use crate::diff::ChangeKind;
-use crate::model::{MinTolerance, ReuseIds, Server, ServerId};
+use crate::model::{Membership, MinTolerance, ReuseIds, Server, ServerId};
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
 use crate::plan::{Action, Move, Part, Phase, Plan, Rule, Step};
 
@@ -17,7 +17,16 @@ pub(super) fn of_plan(law: Law, detail: Detail) -> Breach {
 /// Whether the steps can be folded over the base at all.
 pub(super) fn can_be_walked(breaches: &[Breach]) -> bool {
     !breaches.iter().any(|breach| {
-        matches!(breach.detail, Detail::NoLiveQuorum(_) | Detail::Weighted | Detail::UnlikeSteps)
+        matches!(
+            breach.detail,
+            Detail::NoLiveQuorum(_)
+                | Detail::UnlikeSteps
+                | Detail::OddPlaces
+                | Detail::TooManyWeights
+                | Detail::NoGroup(_)
+                | Detail::OtherPlace(_)
+                | Detail::GroupsOfMajority(_)
+        )
     })
 }
 
@@ -28,9 +37,9 @@ pub(super) fn broken(table: &Table<'_>) -> Vec<Breach> {
         return mistaken(table);
     }
     let mut found = now(table.facts);
-    found.extend(unsupported(plan).into_iter().map(|d| of_plan(Law::Unsupported, d)));
+    found.extend(unsupported(table).into_iter().map(|d| of_plan(Law::Unsupported, d)));
     found.extend(identity(table).into_iter().map(|d| of_plan(Law::Identity, d)));
-    found.extend(form(plan).map(|detail| of_plan(Law::Form, detail)));
+    found.extend(form(table).map(|detail| of_plan(Law::Form, detail)));
     found.extend(shrink(plan).map(|detail| of_plan(Law::Shrink, detail)));
     found.extend(findings(table.facts));
     found
@@ -55,7 +64,7 @@ pub(super) fn now(facts: &Facts) -> Vec<Breach> {
     let base = &facts.base.membership;
     let voters = base.voters();
     let acking: BTreeSet<ServerId> = voters.intersection(&facts.live).copied().collect();
-    let votes = Votes { need: voters.len() / 2 + 1, voters, acking };
+    let votes = Table::votes_in(base, voters, acking);
     let law = |detail| of_plan(Law::Now, detail);
     let mut found: Vec<Breach> =
         facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
@@ -64,22 +73,15 @@ pub(super) fn now(facts: &Facts) -> Vec<Breach> {
         _ => None,
     });
     found.extend(disagreeing.map(|id| law(Detail::MemberDisagrees(id))));
-    let quorum = if base.is_weighted() {
-        base.is_quorum(&facts.live)
-    } else {
-        votes.acking.len() >= votes.need
-    };
-    if !quorum {
+    if votes.spare() < 0 {
         found.push(law(Detail::NoLiveQuorum(votes)));
     }
     found
 }
 
-fn unsupported(plan: &Plan) -> Vec<Detail> {
-    let mut found = Vec::new();
-    if plan.facts.base.membership.is_weighted() {
-        found.push(Detail::Weighted);
-    }
+fn unsupported(table: &Table<'_>) -> Vec<Detail> {
+    let plan = table.plan;
+    let mut found = places(table);
     let odd = |server: &Option<Server>| {
         server.as_ref().is_some_and(|s| s.peers.len() > 1 || s.secure_client.is_some())
     };
@@ -89,6 +91,29 @@ fn unsupported(plan: &Plan) -> Vec<Detail> {
         }
     }
     found
+}
+
+/// Groups and weights that cannot be counted, or that no reconfig of one server leads to.
+fn places(table: &Table<'_>) -> Vec<Detail> {
+    let (base, target) = (&table.plan.facts.base.membership, &table.plan.target);
+    let voters = |wrong: &dyn Fn(ServerId) -> bool| -> Option<BTreeSet<ServerId>> {
+        let ids: BTreeSet<ServerId> = target.voters().into_iter().filter(|id| wrong(*id)).collect();
+        (!ids.is_empty()).then_some(ids)
+    };
+    if !base.is_weighted() {
+        let grouped = voters(&|id| target.place(id).is_some());
+        return grouped.map(Detail::GroupsOfMajority).into_iter().collect();
+    }
+    if base.has_odd_places() {
+        return vec![Detail::OddPlaces];
+    }
+    let unplaced = voters(&|id| target.place(id).is_none());
+    let moved = voters(&|id| {
+        let [was, is] = [base, target].map(|members| members.place(id));
+        was.is_some() && is.is_some() && was != is
+    });
+    let found = unplaced.map(Detail::NoGroup).into_iter().chain(moved.map(Detail::OtherPlace));
+    found.chain((!table.is_countable()).then_some(Detail::TooManyWeights)).collect()
 }
 
 /// ZKQ11, as far as ids go.
@@ -108,9 +133,10 @@ fn identity(table: &Table<'_>) -> Vec<Detail> {
 
 /// What a plan is before it is judged: unordered phases hold like steps, so that their order is
 /// nobody's concern, and the tolerance is that of the policy.
-fn form(plan: &Plan) -> impl Iterator<Item = Detail> + use<> {
+fn form(table: &Table<'_>) -> impl Iterator<Item = Detail> + use<> {
+    let plan = table.plan;
     let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
-    let policy = tolerance(plan);
+    let policy = tolerance(table);
     let other = Detail::OtherTolerance { says: plan.min_tolerance, policy };
     unlike.into_iter().chain((plan.min_tolerance != policy).then_some(other))
 }
@@ -140,16 +166,19 @@ fn is_alike(phase: &Phase) -> bool {
 
 /// What the policy asks for: `auto` is the smaller of now and target, where those that are down now
 /// still are.
-fn tolerance(plan: &Plan) -> u32 {
+fn tolerance(table: &Table<'_>) -> u32 {
+    let plan = table.plan;
     if let MinTolerance::AtLeast(count) = plan.policy.min_tolerance {
         return count;
     }
     let base = &plan.facts.base.membership;
-    let spare = |voters: BTreeSet<ServerId>| {
-        let up = |id: &&ServerId| !base.contains(**id) || plan.facts.live.contains(*id);
-        voters.iter().filter(up).count().saturating_sub(voters.len() / 2 + 1)
+    let up = |id: &ServerId| !base.contains(*id) || plan.facts.live.contains(id);
+    let spare = |members: &Membership| {
+        let voters = members.voters();
+        let acking = voters.iter().copied().filter(up).collect();
+        table.spare_of(&voters, &acking)
     };
-    u32::try_from(spare(base.voters()).min(spare(plan.target.voters()))).unwrap_or(u32::MAX)
+    u32::try_from(spare(base).min(spare(&plan.target)).max(0)).unwrap_or(u32::MAX)
 }
 
 /// ZKQ14.

@@ -101,7 +101,7 @@ fn what_a_spec_cannot_say_is_noted() {
     let imported = from_zoo_cfg("a", text, None).unwrap();
     let wanted = [
         Note::Repeated { key: "server.2".to_owned(), first: 3, last: 4 },
-        Note::Weighted,
+        Note::OddPlaces,
         Note::ReconfigDisabled,
         Note::UnwantableId(ServerId::new(0)),
         Note::UnwantableHost { id: ServerId::new(2), host: Host::new("zk\u{1b}d") },
@@ -185,4 +185,19 @@ fn a_live_static_ensemble_gets_the_endpoints_that_answered() {
     let found = Note::ClientPortFound(ids(&[1, 2]));
     assert_eq!(imported.notes, [found, Note::ClientPortUnknown(ids(&[3]))]);
     assert_eq!(imported.to_spec().connect.servers, ["a:2182", "clients.b:2181", "d:2281"]);
+}
+
+#[test]
+fn groups_and_weights_are_those_of_the_voters() {
+    let text = "server.1=zk1:2888:3888;2181\nserver.2=zk2:2888:3888;2181\n\
+                server.3=zk3:2888:3888:observer;2181\ngroup.1=1\ngroup.7=2\nweight.2=3\n\
+                reconfigEnabled=true\nstandaloneEnabled=false\n";
+    let imported = from_zoo_cfg("a", text, None).unwrap();
+    assert_eq!(imported.notes, []);
+    let yaml = imported.to_yaml();
+    let spec = spec::parse("a.yaml", &yaml).unwrap();
+    assert_eq!(spec.membership(), imported.to_spec().membership());
+    assert!(yaml.contains("    group: 7\n    weight: 3\n"), "{yaml}");
+    let error = from_zoo_cfg("a", &text.replace("group.7=2", "group.7=2:x"), None).unwrap_err();
+    assert_eq!(error, ImportError::Place { line: 5, key: "group.7".to_owned() });
 }

@@ -167,6 +167,12 @@ impl Server {
         self.role == Role::Participant
     }
 
+    /// The same server without a vote.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        Self { role: Role::Observer, place: None, ..self }
+    }
+
     /// Reads the text right of `server.N=`.
     pub fn parse(id: ServerId, value: &str) -> Result<Self, ServerLineError> {
         let mut parts = value.split(';');

@@ -253,7 +253,7 @@ fn of_spec(config: &EnsembleConfig, spec: &Spec) -> Vec<Finding> {
             .extend(unknown.map(|id| Finding { kind: FindingKind::ZoneUnknown, server: Some(id) }));
     }
     let voters = spec.membership().voters().len();
-    if voters.is_multiple_of(2) {
+    if voters.is_multiple_of(2) && !config.membership.is_weighted() {
         findings.push(Finding { kind: FindingKind::EvenVoters { voters }, server: None });
     }
     findings

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use super::removal::Removal;
 use super::search::{Bring, bring_in};
 use super::together::go_together;
+use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
-    AddAs, Connect, Cutover, Hooks, Majority, Membership, MinTolerance, Policy, Reach, Reconfig,
-    Role, Server, ServerId,
+    AddAs, Connect, Cutover, Hooks, Membership, MinTolerance, Policy, Reach, Reconfig, Server,
+    ServerId,
 };
 use crate::observe::Facts;
 
@@ -100,11 +101,8 @@ fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
         let (kind, rule, steps) = match bring {
             Bring::Join(changes) => {
                 let line = |change: &&Change| {
-                    let mut line = change.after.clone()?;
-                    if observes_first(goal, change) {
-                        line.role = Role::Observer;
-                    }
-                    Some(line)
+                    let line = change.after.clone()?;
+                    Some(if observes_first(goal, change) { line.observing() } else { line })
                 };
                 let lines = changes.iter().filter_map(line).collect();
                 (PhaseKind::Join, Rule::InOrder, vec![set(Move::Join, lines)])
@@ -154,15 +152,14 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
         return count;
     }
+    let base = &goal.facts.base.membership;
+    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
     let spare = |members: &Membership| {
-        let voters = members.voters();
-        let down = |id: &&ServerId| {
-            goal.facts.base.membership.contains(**id) && !goal.facts.live.contains(*id)
-        };
-        let dead = voters.iter().filter(down).count();
-        Majority { voters: voters.len(), live: voters.len() - dead }.spare()
+        let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
+        let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
+        electorate.spare(&electorate.ids.iter().map(vote).collect::<Vec<_>>())
     };
-    let smaller = spare(&goal.facts.base.membership).min(spare(&goal.diff.target));
+    let smaller = spare(base).min(spare(&goal.diff.target));
     u32::try_from(smaller).unwrap_or(0)
 }
 
@@ -281,8 +278,8 @@ pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
 fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
     let before = change.before.as_ref()?;
     let mut after = change.after.clone()?;
-    if keeps_role {
-        after.role = before.role;
+    if keeps_role && !before.votes() {
+        after = after.observing();
     }
     let address = |line: &Server| {
         line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
@@ -351,15 +348,15 @@ fn demotion(change: &Change) -> Option<Server> {
     match change.kind {
         ChangeKind::Demote => change.after.clone(),
         ChangeKind::RoleAndAddress if !gains_vote_elsewhere(change) => {
-            let role = change.after.as_ref()?.role;
-            Some(Server { role, ..change.before.clone()? })
+            Some(change.before.clone()?.observing())
         }
         ChangeKind::Join
         | ChangeKind::Leave
         | ChangeKind::Promote
         | ChangeKind::Readdress(_)
         | ChangeKind::Replace
-        | ChangeKind::RoleAndAddress => None,
+        | ChangeKind::RoleAndAddress
+        | ChangeKind::Regroup => None,
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) fn removal<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Removal<'
         let order = going.best_order();
         (going.in_order(&order), order)
     });
-    let unordered = returning.is_empty().then(|| going.in_any_order());
+    let any_order = || if is_weighted { going.at_any_node() } else { Some(going.in_any_order()) };
+    let unordered = returning.is_empty().then(any_order).flatten();
     match (ordered, unordered) {
         (Some((worth, order)), None) => going.removal(order, &worth),
         (Some((worth, order)), Some(other)) if worth.merit() > other.merit() => {
@@ -291,6 +292,23 @@ impl<'e, 'a> Going<'e, 'a> {
         let mut merit = Moments::none();
         worst.into_iter().flatten().for_each(|worth| merit.add(worth));
         merit
+    }
+
+    /// The same where weights count, which no order of classes is worst for: whatever may be gone.
+    fn at_any_node(&self) -> Option<Moments> {
+        let total: usize = self.sizes.iter().sum();
+        let mut worst: Vec<Option<Worth>> = vec![None; total + 1];
+        for node in 1..self.nodes()? {
+            let gone = digits(node, &self.sizes);
+            let count: usize = gone.iter().sum();
+            for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
+                let worth = self.worth(class, &gone);
+                worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
+            }
+        }
+        let mut merit = Moments::none();
+        worst.into_iter().flatten().for_each(|worth| merit.add(worth));
+        Some(merit)
     }
 }
 

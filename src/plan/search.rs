@@ -473,15 +473,16 @@ fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a
     });
     let all = replaced.into_iter().map(|change| (What::Replace, change));
     let all = all.chain(promoted.into_iter().map(|change| (What::Promote, change)));
-    // One class for each zone, and for those that answer, those that do not and those that come. What
+    // One class for each zone and each place in a weighted quorum, and for those that answer, those that do not and those that come. What
     // a class is tells its place, and not who is in it.
     let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for (what, change) in all {
-        let zone = electorate.zone(electorate.number(change.id));
+        let server = electorate.number(change.id);
+        let place = (electorate.zone(server), electorate.weight(server));
         let voted = change.before.as_ref().is_some_and(Server::votes);
         let votes = change.after.as_ref().is_some_and(Server::votes);
         let comes = observes_first(goal, change);
-        let class = (what, !is_healthy(goal, change), comes, (voted, votes), zone);
+        let class = (what, !is_healthy(goal, change), comes, (voted, votes), place);
         classes.entry(class).or_default().push(change);
     }
     kinds.extend(classes.into_iter().map(|((what, ..), servers)| Kind { what, servers }));

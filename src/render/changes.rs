@@ -6,7 +6,7 @@ use super::plan::SpecFile;
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::diff::{Change, ChangeKind, Fields};
-use crate::model::Membership;
+use crate::model::{Membership, Server};
 use crate::plan::Plan;
 
 /// The changes, each with its sign, its word, its server line and its reason.
@@ -46,10 +46,10 @@ impl Shown {
     fn of(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> Self {
         let (sign, word, style) = kind(change.kind);
         let (now, then) = match (&change.before, &change.after) {
-            (Some(before), Some(after)) => {
-                (before.to_string(), Some(format!("-> {}", after.value())))
-            }
-            (Some(only), None) | (None, Some(only)) => (only.to_string(), None),
+            (Some(before), Some(after)) => (with_place(before.to_string(), before), {
+                Some(format!("-> {}", with_place(after.value(), after)))
+            }),
+            (Some(only), None) | (None, Some(only)) => (with_place(only.to_string(), only), None),
             (None, None) => (format!("server.{}", change.id), None),
         };
         let lead = Line::new(style, format!("  {sign} {word:<10}  "));
@@ -66,6 +66,14 @@ impl Shown {
     }
 }
 
+/// A server line, and where the server's vote counts.
+fn with_place(line: String, server: &Server) -> String {
+    match server.place {
+        Some(place) => format!("{line}, {}", words::place(place)),
+        None => line,
+    }
+}
+
 /// The sign, the word and the style of a kind of change.
 pub(super) const fn kind(kind: ChangeKind) -> (char, &'static str, Style) {
     match kind {
@@ -76,6 +84,7 @@ pub(super) const fn kind(kind: ChangeKind) -> (char, &'static str, Style) {
         ChangeKind::Readdress(_) => ('~', "re-address", Style::Yellow),
         ChangeKind::Replace => ('%', "replace", Style::Yellow),
         ChangeKind::RoleAndAddress => ('~', "remake", Style::Yellow),
+        ChangeKind::Regroup => ('~', "regroup", Style::Yellow),
     }
 }
 
@@ -94,6 +103,7 @@ fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
         ChangeKind::Readdress(fields) => format!("{here} has {}", parts(fields)),
         ChangeKind::Replace => format!("{here} has another machine for this id"),
         ChangeKind::RoleAndAddress => format!("{here} has another role and another address"),
+        ChangeKind::Regroup => format!("{here} has another group or weight"),
     }
 }
 
@@ -108,7 +118,8 @@ fn parts(fields: Fields) -> String {
 }
 
 /// The words of changes, in the order in which they are counted up.
-const TALLY: [&str; 7] = ["join", "promote", "re-address", "replace", "remake", "demote", "leave"];
+const TALLY: [&str; 8] =
+    ["join", "promote", "re-address", "replace", "remake", "regroup", "demote", "leave"];
 
 /// How many changes of each kind, like `3 join, 3 leave`.
 pub(super) fn tally(plan: &Plan) -> String {

@@ -28,6 +28,9 @@ pub(super) fn head(
         let of = words::count_of(voters.len(), "voter");
         line = say(line, style, format!("{synced} of {of} synced"));
     }
+    if facts.base.membership.is_weighted() {
+        line = say(line, Style::Plain, "quorum by groups".to_owned());
+    }
     line = say(line, Style::Plain, words::identity(&facts.identity));
     if let Some(zxid) = observation.and_then(|seen| seen.leader_zxid) {
         line = say(line, Style::Plain, format!("leader at zxid {zxid}"));

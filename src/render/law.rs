@@ -1,5 +1,7 @@
 //! Laws and breaches in words.
 
+use std::collections::BTreeSet;
+
 use super::words;
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
@@ -124,7 +126,11 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::NotBlank(_)
         | Detail::UnlikeSteps
         | Detail::TooManyOrders(_)
-        | Detail::Weighted
+        | Detail::OddPlaces
+        | Detail::TooManyWeights
+        | Detail::NoGroup(_)
+        | Detail::OtherPlace(_)
+        | Detail::GroupsOfMajority(_)
         | Detail::SeveralAddresses(_)
         | Detail::Finding(_) => String::new(),
     }
@@ -187,7 +193,11 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::UnlikeSteps => fixed("Steps that are not alike stand in one unordered phase."),
         Detail::OtherTolerance { .. } => fixed(OTHER_TOLERANCE),
         Detail::TooManyOrders(_) => fixed(TOO_MANY_ORDERS),
-        Detail::Weighted => fixed(WEIGHTED),
+        Detail::OddPlaces => fixed(ODD_PLACES),
+        Detail::TooManyWeights => fixed(TOO_MANY_WEIGHTS),
+        Detail::NoGroup(ids) => no_group(ids),
+        Detail::OtherPlace(ids) => other_place(ids),
+        Detail::GroupsOfMajority(ids) => groups_of_majority(ids),
         Detail::SeveralAddresses(id) => format!(
             "Server {id} has several addresses or a secure client part; zkplan can only remove it."
         ),
@@ -213,11 +223,29 @@ const BLANK_QUORUM: &str = "The newcomers could elect a leader among themselves,
 const NO_WAY_BACK: &str =
     "A plan may have to stop here for ever, and this step could not be taken back.";
 const SHRINKS: &str = "More servers would go than come, by more than policy.maxShrink allows.";
-const WEIGHTED: &str = "The quorum is by groups and weights, which zkplan does not change.";
+const ODD_PLACES: &str = "The quorum is by groups and weights, and some of them are of nobody's vote or \
+                          are missing; zkplan does not change that.";
+const TOO_MANY_WEIGHTS: &str =
+    "A group has servers of so many weights that their failures cannot be counted.";
 
 const OTHER_TOLERANCE: &str = "The tolerance of the plan is not what its policy asks for.";
 const TOO_MANY_ORDERS: &str =
     "The steps can go in more orders than can be looked at: no order may go unseen.";
+
+fn other_place(ids: &BTreeSet<ServerId>) -> String {
+    format!("The group or the weight of {} would change.", words::servers(ids))
+}
+
+fn groups_of_majority(ids: &BTreeSet<ServerId>) -> String {
+    let who = words::servers(ids);
+    format!("A group is wanted for {who}; the quorum of this ensemble is a majority.")
+}
+
+fn no_group(ids: &BTreeSet<ServerId>) -> String {
+    let have = if ids.len() == 1 { "has" } else { "have" };
+    let who = words::servers(ids).replacen('s', "S", 1);
+    format!("{who} {have} no group; the quorum of this ensemble is by groups.")
+}
 
 fn client_unproven(id: ServerId) -> String {
     format!("The line of server {id} would get a client address at which nobody answered as it.")
@@ -353,7 +381,13 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
         Detail::OtherMachine(_) => "give the new machine a new id, the highest so far plus one",
         Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
-        Detail::Weighted | Detail::SeveralAddresses(_) => {
+        Detail::NoGroup(_) => "give it a group in the spec, and a weight if that is not 1",
+        Detail::OtherPlace(_) => {
+            "remove the server, and add it under a new id with the group and weight that it is to have"
+        }
+        Detail::GroupsOfMajority(_) => "take group and weight out of the spec",
+        Detail::TooManyWeights => "give servers of one group like weights",
+        Detail::OddPlaces | Detail::SeveralAddresses(_) => {
             "change it by hand; zkplan passes it through"
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Reconfig, Role, Server, ServerId};
+use crate::model::{Reconfig, Server, ServerId};
 use crate::observe::{Finding, FindingKind, Observation, Standing};
 use crate::plan::{Action, Plan};
 
@@ -102,8 +102,7 @@ fn not_up(plan: &Plan) -> Vec<&Server> {
 fn first_configuration(plan: &Plan, joiners: &[&Server]) -> Vec<String> {
     let mut members = plan.facts.base.membership.clone();
     for joiner in joiners {
-        let line = Server { role: Role::Observer, ..(*joiner).clone() };
-        members = members.with(&Reconfig::join(line));
+        members = members.with(&Reconfig::join((*joiner).clone().observing()));
     }
     let mut lines = vec!["standaloneEnabled=false".to_owned(), "reconfigEnabled=true".to_owned()];
     lines.extend(members.to_string().lines().map(ToOwned::to_owned));

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Reconfig, Role, Server, ServerId};
+use crate::model::{Place, Reconfig, Role, Server, ServerId};
 use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 
 /// Why a step stands where it stands in its plan; one reason, the most telling.
@@ -183,6 +183,18 @@ fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
     };
     let role = request.joining.first().map_or(Role::Participant, |line| line.role);
     let all_alike = request.joining.iter().all(|line| line.role == role);
+    let place = request.joining.first().and_then(|line| line.place).filter(|_| ids.len() == 1);
+    match (change, place) {
+        (Move::Join, Some(place)) if wide => {
+            return format!("add {servers}, {}", words::place(place));
+        }
+        (Move::Promote, Some(place)) if wide => {
+            return format!("promote {servers}, {}", words::place(place));
+        }
+        (Move::Join, Some(place)) => return format!("add {}, {}", ids[0], short(place)),
+        (Move::Promote, Some(place)) => return format!("promote {}, {}", ids[0], short(place)),
+        _ => {}
+    }
     match (change, ids.as_slice()) {
         (Move::Join, [one]) if !wide => format!("add {role} {one}"),
         (Move::Join, [_]) => format!("add {servers} as {role}"),
@@ -198,6 +210,12 @@ fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
 
 /// More servers than this are counted.
 const MOST_NAMED: usize = 6;
+
+/// Where a vote counts, for the narrowest screen.
+fn short(place: Place) -> String {
+    let Place { group, weight } = place;
+    if weight == 1 { format!("group {group}") } else { format!("group {group} x{weight}") }
+}
 
 /// What a gate waits for.
 pub(super) const fn gate(kind: GateKind) -> &'static str {

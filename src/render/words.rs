@@ -6,7 +6,7 @@ use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Knock, Silence};
-use crate::model::ServerId;
+use crate::model::{Place, ServerId};
 use crate::observe::{Finding, FindingKind, Identity, Issue, Level, Source, Standing, fixed_in};
 
 /// A set of server ids, like `{1, 2}`.
@@ -41,6 +41,11 @@ pub(super) fn count(number: impl Into<i128>, unit: &str) -> String {
 /// The length of a list as a number with its unit.
 pub(super) fn count_of(number: usize, unit: &str) -> String {
     count(i128::try_from(number).unwrap_or(i128::MAX), unit)
+}
+
+/// Where a vote counts, like `group 2, weight 1`.
+pub(super) fn place(place: Place) -> String {
+    format!("group {}, weight {}", place.group, place.weight)
 }
 
 /// What the loss of a zone leaves.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::check::{CheckedPlan, Figures, Window};
 use crate::diff::diff;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
+    Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Reach, Reconfig, Server, ServerId,
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
@@ -147,6 +147,10 @@ enum ActionShape {
         joining: Vec<String>,
         /// Ids that are removed.
         leaving: Vec<ServerId>,
+        /// Where the votes of those added or replaced count, by server id; absent where quorums
+        /// are majorities.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        places: BTreeMap<String, PlaceShape>,
     },
     /// Waits for clients or for a person.
     Gate { gate: GateKind },
@@ -164,6 +168,16 @@ enum ActionShape {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         server: Option<ServerId>,
     },
+}
+
+/// The group and the weight of a voter.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Place")]
+struct PlaceShape {
+    /// The number of its group.
+    group: i64,
+    /// What its vote weighs in the group.
+    weight: i64,
 }
 
 /// What a plan id is the digest of.
@@ -347,6 +361,7 @@ impl ActionShape {
                     parts,
                     joining: request.joining.iter().map(ToString::to_string).collect(),
                     leaving: request.leaving.clone(),
+                    places: places(&request.joining),
                 }
             }
             Action::Gate(gate) => Self::Gate { gate: *gate },
@@ -361,13 +376,16 @@ impl ActionShape {
     fn into_action(self) -> Result<Action, String> {
         Ok(match self {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
-            Self::Reconfig { server, change, parts, joining, leaving } => {
+            Self::Reconfig { server, change, parts, joining, leaving, places } => {
                 let parts = match (server, change, parts.is_empty()) {
                     (Some(server), Some(change), true) => vec![Part { server, change }],
                     (None, None, false) => parts,
                     _ => return Err("a reconfig has `server` and `change`, or `parts`".to_owned()),
                 };
-                Action::Reconfig { parts, request: request(&joining, leaving)? }
+                let joining: Result<Vec<Server>, String> =
+                    joining.iter().map(|line| placed(line, &places)).collect();
+                let request = Reconfig { joining: joining?, leaving };
+                Action::Reconfig { parts, request }
             }
             Self::Gate { gate } => Action::Gate(gate),
             Self::Start { server } => Action::Start(server),
@@ -379,10 +397,19 @@ impl ActionShape {
     }
 }
 
-fn request(joining: &[String], leaving: Vec<ServerId>) -> Result<Reconfig, String> {
-    let line = |line: &String| Server::parse_line(line).map_err(|e| format!("`{line}`: {e}"));
-    let joining: Result<Vec<Server>, String> = joining.iter().map(line).collect();
-    Ok(Reconfig { joining: joining?, leaving })
+fn placed(line: &str, places: &BTreeMap<String, PlaceShape>) -> Result<Server, String> {
+    let server = Server::parse_line(line).map_err(|cause| format!("`{line}`: {cause}"))?;
+    let place = places.get(&server.id.to_string());
+    let place = place.map(|of| Place { group: of.group, weight: of.weight });
+    Ok(Server { place, ..server })
+}
+
+fn places(joining: &[Server]) -> BTreeMap<String, PlaceShape> {
+    let of = |server: &Server| {
+        let Place { group, weight } = server.place?;
+        Some((server.id.to_string(), PlaceShape { group, weight }))
+    };
+    joining.iter().filter_map(of).collect()
 }
 
 /// The figures of the check, as reviewers and policy tools want them.

@@ -136,6 +136,11 @@ struct ServerMap {
     secure_client_port: Option<u16>,
     /// Whether it votes; participant by default.
     role: Option<RoleWord>,
+    /// The group in which its vote counts, where quorums are by groups; a voter that stays keeps its
+    /// own where none is named.
+    group: Option<u32>,
+    /// What its vote weighs in its group; 1 by default.
+    weight: Option<u32>,
     /// Its failure domain.
     #[schemars(regex(pattern = ZONE_PATTERN))]
     zone: Option<String>,

@@ -8,10 +8,12 @@ use super::read::{Fields, Reader};
 use super::sections::{host_and_port, port};
 use super::shown::quoted;
 use super::tree::{Node, Place, Value};
-use crate::model::{ClientAddress, Host, PeerAddress, Role, Server, ServerId, ServerLineError};
+use crate::model::{
+    ClientAddress, Host, PeerAddress, Place as Vote, Role, Server, ServerId, ServerLineError,
+};
 
 /// The keys of a server.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "id",
     "host",
     "quorumPort",
@@ -20,6 +22,8 @@ const KEYS: [&str; 10] = [
     "clientHost",
     "secureClientPort",
     "role",
+    "group",
+    "weight",
     "zone",
     "admin",
 ];
@@ -37,6 +41,9 @@ const MAX_ADDRESSES: usize = 8;
 
 /// Ids that a spec may ask for; see [`ServerId::is_wantable`].
 const IDS: std::ops::RangeInclusive<u32> = 1..=254;
+
+/// Numbers of groups and weights, as the schema says them.
+pub(super) const PLACES: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 
 const ROLES: [(&str, Role); 2] = [("participant", Role::Participant), ("observer", Role::Observer)];
 
@@ -128,6 +135,7 @@ impl Reader {
             None => Some(Role::Participant),
             Some(node) => self.choice(node, "`role`", &ROLES),
         };
+        let place = self.place_of(map, role);
         let zone = map.get("zone").map(|node| self.zone_name(node));
         let admin = map.get("admin").map(|node| self.admin_url(node));
         let mut entry = Entry { id, role, ..Entry::default() };
@@ -161,7 +169,7 @@ impl Reader {
                     role: role?,
                     client: Some(ClientAddress { host: client_host?, port: client?? }),
                     secure_client: None,
-                    place: None,
+                    place: place?,
                 },
                 secure_client_port: secure?,
                 zone: transpose(zone)?,
@@ -170,6 +178,29 @@ impl Reader {
             })
         })();
         entry
+    }
+
+    /// Where its vote counts, where quorums are by groups; the outer `None` where it is wrong.
+    #[expect(clippy::option_option, reason = "wrong, absent and given are three things")]
+    fn place_of(&mut self, map: &Fields<'_>, role: Option<Role>) -> Option<Option<Vote>> {
+        let (group, weight) = (map.get("group"), map.get("weight"));
+        let number = |reader: &mut Self, node, what| {
+            reader.whole(node, what, PLACES).map(|number| Some(i64::from(number)))
+        };
+        if let (Some(node), Some(Role::Observer)) = (group.or(weight), role) {
+            let remedy = "leave group and weight out; they are those of voters";
+            self.complain(node.place, "an observer has a group or a weight", "no vote", remedy);
+            return None;
+        }
+        if let (None, Some(node)) = (group, weight) {
+            let remedy = "name the group in which it weighs that";
+            self.complain(node.place, "a server has a weight and no group", "no group", remedy);
+            return None;
+        }
+        let read_group = group.map_or(Some(None), |node| number(self, node, "`group`"));
+        let read_weight = weight.map_or(Some(None), |node| number(self, node, "`weight`"));
+        let (group, weight) = (read_group?, read_weight?);
+        Some(group.map(|group| Vote { group, weight: weight.unwrap_or(1) }))
     }
 
     /// A port, or what it is by default; `None` where it is wrong.

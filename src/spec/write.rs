@@ -8,7 +8,7 @@ use super::sections::API_VERSION;
 use super::servers::{CLIENT_PORT, ELECTION_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
-use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Policy, Role};
+use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role};
 
 /// What editors look for to find the schema.
 const MODELINE: &str = "# yaml-language-server: $schema=../schemas/ensemble.v1.schema.json";
@@ -126,6 +126,12 @@ fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
     }
     if server.role != Role::Participant {
         writeln!(out, "    role: {}", server.role)?;
+    }
+    if let Some(Place { group, weight }) = server.place {
+        writeln!(out, "    group: {group}")?;
+        if weight != 1 {
+            writeln!(out, "    weight: {weight}")?;
+        }
     }
     if let Some(zone) = zone {
         writeln!(out, "    zone: {}", scalar(zone))?;

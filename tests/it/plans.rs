@@ -116,7 +116,10 @@ fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
             vec![come(Move::Promote)],
             vec![reconfig(Move::Unlist, Reconfig::leave(id)), wait(), come(Move::Promote)],
         ],
-        ChangeKind::Readdress(_) | ChangeKind::Replace | ChangeKind::RoleAndAddress => {
+        ChangeKind::Readdress(_)
+        | ChangeKind::Replace
+        | ChangeKind::RoleAndAddress
+        | ChangeKind::Regroup => {
             unreachable!("not among the fates")
         }
     }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::model::{
-    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Policy, Server, ServerId,
+    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Server, ServerId,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
 
 /// Servers in short hand: `1 2 3o 4p 5h 6m 7@1 8a`, where `o` is an observer, `p` has other ports,
-/// `h` another name of the same host, `m` another machine, `@1` that of server 1, and `a` a second
-/// address.
+/// `h` another name of the same host, `m` another machine, `@1` that of server 1, `a` a second address,
+/// and `g2` a vote in group 2, `g2w3` one that weighs 3 there.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     pub(crate) base: String,
@@ -53,8 +53,15 @@ fn server(word: &str) -> Server {
     };
     let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
     let second = if marks.contains('a') { format!("|alias-{id}:2888:3888") } else { String::new() };
-    Server::parse_line(&format!("server.{id}={host}:{ports}{second}:{role};2181"))
-        .expect("a server line")
+    let line = format!("server.{id}={host}:{ports}{second}:{role};2181");
+    Server { place: place(marks), ..Server::parse_line(&line).expect("a server line") }
+}
+
+fn place(marks: &str) -> Option<Place> {
+    let (_, text) = marks.split_once('g')?;
+    let (group, weight) = text.split_once('w').unwrap_or((text, "1"));
+    let number = |text: &str| text.parse().expect("a number");
+    Some(Place { group: number(group), weight: number(weight) })
 }
 
 pub(crate) fn servers(text: &str) -> Vec<Server> {

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use zkplan::ensemble::simulated::World;
-use zkplan::model::{Server, ServerId};
+use zkplan::model::{Place, Server, ServerId};
 
 use case::{Case, Told};
 use play::{Answer, Knowledge, play};
@@ -30,29 +30,51 @@ const CHANCES: u64 = 64;
 #[test]
 fn eight_servers_answer_as_simulated() {
     let ensemble = Builder::rich().observers([6, 7, 8]).start_with([4, 5]);
-    let cast =
-        Cast { voters: &[1, 2, 3], observers: &[6, 7, 8], joiners: &[4, 5], dead: &[9, 11, 12] };
+    let cast = Cast {
+        voters: &[1, 2, 3],
+        observers: &[6, 7, 8],
+        joiners: &[4, 5],
+        dead: &[9, 11, 12],
+        ..Cast::default()
+    };
     agree(&ensemble, &cast, false, &cases::of_eight());
 }
 
 #[test]
 fn three_servers_that_may_be_standalone_answer_as_simulated() {
     let ensemble = Builder::rich().setting("standaloneEnabled", "true").start();
-    let cast = Cast { voters: &[1, 2, 3], observers: &[], joiners: &[], dead: &[9] };
+    let cast = Cast { voters: &[1, 2, 3], dead: &[9], ..Cast::default() };
     agree(&ensemble, &cast, true, &cases::of_three_with_standalone());
 }
 
 #[test]
 fn one_server_and_a_joiner_answer_as_simulated() {
     let ensemble = Builder::rich().servers(1).start_with([2]);
-    let cast = Cast { voters: &[1], observers: &[], joiners: &[2], dead: &[] };
+    let cast = Cast { voters: &[1], joiners: &[2], ..Cast::default() };
     agree(&ensemble, &cast, false, &cases::of_one_and_a_joiner());
 }
 
+#[test]
+fn groups_answer_as_simulated() {
+    const PLACES: [&str; 4] = ["group.1=1:2:3", "group.2=4", "group.3=5", "weight.1=1"];
+    let ensemble = Builder::rich().servers(5).places(PLACES).start_with([6, 7]);
+    let cast = Cast {
+        voters: &[1, 2, 3, 4, 5],
+        groups: &[(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)],
+        joiners: &[6, 7],
+        dead: &[9, 11],
+        ..Cast::default()
+    };
+    agree(&ensemble, &cast, false, &cases::of_groups());
+}
+
 /// Who plays.
+#[derive(Default)]
 struct Cast {
     voters: &'static [u8],
     observers: &'static [u8],
+    /// The group of each voter, where quorums are by groups.
+    groups: &'static [(u8, i64)],
     joiners: &'static [u8],
     dead: &'static [u8],
 }
@@ -67,7 +89,11 @@ fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Ca
     }
     let real = Real::of(ensemble);
     let running = [cast.voters, cast.observers, cast.joiners].concat();
-    let line = |id: &u8| (ServerId::new((*id).into()), real.line(*id));
+    let line = |id: &u8| {
+        let of = cast.groups.iter().find(|(own, _)| own == id);
+        let place = of.map(|(_, group)| Place { group: *group, weight: 1 });
+        (ServerId::new((*id).into()), Server { place, ..real.line(*id) })
+    };
     let lines: BTreeMap<ServerId, Server> = running.iter().chain(cast.dead).map(line).collect();
     let up: BTreeSet<ServerId> = running.iter().map(|id| ServerId::new((*id).into())).collect();
     let mut known = Knowledge::new(lines.clone(), real.line(SPARE), up);

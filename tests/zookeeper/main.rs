@@ -36,6 +36,7 @@ mod probes;
 mod refusals;
 mod sizes;
 mod spec;
+mod weighted;
 mod zkplan;
 
 /// Figures are for whoever runs the tests.

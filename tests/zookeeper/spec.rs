@@ -27,12 +27,15 @@ pub(crate) struct Wanted {
     pub(crate) election_port: u16,
     pub(crate) client_port: u16,
     pub(crate) role: Role,
+    /// Its group and its weight.
+    pub(crate) place: Option<(i64, i64)>,
     pub(crate) admin_port: Option<u16>,
 }
 
 impl Wanted {
     fn text(&self, form: Form, zone: Option<&str>) -> String {
-        let Self { id, host, quorum_port, election_port, client_port, role, admin_port } = self;
+        let Self { id, host, quorum_port, election_port, client_port, role, place, admin_port } =
+            self;
         let role = role.name();
         match (form, admin_port) {
             (Form::Lines, _) => {
@@ -40,10 +43,13 @@ impl Wanted {
             }
             (Form::Keys, admin_port) => {
                 let zone = zone.map(|zone| format!(", zone: {zone}")).unwrap_or_default();
+                let place =
+                    place.map(|(group, weight)| format!(", group: {group}, weight: {weight}"));
+                let place = place.unwrap_or_default();
                 let admin = admin_port.map(|port| format!(", admin: \"http://{host}:{port}\""));
                 format!(
                     "{{ id: {id}, host: {host}, quorumPort: {quorum_port}, electionPort: \
-                     {election_port}, clientPort: {client_port}, role: {role}{zone}{} }}",
+                     {election_port}, clientPort: {client_port}, role: {role}{place}{zone}{} }}",
                     admin.unwrap_or_default()
                 )
             }
@@ -81,6 +87,7 @@ impl Spec {
             } else {
                 Role::Participant
             },
+            place: None,
             admin_port: ensemble.admin_port(id),
         };
         Self {
@@ -156,6 +163,11 @@ impl Spec {
     /// The same with another role for one wanted server.
     pub(crate) fn role(self, id: u8, role: Role) -> Self {
         self.with(id, |server| server.role = role)
+    }
+
+    /// The same where the vote of one wanted server counts in that group, with that weight.
+    pub(crate) fn place(self, id: u8, group: i64, weight: i64) -> Self {
+        self.with(id, |server| server.place = Some((group, weight)))
     }
 
     /// Writes its servers in this form.

@@ -107,6 +107,8 @@ pub(super) struct Request {
     pub(super) stale: bool,
     /// Whether it comes from somebody who has proven nothing.
     pub(super) by_nobody: bool,
+    /// Whether it names those who come and go where only the whole list would do.
+    pub(super) incremental: bool,
     /// Through whom.
     pub(super) at: Who,
 }
@@ -116,6 +118,8 @@ pub(super) struct Request {
 pub(super) struct Line {
     pub(super) who: Who,
     pub(super) role: Option<Role>,
+    /// Its group and its weight, where they are not those with which it came.
+    pub(super) place: Option<(i64, i64)>,
     pub(super) differs: Differs,
 }
 
@@ -132,7 +136,7 @@ pub(super) enum Differs {
 }
 
 pub(super) fn join(who: Who) -> Line {
-    Line { who, role: None, differs: Differs::InNothing }
+    Line { who, role: None, place: None, differs: Differs::InNothing }
 }
 
 impl Line {
@@ -142,6 +146,10 @@ impl Line {
 
     pub(super) fn participant(self) -> Self {
         Self { role: Some(Role::Participant), ..self }
+    }
+
+    pub(super) fn in_group(self, group: i64, weight: i64) -> Self {
+        Self { place: Some((group, weight)), ..self }
     }
 
     pub(super) fn at_another_client_port(self) -> Self {
@@ -163,7 +171,14 @@ impl Line {
 
 pub(super) fn request(joining: &[Line], leaving: &[Who]) -> Request {
     let (joining, leaving) = (joining.to_vec(), leaving.to_vec());
-    Request { joining, leaving, stale: false, by_nobody: false, at: Who::Leader }
+    Request {
+        joining,
+        leaving,
+        stale: false,
+        by_nobody: false,
+        incremental: false,
+        at: Who::Leader,
+    }
 }
 
 pub(super) fn joins(line: Line) -> Request {
@@ -181,6 +196,10 @@ impl Request {
 
     pub(super) fn by_nobody(self) -> Self {
         Self { by_nobody: true, ..self }
+    }
+
+    pub(super) fn incremental(self) -> Self {
+        Self { incremental: true, ..self }
     }
 
     pub(super) fn through(self, at: Who) -> Self {

@@ -486,3 +486,69 @@ pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
         ),
     ]
 }
+
+/// For voters 1 to 3 in group 1, 4 in group 2 and 5 in group 3, joiners 6 and 7 that follow, and 9
+/// and 11 that never run.
+pub(super) fn of_groups() -> Vec<Case> {
+    let dead = [join(Id(9)).in_group(2, 1), join(Id(11)).in_group(3, 1)];
+    let joins_group = |group, weight| joins(join(Id(6)).in_group(group, weight));
+    vec![
+        case("everybody is in place", [Deed::Look.done()]),
+        case("the whole list as it is", [request(&[], &[]).accepted()]),
+        case(
+            "into a group, and out of it",
+            [joins_group(2, 1).accepted(), leaves(Id(6)).accepted()],
+        ),
+        case(
+            "into a group of its own, whatever its number",
+            [joins_group(7, 3).accepted(), leaves(Id(6)).accepted()],
+        ),
+        case(
+            "into a group with no weight",
+            [joins_group(1, 0).accepted(), leaves(Id(6)).accepted()],
+        ),
+        case(
+            "two in one request, into two groups",
+            [
+                request(&[join(Id(6)).in_group(2, 1), join(Id(7)).in_group(3, 1)], &[]).accepted(),
+                request(&[], &[Id(6), Id(7)]).accepted(),
+            ],
+        ),
+        case(
+            "a voter becomes an observer, which is in no group",
+            [joins(join(Voter(0)).observer()).accepted(), joins(join(Last)).accepted()],
+        ),
+        case(
+            "a dead voter in a group that does without it",
+            [joins(join(Id(9)).in_group(1, 1)).accepted(), leaves(Id(9)).accepted()],
+        ),
+        case(
+            "by groups, those who come and go cannot be named alone",
+            [
+                joins_group(2, 1).incremental().refused(Code::BadArguments),
+                leaves(NOBODY).incremental().refused(Code::BadArguments),
+                leaves(NOBODY).incremental().stale().refused(Code::BadVersion),
+            ],
+        ),
+        case("a participant without a group", [joins(join(Id(6))).refused(Code::BadArguments)]),
+        case(
+            "the whole list of an older version",
+            [joins_group(2, 1).stale().refused(Code::BadVersion)],
+        ),
+        case(
+            "in two of three groups half would be dead",
+            [request(&dead, &[]).refused(Code::NewConfigNoQuorum)],
+        ),
+        case(
+            "the whole list without permission, checked last",
+            [
+                joins_group(2, 1).by_nobody().refused(Code::NoAuth),
+                request(&dead, &[]).by_nobody().refused(Code::NewConfigNoQuorum),
+            ],
+        ),
+        case(
+            "of a weighted ensemble the leader is removed and follows without a vote",
+            [leaves(Leader).hands_over(), joins(join(Last)).accepted()],
+        ),
+    ]
+}

@@ -9,7 +9,8 @@ use zkplan::ensemble::{
     Word,
 };
 use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId, Update,
+    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Place, Reconfig, Server, ServerId,
+    Update,
 };
 use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
@@ -103,6 +104,10 @@ impl Knowledge {
             Differs::WithoutClient => server.client = None,
         }
         server.role = line.role.unwrap_or(server.role);
+        server.place = match line.place {
+            Some((group, weight)) => Some(Place { group, weight }),
+            None => server.place.filter(|_| server.votes()),
+        };
         server
     }
 
@@ -307,7 +312,11 @@ impl<S: Stage> Player<'_, S> {
         let session = self.session(request.at, request.by_nobody).await;
         let reconfig = self.knowledge.reconfig(request);
         let now = self.knowledge.now().config.version;
-        let update = Update::of(&self.knowledge.now().config.membership, &reconfig);
+        let update = if request.incremental {
+            Update::Incremental(reconfig)
+        } else {
+            Update::of(&self.knowledge.now().config.membership, &reconfig)
+        };
         let first = self.knowledge.first.expect("the first look has told");
         let version = if request.stale { first } else { now };
         assert!(!request.stale || first != now, "a stale request names an older version");

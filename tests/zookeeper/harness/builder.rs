@@ -70,6 +70,8 @@ pub(crate) struct Builder {
     host: String,
     participants: Vec<u8>,
     observers: Vec<u8>,
+    /// `group.G=…` and `weight.N=…` lines of the first membership.
+    places: Vec<String>,
     standalone: bool,
     admin_server: bool,
     /// A later one wins, for so does it in `zoo.cfg`.
@@ -97,6 +99,7 @@ impl Builder {
             host: host.to_owned(),
             participants: Vec::new(),
             observers: Vec::new(),
+            places: Vec::new(),
             standalone: false,
             admin_server: false,
             settings: Vec::new(),
@@ -123,6 +126,13 @@ impl Builder {
     #[must_use]
     pub(crate) fn observers(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
         self.observers = ids.into_iter().collect();
+        self
+    }
+
+    /// Quorums by groups: `group.G=…` and `weight.N=…` lines of the first membership.
+    #[must_use]
+    pub(crate) fn places<L: Into<String>>(mut self, lines: impl IntoIterator<Item = L>) -> Self {
+        self.places = lines.into_iter().map(Into::into).collect();
         self
     }
 
@@ -205,6 +215,10 @@ impl Builder {
         self.admin_server
     }
 
+    pub(super) fn first_places(&self) -> &[String] {
+        &self.places
+    }
+
     /// The servers of the first membership.
     pub(super) fn first_members(&self) -> impl Iterator<Item = (u8, Role)> {
         let participants = self.participants.iter().map(|&id| (id, Role::Participant));
@@ -232,8 +246,7 @@ impl Builder {
         }
     }
 
-    /// The files from which a server starts for the first time, by name; `members` are `server.N=…`
-    /// lines.
+    /// The files from which a server starts for the first time, by name; `members` are its lines.
     pub(super) fn files(&self, server: &Server, members: &[String]) -> Vec<(&'static str, String)> {
         let members: String = members.iter().fold(String::new(), |text, line| text + line + "\n");
         let zoo_cfg = self.zoo_cfg(server);

@@ -38,8 +38,9 @@ impl Ensemble {
             ensemble.add(id, role, false);
         }
         let servers = ensemble.all();
+        let lines = servers.iter().map(|server| ensemble.line_written(server, server.role()));
         let members: Vec<String> =
-            servers.iter().map(|server| ensemble.line_written(server, server.role())).collect();
+            lines.chain(ensemble.builder.first_places().iter().cloned()).collect();
         for server in &servers {
             server.lay_down(ensemble.builder.files(server, &members));
         }
@@ -84,8 +85,7 @@ impl Ensemble {
         self.start_with_members(id, &members);
     }
 
-    /// Starts a reserved server whose first configuration lists exactly these members, `server.N=…`
-    /// each.
+    /// Starts a reserved server whose first configuration has exactly these lines of members.
     pub(crate) fn start_with_members(&self, id: u8, members: &[String]) {
         let server = self.server(id);
         server.lay_down(self.builder.files(&server, members));
@@ -246,7 +246,7 @@ impl Ensemble {
         self.server(id).ask(word)
     }
 
-    /// The newest membership that a started server has written to disk, `server.N=…` each.
+    /// The newest membership that a started server has written to disk, line by line.
     pub(crate) fn present_membership(&self) -> Vec<String> {
         let known = self.running().into_iter().map(|server| server.membership_on_disk());
         known.max_by_key(|(version, _)| *version).expect("a started server").1

@@ -193,7 +193,10 @@ impl Server {
         let version =
             dynamic.and_then(|path| u64::from_str_radix(path.rsplit_once('.')?.1, 16).ok());
         let text = dynamic.map_or(zoo_cfg.clone(), |path| read(Path::new(path)));
-        let members = text.lines().filter(|line| line.starts_with("server.")).map(str::to_owned);
+        let is_of_members = |line: &&str| {
+            ["server.", "group.", "weight."].iter().any(|kind| line.starts_with(kind))
+        };
+        let members = text.lines().filter(is_of_members).map(str::to_owned);
         (version.unwrap_or(0), members.collect())
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Logged {
     pub(crate) session: i64,
     /// The membership that it made, `server.N=…` each, sorted.
     pub(crate) members: Vec<String>,
+    /// The whole text of the configuration that it made.
+    pub(crate) text: String,
 }
 
 /// The reconfigs in the logs of one server, by version.
@@ -64,7 +66,7 @@ fn reconfig(mut transaction: Bytes<'_>) -> Option<Logged> {
     let mut members: Vec<String> =
         text.lines().filter(|line| line.starts_with("server.")).map(str::to_owned).collect();
     members.sort();
-    Some(Logged { version, session, members })
+    Some(Logged { version, session, members, text: text.clone() })
 }
 
 /// Bytes in jute's form, read from the front.
