@@ -39,6 +39,8 @@ pub enum Remedy {
     ZonesBest,
     /// Set `policy.reuseIds: blank`.
     ReuseBlankIds,
+    /// Set `policy.changesPerStep: 0`.
+    WithoutOverlap,
 }
 
 /// Makes the plan from the live ensemble to the spec.
@@ -165,6 +167,7 @@ fn remedied(spec: &Spec, goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
             }
             Remedy::ZonesBest => policy.zones = ZonePolicy::Best,
             Remedy::ReuseBlankIds => policy.reuse_ids = ReuseIds::Blank,
+            Remedy::WithoutOverlap => policy.changes_per_step = 0,
         }
     }
     goal.diff = diff(
@@ -199,6 +202,7 @@ fn suggested(breach: &Breach) -> Option<Remedy> {
         }
         (Law::Zones, _) => Some(Remedy::ZonesBest),
         (Law::Identity, Detail::OtherMachine(_)) => Some(Remedy::ReuseBlankIds),
+        (Law::Overlap, Detail::NoOverlap { .. }) => Some(Remedy::WithoutOverlap),
         _ => None,
     }
 }

@@ -201,6 +201,12 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             "The plan then names the moments at which the loss of one zone would stop writes."
                 .to_owned(),
         ),
+        Remedy::WithoutOverlap => (
+            "policy.changesPerStep: 0".to_owned(),
+            Place::Spec,
+            "Only ZooKeeper's own commit by both quorums then ties one step to the next."
+                .to_owned(),
+        ),
         Remedy::ReuseBlankIds => (
             "policy.reuseIds: blank".to_owned(),
             Place::Spec,

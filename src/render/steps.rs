@@ -73,8 +73,10 @@ const WAIVED: &str = "policy.changesPerStep is 0: a request may change so many v
 
 /// Whether quorums of neighbouring configurations may miss each other.
 fn waives_overlap(checked: &CheckedPlan) -> bool {
-    checked.plan().policy.changes_per_step == 0
-        && checked.plan().steps().any(|step| step.parts().len() > 1)
+    let plan = checked.plan();
+    let is_weighted = plan.facts.base.membership.is_weighted();
+    plan.policy.changes_per_step == 0
+        && (is_weighted || plan.steps().any(|step| step.parts().len() > 1))
 }
 
 /// How far in the lines between rows stand: behind the number.
