@@ -91,7 +91,8 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
     if plan.is_empty() {
-        if facts.live.len() < facts.base.membership.len() {
+        let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
+        if strangers || facts.live.len() < facts.base.membership.len() {
             text.section(present::present(facts, observation, width));
         }
         text.section(present::findings(plan, width));

@@ -263,3 +263,16 @@ fn a_plan_says_what_failures_would_come_to() {
     let none = words(100);
     assert!(none.contains("Not rehearsed: the plan is too large to be rehearsed"), "{none}");
 }
+
+#[test]
+fn a_stranger_is_shown_where_nothing_changes() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
+    assert!(!shown(&scene, 80).contains("standing"));
+    let stranger = crate::observe::ServerSight {
+        endpoint: Some(crate::model::Endpoint::plain(Host::new("10.0.0.9"), 2181)),
+        ..crate::observe::ServerSight::blank(id(9), crate::observe::Standing::FollowingWithoutVote)
+    };
+    scene.seen.strangers.push(stranger);
+    let out = shown(&scene, 80);
+    assert!(out.contains(" 9  stranger ") && out.contains("No changes."), "{out}");
+}
