@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::check::Votes;
     use crate::model::MinTolerance;
-    use crate::observe::FindingKind;
+    use crate::observe::{FindingKind, Issue};
     use crate::render::fixture::{Scene, id, lines};
 
     fn shown(scene: &Scene, width: usize) -> String {
@@ -438,6 +438,19 @@ mod tests {
         let out = breaches(&[next, spare], 80).to_string_with(false);
         assert_eq!(out.matches("zkplan explain").count(), 1, "{out}");
         assert!(out.contains("\n  against ZKQ3 as well\n"), "{out}");
+    }
+
+    #[test]
+    fn bugs_that_need_no_acceptance_are_no_part_of_the_risk() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+        for issue in [Issue::Zk3911, Issue::Zk4785] {
+            let version = crate::ensemble::ServerVersion::new(3, 6, 2);
+            scene.finding(FindingKind::KnownBug { version, issue }, None);
+        }
+        let out = shown(&scene, 200);
+        let risk = &out[out.find("Refused").unwrap()..];
+        assert!(risk.contains("ZOOKEEPER-3911") && !risk.contains("ZOOKEEPER-4785"), "{out}");
+        assert!(out.contains("warning    ZKF1   every server runs 3.6.2"), "{out}");
     }
 
     #[test]
