@@ -288,7 +288,11 @@ impl Imported {
             }
             let quorum = server.peers.iter().map(|peer| &peer.host);
             let unfit = |host: &&Host| !host.is_plain() || host.is_wildcard();
-            let hosts: BTreeSet<&Host> = quorum.filter(unfit).collect();
+            // Loopback stands only where the others are on the same machine.
+            let apart = quorum.clone().all(|host| !host.is_loopback());
+            let client = server.client.iter().map(|client| &client.host);
+            let client = client.filter(|host| apart && host.is_loopback());
+            let hosts: BTreeSet<&Host> = quorum.filter(unfit).chain(client).collect();
             notes.extend(
                 hosts
                     .into_iter()

@@ -38,7 +38,7 @@
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
 //!   ensemble, so that anybody can go on from anywhere.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
-//!   moment of it.
+//!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.

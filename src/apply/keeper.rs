@@ -364,10 +364,21 @@ pub async fn read_lock<S: Session>(session: &S) -> Result<Option<(LockText, i32)
     Ok(text.zip(root.map(|node| node.version)))
 }
 
-/// Removes the lock that was taken at that version, and no other.
-pub async fn remove_lock<S: Session>(session: &S, turn: i32) -> Result<(), Failure> {
-    let ops = [Op::Check { path: ROOT, version: turn }, Op::Delete { path: LOCK }];
-    session.transact(&ops).await
+/// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
+/// place. In one transaction, so that nobody can take it in between.
+pub async fn take_over<S: Session>(session: &S, turn: i32, mine: &LockText) -> Result<(), Failure> {
+    let of_config = session.acl(CONFIG).await?.unwrap_or_default();
+    let acl = &acl(of_config.into_iter().filter(AclEntry::writes).collect())[..];
+    let text = journal::write(mine);
+    let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
+    let check = Op::Check { path: ROOT, version: turn };
+    let create = Op::Create { path: LOCK, data, lifetime, acl };
+    let set = Op::Set { path: ROOT, data: mine.by.nonce.as_bytes() };
+    let taken = session.transact(&[check, Op::Delete { path: LOCK }, create, set]).await;
+    match taken {
+        Err(Failure::Refused(Code::NoNode)) => session.transact(&[check, create, set]).await,
+        taken => taken,
+    }
 }
 
 /// Writes down, in the last run, that somebody fenced it off from outside.
@@ -389,6 +400,9 @@ fn comes_back<T: serde::Serialize + for<'de> serde::Deserialize<'de> + PartialEq
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
+    use crate::ensemble::{Control, SessionTerms};
+    use crate::model::{Host, Membership, Millis};
 
     #[test]
     fn a_lock_comes_back_as_it_was_written() {
@@ -400,6 +414,50 @@ mod tests {
             at: "t".into(),
         };
         assert!(comes_back(&LockText { by, operation: "apply".into(), plan_id: "p".into() }));
+    }
+
+    fn lock_of(nonce: &str, operation: &str) -> LockText {
+        let by = Stamp {
+            nonce: nonce.into(),
+            who: "w".into(),
+            host: "h".into(),
+            pid: 1,
+            at: "t".into(),
+        };
+        LockText { by, operation: operation.into(), plan_id: "p".into() }
+    }
+
+    fn keeper(nonce: &str) -> Keeper {
+        let identity = IdentityText { id: "i".into(), ensemble: "e".into() };
+        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity })
+    }
+
+    #[test]
+    fn nobody_gets_a_lock_while_whoever_took_it_over_fences() {
+        let members = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181";
+        let members = Membership::parse(members).unwrap();
+        let port = Simulated::new(World::new(members, Timing::default(), Rules::default()));
+        let at = Endpoint::plain(Host::new("h1"), 2181);
+        let terms = SessionTerms { timeout: Millis(4000), auth: None };
+        let (mut hangs, mut waits) = (keeper("hangs"), keeper("waits"));
+        let story = async {
+            let session = || async { port.open(&at, &terms).await.unwrap() };
+            let (held, operator, next) = (session().await, session().await, session().await);
+            assert!(matches!(hangs.permission(&held).await, Input::Granted));
+            assert!(matches!(waits.permission(&next).await, Input::Granted));
+            assert!(matches!(hangs.lock(&held).await, Input::Locked(_)));
+            let (_, turn) = read_lock(&operator).await.unwrap().unwrap();
+            take_over(&operator, turn, &lock_of("o", "unlock")).await.unwrap();
+            let holder = waits.lock(&next).await;
+            assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
+            let late = take_over(&next, turn, &lock_of("n", "unlock")).await;
+            assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
+            let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
+            assert!(matches!(written, Input::Failed(Failure::Refused(_))));
+            operator.close().await;
+            assert!(matches!(waits.lock(&next).await, Input::Locked(_)));
+        };
+        assert_eq!(port.run(story), Some(()));
     }
 
     #[test]

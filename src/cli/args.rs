@@ -45,7 +45,7 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Write the spec of an ensemble that exists
     Import(ImportArgs),
-    /// Show what would change, step by step, and prove that it is safe
+    /// Show what would change, step by step, prove that it is safe, and rehearse it
     Plan(PlanArgs),
     /// Show a saved plan; asks nobody
     Show(ShowArgs),

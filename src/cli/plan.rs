@@ -18,12 +18,17 @@ use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
+
+use crate::rehearsal;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::summary::{Entry, Verdict, table};
 use crate::render::{Text, dot, other, refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
+
+/// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts: some 30 ms.
+const BESIDE_PLANNING: u64 = 1_000;
 
 /// What came of one spec.
 enum Outcome {
@@ -271,8 +276,11 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
                 let plan_id = saved::plan_id(checked.plan());
                 let name = args.out.as_ref().map(|out| out.display().to_string());
                 let saved = name.as_ref().map(|path| PlanFile { path, plan_id: plan_id.as_str() });
+                let alone = outcomes.len() == 1 && !checked.plan().is_empty();
+                let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
+                let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
                 all.section(screen(&Screen {
-                    origin: Origin::Made { spec, saved, flags: &flags(args, checked) },
+                    origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
                     checked,
                     width: output.width,

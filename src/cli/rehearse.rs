@@ -47,7 +47,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
             output.error(&what, remedy);
             match why {
                 Unrehearsed::NoClientPort(_) => Exit::Data,
-                Unrehearsed::Undisturbed(_) => Exit::Unsafe,
+                Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => Exit::Unsafe,
                 Unrehearsed::Unlawful(_) => Exit::Bug,
             }
         }

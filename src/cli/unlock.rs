@@ -1,12 +1,15 @@
 //! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
+//!
+//! The lock is taken over, not removed: an apply that waits for it must not begin before the fence
+//! has committed, which it could not tell from a stranger's request. It goes with the session.
 
 use super::args::UnlockArgs;
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
 use super::{history, live, local, secret};
-use crate::apply::journal::{Entry, Record};
-use crate::apply::keeper::{read_lock, record_fence, remove_lock};
+use crate::apply::journal::{Entry, LockText, Record};
+use crate::apply::keeper::{read_lock, record_fence, take_over};
 use crate::ensemble::{Code, Failure, Session};
 use crate::model::{EnsembleConfig, Update};
 use crate::render::run::holder;
@@ -62,9 +65,15 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
     if let Err(code) = session.probe_write().await {
         return Err(refused(code, output));
     }
-    match remove_lock(session, turn).await {
-        Ok(()) | Err(Failure::Refused(Code::NoNode)) => {}
-        Err(Failure::Refused(Code::BadVersion)) => {
+    let Some(stamp) = local::stamp() else {
+        output.error("the machine gives no random numbers", "nothing was changed");
+        return Err(Exit::Error);
+    };
+    let plan_id = by.plan_id.clone();
+    let mine = LockText { by: stamp, operation: "unlock".to_owned(), plan_id };
+    match take_over(session, turn, &mine).await {
+        Ok(()) => {}
+        Err(Failure::Refused(Code::BadVersion | Code::NodeExists)) => {
             output.error("somebody else holds the lock by now", "nothing was changed");
             return Err(Exit::Locked);
         }
@@ -113,7 +122,7 @@ async fn fence<S: Session>(session: &S, output: &Output) -> Result<String, Exit>
         }
     }
     output.error(
-        "the lock is removed; the fence that disarms what was sent before is not known to have \
+        "the lock is gone; the fence that disarms what was sent before is not known to have \
          committed",
         "the next apply fences before it sends anything",
     );

@@ -55,13 +55,17 @@ impl Host {
 
     /// The one spelling that equal hosts share.
     pub fn canonical(&self) -> String {
-        self.literal().map_or_else(|| self.0.to_ascii_lowercase(), |ip| ip.to_string())
+        // An IPv4 literal has one spelling, a name no colon.
+        let literal = self.0.contains(':').then(|| self.literal()).flatten();
+        literal.map_or_else(|| self.0.to_ascii_lowercase(), |ip| ip.to_string())
     }
 }
 
 impl PartialEq for Host {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || self.canonical() == other.canonical()
+        let alike = self.0.eq_ignore_ascii_case(&other.0);
+        let by_value = || self.0.contains(':') && other.0.contains(':');
+        alike || by_value() && self.canonical() == other.canonical()
     }
 }
 
@@ -101,6 +105,9 @@ mod tests {
         assert_eq!(Host::new("ZK1.Example"), Host::new("zk1.example"));
         assert_eq!(Host::new("[::1]"), Host::new("0:0:0:0:0:0:0:1"));
         assert_ne!(Host::new("127.0.0.1"), Host::new("localhost"));
+        assert_ne!(Host::new("::ffff:10.0.0.1"), Host::new("10.0.0.1"));
+        assert_eq!(Host::new("127.0.0.1").canonical(), "127.0.0.1");
+        assert_eq!(Host::new("127.000.0.1").literal(), None);
     }
 
     #[test]

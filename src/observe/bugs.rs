@@ -23,6 +23,19 @@ const fn bug(issue: Issue, since: ServerVersion, fixed: ServerVersion) -> Bug {
 
 /// By issue. The tags that hold a fix count, not the fields of the tracker.
 const BUGS: &[Bug] = &[
+    bug(Issue::Zk2014, v(3, 5, 0), v(3, 5, 3)),
+    bug(Issue::Zk2080, v(3, 5, 0), v(3, 5, 3)),
+    bug(Issue::Zk2172, v(3, 5, 0), v(3, 5, 3)),
+    // The locks that it is about came with the fix of 2080.
+    bug(Issue::Zk2778, v(3, 5, 3), v(3, 5, 5)),
+    bug(Issue::Zk2847, v(3, 5, 0), v(3, 6, 0)),
+    bug(Issue::Zk3540, v(3, 5, 0), v(3, 6, 0)),
+    bug(Issue::Zk3756, v(3, 5, 0), v(3, 5, 8)),
+    bug(Issue::Zk3756, v(3, 6, 0), v(3, 6, 1)),
+    bug(Issue::Zk3769, v(3, 5, 0), v(3, 5, 8)),
+    bug(Issue::Zk3769, v(3, 6, 0), v(3, 6, 1)),
+    bug(Issue::Zk3829, v(3, 5, 0), v(3, 5, 9)),
+    bug(Issue::Zk3829, v(3, 6, 0), v(3, 6, 2)),
     bug(Issue::Zk3911, v(3, 5, 0), v(3, 5, 10)),
     bug(Issue::Zk3911, v(3, 6, 0), v(3, 6, 3)),
     Bug { issue: Issue::Zk4708, since: v(3, 5, 0), fixed: None },
@@ -43,9 +56,15 @@ pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
         seen.servers.iter().filter_map(|(id, sight)| Some((*id, sight.version?))).collect();
     let names = seen.config.membership.servers().flat_map(|server| &server.peers);
     let by_name = !seen.reconfig_disabled && names.into_iter().any(|p| p.host.literal().is_none());
+    let is_static = seen.config.membership.servers().any(|server| server.client.is_none());
     let mut findings = Vec::new();
     for bug in BUGS {
-        if bug.issue == Issue::Zk4708 && !by_name {
+        let bites = match bug.issue {
+            Issue::Zk4708 => by_name,
+            Issue::Zk2847 => is_static,
+            _ => true,
+        };
+        if !bites {
             continue;
         }
         let affected: Vec<_> =
@@ -83,7 +102,18 @@ mod tests {
             let bugs = BUGS.iter().filter(|bug| bug.issue != Issue::Zk4708);
             bugs.filter(|bug| bug.affects(version)).map(|bug| bug.issue).collect()
         };
-        assert_eq!(of(v(3, 5, 9)), [Issue::Zk3911, Issue::Zk4785]);
+        let early = [Issue::Zk2847, Issue::Zk3540];
+        assert_eq!(of(v(3, 5, 10)), [&early[..], &[Issue::Zk4785]].concat());
+        assert_eq!(of(v(3, 5, 9)), [&early[..], &[Issue::Zk3911, Issue::Zk4785]].concat());
+        let of_8 = [Issue::Zk3829, Issue::Zk3911, Issue::Zk4785];
+        assert_eq!(of(v(3, 5, 8)), [&early[..], &of_8].concat());
+        let of_5 = [&early[..], &[Issue::Zk3756, Issue::Zk3769], &of_8].concat();
+        assert_eq!(of(v(3, 5, 5)), of_5);
+        assert_eq!(of(v(3, 5, 4)), [&[Issue::Zk2778], &of_5[..]].concat());
+        let first = [Issue::Zk2014, Issue::Zk2080, Issue::Zk2172];
+        assert_eq!(of(v(3, 5, 2)), [&first, &of_5[..]].concat());
+        assert_eq!(of(v(3, 6, 0)), of_5[2..]);
+        assert_eq!(of(v(3, 6, 1)), of_8);
         assert_eq!(of(v(3, 6, 3)), [Issue::Zk4785]);
         assert_eq!(of(v(3, 8, 0)), [Issue::Zk4785]);
         assert_eq!(of(v(3, 8, 5)), []);

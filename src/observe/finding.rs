@@ -94,6 +94,35 @@ pub enum FindingKind {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Issue {
+    /// Whoever reaches a client port may change the members.
+    #[serde(rename = "ZOOKEEPER-2014")]
+    Zk2014,
+    /// A reconfig and an election wait for each other's locks.
+    #[serde(rename = "ZOOKEEPER-2080")]
+    Zk2080,
+    /// A learner that follows a reconfig while it gets a snapshot forgets to activate it, and ends.
+    #[serde(rename = "ZOOKEEPER-2172")]
+    Zk2172,
+    /// A server that takes up a new configuration and the one that connects to it wait for each
+    /// other's locks.
+    #[serde(rename = "ZOOKEEPER-2778")]
+    Zk2778,
+    /// A server whose client port stands in `zoo.cfg` alone binds it a second time, in vain.
+    #[serde(rename = "ZOOKEEPER-2847")]
+    Zk2847,
+    /// The same with Netty, wherever the client port stands.
+    #[serde(rename = "ZOOKEEPER-3540")]
+    Zk3540,
+    /// A dead peer holds up every connection of an election for the time that connecting may take.
+    #[serde(rename = "ZOOKEEPER-3756")]
+    Zk3756,
+    /// Half a vote ends the thread that receives votes.
+    #[serde(rename = "ZOOKEEPER-3769")]
+    Zk3769,
+    /// Members that were changed by rolling restarts leave a leader that commits nothing, or one
+    /// that goes on dialling whoever is gone.
+    #[serde(rename = "ZOOKEEPER-3829")]
+    Zk3829,
     /// A learner that was sent a DIFF logs what was not committed, and serves it: acknowledged
     /// writes are lost.
     #[serde(rename = "ZOOKEEPER-3911")]
@@ -113,6 +142,15 @@ impl Issue {
     /// Its name in ZooKeeper's tracker.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Zk2014 => "ZOOKEEPER-2014",
+            Self::Zk2080 => "ZOOKEEPER-2080",
+            Self::Zk2172 => "ZOOKEEPER-2172",
+            Self::Zk2778 => "ZOOKEEPER-2778",
+            Self::Zk2847 => "ZOOKEEPER-2847",
+            Self::Zk3540 => "ZOOKEEPER-3540",
+            Self::Zk3756 => "ZOOKEEPER-3756",
+            Self::Zk3769 => "ZOOKEEPER-3769",
+            Self::Zk3829 => "ZOOKEEPER-3829",
             Self::Zk3911 => "ZOOKEEPER-3911",
             Self::Zk4708 => "ZOOKEEPER-4708",
             Self::Zk4785 => "ZOOKEEPER-4785",
@@ -146,7 +184,16 @@ impl FindingKind {
     /// How much it weighs.
     pub const fn level(&self) -> Level {
         match self {
-            Self::KnownBug { issue: Issue::Zk3911 | Issue::Zk4925, .. }
+            Self::KnownBug {
+                issue:
+                    Issue::Zk2080
+                    | Issue::Zk2172
+                    | Issue::Zk2778
+                    | Issue::Zk3769
+                    | Issue::Zk3911
+                    | Issue::Zk4925,
+                ..
+            }
             | Self::MixedVersions { .. }
             | Self::DataDiffers
             | Self::ConfigWritten => Level::Accept,

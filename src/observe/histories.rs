@@ -161,9 +161,7 @@ async fn history<E: Ensemble>(
     first: &Probe,
     config: &EnsembleConfig,
 ) -> History {
-    let agrees = |probe: &&Probe| {
-        probe.serves() && probe.config().is_some_and(|theirs| theirs.value == *config)
-    };
+    let agrees = |probe: &&Probe| probe.serves() && probe.runs_with(config);
     let side: Vec<&Probe> = look.counted().filter(agrees).collect();
     let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
     let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));

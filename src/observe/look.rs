@@ -213,8 +213,7 @@ impl Look {
     /// Lifts the reserve from a guess that came true.
     fn checked(&self, probe: Probe, configs: &[EnsembleConfig]) -> Probe {
         let right = probe.guess_of.is_some_and(|id| {
-            self.own_id(&probe) == Some(id)
-                && probe.config().is_some_and(|theirs| configs.contains(&theirs.value))
+            self.own_id(&probe) == Some(id) && configs.iter().any(|config| probe.runs_with(config))
         });
         if right { probe.guessing(None) } else { probe }
     }

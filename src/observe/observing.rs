@@ -140,9 +140,7 @@ async fn committed<E: Ensemble>(
     present: &Present,
 ) -> Result<Reading, ObserveError> {
     let leader = present.leader.as_ref().map(|(_, at)| at);
-    let follows = look.counted().filter(|probe| {
-        probe.serves() && probe.config().is_some_and(|theirs| theirs.value == present.config)
-    });
+    let follows = look.counted().filter(|probe| probe.serves() && probe.runs_with(&present.config));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
     let mut tried = histories::tried(look);
     for at in leader.into_iter().chain(follower) {

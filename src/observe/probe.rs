@@ -142,6 +142,11 @@ impl Probe {
         }
     }
 
+    /// Whether it runs with that configuration.
+    pub(super) fn runs_with(&self, config: &EnsembleConfig) -> bool {
+        matches!(self.config_told(), Some((Ok(own), _)) if own == config)
+    }
+
     /// The ids of the members that it knows.
     pub(super) fn member_ids(&self) -> BTreeSet<ServerId> {
         match self.config_told() {

@@ -69,10 +69,7 @@ fn probe_of(
     // What is sent there later had better not travel in clear.
     candidates.sort_by_key(|index| !look.probes[*index].endpoint.tls);
     let is_it = |index: &usize| look.own_id(&look.probes[*index]) == Some(id);
-    let agrees = |index: &usize| {
-        let config = look.probes[*index].config();
-        config.is_some_and(|config| config.value == present.config)
-    };
+    let agrees = |index: &usize| look.probes[*index].runs_with(&present.config);
     let best = candidates.iter().copied().find(|index| is_it(index) && agrees(index));
     best.or_else(|| candidates.iter().copied().find(is_it)).or_else(|| there.first().copied())
 }
@@ -174,7 +171,7 @@ pub(super) async fn catch_up<E: Ensemble>(
     let is_late = |probe: &Probe| {
         probe.guess_of.is_none()
             && probe.serves()
-            && probe.config().is_some_and(|theirs| theirs.value == present.config)
+            && probe.runs_with(&present.config)
             && !has_reached(probe, target)
     };
     let mut left = look.two_ticks();
@@ -271,7 +268,7 @@ fn standing(
         (None, None) => return Standing::IdUnknown,
     }
     match probe.config() {
-        Some(theirs) if theirs.value == present.config => {}
+        Some(_) if probe.runs_with(&present.config) => {}
         Some(_) => return Standing::OtherConfiguration,
         None => return Standing::Silent(probe.session_silence().unwrap_or(Silence::Unreadable)),
     }

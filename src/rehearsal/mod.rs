@@ -34,6 +34,9 @@ pub use self::who::{What, Who};
 /// How long the rest needs to give up whoever is gone, and to elect, in simulated time.
 const GIVEN_UP: Millis = Millis(2000);
 
+/// What comes before the first step of every apply (looks, a session, the lock, the fence), in steps.
+const BEGINNING: usize = 8;
+
 /// What a rehearsal may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -139,6 +142,8 @@ pub enum Unrehearsed {
     Undisturbed(Course),
     /// It does not keep the laws.
     Unlawful(Vec<Breach>),
+    /// It costs more than was granted ([`summary`]).
+    TooMuch,
 }
 
 impl Rehearsal {
@@ -164,17 +169,17 @@ pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unre
     Ok(film(checked, limits.moments)?.played(limits.work))
 }
 
-/// The whole rehearsal of a plan where it costs no more than that (as [`Limits::work`] counts);
-/// `None` where it costs more, or where there is nothing to rehearse.
-pub fn summary(checked: &CheckedPlan, budget: u64) -> Option<Rehearsal> {
+/// As much of a rehearsal as that much work allows, as [`Limits::work`] counts; the plan without a
+/// failure counts too, and may take half of it at most.
+pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearsed> {
     let plan = checked.plan();
-    let servers = plan.facts.base.membership.len() + plan.target.len();
-    // No plan costs less than two failures a moment, eight steps each.
-    if plan.reconfigs() == 0 || (16 * plan.reconfigs() * servers) as u64 > budget {
-        return None;
+    let joiners = plan.target.ids().difference(&plan.facts.base.membership.ids()).count();
+    let servers = plan.facts.base.membership.len() + joiners;
+    let undisturbed = ((plan.reconfigs() + BEGINNING) * servers) as u64;
+    if undisturbed > work / 2 {
+        return Err(Unrehearsed::TooMuch);
     }
-    let film = film(checked, usize::MAX).ok()?;
-    (film.work() <= budget).then(|| film.played(budget))
+    rehearse(checked, Limits { moments: usize::MAX, work: work - undisturbed })
 }
 
 /// So many of them, evenly, the first and the last among them.
@@ -213,7 +218,7 @@ impl Film {
         for (at, shot) in self.shots.iter().enumerate() {
             scenes.extend(shot.candidates.iter().map(|(who, blow)| (at, who, blow)));
         }
-        let kept = scenes.len() as u64 * work / self.work().max(1);
+        let kept = (scenes.len() as u64).saturating_mul(work) / self.work().max(1);
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).clamp(1, scenes.len().max(1));
         let mut moments: Vec<Moment> = Vec::new();
         for index in evenly(kept, scenes.len()) {
@@ -238,7 +243,7 @@ impl Film {
 
     /// What playing all of it costs.
     fn work(&self) -> u64 {
-        let steps = |shot: &Shot| self.moments - shot.committed.len() + 8;
+        let steps = |shot: &Shot| self.moments - shot.committed.len() + BEGINNING;
         let of = |shot: &Shot| shot.candidates.len() * steps(shot) * shot.world.processes().len();
         self.shots.iter().map(of).sum::<usize>() as u64
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::words;
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
-use crate::observe::{Finding, FindingKind, Obstacle};
+use crate::observe::{Finding, FindingKind, Level, Obstacle};
 
 /// What a law asks for.
 pub(super) const fn asks(law: Law) -> &'static str {
@@ -298,7 +298,8 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
 /// What accepting a breach means, as a sentence.
 pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
     let Detail::Finding(code) = breach.detail else { return sentence(&breach.detail) };
-    let meant = findings.iter().filter(|finding| finding.kind.code() == code);
+    let weighs = |finding: &&Finding| finding.kind.level() == Level::Accept;
+    let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
     let told: Vec<String> = meant
         .map(|finding| format!("{}; {}", words::finding(finding), accepting(&finding.kind)))
         .collect();

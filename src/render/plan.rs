@@ -2,12 +2,13 @@
 //!
 //! In this order: which ensemble and how it was seen, the present state, findings, changes, steps
 //! with figures and reasons, what to start, the configuration before and after, windows, accepted
-//! risks, one line that says it all, and what to type next.
+//! risks, one line that says it all, what came of rehearsing it, and what to type next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, head, law, present, start, steps, words};
+use super::{changes, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
 use crate::observe::{Finding, Observation, Obstacle};
+use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::spec::Spec;
 
 /// A spec and the path that it was read from.
@@ -39,6 +40,8 @@ pub enum Origin<'a> {
         saved: Option<PlanFile<'a>>,
         /// The flags that made the plan what it is.
         flags: &'a [String],
+        /// What came of rehearsing it, where that was tried.
+        rehearsed: Option<&'a Result<Rehearsal, Unrehearsed>>,
     },
     /// Made just now from a spec, to be applied at once.
     Applied(SpecFile<'a>),
@@ -88,7 +91,8 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
     if plan.is_empty() {
-        if facts.live.len() < facts.base.membership.len() {
+        let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
+        if strangers || facts.live.len() < facts.base.membership.len() {
             text.section(present::present(facts, observation, width));
         }
         text.section(present::findings(plan, width));
@@ -106,6 +110,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(accepted(checked.report(), &facts.findings, width));
     text.gap();
     text.paragraph("", summary(checked), width);
+    if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
+        let told = rehearse::below(rehearsed, saved.map(|file| file.path));
+        text.paragraph("", told, width);
+    }
     text.append(next(&origin, width));
     text
 }
@@ -180,7 +188,7 @@ fn next(origin: &Origin<'_>, width: usize) -> Text {
     let mut text = Text::new();
     let command = match origin {
         Origin::Read(_) | Origin::Applied(_) | Origin::AppliedPlan(_) => return text,
-        Origin::Made { spec, saved: None, flags } => {
+        Origin::Made { spec, saved: None, flags, .. } => {
             let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
             format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())
         }

@@ -1,10 +1,12 @@
 //! Why there is no plan: which law, where, in which numbers, and what would pass.
 
+use std::collections::BTreeSet;
+
 use super::plan::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{changes, head, law, present, words};
 use crate::check::{Breach, Detail, Law};
-use crate::observe::{Finding, Observation};
+use crate::observe::{Finding, Observation, Obstacle};
 use crate::plan::StepId;
 use crate::proposal::{Refusal, Remedy};
 
@@ -30,8 +32,9 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(present::findings(plan, width));
     text.section(changes::changes(plan, Some(&spec), width));
     text.gap();
-    let why = match refusal.breaches.len() {
-        1 => "one law stands against it".to_owned(),
+    let causes = causes(&refusal.breaches, &plan.facts.findings);
+    let why = match causes.iter().map(Cause::laws).sum() {
+        1_usize => "one law stands against it".to_owned(),
         n => format!("{n} breaches of laws stand against it"),
     };
     let lead = Line::new(Style::Red, "Refused").then(
@@ -49,18 +52,59 @@ pub fn breaches(breaches: &[Breach], width: usize) -> Text {
     of_breaches(breaches, &[], width)
 }
 
-/// Breaches; of those that say the same at different steps, the first one in full.
+/// Breaches that one thing is behind.
+struct Cause<'a> {
+    /// The first of them on the way stands for all.
+    first: &'a Breach,
+    others: Vec<&'a Breach>,
+}
+
+impl Cause<'_> {
+    /// How many laws it breaks.
+    fn laws(&self) -> usize {
+        let all = self.others.iter().copied().chain([self.first]);
+        all.map(law::code).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// What is behind the breaches, in the order in which they stand.
+fn causes<'a>(breaches: &'a [Breach], findings: &[Finding]) -> Vec<Cause<'a>> {
+    let mut causes: Vec<Cause<'a>> = Vec::new();
+    for breach in breaches {
+        match causes.iter_mut().find(|cause| same_cause(cause.first, breach, findings)) {
+            Some(cause) if breach.law == cause.first.law && is_earlier(breach, cause.first) => {
+                cause.others.push(std::mem::replace(&mut cause.first, breach));
+            }
+            Some(cause) => cause.others.push(breach),
+            None => causes.push(Cause { first: breach, others: Vec::new() }),
+        }
+    }
+    causes
+}
+
+fn is_earlier(one: &Breach, other: &Breach) -> bool {
+    one.path.len() < other.path.len()
+}
+
+fn same_cause(first: &Breach, other: &Breach, findings: &[Finding]) -> bool {
+    let said = |breach: &Breach| (breach.law, law::risk(breach, findings));
+    match (&first.detail, &other.detail) {
+        // Who cannot go on with what is left cannot lose any of it either.
+        (Detail::TooFewAcknowledge(_), Detail::SpareTooSmall { votes, .. }) => {
+            first.step == other.step && votes.spare() < 0
+        }
+        (
+            Detail::Obstacle(Obstacle::WantedAnswersAs(id, own)),
+            Detail::Obstacle(Obstacle::MemberAnswersAs(member, theirs)),
+        ) => (id, own) == (member, theirs),
+        _ => said(first) == said(other),
+    }
+}
+
 fn of_breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text {
     let mut text = Text::new();
-    let said = |breach: &Breach| (breach.law, law::risk(breach, findings));
-    for (at, breach) in breaches.iter().enumerate() {
-        let alike = |other: &&Breach| said(other) == said(breach);
-        if breaches[..at].iter().any(|other| alike(&other)) {
-            continue;
-        }
-        let others = breaches[at + 1..].iter().filter(alike).filter_map(|b| b.step.as_ref());
-        let others: Vec<&StepId> = others.collect();
-        text.section(of_breach(breach, &others, findings, width));
+    for cause in causes(breaches, findings) {
+        text.section(of_cause(&cause, findings, width));
     }
     text
 }
@@ -77,19 +121,26 @@ pub fn exact_remedies(refusal: &Refusal) -> Vec<String> {
     refusal.remedies.iter().map(|remedy| of_remedy(remedy, refusal).0).collect()
 }
 
-fn of_breach(breach: &Breach, others: &[&StepId], findings: &[Finding], width: usize) -> Text {
+fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
+    let Cause { first, others } = cause;
     let mut text = Text::new();
-    let code = law::code(breach);
-    let at = breach.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
+    let code = law::code(first);
+    let at = first.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
     let title = Line::new(Style::Bold, format!("{code}{at}"));
-    text.paragraph("", title.then(Style::Plain, format!(": {}", law::asks(breach.law))), width);
-    text.paragraph("  ", law::risk(breach, findings), width);
-    let way = law::way(breach);
+    text.paragraph("", title.then(Style::Plain, format!(": {}", law::asks(first.law))), width);
+    text.paragraph("  ", law::risk(first, findings), width);
+    let way = law::way(first);
     if !way.is_empty() {
         text.paragraph("  ", Line::new(Style::Yellow, way), width);
     }
-    if !others.is_empty() {
-        text.paragraph("  ", format!("likewise at {}", words::list(others)), width);
+    let others_of = |same: bool| others.iter().filter(move |o| (law::code(o) == code) == same);
+    let steps: BTreeSet<&StepId> = others_of(true).filter_map(|b| b.step.as_ref()).collect();
+    if !steps.is_empty() {
+        text.paragraph("  ", format!("likewise at {}", words::list(steps)), width);
+    }
+    let laws: BTreeSet<&str> = others_of(false).map(|breach| law::code(breach)).collect();
+    if !laws.is_empty() {
+        text.paragraph("  ", format!("against {} as well", words::list(laws)), width);
     }
     text.line(Line::new(Style::Cyan, format!("  zkplan explain {code}")));
     text
@@ -227,9 +278,10 @@ fn accepted(breach: &Breach, refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Votes;
     use crate::model::MinTolerance;
-    use crate::observe::{FindingKind, Obstacle};
-    use crate::render::fixture::{Scene, lines};
+    use crate::observe::{FindingKind, Issue};
+    use crate::render::fixture::{Scene, id, lines};
 
     fn shown(scene: &Scene, width: usize) -> String {
         let refusal = scene.refusal();
@@ -360,6 +412,46 @@ mod tests {
         let out = shown(&scene, 80);
         assert_eq!(out.matches("ZKQ3 at").count(), 1, "{out}");
         assert!(out.contains("\n  likewise at leave-5\n"), "{out}");
+    }
+
+    #[test]
+    fn a_cause_is_shown_where_it_comes_first_and_with_every_law_that_it_breaks() {
+        let votes = |acking: &[i64]| Votes {
+            voters: [1, 2].map(id).into(),
+            acking: acking.iter().map(|number| id(*number)).collect(),
+            need: 2,
+        };
+        let breach = |law, step: &str, path: &[&str], detail| Breach {
+            law,
+            step: Some(StepId::new(step)),
+            path: path.iter().map(|step| StepId::new(*step)).collect(),
+            detail,
+        };
+        let scarce = |acking: &[i64]| Detail::SpareTooSmall { votes: votes(acking), tolerance: 1 };
+        let early = breach(Law::Spare, "leave-3", &[], scarce(&[1, 2]));
+        let late = breach(Law::Spare, "join-3", &["leave-3"], scarce(&[1, 2]));
+        let out = breaches(&[late, early], 80).to_string_with(false);
+        assert!(out.starts_with("ZKQ3 at leave-3: "), "{out}");
+        assert!(out.contains("\n  likewise at join-3\n"), "{out}");
+        let next = Detail::TooFewAcknowledge(votes(&[1]));
+        let next = breach(Law::Next, "leave-3", &[], next);
+        let spare = breach(Law::Spare, "leave-3", &[], scarce(&[1]));
+        let out = breaches(&[next, spare], 80).to_string_with(false);
+        assert_eq!(out.matches("zkplan explain").count(), 1, "{out}");
+        assert!(out.contains("\n  against ZKQ3 as well\n"), "{out}");
+    }
+
+    #[test]
+    fn bugs_that_need_no_acceptance_are_no_part_of_the_risk() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+        for issue in [Issue::Zk3911, Issue::Zk4785] {
+            let version = crate::ensemble::ServerVersion::new(3, 6, 2);
+            scene.finding(FindingKind::KnownBug { version, issue }, None);
+        }
+        let out = shown(&scene, 200);
+        let risk = &out[out.find("Refused").unwrap()..];
+        assert!(risk.contains("ZOOKEEPER-3911") && !risk.contains("ZOOKEEPER-4785"), "{out}");
+        assert!(out.contains("warning    ZKF1   every server runs 3.6.2"), "{out}");
     }
 
     #[test]

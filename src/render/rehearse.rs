@@ -218,6 +218,60 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
     }
 }
 
+/// A rehearsal below its plan, in a sentence or two; `file` is the plan's, where it is saved.
+pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&str>) -> Line {
+    let rehearsal = match rehearsed {
+        Ok(rehearsal) => rehearsal,
+        Err(why) => {
+            let (what, remedy) = unrehearsed(why);
+            return Line::new(Style::Bold, "Not rehearsed:")
+                .then(Style::Plain, format!(" {what}; {remedy}."));
+        }
+    };
+    let count = |wanted: &dyn Fn(&Failure) -> bool| -> usize {
+        rehearsal.all().filter(|(_, f)| wanted(f)).map(|(_, f)| f.who.count()).sum()
+    };
+    let played = rehearsal.played();
+    let of = if played < rehearsal.failures {
+        format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
+    } else {
+        format!("{}, every one at every moment", words::count_of(played, "single failure"))
+    };
+    let assumed = match rehearsal.leader {
+        Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
+        _ => String::new(),
+    };
+    let stop = count(&|failure| failure.writes == Writes::Stop);
+    let writes = match stop {
+        0 if played < rehearsal.failures => format!("writes go on in those {played}"),
+        0 => "writes go on in all of them".to_owned(),
+        _ => format!("writes stop in {stop} until what failed is back"),
+    };
+    let waits = count(&|failure| matches!(failure.course, Course::Waits { .. }));
+    let stops = count(&|failure| matches!(failure.course, Course::Stops { .. }));
+    let apply = match (waits, stops) {
+        (0, 0) => "apply goes on to the end".to_owned(),
+        (waits, 0) => format!("apply waits in {waits}"),
+        (0, stops) => format!("apply stops in {stops}"),
+        (waits, stops) => format!("apply waits in {waits} and stops in {stops}"),
+    };
+    let line = Line::new(Style::Bold, "Rehearsed:")
+        .then(Style::Plain, format!(" {of}{assumed}; {writes}; {apply}; "));
+    let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
+    let line = match lost {
+        0 => line.then(Style::Plain, "once it is back, all come to the target"),
+        _ => line.then(
+            Style::Red,
+            format!("{lost} do NOT come to the target, not even once it is back"),
+        ),
+    };
+    let each = match file {
+        Some(file) => format!("zkplan rehearse {}", words::shell(file)),
+        None => "zkplan rehearse FILE".to_owned(),
+    };
+    line.then(Style::Plain, " (").then(Style::Cyan, each).then(Style::Plain, " shows each).")
+}
+
 fn stopping(rehearsal: &Rehearsal) -> String {
     let stop = |moment: &&Moment| moment.failures.iter().any(|f| f.writes == Writes::Stop);
     let moments: Vec<&Moment> = rehearsal.moments.iter().filter(stop).collect();
@@ -248,6 +302,10 @@ pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
                 self::course(course, &[]).1
             ),
             "please report it, with the plan file: checker and simulator do not agree",
+        ),
+        Unrehearsed::TooMuch => (
+            "the plan is too large to be rehearsed beside planning".to_owned(),
+            "zkplan rehearse takes its time, and shows a part of it",
         ),
         Unrehearsed::Unlawful(_) => (
             "the plan does not keep the laws where nothing but how its ensemble is reached differs"

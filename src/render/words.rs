@@ -169,6 +169,18 @@ fn ports(ports: &[u16]) -> String {
 /// What a bug does.
 const fn harm(issue: Issue) -> &'static str {
     match issue {
+        Issue::Zk2014 => "whoever reaches a client port may change the members",
+        Issue::Zk2080 => "a reconfig and an election can dead-lock a server",
+        Issue::Zk2172 => "a learner that gets its data during a reconfig can come to an end",
+        Issue::Zk2778 => "a reconfig can dead-lock a server that connects to others",
+        Issue::Zk2847 => "a reconfig can shut a client port that stands in zoo.cfg alone",
+        Issue::Zk3540 => "a reconfig can shut the client port of a server with Netty",
+        Issue::Zk3756 => "every dead peer holds an election up for as long as connecting may take",
+        Issue::Zk3769 => "half a vote leaves a server out of elections until it is restarted",
+        Issue::Zk3829 => {
+            "members added by restarts, without reconfig, can leave a leader that \
+                          commits nothing"
+        }
         Issue::Zk3911 => "a learner can serve what was never committed and lose what was",
         Issue::Zk4708 => "a leader whose own name does not resolve never commits",
         Issue::Zk4785 => "a learner that crashes while it syncs can lose acknowledged writes",

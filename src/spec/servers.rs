@@ -131,6 +131,10 @@ impl Reader {
                 .text(node, "`clientHost`")
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
+        if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
+        {
+            self.clients_reach_in(client, [host], node.place);
+        }
         let role = match map.get("role") {
             None => Some(Role::Participant),
             Some(node) => self.choice(node, "`role`", &ROLES),
@@ -313,6 +317,8 @@ impl Reader {
             }
             Some(client) => {
                 fine &= self.host(place, "the client host", client.host.as_str()).is_some();
+                let hosts = server.peers.iter().map(|peer| &peer.host);
+                fine &= self.clients_reach_in(&client.host, hosts, place);
             }
         }
         entry.wanted = fine.then(|| WantedServer {

@@ -47,3 +47,19 @@ fn what_cannot_be_rehearsed_says_why() {
     assert_eq!(same.code, 0, "{same:?}");
     assert!(same.out.contains("nothing to rehearse"), "{}", same.out);
 }
+
+#[test]
+fn a_plan_is_rehearsed_where_it_is_shown_alone() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", SPEC);
+    let plan = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
+    assert!(plan.out.contains("\nRehearsed: "), "{}", plan.out);
+    assert!(plan.out.contains("zkplan rehearse plan.json"), "{}", plan.out);
+    desk.write("same.yaml", &SPEC.replace("id: 4, host: 10.0.0.4", "id: 3, host: 10.0.0.3"));
+    let same = desk.zkplan(&["plan", "same.yaml", "--live", "live"]);
+    let json = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--format", "json"]);
+    for answer in [same, json] {
+        assert!(answer.code == 0 && !answer.out.contains("ehearsed"), "{answer:?}");
+    }
+}

@@ -5,7 +5,7 @@ use zkplan::apply::Wait;
 use zkplan::check::CheckedPlan;
 use zkplan::proposal::{acceptance, propose};
 use zkplan::rehearsal::{
-    Back, Course, Failure, Limits, Rehearsal, What, Writes, rehearse, summary,
+    Back, Course, Failure, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse, summary,
 };
 
 use crate::world::{World, Zones, id};
@@ -134,7 +134,10 @@ fn what_is_left_out_is_counted() {
     let some = rehearse(&checked, limits).expect("a rehearsal");
     assert_eq!((some.of_moments, some.failures), (11, 110));
     assert!(some.played() < some.failures && some.moments.len() <= 3, "{some:?}");
-    assert!(summary(&checked, 1000).is_none(), "a part is no summary");
+    let beside = summary(&checked, 4000).expect("a part of a rehearsal");
+    assert_eq!((beside.of_moments, beside.failures), (11, 110));
+    assert!(beside.played() > 4 && beside.played() < beside.failures, "{beside:?}");
+    assert_eq!(summary(&checked, 200), Err(Unrehearsed::TooMuch));
 }
 
 #[test]

@@ -21,8 +21,9 @@
 //!   nothing; one that arrives twice, so that the answer is a refusal; an answer that gets lost; a
 //!   refusal for now; a reply of a server that lags; a process that dies, its request on the way and
 //!   its lock still there; a session that ends under a paused process; a lock that an operator
-//!   removes while its holder lives, with the fence that `zkplan unlock` sends afterwards, at any
-//!   time later or never; an interrupt.
+//!   removes while its holder lives, with the fence that `zkplan unlock` sends, at any time later or
+//!   never; an interrupt. `zkplan unlock` holds the lock itself until its fence has committed: what
+//!   is modelled is the worst of it, where its session ends with the fence under way.
 //!
 //! # What is not
 //!
@@ -43,7 +44,8 @@
 //! the runs that heal, moreover, with no more faults and one apply after the other, the plan comes to
 //! its target ([`healed`]). One thing is allowed that an operator may find odd: an apply that took the
 //! lock between its removal by an operator and the operator's fence is stopped by that fence as by a
-//! stranger's request. It stops in a safe place and can be resumed.
+//! stranger's request. It stops in a safe place and can be resumed; and it takes an unlock whose
+//! session ended before its fence had committed.
 //!
 //! # Bounds
 //!

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zkplan::apply::keeper::{read_lock, remove_lock};
+use zkplan::apply::keeper::{read_lock, take_over};
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};
@@ -198,7 +198,7 @@ fn alternate<'a>(
     ends
 }
 
-/// Removes the lock as `zkplan unlock` does, with its fence or interrupted before it.
+/// Takes the lock over as `zkplan unlock` does, with its fence or interrupted before it.
 fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
     let client = port.client(u32::try_from(number).unwrap_or(0));
     let unlock = async {
@@ -207,7 +207,10 @@ fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
         for at in places {
             let Ok(session) = client.open(&at, &terms()).await else { continue };
             let removed = match read_lock(&session).await {
-                Ok(Some((_, turn))) => remove_lock(&session, turn).await.is_ok(),
+                Ok(Some((mut by, turn))) => {
+                    (by.by.nonce, by.operation) = (format!("unlock-{number}"), "unlock".to_owned());
+                    take_over(&session, turn, &by).await.is_ok()
+                }
                 _ => false,
             };
             if removed && with_fence {

@@ -7,7 +7,7 @@ use crate::render::fixture::{Scene, id, line, lines, three_zones};
 
 pub(super) fn shown(scene: &Scene, width: usize) -> String {
     let checked = scene.plan();
-    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[] };
+    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: None };
     let observation = Some(&scene.seen);
     screen(&Screen { origin, observation, checked: &checked, width }).to_string_with(false)
 }

@@ -68,7 +68,7 @@ fn accepted_risks_stand_in_bold() {
     let scene = Scene::new(&lines(&[1]), &lines(&[1, 2, 3])).accepting("ZKQ2", Some("join-2"));
     let checked = scene.plan();
     let saved = Some(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" });
-    let origin = Origin::Made { spec: scene.file(), saved, flags: &[] };
+    let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
     let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
     let tail = |text: String| -> String {
         let from = text.find("Accepted risk").unwrap_or_default();
@@ -97,7 +97,7 @@ fn from_a_file_nobody_was_asked() {
     scene.seen.leader = None;
     scene.spec.policy.add_as = AddAs::Observer;
     let checked = scene.plan();
-    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[] };
+    let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: None };
     let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
@@ -233,4 +233,46 @@ fn an_id_goes_to_another_machine() {
     Started by hooks.start: server 3 is not ready to join; its step waits for it
       server 3 at 10.0.1.3: silent, nobody listens on the port
     "#);
+}
+
+/// The lines from the plan's own to what to type next.
+fn closing(scene: &Scene, work: u64) -> String {
+    let checked = scene.plan();
+    let rehearsed = crate::rehearsal::summary(&checked, work);
+    let origin =
+        Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: Some(&rehearsed) };
+    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let out = text.to_string_with(false);
+    part(&out, "Plan:", "Next:").to_owned()
+}
+
+#[test]
+fn a_plan_says_what_failures_would_come_to() {
+    let words =
+        |work| closing(&three_zones(), work).split_whitespace().collect::<Vec<_>>().join(" ");
+    let all = words(u64::MAX);
+    for part in [
+        "single failures, every one at every moment; writes stop in ",
+        " until what failed is back; apply waits in ",
+        "; once it is back, all come to the target (zkplan rehearse FILE shows each).",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    let some = words(1_000);
+    assert!(some.contains(" single failures, chosen evenly; ") && some.contains(" of "), "{some}");
+    let none = words(100);
+    assert!(none.contains("Not rehearsed: the plan is too large to be rehearsed"), "{none}");
+}
+
+#[test]
+fn a_stranger_is_shown_where_nothing_changes() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
+    assert!(!shown(&scene, 80).contains("standing"));
+    let stranger = crate::observe::ServerSight {
+        endpoint: Some(crate::model::Endpoint::plain(Host::new("10.0.0.9"), 2181)),
+        ..crate::observe::ServerSight::blank(id(9), crate::observe::Standing::FollowingWithoutVote)
+    };
+    scene.seen.strangers.push(stranger);
+    let out = shown(&scene, 80);
+    assert!(out.contains(" 9  stranger ") && out.contains("No changes."), "{out}");
 }
