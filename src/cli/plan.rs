@@ -27,7 +27,7 @@ use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
 
-/// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts: some 30 ms.
+/// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
 
 /// What came of one spec.
