@@ -377,9 +377,11 @@ impl<'a> Search<'a> {
         changes_votes: bool,
         risks: usize,
     ) -> Price {
+        let overlaps = !changes_votes || self.electorate.overlaps(before, after);
         let [was, during] = [before, during].map(|votes| self.electorate.spare(votes));
         let after = self.electorate.worth(after);
-        let is_legal = !changes_votes || during >= 0 && was.min(during) >= self.tolerance;
+        let is_legal =
+            !changes_votes || overlaps && during >= 0 && was.min(during) >= self.tolerance;
         let spare = was.min(during).min(after.spare);
         let windows = self.window(after.zone);
         Price { is_legal, risks, spare, zone: after.zone, windows, reconfigs: 1 }
