@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::removal::Removal;
-use super::search::{Bring, bring_in};
+use super::search::{Bring, bring_in, dead_go_first};
 use super::together::go_together;
 use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
@@ -77,9 +77,14 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     if goal.diff.changes.is_empty() {
         return Vec::new();
     }
-    let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
+    let dead = dead_phase(goal);
+    let (first, late) = if dead_go_first(goal) { (Some(dead), None) } else { (None, Some(dead)) };
+    let mut phases = vec![await_phase(goal)];
+    phases.extend(first);
+    phases.push(early_readdress_phase(goal));
     let way = bring_in(goal);
     phases.extend(bring_in_phases(goal, way.steps));
+    phases.extend(late);
     phases.push(gate_phase(goal));
     phases.extend(removal_phases(goal, way.removal));
     phases.push(late_readdress_phase(goal));

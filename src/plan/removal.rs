@@ -208,10 +208,11 @@ impl<'e, 'a> Going<'e, 'a> {
                 if gone[class] == self.sizes[class] {
                     continue;
                 }
+                let before = self.votes(&gone);
                 gone[class] += 1;
                 let worth = self.worth(class, &gone);
                 let price = Price {
-                    is_legal: true,
+                    is_legal: self.electorate.overlaps(&before, &self.votes(&gone)),
                     risks: self.risks(class, &gone),
                     spare: worth.spare,
                     zone: worth.zone,
@@ -224,6 +225,7 @@ impl<'e, 'a> Going<'e, 'a> {
             }
         }
         let mut lattice = Lattice::new(nodes, edges);
+        lattice.keep_legal();
         lattice.shortest(|price| price.risks);
         let end = self.worst_end();
         lattice.widest(end.spare, |price| price.spare);
@@ -295,6 +297,7 @@ impl<'e, 'a> Going<'e, 'a> {
     }
 
     /// The same where weights count, which no order of classes is worst for: whatever may be gone.
+    /// Nothing where quorums could miss each other in some order.
     fn at_any_node(&self) -> Option<Moments> {
         let total: usize = self.sizes.iter().sum();
         let mut worst: Vec<Option<Worth>> = vec![None; total + 1];
@@ -302,6 +305,11 @@ impl<'e, 'a> Going<'e, 'a> {
             let gone = digits(node, &self.sizes);
             let count: usize = gone.iter().sum();
             for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
+                let mut before = gone.clone();
+                before[class] -= 1;
+                if !self.electorate.overlaps(&self.votes(&before), &self.votes(&gone)) {
+                    return None;
+                }
                 let worth = self.worth(class, &gone);
                 worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
             }

@@ -1,7 +1,8 @@
 //! Who comes in when: the part of a plan that can go in the most orders.
 //!
-//! The dead go first in every plan: to take the vote of a server that does not answer never makes a
-//! quorum weaker. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
+//! The dead go first: to take the vote of a server that does not answer never makes a quorum weaker.
+//! Only where too few participants would be left, which groups and weights make possible, they go
+//! when all are in. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
 //! observers that get a vote, ids that go to other machines and addresses that move may take turns,
 //! and each observer may get its vote where it stands or by way of a non-voting follower. Servers
 //! alike are one class, so that what is searched is how many of each are done.
@@ -121,7 +122,7 @@ enum What {
 struct Search<'a> {
     goal: &'a Goal,
     electorate: Electorate,
-    /// The votes once the dead are out.
+    /// The votes once the dead are out, where they go first.
     base: Vec<Vote>,
     /// Whether the base survives the loss of a zone.
     survives_zones: bool,
@@ -136,7 +137,7 @@ impl<'a> Search<'a> {
         let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &electorate);
         let now = electorate.worth(&first);
-        let base = without_dead(goal, &electorate, first);
+        let base = if dead_go_first(goal) { without_dead(goal, &electorate, first) } else { first };
         let mut search = Self {
             kinds: kinds(goal, &electorate, late),
             survives_zones: electorate.has_zones() && now.zone >= 0,
@@ -159,6 +160,7 @@ impl<'a> Search<'a> {
             }
         }
         let mut worst = now.min(self.electorate.worth(&votes));
+        votes = without_dead(self.goal, &self.electorate, votes);
         for change in gives_up(self.goal) {
             self.take(&mut votes, change);
         }
@@ -207,6 +209,7 @@ impl<'a> Search<'a> {
             }
             look(&votes, &held);
         }
+        votes = without_dead(self.goal, &self.electorate, votes);
         for request in &removal.order {
             for change in request.iter().filter(|change| change.kind != ChangeKind::Replace) {
                 self.take(&mut votes, change);
@@ -436,9 +439,13 @@ impl<'a> Search<'a> {
         changes_votes: bool,
         risks: usize,
     ) -> Price {
+        let overlaps = self.goal.policy.changes_per_step == 0
+            || !changes_votes
+            || self.electorate.overlaps(before, after);
         let [was, during] = [before, during].map(|votes| self.electorate.spare(votes));
         let after = self.electorate.worth(after);
-        let is_legal = !changes_votes || during >= 0 && was.min(during) >= self.tolerance;
+        let is_legal =
+            !changes_votes || overlaps && during >= 0 && was.min(during) >= self.tolerance;
         let spare = was.min(during).min(after.spare);
         let windows = self.window(after.zone);
         Price { is_legal, risks, spare, zone: after.zone, windows, reconfigs: 1 }
@@ -521,6 +528,15 @@ pub(super) fn without_dead(
         votes[electorate.number(change.id)].votes = false;
     }
     votes
+}
+
+/// Whether the dead give up their votes before anybody comes in: unless too few participants would be
+/// left. One whose id goes to another machine has to.
+pub(super) fn dead_go_first(goal: &Goal) -> bool {
+    let dead = changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change));
+    let left = goal.facts.base.membership.voters().len() - dead.len();
+    let least = if goal.facts.one_voter_possible { 1 } else { 2 };
+    left >= least || dead.iter().any(|change| change.kind == ChangeKind::Replace)
 }
 
 /// Healthy voters that leave or become observers.

@@ -2,7 +2,7 @@
 //!
 //! The checker counts on its own; nothing here is shared with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Majority, Membership, Place, Policy, ServerId, ZonePolicy};
 use crate::observe::Facts;
@@ -93,6 +93,12 @@ impl Electorate {
         }
     }
 
+    /// Whether any quorum of those voters and any of these share a server. Of majorities that differ
+    /// in one voter they do.
+    pub(super) fn overlaps(&self, before: &[Vote], after: &[Vote]) -> bool {
+        self.places.as_ref().is_none_or(|places| overlap(places, before, after))
+    }
+
     fn zone_spare(&self, votes: &[Vote]) -> i64 {
         let Some(places) = &self.places else { return self.zone_spare_of_majority(votes) };
         let without = |zone: usize| {
@@ -151,6 +157,63 @@ fn weighted(places: &[Option<Place>], votes: &[Vote]) -> i64 {
     prices.sort_unstable();
     let lost = prices.len() - need + 1;
     prices.into_iter().take(lost).sum::<i64>() - 1
+}
+
+/// Of the servers of a group, what those weigh that vote before, that vote after, and each that does
+/// both.
+#[derive(Default)]
+struct Halves {
+    before: i128,
+    after: i128,
+    shared: Vec<i128>,
+}
+
+/// Two quorums that share no server need enough groups each: one group wins on both sides only where
+/// its servers can be parted so.
+fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
+    let mut groups: BTreeMap<i64, Halves> = BTreeMap::new();
+    for (place, (before, after)) in places.iter().zip(before.iter().zip(after)) {
+        let Some(Place { group, weight }) = *place else { continue };
+        let (halves, weight) = (groups.entry(group).or_default(), i128::from(weight));
+        halves.before += if before.votes { weight } else { 0 };
+        halves.after += if after.votes { weight } else { 0 };
+        if before.votes && after.votes {
+            halves.shared.push(weight);
+        }
+    }
+    let count = |test: &dyn Fn(&Halves) -> bool| groups.values().filter(|all| test(all)).count();
+    let (counts_before, counts_after) = (count(&|all| all.before > 0), count(&|all| all.after > 0));
+    let contested = |all: &Halves| all.before > 0 && all.after > 0;
+    let both = count(&|all| contested(all) && all.is_parted());
+    let either = count(&contested) - both;
+    let missing = |counts: usize| {
+        let alone = counts - both - either;
+        (counts / 2 + 1).saturating_sub(both + alone)
+    };
+    missing(counts_before) + missing(counts_after) > either
+}
+
+impl Halves {
+    /// More sums than these are not looked at; such a group is refused.
+    const MOST_SUMS: usize = 100_000;
+
+    /// Whether it can win on both sides at once.
+    fn is_parted(&self) -> bool {
+        let mut sums = BTreeSet::from([0_i128]);
+        for weight in &self.shared {
+            let more: Vec<i128> = sums.iter().map(|sum| sum + weight).collect();
+            sums.extend(more);
+            if sums.len() > Self::MOST_SUMS {
+                return false;
+            }
+        }
+        let all: i128 = self.shared.iter().sum();
+        let wins = |sum: &i128| {
+            let theirs = all - sum;
+            self.before - theirs > self.before / 2 && self.after - sum > self.after / 2
+        };
+        sums.iter().any(wins)
+    }
 }
 
 /// How many of a group must fail for it to be lost; `None` where it is lost already.

@@ -243,9 +243,10 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     };
     let stop = count(&|failure| failure.writes == Writes::Stop);
     let writes = match stop {
-        0 if played < rehearsal.failures => format!("writes go on in those {played}"),
-        0 => "writes go on in all of them".to_owned(),
-        _ => format!("writes stop in {stop} until what failed is back"),
+        // Of those that were left out, the figures of the steps tell.
+        _ if played < rehearsal.failures => String::new(),
+        0 => "writes go on in all of them; ".to_owned(),
+        _ => format!("writes stop in {stop} until what failed is back; "),
     };
     let waits = count(&|failure| matches!(failure.course, Course::Waits { .. }));
     let stops = count(&|failure| matches!(failure.course, Course::Stops { .. }));
@@ -256,7 +257,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
         (waits, stops) => format!("apply waits in {waits} and stops in {stops}"),
     };
     let line = Line::new(Style::Bold, "Rehearsed:")
-        .then(Style::Plain, format!(" {of}{assumed}; {writes}; {apply}; "));
+        .then(Style::Plain, format!(" {of}{assumed}; {writes}{apply}; "));
     let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
     let line = match lost {
         0 => line.then(Style::Plain, "once it is back, all come to the target"),

@@ -19,13 +19,18 @@ const fn dead(fate: Fate) -> Fate {
 }
 
 fn case(fates: &[Fate]) -> Case {
-    let seats = fates.iter().zip(1..).map(|(fate, id)| Seat { fate: *fate, zone: 0, id });
+    let seats =
+        fates.iter().zip(1..).map(|(fate, id)| Seat { fate: *fate, zone: 0, place: (0, 0), id });
     Case { seats: seats.collect(), rules: Rules::DEFAULT }
 }
 
 fn zoned(fates: &[(Fate, u8)], rules: Rules) -> Case {
-    let seats =
-        fates.iter().zip(1..).map(|((fate, zone), id)| Seat { fate: *fate, zone: *zone, id });
+    let seats = fates.iter().zip(1..).map(|((fate, zone), id)| Seat {
+        fate: *fate,
+        zone: *zone,
+        place: (0, 0),
+        id,
+    });
     Case { seats: seats.collect(), rules }
 }
 

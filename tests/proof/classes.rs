@@ -12,8 +12,8 @@ use crate::world::{Case, Fate, Is, Rules, Seat};
 /// Cases that a thread takes at once.
 const BATCH: usize = 64;
 
-/// Servers that no law tells apart: a fate and a zone.
-pub(crate) type Kind = (Fate, u8);
+/// Servers that no law tells apart: a fate, a zone, and a group with a weight.
+pub(crate) type Kind = (Fate, u8, (u8, u8));
 
 /// A part of the proof: all multisets of kinds.
 pub(crate) struct Part {
@@ -72,14 +72,14 @@ fn seated(class: &[u8], kinds: &[Kind], rules: Rules, random: &mut Random) -> Ca
     let mut ids: Vec<u8> = (1..=16).take(class.len()).collect();
     random.shuffle(&mut ids);
     let seats = class.iter().zip(ids).map(|(kind, id)| {
-        let (fate, zone) = kinds[usize::from(*kind)];
-        Seat { fate, zone, id }
+        let (fate, zone, place) = kinds[usize::from(*kind)];
+        Seat { fate, zone, place, id }
     });
     Case { seats: seats.collect(), rules }
 }
 
 /// Every multiset of one to so many kinds that has a voter now and is the least of those that differ
-/// in the names of zones only.
+/// in the names of zones or groups only.
 fn classes(kinds: &[Kind], servers: usize) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut list = Vec::new();
@@ -106,13 +106,17 @@ fn grow(kinds: &[Kind], servers: usize, list: &mut Vec<u8>, all: &mut Vec<Vec<u8
 fn is_least(kinds: &[Kind], list: &[u8]) -> bool {
     const NAMES: [[u8; 4]; 5] =
         [[0, 1, 3, 2], [0, 2, 1, 3], [0, 2, 3, 1], [0, 3, 1, 2], [0, 3, 2, 1]];
-    if list.iter().all(|kind| kinds[usize::from(*kind)].1 == 0) {
+    let is_named = |(_, zone, (group, _)): &Kind| *zone > 0 || *group > 0;
+    if !list.iter().any(|kind| is_named(&kinds[usize::from(*kind)])) {
         return true;
     }
     let least: Vec<Kind> = list.iter().map(|kind| kinds[usize::from(*kind)]).collect();
     let place = |kind: &Kind| kinds.iter().position(|known| known == kind);
     NAMES.iter().all(|names| {
-        let renamed = least.iter().map(|(fate, zone)| (*fate, names[usize::from(*zone)]));
+        let name = |number: u8| names[usize::from(number)];
+        let renamed = least
+            .iter()
+            .map(|(fate, zone, (group, weight))| (*fate, name(*zone), (name(*group), *weight)));
         let other: Option<Vec<usize>> = renamed.map(|kind| place(&kind)).collect();
         // Names that are not among the kinds make no other class.
         other.is_none_or(|mut other| {

@@ -1,4 +1,5 @@
-//! A case in sets of seats: one bit a server, and the arithmetic of majorities.
+//! A case in sets of seats: one bit a server, and the arithmetic of quorums: counting majorities, and
+//! trying every set where groups and weights decide.
 
 use crate::world::{Case, Fate, Is, Moves};
 
@@ -7,6 +8,9 @@ pub(crate) type Seats = u32;
 
 /// Seats of a case at most.
 pub(crate) const MOST: usize = 16;
+
+/// Groups of a case at most.
+const MOST_GROUPS: u8 = 4;
 
 /// What is fixed over a whole plan.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub(crate) struct Ground {
     /// Those of them whose id goes to another machine.
     pub(crate) machines: Seats,
     pub(crate) zones: [Seats; 3],
+    /// The group and the weight of each seat, where quorums are by groups.
+    places: Option<[(u8, u8); MOST]>,
     /// Of each seat, those with a higher id.
     pub(crate) above: [Seats; MOST],
     /// What the policy asks for.
@@ -40,12 +46,12 @@ pub(crate) struct Ground {
     pub(crate) shrinks: bool,
 }
 
-pub(crate) const fn quorum(voters: Seats) -> i32 {
+const fn quorum(voters: Seats) -> i32 {
     voters.count_ones().cast_signed() / 2 + 1
 }
 
 /// How many of the voters that acknowledge may fail.
-pub(crate) const fn spare(voters: Seats, acking: Seats) -> i32 {
+const fn spare_of_majority(voters: Seats, acking: Seats) -> i32 {
     (voters & acking).count_ones().cast_signed() - quorum(voters)
 }
 
@@ -55,10 +61,10 @@ impl Ground {
             let seats = case.seats.iter().enumerate();
             seats.filter(|(_, seat)| holds(&seat.fate)).fold(0, |all, (at, _)| all | 1 << at)
         };
-        let members = set(&|fate| fate.was != Is::Out);
+        let members: Seats = set(&|fate| fate.was != Is::Out);
         let voters = set(&|fate| fate.was == Is::Voter);
         let live = set(&|fate| fate.was != Is::Out && fate.live);
-        let wanted = set(&|fate| fate.wanted != Is::Out);
+        let wanted: Seats = set(&|fate| fate.wanted != Is::Out);
         let wanted_voters = set(&|fate| fate.wanted == Is::Voter);
         let mut zones = [0; 3];
         let mut above = [0; MOST];
@@ -70,13 +76,6 @@ impl Ground {
                 above[at] |= 1 << other;
             }
         }
-        let base = spare(voters, live);
-        // Who is down now still is; who joins is up.
-        let target = spare(wanted_voters, !(members & !live));
-        let asked = match case.rules.tolerance {
-            Some(count) => count.cast_signed(),
-            None => base.max(0).min(target.max(0)),
-        };
         let removed = (members & !wanted).count_ones();
         let added = (wanted & !members).count_ones();
         let mut ground = Self {
@@ -90,30 +89,93 @@ impl Ground {
             machines: set(&|fate| fate.moves == Moves::Machine),
             zones,
             above,
-            asked,
-            tolerance: asked.min(base),
+            places: places(case),
+            asked: 0,
+            tolerance: 0,
             floor: if case.rules.one_voter || voters.is_power_of_two() { 1 } else { 2 },
             strict: case.rules.strict,
             survives: false,
             shrinks: removed > added + case.rules.max_shrink,
         };
+        let base = ground.spare(voters, live);
+        // Who is down now still is; who joins is up.
+        let target = ground.spare(wanted_voters, !(members & !live));
+        ground.asked = match case.rules.tolerance {
+            Some(count) => count.cast_signed(),
+            None => base.max(0).min(target.max(0)),
+        };
+        ground.tolerance = ground.asked.min(base);
         ground.survives = ground.zone_spare(voters, live).is_some_and(|spare| spare >= 0);
         ground
+    }
+
+    /// How many of the voters that acknowledge may fail; −1 where groups and weights decide and those
+    /// are no quorum.
+    pub(crate) fn spare(&self, voters: Seats, acking: Seats) -> i32 {
+        let Some(places) = &self.places else { return spare_of_majority(voters, acking) };
+        let up = voters & acking;
+        let stuck = subsets(up).filter(|left| !is_quorum(places, voters, *left));
+        let most = stuck.map(Seats::count_ones).max().unwrap_or(0);
+        (up.count_ones() - most).cast_signed() - 1
+    }
+
+    /// Whether a quorum of those and one of these may share no server.
+    pub(crate) fn misses(&self, before: Seats, after: Seats) -> bool {
+        let Some(places) = &self.places else {
+            return quorum(before) + quorum(after) <= (before | after).count_ones().cast_signed();
+        };
+        subsets(before)
+            .any(|ours| is_quorum(places, before, ours) && is_quorum(places, after, after & !ours))
     }
 
     /// What is spare at the worst loss of one zone; nothing where no voter has a zone.
     pub(crate) fn zone_spare(&self, voters: Seats, live: Seats) -> Option<i32> {
         let present = self.zones.iter().filter(|zone| *zone & voters != 0);
-        present.map(|zone| spare(voters, live & !zone)).min()
+        present.map(|zone| self.spare(voters, live & !zone)).min()
     }
 
     /// Whether the base commits.
     pub(crate) fn commits(&self) -> bool {
-        self.voters != 0 && spare(self.voters, self.live) >= 0
+        self.voters != 0 && self.spare(self.voters, self.live) >= 0
     }
 
     /// Whether anything is to change.
     pub(crate) fn changes(&self) -> bool {
         self.members != self.wanted || self.voters != self.wanted_voters || self.movers != 0
     }
+}
+
+fn places(case: &Case) -> Option<[(u8, u8); MOST]> {
+    let mut places = [(0, 0); MOST];
+    for (place, seat) in places.iter_mut().zip(&case.seats) {
+        *place = seat.place;
+    }
+    case.seats.iter().any(|seat| seat.place.0 > 0).then_some(places)
+}
+
+/// Every set of seats of a set.
+fn subsets(of: Seats) -> impl Iterator<Item = Seats> {
+    let mut next = Some(of);
+    std::iter::from_fn(move || {
+        let set = next?;
+        next = (set > 0).then(|| (set - 1) & of);
+        Some(set)
+    })
+}
+
+/// More than half of the groups that weigh anything, each with more than half of its weight.
+fn is_quorum(places: &[(u8, u8); MOST], voters: Seats, acking: Seats) -> bool {
+    let weigh = |seats: Seats, group: u8| -> u32 {
+        let own =
+            places.iter().enumerate().filter(|(at, (of, _))| *of == group && seats >> at & 1 == 1);
+        own.map(|(_, (_, weight))| u32::from(*weight)).sum()
+    };
+    let groups =
+        (1..=MOST_GROUPS).map(|group| [voters, acking & voters].map(|set| weigh(set, group)));
+    let (mut counting, mut won) = (0, 0);
+    for [all, acked] in groups.filter(|[all, _]| *all > 0) {
+        counting += 1;
+        won += u32::from(2 * acked > all);
+    }
+    2 * won > counting
 }

@@ -83,18 +83,30 @@ fn zone_rules() -> Vec<Rules> {
     ]
 }
 
+fn group_rules() -> Vec<Rules> {
+    vec![Rules::DEFAULT, Rules { tolerance: Some(0), one_voter: true, ..Rules::DEFAULT }]
+}
+
 fn without_zones(fates: &[&[Fate]]) -> Vec<Kind> {
-    fates.concat().into_iter().map(|fate| (fate, 0)).collect()
+    fates.concat().into_iter().map(|fate| (fate, 0, (0, 0))).collect()
 }
 
 fn with_zones(fates: &[Fate], zones: u8) -> Vec<Kind> {
-    let kinds = fates.iter().flat_map(|fate| (1..=zones).map(move |zone| (*fate, zone)));
+    let kinds = fates.iter().flat_map(|fate| (1..=zones).map(move |zone| (*fate, zone, (0, 0))));
+    kinds.collect()
+}
+
+fn in_groups(fates: &[Fate], groups: u8, weights: &[u8]) -> Vec<Kind> {
+    let places = (1..=groups).flat_map(|group| weights.iter().map(move |weight| (group, *weight)));
+    let places: Vec<(u8, u8)> = places.collect();
+    let kinds = fates.iter().flat_map(|fate| places.iter().map(|place| (*fate, 0, *place)));
     kinds.collect()
 }
 
 fn parts() -> Vec<Part> {
     let most = count("ZKPLAN_PROOF_SERVERS").unwrap_or(usize::MAX);
     let observers = [OBSERVERS[0], OBSERVERS[1], OBSERVERS[7]];
+    let roles = [&VOTERS[..], &observers].concat();
     let part = |name, kinds, servers: usize, rules| Part {
         name,
         kinds,
@@ -120,6 +132,9 @@ fn parts() -> Vec<Part> {
             5,
             zone_rules(),
         ),
+        part("weights in three groups", in_groups(&VOTERS, 3, &[0, 1, 2]), 4, group_rules()),
+        part("voters in three groups", in_groups(&VOTERS, 3, &[1]), 5, group_rules()),
+        part("roles in two groups", in_groups(&roles, 2, &[1, 2]), 4, group_rules()),
     ]
 }
 

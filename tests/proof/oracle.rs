@@ -9,7 +9,7 @@
 
 use std::cmp::Reverse;
 
-use crate::ground::{Ground, Seats, spare};
+use crate::ground::{Ground, Seats};
 use crate::world::{Case, Is, Moves};
 
 /// The best that any order comes to.
@@ -128,7 +128,7 @@ impl Oracle {
 
     fn best_with_risks(&self, ground: &Ground, beside: u32) -> Option<Best> {
         let base_zone = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
-        let base_spare = spare(ground.voters, ground.live);
+        let base_spare = ground.spare(ground.voters, ground.live);
         let spare = self.widest(base_spare, |figures| Some(figures.spare))?;
         let zone_spare =
             self.widest(base_zone, |figures| (figures.spare >= spare).then_some(figures.zone))?;
@@ -247,11 +247,11 @@ impl Oracle {
         let bit: Seats = 1 << item.seat;
         let (voters, acking) = self.votes[set];
         let (next, next_acking) = self.votes[set | 1 << at];
-        let before = spare(voters, acking);
-        let after = spare(next, next_acking);
+        let before = ground.spare(voters, acking);
+        let after = ground.spare(next, next_acking);
         let mut during = after;
         let mut tolerance = ground.tolerance;
-        let alone = spare(next, next_acking & !bit);
+        let alone = ground.spare(next, next_acking & !bit);
         let mut risky = 0;
         match item.kind {
             Kind::Gain { in_place, listed } => {
@@ -297,6 +297,9 @@ impl Oracle {
             }
         }
         if during < 0 || before.min(during).min(after) < tolerance {
+            return None;
+        }
+        if voters != next && ground.misses(voters, next) {
             return None;
         }
         let zone = ground.zone_spare(next, next_acking);

@@ -107,7 +107,12 @@ fn any_case(random: &mut Random) -> Case {
             // One of eight is in no zone that anybody knows.
             let known = zones > 0 && !random.one_in(8);
             let zone = if known { 1 + random.below(zones) } else { 0 };
-            Seat { fate: random.pick(&fates), zone: u8::try_from(zone).expect("a zone"), id }
+            Seat {
+                fate: random.pick(&fates),
+                zone: u8::try_from(zone).expect("a zone"),
+                place: (0, 0),
+                id,
+            }
         });
         let seats: Vec<Seat> = seats.collect();
         let rules = Rules {

@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use zkplan::model::ServerId;
 use zkplan::plan::{Done, Plan, StepId};
 
-use crate::ground::{Ground, Seats, quorum, spare};
+use crate::ground::{Ground, Seats};
 use crate::script::{Does, Script, Steps, bits, seats};
 use crate::world::Case;
 
@@ -148,7 +148,7 @@ impl Walker {
         let sum = Sum {
             steps: script.steps.len(),
             reconfigs: script.reconfigs.count_ones() as usize,
-            spare: spare(ground.voters, ground.live),
+            spare: ground.spare(ground.voters, ground.live),
             zone_spare: ground.zone_spare(ground.voters, ground.live),
             ..Sum::default()
         };
@@ -269,7 +269,7 @@ impl Walk<'_> {
     /// What holds in every state: a live quorum, and a way back to the base, less what was dead.
     fn rests(&self, moment: &Moment) -> Result<(), Law> {
         let ground = self.ground;
-        if spare(moment.voters, moment.live) < 0 {
+        if ground.spare(moment.voters, moment.live) < 0 {
             return Err("ZKQ1: no live quorum");
         }
         // An id that went to another machine cannot come back to the one that was stopped.
@@ -286,14 +286,14 @@ impl Walk<'_> {
         let mut voters = moment.voters;
         for seat in seats(home & !moment.voters) {
             voters |= 1 << seat;
-            if spare(voters, moment.live | home) < 0 {
+            if ground.spare(voters, moment.live | home) < 0 {
                 return Err("ZKQ12: no way back in");
             }
         }
         let up = moment.live | home;
         for seat in seats(voters & !home & !up).chain(seats(voters & !home & up)) {
             voters &= !(1 << seat);
-            if voters != 0 && spare(voters, up) < 0 {
+            if voters != 0 && ground.spare(voters, up) < 0 {
                 return Err("ZKQ12: no way back out");
             }
         }
@@ -412,9 +412,9 @@ impl Walk<'_> {
             // It is away for a moment, or observes until the change is active.
             acking &= !bit;
         }
-        let before = spare(was.voters, was.live);
-        let during = spare(is.voters, acking);
-        let after = spare(is.voters, is.live);
+        let before = ground.spare(was.voters, was.live);
+        let during = ground.spare(is.voters, acking);
+        let after = ground.spare(is.voters, is.live);
         self.sum.spare = self.sum.spare.min(during).min(after);
         if (was.voters | is.voters) & bit != 0 {
             if during < 0 {
@@ -422,7 +422,7 @@ impl Walk<'_> {
             }
             let joins = !in_place && is.voters & bit != 0;
             let accepted = self.script.accepted & 1 << at != 0;
-            let risky = joins && spare(is.voters, acking & !bit) < 0;
+            let risky = joins && ground.spare(is.voters, acking & !bit) < 0;
             if risky {
                 self.risks |= 1 << at;
             }
@@ -436,15 +436,14 @@ impl Walk<'_> {
         }
         self.order(was, is, seat)?;
         let (olds, news) = (was.voters.count_ones(), is.voters.count_ones());
-        if quorum(was.voters) + quorum(is.voters)
-            <= (was.voters | is.voters).count_ones().cast_signed()
-        {
+        if (was.voters ^ is.voters) != 0 && ground.misses(was.voters, is.voters) {
             return Err("ZKQ8: quorums miss each other");
         }
         if news < olds && news < ground.floor {
             return Err("ZKQ9: too few participants");
         }
-        if (is.voters & !was.voters).count_ones().cast_signed() >= quorum(is.voters) {
+        let newcomers = is.voters & !was.voters;
+        if newcomers != 0 && ground.spare(is.voters, newcomers) >= 0 {
             return Err("ZKQ11: newcomers are a quorum");
         }
         let zone = ground.zone_spare(is.voters, is.live);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use zkplan::model::{
     AddAs, ClientAddress, Connect, EnsembleConfig, Hooks, Host, Membership, MinTolerance,
-    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, ZonePolicy,
+    PeerAddress, Place, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, ZonePolicy,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
@@ -94,6 +94,8 @@ pub(crate) const MACHINES: [Fate; 3] = [
 pub(crate) struct Seat {
     pub(crate) fate: Fate,
     pub(crate) zone: u8,
+    /// Its group from 1, or 0 where quorums are majorities, and its weight.
+    pub(crate) place: (u8, u8),
     pub(crate) id: u8,
 }
 
@@ -145,6 +147,12 @@ impl Case {
         self.seats.iter().position(|seat| i64::from(seat.id) == id.get())
     }
 
+    /// Where its vote counts.
+    fn place(&self, seat: usize) -> Option<Place> {
+        let (group, weight) = self.seats[seat].place;
+        (group > 0).then(|| Place { group: group.into(), weight: weight.into() })
+    }
+
     /// The line of a server. Its hosts and ports hang on the server, not on its id.
     pub(crate) fn line(&self, seat: usize, role: Role, moved: bool) -> Server {
         let moves = if moved { self.seats[seat].fate.moves } else { Moves::Stays };
@@ -161,7 +169,7 @@ impl Case {
             role,
             client: Some(ClientAddress::on_all_addresses(client)),
             secure_client: None,
-            place: None,
+            place: self.place(seat).filter(|_| role == Role::Participant),
         }
     }
 
@@ -245,10 +253,10 @@ impl Case {
 
     /// One leader of each class, and one that is not known.
     pub(crate) fn leaders(&self) -> Vec<Option<usize>> {
-        let mut known: Vec<(Fate, u8)> = Vec::new();
+        let mut known: Vec<(Fate, u8, (u8, u8))> = Vec::new();
         let mut leaders = vec![None];
         for (at, seat) in self.seats.iter().enumerate() {
-            let class = (seat.fate, seat.zone);
+            let class = (seat.fate, seat.zone, seat.place);
             if seat.fate.was == Is::Voter && seat.fate.live && !known.contains(&class) {
                 known.push(class);
                 leaders.push(Some(at));
@@ -294,6 +302,13 @@ impl fmt::Display for Case {
         });
         if !zones.is_empty() {
             write!(f, ", zones {zones}")?;
+        }
+        let places = words(&|seat| {
+            let (group, weight) = seat.place;
+            (group > 0).then(|| format!("{}g{group}w{weight}", seat.id))
+        });
+        if !places.is_empty() {
+            write!(f, ", groups {places}")?;
         }
         let rules = self.rules;
         if let Some(count) = rules.tolerance {
