@@ -38,6 +38,8 @@ pub(crate) struct Ground {
     pub(crate) survives: bool,
     /// Whether more is removed than `maxShrink` allows.
     pub(crate) shrinks: bool,
+    /// How many servers one request may change; 0 where there is no bound.
+    pub(crate) changes_per_step: u32,
 }
 
 pub(crate) const fn quorum(voters: Seats) -> i32 {
@@ -96,6 +98,7 @@ impl Ground {
             strict: case.rules.strict,
             survives: false,
             shrinks: removed > added + case.rules.max_shrink,
+            changes_per_step: case.rules.changes_per_step,
         };
         ground.survives = ground.zone_spare(voters, live).is_some_and(|spare| spare >= 0);
         ground
@@ -105,6 +108,17 @@ impl Ground {
     pub(crate) fn zone_spare(&self, voters: Seats, live: Seats) -> Option<i32> {
         let present = self.zones.iter().filter(|zone| *zone & voters != 0);
         present.map(|zone| spare(voters, live & !zone)).min()
+    }
+
+    /// ZKQ8: whether any quorum of these voters and any of those share a server, where they must.
+    pub(crate) fn overlaps(&self, before: Seats, after: Seats) -> bool {
+        let all = (before | after).count_ones().cast_signed();
+        self.changes_per_step == 0 || quorum(before) + quorum(after) > all
+    }
+
+    /// ZKQ11: whether those who gain a vote would be a quorum of all by themselves.
+    pub(crate) const fn newcomers_decide(before: Seats, after: Seats) -> bool {
+        (after & !before).count_ones().cast_signed() >= quorum(after)
     }
 
     /// Whether the base commits.
