@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::removal::Removal;
 use super::search::{Bring, bring_in, dead_go_first};
-use super::together::go_together;
+use super::together::{dead_go_together, go_together};
 use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
@@ -204,14 +204,20 @@ fn dead_phase(goal: &Goal) -> Phase {
     let leaves = |change: &Change| matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace);
     let (out, demoted) = (dead(leaves), dead(|change| demotion(change).is_some()));
     let voters = goal.facts.base.membership.voters().len();
-    let mut requests = go_together(goal, voters, vec![out, demoted]);
-    requests.sort_by_key(|request| request.first().map(|change| change.id));
+    let (rule, requests) = match goal.policy.changes_per_step {
+        0 | 1 => {
+            let mut requests = go_together(goal, voters, vec![out, demoted]);
+            requests.sort_by_key(|request| request.first().map(|change| change.id));
+            (Rule::LeaderLast, requests)
+        }
+        _ => (Rule::InOrder, dead_go_together(goal, voters, [out, demoted])),
+    };
     let step = |request: &Vec<&Change>| match request.first() {
         Some(first) if leaves(first) => take_out(Move::Leave, ids(request)),
         _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
     };
     let steps = requests.iter().map(step).collect();
-    Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Dead, rule, steps }
 }
 
 fn ids(changes: &[&Change]) -> Vec<ServerId> {

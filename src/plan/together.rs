@@ -81,16 +81,15 @@ pub(super) fn go_together<'a>(
     voters: usize,
     groups: Vec<Vec<&'a Change>>,
 ) -> Vec<Vec<&'a Change>> {
-    let voted = |change: &&&Change| change.before.as_ref().is_some_and(Server::votes);
     let size = match most(goal) {
         1 => 1,
         usize::MAX => usize::MAX,
-        most if groups.iter().flatten().filter(voted).count() == 0 => most,
+        most if !groups.iter().flatten().any(|change| voted(change)) => most,
         _ => {
             let even = |count: usize| count.is_multiple_of(2);
-            let pairs = groups.iter().all(|group| {
-                even(group.len()) && group.iter().filter(voted).count() == group.len()
-            });
+            let pairs = groups
+                .iter()
+                .all(|group| even(group.len()) && group.iter().all(|change| voted(change)));
             if pairs && even(voters) && is_majority(goal) { 2 } else { 1 }
         }
     };
@@ -98,4 +97,39 @@ pub(super) fn go_together<'a>(
         group.chunks(size.min(group.len().max(1))).map(<[_]>::to_vec).collect()
     };
     groups.into_iter().flat_map(split).collect()
+}
+
+/// Dead servers that leave and those that become observers, put into requests that go in that order:
+/// none of them leads. Two voters go where their number is even, and observers that leave take what
+/// room there is.
+pub(super) fn dead_go_together<'a>(
+    goal: &Goal,
+    mut voters: usize,
+    [leaving, demoted]: [Vec<&'a Change>; 2],
+) -> Vec<Vec<&'a Change>> {
+    let most = most(goal);
+    let (leaving, mut observers): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|c| voted(c));
+    let mut groups = [leaving, demoted];
+    let mut requests = Vec::new();
+    while groups.iter().any(|group| !group.is_empty()) {
+        let count = if voters.is_multiple_of(2) && is_majority(goal) { 2 } else { 1 };
+        let fits = |group: &Vec<&Change>| group.len() >= count && group.len() % 2 == count % 2;
+        let fills = |group: &Vec<&Change>| group.len() >= count;
+        let at = groups.iter().position(fits).or(groups.iter().position(fills));
+        let at = at.unwrap_or_else(|| usize::from(groups[0].is_empty()));
+        let count = count.min(groups[at].len());
+        let mut request: Vec<&Change> = groups[at].drain(..count).collect();
+        voters -= count;
+        if at == 0 {
+            request.extend(observers.drain(..observers.len().min(most - count)));
+            request.sort_by_key(|change| change.id);
+        }
+        requests.push(request);
+    }
+    requests.extend(observers.chunks(most.min(observers.len().max(1))).map(<[_]>::to_vec));
+    requests
+}
+
+fn voted(change: &Change) -> bool {
+    change.before.as_ref().is_some_and(Server::votes)
 }

@@ -307,3 +307,22 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
         assert_eq!(breaches, [(Law::Now, &Detail::Obstacle(obstacle))]);
     }
 }
+
+/// Nobody who is dead leads, so that those who go first may do so in an order that keeps the laws.
+#[test]
+fn the_dead_share_requests_where_the_number_of_voters_allows() {
+    let requests = |base, wanted, down, most| {
+        let world = World::new(base, wanted).down(down);
+        let world = world.policy(|policy| {
+            policy.changes_per_step = most;
+            policy.max_shrink = 9;
+        });
+        let steps = planned(&world).expect("a plan").phases.into_iter().flat_map(|p| p.steps);
+        let reconfigs = steps.filter(|step| step.reconfig().is_some());
+        reconfigs.map(|step| step.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(requests("1 2 3 4o", "1 2", "3 4", 2), ["leave-3,4"]);
+    let seven = "1 2 3 4 5 6 7";
+    assert_eq!(requests(seven, "1 2 4 6", "3 5 7", 2), ["leave-3", "leave-5,7"]);
+    assert_eq!(requests(seven, "1 2 3o 4 6", "3 5 7", 2), ["demote-3", "leave-5,7"]);
+}

@@ -1,7 +1,7 @@
 //! The proof itself is tried: what is broken on purpose is found.
 
 use zkplan::model::Reconfig;
-use zkplan::plan::{Action, Move, Phase, PhaseKind, Plan, Rule, Step};
+use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step};
 use zkplan::proposal::propose;
 
 use crate::ground::Ground;
@@ -12,6 +12,7 @@ use crate::world::{Case, Fate, Is, MACHINES, MOVERS, Moves, Rules, Seat};
 const JOINS: Fate = Fate { was: Is::Out, wanted: Is::Voter, live: true, moves: Moves::Stays };
 const STAYS: Fate = Fate { was: Is::Voter, ..JOINS };
 const LEAVES: Fate = Fate { wanted: Is::Out, ..STAYS };
+const IS_DEMOTED: Fate = Fate { wanted: Is::Observer, ..STAYS };
 const IS_PROMOTED: Fate = Fate { was: Is::Observer, ..JOINS };
 
 const fn dead(fate: Fate) -> Fate {
@@ -183,7 +184,7 @@ fn a_vote_that_nobody_else_wants_back_is_too_few() {
 }
 
 #[test]
-fn two_changes_by_one_request_are_found() {
+fn a_request_that_does_more_than_it_says_is_found() {
     let case = case(&[LEAVES, LEAVES, STAYS, STAYS, STAYS]);
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
@@ -191,7 +192,53 @@ fn two_changes_by_one_request_are_found() {
             *request = Reconfig { joining: Vec::new(), leaving: vec![case.id(0), case.id(1)] };
         }
     }
-    assert!(found(&case, &plan).contains("more than one change"));
+    assert!(found(&case, &plan).contains("asks for other changes than it says"));
+}
+
+/// All reconfigs by one request, whose risk is accepted.
+fn at_once(plan: &Plan) -> Plan {
+    let mut all = Vec::new();
+    let mut asked = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+    for step in plan.steps() {
+        if let Action::Reconfig { parts, request } = &step.action {
+            all.extend(parts);
+            asked.joining.extend(request.joining.iter().cloned());
+            asked.leaving.extend(&request.leaving);
+        }
+    }
+    all.sort_unstable();
+    let first = plan.steps().position(|step| step.reconfig().is_some()).expect("a reconfig");
+    let rest = plan.steps().filter(|step| step.reconfig().is_none()).cloned();
+    let mut steps: Vec<Step> = rest.collect();
+    let step = Step::named(Action::Reconfig { parts: all, request: asked });
+    let risk = Acceptance { code: "ZKQ2".to_owned(), step: Some(step.id.clone()) };
+    steps.insert(first, step);
+    Plan { accepted: vec![risk], ..one_by_one(plan, steps) }
+}
+
+fn bounded(case: &Case, changes_per_step: u32) -> Case {
+    Case { rules: Rules { changes_per_step, ..case.rules }, ..case.clone() }
+}
+
+fn law(case: &Case, plan: &Plan) -> String {
+    Walker::default().walk(case, &Ground::of(case), plan).expect_err("found").law
+}
+
+#[test]
+fn too_much_by_one_request_is_found() {
+    let grows = bounded(&case(&[STAYS, STAYS, STAYS, STAYS, JOINS, JOINS, JOINS]), 0);
+    let plan = planned(&grows);
+    assert_eq!(plan.reconfigs(), 1);
+    assert_eq!(law(&bounded(&grows, 2), &plan), "ZKQ8: too many changes by one request");
+    assert_eq!(law(&bounded(&grows, 3), &plan), "ZKQ8: quorums miss each other");
+    let overrun = bounded(&case(&[STAYS, STAYS, JOINS, JOINS, JOINS]), 0);
+    assert_eq!(law(&overrun, &at_once(&planned(&overrun))), "ZKQ11: newcomers are a quorum");
+    let exchange = bounded(&exchange(), 0);
+    let plan = at_once(&planned(&exchange));
+    assert_eq!(law(&exchange, &plan), "ZKQ7: an old voter leaves before the new ones vote");
+    let unlike = bounded(&case(&[STAYS, STAYS, STAYS, LEAVES, IS_DEMOTED]), 0);
+    let plan = at_once(&planned(&unlike));
+    assert_eq!(law(&unlike, &plan), "form: unlike changes by one request");
 }
 
 #[test]

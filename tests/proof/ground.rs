@@ -44,6 +44,8 @@ pub(crate) struct Ground {
     pub(crate) survives: bool,
     /// Whether more is removed than `maxShrink` allows.
     pub(crate) shrinks: bool,
+    /// How many servers one request may change; 0 where there is no bound.
+    pub(crate) changes_per_step: u32,
 }
 
 const fn quorum(voters: Seats) -> i32 {
@@ -96,6 +98,7 @@ impl Ground {
             strict: case.rules.strict,
             survives: false,
             shrinks: removed > added + case.rules.max_shrink,
+            changes_per_step: case.rules.changes_per_step,
         };
         let base = ground.spare(voters, live);
         // Who is down now still is; who joins is up.
@@ -120,7 +123,7 @@ impl Ground {
     }
 
     /// Whether a quorum of those and one of these may share no server.
-    pub(crate) fn misses(&self, before: Seats, after: Seats) -> bool {
+    fn misses(&self, before: Seats, after: Seats) -> bool {
         let Some(places) = &self.places else {
             return quorum(before) + quorum(after) <= (before | after).count_ones().cast_signed();
         };
@@ -132,6 +135,17 @@ impl Ground {
     pub(crate) fn zone_spare(&self, voters: Seats, live: Seats) -> Option<i32> {
         let present = self.zones.iter().filter(|zone| *zone & voters != 0);
         present.map(|zone| self.spare(voters, live & !zone)).min()
+    }
+
+    /// ZKQ8: whether any quorum of these voters and any of those share a server, where they must.
+    pub(crate) fn overlaps(&self, before: Seats, after: Seats) -> bool {
+        self.changes_per_step == 0 || before == after || !self.misses(before, after)
+    }
+
+    /// ZKQ11: whether those who gain a vote would be a quorum of all by themselves.
+    pub(crate) fn newcomers_decide(&self, before: Seats, after: Seats) -> bool {
+        let newcomers = after & !before;
+        newcomers != 0 && self.spare(after, newcomers) >= 0
     }
 
     /// Whether the base commits.

@@ -64,8 +64,13 @@ fn every_rule() -> Vec<Rules> {
         for observers_first in [false, true] {
             for one_voter in [false, true] {
                 for max_shrink in [2, Rules::DEFAULT.max_shrink] {
-                    let strict = false;
-                    all.push(Rules { tolerance, observers_first, one_voter, strict, max_shrink });
+                    all.push(Rules {
+                        tolerance,
+                        observers_first,
+                        one_voter,
+                        max_shrink,
+                        ..Rules::DEFAULT
+                    });
                 }
             }
         }
@@ -85,6 +90,16 @@ fn zone_rules() -> Vec<Rules> {
 
 fn group_rules() -> Vec<Rules> {
     vec![Rules::DEFAULT, Rules { tolerance: Some(0), one_voter: true, ..Rules::DEFAULT }]
+}
+
+/// The same where one request may change several servers: with a bound, and without.
+fn together(rules: &[Rules]) -> Vec<Rules> {
+    let bounds = [2, 3, 0].into_iter();
+    bounds
+        .flat_map(|bound| {
+            rules.iter().map(move |rules| Rules { changes_per_step: bound, ..*rules })
+        })
+        .collect()
 }
 
 fn without_zones(fates: &[&[Fate]]) -> Vec<Kind> {
@@ -135,6 +150,9 @@ fn parts() -> Vec<Part> {
         part("weights in three groups", in_groups(&VOTERS, 3, &[0, 1, 2]), 4, group_rules()),
         part("voters in three groups", in_groups(&VOTERS, 3, &[1]), 5, group_rules()),
         part("roles in two groups", in_groups(&roles, 2, &[1, 2]), 4, group_rules()),
+        part("voters together", without_zones(&[&VOTERS]), 7, together(&every_rule())),
+        part("roles together", without_zones(&[&VOTERS, &OBSERVERS]), 5, together(&rules())),
+        part("voters in three zones together", with_zones(&VOTERS, 3), 5, together(&zone_rules())),
     ]
 }
 
@@ -161,6 +179,11 @@ fn every_plan_keeps_the_laws_and_is_the_best_and_every_refusal_is_right() {
     println!("{}", all.line());
     println!("{} plans would survive a zone better if fewer could fail", all.dearer_zones);
     println!("{} plans would survive a zone better if ids took turns on new machines", all.grouped);
+    println!("{} plans would survive a zone better if other pairs went together", all.paired);
+    println!(
+        "{} plans would need fewer reconfigs if the dead did not go first",
+        all.after_the_dead
+    );
     assert!(all.classes > 0, "no part is named {only:?}");
     assert!(all.violations == 0, "{} violations{}", all.violations, all.faults());
     if only.is_none() && count("ZKPLAN_PROOF_SERVERS").is_none() {

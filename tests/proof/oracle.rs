@@ -1,15 +1,22 @@
-//! What no planner can beat: over all orders of whole single-server changes, each in each of its
-//! ways, whoever leads at any moment, the largest worst spare, then the largest worst zone spare,
-//! then the fewest reconfigs.
+//! What no planner can beat: over all orders of whole changes, each in each of its ways, and over all
+//! lawful ways to put like ones into one request, whoever leads at any moment, the largest worst
+//! spare, then the largest worst zone spare, then the fewest reconfigs.
 //!
-//! An order is a sequence of changes. Whoever leads holds back its own change while others are to
-//! come, so that the sets of done changes that an order reaches are its beginnings, and its
-//! beginnings without one change of a server that may lead. What a change may do from a beginning is
-//! therefore a matter of the set alone, and the best order is a best path through sets.
+//! Like are changes of one phase that do the same: all join, all get a vote where they stand, all are
+//! unlisted and then promoted, all that are dead leave or become observers, all observers leave, all
+//! healthy voters leave or become observers. Who moves, or goes to another machine, does so alone.
+//!
+//! An order is a sequence of requests. Whoever leads holds back the request that changes it while
+//! others are to come, so that the sets of done changes that an order reaches are its beginnings, and
+//! its beginnings without one request that changes a server that may lead. Once it is settled who of
+//! those goes with whom, what a request may do from a beginning is a matter of the set alone, and the
+//! best order is a best path through sets.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::ground::{Ground, Seats};
+use crate::script::bits;
 use crate::world::{Case, Is, Moves};
 
 /// The best that any order comes to.
@@ -28,15 +35,22 @@ pub(crate) const NO_ZONE: i32 = i32::MAX;
 /// A set of done changes.
 type Set = usize;
 
-/// Changes of votes at most; those of four to six servers on other machines are two each.
+/// Changes at most; those of four to six servers on other machines are two each.
 const MOST: usize = 12;
+
+/// Servers at most where one request may change several.
+const MOST_TOGETHER: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// It gets a vote. `in_place`: it may get it where it observes.
     Gain { in_place: bool, listed: bool },
-    /// It loses its vote.
-    Lose,
+    /// It loses its vote. Of those that may lead, it is settled beforehand who goes with whom.
+    Lose { leads: bool, leaves: bool },
+    /// It comes in as an observer.
+    Seat,
+    /// An observer that does not answer leaves.
+    Out,
     /// It comes back on another machine.
     Back,
     /// It moves.
@@ -49,13 +63,25 @@ struct Item {
     kind: Kind,
 }
 
-/// One change, or two that no other comes between: an id leaves and is back. What a server has begun
-/// is finished before another begins, unless the plan says that others come between.
+/// What one request does, or two that no other comes between: an id leaves and is back. What a server
+/// has begun is finished before another begins, unless the plan says that others come between.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     items: Set,
     /// Whether who gains its vote acknowledges at once.
     acks: bool,
+}
+
+/// Changes that one request may do together: those of one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Join,
+    InPlace,
+    Relist,
+    /// Those that are dead, and whether they leave.
+    Dead(bool),
+    /// Those that may lead, and whether they leave.
+    Healthy(bool),
 }
 
 /// What a change from a set comes to.
@@ -88,22 +114,31 @@ pub(crate) struct Oracle {
     items: Vec<Item>,
     /// Voters and those who acknowledge, by set.
     votes: Vec<(Seats, Seats)>,
-    /// What each change comes to from each set, in each way, whoever leads not looked at.
-    single: Vec<Outcome>,
     /// What may come next.
     moves: Vec<Turn>,
-    /// What each of those comes to from each set, under the worst leader.
+    /// The one of them that does so much, where whoever does it may lead.
+    of_leaders: Vec<usize>,
+    /// What each comes to from each set, whoever leads not looked at.
+    single: Vec<Outcome>,
+    /// Who of those that may lead goes with whom: every way, and the one that is looked at.
+    splits: Vec<Vec<Set>>,
+    split: usize,
+    /// What each move comes to from each set, under the worst leader.
     worst: Vec<Outcome>,
     /// Changes whose risk is taken.
     risks: Set,
-    /// Sets of items of each server that may lead and hand over.
+    /// Sets of items of each server that may lead and hand over, but for those of the split.
     held: Vec<Set>,
 }
 
 impl Oracle {
-    /// Whether a case is small enough.
+    /// Whether a case is small enough. Ids that go to other machines take no turns with others where
+    /// one request may change several.
     pub(crate) fn knows(case: &Case) -> bool {
         let machines = case.seats.iter().filter(|seat| seat.fate.moves == Moves::Machine).count();
+        if case.together() > 1 {
+            return machines == 0 && case.seats.len() <= MOST_TOGETHER;
+        }
         case.seats.len() + machines <= MOST
     }
 
@@ -114,10 +149,26 @@ impl Oracle {
         }
         let beside = self.collect(case, ground);
         self.fill(ground);
-        let items = self.items.len();
-        let most = if risk { items } else { 0 };
-        (0..=most).find_map(|risks| {
-            let sets = (0..1 << items).filter(|set: &Set| set.count_ones() as usize == risks);
+        let merit = |best: &Best| {
+            (Reverse(best.risks), best.spare, best.zone_spare, Reverse(best.reconfigs))
+        };
+        let bests: Vec<Best> = (0..self.splits.len())
+            .filter_map(|split| self.best_of(split, ground, beside, risk))
+            .collect();
+        bests.into_iter().max_by_key(merit)
+    }
+
+    /// The best order of one split.
+    fn best_of(&mut self, split: usize, ground: &Ground, beside: u32, risk: bool) -> Option<Best> {
+        self.settle(split);
+        let all: Set = self.votes.len() - 1;
+        self.risks = if risk { all } else { 0 };
+        let best = self.best_with_risks(ground, beside)?;
+        if !risk {
+            return Some(best);
+        }
+        (0..=self.items.len()).find_map(|risks| {
+            let sets = (0..=all).filter(|set| set.count_ones() as usize == risks);
             let found = sets.filter_map(|set| {
                 self.risks = set;
                 self.best_with_risks(ground, beside)
@@ -137,63 +188,126 @@ impl Oracle {
         Some(Best { spare, zone_spare, reconfigs, risks: self.risks.count_ones() })
     }
 
-    /// The best worst zone spare of any order, whatever else it costs.
-    pub(crate) fn best_zone(&self, ground: &Ground) -> Option<i32> {
+    /// The best worst zone spare of any order of the case that was searched last, whatever else it
+    /// costs.
+    pub(crate) fn best_zone(&mut self, ground: &Ground) -> Option<i32> {
         let base = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
-        self.widest(base, |figures| Some(figures.zone))
+        self.risks = 0;
+        let best = (0..self.splits.len()).filter_map(|split| {
+            if self.splits.len() > 1 {
+                self.settle(split);
+            }
+            self.widest(base, |figures| Some(figures.zone))
+        });
+        best.max()
     }
 
-    /// Collects the changes of votes; how many reconfigs change none comes back.
+    /// Collects the changes; how many reconfigs are beside them, in any order, comes back.
     fn collect(&mut self, case: &Case, ground: &Ground) -> u32 {
         self.items.clear();
         self.held.clear();
+        let together = case.together();
         let mut beside = 0;
+        let (mut listed_first, mut observers_leave) = (0, 0);
         for (seat, fate) in case.seats.iter().map(|seat| seat.fate).enumerate() {
             let from = self.items.len();
             let mut add = |kind| self.items.push(Item { seat, kind });
+            let leads = ground.voters & ground.live & 1 << seat != 0;
             match (fate.was, fate.wanted, fate.moves) {
                 (Is::Out, Is::Out, _)
                 | (Is::Voter, Is::Voter, Moves::Stays)
                 | (Is::Observer, Is::Observer, Moves::Stays) => {}
                 (Is::Out, Is::Voter, _) => {
                     let listed = case.rules.observers_first;
-                    beside += u32::from(listed);
+                    listed_first += usize::from(listed);
                     add(Kind::Gain { in_place: listed, listed });
                 }
                 (Is::Observer, Is::Voter, _) => {
                     add(Kind::Gain { in_place: fate.live, listed: true });
                 }
-                (Is::Voter, Is::Out | Is::Observer, _) => add(Kind::Lose),
+                (Is::Voter, Is::Out | Is::Observer, _) => {
+                    add(Kind::Lose { leads, leaves: fate.wanted == Is::Out });
+                }
                 (Is::Voter, Is::Voter, Moves::Machine) => {
-                    add(Kind::Lose);
+                    add(Kind::Lose { leads, leaves: true });
                     add(Kind::Back);
                 }
                 (Is::Voter, Is::Voter, Moves::Ports | Moves::Client) => add(Kind::Move),
                 (Is::Observer, Is::Observer, Moves::Machine) => beside += 2,
+                (Is::Out, Is::Observer, _) if case.rules.observers_first => listed_first += 1,
+                (Is::Out, Is::Observer, _) if together > 1 => add(Kind::Seat),
+                (Is::Observer, Is::Out, _) if fate.live => observers_leave += 1,
+                (Is::Observer, Is::Out, _) if together > 1 => add(Kind::Out),
                 (Is::Observer, _, _) | (Is::Out, Is::Observer, _) => beside += 1,
             }
             let own = (from..self.items.len()).fold(0, |set, at| set | 1 << at);
-            let leads = ground.voters & ground.live & 1 << seat != 0;
-            let hands_over = fate.wanted != Is::Voter || ground.quorum_movers & 1 << seat != 0;
-            if own != 0 && leads && hands_over {
+            let is_settled = fate.wanted != Is::Voter;
+            if own != 0 && leads && !is_settled && ground.quorum_movers & 1 << seat != 0 {
                 self.held.push(own);
             }
         }
+        assert!(self.items.len() <= MOST, "{case} has too many changes");
+        let requests = |changes: usize| u32::try_from(changes.div_ceil(together)).expect("few");
+        self.collect_moves(case, ground);
+        beside + requests(listed_first) + requests(observers_leave)
+    }
+
+    /// Collects all that may be done next: what is done alone, and what is done by one request.
+    fn collect_moves(&mut self, case: &Case, ground: &Ground) {
         self.moves.clear();
+        self.splits.clear();
+        let mut of_ways: Vec<(Way, Set)> = Vec::new();
         for (at, item) in self.items.iter().enumerate() {
-            let alone = |acks| Turn { items: 1 << at, acks };
-            self.moves.push(alone(true));
-            match item.kind {
-                Kind::Gain { in_place: true, .. } => self.moves.push(alone(false)),
-                // It stands right before its return.
-                Kind::Lose if ground.machines & 1 << item.seat != 0 => {
+            let on_machine = ground.machines & 1 << item.seat != 0;
+            let ways = match item.kind {
+                Kind::Gain { listed: false, .. } | Kind::Seat => vec![Way::Join],
+                Kind::Gain { in_place, .. } => Some(Way::InPlace)
+                    .filter(|_| in_place)
+                    .into_iter()
+                    .chain([Way::Relist])
+                    .collect(),
+                Kind::Lose { leads: true, leaves } if !on_machine => vec![Way::Healthy(leaves)],
+                Kind::Lose { leaves, .. } if !on_machine => vec![Way::Dead(leaves)],
+                Kind::Out => vec![Way::Dead(true)],
+                Kind::Lose { .. } => {
+                    // It stands right before its return.
                     self.moves.push(Turn { items: 3 << at, acks: true });
+                    self.moves.push(Turn { items: 1 << at, acks: true });
+                    continue;
                 }
-                _ => {}
+                Kind::Back | Kind::Move => {
+                    self.moves.push(Turn { items: 1 << at, acks: true });
+                    continue;
+                }
+            };
+            for way in ways {
+                match of_ways.iter_mut().find(|(known, _)| *known == way) {
+                    Some((_, items)) => *items |= 1 << at,
+                    None => of_ways.push((way, 1 << at)),
+                }
             }
         }
-        assert!(self.items.len() <= MOST, "{case} has too many changes");
-        beside
+        let most = case.together();
+        self.splits.push(Vec::new());
+        for (way, items) in of_ways {
+            if let Way::Healthy(_) = way {
+                let zone = |at: usize| case.seats[self.items[at].seat].zone;
+                let all = partitions(items, most, &zone);
+                let known = std::mem::take(&mut self.splits);
+                let both =
+                    known.iter().flat_map(|one| all.iter().map(|other| [&one[..], other].concat()));
+                self.splits = both.collect();
+                for request in all.into_iter().flatten() {
+                    if !self.moves.iter().any(|turn| turn.items == request) {
+                        self.moves.push(Turn { items: request, acks: true });
+                    }
+                }
+                continue;
+            }
+            let acks = way != Way::InPlace;
+            let some = subsets(items).filter(|some| some.count_ones() as usize <= most);
+            self.moves.extend(some.map(|items| Turn { items, acks }));
+        }
     }
 
     fn fill(&mut self, ground: &Ground) {
@@ -203,26 +317,41 @@ impl Oracle {
             self.votes.push(self.votes_of(ground, set));
         }
         self.single.clear();
-        self.single.resize(sets * self.items.len() * 2, None);
-        for set in 0..sets {
-            for at in (0..self.items.len()).filter(|at| set & 1 << at == 0) {
-                for acks in [false, true] {
-                    let index = self.index(set, at, acks);
-                    self.single[index] = self.take(ground, set, at, acks);
-                }
-            }
-        }
-        self.worst.clear();
         for set in 0..sets {
             for turn in &self.moves {
-                let fits = set & turn.items == 0;
-                self.worst.push(if fits { self.under_the_worst_leader(set, *turn) } else { None });
+                self.single.push(self.in_turn(ground, set, *turn));
+            }
+        }
+        self.of_leaders.clear();
+        self.of_leaders.resize(sets, usize::MAX);
+        for (at, turn) in self.moves.iter().enumerate().filter(|(_, turn)| turn.acks) {
+            self.of_leaders[turn.items] = at;
+        }
+    }
+
+    /// Settles who of those that may lead goes with whom.
+    fn settle(&mut self, split: usize) {
+        self.split = split;
+        self.worst.clear();
+        for set in 0..self.votes.len() {
+            let is_reached = self.has_whole_requests(set);
+            for (at, turn) in self.moves.iter().enumerate() {
+                let fits = is_reached && set & turn.items == 0 && self.is_of_split(*turn);
+                self.worst.push(if fits { self.under_the_worst_leader(set, at) } else { None });
             }
         }
     }
 
-    fn index(&self, set: Set, at: usize, acks: bool) -> usize {
-        (set * self.items.len() + at) * 2 + usize::from(acks)
+    /// Whether nobody in a set goes without those that go with it.
+    fn has_whole_requests(&self, set: Set) -> bool {
+        let split = &self.splits[self.split];
+        split.iter().all(|request| set & request == 0 || set & request == *request)
+    }
+
+    /// Whether the split has that request, where those that it changes may lead.
+    fn is_of_split(&self, turn: Turn) -> bool {
+        let split = &self.splits[self.split];
+        split.iter().all(|request| turn.items & request == 0 || turn.items == *request)
     }
 
     fn votes_of(&self, ground: &Ground, set: Set) -> (Seats, Seats) {
@@ -234,117 +363,124 @@ impl Oracle {
                     voters |= bit;
                     acking |= bit;
                 }
-                Kind::Lose => voters &= !bit,
-                Kind::Move => {}
+                Kind::Lose { .. } => voters &= !bit,
+                Kind::Move | Kind::Seat | Kind::Out => {}
             }
         }
         (voters, acking)
     }
 
-    /// One change from one set, whoever leads.
-    fn take(&self, ground: &Ground, set: Set, at: usize, acks: bool) -> Outcome {
-        let item = self.items[at];
-        let bit: Seats = 1 << item.seat;
+    /// A turn from a set, whoever leads.
+    fn in_turn(&self, ground: &Ground, set: Set, turn: Turn) -> Outcome {
+        if self.is_there_and_back(turn) {
+            let first = 1 << turn.items.trailing_zeros();
+            let leaves = self.take(ground, set, Turn { items: first, ..turn })?;
+            let back = Turn { items: turn.items & !first, ..turn };
+            return Some(leaves.and(self.take(ground, set | first, back)?));
+        }
+        self.take(ground, set, turn)
+    }
+
+    /// One request from one set, whoever leads.
+    fn take(&self, ground: &Ground, set: Set, turn: Turn) -> Outcome {
+        if set & turn.items != 0 {
+            return None;
+        }
         let (voters, acking) = self.votes[set];
-        let (next, next_acking) = self.votes[set | 1 << at];
-        let before = ground.spare(voters, acking);
+        let (next, next_acking) = self.votes[set | turn.items];
+        // Those that acknowledge their own change, and those that do not.
+        let (mut joins, mut absent, mut moves): (Seats, Seats, Seats) = (0, 0, 0);
+        let mut changes_votes = false;
+        for at in bits(turn.items as u64) {
+            let item = self.items[at];
+            let bit: Seats = 1 << item.seat;
+            changes_votes |= !matches!(item.kind, Kind::Seat | Kind::Out);
+            match item.kind {
+                Kind::Gain { listed, .. } => {
+                    if !listed && self.is_overtaken(ground, set | turn.items, item.seat) {
+                        return None;
+                    }
+                    *(if turn.acks { &mut joins } else { &mut absent }) |= bit;
+                }
+                Kind::Seat => {
+                    if self.is_overtaken(ground, set | turn.items, item.seat) {
+                        return None;
+                    }
+                }
+                Kind::Back => {
+                    // It has left right before.
+                    if set & 1 << (at - 1) == 0 {
+                        return None;
+                    }
+                    joins |= bit;
+                }
+                Kind::Lose { .. } => {
+                    let healthy = ground.live & !ground.machines & bit != 0;
+                    let waiting = ground.wanted_voters & !ground.voters & !voters;
+                    if (healthy && waiting != 0) || next.count_ones() < ground.floor {
+                        return None;
+                    }
+                }
+                Kind::Move => {
+                    absent |= bit;
+                    moves |= bit;
+                }
+                Kind::Out => {}
+            }
+        }
         let after = ground.spare(next, next_acking);
-        let mut during = after;
-        let mut tolerance = ground.tolerance;
-        let alone = ground.spare(next, next_acking & !bit);
-        let mut risky = 0;
-        match item.kind {
-            Kind::Gain { in_place, listed } => {
-                if !acks && !in_place {
-                    return None;
-                }
-                let joins_now = acks || !listed;
-                if !listed && self.is_overtaken(ground, set, item.seat) {
-                    return None;
-                }
-                if !acks {
-                    during = alone;
-                }
-                risky = Set::from(joins_now && acks && alone < 0) << at;
-            }
-            Kind::Back => {
-                let left = self
-                    .items
-                    .iter()
-                    .position(|other| other.seat == item.seat && other.kind == Kind::Lose)?;
-                let gone = set & 1 << left != 0;
-                if !acks || !gone {
-                    return None;
-                }
-                risky = Set::from(alone < 0) << at;
-            }
-            Kind::Lose => {
-                let healthy = ground.live & !ground.machines & bit != 0;
-                let waiting = ground.wanted_voters & !ground.voters & !voters;
-                if !acks || (healthy && waiting != 0) || next.count_ones() < ground.floor {
-                    return None;
-                }
-            }
-            Kind::Move => {
-                if !acks {
-                    return None;
-                }
-                during = alone;
-                if before.min(after) < tolerance {
-                    return None;
-                }
-                tolerance -= 1;
-            }
-        }
-        if during < 0 || before.min(during).min(after) < tolerance {
-            return None;
-        }
-        if voters != next && ground.misses(voters, next) {
-            return None;
-        }
+        let during = ground.spare(next, next_acking & !absent);
         let zone = ground.zone_spare(next, next_acking);
         if ground.strict && ground.survives && zone.is_some_and(|zone| zone < 0) {
             return None;
+        }
+        let mut risky = 0;
+        if changes_votes {
+            let before = ground.spare(voters, acking);
+            let moment = i32::from(moves != 0);
+            if during < 0
+                || before.min(after) < ground.tolerance
+                || during < ground.tolerance - moment
+                || !ground.overlaps(voters, next)
+                || ground.newcomers_decide(voters, next)
+            {
+                return None;
+            }
+            if joins != 0 && ground.spare(next, next_acking & !absent & !joins) < 0 {
+                // One risk a request.
+                risky = 1 << turn.items.trailing_zeros();
+            }
         }
         Some(Figures { spare: during.min(after), zone: zone.unwrap_or(NO_ZONE), risky })
     }
 
     /// Whether a newcomer with a lower id has yet to join.
-    fn is_overtaken(&self, ground: &Ground, set: Set, seat: usize) -> bool {
+    fn is_overtaken(&self, ground: &Ground, joined: Set, seat: usize) -> bool {
         self.items.iter().enumerate().any(|(other, item)| {
-            set & 1 << other == 0
-                && matches!(item.kind, Kind::Gain { listed: false, .. })
+            joined & 1 << other == 0
+                && matches!(item.kind, Kind::Gain { listed: false, .. } | Kind::Seat)
                 && ground.above[item.seat] & 1 << seat != 0
         })
     }
 
-    fn under_the_worst_leader(&self, set: Set, turn: Turn) -> Outcome {
-        let mut worst = self.in_turn(set, turn.items, turn.acks)?;
+    fn under_the_worst_leader(&self, set: Set, at: usize) -> Outcome {
+        let turn = self.moves[at];
+        let single = |set: Set, at: usize| self.single[set * self.moves.len() + at];
+        let mut worst = single(set, at)?;
         let mut also = |outcome: Outcome| {
             worst = worst.and(outcome?);
             Some(())
         };
         let after = set | turn.items;
-        for own in &self.held {
+        for own in self.held.iter().chain(&self.splits[self.split]) {
             if own & turn.items == 0 && own & set != 0 {
                 // The leader has held back its own, and this comes first.
-                also(self.in_turn(set & !own, turn.items, turn.acks))?;
+                also(single(set & !own, at))?;
             }
             if own & after != 0 {
                 // It held back its own until now.
-                also(self.in_turn(after & !own, own & after, true))?;
+                also(single(after & !own, self.of_leaders[own & after]))?;
             }
-        }
-        Some(worst)
-    }
-
-    /// The worst of some changes that follow each other.
-    fn in_turn(&self, set: Set, items: Set, acks: bool) -> Outcome {
-        let mut set = set;
-        let mut worst = Figures { spare: i32::MAX, zone: NO_ZONE, risky: 0 };
-        for at in (0..self.items.len()).filter(|at| items & 1 << at != 0) {
-            worst = worst.and(self.single[self.index(set, at, acks)]?);
-            set |= 1 << at;
         }
         Some(worst)
     }
@@ -388,13 +524,65 @@ impl Oracle {
         fewest[sets - 1]
     }
 
-    /// A member leaves before it comes back with a vote.
+    /// Members leave before they come back with a vote, all by one request.
     fn cost(&self, turn: Turn) -> u32 {
-        let comes_back = |at: &usize| {
-            let listed = matches!(self.items[*at].kind, Kind::Gain { listed: true, .. });
-            turn.items & 1 << at != 0 && listed && turn.acks
+        let first = self.items[turn.items.trailing_zeros() as usize];
+        match first.kind {
+            Kind::Gain { listed: true, .. } => 1 + u32::from(turn.acks),
+            Kind::Lose { .. } if self.is_there_and_back(turn) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether it is an id's leave and its return.
+    fn is_there_and_back(&self, turn: Turn) -> bool {
+        let first = turn.items.trailing_zeros() as usize;
+        let is_back = |item: &Item| item.kind == Kind::Back;
+        turn.items == 3 << first && self.items.get(first + 1).is_some_and(is_back)
+    }
+}
+
+/// All subsets but the empty one.
+fn subsets(of: Set) -> impl Iterator<Item = Set> {
+    let mut next = of;
+    std::iter::from_fn(move || {
+        let some = next;
+        next = next.wrapping_sub(1) & of;
+        (some != 0).then_some(some)
+    })
+}
+
+/// All ways to put so many into requests of at most so many each, one of those that differ only in
+/// which of the alike goes with which.
+fn partitions(of: Set, most: usize, kind: &dyn Fn(usize) -> u8) -> Vec<Vec<Set>> {
+    let mut known: BTreeSet<Vec<Vec<u8>>> = BTreeSet::new();
+    let mut all = Vec::new();
+    split(of, most, &mut Vec::new(), &mut |requests: &[Set]| {
+        let kinds = |request: &Set| {
+            let mut kinds: Vec<u8> = bits(*request as u64).map(kind).collect();
+            kinds.sort_unstable();
+            kinds
         };
-        let again = (0..self.items.len()).filter(comes_back).count();
-        turn.items.count_ones() + u32::from(again > 0)
+        let mut shape: Vec<Vec<u8>> = requests.iter().map(kinds).collect();
+        shape.sort_unstable();
+        if known.insert(shape) {
+            all.push(requests.to_vec());
+        }
+    });
+    all
+}
+
+fn split(of: Set, most: usize, requests: &mut Vec<Set>, take: &mut dyn FnMut(&[Set])) {
+    if of == 0 {
+        return take(requests);
+    }
+    let first = of & of.wrapping_neg();
+    let rest = of & !first;
+    for others in subsets(rest).chain([0]) {
+        if (others.count_ones() as usize) < most {
+            requests.push(first | others);
+            split(rest & !others, most, requests, take);
+            requests.pop();
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Under a map of ids that keeps their order, everything is the same word for word: phases, rules,
 //! steps, requests, figures, breaches with their paths, remedies. Under any other map that keeps the
 //! order of those who join, which the laws themselves look at, the figures are the same, and without
-//! zones the phases are too, but for which of the alike comes first.
+//! zones the phases are too, but for which of the alike comes first. Who shares a request with whom
+//! goes by ids, so that where several do, neither zones nor ids on other machines are compared.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +19,7 @@ use crate::ground::Ground;
 use crate::judge::Judge;
 use crate::random::Random;
 use crate::tally::Tally;
-use crate::world::{Case, Fate, Is, MACHINES, MOVERS, OBSERVERS, Rules, Seat, VOTERS};
+use crate::world::{Case, Fate, Is, MACHINES, MOVERS, Moves, OBSERVERS, Rules, Seat, VOTERS};
 
 const SERVERS: usize = 9;
 
@@ -71,11 +72,18 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
-            // Who goes to another machine goes by ids, where zones count.
-            (case.groups_machines() || figures(one) == figures(theirs))
-                && (zoned || unordered(&case, one.plan()) == unordered(&other, theirs.plan()))
+            // Who goes to another machine goes by ids, where zones count, and so do pairs.
+            let by_ids = case.groups_machines() || case.pairs_by_ids();
+            let machines = case.seats.iter().any(|seat| seat.fate.moves == Moves::Machine);
+            let mixed = case.together() > 1 && machines;
+            (by_ids || mixed || figures(one) == figures(theirs))
+                && (zoned
+                    || mixed
+                    || unordered(&case, one.plan()) == unordered(&other, theirs.plan()))
         }
-        (Err(one), Err(theirs)) => case.groups_machines() || laws(one) == laws(theirs),
+        (Err(one), Err(theirs)) => {
+            case.groups_machines() || case.pairs_by_ids() || laws(one) == laws(theirs)
+        }
         _ => false,
     };
     if !same {
@@ -121,6 +129,7 @@ fn any_case(random: &mut Random) -> Case {
             one_voter: random.one_in(2),
             strict: zones > 0 && random.one_in(3),
             max_shrink: if random.one_in(4) { 2 } else { Rules::DEFAULT.max_shrink },
+            changes_per_step: random.pick(&[1, 1, 1, 1, 0, 2, 3, 4]),
         };
         if seats.iter().any(|seat| seat.fate.was == Is::Voter) {
             return Case { seats, rules };
@@ -162,31 +171,43 @@ fn shuffled(case: &Case, random: &mut Random) -> Case {
 }
 
 /// A step without ids: what its name says, whose it is, what it asks for.
-type Shape = (String, Option<usize>, Option<Server>, bool);
+type Shape = (Name, Vec<Option<usize>>, Vec<Server>, Vec<Option<usize>>);
 
 fn shape(case: &Case, step: &Step) -> Shape {
-    let request = step.reconfig();
-    let line = request.and_then(|request| request.joining.first()).map(|line| {
-        let mut line = line.clone();
+    let (mut lines, mut leaving) = (Vec::new(), Vec::new());
+    if let Some(request) = step.reconfig() {
+        lines.extend(request.joining.iter().cloned());
+        leaving.extend(request.leaving.iter().map(|id| case.seat(*id)));
+    }
+    for line in &mut lines {
         line.id = ServerId::new(0);
-        line
-    });
-    let leaves = request.is_some_and(|request| !request.leaving.is_empty());
-    let (verb, seat) = named(case, &step.id);
-    (verb, step.servers().next().and_then(|id| case.seat(id)).or(seat), line, leaves)
+    }
+    let seats = step.servers().map(|id| case.seat(id)).collect();
+    (named(case, &step.id), seats, lines, leaving)
 }
 
-/// A name without its id, and whose it is.
-fn named(case: &Case, name: &StepId) -> (String, Option<usize>) {
-    let mut seat = None;
-    let words = name.as_str().split('-').map(|word| match word.parse() {
-        Ok(id) => {
-            seat = case.seat(ServerId::new(id));
-            "id"
+/// A name without its ids, and whose it is.
+fn named(case: &Case, name: &StepId) -> Name {
+    let mut seats = Vec::new();
+    let words = name.as_str().split('-').map(|word| match ids(word) {
+        Some(ids) => {
+            seats.extend(ids.into_iter().map(|id| case.seat(ServerId::new(id))));
+            "ids"
         }
-        Err(_) => word,
+        None => word,
     });
-    (words.collect::<Vec<_>>().join("-"), seat)
+    (words.collect::<Vec<_>>().join("-"), seats)
+}
+
+/// Ids like `4,6..8`.
+fn ids(word: &str) -> Option<Vec<i64>> {
+    let mut ids = Vec::new();
+    for run in word.split(',') {
+        let (first, last) = run.split_once("..").unwrap_or((run, run));
+        let (first, last): (i64, i64) = (first.parse().ok()?, last.parse().ok()?);
+        ids.extend(first..=last);
+    }
+    Some(ids)
 }
 
 type Shapes = Vec<(PhaseKind, Rule, Vec<Shape>)>;
@@ -208,7 +229,7 @@ fn figures(checked: &CheckedPlan) -> Figures {
     (report.worst_spare, zone, windows, checked.plan().reconfigs(), report.may_hand_over)
 }
 
-type Name = (String, Option<usize>);
+type Name = (String, Vec<Option<usize>>);
 
 type Whole = (Shapes, Figures, Vec<(Name, i64, bool)>, BTreeSet<Name>);
 
@@ -242,14 +263,17 @@ fn laws(refusal: &Refusal) -> BTreeSet<Law> {
     refusal.breaches.iter().map(|breach| breach.law).collect()
 }
 
-type Unordered = Vec<(PhaseKind, Rule, Vec<(String, Option<Fate>)>)>;
+type Unordered = Vec<(PhaseKind, Rule, Vec<(String, Vec<Option<Fate>>)>)>;
 
 /// Phase by phase, what happens to servers of which fate.
 fn unordered(case: &Case, plan: &Plan) -> Unordered {
     let phases = plan.phases.iter().map(|phase| {
         let steps = phase.steps.iter().map(|step| {
-            let (verb, seat) = named(case, &step.id);
-            (verb, seat.map(|seat| case.seats[seat].fate))
+            let (verb, seats) = named(case, &step.id);
+            let fates = seats.into_iter().map(|seat| Some(case.seats[seat?].fate));
+            let mut fates: Vec<Option<Fate>> = fates.collect();
+            fates.sort_unstable();
+            (verb, fates)
         });
         let mut steps: Vec<_> = steps.collect();
         steps.sort_unstable();

@@ -3,7 +3,7 @@
 //! plan.
 
 use zkplan::model::{Role, Server};
-use zkplan::plan::{Action, Part, Plan, Rule, Step};
+use zkplan::plan::{Action, Plan, Rule, Step};
 
 use crate::ground::{MOST, Seats};
 use crate::world::{Case, Is, Moves};
@@ -11,7 +11,7 @@ use crate::world::{Case, Is, Moves};
 /// A set of steps: bit 0 is the first step of the first phase.
 pub(crate) type Steps = u64;
 
-/// What a step does to its seat.
+/// What a step does to a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
     Await(usize),
@@ -32,12 +32,12 @@ pub(crate) enum Does {
 
 /// A plan by numbers.
 pub(crate) struct Script<'a> {
-    pub(crate) steps: Vec<(&'a Step, Does)>,
+    pub(crate) steps: Vec<(&'a Step, Vec<Does>)>,
     phases: Vec<(Rule, Steps)>,
     pub(crate) all: Steps,
     pub(crate) reconfigs: Steps,
-    /// Steps by which a server that leads would hand over.
-    pub(crate) hands_over: Steps,
+    /// Of each seat, the steps by which it would hand over, should it lead.
+    hands_over: [Steps; MOST],
     own: [Steps; MOST],
     /// Steps whose risk was accepted.
     pub(crate) accepted: Steps,
@@ -53,7 +53,7 @@ impl<'a> Script<'a> {
             phases: Vec::new(),
             all: 0,
             reconfigs: 0,
-            hands_over: 0,
+            hands_over: [0; MOST],
             own: [0; MOST],
             accepted: 0,
             holds: true,
@@ -94,35 +94,33 @@ impl<'a> Script<'a> {
             return Err("more steps than can be walked".to_owned());
         }
         let bit = 1 << at;
-        let does = read(case, step)?;
-        if let Some(seat) = does.seat() {
+        let all = read(case, step)?;
+        for does in &all {
+            if matches!(does, Does::Drop(_) | Does::Set { .. }) {
+                self.reconfigs |= bit;
+            }
+            let Some(seat) = does.seat() else { continue };
             self.own[seat] |= bit;
-        }
-        let voted = |seat: usize| case.seats[seat].fate.was == Is::Voter;
-        match does {
-            Does::Drop(seat) => {
-                self.reconfigs |= bit;
-                if voted(seat) {
-                    self.hands_over |= bit;
-                }
+            // What an observer's step says is of no account: it does not lead.
+            if case.seats[seat].fate.was != Is::Voter {
+                continue;
             }
-            Does::Set { seat, votes, moved } => {
-                self.reconfigs |= bit;
-                let moves = moved && case.seats[seat].fate.moves == Moves::Ports;
-                if voted(seat) && (!votes || moves) {
-                    self.hands_over |= bit;
+            let is = match *does {
+                Does::Drop(_) => true,
+                Does::Set { votes, moved, .. } => {
+                    !votes || moved && case.seats[seat].fate.moves == Moves::Ports
                 }
+                _ => false,
+            };
+            let says = step.hands_over(case.id(seat));
+            if says != is {
+                return Err(format!("`{}` says that it hands over: {says}", step.id));
             }
-            _ => {}
+            if is {
+                self.hands_over[seat] |= bit;
+            }
         }
-        let voter = does.seat().filter(|seat| voted(*seat));
-        let says = voter.is_some_and(|seat| step.hands_over(case.id(seat)));
-        let is = self.hands_over & bit != 0;
-        // What an observer's step says is of no account: it does not lead.
-        if voter.is_some() && says != is {
-            return Err(format!("`{}` says that it hands over: {says}", step.id));
-        }
-        self.steps.push((step, does));
+        self.steps.push((step, all));
         Ok(bit)
     }
 
@@ -134,12 +132,17 @@ impl<'a> Script<'a> {
         self.own[seat] & step != 0
     }
 
+    /// The steps by which that seat would hand over, should it lead.
+    pub(crate) fn hand_overs(&self, seat: usize) -> Steps {
+        self.own[seat] & self.hands_over[seat]
+    }
+
     /// What is granted when those steps are done and that seat leads, and whether all of it goes
     /// side by side.
     pub(crate) fn next(&self, done: Steps, leader: usize) -> (Steps, bool) {
         let left = self.all & !done;
         let own = self.own[leader];
-        let last = own & left & self.hands_over != 0 && left & self.reconfigs & !own != 0;
+        let last = left & self.hand_overs(leader) != 0 && left & self.reconfigs & !own != 0;
         let held = if self.holds && last { own } else { 0 };
         for (rule, mask) in &self.phases {
             let open = left & mask & !held;
@@ -158,8 +161,8 @@ impl<'a> Script<'a> {
     /// What a server has begun goes first, then what is listed first.
     fn first(&self, open: Steps, begun: Steps) -> Steps {
         let goes_on = |at: &usize| {
-            let seat = self.steps[*at].1.seat();
-            seat.is_some_and(|seat| self.own[seat] & begun != 0)
+            let mut seats = self.steps[*at].1.iter().filter_map(Does::seat);
+            seats.any(|seat| self.own[seat] & begun != 0)
         };
         let mut positions = bits(open);
         let first = open & open.wrapping_neg();
@@ -168,8 +171,8 @@ impl<'a> Script<'a> {
 }
 
 impl Does {
-    pub(crate) const fn seat(self) -> Option<usize> {
-        match self {
+    pub(crate) const fn seat(&self) -> Option<usize> {
+        match *self {
             Self::Await(seat)
             | Self::Start(seat)
             | Self::Stop(seat)
@@ -182,9 +185,10 @@ impl Does {
     }
 }
 
-fn read(case: &Case, step: &Step) -> Result<Does, String> {
+/// What a step does: one thing, or what its request does to each of its servers.
+fn read(case: &Case, step: &Step) -> Result<Vec<Does>, String> {
     let seat = |id| case.seat(id).ok_or_else(|| format!("`{}` is about a stranger", step.id));
-    Ok(match &step.action {
+    Ok(vec![match &step.action {
         Action::AwaitJoiner(id) => Does::Await(seat(*id)?),
         Action::Start(id) => Does::Start(seat(*id)?),
         Action::Stop(id) | Action::AskToStop(id) => Does::Stop(seat(*id)?),
@@ -192,18 +196,29 @@ fn read(case: &Case, step: &Step) -> Result<Does, String> {
         Action::Prove(id) => Does::Prove(id.map(seat).transpose()?),
         Action::Gate(_) => Does::Gate,
         Action::Reconfig { parts, request } => {
-            let [Part { server, .. }] = parts.as_slice() else {
-                return Err(format!("`{}` says more than one change", step.id));
-            };
-            let seat = seat(*server)?;
-            match (request.joining.as_slice(), request.leaving.as_slice()) {
-                ([], [id]) if id == server => Does::Drop(seat),
-                ([line], []) if line.id == *server => set(case, seat, line)
-                    .ok_or_else(|| format!("`{}` asks for a line of nobody's", step.id))?,
-                _ => return Err(format!("`{}` asks for more than one change", step.id)),
+            let named = request.joining.len() + request.leaving.len();
+            if parts.is_empty() || named != parts.len() {
+                return Err(format!("`{}` asks for other changes than it says", step.id));
             }
+            let mut all = Vec::with_capacity(parts.len());
+            for (nth, part) in parts.iter().enumerate() {
+                if parts[..nth].iter().any(|known| known.server == part.server) {
+                    return Err(format!("`{}` names a server twice", step.id));
+                }
+                let seat = seat(part.server)?;
+                let line = request.joining.iter().find(|line| line.id == part.server);
+                all.push(match line {
+                    Some(line) => set(case, seat, line)
+                        .ok_or_else(|| format!("`{}` asks for a line of nobody's", step.id))?,
+                    None if request.leaving.contains(&part.server) => Does::Drop(seat),
+                    None => {
+                        return Err(format!("`{}` asks for other changes than it says", step.id));
+                    }
+                });
+            }
+            return Ok(all);
         }
-    })
+    }])
 }
 
 /// A line that a server has at some time: now, when all is done, or as an observer on its way to a

@@ -245,7 +245,7 @@ impl Walk<'_> {
         next: Steps,
     ) -> Result<(), (Law, usize)> {
         let script = &self.script;
-        for at in bits(next & script.hands_over).filter(|at| script.is_own(leader, 1 << at)) {
+        for at in bits(next & script.hand_overs(leader)) {
             self.sum.hands_over = true;
             let left = script.all & !done & script.reconfigs;
             if bits(left).any(|other| !script.is_own(leader, 1 << other)) {
@@ -309,75 +309,94 @@ impl Walk<'_> {
     }
 
     fn take(&mut self, moment: &Moment, at: usize) -> Result<Moment, Law> {
-        let ground = self.ground;
         let mut next = *moment;
-        match self.script.steps[at].1 {
-            Does::Gate => {}
-            Does::Prove(_) => next.proven = moment.gone,
-            Does::Attest(seat) => next.blank |= 1 << seat,
-            Does::Start(seat) => self.is_blank(moment, seat)?,
-            Does::Await(seat) => {
-                if moment.members & 1 << seat != 0 {
-                    return Err("ZKQ5: a member is no joiner");
-                }
-                self.is_blank(moment, seat)?;
-                next.ready |= 1 << seat;
-                next.up |= 1 << seat;
-            }
-            Does::Stop(seat) => {
-                if moment.members & 1 << seat != 0 {
-                    return Err("ZKQ13: a member is stopped");
-                }
-                if moment.proven & 1 << seat == 0 {
-                    return Err("ZKQ13: stopped before the proof");
-                }
-                next.stopped |= 1 << seat;
-                next.up &= !(1 << seat);
-            }
-            Does::Drop(seat) => {
-                let bit = 1 << seat;
-                if moment.members & bit == 0 {
-                    return Err("form: who is no member cannot leave");
-                }
-                next.members &= !bit;
-                next.voters &= !bit;
-                next.live &= !bit;
-                next.moved &= !bit;
-                next.gone |= bit;
-                self.reconfig(moment, &next, seat, at)?;
-            }
-            Does::Set { seat, votes, moved } => {
-                let bit = 1 << seat;
-                let put = |set: Seats, holds: bool| if holds { set | bit } else { set & !bit };
-                next.members |= bit;
-                next.voters = put(next.voters, votes);
-                next.moved = put(next.moved, moved);
-                if moment.members & bit == 0 {
-                    self.joins(moment, seat)?;
-                    next.ready &= !bit;
-                    next.live |= bit;
-                    next.gone &= !bit;
-                    next.proven &= !bit;
-                    if ground.members & bit == 0 {
-                        next.joined |= bit;
+        let (mut set, mut dropped) = (0, 0);
+        for does in &self.script.steps[at].1 {
+            match *does {
+                Does::Gate => {}
+                Does::Prove(_) => next.proven = moment.gone,
+                Does::Attest(seat) => next.blank |= 1 << seat,
+                Does::Start(seat) => self.is_blank(moment, seat)?,
+                Does::Await(seat) => {
+                    if moment.members & 1 << seat != 0 {
+                        return Err("ZKQ5: a member is no joiner");
                     }
-                } else {
-                    let revotes = (moment.voters ^ next.voters) & bit != 0;
-                    let moves = (moment.moved ^ next.moved) & bit != 0;
-                    if revotes == moves {
-                        return Err("form: neither a change of role nor one of address");
-                    }
-                    if moves && ground.machines & bit != 0 {
-                        return Err("ZKQ11: an id is moved to another machine");
-                    }
-                    if revotes && votes && moment.live & bit == 0 {
-                        return Err("ZKQ5: a vote for who was not seen");
-                    }
+                    self.is_blank(moment, seat)?;
+                    next.ready |= 1 << seat;
+                    next.up |= 1 << seat;
                 }
-                self.reconfig(moment, &next, seat, at)?;
+                Does::Stop(seat) => {
+                    if moment.members & 1 << seat != 0 {
+                        return Err("ZKQ13: a member is stopped");
+                    }
+                    if moment.proven & 1 << seat == 0 {
+                        return Err("ZKQ13: stopped before the proof");
+                    }
+                    next.stopped |= 1 << seat;
+                    next.up &= !(1 << seat);
+                }
+                Does::Drop(seat) => {
+                    let bit = 1 << seat;
+                    if moment.members & bit == 0 {
+                        return Err("form: who is no member cannot leave");
+                    }
+                    dropped |= bit;
+                    next.members &= !bit;
+                    next.voters &= !bit;
+                    next.live &= !bit;
+                    next.moved &= !bit;
+                    next.gone |= bit;
+                }
+                Does::Set { seat, votes, moved } => {
+                    set |= 1 << seat;
+                    self.set(moment, &mut next, seat, [votes, moved])?;
+                }
             }
         }
+        if set | dropped != 0 {
+            self.reconfig(moment, &next, set | dropped, at)?;
+            is_alike(moment, &next, [set, dropped])?;
+        }
         Ok(next)
+    }
+
+    /// A line is added, or put in the place of another.
+    fn set(
+        &self,
+        moment: &Moment,
+        next: &mut Moment,
+        seat: usize,
+        [votes, moved]: [bool; 2],
+    ) -> Result<(), Law> {
+        let ground = self.ground;
+        let bit = 1 << seat;
+        let put = |set: Seats, holds: bool| if holds { set | bit } else { set & !bit };
+        next.members |= bit;
+        next.voters = put(next.voters, votes);
+        next.moved = put(next.moved, moved);
+        if moment.members & bit == 0 {
+            self.joins(moment, seat)?;
+            next.ready &= !bit;
+            next.live |= bit;
+            next.gone &= !bit;
+            next.proven &= !bit;
+            if ground.members & bit == 0 {
+                next.joined |= bit;
+            }
+            return Ok(());
+        }
+        let revotes = (moment.voters ^ next.voters) & bit != 0;
+        let moves = (moment.moved ^ next.moved) & bit != 0;
+        if revotes == moves {
+            return Err("form: neither a change of role nor one of address");
+        }
+        if moves && ground.machines & bit != 0 {
+            return Err("ZKQ11: an id is moved to another machine");
+        }
+        if revotes && votes && moment.live & bit == 0 {
+            return Err("ZKQ5: a vote for who was not seen");
+        }
+        Ok(())
     }
 
     fn is_blank(&self, moment: &Moment, seat: usize) -> Result<(), Law> {
@@ -400,50 +419,55 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The laws of one reconfig.
-    fn reconfig(&mut self, was: &Moment, is: &Moment, seat: usize, at: usize) -> Result<(), Law> {
+    /// The laws of one reconfig, which changes those.
+    fn reconfig(
+        &mut self,
+        was: &Moment,
+        is: &Moment,
+        changed: Seats,
+        at: usize,
+    ) -> Result<(), Law> {
         let ground = self.ground;
-        let bit = 1 << seat;
-        let in_place = was.members & is.members & bit != 0;
-        let moves = in_place && (was.moved ^ is.moved) & bit != 0;
-        let gains = in_place && is.voters & !was.voters & bit != 0;
-        let mut acking = was.live | was.ready;
-        if moves || gains {
-            // It is away for a moment, or observes until the change is active.
-            acking &= !bit;
+        let most = ground.changes_per_step;
+        if most != 0 && changed.count_ones() > most {
+            return Err("ZKQ8: too many changes by one request");
         }
+        let in_place = was.members & is.members & changed;
+        let moves = in_place & (was.moved ^ is.moved);
+        let gains = in_place & is.voters & !was.voters;
+        // Who moves is away for a moment, who gains a vote observes until the change is active.
+        let acking = (was.live | was.ready) & !(moves | gains);
         let before = ground.spare(was.voters, was.live);
         let during = ground.spare(is.voters, acking);
         let after = ground.spare(is.voters, is.live);
         self.sum.spare = self.sum.spare.min(during).min(after);
-        if (was.voters | is.voters) & bit != 0 {
+        if (was.voters | is.voters) & changed != 0 {
             if during < 0 {
                 return Err("ZKQ2: the next voters cannot acknowledge");
             }
-            let joins = !in_place && is.voters & bit != 0;
+            let joins = is.voters & changed & !was.members;
             let accepted = self.script.accepted & 1 << at != 0;
-            let risky = joins && ground.spare(is.voters, acking & !bit) < 0;
+            let risky = joins != 0 && ground.spare(is.voters, acking & !joins) < 0;
             if risky {
                 self.risks |= 1 << at;
             }
             if risky && !accepted {
                 return Err("ZKQ2: the quorum needs the joiner itself");
             }
-            if before.min(after) < ground.tolerance || during < ground.tolerance - i32::from(moves)
-            {
+            let moment = i32::from(moves != 0);
+            if before.min(after) < ground.tolerance || during < ground.tolerance - moment {
                 return Err("ZKQ3: too few can fail");
             }
         }
-        self.order(was, is, seat)?;
-        let (olds, news) = (was.voters.count_ones(), is.voters.count_ones());
-        if (was.voters ^ is.voters) != 0 && ground.misses(was.voters, is.voters) {
+        self.order(was, is)?;
+        if !ground.overlaps(was.voters, is.voters) {
             return Err("ZKQ8: quorums miss each other");
         }
+        let (olds, news) = (was.voters.count_ones(), is.voters.count_ones());
         if news < olds && news < ground.floor {
             return Err("ZKQ9: too few participants");
         }
-        let newcomers = is.voters & !was.voters;
-        if newcomers != 0 && ground.spare(is.voters, newcomers) >= 0 {
+        if ground.newcomers_decide(was.voters, is.voters) {
             return Err("ZKQ11: newcomers are a quorum");
         }
         let zone = ground.zone_spare(is.voters, is.live);
@@ -461,14 +485,27 @@ impl Walk<'_> {
     }
 
     /// The second half of ZKQ7.
-    fn order(&self, was: &Moment, is: &Moment, seat: usize) -> Result<(), Law> {
+    fn order(&self, was: &Moment, is: &Moment) -> Result<(), Law> {
         let ground = self.ground;
         let healthy = ground.voters & ground.live & !ground.machines;
-        let gives_up = was.voters & !is.voters & healthy & 1 << seat != 0;
+        let give_up = was.voters & !is.voters & healthy;
         let waiting = ground.wanted_voters & !ground.voters & !was.voters;
-        if gives_up && waiting != 0 {
+        if give_up != 0 && waiting != 0 {
             return Err("ZKQ7: an old voter leaves before the new ones vote");
         }
         Ok(())
     }
+}
+
+/// One request changes servers in one way only, and whoever moves alone.
+fn is_alike(was: &Moment, is: &Moment, [set, dropped]: [Seats; 2]) -> Result<(), Law> {
+    let joins = set & !was.members;
+    let gains = set & was.members & is.voters & !was.voters;
+    let demoted = set & was.voters & !is.voters;
+    let moves = set & was.members & (was.moved ^ is.moved);
+    let ways = [joins, gains, demoted, moves, dropped].into_iter().filter(|way| *way != 0).count();
+    if ways > 1 || moves.count_ones() > 1 {
+        return Err("form: unlike changes by one request");
+    }
+    Ok(())
 }

@@ -109,6 +109,8 @@ pub(crate) struct Rules {
     pub(crate) one_voter: bool,
     pub(crate) strict: bool,
     pub(crate) max_shrink: u32,
+    /// How many servers one request may change; 0 where there is no bound.
+    pub(crate) changes_per_step: u32,
 }
 
 impl Rules {
@@ -119,6 +121,7 @@ impl Rules {
         one_voter: false,
         strict: false,
         max_shrink: 99,
+        changes_per_step: 1,
     };
 }
 
@@ -136,6 +139,28 @@ impl Case {
     pub(crate) fn groups_machines(&self) -> bool {
         let mut moves = self.seats.iter().map(|seat| seat.fate.moves);
         moves.any(|moves| moves == Moves::Machine) && self.seats.iter().any(|seat| seat.zone > 0)
+    }
+
+    /// Whether voters that go may do so together, where zones count.
+    pub(crate) fn pairs_by_ids(&self) -> bool {
+        self.rules.changes_per_step != 1 && self.seats.iter().any(|seat| seat.zone > 0)
+    }
+
+    /// Whether voters come, once some that are dead have gone, where pairs need an even number.
+    pub(crate) fn pairs_after_the_dead(&self) -> bool {
+        let dead = |fate: Fate| fate.was == Is::Voter && !fate.live && fate.wanted != Is::Voter;
+        let comes = |fate: Fate| fate.was != Is::Voter && fate.wanted == Is::Voter;
+        self.rules.changes_per_step > 1
+            && self.seats.iter().any(|seat| dead(seat.fate))
+            && self.seats.iter().any(|seat| comes(seat.fate))
+    }
+
+    /// How many servers one request may change.
+    pub(crate) fn together(&self) -> usize {
+        match self.rules.changes_per_step {
+            0 => usize::MAX,
+            most => usize::try_from(most).expect("a small number"),
+        }
     }
 
     pub(crate) fn id(&self, seat: usize) -> ServerId {
@@ -241,6 +266,7 @@ impl Case {
             zones: if rules.strict { ZonePolicy::Strict } else { ZonePolicy::Best },
             add_as: if rules.observers_first { AddAs::Observer } else { AddAs::Participant },
             max_shrink: rules.max_shrink,
+            changes_per_step: rules.changes_per_step,
             standalone_enabled: if rules.one_voter {
                 StandaloneEnabled::False
             } else {
@@ -323,6 +349,9 @@ impl fmt::Display for Case {
             if holds {
                 write!(f, ", {word}")?;
             }
+        }
+        if rules.changes_per_step != 1 {
+            write!(f, ", changesPerStep {}", rules.changes_per_step)?;
         }
         Ok(())
     }
