@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::removal::Removal;
-use super::search::{Bring, bring_in, dead_go_first};
+use super::search::{Bring, bring_in, dead_take_turns, gives_up_vote};
 use super::together::{dead_go_together, go_together};
 use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
@@ -77,14 +77,9 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     if goal.diff.changes.is_empty() {
         return Vec::new();
     }
-    let dead = dead_phase(goal);
-    let (first, late) = if dead_go_first(goal) { (Some(dead), None) } else { (None, Some(dead)) };
-    let mut phases = vec![await_phase(goal)];
-    phases.extend(first);
-    phases.push(early_readdress_phase(goal));
+    let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
     let way = bring_in(goal);
     phases.extend(bring_in_phases(goal, way.steps));
-    phases.extend(late);
     phases.push(gate_phase(goal));
     phases.extend(removal_phases(goal, way.removal));
     phases.push(late_readdress_phase(goal));
@@ -122,6 +117,7 @@ fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
             Bring::Replace(change) => {
                 (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
             }
+            Bring::Bury(change) => (PhaseKind::Dead, Rule::InOrder, vec![burial(&[change])]),
             Bring::Readdress => {
                 let phase = readdress_phase(goal);
                 (phase.kind, phase.rule, phase.steps)
@@ -200,9 +196,11 @@ fn await_phase(goal: &Goal) -> Phase {
 
 /// Those that do not answer give up their votes first: each only raises the quorum.
 fn dead_phase(goal: &Goal) -> Phase {
-    let dead = |goes: fn(&Change) -> bool| changes(goal, |c| !is_healthy(goal, c) && goes(c));
-    let leaves = |change: &Change| matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace);
-    let (out, demoted) = (dead(leaves), dead(|change| demotion(change).is_some()));
+    let in_turn = |change: &Change| dead_take_turns(goal) && gives_up_vote(change);
+    let dead = |goes: fn(&Change) -> bool| {
+        changes(goal, |change| !is_healthy(goal, change) && !in_turn(change) && goes(change))
+    };
+    let (out, demoted) = (dead(is_out), dead(|change| demotion(change).is_some()));
     let voters = goal.facts.base.membership.voters().len();
     let (rule, requests) = match goal.policy.changes_per_step {
         0 | 1 => {
@@ -212,12 +210,21 @@ fn dead_phase(goal: &Goal) -> Phase {
         }
         _ => (Rule::InOrder, dead_go_together(goal, voters, [out, demoted])),
     };
-    let step = |request: &Vec<&Change>| match request.first() {
-        Some(first) if leaves(first) => take_out(Move::Leave, ids(request)),
-        _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
-    };
-    let steps = requests.iter().map(step).collect();
+    let steps = requests.iter().map(|request| burial(request)).collect();
     Phase { kind: PhaseKind::Dead, rule, steps }
+}
+
+/// Whether a change takes its server out of the ensemble, if only for a time.
+fn is_out(change: &Change) -> bool {
+    matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace)
+}
+
+/// One request by which dead servers give up their votes.
+fn burial(request: &[&Change]) -> Step {
+    match request.first() {
+        Some(first) if is_out(first) => take_out(Move::Leave, ids(request)),
+        _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
+    }
 }
 
 fn ids(changes: &[&Change]) -> Vec<ServerId> {

@@ -208,11 +208,10 @@ impl<'e, 'a> Going<'e, 'a> {
                 if gone[class] == self.sizes[class] {
                     continue;
                 }
-                let before = self.votes(&gone);
                 gone[class] += 1;
                 let worth = self.worth(class, &gone);
                 let price = Price {
-                    is_legal: self.electorate.overlaps(&before, &self.votes(&gone)),
+                    is_legal: self.meets(class, &gone),
                     risks: self.risks(class, &gone),
                     spare: worth.spare,
                     zone: worth.zone,
@@ -232,6 +231,25 @@ impl<'e, 'a> Going<'e, 'a> {
         lattice.widest(end.zone, |price| price.zone);
         lattice.shortest(|price| price.windows);
         lattice.way().into_iter().map(|(class, _)| class).collect()
+    }
+
+    /// Whether quorums before and after one of that class has gone meet, if any one of the others may
+    /// have been held back, and goes only later or only now.
+    fn meets(&self, class: usize, gone: &[usize]) -> bool {
+        let without = |gone: &[usize], class: usize| {
+            let mut fewer = gone.to_vec();
+            fewer[class] -= 1;
+            fewer
+        };
+        let meet = |class: usize, gone: &[usize]| {
+            let before = without(gone, class);
+            self.electorate.overlaps(&self.votes(&before), &self.votes(gone))
+        };
+        let may_be_held = |other: &usize| gone[*other] > usize::from(*other == class);
+        meet(class, gone)
+            && (0..gone.len())
+                .filter(may_be_held)
+                .all(|other| meet(class, &without(gone, other)) && meet(other, gone))
     }
 
     /// At each step the class that leaves most behind; of those, the one of the fullest zone.
@@ -305,9 +323,7 @@ impl<'e, 'a> Going<'e, 'a> {
             let gone = digits(node, &self.sizes);
             let count: usize = gone.iter().sum();
             for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
-                let mut before = gone.clone();
-                before[class] -= 1;
-                if !self.electorate.overlaps(&self.votes(&before), &self.votes(&gone)) {
+                if !self.meets(class, &gone) {
                     return None;
                 }
                 let worth = self.worth(class, &gone);

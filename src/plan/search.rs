@@ -1,8 +1,8 @@
 //! Who comes in when: the part of a plan that can go in the most orders.
 //!
 //! The dead go first: to take the vote of a server that does not answer never makes a quorum weaker.
-//! Only where too few participants would be left, which groups and weights make possible, they go
-//! when all are in. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
+//! Only where votes have weights they take turns with the others, for too few participants could be
+//! left, or quorums miss each other. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
 //! observers that get a vote, ids that go to other machines and addresses that move may take turns,
 //! and each observer may get its vote where it stands or by way of a non-voting follower. Servers
 //! alike are one class, so that what is searched is how many of each are done.
@@ -37,6 +37,8 @@ pub(super) enum Bring<'a> {
     Relist(Vec<&'a Change>),
     Replace(&'a Change),
     Readdress,
+    /// A dead voter gives up its vote.
+    Bury(&'a Change),
 }
 
 /// Everything that comes in, in the best order.
@@ -117,6 +119,7 @@ enum What {
     Replace,
     Promote,
     Readdress,
+    Bury,
 }
 
 struct Search<'a> {
@@ -137,7 +140,8 @@ impl<'a> Search<'a> {
         let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &electorate);
         let now = electorate.worth(&first);
-        let base = if dead_go_first(goal) { without_dead(goal, &electorate, first) } else { first };
+        let base =
+            if dead_take_turns(goal) { first } else { without_dead(goal, &electorate, first) };
         let mut search = Self {
             kinds: kinds(goal, &electorate, late),
             survives_zones: electorate.has_zones() && now.zone >= 0,
@@ -160,7 +164,6 @@ impl<'a> Search<'a> {
             }
         }
         let mut worst = now.min(self.electorate.worth(&votes));
-        votes = without_dead(self.goal, &self.electorate, votes);
         for change in gives_up(self.goal) {
             self.take(&mut votes, change);
         }
@@ -206,10 +209,10 @@ impl<'a> Search<'a> {
                     held.extend(leaves_and_comes_back(self.goal, change).then_some(*change));
                 }
                 Bring::Readdress => {}
+                Bring::Bury(change) => self.bring(&mut votes, What::Bury, change),
             }
             look(&votes, &held);
         }
-        votes = without_dead(self.goal, &self.electorate, votes);
         for request in &removal.order {
             for change in request.iter().filter(|change| change.kind != ChangeKind::Replace) {
                 self.take(&mut votes, change);
@@ -250,6 +253,7 @@ impl<'a> Search<'a> {
                 *vote = Vote { votes, up: true };
             }
             What::Readdress => {}
+            What::Bury => vote.votes = false,
         }
     }
 
@@ -301,7 +305,7 @@ impl<'a> Search<'a> {
             let left: Vec<usize> = (at..at + like).map(left).collect();
             let most = match what {
                 What::Join | What::Promote => most(self.goal),
-                What::Replace | What::Readdress => 1,
+                What::Replace | What::Readdress | What::Bury => 1,
             };
             for some in choices(&left, most) {
                 let mut choice = vec![0; done.len()];
@@ -363,6 +367,11 @@ impl<'a> Search<'a> {
                 }
             }
             (What::Readdress, _) => add(Bring::Readdress, self.moves(votes)),
+            (What::Bury, all) => {
+                for change in all {
+                    add(Bring::Bury(change), self.buries(votes, change));
+                }
+            }
         }
     }
 
@@ -393,6 +402,16 @@ impl<'a> Search<'a> {
         let mut price = self.price(votes, [&during, &after], true, 0);
         price.is_legal &= servers.into_iter().all(|server| votes[server].up);
         price.is_legal &= may_come_together(self.goal, &self.electorate, [votes, &after]);
+        price
+    }
+
+    /// The vote of a server that does not answer goes.
+    fn buries(&self, votes: &[Vote], change: &Change) -> Price {
+        let mut after = votes.to_vec();
+        self.bring(&mut after, What::Bury, change);
+        let mut price = self.price(votes, [&after, &after], true, 0);
+        let least = if self.goal.facts.one_voter_possible { 1 } else { 2 };
+        price.is_legal &= after.iter().filter(|vote| vote.votes).count() >= least;
         price
     }
 
@@ -469,7 +488,8 @@ fn readdressed(goal: &Goal) -> Vec<&Change> {
 
 fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a>> {
     let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
-    let mut kinds = vec![of(What::Join, &|change| change.kind == ChangeKind::Join)];
+    let mut kinds = buried(goal, electorate);
+    kinds.push(of(What::Join, &|change| change.kind == ChangeKind::Join));
     let replaced = changes(goal, |change| {
         change.kind == ChangeKind::Replace && !(late && leaves_and_comes_back(goal, change))
     });
@@ -496,6 +516,19 @@ fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a
     kinds.push(Kind { what: What::Readdress, servers: readdressed(goal) });
     kinds.retain(|kind| !kind.servers.is_empty());
     kinds
+}
+
+/// The dead that take turns, those of one place as one kind.
+fn buried<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
+    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    if dead_take_turns(goal) {
+        for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
+            let server = electorate.number(change.id);
+            let class = (electorate.zone(server), electorate.weight(server));
+            classes.entry(class).or_default().push(change);
+        }
+    }
+    classes.into_values().map(|servers| Kind { what: What::Bury, servers }).collect()
 }
 
 /// How much of each kind is done at a node.
@@ -530,13 +563,14 @@ pub(super) fn without_dead(
     votes
 }
 
-/// Whether the dead give up their votes before anybody comes in: unless too few participants would be
-/// left. One whose id goes to another machine has to.
-pub(super) fn dead_go_first(goal: &Goal) -> bool {
-    let dead = changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change));
-    let left = goal.facts.base.membership.voters().len() - dead.len();
-    let least = if goal.facts.one_voter_possible { 1 } else { 2 };
-    left >= least || dead.iter().any(|change| change.kind == ChangeKind::Replace)
+/// Whether the dead give up their votes in turn with those that come in, and not before them: where
+/// quorums are by groups and weights. One whose id goes to another machine leaves first.
+pub(super) fn dead_take_turns(goal: &Goal) -> bool {
+    let is_replaced =
+        |change: &Change| change.kind == ChangeKind::Replace && !is_healthy(goal, change);
+    goal.facts.base.membership.is_weighted()
+        && most(goal) == 1
+        && !goal.diff.changes.iter().any(is_replaced)
 }
 
 /// Healthy voters that leave or become observers.
@@ -546,7 +580,7 @@ pub(super) fn gives_up(goal: &Goal) -> Vec<&Change> {
     })
 }
 
-fn gives_up_vote(change: &Change) -> bool {
+pub(super) fn gives_up_vote(change: &Change) -> bool {
     change.before.as_ref().is_some_and(Server::votes)
         && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
 }

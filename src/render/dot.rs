@@ -103,7 +103,8 @@ const fn chain_reason(why: Because) -> Because {
             | Why::DemoteAfterJoins
             | Why::PromoteBeforeLeaving
             | Why::IdBackIn
-            | Why::ZoneOrder,
+            | Why::ZoneOrder
+            | Why::WeightOrder,
         ) => why,
         _ => Because::Version,
     }

@@ -50,6 +50,8 @@ pub enum Why {
     LeaveOneByOne,
     /// This order is best against the loss of a zone.
     ZoneOrder,
+    /// This order is best where votes have weights.
+    WeightOrder,
     /// Nothing is stopped before a write commits.
     ProveFirst,
     /// A removed server keeps running until it is stopped.
@@ -104,6 +106,7 @@ impl Why {
             Self::DemoteAfterJoins => "votes go only when all new voters vote",
             Self::LeaveAfterJoins => "old voters leave once new ones vote",
             Self::LeaveOneByOne => "voters leave one at a time",
+            Self::WeightOrder => "the order that is best for groups and weights",
             Self::ZoneOrder => "the order that is best against the loss of a zone",
             Self::ProveFirst => {
                 "a write must commit in the last configuration before anything stops"
@@ -120,7 +123,13 @@ fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
     let adds_voters = !plan.target.voters().is_subset(&plan.facts.base.membership.voters());
     let wants_vote = plan.target.has_voter(server);
     let replaced = plan.facts.other_machine.contains(&server);
+    let is_weighted = plan.facts.base.membership.is_weighted();
     match (at.0, change) {
+        (PhaseKind::Dead, _) | (_, Move::Demote | Move::Leave)
+            if is_weighted && !replaced && at.1 == Rule::InOrder =>
+        {
+            Why::WeightOrder
+        }
         (PhaseKind::Dead, _) if replaced => Why::DeadMakesRoom,
         (PhaseKind::Dead, _) => Why::DeadFirst,
         (PhaseKind::Replace, Move::Leave) => Why::IdOutFirst,
