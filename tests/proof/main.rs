@@ -149,7 +149,7 @@ fn parts() -> Vec<Part> {
         ),
         part("weights in three groups", in_groups(&VOTERS, 3, &[0, 1, 2]), 4, group_rules()),
         part("voters in three groups", in_groups(&VOTERS, 3, &[1]), 5, group_rules()),
-        part("roles in two groups", in_groups(&roles, 2, &[1, 2]), 4, group_rules()),
+        part("roles in two groups", in_groups(&roles, 2, &[1, 2]), 3, group_rules()),
         part("voters together", without_zones(&[&VOTERS]), 7, together(&every_rule())),
         part("roles together", without_zones(&[&VOTERS, &OBSERVERS]), 5, together(&rules())),
         part("voters in three zones together", with_zones(&VOTERS, 3), 5, together(&zone_rules())),
