@@ -56,9 +56,14 @@ pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: us
     text.line(Line::new(Style::Bold, "Steps"));
     text.append(table.to_text(width));
     let zone = if base.zone.is_some() { "; zone: the same with the worst zone lost" } else { "" };
+    let quorum = if checked.plan().facts.base.membership.is_weighted() {
+        "quorum, by groups and weights: so many must be left, whichever they are. "
+    } else {
+        ""
+    };
     let legend = format!(
-        "Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment \
-         of the step{zone}."
+        "Rows with figures are reconfigs. {quorum}spare: voters that may still fail, at the worst \
+         moment of the step{zone}."
     );
     text.paragraph("  ", Line::new(Style::Dim, legend), width);
     if waives_overlap(checked) {
