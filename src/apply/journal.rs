@@ -156,6 +156,12 @@ pub enum Entry {
         /// Why that is known.
         because: String,
     },
+    /// A reconfig of which no answer came never will be carried out; whether it was, and somebody
+    /// has undone it since, no configuration tells.
+    Disarmed {
+        /// The step.
+        step: StepId,
+    },
     /// A gate was passed.
     Passed {
         /// The gate.
@@ -260,6 +266,7 @@ impl Entry {
             Self::Intent { step, .. } => ("intent", Some(step)),
             Self::Committed { step, .. } => ("committed", Some(step)),
             Self::NotApplied { step, .. } => ("not-applied", Some(step)),
+            Self::Disarmed { step } => ("disarmed", Some(step)),
             Self::Passed { step, .. } => ("passed", Some(step)),
             Self::Attested { step } => ("attested", Some(step)),
             Self::HookIntent { step } => ("hook-intent", Some(step)),
@@ -339,19 +346,41 @@ impl Run {
         doubt
     }
 
-    /// Reconfigs that were intended and of which nothing more is told.
-    pub fn reconfigs_in_doubt(&self) -> BTreeSet<StepId> {
-        let mut doubt = BTreeSet::new();
+    /// Reconfigs that were intended and of which nothing more is told, with the versions that they
+    /// start from.
+    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, String> {
+        let mut doubt = BTreeMap::new();
         for record in &self.records {
             match &record.entry {
-                Entry::Intent { step, .. } => drop(doubt.insert(step.clone())),
-                Entry::Committed { step, .. } | Entry::NotApplied { step, .. } => {
+                Entry::Intent { step, version } => {
+                    doubt.insert(step.clone(), version.clone());
+                }
+                Entry::Committed { step, .. }
+                | Entry::NotApplied { step, .. }
+                | Entry::Disarmed { step } => {
                     doubt.remove(step);
                 }
                 _ => {}
             }
         }
         doubt
+    }
+
+    /// The versions that fences have started from: nothing else can have.
+    pub fn fenced(&self) -> BTreeSet<String> {
+        let (mut intended, mut fenced) = (BTreeMap::new(), BTreeSet::new());
+        for Record { entry, nonce, .. } in &self.records {
+            match entry {
+                Entry::FenceIntent { version } => {
+                    intended.insert(nonce, version);
+                }
+                Entry::Fenced { .. } => {
+                    fenced.extend(intended.remove(nonce).cloned());
+                }
+                _ => {}
+            }
+        }
+        fenced
     }
 
     /// The reconfigs that somebody saw commit.
@@ -457,6 +486,17 @@ mod tests {
         let ended = Entry::HookEnded { step: step.clone(), how: HookEnd::Succeeded };
         let ended = run(vec![Entry::HookIntent { step }, ended]);
         assert_eq!((ended.hooks_in_doubt().len(), ended.hooked().len()), (0, 1));
+    }
+
+    #[test]
+    fn a_fence_is_told_of_by_the_apply_that_intended_it() {
+        let of = |nonce: &str, entry| Record { entry, nonce: nonce.into(), at: "t".into() };
+        let intent = |version: &str| Entry::FenceIntent { version: version.into() };
+        let fenced = |version: &str| Entry::Fenced { version: version.into() };
+        let mut told = run(Vec::new());
+        // The first never sees the end of its fence; the second starts from what it found.
+        told.records = vec![of("a", intent("1")), of("b", intent("2")), of("b", fenced("3"))];
+        assert_eq!(told.fenced(), BTreeSet::from(["2".to_owned()]));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Report {
                 });
             }
             Event::Recorded(entry) => {
-                if let Entry::NotApplied { .. } = entry {
+                if let Entry::NotApplied { .. } | Entry::Disarmed { .. } = entry {
                     self.unknown = None;
                 }
                 self.end_away(now_ms, Gap::Away);

@@ -302,6 +302,9 @@ pub fn entry(entry: &Entry) -> String {
             format!("{step} committed, config version {version}{}", how(*known))
         }
         Entry::NotApplied { step, because } => format!("{step} not carried out: {because}"),
+        Entry::Disarmed { step } => format!(
+            "{step} never will be carried out; whether it was, and was undone, cannot be told"
+        ),
         Entry::Passed { step, how: Passage::Drained } => format!("{step} passed: no client left"),
         Entry::Passed { step, how: Passage::Approved } => format!("{step} passed: approved"),
         Entry::Attested { step } => format!("{step}: a blank data directory is attested"),

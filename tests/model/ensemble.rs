@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use zkplan::apply::journal::{Entry, Known};
+use zkplan::plan::StepId;
 
 use crate::executors::{Answer, Asks, Ended, Executor, Executors};
 use crate::journals::{EntryId, Journals};
@@ -42,6 +43,7 @@ pub(crate) enum Moment {
     SettledAsApplied,
     FoundApplied,
     SettledAsNotApplied,
+    UnknownForGood,
     RefusedForNow,
     Displaced,
     BothFinished,
@@ -50,13 +52,14 @@ pub(crate) enum Moment {
 
 impl Moment {
     /// Each with its name.
-    pub(crate) const ALL: [(Self, &'static str); 10] = [
+    pub(crate) const ALL: [(Self, &'static str); 11] = [
         (Self::TakenOver, "a fence after another apply's fence"),
         (Self::Disarmed, "a request of an earlier apply disarmed by a fence"),
         (Self::LateCommit, "a request committed after its sender had died or was displaced"),
         (Self::SettledAsApplied, "unknown, settled as applied"),
         (Self::FoundApplied, "unknown, found applied by a later apply"),
         (Self::SettledAsNotApplied, "unknown, settled as not applied behind a fence"),
+        (Self::UnknownForGood, "unknown for good, and disarmed by a fence"),
         (Self::RefusedForNow, "refused for now, and sent again"),
         (Self::Displaced, "a living apply stopped because its lock is gone"),
         (Self::BothFinished, "two applies that both finish"),
@@ -304,10 +307,11 @@ impl Rules {
                 if has_committed(step) {
                     state.broken.add(Broken::FALSE_DENIED);
                 }
-                let step = self.world.step(step);
-                for sent in state.requests.iter_mut().filter(|sent| sent.request == step) {
-                    sent.denied = true;
-                }
+                self.deny(state, step);
+            }
+            Entry::Disarmed { step } => {
+                self.saw(Moment::UnknownForGood);
+                self.deny(state, step);
             }
             Entry::Closed => {
                 let told = |step| self.journals.tells_committed(state.journal, step);
@@ -316,6 +320,14 @@ impl Rules {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The journal says that it never will be carried out.
+    fn deny(&self, state: &mut State, step: &StepId) {
+        let step = self.world.step(step);
+        for sent in state.requests.iter_mut().filter(|sent| sent.request == step) {
+            sent.denied = true;
         }
     }
 

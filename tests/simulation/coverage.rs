@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) enum Situation {
     UnknownThenApplied,
     UnknownThenFenced,
+    UnknownForGood,
     LateRequestFenced,
     FenceOvertaken,
     InProgressRefused,
@@ -33,9 +34,10 @@ pub(crate) enum Situation {
     HealedByResuming,
 }
 
-const ALL: [Situation; 26] = [
+const ALL: [Situation; 27] = [
     Situation::UnknownThenApplied,
     Situation::UnknownThenFenced,
+    Situation::UnknownForGood,
     Situation::LateRequestFenced,
     Situation::FenceOvertaken,
     Situation::InProgressRefused,

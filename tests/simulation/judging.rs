@@ -214,6 +214,8 @@ fn carried_out_as_intended(wrong: &mut Vec<String>, taken: &[Taken<'_>], runs: &
         let outcome = after.iter().find_map(|told| match &told.entry {
             Entry::Committed { step: s, .. } if s == step => Some(true),
             Entry::NotApplied { step: s, .. } if s == step => Some(false),
+            // It may have been before, and was undone.
+            Entry::Disarmed { step: s } if s == step => Some(zxid < told.zxid),
             _ => None,
         });
         if outcome == Some(false) {

@@ -46,6 +46,7 @@ fn told(coverage: &mut Coverage, applied: &Applied) {
             Event::Recorded(Entry::NotApplied { because, .. }) if because.contains("fence") => {
                 Situation::UnknownThenFenced
             }
+            Event::Recorded(Entry::Disarmed { .. }) => Situation::UnknownForGood,
             Event::Run { resumed: true, .. } => Situation::Resumed,
             Event::Locked(_) => Situation::LockAwaited,
             Event::VersionMoved { .. } => Situation::VersionMoved,

@@ -13,7 +13,7 @@ mod request;
 mod setup;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::end::End;
@@ -238,8 +238,10 @@ pub struct Machine {
     last_reconfig: Option<StepId>,
     question: Question,
     /// Reconfigs that were sent, by this apply or an earlier one, and of which the journal does not
-    /// tell what came.
-    doubtful: BTreeSet<StepId>,
+    /// tell what came, with the versions that they start from.
+    doubtful: BTreeMap<StepId, String>,
+    /// The versions that fences have started from.
+    fenced_from: BTreeSet<String>,
     /// Hooks of which an earlier apply did not see the end.
     doubtful_hooks: BTreeSet<StepId>,
     /// Steps without a request that were told to be done.
@@ -268,7 +270,8 @@ impl Machine {
             leader: None,
             last_reconfig: None,
             question: Question::default(),
-            doubtful: BTreeSet::new(),
+            doubtful: BTreeMap::new(),
+            fenced_from: BTreeSet::new(),
             doubtful_hooks: BTreeSet::new(),
             told: BTreeSet::new(),
             events: Vec::new(),
@@ -289,7 +292,7 @@ impl Machine {
     fn unknown(&self) -> Option<StepId> {
         match &self.out {
             Some(What::Step(step)) => Some(step.clone()),
-            Some(What::Fence) | None => self.doubtful.first().cloned(),
+            Some(What::Fence) | None => self.doubtful.keys().next().cloned(),
         }
     }
 

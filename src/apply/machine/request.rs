@@ -60,7 +60,8 @@ impl Machine {
 
     fn is_fenced(&mut self, reply: EnsembleConfig) -> Stage {
         let version = reply.version.to_string();
-        self.config = Some(reply);
+        let before = self.config.replace(reply);
+        self.fenced_from.extend(before.map(|config| config.version.to_string()));
         self.fenced = true;
         if self.out == Some(What::Fence) {
             self.out = None;
@@ -167,11 +168,11 @@ impl Machine {
             return self.foreign(read.config);
         }
         let done = implied(self.plan(), &done);
-        self.config = Some(read.config);
+        let before = self.config.replace(read.config);
         self.memory.done.extend(done);
         self.fenced = false;
-        if let What::Step(step) = what {
-            self.doubtful.insert(step);
+        if let (What::Step(step), Some(before)) = (what, before) {
+            self.doubtful.insert(step, before.version.to_string());
         }
         self.begun(now_ms)
     }
@@ -183,7 +184,7 @@ impl Machine {
         let known: Done = self.memory.done.iter().filter(known).cloned().collect();
         let sent = |step: &StepId| *what == What::Step(step.clone());
         let may =
-            |step: &StepId| known.contains(step) || self.doubtful.contains(step) || sent(step);
+            |step: &StepId| known.contains(step) || self.doubtful.contains_key(step) || sent(step);
         known.is_subset(done) && done.iter().all(may)
     }
 

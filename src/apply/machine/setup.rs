@@ -77,6 +77,7 @@ impl Machine {
             self.memory.done.extend(run.settled());
             self.memory.hooked = run.hooked();
             self.doubtful = run.reconfigs_in_doubt();
+            self.fenced_from = run.fenced();
             self.doubtful_hooks = run.hooks_in_doubt();
             // Whoever was named just before the earlier apply ended may still fail to bind.
             for step in fresh.done {
@@ -113,7 +114,9 @@ impl Machine {
 
     /// Writes down what the configuration tells of requests that nobody saw the end of; then the
     /// fence, where something will be sent; then, of the others, that they never will be carried
-    /// out.
+    /// out. That they were not is known where a fence has started from the version that they start
+    /// from: only one configuration comes next. From what is read it is not known, as somebody may
+    /// have undone them.
     pub(super) fn begun(&mut self, now_ms: u64) -> Stage {
         let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
         let version = config.version.to_string();
@@ -121,7 +124,7 @@ impl Machine {
             let entry = Entry::HookEnded { step, how: HookEnd::Unknown };
             return Stage::Record(run, entry, After::Begun);
         }
-        let found = self.doubtful.iter().find(|step| self.memory.done.contains(*step)).cloned();
+        let found = self.doubtful.keys().find(|step| self.memory.done.contains(*step)).cloned();
         if let Some(step) = found {
             let known = if self.out == Some(What::Step(step.clone())) {
                 self.out = None;
@@ -137,10 +140,15 @@ impl Machine {
         if !self.fenced && self.has_reconfigs_left() {
             return Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence));
         }
-        if let Some(step) = self.doubtful.pop_first() {
+        if let Some((step, from)) = self.doubtful.pop_first() {
             self.out = None;
-            let because = "a fence has committed since".to_owned();
-            return Stage::Record(run, Entry::NotApplied { step, because }, After::Begun);
+            let entry = if self.fenced_from.contains(&from) {
+                let because = "a fence has committed in its place".to_owned();
+                Entry::NotApplied { step, because }
+            } else {
+                Entry::Disarmed { step }
+            };
+            return Stage::Record(run, entry, After::Begun);
         }
         self.look()
     }

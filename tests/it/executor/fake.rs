@@ -229,7 +229,7 @@ impl Fake {
         Input::Done
     }
 
-    /// Whether the journal says that a request was not and will not be carried out.
+    /// Whether the journal says that a request will not be carried out.
     fn is_denied(&self, what: &What, version: ConfigVersion) -> bool {
         let What::Step(step) = what else { return false };
         let records = self.runs.iter().flat_map(|run| &run.records);
@@ -238,9 +238,9 @@ impl Fake {
             matches!(entry, Entry::Intent { step: s, version: v }
                 if s == step && *v == version.to_string())
         });
-        let denials = records
-            .iter()
-            .rposition(|entry| matches!(entry, Entry::NotApplied { step: s, .. } if s == step));
+        let denials = records.iter().rposition(|entry| {
+            matches!(entry, Entry::NotApplied { step: s, .. } | Entry::Disarmed { step: s } if s == step)
+        });
         intents.is_some() && denials > intents
     }
 

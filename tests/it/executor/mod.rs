@@ -301,6 +301,45 @@ fn a_foreign_change_stops_the_run_wherever_it_comes() {
 }
 
 #[test]
+fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4o 5o"));
+    let mut sends = Vec::new();
+    Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |at, output, fake| {
+        if let Output::Send { what: What::Step(step), .. } = output {
+            sends.push((at, step.clone(), Update::Full(fake.members().clone())));
+        }
+    });
+    for (at, step, undo) in &sends {
+        let expected = ["intent", "disarmed", "intent", "committed"];
+        let expected = expected.map(|word| format!("{word} {step}"));
+
+        let mut fake = Fake::of(&checked);
+        let lost = BTreeMap::from([(*at, Fault::LostAfter)]);
+        let end = fake.apply(&checked, "goes on", &lost, |index, _, fake| {
+            if index == at + 1 {
+                fake.change(undo);
+            }
+        });
+        assert_eq!(end, Some(End::Finished), "{step}");
+        assert_eq!(told_of(step, &fake), expected);
+
+        let mut fake = Fake::of(&checked);
+        let dies = BTreeMap::from([(*at, Fault::DiesAfter)]);
+        fake.apply(&checked, "dies", &dies, |_, _, _| {});
+        fake.change(undo);
+        let end = fake.apply(&checked, "resumes", &BTreeMap::new(), |_, _, _| {});
+        assert_eq!(end, Some(End::Finished), "{step}");
+        assert_eq!(told_of(step, &fake), expected);
+    }
+}
+
+/// What the journals tell of a reconfig.
+fn told_of(step: &StepId, fake: &Fake) -> Vec<String> {
+    let entries = fake.runs.iter().flat_map(|run| &run.records).map(|record| record.entry.name());
+    entries.filter(|name| name.split(' ').nth(1) == Some(step.as_str())).collect()
+}
+
+#[test]
 fn a_server_that_is_lost_midway_stops_the_run_until_it_is_back() {
     let checked = planned(&World::new("1 2 3", "4 5 6"));
     let mut fake = Fake::of(&checked);
