@@ -14,12 +14,13 @@ use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::simulated::Simulated;
 use zkplan::ensemble::{Control, SessionTerms};
-use zkplan::model::{Connect, Hooks, Millis, Policy, Server};
+use zkplan::model::{Connect, Hooks, Millis, Place, Policy, Server};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
 
-/// Servers in short hand: `1 2 3o 4p`, where `o` is an observer and `p` has other ports.
+/// Servers in short hand: `1 2 3o 4p 5g2`, where `o` is an observer, `p` has other ports, and `g2`
+/// votes in group 2 with weight 1.
 pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
 }
@@ -30,7 +31,11 @@ fn server(word: &str) -> Server {
     let role = if marks.contains('o') { "observer" } else { "participant" };
     let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
     let line = format!("server.{id}=zk{id}:{ports}:{role};2181");
-    Server::parse_line(&line).expect("a server line")
+    let group = marks.split_once('g').map(|(_, group)| group.parse().expect("a group"));
+    Server {
+        place: group.map(|group| Place { group, weight: 1 }),
+        ..Server::parse_line(&line).expect("a server line")
+    }
 }
 
 /// What is wanted.

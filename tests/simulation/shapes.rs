@@ -13,7 +13,7 @@ use zkplan::saved::plan_id;
 use crate::applying::{servers, spec};
 
 /// A change: members, wanted members, those who are down from the beginning, whether zones are
-/// told, whether the servers answer all words.
+/// told, whether the servers answer all words, whether one request may change any number of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) base: &'static str,
@@ -21,10 +21,11 @@ pub(crate) struct Shape {
     pub(crate) down: &'static str,
     pub(crate) zones: bool,
     pub(crate) rich: bool,
+    pub(crate) together: bool,
 }
 
 const fn shape(base: &'static str, wanted: &'static str, down: &'static str) -> Shape {
-    Shape { base, wanted, down, zones: false, rich: true }
+    Shape { base, wanted, down, zones: false, rich: true, together: false }
 }
 
 impl Shape {
@@ -37,7 +38,7 @@ impl Shape {
 }
 
 /// Every change that is simulated.
-pub(crate) const SHAPES: [Shape; 18] = [
+pub(crate) const SHAPES: [Shape; 23] = [
     shape("1 2 3", "1 2 3 4", ""),
     shape("1 2 3", "1 2 4", "3"),
     shape("1 2 3 4o", "1 2 3 4", ""),
@@ -56,6 +57,11 @@ pub(crate) const SHAPES: [Shape; 18] = [
     Shape { zones: true, ..shape("1 2 3", "4 5 6", "") },
     Shape { rich: false, ..shape("1 2 3", "1 2 3 4", "") },
     Shape { rich: false, ..shape("1 2 3 4", "1 2 3", "") },
+    Shape { together: true, ..shape("1 2 3", "4 5 6", "") },
+    Shape { together: true, ..shape("1 2 3 4o 5o", "1 2 3 4 5", "") },
+    shape("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2", ""),
+    shape("1g1 2g1 3g2 4g3", "2g1 3g2 4g3", ""),
+    shape("1g1 2g2 3g3 4o", "1g1 2g2 3g3 4g1", ""),
 ];
 
 /// A change with its plan, and the ensemble at its beginning.
@@ -91,6 +97,9 @@ impl Prepared {
         let mut spec = spec(shape.base, shape.wanted);
         if small {
             spec.policy.standalone_enabled = StandaloneEnabled::False;
+        }
+        if shape.together {
+            spec.policy.changes_per_step = 0;
         }
         if shape.zones {
             let zone = |id: i64| ["a", "b", "c"][usize::try_from(id % 3).unwrap_or(0)].to_owned();
