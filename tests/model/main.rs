@@ -79,15 +79,18 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// More states than a search may generate.
 const MOST_STATES: usize = 100_000_000;
 
-/// A plan: the voters before and after.
+/// A plan: the voters before and after, and how many of them a request may change, 0 for any.
 #[derive(Debug, Clone, Copy)]
-struct Change(&'static [i64], &'static [i64]);
+struct Change(&'static [i64], &'static [i64], u32);
 
 /// 3 voters become 5, one by one.
-const GROW: Change = Change(&[1, 2, 3], &[1, 2, 3, 4, 5]);
+const GROW: Change = Change(&[1, 2, 3], &[1, 2, 3, 4, 5], 1);
 
 /// One of 3 voters is replaced: 3 become 4 become 3.
-const REPLACE: Change = Change(&[1, 2, 3], &[1, 2, 4]);
+const REPLACE: Change = Change(&[1, 2, 3], &[1, 2, 4], 1);
+
+/// Others take the place of 3 voters, several by one request.
+const TOGETHER: Change = Change(&[1, 2, 3], &[4, 5, 6], 0);
 
 fn search(
     change: Change,
@@ -95,8 +98,9 @@ fn search(
     bounds: Bounds,
     watched: Broken,
 ) -> impl Checker<Schedules> {
-    let Change(base, wanted) = change;
-    let model = Schedules::new(World::new(base, wanted), ablation, bounds, watched, LONGEST);
+    let Change(base, wanted, per_step) = change;
+    let model =
+        Schedules::new(World::new(base, wanted, per_step), ablation, bounds, watched, LONGEST);
     model
         .checker()
         .finish_when(HasDiscoveries::AnyFailures)
@@ -158,6 +162,11 @@ fn four_faults_on_two_applies_break_nothing() {
 #[test]
 fn three_faults_on_three_applies_break_nothing() {
     holds("one of 3 voters replaced", REPLACE, Bounds { applies: 3, faults: 3, heals: false });
+}
+
+#[test]
+fn requests_that_change_several_servers_break_nothing() {
+    holds("3 voters replaced together", TOGETHER, Bounds { applies: 2, faults: 3, heals: false });
 }
 
 #[test]

@@ -57,8 +57,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The world of the plan that leads from these members to those.
-    pub(crate) fn new(base: &[i64], wanted: &[i64]) -> Self {
+    /// The world of the plan that leads from these members to those, with so many changes by one
+    /// request.
+    pub(crate) fn new(base: &[i64], wanted: &[i64], per_step: u32) -> Self {
         let line = |id: &i64| format!("server.{id}=zk-{id}:2888:3888:participant;2181\n");
         let lines = |ids: &[i64]| ids.iter().map(line).collect::<String>();
         let servers = lines(wanted).replace("server.", "  - server.");
@@ -66,6 +67,7 @@ impl World {
         let mut spec = zkplan::spec::parse("spec.yaml", &text).expect("a spec");
         spec.policy.stable_for = Millis(0);
         spec.policy.max_shrink = 9;
+        spec.policy.changes_per_step = per_step;
         let text = format!("{}version={}", lines(base), version(0));
         let config = EnsembleConfig::parse(&text).expect("a configuration");
         let facts = Facts {
