@@ -130,6 +130,8 @@ pub enum Entry {
     },
     /// A fence has committed: whatever was sent before it is refused for ever.
     Fenced {
+        /// The version that it started from.
+        from: String,
         /// The version that it made.
         version: String,
     },
@@ -243,6 +245,16 @@ pub enum HookEnd {
     Unknown,
 }
 
+/// What is known of a reconfig that was intended and of which no answer came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The version that it starts from.
+    pub from: String,
+    /// Whether a fence has committed from that version. Then the reconfig has not: only one
+    /// configuration comes next.
+    pub is_fenced: bool,
+}
+
 /// A run as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -346,41 +358,29 @@ impl Run {
         doubt
     }
 
-    /// Reconfigs that were intended and of which nothing more is told, with the versions that they
-    /// start from.
-    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, String> {
-        let mut doubt = BTreeMap::new();
+    /// Reconfigs that were intended and of which nothing more is told.
+    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, Doubt> {
+        let (mut doubt, mut fenced) = (BTreeMap::new(), BTreeSet::new());
         for record in &self.records {
             match &record.entry {
                 Entry::Intent { step, version } => {
-                    doubt.insert(step.clone(), version.clone());
+                    doubt.insert(step.clone(), version);
                 }
                 Entry::Committed { step, .. }
                 | Entry::NotApplied { step, .. }
                 | Entry::Disarmed { step } => {
                     doubt.remove(step);
                 }
-                _ => {}
-            }
-        }
-        doubt
-    }
-
-    /// The versions that fences have started from: nothing else can have.
-    pub fn fenced(&self) -> BTreeSet<String> {
-        let (mut intended, mut fenced) = (BTreeMap::new(), BTreeSet::new());
-        for Record { entry, nonce, .. } in &self.records {
-            match entry {
-                Entry::FenceIntent { version } => {
-                    intended.insert(nonce, version);
-                }
-                Entry::Fenced { .. } => {
-                    fenced.extend(intended.remove(nonce).cloned());
+                Entry::Fenced { from, .. } => {
+                    fenced.insert(from);
                 }
                 _ => {}
             }
         }
-        fenced
+        let told = |(step, from): (StepId, &String)| {
+            (step, Doubt { from: from.clone(), is_fenced: fenced.contains(from) })
+        };
+        doubt.into_iter().map(told).collect()
     }
 
     /// The reconfigs that somebody saw commit.
@@ -395,7 +395,9 @@ impl Run {
     /// The versions that it accounts for.
     pub fn versions(&self) -> BTreeSet<&str> {
         let told = self.records.iter().filter_map(|record| match &record.entry {
-            Entry::Committed { version, .. } | Entry::Fenced { version } => Some(version.as_str()),
+            Entry::Committed { version, .. } | Entry::Fenced { version, .. } => {
+                Some(version.as_str())
+            }
             _ => None,
         });
         told.collect()
@@ -486,17 +488,6 @@ mod tests {
         let ended = Entry::HookEnded { step: step.clone(), how: HookEnd::Succeeded };
         let ended = run(vec![Entry::HookIntent { step }, ended]);
         assert_eq!((ended.hooks_in_doubt().len(), ended.hooked().len()), (0, 1));
-    }
-
-    #[test]
-    fn a_fence_is_told_of_by_the_apply_that_intended_it() {
-        let of = |nonce: &str, entry| Record { entry, nonce: nonce.into(), at: "t".into() };
-        let intent = |version: &str| Entry::FenceIntent { version: version.into() };
-        let fenced = |version: &str| Entry::Fenced { version: version.into() };
-        let mut told = run(Vec::new());
-        // The first never sees the end of its fence; the second starts from what it found.
-        told.records = vec![of("a", intent("1")), of("b", intent("2")), of("b", fenced("3"))];
-        assert_eq!(told.fenced(), BTreeSet::from(["2".to_owned()]));
     }
 
     #[test]

@@ -80,12 +80,9 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         Err(Failure::Refused(code)) => return Err(refused(code, output)),
         Err(failure) => return Err(lost(failure)),
     }
-    let version = fence(session, output).await?;
-    let fenced = Record {
-        entry: Entry::Fenced { version: version.clone() },
-        nonce: "unlock".to_owned(),
-        at: local::time_of_day(),
-    };
+    let (from, version) = fence(session, output).await?;
+    let entry = Entry::Fenced { from, version: version.clone() };
+    let fenced = Record { entry, nonce: "unlock".to_owned(), at: local::time_of_day() };
     if record_fence(session, &fenced).await.is_err() {
         output.note("the fence could not be written into the journal");
     }
@@ -107,15 +104,15 @@ fn refused(code: Code, output: &Output) -> Exit {
     Exit::Unreachable
 }
 
-/// A committed reconfig that changes nothing but the version.
-async fn fence<S: Session>(session: &S, output: &Output) -> Result<String, Exit> {
+/// A committed reconfig that changes nothing but the version; from which version to which.
+async fn fence<S: Session>(session: &S, output: &Output) -> Result<(String, String), Exit> {
     for _ in 0..ATTEMPTS {
         let node = session.get(CONFIG).await.ok().flatten();
         let text = node.map(|node| String::from_utf8_lossy(&node.data).into_owned());
         let Some(config) = text.and_then(|text| EnsembleConfig::parse(&text).ok()) else { break };
         let fence = Update::fence(&config.membership);
         match session.reconfig(&fence, config.version).await {
-            Ok(config) => return Ok(config.version.to_string()),
+            Ok(fenced) => return Ok((config.version.to_string(), fenced.version.to_string())),
             Err(Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {}
             Err(Failure::Refused(code)) => return Err(refused(code, output)),
             Err(_) => break,

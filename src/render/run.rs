@@ -296,7 +296,7 @@ pub fn entry(entry: &Entry) -> String {
     match entry {
         Entry::Claimed { who } => format!("taken up by {who}"),
         Entry::FenceIntent { version } => format!("fence, from config version {version}"),
-        Entry::Fenced { version } => format!("fenced, config version {version}"),
+        Entry::Fenced { version, .. } => format!("fenced, config version {version}"),
         Entry::Intent { step, version } => format!("{step}, from config version {version}"),
         Entry::Committed { step, version, known } => {
             format!("{step} committed, config version {version}{}", how(*known))

@@ -184,7 +184,7 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
                     wrong.push(format!("run {run} says that {step} has committed: it has not"));
                 }
             }
-            Entry::Fenced { version } if !versions.contains_key(version) => {
+            Entry::Fenced { version, .. } if !versions.contains_key(version) => {
                 wrong.push(format!("run {run} tells of a fence that never was: {version}"));
             }
             _ => {}

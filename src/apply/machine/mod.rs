@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::end::End;
 use super::event::{Event, Wait};
-use super::journal::{Entry, HookEnd, LockText, Run};
+use super::journal::{Doubt, Entry, HookEnd, LockText, Run};
 use super::judge::{Approved, Memory};
 use super::sight::Sight;
 use crate::check::CheckedPlan;
@@ -238,10 +238,8 @@ pub struct Machine {
     last_reconfig: Option<StepId>,
     question: Question,
     /// Reconfigs that were sent, by this apply or an earlier one, and of which the journal does not
-    /// tell what came, with the versions that they start from.
-    doubtful: BTreeMap<StepId, String>,
-    /// The versions that fences have started from.
-    fenced_from: BTreeSet<String>,
+    /// tell what came.
+    doubtful: BTreeMap<StepId, Doubt>,
     /// Hooks of which an earlier apply did not see the end.
     doubtful_hooks: BTreeSet<StepId>,
     /// Steps without a request that were told to be done.
@@ -271,7 +269,6 @@ impl Machine {
             last_reconfig: None,
             question: Question::default(),
             doubtful: BTreeMap::new(),
-            fenced_from: BTreeSet::new(),
             doubtful_hooks: BTreeSet::new(),
             told: BTreeSet::new(),
             events: Vec::new(),

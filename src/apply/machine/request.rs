@@ -4,7 +4,7 @@ use super::{After, Machine, ReadBack, Stage, What};
 use crate::apply::classify::{Class, Refused, classify};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Wait};
-use crate::apply::journal::{Entry, Known};
+use crate::apply::journal::{Doubt, Entry, Known};
 use crate::apply::judge::Named;
 use crate::apply::position::{implied, position};
 use crate::ensemble::{Code, Failure};
@@ -59,19 +59,19 @@ impl Machine {
     }
 
     fn is_fenced(&mut self, reply: EnsembleConfig) -> Stage {
-        let version = reply.version.to_string();
-        let before = self.config.replace(reply);
-        self.fenced_from.extend(before.map(|config| config.version.to_string()));
+        let (Some(run), Some(before)) = (self.run, &self.config) else { return Stage::ReadAgain };
+        let (from, version) = (before.version.to_string(), reply.version.to_string());
+        self.config = Some(reply);
         self.fenced = true;
+        for doubt in self.doubtful.values_mut() {
+            doubt.is_fenced |= doubt.from == from;
+        }
         if self.out == Some(What::Fence) {
             self.out = None;
         }
         self.progress();
         self.tell(Event::Fenced { version: version.clone() });
-        match self.run {
-            Some(run) => Stage::Record(run, Entry::Fenced { version }, After::Begun),
-            None => Stage::ReadAgain,
-        }
+        Stage::Record(run, Entry::Fenced { from, version }, After::Begun)
     }
 
     fn commit(&mut self, now_ms: u64, step: StepId, config: EnsembleConfig, known: Known) -> Stage {
@@ -172,7 +172,8 @@ impl Machine {
         self.memory.done.extend(done);
         self.fenced = false;
         if let (What::Step(step), Some(before)) = (what, before) {
-            self.doubtful.insert(step, before.version.to_string());
+            let from = before.version.to_string();
+            self.doubtful.insert(step, Doubt { from, is_fenced: false });
         }
         self.begun(now_ms)
     }

@@ -77,7 +77,6 @@ impl Machine {
             self.memory.done.extend(run.settled());
             self.memory.hooked = run.hooked();
             self.doubtful = run.reconfigs_in_doubt();
-            self.fenced_from = run.fenced();
             self.doubtful_hooks = run.hooks_in_doubt();
             // Whoever was named just before the earlier apply ended may still fail to bind.
             for step in fresh.done {
@@ -114,9 +113,8 @@ impl Machine {
 
     /// Writes down what the configuration tells of requests that nobody saw the end of; then the
     /// fence, where something will be sent; then, of the others, that they never will be carried
-    /// out. That they were not is known where a fence has started from the version that they start
-    /// from: only one configuration comes next. From what is read it is not known, as somebody may
-    /// have undone them.
+    /// out. Whether they were, and somebody has undone them since, a fence from the version that they
+    /// start from tells, and no configuration.
     pub(super) fn begun(&mut self, now_ms: u64) -> Stage {
         let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
         let version = config.version.to_string();
@@ -140,9 +138,9 @@ impl Machine {
         if !self.fenced && self.has_reconfigs_left() {
             return Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence));
         }
-        if let Some((step, from)) = self.doubtful.pop_first() {
+        if let Some((step, doubt)) = self.doubtful.pop_first() {
             self.out = None;
-            let entry = if self.fenced_from.contains(&from) {
+            let entry = if doubt.is_fenced {
                 let because = "a fence has committed in its place".to_owned();
                 Entry::NotApplied { step, because }
             } else {
