@@ -21,6 +21,9 @@ use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Action, Plan, StepId};
 use crate::spec::Spec;
 
+/// A server that takes longer than this to say that it has no session to give hangs, in milliseconds.
+const HANGS_MS: u64 = 1000;
+
 /// What surrounds a run on the machine that it runs on.
 pub trait Surroundings {
     /// The time since the run began, in milliseconds.
@@ -300,11 +303,15 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 
     /// Attaches the session again to the first server of this ensemble that takes it.
+    /// Takes the session to the first server that has it. One that hangs ends the round and comes
+    /// last in the next: those that answer may have a leader again, and the session lives only so
+    /// long unseen.
     async fn settle(&mut self) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
         let mut refused = None;
-        for (_, at) in &self.serving {
-            match session.attach(at).await {
+        for index in 0..self.serving.len() {
+            let began_ms = self.surroundings.now_ms();
+            match session.attach(&self.serving[index].1).await {
                 Ok(()) => {
                     self.attached();
                     return Input::Done;
@@ -312,6 +319,10 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
                 Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
                 Err(Failure::Refused(Code::AuthFailed)) => {
                     refused = Some(Failure::Refused(Code::AuthFailed));
+                }
+                Err(_) if self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS => {
+                    self.serving[index..].rotate_left(1);
+                    break;
                 }
                 Err(_) => {}
             }

@@ -13,7 +13,7 @@ use crate::check::CheckedPlan;
 use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Question, observe};
 use crate::proposal::propose;
-use crate::rehearsal::{Limits, Rehearsal, Unrehearsed, What, rehearse};
+use crate::rehearsal::{Back, Course, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse};
 use crate::render::plan::SpecFile;
 use crate::render::rehearse as render;
 use crate::render::{refusal, unreachable};
@@ -90,6 +90,15 @@ fn config(file: &Path, output: &Output) -> Result<EnsembleConfig, Exit> {
     })
 }
 
+fn apply(course: &Course) -> Value {
+    let (how, at) = match course {
+        Course::ToTheEnd => ("ends", &None),
+        Course::Waits { at, .. } => ("waits", at),
+        Course::Stops { at, .. } => ("stops", at),
+    };
+    json!({ "how": how, "at": at, "says": render::course(course, &[]).1 })
+}
+
 fn document(checked: &CheckedPlan, rehearsal: &Rehearsal) -> Value {
     let failures = rehearsal.all().map(|(moment, failure)| {
         let (kind, zone) = match &failure.who.what {
@@ -103,9 +112,17 @@ fn document(checked: &CheckedPlan, rehearsal: &Rehearsal) -> Value {
         json!({
             "after": moment.after,
             "who": { "kind": kind, "zone": zone, "servers": failure.who.servers },
-            "writes": render::writes(failure.writes).1,
-            "plan": render::course(&failure.course, &[]).1,
-            "back": render::back(failure).1,
+            "writes": match failure.writes {
+                Writes::GoOn => "go-on",
+                Writes::AfterElection => "after-election",
+                Writes::Stop => "stop",
+            },
+            "apply": apply(&failure.course),
+            "back": match &failure.back {
+                Back::AtTarget => json!({ "how": "at-target" }),
+                Back::Resumed => json!({ "how": "resumed" }),
+                Back::Not(course) => json!({ "how": "not", "apply": apply(course) }),
+            },
         })
     });
     json!({

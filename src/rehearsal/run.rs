@@ -19,8 +19,8 @@ use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
 
 /// So long is waited for anything, in simulated milliseconds: longer than an election, a learner
-/// that is given up, and a server that proves its ports take together.
-const TIMEOUT_MS: u64 = 3000;
+/// that is given up, a server that proves its ports and two that hang take together.
+const TIMEOUT_MS: u64 = 5000;
 
 /// When something is done to the ensemble in the middle of an apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

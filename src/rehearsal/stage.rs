@@ -109,9 +109,10 @@ fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unreh
     Ok((world, leader))
 }
 
-/// Whoever is cut off is given up soon: what is rehearsed does not depend on how long that takes.
+/// Whoever is cut off is given up soon, by learners and by who asks: what is rehearsed does not depend
+/// on how long that takes.
 fn timing() -> Timing {
-    Timing { sync_limit: 4, ..Timing::default() }
+    Timing { sync_limit: 4, answer_ms: 400, ..Timing::default() }
 }
 
 fn set_client(world: &mut World, id: ServerId, client: ClientAddress) {

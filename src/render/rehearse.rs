@@ -160,7 +160,7 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
             format!("{} does not follow", it(server))
         }
         Some(Wait::Bound { server }) => format!("{} was just named and must answer", it(server)),
-        Some(Wait::Connection | Wait::Ensemble(_)) => "no write commits".to_owned(),
+        Some(Wait::Connection) => "no server takes its session".to_owned(),
         Some(other) => run::wait(other),
         None => "nothing moves on".to_owned(),
     }
@@ -243,8 +243,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     };
     let stop = count(&|failure| failure.writes == Writes::Stop);
     let writes = match stop {
-        // Of those that were left out, the figures of the steps tell.
-        _ if played < rehearsal.failures => String::new(),
+        _ if played < rehearsal.failures => "whether writes go on, spare tells; ".to_owned(),
         0 => "writes go on in all of them; ".to_owned(),
         _ => format!("writes stop in {stop} until what failed is back; "),
     };
@@ -260,10 +259,10 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
         .then(Style::Plain, format!(" {of}{assumed}; {writes}{apply}; "));
     let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
     let line = match lost {
-        0 => line.then(Style::Plain, "once it is back, all come to the target"),
+        0 => line.then(Style::Plain, "once what failed is back, all come to the target"),
         _ => line.then(
             Style::Red,
-            format!("{lost} do NOT come to the target, not even once it is back"),
+            format!("{lost} do NOT come to the target, not even once what failed is back"),
         ),
     };
     let each = match file {

@@ -33,6 +33,11 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     let json = desk.zkplan(&["rehearse", "plan.json", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!((&document["always_ends"], &document["moments"]), (&true.into(), &3.into()));
+    let first = &document["rehearsals"][0];
+    assert_eq!(first["writes"], "after-election", "{first}");
+    let apply = serde_json::json!({ "how": "waits", "at": "join-4", "says": "waits at join-4: server 3 is needed" });
+    assert_eq!(first["apply"], apply, "{first}");
+    assert_eq!(first["back"], serde_json::json!({ "how": "resumed" }), "{first}");
 }
 
 #[test]

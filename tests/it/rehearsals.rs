@@ -83,6 +83,16 @@ fn a_zone_of_one_server_of_three_can_be_cut_off() {
 /// Checker and simulator share no arithmetic: where the checker says that nobody may fail, some
 /// single voter's death stops writes in the simulator, and nowhere else; zones alike.
 #[test]
+fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
+    let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6").zones(Zones::Three));
+    for (moment, failure) in rehearsal.all() {
+        let Course::Waits { waits, .. } = &failure.course else { continue };
+        let has_session = !waits.contains(&Wait::Connection);
+        assert_eq!(has_session, failure.writes != Writes::Stop, "{:?}: {failure:?}", moment.after);
+    }
+}
+
+#[test]
 fn what_may_fail_is_what_the_checker_says_at_every_moment() {
     let mut moments = 0;
     for (base, wanted, down) in [
