@@ -18,8 +18,8 @@
 //!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
-//! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, and the
-//!   implementation that puts them to real ones.
+//! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the
+//!   implementation that puts them to real ones, and a simulated ensemble with ZooKeeper's rules.
 //! * [`observe`] takes one look through the port. Every fact names its source, what nobody said is
 //!   unknown, and unknown is never counted as healthy. [`observe::Facts`] is what planning and
 //!   checking take from it.

@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::archive::{LATEST, latest_runs};
 use super::end::End;
 use super::journal::{
     self, Entry, Header, IDENTITY, IdentityText, LOCK, LeavingText, LockText, ROOT, RUNS, Record,
-    Run, Stamp,
+    Stamp,
 };
 use super::machine::{Input, ReadBack};
 use crate::check::CheckedPlan;
-use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Op, Session};
+use crate::ensemble::{AclEntry, CONFIG, Code, Failure, Lifetime, Node, Op, Session};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::observe::Identity;
 use crate::saved;
-
-/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-const CONFIG: &str = "/zookeeper/config";
-
-/// So many of the latest runs are read.
-const LATEST: usize = 3;
 
 /// Who applies.
 #[derive(Debug, Clone)]
@@ -162,11 +157,11 @@ impl Keeper {
     pub async fn read<S: Session>(&mut self, session: &S) -> Input {
         let nodes = answered!(session.read(&[CONFIG, LOCK, IDENTITY]).await);
         let [config, lock, identity] = nodes.try_into().unwrap_or_default();
-        let text = config.as_ref().map(text_of).unwrap_or_default();
+        let text = config.as_ref().map(Node::text).unwrap_or_default();
         let Ok(config) = EnsembleConfig::parse(&text) else {
             return Input::Failed(Failure::Refused(Code::DataInconsistency));
         };
-        let identity = identity.as_ref().map(text_of);
+        let identity = identity.as_ref().map(Node::text);
         self.identity.clone_from(&identity);
         Input::Read(Box::new(ReadBack {
             config,
@@ -186,7 +181,7 @@ impl Keeper {
     pub async fn make_identity<S: Session>(&mut self, session: &S) -> Input {
         let text = journal::write(&self.mine.identity);
         answered!(self.make(session, IDENTITY, text.as_bytes()).await);
-        self.identity = answered!(session.get(IDENTITY).await).as_ref().map(text_of);
+        self.identity = answered!(session.get(IDENTITY).await).as_ref().map(Node::text);
         Input::Done
     }
 
@@ -308,157 +303,9 @@ const fn failure(code: Code) -> Failure {
     }
 }
 
-fn text_of(node: &Node) -> String {
-    String::from_utf8_lossy(&node.data).into_owned()
-}
-
-/// The latest runs, oldest first.
-pub async fn latest_runs<S: Session>(session: &S, count: usize) -> Result<Vec<Run>, Failure> {
-    // What is listed after it is as new as that.
-    session.read(&[RUNS]).await?;
-    let names = session.children(RUNS).await?;
-    let numbers: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
-    let mut runs = Vec::new();
-    for number in numbers.iter().rev().take(count).rev() {
-        runs.extend(read_run(session, *number).await?);
-    }
-    Ok(runs)
-}
-
-/// One run; `None` where there is none.
-///
-/// # Errors
-///
-/// A run that this version cannot read is refused as [`Code::DataInconsistency`]: it may be open.
-pub async fn read_run<S: Session>(session: &S, number: u64) -> Result<Option<Run>, Failure> {
-    let path = journal::run_path(number);
-    let Some(node) = session.get(&path).await? else { return Ok(None) };
-    let unreadable = Failure::Refused(Code::DataInconsistency);
-    let header = journal::read(&node.data).ok_or(unreadable)?;
-    let names = session.children(&path).await?;
-    let entries: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
-    let paths: Vec<String> =
-        entries.iter().map(|entry| journal::record_path(number, *entry)).collect();
-    let nodes = futures::future::try_join_all(paths.iter().map(|path| session.get(path))).await?;
-    let records = nodes.into_iter().flatten().filter_map(|node| journal::read(&node.data));
-    let last = entries.last().copied().unwrap_or(0);
-    Ok(Some(Run { number, header, records: records.collect(), last }))
-}
-
-/// The plan of a run; `None` where it is not all there.
-pub async fn read_plan<S: Session>(session: &S, run: &Run) -> Result<Option<String>, Failure> {
-    let mut plan = String::new();
-    for piece in 0..run.header.pieces {
-        match session.get(&journal::piece_path(run.number, piece)).await? {
-            Some(node) => plan.push_str(&text_of(&node)),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(plan))
-}
-
-/// What the lock holds, and the version that the folder got when it was taken.
-pub async fn read_lock<S: Session>(session: &S) -> Result<Option<(LockText, i32)>, Failure> {
-    let [root, lock] = session.read(&[ROOT, LOCK]).await?.try_into().unwrap_or_default();
-    let text = lock.and_then(|node| journal::read(&node.data));
-    Ok(text.zip(root.map(|node| node.version)))
-}
-
-/// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
-/// place. In one transaction, so that nobody can take it in between.
-pub async fn take_over<S: Session>(session: &S, turn: i32, mine: &LockText) -> Result<(), Failure> {
-    let of_config = session.acl(CONFIG).await?.unwrap_or_default();
-    let acl = &acl(of_config.into_iter().filter(AclEntry::writes).collect())[..];
-    let text = journal::write(mine);
-    let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
-    let check = Op::Check { path: ROOT, version: turn };
-    let create = Op::Create { path: LOCK, data, lifetime, acl };
-    let set = Op::Set { path: ROOT, data: mine.by.nonce.as_bytes() };
-    let taken = session.transact(&[check, Op::Delete { path: LOCK }, create, set]).await;
-    match taken {
-        Err(Failure::Refused(Code::NoNode)) => session.transact(&[check, create, set]).await,
-        taken => taken,
-    }
-}
-
-/// Writes down, in the last run, that somebody fenced it off from outside.
-pub async fn record_fence<S: Session>(session: &S, fenced: &Record) -> Result<(), Failure> {
-    let Some(run) = latest_runs(session, 1).await?.pop() else { return Ok(()) };
-    let acl = session.acl(RUNS).await?.unwrap_or_default();
-    let path = journal::record_path(run.number, run.last + 1);
-    session.create(&path, journal::write(fenced).as_bytes(), &acl).await
-}
-
-/// Whether a value can be written to the journal and read back; used where a type changes.
-#[cfg(test)]
-fn comes_back<T: serde::Serialize + for<'de> serde::Deserialize<'de> + PartialEq>(
-    value: &T,
-) -> bool {
-    journal::read::<T>(journal::write(value).as_bytes()).as_ref() == Some(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
-    use crate::ensemble::{Control, SessionTerms};
-    use crate::model::{Host, Membership, Millis};
-
-    #[test]
-    fn a_lock_comes_back_as_it_was_written() {
-        let by = Stamp {
-            nonce: "n".into(),
-            who: "w\u{1b}".into(),
-            host: "h".into(),
-            pid: 1,
-            at: "t".into(),
-        };
-        assert!(comes_back(&LockText { by, operation: "apply".into(), plan_id: "p".into() }));
-    }
-
-    fn lock_of(nonce: &str, operation: &str) -> LockText {
-        let by = Stamp {
-            nonce: nonce.into(),
-            who: "w".into(),
-            host: "h".into(),
-            pid: 1,
-            at: "t".into(),
-        };
-        LockText { by, operation: operation.into(), plan_id: "p".into() }
-    }
-
-    fn keeper(nonce: &str) -> Keeper {
-        let identity = IdentityText { id: "i".into(), ensemble: "e".into() };
-        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity })
-    }
-
-    #[test]
-    fn nobody_gets_a_lock_while_whoever_took_it_over_fences() {
-        let members = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181";
-        let members = Membership::parse(members).unwrap();
-        let port = Simulated::new(World::new(members, Timing::default(), Rules::default()));
-        let at = Endpoint::plain(Host::new("h1"), 2181);
-        let terms = SessionTerms { timeout: Millis(4000), auth: None };
-        let (mut hangs, mut waits) = (keeper("hangs"), keeper("waits"));
-        let story = async {
-            let session = || async { port.open(&at, &terms).await.unwrap() };
-            let (held, operator, next) = (session().await, session().await, session().await);
-            assert!(matches!(hangs.permission(&held).await, Input::Granted));
-            assert!(matches!(waits.permission(&next).await, Input::Granted));
-            assert!(matches!(hangs.lock(&held).await, Input::Locked(_)));
-            let (_, turn) = read_lock(&operator).await.unwrap().unwrap();
-            take_over(&operator, turn, &lock_of("o", "unlock")).await.unwrap();
-            let holder = waits.lock(&next).await;
-            assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
-            let late = take_over(&next, turn, &lock_of("n", "unlock")).await;
-            assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
-            let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
-            assert!(matches!(written, Input::Failed(Failure::Refused(_))));
-            operator.close().await;
-            assert!(matches!(waits.lock(&next).await, Input::Locked(_)));
-        };
-        assert_eq!(port.run(story), Some(()));
-    }
 
     #[test]
     fn only_those_who_may_write_the_configuration_may_write_what_a_run_makes() {

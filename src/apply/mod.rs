@@ -6,9 +6,11 @@
 //! In reading order: [`stale`] and [`position`] (where the live configuration stands on the way of
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
-//! run leaves in the ensemble), [`driver`] (the thin shell that does what the executor says),
-//! [`report`] (what came of it).
+//! run leaves in the ensemble), [`keeper`] (who writes it, under the lock), [`archive`] (who reads it
+//! back), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
+//! [`unlock`] (how another gets the lock).
 
+pub mod archive;
 pub mod classify;
 pub mod driver;
 mod end;
@@ -21,6 +23,7 @@ pub mod position;
 pub mod report;
 pub mod sight;
 pub mod stale;
+pub mod unlock;
 
 pub use end::{End, Stale};
 pub use event::{Event, Missing, Occupied, Wait};

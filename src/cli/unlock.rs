@@ -1,7 +1,4 @@
 //! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
-//!
-//! The lock is taken over, not removed: an apply that waits for it must not begin before the fence
-//! has committed, which it could not tell from a stranger's request. It goes with the session.
 
 use super::args::UnlockArgs;
 use super::exit::Exit;
@@ -9,17 +6,10 @@ use super::output::Output;
 use super::source::Source;
 use super::{history, live, local, secret};
 use crate::apply::journal::{Entry, LockText, Record};
-use crate::apply::keeper::{read_lock, record_fence, take_over};
+use crate::apply::unlock::{Fence, fence, read_lock, record_fence, take_over};
 use crate::ensemble::{Code, Failure, Session};
-use crate::model::{EnsembleConfig, Update};
 use crate::render::run::holder;
 use crate::spec::Spec;
-
-/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-const CONFIG: &str = "/zookeeper/config";
-
-/// How often a fence is tried whose version was overtaken.
-const ATTEMPTS: usize = 3;
 
 pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
     let source = match Source::read(&args.file, output) {
@@ -80,7 +70,12 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         Err(Failure::Refused(code)) => return Err(refused(code, output)),
         Err(failure) => return Err(lost(failure)),
     }
-    let (from, version) = fence(session, output).await?;
+    let Fence { from, version } = fence(session).await.map_err(|failure| match failure {
+        Failure::Refused(code) if !matches!(code, Code::BadVersion | Code::ReconfigInProgress) => {
+            refused(code, output)
+        }
+        _ => not_fenced(output),
+    })?;
     let entry = Entry::Fenced { from, version: version.clone() };
     let fenced = Record { entry, nonce: "unlock".to_owned(), at: local::time_of_day() };
     if record_fence(session, &fenced).await.is_err() {
@@ -104,24 +99,11 @@ fn refused(code: Code, output: &Output) -> Exit {
     Exit::Unreachable
 }
 
-/// A committed reconfig that changes nothing but the version; from which version to which.
-async fn fence<S: Session>(session: &S, output: &Output) -> Result<(String, String), Exit> {
-    for _ in 0..ATTEMPTS {
-        let node = session.get(CONFIG).await.ok().flatten();
-        let text = node.map(|node| String::from_utf8_lossy(&node.data).into_owned());
-        let Some(config) = text.and_then(|text| EnsembleConfig::parse(&text).ok()) else { break };
-        let fence = Update::fence(&config.membership);
-        match session.reconfig(&fence, config.version).await {
-            Ok(fenced) => return Ok((config.version.to_string(), fenced.version.to_string())),
-            Err(Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {}
-            Err(Failure::Refused(code)) => return Err(refused(code, output)),
-            Err(_) => break,
-        }
-    }
+fn not_fenced(output: &Output) -> Exit {
     output.error(
         "the lock is gone; the fence that disarms what was sent before is not known to have \
          committed",
         "the next apply fences before it sends anything",
     );
-    Err(Exit::Error)
+    Exit::Error
 }

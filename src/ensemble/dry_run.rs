@@ -15,9 +15,9 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::held::{CONFIG_PATH, IMPOSSIBLE_DATA_VERSION};
+use super::held::IMPOSSIBLE_DATA_VERSION;
 use super::transport::{self, Stream, TlsClients};
-use super::{Code, Limits, Silence};
+use super::{CONFIG, Code, Limits, Silence};
 use crate::model::{ConfigVersion, Endpoint, Update};
 
 /// What came of a dry run.
@@ -98,7 +98,7 @@ impl Bare {
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
         let mut probe = Record::default();
-        probe.text(CONFIG_PATH).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
+        probe.text(CONFIG).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
         match self.send(SET_DATA, &probe.0).await? {
             Err(Code::NoAuth) => {}
             // No znode has that data version; a server that says otherwise is none to try this on.

@@ -16,11 +16,8 @@ use zookeeper_client::{
 
 use super::port::{AclEntry, Failure, Lifetime, Node, Op, Session, SessionTerms};
 use super::transport::TlsClients;
-use super::{Code, Limits};
+use super::{CONFIG, Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
-
-/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-pub(super) const CONFIG_PATH: &str = "/zookeeper/config";
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
 /// it would have been allowed (the server checks the ACL first).
@@ -153,7 +150,7 @@ impl Session for HeldSession {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         // A session's requests are answered in the order in which they were made.
         let read = self.perform(move |client| async move {
-            let sync = client.sync(CONFIG_PATH);
+            let sync = client.sync(CONFIG);
             let nodes = futures::future::join_all(paths.iter().map(|path| client.get_data(path)));
             let (sync, nodes) = futures::join!(sync, nodes);
             sync?;
@@ -244,7 +241,7 @@ impl Session for HeldSession {
 
     async fn probe_write(&self) -> Result<(), Code> {
         let probe = self.perform(|client| async move {
-            client.set_data(CONFIG_PATH, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
+            client.set_data(CONFIG, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
         });
         of_probe(&probe.await)
     }

@@ -32,6 +32,9 @@ pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};
 
+/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
+pub const CONFIG: &str = "/zookeeper/config";
+
 /// The questions that can be put to the servers of an ensemble.
 ///
 /// Every question is bounded in time by the implementation and can be asked of many servers side

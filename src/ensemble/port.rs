@@ -106,6 +106,13 @@ pub struct Node {
     pub owner: i64,
 }
 
+impl Node {
+    /// Its data, where they are text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.data).into_owned()
+    }
+}
+
 /// A part of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub enum Op<'a> {

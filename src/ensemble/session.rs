@@ -6,11 +6,8 @@ use tokio::time::timeout;
 use zookeeper_client::{Client, Error, SessionState, StateWatcher};
 
 use super::transport::TlsClients;
-use super::{Limits, Reading, Silence};
+use super::{CONFIG, Limits, Reading, Silence};
 use crate::model::Endpoint;
-
-/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-const CONFIG_PATH: &str = "/zookeeper/config";
 
 /// The znode that holds the identity that the first apply gave the ensemble.
 const IDENTITY_PATH: &str = "/zkplan/id";
@@ -68,7 +65,7 @@ async fn in_session(
 /// Sends everything at once: a session's requests are answered in order, so that the reads see at
 /// least what the sync saw.
 async fn read_through(client: &Client) -> Result<Reading, Error> {
-    let sync = client.sync(CONFIG_PATH);
+    let sync = client.sync(CONFIG);
     let config = client.get_config();
     let identity = client.get_data(IDENTITY_PATH);
     let (sync, config, identity) = futures::join!(sync, config, identity);

@@ -16,8 +16,6 @@ pub enum Verdict<'a> {
     Refused(&'a Refusal),
     /// There is no ensemble to plan for.
     Unreachable(&'a ObserveError),
-    /// The spec is well-formed, and nobody was asked.
-    Valid,
     /// Something else went wrong, in a few words.
     Failed(&'a str),
 }
@@ -99,7 +97,6 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
         Verdict::Unreachable(error) => {
             [Line::new(Style::Red, unreachable(error)), none(), none(), none()]
         }
-        Verdict::Valid => [Line::new(Style::Green, "valid"), none(), none(), none()],
         Verdict::Failed(what) => [Line::new(Style::Red, *what), none(), none(), none()],
     }
 }

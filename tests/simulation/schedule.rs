@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zkplan::apply::keeper::{read_lock, take_over};
+use zkplan::apply::unlock::{read_lock, take_over};
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};

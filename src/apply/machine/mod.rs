@@ -280,11 +280,6 @@ impl Machine {
         self.interrupted = true;
     }
 
-    /// How the run ends if the process ends now.
-    pub fn cut_short(&self) -> End {
-        End::Interrupted { unknown: self.unknown() }
-    }
-
     /// The step whose request nobody knows the outcome of.
     fn unknown(&self) -> Option<StepId> {
         match &self.out {

@@ -7,11 +7,12 @@ use super::super::source::Source;
 use super::super::{live, plan, secret};
 use super::{open, refuse};
 use crate::apply::End;
+use crate::apply::archive::{LATEST, latest_runs, read_plan};
 use crate::apply::journal::{LockText, Run};
-use crate::apply::keeper::{latest_runs, read_lock, read_plan};
 use crate::apply::position::implied;
 use crate::apply::sight;
 use crate::apply::stale::{Fresh, Now, fresh};
+use crate::apply::unlock::read_lock;
 use crate::check::{self, CheckedPlan};
 use crate::diff::diff;
 use crate::ensemble::{Control, Failure, Session, ZooKeeper};
@@ -23,8 +24,6 @@ use crate::render::plan::SpecFile;
 use crate::render::{Line, Style, Text, refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
-/// So many of the latest runs tell who made a version.
-const LATEST_RUNS: usize = 3;
 
 /// Everything that is known before anything of ours is made.
 pub(super) struct Ready {
@@ -185,7 +184,7 @@ async fn journal<P: Control>(
     };
     let session = open(port, servers, &nobody).await.map_err(|_| unreachable())?;
     let read = async {
-        let runs = latest_runs(&session, LATEST_RUNS).await?;
+        let runs = latest_runs(&session, LATEST).await?;
         let plan = match runs.last().filter(|run| run.is_open()) {
             Some(run) => read_plan(&session, run).await?,
             None => None,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::process::{Condition, Now, Place};
 use super::requests::Route;
 use super::world::World;
-use crate::ensemble::{Knock, Reading, Silence, Word};
+use crate::ensemble::{CONFIG, Knock, Reading, Silence, Word};
 use crate::model::Host;
 
 /// The release that every server says it is.
@@ -159,11 +159,11 @@ impl World {
     pub(super) fn reading(&self, at: Place) -> Reading {
         let tree = self.shown(at);
         let text = |path| Some(String::from_utf8_lossy(&tree.get(path)?.data).into_owned());
-        let config = tree.get("/zookeeper/config");
+        let config = tree.get(CONFIG);
         let [low, ..] = self.processes[at.0].id().get().to_le_bytes();
         Reading {
             server_id_byte: low,
-            config: text("/zookeeper/config").unwrap_or_default(),
+            config: text(CONFIG).unwrap_or_default(),
             config_data_version: config.as_ref().map_or(-1, |node| node.version),
             config_mzxid: config.map_or(0, |node| node.mzxid),
             identity: text("/zkplan/id"),

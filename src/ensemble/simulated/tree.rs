@@ -6,11 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AclEntry, Code, Lifetime, Node, Op};
+use super::super::{AclEntry, CONFIG, Code, Lifetime, Node, Op};
 use super::config::Config;
-
-/// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
-const CONFIG: &str = "/zookeeper/config";
 
 /// One znode.
 #[derive(Debug, Clone)]
