@@ -20,6 +20,9 @@ const MOST_READINGS: usize = 4096;
 /// then the one with the fewest.
 pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
     let base = &plan.facts.base.membership;
+    if !live.has_the_strangers_of(base) {
+        return None;
+    }
     let chains = chains(plan);
     let ids = base.ids().into_iter().chain(live.ids()).chain(chains.keys().copied());
     let ids: BTreeSet<ServerId> = ids.collect();

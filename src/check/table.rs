@@ -171,8 +171,9 @@ impl<'a> Table<'a> {
                 self.steps[*at].changes.iter().find(|c| c.server == server).and_then(|c| c.after)
             }
         };
-        let lines = (0..self.ids.len()).filter_map(last).cloned();
-        Membership::of(lines) == self.plan.target
+        let lines = (0..self.ids.len()).filter_map(last);
+        let (base, target) = (&self.facts.base.membership, &self.plan.target);
+        lines.eq(target.servers()) && target.has_the_strangers_of(base)
     }
 
     /// Whether quorums can be counted at all.

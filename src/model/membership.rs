@@ -132,6 +132,11 @@ impl Membership {
         self.is_weighted() && (!self.strangers.is_empty() || self.servers().any(is_odd))
     }
 
+    /// Whether both say the same of those in groups and with weights who have no vote.
+    pub fn has_the_strangers_of(&self, other: &Self) -> bool {
+        self.strangers == other.strangers
+    }
+
     /// Whether a server would take it: where quorums are by groups, every voter stands in one, and
     /// whoever stands in one has a weight (`QuorumHierarchical.parse`).
     pub fn is_complete(&self) -> bool {

@@ -72,6 +72,16 @@ fn together(base: &str, wanted: &str) -> World {
 }
 
 #[test]
+fn whoever_stands_in_a_group_without_a_vote_belongs_to_the_place_on_the_way() {
+    let plan = plan(&World::new("1g1 2g1 3g1 4g1 5o", "1g1 2g1 3g1 5o"));
+    let base = &plan.facts.base.membership;
+    assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));
+    let heavier = base.to_string().replace("group.1=1:2:3:4", "group.1=1:2:3:4:5");
+    let heavier = Membership::parse(&heavier).expect("members");
+    assert_eq!(position(&plan, &heavier, &Done::new()), None, "5 weighs without a vote");
+}
+
+#[test]
 fn half_of_a_request_is_no_place_on_the_way() {
     let plan = plan(&together("1 2 3", "1 2 3 4 5"));
     let base = &plan.facts.base.membership;
