@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod history;
 mod import;
+mod journal;
 mod live;
 mod local;
 mod output;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
+use super::journal::{self, Unread};
 use super::output::Output;
 use super::specs::Loaded;
 use super::{live, probe, specs};
@@ -156,11 +157,24 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     };
     match observe(&port, &question).await {
         Ok(seen) => {
-            let facts = Facts::of(&seen, spec);
+            let mut facts = Facts::of(&seen, spec);
+            match journal::open_run(&port, &seen, &facts, spec).await {
+                Ok(found) => facts.findings.extend(found),
+                Err(why) => output.note(&not_known(&spec.ensemble, &why)),
+            }
+            facts.findings.sort();
             proposed(args, spec, &facts, Some(Box::new(seen)))
         }
         Err(error) => Outcome::Unreachable(error),
     }
+}
+
+fn not_known(ensemble: &str, why: &Unread) -> String {
+    let why = match why {
+        Unread::NoSession => "no server takes a session".to_owned(),
+        Unread::Refused(code) => format!("the journal cannot be read: {code}"),
+    };
+    format!("{ensemble}: whether an earlier apply is open is not known: {why}")
 }
 
 /// Plans for a configuration from a file, or from the one in a folder that is named after the

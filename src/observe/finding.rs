@@ -87,6 +87,22 @@ pub enum FindingKind {
         /// What it listens on.
         own: OwnPorts,
     },
+    /// A run of an earlier apply has neither done everything nor been given up: apply goes on with
+    /// it, or refuses.
+    OpenRun {
+        /// Its number.
+        run: u64,
+        /// The plan that it carries out.
+        plan_id: String,
+        /// Who opened it, as `user@host`.
+        opened_by: String,
+        /// The time, as the clock of that host had it.
+        opened_at: String,
+        /// Who held the lock, as `user@host`: then somebody is at work on it, or was until just now.
+        locked_by: Option<String>,
+        /// Whether an apply of the spec that was planned for goes on with it.
+        goes_on: bool,
+    },
 }
 
 /// Bugs of ZooKeeper that bear on changes of membership.
@@ -178,6 +194,7 @@ impl FindingKind {
             Self::DataDiffers => "ZKF13",
             Self::UnwantableId => "ZKF14",
             Self::PortsDiffer { .. } => "ZKF15",
+            Self::OpenRun { .. } => "ZKF16",
         }
     }
 
@@ -206,7 +223,8 @@ impl FindingKind {
             | Self::MemberDisagrees
             | Self::DigestMismatches { .. }
             | Self::UnwantableId
-            | Self::PortsDiffer { .. } => Level::Warning,
+            | Self::PortsDiffer { .. }
+            | Self::OpenRun { .. } => Level::Warning,
             Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }
     }

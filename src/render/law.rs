@@ -332,7 +332,8 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::EvenVoters { .. }
         | FindingKind::DigestMismatches { .. }
         | FindingKind::UnwantableId
-        | FindingKind::PortsDiffer { .. } => "nothing has to be accepted",
+        | FindingKind::PortsDiffer { .. }
+        | FindingKind::OpenRun { .. } => "nothing has to be accepted",
     }
 }
 

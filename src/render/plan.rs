@@ -7,7 +7,7 @@
 use super::text::{Line, Style, Text};
 use super::{changes, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
-use crate::observe::{Finding, Observation, Obstacle};
+use crate::observe::{Finding, FindingKind, Observation, Obstacle};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::spec::Spec;
 
@@ -97,6 +97,9 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         }
         text.section(present::findings(plan, width));
         text.section(no_changes(screen));
+        if open_run(&facts.findings).is_some() {
+            text.append(next(&origin, &facts.findings, width));
+        }
         return text;
     }
     let spec = origin.spec();
@@ -114,7 +117,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         let told = rehearse::below(rehearsed, saved.map(|file| file.path));
         text.paragraph("", told, width);
     }
-    text.append(next(&origin, width));
+    text.append(next(&origin, &facts.findings, width));
     text
 }
 
@@ -184,17 +187,38 @@ fn worst(spare: i64) -> String {
     }
 }
 
-fn next(origin: &Origin<'_>, width: usize) -> Text {
-    let mut text = Text::new();
-    let command = match origin {
-        Origin::Read(_) | Origin::Applied(_) | Origin::AppliedPlan(_) => return text,
-        Origin::Made { spec, saved: None, flags, .. } => {
-            let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
-            format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())
+/// The run that is open, as far as what to type next depends on it.
+#[derive(Debug, Clone, Copy)]
+struct OpenRun<'a> {
+    number: u64,
+    plan_id: &'a str,
+    goes_on: bool,
+}
+
+fn open_run(findings: &[Finding]) -> Option<OpenRun<'_>> {
+    findings.iter().find_map(|finding| match &finding.kind {
+        FindingKind::OpenRun { run, plan_id, goes_on, .. } => {
+            Some(OpenRun { number: *run, plan_id, goes_on: *goes_on })
         }
-        Origin::Made { saved: Some(file), .. } => {
-            text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
-            format!("zkplan apply {}", words::shell(file.path))
+        _ => None,
+    })
+}
+
+fn next(origin: &Origin<'_>, findings: &[Finding], width: usize) -> Text {
+    let mut text = Text::new();
+    let Origin::Made { spec, saved, flags, .. } = origin else { return text };
+    if let Some(file) = saved {
+        text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
+    }
+    let path = words::shell(spec.path);
+    let command = match (open_run(findings), saved) {
+        (Some(run), _) if !run.goes_on => format!("zkplan history {path} {}", run.number),
+        (Some(run), Some(file)) if run.plan_id != file.plan_id => format!("zkplan apply {path}"),
+        (Some(_), None) => format!("zkplan apply {path}"),
+        (_, Some(file)) => format!("zkplan apply {}", words::shell(file.path)),
+        (None, None) => {
+            let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
+            format!("zkplan plan {path} {}--out plan.json", flags.concat())
         }
     };
     text.line(Line::plain("Next: ").then(Style::Cyan, command));

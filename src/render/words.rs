@@ -250,5 +250,26 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::UnwantableId => {
             format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
         }
+        FindingKind::OpenRun { .. } => open_run(kind),
     }
+}
+
+/// Whose run is open, and what comes of an apply beside it.
+fn open_run(kind: &FindingKind) -> String {
+    let FindingKind::OpenRun { run, plan_id, opened_by, opened_at, locked_by, goes_on } = kind
+    else {
+        return String::new();
+    };
+    let this = if *goes_on {
+        "an apply of this spec goes on with it"
+    } else {
+        "it wants something else than this spec"
+    };
+    let work = locked_by.as_ref().map_or_else(String::new, |by| {
+        format!("; {by} holds the lock: an apply may be at work on it right now")
+    });
+    format!(
+        "run {run}, opened by {opened_by} at {opened_at} for plan {plan_id}, is open: {this}; any \
+         plan but its own is refused until it is done or given up (--abandon {run}){work}"
+    )
 }

@@ -40,6 +40,8 @@ fn the_other_is_told_who_applies(ensemble: &Ensemble) {
         let second = desk.apply_spec(spec).with(&["--lock-timeout", "100ms"]).ends().exits(6);
         second.says([who, host, &pid.to_string()]);
     }
+    let planned = Desk::new().plan(&same, &[]).exits(2);
+    planned.says([&format!("{who}@{host} holds the lock"), "run 1, opened by", "goes on with it"]);
     ledger.is_untouched();
     assert_eq!(lock(ensemble), holder, "the first still has it");
 
@@ -146,7 +148,7 @@ fn lock(ensemble: &Ensemble) -> serde_json::Value {
     serde_json::from_str(&lock).expect("a lock is JSON")
 }
 
-fn wait_until_unlocked(ensemble: &Ensemble) {
+pub(crate) fn wait_until_unlocked(ensemble: &Ensemble) {
     wait_until("the lock to go with its session", PATIENCE, || {
         ensemble.administrator().znode("/zkplan/lock").is_none().then_some(())
     });

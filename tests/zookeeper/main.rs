@@ -32,6 +32,7 @@ mod histories;
 mod hostile;
 mod joiners;
 mod ledger;
+mod open_runs;
 mod probes;
 mod refusals;
 mod sizes;

@@ -2,20 +2,17 @@
 
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
+use super::super::journal::{self, Journal, Unread, goes_on, sessions_at};
 use super::super::output::Output;
 use super::super::source::Source;
-use super::super::{live, plan, secret};
-use super::{open, refuse};
+use super::super::{live, plan};
+use super::refuse;
 use crate::apply::End;
-use crate::apply::archive::{LATEST, latest_runs, read_plan};
-use crate::apply::journal::{LockText, Run};
+use crate::apply::journal::Run;
 use crate::apply::position::implied;
-use crate::apply::sight;
 use crate::apply::stale::{Fresh, Now, fresh};
-use crate::apply::unlock::read_lock;
 use crate::check::{self, CheckedPlan};
-use crate::diff::diff;
-use crate::ensemble::{Control, Failure, Session, ZooKeeper};
+use crate::ensemble::ZooKeeper;
 use crate::model::Endpoint;
 use crate::observe::{Facts, Observation, Question, observe};
 use crate::plan::Done;
@@ -48,7 +45,8 @@ pub(super) async fn ready(
         live::exit_of(&error)
     })?;
     let servers = sessions_at(&seen, spec);
-    let Journal { runs, stored, lock } = journal(port, &servers, spec, output).await?;
+    let Journal { runs, stored, lock } =
+        journal::read(port, &servers, spec).await.map_err(|why| unread(&why, output))?;
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
@@ -109,31 +107,6 @@ pub(super) async fn ready(
     Ok(Some(Ready { checked, seen, done, resumes, servers }))
 }
 
-/// Whether the open run is the one that is asked for: the same plan, or the same target.
-fn goes_on(source: &Source, run: &Run, stored: &CheckedPlan, facts: &Facts, spec: &Spec) -> bool {
-    match source {
-        Source::Plan(checked) => saved::plan_id(checked.plan()) == run.header.plan_id,
-        Source::Spec(_) => {
-            let wanted = spec.membership();
-            let part = spec.policy.client_part;
-            let live = &facts.base.membership;
-            let target = diff(live, &wanted, &facts.other_machine, part).target;
-            // A gate that the spec asks for now is not passed over, and a command that stands in the
-            // journal alone is nobody's who goes on.
-            target == stored.plan().target
-                && spec.hooks == stored.plan().hooks
-                && spec.policy == stored.plan().policy
-        }
-    }
-}
-
-/// Where sessions can be had, members that stay first.
-fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
-    let members = seen.config.membership.ids().into_iter();
-    let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
-    sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
-}
-
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
     let mut reconfigs = checked.plan().steps().filter(|step| step.reconfig().is_some());
     reconfigs.all(|step| done.contains(&step.id))
@@ -162,47 +135,18 @@ fn nothing_to_do(
     None
 }
 
-/// What the ensemble tells of earlier applies.
-struct Journal {
-    runs: Vec<Run>,
-    /// The plan of the last run, where it is open.
-    stored: Option<CheckedPlan>,
-    lock: Option<LockText>,
-}
-
-/// What the ensemble tells of earlier applies. Needs no password.
-async fn journal<P: Control>(
-    port: &P,
-    servers: &[Endpoint],
-    spec: &Spec,
-    output: &Output,
-) -> Result<Journal, Exit> {
-    let nobody = secret::nobody(&spec.connect);
-    let unreachable = || {
-        output.error("no server takes a session", "zkplan plan shows who answers");
-        Exit::Unreachable
-    };
-    let session = open(port, servers, &nobody).await.map_err(|_| unreachable())?;
-    let read = async {
-        let runs = latest_runs(&session, LATEST).await?;
-        let plan = match runs.last().filter(|run| run.is_open()) {
-            Some(run) => read_plan(&session, run).await?,
-            None => None,
-        };
-        let lock = read_lock(&session).await?.map(|(lock, _)| lock);
-        let stored = plan.and_then(|text| saved::read(&text).ok());
-        Ok::<_, Failure>(Journal { runs, stored, lock })
-    };
-    let read = read.await;
-    session.close().await;
-    read.map_err(|failure| match failure {
-        Failure::Refused(code) => {
+fn unread(why: &Unread, output: &Output) -> Exit {
+    match why {
+        Unread::NoSession => {
+            output.error("no server takes a session", "zkplan plan shows who answers");
+            Exit::Unreachable
+        }
+        Unread::Refused(code) => {
             output.error(
                 &format!("the journal cannot be read: {code}"),
                 "a newer zkplan may have written it; use that one",
             );
             Exit::Error
         }
-        _ => unreachable(),
-    })
+    }
 }

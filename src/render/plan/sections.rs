@@ -3,7 +3,7 @@
 use super::screens::shown;
 use super::*;
 use crate::model::{AddAs, Host, ReuseIds};
-use crate::observe::WantedSight;
+use crate::observe::{FindingKind, WantedSight};
 use crate::render::fixture::{Scene, id, line, lines, three_zones};
 
 /// From one line to another, which is left out.
@@ -275,4 +275,57 @@ fn a_stranger_is_shown_where_nothing_changes() {
     scene.seen.strangers.push(stranger);
     let out = shown(&scene, 80);
     assert!(out.contains(" 9  stranger ") && out.contains("No changes."), "{out}");
+}
+
+/// An ensemble of four where the second run is open.
+fn beside_a_run(wanted: &[i64], goes_on: bool, locked_by: Option<&str>) -> Scene {
+    let mut scene = Scene::new(&lines(&[1, 2, 3, 4]), &lines(wanted));
+    let kind = FindingKind::OpenRun {
+        run: 2,
+        plan_id: "sha256:7f3a91c2".to_owned(),
+        opened_by: "ann@ops1".to_owned(),
+        opened_at: "2026-03-02T09:14:05Z".to_owned(),
+        locked_by: locked_by.map(ToOwned::to_owned),
+        goes_on,
+    };
+    scene.finding(kind, None);
+    scene
+}
+
+#[test]
+fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
+    let ours = beside_a_run(&[2, 3, 4], true, None);
+    let out = shown(&ours, 100);
+    insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
+    Findings
+      warning    ZKF16  run 2, opened by ann@ops1 at 2026-03-02T09:14:05Z for plan sha256:7f3a91c2, is
+                        open: an apply of this spec goes on with it; any plan but its own is refused
+                        until it is done or given up (--abandon 2)
+    "#);
+    let next = |scene: &Scene, saved: Option<&str>| {
+        let saved = saved.map(|plan_id| PlanFile { path: "plan.json", plan_id });
+        let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
+        let checked = scene.plan();
+        let screen = Screen { origin, observation: None, checked: &checked, width: 100 };
+        let out = self::screen(&screen).to_string_with(false);
+        out[out.find("Next: ").unwrap()..].trim_end().to_owned()
+    };
+    assert_eq!(next(&ours, None), "Next: zkplan apply prod-eu.yaml");
+    assert_eq!(next(&ours, Some("sha256:other")), "Next: zkplan apply prod-eu.yaml");
+    assert_eq!(next(&ours, Some("sha256:7f3a91c2")), "Next: zkplan apply plan.json");
+    let done = beside_a_run(&[1, 2, 3, 4], true, None);
+    assert_eq!(next(&done, None), "Next: zkplan apply prod-eu.yaml");
+
+    let other = beside_a_run(&[1, 2, 3], false, Some("bob@ops2"));
+    let out = shown(&other, 100);
+    insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
+    Findings
+      warning    ZKF16  run 2, opened by ann@ops1 at 2026-03-02T09:14:05Z for plan sha256:7f3a91c2, is
+                        open: it wants something else than this spec; any plan but its own is refused
+                        until it is done or given up (--abandon 2); bob@ops2 holds the lock: an apply
+                        may be at work on it right now
+    "#);
+    for saved in [None, Some("sha256:other")] {
+        assert_eq!(next(&other, saved), "Next: zkplan history prod-eu.yaml 2");
+    }
 }

@@ -118,6 +118,14 @@ impl Administrator<'_> {
         tree.unwrap_or_else(|why| panic!("reading {root}: {why}"))
     }
 
+    /// Writes another text to a znode that is there.
+    pub(crate) fn write(self, path: &str, text: &str) {
+        let written = self.with_client(async |client| {
+            client.set_data(path, text.as_bytes(), None).await.map(drop)
+        });
+        written.expect("super may write anywhere");
+    }
+
     /// Makes `count` small znodes below a znode, in one transaction each.
     pub(crate) fn write_below(self, root: &str, count: usize) {
         let written = self.with_client(async |client| {

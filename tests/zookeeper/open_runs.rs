@@ -1,0 +1,77 @@
+//! An apply that died in the middle, and whoever plans next: the plan says whose run is open, and
+//! what it says of the next apply is what the next apply does.
+
+use serde_json::Value;
+
+use crate::apply_locks::wait_until_unlocked;
+use crate::applying::wanting;
+use crate::harness::{Builder, Ensemble};
+use crate::ledger::is_at;
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Outcome, text};
+
+/// What JSON tells of the run that is open.
+fn open_run(desk: &Desk, spec: &Spec) -> Option<Value> {
+    let plan = desk.planned(spec, &[]).0;
+    let findings = plan["base"]["findings"].as_array().expect("findings");
+    findings.iter().map(|finding| &finding["kind"]).find(|kind| kind["kind"] == "openRun").cloned()
+}
+
+fn killed(spec: &Spec, output: &str) {
+    let apply = Desk::new();
+    apply.apply_spec(spec).at("KILL", output).ends().was_killed();
+}
+
+#[test]
+fn a_plan_names_the_run_that_a_killed_apply_left_open() {
+    let ensemble = Builder::rich().start_with([4]);
+    let swap = wanting(&ensemble, 2..=4, 1..=4);
+    Desk::new().plan(&swap, &[]).exits(2).says_nowhere("is open");
+    killed(&swap, "send leave-1");
+    the_same_spec_goes_on_with_it(&ensemble, &swap);
+    the_same_plan_goes_on_with_it(&ensemble);
+    what_cannot_be_read_is_not_known(&ensemble);
+}
+
+/// One server has joined: what is left is another plan, and to be told from the run's own.
+fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
+    let desk = Desk::new();
+    let run = open_run(&desk, swap).expect("a run is open");
+    assert_eq!((&run["run"], &run["goesOn"]), (&1.into(), &true.into()));
+    let (by, at) = (text(&run["openedBy"]), text(&run["openedAt"]));
+    let named = |outcome: Outcome| {
+        outcome.says([&format!("run 1, opened by {by} at {at} for plan"), text(&run["planId"])])
+    };
+    wait_until_unlocked(ensemble);
+    let saved = desk.plan(swap, &["--out", "plan.json"]).exits(2).says_nowhere("holds the lock");
+    named(saved).says(["an apply of this spec goes on with it", "Next: zkplan apply spec.yaml"]);
+    let refused = desk.apply("plan.json").ends().exits(5);
+    refused.says(["run 1 is open", text(&run["planId"])]);
+
+    let other = wanting(ensemble, 1..=4, 1..=4);
+    let said = named(Desk::new().plan(&other, &[]).exits(0));
+    said.says(["No changes", "--abandon 1", "Next: zkplan history spec.yaml 1"]);
+    Desk::new().apply_spec(&other).ends().exits(5).says(["run 1 is open", "--abandon 1"]);
+
+    desk.apply_spec(swap).ends().exits(0).says(["run 1 of this plan is open and goes on"]);
+    is_at(ensemble, &[2, 3, 4]);
+    Desk::new().plan(swap, &[]).exits(0).says(["No changes"]).says_nowhere("is open");
+}
+
+/// Nothing has committed but the fence: the plan is the run's own, saved or not.
+fn the_same_plan_goes_on_with_it(ensemble: &Ensemble) {
+    let grow = wanting(ensemble, 1..=4, 1..=4);
+    killed(&grow, "send join-1");
+    let desk = Desk::new();
+    let saved = desk.plan(&grow, &["--out", "plan.json"]).exits(2);
+    saved.says(["run 2, opened by", "goes on with it", "Next: zkplan apply plan.json"]);
+    desk.apply("plan.json").ends().exits(0).says(["run 2 of this plan is open and goes on"]);
+    is_at(ensemble, &[1, 2, 3, 4]);
+}
+
+/// A run that this version cannot read may be open.
+fn what_cannot_be_read_is_not_known(ensemble: &Ensemble) {
+    ensemble.administrator().write("/zkplan/runs/0000000002", "of tomorrow");
+    let outcome = Desk::new().plan(&wanting(ensemble, 1..=4, 1..=4), &[]).exits(0);
+    outcome.says(["No changes", "whether an earlier apply is open is not known"]);
+}
