@@ -3,20 +3,42 @@
 //! The lock is taken over, not removed: an apply that waits for it must not begin before the fence
 //! has committed, which it could not tell from a stranger's request. It goes with the session.
 
+use std::time::Duration;
+
 use super::archive::latest_runs;
 use super::journal::{self, LOCK, LockText, ROOT, RUNS, Record};
 use super::keeper::acl;
-use crate::ensemble::{AclEntry, CONFIG, Code, Failure, Lifetime, Op, Session};
+use crate::ensemble::{AclEntry, CONFIG, Code, Ensemble, Failure, Lifetime, Node, Op, Session};
 use crate::model::{EnsembleConfig, Update};
 
-/// How often a fence is tried whose version was overtaken.
-const ATTEMPTS: usize = 3;
+/// How often a fence is tried that is refused for now: the request of whoever hangs may be under way
+/// for as long as a learner is missed.
+const ATTEMPTS: usize = 40;
 
-/// What the lock holds, and the version that the folder got when it was taken.
-pub async fn read_lock<S: Session>(session: &S) -> Result<Option<(LockText, i32)>, Failure> {
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A lock that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it holds; `None` where this version cannot read that.
+    pub text: Option<LockText>,
+    /// What names it: the nonce that it holds, or the transaction that made it.
+    pub nonce: String,
+    /// The version that the folder got when it was taken.
+    pub turn: i32,
+}
+
+/// The lock, where there is one.
+pub async fn read_lock<S: Session>(session: &S) -> Result<Option<Standing>, Failure> {
     let [root, lock] = session.read(&[ROOT, LOCK]).await?.try_into().unwrap_or_default();
-    let text = lock.and_then(|node| journal::read(&node.data));
-    Ok(text.zip(root.map(|node| node.version)))
+    let standing = |(root, lock): (Node, Node)| {
+        let text: Option<LockText> = journal::read(&lock.data);
+        let made = || format!("{:#x}", lock.czxid);
+        let nonce = text.as_ref().map_or_else(made, |text| text.by.nonce.clone());
+        Standing { text, nonce, turn: root.version }
+    };
+    Ok(root.zip(lock).map(standing))
 }
 
 /// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
@@ -50,7 +72,7 @@ pub struct Fence {
 /// # Errors
 ///
 /// What the last try came to; it is not known then to have committed.
-pub async fn fence<S: Session>(session: &S) -> Result<Fence, Failure> {
+pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, Failure> {
     let mut failure = Failure::NotSent;
     for _ in 0..ATTEMPTS {
         let text = session.get(CONFIG).await?.map(|node| node.text()).unwrap_or_default();
@@ -60,6 +82,7 @@ pub async fn fence<S: Session>(session: &S) -> Result<Fence, Failure> {
             Ok(fenced) => return Ok(Fence { from, version: fenced.version.to_string() }),
             Err(again @ Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {
                 failure = again;
+                port.pause(PAUSE).await;
             }
             Err(failure) => return Err(failure),
         }
@@ -115,7 +138,8 @@ mod tests {
             assert!(matches!(hangs.permission(&held).await, Input::Granted));
             assert!(matches!(waits.permission(&next).await, Input::Granted));
             assert!(matches!(hangs.lock(&held).await, Input::Locked(_)));
-            let (_, turn) = read_lock(&operator).await.unwrap().unwrap();
+            let Standing { turn, nonce, .. } = read_lock(&operator).await.unwrap().unwrap();
+            assert_eq!(nonce, "hangs");
             take_over(&operator, turn, &lock_of("o", "unlock")).await.unwrap();
             let holder = waits.lock(&next).await;
             assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
@@ -123,8 +147,27 @@ mod tests {
             assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
             let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
             assert!(matches!(written, Input::Failed(Failure::Refused(_))));
+            assert!(fence(&port, &operator).await.is_ok());
             operator.close().await;
             assert!(matches!(waits.lock(&next).await, Input::Locked(_)));
+        };
+        assert_eq!(port.run(story), Some(()));
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_read_has_a_name_all_the_same() {
+        let members = Membership::parse("server.1=h1:2888:3888;2181").unwrap();
+        let port = Simulated::new(World::new(members, Timing::default(), Rules::default()));
+        let terms = SessionTerms { timeout: Millis(4000), auth: None };
+        let story = async {
+            let session = port.open(&Endpoint::plain(Host::new("h1"), 2181), &terms).await.unwrap();
+            assert_eq!(read_lock(&session).await.unwrap(), None);
+            session.create(ROOT, b"", &[]).await.unwrap();
+            session.create(LOCK, b"{\"of\":\"tomorrow\"}", &[]).await.unwrap();
+            let lock = read_lock(&session).await.unwrap().unwrap();
+            assert!(lock.text.is_none() && lock.nonce.starts_with("0x"), "{lock:?}");
+            take_over(&session, lock.turn, &lock_of("o", "unlock")).await.unwrap();
+            assert_eq!(read_lock(&session).await.unwrap().unwrap().nonce, "o");
         };
         assert_eq!(port.run(story), Some(()));
     }

@@ -46,7 +46,7 @@ pub(super) async fn read<P: Control>(
             Some(run) => read_plan(&session, run).await?,
             None => None,
         };
-        let lock = read_lock(&session).await?.map(|(lock, _)| lock);
+        let lock = read_lock(&session).await?.and_then(|lock| lock.text);
         let stored = plan.and_then(|text| saved::read(&text).ok());
         Ok::<_, Failure>(Journal { runs, stored, lock })
     };

@@ -6,8 +6,8 @@ use super::output::Output;
 use super::source::Source;
 use super::{history, live, local, secret};
 use crate::apply::journal::{Entry, LockText, Record};
-use crate::apply::unlock::{Fence, fence, read_lock, record_fence, take_over};
-use crate::ensemble::{Code, Failure, Session};
+use crate::apply::unlock::{Fence, Standing, fence, read_lock, record_fence, take_over};
+use crate::ensemble::{Code, Ensemble, Failure, Session};
 use crate::render::run::holder;
 use crate::spec::Spec;
 
@@ -28,12 +28,16 @@ async fn unlock(args: &UnlockArgs, spec: &Spec, output: &Output) -> Result<Exit,
     secret::may_travel(&port, &spec.connect, &addresses, allowed, output).await?;
     let terms = secret::terms(&spec.connect, output).await?;
     let session = history::any_session(&port, spec, terms, output).await?;
-    let exit = remove(args, &session, output).await;
+    let exit = remove(args, (&port, &session), output).await;
     session.close().await;
     exit
 }
 
-async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> Result<Exit, Exit> {
+async fn remove<E: Ensemble, S: Session>(
+    args: &UnlockArgs,
+    (port, session): (&E, &S),
+    output: &Output,
+) -> Result<Exit, Exit> {
     let lost = |_: Failure| {
         output.error(
             "the connection was lost; whether the lock was removed is not known",
@@ -41,13 +45,14 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         );
         Exit::Unreachable
     };
-    let Some((by, turn)) = read_lock(session).await.map_err(lost)? else {
+    let Some(Standing { text, nonce, turn }) = read_lock(session).await.map_err(lost)? else {
         output.error("there is no lock", "nothing is in the way of an apply; nothing was changed");
         return Err(Exit::Error);
     };
-    if by.by.nonce != args.nonce {
+    let by = text.as_ref().map_or_else(|| format!("{nonce}, not of this version"), holder);
+    if nonce != args.nonce {
         output.error(
-            &format!("the lock is another one: {}", holder(&by)),
+            &format!("the lock is another one: {by}"),
             "name the nonce of the lock that stands; nothing was changed",
         );
         return Err(Exit::Locked);
@@ -59,7 +64,7 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         output.error("the machine gives no random numbers", "nothing was changed");
         return Err(Exit::Error);
     };
-    let plan_id = by.plan_id.clone();
+    let plan_id = text.map_or_else(String::new, |text| text.plan_id);
     let mine = LockText { by: stamp, operation: "unlock".to_owned(), plan_id };
     match take_over(session, turn, &mine).await {
         Ok(()) => {}
@@ -70,21 +75,16 @@ async fn remove<S: Session>(args: &UnlockArgs, session: &S, output: &Output) -> 
         Err(Failure::Refused(code)) => return Err(refused(code, output)),
         Err(failure) => return Err(lost(failure)),
     }
-    let Fence { from, version } = fence(session).await.map_err(|failure| match failure {
-        Failure::Refused(code) if !matches!(code, Code::BadVersion | Code::ReconfigInProgress) => {
-            refused(code, output)
-        }
-        _ => not_fenced(output),
-    })?;
+    let Fence { from, version } =
+        fence(port, session).await.map_err(|failure| not_fenced(failure, output))?;
     let entry = Entry::Fenced { from, version: version.clone() };
     let fenced = Record { entry, nonce: "unlock".to_owned(), at: local::time_of_day() };
     if record_fence(session, &fenced).await.is_err() {
         output.note("the fence could not be written into the journal");
     }
     let said = format!(
-        "unlocked: {}. Fenced at config version {version}: nothing that it sent can be carried \
-         out any more.",
-        holder(&by)
+        "unlocked: {by}. Fenced at config version {version}: nothing that it sent can be carried \
+         out any more."
     );
     let mut text = crate::render::Text::new();
     text.paragraph("", said, output.width);
@@ -99,11 +99,17 @@ fn refused(code: Code, output: &Output) -> Exit {
     Exit::Unreachable
 }
 
-fn not_fenced(output: &Output) -> Exit {
-    output.error(
-        "the lock is gone; the fence that disarms what was sent before is not known to have \
-         committed",
-        "the next apply fences before it sends anything",
-    );
+fn not_fenced(failure: Failure, output: &Output) -> Exit {
+    let what = match failure {
+        Failure::Refused(code) => {
+            format!(
+                "the lock is gone; the fence that disarms what was sent before is refused: {code}"
+            )
+        }
+        _ => "the lock is gone; the fence that disarms what was sent before is not known to have \
+              committed"
+            .to_owned(),
+    };
+    output.error(&what, "the next apply fences before it sends anything");
     Exit::Error
 }

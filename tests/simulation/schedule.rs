@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zkplan::apply::unlock::{read_lock, take_over};
+use zkplan::apply::unlock::{Standing, read_lock, take_over};
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};
@@ -207,7 +207,7 @@ fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
         for at in places {
             let Ok(session) = client.open(&at, &terms()).await else { continue };
             let removed = match read_lock(&session).await {
-                Ok(Some((mut by, turn))) => {
+                Ok(Some(Standing { text: Some(mut by), turn, .. })) => {
                     (by.by.nonce, by.operation) = (format!("unlock-{number}"), "unlock".to_owned());
                     take_over(&session, turn, &by).await.is_ok()
                 }
