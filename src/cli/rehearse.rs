@@ -47,7 +47,9 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
             output.error(&what, remedy);
             match why {
                 Unrehearsed::NoClientPort(_) => Exit::Data,
-                Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => Exit::Unsafe,
+                Unrehearsed::Awaits(_) | Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => {
+                    Exit::Unsafe
+                }
                 Unrehearsed::Unlawful(_) => Exit::Bug,
             }
         }

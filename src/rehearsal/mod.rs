@@ -19,6 +19,8 @@ mod run;
 mod stage;
 mod who;
 
+use std::collections::BTreeSet;
+
 use crate::apply::position::{implied, position};
 use crate::apply::{End, Wait};
 use crate::check::{Breach, CheckedPlan};
@@ -138,6 +140,8 @@ pub enum Back {
 pub enum Unrehearsed {
     /// Nobody knows at which port clients reach a member.
     NoClientPort(ServerId),
+    /// The plan waits for servers that are down already.
+    Awaits(BTreeSet<ServerId>),
     /// Even without any failure the plan does not come to its end in the simulator.
     Undisturbed(Course),
     /// It does not keep the laws.
@@ -282,10 +286,23 @@ fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
     let applied = apply(&stage, &port, "r0", Some((When::Committed, &mut camera)));
     let course = course(&stage, &applied, &port.world(), &[]);
     if course != Course::ToTheEnd {
-        return Err(Unrehearsed::Undisturbed(course));
+        let down = awaited_down(&stage, &course);
+        return Err(down.map_or(Unrehearsed::Undisturbed(course), Unrehearsed::Awaits));
     }
     drop(port);
     Ok(Film { stage, shots, moments, failures })
+}
+
+/// Whom a plan waits for and for nobody else, where they were down when it was made.
+fn awaited_down(stage: &Stage, course: &Course) -> Option<BTreeSet<ServerId>> {
+    let Course::Waits { waits, .. } = course else { return None };
+    let down = waits.iter().map(|wait| match wait {
+        Wait::Down { server, .. } | Wait::Bound { server } => {
+            (!stage.plan().facts.live.contains(server)).then_some(*server)
+        }
+        _ => None,
+    });
+    down.collect()
 }
 
 /// The ensemble without whoever applied: as if that process had just ended.

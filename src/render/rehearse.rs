@@ -296,6 +296,13 @@ pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
             ),
             "give the server a clientPort in the spec",
         ),
+        Unrehearsed::Awaits(down) => (
+            format!(
+                "the plan waits for {}, down at present, to answer where the plan moves it",
+                words::servers(down)
+            ),
+            "apply waits for that as long as --timeout lets it",
+        ),
         Unrehearsed::Undisturbed(course) => (
             format!(
                 "even without a failure the plan does not come to its end in the simulator: it {}",

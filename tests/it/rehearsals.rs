@@ -93,6 +93,13 @@ fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
 }
 
 #[test]
+fn a_server_that_is_down_and_moves_is_waited_for() {
+    let checked = planned(&World::new("1 2 3", "1p 2 3").down("1"));
+    let rehearsed = rehearse(&checked, Limits::default());
+    assert_eq!(rehearsed, Err(Unrehearsed::Awaits([id(1)].into())));
+}
+
+#[test]
 fn what_may_fail_is_what_the_checker_says_at_every_moment() {
     let mut moments = 0;
     for (base, wanted, down) in [
