@@ -165,6 +165,11 @@ impl Membership {
         self.servers.keys().copied().collect()
     }
 
+    /// Whether it has those servers, by id, and says nothing of others.
+    pub fn is_of<'a>(&self, servers: impl Iterator<Item = &'a Server>) -> bool {
+        self.strangers.is_empty() && servers.eq(self.servers())
+    }
+
     /// The ids of those with a vote.
     pub fn voters(&self) -> BTreeSet<ServerId> {
         self.servers().filter(|server| server.votes()).map(|server| server.id).collect()
@@ -190,13 +195,19 @@ impl Membership {
     #[must_use]
     pub fn with(&self, reconfig: &Reconfig) -> Self {
         let mut next = self.clone();
-        for id in &reconfig.leaving {
-            next.servers.remove(id);
-        }
-        for server in &reconfig.joining {
-            next.servers.insert(server.id, Arc::new(server.clone()));
-        }
+        reconfig.leaving.iter().for_each(|id| next.remove(*id));
+        reconfig.joining.iter().cloned().for_each(|server| next.put(server));
         next
+    }
+
+    /// Puts a server in, in the place of the one with its id.
+    pub fn put(&mut self, server: Server) {
+        self.servers.insert(server.id, Arc::new(server));
+    }
+
+    /// Takes a server out.
+    pub fn remove(&mut self, id: ServerId) {
+        self.servers.remove(&id);
     }
 
     /// Whether a set of servers that acknowledge is a quorum, by ZooKeeper's own rule
