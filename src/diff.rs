@@ -82,10 +82,10 @@ pub fn diff(
         else {
             continue;
         };
-        target = target.with(&match &after {
-            Some(server) => crate::model::Reconfig::join(server.clone()),
-            None => crate::model::Reconfig::leave(id),
-        });
+        match &after {
+            Some(server) => target.put(server.clone()),
+            None => target.remove(id),
+        }
         changes.push(Change { id, before: before.cloned(), after, kind });
     }
     Diff { target, changes }

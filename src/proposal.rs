@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Breach, CheckedPlan, Detail, Law, check};
+use crate::check::{Breach, CheckedPlan, Detail, Law, Unlawful, check, check_or_return};
 use crate::diff::diff;
 use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, ZonePolicy};
 use crate::observe::Facts;
@@ -62,9 +62,10 @@ pub fn propose_preferring(
     let goal = Goal { prefer, ..goal(spec, facts, accepted) };
     match choose(&goal) {
         Ok(checked) => Ok(without_idle_acceptances(checked)),
-        Err((nearest, breaches)) => {
-            let remedies = remedies(spec, &goal, &breaches);
-            Err(Box::new(Refusal { nearest: *nearest, breaches, remedies }))
+        Err(nearest) => {
+            let remedies = remedies(&goal, &nearest.breaches);
+            let Unlawful { plan, breaches } = *nearest;
+            Err(Box::new(Refusal { nearest: plan, breaches, remedies }))
         }
     }
 }
@@ -88,11 +89,8 @@ fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
     }
 }
 
-type Nearest = (Box<Plan>, Vec<Breach>);
-
-fn choose(goal: &Goal) -> Result<CheckedPlan, Nearest> {
-    let plan = best(goal);
-    check(plan.clone(), &goal.facts).map_err(|breaches| (Box::new(plan), breaches))
+fn choose(goal: &Goal) -> Result<CheckedPlan, Box<Unlawful>> {
+    check_or_return(best(goal), &goal.facts)
 }
 
 /// An acceptance that the plan does not need is no part of it.
@@ -118,7 +116,7 @@ pub fn acceptance(breach: &Breach) -> Acceptance {
 }
 
 /// Tries everything that the breached laws suggest at once, then drops what is not needed.
-fn remedies(spec: &Spec, goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
+fn remedies(goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
     const ROUNDS: usize = 4;
     let mut tried: BTreeSet<Remedy> = BTreeSet::new();
     let mut breaches = breaches.to_vec();
@@ -132,26 +130,27 @@ fn remedies(spec: &Spec, goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
         if tried.len() == known {
             return Vec::new();
         }
-        match choose(&remedied(spec, goal, &tried)) {
-            Ok(_) => return smallest(spec, goal, tried),
-            Err((_, left)) => breaches = left,
+        match choose(&remedied(goal, &tried)) {
+            Ok(_) => return smallest(goal, tried),
+            Err(nearest) => breaches = nearest.breaches,
         }
     }
     Vec::new()
 }
 
-fn smallest(spec: &Spec, goal: &Goal, mut remedies: BTreeSet<Remedy>) -> Vec<Remedy> {
+fn smallest(goal: &Goal, mut remedies: BTreeSet<Remedy>) -> Vec<Remedy> {
     for remedy in remedies.clone() {
         let mut fewer = remedies.clone();
         fewer.remove(&remedy);
-        if choose(&remedied(spec, goal, &fewer)).is_ok() {
+        // With none at all, it was refused.
+        if !fewer.is_empty() && choose(&remedied(goal, &fewer)).is_ok() {
             remedies = fewer;
         }
     }
     remedies.into_iter().collect()
 }
 
-fn remedied(spec: &Spec, goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
+fn remedied(goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
     let mut goal = goal.clone();
     for remedy in remedies {
         let policy: &mut Policy = &mut goal.policy;
@@ -170,12 +169,6 @@ fn remedied(spec: &Spec, goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
             Remedy::WithoutOverlap => policy.changes_per_step = 0,
         }
     }
-    goal.diff = diff(
-        &goal.facts.base.membership,
-        &spec.membership(),
-        &goal.facts.other_machine,
-        goal.policy.client_part,
-    );
     goal
 }
 

@@ -6,11 +6,12 @@ use super::position::position;
 use crate::model::{EnsembleConfig, Zxid};
 use crate::observe::Identity;
 use crate::plan::{Done, Plan};
-use crate::saved::plan_id;
 
 /// What is there now.
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'a> {
+    /// The plan's own id.
+    pub plan_id: &'a str,
     /// The live configuration.
     pub config: &'a EnsembleConfig,
     /// What `/zkplan/id` holds.
@@ -32,8 +33,9 @@ pub struct Fresh {
 
 /// Where the live configuration stands on the way of a plan.
 pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, Stale> {
-    let Now { config, identity, zxid, runs } = now;
-    if !is_same_ensemble(plan, identity, runs) {
+    let Now { plan_id, config, identity, zxid, runs } = now;
+    let ours = runs.iter().filter(|run| run.header.plan_id == plan_id);
+    if !is_same_ensemble(plan, identity, ours.clone()) {
         return Err(Stale::Identity { plan: plan.facts.identity.clone(), live: identity.clone() });
     }
     if let (Some(then), Some(now)) = (plan.facts.leader_zxid, zxid)
@@ -43,8 +45,6 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
     }
     let base = &plan.facts.base;
     let both = || (Box::new(base.clone()), Box::new(config.clone()));
-    let ours = plan_id(plan);
-    let ours = runs.iter().filter(|run| run.header.plan_id == ours);
     let told = ours.clone().flat_map(Run::committed).collect();
     let Some(done) = position(plan, &config.membership, &told) else {
         let (plan, live) = both();
@@ -62,15 +62,16 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
 }
 
 /// The same identity; or one that a run of this very plan gave.
-fn is_same_ensemble(plan: &Plan, live: &Identity, runs: &[Run]) -> bool {
+fn is_same_ensemble<'a>(
+    plan: &Plan,
+    live: &Identity,
+    mut ours: impl Iterator<Item = &'a Run>,
+) -> bool {
     match (&plan.facts.identity, live) {
         // Nobody was asked when the plan was made.
         _ if plan.facts.assumed => true,
         (Identity::NoneYet, Identity::NoneYet) => true,
-        (Identity::NoneYet, Identity::Known(_)) => {
-            let ours = plan_id(plan);
-            runs.iter().any(|run| run.header.plan_id == ours)
-        }
+        (Identity::NoneYet, Identity::Known(_)) => ours.next().is_some(),
         (then, now) => then == now,
     }
 }

@@ -1,6 +1,6 @@
 //! ZKQ10: the addresses of a server that comes or moves, against everybody that may still listen.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::breach::Detail;
@@ -10,10 +10,24 @@ use crate::model::{Host, Server};
 use crate::observe::Facts;
 use crate::plan::Rule;
 
-/// Who else may listen where a step gives a place to somebody, over the whole plan.
+/// What steps give to servers over the whole plan: everything of it that no order changes.
 pub(super) struct Addresses {
-    /// By step and server; most have no rivals.
-    rivals: HashMap<(usize, usize), Vec<Rival>>,
+    /// By step and server.
+    given: BTreeMap<(usize, usize), Given>,
+    /// Whether the base line of a server names the loopback.
+    base_is_loopback: Vec<bool>,
+}
+
+/// The new line of one server.
+struct Given {
+    /// Whether it moves, or comes.
+    moves: bool,
+    is_wildcard: bool,
+    is_loopback: bool,
+    /// A port that two of its own new places share.
+    shared: Option<u16>,
+    /// Most have none.
+    rivals: Vec<Rival>,
 }
 
 /// A line of another server that has a place which a step gives away.
@@ -37,32 +51,50 @@ impl Addresses {
             let given = entry.changes.iter().filter(|change| change.before != change.after);
             lines.extend(given.filter_map(|c| Some((c.server, Some(at), c.after?))));
         }
-        let mut hosts = Hosts { facts: table.facts, known: HashMap::new() };
-        let mut at: HashMap<(String, u16), Vec<usize>> = HashMap::new();
+        let mut hosts = Hosts::of(table.facts);
+        // Every place of every line, those of one place together.
+        let mut places: Vec<((usize, u16), usize)> = Vec::new();
         for (number, (_, _, line)) in lines.iter().enumerate() {
             for (host, port) in listens(line) {
-                for name in hosts.names(host) {
-                    at.entry((name.clone(), port)).or_default().push(number);
-                }
+                places.extend(hosts.names(host).iter().map(|name| ((*name, port), number)));
             }
         }
-        let mut rivals: HashMap<(usize, usize), Vec<Rival>> = HashMap::new();
+        places.sort_unstable();
+        let lines_at = |place: (usize, u16)| {
+            let from = places.partition_point(|(other, _)| *other < place);
+            places[from..].iter().take_while(move |(other, _)| *other == place).map(|(_, at)| *at)
+        };
+        let mut given = BTreeMap::new();
         for (position, entry) in table.steps.iter().enumerate() {
             for change in &entry.changes {
-                for (host, port) in new_places(change) {
-                    let there =
-                        hosts.names(host).iter().filter_map(|name| at.get(&(name.clone(), port)));
-                    for number in there.flatten() {
-                        let (server, given, _) = lines[*number];
+                let Some(line) = change.after.filter(|_| change.before != change.after) else {
+                    continue;
+                };
+                let new_places = new_places(change);
+                let shared = if new_places.is_empty() { None } else { hosts.shared(line) };
+                let mut rivals = Vec::new();
+                for (host, port) in new_places {
+                    let there = hosts.names(host).iter().flat_map(|name| lines_at((*name, port)));
+                    for number in there {
+                        let (server, given, _) = lines[number];
                         if server != change.server {
-                            let of = rivals.entry((position, change.server)).or_default();
-                            of.push(Rival { server, given, port });
+                            rivals.push(Rival { server, given, port });
                         }
                     }
                 }
+                let own = Given {
+                    moves: change.before.is_none_or(|before| before.peers != line.peers),
+                    is_wildcard: line.peers.iter().any(|peer| peer.host.is_wildcard()),
+                    is_loopback: is_loopback(table.facts, line),
+                    shared,
+                    rivals,
+                };
+                given.insert((position, change.server), own);
             }
         }
-        Self { rivals }
+        let is_loopback = |line: Option<&Server>| line.is_some_and(|l| is_loopback(table.facts, l));
+        let base_is_loopback = table.base.iter().copied().map(is_loopback).collect();
+        Self { given, base_is_loopback }
     }
 
     /// What is wrong with the new line of a server; what was wrong with its old one already is not
@@ -75,16 +107,15 @@ impl Addresses {
         is_done: &dyn Fn(usize) -> bool,
     ) -> Vec<Detail> {
         let entry = &table.steps[position];
-        let Some(server) = change.after else { return Vec::new() };
-        if change.before == Some(server) {
+        let step = (position, change.server);
+        let (Some(server), Some(own)) = (change.after, self.given.get(&step)) else {
             return Vec::new();
-        }
+        };
         let id = server.id;
         let mut found = Vec::new();
-        if !new_places(change).is_empty() {
-            found.extend(taken_within(table.facts, server));
-        }
-        let listens_now = |rival: &Rival| {
+        let taken = |other, port| Detail::AddressTaken { server: id, other, port };
+        found.extend(own.shared.map(|port| taken(id, port)));
+        let listens_now = |rival: &&Rival| {
             // One that the same request changes has both its lines while that is under way.
             let last = table.reconfigs[rival.server].iter().rev().find(|at| is_done(**at)).copied();
             let is_given = entry.servers.contains(&rival.server) && rival.given == Some(position);
@@ -99,14 +130,12 @@ impl Addresses {
                 });
             is_member && last == rival.given || is_given || keeps_ports || any_time
         };
-        let rivals = self.rivals.get(&(position, change.server)).into_iter().flatten();
-        found.extend(rivals.filter(|rival| listens_now(rival)).map(|rival| Detail::AddressTaken {
-            server: id,
-            other: table.ids[rival.server],
-            port: rival.port,
-        }));
-        if change.before.is_none_or(|before| before.peers != server.peers) {
-            found.extend(host_broken(table, (position, change), server, after, is_done));
+        let rivals = own.rivals.iter().filter(listens_now);
+        found.extend(rivals.map(|rival| taken(table.ids[rival.server], rival.port)));
+        if own.moves && own.is_wildcard {
+            found.push(Detail::WildcardHost(id));
+        } else if own.moves && own.is_loopback && !self.all_loopback(table, step, after, is_done) {
+            found.push(Detail::LoopbackHost(id));
         }
         match change.before.map(|before| (&before.client, &server.client)) {
             Some((Some(_), None)) => found.push(Detail::ClientLost(id)),
@@ -117,6 +146,31 @@ impl Addresses {
         }
         found
     }
+
+    /// Whether every other member names the loopback once a step is done.
+    fn all_loopback(
+        &self,
+        table: &Table<'_>,
+        (position, server): (usize, usize),
+        after: &State,
+        is_done: &dyn Fn(usize) -> bool,
+    ) -> bool {
+        let is_loopback = |other: usize| {
+            let changed = table.reconfigs[other].iter().rev();
+            let mut given = changed.filter(|at| is_done(**at) || **at == position);
+            let last = given.find_map(|at| self.given.get(&(*at, other)));
+            last.map_or(self.base_is_loopback[other], |given| given.is_loopback)
+        };
+        after.all(Mark::MEMBER).into_iter().all(|other| other == server || is_loopback(other))
+    }
+}
+
+fn is_loopback(facts: &Facts, server: &Server) -> bool {
+    server.peers.iter().any(|peer| {
+        let addresses = facts.resolved.get(&peer.host.canonical());
+        let literal = |text: &String| text.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        peer.host.is_loopback() || addresses.is_some_and(|all| all.iter().any(literal))
+    })
 }
 
 /// The places that a change gives to its server and that it did not have.
@@ -124,40 +178,6 @@ fn new_places<'a>(change: &Change<'a>) -> Vec<Place<'a>> {
     let old = change.before.map(listens).unwrap_or_default();
     let new = change.after.filter(|_| change.before != change.after).map(listens);
     new.unwrap_or_default().into_iter().filter(|place| !old.contains(place)).collect()
-}
-
-fn host_broken(
-    table: &Table<'_>,
-    (position, change): (usize, &Change<'_>),
-    server: &Server,
-    after: &State,
-    is_done: &dyn Fn(usize) -> bool,
-) -> Option<Detail> {
-    let is_loopback = |server: &Server| {
-        server.peers.iter().any(|peer| {
-            let addresses = table.facts.resolved.get(&peer.host.canonical());
-            let literal = |text: &String| text.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            peer.host.is_loopback() || addresses.is_some_and(|all| all.iter().any(literal))
-        })
-    };
-    if server.peers.iter().any(|peer| peer.host.is_wildcard()) {
-        return Some(Detail::WildcardHost(server.id));
-    }
-    if !is_loopback(server) {
-        return None;
-    }
-    let line = |other: usize| {
-        let changed = |at: &&usize| is_done(**at) || **at == position;
-        match table.reconfigs[other].iter().rev().find(changed) {
-            None => table.base[other],
-            Some(at) => table.steps[*at].changes.iter().find(|c| c.server == other)?.after,
-        }
-    };
-    let others_are_not = after
-        .all(Mark::MEMBER)
-        .into_iter()
-        .any(|other| other != change.server && line(other).is_some_and(|line| !is_loopback(line)));
-    others_are_not.then_some(Detail::LoopbackHost(server.id))
 }
 
 /// Every place where a server listens.
@@ -172,39 +192,45 @@ fn listens(server: &Server) -> Vec<Place<'_>> {
     places
 }
 
-fn taken_within(facts: &Facts, server: &Server) -> Option<Detail> {
-    let places = listens(server);
-    let mut hosts = Hosts { facts, known: HashMap::new() };
-    for (at, (host, port)) in places.iter().enumerate() {
-        for (other, _) in places[at + 1..].iter().filter(|(_, other)| other == port) {
-            let names = hosts.names(host).to_vec();
-            if hosts.names(other).iter().any(|name| names.contains(name)) {
-                return Some(Detail::AddressTaken {
-                    server: server.id,
-                    other: server.id,
-                    port: *port,
-                });
-            }
-        }
-    }
-    None
-}
-
-/// What hosts are known by: two that share a name are one.
+/// What hosts are known by, as numbers: two that share one are one.
 struct Hosts<'a> {
     facts: &'a Facts,
-    known: HashMap<&'a str, Vec<String>>,
+    numbers: BTreeMap<String, usize>,
+    known: BTreeMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Hosts<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        Self { facts, numbers: BTreeMap::new(), known: BTreeMap::new() }
+    }
+
     /// The spelling that equal hosts share, and every address that it resolves to.
-    fn names(&mut self, host: &'a Host) -> &[String] {
-        self.known.entry(host.as_str()).or_insert_with(|| {
+    fn names(&mut self, host: &'a Host) -> &[usize] {
+        let Self { facts, numbers, known } = self;
+        known.entry(host.as_str()).or_insert_with(|| {
             let canonical = host.canonical();
-            let addresses = self.facts.resolved.get(&canonical).into_iter().flatten();
+            let addresses = facts.resolved.get(&canonical).into_iter().flatten();
             let mut names: Vec<String> = addresses.map(|address| format!("@{address}")).collect();
             names.push(canonical);
-            names
+            let mut number = |name| {
+                let next = numbers.len();
+                *numbers.entry(name).or_insert(next)
+            };
+            names.into_iter().map(&mut number).collect()
         })
+    }
+
+    /// The first port of a server that is that of two of its places on one host.
+    fn shared(&mut self, server: &'a Server) -> Option<u16> {
+        let places = listens(server);
+        for (at, (host, port)) in places.iter().enumerate() {
+            for (other, _) in places[at + 1..].iter().filter(|(_, other)| other == port) {
+                let names = self.names(host).to_vec();
+                if self.names(other).iter().any(|name| names.contains(name)) {
+                    return Some(*port);
+                }
+            }
+        }
+        None
     }
 }

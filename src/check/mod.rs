@@ -98,11 +98,25 @@ impl CheckedPlan {
     }
 }
 
+/// A plan that breaks laws.
+#[derive(Debug, Clone)]
+pub struct Unlawful {
+    /// The plan.
+    pub plan: Plan,
+    /// Every breach, acceptable ones too.
+    pub breaches: Vec<Breach>,
+}
+
 /// Holds a plan against the laws, on the facts of now.
 pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
+    check_or_return(plan, facts).map_err(|unlawful| unlawful.breaches)
+}
+
+/// The same; a plan that breaks laws comes back.
+pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<Unlawful>> {
     match judged(&plan, facts) {
         Ok(report) => Ok(CheckedPlan { plan, report }),
-        Err(breaches) => Err(breaches),
+        Err(breaches) => Err(Box::new(Unlawful { plan, breaches })),
     }
 }
 

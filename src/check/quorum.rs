@@ -13,10 +13,24 @@ pub(super) enum Rule {
     Weighted(Weighted),
 }
 
-/// The servers of each group, by number, and what each weighs.
+/// The servers of each group by what they weigh.
 pub(super) struct Weighted {
-    groups: Vec<Vec<usize>>,
-    weights: Vec<i128>,
+    groups: Vec<Vec<Kind>>,
+    /// Whether no group has more combinations of failures than are looked at.
+    is_bounded: bool,
+}
+
+/// The servers of one group that weigh the same, by number.
+struct Kind {
+    weight: i128,
+    servers: Vec<usize>,
+}
+
+/// Servers of one weight, and how many of them there are.
+#[derive(Clone, Copy)]
+struct Alike {
+    weight: i128,
+    count: usize,
 }
 
 /// A group with more combinations of failures than these is not counted: it would take 17 servers
@@ -28,56 +42,66 @@ impl Rule {
         if !base.is_weighted() {
             return Self::Majority;
         }
-        let mut groups: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-        let mut weights = vec![0; ids.len()];
+        let mut groups: BTreeMap<i64, Vec<(usize, i128)>> = BTreeMap::new();
         for (server, id) in ids.iter().enumerate() {
             if let Some(place) = base.place(*id).or_else(|| target.place(*id)) {
-                groups.entry(place.group).or_default().push(server);
-                weights[server] = i128::from(place.weight);
+                groups.entry(place.group).or_default().push((server, place.weight.into()));
             }
         }
-        Self::Weighted(Weighted { groups: groups.into_values().collect(), weights })
+        Self::Weighted(Weighted::of(groups.into_values()))
     }
 }
 
-/// Servers of one weight, and how many of them there are.
-type Alike = BTreeMap<i128, usize>;
-
 impl Weighted {
+    /// Of the servers of each group and their weights.
+    fn of(groups: impl Iterator<Item = Vec<(usize, i128)>>) -> Self {
+        let kinds = |group: Vec<(usize, i128)>| -> Vec<Kind> {
+            let mut kinds: BTreeMap<i128, Vec<usize>> = BTreeMap::new();
+            for (server, weight) in group {
+                kinds.entry(weight).or_default().push(server);
+            }
+            kinds.into_iter().map(|(weight, servers)| Kind { weight, servers }).collect()
+        };
+        let groups: Vec<Vec<Kind>> = groups.map(kinds).collect();
+        let ways = |group: &Vec<Kind>| combinations(group.iter().map(|kind| kind.servers.len()));
+        let is_bounded = groups.iter().all(|group| ways(group) <= MOST_COMBINATIONS);
+        Self { groups, is_bounded }
+    }
+
     /// The group of a server, by number, and its weight.
     pub(super) fn place(&self, server: usize) -> Option<(usize, i128)> {
-        let group = self.groups.iter().position(|group| group.contains(&server))?;
-        Some((group, self.weights[server]))
+        self.groups.iter().enumerate().find_map(|(group, kinds)| {
+            let kind = kinds.iter().find(|kind| kind.servers.contains(&server))?;
+            Some((group, kind.weight))
+        })
     }
 
     /// Whether no group has more combinations of failures than are looked at.
     pub(super) fn is_bounded(&self) -> bool {
-        self.groups.iter().all(|group| combinations(&self.alike(group)) <= MOST_COMBINATIONS)
+        self.is_bounded
     }
 
     /// How many of those that acknowledge may fail, whichever they are; negative where they are no
     /// quorum.
     pub(super) fn spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
-        if !self.is_bounded() {
+        if !self.is_bounded {
             return -1;
         }
         let mut counting = 0;
         // The fewest failures by which so many groups are lost.
         let mut fewest: Vec<Option<usize>> = vec![Some(0)];
         for group in &self.groups {
-            let [all, up] = [voters, acking].map(|servers| self.alike_of(group, servers));
-            if sum(&all) <= 0 {
+            let all = sum(&alike(group, voters));
+            if all <= 0 {
                 continue;
             }
             counting += 1;
-            let price = fewest_failures(sum(&all), &up);
-            let mut next = fewest.clone();
-            next.push(None);
-            for (lost, known) in fewest.iter().enumerate() {
-                let Some(more) = known.map(|known| known + price) else { continue };
-                next[lost + 1] = Some(next[lost + 1].map_or(more, |other| other.min(more)));
+            let price = fewest_failures(all, &alike(group, acking));
+            fewest.push(None);
+            for lost in (1..fewest.len()).rev() {
+                let more = fewest[lost - 1].map(|known| known + price);
+                fewest[lost] = fewest[lost].into_iter().chain(more).min();
             }
-            fewest = next;
         }
         let stops = |lost: usize| counting - lost <= counting / 2;
         let failures =
@@ -88,19 +112,19 @@ impl Weighted {
 
     /// Whether any quorum of those voters and any of these share a server.
     pub(super) fn overlap(&self, before: &[usize], after: &[usize]) -> bool {
+        let shared: Vec<usize> =
+            before.iter().copied().filter(|server| after.contains(server)).collect();
         let (mut counting, mut won) = ([0, 0], BTreeSet::from([[0, 0]]));
         for group in &self.groups {
-            let sums = [before, after].map(|servers| sum(&self.alike_of(group, servers)));
+            let sums = [before, after].map(|servers| sum(&alike(group, servers)));
             let counts = sums.map(|all| usize::from(all > 0));
             counting = [counting[0] + counts[0], counting[1] + counts[1]];
             let mut ways = BTreeSet::from([[counts[0], 0], [0, counts[1]]]);
-            let shared: Vec<usize> =
-                before.iter().copied().filter(|server| after.contains(server)).collect();
-            let shared = self.alike_of(group, &shared);
+            let shared = alike(group, &shared);
+            let all = sum(&shared);
             let both = every_choice(&shared).any(|ours| {
-                let ours = sum(&ours);
-                let theirs = sum(&shared) - ours;
-                sums[0] - theirs > sums[0] / 2 && sums[1] - ours > sums[1] / 2
+                let theirs = all - ours.weight;
+                sums[0] - theirs > sums[0] / 2 && sums[1] - ours.weight > sums[1] / 2
             });
             if both {
                 ways.insert(counts);
@@ -111,48 +135,45 @@ impl Weighted {
         }
         let are_quorums =
             |[ours, theirs]: &[usize; 2]| *ours > counting[0] / 2 && *theirs > counting[1] / 2;
-        !self.is_bounded() || !won.iter().any(are_quorums)
+        !self.is_bounded || !won.iter().any(are_quorums)
     }
+}
 
-    fn alike(&self, servers: &[usize]) -> Alike {
-        let mut alike = Alike::new();
-        for server in servers {
-            *alike.entry(self.weights[*server]).or_default() += 1;
-        }
-        alike
-    }
-
-    /// Those of a group.
-    fn alike_of(&self, group: &[usize], servers: &[usize]) -> Alike {
-        let of: Vec<usize> = group.iter().copied().filter(|s| servers.contains(s)).collect();
-        self.alike(&of)
-    }
+/// Those of a group that are among these.
+fn alike(group: &[Kind], servers: &[usize]) -> Vec<Alike> {
+    let alike = |kind: &Kind| Alike {
+        weight: kind.weight,
+        count: kind.servers.iter().filter(|server| servers.contains(server)).count(),
+    };
+    group.iter().map(alike).collect()
 }
 
 /// How many of those of a group that acknowledge must fail for it to be lost.
-fn fewest_failures(all: i128, up: &Alike) -> usize {
+fn fewest_failures(all: i128, up: &[Alike]) -> usize {
     let acked = sum(up);
-    let lost = |taken: &Alike| acked - sum(taken) <= all / 2;
-    let ways = every_choice(up).filter(lost).map(|taken| taken.values().sum());
-    ways.min().unwrap_or(usize::MAX)
+    let lost = |taken: &Alike| acked - taken.weight <= all / 2;
+    every_choice(up).filter(lost).map(|taken| taken.count).min().unwrap_or(usize::MAX)
 }
 
-fn sum(alike: &Alike) -> i128 {
-    alike.iter().map(|(weight, count)| weight * i128::try_from(*count).unwrap_or(0)).sum()
+fn sum(alike: &[Alike]) -> i128 {
+    alike.iter().map(|of| of.weight * i128::try_from(of.count).unwrap_or(0)).sum()
 }
 
-fn combinations(alike: &Alike) -> usize {
-    let count = alike.values().try_fold(1_usize, |all, count| all.checked_mul(count + 1));
-    count.unwrap_or(usize::MAX)
+/// In how many ways some of so many of each kind can be taken.
+fn combinations(mut counts: impl Iterator<Item = usize>) -> usize {
+    let ways = counts.try_fold(1_usize, |all, count| all.checked_mul(count + 1));
+    ways.unwrap_or(usize::MAX)
 }
 
-/// Every way to take some of them.
-fn every_choice(alike: &Alike) -> impl Iterator<Item = Alike> + use<'_> {
-    (0..combinations(alike)).map(move |mut number| {
-        let mut taken = Alike::new();
-        for (weight, count) in alike {
-            taken.insert(*weight, number % (count + 1));
-            number /= count + 1;
+/// Every way to take some of them: how many those are, and what they weigh together.
+fn every_choice(alike: &[Alike]) -> impl Iterator<Item = Alike> + use<'_> {
+    (0..combinations(alike.iter().map(|of| of.count))).map(move |mut number| {
+        let mut taken = Alike { weight: 0, count: 0 };
+        for of in alike {
+            let count = number % (of.count + 1);
+            number /= of.count + 1;
+            taken.count += count;
+            taken.weight += of.weight * i128::try_from(count).unwrap_or(0);
         }
         taken
     })
@@ -165,7 +186,7 @@ mod tests {
     /// The same by its definition, over every subset of servers.
     impl Weighted {
         fn is_quorum(&self, voters: &[usize], acking: &[usize]) -> bool {
-            let of = |group: &[usize], servers: &[usize]| sum(&self.alike_of(group, servers));
+            let of = |group: &[Kind], servers: &[usize]| sum(&alike(group, servers));
             let counting = self.groups.iter().filter(|group| of(group, voters) > 0);
             let won = counting.clone().filter(|group| of(group, acking) > of(group, voters) / 2);
             won.count() > counting.count() / 2
@@ -217,11 +238,9 @@ mod tests {
         // Five servers, each in one of three groups with one of three weights.
         for number in 0..9_usize.pow(5) / 7 {
             let place = |server: u32| (number * 7 / 9_usize.pow(server)) % 9;
+            let placed = |s: u32| (s as usize, i128::try_from(place(s) % 3).unwrap());
             let of = |group: usize| (0..5).filter(move |s| place(*s) / 3 == group);
-            let rule = Weighted {
-                groups: (0..3).map(|group| of(group).map(|s| s as usize).collect()).collect(),
-                weights: (0..5).map(|s| i128::try_from(place(s) % 3).unwrap()).collect(),
-            };
+            let rule = Weighted::of((0..3).map(|group| of(group).map(placed).collect()));
             let all = [0, 1, 2, 3, 4];
             for (voters, others) in
                 [(&all[..], &all[1..]), (&all[..4], &all[1..]), (&all[..4], &all[..3])]
@@ -249,9 +268,8 @@ mod tests {
 
     #[test]
     fn what_has_too_many_combinations_is_not_counted() {
-        let weights: Vec<i128> = (0..17).map(|server| 1 << server).collect();
         let all: Vec<usize> = (0..17).collect();
-        let rule = Weighted { groups: vec![all.clone()], weights };
+        let rule = Weighted::of([all.iter().map(|s| (*s, 1 << s)).collect()].into_iter());
         assert!(!rule.is_bounded());
         assert_eq!(rule.spare(&all, &all), -1);
     }

@@ -5,7 +5,7 @@
 //! the line that it has before and after each of them is known before any order is looked at, and a
 //! moment is no more than a few marks on each server.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::breach::{Votes, Window};
 use super::quorum::Rule as Quorum;
@@ -87,7 +87,7 @@ impl<'a> Table<'a> {
     pub(super) fn new(plan: &'a Plan, facts: &'a Facts) -> Self {
         let members = &facts.base.membership;
         let ids = ids(plan, members);
-        let number: HashMap<ServerId, usize> = ids.iter().copied().zip(0..).collect();
+        let number: BTreeMap<ServerId, usize> = ids.iter().copied().zip(0..).collect();
         let base: Vec<Option<&Server>> = ids.iter().map(|id| members.get(*id)).collect();
         let names: BTreeSet<&str> = facts.zones.values().map(String::as_str).collect();
         let zone_names: Vec<&str> = names.into_iter().collect();
@@ -122,7 +122,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    fn read_steps(&mut self, number: &HashMap<ServerId, usize>) {
+    fn read_steps(&mut self, number: &BTreeMap<ServerId, usize>) {
         let mut lines = self.base.clone();
         let phases = &self.plan.phases;
         for (phase, of) in phases.iter().enumerate() {
@@ -285,7 +285,7 @@ pub(super) fn majority_spare(voters: usize, acking: usize) -> i64 {
 }
 
 fn ids(plan: &Plan, members: &Membership) -> Vec<ServerId> {
-    let mut ids = members.ids();
+    let mut ids: Vec<ServerId> = members.servers().map(|server| server.id).collect();
     for step in plan.steps() {
         ids.extend(step.servers());
         if let Some(request) = step.reconfig() {
@@ -293,7 +293,9 @@ fn ids(plan: &Plan, members: &Membership) -> Vec<ServerId> {
             ids.extend(&request.leaving);
         }
     }
-    ids.into_iter().collect()
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// What a request makes of one server's line: removals come first, then additions, the last of

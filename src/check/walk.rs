@@ -4,7 +4,7 @@
 //! moments that grow with their number and not with the number of their orders. The loss of a zone
 //! tells servers in it from servers outside, so each zone is looked at in a walk of its own.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::addresses::Addresses;
 use super::breach::{Breach, Detail, Law, Window};
@@ -194,18 +194,21 @@ impl<'a> Explorer<'a> {
         let owners_of = |at: usize| {
             self.table.steps[at].servers.iter().copied().filter(move |server| acks(*server))
         };
-        let owners: HashSet<usize> = free.iter().flat_map(|at| owners_of(*at)).collect();
-        if moment.state.acking > owners.len() {
+        let mut owns = vec![false; self.servers.len()];
+        free.iter().flat_map(|at| owners_of(*at)).for_each(|server| owns[server] = true);
+        if moment.state.acking > owns.into_iter().filter(|owns| *owns).count() {
             for at in &free {
                 add(Turn { at: *at, leader: None });
             }
         }
-        let mut leaders: HashSet<(usize, usize)> = HashSet::new();
+        let mut leaders: Vec<(usize, usize)> = Vec::new();
         for at in &free {
             for server in owners_of(*at) {
-                if !leaders.insert((self.classes[*at], self.servers[server])) {
+                let class = (self.classes[*at], self.servers[server]);
+                if leaders.contains(&class) {
                     continue;
                 }
+                leaders.push(class);
                 for at in self.grant.next(&moment.done, Some(self.table.ids[server])) {
                     let leads = self.table.steps[at].servers.contains(&server);
                     add(Turn { at, leader: leads.then_some(server) });
@@ -383,7 +386,7 @@ fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
         })
     };
     let only_go: Vec<bool> = (0..table.plan.phases.len()).map(goes).collect();
-    let mut known: HashMap<(usize, Vec<usize>, usize), usize> = HashMap::new();
+    let mut known: BTreeMap<(usize, Vec<usize>, usize), usize> = BTreeMap::new();
     let mut classes = Vec::with_capacity(table.steps.len());
     for (at, entry) in table.steps.iter().enumerate() {
         let alone = entry.rule == Rule::InOrder && !only_go[entry.phase];

@@ -97,7 +97,8 @@ fn unsupported(table: &Table<'_>) -> Vec<Detail> {
 fn places(table: &Table<'_>) -> Vec<Detail> {
     let (base, target) = (&table.plan.facts.base.membership, &table.plan.target);
     let voters = |wrong: &dyn Fn(ServerId) -> bool| -> Option<BTreeSet<ServerId>> {
-        let ids: BTreeSet<ServerId> = target.voters().into_iter().filter(|id| wrong(*id)).collect();
+        let voters = target.servers().filter(|server| server.votes() && wrong(server.id));
+        let ids: BTreeSet<ServerId> = voters.map(|server| server.id).collect();
         (!ids.is_empty()).then_some(ids)
     };
     if !base.is_weighted() {
@@ -183,10 +184,9 @@ fn tolerance(table: &Table<'_>) -> u32 {
 
 /// ZKQ14.
 fn shrink(plan: &Plan) -> Option<Detail> {
-    let base: BTreeSet<ServerId> = plan.facts.base.membership.ids();
-    let target = plan.target.ids();
-    let removed = base.difference(&target).count();
-    let added = target.difference(&base).count();
+    let (base, target) = (&plan.facts.base.membership, &plan.target);
+    let removed = base.servers().filter(|server| !target.contains(server.id)).count();
+    let added = target.servers().filter(|server| !base.contains(server.id)).count();
     let max = plan.policy.max_shrink;
     let beyond = removed.saturating_sub(added) > usize::try_from(max).unwrap_or(usize::MAX);
     beyond.then_some(Detail::Shrinks { removed, added, max })

@@ -195,13 +195,19 @@ impl Membership {
     #[must_use]
     pub fn with(&self, reconfig: &Reconfig) -> Self {
         let mut next = self.clone();
-        for id in &reconfig.leaving {
-            next.servers.remove(id);
-        }
-        for server in &reconfig.joining {
-            next.servers.insert(server.id, Arc::new(server.clone()));
-        }
+        reconfig.leaving.iter().for_each(|id| next.remove(*id));
+        reconfig.joining.iter().cloned().for_each(|server| next.put(server));
         next
+    }
+
+    /// Puts a server in, in the place of the one with its id.
+    pub fn put(&mut self, server: Server) {
+        self.servers.insert(server.id, Arc::new(server));
+    }
+
+    /// Takes a server out.
+    pub fn remove(&mut self, id: ServerId) {
+        self.servers.remove(&id);
     }
 
     /// Whether a set of servers that acknowledge is a quorum, by ZooKeeper's own rule

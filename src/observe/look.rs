@@ -105,7 +105,7 @@ impl Look {
 
     /// The id that a probe gives itself.
     pub(super) fn own_id(&self, probe: &Probe) -> Option<ServerId> {
-        Some(probe.own_id(&self.known(probe))?.value)
+        Some(probe.own_id(|| self.known(probe))?.value)
     }
 
     /// The ids that a probe could have.

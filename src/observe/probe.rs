@@ -109,7 +109,10 @@ impl Probe {
 
     /// The id that it gives itself. `known` are the ids that it could have: a session tells only
     /// the low byte.
-    pub(super) fn own_id(&self, known: &BTreeSet<ServerId>) -> Option<Told<ServerId>> {
+    pub(super) fn own_id(
+        &self,
+        known: impl FnOnce() -> BTreeSet<ServerId>,
+    ) -> Option<Told<ServerId>> {
         // A standalone server says 0, and means nothing by it.
         if self.mode() == Some(Mode::Standalone) {
             return None;
@@ -125,7 +128,7 @@ impl Probe {
             return Some(Told { value, source: Source::AdminServer });
         }
         let byte = byte?;
-        let mut alike = known.iter().copied().filter(|id| low_byte(*id) == byte);
+        let mut alike = known().into_iter().filter(|id| low_byte(*id) == byte);
         let value = match (alike.next(), alike.next()) {
             (Some(id), None) => id,
             (None, _) => ServerId::new(i64::from(byte)),

@@ -230,7 +230,7 @@ pub(super) fn sights(
 /// What a probe tells of itself, whoever it is.
 fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
     ServerSight {
-        own_id: probe.own_id(&look.known(probe)),
+        own_id: probe.own_id(|| look.known(probe)),
         version: probe.version(),
         mode: probe.mode(),
         zxid: probe.zxid(),

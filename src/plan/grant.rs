@@ -4,6 +4,7 @@
 //! give under any leader, and apply takes no other step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::{Phase, Plan, Rule, Step, StepId};
 use crate::model::ServerId;
@@ -37,13 +38,12 @@ impl Positions {
     fn missing(&self, from: usize, end: usize) -> impl Iterator<Item = usize> {
         let words = from / 64..end.div_ceil(64);
         words.flat_map(move |at| {
-            let mut word = self.0.get(at).map_or(0, |word| !word);
+            let mut word = self.0.get(at).map_or(0, |word| !word & within(at * 64, from..end));
             std::iter::from_fn(move || {
                 let next = (word != 0).then(|| at * 64 + word.trailing_zeros() as usize)?;
                 word &= word - 1;
                 Some(next)
             })
-            .filter(move |next| (from..end).contains(next))
         })
     }
 
@@ -51,6 +51,15 @@ impl Positions {
     fn count_missing(&self, of: &Self) -> usize {
         let missing = of.0.iter().zip(&self.0).map(|(of, done)| (of & !done).count_ones() as usize);
         missing.sum()
+    }
+}
+
+/// Those of 64 positions, the first of which is given, that are in a range that has some of them.
+fn within(first: usize, range: Range<usize>) -> u64 {
+    let from = u64::MAX << range.start.saturating_sub(first);
+    match range.end - first {
+        end @ 0..64 => from & !(u64::MAX << end),
+        _ => from,
     }
 }
 

@@ -236,6 +236,9 @@ impl<'e, 'a> Going<'e, 'a> {
     /// Whether quorums before and after one of that class has gone meet, if any one of the others may
     /// have been held back, and goes only later or only now.
     fn meets(&self, class: usize, gone: &[usize]) -> bool {
+        if !self.electorate.is_weighted() {
+            return true;
+        }
         let without = |gone: &[usize], class: usize| {
             let mut fewer = gone.to_vec();
             fewer[class] -= 1;

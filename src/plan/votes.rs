@@ -43,17 +43,16 @@ pub(super) struct Electorate {
 impl Electorate {
     pub(super) fn new(facts: &Facts, target: &Membership, policy: &Policy) -> Self {
         let base = &facts.base.membership;
-        let ids: Vec<ServerId> = base.ids().union(&target.ids()).copied().collect();
-        let names: BTreeMap<&String, usize> = match policy.zones {
-            ZonePolicy::Ignore => BTreeMap::new(),
-            ZonePolicy::Best | ZonePolicy::Strict => {
-                let mut names: Vec<&String> = facts.zones.values().collect();
-                names.sort_unstable();
-                names.dedup();
-                names.into_iter().zip(0..).collect()
-            }
+        let mut ids: Vec<ServerId> = base.servers().chain(target.servers()).map(|s| s.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut names: Vec<&String> = match policy.zones {
+            ZonePolicy::Ignore => Vec::new(),
+            ZonePolicy::Best | ZonePolicy::Strict => facts.zones.values().collect(),
         };
-        let zone = |id: &ServerId| names.get(facts.zones.get(id)?).copied();
+        names.sort_unstable();
+        names.dedup();
+        let zone = |id: &ServerId| names.binary_search(&facts.zones.get(id)?).ok();
         let place = |id: &ServerId| base.place(*id).or_else(|| target.place(*id));
         Self {
             zone_of: ids.iter().map(zone).collect(),
@@ -74,6 +73,11 @@ impl Electorate {
     /// What its vote weighs, where quorums are by groups and weights.
     pub(super) fn weight(&self, server: usize) -> Option<Place> {
         self.places.as_ref()?[server]
+    }
+
+    /// Whether quorums are by groups and weights; majorities that differ in one voter always meet.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.places.is_some()
     }
 
     /// Whether the loss of a zone says anything.

@@ -70,6 +70,11 @@ fn write_break(out: &mut String, indent: Option<usize>) {
 }
 
 fn write_string(out: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.extend(["\"", text, "\""]);
+        return;
+    }
     out.push('"');
     for c in text.chars() {
         match c {

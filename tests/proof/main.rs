@@ -31,6 +31,10 @@ use classes::{Kind, Part};
 use tally::Tally;
 use world::{Fate, MACHINES, MOVERS, OBSERVERS, Rules, VOTERS};
 
+/// Plans are made of many small pieces, which come and go millions of times.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SEED: u64 = 20_261_124;
 
 /// Renamings of a whole run.

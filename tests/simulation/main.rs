@@ -15,6 +15,10 @@ mod schedule;
 mod shapes;
 mod situations;
 
+/// Applies are made of many small pieces, which come and go millions of times.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A run shows its figures.
 #[expect(clippy::print_stdout, reason = "the figures of a run are what it is for")]
 fn say(figures: &str) {

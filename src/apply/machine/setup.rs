@@ -56,7 +56,8 @@ impl Machine {
             _ => {}
         }
         let Some(config) = self.config.clone() else { return Stage::ReadAgain };
-        let now = Now { config: &config, identity: &self.identity, zxid: None, runs };
+        let plan_id = &self.options.plan_id;
+        let now = Now { plan_id, config: &config, identity: &self.identity, zxid: None, runs };
         let fresh = match fresh(self.plan(), now, self.options.strict_version) {
             Ok(fresh) => fresh,
             Err(stale) => return self.stop(End::Stale(stale)),

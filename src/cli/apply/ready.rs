@@ -80,8 +80,13 @@ pub(super) async fn ready(
             (checked, None)
         }
     };
-    let now =
-        Now { config: &seen.config, identity: &seen.identity, zxid: seen.leader_zxid, runs: &runs };
+    let now = Now {
+        plan_id: &saved::plan_id(checked.plan()),
+        config: &seen.config,
+        identity: &seen.identity,
+        zxid: seen.leader_zxid,
+        runs: &runs,
+    };
     let Fresh { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
             .map_err(|stale| refuse(args, &End::Stale(stale), output))?;
