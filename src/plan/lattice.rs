@@ -3,6 +3,9 @@
 //! A node is how much of each kind is done, an edge is one more. What counts most is settled first:
 //! each pass leaves only the edges that the best ways use, and the next pass chooses among those.
 
+use super::cost::Cost;
+use super::votes::Worth;
+
 /// One way to take one step more.
 #[derive(Debug, Clone)]
 pub(super) struct Edge<T> {
@@ -26,6 +29,13 @@ pub(super) struct Price {
     /// Moments in which the loss of a zone would stop writes.
     pub(super) windows: usize,
     pub(super) reconfigs: usize,
+}
+
+impl Price {
+    pub(super) fn cost(&self) -> Cost {
+        let Self { is_legal, risks, spare, zone, windows, reconfigs } = *self;
+        Cost { is_legal, risks, worst: Worth { spare, zone }, reconfigs, windows }
+    }
 }
 
 /// All steps between nothing and everything, in an order in which every node comes before those that

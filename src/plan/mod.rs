@@ -4,7 +4,9 @@
 //! the granted one: within an unordered phase any step may be next, and whoever leads goes last,
 //! over the whole plan. Nothing here says that a plan is safe; `check` does.
 
+mod cost;
 mod grant;
+mod kinds;
 mod lattice;
 mod order;
 mod removal;

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use super::kinds::goes_in_turn;
 use super::removal::Removal;
-use super::search::{Bring, bring_in, dead_take_turns, gives_up_vote};
-use super::together::{dead_go_together, go_together};
+use super::search::{Bring, bring_in};
+use super::together::{in_chunks, most};
 use super::votes::{Electorate, Vote};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
@@ -117,7 +118,7 @@ fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
             Bring::Replace(change) => {
                 (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
             }
-            Bring::Bury(change) => (PhaseKind::Dead, Rule::InOrder, vec![burial(&[change])]),
+            Bring::Bury(changes) => (PhaseKind::Dead, Rule::InOrder, vec![burial(&changes)]),
             Bring::Readdress => {
                 let phase = readdress_phase(goal);
                 (phase.kind, phase.rule, phase.steps)
@@ -194,28 +195,23 @@ fn await_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Await, rule: Rule::SideBySide, steps }
 }
 
-/// Those that do not answer give up their votes first: each only raises the quorum.
+/// Those that do not answer give up their votes first, where they take no turns with others: each
+/// only raises the quorum.
 fn dead_phase(goal: &Goal) -> Phase {
-    let in_turn = |change: &Change| dead_take_turns(goal) && gives_up_vote(change);
     let dead = |goes: fn(&Change) -> bool| {
-        changes(goal, |change| !is_healthy(goal, change) && !in_turn(change) && goes(change))
+        changes(goal, |change| {
+            !is_healthy(goal, change) && !goes_in_turn(goal, change) && goes(change)
+        })
     };
-    let (out, demoted) = (dead(is_out), dead(|change| demotion(change).is_some()));
-    let voters = goal.facts.base.membership.voters().len();
-    let (rule, requests) = match goal.policy.changes_per_step {
-        0 | 1 => {
-            let mut requests = go_together(goal, voters, vec![out, demoted]);
-            requests.sort_by_key(|request| request.first().map(|change| change.id));
-            (Rule::LeaderLast, requests)
-        }
-        _ => (Rule::InOrder, dead_go_together(goal, voters, [out, demoted])),
-    };
+    let groups = [dead(is_out), dead(|change| demotion(change).is_some())];
+    let mut requests = in_chunks(&groups, most(goal));
+    requests.sort_by_key(|request| request.first().map(|change| change.id));
     let steps = requests.iter().map(|request| burial(request)).collect();
-    Phase { kind: PhaseKind::Dead, rule, steps }
+    Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
 }
 
 /// Whether a change takes its server out of the ensemble, if only for a time.
-fn is_out(change: &Change) -> bool {
+pub(super) fn is_out(change: &Change) -> bool {
     matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace)
 }
 
@@ -341,7 +337,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     let mut phases = vec![Phase {
         kind: PhaseKind::RemoveObservers,
         rule: Rule::LeaderLast,
-        steps: go_together(goal, 0, vec![observers]).iter().map(leave).collect(),
+        steps: in_chunks(&[observers], most(goal)).iter().map(leave).collect(),
     }];
     for request in removal.order {
         let Some(first) = request.first() else { continue };

@@ -4,88 +4,66 @@
 //! Whoever leads goes last, so that an order of removals is worth what it is with any one of them
 //! held back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
+use super::cost::Cost;
+use super::kinds::{gives_up, votes_now, without_dead};
 use super::lattice::{Edge, Lattice, Price};
 use super::order::Goal;
-use super::search::{MOST_NODES, digits, gives_up, stride, votes_now, without_dead};
-use super::together::{go_together, most};
+use super::search::{MOST_NODES, MOST_NODES_TOGETHER, digits, stride};
+use super::together::{Parting, most, partings};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
 
 /// Voters that go, request after request, and whether in that order.
 pub(super) struct Removal<'a> {
-    pub(super) order: Vec<Vec<&'a Change>>,
+    pub(super) order: Parting<'a>,
     pub(super) rule: Rule,
-    /// The worst moment, whoever is held back.
-    pub(super) worst: Worth,
-    /// Risks to be accepted.
-    pub(super) risks: usize,
+    /// That of it all, whoever is held back.
+    pub(super) cost: Cost,
 }
 
-/// Healthy voters that leave or become observers; with those whose ids go to other machines among
-/// them, where these are to take turns.
-pub(super) fn removal<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Removal<'a> {
+/// Healthy voters that leave or become observers, with those whose ids go to other machines among
+/// them, where these are to take turns: in every way that may be a part of the best plan.
+pub(super) fn removals<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Vec<Removal<'a>> {
     let mut any = gives_up(goal);
     any.extend(returning);
     any.sort_by_key(|change| (leaves(change), change.id));
     let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
-    if most(goal) > 1 {
-        return together(goal, &electorate, any);
-    }
-    let is_weighted = goal.facts.base.membership.is_weighted();
-    let going = Going::new(&electorate, votes_before(goal, &electorate), &any);
-    let tells_apart = any.len() > 1 && (electorate.has_zones() || is_weighted);
-    let ordered = (tells_apart || !returning.is_empty()).then(|| {
-        let order = going.best_order();
-        (going.in_order(&order), order)
-    });
-    let any_order = || if is_weighted { going.at_any_node() } else { Some(going.in_any_order()) };
-    let unordered = returning.is_empty().then(any_order).flatten();
-    match (ordered, unordered) {
-        (Some((worth, order)), None) => going.removal(order, &worth),
-        (Some((worth, order)), Some(other)) if worth.merit() > other.merit() => {
-            going.removal(order, &worth)
+    let votes = votes_before(goal, &electorate);
+    let voters = votes.iter().filter(|vote| vote.votes).count();
+    let least = least_cost(&electorate, &votes, &any);
+    let mut best: Vec<Removal<'_>> = Vec::new();
+    for requests in partings(goal, &electorate, voters, any) {
+        let least = Cost { reconfigs: requests.len(), ..least };
+        if best.iter().any(|known| known.cost.makes_needless(&least)) {
+            break;
         }
-        (_, other) => {
-            let other = other.unwrap_or(Moments::none());
-            let order = any.into_iter().map(|change| vec![change]).collect();
-            Removal { order, rule: Rule::LeaderLast, worst: other.worst, risks: 0 }
+        let going = Going::new(goal, &electorate, &votes, &requests);
+        let next = going.best(requests);
+        if !best.iter().any(|known| known.cost.makes_needless(&next.cost)) {
+            best.retain(|known| !next.cost.makes_needless(&known.cost));
+            best.push(next);
         }
     }
+    best
 }
 
-/// More requests than this are not looked at in every order.
-const MOST_SUBSETS: usize = 10;
-
-/// The same where one request takes several out: those that become observers, then those that leave.
-fn together<'a>(goal: &'a Goal, electorate: &Electorate, any: Vec<&'a Change>) -> Removal<'a> {
-    let votes = votes_before(goal, electorate);
-    let voters = votes.iter().filter(|vote| vote.votes).count();
-    let (leaving, demoted) = any.into_iter().partition(|change| leaves(change));
-    let order = go_together(goal, voters, vec![demoted, leaving]);
-    let worth = |gone: &mut dyn Iterator<Item = &Vec<&Change>>| {
-        let mut votes = votes.clone();
-        for change in gone.flatten() {
-            votes[electorate.number(change.id)].votes = false;
-        }
-        electorate.worth(&votes)
-    };
-    let mut worst = Moments::none().worst;
-    if order.len() <= MOST_SUBSETS {
-        for some in 1..1_usize << order.len() {
-            let is_gone = |(at, _): &(usize, &Vec<&Change>)| some >> at & 1 == 1;
-            let mut gone = order.iter().enumerate().filter(is_gone).map(|(_, request)| request);
-            worst = worst.min(worth(&mut gone));
-        }
-    } else {
-        for count in 1..=order.len() {
-            worst = worst.min(worth(&mut order.iter().take(count)));
-        }
+/// No way for them to go costs less than what is left in the end.
+fn least_cost(electorate: &Electorate, votes: &[Vote], going: &[&Change]) -> Cost {
+    let mut end = votes.to_vec();
+    for change in going.iter().filter(|change| change.kind != ChangeKind::Replace) {
+        end[electorate.number(change.id)].votes = false;
     }
-    Removal { order, rule: Rule::LeaderLast, worst, risks: 0 }
+    let worst = electorate.worth(&end);
+    Cost { worst, windows: usize::from(!going.is_empty() && worst.zone < 0), ..Cost::NONE }
+}
+
+/// Whether its server comes back on another machine.
+fn returns(request: &[&Change]) -> bool {
+    request[0].kind == ChangeKind::Replace
 }
 
 fn leaves(change: &Change) -> bool {
@@ -105,47 +83,77 @@ fn votes_before(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
     votes
 }
 
-/// Voters that go, those that are alike as one class.
+/// Requests by which voters go, those that are alike as one class.
 struct Going<'e, 'a> {
+    goal: &'a Goal,
     electorate: &'e Electorate,
-    votes: Vec<Vote>,
-    classes: Vec<Vec<&'a Change>>,
+    votes: &'e [Vote],
+    classes: Vec<Parting<'a>>,
     sizes: Vec<usize>,
 }
 
 impl<'e, 'a> Going<'e, 'a> {
-    fn new(electorate: &'e Electorate, votes: Vec<Vote>, going: &[&'a Change]) -> Self {
-        let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
-        for change in going {
-            let server = electorate.number(change.id);
-            let returns = change.kind == ChangeKind::Replace;
-            let place = (electorate.zone(server), electorate.weight(server));
-            let class = (returns, leaves(change), place);
-            classes.entry(class).or_default().push(change);
+    fn new(
+        goal: &'a Goal,
+        electorate: &'e Electorate,
+        votes: &'e [Vote],
+        requests: &[Vec<&'a Change>],
+    ) -> Self {
+        let mut classes: BTreeMap<_, Parting<'_>> = BTreeMap::new();
+        for request in requests {
+            let place = |change: &&Change| electorate.place(electorate.number(change.id));
+            let mut places: Vec<_> = request.iter().map(place).collect();
+            places.sort_unstable();
+            let class = (returns(request), leaves(request[0]), places);
+            classes.entry(class).or_default().push(request.clone());
         }
-        let classes: Vec<Vec<&Change>> = classes.into_values().collect();
+        let classes: Vec<Parting<'_>> = classes.into_values().collect();
         let sizes = classes.iter().map(Vec::len).collect();
-        Self { electorate, votes, classes, sizes }
+        Self { goal, electorate, votes, classes, sizes }
     }
 
-    fn removal(&self, order: Vec<usize>, worth: &Moments) -> Removal<'a> {
-        let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
-        let order = order.into_iter().filter_map(|class| queues[class].next().copied());
-        let order = order.map(|change| vec![change]).collect();
-        let (worst, risks) = (worth.worst, worth.risks);
-        Removal { order, rule: Rule::InOrder, worst, risks }
+    /// In any order, unless the best one is better.
+    fn best(&self, requests: Parting<'a>) -> Removal<'a> {
+        let any_returns = (0..self.sizes.len()).any(|class| self.returns(class));
+        let tells_apart = requests.len() > 1 && self.electorate.tells_places();
+        let ordered = (tells_apart || any_returns).then(|| {
+            let order = self.best_order();
+            let cost = self.in_order(&order);
+            (order, cost)
+        });
+        let unordered = if any_returns { None } else { self.unordered() };
+        let merit = |cost: &Cost| cost.merit(self.goal.prefer);
+        match (ordered, unordered) {
+            (Some((order, cost)), other) if other.is_none_or(|o| merit(&cost) > merit(&o)) => {
+                let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
+                let order = order.into_iter().filter_map(|class| queues[class].next().cloned());
+                Removal { order: order.collect(), rule: Rule::InOrder, cost }
+            }
+            (_, other) => {
+                let cost = other.unwrap_or(Cost { is_legal: false, ..Cost::NONE });
+                Removal { order: requests, rule: Rule::LeaderLast, cost }
+            }
+        }
+    }
+
+    /// What they come to in any order; nothing where quorums could miss each other in some.
+    fn unordered(&self) -> Option<Cost> {
+        let is_alone = |class: &Parting<'_>| class[0].len() == 1;
+        let is_weighted = self.goal.facts.base.membership.is_weighted();
+        let is_small = self.nodes().is_some() && !self.classes.iter().all(is_alone);
+        if is_weighted || is_small { self.at_any_node() } else { Some(self.in_any_order()) }
     }
 
     /// Whether its servers come back on another machine.
     fn returns(&self, class: usize) -> bool {
-        self.classes[class][0].kind == ChangeKind::Replace
+        returns(&self.classes[class][0])
     }
 
     /// Who votes when so many of each class are gone.
     fn votes(&self, gone: &[usize]) -> Vec<Vote> {
-        let mut votes = self.votes.clone();
+        let mut votes = self.votes.to_vec();
         for class in (0..gone.len()).filter(|class| !self.returns(*class)) {
-            for change in self.classes[class].iter().take(gone[class]) {
+            for change in self.classes[class].iter().take(gone[class]).flatten() {
                 votes[self.electorate.number(change.id)].votes = false;
             }
         }
@@ -174,7 +182,7 @@ impl<'e, 'a> Going<'e, 'a> {
     fn worth_without(&self, gone: &[usize], away: Option<usize>) -> Worth {
         let mut votes = self.votes(gone);
         if let Some(class) = away {
-            votes[self.electorate.number(self.classes[class][0].id)].votes = false;
+            votes[self.electorate.number(self.classes[class][0][0].id)].votes = false;
         }
         self.electorate.worth(&votes)
     }
@@ -183,19 +191,20 @@ impl<'e, 'a> Going<'e, 'a> {
     fn worst_end(&self) -> Worth {
         let returning = (0..self.classes.len()).filter(|class| self.returns(*class));
         let worths = returning.map(|class| self.worth(class, &self.sizes));
-        worths.fold(Moments::none().worst, Worth::min)
+        worths.fold(Worth::MOST, Worth::min)
     }
 
     /// Whether the quorum needs the very server that comes back.
     fn risks(&self, class: usize, gone: &[usize]) -> usize {
         let mut votes = self.votes(gone);
-        votes[self.electorate.number(self.classes[class][0].id)].up = false;
+        votes[self.electorate.number(self.classes[class][0][0].id)].up = false;
         usize::from(self.returns(class) && self.electorate.spare(&votes) < 0)
     }
 
     fn nodes(&self) -> Option<usize> {
         let product = self.sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1))?;
-        (product <= MOST_NODES).then_some(product)
+        let most = if most(self.goal) > 1 { MOST_NODES_TOGETHER } else { MOST_NODES };
+        (product <= most).then_some(product)
     }
 
     /// The class that goes next, step by step.
@@ -248,6 +257,9 @@ impl<'e, 'a> Going<'e, 'a> {
             let before = without(gone, class);
             self.electorate.overlaps(&self.votes(&before), &self.votes(gone))
         };
+        if self.goal.policy.changes_per_step == 0 {
+            return true;
+        }
         let may_be_held = |other: &usize| gone[*other] > usize::from(*other == class);
         meet(class, gone)
             && (0..gone.len())
@@ -277,30 +289,42 @@ impl<'e, 'a> Going<'e, 'a> {
         }
     }
 
-    fn in_order(&self, order: &[usize]) -> Moments {
+    fn in_order(&self, order: &[usize]) -> Cost {
         let mut gone = vec![0; self.sizes.len()];
-        let mut merit = Moments::none();
+        let mut all = Cost::NONE;
         for class in order {
             gone[*class] += 1;
-            merit.add(self.worth(*class, &gone));
-            merit.risks += self.risks(*class, &gone);
+            let next = Self::cost(self.worth(*class, &gone));
+            all = all.and(Cost {
+                is_legal: self.meets(*class, &gone),
+                risks: self.risks(*class, &gone),
+                reconfigs: 1 + usize::from(self.returns(*class)),
+                ..next
+            });
         }
-        merit
+        all
+    }
+
+    /// That of one request.
+    fn cost(worst: Worth) -> Cost {
+        Cost { worst, reconfigs: 1, windows: usize::from(worst.zone < 0), ..Cost::NONE }
     }
 
     /// At each size what is worst: those that stand elsewhere go first, zone by zone. Those that
     /// become observers go before those that leave.
-    fn in_any_order(&self) -> Moments {
+    fn in_any_order(&self) -> Cost {
         let total: usize = self.sizes.iter().sum();
         let mut worst: Vec<Option<Worth>> = vec![None; total];
-        for last in 0..self.classes.len() {
-            let zone = |class: &usize| {
-                let server = self.electorate.number(self.classes[*class][0].id);
-                (self.electorate.zone(server), self.electorate.weight(server))
-            };
+        let zone = |change: &&Change| self.electorate.zone(self.electorate.number(change.id));
+        let zones: BTreeSet<_> =
+            self.classes.iter().flat_map(|class| class[0].iter()).map(zone).collect();
+        for last in zones {
             let mut order: Vec<usize> = (0..self.classes.len()).collect();
-            order
-                .sort_by_key(|class| (leaves(self.classes[*class][0]), zone(class) == zone(&last)));
+            order.sort_by_key(|class| {
+                let request = &self.classes[*class][0];
+                let count = request.iter().filter(|change| zone(change) == last).count();
+                (leaves(request[0]), count)
+            });
             let mut gone = vec![0; self.sizes.len()];
             let mut count = 0;
             for class in order {
@@ -312,14 +336,11 @@ impl<'e, 'a> Going<'e, 'a> {
                 }
             }
         }
-        let mut merit = Moments::none();
-        worst.into_iter().flatten().for_each(|worth| merit.add(worth));
-        merit
+        worst.into_iter().flatten().fold(Cost::NONE, |all, worth| all.and(Self::cost(worth)))
     }
 
-    /// The same where weights count, which no order of classes is worst for: whatever may be gone.
-    /// Nothing where quorums could miss each other in some order.
-    fn at_any_node(&self) -> Option<Moments> {
+    /// The same where no order of classes is worst: whatever may be gone.
+    fn at_any_node(&self) -> Option<Cost> {
         let total: usize = self.sizes.iter().sum();
         let mut worst: Vec<Option<Worth>> = vec![None; total + 1];
         for node in 1..self.nodes()? {
@@ -333,32 +354,6 @@ impl<'e, 'a> Going<'e, 'a> {
                 worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
             }
         }
-        let mut merit = Moments::none();
-        worst.into_iter().flatten().for_each(|worth| merit.add(worth));
-        Some(merit)
-    }
-}
-
-/// What an order of removals is worth.
-struct Moments {
-    worst: Worth,
-    /// Moments that would not survive the loss of a zone.
-    windows: usize,
-    risks: usize,
-}
-
-impl Moments {
-    const fn none() -> Self {
-        Self { worst: Worth { spare: i64::MAX, zone: i64::MAX }, windows: 0, risks: 0 }
-    }
-
-    fn add(&mut self, worth: Worth) {
-        self.worst = self.worst.min(worth);
-        self.windows += usize::from(worth.zone < 0);
-    }
-
-    /// Larger is better.
-    fn merit(&self) -> impl Ord + use<> {
-        (self.worst.spare, self.worst.zone, std::cmp::Reverse(self.windows))
+        Some(worst.into_iter().flatten().fold(Cost::NONE, |all, worth| all.and(Self::cost(worth))))
     }
 }

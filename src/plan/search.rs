@@ -1,31 +1,31 @@
 //! Who comes in when: the part of a plan that can go in the most orders.
 //!
-//! The dead go first: to take the vote of a server that does not answer never makes a quorum weaker.
-//! Only where votes have weights they take turns with the others, for too few participants could be
-//! left, or quorums miss each other. Healthy voters go after every new voter votes (ZKQ7). In between, newcomers,
-//! observers that get a vote, ids that go to other machines and addresses that move may take turns,
-//! and each observer may get its vote where it stands or by way of a non-voting follower. Servers
-//! alike are one class, so that what is searched is how many of each are done.
+//! The dead go first, or take turns with the others (`kinds` says when). Healthy voters go after every
+//! new voter votes (ZKQ7). In between, newcomers, observers that get a vote, ids that go to other
+//! machines and addresses that move may take turns, and each observer may get its vote where it
+//! stands or by way of a non-voting follower.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::lattice::{Edge, Lattice, Price};
-use super::order::{
-    Goal, Prefer, changes, fixed_tolerance, gains_vote_elsewhere, is_healthy, observes_first,
+use super::cost::Cost;
+use super::kinds::{
+    Kind, What, dead_take_turns, gives_up, gives_up_vote, kinds, leaves_and_comes_back,
+    readdressed, returning, votes_now, without_dead,
 };
-use super::removal::{Removal, removal};
-use super::together::{choices, may_come_together, most};
+use super::lattice::{Edge, Lattice, Price};
+use super::order::{Goal, Prefer, fixed_tolerance, is_healthy, observes_first};
+use super::removal::{Removal, removals};
+use super::together::{choices, may_go_together, most};
 use super::votes::{Electorate, Vote, Worth};
 use crate::diff::{Change, ChangeKind};
-use crate::model::{Server, ServerId};
+use crate::model::Server;
 
 /// More combinations than this are not searched: then observers get their votes after everybody has
 /// come in, one zone after the other.
 pub(super) const MOST_NODES: usize = 20_000;
 
 /// The same where one request may take several changes, so that there are more ways from each.
-const MOST_NODES_TOGETHER: usize = 1000;
+pub(super) const MOST_NODES_TOGETHER: usize = 1000;
 
 /// What comes in by one request, or the moment at which addresses move.
 #[derive(Debug, Clone)]
@@ -37,8 +37,8 @@ pub(super) enum Bring<'a> {
     Relist(Vec<&'a Change>),
     Replace(&'a Change),
     Readdress,
-    /// A dead voter gives up its vote.
-    Bury(&'a Change),
+    /// The dead give up their votes, or their places.
+    Bury(Vec<&'a Change>),
 }
 
 /// Everything that comes in, in the best order.
@@ -46,34 +46,30 @@ pub(super) struct Way<'a> {
     pub(super) steps: Vec<Bring<'a>>,
     /// Who goes then.
     pub(super) removal: Removal<'a>,
-    /// Risks to be accepted.
-    risks: usize,
-    /// The worst moment of the whole plan.
-    worst: Worth,
+    /// That of both.
+    cost: Cost,
 }
 
 /// The best way to bring everybody in.
 ///
 /// Healthy voters whose ids go to other machines take turns with those that come; only where it is
-/// better and one request changes one server, with those that leave.
+/// better and one request changes one server, with those that leave. Who goes with whom, where
+/// requests take several out, may be worth more requests or not.
 pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
-    let early = way(goal, false);
-    let worth = |way: &Way<'_>| {
-        let Worth { spare, zone } = way.worst;
-        (std::cmp::Reverse(way.risks), spare, zone)
-    };
-    let any_returns = goal.diff.changes.iter().any(|change| leaves_and_comes_back(goal, change));
-    if !any_returns || most(goal) > 1 {
-        return early;
-    }
-    let late = way(goal, true);
-    if worth(&late) > worth(&early) { late } else { early }
+    let any_returns = !returning(goal).is_empty() && most(goal) == 1;
+    let turns: &[bool] = if any_returns { &[false, true] } else { &[false] };
+    let ways = turns.iter().flat_map(|late| {
+        let returning = if *late { returning(goal) } else { Vec::new() };
+        removals(goal, &returning).into_iter().map(|removal| way(goal, *late, removal))
+    });
+    let merit = |way: &Way<'_>| way.cost.merit(goal.prefer);
+    let first_best =
+        ways.reduce(|best, other| if merit(&other) > merit(&best) { other } else { best });
+    first_best.unwrap_or_else(|| unreachable!("servers that go can do so in some way"))
 }
 
-fn way(goal: &Goal, late: bool) -> Way<'_> {
-    let returning = if late { returning(goal) } else { Vec::new() };
-    let removal = removal(goal, &returning);
-    let search = Search::new(goal, late, removal.worst);
+fn way<'a>(goal: &'a Goal, late: bool, removal: Removal<'a>) -> Way<'a> {
+    let search = Search::new(goal, late, removal.cost.worst);
     let mut lattice = search.lattice();
     lattice.keep_legal();
     lattice.shortest(|price| price.risks);
@@ -85,41 +81,14 @@ fn way(goal: &Goal, late: bool) -> Way<'_> {
     lattice.widest(rest.zone, |price| price.zone);
     lattice.shortest(|price| price.reconfigs);
     lattice.shortest(|price| price.windows);
-    let (mut risks, mut worst) = (removal.risks, rest);
+    let mut cost = Cost { worst: rest, ..Cost::NONE }.and(removal.cost);
     let steps = lattice.way().into_iter().map(|(step, price)| {
-        risks += price.risks;
-        worst = worst.min(Worth { spare: price.spare, zone: price.zone });
+        cost = cost.and(price.cost());
         step
     });
     let steps: Vec<Bring<'_>> = steps.collect();
-    worst = worst.min(search.worst_if_held(&steps, &removal));
-    Way { steps, removal, risks, worst }
-}
-
-/// Healthy voters whose ids go to other machines.
-fn returning(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| leaves_and_comes_back(goal, change))
-}
-
-fn leaves_and_comes_back(goal: &Goal, change: &Change) -> bool {
-    change.kind == ChangeKind::Replace
-        && is_healthy(goal, change)
-        && change.before.as_ref().is_some_and(Server::votes)
-}
-
-/// Servers that come in the same way, one after the other.
-struct Kind<'a> {
-    what: What,
-    servers: Vec<&'a Change>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    Join,
-    Replace,
-    Promote,
-    Readdress,
-    Bury,
+    cost.worst = cost.worst.min(search.worst_if_held(&steps, &removal));
+    Way { steps, removal, cost }
 }
 
 struct Search<'a> {
@@ -209,7 +178,9 @@ impl<'a> Search<'a> {
                     held.extend(leaves_and_comes_back(self.goal, change).then_some(*change));
                 }
                 Bring::Readdress => {}
-                Bring::Bury(change) => self.bring(&mut votes, What::Bury, change),
+                Bring::Bury(changes) => {
+                    self.bring_all(&mut votes, What::Bury { leave: true }, changes);
+                }
             }
             look(&votes, &held);
         }
@@ -253,7 +224,7 @@ impl<'a> Search<'a> {
                 *vote = Vote { votes, up: true };
             }
             What::Readdress => {}
-            What::Bury => vote.votes = false,
+            What::Bury { .. } => vote.votes = false,
         }
     }
 
@@ -304,8 +275,8 @@ impl<'a> Search<'a> {
             let left = |kind: usize| self.kinds[kind].steps() - done[kind];
             let left: Vec<usize> = (at..at + like).map(left).collect();
             let most = match what {
-                What::Join | What::Promote => most(self.goal),
-                What::Replace | What::Readdress | What::Bury => 1,
+                What::Join | What::Promote | What::Bury { .. } => most(self.goal),
+                What::Replace | What::Readdress => 1,
             };
             for some in choices(&left, most) {
                 let mut choice = vec![0; done.len()];
@@ -362,17 +333,24 @@ impl<'a> Search<'a> {
                 add(Bring::Relist(changes), price);
             }
             (What::Replace, all) => {
-                for change in all {
+                for change in all.iter().filter(|change| !self.is_to_be_buried(change, done)) {
                     add(Bring::Replace(change), self.replaces(votes, change));
                 }
             }
             (What::Readdress, _) => add(Bring::Readdress, self.moves(votes)),
-            (What::Bury, all) => {
-                for change in all {
-                    add(Bring::Bury(change), self.buries(votes, change));
-                }
+            (What::Bury { .. }, all) => {
+                let price = self.buries(votes, all);
+                add(Bring::Bury(changes), price);
             }
         }
+    }
+
+    /// Whether a dead server has yet to leave before it comes back.
+    fn is_to_be_buried(&self, change: &Change, done: &[usize]) -> bool {
+        self.kinds.iter().zip(done).any(|(kind, done)| {
+            matches!(kind.what, What::Bury { .. })
+                && kind.servers.iter().skip(*done).any(|other| other.id == change.id)
+        })
     }
 
     /// Servers that follow without a vote get one, or become observers.
@@ -388,7 +366,7 @@ impl<'a> Search<'a> {
         }
         let is_needed = any_votes && self.electorate.spare(&without) < 0;
         let mut price = self.price(votes, [&after, &after], any_votes, usize::from(is_needed));
-        price.is_legal &= may_come_together(self.goal, &self.electorate, [votes, &after]);
+        price.is_legal &= may_go_together(self.goal, &self.electorate, [votes, &after]);
         price
     }
 
@@ -401,17 +379,19 @@ impl<'a> Search<'a> {
         servers.clone().for_each(|server| during[server].up = false);
         let mut price = self.price(votes, [&during, &after], true, 0);
         price.is_legal &= servers.into_iter().all(|server| votes[server].up);
-        price.is_legal &= may_come_together(self.goal, &self.electorate, [votes, &after]);
+        price.is_legal &= may_go_together(self.goal, &self.electorate, [votes, &after]);
         price
     }
 
-    /// The vote of a server that does not answer goes.
-    fn buries(&self, votes: &[Vote], change: &Change) -> Price {
+    /// The votes of servers that do not answer go.
+    fn buries(&self, votes: &[Vote], changes: &[&Change]) -> Price {
         let mut after = votes.to_vec();
-        self.bring(&mut after, What::Bury, change);
-        let mut price = self.price(votes, [&after, &after], true, 0);
+        self.bring_all(&mut after, What::Bury { leave: true }, changes);
+        let changes_votes = changes.iter().any(|change| gives_up_vote(change));
+        let mut price = self.price(votes, [&after, &after], changes_votes, 0);
         let least = if self.goal.facts.one_voter_possible { 1 } else { 2 };
         price.is_legal &= after.iter().filter(|vote| vote.votes).count() >= least;
+        price.is_legal &= may_go_together(self.goal, &self.electorate, [votes, &after]);
         price
     }
 
@@ -475,62 +455,6 @@ impl<'a> Search<'a> {
     }
 }
 
-impl Kind<'_> {
-    /// How many steps of the search it takes: all addresses move at once.
-    fn steps(&self) -> usize {
-        if self.what == What::Readdress { 1 } else { self.servers.len() }
-    }
-}
-
-fn readdressed(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
-}
-
-fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a>> {
-    let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
-    let mut kinds = buried(goal, electorate);
-    kinds.push(of(What::Join, &|change| change.kind == ChangeKind::Join));
-    let replaced = changes(goal, |change| {
-        change.kind == ChangeKind::Replace && !(late && leaves_and_comes_back(goal, change))
-    });
-    let promoted = changes(goal, |change| {
-        change.kind == ChangeKind::Promote
-            || gains_vote_elsewhere(change)
-            || observes_first(goal, change)
-    });
-    let all = replaced.into_iter().map(|change| (What::Replace, change));
-    let all = all.chain(promoted.into_iter().map(|change| (What::Promote, change)));
-    // One class for each zone and each place in a weighted quorum, and for those that answer, those that do not and those that come. What
-    // a class is tells its place, and not who is in it.
-    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
-    for (what, change) in all {
-        let server = electorate.number(change.id);
-        let place = (electorate.zone(server), electorate.weight(server));
-        let voted = change.before.as_ref().is_some_and(Server::votes);
-        let votes = change.after.as_ref().is_some_and(Server::votes);
-        let comes = observes_first(goal, change);
-        let class = (what, !is_healthy(goal, change), comes, (voted, votes), place);
-        classes.entry(class).or_default().push(change);
-    }
-    kinds.extend(classes.into_iter().map(|((what, ..), servers)| Kind { what, servers }));
-    kinds.push(Kind { what: What::Readdress, servers: readdressed(goal) });
-    kinds.retain(|kind| !kind.servers.is_empty());
-    kinds
-}
-
-/// The dead that take turns, those of one place as one kind.
-fn buried<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
-    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
-    if dead_take_turns(goal) {
-        for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
-            let server = electorate.number(change.id);
-            let class = (electorate.zone(server), electorate.weight(server));
-            classes.entry(class).or_default().push(change);
-        }
-    }
-    classes.into_values().map(|servers| Kind { what: What::Bury, servers }).collect()
-}
-
 /// How much of each kind is done at a node.
 pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
     let mut digits = vec![0; sizes.len()];
@@ -543,44 +467,4 @@ pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
 
 pub(super) fn stride(sizes: &[usize], at: usize) -> usize {
     sizes[at + 1..].iter().map(|size| size + 1).product()
-}
-
-pub(super) fn votes_now(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
-    let base = &goal.facts.base.membership;
-    let vote =
-        |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.live.contains(id) };
-    electorate.ids.iter().map(vote).collect()
-}
-
-pub(super) fn without_dead(
-    goal: &Goal,
-    electorate: &Electorate,
-    mut votes: Vec<Vote>,
-) -> Vec<Vote> {
-    for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
-        votes[electorate.number(change.id)].votes = false;
-    }
-    votes
-}
-
-/// Whether the dead give up their votes in turn with those that come in, and not before them: where
-/// quorums are by groups and weights. One whose id goes to another machine leaves first.
-pub(super) fn dead_take_turns(goal: &Goal) -> bool {
-    let is_replaced =
-        |change: &Change| change.kind == ChangeKind::Replace && !is_healthy(goal, change);
-    goal.facts.base.membership.is_weighted()
-        && most(goal) == 1
-        && !goal.diff.changes.iter().any(is_replaced)
-}
-
-/// Healthy voters that leave or become observers.
-pub(super) fn gives_up(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| {
-        is_healthy(goal, change) && change.kind != ChangeKind::Replace && gives_up_vote(change)
-    })
-}
-
-pub(super) fn gives_up_vote(change: &Change) -> bool {
-    change.before.as_ref().is_some_and(Server::votes)
-        && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
 }

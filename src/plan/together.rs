@@ -4,6 +4,8 @@
 //! a bound, quorums before and after must share a server all the same, which two voters allow where
 //! their number is even, and more never; without one they need not.
 
+use std::collections::BTreeMap;
+
 use super::order::Goal;
 use super::votes::{Electorate, Vote};
 use crate::diff::Change;
@@ -11,6 +13,12 @@ use crate::model::{Majority, Server};
 
 /// More ways to choose the next request are not looked at.
 const MOST_WAYS: usize = 256;
+
+/// More ways to part those that go into requests are not looked at.
+const MOST_PARTINGS: usize = 64;
+
+/// Requests: who goes with whom.
+pub(super) type Parting<'a> = Vec<Vec<&'a Change>>;
 
 /// How many servers one request may change.
 pub(super) fn most(goal: &Goal) -> usize {
@@ -46,22 +54,22 @@ pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     choices
 }
 
-/// Whether a request that brings in several voters is lawful: quorums before and after share a
-/// server where they must, and its newcomers are no quorum by themselves.
-pub(super) fn may_come_together(
+/// Whether a request that changes several votes is lawful: quorums before and after share a server
+/// where they must, and its newcomers are no quorum by themselves.
+pub(super) fn may_go_together(
     goal: &Goal,
     electorate: &Electorate,
     [before, after]: [&[Vote]; 2],
 ) -> bool {
-    let gains = |(was, is): &(&Vote, &Vote)| is.votes && !was.votes;
-    let gained = before.iter().zip(after).filter(gains).count();
-    if gained < 2 {
+    let pairs = || before.iter().zip(after);
+    let changed = pairs().filter(|(was, is)| was.votes != is.votes).count();
+    if changed < 2 {
         return true;
     }
-    let newcomer = |(was, is): (&Vote, &Vote)| Vote { up: gains(&(was, is)), ..*is };
-    let newcomers: Vec<Vote> = before.iter().zip(after).map(newcomer).collect();
+    let newcomer = |(was, is): (&Vote, &Vote)| Vote { up: is.votes && !was.votes, ..*is };
+    let newcomers: Vec<Vote> = pairs().map(newcomer).collect();
     let voters = |votes: &[Vote]| votes.iter().filter(|vote| vote.votes).count();
-    let all = voters(before) + gained;
+    let all = pairs().filter(|(was, is)| was.votes || is.votes).count();
     let overlap = || is_majority(goal) && quorum(voters(before)) + quorum(voters(after)) > all;
     electorate.spare(&newcomers) < 0 && (goal.policy.changes_per_step == 0 || overlap())
 }
@@ -74,14 +82,54 @@ fn is_majority(goal: &Goal) -> bool {
     !goal.facts.base.membership.is_weighted()
 }
 
-/// Groups of like servers that go, put into requests that are lawful in any order: whoever leads
-/// goes last, and with it all that its request takes out.
-pub(super) fn go_together<'a>(
+/// Ways to put healthy servers that go into requests that are lawful in any order: whoever leads goes
+/// last, and with it all that its request takes out. The first goes by ids; the others by places,
+/// where these tell servers apart, the fewest requests first.
+pub(super) fn partings<'a>(
     goal: &Goal,
+    electorate: &Electorate,
     voters: usize,
-    groups: Vec<Vec<&'a Change>>,
-) -> Vec<Vec<&'a Change>> {
-    let size = match most(goal) {
+    going: Vec<&'a Change>,
+) -> Vec<Parting<'a>> {
+    let (leaving, demoted) = going.into_iter().partition(|change| change.after.is_none());
+    let groups = [demoted, leaving];
+    let all: usize = groups.iter().map(Vec::len).sum();
+    let size = together_at_once(goal, voters, &groups);
+    let of_size = |size: usize| in_chunks(&groups, size);
+    let mut partings = vec![of_size(size)];
+    if size == 1 || all < 2 || !electorate.tells_places() {
+        return partings;
+    }
+    let place = |change: &&'a Change| electorate.place(electorate.number(change.id));
+    let ways = groups.iter().map(|group| by_places(group, &place, size));
+    let ways: Option<Vec<Vec<Parting<'_>>>> = ways.collect();
+    match ways {
+        Some(ways) if (1..=MOST_PARTINGS).contains(&ways.iter().map(Vec::len).product()) => {
+            let both = ways[0].iter().flat_map(|one| ways[1].iter().map(move |o| [&one[..], o]));
+            partings.extend(both.map(|both| both.concat()));
+        }
+        _ => {
+            let mut sorted = groups.clone();
+            sorted.iter_mut().for_each(|group| group.sort_by_key(|change| place(change)));
+            partings.push(in_chunks(&sorted, size));
+        }
+    }
+    partings.push(of_size(1));
+    partings.sort_by_key(Vec::len);
+    partings
+}
+
+/// Takes so many of each group at once, and what is left in the end.
+pub(super) fn in_chunks<'a>(groups: &[Vec<&'a Change>], size: usize) -> Parting<'a> {
+    let split = |group: &Vec<&'a Change>| -> Vec<Vec<&'a Change>> {
+        group.chunks(size.min(group.len().max(1))).map(<[_]>::to_vec).collect()
+    };
+    groups.iter().flat_map(split).collect()
+}
+
+/// How many healthy servers that go may do so by any one request.
+fn together_at_once(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> usize {
+    match most(goal) {
         1 => 1,
         usize::MAX => usize::MAX,
         most if !groups.iter().flatten().any(|change| voted(change)) => most,
@@ -92,42 +140,67 @@ pub(super) fn go_together<'a>(
                 .all(|group| even(group.len()) && group.iter().all(|change| voted(change)));
             if pairs && even(voters) && is_majority(goal) { 2 } else { 1 }
         }
-    };
-    let split = |group: Vec<&'a Change>| -> Vec<Vec<&'a Change>> {
-        group.chunks(size.min(group.len().max(1))).map(<[_]>::to_vec).collect()
-    };
-    groups.into_iter().flat_map(split).collect()
+    }
 }
 
-/// Dead servers that leave and those that become observers, put into requests that go in that order:
-/// none of them leads. Two voters go where their number is even, and observers that leave take what
-/// room there is.
-pub(super) fn dead_go_together<'a>(
-    goal: &Goal,
-    mut voters: usize,
-    [leaving, demoted]: [Vec<&'a Change>; 2],
-) -> Vec<Vec<&'a Change>> {
-    let most = most(goal);
-    let (leaving, mut observers): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|c| voted(c));
-    let mut groups = [leaving, demoted];
-    let mut requests = Vec::new();
-    while groups.iter().any(|group| !group.is_empty()) {
-        let count = if voters.is_multiple_of(2) && is_majority(goal) { 2 } else { 1 };
-        let fits = |group: &Vec<&Change>| group.len() >= count && group.len() % 2 == count % 2;
-        let fills = |group: &Vec<&Change>| group.len() >= count;
-        let at = groups.iter().position(fits).or(groups.iter().position(fills));
-        let at = at.unwrap_or_else(|| usize::from(groups[0].is_empty()));
-        let count = count.min(groups[at].len());
-        let mut request: Vec<&Change> = groups[at].drain(..count).collect();
-        voters -= count;
-        if at == 0 {
-            request.extend(observers.drain(..observers.len().min(most - count)));
-            request.sort_by_key(|change| change.id);
-        }
-        requests.push(request);
+/// All ways to part servers into pairs, or, where there is no such bound, into requests of any size,
+/// of which each goes by which places are in it; nothing where there are too many.
+fn by_places<'a, P: Ord>(
+    servers: &[&'a Change],
+    place: &impl Fn(&&'a Change) -> P,
+    size: usize,
+) -> Option<Vec<Parting<'a>>> {
+    let mut classes: BTreeMap<P, Vec<&Change>> = BTreeMap::new();
+    for change in servers {
+        classes.entry(place(change)).or_default().push(change);
     }
-    requests.extend(observers.chunks(most.min(observers.len().max(1))).map(<[_]>::to_vec));
-    requests
+    let classes: Vec<Vec<&Change>> = classes.into_values().collect();
+    let left: Vec<usize> = classes.iter().map(Vec::len).collect();
+    let mut all = Vec::new();
+    let is_whole = part(&left, size, &mut Vec::new(), &mut all);
+    let of_counts = |parting: Vec<Vec<usize>>| {
+        let mut queues: Vec<_> = classes.iter().map(|class| class.iter().copied()).collect();
+        let request = |counts: Vec<usize>| {
+            let some = queues.iter_mut().zip(counts).flat_map(|(queue, count)| queue.take(count));
+            let mut request: Vec<&Change> = some.collect();
+            request.sort_by_key(|change| change.id);
+            request
+        };
+        let mut requests: Vec<Vec<&Change>> = parting.into_iter().map(request).collect();
+        requests.sort_by_key(|request| request[0].id);
+        requests
+    };
+    is_whole.then(|| all.into_iter().map(of_counts).collect())
+}
+
+/// Parts what is left of each class, no request before one that is larger in their order; whether all
+/// ways are found.
+fn part(
+    left: &[usize],
+    size: usize,
+    requests: &mut Vec<Vec<usize>>,
+    all: &mut Vec<Vec<Vec<usize>>>,
+) -> bool {
+    if left.iter().all(|count| *count == 0) {
+        all.push(requests.clone());
+        return all.len() <= MOST_PARTINGS;
+    }
+    let first = left.iter().position(|count| *count > 0).unwrap_or(0);
+    for next in choices(left, size) {
+        let is_full = size == usize::MAX || next.iter().sum::<usize>() == size;
+        let is_next = next[first] > 0 && requests.last().is_none_or(|last| next <= *last);
+        if !is_full || !is_next {
+            continue;
+        }
+        let rest: Vec<usize> = left.iter().zip(&next).map(|(all, some)| all - some).collect();
+        requests.push(next);
+        let is_whole = part(&rest, size, requests, all);
+        requests.pop();
+        if !is_whole {
+            return false;
+        }
+    }
+    true
 }
 
 fn voted(change: &Change) -> bool {

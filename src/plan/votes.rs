@@ -24,6 +24,9 @@ pub(super) struct Worth {
 }
 
 impl Worth {
+    /// More than any moment is worth.
+    pub(super) const MOST: Self = Self { spare: i64::MAX, zone: i64::MAX };
+
     /// The worse of both, each figure by itself.
     pub(super) fn min(self, other: Self) -> Self {
         Self { spare: self.spare.min(other.spare), zone: self.zone.min(other.zone) }
@@ -68,6 +71,16 @@ impl Electorate {
 
     pub(super) fn zone(&self, server: usize) -> Option<usize> {
         self.zone_of[server]
+    }
+
+    /// All by which votes are told apart.
+    pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<Place>) {
+        (self.zone(server), self.weight(server))
+    }
+
+    /// Whether votes are told apart at all.
+    pub(super) fn tells_places(&self) -> bool {
+        self.has_zones() || self.places.is_some()
     }
 
     /// What its vote weighs, where quorums are by groups and weights.

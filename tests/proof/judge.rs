@@ -120,26 +120,14 @@ impl Judge {
     /// Counts a plan that is as good as the best.
     ///
     /// What the planner does not look at is counted apart. Ids that go to other machines take their
-    /// turns in one group, so that a zone may be survived better in another order. Where one
-    /// request may change several servers, who goes with whom is settled by ids, so that a zone may be
-    /// survived better in other requests, or in more. With a bound the dead go first as ever, though
-    /// one that came before them might have made the number of voters even, so that more could go, or
-    /// come, in pairs.
+    /// turns in one group, so that a zone may be survived better in another order.
     fn counted(kind: &'static str, case: &Case, sum: &Sum, best: Option<Best>, tally: &mut Tally) {
         let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
         let same_but_zone = best.map(|best| Best { zone_spare, ..best });
-        let reconfigs = u32::try_from(sum.reconfigs).expect("few");
-        let same_but_requests = best.map(|best| Best { reconfigs, ..best });
         match compared(sum, best) {
             Ok(()) => tally.best += 1,
             Err(_) if case.groups_machines() && compared(sum, same_but_zone).is_ok() => {
                 tally.grouped += 1;
-            }
-            Err(_) if case.pairs_by_ids() && costs_a_zone(sum, best) => {
-                tally.paired += 1;
-            }
-            Err(_) if case.pairs_after_the_dead() && compared(sum, same_but_requests).is_ok() => {
-                tally.after_the_dead += 1;
             }
             Err(what) => tally.violation(kind, case, &what),
         }
@@ -238,14 +226,6 @@ fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Whether another plan is as good, but survives a zone better, by however many requests.
-fn costs_a_zone(sum: &Sum, best: Option<Best>) -> bool {
-    best.is_some_and(|best| {
-        let same = best.spare == sum.spare && usize::try_from(best.risks) == Ok(sum.risks);
-        same && best.zone_spare > sum.zone_spare.unwrap_or(NO_ZONE)
-    })
 }
 
 fn compared(sum: &Sum, best: Option<Best>) -> Result<(), String> {

@@ -183,11 +183,6 @@ fn every_plan_keeps_the_laws_and_is_the_best_and_every_refusal_is_right() {
     println!("{}", all.line());
     println!("{} plans would survive a zone better if fewer could fail", all.dearer_zones);
     println!("{} plans would survive a zone better if ids took turns on new machines", all.grouped);
-    println!("{} plans would survive a zone better if other pairs went together", all.paired);
-    println!(
-        "{} plans would need fewer reconfigs if the dead did not go first",
-        all.after_the_dead
-    );
     assert!(all.classes > 0, "no part is named {only:?}");
     assert!(all.violations == 0, "{} violations{}", all.violations, all.faults());
     if only.is_none() && count("ZKPLAN_PROOF_SERVERS").is_none() {

@@ -3,8 +3,9 @@
 //! Under a map of ids that keeps their order, everything is the same word for word: phases, rules,
 //! steps, requests, figures, breaches with their paths, remedies. Under any other map that keeps the
 //! order of those who join, which the laws themselves look at, the figures are the same, and without
-//! zones the phases are too, but for which of the alike comes first. Who shares a request with whom
-//! goes by ids, so that where several do, neither zones nor ids on other machines are compared.
+//! zones the phases are too, but for which of the alike comes first. Ids that go to other machines do
+//! so by ids where zones count, and where several changes share a request, so that those are not
+//! compared.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,8 +73,8 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
-            // Who goes to another machine goes by ids, where zones count, and so do pairs.
-            let by_ids = case.groups_machines() || case.pairs_by_ids();
+            // Who goes to another machine goes by ids, where zones count.
+            let by_ids = case.groups_machines();
             let machines = case.seats.iter().any(|seat| seat.fate.moves == Moves::Machine);
             let mixed = case.together() > 1 && machines;
             (by_ids || mixed || figures(one) == figures(theirs))
@@ -81,9 +82,7 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
                     || mixed
                     || unordered(&case, one.plan()) == unordered(&other, theirs.plan()))
         }
-        (Err(one), Err(theirs)) => {
-            case.groups_machines() || case.pairs_by_ids() || laws(one) == laws(theirs)
-        }
+        (Err(one), Err(theirs)) => case.groups_machines() || laws(one) == laws(theirs),
         _ => false,
     };
     if !same {

@@ -39,10 +39,6 @@ pub(crate) struct Tally {
     pub(crate) dearer_zones: usize,
     /// Plans that move ids to other machines in one group and would survive a zone better otherwise.
     pub(crate) grouped: usize,
-    /// Plans that take voters out in pairs and would survive a zone better in other pairs.
-    pub(crate) paired: usize,
-    /// Plans that would need fewer reconfigs if somebody came in before the dead go.
-    pub(crate) after_the_dead: usize,
     pub(crate) violations: usize,
     kept: BTreeMap<&'static str, Kept>,
     pub(crate) took: Duration,
@@ -74,8 +70,6 @@ impl Tally {
         self.acceptances += other.acceptances;
         self.dearer_zones += other.dearer_zones;
         self.grouped += other.grouped;
-        self.paired += other.paired;
-        self.after_the_dead += other.after_the_dead;
         self.violations += other.violations;
         for (kind, theirs) in other.kept {
             let kept = self.kept.entry(kind).or_default();

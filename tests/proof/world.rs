@@ -141,20 +141,6 @@ impl Case {
         moves.any(|moves| moves == Moves::Machine) && self.seats.iter().any(|seat| seat.zone > 0)
     }
 
-    /// Whether voters that go may do so together, where zones count.
-    pub(crate) fn pairs_by_ids(&self) -> bool {
-        self.rules.changes_per_step != 1 && self.seats.iter().any(|seat| seat.zone > 0)
-    }
-
-    /// Whether voters come, once some that are dead have gone, where pairs need an even number.
-    pub(crate) fn pairs_after_the_dead(&self) -> bool {
-        let dead = |fate: Fate| fate.was == Is::Voter && !fate.live && fate.wanted != Is::Voter;
-        let comes = |fate: Fate| fate.was != Is::Voter && fate.wanted == Is::Voter;
-        self.rules.changes_per_step > 1
-            && self.seats.iter().any(|seat| dead(seat.fate))
-            && self.seats.iter().any(|seat| comes(seat.fate))
-    }
-
     /// How many servers one request may change.
     pub(crate) fn together(&self) -> usize {
         match self.rules.changes_per_step {

@@ -1,0 +1,148 @@
+//! What has to be brought in, put into kinds: servers that come in the same way and that no law tells
+//! apart, so that what is searched is how many of each are done.
+
+use std::collections::BTreeMap;
+
+use super::order::{Goal, changes, gains_vote_elsewhere, is_healthy, is_out, observes_first};
+use super::together::most;
+use super::votes::{Electorate, Vote};
+use crate::diff::{Change, ChangeKind};
+use crate::model::{Server, ServerId};
+
+/// Healthy voters whose ids go to other machines.
+pub(super) fn returning(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| leaves_and_comes_back(goal, change))
+}
+
+pub(super) fn leaves_and_comes_back(goal: &Goal, change: &Change) -> bool {
+    change.kind == ChangeKind::Replace
+        && is_healthy(goal, change)
+        && change.before.as_ref().is_some_and(Server::votes)
+}
+
+/// Servers that come in the same way, one after the other.
+pub(super) struct Kind<'a> {
+    pub(super) what: What,
+    pub(super) servers: Vec<&'a Change>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    Join,
+    Replace,
+    Promote,
+    Readdress,
+    /// The dead leave, or become observers.
+    Bury {
+        leave: bool,
+    },
+}
+
+impl Kind<'_> {
+    /// How many steps of the search it takes: all addresses move at once.
+    pub(super) fn steps(&self) -> usize {
+        if self.what == What::Readdress { 1 } else { self.servers.len() }
+    }
+}
+
+pub(super) fn readdressed(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
+}
+
+/// All kinds; `late`: but for healthy voters whose ids go to other machines.
+pub(super) fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a>> {
+    let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
+    let mut kinds = buried(goal, electorate);
+    kinds.push(of(What::Join, &|change| change.kind == ChangeKind::Join));
+    let replaced = changes(goal, |change| {
+        change.kind == ChangeKind::Replace && !(late && leaves_and_comes_back(goal, change))
+    });
+    let promoted = changes(goal, |change| {
+        change.kind == ChangeKind::Promote
+            || gains_vote_elsewhere(change)
+            || observes_first(goal, change)
+    });
+    let all = replaced.into_iter().map(|change| (What::Replace, change));
+    let all = all.chain(promoted.into_iter().map(|change| (What::Promote, change)));
+    // One class for each place, and for those that answer, those that do not and those that come.
+    // What a class is tells its place, and not who is in it.
+    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    for (what, change) in all {
+        let place = electorate.place(electorate.number(change.id));
+        let voted = change.before.as_ref().is_some_and(Server::votes);
+        let votes = change.after.as_ref().is_some_and(Server::votes);
+        let comes = observes_first(goal, change);
+        let class = (what, !is_healthy(goal, change), comes, (voted, votes), place);
+        classes.entry(class).or_default().push(change);
+    }
+    kinds.extend(classes.into_iter().map(|((what, ..), servers)| Kind { what, servers }));
+    kinds.push(Kind { what: What::Readdress, servers: readdressed(goal) });
+    kinds.retain(|kind| !kind.servers.is_empty());
+    kinds
+}
+
+/// The dead that take turns. Without weights no law asks in which zone they were.
+fn buried<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Kind<'a>> {
+    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    for change in changes(goal, |change| goes_in_turn(goal, change)) {
+        let returns = change.kind == ChangeKind::Replace;
+        let tells_place = returns || goal.facts.base.membership.is_weighted();
+        let place = tells_place.then(|| electorate.place(electorate.number(change.id)));
+        let class = (!is_out(change), !gives_up_vote(change), returns, place);
+        classes.entry(class).or_default().push(change);
+    }
+    let kinds = classes.into_iter().map(|((stays, ..), servers)| {
+        let what = What::Bury { leave: !stays };
+        Kind { what, servers }
+    });
+    kinds.collect()
+}
+
+pub(super) fn votes_now(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+    let base = &goal.facts.base.membership;
+    let vote =
+        |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.live.contains(id) };
+    electorate.ids.iter().map(vote).collect()
+}
+
+pub(super) fn without_dead(
+    goal: &Goal,
+    electorate: &Electorate,
+    mut votes: Vec<Vote>,
+) -> Vec<Vote> {
+    for change in changes(goal, |change| !is_healthy(goal, change) && gives_up_vote(change)) {
+        votes[electorate.number(change.id)].votes = false;
+    }
+    votes
+}
+
+/// Whether the dead give up their votes in turn with those that come in, and not before them.
+///
+/// To take the vote of a server that does not answer never makes a majority weaker. Where quorums are
+/// by groups and weights, though, too few participants could be left, or quorums miss each other; and
+/// where a request changes up to so many servers, how many fit depends on how many vote.
+pub(super) fn dead_take_turns(goal: &Goal) -> bool {
+    match most(goal) {
+        1 => goal.facts.base.membership.is_weighted(),
+        most => most != usize::MAX,
+    }
+}
+
+/// Whether that server is dead and takes turns.
+pub(super) fn goes_in_turn(goal: &Goal, change: &Change) -> bool {
+    dead_take_turns(goal)
+        && !is_healthy(goal, change)
+        && (gives_up_vote(change) || most(goal) > 1 && is_out(change))
+}
+
+/// Healthy voters that leave or become observers.
+pub(super) fn gives_up(goal: &Goal) -> Vec<&Change> {
+    changes(goal, |change| {
+        is_healthy(goal, change) && change.kind != ChangeKind::Replace && gives_up_vote(change)
+    })
+}
+
+pub(super) fn gives_up_vote(change: &Change) -> bool {
+    change.before.as_ref().is_some_and(Server::votes)
+        && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
+}
