@@ -202,6 +202,8 @@ pub enum Detail {
     WrongEnd,
     /// A step does not do what it says.
     Mislabelled,
+    /// A step may come before an earlier one of the same server.
+    OutOfTurn,
     /// Quorums are by groups and weights, some of which are of nobody's vote, or are missing.
     OddPlaces,
     /// Quorums are by groups and weights, of more kinds than can be looked at.

@@ -76,7 +76,20 @@ impl<'a> Transition<'a> {
         if self.entry.is_mislabelled {
             found.push((Law::Form, Detail::Mislabelled));
         }
+        if self.overtakes(is_done) {
+            found.push((Law::Form, Detail::OutOfTurn));
+        }
         found
+    }
+
+    /// Whether an earlier request of one of its servers is still to come. What a request finds is
+    /// read off the order of each server's own requests.
+    fn overtakes(&self, is_done: &dyn Fn(usize) -> bool) -> bool {
+        let earlier = |change: &Change<'_>| {
+            let own = self.table.reconfigs[change.server].iter();
+            own.take_while(|at| **at < self.position).any(|at| !is_done(*at))
+        };
+        self.entry.changes.iter().any(earlier)
     }
 
     /// Every law that a step breaks which sends no request.

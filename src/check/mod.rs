@@ -186,10 +186,13 @@ fn figures(table: &Table<'_>, state: &State) -> Figures {
 
 /// The figures of each step if the leader stays who it is.
 fn rows(table: &Table<'_>, grant: &Grant<'_>) -> Vec<Row> {
+    // Nobody knows who leads once that one has handed over.
+    let mut leader = table.facts.leader;
     let mut state = State::base(table);
     let mut rows: Vec<Row> = Vec::with_capacity(table.steps.len());
     for at in grant.order(table.facts.leader) {
         let entry = &table.steps[at];
+        let hands_over = leader.take_if(|leader| entry.step.hands_over(*leader)).is_some();
         let after = state.after(table, entry);
         let known = rows.last().filter(|_| entry.changes.is_empty());
         let figures = known.map_or_else(|| figures(table, &after), |row| row.figures.clone());
@@ -197,7 +200,7 @@ fn rows(table: &Table<'_>, grant: &Grant<'_>) -> Vec<Row> {
             step: entry.step.id.clone(),
             figures,
             spare: laws::Transition::new(table, at, [&state, &after]).spare(),
-            hands_over: table.facts.leader.is_some_and(|leader| entry.step.hands_over(leader)),
+            hands_over,
         });
         state = after;
     }

@@ -72,8 +72,8 @@ pub struct Grant<'a> {
     reconfigs: Positions,
     /// The earlier steps of its phase that are about a server of each step, too.
     begun_by: Vec<Vec<usize>>,
-    /// The steps of each server that some step hands over for, should it lead.
-    of_server: BTreeMap<ServerId, Vec<usize>>,
+    /// What is held back while each server leads, should some step hand over for it.
+    held_for: BTreeMap<ServerId, Vec<usize>>,
 }
 
 impl Plan {
@@ -81,6 +81,8 @@ impl Plan {
     ///
     /// The steps of the server that leads are held back while a hand-over is among them and any
     /// other server's reconfig is still to come: the leader's own change is the last of the plan.
+    /// With them wait the later steps of whoever shares a request with it, so that the steps of one
+    /// server are taken in their order.
     pub fn next_steps(&self, done: &Done, leader: Option<ServerId>) -> Vec<&Step> {
         let grant = Grant::of(self);
         let mut positions = Positions::none(grant.steps.len());
@@ -121,10 +123,15 @@ impl<'a> Grant<'a> {
             }
         }
         let begun_by = begun_by(&phases, &of_server, steps.len());
-        let hands_over =
-            |server, own: &[usize]| own.iter().any(|at| steps[*at].1.hands_over(server));
-        of_server.retain(|server, own| hands_over(*server, own));
-        Self { steps, phases, reconfigs, begun_by, of_server }
+        let hands_over = |server: &ServerId, own: &[usize]| {
+            own.iter().any(|at| steps[*at].1.hands_over(*server))
+        };
+        let held_for = of_server
+            .iter()
+            .filter(|(server, own)| hands_over(server, own))
+            .map(|(server, own)| (*server, with_followers(own, &steps, &of_server)));
+        let held_for = held_for.collect();
+        Self { steps, phases, reconfigs, begun_by, held_for }
     }
 
     /// All steps by position, each with its phase.
@@ -164,14 +171,33 @@ impl<'a> Grant<'a> {
         Vec::new()
     }
 
-    /// The steps of the leader, where they are held back.
+    /// What is held back while that one leads, if anything is.
     fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
-        let own = self.of_server.get(&leader)?;
-        let left = || own.iter().filter(|at| !done.contains(**at));
+        let held = self.held_for.get(&leader)?;
+        let left = || held.iter().filter(|at| !done.contains(**at));
         let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
         let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
-        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(own)
+        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(held)
     }
+}
+
+/// These steps, and all later ones of servers that share a step with them, ascending.
+fn with_followers(
+    own: &[usize],
+    steps: &[(&Phase, &Step)],
+    of_server: &BTreeMap<ServerId, Vec<usize>>,
+) -> Vec<usize> {
+    let mut held: BTreeSet<usize> = own.iter().copied().collect();
+    let mut new = own.to_vec();
+    while let Some(at) = new.pop() {
+        let of_servers = steps[at].1.servers().filter_map(|server| of_server.get(&server));
+        for later in of_servers.flatten().filter(|later| **later > at) {
+            if held.insert(*later) {
+                new.push(*later);
+            }
+        }
+    }
+    held.into_iter().collect()
 }
 
 fn begun_by(

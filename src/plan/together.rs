@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::order::Goal;
 use super::votes::{Electorate, Vote};
-use crate::diff::Change;
+use crate::diff::{Change, ChangeKind};
 use crate::model::{Majority, Server};
 
 /// More ways to choose the next request are not looked at.
@@ -85,16 +85,39 @@ fn is_majority(goal: &Goal) -> bool {
 /// Ways to put healthy servers that go into requests that are lawful in any order: whoever leads goes
 /// last, and with it all that its request takes out. The first goes by ids; the others by places,
 /// where these tell servers apart, the fewest requests first.
+///
+/// Who moves as well shares no request: should another of it lead, its move would have to wait for
+/// the leader's own change, which comes last.
 pub(super) fn partings<'a>(
     goal: &Goal,
     electorate: &Electorate,
     voters: usize,
     going: Vec<&'a Change>,
 ) -> Vec<Parting<'a>> {
+    let moves = |change: &&Change| change.kind == ChangeKind::RoleAndAddress;
+    let (alone, going): (Vec<_>, Vec<_>) = going.into_iter().partition(moves);
+    let mut partings = partings_of_like(goal, electorate, voters, (going, !alone.is_empty()));
+    for parting in &mut partings {
+        parting.extend(alone.iter().map(|change| vec![*change]));
+    }
+    partings
+}
+
+/// The same for those that only go, between others that go alone or not.
+fn partings_of_like<'a>(
+    goal: &Goal,
+    electorate: &Electorate,
+    voters: usize,
+    (going, between_others): (Vec<&'a Change>, bool),
+) -> Vec<Parting<'a>> {
     let (leaving, demoted) = going.into_iter().partition(|change| change.after.is_none());
     let groups = [demoted, leaving];
     let all: usize = groups.iter().map(Vec::len).sum();
-    let size = together_at_once(goal, voters, &groups);
+    let size = match together_at_once(goal, voters, &groups) {
+        // A pair goes where the number of voters is even.
+        2 if between_others && groups.iter().flatten().any(|change| voted(change)) => 1,
+        size => size,
+    };
     let of_size = |size: usize| in_chunks(&groups, size);
     let mut partings = vec![of_size(size)];
     if size == 1 || all < 2 || !electorate.tells_places() {

@@ -122,6 +122,7 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::StopsUnproven(_)
         | Detail::WrongEnd
         | Detail::Mislabelled
+        | Detail::OutOfTurn
         | Detail::ClientUnproven(_)
         | Detail::NotBlank(_)
         | Detail::UnlikeSteps
@@ -188,6 +189,9 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::Shrinks { .. } => fixed(SHRINKS),
         Detail::WrongEnd => fixed("The steps do not end at the target: a bug in zkplan."),
         Detail::Mislabelled => fixed("The step does not do what it says: a bug in zkplan."),
+        Detail::OutOfTurn => {
+            fixed("The step may come before an earlier one of the same server: a bug in zkplan.")
+        }
         Detail::ClientUnproven(id) => client_unproven(*id),
         Detail::NotBlank(id) => not_blank(*id),
         Detail::UnlikeSteps => fixed("Steps that are not alike stand in one unordered phase."),
@@ -364,6 +368,7 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         }
         Detail::WrongEnd
         | Detail::Mislabelled
+        | Detail::OutOfTurn
         | Detail::TooManyTogether { .. }
         | Detail::UnlikeSteps
         | Detail::OtherTolerance { .. } => "report it, with the spec and zkCli.sh config",

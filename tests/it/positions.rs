@@ -62,6 +62,8 @@ fn every_state_that_the_grant_can_reach_is_known_again() {
         together("1 2 3", "4 5 6"),
         together("1 2 3 4o 5o 6o", "1 2 3 4 5 6"),
         together("1 2 3 4 5 6o 7o", "1 2 3 4o 5o 8"),
+        together("1 2 3 4 5", "1 2op 3op 4op 5"),
+        World::new("1 2 3 4", "1 2op 3op 4").policy(|policy| policy.changes_per_step = 2),
     ];
     let asked: usize = worlds.iter().map(|world| is_known_everywhere(&plan(world))).sum();
     assert!(asked > 80, "{asked}");

@@ -156,6 +156,12 @@ fn parts() -> Vec<Part> {
         part("roles in two groups", in_groups(&roles, 2, &[1, 2]), 3, group_rules()),
         part("voters together", without_zones(&[&VOTERS]), 7, together(&every_rule())),
         part("roles together", without_zones(&[&VOTERS, &OBSERVERS]), 5, together(&rules())),
+        part(
+            "addresses together",
+            without_zones(&[&VOTERS, &OBSERVERS, &MOVERS]),
+            4,
+            together(&rules()),
+        ),
         part("voters in three zones together", with_zones(&VOTERS, 3), 5, together(&zone_rules())),
     ]
 }
