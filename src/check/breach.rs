@@ -111,11 +111,11 @@ pub enum Detail {
     NoLiveQuorum(Votes),
     /// Too few of the next voters can acknowledge.
     TooFewAcknowledge(Votes),
-    /// The next quorum needs the joiner itself: once the request is sent, it cannot be aborted.
-    NeedsJoiner {
-        /// The joiner.
-        joiner: ServerId,
-        /// The votes without it.
+    /// The next quorum needs whoever joins: once the request is sent, it cannot be aborted.
+    NeedsJoiners {
+        /// The joiners of the request that can acknowledge.
+        joiners: BTreeSet<ServerId>,
+        /// The votes without them.
         without: Votes,
     },
     /// Too few voters could fail.
@@ -274,6 +274,6 @@ impl Votes {
 impl Detail {
     /// Whether the operator may accept it by name.
     pub const fn is_acceptable(&self) -> bool {
-        matches!(self, Self::NeedsJoiner { .. } | Self::ClientUnproven(_) | Self::Finding(_))
+        matches!(self, Self::NeedsJoiners { .. } | Self::ClientUnproven(_) | Self::Finding(_))
     }
 }

@@ -151,12 +151,14 @@ impl<'a> Transition<'a> {
             .filter(|change| change.effect == Effect::Joins && self.before.acknowledges(change))
             .map(|change| change.server)
             .collect();
-        let joiner = *needed.first()?;
+        if needed.is_empty() {
+            return None;
+        }
         let [voters, mut acking] = during_sets(self.before, self.after, &self.entry.changes);
         acking.retain(|server| !needed.contains(server));
         let without = self.table.votes_of(&voters, &acking);
-        let joiner = self.table.ids[joiner];
-        (without.spare() < 0).then_some((Law::Next, Detail::NeedsJoiner { joiner, without }))
+        let joiners = needed.iter().map(|server| self.table.ids[*server]).collect();
+        (without.spare() < 0).then_some((Law::Next, Detail::NeedsJoiners { joiners, without }))
     }
 
     /// ZKQ3. A re-address in place may spend one spare for its own step.

@@ -8,6 +8,7 @@ use clap::ValueEnum as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
 use super::journal::{self, Unread};
@@ -63,6 +64,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     };
     let outcomes = without_twins(&loaded, outcomes, output);
     note_idle_acceptances(args, &outcomes, output);
+    note_joiner_files(&loaded, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
     let exit = exits.fold(save(args, &outcomes, output), Exit::worse);
     let exit = match args.format {
@@ -123,6 +125,17 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
     };
     for risk in args.accept.iter().filter(|risk| !used(risk)) {
         output.note(&format!("nothing here needs {} accepted", written(risk)));
+    }
+}
+
+/// What apply would refuse is said before anybody approves of the plan.
+fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
+    for (file, outcome) in loaded.iter().zip(outcomes) {
+        let Outcome::Planned(checked, _) = outcome else { continue };
+        if checked.plan().hooks.want_joiner_files() {
+            let what = "a command names {joinerDir}, and apply refuses that";
+            output.note(&format!("{}: {what}: {WITHOUT_JOINER_FILES}", file.path));
+        }
     }
 }
 

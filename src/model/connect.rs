@@ -127,3 +127,11 @@ pub struct Hooks {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Vec<String>>,
 }
+
+impl Hooks {
+    /// Whether a command names `{joinerDir}`.
+    pub fn want_joiner_files(&self) -> bool {
+        let words = self.start.iter().chain(&self.stop).flatten();
+        words.into_iter().any(|word| word.contains("{joinerDir}"))
+    }
+}

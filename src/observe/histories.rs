@@ -4,7 +4,7 @@ use super::look::Look;
 use super::probe::Probe;
 use super::{History, ObserveError, Tried};
 use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
-use crate::model::{Endpoint, EnsembleConfig, ServerId};
+use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
 
 /// The one ensemble that answers.
 pub(super) struct Present {
@@ -131,10 +131,34 @@ fn nobody(look: &Look) -> ObserveError {
         |one: &Tried| matches!(one.silence, Silence::NotServing | Silence::NotWhitelisted);
     let mut answers = look.counted().filter(|probe| probe.mode().is_some());
     if answers.next().is_some() || tried.iter().any(serves_nobody) {
-        ObserveError::NoQuorum { tried }
+        no_quorum(look, tried)
     } else {
         ObserveError::Unreachable { tried }
     }
+}
+
+/// What is known of whose votes are missing: by a configuration that somebody serves with, where
+/// there is one; else those are members whom `connect` names.
+pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
+    let members = look.members();
+    let votes = |at: &Endpoint| {
+        let is_there = |member: &&Server| match member.client_endpoint() {
+            Some(own) => own == *at,
+            None => look.meant_at(at) == Some(member.id),
+        };
+        match members.iter().find(is_there) {
+            Some(member) => Some(member.votes()),
+            None if look.contacts.contains(at) => Some(true),
+            None if members.is_empty() => None,
+            None => Some(false),
+        }
+    };
+    let of = |wanted: Option<bool>| -> Vec<Endpoint> {
+        let there = tried.iter().map(|one| &one.endpoint).filter(|at| votes(at) == wanted);
+        there.cloned().collect()
+    };
+    let (voteless, unclear) = (of(Some(false)), of(None));
+    ObserveError::NoQuorum { tried, voteless, unclear }
 }
 
 /// Everything that was tried in vain.

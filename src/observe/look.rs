@@ -173,7 +173,7 @@ impl Look {
     }
 
     /// Everybody whom any of the configurations names.
-    fn members(&self) -> Vec<Server> {
+    pub(super) fn members(&self) -> Vec<Server> {
         let configs = self.counted().filter(|p| p.serves()).filter_map(Probe::config);
         let mut members: Vec<Server> = Vec::new();
         for config in configs {

@@ -68,7 +68,7 @@ async fn ground<E: Ensemble>(
 /// time already.
 fn may_pass(error: &ObserveError) -> bool {
     match error {
-        ObserveError::NoQuorum { tried } | ObserveError::NoCommit { tried, .. } => {
+        ObserveError::NoQuorum { tried, .. } | ObserveError::NoCommit { tried, .. } => {
             !tried.iter().any(|one| one.silence == Silence::AnswerTimedOut)
         }
         ObserveError::Unreachable { .. }
@@ -153,7 +153,7 @@ async fn committed<E: Ensemble>(
         Some((leader, endpoint)) => {
             ObserveError::NoCommit { leader: *leader, endpoint: endpoint.clone(), tried }
         }
-        None => ObserveError::NoQuorum { tried },
+        None => histories::no_quorum(look, tried),
     })
 }
 

@@ -230,6 +230,11 @@ pub enum ObserveError {
     NoQuorum {
         /// Everything that was tried.
         tried: Vec<Tried>,
+        /// Where no voter is: there a joiner or an observer is meant.
+        voteless: Vec<Endpoint>,
+        /// Where the spec alone wants a server, and no configuration tells whether that is a voter
+        /// or a joiner.
+        unclear: Vec<Endpoint>,
     },
     /// There is a leader, but no write commits.
     #[error("server {leader} leads, but no write commits")]

@@ -84,8 +84,9 @@ fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unreh
     let rules = Rules { standalone_enabled: !facts.one_voter_possible, ..Rules::default() };
     let voters = members.voters();
     let live: Vec<ServerId> = voters.intersection(&facts.live).copied().collect();
-    let leader = facts.leader.filter(|id| live.contains(id)).or(live.last().copied());
     let mut world = World::new(members.clone(), timing(), rules);
+    let elected = live.iter().copied().rfind(|id| world.config().is_electable(*id));
+    let leader = facts.leader.filter(|id| live.contains(id)).or(elected);
     if let Some(leader) = leader {
         world = world.led_by(leader);
     }

@@ -75,7 +75,7 @@ fn counter_example(detail: &Detail) -> String {
     match detail {
         Detail::NoLiveQuorum(votes)
         | Detail::TooFewAcknowledge(votes)
-        | Detail::NeedsJoiner { without: votes, joiner: _ } => figures(votes),
+        | Detail::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
         Detail::SpareTooSmall { votes, tolerance } => format!(
             "{}; {} may fail, {tolerance} must be able to",
             figures(votes),
@@ -147,7 +147,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         ),
         Detail::NoLiveQuorum(_) => fixed(NO_LIVE_QUORUM),
         Detail::TooFewAcknowledge(_) => fixed(TOO_FEW_ACKNOWLEDGE),
-        Detail::NeedsJoiner { joiner, .. } => needs_joiner(*joiner),
+        Detail::NeedsJoiners { joiners, .. } => needs_joiners(joiners),
         Detail::SpareTooSmall { .. } => fixed(SPARE_TOO_SMALL),
         Detail::ZoneLoss(_) => fixed(ZONE_LOSS),
         Detail::NotAwaited(id) => format!("Server {id} is named before it was seen following."),
@@ -262,10 +262,22 @@ fn not_blank(id: ServerId) -> String {
     )
 }
 
-fn needs_joiner(joiner: ServerId) -> String {
+fn needs_joiners(joiners: &BTreeSet<ServerId>) -> String {
+    let them = words::servers(joiners);
+    let [needs, fails] = if joiners.len() == 1 {
+        [
+            format!("{them} itself"),
+            format!("if {them} fails then, the whole ensemble stops until it is back"),
+        ]
+    } else {
+        [
+            format!("votes of {them}"),
+            "if they fail then, the whole ensemble stops until enough of them are back".to_owned(),
+        ]
+    };
     format!(
-        "The next quorum needs server {joiner} itself: once the request is sent nothing can take it \
-         back, and if server {joiner} fails then, the whole ensemble stops until it is back."
+        "The next quorum needs {needs}: once the request is sent nothing can take it back, and \
+         {fails}."
     )
 }
 
@@ -353,7 +365,7 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
             "bring voters that are down back first, or add voters before taking others out"
         }
-        Detail::NeedsJoiner { .. } | Detail::Finding(_) => "accept the risk, or mend the cause",
+        Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or mend the cause",
         Detail::ZoneLoss(_) => "set policy.zones: best, or place the voters in more zones",
         Detail::NotAwaited(_)
         | Detail::LeaderNotLast(_)
@@ -415,5 +427,25 @@ const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
             "mend its address in the spec, or take it out of the other ensemble first"
         }
         Obstacle::MemberAnswersAs(..) => "mend its myid, or find out who took its address",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_whose_vote_is_needed_is_named() {
+        let without = Votes { voters: BTreeSet::new(), acking: BTreeSet::new(), need: 3 };
+        let said = |joiners: &[i64]| {
+            let joiners = joiners.iter().map(|id| ServerId::new(*id)).collect();
+            sentence(&Detail::NeedsJoiners { joiners, without: without.clone() })
+        };
+        assert!(said(&[2]).contains("needs server 2 itself: once"), "{}", said(&[2]));
+        assert!(
+            said(&[3, 4]).contains("needs votes of servers 3 and 4: once"),
+            "{}",
+            said(&[3, 4])
+        );
     }
 }

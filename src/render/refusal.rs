@@ -267,9 +267,9 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
 }
 
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {
-    match breach.detail {
-        Detail::NeedsJoiner { joiner, .. } => {
-            format!("Have server {joiner} up and watched while the step runs.")
+    match &breach.detail {
+        Detail::NeedsJoiners { joiners, .. } => {
+            format!("Have {} up and watched while the step runs.", words::servers(joiners))
         }
         _ => law::risk(breach, &refusal.nearest.facts.findings),
     }

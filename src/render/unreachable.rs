@@ -3,6 +3,7 @@
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
+use crate::ensemble::Silence;
 use crate::model::Endpoint;
 use crate::observe::{History, ObserveError, Tried};
 
@@ -21,11 +22,11 @@ pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
             }
             text.section(todo(&UNREACHABLE, width));
         }
-        ObserveError::NoQuorum { tried } => {
+        ObserveError::NoQuorum { tried, voteless, unclear } => {
             let what = "Servers answer, but no leader is elected: the ensemble has no quorum.";
             text.paragraph(label, say(what.to_owned()), width);
             text.section(attempts(tried, width));
-            text.section(no_quorum(tried, width));
+            text.section(no_quorum(tried, [voteless, unclear], width));
         }
         ObserveError::NoCommit { leader, endpoint, tried } => {
             let what = format!("Server {leader} at {endpoint} leads, but no write commits.");
@@ -109,38 +110,50 @@ fn shown(endpoint: &Endpoint) -> String {
     format!("{endpoint}{}", if endpoint.tls { " (TLS)" } else { "" })
 }
 
-fn no_quorum(tried: &[Tried], width: usize) -> Text {
-    use crate::ensemble::Silence;
-    let down: Vec<String> = tried
-        .iter()
-        .filter(|one| {
-            matches!(
-                one.silence,
-                Silence::Unresolved
-                    | Silence::Refused
-                    | Silence::NoRoute
-                    | Silence::ConnectTimedOut
-                    | Silence::AnswerTimedOut
-            )
-        })
-        .map(|one| one.endpoint.to_string())
-        .collect();
-    let start = if down.is_empty() {
-        "Every address answers: see in the servers' logs why they do not elect (election ports, \
-         myid, disks)."
-            .to_owned()
-    } else {
-        format!("Start the voters that are down: {}.", words::list(down))
-    };
-    todo(
-        &[
-            &start,
-            "More than half of the voters must run and reach each other on their election ports.",
-            "Without a quorum no reconfig commits, so zkplan cannot help and changes nothing.",
-            "Do not edit the servers' membership files by hand to get a quorum: two halves may \
-             then serve at once.",
-        ],
-        width,
+fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: usize) -> Text {
+    let (down, up): (Vec<&Tried>, Vec<&Tried>) = tried.iter().partition(|one| is_down(one.silence));
+    let may_vote = down.iter().map(|one| &one.endpoint).filter(|at| !voteless.contains(at));
+    let (perhaps, voters): (Vec<&Endpoint>, Vec<&Endpoint>) =
+        may_vote.partition(|at| unclear.contains(at));
+    let is_known =
+        |one: &&Tried| ![voteless, unclear].iter().any(|all| all.contains(&one.endpoint));
+    let mut steps = Vec::new();
+    if !voters.is_empty() {
+        steps.push(format!("Start the voters that are down: {}.", words::list(voters)));
+    } else if perhaps.is_empty() || up.iter().any(is_known) {
+        let every = if down.is_empty() { "Every address" } else { "Every voter that is known" };
+        steps.push(format!(
+            "{every} answers: see in the servers' logs why they do not elect (election ports, \
+             myid, disks)."
+        ));
+    }
+    if !perhaps.is_empty() {
+        steps.push(format!(
+            "Nobody answers at {}, where the spec wants servers: start those that are voters by \
+             now. A joiner gives no quorum.",
+            words::list(perhaps)
+        ));
+    }
+    let steps: Vec<&str> = steps.iter().map(String::as_str).chain(NO_QUORUM).collect();
+    todo(&steps, width)
+}
+
+const NO_QUORUM: [&str; 3] = [
+    "More than half of the voters must run and reach each other on their election ports.",
+    "Without a quorum no reconfig commits, so zkplan cannot help and changes nothing.",
+    "Do not edit the servers' membership files by hand to get a quorum: two halves may then serve \
+     at once.",
+];
+
+/// Whether nothing runs there, or nothing that gets anywhere.
+const fn is_down(silence: Silence) -> bool {
+    matches!(
+        silence,
+        Silence::Unresolved
+            | Silence::Refused
+            | Silence::NoRoute
+            | Silence::ConnectTimedOut
+            | Silence::AnswerTimedOut
     )
 }
 
@@ -227,7 +240,6 @@ fn choose_none(histories: &[History; 2], width: usize) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::Silence;
     use crate::model::{EnsembleConfig, ServerId, Zxid};
     use crate::render::fixture::{endpoint, line, lines};
 
@@ -290,7 +302,8 @@ mod tests {
     fn no_quorum_names_whom_to_start() {
         let tried = [("10.0.0.1", Silence::NotServing), ("10.0.0.2", Silence::Refused)]
             .map(|(host, silence)| Tried { endpoint: endpoint(host), silence });
-        let error = ObserveError::NoQuorum { tried: tried.to_vec() };
+        let error =
+            ObserveError::NoQuorum { tried: tried.to_vec(), voteless: vec![], unclear: vec![] };
         insta::assert_snapshot!(shown(&error), @r#"
         prod-eu  Servers answer, but no leader is elected: the ensemble has no quorum.
                  Nothing was changed.
@@ -308,6 +321,26 @@ mod tests {
           - Do not edit the servers' membership files by hand to get a quorum: two
             halves may then serve at once.
         "#);
+    }
+
+    #[test]
+    fn a_joiner_that_is_down_is_no_voter_to_be_started() {
+        let tried = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+            .map(|host| Tried { endpoint: endpoint(host), silence: Silence::ConnectTimedOut });
+        let [_, two, three] = tried.clone().map(|one| one.endpoint);
+        let told = |voteless: &[&Endpoint], unclear: &[&Endpoint]| {
+            let [voteless, unclear] =
+                [voteless, unclear].map(|all| all.iter().copied().cloned().collect());
+            let shown = shown(&ObserveError::NoQuorum { tried: tried.to_vec(), voteless, unclear });
+            shown.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let known = told(&[&two, &three], &[]);
+        assert!(known.contains("Start the voters that are down: 10.0.0.1:2181. - More"), "{known}");
+        let unknown = told(&[], &[&two, &three]);
+        let both = "Start the voters that are down: 10.0.0.1:2181. - Nobody answers at \
+                    10.0.0.2:2181 and 10.0.0.3:2181, where the spec wants servers: start those \
+                    that are voters by now.";
+        assert!(unknown.contains(both), "{unknown}");
     }
 
     #[test]

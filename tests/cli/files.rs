@@ -178,3 +178,23 @@ fn a_password_stands_nowhere() {
     assert_eq!(answer.code, 65);
     assert!(!answer.err.contains(canary), "{}", answer.err);
 }
+
+#[test]
+fn a_command_that_wants_a_joiners_files_is_told_before_anybody_is_asked() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    let text = "apiVersion: zkplan/v1\nensemble: prod\n\
+                connect: { servers: [\"127.0.0.1:1\"] }\n\
+                servers:\n  - { id: 1, host: 10.0.0.1 }\n  - { id: 2, host: 10.0.0.2 }\n  \
+                - { id: 3, host: 10.0.0.3 }\n  - { id: 4, host: 10.0.0.4 }\n\
+                hooks: { start: [\"start-zookeeper\", \"{joinerDir}/zoo.cfg\"] }\n";
+    desk.write("prod.yaml", text);
+    let said = "lay them down before";
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let plan = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "hooked.json"]);
+    assert!(plan.code == 0 && words(&plan.err).contains(said), "{plan:?}");
+    for file in ["prod.yaml", "hooked.json"] {
+        let apply = desk.zkplan(&["apply", file, "--auto-approve"]);
+        assert!(apply.code == 65 && words(&apply.err).contains(said), "{apply:?}");
+    }
+}

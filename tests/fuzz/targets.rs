@@ -65,6 +65,9 @@ fn configs() -> Vec<String> {
         .filter_map(|answer| Some(answer.split_once("\nmembership:")?.1.trim().to_owned()))
         .collect();
     let made = [
+        "server.1=a:1:2:participant;3\nserver.2=b:1:2:participant;3\nserver.3=c:1:2:participant;3\n\
+         server.4=d:1:2:observer;3\ngroup.1=1:2\ngroup.2=3\nweight.1=2\nweight.2=0\nweight.3=1\n\
+         version=100000004",
         "server.1=zk1:2888:3888:participant;0.0.0.0:2181\nserver.2=zk2:2888:3888:observer\n\
          server.3=[::1]:2888:3888:participant;[::1]:2181\nversion=100000004",
         "server.1=a:1:2|b:1:2:participant;0.0.0.0:3;0.0.0.0:4\nserver.0=c:1:2\nserver.300=d:1:2:observer;5\n\
@@ -102,7 +105,19 @@ fn pairs() -> Vec<String> {
         voters(&[1, 2, 3]).iter().map(|line| line.replace("2888", "2889")).collect();
     let elsewhere: Vec<String> =
         voters(&[1, 2, 3]).iter().map(|line| line.replace("10.0.0.3", "10.0.9.3")).collect();
+    let places = ["group.1=1:2:3", "group.2=4", "group.3=5", "weight.1=2"].map(str::to_owned);
+    let grouped = [voters(&[1, 2, 3, 4, 5]), places.to_vec()].concat();
+    let keyed = |servers: &[(usize, &str)]| -> Vec<String> {
+        servers
+            .iter()
+            .map(|(id, more)| format!("{{ id: {id}, host: 10.0.0.{id}{more} }}"))
+            .collect()
+    };
+    let stay = [(1, ""), (2, ""), (3, ""), (4, ""), (5, "")];
+    let come = [(6, ", group: 2"), (7, ", group: 3, weight: 0"), (8, ", role: observer")];
     let cases = [
+        (grouped.clone(), keyed(&[&stay[..], &come[..]].concat()), zones),
+        (grouped, keyed(&[&stay[1..], &[(6, ", group: 1, weight: 2")]].concat()), free),
         (voters(&[1, 2, 3]), voters(&[4, 5, 6]), zones),
         (voters(&[1]), voters(&[1, 2, 3]), free),
         (voters(&[1, 2, 3, 4, 5]), voters(&[1]), free),

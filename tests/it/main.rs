@@ -1,6 +1,7 @@
 //! Tests that need neither a network nor a server: the table of common changes, properties of
 //! plans, and the shape of the source tree.
 
+mod addresses;
 mod common_changes;
 mod evidence;
 mod executor;

@@ -11,7 +11,7 @@ use zkplan::observe::Obstacle;
 use zkplan::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
 
-use crate::world::{World, Zones};
+use crate::world::{World, Zones, ids};
 
 /// What can be said of one server: member or not, wanted or not, up or down.
 const FATES: [(&str, &str, bool); 15] = [
@@ -325,4 +325,28 @@ fn the_dead_share_requests_where_the_number_of_voters_allows() {
     let seven = "1 2 3 4 5 6 7";
     assert_eq!(requests(seven, "1 2 4 6", "3 5 7", 2), ["leave-3", "leave-5,7"]);
     assert_eq!(requests(seven, "1 2 3o 4 6", "3 5 7", 2), ["demote-3", "leave-5,7"]);
+}
+
+#[test]
+fn where_the_next_quorum_needs_several_joiners_all_are_named() {
+    let world = World::new("1 2", "1 2 3 4").policy(|policy| policy.changes_per_step = 0);
+    let facts = world.facts();
+    let mut plan = propose(&world.spec(), &facts, &[]).expect("one after the other").plan().clone();
+    let is_join = |step: &Step| step.reconfig().is_some();
+    let phase = plan.phases.iter_mut().find(|phase| phase.steps.iter().any(is_join));
+    let phase = phase.expect("joins");
+    let (mut parts, mut request) = (Vec::new(), Reconfig { joining: vec![], leaving: vec![] });
+    for step in &phase.steps {
+        if let Action::Reconfig { parts: own, request: sent } = &step.action {
+            parts.extend(own.iter().copied());
+            request.joining.extend(sent.joining.iter().cloned());
+        }
+    }
+    phase.steps = vec![Step::named(Action::Reconfig { parts, request })];
+    let breaches = check(plan, &facts).expect_err("both at once");
+    let joiners = breaches.iter().find_map(|breach| match &breach.detail {
+        Detail::NeedsJoiners { joiners, .. } => Some(joiners),
+        _ => None,
+    });
+    assert_eq!(joiners, Some(&ids("3 4")), "{breaches:?}");
 }

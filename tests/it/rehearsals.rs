@@ -3,6 +3,7 @@
 
 use zkplan::apply::Wait;
 use zkplan::check::CheckedPlan;
+use zkplan::observe::Facts;
 use zkplan::proposal::{acceptance, propose};
 use zkplan::rehearsal::{
     Back, Course, Failure, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse, summary,
@@ -115,6 +116,13 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
         ("1 2 3", "1 2 3 4 5", ""),
         ("1 2 3", "1 2p 3", ""),
         ("1 2 3", "1 2 3o", ""),
+        ("1g1 2g1 3g1 4g2 5g3", "1g1 2g1 3g1 4g2 5g3 6g2", ""),
+        ("1g1 2g1 3g1 4g2 5g3", "1g1 2g1 6g1 4g2 5g3", ""),
+        ("1g1 2g1 3g1 4g2 5g3", "2g1 3g1 4g2 5g3", "1"),
+        ("1g1 2g1 3g1 4g2 5g2 6g2", "1g1 2g1 3g1 4g2 5g2 6g2 7g3", ""),
+        ("1g1w3 2g1 3g1 4g1", "1g1w3 2g1 3g1 4g1 5g1w2", ""),
+        ("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1w0", ""),
+        ("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1", ""),
     ] {
         for zones in [Zones::None, Zones::Three] {
             let world = World::new(base, wanted).down(down).zones(zones);
@@ -142,6 +150,33 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
         }
     }
     assert!(moments > 60, "{moments} moments");
+}
+
+/// Server 4 has the highest id and no weight: it leads where a leader has handed over to it, and no
+/// election makes it lead.
+#[test]
+fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
+    let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
+    for leader in [None, Some(id(4))] {
+        let facts = Facts { leader, ..world.facts() };
+        let checked = propose(&world.spec(), &facts, &[]).expect("a plan");
+        let rehearsal = rehearse(&checked, Limits::default()).expect("a rehearsal");
+        let leads = leader.unwrap_or(id(3));
+        assert_eq!(rehearsal.leader, Some(leads));
+        for server in [3, 4] {
+            let what = if id(server) == leads { What::Leader } else { What::Follower };
+            let writes = if what == What::Leader { Writes::AfterElection } else { Writes::GoOn };
+            let failure = failure(&rehearsal, None, server);
+            assert_eq!((&failure.who.what, failure.writes), (&what, writes), "{server}");
+        }
+        assert!(rehearsal.always_ends(), "{rehearsal:?}");
+    }
+    // Two groups: without the one server of the second only one of them is left.
+    let rehearsal = rehearsed(&World::new("1g1 2g1 3g1 4g2", "1g1 2g1 3g1 4g2 5g3"));
+    let (alone, of_three) = (failure(&rehearsal, None, 4), failure(&rehearsal, None, 1));
+    assert_eq!((alone.writes, of_three.writes), (Writes::Stop, Writes::GoOn));
+    assert_eq!(alone.back, Back::Resumed);
+    assert_eq!(failure(&rehearsal, Some("join-5"), 4).writes, Writes::AfterElection);
 }
 
 #[test]

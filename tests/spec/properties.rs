@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use zkplan::import;
 use zkplan::model::{
     AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Hooks, Host, Millis,
-    MinTolerance, PasswordSource, PeerAddress, Policy, ReuseIds, Role, Server, ServerId,
+    MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server, ServerId,
     StandaloneEnabled, Tls, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
@@ -31,14 +31,27 @@ fn zone() -> impl Strategy<Value = String> {
     prop_oneof!["[A-Za-z0-9._-]{1,12}", Just("true".to_owned()), Just("1".to_owned())]
 }
 
+/// Where a vote counts; by default it weighs 1.
+fn place() -> impl Strategy<Value = Place> {
+    let weight = prop_oneof![2 => Just(1_i64), 1 => 0_i64..=9, 1 => Just(i64::from(u32::MAX))];
+    (prop_oneof![3 => 0_i64..5, 1 => Just(i64::from(u32::MAX))], weight)
+        .prop_map(|(group, weight)| Place { group, weight })
+}
+
 fn server(id: i64) -> impl Strategy<Value = WantedServer> {
     let role = prop_oneof![3 => Just(Role::Participant), 1 => Just(Role::Observer)];
     // Ports that can neither meet each other nor the hosts of another server.
     let ports = (2000_u16..3000, 3000_u16..4000, 1000_u16..2000, option::of(4000_u16..5000));
-    let extra = (option::of(zone()), option::weighted(0.2, Just(())), 0_usize..3, any::<bool>());
+    let extra = (
+        option::of(zone()),
+        option::weighted(0.2, Just(())),
+        0_usize..3,
+        any::<bool>(),
+        option::weighted(0.3, place()),
+    );
     (host(id), role, ports, extra).prop_map(move |(host, role, ports, extra)| {
         let (quorum_port, election_port, client_port, secure_client_port) = ports;
-        let (zone, admin, form, bound) = extra;
+        let (zone, admin, form, bound, place) = extra;
         let peer = |host: &str| PeerAddress { host: Host::new(host), quorum_port, election_port };
         let mut peers = vec![peer(&host)];
         // One in three has several addresses and so is a line.
@@ -59,7 +72,7 @@ fn server(id: i64) -> impl Strategy<Value = WantedServer> {
                 role,
                 client: Some(client),
                 secure_client: None,
-                place: None,
+                place: place.filter(|_| !line && role == Role::Participant),
             },
             secure_client_port: secure_client_port.filter(|_| !line),
             zone,
@@ -190,6 +203,8 @@ fn near_yaml() -> impl Strategy<Value = String> {
             "*a",
             "<<: ",
             "zones: ",
+            "group: ",
+            "weight: ",
             "connect: ",
             "password: ",
             "hooks: ",

@@ -69,3 +69,24 @@ fn nobody_answers(builder: &Builder) {
         [2, 3].map(|id| format!("{}:{}", ensemble.host(), ensemble.client_address(id).port()));
     desk.plan(&spec, &[]).exits(10).says(&wanted).says([&addresses[2]]);
 }
+
+/// Of two names nobody sees that they are one machine, before they are resolved.
+#[test]
+fn two_names_of_one_machine_share_no_port() {
+    let ensemble = Builder::rich().start();
+    for id in [4, 5] {
+        ensemble.reserve(id);
+    }
+    // One after the other, and by one request.
+    for changes_per_step in ["1", "0"] {
+        let spec = Spec::of(&ensemble, 1..=5).policy("changesPerStep", changes_per_step);
+        let spec = spec.with(5, |server| {
+            "localhost".clone_into(&mut server.host);
+            server.quorum_port = ensemble.quorum_port(4);
+        });
+        let refusal = Desk::new().refused(&spec, 3, &[]);
+        assert_eq!(refusal["breaches"][0]["code"], "ZKQ10", "{refusal:#}");
+        let port = format!("would use port {} of its host", ensemble.quorum_port(4));
+        Desk::new().plan(&spec, &[]).exits(3).says([port]);
+    }
+}

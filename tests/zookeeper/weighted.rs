@@ -183,3 +183,28 @@ fn the_dead_are_fenced_off_in_a_weighted_ensemble() {
     Desk::new().apply_spec(&spec).ends().exits(0);
     assert_eq!(places(&ensemble).last(), Some(&(6, 2)));
 }
+
+/// Whoever weighs nothing is in nobody's vote, whatever its id; a leader that leaves may hand over to
+/// one all the same, and then it leads.
+#[test]
+fn nobody_elects_a_server_that_weighs_nothing() {
+    const WEIGHTS: [&str; 3] = ["group.1=1:2:3:4:5", "weight.1=0", "weight.5=0"];
+    let ensemble = Builder::rich().servers(5).places(WEIGHTS).start();
+    for _ in 0..3 {
+        let leader = ensemble.wait_leader();
+        assert!((2..=4).contains(&leader), "server {leader} leads");
+        ensemble.kill(leader);
+        ensemble.wait_serving();
+        let next = ensemble.wait_leader();
+        assert!((2..=4).contains(&next) && next != leader, "server {next} leads");
+        ensemble.start_again(leader);
+        ensemble.wait_serving();
+    }
+    let leader = ensemble.wait_leader();
+    let rest = (1..=5).filter(|id| *id != leader);
+    let spec = wanting(&ensemble, rest, 1..=5);
+    let ledger = Ledger::begin(&ensemble);
+    Desk::new().apply_spec(&spec).ends().exits(0);
+    assert_eq!(ledger.hand_overs(), 1);
+    show(&format!("server {leader} left, and server {} leads", ensemble.wait_leader()));
+}

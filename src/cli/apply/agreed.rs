@@ -1,7 +1,5 @@
 //! What is shown and agreed on before the session of a run is opened.
 
-use std::path::Path;
-
 use super::super::args::{ApplyArgs, Approval};
 use super::super::exit::Exit;
 use super::super::output::Output;
@@ -13,7 +11,6 @@ use crate::apply::End;
 use crate::apply::driver::{known_endpoints, leaving_now};
 use crate::apply::judge::{Approved, Judge, Memory, Verdict};
 use crate::apply::sight::{self, leaving};
-use crate::check::CheckedPlan;
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
 use crate::observe::Question;
@@ -31,9 +28,6 @@ pub(super) async fn agreed(
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
-    if wants_joiner_files(&args.file, &ready.checked, output) {
-        return Err(Exit::Data);
-    }
     show(args, source, spec, &ready, output);
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse(args, &end, output));
@@ -154,18 +148,4 @@ async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
 pub(super) fn is_interactive() -> bool {
     use std::io::IsTerminal as _;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Whether a plan wants something of a command that this version cannot give.
-fn wants_joiner_files(path: &Path, checked: &CheckedPlan, output: &Output) -> bool {
-    let hooks = &checked.plan().hooks;
-    let words = hooks.start.iter().chain(&hooks.stop).flatten();
-    let wants = words.into_iter().any(|word| word.contains("{joinerDir}"));
-    if wants {
-        output.error(
-            &format!("{}: a command names {{joinerDir}}", path.display()),
-            "this version writes no joiner files; take the lines from the plan's screen",
-        );
-    }
-    wants
 }

@@ -28,6 +28,11 @@ use crate::render::run::report;
 use crate::render::{ends, words_for_shell};
 use crate::saved;
 
+/// What to do where a command wants the files of a joiner.
+pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner files: lay them down before, the lines that zkplan plan shows for \
+     joiners in zoo.cfg and the id in myid, and have the command start from there; {host} and {id} \
+     tell it where";
+
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
     let source = match Source::read(&args.file, output) {
         Ok(source) => source,
@@ -37,6 +42,11 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
         output
             .error("--accept goes with a spec", "a saved plan holds the risks that were accepted");
         return Exit::Usage;
+    }
+    if source.spec().hooks.want_joiner_files() {
+        let what = format!("{}: a command names {{joinerDir}}", args.file.display());
+        output.error(&what, WITHOUT_JOINER_FILES);
+        return Exit::Data;
     }
     let apply = async {
         let interrupts = local::interrupts();

@@ -35,6 +35,13 @@ impl Config {
         self.config.membership.contains(id)
     }
 
+    /// Whether elections may choose it. Nobody takes on a vote for a server that weighs nothing
+    /// (`FastLeaderElection.totalOrderPredicate`), though a leader may hand over to one
+    /// (`Leader.getDesignatedLeader`).
+    pub fn is_electable(&self, id: ServerId) -> bool {
+        self.config.membership.place(id).is_none_or(|place| place.weight != 0)
+    }
+
     /// Whether those who acknowledge are a quorum.
     pub fn is_quorum(&self, acknowledging: &BTreeSet<ServerId>) -> bool {
         self.config.membership.is_quorum(acknowledging)

@@ -243,11 +243,13 @@ impl World {
         // Notifications carry the committed configuration, and a newer one is taken on
         // (`FastLeaderElection.WorkerReceiver`).
         let newest = looking().map(|(_, process)| &process.config).max_by_key(|c| c.version())?;
-        let voters = looking().filter(|(_, process)| {
-            newest.voters.contains(&process.id())
-                || process.seen.version() > newest.version() && process.votes()
+        let candidates = looking().filter(|(at, process)| {
+            let votes = newest.voters.contains(&process.id())
+                || process.seen.version() > newest.version() && process.votes();
+            votes && (newest.is_electable(process.id()) || Some(*at) == handed)
         });
-        let best = voters.max_by_key(|(at, p)| (Some(*at) == handed, p.epoch, p.logged, p.id()));
+        let best =
+            candidates.max_by_key(|(at, p)| (Some(*at) == handed, p.epoch, p.logged, p.id()));
         let (best, process) = best?;
         let there: BTreeSet<ServerId> = looking().map(|(_, process)| process.id()).collect();
         // A proposed configuration needs its quorum too (`QuorumPeer.getLastSeenQuorumVerifier`).

@@ -413,3 +413,31 @@ fn a_removed_server_does_not_start_again() {
     port.world().kill(removed);
     assert!(!port.world().start(removed));
 }
+
+#[test]
+fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
+    let members = [1, 1, 1, 0].into_iter().zip(1_i64..).map(|(weight, number)| {
+        let place = Some(crate::model::Place { group: 1, weight });
+        Server { place, ..server(&number.to_string()) }
+    });
+    let world = World::new(Membership::of(members), Timing::default(), Rules::default());
+    let port = Simulated::new(world.clone());
+    assert_eq!(now(&port, 3), Now::Leading);
+    let dies = place(&port, 3);
+    port.world().kill(dies);
+    let later = port.world().now_ms() + 3000;
+    port.world().advance(later);
+    assert_eq!((now(&port, 2), now(&port, 4)), (Now::Leading, Now::Following));
+
+    let mut next = BTreeSet::new();
+    for bias in 0..16 {
+        let port = Simulated::new(World { bias, ..world.clone() });
+        let session = open(&port, 3);
+        assert_eq!(send(&port, &session, &leave(3)), Ok(()));
+        let later = port.world().now_ms() + 3000;
+        port.world().advance(later);
+        let leads = port.world().leader().expect("a leader");
+        next.insert(port.world().process(leads).id());
+    }
+    assert_eq!(next, [1, 2, 4].map(id).into());
+}

@@ -149,8 +149,8 @@ pub struct World {
 }
 
 impl World {
-    /// An ensemble that has just elected: every member runs at its own line, and the voter with the
-    /// highest id leads the first epoch.
+    /// An ensemble that has just elected: every member runs at its own line, and of the voters that
+    /// can be elected the one with the highest id leads the first epoch.
     pub fn new(members: Membership, timing: Timing, rules: Rules) -> Self {
         let zxid = FIRST_EPOCH << 32;
         let config = Config::new(zxid, members);
@@ -160,7 +160,9 @@ impl World {
             Process::new(line, address, &config)
         };
         let mut processes: Vec<Process> = lines.map(process).collect();
-        let leader = processes.iter().rposition(|process| process.line.votes());
+        let may_lead =
+            |process: &Process| process.line.votes() && config.is_electable(process.id());
+        let leader = processes.iter().rposition(may_lead);
         for (at, process) in processes.iter_mut().enumerate() {
             process.now = if Some(at) == leader { Now::Leading } else { process.learner() };
             process.epoch = FIRST_EPOCH;

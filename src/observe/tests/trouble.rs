@@ -124,7 +124,7 @@ fn a_plain_leader_without_a_quorum_is_named_by_the_spec() {
     let error = look(&fake, &wanting(contacts(&[1]), &[3])).expect_err("no ensemble");
     assert!(matches!(error, ObserveError::NoCommit { leader, .. } if leader == id(3)));
     let error = look(&fake, &contacts(&[1, 2])).expect_err("no ensemble");
-    assert!(matches!(error, ObserveError::NoQuorum { tried } if tried.len() == 2));
+    assert!(matches!(error, ObserveError::NoQuorum { tried, .. } if tried.len() == 2));
 }
 
 #[test]
@@ -157,6 +157,30 @@ fn servers_without_a_leader_are_no_quorum() {
     }
     let error = look(&fake, &contacts(&[1])).expect_err("no ensemble");
     assert!(matches!(error, ObserveError::NoQuorum { .. }));
+}
+
+#[test]
+fn without_a_quorum_voters_are_told_from_joiners() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(1, |server| server.silent = Some(Silence::NotServing));
+    for number in [2, 3] {
+        fake.server(number, |server| server.silent = Some(Silence::Refused));
+    }
+    let told = |question: &Question| match look(&fake, question) {
+        Err(ObserveError::NoQuorum { tried, voteless, unclear }) => {
+            assert!(tried.iter().any(|one| one.endpoint == at(4)), "{tried:?}");
+            (voteless, unclear)
+        }
+        other => panic!("{other:?}"),
+    };
+    // Nobody serves, so nobody tells who is a member but `connect`.
+    let some = wanting(contacts(&[1, 2]), &[1, 2, 3, 4]);
+    assert_eq!(told(&some), (vec![], vec![at(3), at(4)]));
+    // One follows, and no leader commits: its configuration tells.
+    fake.server(1, |server| {
+        (server.silent, server.no_session) = (None, Some(Silence::AnswerTimedOut));
+    });
+    assert_eq!(told(&some), (vec![at(4)], vec![]));
 }
 
 #[test]
