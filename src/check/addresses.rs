@@ -24,7 +24,7 @@ struct Given {
     moves: bool,
     is_wildcard: bool,
     is_loopback: bool,
-    /// A port that two of its own new places share.
+    /// A port that two of its own places share, where it gets new ones.
     shared: Option<u16>,
     /// Most have none.
     rivals: Vec<Rival>,
@@ -43,27 +43,7 @@ type Place<'a> = (&'a Host, u16);
 
 impl Addresses {
     pub(super) fn of(table: &Table<'_>) -> Self {
-        let mut lines: Vec<(usize, Option<usize>, &Server)> = Vec::new();
-        for (server, line) in table.base.iter().enumerate() {
-            lines.extend(line.map(|line| (server, None, line)));
-        }
-        for (at, entry) in table.steps.iter().enumerate() {
-            let given = entry.changes.iter().filter(|change| change.before != change.after);
-            lines.extend(given.filter_map(|c| Some((c.server, Some(at), c.after?))));
-        }
-        let mut hosts = Hosts::of(table.facts);
-        // Every place of every line, those of one place together.
-        let mut places: Vec<((usize, u16), usize)> = Vec::new();
-        for (number, (_, _, line)) in lines.iter().enumerate() {
-            for (host, port) in listens(line) {
-                places.extend(hosts.names(host).iter().map(|name| ((*name, port), number)));
-            }
-        }
-        places.sort_unstable();
-        let lines_at = |place: (usize, u16)| {
-            let from = places.partition_point(|(other, _)| *other < place);
-            places[from..].iter().take_while(move |(other, _)| *other == place).map(|(_, at)| *at)
-        };
+        let mut lines = Lines::of(table);
         let mut given = BTreeMap::new();
         for (position, entry) in table.steps.iter().enumerate() {
             for change in &entry.changes {
@@ -71,23 +51,12 @@ impl Addresses {
                     continue;
                 };
                 let new_places = new_places(change);
-                let shared = if new_places.is_empty() { None } else { hosts.shared(line) };
-                let mut rivals = Vec::new();
-                for (host, port) in new_places {
-                    let there = hosts.names(host).iter().flat_map(|name| lines_at((*name, port)));
-                    for number in there {
-                        let (server, given, _) = lines[number];
-                        if server != change.server {
-                            rivals.push(Rival { server, given, port });
-                        }
-                    }
-                }
                 let own = Given {
                     moves: change.before.is_none_or(|before| before.peers != line.peers),
                     is_wildcard: line.peers.iter().any(|peer| peer.host.is_wildcard()),
                     is_loopback: is_loopback(table.facts, line),
-                    shared,
-                    rivals,
+                    shared: if new_places.is_empty() { None } else { lines.hosts.shared(line) },
+                    rivals: lines.rivals(change.server, &new_places),
                 };
                 given.insert((position, change.server), own);
             }
@@ -165,6 +134,61 @@ impl Addresses {
     }
 }
 
+/// Every line that a server has at some time, and where it listens by it.
+struct Lines<'a> {
+    hosts: Hosts<'a>,
+    /// Whose each is, and which step gives it; `None` for the base.
+    given: Vec<(usize, Option<usize>)>,
+    /// A name of a host and a port, with each of the lines that listen there; ascending.
+    places: Vec<((usize, u16), usize)>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(table: &Table<'a>) -> Self {
+        let hosts = Hosts { facts: table.facts, numbers: BTreeMap::new(), known: BTreeMap::new() };
+        let mut all = Self { hosts, given: Vec::new(), places: Vec::new() };
+        for (server, line) in table.base.iter().enumerate() {
+            if let Some(line) = line {
+                all.add((server, None), line);
+            }
+        }
+        for (at, entry) in table.steps.iter().enumerate() {
+            for change in entry.changes.iter().filter(|change| change.before != change.after) {
+                if let Some(line) = change.after {
+                    all.add((change.server, Some(at)), line);
+                }
+            }
+        }
+        all.places.sort_unstable();
+        all
+    }
+
+    fn add(&mut self, of: (usize, Option<usize>), line: &'a Server) {
+        let number = self.given.len();
+        self.given.push(of);
+        for (host, port) in listens(line) {
+            let names = self.hosts.names(host).iter();
+            self.places.extend(names.map(|name| ((*name, port), number)));
+        }
+    }
+
+    /// The lines of others that listen at places which a server gets.
+    fn rivals(&mut self, own: usize, new_places: &[Place<'a>]) -> Vec<Rival> {
+        let mut rivals = Vec::new();
+        for (host, port) in new_places {
+            for name in self.hosts.names(host) {
+                let place = (*name, *port);
+                let from = self.places.partition_point(|(other, _)| *other < place);
+                let there = self.places[from..].iter().take_while(|(other, _)| *other == place);
+                let lines = there.map(|(_, number)| self.given[*number]);
+                let others = lines.filter(|(server, _)| *server != own);
+                rivals.extend(others.map(|(server, given)| Rival { server, given, port: *port }));
+            }
+        }
+        rivals
+    }
+}
+
 fn is_loopback(facts: &Facts, server: &Server) -> bool {
     server.peers.iter().any(|peer| {
         let addresses = facts.resolved.get(&peer.host.canonical());
@@ -200,10 +224,6 @@ struct Hosts<'a> {
 }
 
 impl<'a> Hosts<'a> {
-    fn of(facts: &'a Facts) -> Self {
-        Self { facts, numbers: BTreeMap::new(), known: BTreeMap::new() }
-    }
-
     /// The spelling that equal hosts share, and every address that it resolves to.
     fn names(&mut self, host: &'a Host) -> &[usize] {
         let Self { facts, numbers, known } = self;
