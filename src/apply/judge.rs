@@ -229,12 +229,9 @@ impl Judge<'_> {
 
     /// The last configuration is active when nothing is left to say against the next write.
     fn proof(&self) -> Verdict {
-        let waits: Vec<Wait> =
-            self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
-        let breaches = check::recheck(self.checked, &self.memory.done, &self.sight.facts);
-        let now = breaches.into_iter().filter(|breach| breach.law == check::Law::Now);
-        let now = now.filter(|breach| !matches!(breach.detail, Detail::Finding(_)));
-        let waits: Vec<Wait> = waits.into_iter().chain(now.map(Wait::Law)).collect();
+        let waits = self.memory.named.keys().map(|server| Wait::Bound { server: *server });
+        let now = check::broken_now(&self.sight.facts).into_iter().map(Wait::Law);
+        let waits: Vec<Wait> = waits.chain(now).collect();
         if waits.is_empty() { Verdict::AlreadyDone } else { Verdict::Wait(waits) }
     }
 

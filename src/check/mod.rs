@@ -19,7 +19,7 @@ mod whole;
 use std::collections::BTreeMap;
 
 pub use breach::{Breach, Detail, Law, Votes, Window};
-pub use rest::recheck;
+pub use rest::{broken_now, recheck};
 
 use self::state::State;
 use self::table::Table;

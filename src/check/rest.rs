@@ -35,6 +35,11 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     breaches
 }
 
+/// ZKQ1 alone, which holds at any moment of any plan.
+pub fn broken_now(now: &Facts) -> Vec<Breach> {
+    whole::now(now)
+}
+
 /// Voters that must be able to fail: as many as when the plan was made.
 fn tolerance_when_made(plan: &Plan) -> i64 {
     let base = &plan.facts.base.membership;
