@@ -138,7 +138,7 @@ impl Addresses {
 struct Lines<'a> {
     hosts: Hosts<'a>,
     /// Whose each is, and which step gives it; `None` for the base.
-    lines: Vec<(usize, Option<usize>)>,
+    given: Vec<(usize, Option<usize>)>,
     /// A name of a host and a port, with each of the lines that listen there; ascending.
     places: Vec<((usize, u16), usize)>,
 }
@@ -146,13 +146,17 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn of(table: &Table<'a>) -> Self {
         let hosts = Hosts { facts: table.facts, numbers: BTreeMap::new(), known: BTreeMap::new() };
-        let mut all = Self { hosts, lines: Vec::new(), places: Vec::new() };
+        let mut all = Self { hosts, given: Vec::new(), places: Vec::new() };
         for (server, line) in table.base.iter().enumerate() {
-            line.into_iter().for_each(|line| all.add((server, None), line));
+            if let Some(line) = line {
+                all.add((server, None), line);
+            }
         }
         for (at, entry) in table.steps.iter().enumerate() {
             for change in entry.changes.iter().filter(|change| change.before != change.after) {
-                change.after.into_iter().for_each(|line| all.add((change.server, Some(at)), line));
+                if let Some(line) = change.after {
+                    all.add((change.server, Some(at)), line);
+                }
             }
         }
         all.places.sort_unstable();
@@ -160,8 +164,8 @@ impl<'a> Lines<'a> {
     }
 
     fn add(&mut self, of: (usize, Option<usize>), line: &'a Server) {
-        let number = self.lines.len();
-        self.lines.push(of);
+        let number = self.given.len();
+        self.given.push(of);
         for (host, port) in listens(line) {
             let names = self.hosts.names(host).iter();
             self.places.extend(names.map(|name| ((*name, port), number)));
@@ -176,7 +180,7 @@ impl<'a> Lines<'a> {
                 let place = (*name, *port);
                 let from = self.places.partition_point(|(other, _)| *other < place);
                 let there = self.places[from..].iter().take_while(|(other, _)| *other == place);
-                let lines = there.map(|(_, number)| self.lines[*number]);
+                let lines = there.map(|(_, number)| self.given[*number]);
                 let others = lines.filter(|(server, _)| *server != own);
                 rivals.extend(others.map(|(server, given)| Rival { server, given, port: *port }));
             }
