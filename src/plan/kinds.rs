@@ -4,21 +4,55 @@
 use std::collections::BTreeMap;
 
 use super::order::{Goal, changes, gains_vote_elsewhere, is_healthy, is_out, observes_first};
+use super::search::digits;
 use super::together::most;
 use super::votes::{Electorate, Vote};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
 
-/// Healthy voters whose ids go to other machines.
-pub(super) fn returning(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| leaves_and_comes_back(goal, change))
+/// Which of the voters whose ids go to other machines take turns with those that leave, and not with
+/// those that come: none, then any of the dead, those of one place alike, and then with them all that
+/// are healthy. Of these some now and some later would be away at a time, were one that leads now held
+/// back until then.
+pub(super) fn late_ones<'a>(goal: &'a Goal, electorate: &Electorate) -> Vec<Vec<&'a Change>> {
+    if most(goal) > 1 {
+        return vec![Vec::new()];
+    }
+    let healthy = changes(goal, |change| leaves_and_comes_back(goal, change));
+    let votes = |server: &Option<Server>| server.as_ref().is_some_and(Server::votes);
+    let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    for change in changes(goal, |change| {
+        change.kind == ChangeKind::Replace
+            && !is_healthy(goal, change)
+            && votes(&change.before)
+            && votes(&change.after)
+    }) {
+        let place = electorate.place(electorate.number(change.id));
+        classes.entry(place).or_default().push(change);
+    }
+    let sizes: Vec<usize> = classes.values().map(Vec::len).collect();
+    let ways = sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1));
+    let ways = ways.filter(|ways| *ways <= MOST_LATE).unwrap_or(1);
+    let dead = |way| -> Vec<&'a Change> {
+        let some = classes.values().zip(digits(way, &sizes));
+        some.flat_map(|(class, count)| &class[class.len() - count..]).copied().collect()
+    };
+    let mut all: Vec<Vec<&Change>> = (0..ways).map(dead).collect();
+    if !healthy.is_empty() {
+        all.extend((0..ways).map(|way| [healthy.clone(), dead(way)].concat()));
+    }
+    all
 }
 
+/// Whether a healthy voter's id goes to another machine.
 pub(super) fn leaves_and_comes_back(goal: &Goal, change: &Change) -> bool {
     change.kind == ChangeKind::Replace
         && is_healthy(goal, change)
         && change.before.as_ref().is_some_and(Server::votes)
 }
+
+/// More ways to choose who goes to another machine late are not tried.
+const MOST_LATE: usize = 32;
 
 /// Servers that come in the same way, one after the other.
 pub(super) struct Kind<'a> {
@@ -49,13 +83,17 @@ pub(super) fn readdressed(goal: &Goal) -> Vec<&Change> {
     changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
 }
 
-/// All kinds; `late`: but for healthy voters whose ids go to other machines.
-pub(super) fn kinds<'a>(goal: &'a Goal, electorate: &Electorate, late: bool) -> Vec<Kind<'a>> {
+/// All kinds, but for voters whose ids go to other machines later.
+pub(super) fn kinds<'a>(
+    goal: &'a Goal,
+    electorate: &Electorate,
+    late: &[&Change],
+) -> Vec<Kind<'a>> {
     let of = |what, test: &dyn Fn(&Change) -> bool| Kind { what, servers: changes(goal, test) };
     let mut kinds = buried(goal, electorate);
     kinds.push(of(What::Join, &|change| change.kind == ChangeKind::Join));
     let replaced = changes(goal, |change| {
-        change.kind == ChangeKind::Replace && !(late && leaves_and_comes_back(goal, change))
+        change.kind == ChangeKind::Replace && !late.iter().any(|other| other.id == change.id)
     });
     let promoted = changes(goal, |change| {
         change.kind == ChangeKind::Promote
@@ -145,4 +183,18 @@ pub(super) fn gives_up(goal: &Goal) -> Vec<&Change> {
 pub(super) fn gives_up_vote(change: &Change) -> bool {
     change.before.as_ref().is_some_and(Server::votes)
         && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
+}
+
+/// The votes in the end.
+pub(super) fn votes_wanted(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+    let base = &goal.facts.base.membership;
+    let comes = |id: &ServerId| {
+        let is_replaced = |change: &Change| change.id == *id && change.kind == ChangeKind::Replace;
+        !base.contains(*id) || goal.diff.changes.iter().any(is_replaced)
+    };
+    let vote = |id: &ServerId| Vote {
+        votes: goal.diff.target.has_voter(*id),
+        up: goal.facts.live.contains(id) || comes(id),
+    };
+    electorate.ids.iter().map(vote).collect()
 }

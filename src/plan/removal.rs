@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use super::cost::Cost;
-use super::kinds::{gives_up, votes_now, without_dead};
+use super::kinds::{gives_up, votes_now, votes_wanted, without_dead};
 use super::lattice::{Edge, Lattice, Price};
-use super::order::Goal;
+use super::order::{Goal, is_healthy};
 use super::search::{MOST_NODES, MOST_NODES_TOGETHER, digits, stride};
 use super::together::{Parting, most, partings};
 use super::votes::{Electorate, Vote, Worth};
@@ -25,16 +25,16 @@ pub(super) struct Removal<'a> {
     pub(super) cost: Cost,
 }
 
-/// Healthy voters that leave or become observers, with those whose ids go to other machines among
-/// them, where these are to take turns: in every way that may be a part of the best plan.
-pub(super) fn removals<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Vec<Removal<'a>> {
+/// Healthy voters that leave or become observers, with those whose ids go to other machines `late`
+/// among them: in every way that may be a part of the best plan.
+pub(super) fn removals<'a>(goal: &'a Goal, late: &[&'a Change]) -> Vec<Removal<'a>> {
     let mut any = gives_up(goal);
-    any.extend(returning);
+    any.extend(late);
     any.sort_by_key(|change| (leaves(change), change.id));
     let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
-    let votes = votes_before(goal, &electorate);
+    let votes = votes_before(goal, &electorate, late);
     let voters = votes.iter().filter(|vote| vote.votes).count();
-    let least = least_cost(&electorate, &votes, &any);
+    let least = least_cost(goal, &electorate, !any.is_empty());
     let mut best: Vec<Removal<'_>> = Vec::new();
     for requests in partings(goal, &electorate, voters, any) {
         let least = Cost { reconfigs: requests.len(), ..least };
@@ -51,27 +51,27 @@ pub(super) fn removals<'a>(goal: &'a Goal, returning: &[&'a Change]) -> Vec<Remo
     best
 }
 
-/// No way for them to go costs less than what is left in the end.
-fn least_cost(electorate: &Electorate, votes: &[Vote], going: &[&Change]) -> Cost {
-    let mut end = votes.to_vec();
-    for change in going.iter().filter(|change| change.kind != ChangeKind::Replace) {
-        end[electorate.number(change.id)].votes = false;
-    }
-    let worst = electorate.worth(&end);
-    Cost { worst, windows: usize::from(!going.is_empty() && worst.zone < 0), ..Cost::NONE }
+/// No way for any to go costs less than what is left in the end.
+fn least_cost(goal: &Goal, electorate: &Electorate, any: bool) -> Cost {
+    let worst = electorate.worth(&votes_wanted(goal, electorate));
+    Cost { worst, windows: usize::from(any && worst.zone < 0), ..Cost::NONE }
 }
 
-/// Whether its server comes back on another machine.
-fn returns(request: &[&Change]) -> bool {
-    request[0].kind == ChangeKind::Replace
+fn does(goal: &Goal, change: &Change) -> Does {
+    match change.kind {
+        ChangeKind::Replace if is_healthy(goal, change) => Does::Return,
+        ChangeKind::Replace => Does::Come,
+        _ if leaves(change) => Does::Leave,
+        _ => Does::Demote,
+    }
 }
 
 fn leaves(change: &Change) -> bool {
     change.after.is_none()
 }
 
-/// The votes when everybody is in.
-fn votes_before(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
+/// The votes when everybody is in, but for the dead whose ids come back on other machines later.
+fn votes_before(goal: &Goal, electorate: &Electorate, late: &[&Change]) -> Vec<Vote> {
     let mut votes = without_dead(goal, electorate, votes_now(goal, electorate));
     for change in &goal.diff.changes {
         if change.after.as_ref().is_some_and(Server::votes) {
@@ -80,7 +80,21 @@ fn votes_before(goal: &Goal, electorate: &Electorate) -> Vec<Vote> {
             *vote = Vote { votes: true, up: vote.up || !moves };
         }
     }
+    for change in late.iter().filter(|change| !is_healthy(goal, change)) {
+        votes[electorate.number(change.id)] = Vote::default();
+    }
     votes
+}
+
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Does {
+    Demote,
+    Leave,
+    /// Leave, and come back on another machine.
+    Return,
+    /// Come back on another machine, long gone from the old one.
+    Come,
 }
 
 /// Requests by which voters go, those that are alike as one class.
@@ -88,6 +102,8 @@ struct Going<'e, 'a> {
     goal: &'a Goal,
     electorate: &'e Electorate,
     votes: &'e [Vote],
+    /// Of each class.
+    does: Vec<Does>,
     classes: Vec<Parting<'a>>,
     sizes: Vec<usize>,
 }
@@ -104,17 +120,18 @@ impl<'e, 'a> Going<'e, 'a> {
             let place = |change: &&Change| electorate.place(electorate.number(change.id));
             let mut places: Vec<_> = request.iter().map(place).collect();
             places.sort_unstable();
-            let class = (returns(request), leaves(request[0]), places);
+            let class = (does(goal, request[0]), places);
             classes.entry(class).or_default().push(request.clone());
         }
+        let does = classes.keys().map(|(does, _)| *does).collect();
         let classes: Vec<Parting<'_>> = classes.into_values().collect();
         let sizes = classes.iter().map(Vec::len).collect();
-        Self { goal, electorate, votes, classes, sizes }
+        Self { goal, electorate, votes, does, classes, sizes }
     }
 
     /// In any order, unless the best one is better.
     fn best(&self, requests: Parting<'a>) -> Removal<'a> {
-        let any_returns = (0..self.sizes.len()).any(|class| self.returns(class));
+        let any_returns = self.does.iter().any(|does| *does >= Does::Return);
         let tells_apart = requests.len() > 1 && self.electorate.tells_places();
         let ordered = (tells_apart || any_returns).then(|| {
             let order = self.best_order();
@@ -144,9 +161,14 @@ impl<'e, 'a> Going<'e, 'a> {
         if is_weighted || is_small { self.at_any_node() } else { Some(self.in_any_order()) }
     }
 
-    /// Whether its servers come back on another machine.
+    /// Whether its servers leave and come back on another machine.
     fn returns(&self, class: usize) -> bool {
-        returns(&self.classes[class][0])
+        self.does[class] == Does::Return
+    }
+
+    /// Whether one of so many of each class that are done may have led and been held back.
+    fn may_be_held(&self, class: usize, gone: &[usize]) -> bool {
+        gone[class] > 0 && self.does[class] != Does::Come
     }
 
     /// Who votes when so many of each class are gone.
@@ -154,7 +176,9 @@ impl<'e, 'a> Going<'e, 'a> {
         let mut votes = self.votes.to_vec();
         for class in (0..gone.len()).filter(|class| !self.returns(*class)) {
             for change in self.classes[class].iter().take(gone[class]).flatten() {
-                votes[self.electorate.number(change.id)].votes = false;
+                let comes = self.does[class] == Does::Come;
+                let vote = &mut votes[self.electorate.number(change.id)];
+                *vote = Vote { votes: comes, up: vote.up || comes };
             }
         }
         votes
@@ -164,7 +188,7 @@ impl<'e, 'a> Going<'e, 'a> {
     fn worth(&self, class: usize, gone: &[usize]) -> Worth {
         let mut worst = self.worth_without(gone, self.returns(class).then_some(class));
         let mut held = gone.to_vec();
-        for other in (0..gone.len()).filter(|other| gone[*other] > 0) {
+        for other in (0..gone.len()).filter(|other| self.may_be_held(*other, gone)) {
             if self.returns(other) {
                 // It led when it was its turn, and goes only now.
                 worst = worst.min(self.worth_without(gone, Some(other)));
@@ -198,7 +222,7 @@ impl<'e, 'a> Going<'e, 'a> {
     fn risks(&self, class: usize, gone: &[usize]) -> usize {
         let mut votes = self.votes(gone);
         votes[self.electorate.number(self.classes[class][0][0].id)].up = false;
-        usize::from(self.returns(class) && self.electorate.spare(&votes) < 0)
+        usize::from(self.does[class] >= Does::Return && self.electorate.spare(&votes) < 0)
     }
 
     fn nodes(&self) -> Option<usize> {
@@ -260,7 +284,9 @@ impl<'e, 'a> Going<'e, 'a> {
         if self.goal.policy.changes_per_step == 0 {
             return true;
         }
-        let may_be_held = |other: &usize| gone[*other] > usize::from(*other == class);
+        let may_be_held = |other: &usize| {
+            gone[*other] > usize::from(*other == class) && self.may_be_held(*other, gone)
+        };
         meet(class, gone)
             && (0..gone.len())
                 .filter(may_be_held)

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::cost::Cost;
 use super::kinds::{
-    Kind, What, dead_take_turns, gives_up, gives_up_vote, kinds, leaves_and_comes_back,
-    readdressed, returning, votes_now, without_dead,
+    Kind, What, dead_take_turns, gives_up, gives_up_vote, kinds, late_ones, leaves_and_comes_back,
+    readdressed, votes_now, votes_wanted, without_dead,
 };
 use super::lattice::{Edge, Lattice, Price};
 use super::order::{Goal, Prefer, fixed_tolerance, is_healthy, observes_first};
@@ -52,23 +52,32 @@ pub(super) struct Way<'a> {
 
 /// The best way to bring everybody in.
 ///
-/// Healthy voters whose ids go to other machines take turns with those that come; only where it is
-/// better and one request changes one server, with those that leave. Who goes with whom, where
-/// requests take several out, may be worth more requests or not.
+/// Some voters whose ids go to other machines may take turns with those that leave; and who goes with
+/// whom, where requests take several out, may be worth more requests or not.
 pub(super) fn bring_in(goal: &Goal) -> Way<'_> {
-    let any_returns = !returning(goal).is_empty() && most(goal) == 1;
-    let turns: &[bool] = if any_returns { &[false, true] } else { &[false] };
-    let ways = turns.iter().flat_map(|late| {
-        let returning = if *late { returning(goal) } else { Vec::new() };
-        removals(goal, &returning).into_iter().map(|removal| way(goal, *late, removal))
-    });
-    let merit = |way: &Way<'_>| way.cost.merit(goal.prefer);
-    let first_best =
-        ways.reduce(|best, other| if merit(&other) > merit(&best) { other } else { best });
-    first_best.unwrap_or_else(|| unreachable!("servers that go can do so in some way"))
+    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let [now, wanted] = [votes_now, votes_wanted].map(|votes| votes(goal, &electorate));
+    let most = electorate.worth(&now).min(electorate.worth(&wanted));
+    let mut best: Option<Way<'_>> = None;
+    for late in late_ones(goal, &electorate) {
+        let cannot_gain = |known: &Way<'_>| {
+            known.cost.is_legal && known.cost.risks == 0 && known.cost.worst.min(most) == most
+        };
+        if best.as_ref().is_some_and(cannot_gain) {
+            break;
+        }
+        for removal in removals(goal, &late) {
+            let next = way(goal, &late, removal);
+            let merit = |way: &Way<'_>| way.cost.merit(goal.prefer);
+            if best.as_ref().is_none_or(|known| merit(&next) > merit(known)) {
+                best = Some(next);
+            }
+        }
+    }
+    best.unwrap_or_else(|| unreachable!("servers go in some way"))
 }
 
-fn way<'a>(goal: &'a Goal, late: bool, removal: Removal<'a>) -> Way<'a> {
+fn way<'a>(goal: &'a Goal, late: &[&'a Change], removal: Removal<'a>) -> Way<'a> {
     let search = Search::new(goal, late, removal.cost.worst);
     let mut lattice = search.lattice();
     lattice.keep_legal();
@@ -105,7 +114,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(goal: &'a Goal, late: bool, removal: Worth) -> Self {
+    fn new(goal: &'a Goal, late: &[&'a Change], removal: Worth) -> Self {
         let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &electorate);
         let now = electorate.worth(&first);
@@ -120,12 +129,12 @@ impl<'a> Search<'a> {
             base,
             rest: now,
         };
-        search.rest = search.worst_of_the_rest(now.min(removal));
+        search.rest = search.worst_of_the_rest(late, now.min(removal));
         search
     }
 
     /// The base, every moment of the removal, and the leader's own change in the end.
-    fn worst_of_the_rest(&self, now: Worth) -> Worth {
+    fn worst_of_the_rest(&self, late: &[&Change], now: Worth) -> Worth {
         let mut votes = self.base.clone();
         for kind in &self.kinds {
             for change in &kind.servers {
@@ -136,6 +145,7 @@ impl<'a> Search<'a> {
         for change in gives_up(self.goal) {
             self.take(&mut votes, change);
         }
+        self.bring_all(&mut votes, What::Replace, late);
         // Whoever leads goes last.
         for change in &self.goal.diff.changes {
             let mut away = votes.clone();
@@ -185,8 +195,12 @@ impl<'a> Search<'a> {
             look(&votes, &held);
         }
         for request in &removal.order {
-            for change in request.iter().filter(|change| change.kind != ChangeKind::Replace) {
-                self.take(&mut votes, change);
+            for change in request {
+                if change.kind == ChangeKind::Replace {
+                    self.bring(&mut votes, What::Replace, change);
+                } else {
+                    self.take(&mut votes, change);
+                }
             }
             look(&votes, &held);
         }

@@ -133,7 +133,9 @@ fn partings_of_like<'a>(
         }
         _ => {
             let mut sorted = groups.clone();
-            sorted.iter_mut().for_each(|group| group.sort_by_key(|change| place(change)));
+            for group in &mut sorted {
+                group.sort_by_key(place);
+            }
             partings.push(in_chunks(&sorted, size));
         }
     }

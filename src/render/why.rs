@@ -14,6 +14,8 @@ pub enum Why {
     SeenFirst,
     /// Dead members cost quorum and give nothing.
     DeadFirst,
+    /// A dead member goes when that lets a request take more.
+    DeadInTurn,
     /// A dead member leaves before its id goes to another machine.
     DeadMakesRoom,
     /// Ids join ascending, and new voters vote before old ones leave.
@@ -87,6 +89,9 @@ impl Why {
             Self::StartFirst => "a joiner is started before it is awaited",
             Self::SeenFirst => "a joiner is named only after it was seen following",
             Self::DeadFirst => "dead members first: they only cost quorum",
+            Self::DeadInTurn => {
+                "a dead member goes when that lets more go, or come, by one request"
+            }
             Self::DeadMakesRoom => "a dead member leaves before its id goes to another machine",
             Self::Ascending => "ids join ascending; new voters vote before old ones leave",
             Self::WithoutVoteFirst => "joiners observe first, as policy.addAs asks",
@@ -117,6 +122,17 @@ impl Why {
     }
 }
 
+/// Whether others come in before that server goes.
+fn follows_others(plan: &Plan, server: ServerId) -> bool {
+    let requests = plan.phases.iter().flat_map(|phase| {
+        let reconfigs = phase.steps.iter().filter(|step| step.reconfig().is_some());
+        reconfigs.map(|step| (phase.kind, step))
+    });
+    let mut before = requests.take_while(|(_, step)| step.servers().all(|id| id != server));
+    let comes_in = |kind| matches!(kind, PhaseKind::Join | PhaseKind::Promote | PhaseKind::Replace);
+    before.any(|(kind, _)| comes_in(kind))
+}
+
 /// The servers of one request are alike: the first tells.
 fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
     let Some(Part { server, change }) = parts.first().copied() else { return Why::LeaveOneByOne };
@@ -131,6 +147,7 @@ fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
             Why::WeightOrder
         }
         (PhaseKind::Dead, _) if replaced => Why::DeadMakesRoom,
+        (PhaseKind::Dead, _) if follows_others(plan, server) => Why::DeadInTurn,
         (PhaseKind::Dead, _) => Why::DeadFirst,
         (PhaseKind::Replace, Move::Leave) => Why::IdOutFirst,
         (PhaseKind::Replace, _) => Why::IdBackIn,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use zkplan::check::{Detail, Law, check};
 use zkplan::diff::ChangeKind;
-use zkplan::model::{Reconfig, ServerId, ZonePolicy};
+use zkplan::model::{MinTolerance, Reconfig, ServerId, ZonePolicy};
 use zkplan::observe::Obstacle;
 use zkplan::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
@@ -308,23 +308,37 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
     }
 }
 
-/// Nobody who is dead leads, so that those who go first may do so in an order that keeps the laws.
+/// The requests of a plan that may change so many servers by one.
+fn requests_of(world: World, most: u32) -> Vec<String> {
+    let world = world.policy(|policy| {
+        policy.min_tolerance = MinTolerance::AtLeast(0);
+        policy.changes_per_step = most;
+        policy.max_shrink = 9;
+    });
+    let steps = planned(&world).expect("a plan").phases.into_iter().flat_map(|p| p.steps);
+    let reconfigs = steps.filter(|step| step.reconfig().is_some());
+    reconfigs.map(|step| step.id.as_str().to_owned()).collect()
+}
+
+/// Nobody who is dead leads, so that they may go in an order that keeps the laws.
 #[test]
 fn the_dead_share_requests_where_the_number_of_voters_allows() {
-    let requests = |base, wanted, down, most| {
-        let world = World::new(base, wanted).down(down);
-        let world = world.policy(|policy| {
-            policy.changes_per_step = most;
-            policy.max_shrink = 9;
-        });
-        let steps = planned(&world).expect("a plan").phases.into_iter().flat_map(|p| p.steps);
-        let reconfigs = steps.filter(|step| step.reconfig().is_some());
-        reconfigs.map(|step| step.id.as_str().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(requests("1 2 3 4o", "1 2", "3 4", 2), ["leave-3,4"]);
+    let requests = |base, wanted, down| requests_of(World::new(base, wanted).down(down), 2);
+    assert_eq!(requests("1 2 3 4o", "1 2", "3 4"), ["leave-3,4"]);
     let seven = "1 2 3 4 5 6 7";
-    assert_eq!(requests(seven, "1 2 4 6", "3 5 7", 2), ["leave-3", "leave-5,7"]);
-    assert_eq!(requests(seven, "1 2 3o 4 6", "3 5 7", 2), ["demote-3", "leave-5,7"]);
+    assert_eq!(requests(seven, "1 2 4 6", "3 5 7"), ["leave-3", "leave-5,7"]);
+    assert_eq!(requests(seven, "1 2 3o 4 6", "3 5 7"), ["demote-3", "leave-5,7"]);
+    // With one more there are eight, of which two may go at a time.
+    let joined_first = ["join-8", "leave-2,3", "leave-1,5"];
+    assert_eq!(requests(seven, "4 6 7 8", "2 3"), joined_first);
+}
+
+#[test]
+fn those_that_go_together_are_of_zones_that_can_spare_them() {
+    let ten = "1 2 3 4 5 6 7 8 9 10";
+    let world = World::new(ten, "2 3 7 8 9 10").zones(Zones::Three);
+    // 1 and 4 are of the fullest zone: while both stay and 5 and 6 are gone, its loss stops writes.
+    assert_eq!(requests_of(world, 2), ["leave-1,5", "leave-4,6"]);
 }
 
 #[test]

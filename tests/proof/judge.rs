@@ -119,8 +119,9 @@ impl Judge {
 
     /// Counts a plan that is as good as the best.
     ///
-    /// What the planner does not look at is counted apart. Ids that go to other machines take their
-    /// turns in one group, so that a zone may be survived better in another order.
+    /// What the planner does not look at is counted apart. Healthy voters whose ids go
+    /// to other machines do so all with those that come, or all with those that leave, so that a zone may
+    /// be survived better in another order.
     fn counted(kind: &'static str, case: &Case, sum: &Sum, best: Option<Best>, tally: &mut Tally) {
         let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
         let same_but_zone = best.map(|best| Best { zone_spare, ..best });

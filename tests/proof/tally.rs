@@ -37,7 +37,7 @@ pub(crate) struct Tally {
     pub(crate) acceptances: usize,
     /// Plans whose worst zone spare could be larger at the price of a smaller spare.
     pub(crate) dearer_zones: usize,
-    /// Plans that move ids to other machines in one group and would survive a zone better otherwise.
+    /// Plans that move ids to other machines and would survive a zone better in another order.
     pub(crate) grouped: usize,
     pub(crate) violations: usize,
     kept: BTreeMap<&'static str, Kept>,
