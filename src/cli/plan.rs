@@ -63,9 +63,17 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     let outcomes = without_twins(&loaded, outcomes, output);
     note_idle_acceptances(args, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
-    let exit = exits.fold(save(args, &outcomes, output), Exit::worse);
+    let saved = save(args, &outcomes);
+    let kept = match &saved {
+        Ok(()) => Exit::Done,
+        Err(why) => {
+            output.error(why, "");
+            Exit::Error
+        }
+    };
+    let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
-        Format::Text => output.screen(&texts(args, &loaded, &outcomes, output), exit),
+        Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
         Format::Json => output.raw(&documents(args, &loaded, &outcomes, output), exit),
         Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
     };
@@ -98,6 +106,14 @@ fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
 fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
     if out == Path::new("-") {
         return Some("--out takes a file; --format json prints the plan".to_owned());
+    }
+    let dir = folder_of(out);
+    if !dir.is_dir() {
+        return Some(format!(
+            "{} cannot be written: there is no folder {}",
+            out.display(),
+            dir.display()
+        ));
     }
     let there = fs::metadata(out).ok()?;
     let same = |spec: &std::path::PathBuf| {
@@ -266,7 +282,12 @@ pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
     exits.fold(Exit::Unsafe, Exit::worse)
 }
 
-fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+fn texts(
+    args: &PlanArgs,
+    loaded: &[Loaded],
+    (outcomes, saved): (&[Outcome], &Result<(), String>),
+    output: &Output,
+) -> Text {
     let mut all = Text::new();
     for (file, outcome) in loaded.iter().zip(outcomes) {
         let Ok(spec) = &file.spec else { continue };
@@ -275,7 +296,10 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
             Outcome::Planned(checked, seen) => {
                 let plan_id = saved::plan_id(checked.plan());
                 let name = args.out.as_ref().map(|out| out.display().to_string());
-                let saved = name.as_ref().map(|path| PlanFile { path, plan_id: plan_id.as_str() });
+                let saved = name.as_ref().map(|path| match saved {
+                    Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
+                    Err(why) => Err(why.as_str()),
+                });
                 let alone = outcomes.len() == 1 && !checked.plan().is_empty();
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
@@ -422,13 +446,13 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
 }
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
-fn save(args: &PlanArgs, outcomes: &[Outcome], output: &Output) -> Exit {
+fn save(args: &PlanArgs, outcomes: &[Outcome]) -> Result<(), String> {
     let (Some(out), [Outcome::Planned(checked, _)]) = (&args.out, outcomes) else {
-        return Exit::Done;
+        return Ok(());
     };
     // A link is followed: what it leads to is replaced, not the link.
     let out = &fs::canonicalize(out).unwrap_or_else(|_| out.clone());
-    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = folder_of(out);
     let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
     let partial = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::File::create(&partial)
@@ -437,12 +461,13 @@ fn save(args: &PlanArgs, outcomes: &[Outcome], output: &Output) -> Exit {
             file.sync_all()
         })
         .and_then(|()| fs::rename(&partial, out));
-    match written {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            drop(fs::remove_file(&partial));
-            output.error(&format!("{} cannot be written: {error}", out.display()), "");
-            Exit::Error
-        }
-    }
+    written.map_err(|error| {
+        drop(fs::remove_file(&partial));
+        format!("{} cannot be written: {error}", out.display())
+    })
+}
+
+/// The folder in which a file lies.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -36,8 +36,8 @@ pub enum Origin<'a> {
     Made {
         /// The spec.
         spec: SpecFile<'a>,
-        /// The file that it was written to.
-        saved: Option<PlanFile<'a>>,
+        /// The file that it was written to, or why it could not be, where a file is asked for.
+        saved: Option<Result<PlanFile<'a>, &'a str>>,
         /// The flags that made the plan what it is.
         flags: &'a [String],
         /// What came of rehearsing it, where that was tried.
@@ -111,7 +111,8 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.gap();
     text.paragraph("", summary(checked), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
-        let told = rehearse::below(rehearsed, saved.map(|file| file.path));
+        let file = saved.and_then(Result::ok).map(|file| file.path);
+        let told = rehearse::below(rehearsed, file);
         text.paragraph("", told, width);
     }
     text.append(next(&origin, width));
@@ -192,7 +193,12 @@ fn next(origin: &Origin<'_>, width: usize) -> Text {
             let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
             format!("zkplan plan {} {}--out plan.json", words::shell(spec.path), flags.concat())
         }
-        Origin::Made { saved: Some(file), .. } => {
+        Origin::Made { saved: Some(Err(why)), .. } => {
+            let lead = Line::new(Style::Red, "Not saved: ");
+            text.paragraph(lead, Line::plain(*why), width);
+            return text;
+        }
+        Origin::Made { saved: Some(Ok(file)), .. } => {
             text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
             format!("zkplan apply {}", words::shell(file.path))
         }

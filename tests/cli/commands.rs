@@ -182,12 +182,29 @@ fn a_plan_is_written_over_nothing_but_a_file() {
     }
     drop(socket);
     assert_eq!(desk.read("prod.yaml"), spec(&[1, 2, 3, 4]));
+    let nowhere = ["plan", "prod.yaml", "--live", "live", "--out", "nodir/plan.json"];
+    let nowhere = desk.zkplan(&nowhere);
+    assert_eq!(nowhere.code, 64, "{nowhere:?}");
+    assert!(nowhere.out.is_empty() && nowhere.err.contains("no folder nodir"), "{nowhere:?}");
     desk.write("real.json", "an older plan");
     std::os::unix::fs::symlink("real.json", desk.path("link.json")).expect("a link");
     let linked = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "link.json"]);
     assert_eq!(linked.code, 0, "{linked:?}");
     assert!(desk.path("link.json").is_symlink());
     assert!(desk.read("real.json").contains("zkplan/plan"));
+}
+
+#[test]
+fn a_plan_that_could_not_be_saved_is_not_said_to_be() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", &spec(&[1, 2, 3, 4]));
+    let long = format!("{}.json", "p".repeat(300));
+    let answer = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", &long]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.out.contains("\nNot saved: "), "{}", answer.out);
+    assert!(!answer.out.contains("Saved to") && !answer.out.contains("Next:"), "{}", answer.out);
+    assert!(answer.err.contains("cannot be written"), "{}", answer.err);
 }
 
 #[test]

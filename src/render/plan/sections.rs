@@ -67,7 +67,7 @@ fn a_saved_plan_is_shown_from_its_facts() {
 fn accepted_risks_stand_in_bold() {
     let scene = Scene::new(&lines(&[1]), &lines(&[1, 2, 3])).accepting("ZKQ2", Some("join-2"));
     let checked = scene.plan();
-    let saved = Some(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" });
+    let saved = Some(Ok(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" }));
     let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
     let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
     let tail = |text: String| -> String {
