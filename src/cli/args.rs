@@ -223,8 +223,8 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<crate::plan::Acceptance>,
 
-    /// The longest that nothing may move on, like 90s or 10m
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    /// How long a run may stand still before it stops, like 90s or 10m
+    #[arg(long, value_name = "TIME", default_value_t = DEFAULT_TIMEOUT, value_parser = duration)]
     pub(super) timeout: Millis,
 
     /// The longest that another's lock is waited for [default: twice the session time-out]
@@ -251,6 +251,9 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
 }
+
+/// How long a run may stand still where nobody says otherwise.
+pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
 
 /// What is approved beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

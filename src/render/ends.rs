@@ -145,7 +145,10 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
         ),
         End::Hook { step, how } => (
             format!("the command of {step} {}. The configuration is as it was before it.", run::hook_end(how)),
-            format!("mend the command, or do its work by hand and add --no-hooks; {go_on}"),
+            format!(
+                "mend the command; {go_on}. Or do its work by hand, and go on without commands: \
+                 {again} --no-hooks"
+            ),
         ),
         End::RanOut { waits, .. } => (
             "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
