@@ -6,6 +6,7 @@
 //! `observe`, `plan`, `check` and `proposal`.
 
 mod changes;
+pub mod commands;
 pub mod dot;
 pub mod ends;
 #[cfg(test)]

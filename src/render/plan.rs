@@ -1,11 +1,12 @@
 //! The plan as the person on call wants to see it.
 //!
 //! In this order: which ensemble and how it was seen, the present state, findings, changes, steps
-//! with figures and reasons, what to start, the configuration before and after, windows, accepted
-//! risks, one line that says it all, what came of rehearsing it, and what to type next.
+//! with figures and reasons, what to start, the commands that are run, the configuration before and
+//! after, windows, accepted risks, one line that says it all, what came of rehearsing it, and what to
+//! type next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, head, law, present, rehearse, start, steps, words};
+use super::{changes, commands, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
 use crate::observe::{Finding, Observation, Obstacle};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
@@ -105,6 +106,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(changes::changes(plan, spec.as_ref(), width));
     text.section(steps::steps(checked, observation, width));
     text.section(start::start(checked, observation, width));
+    text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
     text.section(steps::windows(checked, width));
     text.section(accepted(checked.report(), &facts.findings, width));

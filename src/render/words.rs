@@ -79,6 +79,12 @@ pub fn shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A command as a shell takes it.
+pub(super) fn command(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| shell(word)).collect();
+    words.join(" ")
+}
+
 /// Why a question got no answer.
 pub(super) const fn silence(silence: Silence) -> &'static str {
     match silence {
