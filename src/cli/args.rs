@@ -125,12 +125,12 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
-    /// What counts most where the laws leave a choice; shows the price of each
+    /// What counts most where the laws leave a choice; as text, the price of each is shown
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) prefer: Option<Preference>,
 
     /// Say what speaks against another order, like 'remove 2 first', 'join 5 before 4' or
-    /// 'promote 6 directly'; may be given again
+    /// 'promote 6 directly'; as text only, may be given again
     #[arg(long, value_name = "ORDER")]
     pub(super) why_not: Vec<crate::whynot::Wish>,
 
@@ -190,8 +190,9 @@ pub(super) struct RehearseArgs {
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// With a spec: plan from the text of /zookeeper/config instead of asking servers
-    #[arg(long, value_name = "FILE")]
+    /// With a spec: plan from the text of /zookeeper/config instead of asking servers; of a folder,
+    /// from the file named after the spec's ensemble
+    #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
     /// With a spec: accept a risk by name, as for plan; may be given again

@@ -5,6 +5,7 @@
 
 mod apply;
 mod args;
+mod assumed;
 mod demo;
 mod events;
 mod exit;

@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
 use super::output::Output;
-use super::specs::Loaded;
-use super::{live, probe, specs};
+use super::specs::{Loaded, Unusable};
+use super::{assumed, live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
-use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
@@ -35,7 +34,7 @@ enum Outcome {
     Planned(Box<CheckedPlan>, Option<Box<Observation>>),
     Refused(Box<Refusal>, Option<Box<Observation>>),
     Unreachable(ObserveError),
-    Failed(Exit),
+    Failed(Unusable),
 }
 
 pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
@@ -52,7 +51,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     let outcomes = match &args.live {
-        Some(live) => loaded.iter().map(|loaded| assumed(args, loaded, live, output)).collect(),
+        Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
         None => {
             match live::block_on(output, join_all(loaded.iter().map(|l| seen(args, l, output)))) {
                 Ok(outcomes) => outcomes,
@@ -89,6 +88,9 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
 /// Flags that do not go together, and what to do instead.
 fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
     let many = args.specs.len() > 1;
+    if !args.why_not.is_empty() && args.format != Format::Text {
+        return Some(("--why-not goes with --format text", "its answer is for people"));
+    }
     let is_file = args.live.as_deref().is_some_and(|live| !live.is_dir());
     if many && args.out.is_some() {
         Some(("--out goes with one spec", "plan the specs one by one"))
@@ -163,12 +165,15 @@ fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
 async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(exit) => return Outcome::Failed(*exit),
+        Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
     let question = Question::of(spec);
     let port = match live::servers(spec.connect.tls.as_ref(), output) {
         Ok(port) => port,
-        Err(exit) => return Outcome::Failed(exit),
+        Err(exit) => {
+            let why = "the certificates of connect.tls cannot be used".to_owned();
+            return Outcome::Failed(Unusable { why, exit });
+        }
     };
     match observe(&port, &question).await {
         Ok(seen) => {
@@ -181,33 +186,15 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
 
 /// Plans for a configuration from a file, or from the one in a folder that is named after the
 /// ensemble, as if every server answered.
-fn assumed(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
+fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(exit) => return Outcome::Failed(*exit),
+        Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let file = &if live.is_dir() { live.join(&spec.ensemble) } else { live.to_owned() };
-    let text = match specs::read_text(file, output) {
-        Ok(text) => text,
-        Err(exit) => return Outcome::Failed(exit),
-    };
-    match EnsembleConfig::parse(&without_chatter(&text)) {
+    match assumed::config(live, spec, output) {
         Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
-        Err(error) => {
-            output.error(
-                &format!("{}: {error}", file.display()),
-                "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
-            );
-            Outcome::Failed(Exit::Data)
-        }
+        Err(unusable) => Outcome::Failed(unusable),
     }
-}
-
-/// `zkCli.sh config` prints what its client does on stdout too.
-pub(super) fn without_chatter(text: &str) -> String {
-    const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
-    let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
-    text.lines().filter(told).collect::<Vec<_>>().join("\n")
 }
 
 fn proposed(
@@ -228,11 +215,10 @@ fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>, output: &Output)
     for later in 1..outcomes.len() {
         let twin = (0..later).find(|first| same_ensemble(&outcomes[*first], &outcomes[later]));
         if let Some(first) = twin {
-            output.error(
-                &format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path),
-                "give each ensemble one spec, or plan them in two runs",
-            );
-            outcomes[later] = Outcome::Failed(Exit::Data);
+            let why =
+                format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path);
+            output.error(&why, "give each ensemble one spec, or plan them in two runs");
+            outcomes[later] = Outcome::Failed(Unusable { why, exit: Exit::Data });
         }
     }
     outcomes
@@ -263,7 +249,7 @@ impl Outcome {
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
-            Self::Failed(exit) => *exit,
+            Self::Failed(unusable) => unusable.exit,
         }
     }
 }
@@ -313,12 +299,17 @@ fn texts(
                     all.section(other);
                 }
             }
-            Outcome::Refused(refusal, seen) => all.section(refusal::screen(&refusal::Screen {
-                spec,
-                observation: seen.as_deref(),
-                refusal,
-                width: output.width,
-            })),
+            Outcome::Refused(refusal, seen) => {
+                all.section(refusal::screen(&refusal::Screen {
+                    spec,
+                    observation: seen.as_deref(),
+                    refusal,
+                    width: output.width,
+                }));
+                for wish in &args.why_not {
+                    all.section(other::no_plan(wish, output.width));
+                }
+            }
             Outcome::Unreachable(error) => tell(file, error, output),
             Outcome::Failed(_) => {}
         }
@@ -384,7 +375,7 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
                 tell(file, error, output);
                 failed_document(file, &error.to_string(), exit)
             }
-            Outcome::Failed(_) => failed_document(file, "the spec cannot be used", exit),
+            Outcome::Failed(unusable) => failed_document(file, &unusable.why, exit),
         }
     };
     let all: Vec<Value> = loaded.iter().zip(outcomes).map(document).collect();

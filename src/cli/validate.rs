@@ -23,10 +23,11 @@ pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
                     ),
                 ));
             }
-            Err(exit) => {
-                worst = worst.worse(exit);
+            Err(unusable) => {
+                worst = worst.worse(unusable.exit);
+                let word = if unusable.exit == Exit::Data { "wrong" } else { "not read" };
                 text.line(
-                    Line::new(Style::Red, "wrong").then(Style::Plain, format!("  {}", file.path)),
+                    Line::new(Style::Red, word).then(Style::Plain, format!("  {}", file.path)),
                 );
             }
         }

@@ -69,6 +69,15 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
     text
 }
 
+/// What is said of a wish where there is no plan.
+pub fn no_plan(wish: &Wish, width: usize) -> Text {
+    let mut text = Text::new();
+    let title = Line::new(Style::Bold, format!("Why not {wish}?"));
+    let said = " There is no plan whose order could be another; see first what would pass.";
+    text.paragraph("", title.then(Style::Plain, said), width);
+    text
+}
+
 fn compared(planned: &CheckedPlan, other: &CheckedPlan) -> String {
     let zone = |report: &Report| report.worst_zone.as_ref().map(|zone| zone.votes.spare());
     let [ours, theirs] = [planned.report(), other.report()];

@@ -63,7 +63,7 @@ pub(super) async fn apply_with(
             (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
             (terms, _) => terms,
         };
-        Ok(ready.zip(terms))
+        Ok::<_, Exit>(ready.zip(terms))
     };
     // Until then nothing of ours is there, and nothing has to be put in order.
     let agreed = tokio::select! {
