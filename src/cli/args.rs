@@ -6,7 +6,11 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::check::Law;
+use crate::explain;
 use crate::model::Millis;
+use crate::observe::FindingKind;
+use crate::plan::{Acceptance, StepId};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -136,7 +140,7 @@ pub(super) struct PlanArgs {
 
     /// Accept a risk by name, like ZKQ2:join-2 or ZKF1; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
     /// Have the leader check the next reconfig without carrying it out, on a session that proves
     /// nobody; see `zkplan explain probe`
@@ -197,7 +201,7 @@ pub(super) struct RehearseArgs {
 
     /// With a spec: accept a risk by name, as for plan; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
@@ -222,7 +226,7 @@ pub(super) struct ApplyArgs {
 
     /// With a spec: accept a risk by name, as for plan; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
     /// How long a run may stand still before it stops, like 90s or 10m
     #[arg(long, value_name = "TIME", default_value_t = DEFAULT_TIMEOUT, value_parser = duration)]
@@ -355,15 +359,27 @@ fn duration(text: &str) -> Result<Millis, String> {
     text.parse().map_err(ToOwned::to_owned)
 }
 
-fn acceptance(text: &str) -> Result<crate::plan::Acceptance, String> {
+fn acceptance(text: &str) -> Result<Acceptance, String> {
     let (code, step) = match text.split_once(':') {
-        Some((code, step)) => (code, Some(crate::plan::StepId::new(step))),
-        None => (text, None),
+        Some((code, step)) => (code.to_ascii_uppercase(), Some(StepId::new(step))),
+        None => (text.to_ascii_uppercase(), None),
     };
-    if crate::explain::page(code).is_none() {
-        return Err(format!("`{code}` is no code of a law or finding; see `zkplan explain`"));
+    let law = Law::ALL.into_iter().find(|law| law.code() == code);
+    match (law, &step) {
+        (Some(law), _) if !law.is_acceptable() => {
+            Err(format!("{code} cannot be accepted; see `zkplan explain {code}`"))
+        }
+        (Some(_), None) => Err(format!("{code} is accepted at a step, like {code}:join-2")),
+        (None, Some(_)) if FindingKind::ACCEPTED.contains(&&*code) => {
+            Err(format!("{code} is accepted as a whole: --accept {code}"))
+        }
+        (Some(_), Some(_)) => Ok(Acceptance { code, step }),
+        (None, None) if FindingKind::ACCEPTED.contains(&&*code) => Ok(Acceptance { code, step }),
+        (None, _) if code.starts_with("ZKF") && explain::page(&code).is_some() => {
+            Err(format!("{code} stands in no plan's way: it needs no acceptance"))
+        }
+        (None, _) => Err(format!("`{code}` is no code of a law or finding; see `zkplan explain`")),
     }
-    Ok(crate::plan::Acceptance { code: code.to_ascii_uppercase(), step })
 }
 
 #[cfg(test)]
@@ -373,5 +389,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_can_never_be_accepted_is_a_mistake_of_the_command_line() {
+        let wrong = |text: &str| super::acceptance(text).expect_err(text);
+        for (text, says) in [
+            ("ZKQ3:join-4", "ZKQ3 cannot be accepted; see `zkplan explain ZKQ3`"),
+            ("zku1", "ZKU1 cannot be accepted; see `zkplan explain ZKU1`"),
+            ("ZKQ2", "ZKQ2 is accepted at a step, like ZKQ2:join-2"),
+            ("ZKF1:join-2", "ZKF1 is accepted as a whole: --accept ZKF1"),
+            ("ZKF8", "ZKF8 stands in no plan's way: it needs no acceptance"),
+        ] {
+            assert_eq!(wrong(text), says);
+        }
+        for text in ["probe", "exit-codes", "ZKQ99", ""] {
+            assert!(wrong(text).contains("is no code of a law or finding"), "{text}");
+        }
+        for text in ["zkq2:join-2", "ZKQ10:readdress-2", "ZKF1", "zkf13"] {
+            assert!(super::acceptance(text).is_ok(), "{text}");
+        }
     }
 }
