@@ -1,7 +1,7 @@
 //! Other plans beside the one that is shown: what they would cost, and what speaks against them.
 
 use super::text::{Line, Style, Text};
-use super::{refusal, words};
+use super::{law, refusal, words};
 use crate::check::{CheckedPlan, Report};
 use crate::plan::Prefer;
 use crate::whynot::{Answer, Wish};
@@ -56,7 +56,7 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
             text.paragraph("", title.then(Style::Plain, " It is what the plan does."), width);
         }
         Answer::Unlawful(breaches) => {
-            let many = words::count_of(breaches.len(), "law");
+            let many = words::count_of(law::codes(breaches).len(), "law");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, width));

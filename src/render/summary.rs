@@ -86,13 +86,8 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
             ]
         }
         Verdict::Refused(refusal) => {
-            let mut codes: Vec<&str> = Vec::new();
-            for code in refusal.breaches.iter().map(law::code) {
-                if !codes.contains(&code) {
-                    codes.push(code);
-                }
-            }
-            let verdict = format!("refused: {}", words::list(codes));
+            let codes = words::list(law::codes(&refusal.breaches));
+            let verdict = format!("refused: {codes}");
             let tally = changes::tally(&refusal.nearest);
             [Line::new(Style::Red, verdict), Line::plain(tally), none(), none()]
         }
