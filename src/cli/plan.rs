@@ -21,6 +21,7 @@ use crate::proposal::{Refusal, acceptance, propose_preferring};
 use crate::rehearsal;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::summary::{Entry, Verdict, table};
+use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
@@ -342,7 +343,7 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
 /// Says to stderr why there is no ensemble to plan for.
 fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
     let label = file.spec.as_ref().map_or("", |spec| spec.ensemble.as_str());
-    output.aside(&unreachable::screen(label, error, output.width));
+    output.aside(&unreachable::screen(label, error, Reached::BySpec, output.width));
 }
 
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {

@@ -12,8 +12,9 @@ use crate::observe::{Facts, Question, observe};
 use crate::proposal::propose;
 use crate::rehearsal::{Limits, Rehearsal, Unrehearsed, What, rehearse};
 use crate::render::plan::SpecFile;
+use crate::render::refusal;
 use crate::render::rehearse as render;
-use crate::render::{refusal, unreachable};
+use crate::render::unreachable::{self, Reached};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -66,7 +67,12 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
         let port = live::servers(spec.connect.tls.as_ref(), output)?;
         let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
         let seen = seen.map_err(|error| {
-            output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+            output.aside(&unreachable::screen(
+                &spec.ensemble,
+                &error,
+                Reached::BySpec,
+                output.width,
+            ));
             live::exit_of(&error)
         })?;
         Facts::of(&seen, spec)

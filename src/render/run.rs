@@ -145,7 +145,7 @@ pub fn wait(wait: &Wait) -> String {
         }
         Wait::Connection => {
             "no server of the ensemble takes the session: frozen, down, or without a quorum; zkplan \
-             plan tells which"
+             plan SPEC tells which"
                 .to_owned()
         }
     }

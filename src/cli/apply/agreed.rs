@@ -37,7 +37,7 @@ pub(super) async fn agreed(
     }
     show(args, source, spec, &ready, output);
     if let Some(end) = closed_gate(args, &ready, port).await {
-        return Err(refuse(args, &end, output));
+        return Err(refuse((args, source), &end, output));
     }
     if !args.auto_approve {
         approve(args, &ready, output).await?;

@@ -74,7 +74,9 @@ pub(super) async fn apply_with(
         }
     };
     match agreed {
-        Some((ready, terms)) => carry_out(args, ready, &port, &terms, (interrupts, output)).await,
+        Some((ready, terms)) => {
+            carry_out((args, source), ready, &port, &terms, (interrupts, output)).await
+        }
         None => Ok(Exit::Done),
     }
 }
@@ -106,7 +108,7 @@ fn mine(plan_id: String, ensemble: &str, output: &Output) -> Result<Mine, Exit> 
 
 /// Opens the session and lets the executor work.
 async fn carry_out(
-    args: &ApplyArgs,
+    (args, source): (&ApplyArgs, &Source),
     ready: Ready,
     port: &ZooKeeper,
     terms: &SessionTerms,
@@ -160,6 +162,8 @@ async fn carry_out(
         end: &end,
         again: &again,
         path: &path,
+        plans: &source.plans(&args.file),
+        run: local.report.run.map(|(number, _)| number),
         width: output.width,
     }));
     if local.report.run.is_none() && !finished {
@@ -204,11 +208,17 @@ pub(super) async fn open<P: Control>(
     Err(End::Unreachable)
 }
 
-pub(super) fn refuse(args: &ApplyArgs, end: &End, output: &Output) -> Exit {
+pub(super) fn refuse((args, source): (&ApplyArgs, &Source), end: &End, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     let again = again(args, &path);
-    let screen = ends::Screen { end, again: &again, path: &path, width: output.width };
-    output.aside(&ends::screen(&screen));
+    output.aside(&ends::screen(&ends::Screen {
+        end,
+        again: &again,
+        path: &path,
+        plans: &source.plans(&args.file),
+        run: None,
+        width: output.width,
+    }));
     exit_of(end)
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
+use super::super::history::nobody_answers;
 use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{live, plan, secret};
@@ -20,7 +21,8 @@ use crate::observe::{Facts, Observation, Question, observe};
 use crate::plan::Done;
 use crate::proposal::propose;
 use crate::render::plan::SpecFile;
-use crate::render::{Line, Style, Text, refusal, unreachable};
+use crate::render::unreachable::{self, Reached};
+use crate::render::{Line, Style, Text, refusal};
 use crate::saved;
 use crate::spec::Spec;
 /// So many of the latest runs tell who made a version.
@@ -45,15 +47,16 @@ pub(super) async fn ready(
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
     let seen = observe(port, &Question::of(spec)).await.map_err(|error| {
-        output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+        output.aside(&unreachable::screen(&spec.ensemble, &error, Reached::BySpec, output.width));
         live::exit_of(&error)
     })?;
     let servers = sessions_at(&seen, spec);
-    let Journal { runs, stored, lock } = journal(port, &servers, spec, output).await?;
+    let Journal { runs, stored, lock } =
+        journal(port, &servers, spec, (&source.plans(&args.file), output)).await?;
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
-        return Err(refuse(args, &End::NotOpen { number }, output));
+        return Err(refuse((args, source), &End::NotOpen { number }, output));
     }
     let open = runs.last().filter(|run| run.is_open() && args.abandon != Some(run.number));
     let facts = Facts::of(&seen, spec);
@@ -62,11 +65,13 @@ pub(super) async fn ready(
             // How the ensemble is reached, and as whom, is the business of whoever goes on.
             (stored.reached_by(&spec.connect, &spec.reach()), Some(run.number))
         }
-        (_, Some(_), _) if lock.is_some() => return Err(refuse(args, &End::Locked(lock), output)),
+        (_, Some(_), _) if lock.is_some() => {
+            return Err(refuse((args, source), &End::Locked(lock), output));
+        }
         (_, Some(run), _) => {
             let plan_id = run.header.plan_id.clone();
             let end = End::OtherRun { number: run.number, plan_id };
-            return Err(refuse(args, &end, output));
+            return Err(refuse((args, source), &end, output));
         }
         (Source::Plan(checked), None, _) => ((**checked).clone(), None),
         (Source::Spec(spec), None, _) => {
@@ -87,7 +92,7 @@ pub(super) async fn ready(
         Now { config: &seen.config, identity: &seen.identity, zxid: seen.leader_zxid, runs: &runs };
     let Fresh { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
-            .map_err(|stale| refuse(args, &End::Stale(stale), output))?;
+            .map_err(|stale| refuse((args, source), &End::Stale(stale), output))?;
     let mut done = implied(checked.plan(), &done);
     if let Some(run) = open.filter(|_| resumes.is_some()) {
         done.extend(run.settled());
@@ -102,7 +107,7 @@ pub(super) async fn ready(
             output.aside(&refusal::breaches(&breaches, output.width));
             output.error(
                 "the laws stand against it as things are now; nothing was changed",
-                "zkplan plan shows the ensemble, and what would pass",
+                &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
             );
             return Err(plan::exit_of_breaches(&breaches));
         }
@@ -176,13 +181,10 @@ async fn journal<P: Control>(
     port: &P,
     servers: &[Endpoint],
     spec: &Spec,
-    output: &Output,
+    (plans, output): (&str, &Output),
 ) -> Result<Journal, Exit> {
     let nobody = secret::nobody(&spec.connect);
-    let unreachable = || {
-        output.error("no server takes a session", "zkplan plan shows who answers");
-        Exit::Unreachable
-    };
+    let unreachable = || nobody_answers(plans, output);
     let session = open(port, servers, &nobody).await.map_err(|_| unreachable())?;
     let read = async {
         let runs = latest_runs(&session, LATEST_RUNS).await?;
