@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::check::Law;
@@ -11,6 +11,7 @@ use crate::explain;
 use crate::model::Millis;
 use crate::observe::FindingKind;
 use crate::plan::{Acceptance, StepId};
+use crate::spec;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -88,17 +89,18 @@ pub(super) struct ValidateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("from").args(["connect", "zoo_cfg"]).required(true))]
 pub(super) struct ImportArgs {
-    /// Client addresses of the ensemble, parted by commas: host:port,host:port
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',', required_unless_present = "zoo_cfg")]
+    /// Client addresses of the ensemble, separated by commas: host:port,host:port
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     pub(super) connect: Vec<String>,
 
     /// A server's zoo.cfg; the dynamic file that it names is read too
-    #[arg(long, value_name = "FILE", conflicts_with = "connect")]
+    #[arg(long, value_name = "FILE")]
     pub(super) zoo_cfg: Option<PathBuf>,
 
     /// The label of the ensemble in the spec
-    #[arg(long, value_name = "LABEL", default_value = "my-ensemble")]
+    #[arg(long, value_name = "LABEL", default_value = "my-ensemble", value_parser = label)]
     pub(super) ensemble: String,
 
     /// Certificate authorities (PEM); the addresses are then secure client ports
@@ -351,8 +353,12 @@ fn approval(text: &str) -> Result<Approval, String> {
         "stop" => Ok(Approval::Stop),
         other => blank(other)
             .map(Approval::Blank)
-            .ok_or_else(|| "one of `cutover`, `stop` and `attest-ID` is approved".to_owned()),
+            .ok_or_else(|| "give `cutover`, `stop` or `attest-ID`".to_owned()),
     }
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
 }
 
 fn duration(text: &str) -> Result<Millis, String> {

@@ -66,6 +66,8 @@ fn usage_errors_are_64_and_help_is_none() {
         &["plan", "a.yaml", "--probe", "--live", "live"],
         &["import"],
         &["import", "--connect", "zk1:2181/chroot"],
+        &["import", "--connect", "zk1:2181", "--zoo-cfg", "zoo.cfg"],
+        &["import", "--zoo-cfg", "zoo.cfg", "--ensemble", "Foo Bar"],
         &["explain", "ZKQ99"],
     ] {
         let answer = desk.zkplan(words);

@@ -202,3 +202,18 @@ fn a_file_that_is_too_large_is_not_taken_for_a_shorter_one() {
     assert_eq!(answer.code, 65, "{answer:?}");
     assert!(answer.err.contains("huge.json is larger than 64 MiB"), "{}", answer.err);
 }
+
+#[test]
+fn a_file_without_servers_is_not_taken_for_a_standalone_server() {
+    let desk = Desk::new();
+    desk.write("prod.yaml", SPEC);
+    desk.write("empty", "");
+    for file in ["prod.yaml", "empty"] {
+        let answer = desk.zkplan(&["import", "--zoo-cfg", file]);
+        assert_eq!(answer.code, 65, "{answer:?}");
+        assert!(answer.err.contains("no `server.N` line"), "{}", answer.err);
+        assert!(answer.err.contains("or no zoo.cfg"), "{}", answer.err);
+    }
+    let neither = desk.zkplan(&["import"]);
+    assert!(neither.err.contains("--zoo-cfg"), "{}", neither.err);
+}
