@@ -142,7 +142,19 @@ fn the_words_for_shells_and_editors_come_out() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(desk.zkplan(&["completions", shell]).out.contains("zkplan"), "{shell}");
     }
-    assert!(desk.zkplan(&["man"]).out.contains(".TH zkplan"));
+    let man = desk.zkplan(&["man"]).out;
+    assert!(man.contains(".TH zkplan"), "{man}");
+    let pages = man.split_whitespace().filter_map(|word| {
+        let name = word.replace('\\', "");
+        Some(name.strip_prefix("zkplan-")?.strip_suffix("(1)")?.to_owned())
+    });
+    let pages: Vec<String> = pages.collect();
+    assert!(pages.len() > 10, "{man}");
+    for command in pages.iter().filter(|command| *command != "help") {
+        let page = desk.zkplan(&["man", command]);
+        assert!(page.out.contains(&format!(".TH zkplan-{command} 1")), "{command}: {page:?}");
+    }
+    assert_eq!(desk.zkplan(&["man", "plna"]).code, 64);
     for (of, file) in [("spec", "ensemble.v1.schema.json"), ("plan", "plan.v1.schema.json")] {
         let printed: serde_json::Value =
             serde_json::from_str(&desk.zkplan(&["schema", of]).out).expect("JSON");
