@@ -37,7 +37,7 @@ pub struct Entry<'a> {
 
 const COLUMNS: [Column; 7] = [
     Column::words("ensemble"),
-    Column::words("spec"),
+    Column::paths("spec"),
     Column::words("verdict"),
     Column::words("changes"),
     Column::numbers("reconfigs"),
