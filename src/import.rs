@@ -162,8 +162,8 @@ pub enum ImportError {
         /// The key.
         key: &'static str,
     },
-    /// No server line at all: a standalone server.
-    #[error("no `server.N` line: this server runs standalone")]
+    /// No server line at all: a standalone server's file, or none of a server.
+    #[error("no `server.N` line: the file of a standalone server, or no zoo.cfg")]
     NoServer,
 }
 

@@ -18,7 +18,7 @@ use crate::ensemble::words::Conf;
 use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Session, Silence, Word};
 use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
-use crate::plan::{Action, Plan, StepId};
+use crate::plan::{Action, Plan, Step, StepId};
 use crate::spec::Spec;
 
 /// A server that takes longer than this to say that it has no session to give hangs, in milliseconds.
@@ -331,7 +331,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 
     async fn hook(&mut self, step: &StepId) -> Input {
-        let Some(argv) = argv(self.checked.plan(), step) else {
+        let plan = self.checked.plan();
+        let known = plan.steps().find(|known| known.id == *step);
+        let Some(argv) = known.and_then(|step| argv(plan, step)) else {
             return Input::HookEnded(HookEnd::NotStarted("no such command".to_owned()));
         };
         self.surroundings.tell(&Event::HookStarted { step: step.clone(), argv: argv.clone() });
@@ -390,8 +392,7 @@ const fn presence(silence: Silence) -> Presence {
 }
 
 /// The command of a step, with its server's id and host in place.
-pub fn argv(plan: &Plan, step: &StepId) -> Option<Vec<String>> {
-    let step = plan.steps().find(|known| known.id == *step)?;
+pub fn argv(plan: &Plan, step: &Step) -> Option<Vec<String>> {
     let (command, id, members) = match step.action {
         Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
         Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),

@@ -271,6 +271,13 @@ impl Votes {
     }
 }
 
+impl Law {
+    /// Whether some breach of it may be accepted, at its step; see [`Detail::is_acceptable`].
+    pub const fn is_acceptable(self) -> bool {
+        matches!(self, Self::Next | Self::Addresses)
+    }
+}
+
 impl Detail {
     /// Whether the operator may accept it by name.
     pub const fn is_acceptable(&self) -> bool {

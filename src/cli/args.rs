@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::check::Law;
+use crate::explain;
 use crate::model::Millis;
+use crate::observe::FindingKind;
+use crate::plan::{Acceptance, StepId};
+use crate::spec;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -72,8 +77,12 @@ pub(super) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, of all or of one command
+    Man {
+        /// The command; without one, the page of zkplan itself
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -84,17 +93,18 @@ pub(super) struct ValidateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("from").args(["connect", "zoo_cfg"]).required(true))]
 pub(super) struct ImportArgs {
-    /// Client addresses of the ensemble, parted by commas: host:port,host:port
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',', required_unless_present = "zoo_cfg")]
+    /// Client addresses of the ensemble, separated by commas: host:port,host:port
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     pub(super) connect: Vec<String>,
 
     /// A server's zoo.cfg; the dynamic file that it names is read too
-    #[arg(long, value_name = "FILE", conflicts_with = "connect")]
+    #[arg(long, value_name = "FILE")]
     pub(super) zoo_cfg: Option<PathBuf>,
 
     /// The label of the ensemble in the spec
-    #[arg(long, value_name = "LABEL", default_value = "my-ensemble")]
+    #[arg(long, value_name = "LABEL", default_value = "my-ensemble", value_parser = label)]
     pub(super) ensemble: String,
 
     /// Certificate authorities (PEM); the addresses are then secure client ports
@@ -125,18 +135,18 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
-    /// What counts most where the laws leave a choice; shows the price of each
+    /// What counts most where the laws leave a choice; as text, the price of each is shown
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) prefer: Option<Preference>,
 
     /// Say what speaks against another order, like 'remove 2 first', 'join 5 before 4' or
-    /// 'promote 6 directly'; may be given again
+    /// 'promote 6 directly'; as text only, may be given again
     #[arg(long, value_name = "ORDER")]
     pub(super) why_not: Vec<crate::whynot::Wish>,
 
     /// Accept a risk by name, like ZKQ2:join-2 or ZKF1; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
     /// Have the leader check the next reconfig without carrying it out, on a session that proves
     /// nobody; see `zkplan explain probe`
@@ -190,13 +200,14 @@ pub(super) struct RehearseArgs {
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// With a spec: plan from the text of /zookeeper/config instead of asking servers
-    #[arg(long, value_name = "FILE")]
+    /// With a spec: plan from the text of /zookeeper/config instead of asking servers; of a folder,
+    /// from the file named after the spec's ensemble
+    #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
     /// With a spec: accept a risk by name, as for plan; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
@@ -221,10 +232,10 @@ pub(super) struct ApplyArgs {
 
     /// With a spec: accept a risk by name, as for plan; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<crate::plan::Acceptance>,
+    pub(super) accept: Vec<Acceptance>,
 
-    /// The longest that nothing may move on, like 90s or 10m
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    /// How long a run may stand still before it stops, like 90s or 10m
+    #[arg(long, value_name = "TIME", default_value_t = DEFAULT_TIMEOUT, value_parser = duration)]
     pub(super) timeout: Millis,
 
     /// The longest that another's lock is waited for [default: twice the session time-out]
@@ -251,6 +262,9 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
 }
+
+/// How long a run may stand still where nobody says otherwise.
+pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
 
 /// What is approved beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,23 +357,39 @@ fn approval(text: &str) -> Result<Approval, String> {
         "stop" => Ok(Approval::Stop),
         other => blank(other)
             .map(Approval::Blank)
-            .ok_or_else(|| "one of `cutover`, `stop` and `attest-ID` is approved".to_owned()),
+            .ok_or_else(|| "give `cutover`, `stop` or `attest-ID`".to_owned()),
     }
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
 }
 
 fn duration(text: &str) -> Result<Millis, String> {
     text.parse().map_err(ToOwned::to_owned)
 }
 
-fn acceptance(text: &str) -> Result<crate::plan::Acceptance, String> {
+fn acceptance(text: &str) -> Result<Acceptance, String> {
     let (code, step) = match text.split_once(':') {
-        Some((code, step)) => (code, Some(crate::plan::StepId::new(step))),
-        None => (text, None),
+        Some((code, step)) => (code.to_ascii_uppercase(), Some(StepId::new(step))),
+        None => (text.to_ascii_uppercase(), None),
     };
-    if crate::explain::page(code).is_none() {
-        return Err(format!("`{code}` is no code of a law or finding; see `zkplan explain`"));
+    let law = Law::ALL.into_iter().find(|law| law.code() == code);
+    match (law, &step) {
+        (Some(law), _) if !law.is_acceptable() => {
+            Err(format!("{code} cannot be accepted; see `zkplan explain {code}`"))
+        }
+        (Some(_), None) => Err(format!("{code} is accepted at a step, like {code}:join-2")),
+        (None, Some(_)) if FindingKind::ACCEPTED.contains(&&*code) => {
+            Err(format!("{code} is accepted as a whole: --accept {code}"))
+        }
+        (Some(_), Some(_)) => Ok(Acceptance { code, step }),
+        (None, None) if FindingKind::ACCEPTED.contains(&&*code) => Ok(Acceptance { code, step }),
+        (None, _) if code.starts_with("ZKF") && explain::page(&code).is_some() => {
+            Err(format!("{code} stands in no plan's way: it needs no acceptance"))
+        }
+        (None, _) => Err(format!("`{code}` is no code of a law or finding; see `zkplan explain`")),
     }
-    Ok(crate::plan::Acceptance { code: code.to_ascii_uppercase(), step })
 }
 
 #[cfg(test)]
@@ -369,5 +399,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_can_never_be_accepted_is_a_mistake_of_the_command_line() {
+        let wrong = |text: &str| super::acceptance(text).expect_err(text);
+        for (text, says) in [
+            ("ZKQ3:join-4", "ZKQ3 cannot be accepted; see `zkplan explain ZKQ3`"),
+            ("zku1", "ZKU1 cannot be accepted; see `zkplan explain ZKU1`"),
+            ("ZKQ2", "ZKQ2 is accepted at a step, like ZKQ2:join-2"),
+            ("ZKF1:join-2", "ZKF1 is accepted as a whole: --accept ZKF1"),
+            ("ZKF8", "ZKF8 stands in no plan's way: it needs no acceptance"),
+        ] {
+            assert_eq!(wrong(text), says);
+        }
+        for text in ["probe", "exit-codes", "ZKQ99", ""] {
+            assert!(wrong(text).contains("is no code of a law or finding"), "{text}");
+        }
+        for text in ["zkq2:join-2", "ZKQ10:readdress-2", "ZKF1", "zkf13"] {
+            assert!(super::acceptance(text).is_ok(), "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::apply::archive::{latest_runs, read_run};
 use crate::apply::journal::Run;
 use crate::ensemble::{Control, Failure, Session, ZooKeeper};
 use crate::model::Endpoint;
-use crate::render::history;
+use crate::render::{history, words_for_shell};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -23,7 +23,7 @@ pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    match live::block_on(output, runs(args, &source.spec(), output)) {
+    match live::block_on(output, runs(args, &source, output)) {
         Ok(Ok(runs)) => show(args, &runs, output),
         Ok(Err(exit)) | Err(exit) => exit,
     }
@@ -33,7 +33,10 @@ fn show(args: &HistoryArgs, runs: &[Run], output: &Output) -> Exit {
     if let (Some(number), []) = (args.run, runs) {
         output.error(
             &format!("there is no run {number}"),
-            &format!("zkplan history {} lists the runs", args.file.display()),
+            &format!(
+                "zkplan history {} lists the runs",
+                words_for_shell(&args.file.display().to_string())
+            ),
         );
         return Exit::Error;
     }
@@ -60,9 +63,11 @@ fn document(run: &Run) -> Value {
     })
 }
 
-async fn runs(args: &HistoryArgs, spec: &Spec, output: &Output) -> Result<Vec<Run>, Exit> {
+async fn runs(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Vec<Run>, Exit> {
+    let spec = &source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let session = any_session(&port, spec, secret::nobody(&spec.connect), output).await?;
+    let session = any_session(&port, spec, secret::nobody(&spec.connect)).await;
+    let session = session.ok_or_else(|| nobody_answers(&source.plans(&args.file), output))?;
     let read = async {
         match args.run {
             Some(number) => {
@@ -84,15 +89,19 @@ pub(super) async fn any_session(
     port: &ZooKeeper,
     spec: &Spec,
     terms: crate::ensemble::SessionTerms,
-    output: &Output,
-) -> Result<<ZooKeeper as Control>::Session, Exit> {
+) -> Option<<ZooKeeper as Control>::Session> {
     for at in addresses(spec) {
         if let Ok(session) = port.open(&at, &terms).await {
-            return Ok(session);
+            return Some(session);
         }
     }
-    output.error("no server takes a session", "zkplan plan shows who answers");
-    Err(Exit::Unreachable)
+    None
+}
+
+/// Says that no server takes a session; `plans` is the command that shows more.
+pub(super) fn nobody_answers(plans: &str, output: &Output) -> Exit {
+    output.error("no server takes a session", &format!("{plans} shows who answers"));
+    Exit::Unreachable
 }
 
 /// Every address at which the ensemble may be reached.

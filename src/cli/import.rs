@@ -9,7 +9,7 @@ use super::{live, specs};
 use crate::import::{self, Imported};
 use crate::model::{Endpoint, Tls};
 use crate::observe::{Question, contact, observe};
-use crate::render::unreachable;
+use crate::render::unreachable::{self, Reached};
 
 pub(super) fn run(args: &ImportArgs, output: &Output) -> Exit {
     let imported = match &args.zoo_cfg {
@@ -67,10 +67,10 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
         };
         contacts.push(endpoint);
     }
-    let port = live::servers(tls.as_ref(), output)?;
+    let port = live::servers_by(tls.as_ref(), "--tls-ca, --tls-cert and --tls-key", output)?;
     let question = Question::of_contacts(contacts);
     let seen = live::block_on(output, observe(&port, &question))?.map_err(|error| {
-        output.aside(&unreachable::screen(&args.ensemble, &error, output.width));
+        output.aside(&unreachable::screen(&args.ensemble, &error, Reached::ByFlags, output.width));
         live::exit_of(&error)
     })?;
     Ok(import::from_observation(&args.ensemble, &seen))

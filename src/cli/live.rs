@@ -26,8 +26,17 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
 
 /// The real port, with the certificates of a spec.
 pub(super) fn servers(tls: Option<&Tls>, output: &Output) -> Result<ZooKeeper, Exit> {
+    servers_by(tls, "`connect.tls` of the spec", output)
+}
+
+/// The real port, with certificates that stand there.
+pub(super) fn servers_by(
+    tls: Option<&Tls>,
+    there: &str,
+    output: &Output,
+) -> Result<ZooKeeper, Exit> {
     ZooKeeper::new(Limits::default(), tls).map_err(|error| {
-        output.error(&error.to_string(), "see `connect.tls` of the spec");
+        output.error(&error.to_string(), &format!("see {there}"));
         Exit::Data
     })
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod args;
+mod assumed;
 mod demo;
 mod events;
 mod exit;
@@ -87,12 +88,27 @@ fn run(cli: &Cli) -> Exit {
             clap_complete::generate(*shell, &mut Cli::command(), "zkplan", &mut script);
             output.raw(&String::from_utf8_lossy(&script), Exit::Done)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            match clap_mangen::Man::new(Cli::command()).render(&mut page) {
-                Ok(()) => output.raw(&String::from_utf8_lossy(&page), Exit::Done),
-                Err(_) => Exit::Bug,
-            }
-        }
+        Command::Man { command } => man(command.as_deref(), &output),
+    }
+}
+
+/// The manual page of zkplan, or that of one of its commands.
+fn man(command: Option<&str>, output: &Output) -> Exit {
+    let mut all = Cli::command();
+    // Commands get the names of their pages, like zkplan-plan.
+    all.build();
+    let of = match command {
+        None => Some(all),
+        Some(name) => all.find_subcommand(name).cloned(),
+    };
+    let Some(of) = of else {
+        let what = format!("`{}` is no command", command.unwrap_or_default());
+        output.error(&what, "zkplan --help lists the commands");
+        return Exit::Usage;
+    };
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(of).render(&mut page) {
+        Ok(()) => output.raw(&String::from_utf8_lossy(&page), Exit::Done),
+        Err(_) => Exit::Bug,
     }
 }

@@ -13,10 +13,9 @@ use super::args::{Format, PlanArgs};
 use super::exit::Exit;
 use super::journal::{self, Unread};
 use super::output::Output;
-use super::specs::Loaded;
-use super::{live, probe, specs};
+use super::specs::{Loaded, Unusable};
+use super::{assumed, live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
-use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
@@ -24,6 +23,7 @@ use crate::proposal::{Refusal, acceptance, propose_preferring};
 use crate::rehearsal;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::summary::{Entry, Verdict, table};
+use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable};
 use crate::saved;
 use crate::spec::Spec;
@@ -37,7 +37,7 @@ enum Outcome {
     Planned(Box<CheckedPlan>, Option<Box<Observation>>),
     Refused(Box<Refusal>, Option<Box<Observation>>),
     Unreachable(ObserveError),
-    Failed(Exit),
+    Failed(Unusable),
 }
 
 pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     let outcomes = match &args.live {
-        Some(live) => loaded.iter().map(|loaded| assumed(args, loaded, live, output)).collect(),
+        Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
         None => {
             match live::block_on(output, join_all(loaded.iter().map(|l| seen(args, l, output)))) {
                 Ok(outcomes) => outcomes,
@@ -66,9 +66,17 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     note_idle_acceptances(args, &outcomes, output);
     note_joiner_files(&loaded, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
-    let exit = exits.fold(save(args, &outcomes, output), Exit::worse);
+    let saved = save(args, &outcomes);
+    let kept = match &saved {
+        Ok(()) => Exit::Done,
+        Err(why) => {
+            output.error(why, "");
+            Exit::Error
+        }
+    };
+    let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
-        Format::Text => output.screen(&texts(args, &loaded, &outcomes, output), exit),
+        Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
         Format::Json => output.raw(&documents(args, &loaded, &outcomes, output), exit),
         Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
     };
@@ -84,6 +92,9 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
 /// Flags that do not go together, and what to do instead.
 fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
     let many = args.specs.len() > 1;
+    if !args.why_not.is_empty() && args.format != Format::Text {
+        return Some(("--why-not goes with --format text", "its answer is for people"));
+    }
     let is_file = args.live.as_deref().is_some_and(|live| !live.is_dir());
     if many && args.out.is_some() {
         Some(("--out goes with one spec", "plan the specs one by one"))
@@ -101,6 +112,14 @@ fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
 fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
     if out == Path::new("-") {
         return Some("--out takes a file; --format json prints the plan".to_owned());
+    }
+    let dir = folder_of(out);
+    if !dir.is_dir() {
+        return Some(format!(
+            "{} cannot be written: there is no folder {}",
+            out.display(),
+            dir.display()
+        ));
     }
     let there = fs::metadata(out).ok()?;
     let same = |spec: &std::path::PathBuf| {
@@ -161,12 +180,15 @@ fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
 async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(exit) => return Outcome::Failed(*exit),
+        Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
     let question = Question::of(spec);
     let port = match live::servers(spec.connect.tls.as_ref(), output) {
         Ok(port) => port,
-        Err(exit) => return Outcome::Failed(exit),
+        Err(exit) => {
+            let why = "the certificates of connect.tls cannot be used".to_owned();
+            return Outcome::Failed(Unusable { why, exit });
+        }
     };
     match observe(&port, &question).await {
         Ok(seen) => {
@@ -192,33 +214,15 @@ fn not_known(ensemble: &str, why: &Unread) -> String {
 
 /// Plans for a configuration from a file, or from the one in a folder that is named after the
 /// ensemble, as if every server answered.
-fn assumed(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
+fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(exit) => return Outcome::Failed(*exit),
+        Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let file = &if live.is_dir() { live.join(&spec.ensemble) } else { live.to_owned() };
-    let text = match specs::read_text(file, output) {
-        Ok(text) => text,
-        Err(exit) => return Outcome::Failed(exit),
-    };
-    match EnsembleConfig::parse(&without_chatter(&text)) {
+    match assumed::config(live, spec, output) {
         Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
-        Err(error) => {
-            output.error(
-                &format!("{}: {error}", file.display()),
-                "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
-            );
-            Outcome::Failed(Exit::Data)
-        }
+        Err(unusable) => Outcome::Failed(unusable),
     }
-}
-
-/// `zkCli.sh config` prints what its client does on stdout too.
-pub(super) fn without_chatter(text: &str) -> String {
-    const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
-    let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
-    text.lines().filter(told).collect::<Vec<_>>().join("\n")
 }
 
 fn proposed(
@@ -239,11 +243,10 @@ fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>, output: &Output)
     for later in 1..outcomes.len() {
         let twin = (0..later).find(|first| same_ensemble(&outcomes[*first], &outcomes[later]));
         if let Some(first) = twin {
-            output.error(
-                &format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path),
-                "give each ensemble one spec, or plan them in two runs",
-            );
-            outcomes[later] = Outcome::Failed(Exit::Data);
+            let why =
+                format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path);
+            output.error(&why, "give each ensemble one spec, or plan them in two runs");
+            outcomes[later] = Outcome::Failed(Unusable { why, exit: Exit::Data });
         }
     }
     outcomes
@@ -274,7 +277,7 @@ impl Outcome {
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
-            Self::Failed(exit) => *exit,
+            Self::Failed(unusable) => unusable.exit,
         }
     }
 }
@@ -293,7 +296,12 @@ pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
     exits.fold(Exit::Unsafe, Exit::worse)
 }
 
-fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+fn texts(
+    args: &PlanArgs,
+    loaded: &[Loaded],
+    (outcomes, saved): (&[Outcome], &Result<(), String>),
+    output: &Output,
+) -> Text {
     let mut all = Text::new();
     for (file, outcome) in loaded.iter().zip(outcomes) {
         let Ok(spec) = &file.spec else { continue };
@@ -302,7 +310,10 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
             Outcome::Planned(checked, seen) => {
                 let plan_id = saved::plan_id(checked.plan());
                 let name = args.out.as_ref().map(|out| out.display().to_string());
-                let saved = name.as_ref().map(|path| PlanFile { path, plan_id: plan_id.as_str() });
+                let saved = name.as_ref().map(|path| match saved {
+                    Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
+                    Err(why) => Err(why.as_str()),
+                });
                 let alone = outcomes.len() == 1 && !checked.plan().is_empty();
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
@@ -316,12 +327,17 @@ fn texts(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Outp
                     all.section(other);
                 }
             }
-            Outcome::Refused(refusal, seen) => all.section(refusal::screen(&refusal::Screen {
-                spec,
-                observation: seen.as_deref(),
-                refusal,
-                width: output.width,
-            })),
+            Outcome::Refused(refusal, seen) => {
+                all.section(refusal::screen(&refusal::Screen {
+                    spec,
+                    observation: seen.as_deref(),
+                    refusal,
+                    width: output.width,
+                }));
+                for wish in &args.why_not {
+                    all.section(other::no_plan(wish, output.width));
+                }
+            }
             Outcome::Unreachable(error) => tell(file, error, output),
             Outcome::Failed(_) => {}
         }
@@ -354,7 +370,7 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
 /// Says to stderr why there is no ensemble to plan for.
 fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
     let label = file.spec.as_ref().map_or("", |spec| spec.ensemble.as_str());
-    output.aside(&unreachable::screen(label, error, output.width));
+    output.aside(&unreachable::screen(label, error, Reached::BySpec, output.width));
 }
 
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
@@ -387,7 +403,7 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
                 tell(file, error, output);
                 failed_document(file, &error.to_string(), exit)
             }
-            Outcome::Failed(_) => failed_document(file, "the spec cannot be used", exit),
+            Outcome::Failed(unusable) => failed_document(file, &unusable.why, exit),
         }
     };
     let all: Vec<Value> = loaded.iter().zip(outcomes).map(document).collect();
@@ -449,13 +465,13 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
 }
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
-fn save(args: &PlanArgs, outcomes: &[Outcome], output: &Output) -> Exit {
+fn save(args: &PlanArgs, outcomes: &[Outcome]) -> Result<(), String> {
     let (Some(out), [Outcome::Planned(checked, _)]) = (&args.out, outcomes) else {
-        return Exit::Done;
+        return Ok(());
     };
     // A link is followed: what it leads to is replaced, not the link.
     let out = &fs::canonicalize(out).unwrap_or_else(|_| out.clone());
-    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = folder_of(out);
     let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
     let partial = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::File::create(&partial)
@@ -464,12 +480,13 @@ fn save(args: &PlanArgs, outcomes: &[Outcome], output: &Output) -> Exit {
             file.sync_all()
         })
         .and_then(|()| fs::rename(&partial, out));
-    match written {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            drop(fs::remove_file(&partial));
-            output.error(&format!("{} cannot be written: {error}", out.display()), "");
-            Exit::Error
-        }
-    }
+    written.map_err(|error| {
+        drop(fs::remove_file(&partial));
+        format!("{} cannot be written: {error}", out.display())
+    })
+}
+
+/// The folder in which a file lies.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,27 +1,32 @@
 //! `zkplan rehearse`: a plan in the simulator, with every server and zone failing at every moment.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::args::{RehearseArgs, TextOrJson};
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
-use super::{live, plan, specs};
+use super::{assumed, live, plan};
 use crate::check::CheckedPlan;
-use crate::model::EnsembleConfig;
 use crate::observe::{Facts, Question, observe};
 use crate::proposal::propose;
 use crate::rehearsal::{Back, Course, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse};
 use crate::render::plan::SpecFile;
+use crate::render::refusal;
 use crate::render::rehearse as render;
-use crate::render::{refusal, unreachable};
+use crate::render::unreachable::{self, Reached};
 use crate::saved;
 use crate::spec::Spec;
 
 pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
     let checked = match Source::read(&args.file, output) {
+        Ok(Source::Plan(_)) if args.live.is_some() || !args.accept.is_empty() => {
+            output.error(
+                "--live and --accept go with a spec",
+                "a saved plan holds what it starts from, and the risks that were accepted",
+            );
+            return Exit::Usage;
+        }
         Ok(Source::Plan(checked)) => *checked,
         Ok(Source::Spec(spec)) => match planned(args, &spec, output) {
             Ok(checked) => checked,
@@ -58,13 +63,18 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
 
 /// Plans for a spec: for what a file holds, or for what is there.
 fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, Exit> {
-    let facts = if let Some(file) = &args.live {
-        Facts::assumed(config(file, output)?, spec)
+    let facts = if let Some(live) = &args.live {
+        Facts::assumed(assumed::config(live, spec, output)?, spec)
     } else {
         let port = live::servers(spec.connect.tls.as_ref(), output)?;
         let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
         let seen = seen.map_err(|error| {
-            output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+            output.aside(&unreachable::screen(
+                &spec.ensemble,
+                &error,
+                Reached::BySpec,
+                output.width,
+            ));
             live::exit_of(&error)
         })?;
         Facts::of(&seen, spec)
@@ -78,17 +88,6 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
             width: output.width,
         }));
         plan::exit_of_breaches(&refusal.breaches)
-    })
-}
-
-fn config(file: &Path, output: &Output) -> Result<EnsembleConfig, Exit> {
-    let text = specs::read_text(file, output)?;
-    EnsembleConfig::parse(&plan::without_chatter(&text)).map_err(|error| {
-        output.error(
-            &format!("{}: {error}", file.display()),
-            "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
-        );
-        Exit::Data
     })
 }
 

@@ -13,7 +13,7 @@ pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
     let path = args.plan.display().to_string();
     let text = match specs::read_text(&args.plan, output) {
         Ok(text) => text,
-        Err(exit) => return exit,
+        Err(unusable) => return unusable.exit,
     };
     match saved::read(&text) {
         Ok(checked) => show(args.format, &path, &checked, output),

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::specs;
 use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
-use crate::render::{Text, refusal};
+use crate::render::{Text, refusal, words_for_shell};
 use crate::saved::{self, ReadError};
 use crate::spec::{self, Spec};
 
@@ -36,6 +36,16 @@ impl Source {
         })?;
         spec.rooted_at(path.parent().unwrap_or(Path::new("")));
         Ok(Self::Spec(Box::new(spec)))
+    }
+
+    /// The command that plans anew for it, as it is typed; of a saved plan, nobody knows the spec.
+    pub(super) fn plans(&self, path: &Path) -> String {
+        match self {
+            Self::Spec(_) => {
+                format!("zkplan plan {}", words_for_shell(&path.display().to_string()))
+            }
+            Self::Plan(_) => "zkplan plan SPEC".to_owned(),
+        }
     }
 
     /// The spec, or what a plan tells of it: enough to look at the ensemble.

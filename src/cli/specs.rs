@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
@@ -14,7 +14,21 @@ use crate::spec::{self, Spec};
 pub(super) struct Loaded {
     /// Its path, as it was typed.
     pub(super) path: String,
-    pub(super) spec: Result<Spec, Exit>,
+    pub(super) spec: Result<Spec, Unusable>,
+}
+
+/// Why a file cannot be used. It was said already; this is for what is printed of it later.
+#[derive(Debug, Clone)]
+pub(super) struct Unusable {
+    /// One sentence.
+    pub(super) why: String,
+    pub(super) exit: Exit,
+}
+
+impl From<Unusable> for Exit {
+    fn from(unusable: Unusable) -> Self {
+        unusable.exit
+    }
 }
 
 /// Files larger than this are not read as text.
@@ -30,11 +44,12 @@ pub(super) fn load(paths: &[PathBuf], output: &Output) -> Vec<Loaded> {
     loaded
 }
 
-fn load_one(path: &Path, output: &Output) -> Result<Spec, Exit> {
+fn load_one(path: &Path, output: &Output) -> Result<Spec, Unusable> {
     let text = read_text(path, output)?;
-    let mut spec = spec::parse(&path.display().to_string(), &text).map_err(|errors| {
+    let name = path.display().to_string();
+    let mut spec = spec::parse(&name, &text).map_err(|errors| {
         output.aside(&Text::preformatted(&errors.render()));
-        Exit::Data
+        Unusable { why: format!("{name} is no spec that can be used"), exit: Exit::Data }
     })?;
     spec.rooted_at(path.parent().unwrap_or(Path::new("")));
     Ok(spec)
@@ -47,11 +62,9 @@ fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
         let Ok(spec) = &file.spec else { continue };
         match seen.get(&spec.ensemble) {
             Some(first) => {
-                output.error(
-                    &format!("{} and {} both describe {}", first, file.path, spec.ensemble),
-                    "give each ensemble one spec, or plan them in two runs",
-                );
-                file.spec = Err(Exit::Data);
+                let why = format!("{} and {} both describe {}", first, file.path, spec.ensemble);
+                output.error(&why, "give each ensemble one spec, or plan them in two runs");
+                file.spec = Err(Unusable { why, exit: Exit::Data });
             }
             None => {
                 seen.insert(spec.ensemble.clone(), file.path.clone());
@@ -61,19 +74,35 @@ fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
 }
 
 /// Reads a text file; `-` is stdin.
-pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Exit> {
+pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Unusable> {
+    let refuse = |why: String, help: &str, exit: Exit| {
+        output.error(&why, help);
+        Unusable { why, exit }
+    };
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)
+        std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
     };
-    if let Err(error) = read {
-        output.error(&format!("{} cannot be read: {error}", path.display()), "");
-        return Err(Exit::Error);
+    let name = path.display();
+    match read {
+        Err(error) => {
+            let help = match error.kind() {
+                ErrorKind::NotFound => "see the path: it counts from the folder that you are in",
+                ErrorKind::IsADirectory => "name a file in that folder",
+                ErrorKind::PermissionDenied => "see who may read the file",
+                _ => "",
+            };
+            Err(refuse(format!("{name} cannot be read: {error}"), help, Exit::Error))
+        }
+        Ok(size) if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) => {
+            let most = MAX_BYTES / (1024 * 1024);
+            let why = format!("{name} is larger than {most} MiB and was not read to its end");
+            Err(refuse(why, "no spec, plan or configuration is", Exit::Data))
+        }
+        Ok(_) => String::from_utf8(bytes).map_err(|_| {
+            refuse(format!("{name} is no UTF-8 text"), "name a text file", Exit::Data)
+        }),
     }
-    String::from_utf8(bytes).map_err(|_| {
-        output.error(&format!("{} is no UTF-8 text", path.display()), "");
-        Exit::Data
-    })
 }

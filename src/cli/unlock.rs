@@ -9,25 +9,27 @@ use crate::apply::journal::{Entry, LockText, Record};
 use crate::apply::unlock::{Fence, Standing, fence, read_lock, record_fence, take_over};
 use crate::ensemble::{Code, Ensemble, Failure, Session};
 use crate::render::run::holder;
-use crate::spec::Spec;
 
 pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
     let source = match Source::read(&args.file, output) {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    match live::block_on(output, unlock(args, &source.spec(), output)) {
+    match live::block_on(output, unlock(args, &source, output)) {
         Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
     }
 }
 
-async fn unlock(args: &UnlockArgs, spec: &Spec, output: &Output) -> Result<Exit, Exit> {
+async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
+    let spec = &source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
     let addresses = history::addresses(spec);
     let allowed = args.allow_cleartext_auth;
     secret::may_travel(&port, &spec.connect, &addresses, allowed, output).await?;
     let terms = secret::terms(&spec.connect, output).await?;
-    let session = history::any_session(&port, spec, terms, output).await?;
+    let session = history::any_session(&port, spec, terms).await;
+    let session =
+        session.ok_or_else(|| history::nobody_answers(&source.plans(&args.file), output))?;
     let exit = remove(args, (&port, &session), output).await;
     session.close().await;
     exit

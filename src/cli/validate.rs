@@ -4,7 +4,7 @@ use super::args::ValidateArgs;
 use super::exit::Exit;
 use super::output::Output;
 use super::specs;
-use crate::render::{Line, Style, Text};
+use crate::render::{Line, Style, Text, words_for_count};
 
 pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
     let loaded = specs::load(&args.specs, output);
@@ -14,19 +14,18 @@ pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
         match file.spec {
             Ok(spec) => {
                 let voters = spec.membership().voters().len();
-                let observers = spec.servers.len() - voters;
+                let observers = words_for_count(spec.servers.len() - voters, "observer");
+                let voters = words_for_count(voters, "voter");
                 text.line(Line::new(Style::Green, "valid").then(
                     Style::Plain,
-                    format!(
-                        "  {}  ensemble {}, {voters} voters, {observers} observers",
-                        file.path, spec.ensemble
-                    ),
+                    format!("  {}  ensemble {}, {voters}, {observers}", file.path, spec.ensemble),
                 ));
             }
-            Err(exit) => {
-                worst = worst.worse(exit);
+            Err(unusable) => {
+                worst = worst.worse(unusable.exit);
+                let word = if unusable.exit == Exit::Data { "wrong" } else { "not read" };
                 text.line(
-                    Line::new(Style::Red, "wrong").then(Style::Plain, format!("  {}", file.path)),
+                    Line::new(Style::Red, word).then(Style::Plain, format!("  {}", file.path)),
                 );
             }
         }

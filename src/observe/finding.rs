@@ -198,6 +198,9 @@ impl FindingKind {
         }
     }
 
+    /// The codes of those that may have to be accepted; see [`Self::level`].
+    pub const ACCEPTED: [&str; 4] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13"];
+
     /// How much it weighs.
     pub const fn level(&self) -> Level {
         match self {

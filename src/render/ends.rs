@@ -16,15 +16,19 @@ pub struct Screen<'a> {
     pub again: &'a str,
     /// The file that was applied, as it was given.
     pub path: &'a str,
+    /// The command that plans anew, as it is typed.
+    pub plans: &'a str,
+    /// The number of the run, where one was opened.
+    pub run: Option<u64>,
     /// Columns of the terminal.
     pub width: usize,
 }
 
 /// The screen of an end; nothing where everything is done.
 pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { end, again, path, width } = *screen;
+    let Screen { end, width, .. } = *screen;
     let mut text = Text::new();
-    let (what, then) = said(end, again, path);
+    let (what, then) = at_the_door(end, screen).unwrap_or_else(|| on_the_way(end, screen));
     if what.is_empty() {
         return text;
     }
@@ -46,18 +50,15 @@ fn unknown(step: &StepId) -> String {
     )
 }
 
-/// What happened, and what to do next.
-fn said(end: &End, again: &str, path: &str) -> (String, String) {
-    at_the_door(end, again, path).unwrap_or_else(|| on_the_way(end, again, path))
-}
-
-/// Of those that end an apply before it changes anything.
-fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
+/// What happened and what to do next, of those that end an apply before it changes anything.
+fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
+    let Screen { again, path, plans, .. } = *screen;
+    let path = &words::shell(path);
     let say = |what: &str, then: &str| (what.to_owned(), then.to_owned());
     Some(match end {
         End::Stale(stale) => (
             self::stale(stale),
-            format!("zkplan plan for what is there now; {path} was not applied"),
+            format!("{plans} plans for what is there now; {path} was not applied"),
         ),
         End::Locked(by) => {
             let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
@@ -102,9 +103,9 @@ fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
              changed.",
             "find out who made it so, and mend its ACL (setAcl /zkplan world:anyone:r)",
         ),
-        End::Unreachable => say(
-            "no server takes a session. Nothing was changed.",
-            "zkplan plan shows who answers and who does not",
+        End::Unreachable => (
+            "no server takes a session. Nothing was changed.".to_owned(),
+            format!("{plans} shows who answers and who does not"),
         ),
         End::Finished
         | End::LockLost { .. }
@@ -119,8 +120,10 @@ fn at_the_door(end: &End, again: &str, path: &str) -> Option<(String, String)> {
     })
 }
 
-/// Of those that end an apply in a safe place on its way.
-fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
+/// The same of those that end an apply in a safe place on its way.
+fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
+    let Screen { again, plans, .. } = *screen;
+    let anew = anew(screen);
     let go_on = format!("{again} goes on from here, from any machine");
     match end {
         End::LockLost { .. } => (
@@ -134,8 +137,8 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
              apply; ZooKeeper does not tell who."
                 .to_owned(),
             format!(
-                "ask who did it; where the change is meant, plan anew and apply with --abandon, \
-                 where it is not, take it back and {again}"
+                "ask who did it; where the change is meant, {anew}; where it is not, take it back \
+                 and {again}"
             ),
         ),
         End::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
@@ -145,11 +148,14 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
         ),
         End::Hook { step, how } => (
             format!("the command of {step} {}. The configuration is as it was before it.", run::hook_end(how)),
-            format!("mend the command, or do its work by hand and add --no-hooks; {go_on}"),
+            format!(
+                "mend the command; {go_on}. Or do its work by hand, and go on without commands: \
+                 {again} --no-hooks"
+            ),
         ),
         End::RanOut { waits, .. } => (
             "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
-            format!("mend what is missing; {go_on}{}", where_gone(waits, path)),
+            format!("mend what is missing; {go_on}{}", where_gone(waits, &anew)),
         ),
         End::DataDiffer(ids) => (
             format!(
@@ -164,7 +170,7 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
         ),
         End::Unsafe(_) => (
             "something came up that nobody accepted.".to_owned(),
-            format!("zkplan plan {path} shows it, and what would pass"),
+            format!("{plans} shows it, and what would pass"),
         ),
         End::Refused { step, code } => {
             let what = step.as_ref().map_or("a request".to_owned(), ToString::to_string);
@@ -185,15 +191,25 @@ fn on_the_way(end: &End, again: &str, path: &str) -> (String, String) {
     }
 }
 
+/// How a run is given up for a plan of what is there now.
+fn anew(screen: &Screen<'_>) -> String {
+    let Screen { path, plans, run, .. } = *screen;
+    let path = words::shell(path);
+    let number = run.map_or_else(|| "RUN".to_owned(), |number| number.to_string());
+    let which = if run.is_some() { "" } else { " (zkplan history FILE lists the runs)" };
+    let which = which.replace("FILE", &path);
+    format!(
+        "plan for what is there now ({plans} --out NEW), and apply that and give this run up: \
+         zkplan apply NEW --abandon {number}{which}"
+    )
+}
+
 /// The way out where a member that is needed will not come back.
-fn where_gone(waits: &[Wait], path: &str) -> String {
+fn where_gone(waits: &[Wait], anew: &str) -> String {
     if !waits.iter().any(|wait| matches!(wait, Wait::Down { .. })) {
         return String::new();
     }
-    format!(
-        ". Where a server is gone for good: zkplan plan for what is there now, and apply that plan \
-         with --abandon and the number of this run (zkplan history {path})"
-    )
+    format!(". Where a server is gone for good: {anew}")
 }
 
 /// What somebody is asked who can let a run go on.
@@ -202,16 +218,16 @@ pub fn question(end: &End, width: usize) -> Text {
     let End::Gate { step, approve, occupied } = end else { return text };
     let what = match approve.as_str() {
         "cutover" if occupied.is_empty() => {
-            "no client is connected to the servers that leave. Go on removes them: have the \
+            "no client is connected to the servers that leave. Going on removes them: have the \
              clients' connect strings been changed?"
         }
         "cutover" => {
-            "clients are still on servers that leave. Have they moved? Go on removes the servers."
+            "clients are still on servers that leave. Have they moved? Going on removes the servers."
         }
         "stop" => {
-            "clients are still on the server that is to be stopped. Go on stops it all the same."
+            "clients are still on the server that is to be stopped. Going on stops it all the same."
         }
-        _ => "is its data directory blank? Go on takes your word for it.",
+        _ => "is its data directory blank? Going on takes your word for it.",
     };
     text.paragraph(Line::new(Style::Yellow, format!("{step}: ")), what, width);
     text.append(run::occupied(occupied, width));
@@ -295,4 +311,34 @@ fn diff(before: &EnsembleConfig, after: &EnsembleConfig, from: &str) -> Text {
         format!("config version {}, what is there", after.version),
     ];
     changes::membership_diff([&before.membership, &after.membership], titles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::journal::HookEnd;
+    use crate::model::ServerId;
+    use crate::observe::Standing;
+
+    fn said(end: &End) -> String {
+        let again = "zkplan apply 'my plan.json' --strict-version";
+        let plans = "zkplan plan SPEC";
+        let text =
+            screen(&Screen { end, again, path: "my plan.json", plans, run: Some(3), width: 100 });
+        text.to_string_with(false).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_advised_can_be_typed() {
+        let step = StepId::new("start-4");
+        let hook = said(&End::Hook { step, how: HookEnd::TimedOut });
+        let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
+        assert!(hook.ends_with(by_hand), "{hook}");
+        let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
+        let gone = said(&End::RanOut { waits, unknown: None });
+        assert!(gone.contains("(zkplan plan SPEC --out NEW)"), "{gone}");
+        assert!(gone.ends_with("zkplan apply NEW --abandon 3"), "{gone}");
+        let nobody = said(&End::Unreachable);
+        assert!(nobody.ends_with("next: zkplan plan SPEC shows who answers and who does not"));
+    }
 }

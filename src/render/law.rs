@@ -37,6 +37,17 @@ pub(super) const fn code(breach: &Breach) -> &'static str {
     }
 }
 
+/// The codes of breaches, each once, in the order in which they come up.
+pub(super) fn codes(breaches: &[Breach]) -> Vec<&'static str> {
+    let mut codes = Vec::new();
+    for code in breaches.iter().map(code) {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
 /// The code of a breach, with its step where it has one, as `--accept` takes it.
 pub(super) fn place(breach: &Breach) -> String {
     match &breach.step {
@@ -406,8 +417,12 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         }
         Detail::GroupsOfMajority(_) => "take group and weight out of the spec",
         Detail::TooManyWeights => "give servers of one group like weights",
-        Detail::OddPlaces | Detail::SeveralAddresses(_) => {
-            "change it by hand; zkplan passes it through"
+        Detail::OddPlaces => {
+            "change groups and weights by hand; zkplan passes through what the spec does not change"
+        }
+        Detail::SeveralAddresses(_) => {
+            "change the line of that server by hand; zkplan passes through what the spec does not \
+             change"
         }
     }
 }

@@ -6,6 +6,7 @@
 //! `observe`, `plan`, `check` and `proposal`.
 
 mod changes;
+pub mod commands;
 pub mod dot;
 pub mod ends;
 #[cfg(test)]
@@ -32,4 +33,4 @@ mod words;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
-pub use words::shell as words_for_shell;
+pub use words::{count_of as words_for_count, shell as words_for_shell};

@@ -1,7 +1,7 @@
 //! Other plans beside the one that is shown: what they would cost, and what speaks against them.
 
 use super::text::{Line, Style, Text};
-use super::{refusal, words};
+use super::{law, refusal, words};
 use crate::check::{CheckedPlan, Report};
 use crate::plan::Prefer;
 use crate::whynot::{Answer, Wish};
@@ -56,7 +56,7 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
             text.paragraph("", title.then(Style::Plain, " It is what the plan does."), width);
         }
         Answer::Unlawful(breaches) => {
-            let many = words::count_of(breaches.len(), "law");
+            let many = words::count_of(law::codes(breaches).len(), "law");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, width));
@@ -66,6 +66,15 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
             text.paragraph("", title.then(Style::Plain, said), width);
         }
     }
+    text
+}
+
+/// What is said of a wish where there is no plan.
+pub fn no_plan(wish: &Wish, width: usize) -> Text {
+    let mut text = Text::new();
+    let title = Line::new(Style::Bold, format!("Why not {wish}?"));
+    let said = " There is no plan whose order could be another; see first what would pass.";
+    text.paragraph("", title.then(Style::Plain, said), width);
     text
 }
 

@@ -1,11 +1,12 @@
 //! The plan as the person on call wants to see it.
 //!
 //! In this order: which ensemble and how it was seen, the present state, findings, changes, steps
-//! with figures and reasons, what to start, the configuration before and after, windows, accepted
-//! risks, one line that says it all, what came of rehearsing it, and what to type next.
+//! with figures and reasons, what to start, the commands that are run, the configuration before and
+//! after, windows, accepted risks, one line that says it all, what came of rehearsing it, and what to
+//! type next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, head, law, present, rehearse, start, steps, words};
+use super::{changes, commands, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
 use crate::observe::{Finding, FindingKind, Observation, Obstacle};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
@@ -36,8 +37,8 @@ pub enum Origin<'a> {
     Made {
         /// The spec.
         spec: SpecFile<'a>,
-        /// The file that it was written to.
-        saved: Option<PlanFile<'a>>,
+        /// The file that it was written to, or why it could not be, where a file is asked for.
+        saved: Option<Result<PlanFile<'a>, &'a str>>,
         /// The flags that made the plan what it is.
         flags: &'a [String],
         /// What came of rehearsing it, where that was tried.
@@ -108,13 +109,15 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(changes::changes(plan, spec.as_ref(), width));
     text.section(steps::steps(checked, observation, width));
     text.section(start::start(checked, observation, width));
+    text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
     text.section(steps::windows(checked, width));
     text.section(accepted(checked.report(), &facts.findings, width));
     text.gap();
     text.paragraph("", summary(checked), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
-        let told = rehearse::below(rehearsed, saved.map(|file| file.path));
+        let file = saved.and_then(Result::ok).map(|file| file.path);
+        let told = rehearse::below(rehearsed, file);
         text.paragraph("", told, width);
     }
     text.append(next(&origin, &facts.findings, width));
@@ -207,9 +210,18 @@ fn open_run(findings: &[Finding]) -> Option<OpenRun<'_>> {
 fn next(origin: &Origin<'_>, findings: &[Finding], width: usize) -> Text {
     let mut text = Text::new();
     let Origin::Made { spec, saved, flags, .. } = origin else { return text };
-    if let Some(file) = saved {
-        text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
-    }
+    let saved = match saved {
+        Some(Err(why)) => {
+            let lead = Line::new(Style::Red, "Not saved: ");
+            text.paragraph(lead, Line::plain(*why), width);
+            return text;
+        }
+        Some(Ok(file)) => {
+            text.paragraph("", format!("Saved to {}, plan id {}", file.path, file.plan_id), width);
+            Some(file)
+        }
+        None => None,
+    };
     let path = words::shell(spec.path);
     let command = match (open_run(findings), saved) {
         (Some(run), _) if !run.goes_on => format!("zkplan history {path} {}", run.number),

@@ -132,7 +132,7 @@ fn refused(plan: &Plan, code: Code) -> (String, String) {
     match code {
         Code::NewConfigNoQuorum => say(
             "no quorum of the voters that it leads to is connected to the leader and synced",
-            "see which of them stopped or fell behind since the look; zkplan plan shows it",
+            "see which of them stopped or fell behind since the look; zkplan plan SPEC shows it",
         ),
         Code::BadVersion => (
             format!(
@@ -188,7 +188,7 @@ mod tests {
         insta::assert_snapshot!(told(DryRun::Refused(Code::NewConfigNoQuorum)), @r"
         Probe: the leader would refuse join-4: no quorum of the voters that it leads to is connected to the
                leader and synced (NewConfigNoQuorum). Nothing was changed.
-               help: see which of them stopped or fell behind since the look; zkplan plan shows it
+               help: see which of them stopped or fell behind since the look; zkplan plan SPEC shows it
         ");
         insta::assert_snapshot!(told(DryRun::OpenToAll), @r"
         Probe: join-4 was not sent. A session without credentials may write the configuration of this

@@ -32,19 +32,24 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(present::findings(plan, width));
     text.section(changes::changes(plan, Some(&spec), width));
     text.gap();
-    let causes = causes(&refusal.breaches, &plan.facts.findings);
-    let why = match causes.iter().map(Cause::laws).sum() {
-        1_usize => "one law stands against it".to_owned(),
-        n => format!("{n} breaches of laws stand against it"),
-    };
-    let lead = Line::new(Style::Red, "Refused").then(
-        Style::Plain,
-        format!(": there is no safe plan from here to {}; {why}. Nothing was changed.", spec.path),
-    );
-    text.paragraph("", lead, width);
+    let why = format!(": {}. Nothing was changed.", why(&refusal.breaches, spec.path));
+    text.paragraph("", Line::new(Style::Red, "Refused").then(Style::Plain, why), width);
     text.section(of_breaches(&refusal.breaches, &plan.facts.findings, width));
     text.section(remedies(refusal, &spec, width));
     text
+}
+
+/// What stands against a plan, as one phrase.
+fn why(breaches: &[Breach], path: &str) -> String {
+    let unsupported = Law::Unsupported.code();
+    let codes = law::codes(breaches);
+    let laws = codes.iter().filter(|code| **code != unsupported).count();
+    let also = if laws < codes.len() { ", and zkplan cannot plan all of it yet" } else { "" };
+    match laws {
+        0 => format!("zkplan cannot plan the way from here to {path} yet"),
+        1 => format!("there is no safe plan from here to {path}; one law stands against it{also}"),
+        n => format!("there is no safe plan from here to {path}; {n} laws stand against it{also}"),
+    }
 }
 
 /// Breaches alone, without the ensemble around them.
@@ -57,14 +62,6 @@ struct Cause<'a> {
     /// The first of them on the way stands for all.
     first: &'a Breach,
     others: Vec<&'a Breach>,
-}
-
-impl Cause<'_> {
-    /// How many laws it breaks.
-    fn laws(&self) -> usize {
-        let all = self.others.iter().copied().chain([self.first]);
-        all.map(law::code).collect::<BTreeSet<_>>().len()
-    }
 }
 
 /// What is behind the breaches, in the order in which they stand.
@@ -478,8 +475,8 @@ mod tests {
           - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: there is no safe plan from here to prod-eu.yaml; 2 breaches of laws
-        stand against it. Nothing was changed.
+        Refused: there is no safe plan from here to prod-eu.yaml; 2 laws stand against
+        it. Nothing was changed.
 
         ZKQ14: the ensemble must not shrink by more than is allowed
           More servers would go than come, by more than policy.maxShrink allows.

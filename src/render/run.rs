@@ -49,10 +49,7 @@ pub fn line(event: &Event) -> Option<Line> {
             let what = step.as_ref().map_or("the fence".to_owned(), ToString::to_string);
             Some(Line::new(Style::Yellow, format!("no answer to {what}: looking what came of it")))
         }
-        Event::HookStarted { step, argv } => {
-            let command: Vec<String> = argv.iter().map(|word| words::shell(word)).collect();
-            plain(format!("{step} runs {}", command.join(" ")))
-        }
+        Event::HookStarted { step, argv } => plain(format!("{step} runs {}", words::command(argv))),
         Event::HookEnded { step, how } => {
             let style = if *how == HookEnd::Succeeded { Style::Green } else { Style::Red };
             Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
@@ -148,7 +145,7 @@ pub fn wait(wait: &Wait) -> String {
         }
         Wait::Connection => {
             "no server of the ensemble takes the session: frozen, down, or without a quorum; zkplan \
-             plan tells which"
+             plan SPEC tells which"
                 .to_owned()
         }
     }

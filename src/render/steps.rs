@@ -103,7 +103,14 @@ impl Reasoned<'_> {
 fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
     let schedule = checked.plan().schedule().into_iter();
     let with_why = |(phase, step)| Reasoned { phase, step, why: Why::of(checked, phase, step) };
-    schedule.map(with_why).collect()
+    let mut reasoned: Vec<Reasoned<'_>> = schedule.map(with_why).collect();
+    // Where they go side by side, all starts stand before all waits: each reason is said once.
+    for side_by_side in reasoned.chunk_by_mut(|one, next| std::ptr::eq(one.phase, next.phase)) {
+        if side_by_side.first().is_some_and(|first| first.phase.rule == Rule::SideBySide) {
+            side_by_side.sort_by_key(|one| !matches!(one.step.action, Action::Start(_)));
+        }
+    }
+    reasoned
 }
 
 /// The reason that steps in a row share, and what rule they follow where there is a choice.
@@ -173,7 +180,9 @@ fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
     let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
         None if step.servers().any(may_hand_over) => Line::new(Style::Yellow, "may change"),
-        _ => Line::plain("stays"),
+        // Of a leader that nobody saw, nothing is said.
+        None => Line::plain("-"),
+        Some(_) => Line::plain("stays"),
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Entry<'a> {
 
 const COLUMNS: [Column; 7] = [
     Column::words("ensemble"),
-    Column::words("spec"),
+    Column::paths("spec"),
     Column::words("verdict"),
     Column::words("changes"),
     Column::numbers("reconfigs"),
@@ -84,13 +84,8 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
             ]
         }
         Verdict::Refused(refusal) => {
-            let mut codes: Vec<&str> = Vec::new();
-            for code in refusal.breaches.iter().map(law::code) {
-                if !codes.contains(&code) {
-                    codes.push(code);
-                }
-            }
-            let verdict = format!("refused: {}", words::list(codes));
+            let codes = words::list(law::codes(&refusal.breaches));
+            let verdict = format!("refused: {codes}");
             let tally = changes::tally(&refusal.nearest);
             [Line::new(Style::Red, verdict), Line::plain(tally), none(), none()]
         }

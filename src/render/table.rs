@@ -22,17 +22,24 @@ pub struct Column {
     pub optional: bool,
     /// How many columns of space stand before it.
     pub gap: usize,
+    /// Whether what is too long loses its beginning, instead of being broken into lines.
+    pub ends: bool,
 }
 
 impl Column {
     /// A column of words.
     pub const fn words(head: &'static str) -> Self {
-        Self { head, align: Align::Left, optional: false, gap: GAP }
+        Self { head, align: Align::Left, optional: false, gap: GAP, ends: false }
+    }
+
+    /// A column of paths, whose ends tell most.
+    pub const fn paths(head: &'static str) -> Self {
+        Self { ends: true, ..Self::words(head) }
     }
 
     /// A column of numbers.
     pub const fn numbers(head: &'static str) -> Self {
-        Self { head, align: Align::Right, optional: false, gap: GAP }
+        Self { head, align: Align::Right, optional: false, gap: GAP, ends: false }
     }
 
     /// The same column, left out where there is no room.
@@ -144,7 +151,13 @@ impl Table {
     fn print(&self, text: &mut Text, shown: &[(usize, usize)], cell: impl Fn(usize) -> Line) {
         let wrapped: Vec<Vec<Line>> = shown
             .iter()
-            .map(|(at, width)| cell(*at).truncated(width * TALLEST).wrapped(*width))
+            .map(|(at, width)| {
+                if self.columns[*at].ends {
+                    vec![cell(*at).ending(*width)]
+                } else {
+                    cell(*at).truncated(width * TALLEST).wrapped(*width)
+                }
+            })
             .collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
         for y in 0..height {
@@ -220,6 +233,18 @@ mod tests {
         host       standing
         zk\u{1b}c  leads
         zk1        follows
+        "#);
+    }
+
+    #[test]
+    fn a_path_keeps_its_end() {
+        let mut table = Table::new([Column::paths("spec"), Column::words("verdict")]);
+        table.row([Line::from("environments/production/eu-west/zk.yaml"), Line::from("planned")]);
+        table.row([Line::from("demo.yaml"), Line::from("refused: ZKQ2 and ZKQ3")]);
+        insta::assert_snapshot!(table.to_text(50).to_string_with(false), @r#"
+        spec                      verdict
+        ..uction/eu-west/zk.yaml  planned
+        demo.yaml                 refused: ZKQ2 and ZKQ3
         "#);
     }
 

@@ -122,6 +122,16 @@ impl Line {
         Self::of_cells(&cells[..width.saturating_sub(2)]).then(Style::Plain, "..")
     }
 
+    /// Its last `width` columns, the first two of them `..` where something is cut off.
+    pub(super) fn ending(&self, width: usize) -> Self {
+        let cells = self.cells();
+        if cells.len() <= width {
+            return self.clone();
+        }
+        let from = cells.len() - width.saturating_sub(2);
+        Self::plain("..").join(Self::of_cells(&cells[from..]))
+    }
+
     fn cells(&self) -> Vec<(Style, char)> {
         let escaped = self.spans.iter().map(|(style, text)| (*style, escape(text)));
         escaped.flat_map(|(style, text)| cells_of(style, &text)).collect()

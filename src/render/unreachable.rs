@@ -7,8 +7,17 @@ use crate::ensemble::Silence;
 use crate::model::Endpoint;
 use crate::observe::{History, ObserveError, Tried};
 
+/// What says how the ensemble is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// A spec.
+    BySpec,
+    /// Flags, where there is no spec yet.
+    ByFlags,
+}
+
 /// The screen of an observation that failed; `ensemble` is the label in the spec.
-pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
+pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usize) -> Text {
     let mut text = Text::new();
     let label = Line::new(Style::Bold, ensemble).then(Style::Plain, "  ");
     let say =
@@ -20,7 +29,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
             if tried.is_empty() {
                 text.section(Text::preformatted("  No address is known: nobody was asked."));
             }
-            text.section(todo(&UNREACHABLE, width));
+            text.section(todo(&unreachable(reached), width));
         }
         ObserveError::NoQuorum { tried, voteless, unclear } => {
             let what = "Servers answer, but no leader is elected: the ensemble has no quorum.";
@@ -51,7 +60,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
             let what = "Two histories answer, and zkplan chooses none.";
             text.paragraph(label, say(what.to_owned()), width);
             text.section(side_by_side(histories, width));
-            text.section(choose_none(histories, width));
+            text.section(choose_none(histories, reached, width));
         }
         ObserveError::UnreadableConfig { endpoint, cause } => {
             let what = format!("The configuration that {endpoint} shows cannot be read.");
@@ -63,11 +72,22 @@ pub fn screen(ensemble: &str, error: &ObserveError, width: usize) -> Text {
     text
 }
 
-const UNREACHABLE: [&str; 3] = [
-    "See whether the addresses are right: connect.servers in the spec, or --connect.",
-    "See whether the servers run, and whether a firewall lets this machine reach their client ports.",
-    "Where the client ports speak TLS, give connect.tls and the secure client port.",
-];
+const fn unreachable(reached: Reached) -> [&'static str; 3] {
+    let running = "See whether the servers run, and whether a firewall lets this machine reach their \
+                   client ports.";
+    match reached {
+        Reached::BySpec => [
+            "See whether the addresses are right: connect.servers in the spec.",
+            running,
+            "Where the client ports speak TLS, give connect.tls and the secure client port.",
+        ],
+        Reached::ByFlags => [
+            "See whether the addresses of --connect are right.",
+            running,
+            "Where the client ports speak TLS, give --tls-ca, and the secure client ports.",
+        ],
+    }
+}
 
 const NO_COMMIT: [&str; 3] = [
     "See whether a quorum of voters follows that server: it may be the old leader of a moment ago.",
@@ -215,7 +235,7 @@ fn side_by_side(histories: &[History; 2], width: usize) -> Text {
     table.to_text(width)
 }
 
-fn choose_none(histories: &[History; 2], width: usize) -> Text {
+fn choose_none(histories: &[History; 2], reached: Reached, width: usize) -> Text {
     let [one, other] = histories;
     let mut text = Text::new();
     let versions = if one.config.version == other.config.version {
@@ -224,11 +244,20 @@ fn choose_none(histories: &[History; 2], width: usize) -> Text {
         "The higher config version decides nothing: an old ensemble that came back can have it."
     };
     text.paragraph("", versions, width);
+    let apart = match reached {
+        Reached::BySpec => {
+            "Stop the servers of the other one, or take their addresses out of connect and the \
+             spec, so that one history answers."
+        }
+        Reached::ByFlags => {
+            "Stop the servers of the other one, or take their addresses out of --connect, so that \
+             one history answers."
+        }
+    };
     text.section(todo(
         &[
             "Find out which one your clients write to: clients on each, and what they wrote last.",
-            "Stop the servers of the other one, or take their addresses out of connect and the \
-             spec, so that one history answers.",
+            apart,
             "Keep the data directories of both until you are sure. What only the other one has \
              does not come back by itself.",
         ],
@@ -244,7 +273,7 @@ mod tests {
     use crate::render::fixture::{endpoint, line, lines};
 
     fn shown(error: &ObserveError) -> String {
-        screen("prod-eu", error, 80).to_string_with(false)
+        screen("prod-eu", error, Reached::BySpec, 80).to_string_with(false)
     }
 
     fn history(members: &[i64], leader: i64, version: &str, zxid: u64) -> History {
@@ -356,8 +385,7 @@ mod tests {
           zk1.example:2181 (TLS)  the host name has no address
 
         What to do
-          - See whether the addresses are right: connect.servers in the spec, or
-            --connect.
+          - See whether the addresses are right: connect.servers in the spec.
           - See whether the servers run, and whether a firewall lets this machine reach
             their client ports.
           - Where the client ports speak TLS, give connect.tls and the secure client

@@ -39,7 +39,7 @@ pub(super) fn count(number: impl Into<i128>, unit: &str) -> String {
 }
 
 /// The length of a list as a number with its unit.
-pub(super) fn count_of(number: usize, unit: &str) -> String {
+pub fn count_of(number: usize, unit: &str) -> String {
     count(i128::try_from(number).unwrap_or(i128::MAX), unit)
 }
 
@@ -77,6 +77,12 @@ pub fn shell(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A command as a shell takes it.
+pub(super) fn command(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| shell(word)).collect();
+    words.join(" ")
 }
 
 /// Why a question got no answer.

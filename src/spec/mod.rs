@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub use complaint::{Complaint, SpecErrors};
 pub use schema::schema;
+pub use sections::{LABEL_FORM, is_label};
 pub use write::write;
 
 use crate::model::{

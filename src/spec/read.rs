@@ -183,6 +183,18 @@ impl Reader {
         what: &str,
         range: RangeInclusive<u32>,
     ) -> Option<u32> {
+        let remedy = format!("give a number from {} to {}", range.start(), range.end());
+        self.whole_or(node, what, range, &remedy)
+    }
+
+    /// The same, with what to do about one that does not fit.
+    pub(super) fn whole_or(
+        &mut self,
+        node: &Node,
+        what: &str,
+        range: RangeInclusive<u32>,
+        remedy: &str,
+    ) -> Option<u32> {
         let Value::Whole(number) = node.value else {
             self.wrong_type(node, what, "a number");
             return None;
@@ -190,7 +202,6 @@ impl Reader {
         let fits = u32::try_from(number).ok().filter(|number| range.contains(number));
         if fits.is_none() {
             let label = format!("not from {} to {}", range.start(), range.end());
-            let remedy = format!("give a number from {} to {}", range.start(), range.end());
             self.complain(node.place, format!("{what} is {number}"), label, remedy);
         }
         fits

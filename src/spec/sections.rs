@@ -13,8 +13,19 @@ use crate::model::{
 /// The only `apiVersion`.
 pub(super) const API_VERSION: &str = "zkplan/v1";
 
-/// A label, as the schema says it; [`Reader::label`] says the same.
+/// A label, as the schema says it; [`is_label`] says the same.
 pub(super) const LABEL_PATTERN: &str = "^[a-z0-9][a-z0-9.-]{0,62}$";
+
+/// The same for people.
+pub const LABEL_FORM: &str = "1 to 63 of the characters a-z 0-9 . - with a letter or digit first";
+
+/// Whether an ensemble may be called that.
+pub fn is_label(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 63
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || b".-".contains(&byte))
+}
 
 /// The longest session time-out. ZooKeeper itself grants 20 ticks, 40 seconds by default.
 const LONGEST_SESSION: Millis = Millis::from_secs(3600);
@@ -42,16 +53,11 @@ impl Reader {
     /// Reads the label of the ensemble.
     pub(super) fn label(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`ensemble`")?;
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fine = text.len() <= 63
-            && text.bytes().next().is_some_and(plain)
-            && text.bytes().all(|byte| plain(byte) || b".-".contains(&byte));
-        if fine {
+        if is_label(text) {
             return Some(text.to_owned());
         }
         let what = format!("`ensemble` is `{}`", quoted(text));
-        let remedy = "1 to 63 of the characters a-z 0-9 . - with a letter or digit first";
-        self.complain(node.place, what, "not a label", remedy);
+        self.complain(node.place, what, "not a label", LABEL_FORM);
         None
     }
 
@@ -213,7 +219,8 @@ impl Reader {
             ("ignore", ZonePolicy::Ignore),
         ];
         self.set(&map, "zones", &zones, &mut policy.zones);
-        self.count(&map, "changesPerStep", &mut policy.changes_per_step);
+        let together = "give 0, or how many voters one request may change";
+        self.count(&map, "changesPerStep", together, &mut policy.changes_per_step);
         let add_as = [("participant", AddAs::Participant), ("observer", AddAs::Observer)];
         self.set(&map, "addAs", &add_as, &mut policy.add_as);
         let cutover = [
@@ -227,7 +234,8 @@ impl Reader {
             let length = self.duration(node, "`stableFor`", LONGEST_WAIT);
             policy.stable_for = length.unwrap_or(policy.stable_for);
         }
-        self.count(&map, "maxShrink", &mut policy.max_shrink);
+        let unmatched = "give 0, or how many servers may go without one that comes";
+        self.count(&map, "maxShrink", unmatched, &mut policy.max_shrink);
         if let Some(node) = map.get("standaloneEnabled") {
             let known = self.standalone_enabled(node);
             policy.standalone_enabled = known.unwrap_or(policy.standalone_enabled);
@@ -251,9 +259,10 @@ impl Reader {
         }
     }
 
-    fn count(&mut self, map: &Fields<'_>, key: &str, to: &mut u32) {
+    fn count(&mut self, map: &Fields<'_>, key: &str, remedy: &str, to: &mut u32) {
         if let Some(node) = map.get(key) {
-            *to = self.whole(node, &format!("`{key}`"), 0..=u32::MAX).unwrap_or(*to);
+            let what = format!("`{key}`");
+            *to = self.whole_or(node, &what, 0..=u32::MAX, remedy).unwrap_or(*to);
         }
     }
 

@@ -10,8 +10,9 @@ use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role};
 
-/// What editors look for to find the schema.
-const MODELINE: &str = "# yaml-language-server: $schema=../schemas/ensemble.v1.schema.json";
+/// What editors look for to find the schema, beside the spec, and how it comes to be there.
+const MODELINE: &str = "# yaml-language-server: $schema=ensemble.v1.schema.json
+# for editors that check as you type: zkplan schema > ensemble.v1.schema.json";
 
 /// Columns that a comment takes.
 const WIDTH: usize = 100;

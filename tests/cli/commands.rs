@@ -66,6 +66,8 @@ fn usage_errors_are_64_and_help_is_none() {
         &["plan", "a.yaml", "--probe", "--live", "live"],
         &["import"],
         &["import", "--connect", "zk1:2181/chroot"],
+        &["import", "--connect", "zk1:2181", "--zoo-cfg", "zoo.cfg"],
+        &["import", "--zoo-cfg", "zoo.cfg", "--ensemble", "Foo Bar"],
         &["explain", "ZKQ99"],
     ] {
         let answer = desk.zkplan(words);
@@ -140,7 +142,19 @@ fn the_words_for_shells_and_editors_come_out() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(desk.zkplan(&["completions", shell]).out.contains("zkplan"), "{shell}");
     }
-    assert!(desk.zkplan(&["man"]).out.contains(".TH zkplan"));
+    let man = desk.zkplan(&["man"]).out;
+    assert!(man.contains(".TH zkplan"), "{man}");
+    let pages = man.split_whitespace().filter_map(|word| {
+        let name = word.replace('\\', "");
+        Some(name.strip_prefix("zkplan-")?.strip_suffix("(1)")?.to_owned())
+    });
+    let pages: Vec<String> = pages.collect();
+    assert!(pages.len() > 10, "{man}");
+    for command in pages.iter().filter(|command| *command != "help") {
+        let page = desk.zkplan(&["man", command]);
+        assert!(page.out.contains(&format!(".TH zkplan-{command} 1")), "{command}: {page:?}");
+    }
+    assert_eq!(desk.zkplan(&["man", "plna"]).code, 64);
     for (of, file) in [("spec", "ensemble.v1.schema.json"), ("plan", "plan.v1.schema.json")] {
         let printed: serde_json::Value =
             serde_json::from_str(&desk.zkplan(&["schema", of]).out).expect("JSON");
@@ -182,12 +196,29 @@ fn a_plan_is_written_over_nothing_but_a_file() {
     }
     drop(socket);
     assert_eq!(desk.read("prod.yaml"), spec(&[1, 2, 3, 4]));
+    let nowhere = ["plan", "prod.yaml", "--live", "live", "--out", "nodir/plan.json"];
+    let nowhere = desk.zkplan(&nowhere);
+    assert_eq!(nowhere.code, 64, "{nowhere:?}");
+    assert!(nowhere.out.is_empty() && nowhere.err.contains("no folder nodir"), "{nowhere:?}");
     desk.write("real.json", "an older plan");
     std::os::unix::fs::symlink("real.json", desk.path("link.json")).expect("a link");
     let linked = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "link.json"]);
     assert_eq!(linked.code, 0, "{linked:?}");
     assert!(desk.path("link.json").is_symlink());
     assert!(desk.read("real.json").contains("zkplan/plan"));
+}
+
+#[test]
+fn a_plan_that_could_not_be_saved_is_not_said_to_be() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", &spec(&[1, 2, 3, 4]));
+    let long = format!("{}.json", "p".repeat(300));
+    let answer = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", &long]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.out.contains("\nNot saved: "), "{}", answer.out);
+    assert!(!answer.out.contains("Saved to") && !answer.out.contains("Next:"), "{}", answer.out);
+    assert!(answer.err.contains("cannot be written"), "{}", answer.err);
 }
 
 #[test]

@@ -198,3 +198,42 @@ fn a_command_that_wants_a_joiners_files_is_told_before_anybody_is_asked() {
         assert!(apply.code == 65 && words(&apply.err).contains(said), "{apply:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_read_is_not_called_wrong() {
+    let desk = Desk::new();
+    let missing = desk.zkplan(&["validate", "nope.yaml"]);
+    assert_eq!((missing.code, missing.out.as_str()), (1, "not read  nope.yaml\n"));
+    assert!(missing.err.contains("help: see the path"), "{}", missing.err);
+    desk.write("prod.yaml", SPEC);
+    let json = ["plan", "prod.yaml", "--live", "gone", "--format", "json"];
+    let json = desk.zkplan(&json);
+    let document: Value = serde_json::from_str(&json.out).expect("JSON");
+    let why = document["error"].as_str().unwrap_or_default();
+    assert!(json.code == 1 && why.starts_with("gone cannot be read: "), "{json:?}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_taken_for_a_shorter_one() {
+    let desk = Desk::new();
+    let file = std::fs::File::create(desk.path("huge.json")).expect("a file");
+    file.set_len(65 * 1024 * 1024).expect("a sparse file");
+    let answer = desk.zkplan(&["show", "huge.json"]);
+    assert_eq!(answer.code, 65, "{answer:?}");
+    assert!(answer.err.contains("huge.json is larger than 64 MiB"), "{}", answer.err);
+}
+
+#[test]
+fn a_file_without_servers_is_not_taken_for_a_standalone_server() {
+    let desk = Desk::new();
+    desk.write("prod.yaml", SPEC);
+    desk.write("empty", "");
+    for file in ["prod.yaml", "empty"] {
+        let answer = desk.zkplan(&["import", "--zoo-cfg", file]);
+        assert_eq!(answer.code, 65, "{answer:?}");
+        assert!(answer.err.contains("no `server.N` line"), "{}", answer.err);
+        assert!(answer.err.contains("or no zoo.cfg"), "{}", answer.err);
+    }
+    let neither = desk.zkplan(&["import"]);
+    assert!(neither.err.contains("--zoo-cfg"), "{}", neither.err);
+}

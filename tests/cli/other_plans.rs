@@ -59,6 +59,19 @@ fn a_wish_that_cannot_be_read_is_a_mistake_of_the_command_line() {
 }
 
 #[test]
+fn a_wish_is_answered_or_refused() {
+    let desk = desk();
+    let asked = ["plan", "prod.yaml", "--live", "live", "--why-not", "remove 2 first"];
+    let json = desk.zkplan(&[&asked[..], &["--format", "json"]].concat());
+    assert_eq!(json.code, 64, "{json:?}");
+    assert!(json.err.contains("--why-not goes with --format text"), "{json:?}");
+    desk.write("prod.yaml", &spec("prod", &[4], ""));
+    let refused = desk.zkplan(&asked);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.out.contains("Why not remove 2 first? There is no plan"), "{refused:?}");
+}
+
+#[test]
 fn the_price_of_each_preference_is_shown_side_by_side() {
     let desk = desk();
     let live: String = (1..=3).map(|id| line(id, "participant")).collect();
@@ -97,6 +110,7 @@ fn many_ensembles_are_planned_from_a_folder_of_their_configurations() {
     says(&answer, "Plan: 3 join, 3 leave in 6 reconfigs");
     let lost = desk.zkplan(&[&both[..], &["lost.yaml"]].concat());
     assert!(lost.code == 1 && lost.err.contains("configs/lost cannot be read"), "{lost:?}");
+    assert!(lost.err.contains("note: configs is a folder"), "{lost:?}");
     let file = desk.zkplan(&["plan", "prod.yaml", "test.yaml", "--live", "live"]);
     assert!(file.code == 64 && file.err.contains("folder"), "{file:?}");
 }

@@ -54,6 +54,25 @@ fn what_cannot_be_rehearsed_says_why() {
 }
 
 #[test]
+fn flags_of_planning_go_with_a_spec() {
+    let desk = Desk::new();
+    desk.write("live", LIVE);
+    desk.write("prod.yaml", SPEC);
+    let made = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    for words in [["--accept", "ZKQ2:join-4"], ["--live", "live"]] {
+        let answer = desk.zkplan(&[&["rehearse", "plan.json"][..], &words].concat());
+        assert_eq!(answer.code, 64, "{answer:?}");
+        assert!(answer.err.contains("go with a spec"), "{answer:?}");
+    }
+    std::fs::create_dir(desk.path("configs")).expect("a folder");
+    desk.write("configs/prod", LIVE);
+    let file = desk.zkplan(&["rehearse", "prod.yaml", "--live", "live"]);
+    let folder = desk.zkplan(&["rehearse", "prod.yaml", "--live", "configs"]);
+    assert_eq!((folder.code, folder.out), (0, file.out), "{}", folder.err);
+}
+
+#[test]
 fn a_plan_is_rehearsed_where_it_is_shown_alone() {
     let desk = Desk::new();
     desk.write("live", LIVE);

@@ -103,7 +103,8 @@ fn outcome(folder: &Path) -> (String, String) {
     let seen = match runtime.block_on(observe(&stage, &Question::of(&spec))) {
         Ok(seen) => seen,
         Err(error) => {
-            let screen = unreachable::screen(&spec.ensemble, &error, WIDTH);
+            let screen =
+                unreachable::screen(&spec.ensemble, &error, unreachable::Reached::BySpec, WIDTH);
             let verdict = format!("no ensemble {}\n", word(&error));
             return said(verdict, exit_of_error(&error), &screen.to_string_with(false));
         }

@@ -15,6 +15,7 @@ use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
 use crate::observe::Question;
 use crate::plan::{Action, PhaseKind};
+use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::saved;
 use crate::spec::Spec;
@@ -30,10 +31,10 @@ pub(super) async fn agreed(
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     show(args, source, spec, &ready, output);
     if let Some(end) = closed_gate(args, &ready, port).await {
-        return Err(refuse(args, &end, output));
+        return Err(refuse((args, source), &end, output));
     }
     if !args.auto_approve {
-        approve(&ready, output).await?;
+        approve(args, &ready, output).await?;
     }
     let question = Question::of(spec);
     let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
@@ -118,7 +119,7 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
     }
 }
 
-async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
+async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(), Exit> {
     if !is_interactive() {
         output.error(
             "nobody is there to approve: there is no terminal",
@@ -126,17 +127,8 @@ async fn approve(ready: &Ready, output: &Output) -> Result<(), Exit> {
         );
         return Err(Exit::NotApproved);
     }
-    let plan = ready.checked.plan();
-    let left: Vec<String> = plan
-        .steps()
-        .filter(|step| step.reconfig().is_some() && !ready.done.contains(&step.id))
-        .map(|step| step.id.to_string())
-        .collect();
-    let what = match left.as_slice() {
-        [] => "Finish what is left of".to_owned(),
-        steps => format!("Send {} ({}) to", steps.len(), steps.join(", ")),
-    };
-    let question = format!("{what} {}? Type yes, anything else leaves: ", plan.ensemble);
+    let what = question(ready.checked.plan(), &ready.done, args.no_hooks);
+    let question = format!("{what} Type yes, anything else leaves: ");
     if local::yes(&question).await {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
-use super::args::ApplyArgs;
+use super::args::{ApplyArgs, DEFAULT_TIMEOUT};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
@@ -73,7 +73,7 @@ pub(super) async fn apply_with(
             (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
             (terms, _) => terms,
         };
-        Ok(ready.zip(terms))
+        Ok::<_, Exit>(ready.zip(terms))
     };
     // Until then nothing of ours is there, and nothing has to be put in order.
     let agreed = tokio::select! {
@@ -84,7 +84,9 @@ pub(super) async fn apply_with(
         }
     };
     match agreed {
-        Some((ready, terms)) => carry_out(args, ready, &port, &terms, (interrupts, output)).await,
+        Some((ready, terms)) => {
+            carry_out((args, source), ready, &port, &terms, (interrupts, output)).await
+        }
         None => Ok(Exit::Done),
     }
 }
@@ -116,7 +118,7 @@ fn mine(plan_id: String, ensemble: &str, output: &Output) -> Result<Mine, Exit> 
 
 /// Opens the session and lets the executor work.
 async fn carry_out(
-    args: &ApplyArgs,
+    (args, source): (&ApplyArgs, &Source),
     ready: Ready,
     port: &ZooKeeper,
     terms: &SessionTerms,
@@ -170,6 +172,8 @@ async fn carry_out(
         end: &end,
         again: &again,
         path: &path,
+        plans: &source.plans(&args.file),
+        run: local.report.run.map(|(number, _)| number),
         width: output.width,
     }));
     if local.report.run.is_none() && !finished {
@@ -179,11 +183,23 @@ async fn carry_out(
 }
 
 /// The command that goes on, as it is typed.
+///
+/// What was approved, and which run was given up, is left out: it was said of that moment, and
+/// whoever goes on looks again.
 fn again(args: &ApplyArgs, path: &str) -> String {
-    let accepted = args.accept.iter();
-    let accepted: Vec<String> =
-        accepted.map(|risk| format!(" --accept {}", plan::written(risk))).collect();
-    format!("zkplan apply {}{}", words_for_shell(path), accepted.concat())
+    let flag = |is_given: bool, flag: &str| is_given.then(|| format!(" {flag}"));
+    let accepted = args.accept.iter().map(|risk| {
+        let risk = plan::written(risk);
+        format!(" --accept {}", words_for_shell(&risk))
+    });
+    let timeout = Some(args.timeout).filter(|time| *time != DEFAULT_TIMEOUT);
+    let flags = accepted
+        .chain(timeout.map(|time| format!(" --timeout {time}")))
+        .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
+        .chain(flag(args.no_hooks, "--no-hooks"))
+        .chain(flag(args.strict_version, "--strict-version"))
+        .chain(flag(args.allow_cleartext_auth, "--allow-cleartext-auth"));
+    format!("zkplan apply {}{}", words_for_shell(path), flags.collect::<String>())
 }
 
 /// A session on the first server that gives one; servers that stay come first.
@@ -202,11 +218,17 @@ pub(super) async fn open<P: Control>(
     Err(End::Unreachable)
 }
 
-pub(super) fn refuse(args: &ApplyArgs, end: &End, output: &Output) -> Exit {
+pub(super) fn refuse((args, source): (&ApplyArgs, &Source), end: &End, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     let again = again(args, &path);
-    let screen = ends::Screen { end, again: &again, path: &path, width: output.width };
-    output.aside(&ends::screen(&screen));
+    output.aside(&ends::screen(&ends::Screen {
+        end,
+        again: &again,
+        path: &path,
+        plans: &source.plans(&args.file),
+        run: None,
+        width: output.width,
+    }));
     exit_of(end)
 }
 
@@ -235,5 +257,28 @@ pub(super) fn exit_of(end: &End) -> Exit {
         } => Exit::Stopped,
         End::Hook { how: HookEnd::TimedOut, .. } | End::RanOut { .. } => Exit::RanOut,
         End::Refused { .. } => Exit::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::args::{Cli, Command};
+
+    fn again(words: &str) -> String {
+        let typed = format!("zkplan apply plan.yaml{words}");
+        let cli = Cli::try_parse_from(typed.split_whitespace()).expect("a command line");
+        let Command::Apply(args) = cli.command else { panic!("{typed}") };
+        super::again(&args, "plan.yaml")
+    }
+
+    #[test]
+    fn the_next_command_keeps_what_still_holds() {
+        let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
+                    --strict-version --allow-cleartext-auth";
+        assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
+        let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
+        assert_eq!(again(said_once), "zkplan apply plan.yaml");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
+use super::super::history::nobody_answers;
 use super::super::journal::{self, Journal, Unread, goes_on, sessions_at};
 use super::super::output::Output;
 use super::super::source::Source;
@@ -18,7 +19,8 @@ use crate::observe::{Facts, Observation, Question, observe};
 use crate::plan::Done;
 use crate::proposal::propose;
 use crate::render::plan::SpecFile;
-use crate::render::{Line, Style, Text, refusal, unreachable};
+use crate::render::unreachable::{self, Reached};
+use crate::render::{Line, Style, Text, refusal};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -41,16 +43,17 @@ pub(super) async fn ready(
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
     let seen = observe(port, &Question::of(spec)).await.map_err(|error| {
-        output.aside(&unreachable::screen(&spec.ensemble, &error, output.width));
+        output.aside(&unreachable::screen(&spec.ensemble, &error, Reached::BySpec, output.width));
         live::exit_of(&error)
     })?;
     let servers = sessions_at(&seen, spec);
-    let Journal { runs, stored, lock } =
-        journal::read(port, &servers, spec).await.map_err(|why| unread(&why, output))?;
+    let Journal { runs, stored, lock } = journal::read(port, &servers, spec)
+        .await
+        .map_err(|why| unread(&why, (args, source), output))?;
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
-        return Err(refuse(args, &End::NotOpen { number }, output));
+        return Err(refuse((args, source), &End::NotOpen { number }, output));
     }
     let open = runs.last().filter(|run| run.is_open() && args.abandon != Some(run.number));
     let facts = Facts::of(&seen, spec);
@@ -59,11 +62,13 @@ pub(super) async fn ready(
             // How the ensemble is reached, and as whom, is the business of whoever goes on.
             (stored.reached_by(&spec.connect, &spec.reach()), Some(run.number))
         }
-        (_, Some(_), _) if lock.is_some() => return Err(refuse(args, &End::Locked(lock), output)),
+        (_, Some(_), _) if lock.is_some() => {
+            return Err(refuse((args, source), &End::Locked(lock), output));
+        }
         (_, Some(run), _) => {
             let plan_id = run.header.plan_id.clone();
             let end = End::OtherRun { number: run.number, plan_id };
-            return Err(refuse(args, &end, output));
+            return Err(refuse((args, source), &end, output));
         }
         (Source::Plan(checked), None, _) => ((**checked).clone(), None),
         (Source::Spec(spec), None, _) => {
@@ -89,7 +94,7 @@ pub(super) async fn ready(
     };
     let Fresh { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
-            .map_err(|stale| refuse(args, &End::Stale(stale), output))?;
+            .map_err(|stale| refuse((args, source), &End::Stale(stale), output))?;
     let mut done = implied(checked.plan(), &done);
     if let Some(run) = open.filter(|_| resumes.is_some()) {
         done.extend(run.settled());
@@ -104,7 +109,7 @@ pub(super) async fn ready(
             output.aside(&refusal::breaches(&breaches, output.width));
             output.error(
                 "the laws stand against it as things are now; nothing was changed",
-                "zkplan plan shows the ensemble, and what would pass",
+                &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
             );
             return Err(plan::exit_of_breaches(&breaches));
         }
@@ -140,12 +145,9 @@ fn nothing_to_do(
     None
 }
 
-fn unread(why: &Unread, output: &Output) -> Exit {
+fn unread(why: &Unread, (args, source): (&ApplyArgs, &Source), output: &Output) -> Exit {
     match why {
-        Unread::NoSession => {
-            output.error("no server takes a session", "zkplan plan shows who answers");
-            Exit::Unreachable
-        }
+        Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
         Unread::Refused(code) => {
             output.error(
                 &format!("the journal cannot be read: {code}"),

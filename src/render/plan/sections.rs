@@ -67,7 +67,7 @@ fn a_saved_plan_is_shown_from_its_facts() {
 fn accepted_risks_stand_in_bold() {
     let scene = Scene::new(&lines(&[1]), &lines(&[1, 2, 3])).accepting("ZKQ2", Some("join-2"));
     let checked = scene.plan();
-    let saved = Some(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" });
+    let saved = Some(Ok(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" }));
     let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
     let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
     let tail = |text: String| -> String {
@@ -116,15 +116,15 @@ fn from_a_file_nobody_was_asked() {
       1  await-4        wait: server 4 follows
       2  await-5        wait: server 5 follows
           joiners observe first, as policy.addAs asks (in this order)
-      3  join-4         add observer 4               3      2     1  stays
-      4  join-5         add observer 5               3      2     1  stays
+      3  join-4         add observer 4               3      2     1  -
+      4  join-5         add observer 5               3      2     1  -
           an observer cannot acknowledge its own promotion: it leaves for a moment
-      5  unlist-4       unlist server 4              3      2     1  stays
+      5  unlist-4       unlist server 4              3      2     1  -
           it comes back as a follower that can acknowledge
       6  await-4-again  wait: server 4 follows
           new votes come before old ones go (in this order)
-      7  promote-4      promote server 4             4      3     1  stays
-      8  promote-5      promote server 5             5      3     1  stays
+      7  promote-4      promote server 4             4      3     1  -
+      8  promote-5      promote server 5             5      3     1  -
           a write must commit in the last configuration before anything stops
       9  prove          prove: a write commits
       Rows with figures are reconfigs. spare: voters that may still fail, at the
@@ -254,7 +254,7 @@ fn a_plan_says_what_failures_would_come_to() {
     for part in [
         "single failures, every one at every moment; writes stop in ",
         " until what failed is back; apply waits in ",
-        "; once it is back, all come to the target (zkplan rehearse FILE shows each).",
+        "; once what failed is back, all come to the target (zkplan rehearse FILE shows each).",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }
@@ -303,7 +303,7 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
                         until it is done or given up (--abandon 2)
     "#);
     let next = |scene: &Scene, saved: Option<&str>| {
-        let saved = saved.map(|plan_id| PlanFile { path: "plan.json", plan_id });
+        let saved = saved.map(|plan_id| Ok(PlanFile { path: "plan.json", plan_id }));
         let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
         let checked = scene.plan();
         let screen = Screen { origin, observation: None, checked: &checked, width: 100 };
@@ -328,4 +328,26 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
     for saved in [None, Some("sha256:other")] {
         assert_eq!(next(&other, saved), "Next: zkplan history prod-eu.yaml 2");
     }
+}
+
+#[test]
+fn every_reason_of_side_by_side_steps_is_said_once() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5])).silent(&[4, 5]);
+    scene.spec.hooks.start = Some(vec!["start".to_owned(), "{id}".to_owned()]);
+    insta::assert_snapshot!(part(&shown(&scene, 80), "Steps", "  Rows"), @r#"
+    Steps
+      #  step     what                    voters quorum spare  leader
+         now                                   3      2     1  1 leads
+          a joiner is started before it is awaited (side by side)
+      1  start-4  hooks.start, server 4
+      2  start-5  hooks.start, server 5
+          a joiner is named only after it was seen following (side by side)
+      3  await-4  wait: server 4 follows
+      4  await-5  wait: server 5 follows
+          ids join ascending; new voters vote before old ones leave (in this order)
+      5  join-4   add participant 4            4      3     1  stays
+      6  join-5   add participant 5            5      3     1  stays
+          a write must commit in the last configuration before anything stops
+      7  prove    prove: a write commits
+    "#);
 }

@@ -1,0 +1,43 @@
+//! A configuration from a file, instead of from servers.
+
+use std::path::Path;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::specs::{self, Unusable};
+use crate::model::EnsembleConfig;
+use crate::spec::Spec;
+
+/// The text of `/zookeeper/config` that a file holds, or the one in a folder that is named after the
+/// ensemble.
+pub(super) fn config(
+    live: &Path,
+    spec: &Spec,
+    output: &Output,
+) -> Result<EnsembleConfig, Unusable> {
+    let is_folder = live.is_dir();
+    let file = if is_folder { live.join(&spec.ensemble) } else { live.to_owned() };
+    let text = specs::read_text(&file, output).inspect_err(|_| {
+        if is_folder {
+            output.note(&format!(
+                "{} is a folder: in it, the configuration of each ensemble stands in a file that \
+                 is named after the ensemble, here {}",
+                live.display(),
+                spec.ensemble
+            ));
+        }
+    })?;
+    EnsembleConfig::parse(&without_chatter(&text)).map_err(|error| {
+        let why = format!("{}: {error}", file.display());
+        let help = "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE";
+        output.error(&why, help);
+        Unusable { why, exit: Exit::Data }
+    })
+}
+
+/// `zkCli.sh config` prints what its client does on stdout too.
+fn without_chatter(text: &str) -> String {
+    const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
+    let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
+    text.lines().filter(told).collect::<Vec<_>>().join("\n")
+}
