@@ -2,18 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::apply::open;
 use super::args::{HistoryArgs, TextOrJson};
 use super::exit::Exit;
+use super::journal::sessions_at;
+use super::live::{self, nobody_answers};
 use super::output::Output;
+use super::secret;
 use super::source::Source;
-use super::{live, secret};
 use crate::apply::archive::{latest_runs, read_run};
 use crate::apply::journal::Run;
-use crate::ensemble::{Control, Failure, Session, ZooKeeper};
-use crate::model::Endpoint;
+use crate::ensemble::{Failure, Session};
 use crate::render::{history, words_for_shell};
 use crate::saved;
-use crate::spec::Spec;
 
 /// So many of the latest runs are listed.
 const LISTED: usize = 100;
@@ -66,8 +67,9 @@ fn document(run: &Run) -> Value {
 async fn runs(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Vec<Run>, Exit> {
     let spec = &source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let session = any_session(&port, spec, secret::nobody(&spec.connect)).await;
-    let session = session.ok_or_else(|| nobody_answers(&source.plans(&args.file), output))?;
+    let seen = live::look(&port, spec, output).await?;
+    let session = open(&port, &sessions_at(&seen, spec), &secret::nobody(&spec.connect)).await;
+    let session = session.map_err(|_| nobody_answers(&source.plans(&args.file), output))?;
     let read = async {
         match args.run {
             Some(number) => {
@@ -82,31 +84,4 @@ async fn runs(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ve
         output.error("the journal cannot be read: the connection was lost", "try again");
         Exit::Unreachable
     })
-}
-
-/// A session on the first server that gives one.
-pub(super) async fn any_session(
-    port: &ZooKeeper,
-    spec: &Spec,
-    terms: crate::ensemble::SessionTerms,
-) -> Option<<ZooKeeper as Control>::Session> {
-    for at in addresses(spec) {
-        if let Ok(session) = port.open(&at, &terms).await {
-            return Some(session);
-        }
-    }
-    None
-}
-
-/// Says that no server takes a session; `plans` is the command that shows more.
-pub(super) fn nobody_answers(plans: &str, output: &Output) -> Exit {
-    output.error("no server takes a session", &format!("{plans} shows who answers"));
-    Exit::Unreachable
-}
-
-/// Every address at which the ensemble may be reached.
-pub(super) fn addresses(spec: &Spec) -> Vec<Endpoint> {
-    let question = crate::observe::Question::of(spec);
-    let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
-    question.contacts.into_iter().chain(wanted).collect()
 }

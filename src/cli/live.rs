@@ -6,7 +6,9 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::ensemble::{Limits, ZooKeeper};
 use crate::model::Tls;
-use crate::observe::ObserveError;
+use crate::observe::{Observation, ObserveError, Question, observe};
+use crate::render::unreachable::{self, Reached};
+use crate::spec::Spec;
 
 /// Runs what talks to servers.
 pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Result<T, Exit> {
@@ -39,6 +41,24 @@ pub(super) fn servers_by(
         output.error(&error.to_string(), &format!("see {there}"));
         Exit::Data
     })
+}
+
+/// A look at the ensemble of a spec; where that fails, it says why.
+pub(super) async fn look(
+    port: &ZooKeeper,
+    spec: &Spec,
+    output: &Output,
+) -> Result<Observation, Exit> {
+    observe(port, &Question::of(spec)).await.map_err(|error| {
+        output.aside(&unreachable::screen(&spec.ensemble, &error, Reached::BySpec, output.width));
+        exit_of(&error)
+    })
+}
+
+/// Says that no server takes a session; `plans` is the command that shows more.
+pub(super) fn nobody_answers(plans: &str, output: &Output) -> Exit {
+    output.error("no server takes a session", &format!("{plans} shows who answers"));
+    Exit::Unreachable
 }
 
 /// The exit code of an ensemble that cannot be planned for.

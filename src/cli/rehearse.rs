@@ -8,13 +8,12 @@ use super::output::Output;
 use super::source::Source;
 use super::{assumed, live, plan};
 use crate::check::CheckedPlan;
-use crate::observe::{Facts, Question, observe};
+use crate::observe::Facts;
 use crate::proposal::propose;
 use crate::rehearsal::{Back, Course, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse};
 use crate::render::plan::SpecFile;
 use crate::render::refusal;
 use crate::render::rehearse as render;
-use crate::render::unreachable::{self, Reached};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -67,17 +66,7 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
         Facts::assumed(assumed::config(live, spec, output)?, spec)
     } else {
         let port = live::servers(spec.connect.tls.as_ref(), output)?;
-        let seen = live::block_on(output, observe(&port, &Question::of(spec)))?;
-        let seen = seen.map_err(|error| {
-            output.aside(&unreachable::screen(
-                &spec.ensemble,
-                &error,
-                Reached::BySpec,
-                output.width,
-            ));
-            live::exit_of(&error)
-        })?;
-        Facts::of(&seen, spec)
+        Facts::of(&live::block_on(output, live::look(&port, spec, output))??, spec)
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();

@@ -1,10 +1,14 @@
 //! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
 
+use super::apply::open;
 use super::args::UnlockArgs;
 use super::exit::Exit;
+use super::journal::sessions_at;
+use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::source::Source;
-use super::{history, live, local, secret};
+use super::{local, secret};
+use crate::apply::End;
 use crate::apply::journal::{Entry, LockText, Record};
 use crate::apply::unlock::{Fence, Standing, fence, read_lock, record_fence, take_over};
 use crate::ensemble::{Code, Ensemble, Failure, Session};
@@ -23,13 +27,15 @@ pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
 async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
     let spec = &source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let addresses = history::addresses(spec);
+    let seen = live::look(&port, spec, output).await?;
+    let servers = sessions_at(&seen, spec);
     let allowed = args.allow_cleartext_auth;
-    secret::may_travel(&port, &spec.connect, &addresses, allowed, output).await?;
+    secret::may_travel(&port, &spec.connect, &servers, allowed, output).await?;
     let terms = secret::terms(&spec.connect, output).await?;
-    let session = history::any_session(&port, spec, terms).await;
-    let session =
-        session.ok_or_else(|| history::nobody_answers(&source.plans(&args.file), output))?;
+    let session = open(&port, &servers, &terms).await.map_err(|end| match end {
+        End::NotAuthorized => refused(Code::AuthFailed, output),
+        _ => nobody_answers(&source.plans(&args.file), output),
+    })?;
     let exit = remove(args, (&port, &session), output).await;
     session.close().await;
     exit

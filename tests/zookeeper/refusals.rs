@@ -39,6 +39,10 @@ fn a_standalone_server(builder: &Builder) {
     for spec in [Spec::of(&server, [1]), Spec::of(&server, [1, 2])] {
         desk.plan(&spec, &[]).exits(3).says(remedy);
     }
+    // It is no server of the ensemble: what it has below /zkplan says nothing of runs and locks.
+    let spec = desk.write("standalone.yaml", &Spec::of(&server, [1]).text());
+    desk.run(["history", &spec]).exits(3).says(remedy);
+    desk.run(["unlock", &spec, "abc"]).exits(3).says(remedy);
 }
 
 fn reconfig_is_disabled(builder: &Builder) {

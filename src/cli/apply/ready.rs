@@ -2,11 +2,11 @@
 
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
-use super::super::history::nobody_answers;
 use super::super::journal::{self, Journal, Unread, goes_on, sessions_at};
+use super::super::live::{self, nobody_answers};
 use super::super::output::Output;
+use super::super::plan;
 use super::super::source::Source;
-use super::super::{live, plan};
 use super::refuse;
 use crate::apply::End;
 use crate::apply::journal::Run;
@@ -15,11 +15,10 @@ use crate::apply::stale::{Fresh, Now, fresh};
 use crate::check::{self, CheckedPlan};
 use crate::ensemble::ZooKeeper;
 use crate::model::Endpoint;
-use crate::observe::{Facts, Observation, Question, observe};
+use crate::observe::{Facts, Observation};
 use crate::plan::Done;
 use crate::proposal::propose;
 use crate::render::plan::SpecFile;
-use crate::render::unreachable::{self, Reached};
 use crate::render::{Line, Style, Text, refusal};
 use crate::saved;
 use crate::spec::Spec;
@@ -42,10 +41,7 @@ pub(super) async fn ready(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
-    let seen = observe(port, &Question::of(spec)).await.map_err(|error| {
-        output.aside(&unreachable::screen(&spec.ensemble, &error, Reached::BySpec, output.width));
-        live::exit_of(&error)
-    })?;
+    let seen = live::look(port, spec, output).await?;
     let servers = sessions_at(&seen, spec);
     let Journal { runs, stored, lock } = journal::read(port, &servers, spec)
         .await
