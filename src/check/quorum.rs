@@ -1,7 +1,8 @@
 //! The checker's own quorum rule: counting where the majority decides; where groups and weights do,
 //! trying every way in which so many servers of each weight of a group fail.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Membership, ServerId};
 
@@ -18,6 +19,23 @@ pub(super) struct Weighted {
     groups: Vec<Vec<Kind>>,
     /// Whether no group has more combinations of failures than are looked at.
     is_bounded: bool,
+    spares: Memo<i64>,
+    overlaps: Memo<bool>,
+}
+
+/// What was counted of two sets of servers: orders lead to the same ones again and again.
+struct Memo<T>(RefCell<HashMap<[Vec<usize>; 2], T>>);
+
+impl<T: Copy> Memo<T> {
+    fn of(&self, sets: [&[usize]; 2], count: impl FnOnce() -> T) -> T {
+        let sets = sets.map(<[usize]>::to_vec);
+        let known = self.0.borrow().get(&sets).copied();
+        known.unwrap_or_else(|| {
+            let counted = count();
+            self.0.borrow_mut().insert(sets, counted);
+            counted
+        })
+    }
 }
 
 /// The servers of one group that weigh the same, by number.
@@ -65,7 +83,8 @@ impl Weighted {
         let groups: Vec<Vec<Kind>> = groups.map(kinds).collect();
         let ways = |group: &Vec<Kind>| combinations(group.iter().map(|kind| kind.servers.len()));
         let is_bounded = groups.iter().all(|group| ways(group) <= MOST_COMBINATIONS);
-        Self { groups, is_bounded }
+        let (spares, overlaps) = (Memo(RefCell::default()), Memo(RefCell::default()));
+        Self { groups, is_bounded, spares, overlaps }
     }
 
     /// The group of a server, by number, and its weight.
@@ -87,6 +106,10 @@ impl Weighted {
         if !self.is_bounded {
             return -1;
         }
+        self.spares.of([voters, acking], || self.count_spare(voters, acking))
+    }
+
+    fn count_spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
         let mut counting = 0;
         // The fewest failures by which so many groups are lost.
         let mut fewest: Vec<Option<usize>> = vec![Some(0)];
@@ -112,6 +135,10 @@ impl Weighted {
 
     /// Whether any quorum of those voters and any of these share a server.
     pub(super) fn overlap(&self, before: &[usize], after: &[usize]) -> bool {
+        !self.is_bounded || self.overlaps.of([before, after], || self.do_overlap(before, after))
+    }
+
+    fn do_overlap(&self, before: &[usize], after: &[usize]) -> bool {
         let shared: Vec<usize> =
             before.iter().copied().filter(|server| after.contains(server)).collect();
         let (mut counting, mut won) = ([0, 0], BTreeSet::from([[0, 0]]));
@@ -135,7 +162,7 @@ impl Weighted {
         }
         let are_quorums =
             |[ours, theirs]: &[usize; 2]| *ours > counting[0] / 2 && *theirs > counting[1] / 2;
-        !self.is_bounded || !won.iter().any(are_quorums)
+        !won.iter().any(are_quorums)
     }
 }
 

@@ -200,9 +200,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::Shrinks { .. } => fixed(SHRINKS),
         Detail::WrongEnd => fixed("The steps do not end at the target: a bug in zkplan."),
         Detail::Mislabelled => fixed("The step does not do what it says: a bug in zkplan."),
-        Detail::OutOfTurn => {
-            fixed("The step may come before an earlier one of the same server: a bug in zkplan.")
-        }
+        Detail::OutOfTurn => fixed("The step may overtake one of its server: a bug in zkplan."),
         Detail::ClientUnproven(id) => client_unproven(*id),
         Detail::NotBlank(id) => not_blank(*id),
         Detail::UnlikeSteps => fixed("Steps that are not alike stand in one unordered phase."),

@@ -50,6 +50,8 @@ pub enum Why {
     LeaveAfterJoins,
     /// Nobody comes in; voters go one at a time.
     LeaveOneByOne,
+    /// Nobody comes in; votes go together, as the policy allows.
+    LeaveTogether,
     /// This order is best against the loss of a zone.
     ZoneOrder,
     /// This order is best where votes have weights.
@@ -111,6 +113,7 @@ impl Why {
             Self::DemoteAfterJoins => "votes go only when all new voters vote",
             Self::LeaveAfterJoins => "old voters leave once new ones vote",
             Self::LeaveOneByOne => "voters leave one at a time",
+            Self::LeaveTogether => "voters leave together, as policy.changesPerStep allows",
             Self::WeightOrder => "the order that is best for groups and weights",
             Self::ZoneOrder => "the order that is best against the loss of a zone",
             Self::ProveFirst => {
@@ -161,6 +164,7 @@ fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
         (PhaseKind::RemoveObservers, Move::Leave) => Why::ObserversOut,
         (_, Move::Demote | Move::Leave) if at.1 == Rule::InOrder => Why::ZoneOrder,
         (_, Move::Leave) if adds_voters => Why::LeaveAfterJoins,
+        (_, Move::Demote | Move::Leave) if parts.len() > 1 => Why::LeaveTogether,
         (_, Move::Demote | Move::Leave) => Why::LeaveOneByOne,
     }
 }

@@ -100,17 +100,28 @@ pub(super) async fn ready(
         if is_complete(&checked, &done) && !gives_up {
             return Ok(nothing_to_do(args, &checked, &runs, output));
         }
-        let breaches = check::recheck(&checked, &done, &facts);
-        if !breaches.is_empty() {
-            output.aside(&refusal::breaches(&breaches, output.width));
-            output.error(
-                "the laws stand against it as things are now; nothing was changed",
-                &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
-            );
-            return Err(plan::exit_of_breaches(&breaches));
-        }
+        is_lawful_now((args, source), &checked, (&done, &facts), output)?;
     }
     Ok(Some(Ready { checked, seen, done, resumes, servers }))
+}
+
+/// Whether the laws allow what is left, as things are now; where not, says why.
+fn is_lawful_now(
+    (args, source): (&ApplyArgs, &Source),
+    checked: &CheckedPlan,
+    (done, now): (&Done, &Facts),
+    output: &Output,
+) -> Result<(), Exit> {
+    let breaches = check::recheck(checked, done, now);
+    if breaches.is_empty() {
+        return Ok(());
+    }
+    output.aside(&refusal::breaches(&breaches, output.width));
+    output.error(
+        "the laws stand against it as things are now; nothing was changed",
+        &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
+    );
+    Err(plan::exit_of_breaches(&breaches))
 }
 
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
