@@ -324,3 +324,39 @@ fn during_sets(before: &State, after: &State, changes: &[Change<'_>]) -> [Vec<us
     let acking = voters.iter().copied().filter(acks).collect();
     [voters, acking]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check;
+    use crate::model::EnsembleConfig;
+    use crate::observe::Facts;
+    use crate::proposal::propose;
+
+    #[test]
+    fn a_step_that_overtakes_another_of_its_server_is_found() {
+        let line = |id: i64| format!("server.{id}=10.0.0.{id}:2888:3888:participant;2181\n");
+        let config: String = (1..=4).map(line).chain(["version=100000000".to_owned()]).collect();
+        let config = EnsembleConfig::parse(&config).unwrap();
+        let text = "apiVersion: zkplan/v1\nensemble: test\nservers:\n\
+                    - { id: 1, host: 10.0.0.1 }\n- { id: 3, host: 10.0.0.3 }\n\
+                    - { id: 4, host: 10.0.0.4 }\n\
+                    - { id: 2, host: 10.0.0.2, role: observer, quorumPort: 2889 }\n";
+        let spec = crate::spec::parse("spec.yaml", text).unwrap();
+        let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).unwrap();
+        let plan = checked.plan();
+        assert!(check(plan.clone(), &plan.facts).is_ok());
+
+        let table = Table::new(plan, &plan.facts);
+        let own = &table.reconfigs[1];
+        let [demote, readdress] = own[..] else { panic!("two requests for server 2: {own:?}") };
+        let base = State::base(&table);
+        let found = |at: usize, done: &dyn Fn(usize) -> bool| {
+            let found = Transition::new(&table, at, [&base, &base]);
+            let found = found.broken(&Addresses::of(&table), done);
+            found.iter().any(|(_, detail)| *detail == Detail::OutOfTurn)
+        };
+        assert!(found(readdress, &|_| false) && !found(readdress, &|at| at == demote));
+        assert!(!found(demote, &|_| false));
+    }
+}
