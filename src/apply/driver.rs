@@ -302,10 +302,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         failure.map_or(Input::Done, Input::Failed)
     }
 
-    /// Attaches the session again to the first server of this ensemble that takes it.
-    /// Takes the session to the first server that has it. One that hangs ends the round and comes
-    /// last in the next: those that answer may have a leader again, and the session lives only so
-    /// long unseen.
+    /// Attaches the session again to the first server of this ensemble that takes it. One that hangs
+    /// ends the round and comes last in the next: those that answer may have a leader again, and the
+    /// session lives only so long unseen.
     async fn settle(&mut self) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
         let mut refused = None;

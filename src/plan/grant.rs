@@ -72,8 +72,9 @@ pub struct Grant<'a> {
     reconfigs: Positions,
     /// The earlier steps of its phase that are about a server of each step, too.
     begun_by: Vec<Vec<usize>>,
-    /// What is held back while each server leads, should some step hand over for it.
-    held_for: BTreeMap<ServerId, Vec<usize>>,
+    /// Of each server that some step hands over for, should it lead: its steps, each with all that is
+    /// held back as long as that one is to come.
+    held_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
 }
 
 impl Plan {
@@ -126,10 +127,15 @@ impl<'a> Grant<'a> {
         let hands_over = |server: &ServerId, own: &[usize]| {
             own.iter().any(|at| steps[*at].1.hands_over(*server))
         };
-        let held_for = of_server
-            .iter()
-            .filter(|(server, own)| hands_over(server, own))
-            .map(|(server, own)| (*server, with_followers(own, &steps, &of_server)));
+        let held_for = of_server.iter().filter(|(server, own)| hands_over(server, own)).map(
+            |(server, own)| {
+                let held = |nth: usize| with_followers(&own[nth..], &steps, &of_server);
+                (
+                    *server,
+                    own.iter().copied().enumerate().map(|(nth, at)| (at, held(nth))).collect(),
+                )
+            },
+        );
         let held_for = held_for.collect();
         Self { steps, phases, reconfigs, begun_by, held_for }
     }
@@ -173,7 +179,7 @@ impl<'a> Grant<'a> {
 
     /// What is held back while that one leads, if anything is.
     fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
-        let held = self.held_for.get(&leader)?;
+        let (_, held) = self.held_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
         let left = || held.iter().filter(|at| !done.contains(**at));
         let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
         let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();

@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use zkplan::check::Law;
-use zkplan::model::{Host, Membership, ReuseIds, ServerId};
+use zkplan::model::{Host, Membership, Reconfig, ReuseIds, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Part, Plan, Step, StepId};
+use zkplan::plan::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, id, lines};
@@ -293,4 +293,30 @@ fn moving_ports_that_nobody_shares_is_granted_in_any_order() {
     );
     let checked = propose(&spec, &facts, &[]).expect("planned");
     walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+#[test]
+fn who_shares_a_request_with_the_leader_waits_only_while_that_is_to_come() {
+    let world = World::new("1 2 3 4", "1 2 3 4");
+    let mut plan = propose(&world.spec(), &world.facts(), &[]).expect("no changes").plan().clone();
+    let step = |change: Move, ids: &[i64]| {
+        let parts = ids.iter().map(|number| Part { server: id(*number), change }).collect();
+        let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        Step::named(Action::Reconfig { parts, request })
+    };
+    let phase = |steps| Phase { kind: PhaseKind::Remove, rule: Rule::LeaderLast, steps };
+    plan.phases = vec![
+        phase(vec![step(Move::Demote, &[2, 3])]),
+        phase(vec![step(Move::Readdress { quorum: true }, &[2])]),
+        phase(vec![step(Move::Leave, &[1]), step(Move::Leave, &[3])]),
+    ];
+    let next = |done: &[&str]| -> Vec<String> {
+        let done: Done = done.iter().map(|step| StepId::new(*step)).collect();
+        let next = plan.next_steps(&done, Some(id(3)));
+        next.into_iter().map(|step| step.id.to_string()).collect()
+    };
+    assert_eq!(next(&[]), ["leave-1"], "server 2 moves after it was demoted");
+    assert_eq!(next(&["leave-1"]), ["demote-2,3"]);
+    assert_eq!(next(&["demote-2,3"]), ["readdress-2"], "nothing before it is to come");
+    assert_eq!(next(&["demote-2,3", "readdress-2"]), ["leave-1"]);
 }
