@@ -20,6 +20,7 @@
 //!   with its place. It is strict where `model` is tolerant. No I/O.
 //! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the
 //!   implementation that puts them to real ones, and a simulated ensemble with ZooKeeper's rules.
+//! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what nobody said is
 //!   unknown, and unknown is never counted as healthy. [`observe::Facts`] is what planning and
 //!   checking take from it.
@@ -60,6 +61,9 @@
 //!   the −1 that switches the server's check off.
 //! * Text from outside reaches a terminal through [`render::Text::to_string_with`] alone, which lets
 //!   nothing but printable ASCII through.
+//! * Nothing in the ensemble commands the operator's machine: target, requests, commands and
+//!   approvals come from the file and the flags, the position from the live configuration. What only
+//!   the journal tells is believed where no other client can have written it ([`trust`]).
 //! * Looking writes nothing but the sessions that it opens and closes, and needs no password.
 //! * Nothing is believed after an error: what came of a request is what the session reads while the
 //!   lock stands, and "not carried out" is written only behind a committed fence.
@@ -80,4 +84,5 @@ pub mod rehearsal;
 pub mod render;
 pub mod saved;
 pub mod spec;
+pub mod trust;
 pub mod whynot;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::end::End;
 use super::event::Event;
-use super::journal::HookEnd;
+use super::journal::{Header, HookEnd, Runs};
 use super::keeper::{Keeper, Mine, Opening};
 use super::machine::{Input, Machine, Options, Output, Question};
 use super::sight::{self, Leaving, Presence, Sight};
@@ -19,6 +19,7 @@ use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Session, Silence,
 use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Action, Plan, Step, StepId};
+use crate::saved;
 use crate::spec::Spec;
 
 /// A server that takes longer than this to say that it has no session to give hangs, in milliseconds.
@@ -135,6 +136,25 @@ pub fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, En
     known.collect()
 }
 
+/// Where servers that leave were reached, by the runs of this plan, where lines and looks do not
+/// tell: what they say of another line than the plan's is not about that server.
+fn reached(
+    checked: &CheckedPlan,
+    runs: &Runs,
+    known: &BTreeMap<ServerId, Endpoint>,
+) -> BTreeMap<ServerId, Endpoint> {
+    let (plan, plan_id) = (checked.plan(), saved::plan_id(checked.plan()));
+    let same = runs.latest.iter().filter(|run| run.is_of(&plan_id));
+    let headers: Vec<&Header> = same.filter_map(|run| run.header.as_ref().ok()).collect();
+    let unknown = sight::leaving(plan).into_iter().filter(|id| !known.contains_key(id));
+    let reached = unknown.filter_map(|id| {
+        let line = plan.facts.base.membership.get(id)?;
+        let at = headers.iter().rev().find_map(|header| header.reached(line))?;
+        Some((id, at))
+    });
+    reached.collect()
+}
+
 impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     async fn perform(&mut self, output: Output) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
@@ -145,10 +165,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             Output::ReadRuns => {
                 let runs = self.keeper.runs(session).await;
                 if let Input::Runs(runs) = &runs {
-                    // What an earlier apply of this plan saw counts for more.
-                    let of = self.keeper.plan_id();
-                    let same = runs.iter().filter(|run| run.header.plan_id == of);
-                    self.leaving.extend(same.flat_map(|run| run.header.leaving_endpoints()));
+                    self.leaving.extend(reached(&self.checked, runs, &self.leaving));
                 }
                 runs
             }
@@ -332,7 +349,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     async fn hook(&mut self, step: &StepId) -> Input {
         let plan = self.checked.plan();
         let known = plan.steps().find(|known| known.id == *step);
-        let Some(argv) = known.and_then(|step| argv(plan, step)) else {
+        let Some(Ok(argv)) = known.and_then(|step| argv(plan, step)) else {
             return Input::HookEnded(HookEnd::NotStarted("no such command".to_owned()));
         };
         self.surroundings.tell(&Event::HookStarted { step: step.clone(), argv: argv.clone() });
@@ -391,13 +408,23 @@ const fn presence(silence: Silence) -> Presence {
 }
 
 /// The command of a step, with its server's id and host in place.
-pub fn argv(plan: &Plan, step: &Step) -> Option<Vec<String>> {
+///
+/// # Errors
+///
+/// The server whose host is not plain: a host stands in the live configuration, where ZooKeeper
+/// takes nearly any text for one, a command line or an option too.
+pub fn argv(plan: &Plan, step: &Step) -> Option<Result<Vec<String>, ServerId>> {
     let (command, id, members) = match step.action {
         Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
         Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),
         _ => return None,
     };
-    let host = members.get(id)?.peer().host.as_str().to_owned();
-    let word = |word: &String| word.replace("{id}", &id.to_string()).replace("{host}", &host);
-    Some(command.iter().map(word).collect())
+    let host = &members.get(id)?.peer().host;
+    let names_host = command.iter().any(|word| word.contains("{host}"));
+    if names_host && !host.is_argument() {
+        return Some(Err(id));
+    }
+    let host = host.as_str();
+    let word = |word: &String| word.replace("{id}", &id.to_string()).replace("{host}", host);
+    Some(Ok(command.iter().map(word).collect()))
 }

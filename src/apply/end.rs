@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::event::{Occupied, Wait};
-use super::journal::{HookEnd, LockText};
+use super::journal::{HookEnd, LockText, Run};
+use super::resume::Differs;
 use crate::check::Breach;
-use crate::ensemble::{AclEntry, Code};
+use crate::ensemble::Code;
 use crate::model::{EnsembleConfig, ServerId, Zxid};
 use crate::observe::Identity;
 use crate::plan::StepId;
+use crate::trust::Unproven;
 
 /// How a run ends for one apply. Everything but [`End::Finished`] leaves the ensemble at a place
 /// where the plan may stop for ever, and the run open.
@@ -24,8 +26,15 @@ pub enum End {
     OtherRun {
         /// Its number.
         number: u64,
-        /// Its plan.
-        plan_id: String,
+        /// Why this apply does not go on with it.
+        why: Differs,
+    },
+    /// The run that is open does not come to what is there: the configuration was changed since.
+    Overtaken {
+        /// Its number.
+        number: u64,
+        /// Why its plan does not start from what is there.
+        stale: Stale,
     },
     /// The run that is to be given up is not the one that is open.
     NotOpen {
@@ -36,8 +45,22 @@ pub enum End {
     NotAuthorized,
     /// The leader runs with `reconfigEnabled=false`.
     ReconfigDisabled,
-    /// Others may write to what zkplan keeps in the ensemble.
-    OpenToOthers(Vec<AclEntry>),
+    /// That what stands where zkplan keeps its state is an operator's is not proven.
+    Unproven(Unproven),
+    /// The folder of what zkplan keeps cannot be made, or not written to.
+    FolderRefused {
+        /// The znode that refuses: the folder, or the one that it is to be made in.
+        path: String,
+        /// Whether it is the folder.
+        is_folder: bool,
+        /// The answer.
+        code: Code,
+    },
+    /// A command of the plan is given a host that is no plain name or address.
+    HostNotPlain {
+        /// Whose host it is.
+        server: ServerId,
+    },
     /// The lock is not ours any more, or its session is over.
     LockLost {
         /// The request of which nobody knows what came.
@@ -130,6 +153,15 @@ pub enum Stale {
 }
 
 impl End {
+    /// That a run of another plan is open.
+    pub fn other_run(run: &Run) -> Self {
+        let why = run
+            .header
+            .as_ref()
+            .map_or_else(|illegible| Differs::Header(illegible.clone()), |_| Differs::OtherPlan);
+        Self::OtherRun { number: run.number, why }
+    }
+
     /// One word for it, for the journal.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -137,10 +169,13 @@ impl End {
             Self::Stale(_) => "stale",
             Self::Locked(_) => "locked",
             Self::OtherRun { .. } => "other-run",
+            Self::Overtaken { .. } => "overtaken",
             Self::NotOpen { .. } => "not-open",
             Self::NotAuthorized => "not-authorized",
             Self::ReconfigDisabled => "reconfig-disabled",
-            Self::OpenToOthers(_) => "open-to-others",
+            Self::Unproven(_) => "folder-not-proven",
+            Self::FolderRefused { .. } => "folder-refused",
+            Self::HostNotPlain { .. } => "host-not-plain",
             Self::LockLost { .. } => "lock-lost",
             Self::Foreign { .. } => "foreign-change",
             Self::Interrupted { .. } => "interrupted",

@@ -9,32 +9,29 @@
 //!                 …/0000000001 what was intended and what came of it, one entry a znode
 //! ```
 //!
-//! It attributes and explains. Which reconfigs are done is told by the live configuration alone
-//! ([`super::position`]); what the journal decides is what no configuration shows: gates that were
-//! passed, attestations, hooks that were run.
+//! It attributes and explains; it decides nothing. Which reconfigs are done, the live configuration
+//! shows ([`super::position`]); gates, attestations and commands are judged by looking, or asked
+//! again. What is read here is believed only from znodes that are proven ([`crate::trust`],
+//! [`super::archive`]).
+//!
+//! Every znode has a `formatVersion`; later versions add keys and kinds of entries. What this
+//! version does not understand is counted and named ([`Illegible`]), never passed over. Journals of
+//! zkplan 0.1 have no version and are read as version 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Endpoint, ServerId};
+use crate::model::{Endpoint, Server};
 use crate::observe::contact;
 use crate::plan::StepId;
-
-/// The folder of everything that zkplan keeps in an ensemble.
-pub const ROOT: &str = "/zkplan";
-
-/// The identity of the ensemble.
-pub const IDENTITY: &str = "/zkplan/id";
-
-/// The state lock.
-pub const LOCK: &str = "/zkplan/lock";
-
-/// The runs.
-pub const RUNS: &str = "/zkplan/runs";
+use crate::trust::Unproven;
 
 /// What the `format` key of a header says.
 const FORMAT: &str = "zkplan/run";
+
+/// The version of what this version writes.
+const FORMAT_VERSION: u32 = 1;
 
 /// A znode holds at most a mebibyte (`jute.maxbuffer`); so much of a plan goes into one.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -56,19 +53,26 @@ pub struct Stamp {
 
 /// What the lock holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LockText {
+    #[serde(default)]
+    format_version: u32,
     /// Who holds it, since when.
     #[serde(flatten)]
     pub by: Stamp,
     /// What for, like `apply`.
     pub operation: String,
     /// The plan that is applied.
+    #[serde(alias = "plan_id")]
     pub plan_id: String,
 }
 
 /// What the ensemble's identity holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IdentityText {
+    #[serde(default)]
+    format_version: u32,
     /// Made once, at the first apply.
     pub id: String,
     /// The label that the ensemble had then.
@@ -77,9 +81,13 @@ pub struct IdentityText {
 
 /// What a run's own znode holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Header {
     format: String,
+    #[serde(default)]
+    format_version: u32,
     /// The plan that the run carries out.
+    #[serde(alias = "plan_id")]
     pub plan_id: String,
     /// The label of the ensemble.
     pub ensemble: String,
@@ -104,7 +112,10 @@ pub struct LeavingText {
 
 /// One entry of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Record {
+    #[serde(default)]
+    format_version: u32,
     /// What it says.
     #[serde(flatten)]
     pub entry: Entry,
@@ -261,11 +272,34 @@ pub struct Run {
     /// Its number.
     pub number: u64,
     /// Its header.
-    pub header: Header,
+    pub header: Result<Header, Illegible>,
     /// Its entries, in order.
     pub records: Vec<Record>,
-    /// The number of its last entry, read or not; 0 where it has none.
+    /// Its entries that this version does not understand, by their numbers.
+    pub illegible: BTreeMap<u64, Illegible>,
+    /// The number of its last entry, understood or not; 0 where it has none.
     pub last: u64,
+}
+
+/// Why a znode of the journal is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Illegible {
+    /// A newer zkplan wrote it, in that version of the format.
+    Newer(u32),
+    /// It is no text that zkplan writes.
+    Garbled,
+}
+
+/// The runs of an ensemble, as far as they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// The latest, oldest first.
+    pub latest: Vec<Run>,
+    /// The highest number that any run has, read or not; 0 where there is none.
+    pub highest: u64,
+    /// Znodes of runs that are not proven. They are not believed.
+    pub unproven: Vec<Unproven>,
 }
 
 impl Entry {
@@ -301,48 +335,83 @@ impl Header {
         leaving: BTreeMap<i64, LeavingText>,
         opened: Stamp,
     ) -> Self {
-        Self { format: FORMAT.to_owned(), plan_id, ensemble, pieces, leaving, opened }
+        let (format, format_version) = (FORMAT.to_owned(), FORMAT_VERSION);
+        Self { format, format_version, plan_id, ensemble, pieces, leaving, opened }
+    }
+
+    /// Reads a header.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not understood.
+    pub fn read(data: &[u8]) -> Result<Self, Illegible> {
+        let header: Self = legible(data)?;
+        if header.format == FORMAT { Ok(header) } else { Err(Illegible::Garbled) }
+    }
+
+    /// Where a server that leaves was reached, if it is the one of this line.
+    pub fn reached(&self, line: &Server) -> Option<Endpoint> {
+        let text = self.leaving.get(&line.id.get())?;
+        let same = text.line == line.to_string();
+        contact(text.client.as_deref()?, text.tls).filter(|_| same)
     }
 }
 
-impl Header {
-    /// Where the servers that leave were reached.
-    pub fn leaving_endpoints(&self) -> impl Iterator<Item = (ServerId, Endpoint)> {
-        self.leaving.iter().filter_map(|(id, text)| {
-            let at = contact(text.client.as_deref()?, text.tls)?;
-            Some((ServerId::new(*id), at))
-        })
+impl LockText {
+    /// What this version writes.
+    pub fn new(by: Stamp, operation: &str, plan_id: String) -> Self {
+        let operation = operation.to_owned();
+        Self { format_version: FORMAT_VERSION, by, operation, plan_id }
+    }
+}
+
+impl IdentityText {
+    /// What this version writes.
+    pub fn new(id: String, ensemble: String) -> Self {
+        Self { format_version: FORMAT_VERSION, id, ensemble }
+    }
+}
+
+impl Record {
+    /// What this version writes.
+    pub fn new(entry: Entry, nonce: String, at: String) -> Self {
+        Self { format_version: FORMAT_VERSION, entry, nonce, at }
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not understood.
+    pub fn read(data: &[u8]) -> Result<Self, Illegible> {
+        legible(data)
     }
 }
 
 impl Run {
-    /// Whether it was begun, and has neither done everything nor been given up.
+    /// The plan that it carries out, where its header is understood.
+    pub fn plan_id(&self) -> Option<&str> {
+        self.header.as_ref().ok().map(|header| header.plan_id.as_str())
+    }
+
+    /// Whether it carries out that plan.
+    pub fn is_of(&self, plan_id: &str) -> bool {
+        self.plan_id() == Some(plan_id)
+    }
+
+    /// Whether it has an entry, understood or not.
+    pub const fn is_begun(&self) -> bool {
+        self.last > 0
+    }
+
+    /// Whether it was begun, and has neither done everything nor been given up, as far as its
+    /// entries are understood.
     pub fn is_open(&self) -> bool {
-        !self.records.is_empty()
+        self.is_begun()
             && !self
                 .records
                 .iter()
                 .any(|r| matches!(r.entry, Entry::Closed | Entry::Abandoned { .. }))
-    }
-
-    /// The gates, attestations and stops that need no doing any more.
-    pub fn settled(&self) -> BTreeSet<StepId> {
-        let settled = |record: &Record| match &record.entry {
-            Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
-                Some(step.clone())
-            }
-            _ => None,
-        };
-        self.records.iter().filter_map(settled).collect()
-    }
-
-    /// The hooks that have done their work.
-    pub fn hooked(&self) -> BTreeSet<StepId> {
-        let hooked = |record: &Record| match &record.entry {
-            Entry::HookEnded { step, how: HookEnd::Succeeded } => Some(step.clone()),
-            _ => None,
-        };
-        self.records.iter().filter_map(hooked).collect()
     }
 
     /// Hooks that were begun and of which nobody knows how they ended.
@@ -404,26 +473,6 @@ impl Run {
     }
 }
 
-/// The path of a run.
-pub fn run_path(number: u64) -> String {
-    format!("{RUNS}/{number:010}")
-}
-
-/// The path of an entry.
-pub fn record_path(run: u64, number: u64) -> String {
-    format!("{}/{number:010}", run_path(run))
-}
-
-/// The path of a piece of a run's plan.
-pub fn piece_path(run: u64, piece: usize) -> String {
-    format!("{}/plan-{piece}", run_path(run))
-}
-
-/// The path of the znode that is written to when data are compared.
-pub fn mark_path(run: u64) -> String {
-    format!("{}/mark", run_path(run))
-}
-
 /// The number that the name of a run or an entry stands for.
 pub fn number(name: &str) -> Option<u64> {
     name.parse().ok().filter(|_| name.len() == 10)
@@ -447,6 +496,18 @@ pub fn read<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Option<T> {
     serde_json::from_slice(data).ok()
 }
 
+/// Reads what a znode with a version holds.
+fn legible<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Result<T, Illegible> {
+    let value: serde_json::Value = read(data).ok_or(Illegible::Garbled)?;
+    let version = value.get("formatVersion").map_or(Some(0), serde_json::Value::as_u64);
+    match version.map(u32::try_from) {
+        Some(Ok(version)) if version > FORMAT_VERSION => Err(Illegible::Newer(version)),
+        Some(Ok(_)) => serde_json::from_value(value).map_err(|_| Illegible::Garbled),
+        Some(Err(_)) => Err(Illegible::Newer(u32::MAX)),
+        None => Err(Illegible::Garbled),
+    }
+}
+
 /// Writes what a znode of the journal holds.
 pub fn write<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
@@ -460,11 +521,12 @@ mod tests {
     fn run(entries: Vec<Entry>) -> Run {
         let by =
             Stamp { nonce: "n".into(), who: "w".into(), host: "h".into(), pid: 1, at: "t".into() };
-        let record = |entry| Record { entry, nonce: "n".into(), at: "t".into() };
+        let record = |entry| Record::new(entry, "n".into(), "t".into());
         Run {
             number: 1,
-            header: Header::new("p".into(), "e".into(), 1, BTreeMap::new(), by),
+            header: Ok(Header::new("p".into(), "e".into(), 1, BTreeMap::new(), by)),
             last: entries.len() as u64,
+            illegible: BTreeMap::new(),
             records: entries.into_iter().map(record).collect(),
         }
     }
@@ -475,19 +537,53 @@ mod tests {
             step: StepId::new("stop-1"),
             how: HookEnd::Failed("exit status 3".into()),
         };
-        let record = Record { entry, nonce: "n".into(), at: "t".into() };
-        assert_eq!(read::<Record>(write(&record).as_bytes()), Some(record));
-        assert_eq!(read::<Record>(b"{\"entry\":\"of tomorrow\"}"), None);
+        let record = Record::new(entry, "n".into(), "t".into());
+        assert_eq!(Record::read(write(&record).as_bytes()), Ok(record));
     }
 
     #[test]
-    fn a_hook_whose_end_nobody_saw_is_in_doubt_and_not_settled() {
+    fn what_a_newer_version_wrote_is_told_from_what_is_garbled() {
+        let newer = br#"{"formatVersion":2,"entry":"claimed","who":"w","nonce":"n","at":"t"}"#;
+        assert_eq!(Record::read(newer), Err(Illegible::Newer(2)));
+        assert_eq!(Header::read(br#"{"formatVersion":9}"#), Err(Illegible::Newer(9)));
+        for garbled in ["", "{}", "[]", r#"{"formatVersion":"x"}"#, r#"{"entry":"unheard-of"}"#] {
+            assert_eq!(Record::read(garbled.as_bytes()), Err(Illegible::Garbled), "{garbled}");
+            assert_eq!(Header::read(garbled.as_bytes()), Err(Illegible::Garbled), "{garbled}");
+        }
+        let added =
+            br#"{"formatVersion":1,"entry":"claimed","who":"w","nonce":"n","at":"t","why":""}"#;
+        assert!(Record::read(added).is_ok(), "later versions add keys");
+    }
+
+    #[test]
+    fn journals_of_the_first_version_are_read() {
+        let header = br#"{"ensemble":"e","format":"zkplan/run","leaving":{},"opened":{"at":"t",
+            "host":"h","nonce":"n","pid":1,"who":"w"},"pieces":1,"plan_id":"sha256:1"}"#;
+        assert_eq!(Header::read(header).unwrap().plan_id, "sha256:1");
+        let record = br#"{"at":"t","entry":"closed","nonce":"n"}"#;
+        assert_eq!(Record::read(record).unwrap().entry, Entry::Closed);
+        let lock = br#"{"at":"t","host":"h","nonce":"n","operation":"apply","pid":1,
+            "plan_id":"sha256:1","who":"w"}"#;
+        assert_eq!(read::<LockText>(lock).unwrap().plan_id, "sha256:1");
+    }
+
+    #[test]
+    fn a_run_of_entries_that_are_not_understood_was_begun_all_the_same() {
+        let mut garbled = run(Vec::new());
+        assert!(!garbled.is_begun() && !garbled.is_open());
+        garbled.last = 2;
+        garbled.illegible = BTreeMap::from([(1, Illegible::Garbled), (2, Illegible::Newer(2))]);
+        assert!(garbled.is_begun() && garbled.is_open());
+    }
+
+    #[test]
+    fn a_hook_whose_end_was_not_seen_is_in_doubt() {
         let step = StepId::new("start-4");
         let begun = run(vec![Entry::HookIntent { step: step.clone() }]);
-        assert_eq!((begun.hooks_in_doubt().len(), begun.hooked().len()), (1, 0));
+        assert_eq!(begun.hooks_in_doubt().len(), 1);
         let ended = Entry::HookEnded { step: step.clone(), how: HookEnd::Succeeded };
         let ended = run(vec![Entry::HookIntent { step }, ended]);
-        assert_eq!((ended.hooks_in_doubt().len(), ended.hooked().len()), (0, 1));
+        assert_eq!(ended.hooks_in_doubt().len(), 0);
     }
 
     #[test]

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::{LATEST, latest_runs};
+use super::archive::{Archive, Ground, LATEST};
 use super::end::End;
-use super::journal::{
-    self, Entry, Header, IDENTITY, IdentityText, LOCK, LeavingText, LockText, ROOT, RUNS, Record,
-    Stamp,
-};
+use super::journal::{self, Entry, Header, IdentityText, LeavingText, LockText, Record, Stamp};
 use super::machine::{Input, ReadBack};
+use super::paths::Paths;
 use crate::check::CheckedPlan;
-use crate::ensemble::{AclEntry, CONFIG, Code, Failure, Lifetime, Node, Op, Session};
-use crate::model::{Endpoint, EnsembleConfig, ServerId};
+use crate::ensemble::{AclEntry, CONFIG, Code, Failure, Lifetime, Node, NodeAcl, Op, Session};
+use crate::model::{Endpoint, EnsembleConfig, Folder, ServerId};
 use crate::observe::Identity;
 use crate::saved;
+use crate::trust::{Doubt, Life, OwnIds, Unproven};
+
+/// How often the folder is looked at and taken, where another client makes and removes it.
+const TRIES: usize = 3;
 
 /// Who applies.
 #[derive(Debug, Clone)]
@@ -22,6 +24,10 @@ pub struct Mine {
     pub lock: LockText,
     /// The identity that the ensemble gets where it has none.
     pub identity: IdentityText,
+    /// The folder of everything that a run keeps.
+    pub folder: Folder,
+    /// Who the session is, in the words of access control lists.
+    pub own: OwnIds,
 }
 
 /// A run that is to be opened.
@@ -41,6 +47,7 @@ pub struct Opening<'a> {
 #[derive(Debug)]
 pub struct Keeper {
     mine: Mine,
+    paths: Paths,
     acl: Vec<AclEntry>,
     /// The version that the folder got when the lock was taken.
     turn: i32,
@@ -65,6 +72,7 @@ impl Keeper {
     /// Keeps nothing yet.
     pub fn new(mine: Mine) -> Self {
         Self {
+            paths: Paths::below(mine.folder.clone()),
             mine,
             acl: Vec::new(),
             turn: -1,
@@ -79,70 +87,127 @@ impl Keeper {
         &self.mine.lock.plan_id
     }
 
-    /// What `/zkplan/id` holds, once it was read.
+    /// The identity of the ensemble, once it was read.
     pub fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }
 
     /// Whether the session may change the configuration, the leader takes reconfigs, and what
-    /// zkplan keeps is safe from others. Changes nothing.
+    /// stands at the place of the folder is an operator's. Changes nothing.
     pub async fn permission<S: Session>(&mut self, session: &S) -> Input {
         let denied = |end| Input::Denied(Box::new(end));
-        match session.probe_write().await {
+        match session.probe_write(CONFIG).await {
             Ok(()) => {}
             Err(Code::NoAuth) => return denied(End::NotAuthorized),
-            Err(code) => return Input::Failed(failure(code)),
+            Err(code) => return Input::Failed(Failure::of_probe(code)),
         }
         match session.probe_reconfig().await {
             Ok(()) | Err(Code::ReconfigInProgress) => {}
             Err(Code::ReconfigDisabled | Code::Unimplemented) => {
                 return denied(End::ReconfigDisabled);
             }
-            Err(code) => return Input::Failed(failure(code)),
+            Err(code) => return Input::Failed(Failure::of_probe(code)),
         }
-        let of_config = answered!(session.acl(CONFIG).await).unwrap_or_default();
-        let writers: Vec<AclEntry> = of_config.into_iter().filter(AclEntry::writes).collect();
-        let found = answered!(session.acl(ROOT).await).unwrap_or_default();
-        let others: Vec<AclEntry> = found
-            .into_iter()
-            .filter(|entry| entry.changes() && !writers.iter().any(|writer| writer.is_same(entry)))
-            .collect();
-        if !others.is_empty() {
-            return denied(End::OpenToOthers(others));
+        let archive = answered!(self.archive(session).await);
+        match answered!(archive.ground().await) {
+            Ground::Unproven(unproven) => denied(End::Unproven(unproven)),
+            Ground::Absent | Ground::Vacant | Ground::Proven(_) => Input::Granted,
         }
-        self.acl = acl(writers);
-        Input::Granted
+    }
+
+    async fn archive<'a, S: Session>(&self, session: &'a S) -> Result<Archive<'a, S>, Failure> {
+        Archive::proven(session, &self.mine.folder, self.mine.own.clone()).await
     }
 
     /// Takes the lock, or says who holds it.
     ///
-    /// Whoever takes it writes its nonce to the folder in the same transaction, so that the folder's
-    /// version tells one lock from the next.
+    /// A folder is made together with the lock in one transaction, in the place of one that holds
+    /// nothing where such a one stands. What is there is proven when the lock is taken: with a
+    /// child of ours in it, no client without an operator's rights can remove or open it.
+    ///
+    /// Whoever takes the lock writes its nonce to the folder in the same transaction, so that the
+    /// folder's version tells one lock from the next.
     pub async fn lock<S: Session>(&mut self, session: &S) -> Input {
-        for folder in [ROOT, RUNS] {
-            answered!(self.make(session, folder, b"").await);
-        }
-        let nonce = self.mine.lock.by.nonce.as_bytes();
-        let text = journal::write(&self.mine.lock);
-        let (data, lifetime, acl) = (text.as_bytes(), Lifetime::Ephemeral, &self.acl[..]);
-        let ops =
-            [Op::Create { path: LOCK, data, lifetime, acl }, Op::Set { path: ROOT, data: nonce }];
-        match session.transact(&ops).await {
-            // Made now, or by an earlier try whose answer got lost.
-            Ok(()) | Err(Failure::Refused(Code::NodeExists)) => {}
-            Err(failure) => return Input::Failed(failure),
-        }
-        let [root, lock] =
-            answered!(session.read(&[ROOT, LOCK]).await).try_into().unwrap_or_default();
-        let by: Option<LockText> = lock.as_ref().and_then(|node| journal::read(&node.data));
-        let is_ours = by.as_ref().is_some_and(|by| by.by.nonce == self.mine.lock.by.nonce);
-        match (root, lock) {
-            (Some(root), Some(lock)) if is_ours && lock.owner == session.id() => {
-                self.turn = root.version;
-                Input::Locked(lock.czxid)
+        let mut archive = answered!(self.archive(session).await);
+        self.acl = archive.list();
+        for _ in 0..TRIES {
+            let ground = answered!(archive.ground().await);
+            let is_folder = match &ground {
+                Ground::Unproven(unproven) => {
+                    return Input::Denied(Box::new(End::Unproven(unproven.clone())));
+                }
+                Ground::Absent | Ground::Vacant => false,
+                Ground::Proven(_) => true,
+            };
+            match self.take(session, &ground).await {
+                // Made now, or by an earlier try whose answer got lost.
+                Ok(()) => return self.taken(session, &mut archive).await,
+                Err(Failure::Refused(Code::NodeExists)) if matches!(ground, Ground::Proven(_)) => {
+                    return self.taken(session, &mut archive).await;
+                }
+                // Another client was here between the look and the transaction.
+                Err(Failure::Refused(Code::NodeExists | Code::NotEmpty | Code::BadVersion)) => {}
+                Err(Failure::Refused(Code::NoNode)) if ground != Ground::Absent => {}
+                Err(Failure::Refused(
+                    code @ (Code::NoAuth | Code::NoNode | Code::QuotaExceeded),
+                )) => {
+                    let (folder, parent) = (self.paths.folder(), self.paths.parent());
+                    let path = if is_folder { folder } else { parent }.to_owned();
+                    return Input::Denied(Box::new(End::FolderRefused { path, is_folder, code }));
+                }
+                Err(failure) => return Input::Failed(failure),
             }
-            _ => Input::Held(by),
         }
+        let path = self.paths.folder().to_owned();
+        Input::Denied(Box::new(End::Unproven(Unproven { path, doubt: Doubt::Moving })))
+    }
+
+    /// The transaction that makes the lock, and the folder where there is none.
+    async fn take<S: Session>(&self, session: &S, ground: &Ground) -> Result<(), Failure> {
+        let (runs, lock) = (self.paths.runs(), self.paths.lock());
+        let (folder, nonce) = (self.paths.folder(), self.mine.lock.by.nonce.as_bytes());
+        let text = journal::write(&self.mine.lock);
+        let acl = &self.acl[..];
+        let made = |path| Op::Create { path, data: b"", lifetime: Lifetime::Persistent, acl };
+        let has_runs = matches!(ground, Ground::Proven(_)) && session.get(&runs).await?.is_some();
+        let mut ops = match ground {
+            Ground::Vacant => vec![Op::Delete { path: folder }, made(folder)],
+            Ground::Absent => vec![made(folder)],
+            Ground::Proven(_) | Ground::Unproven(_) => Vec::new(),
+        };
+        if !has_runs {
+            ops.push(made(&runs));
+        }
+        let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
+        ops.push(Op::Create { path: &lock, data, lifetime, acl });
+        ops.push(Op::Set { path: folder, data: nonce });
+        session.transact(&ops).await
+    }
+
+    /// Whether the lock that stands is ours, and what it lies in is an operator's.
+    async fn taken<S: Session>(&mut self, session: &S, archive: &mut Archive<'_, S>) -> Input {
+        let (folder, lock) = (self.paths.folder(), self.paths.lock());
+        let [root, node] =
+            answered!(session.read(&[folder, &lock]).await).try_into().unwrap_or_default();
+        let (Some(root), Some(node)) = (root, node) else { return Input::Held(None) };
+        let by: Option<LockText> = journal::read(&node.data);
+        let is_ours = by.as_ref().is_some_and(|by| by.by.nonce == self.mine.lock.by.nonce);
+        if is_ours && node.owner == session.id() {
+            if let Some(acl) = answered!(session.acl(&lock).await) {
+                archive.learn(&acl);
+            }
+            return match answered!(archive.ground().await) {
+                Ground::Proven(_) => {
+                    self.turn = root.version;
+                    Input::Locked(node.czxid)
+                }
+                Ground::Unproven(unproven) => Input::Denied(Box::new(End::Unproven(unproven))),
+                Ground::Absent | Ground::Vacant => Input::Held(None),
+            };
+        }
+        let proof: Option<Result<NodeAcl, Doubt>> =
+            answered!(archive.proof(&lock, Life::Ephemeral).await);
+        Input::Held(by.filter(|_| matches!(proof, Some(Ok(_)))))
     }
 
     /// A persistent znode; it may be there already.
@@ -155,7 +220,8 @@ impl Keeper {
 
     /// Configuration, lock and identity, at least as new as anything committed before.
     pub async fn read<S: Session>(&mut self, session: &S) -> Input {
-        let nodes = answered!(session.read(&[CONFIG, LOCK, IDENTITY]).await);
+        let (lock, identity) = (self.paths.lock(), self.paths.identity());
+        let nodes = answered!(session.read(&[CONFIG, &lock, &identity]).await);
         let [config, lock, identity] = nodes.try_into().unwrap_or_default();
         let text = config.as_ref().map(Node::text).unwrap_or_default();
         let Ok(config) = EnsembleConfig::parse(&text) else {
@@ -172,16 +238,21 @@ impl Keeper {
 
     /// The latest runs.
     pub async fn runs<S: Session>(&mut self, session: &S) -> Input {
-        let runs = answered!(latest_runs(session, LATEST).await);
-        self.last = runs.iter().map(|run| (run.number, run.last)).collect();
+        let mut archive = answered!(self.archive(session).await);
+        if let Some(acl) = answered!(session.acl(&self.paths.lock()).await) {
+            archive.learn(&acl);
+        }
+        let runs = answered!(archive.runs(LATEST).await);
+        self.last = runs.latest.iter().map(|run| (run.number, run.last)).collect();
         Input::Runs(runs)
     }
 
     /// Gives the ensemble its identity.
     pub async fn make_identity<S: Session>(&mut self, session: &S) -> Input {
         let text = journal::write(&self.mine.identity);
-        answered!(self.make(session, IDENTITY, text.as_bytes()).await);
-        self.identity = answered!(session.get(IDENTITY).await).as_ref().map(Node::text);
+        let path = self.paths.identity();
+        answered!(self.make(session, &path, text.as_bytes()).await);
+        self.identity = answered!(session.get(&path).await).as_ref().map(Node::text);
         Input::Done
     }
 
@@ -208,13 +279,13 @@ impl Keeper {
             leaving.collect(),
             opened,
         );
-        let path = journal::run_path(number);
+        let path = self.paths.run(number);
         answered!(self.make(session, &path, journal::write(&header).as_bytes()).await);
         for (at, piece) in pieces.iter().enumerate() {
-            let path = journal::piece_path(number, at);
+            let path = self.paths.piece(number, at);
             answered!(self.make(session, &path, piece.as_bytes()).await);
         }
-        answered!(self.make(session, &journal::mark_path(number), b"").await);
+        answered!(self.make(session, &self.paths.mark(number), b"").await);
         self.last.insert(number, 0);
         Input::Done
     }
@@ -232,18 +303,19 @@ impl Keeper {
         let text = again.map_or_else(
             || {
                 let nonce = self.mine.lock.by.nonce.clone();
-                journal::write(&Record { entry: entry.clone(), nonce, at })
+                journal::write(&Record::new(entry.clone(), nonce, at))
             },
             |(_, _, text)| text,
         );
         self.pending = Some((run, entry.clone(), text.clone()));
+        let lock = self.paths.lock();
         let last = self.last.entry(run).or_default();
         loop {
-            let path = journal::record_path(run, *last + 1);
+            let path = self.paths.record(run, *last + 1);
             let (data, lifetime, acl) = (text.as_bytes(), Lifetime::Persistent, &self.acl[..]);
             let ops = [
-                Op::Check { path: LOCK, version: 0 },
-                Op::Check { path: ROOT, version: self.turn },
+                Op::Check { path: &lock, version: 0 },
+                Op::Check { path: self.paths.folder(), version: self.turn },
                 Op::Create { path: &path, data, lifetime, acl },
             ];
             match session.transact(&ops).await {
@@ -264,61 +336,9 @@ impl Keeper {
 
     /// Writes to a run's mark, so that zxids go on.
     pub async fn mark<S: Session>(&self, session: &S, run: u64, count: usize) -> Input {
-        let path = journal::mark_path(run);
+        let path = self.paths.mark(run);
         answered!(self.make(session, &path, b"").await);
         answered!(session.set_many(&path, count).await);
         Input::Done
-    }
-}
-
-/// Who may read and write what a run makes: everybody reads; those write who may write the
-/// configuration. A super user needs no entry.
-///
-/// A digest is masked for those who may not administer the configuration's list; they then stand
-/// for themselves.
-pub fn acl(writers: Vec<AclEntry>) -> Vec<AclEntry> {
-    const FULL: u8 = AclEntry::READ | AclEntry::WRITE | AclEntry::CREATE | AclEntry::DELETE;
-    let entry = |scheme: &str, id: &str, permissions| AclEntry {
-        scheme: scheme.to_owned(),
-        id: id.to_owned(),
-        permissions,
-    };
-    let writers = writers.into_iter().map(|writer| {
-        let permissions = writer.permissions | FULL;
-        if writer.is_masked() {
-            entry("auth", "", FULL)
-        } else {
-            AclEntry { permissions, ..writer }
-        }
-    });
-    std::iter::once(entry("world", "anyone", AclEntry::READ)).chain(writers).collect()
-}
-
-/// A probe that gave no answer is like any request that gave none.
-const fn failure(code: Code) -> Failure {
-    match code {
-        Code::ConnectionLoss => Failure::Unknown,
-        Code::SessionExpired => Failure::SessionOver,
-        code => Failure::Refused(code),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_those_who_may_write_the_configuration_may_write_what_a_run_makes() {
-        let admin =
-            AclEntry { scheme: "digest".into(), id: "a:b".into(), permissions: AclEntry::WRITE };
-        let masked = AclEntry { id: "a:x".into(), ..admin.clone() };
-        assert!(
-            masked.is_same(&admin)
-                && !AclEntry { id: "c:x".into(), ..masked.clone() }.is_same(&admin)
-        );
-        let acl = acl(vec![admin, masked]);
-        assert!(!acl[0].changes() && acl[1].changes());
-        assert_eq!(acl[1].permissions & AclEntry::ADMIN, 0);
-        assert_eq!(acl[2].scheme, "auth");
     }
 }

@@ -3,11 +3,11 @@
 //! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that may be applied, and what the
 //! operator approved. Out: [`Event`]s while it goes, and an [`End`].
 //!
-//! In reading order: [`stale`] and [`position`] (where the live configuration stands on the way of
+//! In reading order: [`resume`] (which plan an apply goes on with), [`stale`] and [`position`] (where the live configuration stands on the way of
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
-//! run leaves in the ensemble), [`keeper`] (who writes it, under the lock), [`archive`] (who reads it
-//! back), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
+//! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
+//! [`archive`] (who reads it back, as far as it is proven), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
 //! [`unlock`] (how another gets the lock).
 
 pub mod archive;
@@ -19,8 +19,10 @@ pub mod journal;
 pub mod judge;
 pub mod keeper;
 pub mod machine;
+pub mod paths;
 pub mod position;
 pub mod report;
+pub mod resume;
 pub mod sight;
 pub mod stale;
 pub mod unlock;

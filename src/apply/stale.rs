@@ -14,7 +14,7 @@ pub struct Now<'a> {
     pub plan_id: &'a str,
     /// The live configuration.
     pub config: &'a EnsembleConfig,
-    /// What `/zkplan/id` holds.
+    /// The identity that the ensemble has.
     pub identity: &'a Identity,
     /// The leader's last zxid, where it was asked.
     pub zxid: Option<Zxid>,
@@ -34,7 +34,7 @@ pub struct Fresh {
 /// Where the live configuration stands on the way of a plan.
 pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, Stale> {
     let Now { plan_id, config, identity, zxid, runs } = now;
-    let ours = runs.iter().filter(|run| run.header.plan_id == plan_id);
+    let ours = runs.iter().filter(|run| run.is_of(plan_id));
     if !is_same_ensemble(plan, identity, ours.clone()) {
         return Err(Stale::Identity { plan: plan.facts.identity.clone(), live: identity.clone() });
     }

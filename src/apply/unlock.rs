@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use super::archive::latest_runs;
-use super::journal::{self, LOCK, LockText, ROOT, RUNS, Record};
-use super::keeper::acl;
-use crate::ensemble::{AclEntry, CONFIG, Code, Ensemble, Failure, Lifetime, Node, Op, Session};
+use super::archive::{Archive, StateLock};
+use super::journal::{self, LockText, Record};
+use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Lifetime, Op, Session};
 use crate::model::{EnsembleConfig, Update};
 
 /// How often a fence is tried that is refused for now: the request of whoever hangs may be under way
@@ -18,40 +17,21 @@ const ATTEMPTS: usize = 40;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// A lock that stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// What it holds; `None` where this version cannot read that.
-    pub text: Option<LockText>,
-    /// What names it: the nonce that it holds, or the transaction that made it.
-    pub nonce: String,
-    /// The version that the folder got when it was taken.
-    pub turn: i32,
-}
-
-/// The lock, where there is one.
-pub async fn read_lock<S: Session>(session: &S) -> Result<Option<Standing>, Failure> {
-    let [root, lock] = session.read(&[ROOT, LOCK]).await?.try_into().unwrap_or_default();
-    let standing = |(root, lock): (Node, Node)| {
-        let text: Option<LockText> = journal::read(&lock.data);
-        let made = || format!("{:#x}", lock.czxid);
-        let nonce = text.as_ref().map_or_else(made, |text| text.by.nonce.clone());
-        Standing { text, nonce, turn: root.version }
-    };
-    Ok(root.zip(lock).map(standing))
-}
-
 /// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
-/// place. In one transaction, so that nobody can take it in between.
-pub async fn take_over<S: Session>(session: &S, turn: i32, mine: &LockText) -> Result<(), Failure> {
-    let of_config = session.acl(CONFIG).await?.unwrap_or_default();
-    let acl = &acl(of_config.into_iter().filter(AclEntry::writes).collect())[..];
+/// place. In one transaction, so that no other apply can take it in between.
+pub async fn take_over<S: Session>(
+    session: &S,
+    archive: &Archive<'_, S>,
+    lock: &StateLock,
+    mine: &LockText,
+) -> Result<(), Failure> {
+    let (path, acl) = (archive.paths().lock(), &archive.list()[..]);
     let text = journal::write(mine);
     let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
-    let check = Op::Check { path: ROOT, version: turn };
-    let create = Op::Create { path: LOCK, data, lifetime, acl };
-    let set = Op::Set { path: ROOT, data: mine.by.nonce.as_bytes() };
-    let taken = session.transact(&[check, Op::Delete { path: LOCK }, create, set]).await;
+    let check = Op::Check { path: archive.paths().folder(), version: lock.turn };
+    let create = Op::Create { path: &path, data, lifetime, acl };
+    let set = Op::Set { path: archive.paths().folder(), data: mine.by.nonce.as_bytes() };
+    let taken = session.transact(&[check, Op::Delete { path: &path }, create, set]).await;
     match taken {
         Err(Failure::Refused(Code::NoNode)) => session.transact(&[check, create, set]).await,
         taken => taken,
@@ -90,12 +70,15 @@ pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fen
     Err(failure)
 }
 
-/// Writes down, in the last run, that somebody fenced it off from outside.
-pub async fn record_fence<S: Session>(session: &S, fenced: &Record) -> Result<(), Failure> {
-    let Some(run) = latest_runs(session, 1).await?.pop() else { return Ok(()) };
-    let acl = session.acl(RUNS).await?.unwrap_or_default();
-    let path = journal::record_path(run.number, run.last + 1);
-    session.create(&path, journal::write(fenced).as_bytes(), &acl).await
+/// Writes down, in the last run, that it was fenced off from outside.
+pub async fn record_fence<S: Session>(
+    session: &S,
+    archive: &Archive<'_, S>,
+    fenced: &Record,
+) -> Result<(), Failure> {
+    let Some(run) = archive.runs(1).await?.latest.pop() else { return Ok(()) };
+    let path = archive.paths().record(run.number, run.last + 1);
+    session.create(&path, journal::write(fenced).as_bytes(), &archive.list()).await
 }
 
 #[cfg(test)]
@@ -106,7 +89,12 @@ mod tests {
     use crate::apply::machine::Input;
     use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
     use crate::ensemble::{Control, SessionTerms};
-    use crate::model::{Endpoint, Host, Membership, Millis};
+    use crate::model::{Endpoint, Folder, Host, Membership, Millis};
+    use crate::trust::OwnIds;
+
+    async fn archive<S: Session>(session: &S) -> Archive<'_, S> {
+        Archive::proven(session, &Folder::default(), OwnIds::default()).await.unwrap()
+    }
 
     fn lock_of(nonce: &str, operation: &str) -> LockText {
         let by = Stamp {
@@ -116,12 +104,13 @@ mod tests {
             pid: 1,
             at: "t".into(),
         };
-        LockText { by, operation: operation.into(), plan_id: "p".into() }
+        LockText::new(by, operation, "p".into())
     }
 
     fn keeper(nonce: &str) -> Keeper {
-        let identity = IdentityText { id: "i".into(), ensemble: "e".into() };
-        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity })
+        let identity = IdentityText::new("i".into(), "e".into());
+        let (folder, own) = (Folder::default(), OwnIds::default());
+        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity, folder, own })
     }
 
     #[test]
@@ -138,12 +127,13 @@ mod tests {
             assert!(matches!(hangs.permission(&held).await, Input::Granted));
             assert!(matches!(waits.permission(&next).await, Input::Granted));
             assert!(matches!(hangs.lock(&held).await, Input::Locked(_)));
-            let Standing { turn, nonce, .. } = read_lock(&operator).await.unwrap().unwrap();
-            assert_eq!(nonce, "hangs");
-            take_over(&operator, turn, &lock_of("o", "unlock")).await.unwrap();
+            let archive = archive(&operator).await;
+            let stands = archive.lock().await.unwrap().unwrap();
+            assert_eq!(stands.nonce, "hangs");
+            take_over(&operator, &archive, &stands, &lock_of("o", "unlock")).await.unwrap();
             let holder = waits.lock(&next).await;
             assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
-            let late = take_over(&next, turn, &lock_of("n", "unlock")).await;
+            let late = take_over(&next, &archive, &stands, &lock_of("n", "unlock")).await;
             assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
             let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
             assert!(matches!(written, Input::Failed(Failure::Refused(_))));
@@ -161,13 +151,16 @@ mod tests {
         let terms = SessionTerms { timeout: Millis(4000), auth: None };
         let story = async {
             let session = port.open(&Endpoint::plain(Host::new("h1"), 2181), &terms).await.unwrap();
-            assert_eq!(read_lock(&session).await.unwrap(), None);
-            session.create(ROOT, b"", &[]).await.unwrap();
-            session.create(LOCK, b"{\"of\":\"tomorrow\"}", &[]).await.unwrap();
-            let lock = read_lock(&session).await.unwrap().unwrap();
+            let archive = archive(&session).await;
+            assert_eq!(archive.lock().await.unwrap(), None);
+            session.create("/zkplan", b"", &archive.list()).await.unwrap();
+            let (path, data) = ("/zkplan/lock", &b"{\"of\":\"tomorrow\"}"[..]);
+            let (lifetime, acl) = (Lifetime::Ephemeral, &archive.list()[..]);
+            session.transact(&[Op::Create { path, data, lifetime, acl }]).await.unwrap();
+            let lock = archive.lock().await.unwrap().unwrap();
             assert!(lock.text.is_none() && lock.nonce.starts_with("0x"), "{lock:?}");
-            take_over(&session, lock.turn, &lock_of("o", "unlock")).await.unwrap();
-            assert_eq!(read_lock(&session).await.unwrap().unwrap().nonce, "o");
+            take_over(&session, &archive, &lock, &lock_of("o", "unlock")).await.unwrap();
+            assert_eq!(archive.lock().await.unwrap().unwrap().nonce, "o");
         };
         assert_eq!(port.run(story), Some(()));
     }

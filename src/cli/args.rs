@@ -287,6 +287,15 @@ pub(super) struct HistoryArgs {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<u64>,
 
+    /// Print the plan that the run keeps, to be read: a run is finished with the file that it was
+    /// begun with
+    #[arg(long, requires = "run", conflicts_with = "format")]
+    pub(super) plan: bool,
+
+    /// Print what stands in zkplan's folder, whoever wrote it
+    #[arg(long, conflicts_with_all = ["run", "plan"])]
+    pub(super) unproven: bool,
+
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(super) format: TextOrJson,

@@ -1,20 +1,25 @@
-//! `zkplan history`: the runs of an ensemble, or one in full.
+//! `zkplan history`: what the runs did that an ensemble keeps.
 
 use serde_json::{Value, json};
 
 use super::apply::open;
 use super::args::{HistoryArgs, TextOrJson};
 use super::exit::Exit;
-use super::journal::sessions_at;
+use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::secret;
 use super::source::Source;
-use crate::apply::archive::{latest_runs, read_run};
+use crate::apply::End;
+use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
-use crate::ensemble::{Failure, Session};
-use crate::render::{history, words_for_shell};
+use crate::apply::resume::Asked;
+use crate::ensemble::{Session as _, ZooKeeper};
+use crate::observe::{Facts, Observation};
+use crate::render::{Line, Style, ends, history, not_proven, trust, words_for_shell};
 use crate::saved;
+use crate::spec::Spec;
+use crate::trust::FolderSeen;
 
 /// So many of the latest runs are listed.
 const LISTED: usize = 100;
@@ -24,64 +29,159 @@ pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    match live::block_on(output, runs(args, &source, output)) {
-        Ok(Ok(runs)) => show(args, &runs, output),
-        Ok(Err(exit)) | Err(exit) => exit,
+    match live::block_on(output, told(args, &source, output)) {
+        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
     }
 }
 
-fn show(args: &HistoryArgs, runs: &[Run], output: &Output) -> Exit {
-    if let (Some(number), []) = (args.run, runs) {
-        output.error(
-            &format!("there is no run {number}"),
-            &format!(
-                "zkplan history {} lists the runs",
-                words_for_shell(&args.file.display().to_string())
-            ),
-        );
-        return Exit::Error;
+async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
+    let spec = &source.spec();
+    let port = live::servers(&spec.connect, output)?;
+    let seen = live::look(&port, spec, output).await?;
+    if args.unproven {
+        let tree = everything((args, source), &port, (&seen, spec), output).await?;
+        return Ok(show_tree(args, &tree, output));
     }
-    match (args.format, args.run, runs) {
-        (TextOrJson::Json, _, _) => {
-            let document: Vec<Value> = runs.iter().map(document).collect();
-            output.raw(&(saved::canonical(&Value::Array(document), true) + "\n"), Exit::Done)
+    let unproven = match &seen.folder {
+        FolderSeen::Unproven(unproven) => Some(unproven.clone()),
+        FolderSeen::Empty | FolderSeen::Closed(_) => None,
+    };
+    let earlier = match unproven {
+        Some(unproven) => return Err(refuse(args, End::Unproven(unproven), output)),
+        None => {
+            let plan_of = args.run.filter(|_| args.plan);
+            let wanted = Wanted { runs: LISTED, plan_of };
+            journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await
         }
-        (TextOrJson::Text, Some(_), [run, ..]) => {
-            output.screen(&history::run(run, output.width), Exit::Done)
+    };
+    let earlier = earlier.map_err(|why| match why {
+        Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
+        Unread::Refused(code) => {
+            output.error(&format!("the journal cannot be read: {code}"), "");
+            Exit::Unreachable
         }
-        (TextOrJson::Text, _, runs) => {
-            output.screen(&history::runs(runs, output.width), Exit::Done)
-        }
+    })?;
+    if let Some(unproven) = earlier.journal.unproven() {
+        return Err(refuse(args, End::Unproven(unproven.clone()), output));
     }
+    match args.run {
+        Some(number) => one(args, (&earlier, number), output),
+        None => Ok(all(args, (&earlier, next(args, source, (&seen, spec), &earlier)), output)),
+    }
+}
+
+/// The folder does not tell what the runs did.
+fn refuse(args: &HistoryArgs, end: End, output: &Output) -> Exit {
+    let path = args.file.display().to_string();
+    output.aside(&ends::screen(&ends::Screen {
+        end: &end,
+        again: "",
+        path: &path,
+        plans: "",
+        run: None,
+        width: output.width,
+    }));
+    Exit::Unsafe
+}
+
+/// The command that comes next, where a run is open.
+fn next(
+    args: &HistoryArgs,
+    source: &Source,
+    (seen, spec): (&Observation, &Spec),
+    earlier: &Earlier,
+) -> Option<String> {
+    let facts = Facts::of(seen, spec);
+    let asked = match source {
+        Source::Plan(checked) => Asked::Plan(checked),
+        Source::Spec(spec) => Asked::Spec(spec, &[]),
+    };
+    let open = earlier.open(asked, &facts, None)?;
+    let path = words_for_shell(&args.file.display().to_string());
+    Some(match open.hindrance(earlier, seen) {
+        None => format!("zkplan apply {path}"),
+        Some(_) => format!("zkplan apply {path} --abandon {}", open.run.number),
+    })
+}
+
+fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<String>), output: &Output) -> Exit {
+    let runs = earlier.runs();
+    if args.format == TextOrJson::Json {
+        let document: Vec<Value> = runs.latest.iter().map(document).collect();
+        return output.raw(&(saved::canonical(&Value::Array(document), true) + "\n"), Exit::Done);
+    }
+    let mut text = history::runs(&runs.latest, output.width);
+    for unproven in &runs.unproven {
+        let lead = Line::new(Style::Yellow, "not believed: ");
+        text.paragraph(lead, not_proven(unproven), output.width);
+    }
+    if let Some(next) = next {
+        text.line(Line::plain("Next: ").then(Style::Cyan, next));
+    }
+    output.screen(&text, Exit::Done)
+}
+
+fn one(
+    args: &HistoryArgs,
+    (earlier, number): (&Earlier, u64),
+    output: &Output,
+) -> Result<Exit, Exit> {
+    let path = words_for_shell(&args.file.display().to_string());
+    let Some(run) = earlier.runs().latest.iter().find(|run| run.number == number) else {
+        let hint = format!("zkplan history {path} lists the runs");
+        output.error(&format!("there is no run {number}"), &hint);
+        return Err(Exit::Error);
+    };
+    if args.plan {
+        return match &earlier.plan {
+            Some(plan) => Ok(output.raw(plan, Exit::Done)),
+            None => {
+                let hint = format!("zkplan history {path} {number} shows what is left of the run");
+                output.error(&format!("the plan of run {number} is damaged or not proven"), &hint);
+                Err(Exit::Error)
+            }
+        };
+    }
+    Ok(match args.format {
+        TextOrJson::Json => {
+            let document = Value::Array(vec![document(run)]);
+            output.raw(&(saved::canonical(&document, true) + "\n"), Exit::Done)
+        }
+        TextOrJson::Text => output.screen(&history::run(run, output.width), Exit::Done),
+    })
 }
 
 fn document(run: &Run) -> Value {
     json!({
         "run": run.number,
         "open": run.is_open(),
-        "header": run.header,
+        "header": run.header.as_ref().ok(),
+        "headerNotUnderstood": run.header.as_ref().err(),
         "records": run.records,
+        "notUnderstood": run.illegible,
     })
 }
 
-async fn runs(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Vec<Run>, Exit> {
-    let spec = &source.spec();
-    let port = live::servers(spec.connect.tls.as_ref(), output)?;
-    let seen = live::look(&port, spec, output).await?;
-    let session = open(&port, &sessions_at(&seen, spec), &secret::nobody(&spec.connect)).await;
-    let session = session.map_err(|_| nobody_answers(&source.plans(&args.file), output))?;
-    let read = async {
-        match args.run {
-            Some(number) => {
-                Ok::<_, Failure>(read_run(&session, number).await?.into_iter().collect())
-            }
-            None => latest_runs(&session, LISTED).await,
-        }
-    };
-    let read = read.await;
+async fn everything(
+    (args, source): (&HistoryArgs, &Source),
+    port: &ZooKeeper,
+    (seen, spec): (&Observation, &Spec),
+    output: &Output,
+) -> Result<RawTree, Exit> {
+    let nobody = secret::nobody(&spec.connect);
+    let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
+    let session = open(port, &sessions_at(seen, spec), &nobody).await.map_err(|_| lost(output))?;
+    let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;
-    read.map_err(|_| {
-        output.error("the journal cannot be read: the connection was lost", "try again");
-        Exit::Unreachable
-    })
+    tree.map_err(|_| lost(output))
+}
+
+fn show_tree(args: &HistoryArgs, tree: &RawTree, output: &Output) -> Exit {
+    match args.format {
+        TextOrJson::Json => {
+            let document = serde_json::to_value(tree).expect("plain data are JSON");
+            output.raw(&(saved::canonical(&document, true) + "\n"), Exit::Done)
+        }
+        TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
+    }
 }

@@ -3,52 +3,80 @@
 
 use super::apply::open;
 use super::secret;
-use super::source::Source;
-use crate::apply::archive::{LATEST, latest_runs, read_plan};
-use crate::apply::journal::{LockText, Run};
+use crate::apply::archive::{Archive, Journal, LATEST};
+use crate::apply::journal::{Run, Runs};
+use crate::apply::resume::{Asked, Differs, resumed};
 use crate::apply::sight;
-use crate::apply::unlock::read_lock;
+use crate::apply::stale::{Now, fresh};
 use crate::check::CheckedPlan;
-use crate::diff::diff;
 use crate::ensemble::{Code, Control, Failure, Session, ZooKeeper};
 use crate::model::Endpoint;
-use crate::observe::{Facts, Finding, FindingKind, Identity, Observation};
+use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
+use crate::plan::Acceptance;
 use crate::saved;
 use crate::spec::Spec;
+use crate::trust::FolderSeen;
 
 /// What the ensemble tells of earlier applies.
-pub(super) struct Journal {
-    pub(super) runs: Vec<Run>,
+pub(super) struct Earlier {
+    pub(super) journal: Journal,
+    /// The plan of the run that was asked for, as it stands there.
+    pub(super) plan: Option<String>,
     /// The plan of the last run, where it is open.
-    pub(super) stored: Option<CheckedPlan>,
-    pub(super) lock: Option<LockText>,
+    stored: Option<CheckedPlan>,
+}
+
+/// How much of the journal is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// So many of the latest runs.
+    pub(super) runs: usize,
+    /// The run whose plan is asked for.
+    pub(super) plan_of: Option<u64>,
+}
+
+impl Wanted {
+    /// What shows where a plan stands.
+    pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None };
 }
 
 /// Why nothing is known of earlier applies.
 pub(super) enum Unread {
     /// No server takes a session, or the connection was lost.
     NoSession,
-    /// A server said so, or what is there is not what this version writes.
+    /// A server refused.
     Refused(Code),
 }
 
-/// Reads the journal on a session that proves nobody.
+/// The run that is open, and what an apply does with it.
+pub(super) struct Open<'a> {
+    pub(super) run: &'a Run,
+    /// The plan with which an apply goes on, or why it does not.
+    pub(super) plan: Result<CheckedPlan, Differs>,
+}
+
+/// Reads the journal on a session without credentials.
 pub(super) async fn read<P: Control>(
     port: &P,
     servers: &[Endpoint],
     spec: &Spec,
-) -> Result<Journal, Unread> {
+    wanted: Wanted,
+) -> Result<Earlier, Unread> {
     let nobody = secret::nobody(&spec.connect);
     let session = open(port, servers, &nobody).await.map_err(|_| Unread::NoSession)?;
     let read = async {
-        let runs = latest_runs(&session, LATEST).await?;
-        let plan = match runs.last().filter(|run| run.is_open()) {
-            Some(run) => read_plan(&session, run).await?,
-            None => None,
+        let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;
+        let journal = archive.journal(wanted.runs).await?;
+        let latest = &journal.runs.latest;
+        let plan_of = async |run: Option<&Run>| match run {
+            Some(run) => archive.plan(run).await,
+            None => Ok(None),
         };
-        let lock = read_lock(&session).await?.and_then(|lock| lock.text);
-        let stored = plan.and_then(|text| saved::read(&text).ok());
-        Ok::<_, Failure>(Journal { runs, stored, lock })
+        let asked = latest.iter().find(|run| wanted.plan_of == Some(run.number));
+        let plan = plan_of(asked).await?;
+        let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
+        let stored = open.and_then(|text| saved::read(&text).ok());
+        Ok::<_, Failure>(Earlier { journal, plan, stored })
     };
     let read = read.await;
     session.close().await;
@@ -58,6 +86,26 @@ pub(super) async fn read<P: Control>(
     })
 }
 
+impl Earlier {
+    /// The runs.
+    pub(super) fn runs(&self) -> &Runs {
+        &self.journal.runs
+    }
+
+    /// The run that is open, unless it is given up, and what an apply does with it.
+    pub(super) fn open(
+        &self,
+        asked: Asked<'_>,
+        facts: &Facts,
+        abandon: Option<u64>,
+    ) -> Option<Open<'_>> {
+        let last = self.runs().latest.last();
+        let run = last.filter(|run| run.is_open() && abandon != Some(run.number))?;
+        let plan = resumed(asked, run, self.stored.as_ref(), facts);
+        Some(Open { run, plan })
+    }
+}
+
 /// Where sessions can be had, members that stay first.
 pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
     let members = seen.config.membership.ids().into_iter();
@@ -65,54 +113,65 @@ pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
     sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
 }
 
-/// Whether the open run is the one that is asked for: the same plan, or the same target.
-pub(super) fn goes_on(
-    source: &Source,
-    run: &Run,
-    stored: &CheckedPlan,
-    facts: &Facts,
-    spec: &Spec,
-) -> bool {
-    match source {
-        Source::Plan(checked) => saved::plan_id(checked.plan()) == run.header.plan_id,
-        Source::Spec(_) => wants_the_same(stored, facts, spec),
-    }
-}
-
-fn wants_the_same(stored: &CheckedPlan, facts: &Facts, spec: &Spec) -> bool {
-    let wanted = spec.membership();
-    let part = spec.policy.client_part;
-    let live = &facts.base.membership;
-    let target = diff(live, &wanted, &facts.other_machine, part).target;
-    // A gate that the spec asks for now is not passed over, and a command that stands in the
-    // journal alone is nobody's who goes on.
-    target == stored.plan().target
-        && spec.hooks == stored.plan().hooks
-        && spec.policy == stored.plan().policy
-}
-
-/// The run that is open, as an apply of this spec would meet it. Before the first apply has given
-/// the ensemble an identity there is none, and nobody is asked.
-pub(super) async fn open_run(
+/// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
+/// meet it, and a folder that is not believed. Where there is no folder, no journal is read.
+pub(super) async fn findings(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    spec: &Spec,
-) -> Result<Option<Finding>, Unread> {
-    if facts.identity == Identity::NoneYet {
-        return Ok(None);
+    (spec, accepted): (&Spec, &[Acceptance]),
+) -> Result<Vec<Finding>, Unread> {
+    let finding = |kind| Finding { kind, server: None };
+    match &seen.folder {
+        FolderSeen::Empty => return Ok(Vec::new()),
+        FolderSeen::Unproven(unproven) => {
+            return Ok(vec![finding(FindingKind::FolderNotProven(unproven.clone()))]);
+        }
+        FolderSeen::Closed(_) => {}
     }
-    let Journal { mut runs, stored, lock } = read(port, &sessions_at(seen, spec), spec).await?;
-    let Some(run) = runs.pop().filter(Run::is_open) else { return Ok(None) };
-    let goes_on = stored.is_some_and(|stored| wants_the_same(&stored, facts, spec));
-    let by = run.header.opened;
-    let kind = FindingKind::OpenRun {
-        run: run.number,
-        plan_id: run.header.plan_id,
-        opened_by: format!("{}@{}", by.who, by.host),
-        opened_at: by.at,
-        locked_by: lock.map(|LockText { by, .. }| format!("{}@{}", by.who, by.host)),
-        goes_on,
-    };
-    Ok(Some(Finding { kind, server: None }))
+    let earlier = read(port, &sessions_at(seen, spec), spec, Wanted::LATEST).await?;
+    let folder = earlier.journal.unproven().into_iter();
+    let below = folder.chain(&earlier.runs().unproven);
+    let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
+    let open = earlier.open(Asked::Spec(spec, accepted), facts, None);
+    let open = open.map(|open| finding(open_run(&open, &earlier, seen)));
+    Ok(below.chain(open).collect())
+}
+
+fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {
+    let header = open.run.header.as_ref().ok();
+    let lock = earlier.journal.lock.as_ref().and_then(|lock| lock.text.as_ref());
+    let who = |by: &crate::apply::journal::Stamp| format!("{}@{}", by.who, by.host);
+    FindingKind::OpenRun {
+        run: open.run.number,
+        plan_id: header.map(|header| header.plan_id.clone()).unwrap_or_default(),
+        opened_by: header.map(|header| who(&header.opened)).unwrap_or_default(),
+        opened_at: header.map(|header| header.opened.at.clone()).unwrap_or_default(),
+        locked_by: lock.map(|lock| who(&lock.by)),
+        goes_on: open.hindrance(earlier, seen).is_none(),
+        because: open.hindrance(earlier, seen),
+    }
+}
+
+impl Open<'_> {
+    /// Why an apply does not go on with it, as things are now.
+    pub(super) fn hindrance(&self, earlier: &Earlier, seen: &Observation) -> Option<NotResumed> {
+        let checked = match &self.plan {
+            Ok(checked) => checked,
+            Err(Differs::Header(_) | Differs::PlanLost) => {
+                return Some(NotResumed::NotUnderstood);
+            }
+            Err(Differs::OtherPlan | Differs::OtherSpec { .. }) => {
+                return Some(NotResumed::OtherSpec);
+            }
+        };
+        let now = Now {
+            plan_id: &saved::plan_id(checked.plan()),
+            config: &seen.config,
+            identity: &seen.identity,
+            zxid: seen.leader_zxid,
+            runs: &earlier.runs().latest,
+        };
+        fresh(checked.plan(), now, false).err().map(|_| NotResumed::Overtaken)
+    }
 }

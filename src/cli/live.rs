@@ -5,7 +5,7 @@ use std::future::Future;
 use super::exit::Exit;
 use super::output::Output;
 use crate::ensemble::{Limits, ZooKeeper};
-use crate::model::Tls;
+use crate::model::{Connect, Tls};
 use crate::observe::{Observation, ObserveError, Question, observe};
 use crate::render::unreachable::{self, Reached};
 use crate::spec::Spec;
@@ -26,9 +26,10 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
     }
 }
 
-/// The real port, with the certificates of a spec.
-pub(super) fn servers(tls: Option<&Tls>, output: &Output) -> Result<ZooKeeper, Exit> {
-    servers_by(tls, "`connect.tls` of the spec", output)
+/// The real port, with the certificates of a spec, and the folder that it names.
+pub(super) fn servers(connect: &Connect, output: &Output) -> Result<ZooKeeper, Exit> {
+    let port = servers_by(connect.tls.as_ref(), "`connect.tls` of the spec", output)?;
+    Ok(port.with_folder(connect.folder.clone()))
 }
 
 /// The real port, with certificates that stand there.

@@ -24,7 +24,7 @@ use crate::rehearsal;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
 use crate::render::summary::{Entry, Verdict, table};
 use crate::render::unreachable::Reached;
-use crate::render::{Text, dot, other, refusal, unreachable};
+use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
 use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
@@ -143,7 +143,7 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
         })
     };
     for risk in args.accept.iter().filter(|risk| !used(risk)) {
-        output.note(&format!("nothing here needs {} accepted", written(risk)));
+        output.note(&format!("nothing here needs {} accepted", words_for_acceptance(risk)));
     }
 }
 
@@ -158,21 +158,13 @@ fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
     }
 }
 
-/// An acceptance as it is typed.
-pub(super) fn written(risk: &Acceptance) -> String {
-    match &risk.step {
-        Some(step) => format!("{}:{step}", risk.code),
-        None => risk.code.clone(),
-    }
-}
-
 /// The flags that made the plan what it is, to be typed again.
 fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
     let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
     let prefer = args.prefer.and_then(|prefer| prefer.to_possible_value());
     let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
     let accepted = checked.plan().accepted.iter();
-    let accepted = accepted.flat_map(|risk| ["--accept".to_owned(), written(risk)]);
+    let accepted = accepted.flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
     live.chain(prefer).chain(accepted).collect()
 }
 
@@ -183,7 +175,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
     let question = Question::of(spec);
-    let port = match live::servers(spec.connect.tls.as_ref(), output) {
+    let port = match live::servers(&spec.connect, output) {
         Ok(port) => port,
         Err(exit) => {
             let why = "the certificates of connect.tls cannot be used".to_owned();
@@ -193,7 +185,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     match observe(&port, &question).await {
         Ok(seen) => {
             let mut facts = Facts::of(&seen, spec);
-            match journal::open_run(&port, &seen, &facts, spec).await {
+            match journal::findings(&port, &seen, &facts, (spec, &args.accept)).await {
                 Ok(found) => facts.findings.extend(found),
                 Err(why) => output.note(&not_known(&spec.ensemble, &why)),
             }

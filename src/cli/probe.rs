@@ -100,7 +100,7 @@ fn asked(
     let Some(change) = step.reconfig() else { return Ok(Answer::NothingToSend) };
     let base = &plan.facts.base;
     let request = Update::of(&base.membership, change);
-    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let port = live::servers(&spec.connect, output)?;
     let dry_run = live::block_on(output, async {
         for at in leader_first(seen) {
             if let Ok(dry_run) = port.dry_run(&at, &request, base.version).await {

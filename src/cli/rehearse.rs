@@ -65,7 +65,7 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
     let facts = if let Some(live) = &args.live {
         Facts::assumed(assumed::config(live, spec, output)?, spec)
     } else {
-        let port = live::servers(spec.connect.tls.as_ref(), output)?;
+        let port = live::servers(&spec.connect, output)?;
         Facts::of(&live::block_on(output, live::look(&port, spec, output))??, spec)
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {

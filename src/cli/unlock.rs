@@ -9,10 +9,13 @@ use super::output::Output;
 use super::source::Source;
 use super::{local, secret};
 use crate::apply::End;
+use crate::apply::archive::{Archive, Ground, StateLock};
 use crate::apply::journal::{Entry, LockText, Record};
-use crate::apply::unlock::{Fence, Standing, fence, read_lock, record_fence, take_over};
-use crate::ensemble::{Code, Ensemble, Failure, Session};
+use crate::apply::unlock::{Fence, fence, record_fence, take_over};
+use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Session};
+use crate::render::ends;
 use crate::render::run::holder;
+use crate::trust::{OwnIds, Unproven};
 
 pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
     let source = match Source::read(&args.file, output) {
@@ -26,7 +29,7 @@ pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
 
 async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
     let spec = &source.spec();
-    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let port = live::servers(&spec.connect, output)?;
     let seen = live::look(&port, spec, output).await?;
     let servers = sessions_at(&seen, spec);
     let allowed = args.allow_cleartext_auth;
@@ -36,45 +39,53 @@ async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<E
         End::NotAuthorized => refused(Code::AuthFailed, output),
         _ => nobody_answers(&source.plans(&args.file), output),
     })?;
-    let exit = remove(args, (&port, &session), output).await;
+    let own = OwnIds::of(terms.auth.as_ref());
+    let folder = &spec.connect.folder;
+    let exit = match Archive::proven(&session, folder, own).await {
+        Ok(archive) => remove((args, source), (&port, &session), &archive, output).await,
+        Err(failure) => Err(lost(failure, output)),
+    };
     session.close().await;
     exit
 }
 
 async fn remove<E: Ensemble, S: Session>(
-    args: &UnlockArgs,
+    (args, source): (&UnlockArgs, &Source),
     (port, session): (&E, &S),
+    archive: &Archive<'_, S>,
     output: &Output,
 ) -> Result<Exit, Exit> {
-    let lost = |_: Failure| {
-        output.error(
-            "the connection was lost; whether the lock was removed is not known",
-            "run the same command again",
-        );
-        Exit::Unreachable
-    };
-    let Some(Standing { text, nonce, turn }) = read_lock(session).await.map_err(lost)? else {
+    let lost = |failure| lost(failure, output);
+    if let Ground::Unproven(unproven) = archive.ground().await.map_err(lost)? {
+        return Err(not_proven((args, source), unproven, output));
+    }
+    let Some(lock) = archive.lock().await.map_err(lost)? else {
         output.error("there is no lock", "nothing is in the way of an apply; nothing was changed");
         return Err(Exit::Error);
     };
+    if let Some(doubt) = lock.doubt {
+        let unproven = Unproven { path: archive.paths().lock(), doubt };
+        return Err(not_proven((args, source), unproven, output));
+    }
+    let StateLock { text, nonce, .. } = &lock;
     let by = text.as_ref().map_or_else(|| format!("{nonce}, not of this version"), holder);
-    if nonce != args.nonce {
+    if *nonce != args.nonce {
         output.error(
             &format!("the lock is another one: {by}"),
             "name the nonce of the lock that stands; nothing was changed",
         );
         return Err(Exit::Locked);
     }
-    if let Err(code) = session.probe_write().await {
+    if let Err(code) = session.probe_write(CONFIG).await {
         return Err(refused(code, output));
     }
     let Some(stamp) = local::stamp() else {
         output.error("the machine gives no random numbers", "nothing was changed");
         return Err(Exit::Error);
     };
-    let plan_id = text.map_or_else(String::new, |text| text.plan_id);
-    let mine = LockText { by: stamp, operation: "unlock".to_owned(), plan_id };
-    match take_over(session, turn, &mine).await {
+    let plan_id = text.as_ref().map_or_else(String::new, |text| text.plan_id.clone());
+    let mine = LockText::new(stamp, "unlock", plan_id);
+    match take_over(session, archive, &lock, &mine).await {
         Ok(()) => {}
         Err(Failure::Refused(Code::BadVersion | Code::NodeExists)) => {
             output.error("somebody else holds the lock by now", "nothing was changed");
@@ -86,8 +97,8 @@ async fn remove<E: Ensemble, S: Session>(
     let Fence { from, version } =
         fence(port, session).await.map_err(|failure| not_fenced(failure, output))?;
     let entry = Entry::Fenced { from, version: version.clone() };
-    let fenced = Record { entry, nonce: "unlock".to_owned(), at: local::time_of_day() };
-    if record_fence(session, &fenced).await.is_err() {
+    let fenced = Record::new(entry, "unlock".to_owned(), local::time_of_day());
+    if record_fence(session, archive, &fenced).await.is_err() {
         output.note("the fence could not be written into the journal");
     }
     let said = format!(
@@ -97,6 +108,29 @@ async fn remove<E: Ensemble, S: Session>(
     let mut text = crate::render::Text::new();
     text.paragraph("", said, output.width);
     Ok(output.screen(&text, Exit::Done))
+}
+
+/// A lock that any client can have made is not unlocked: unlocking a forged one would give the
+/// forger's folder a look of order.
+fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output: &Output) -> Exit {
+    let path = args.file.display().to_string();
+    output.aside(&ends::screen(&ends::Screen {
+        end: &End::Unproven(unproven),
+        again: "",
+        path: &path,
+        plans: &source.plans(&args.file),
+        run: None,
+        width: output.width,
+    }));
+    Exit::Unsafe
+}
+
+fn lost(_: Failure, output: &Output) -> Exit {
+    output.error(
+        "the connection was lost; whether the lock was removed is not known",
+        "run the same command again",
+    );
+    Exit::Unreachable
 }
 
 fn refused(code: Code, output: &Output) -> Exit {

@@ -1,8 +1,6 @@
 //! The super user of a stage: a password made at run time, and its digest for the servers.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use sha1::{Digest as _, Sha1};
+use crate::ensemble::digest_id;
 
 /// The user that `plans/demo.yaml` names.
 pub(super) const USER: &str = "super";
@@ -14,21 +12,14 @@ pub(super) fn fresh() -> Result<String, getrandom::Error> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-/// What servers are told instead of the password
-/// (`DigestAuthenticationProvider.generateDigest`): `user:base64(sha1(user:password))`.
+/// What servers are given instead of the password.
 pub(super) fn super_digest(password: &str) -> String {
-    let hash = Sha1::digest(format!("{USER}:{password}"));
-    format!("{USER}:{}", BASE64_STANDARD.encode(hash))
+    digest_id(USER, password)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_digest_is_the_one_that_zookeeper_makes() {
-        assert_eq!(super_digest("zkplan-test"), "super:RX4WTyccCctM2IkpYLXtXE1GFB0=");
-    }
 
     #[test]
     fn no_two_passwords_are_alike() {

@@ -14,7 +14,7 @@ use zookeeper_client::{
     Permission, SessionInfo, SessionState, Stat,
 };
 
-use super::port::{AclEntry, Failure, Lifetime, Node, Op, Session, SessionTerms};
+use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::TlsClients;
 use super::{CONFIG, Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
@@ -177,16 +177,15 @@ impl Session for HeldSession {
         Ok(names)
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<Vec<AclEntry>>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
         let path = path.to_owned();
-        let found = self.perform(move |client| async move {
-            match client.get_acl(&path).await {
-                Ok((acl, _)) => Ok(Some(acl.iter().map(entry).collect())),
-                Err(Error::NoNode) => Ok(None),
-                Err(cause) => Err(cause),
-            }
-        });
-        found.await
+        let stat = self.perform(move |client| async move { client.check_stat(&path).await });
+        Ok(stat.await?.map(|stat| stat.num_children))
+    }
+
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
+        let path = path.to_owned();
+        self.perform(move |client| async move { listed(client.get_acl(&path).await) }).await
     }
 
     async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
@@ -239,9 +238,10 @@ impl Session for HeldSession {
         EnsembleConfig::parse(&text).map_err(|_| Failure::Unknown)
     }
 
-    async fn probe_write(&self) -> Result<(), Code> {
-        let probe = self.perform(|client| async move {
-            client.set_data(CONFIG, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
+    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+        let path = path.to_owned();
+        let probe = self.perform(move |client| async move {
+            client.set_data(&path, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
         });
         of_probe(&probe.await)
     }
@@ -413,7 +413,7 @@ impl Means {
 ///
 /// The library calls a session expired also by its own clock; that is not believed, so that the
 /// request is unknown until a server has said whether the session is over.
-fn failure(cause: &Error) -> Failure {
+pub(super) fn failure(cause: &Error) -> Failure {
     Failure::Refused(match cause {
         Error::NoNode => Code::NoNode,
         Error::NoAuth => Code::NoAuth,
@@ -433,6 +433,21 @@ fn failure(cause: &Error) -> Failure {
         Error::UnexpectedErrorCode(number) => Code::of(*number),
         _ => return Failure::Unknown,
     })
+}
+
+/// A list with its `Stat`; `None` where there is no such znode.
+pub(super) fn listed(answer: Result<(Vec<Acl>, Stat), Error>) -> Result<Option<NodeAcl>, Error> {
+    match answer {
+        Ok((acl, stat)) => Ok(Some(NodeAcl {
+            entries: acl.iter().map(entry).collect(),
+            aversion: stat.aversion,
+            owner: stat.ephemeral_owner,
+            czxid: stat.czxid,
+            children: stat.num_children,
+        })),
+        Err(Error::NoNode) => Ok(None),
+        Err(cause) => Err(cause),
+    }
 }
 
 fn entry(acl: &Acl) -> AclEntry {

@@ -7,6 +7,7 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod code;
+mod digest;
 mod dry_run;
 mod held;
 mod port;
@@ -22,18 +23,23 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 
-use crate::model::{Endpoint, Host};
+use crate::model::{Endpoint, Folder, Host};
 
 pub use code::Code;
+pub use digest::digest_id;
 pub use dry_run::DryRun;
 pub use held::HeldSession;
-pub use port::{AclEntry, Control, Failure, Lifetime, Node, Op, Session, SessionTerms};
+pub use port::{AclEntry, Control, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
 pub const CONFIG: &str = "/zookeeper/config";
+
+/// The name, in zkplan's folder, of the znode with the identity that the first apply gave the
+/// ensemble.
+pub const IDENTITY_NAME: &str = "id";
 
 /// The questions that can be put to the servers of an ensemble.
 ///
@@ -107,8 +113,81 @@ pub struct Reading {
     pub config_data_version: i32,
     /// The znode's mzxid; equal to the config version unless somebody wrote to it by hand.
     pub config_mzxid: i64,
-    /// The data of `/zkplan/id`, where it exists.
-    pub identity: Option<String>,
+    /// What it has where zkplan keeps its state.
+    pub folder: FolderReading,
+}
+
+/// What a server has where zkplan keeps its state, with all that tells who can have written it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderReading {
+    /// Its place.
+    pub folder: Folder,
+    /// The access control list of `/zookeeper/config`.
+    pub config: Vec<AclEntry>,
+    /// The folder itself, before anything in it was read; `None` where there is none.
+    pub before: Result<Option<NodeAcl>, Code>,
+    /// The identity that it holds.
+    pub identity: Kept,
+    /// The folder itself, after that.
+    pub after: Result<Option<NodeAcl>, Code>,
+}
+
+impl Default for FolderReading {
+    /// There is no folder.
+    fn default() -> Self {
+        Self {
+            folder: Folder::default(),
+            config: Vec::new(),
+            before: Ok(None),
+            identity: Kept::Absent,
+            after: Ok(None),
+        }
+    }
+}
+
+impl FolderReading {
+    /// The text of the identity, whoever wrote it.
+    pub fn text(&self) -> Option<&str> {
+        match &self.identity {
+            Kept::Here { text, .. } => Some(text),
+            Kept::Absent | Kept::Refused(_) => None,
+        }
+    }
+
+    /// A folder that the super user made, with that identity in it.
+    pub fn of_super(identity: Option<&str>) -> Self {
+        let entries = vec![AclEntry {
+            scheme: "world".to_owned(),
+            id: "anyone".to_owned(),
+            permissions: AclEntry::READ,
+        }];
+        let acl = NodeAcl { entries, aversion: 0, owner: 0, czxid: 1, children: 1 };
+        let here = |text: &str| Kept::Here { acl: acl.clone(), text: text.to_owned() };
+        Self {
+            folder: Folder::default(),
+            config: acl.entries.clone(),
+            before: Ok(Some(acl.clone())),
+            identity: identity.map_or(Kept::Absent, here),
+            after: Ok(Some(acl)),
+        }
+    }
+}
+
+/// A znode that zkplan keeps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// There is none.
+    #[default]
+    Absent,
+    /// A session without credentials may not read it, or a server refused for another reason.
+    Refused(Code),
+    /// It is there.
+    Here {
+        /// Who may do what to it, and its `Stat`.
+        acl: NodeAcl,
+        /// Its data.
+        text: String,
+    },
 }
 
 /// Why a question got no answer.

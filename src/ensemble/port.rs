@@ -1,5 +1,6 @@
 //! What a run asks of the one session that it holds.
 
+use std::fmt;
 use std::future::Future;
 
 use super::{Code, Ensemble};
@@ -55,8 +56,12 @@ pub trait Session {
     /// The names of a znode's children, sorted; none where there is no such znode.
     fn children(&self, path: &str) -> impl Future<Output = Result<Vec<String>, Failure>>;
 
-    /// Who may do what to a znode; `None` where there is none.
-    fn acl(&self, path: &str) -> impl Future<Output = Result<Option<Vec<AclEntry>>, Failure>>;
+    /// How many children a znode has; `None` where there is none. No list forbids to ask that
+    /// (`FinalRequestProcessor`, `OpCode.exists`).
+    fn count_children(&self, path: &str) -> impl Future<Output = Result<Option<i32>, Failure>>;
+
+    /// Who may do what to a znode, with the `Stat` of the same reply; `None` where there is none.
+    fn acl(&self, path: &str) -> impl Future<Output = Result<Option<NodeAcl>, Failure>>;
 
     /// Makes a persistent znode.
     fn create(
@@ -81,8 +86,8 @@ pub trait Session {
         version: ConfigVersion,
     ) -> impl Future<Output = Result<EnsembleConfig, Failure>>;
 
-    /// Whether this session may write the configuration's znode; changes nothing.
-    fn probe_write(&self) -> impl Future<Output = Result<(), Code>>;
+    /// Whether this session may write a znode; changes nothing.
+    fn probe_write(&self, path: &str) -> impl Future<Output = Result<(), Code>>;
 
     /// Whether the leader takes reconfigs at all; changes nothing.
     fn probe_reconfig(&self) -> impl Future<Output = Result<(), Code>>;
@@ -111,6 +116,23 @@ impl Node {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.data).into_owned()
     }
+}
+
+/// The access control list of a znode, and what of its `Stat` tells how it came to it. Both are of
+/// one reply to `getACL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeAcl {
+    /// The list.
+    pub entries: Vec<AclEntry>,
+    /// How often the list was set since the znode was made (`Stat.aversion`): 0 where it is the one
+    /// that the znode was made with.
+    pub aversion: i32,
+    /// The session that it lives with; 0 for a persistent one.
+    pub owner: i64,
+    /// The transaction that made it.
+    pub czxid: i64,
+    /// How many children it has.
+    pub children: i32,
 }
 
 /// A part of a transaction.
@@ -186,11 +208,14 @@ impl AclEntry {
         self.scheme == "digest" && self.id.ends_with(":x")
     }
 
-    /// Whether it is about the same person, as far as can be told where a digest is masked.
+    /// Whether it is about the same id. A masked one is about no id that is known.
     pub fn is_same(&self, other: &Self) -> bool {
-        let user = |entry: &Self| entry.id.split(':').next().map(str::to_owned);
-        let masked = self.is_masked() || other.is_masked();
-        self.scheme == other.scheme && (self.id == other.id || masked && user(self) == user(other))
+        !self.is_masked() && self.scheme == other.scheme && self.id == other.id
+    }
+
+    /// The user of a masked digest.
+    pub fn masked_user(&self) -> Option<&str> {
+        self.id.strip_suffix(":x").filter(|_| self.is_masked())
     }
 
     /// Whether it lets anybody write the data.
@@ -201,6 +226,22 @@ impl AclEntry {
     /// Whether it lets anybody change anything.
     pub const fn changes(&self) -> bool {
         self.permissions & (Self::WRITE | Self::CREATE | Self::DELETE | Self::ADMIN) != 0
+    }
+}
+
+impl fmt::Display for AclEntry {
+    /// Writes `scheme:id:permissions`, as `zkCli.sh` does (`ZKUtil.getPermString`).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters = [
+            (Self::CREATE, 'c'),
+            (Self::DELETE, 'd'),
+            (Self::READ, 'r'),
+            (Self::WRITE, 'w'),
+            (Self::ADMIN, 'a'),
+        ];
+        let held = letters.into_iter().filter(|(bit, _)| self.permissions & bit != 0);
+        let letters: String = held.map(|(_, letter)| letter).collect();
+        write!(f, "{}:{}:{letters}", self.scheme, self.id)
     }
 }
 
@@ -215,4 +256,15 @@ pub enum Failure {
     NotSent,
     /// A server said that the session is over.
     SessionOver,
+}
+
+impl Failure {
+    /// That of a probe, which tells a code where it got no answer too.
+    pub const fn of_probe(code: Code) -> Self {
+        match code {
+            Code::ConnectionLoss => Self::Unknown,
+            Code::SessionExpired => Self::SessionOver,
+            code => Self::Refused(code),
+        }
+    }
 }

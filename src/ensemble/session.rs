@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use zookeeper_client::{Client, Error, SessionState, StateWatcher};
+use zookeeper_client::{Client, Error, SessionState, Stat, StateWatcher};
 
+use super::held::{failure, listed};
 use super::transport::TlsClients;
-use super::{CONFIG, Limits, Reading, Silence};
-use crate::model::Endpoint;
-
-/// The znode that holds the identity that the first apply gave the ensemble.
-const IDENTITY_PATH: &str = "/zkplan/id";
+use super::{
+    CONFIG, Code, Failure, FolderReading, IDENTITY_NAME, Kept, Limits, NodeAcl, Reading, Silence,
+};
+use crate::model::{Endpoint, Folder};
 
 /// The session time-out that is asked for: the least that a server with ZooKeeper's default tick
 /// of two seconds grants, so that a session whose close got lost is gone soon.
@@ -27,13 +27,16 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 pub(super) fn read(
     at: &Endpoint,
     tls: Option<&TlsClients>,
+    folder: &Folder,
     limits: Limits,
 ) -> Result<Reading, Silence> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|_| Silence::NoRoute)?;
     let reading = runtime.block_on(async {
         let bound = limits.connect + limits.answer;
-        timeout(bound, in_session(at, tls, limits)).await.unwrap_or(Err(Silence::AnswerTimedOut))
+        timeout(bound, in_session(at, tls, folder, limits))
+            .await
+            .unwrap_or(Err(Silence::AnswerTimedOut))
     });
     // Abandons what the library still does in the background.
     runtime.shutdown_background();
@@ -43,6 +46,7 @@ pub(super) fn read(
 async fn in_session(
     at: &Endpoint,
     tls: Option<&TlsClients>,
+    folder: &Folder,
     limits: Limits,
 ) -> Result<Reading, Silence> {
     let mut connector = Client::connector()
@@ -55,7 +59,7 @@ async fn in_session(
     }
     let client = connector.connect(&format!("{scheme}://{at}")).await;
     let client = client.map_err(|cause| why(&cause))?;
-    let reading = read_through(&client).await;
+    let reading = read_through(&client, folder).await;
     let state = client.state_watcher();
     drop(client);
     timeout(CLOSE_LIMIT, closed(state)).await.ok();
@@ -64,24 +68,61 @@ async fn in_session(
 
 /// Sends everything at once: a session's requests are answered in order, so that the reads see at
 /// least what the sync saw.
-async fn read_through(client: &Client) -> Result<Reading, Error> {
+async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error> {
+    let path = folder.as_str();
+    let identity = folder.child(IDENTITY_NAME);
     let sync = client.sync(CONFIG);
     let config = client.get_config();
-    let identity = client.get_data(IDENTITY_PATH);
-    let (sync, config, identity) = futures::join!(sync, config, identity);
+    let lists = (client.get_acl(CONFIG), client.get_acl(path), client.get_acl(&identity));
+    let data = client.get_data(&identity);
+    let after = client.get_acl(path);
+    let (sync, config, of_config, before, of_identity, data, after) =
+        futures::join!(sync, config, lists.0, lists.1, lists.2, data, after);
     sync?;
     let (config, stat) = config?;
-    let identity = match identity {
-        Ok((data, _)) => Some(String::from_utf8_lossy(&data).into_owned()),
-        Err(Error::NoNode) => None,
-        Err(cause) => return Err(cause),
+    let folder = FolderReading {
+        folder: folder.clone(),
+        config: answered(listed(of_config))?
+            .ok()
+            .flatten()
+            .map(|acl| acl.entries)
+            .unwrap_or_default(),
+        identity: kept(listed(of_identity), data)?,
+        before: answered(listed(before))?,
+        after: answered(listed(after))?,
     };
     Ok(Reading {
         server_id_byte: client.session_id().0.to_be_bytes()[0],
         config: String::from_utf8_lossy(&config).into_owned(),
         config_data_version: stat.version,
         config_mzxid: stat.mzxid,
-        identity,
+        folder,
+    })
+}
+
+/// What a server answered; an error is one of the connection.
+fn answered<T>(answer: Result<T, Error>) -> Result<Result<T, Code>, Error> {
+    match answer {
+        Ok(value) => Ok(Ok(value)),
+        Err(cause) => match failure(&cause) {
+            Failure::Refused(code) => Ok(Err(code)),
+            _ => Err(cause),
+        },
+    }
+}
+
+fn kept(
+    acl: Result<Option<NodeAcl>, Error>,
+    data: Result<(Vec<u8>, Stat), Error>,
+) -> Result<Kept, Error> {
+    let data = match data {
+        Err(Error::NoNode) => return Ok(Kept::Absent),
+        data => answered(data.map(|(data, _)| String::from_utf8_lossy(&data).into_owned()))?,
+    };
+    Ok(match (answered(acl)?, data) {
+        (Ok(Some(acl)), Ok(text)) => Kept::Here { acl, text },
+        (Ok(None), _) => Kept::Absent,
+        (Err(code), _) | (_, Err(code)) => Kept::Refused(code),
     })
 }
 

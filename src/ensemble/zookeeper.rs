@@ -14,7 +14,7 @@ use super::{
     Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word,
     dry_run, session, words,
 };
-use crate::model::{ConfigVersion, Endpoint, Host, Tls, Update};
+use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
 /// Bounds of every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 pub struct ZooKeeper {
     limits: Limits,
     tls: Option<TlsClients>,
+    /// Where the identity is read.
+    folder: Folder,
     /// One knock at a time on each port: a server takes the connections to its election port one
     /// after the other (`QuorumCnxManager.Listener`).
     knocking: Mutex<HashMap<(Host, u16), Turn>>,
@@ -54,7 +56,13 @@ impl ZooKeeper {
     /// With those certificates for endpoints that speak TLS; reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
-        Ok(Self { limits, tls, knocking: Mutex::default() })
+        Ok(Self { limits, tls, folder: Folder::default(), knocking: Mutex::default() })
+    }
+
+    /// Reads the identity in that folder.
+    #[must_use]
+    pub fn with_folder(self, folder: Folder) -> Self {
+        Self { folder, ..self }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -97,8 +105,10 @@ impl Ensemble for ZooKeeper {
             return Err(Silence::Unresolved);
         }
         let (endpoint, tls, limits) = (at.clone(), self.tls.clone(), self.limits);
+        let folder = self.folder.clone();
         let began = Instant::now();
-        let reading = spawn_blocking(move || session::read(&endpoint, tls.as_ref(), limits)).await;
+        let reading =
+            spawn_blocking(move || session::read(&endpoint, tls.as_ref(), &folder, limits)).await;
         let silence = match reading {
             Ok(Ok(reading)) => return Ok(reading),
             Ok(Err(Silence::Closed)) => Silence::Closed,

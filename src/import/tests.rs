@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::EnsembleConfig;
 use crate::observe::{Identity, Source, Standing, Told};
+use crate::trust::FolderSeen;
 
 const STATIC: &str = "tickTime=2000\ndataDir=/var/lib/zookeeper\nclientPort=2181\nreconfigEnabled=true\n\
     server.1=zk1.example:2888:3888\nserver.2=zk2.example:2888:3888\nserver.3=zk3.example:2888:3888:observer\n";
@@ -144,6 +145,7 @@ fn observation(config: &str, servers: Vec<(ServerId, ServerSight)>) -> Observati
     Observation {
         config: EnsembleConfig::parse(config).unwrap(),
         identity: Identity::NoneYet,
+        folder: FolderSeen::Empty,
         leader: None,
         leader_zxid: None,
         servers: servers.into_iter().collect(),

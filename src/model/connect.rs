@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Host, Millis};
+use super::{Folder, Host, Millis};
 
 /// A place where clients reach one server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,12 +59,25 @@ pub struct Connect {
     pub tls: Option<Tls>,
     /// The session time-out that is asked for.
     pub session_timeout: Millis,
+    /// The znode below which identity, lock and journal are kept.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub folder: Folder,
 }
 
 impl Default for Connect {
     fn default() -> Self {
-        Self { servers: Vec::new(), auth: None, tls: None, session_timeout: Millis::from_secs(10) }
+        Self {
+            servers: Vec::new(),
+            auth: None,
+            tls: None,
+            session_timeout: Millis::from_secs(10),
+            folder: Folder::default(),
+        }
     }
+}
+
+fn is_usual(folder: &Folder) -> bool {
+    *folder == Folder::default()
 }
 
 /// Who asks for reconfigs, without the secret itself.

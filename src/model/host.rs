@@ -53,6 +53,12 @@ impl Host {
             && (!self.0.contains(':') || self.literal().is_some())
     }
 
+    /// Whether a command can be given it as an argument, or as a part of one: it is plain, and no
+    /// program takes it for an option.
+    pub fn is_argument(&self) -> bool {
+        self.is_plain() && !self.0.starts_with('-')
+    }
+
     /// The one spelling that equal hosts share.
     pub fn canonical(&self) -> String {
         // An IPv4 literal has one spelling, a name no colon.

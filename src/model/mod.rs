@@ -6,6 +6,7 @@
 
 mod config;
 mod connect;
+mod folder;
 mod host;
 mod membership;
 mod policy;
@@ -15,6 +16,7 @@ mod server;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
+pub use folder::Folder;
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError};
 pub use policy::{

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::OwnPorts;
 use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};
+use crate::trust::Unproven;
 
 /// Something that the observation or the spec gave reason to say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -102,7 +103,26 @@ pub enum FindingKind {
         locked_by: Option<String>,
         /// Whether an apply of the spec that was planned for goes on with it.
         goes_on: bool,
+        /// Why not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<NotResumed>,
     },
+    /// It is not proven that only operators wrote what stands where zkplan keeps its state.
+    FolderNotProven(Unproven),
+}
+
+/// Why an apply of a spec does not go on with the run that is open.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum NotResumed {
+    /// It wants something else than the spec.
+    OtherSpec,
+    /// The configuration was changed since, and not by the run.
+    Overtaken,
+    /// Its header or its plan is not understood.
+    NotUnderstood,
 }
 
 /// Bugs of ZooKeeper that bear on changes of membership.
@@ -195,6 +215,7 @@ impl FindingKind {
             Self::UnwantableId => "ZKF14",
             Self::PortsDiffer { .. } => "ZKF15",
             Self::OpenRun { .. } => "ZKF16",
+            Self::FolderNotProven(_) => "ZKF18",
         }
     }
 
@@ -227,7 +248,8 @@ impl FindingKind {
             | Self::DigestMismatches { .. }
             | Self::UnwantableId
             | Self::PortsDiffer { .. }
-            | Self::OpenRun { .. } => Level::Warning,
+            | Self::OpenRun { .. }
+            | Self::FolderNotProven(_) => Level::Warning,
             Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }
     }

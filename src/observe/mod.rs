@@ -30,7 +30,7 @@ pub use crate::ensemble::{Mode, ServerVersion};
 pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
-pub use finding::{Finding, FindingKind, Issue, Level};
+pub use finding::{Finding, FindingKind, Issue, Level, NotResumed};
 pub use observing::observe;
 pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};

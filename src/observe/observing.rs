@@ -11,6 +11,7 @@ use super::sights::Round;
 use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
 use crate::ensemble::{Ensemble, Reading, Silence};
 use crate::model::{Endpoint, EnsembleConfig};
+use crate::trust::FolderSeen;
 
 /// How often the look starts anew when a reconfig overtakes it.
 const ATTEMPTS: usize = 3;
@@ -113,8 +114,10 @@ async fn conclude<E: Ensemble>(
         present.config.membership.contains(*id)
             && sight.config.as_ref().is_some_and(|config| config.value.version.is_zero())
     });
+    let folder = FolderSeen::of(&reading.folder);
     let mut observation = Observation {
-        identity: reading.identity.clone().map_or(Identity::NoneYet, Identity::Known),
+        identity: folder.identity().map_or(Identity::NoneYet, |id| Identity::Known(id.to_owned())),
+        folder,
         leader: present.leader.as_ref().map(|(id, _)| *id),
         leader_zxid,
         servers,

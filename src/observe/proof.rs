@@ -106,7 +106,7 @@ async fn by_counts<E: Ensemble>(
     joiner: &Endpoint,
     identity: Option<&str>,
 ) -> DataProof {
-    let marked = port.read(joiner).await.ok().and_then(|reading| reading.identity);
+    let marked = port.read(joiner).await.ok().and_then(|r| r.folder.text().map(str::to_owned));
     if identity.is_none() || marked.as_deref() != identity {
         return DataProof::Unproven;
     }

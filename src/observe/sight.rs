@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::Finding;
 use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
+use crate::trust::FolderSeen;
 
 /// One look at an ensemble, already somewhat in the past.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Observation {
     pub config: EnsembleConfig,
     /// Which ensemble it is.
     pub identity: Identity,
+    /// What stands where zkplan keeps its state.
+    pub folder: FolderSeen,
     /// Who leads; unknown where the configuration came from a file.
     pub leader: Option<ServerId>,
     /// The leader's last zxid.

@@ -14,9 +14,10 @@ use crate::apply::sight::{leaving, serving};
 use crate::apply::{End, Event, Wait};
 use crate::ensemble::simulated::{Simulated, World};
 use crate::ensemble::{Control, SessionTerms};
-use crate::model::{Millis, ServerId};
+use crate::model::{Folder, Millis, ServerId};
 use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
+use crate::trust::OwnIds;
 
 /// So long is waited for anything, in simulated milliseconds: longer than an election, a learner
 /// that is given up, a server that proves its ports and two that hang take together.
@@ -113,8 +114,10 @@ fn mine(stage: &Stage, nonce: &str) -> Mine {
     };
     let ensemble = stage.plan().ensemble.clone();
     Mine {
-        lock: LockText { by, operation: "rehearse".to_owned(), plan_id: stage.plan_id.clone() },
-        identity: IdentityText { id: "rehearsal".to_owned(), ensemble },
+        lock: LockText::new(by, "rehearse", stage.plan_id.clone()),
+        identity: IdentityText::new("rehearsal".to_owned(), ensemble),
+        folder: Folder::default(),
+        own: OwnIds::default(),
     }
 }
 

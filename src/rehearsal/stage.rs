@@ -8,7 +8,9 @@ use crate::apply::sight::spec_of;
 use crate::check::{CheckedPlan, check};
 use crate::ensemble::Ensemble;
 use crate::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
-use crate::model::{ClientAddress, Connect, Endpoint, Membership, Millis, Reach, Server, ServerId};
+use crate::model::{
+    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId,
+};
 use crate::observe::Identity;
 use crate::plan::{Action, Plan};
 use crate::saved::plan_id;
@@ -74,6 +76,7 @@ fn as_rehearsed(plan: &Plan) -> Plan {
         auth: None,
         tls: None,
         session_timeout: Millis(SESSION_MS),
+        folder: Folder::default(),
     };
     plan
 }

@@ -70,7 +70,13 @@ struct Command<'a> {
 
 /// The commands of a plan, in its order.
 fn of(plan: &Plan) -> impl Iterator<Item = Command<'_>> {
-    let command = |step| Some(Command { step, argv: words::command(&argv(plan, step)?) });
+    let command = |step| {
+        let argv = match argv(plan, step)? {
+            Ok(argv) => words::command(&argv),
+            Err(id) => format!("refused: the host of server {id} is no plain name or address"),
+        };
+        Some(Command { step, argv })
+    };
     plan.steps().filter_map(command)
 }
 

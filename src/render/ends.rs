@@ -1,8 +1,11 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, refusal, run, words};
+use super::{changes, refusal, run, trust, words};
+use crate::apply::journal::Illegible;
+use crate::apply::resume::Differs;
 use crate::apply::{End, Stale, Wait};
+use crate::ensemble::Code;
 use crate::model::EnsembleConfig;
 use crate::observe::Identity;
 use crate::plan::StepId;
@@ -71,14 +74,18 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
                 ),
             )
         }
-        End::OtherRun { number, plan_id } => (
+        End::OtherRun { number, why } => (
+            format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
             format!(
-                "run {number} is open, and it is that of another plan ({plan_id}): other servers, \
-                 another policy, other hooks or other accepted risks. Nothing was changed."
+                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
+                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
             ),
+        ),
+        End::Overtaken { number, stale } => (
+            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
             format!(
-                "zkplan history {path} {number} shows how far it is; apply its plan to finish it, or \
-                 give it up where it stands: {again} --abandon {number}"
+                "where the change is meant, abandon the run where it stands and plan for what is \
+                 there now: {again} --abandon {number}"
             ),
         ),
         End::NotOpen { number } => (
@@ -98,10 +105,16 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
             "the leader runs with reconfigEnabled=false.",
             "set reconfigEnabled=true on every server, restart one after the other, the leader last",
         ),
-        End::OpenToOthers(_) => say(
-            "others than those who may change the configuration may write to /zkplan. Nothing was \
-             changed.",
-            "find out who made it so, and mend its ACL (setAcl /zkplan world:anyone:r)",
+        End::Unproven(unproven) => trust::not_proven(unproven, screen.path),
+        End::FolderRefused { path: znode, is_folder, code } => {
+            folder_refused((znode, *is_folder), *code, again)
+        }
+        End::HostNotPlain { server } => (
+            format!(
+                "the host of server {server} is no plain name or address, and a command of the \
+                 plan would be given it. Nothing was changed."
+            ),
+            format!("do the work of the commands by hand: {again} --no-hooks"),
         ),
         End::Unreachable => (
             "no server takes a session. Nothing was changed.".to_owned(),
@@ -118,6 +131,63 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Unsafe(_)
         | End::Refused { .. } => return None,
     })
+}
+
+/// Why an apply does not go on with the run that is open.
+fn differs(why: &Differs) -> String {
+    match why {
+        Differs::Header(Illegible::Newer(version)) => {
+            format!("a newer zkplan wrote it (format {version}): use that one to finish it")
+        }
+        Differs::Header(Illegible::Garbled) => "its header cannot be read".to_owned(),
+        Differs::PlanLost => "the plan that it keeps is damaged or not proven".to_owned(),
+        Differs::OtherPlan => "it carries out another plan than this one".to_owned(),
+        Differs::OtherSpec { servers, policy, hooks, accepted } => {
+            let risks: Vec<String> = accepted.iter().map(words::acceptance).collect();
+            let accepts = format!("risks that were accepted ({})", risks.join(", "));
+            let others = [
+                (*servers, "servers"),
+                (*policy, "policy"),
+                (*hooks, "hooks"),
+                (!accepted.is_empty(), accepts.as_str()),
+            ];
+            let others = others.into_iter().filter(|(differs, _)| *differs);
+            let others = words::list(others.map(|(_, what)| what));
+            format!("it differs from this spec in its {others}")
+        }
+    }
+}
+
+/// The first letter in upper case.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What stands in the way of the folder, and the command that clears it.
+fn folder_refused((path, is_folder): (&str, bool), code: Code, again: &str) -> (String, String) {
+    let what = format!("{path} does not let zkplan keep its lock and its journal there: {code}.");
+    let then = match code {
+        Code::QuotaExceeded => {
+            let of = if path == "/" { "/zookeeper/quota".to_owned() } else { quota(path) };
+            format!("a quota stands on it: delete it with zkCli.sh (deleteall {of}); then {again}")
+        }
+        Code::NoNode => format!("make it with zkCli.sh (create {path}); then {again}"),
+        _ if is_folder => format!(
+            "apply as the super user, or as a user whom the folder lists; or name another \
+             `connect.folder` in the spec; then {again}"
+        ),
+        _ => format!(
+            "have the super user let this user create in it (zkCli.sh, setAcl {path}), or name \
+             another `connect.folder` in the spec; then {again}"
+        ),
+    };
+    (what, then)
+}
+
+/// Where the quota of a znode stands (`Quotas.quotaPath`).
+fn quota(path: &str) -> String {
+    format!("/zookeeper/quota{path}")
 }
 
 /// The same of those that end an apply in a safe place on its way.
@@ -186,7 +256,10 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::NotOpen { .. }
         | End::NotAuthorized
         | End::ReconfigDisabled
-        | End::OpenToOthers(_)
+        | End::Overtaken { .. }
+        | End::Unproven(_)
+        | End::FolderRefused { .. }
+        | End::HostNotPlain { .. }
         | End::Unreachable => (String::new(), String::new()),
     }
 }
@@ -282,7 +355,8 @@ fn stale(stale: &Stale) -> String {
 fn details(end: &End, width: usize) -> Text {
     let mut text = Text::new();
     match end {
-        End::Stale(Stale::Members { plan, live, .. }) => {
+        End::Stale(Stale::Members { plan, live, .. })
+        | End::Overtaken { stale: Stale::Members { plan, live, .. }, .. } => {
             text.append(diff(plan, live, "what the plan starts from"));
         }
         End::Foreign { before, after } => {
@@ -295,11 +369,6 @@ fn details(end: &End, width: usize) -> Text {
             }
         }
         End::Unsafe(breaches) => text.append(refusal::breaches(breaches, width)),
-        End::OpenToOthers(entries) => {
-            for entry in entries {
-                text.paragraph("  ", format!("{}:{}", entry.scheme, entry.id), width);
-            }
-        }
         _ => {}
     }
     text

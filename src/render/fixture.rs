@@ -15,6 +15,7 @@ use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::spec::{Spec, WantedServer};
+use crate::trust::FolderSeen;
 
 pub(super) const ZXID: Zxid = Zxid::new(0x1_0000_0080);
 
@@ -79,6 +80,7 @@ impl Scene {
             assumed: false,
         };
         let seen = Observation {
+            folder: FolderSeen::Empty,
             config: base,
             identity: Identity::NoneYet,
             leader,

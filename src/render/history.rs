@@ -3,13 +3,13 @@
 use super::run::entry;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use crate::apply::journal::{Entry, Run};
+use crate::apply::journal::{Entry, Header, Illegible, Run};
 
 /// All runs, one a line.
 pub fn runs(runs: &[Run], width: usize) -> Text {
     let mut text = Text::new();
     if runs.is_empty() {
-        text.line("No apply has ever run on this ensemble.");
+        text.line("The journal of this ensemble has no runs.");
         return text;
     }
     let mut table = Table::new([
@@ -20,13 +20,19 @@ pub fn runs(runs: &[Run], width: usize) -> Text {
         Column::words("plan"),
     ]);
     for run in runs {
-        let stamp = &run.header.opened;
         let (style, state) = state(run);
-        let digest = run.header.plan_id.chars().take(PLAN_CHARS).collect::<String>();
+        let (at, by, digest) = match &run.header {
+            Ok(Header { opened, plan_id, .. }) => (
+                opened.at.clone(),
+                format!("{}@{}", opened.who, opened.host),
+                plan_id.chars().take(PLAN_CHARS).collect::<String>(),
+            ),
+            Err(why) => ("-".to_owned(), "-".to_owned(), illegible(why)),
+        };
         table.row([
             Line::plain(run.number.to_string()),
-            Line::plain(stamp.at.clone()),
-            Line::plain(format!("{}@{}", stamp.who, stamp.host)),
+            Line::plain(at),
+            Line::plain(by),
             Line::new(style, state),
             Line::new(Style::Dim, digest),
         ]);
@@ -41,13 +47,17 @@ const PLAN_CHARS: usize = 19;
 fn state(run: &Run) -> (Style, String) {
     let ended = run.records.iter().find_map(|record| match &record.entry {
         Entry::Closed => Some((Style::Green, "done".to_owned())),
-        Entry::Abandoned { who } => Some((Style::Dim, format!("given up by {who}"))),
+        Entry::Abandoned { who } => Some((Style::Dim, format!("abandoned by {who}"))),
         _ => None,
     });
     ended.unwrap_or_else(|| {
         if run.is_open() {
             let last = run.records.last().map(|record| entry(&record.entry)).unwrap_or_default();
-            (Style::Yellow, format!("open; {last}"))
+            let unread = match run.illegible.len() {
+                0 => String::new(),
+                count => format!("; entries not understood: {count}"),
+            };
+            (Style::Yellow, format!("open; {last}{unread}"))
         } else {
             (Style::Dim, "never begun".to_owned())
         }
@@ -58,25 +68,43 @@ fn state(run: &Run) -> (Style, String) {
 pub fn run(run: &Run, width: usize) -> Text {
     let mut text = Text::new();
     let (style, state) = state(run);
-    let stamp = &run.header.opened;
+    let of = run.header.as_ref().map_or_else(|_| String::new(), |h| format!(" of {}", h.ensemble));
     text.line(
         Line::new(Style::Bold, format!("run {}", run.number))
-            .then(Style::Plain, format!(" of {}: ", run.header.ensemble))
+            .then(Style::Plain, format!("{of}: "))
             .then(style, state),
     );
-    let opened = format!(
-        "opened by {}@{}, process {}, {}; plan {}",
-        stamp.who, stamp.host, stamp.pid, stamp.at, run.header.plan_id
-    );
-    text.paragraph("", Line::new(Style::Dim, opened), width);
-    for leaving in run.header.leaving.values() {
-        let reached = leaving.client.as_deref().unwrap_or("an unknown address");
-        text.paragraph("  ", format!("leaves: {}, reached at {reached}", leaving.line), width);
+    match &run.header {
+        Ok(header) => {
+            let stamp = &header.opened;
+            let opened = format!(
+                "opened by {}@{}, process {}, {}; plan {}",
+                stamp.who, stamp.host, stamp.pid, stamp.at, header.plan_id
+            );
+            text.paragraph("", Line::new(Style::Dim, opened), width);
+            for leaving in header.leaving.values() {
+                let reached = leaving.client.as_deref().unwrap_or("an unknown address");
+                let leaves = format!("leaves: {}, reached at {reached}", leaving.line);
+                text.paragraph("  ", leaves, width);
+            }
+        }
+        Err(why) => text.paragraph("", format!("its header: {}", illegible(why)), width),
     }
     text.gap();
     for record in &run.records {
         let lead = Line::new(Style::Dim, format!("  {}  {}  ", record.at, record.nonce));
         text.paragraph(lead, entry(&record.entry), width);
     }
+    for (number, why) in &run.illegible {
+        text.paragraph("  ", format!("entry {number}: {}", illegible(why)), width);
+    }
     text
+}
+
+/// Why something of the journal is not understood.
+fn illegible(why: &Illegible) -> String {
+    match why {
+        Illegible::Newer(version) => format!("written by a newer zkplan (format {version})"),
+        Illegible::Garbled => "not readable".to_owned(),
+    }
 }

@@ -358,7 +358,8 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::DigestMismatches { .. }
         | FindingKind::UnwantableId
         | FindingKind::PortsDiffer { .. }
-        | FindingKind::OpenRun { .. } => "nothing has to be accepted",
+        | FindingKind::OpenRun { .. }
+        | FindingKind::FolderNotProven(_) => "nothing has to be accepted",
     }
 }
 

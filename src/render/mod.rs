@@ -26,6 +26,7 @@ mod steps;
 pub mod summary;
 mod table;
 pub mod text;
+pub mod trust;
 pub mod unreachable;
 mod why;
 mod words;
@@ -33,4 +34,7 @@ mod words;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
-pub use words::{count_of as words_for_count, shell as words_for_shell};
+pub use words::{
+    acceptance as words_for_acceptance, count_of as words_for_count,
+    folder_not_proven as not_proven, shell as words_for_shell,
+};

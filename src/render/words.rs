@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
-use crate::ensemble::{Knock, Silence};
+use crate::ensemble::{Code, Knock, Silence};
 use crate::model::{Place, ServerId};
-use crate::observe::{Finding, FindingKind, Identity, Issue, Level, Source, Standing, fixed_in};
+use crate::observe::{
+    Finding, FindingKind, Identity, Issue, Level, NotResumed, Source, Standing, fixed_in,
+};
+use crate::plan::Acceptance;
+use crate::trust::{Doubt, Unproven};
 
 /// A set of server ids, like `{1, 2}`.
 pub(super) fn set(ids: &BTreeSet<ServerId>) -> String {
@@ -41,6 +45,14 @@ pub(super) fn count(number: impl Into<i128>, unit: &str) -> String {
 /// The length of a list as a number with its unit.
 pub fn count_of(number: usize, unit: &str) -> String {
     count(i128::try_from(number).unwrap_or(i128::MAX), unit)
+}
+
+/// A risk that is accepted, as it is typed.
+pub fn acceptance(risk: &Acceptance) -> String {
+    match &risk.step {
+        Some(step) => format!("{}:{step}", risk.code),
+        None => risk.code.clone(),
+    }
 }
 
 /// Where a vote counts, like `group 2, weight 1`.
@@ -257,19 +269,51 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
         }
         FindingKind::OpenRun { .. } => open_run(kind),
+        FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
+    }
+}
+
+/// A znode of which it is not known that only operators wrote it, and why.
+pub fn folder_not_proven(Unproven { path, doubt }: &Unproven) -> String {
+    format!("{path} is not proven to be written by operators alone: {}", self::doubt(doubt))
+}
+
+/// Why it is not known that only operators wrote a znode.
+pub(super) fn doubt(doubt: &Doubt) -> String {
+    const SHOWN: usize = 3;
+    match doubt {
+        Doubt::Open(ids) => {
+            let more = ids.len().saturating_sub(SHOWN);
+            let shown = ids.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            format!("its access control list lets {shown}{more} write")
+        }
+        Doubt::Changed(times) => format!(
+            "its access control list was set {} after it was made, so that what stands in it may \
+             be older than the list",
+            count_of(usize::try_from(*times).unwrap_or(usize::MAX), "time")
+        ),
+        Doubt::Ephemeral => "it lives with a session of another client".to_owned(),
+        Doubt::NotEphemeral => "it does not live with a session".to_owned(),
+        Doubt::Unreadable(code) => {
+            format!("not readable without credentials ({})", Code::of(*code))
+        }
+        Doubt::Moving => "another client keeps making and removing it".to_owned(),
     }
 }
 
 /// Whose run is open, and what comes of an apply beside it.
 fn open_run(kind: &FindingKind) -> String {
-    let FindingKind::OpenRun { run, plan_id, opened_by, opened_at, locked_by, goes_on } = kind
+    let FindingKind::OpenRun { run, plan_id, opened_by, opened_at, locked_by, goes_on: _, because } =
+        kind
     else {
         return String::new();
     };
-    let this = if *goes_on {
-        "an apply of this spec goes on with it"
-    } else {
-        "it wants something else than this spec"
+    let this = match because {
+        None => "an apply of this spec goes on with it",
+        Some(NotResumed::OtherSpec) => "it wants something else than this spec",
+        Some(NotResumed::Overtaken) => "another client has changed the configuration since",
+        Some(NotResumed::NotUnderstood) => "this version of zkplan cannot read it",
     };
     let work = locked_by.as_ref().map_or_else(String::new, |by| {
         format!("; {by} holds the lock: an apply may be at work on it right now")

@@ -6,7 +6,7 @@ use super::read::{Fields, Reader};
 use super::shown::{is_hidden, quoted};
 use super::tree::{Node, Value};
 use crate::model::{
-    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Hooks, Millis, MinTolerance,
+    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Folder, Hooks, Millis, MinTolerance,
     PasswordSource, Policy, ReuseIds, StandaloneEnabled, Tls, ZonePolicy,
 };
 
@@ -64,7 +64,7 @@ impl Reader {
     /// Reads how the ensemble is reached.
     pub(super) fn connect(&mut self, node: &Node) -> Connect {
         let mut connect = Connect::default();
-        let known = ["servers", "auth", "tls", "sessionTimeout"];
+        let known = ["servers", "auth", "tls", "sessionTimeout", "folder"];
         let Some(map) = self.fields(node, "`connect`", &known) else { return connect };
         if let Some(node) = map.get("servers") {
             let items =
@@ -82,7 +82,23 @@ impl Reader {
             }
             connect.session_timeout = length;
         }
+        if let Some(folder) = map.get("folder").and_then(|node| self.folder(node)) {
+            connect.folder = folder;
+        }
         connect
+    }
+
+    /// Reads where zkplan keeps its state.
+    fn folder(&mut self, node: &Node) -> Option<Folder> {
+        const REMEDY: &str = "give an absolute path of plain names outside /zookeeper, like \
+                              `/zkplan`; what it lies in must exist";
+        let text = self.text(node, "`folder`")?;
+        let folder = Folder::parse(text);
+        if folder.is_none() {
+            let what = format!("`folder` is `{}`", quoted(text));
+            self.complain(node.place, what, "not the path of a folder", REMEDY);
+        }
+        folder
     }
 
     fn connect_server(&mut self, node: &Node) -> Option<String> {

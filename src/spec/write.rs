@@ -92,6 +92,9 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
     if connect.session_timeout != Connect::default().session_timeout {
         writeln!(out, "  sessionTimeout: {}", connect.session_timeout)?;
     }
+    if connect.folder != Connect::default().folder {
+        writeln!(out, "  folder: {}", connect.folder)?;
+    }
     Ok(())
 }
 

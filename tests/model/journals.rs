@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use zkplan::apply::journal::{Entry, Header, Record, Run, Stamp};
+use zkplan::apply::journal::{Entry, Header, Record, Run, Runs as Read, Stamp};
 use zkplan::plan::StepId;
 
 use crate::quick::QuickMap;
@@ -121,11 +121,11 @@ impl Journals {
 
     /// Whether a run is there that has neither done everything nor been given up.
     pub(crate) fn is_open(&self, journal: Journal) -> bool {
-        self.runs(journal, "").iter().any(Run::is_open)
+        self.runs(journal, "").latest.iter().any(Run::is_open)
     }
 
     /// The runs as an executor reads them.
-    pub(crate) fn runs(&self, journal: Journal, plan_id: &str) -> Vec<Run> {
+    pub(crate) fn runs(&self, journal: Journal, plan_id: &str) -> Read {
         let tables = self.tables();
         let stamp = || Stamp {
             nonce: String::new(),
@@ -136,16 +136,17 @@ impl Journals {
         };
         let runs = tables.journals.get(journal.0).iter().zip(1..);
         let runs = runs.map(|(entries, number)| {
-            let records = entries.iter().map(|entry| Record {
-                entry: tables.entries.get(entry.0).clone(),
-                nonce: String::new(),
-                at: String::new(),
+            let records = entries.iter().map(|entry| {
+                Record::new(tables.entries.get(entry.0).clone(), String::new(), String::new())
             });
             let records: Vec<Record> = records.collect();
             let (id, label) = (plan_id.to_owned(), "model".to_owned());
             let header = Header::new(id, label, 1, BTreeMap::new(), stamp());
-            Run { number, header, last: records.len() as u64, records }
+            let last = records.len() as u64;
+            Run { number, header: Ok(header), illegible: BTreeMap::new(), last, records }
         });
-        runs.collect()
+        let latest: Vec<Run> = runs.collect();
+        let highest = latest.last().map_or(0, |run| run.number);
+        Read { latest, highest, unproven: Vec::new() }
     }
 }

@@ -14,10 +14,11 @@ use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::simulated::Simulated;
 use zkplan::ensemble::{Control, SessionTerms};
-use zkplan::model::{Connect, Hooks, Millis, Place, Policy, Server};
+use zkplan::model::{Connect, Folder, Hooks, Millis, Place, Policy, Server};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
+use zkplan::trust::OwnIds;
 
 /// Servers in short hand: `1 2 3o 4p 5g2`, where `o` is an observer, `p` has other ports, and `g2`
 /// votes in group 2 with weight 1.
@@ -137,10 +138,12 @@ impl Order<'_> {
 
     fn mine(&self) -> Mine {
         let by = stamp(self.nonce);
-        let plan_id = self.plan_id.to_owned();
-        let lock = LockText { by, operation: "apply".to_owned(), plan_id };
-        let id = format!("made-by-{}", self.nonce);
-        Mine { lock, identity: IdentityText { id, ensemble: "test".to_owned() } }
+        Mine {
+            lock: LockText::new(by, "apply", self.plan_id.to_owned()),
+            identity: IdentityText::new(format!("made-by-{}", self.nonce), "test".to_owned()),
+            folder: Folder::default(),
+            own: OwnIds::default(),
+        }
     }
 }
 

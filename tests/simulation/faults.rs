@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use zkplan::apply::journal::LOCK;
+use zkplan::apply::paths::Paths;
 use zkplan::ensemble::Code;
 use zkplan::ensemble::simulated::{
     Chaos, Condition, Deed, Fate, Kind, Now, Operation, Place, Process, World,
@@ -252,8 +252,9 @@ impl Faults {
                 world.end_session(id);
             }
             Fault::StealLock => {
-                world.node(LOCK)?;
-                if !world.delete(LOCK) {
+                let lock = Paths::default().lock();
+                world.node(&lock)?;
+                if !world.delete(&lock) {
                     return None;
                 }
             }

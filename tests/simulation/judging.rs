@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use zkplan::apply::journal::{Entry, RUNS, Record, number, read, record_path, run_path};
+use zkplan::apply::journal::{Entry, Record, number};
+use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{CommittedConfig, Condition, Now, World};
@@ -140,14 +141,16 @@ fn histories(
 
 /// All runs.
 fn runs(world: &World) -> Vec<Journal> {
-    let numbers: Vec<u64> = world.children(RUNS).iter().filter_map(|name| number(name)).collect();
+    let paths = Paths::default();
+    let names = world.children(&paths.runs());
+    let numbers: Vec<u64> = names.iter().filter_map(|name| number(name)).collect();
     let run = |run: u64| {
-        let names = world.children(&run_path(run));
+        let names = world.children(&paths.run(run));
         let entries = names.iter().filter_map(|name| number(name));
         let told: Vec<Told> = entries
             .filter_map(|at| {
-                let node = world.node(&record_path(run, at))?;
-                let record: Record = read(&node.data)?;
+                let node = world.node(&paths.record(run, at))?;
+                let record = Record::read(&node.data).ok()?;
                 Some(Told { zxid: node.czxid.cast_unsigned(), entry: record.entry })
             })
             .collect();

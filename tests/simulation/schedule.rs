@@ -8,11 +8,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zkplan::apply::unlock::{Standing, read_lock, take_over};
+use zkplan::apply::archive::Archive;
+use zkplan::apply::unlock::take_over;
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};
-use zkplan::model::{EnsembleConfig, Update};
+use zkplan::model::{EnsembleConfig, Folder, Update};
+use zkplan::trust::OwnIds;
 
 use crate::applying::{Around, Order, apply, terms};
 use crate::chance::Chance;
@@ -206,13 +208,7 @@ fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
             client.world().processes().filter_map(|(_, process)| process.endpoint()).collect();
         for at in places {
             let Ok(session) = client.open(&at, &terms()).await else { continue };
-            let removed = match read_lock(&session).await {
-                Ok(Some(Standing { text: Some(mut by), turn, .. })) => {
-                    (by.by.nonce, by.operation) = (format!("unlock-{number}"), "unlock".to_owned());
-                    take_over(&session, turn, &by).await.is_ok()
-                }
-                _ => false,
-            };
+            let removed = taken_over(&session, number).await.is_some();
             if removed && with_fence {
                 fence(&session).await;
             }
@@ -222,6 +218,16 @@ fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
         false
     };
     client.run(unlock).unwrap_or(false)
+}
+
+/// Takes the lock over, where there is one that can be read.
+async fn taken_over<S: Session>(session: &S, number: u64) -> Option<()> {
+    let (folder, own) = (Folder::default(), OwnIds::default());
+    let archive = Archive::proven(session, &folder, own).await.ok()?;
+    let lock = archive.lock().await.ok()??;
+    let mut by = lock.text.clone()?;
+    (by.by.nonce, by.operation) = (format!("unlock-{number}"), "unlock".to_owned());
+    take_over(session, &archive, &lock, &by).await.ok()
 }
 
 async fn fence<S: Session>(session: &S) -> Option<()> {

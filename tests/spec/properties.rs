@@ -11,9 +11,9 @@ use proptest::option;
 use proptest::prelude::*;
 use zkplan::import;
 use zkplan::model::{
-    AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Hooks, Host, Millis,
-    MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server, ServerId,
-    StandaloneEnabled, Tls, ZonePolicy,
+    AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Folder, Hooks, Host,
+    Millis, MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server,
+    ServerId, StandaloneEnabled, Tls, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -112,9 +112,21 @@ fn connect() -> impl Strategy<Value = Connect> {
         Tls { ca: ca.into(), cert: cert.map(PathBuf::from), key: key.map(PathBuf::from) }
     });
     let servers = vec(prop_oneof![Just("[::1]:2181".to_owned()), "[a-z]{1,5}:[1-9]{4}"], 0..3);
-    (servers, option::of(auth), option::of(tls), millis()).prop_map(
-        |(servers, auth, tls, session_timeout)| Connect { servers, auth, tls, session_timeout },
+    let folder =
+        prop_oneof![Just(Folder::default()), "(/[a-y_.-][a-z]{1,4}){1,3}".prop_map(folder)];
+    (servers, option::of(auth), option::of(tls), millis(), folder).prop_map(
+        |(servers, auth, tls, session_timeout, folder)| Connect {
+            servers,
+            auth,
+            tls,
+            session_timeout,
+            folder,
+        },
     )
+}
+
+fn folder(path: String) -> Folder {
+    Folder::parse(&path).expect("a path of plain names")
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

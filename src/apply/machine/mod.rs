@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::end::End;
 use super::event::{Event, Wait};
-use super::journal::{Doubt, Entry, HookEnd, LockText, Run};
+use super::journal::{Doubt, Entry, HookEnd, LockText, Runs};
 use super::judge::{Approved, Memory};
 use super::sight::Sight;
 use crate::check::CheckedPlan;
@@ -145,8 +145,8 @@ pub enum Input {
     Held(Option<LockText>),
     /// What was read.
     Read(Box<ReadBack>),
-    /// The latest runs, oldest first.
-    Runs(Vec<Run>),
+    /// The latest runs.
+    Runs(Runs),
     /// The configuration of the reply.
     Replied(Box<EnsembleConfig>),
     /// What was seen, and then read on the session.
@@ -166,7 +166,7 @@ pub struct ReadBack {
     pub config: EnsembleConfig,
     /// The czxid of the lock, where there is one.
     pub lock: Option<i64>,
-    /// What `/zkplan/id` holds.
+    /// The identity that the ensemble has.
     pub identity: Identity,
 }
 
@@ -300,7 +300,7 @@ impl Machine {
         self.stage = match (stage, input) {
             (Stage::Begin, Input::Begin) => Stage::Permission,
             (Stage::Permission, Input::Granted) => Stage::Lock,
-            (Stage::Permission, Input::Denied(end)) => Stage::Close(end),
+            (Stage::Permission | Stage::Lock, Input::Denied(end)) => Stage::Close(end),
             (Stage::Lock, Input::Locked(czxid)) => {
                 self.lock = Some(czxid);
                 self.progress();

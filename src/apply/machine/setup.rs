@@ -3,7 +3,7 @@
 use super::{After, Machine, ReadBack, Stage, What};
 use crate::apply::end::End;
 use crate::apply::event::Event;
-use crate::apply::journal::{Entry, HookEnd, Known, LockText, Run};
+use crate::apply::journal::{Entry, HookEnd, Known, LockText, Run, Runs};
 use crate::apply::judge::Memory;
 use crate::apply::position::implied;
 use crate::apply::stale::{Now, fresh};
@@ -37,30 +37,37 @@ impl Machine {
         Stage::ReadRuns
     }
 
-    pub(super) fn read_runs(&mut self, now_ms: u64, runs: &[Run]) -> Stage {
-        let last = runs.last();
+    /// Finds the run that goes on, or the number of the next one.
+    ///
+    /// Of what an earlier apply wrote nothing is taken over but the requests of which it did not
+    /// see the end: which reconfigs are done, the configuration shows; gates, attestations and
+    /// commands are judged anew.
+    pub(super) fn read_runs(&mut self, now_ms: u64, runs: &Runs) -> Stage {
+        let last = runs.latest.last();
         let open = last.filter(|run| run.is_open());
-        let ours = open.filter(|run| run.header.plan_id == self.options.plan_id);
+        let ours = open.filter(|run| run.is_of(&self.options.plan_id));
         match (open, self.options.abandon) {
             (Some(run), Some(number)) if run.number == number => {
                 let who = self.options.who.clone();
                 return Stage::Record(number, Entry::Abandoned { who }, After::ReadRuns);
             }
-            (_, Some(number)) if !runs.iter().any(|run| run.number == number) => {
+            (_, Some(number)) if !runs.latest.iter().any(|run| run.number == number) => {
                 return self.stop(End::NotOpen { number });
             }
-            (Some(run), _) if ours.is_none() => {
-                let (number, plan_id) = (run.number, run.header.plan_id.clone());
-                return self.stop(End::OtherRun { number, plan_id });
-            }
+            (Some(run), _) if ours.is_none() => return self.stop(End::other_run(run)),
             _ => {}
         }
         let Some(config) = self.config.clone() else { return Stage::ReadAgain };
-        let plan_id = &self.options.plan_id;
-        let now = Now { plan_id, config: &config, identity: &self.identity, zxid: None, runs };
+        let (plan_id, identity) = (&self.options.plan_id, &self.identity);
+        let now = Now { plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
         let fresh = match fresh(self.plan(), now, self.options.strict_version) {
             Ok(fresh) => fresh,
-            Err(stale) => return self.stop(End::Stale(stale)),
+            Err(stale) => {
+                return self.stop(match ours {
+                    Some(run) => End::Overtaken { number: run.number, stale },
+                    None => End::Stale(stale),
+                });
+            }
         };
         if fresh.version_moved {
             let from = self.plan().facts.base.version.to_string();
@@ -68,15 +75,12 @@ impl Machine {
         }
         self.memory = Memory { done: implied(self.plan(), &fresh.done), ..Memory::default() };
         // A run that died before its first entry is begun again.
-        let unbegun =
-            |run: &&Run| run.records.is_empty() && run.header.plan_id == self.options.plan_id;
-        let next = last.map_or(1, |run| run.number + u64::from(!unbegun(&run)));
-        self.run = Some(next);
+        let unbegun = |run: &&Run| !run.is_begun() && run.is_of(&self.options.plan_id);
+        let again = last.filter(unbegun).filter(|run| run.number == runs.highest);
+        self.run = Some(again.map_or(runs.highest + 1, |run| run.number));
         self.resumes = ours.is_some();
         if let Some(run) = ours {
             self.run = Some(run.number);
-            self.memory.done.extend(run.settled());
-            self.memory.hooked = run.hooked();
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
             // Whoever was named just before the earlier apply ended may still fail to bind.

@@ -16,17 +16,19 @@ use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::Source;
-use super::{live, plan, secret};
+use super::{live, secret};
 use crate::apply::driver::{Surroundings as _, Task, drive};
 use crate::apply::journal::{HookEnd, IdentityText, LockText};
 use crate::apply::keeper::Mine;
 use crate::apply::machine::Options;
 use crate::apply::{End, Event, Stale};
-use crate::ensemble::{Control, Failure, SessionTerms, ZooKeeper};
+use crate::ensemble::{Code, Control, Failure, SessionTerms, ZooKeeper};
 use crate::model::Endpoint;
+use crate::plan::Plan;
 use crate::render::run::report;
-use crate::render::{ends, words_for_shell};
+use crate::render::{ends, words_for_acceptance, words_for_shell};
 use crate::saved;
+use crate::trust::OwnIds;
 
 /// What to do where a command wants the files of a joiner.
 pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner files: lay them down before, the lines that zkplan plan shows for \
@@ -66,7 +68,7 @@ pub(super) async fn apply_with(
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, Exit> {
     let spec = source.spec();
-    let port = live::servers(spec.connect.tls.as_ref(), output)?;
+    let port = live::servers(&spec.connect, output)?;
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
         let terms = match (terms, &ready) {
@@ -107,13 +109,17 @@ fn options(args: &ApplyArgs, mine: &Mine) -> Options {
 }
 
 /// Who applies which plan.
-fn mine(plan_id: String, ensemble: &str, output: &Output) -> Result<Mine, Exit> {
+fn mine(plan: &Plan, terms: &SessionTerms, output: &Output) -> Result<Mine, Exit> {
     let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
         output.error("this machine gives no random numbers", "");
         return Err(Exit::Error);
     };
-    let lock = LockText { by, operation: "apply".to_owned(), plan_id };
-    Ok(Mine { lock, identity: IdentityText { id, ensemble: ensemble.to_owned() } })
+    Ok(Mine {
+        lock: LockText::new(by, "apply", saved::plan_id(plan)),
+        identity: IdentityText::new(id, plan.ensemble.clone()),
+        folder: plan.connect.folder.clone(),
+        own: OwnIds::of(terms.auth.as_ref()),
+    })
 }
 
 /// Opens the session and lets the executor work.
@@ -129,7 +135,7 @@ async fn carry_out(
         output.error(&format!("the file for --events cannot be written: {error}"), "");
         Exit::Error
     })?;
-    let mine = mine(saved::plan_id(plan), &plan.ensemble, output)?;
+    let mine = mine(plan, terms, output)?;
     let options = options(args, &mine);
     let path = args.file.display().to_string();
     let again = again(args, &path);
@@ -189,7 +195,7 @@ async fn carry_out(
 fn again(args: &ApplyArgs, path: &str) -> String {
     let flag = |is_given: bool, flag: &str| is_given.then(|| format!(" {flag}"));
     let accepted = args.accept.iter().map(|risk| {
-        let risk = plan::written(risk);
+        let risk = words_for_acceptance(risk);
         format!(" --accept {}", words_for_shell(&risk))
     });
     let timeout = Some(args.timeout).filter(|time| *time != DEFAULT_TIMEOUT);
@@ -243,11 +249,17 @@ pub(super) fn exit_of(end: &End) -> Exit {
             | Stale::Version { .. },
         )
         | End::OtherRun { .. }
+        | End::Overtaken { .. }
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,
         End::NotOpen { .. } => Exit::Usage,
         End::NotAuthorized | End::ReconfigDisabled | End::Unreachable => Exit::Unreachable,
-        End::OpenToOthers(_) | End::DataDiffer(_) | End::Unsafe(_) => Exit::Unsafe,
+        End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
+        End::Unproven(_)
+        | End::FolderRefused { .. }
+        | End::HostNotPlain { .. }
+        | End::DataDiffer(_)
+        | End::Unsafe(_) => Exit::Unsafe,
         End::LockLost { .. }
         | End::Interrupted { .. }
         | End::Gate { .. }

@@ -4,9 +4,12 @@ use std::fmt::Write;
 
 use super::process::{Condition, Now, Place};
 use super::requests::Route;
+use super::tree::Tree;
 use super::world::World;
-use crate::ensemble::{CONFIG, Knock, Reading, Silence, Word};
-use crate::model::Host;
+use crate::ensemble::{
+    CONFIG, FolderReading, IDENTITY_NAME, Kept, Knock, Node, Reading, Silence, Word,
+};
+use crate::model::{Folder, Host};
 
 /// The release that every server says it is.
 const RELEASE: &str = "3.9.4-simulated, built on 2025-08-19 19:50 UTC";
@@ -166,7 +169,7 @@ impl World {
             config: text(CONFIG).unwrap_or_default(),
             config_data_version: config.as_ref().map_or(-1, |node| node.version),
             config_mzxid: config.map_or(0, |node| node.mzxid),
-            identity: text("/zkplan/id"),
+            folder: folder(tree),
         }
     }
 
@@ -188,5 +191,21 @@ impl World {
                     || leads && peer.quorum_port == port)
         });
         if listens { Knock::Open } else { Knock::Refused }
+    }
+}
+
+/// What it has where zkplan keeps its state.
+fn folder(tree: &Tree) -> FolderReading {
+    let folder = Folder::default();
+    let identity = folder.child(IDENTITY_NAME);
+    let text = |node: Node| node.text();
+    let acl = Ok(tree.acl(folder.as_str()));
+    let here = tree.acl(&identity).zip(tree.get(&identity).map(text));
+    FolderReading {
+        folder,
+        config: tree.acl(CONFIG).map(|acl| acl.entries).unwrap_or_default(),
+        before: acl.clone(),
+        identity: here.map_or(Kept::Absent, |(acl, text)| Kept::Here { acl, text }),
+        after: acl,
     }
 }

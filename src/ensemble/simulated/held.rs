@@ -9,7 +9,7 @@ use super::requests::{Answer, Mail, Reply, Request, Sent};
 use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
-use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, Op, Session};
+use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, NodeAcl, Op, Session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// No configuration ever has that version.
@@ -242,7 +242,12 @@ impl Session for HeldSession {
         self.look(false, |tree| tree.children(path)).await
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<Vec<AclEntry>>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
+        let count = |tree: &Tree| i32::try_from(tree.children(path).len()).unwrap_or(i32::MAX);
+        self.look(false, |tree| tree.has(path).then(|| count(tree))).await
+    }
+
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
         self.look(false, |tree| tree.acl(path)).await
     }
 
@@ -273,8 +278,8 @@ impl Session for HeldSession {
         }
     }
 
-    async fn probe_write(&self) -> Result<(), Code> {
-        self.probe(Request::ProbeWrite).await
+    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+        self.probe(Request::ProbeWrite(path.into())).await
     }
 
     async fn probe_reconfig(&self) -> Result<(), Code> {

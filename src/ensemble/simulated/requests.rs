@@ -52,7 +52,7 @@ pub(super) enum Request {
     Mark(Arc<str>, usize),
     Reconfig(Update, i64),
     /// A write to the configuration's znode at a version that it never has.
-    ProbeWrite,
+    ProbeWrite(Arc<str>),
     Close,
 }
 
@@ -276,7 +276,7 @@ impl World {
                 }
             }
             (_, Err(code)) => Txn::Error(code),
-            (Request::ProbeWrite, Ok(())) => Txn::Error(self.of_probe(session)),
+            (Request::ProbeWrite(path), Ok(())) => Txn::Error(self.of_probe(session, &path)),
             (Request::Ops(ops), Ok(())) => Txn::Ops(session, ops),
             (Request::Mark(path, times), Ok(())) => {
                 count = times as u64;

@@ -5,7 +5,7 @@ use super::requests::Route;
 use super::tree::Tree;
 use super::truth::Happening;
 use super::world::World;
-use crate::ensemble::Code;
+use crate::ensemble::{AclEntry, Code};
 
 /// A session.
 #[derive(Debug, Clone)]
@@ -69,8 +69,11 @@ impl World {
         !self.rules.needs_auth || self.sessions.get(&session).is_some_and(|held| held.authorised)
     }
 
-    pub(super) fn of_probe(&self, session: i64) -> Code {
-        if self.is_authorised(session) { Code::BadVersion } else { Code::NoAuth }
+    pub(super) fn of_probe(&self, session: i64, path: &str) -> Code {
+        let Some(acl) = self.tree.acl(path) else { return Code::NoNode };
+        let is_open = |entry: &AclEntry| entry.scheme == "world" && entry.writes();
+        let may = self.is_authorised(session) || acl.entries.iter().any(is_open);
+        if may { Code::BadVersion } else { Code::NoAuth }
     }
 
     /// Takes a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the leader

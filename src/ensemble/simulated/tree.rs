@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AclEntry, CONFIG, Code, Lifetime, Node, Op};
+use super::super::{AclEntry, CONFIG, Code, Lifetime, Node, NodeAcl, Op};
 use super::config::Config;
 
 /// One znode.
@@ -17,6 +17,8 @@ struct Znode {
     czxid: u64,
     mzxid: u64,
     version: i32,
+    /// How often its list was set.
+    aversion: i32,
     owner: i64,
 }
 
@@ -77,6 +79,7 @@ impl Tree {
             czxid: 0,
             mzxid: 0,
             version: 0,
+            aversion: 0,
             owner: 0,
         };
         let mut nodes = BTreeMap::new();
@@ -105,8 +108,24 @@ impl Tree {
         })
     }
 
-    pub(super) fn acl(&self, path: &str) -> Option<Vec<AclEntry>> {
-        self.nodes.get(path).map(|node| node.acl.to_vec())
+    pub(super) fn acl(&self, path: &str) -> Option<NodeAcl> {
+        let node = self.nodes.get(path)?;
+        Some(NodeAcl {
+            entries: node.acl.to_vec(),
+            aversion: node.aversion,
+            owner: node.owner,
+            czxid: node.czxid.cast_signed(),
+            children: i32::try_from(self.children(path).len()).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// Sets the list of a znode that is there, as any client may whom its list lets
+    /// (`DataTree.setACL`: each time counts, also one that changes nothing).
+    pub(super) fn set_acl(&mut self, path: &str, acl: &[AclEntry]) {
+        if let Some(node) = self.nodes.get_mut(path) {
+            node.acl = Arc::from(acl);
+            node.aversion = node.aversion.wrapping_add(1);
+        }
     }
 
     /// The names of a znode's children, sorted.
@@ -178,7 +197,8 @@ impl Tree {
                 let owner = if lifetime == Lifetime::Ephemeral { session } else { 0 };
                 let acl = if acl.is_empty() { Arc::clone(&self.nobody) } else { Arc::from(acl) };
                 let data = Arc::from(data);
-                let node = Znode { data, acl, czxid: zxid, mzxid: zxid, version: 0, owner };
+                let node =
+                    Znode { data, acl, czxid: zxid, mzxid: zxid, version: 0, aversion: 0, owner };
                 (path, self.nodes.insert(Arc::from(path), node))
             }
             Op::Set { path, data } => {

@@ -10,7 +10,7 @@ use super::requests::{Mail, Proposal, Ticket, Waiting};
 use super::sessions::Held;
 use super::tree::Tree;
 use super::truth::{CommittedConfig, Happening, Truth};
-use crate::ensemble::Node;
+use crate::ensemble::{AclEntry, Node};
 use crate::model::{Endpoint, Host, Membership, Role, Server, ServerId};
 
 /// The first epoch that a leader leads.
@@ -407,6 +407,11 @@ impl World {
     /// The names of a znode's children as the committed state has them.
     pub fn children(&self, path: &str) -> Vec<String> {
         self.tree.children(path)
+    }
+
+    /// Sets the access control list of a znode, as an administrator would.
+    pub fn set_acl(&mut self, path: &str, acl: &[AclEntry]) {
+        Arc::make_mut(&mut self.tree).set_acl(path, acl);
     }
 
     /// Deletes a znode, as an administrator would: nothing where no write commits.

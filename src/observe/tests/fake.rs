@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::ensemble::{Ensemble, Knock, Mode, Reading, Silence, Word};
+use crate::ensemble::{Ensemble, FolderReading, Knock, Mode, Reading, Silence, Word};
 use crate::model::{Endpoint, EnsembleConfig, Host, Zxid};
 
 /// One server.
@@ -151,7 +151,9 @@ impl Ensemble for FakeEnsemble {
             config,
             config_data_version,
             config_mzxid: i64::try_from(mzxid).expect("a version is no negative number"),
-            identity: world.identity.map(str::to_owned),
+            folder: world
+                .identity
+                .map_or_else(FolderReading::default, |id| FolderReading::of_super(Some(id))),
         })
     }
 

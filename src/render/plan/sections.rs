@@ -3,7 +3,7 @@
 use super::screens::shown;
 use super::*;
 use crate::model::{AddAs, Host, ReuseIds};
-use crate::observe::{FindingKind, WantedSight};
+use crate::observe::{FindingKind, NotResumed, WantedSight};
 use crate::render::fixture::{Scene, id, line, lines, three_zones};
 
 /// From one line to another, which is left out.
@@ -287,6 +287,7 @@ fn beside_a_run(wanted: &[i64], goes_on: bool, locked_by: Option<&str>) -> Scene
         opened_at: "2026-03-02T09:14:05Z".to_owned(),
         locked_by: locked_by.map(ToOwned::to_owned),
         goes_on,
+        because: (!goes_on).then_some(NotResumed::OtherSpec),
     };
     scene.finding(kind, None);
     scene

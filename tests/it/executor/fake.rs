@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::End;
-use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Stamp};
+use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
@@ -155,7 +155,11 @@ impl Fake {
                 }
             },
             Output::Read => Input::Read(Box::new(self.read())),
-            Output::ReadRuns => Input::Runs(self.runs.clone()),
+            Output::ReadRuns => Input::Runs(Runs {
+                latest: self.runs.clone(),
+                highest: self.runs.last().map_or(0, |run| run.number),
+                unproven: Vec::new(),
+            }),
             Output::MakeIdentity => {
                 self.identity = Identity::Known("us".to_owned());
                 Input::Done
@@ -220,7 +224,7 @@ impl Fake {
             return Input::Failed(Failure::Refused(Code::BadVersion));
         }
         let run = self.runs.iter_mut().find(|known| known.number == run).expect("an open run");
-        let record = Record { entry: entry.clone(), nonce: nonce.to_owned(), at: String::new() };
+        let record = Record::new(entry.clone(), nonce.to_owned(), String::new());
         // The driver finds an entry that it wrote before its answer got lost.
         if run.records.last() != Some(&record) || !is_once(entry) {
             run.records.push(record);
@@ -320,14 +324,14 @@ fn lock_text(nonce: &str, plan_id: &str) -> LockText {
         pid: 1,
         at: String::new(),
     };
-    LockText { by, operation: "apply".to_owned(), plan_id: plan_id.to_owned() }
+    LockText::new(by, "apply", plan_id.to_owned())
 }
 
 fn new_run(number: u64, checked: &CheckedPlan, nonce: &str) -> Run {
     let plan = checked.plan();
     let by = lock_text(nonce, "").by;
     let header = Header::new(plan_id(plan), plan.ensemble.clone(), 1, BTreeMap::new(), by);
-    Run { number, header, records: Vec::new(), last: 0 }
+    Run { number, header: Ok(header), records: Vec::new(), illegible: BTreeMap::new(), last: 0 }
 }
 
 fn options(checked: &CheckedPlan, nonce: &str) -> Options {

@@ -25,7 +25,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
-use zkplan::ensemble::{Ensemble, Knock, Mode, Reading, Silence, Word};
+use zkplan::ensemble::{Ensemble, FolderReading, Knock, Mode, Reading, Silence, Word};
 use zkplan::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};
 use zkplan::spec::Spec;
 
@@ -244,7 +244,7 @@ impl Ensemble for Stage {
             config: actor.config.clone(),
             config_data_version: -1,
             config_mzxid: i64::try_from(mzxid).expect("a version is no negative number"),
-            identity: None,
+            folder: FolderReading::default(),
         })
     }
 

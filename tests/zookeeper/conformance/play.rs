@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use zkplan::ensemble::words::{Conf, Mntr, Srvr};
 use zkplan::ensemble::{
-    AclEntry, Code, Control, Ensemble as _, Failure, Knock, Lifetime, Op, Session, SessionTerms,
-    Word,
+    AclEntry, CONFIG, Code, Control, Ensemble as _, Failure, Knock, Lifetime, Op, Session,
+    SessionTerms, Word,
 };
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Place, Reconfig, Server, ServerId,
@@ -219,7 +219,7 @@ impl<S: Stage> Player<'_, S> {
             Deed::ProbeWriteAsNobody | Deed::ProbeReconfigAsNobody => {
                 let session = self.session(Who::Leader, true).await;
                 let told = match deed {
-                    Deed::ProbeWriteAsNobody => session.probe_write().await,
+                    Deed::ProbeWriteAsNobody => session.probe_write(CONFIG).await,
                     _ => session.probe_reconfig().await,
                 };
                 session.close().await;
@@ -248,7 +248,7 @@ impl<S: Stage> Player<'_, S> {
                 word(&listed, wanted).with(listed.unwrap_or_default())
             }
             Deed::ProbeWrite => {
-                word(&session.probe_write().await.map_err(Failure::Refused), wanted).alone()
+                word(&session.probe_write(CONFIG).await.map_err(Failure::Refused), wanted).alone()
             }
             Deed::ProbeReconfig => {
                 word(&session.probe_reconfig().await.map_err(Failure::Refused), wanted).alone()

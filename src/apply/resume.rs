@@ -1,0 +1,81 @@
+//! Whether an apply goes on with the run that is open: decided once, for every screen.
+//!
+//! What a run does comes from the file that the operator gives, on a resume too. A plan file is the
+//! plan. With a spec, the plan that the run keeps in the ensemble is used where it wants what the
+//! spec wants, with the spec's policy, commands and acceptances: it then tells where the run began,
+//! and which servers it has retired.
+
+use super::journal::{Illegible, Run};
+use crate::check::CheckedPlan;
+use crate::diff::diff;
+use crate::observe::Facts;
+use crate::plan::Acceptance;
+use crate::saved;
+use crate::spec::Spec;
+
+/// What an operator asks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// A plan.
+    Plan(&'a CheckedPlan),
+    /// What a spec wants, with these risks accepted.
+    Spec(&'a Spec, &'a [Acceptance]),
+}
+
+/// Why an apply does not go on with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Differs {
+    /// Its header is not understood.
+    Header(Illegible),
+    /// The plan that it keeps is damaged, or not proven.
+    PlanLost,
+    /// It carries out another plan than the file's.
+    OtherPlan,
+    /// It wants something else than the spec.
+    OtherSpec {
+        /// Whether that is other servers.
+        servers: bool,
+        /// Whether that is another policy.
+        policy: bool,
+        /// Whether that is other commands.
+        hooks: bool,
+        /// The risks that it accepts and the operator does not.
+        accepted: Vec<Acceptance>,
+    },
+}
+
+/// The plan with which an apply goes on.
+///
+/// # Errors
+///
+/// Why it does not.
+pub fn resumed(
+    asked: Asked<'_>,
+    run: &Run,
+    stored: Option<&CheckedPlan>,
+    now: &Facts,
+) -> Result<CheckedPlan, Differs> {
+    let header = run.header.as_ref().map_err(|why| Differs::Header(why.clone()))?;
+    let (spec, accepted) = match asked {
+        Asked::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
+            return Ok(checked.clone());
+        }
+        Asked::Plan(_) => return Err(Differs::OtherPlan),
+        Asked::Spec(spec, accepted) => (spec, accepted),
+    };
+    let stored = stored
+        .filter(|stored| saved::plan_id(stored.plan()) == header.plan_id)
+        .ok_or(Differs::PlanLost)?;
+    let plan = stored.plan();
+    let wanted =
+        diff(&now.base.membership, &spec.membership(), &now.other_machine, spec.policy.client_part);
+    let missing = plan.accepted.iter().filter(|risk| !accepted.contains(risk));
+    let servers = wanted.target != plan.target;
+    let (policy, hooks) = (spec.policy != plan.policy, spec.hooks != plan.hooks);
+    let accepted: Vec<Acceptance> = missing.cloned().collect();
+    if servers || policy || hooks || !accepted.is_empty() {
+        return Err(Differs::OtherSpec { servers, policy, hooks, accepted });
+    }
+    // How the ensemble is reached, and as which user, is the operator's business.
+    Ok(stored.clone().reached_by(&spec.connect, &spec.reach()))
+}
