@@ -230,7 +230,8 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
 
-    /// With a spec: accept a risk by name, as for plan; may be given again
+    /// Accept a risk by name, as for plan, or one that appears only later; holds for this command
+    /// alone; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 

@@ -9,7 +9,7 @@ use crate::apply::journal::{Entry, Run};
 pub fn runs(runs: &[Run], width: usize) -> Text {
     let mut text = Text::new();
     if runs.is_empty() {
-        text.line("No apply has ever run on this ensemble.");
+        text.line("/zkplan has no runs.");
         return text;
     }
     let mut table = Table::new([

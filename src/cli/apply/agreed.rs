@@ -4,7 +4,7 @@ use super::super::args::{ApplyArgs, Approval};
 use super::super::exit::Exit;
 use super::super::output::Output;
 use super::super::source::Source;
-use super::super::{local, secret};
+use super::super::{local, plan, secret};
 use super::ready::{Ready, ready};
 use super::refuse;
 use crate::apply::End;
@@ -30,6 +30,7 @@ pub(super) async fn agreed(
 ) -> Result<Option<Ready>, Exit> {
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     show(args, source, spec, &ready, output);
+    note_accepted_in_advance(args, &ready, output);
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
     }
@@ -41,6 +42,16 @@ pub(super) async fn agreed(
     let servers: Vec<Endpoint> = ready.servers.iter().cloned().chain(wanted).collect();
     secret::may_travel(port, &spec.connect, &servers, args.allow_cleartext_auth, output).await?;
     Ok(Some(ready))
+}
+
+/// What is accepted beside the plan is shown before it counts.
+fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
+    let held = &ready.checked.plan().accepted;
+    let more = args.accept.iter().filter(|risk| !held.contains(risk));
+    let more: Vec<String> = more.map(plan::written).collect();
+    if !more.is_empty() {
+        output.note(&format!("accepted in advance, by this command alone: {}", more.join(", ")));
+    }
 }
 
 /// The gate that would stop the run before it has sent anything, so that nothing is held for it.
@@ -70,7 +81,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
 }
 
 pub(super) fn approved(args: &ApplyArgs) -> Approved {
-    let mut approved = Approved::default();
+    let mut approved = Approved { accepted: args.accept.clone(), ..Approved::default() };
     for approval in &args.approve {
         match approval {
             Approval::Cutover => approved.cutover = true,

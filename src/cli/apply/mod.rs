@@ -38,11 +38,6 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    if matches!(source, Source::Plan(_)) && !args.accept.is_empty() {
-        output
-            .error("--accept goes with a spec", "a saved plan holds the risks that were accepted");
-        return Exit::Usage;
-    }
     if source.spec().hooks.want_joiner_files() {
         let what = format!("{}: a command names {{joinerDir}}", args.file.display());
         output.error(&what, WITHOUT_JOINER_FILES);
