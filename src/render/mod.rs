@@ -7,6 +7,7 @@
 
 mod changes;
 pub mod commands;
+mod complaints;
 pub mod dot;
 pub mod ends;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub mod unreachable;
 mod why;
 mod words;
 
+pub use complaints::complaints;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
