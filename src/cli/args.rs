@@ -153,7 +153,8 @@ pub(super) struct PlanArgs {
     #[arg(long, conflicts_with = "live")]
     pub(super) probe: bool,
 
-    /// Exit with 2 where there is something to change
+    /// Exit with 2 where the ensemble is not as the spec wants it: there are changes, a member is
+    /// down, or a run is open
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 

@@ -22,7 +22,7 @@ use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
 use crate::rehearsal;
-use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen, still_to_do};
 use crate::render::summary::{Entry, Verdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable};
@@ -299,15 +299,20 @@ impl Outcome {
 
     fn exit(&self, detailed: bool) -> Exit {
         match self {
-            Self::Planned(checked, _) if detailed && !checked.plan().is_empty() => {
-                Exit::Differences
-            }
+            Self::Planned(checked, _) if detailed && has_differences(checked) => Exit::Differences,
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
             Self::Failed(unusable) => unusable.exit,
         }
     }
+}
+
+/// Whether the ensemble is not as its spec wants it: other members, members that are down, or a run
+/// that is open.
+fn has_differences(checked: &CheckedPlan) -> bool {
+    let plan = checked.plan();
+    !plan.is_empty() || !still_to_do(&plan.facts).is_empty()
 }
 
 /// The exit code of breaches that stand against a plan.

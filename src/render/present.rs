@@ -191,15 +191,32 @@ fn of_facts(facts: &Facts, width: usize) -> Text {
     table.to_text(width)
 }
 
-/// The findings, weightiest first; nothing where there are none.
+/// The findings of a plan, weightiest first; nothing where there are none.
 pub(super) fn findings(plan: &Plan, width: usize) -> Text {
+    titled("Findings", plan, plan.facts.findings.iter().collect(), width)
+}
+
+/// The findings of a plan that was made earlier: those of `now`, where there is a look of now, and
+/// those of then that are not seen any more.
+pub(super) fn findings_of_then(plan: &Plan, now: Option<&Facts>, width: usize) -> Text {
+    let seen_now = now.map_or(&[][..], |now| &now.findings);
+    let then = plan.facts.findings.iter().filter(|finding| !seen_now.contains(finding)).collect();
+    let (of_now, of_then) = match now {
+        Some(_) => ("Findings", "Findings when the plan was made, not seen now"),
+        None => ("", "Findings when the plan was made"),
+    };
+    let mut text = titled(of_now, plan, seen_now.iter().collect(), width);
+    text.section(titled(of_then, plan, then, width));
+    text
+}
+
+fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -> Text {
     let mut text = Text::new();
-    let mut findings: Vec<&Finding> = plan.facts.findings.iter().collect();
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.level()), *finding));
     if findings.is_empty() {
         return text;
     }
-    text.line(Line::new(Style::Bold, "Findings"));
+    text.line(Line::new(Style::Bold, title));
     for finding in findings {
         let code = finding.kind.code();
         let level = finding.kind.level();

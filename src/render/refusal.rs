@@ -315,7 +315,7 @@ mod tests {
           The next quorum needs server 2 itself: once the request is sent nothing can
           take it back, and if server 2 fails then, the whole ensemble stops until it is
           back.
-          after join-2: voters {1, 2}, can acknowledge {1}, 2 must
+          after join-2: voters {1, 2}, can acknowledge {1} (missing: 2), 2 must
           zkplan explain ZKQ2
 
         What would pass (a plan with it was made and checked)

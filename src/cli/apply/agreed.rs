@@ -13,7 +13,7 @@ use crate::apply::judge::{Approved, Judge, Memory, Verdict};
 use crate::apply::sight::{self, leaving};
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
-use crate::observe::Question;
+use crate::observe::{Facts, Question};
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
@@ -96,9 +96,12 @@ pub(super) fn approved(args: &ApplyArgs) -> Approved {
 fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &Output) {
     let path = args.file.display().to_string();
     let plan_id = saved::plan_id(ready.checked.plan());
+    let now = Facts::of(&ready.seen, spec);
     let origin = match source {
         Source::Spec(_) => Origin::Applied(SpecFile { path: &path, spec }),
-        Source::Plan(_) => Origin::AppliedPlan(PlanFile { path: &path, plan_id: &plan_id }),
+        Source::Plan(_) => {
+            Origin::AppliedPlan { file: PlanFile { path: &path, plan_id: &plan_id }, now: &now }
+        }
     };
     if let Some(run) = ready.resumes {
         // The screen of the plan is that of its beginning.
