@@ -103,6 +103,14 @@ pub enum FindingKind {
         /// Whether an apply of the spec that was planned for goes on with it.
         goes_on: bool,
     },
+    /// Addresses in `connect.servers` are no members. Without the other addresses of the spec nothing
+    /// would answer there, or another ensemble.
+    StaleContacts {
+        /// The addresses, as the spec has them.
+        contacts: Vec<String>,
+        /// Where members are reached, those that stay if there are any.
+        instead: Vec<String>,
+    },
 }
 
 /// Bugs of ZooKeeper that bear on changes of membership.
@@ -195,6 +203,7 @@ impl FindingKind {
             Self::UnwantableId => "ZKF14",
             Self::PortsDiffer { .. } => "ZKF15",
             Self::OpenRun { .. } => "ZKF16",
+            Self::StaleContacts { .. } => "ZKF17",
         }
     }
 
@@ -227,7 +236,8 @@ impl FindingKind {
             | Self::DigestMismatches { .. }
             | Self::UnwantableId
             | Self::PortsDiffer { .. }
-            | Self::OpenRun { .. } => Level::Warning,
+            | Self::OpenRun { .. }
+            | Self::StaleContacts { .. } => Level::Warning,
             Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }
     }

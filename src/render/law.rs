@@ -367,7 +367,8 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::DigestMismatches { .. }
         | FindingKind::UnwantableId
         | FindingKind::PortsDiffer { .. }
-        | FindingKind::OpenRun { .. } => "nothing has to be accepted",
+        | FindingKind::OpenRun { .. }
+        | FindingKind::StaleContacts { .. } => "nothing has to be accepted",
     }
 }
 

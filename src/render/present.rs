@@ -72,12 +72,16 @@ fn add_sight(
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
     let (word, style, more) = words::standing(&sight.standing);
+    let zxid = match sight.standing {
+        Standing::Leading => seen.leader_reached(),
+        _ => sight.zxid,
+    };
     table.row([
         Line::plain(sight.id.to_string()),
         Line::plain(role),
         known(sight.mode.map(|mode| mode.word().to_owned())),
         known(sight.version.map(|version| version.to_string())),
-        known(sight.zxid.map(|zxid| zxid.to_string())),
+        known(zxid.map(|zxid| zxid.to_string())),
         known(sight.clients.as_ref().map(|told| told.value.count.to_string())),
         zone(facts, sight.id),
         Line::new(style, word),

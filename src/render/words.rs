@@ -257,7 +257,19 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
         }
         FindingKind::OpenRun { .. } => open_run(kind),
+        FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
     }
+}
+
+/// Which contacts are no members, and the line that names members instead.
+fn stale_contacts(contacts: &[String], instead: &[String]) -> String {
+    let verb = if contacts.len() == 1 { "is no member" } else { "are no members" };
+    let paste = if instead.is_empty() {
+        String::new()
+    } else {
+        format!(". Replace that line by  servers: [{}]", instead.join(", "))
+    };
+    format!("{} in connect.servers {verb} of this ensemble{paste}", list(contacts))
 }
 
 /// Whose run is open, and what comes of an apply beside it.
