@@ -35,4 +35,6 @@ pub use complaints::complaints;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
-pub use words::{count_of as words_for_count, shell as words_for_shell};
+pub use words::{
+    count_of as words_for_count, servers as words_for_servers, shell as words_for_shell,
+};

@@ -26,7 +26,7 @@ pub(super) fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
 }
 
 /// Servers by id, like `server 1` or `servers 1 and 2`.
-pub(super) fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
+pub fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
     let ids: Vec<&ServerId> = ids.into_iter().collect();
     format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
 }

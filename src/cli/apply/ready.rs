@@ -3,23 +3,23 @@
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
 use super::super::journal::{self, Journal, Unread, goes_on, sessions_at};
-use super::super::live::{self, nobody_answers};
 use super::super::output::Output;
 use super::super::plan;
 use super::super::source::Source;
-use super::refuse;
+use super::steady::{self, NotCounted, Patience};
+use super::{again, refuse};
 use crate::apply::End;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::stale::{Fresh, Now, fresh};
-use crate::check::{self, CheckedPlan};
-use crate::ensemble::ZooKeeper;
+use crate::check::{self, Breach, CheckedPlan};
+use crate::ensemble::{Code, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::{Facts, Observation};
 use crate::plan::Done;
-use crate::proposal::propose;
+use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
-use crate::render::{Line, Style, Text, refusal};
+use crate::render::{Line, Style, Text, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -41,11 +41,12 @@ pub(super) async fn ready(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
-    let seen = live::look(port, spec, output).await?;
+    let mut patience = Patience::of(&spec.policy);
+    let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
     let servers = sessions_at(&seen, spec);
-    let Journal { runs, stored, lock } = journal::read(port, &servers, spec)
-        .await
-        .map_err(|why| unread(&why, (args, source), output))?;
+    let reached = (port, &servers[..], spec);
+    let Journal { runs, stored, lock } =
+        read_journal((args, source), reached, &mut patience, output).await?;
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
@@ -69,14 +70,7 @@ pub(super) async fn ready(
         (Source::Plan(checked), None, _) => ((**checked).clone(), None),
         (Source::Spec(spec), None, _) => {
             let checked = propose(spec, &facts, &args.accept).map_err(|refusal| {
-                let path = args.file.display().to_string();
-                output.aside(&refusal::screen(&refusal::Screen {
-                    spec: SpecFile { path: &path, spec },
-                    observation: Some(&seen),
-                    refusal: &refusal,
-                    width: output.width,
-                }));
-                plan::exit_of_breaches(&refusal.breaches)
+                refused((args, spec), &refusal, (&seen, &not_counted), output)
             })?;
             (checked, None)
         }
@@ -100,28 +94,85 @@ pub(super) async fn ready(
         if is_complete(&checked, &done) && !gives_up {
             return Ok(nothing_to_do(args, &checked, &runs, output));
         }
-        is_lawful_now((args, source), &checked, (&done, &facts), output)?;
+        let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
+        if !breaches.is_empty() {
+            return Err(unlawful_now((args, source), &breaches, (&seen, &not_counted), output));
+        }
     }
     Ok(Some(Ready { checked, seen, done, resumes, servers }))
 }
 
-/// Whether the laws allow what is left, as things are now; where not, says why.
-fn is_lawful_now(
+/// Reads the journal; a server that takes no session now may take one in a moment.
+async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    checked: &CheckedPlan,
-    (done, now): (&Done, &Facts),
+    (port, servers, spec): (&ZooKeeper, &[Endpoint], &Spec),
+    patience: &mut Patience,
     output: &Output,
-) -> Result<(), Exit> {
-    let breaches = check::recheck(checked, done, now);
-    if breaches.is_empty() {
-        return Ok(());
+) -> Result<Journal, Exit> {
+    loop {
+        match journal::read(port, servers, spec).await {
+            Ok(journal) => return Ok(journal),
+            Err(Unread::NoSession) => {
+                if !patience.is_left("no server takes a session", output).await {
+                    let plans = source.plans(&args.file);
+                    return Err(steady::no_session(servers, patience, &plans, output));
+                }
+            }
+            Err(Unread::Refused(code)) => return Err(unread(code, output)),
+        }
     }
-    output.aside(&refusal::breaches(&breaches, output.width));
-    output.error(
-        "the laws stand against it as things are now; nothing was changed",
-        &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
-    );
-    Err(plan::exit_of_breaches(&breaches))
+}
+
+/// Says why there is no plan for a spec, and which voters do not count.
+fn refused(
+    (args, spec): (&ApplyArgs, &Spec),
+    refusal: &Refusal,
+    (seen, not_counted): (&Observation, &NotCounted),
+    output: &Output,
+) -> Exit {
+    let path = args.file.display().to_string();
+    output.aside(&refusal::screen(&refusal::Screen {
+        spec: SpecFile { path: &path, spec },
+        observation: Some(seen),
+        refusal,
+        width: output.width,
+    }));
+    output.aside(&refusal::not_counted(seen, not_counted, output.width));
+    plan::exit_of_breaches(&refusal.breaches)
+}
+
+/// Says which safety rules stand against what is left, as things are now, and which voters are the
+/// cause, as far as they are.
+fn unlawful_now(
+    (args, source): (&ApplyArgs, &Source),
+    breaches: &[Breach],
+    (seen, not_counted): (&Observation, &NotCounted),
+    output: &Output,
+) -> Exit {
+    output.aside(&refusal::breaches(breaches, output.width));
+    output.aside(&refusal::not_counted(seen, not_counted, output.width));
+    let path = args.file.display().to_string();
+    let plans = source.plans(&args.file);
+    if not_counted.is_empty() {
+        output.error(
+            "safety rules stand against the plan as things are now; nothing was changed",
+            &format!("{plans} shows the ensemble, and what would pass"),
+        );
+    } else {
+        let who = words_for_servers(not_counted.keys());
+        let (verb, them) = match not_counted.len() {
+            1 => ("does", "it"),
+            _ => ("do", "them"),
+        };
+        output.error(
+            &format!("the plan is not safe while {who} {verb} not count; nothing was changed"),
+            &format!(
+                "bring {them} back, then {}; without {them}: {plans} shows what would pass",
+                again(args, &path)
+            ),
+        );
+    }
+    plan::exit_of_breaches(breaches)
 }
 
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
@@ -152,15 +203,10 @@ fn nothing_to_do(
     None
 }
 
-fn unread(why: &Unread, (args, source): (&ApplyArgs, &Source), output: &Output) -> Exit {
-    match why {
-        Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
-        Unread::Refused(code) => {
-            output.error(
-                &format!("the journal cannot be read: {code}"),
-                "a newer zkplan may have written it; use that one",
-            );
-            Exit::Error
-        }
-    }
+fn unread(code: Code, output: &Output) -> Exit {
+    output.error(
+        &format!("the journal cannot be read: {code}"),
+        "a newer zkplan may have written it; use that one",
+    );
+    Exit::Error
 }
