@@ -65,6 +65,8 @@ pub enum End {
     LockLost {
         /// The request of which nobody knows what came.
         unknown: Option<StepId>,
+        /// What this apply did after the lock was last seen to be ours.
+        since: Since,
     },
     /// Somebody changed the configuration in the middle of the run.
     Foreign {
@@ -114,6 +116,19 @@ pub enum End {
     },
     /// No server could be reached.
     Unreachable,
+}
+
+/// What an apply did after its lock was last seen to be its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// The lock had never been taken: nothing but questions was sent.
+    NeverTaken,
+    /// Nothing was sent.
+    Nothing,
+    /// A request was sent whose answer did not come; `None` is the fence, which changes no member.
+    Sent(Option<StepId>),
+    /// A request was sent and committed, and the journal does not tell of it; `None` is the fence.
+    Committed(Option<StepId>),
 }
 
 /// Why a plan does not start from what is there.
@@ -192,7 +207,7 @@ impl End {
     /// The request of which nobody knows what came.
     pub const fn unknown(&self) -> Option<&StepId> {
         match self {
-            Self::LockLost { unknown }
+            Self::LockLost { unknown, .. }
             | Self::Interrupted { unknown }
             | Self::RanOut { unknown, .. } => unknown.as_ref(),
             _ => None,

@@ -64,12 +64,12 @@ pub enum Event {
     },
     /// An entry stands in the journal.
     Recorded(Entry),
-    /// The leader is another one than before.
+    /// The leader is another one than the last that was seen. That none is seen is no change.
     LeaderChanged {
-        /// Who led.
-        from: Option<ServerId>,
+        /// Who led when a leader was seen last.
+        from: ServerId,
         /// Who leads.
-        to: Option<ServerId>,
+        to: ServerId,
         /// The step whose hand-over it was; `None` where nobody planned it.
         step: Option<StepId>,
     },
@@ -100,6 +100,19 @@ pub enum Event {
     StopByHand {
         /// The server.
         server: ServerId,
+    },
+    /// A retired server that is to be stopped does not answer, so that nothing is stopped. Nothing
+    /// shows that it stays down.
+    NoAnswer {
+        /// The step.
+        step: StepId,
+        /// The server.
+        server: ServerId,
+    },
+    /// An earlier run is given up where it stood.
+    Abandoned {
+        /// Its number.
+        run: u64,
     },
     /// The configuration has versions that no run accounts for, and the members of the plan all the
     /// same.

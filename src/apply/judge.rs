@@ -9,7 +9,7 @@ use crate::check::{self, CheckedPlan, Detail};
 use crate::ensemble::Knock;
 use crate::model::{Server, ServerId};
 use crate::observe::{DataProof, Standing};
-use crate::plan::{Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
+use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
 
 /// After it is named, a server tries three times to bind its election port, a second apart, and
 /// ends with code 14 if it cannot (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
@@ -50,6 +50,9 @@ pub struct Approved {
     pub stop: bool,
     /// That the data directories of these servers were blank when they started.
     pub blank: BTreeSet<ServerId>,
+    /// Risks by name, beside those that the plan holds: by the command of this very apply, never by
+    /// what an earlier one wrote down.
+    pub accepted: Vec<Acceptance>,
 }
 
 /// Whether a step may be taken now.
@@ -185,7 +188,8 @@ impl Judge<'_> {
     fn reconfig(&self, parts: &[Part]) -> Verdict {
         let mut waits: Vec<Wait> =
             self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
-        let breaches = check::recheck(self.checked, &self.memory.done, &self.sight.facts);
+        let (done, now) = (&self.memory.done, &self.sight.facts);
+        let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
         let (lasting, passing): (Vec<_>, Vec<_>) =
             breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
         if !lasting.is_empty() {

@@ -27,5 +27,5 @@ pub mod sight;
 pub mod stale;
 pub mod unlock;
 
-pub use end::{End, Stale};
+pub use end::{End, Since, Stale};
 pub use event::{Event, Missing, Occupied, Wait};

@@ -14,9 +14,13 @@ pub struct Report {
     /// The reconfigs of this apply, in order.
     pub commits: Vec<Commit>,
     /// Who led, who leads, and the step that it was planned for.
-    pub hand_overs: Vec<(Option<ServerId>, Option<ServerId>, Option<StepId>)>,
+    pub hand_overs: Vec<(ServerId, ServerId, Option<StepId>)>,
     /// Servers that a person is to stop.
     pub stop_by_hand: Vec<ServerId>,
+    /// Retired servers that do not answer, and that no command of this run has stopped.
+    pub silent_leavers: Vec<ServerId>,
+    /// The run that was abandoned first.
+    pub abandoned: Option<u64>,
     /// The request of which nobody knows what came.
     pub unknown: Option<StepId>,
     /// The command that runs.
@@ -95,6 +99,8 @@ impl Report {
                 self.hand_overs.push((*from, *to, step.clone()));
             }
             Event::StopByHand { server } => self.stop_by_hand.push(*server),
+            Event::NoAnswer { server, .. } => self.silent_leavers.push(*server),
+            Event::Abandoned { run } => self.abandoned = Some(*run),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use super::walk::{self, Start};
 use super::{CheckedPlan, is_accepted, whole};
 use crate::model::ServerId;
 use crate::observe::Facts;
-use crate::plan::{Done, Grant, Plan, Positions};
+use crate::plan::{Acceptance, Done, Grant, Plan, Positions};
 
 /// Every law that stands against going on, where `done` says which steps are done.
 ///
@@ -31,7 +31,19 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     let mut breaches = whole::now(now);
     breaches.extend(whole::findings(now));
     breaches.append(&mut walk::walk(&table, &Grant::of(plan), &start).breaches);
-    breaches.retain(|breach| !is_accepted(plan, breach));
+    breaches.retain(|breach| !is_accepted(&plan.accepted, breach));
+    breaches
+}
+
+/// The same where the operator accepts more risks by name than the plan holds.
+pub fn recheck_accepting(
+    checked: &CheckedPlan,
+    done: &Done,
+    now: &Facts,
+    accepted: &[Acceptance],
+) -> Vec<Breach> {
+    let mut breaches = recheck(checked, done, now);
+    breaches.retain(|breach| !is_accepted(accepted, breach));
     breaches
 }
 

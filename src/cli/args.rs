@@ -153,7 +153,8 @@ pub(super) struct PlanArgs {
     #[arg(long, conflicts_with = "live")]
     pub(super) probe: bool,
 
-    /// Exit with 2 where there is something to change
+    /// Exit with 2 where the ensemble is not as the spec wants it: there are changes, a member is
+    /// down, or a run is open
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 
@@ -230,7 +231,8 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
 
-    /// With a spec: accept a risk by name, as for plan; may be given again
+    /// Accept a risk by name, as for plan, or one that appears only later; holds for this command
+    /// alone; may be given again
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 

@@ -83,6 +83,10 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
             "hook-ended",
             json!({ "step": step, "succeeded": *how == HookEnd::Succeeded, "how": how }),
         ),
+        Event::NoAnswer { step, server } => {
+            ("no-answer", json!({ "step": step, "server": server }))
+        }
+        Event::Abandoned { run } => ("abandoned", json!({ "run": run })),
         Event::StopByHand { server } => ("stop-by-hand", json!({ "server": server })),
         Event::VersionMoved { from, to } => ("version-moved", json!({ "from": from, "to": to })),
         Event::Ended(End::Finished) => ("finished", json!({ "exit": exit })),

@@ -50,10 +50,14 @@ pub(super) async fn look(
     spec: &Spec,
     output: &Output,
 ) -> Result<Observation, Exit> {
-    observe(port, &Question::of(spec)).await.map_err(|error| {
-        output.aside(&unreachable::screen(&spec.ensemble, &error, Reached::BySpec, output.width));
-        exit_of(&error)
-    })
+    let seen = observe(port, &Question::of(spec)).await;
+    seen.map_err(|error| not_seen(&spec.ensemble, &error, output))
+}
+
+/// Says why there is no ensemble to look at.
+pub(super) fn not_seen(ensemble: &str, error: &ObserveError, output: &Output) -> Exit {
+    output.aside(&unreachable::screen(ensemble, error, Reached::BySpec, output.width));
+    exit_of(error)
 }
 
 /// Says that no server takes a session; `plans` is the command that shows more.

@@ -1,5 +1,6 @@
 //! What surrounds a run on this machine: clock, terminal, signals, commands.
 
+use std::fs;
 use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
@@ -49,7 +50,12 @@ pub(super) struct Local<'a> {
 /// Counts the signals by which an operator asks a run to stop.
 pub(super) fn interrupts() -> Interrupts {
     let (count, counted) = watch::channel(0);
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    // Under nohup a terminal that goes away is no wish to stop.
+    if !ignores_hangup(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        kinds.push(SignalKind::hangup());
+    }
+    for kind in kinds {
         let count = count.clone();
         tokio::spawn(async move {
             // Without a handler the signal ends the process, as it would without zkplan's help.
@@ -60,6 +66,14 @@ pub(super) fn interrupts() -> Interrupts {
         });
     }
     counted
+}
+
+/// Whether SIGHUP is ignored, read off `/proc/self/status` (`SigIgn`, a mask in hex whose lowest bit
+/// is signal 1; proc(5)). Where there is no such file it counts as not ignored.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Ends when the operator has asked so often.
@@ -256,13 +270,19 @@ pub(super) fn random(bytes: usize) -> Option<String> {
     digits.map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
+/// The name of whoever runs this process: the user, or in CI, where a job has no `USER`, whoever
+/// GitHub Actions or GitLab CI says has started the job.
+fn operator(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let names = ["USER", "LOGNAME", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"];
+    names.into_iter().filter_map(variable).find(|name| !name.is_empty())
+}
+
 /// Who runs this process, with a nonce of its own.
 pub(super) fn stamp() -> Option<Stamp> {
-    let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let uid = || format!("uid {}", rustix::process::getuid().as_raw());
     Some(Stamp {
         nonce: random(8)?,
-        who: who.filter(|who| !who.is_empty()).unwrap_or_else(uid),
+        who: operator(|name| std::env::var(name).ok()).unwrap_or_else(uid),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         pid: std::process::id(),
         at: time_of_day(),
@@ -305,6 +325,28 @@ mod tests {
         });
         runtime.shutdown_background();
         end
+    }
+
+    #[test]
+    fn a_hangup_is_ignored_where_nohup_has_said_so() {
+        let status =
+            |mask: &str| format!("Name:\tzkplan\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+        assert!(ignores_hangup(&status("0000000000000001")));
+        assert!(ignores_hangup(&status("0000000000001003")));
+        assert!(!ignores_hangup(&status("0000000000001000")));
+        assert!(!ignores_hangup(""), "no such file");
+    }
+
+    #[test]
+    fn a_job_without_a_user_is_known_by_who_started_it() {
+        let named = |known: &[(&str, &str)]| {
+            operator(|name| Some(known.iter().find(|(key, _)| *key == name)?.1.to_owned()))
+        };
+        assert_eq!(named(&[("USER", "ann"), ("GITHUB_ACTOR", "bob")]).as_deref(), Some("ann"));
+        assert_eq!(named(&[("USER", ""), ("LOGNAME", "ann")]).as_deref(), Some("ann"));
+        assert_eq!(named(&[("GITHUB_ACTOR", "bob")]).as_deref(), Some("bob"));
+        assert_eq!(named(&[("GITLAB_USER_LOGIN", "cy")]).as_deref(), Some("cy"));
+        assert_eq!(named(&[]), None);
     }
 
     #[test]

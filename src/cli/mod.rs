@@ -16,6 +16,7 @@ mod journal;
 mod live;
 mod local;
 mod output;
+mod paths;
 mod plan;
 mod probe;
 mod progress;

@@ -13,6 +13,7 @@ use super::args::{Format, PlanArgs};
 use super::exit::Exit;
 use super::journal::{self, Unread};
 use super::output::Output;
+use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
 use super::{assumed, live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
@@ -21,7 +22,7 @@ use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
 use crate::rehearsal;
-use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen, still_to_do};
 use crate::render::summary::{Entry, Verdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
@@ -66,7 +67,8 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     note_idle_acceptances(args, &outcomes, output);
     note_joiner_files(&loaded, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
-    let saved = save(args, &outcomes);
+    let saved = save(args, &loaded, &outcomes);
+    note_saved(args, &outcomes, &saved, output);
     let kept = match &saved {
         Ok(()) => Exit::Done,
         Err(why) => {
@@ -143,7 +145,33 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
         })
     };
     for risk in args.accept.iter().filter(|risk| !used(risk)) {
-        output.note(&format!("nothing here needs {} accepted", words_for_acceptance(risk)));
+        let risk = words_for_acceptance(risk);
+        output.note(&format!(
+            "nothing here needs {risk} accepted, and the plan does not hold it; \"zkplan apply \
+             --accept {risk}\" accepts it in advance"
+        ));
+    }
+}
+
+/// Whoever asks for a file is told whether there is one; the text of a plan says so itself.
+fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>, output: &Output) {
+    let Some(out) = &args.out else { return };
+    let out = out.display();
+    match (outcomes, saved) {
+        ([Outcome::Planned(..)], Ok(())) if args.format == Format::Text => {}
+        ([Outcome::Planned(checked, _)], Ok(())) => {
+            let plan_id = saved::plan_id(checked.plan());
+            output.note(&format!("saved to {out}, plan id {plan_id}"));
+        }
+        ([Outcome::Planned(..)], Err(_)) => {}
+        _ => {
+            let old = if args.out.as_ref().is_some_and(|out| out.exists()) {
+                "; what is there is older"
+            } else {
+                ""
+            };
+            output.note(&format!("there is no plan: {out} was not written{old}"));
+        }
     }
 }
 
@@ -263,15 +291,20 @@ impl Outcome {
 
     fn exit(&self, detailed: bool) -> Exit {
         match self {
-            Self::Planned(checked, _) if detailed && !checked.plan().is_empty() => {
-                Exit::Differences
-            }
+            Self::Planned(checked, _) if detailed && has_differences(checked) => Exit::Differences,
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
             Self::Failed(unusable) => unusable.exit,
         }
     }
+}
+
+/// Whether the ensemble is not as its spec wants it: other members, members that are down, or a run
+/// that is open.
+fn has_differences(checked: &CheckedPlan) -> bool {
+    let plan = checked.plan();
+    !plan.is_empty() || !still_to_do(&plan.facts).is_empty()
 }
 
 /// The exit code of breaches that stand against a plan.
@@ -389,7 +422,10 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
     let document = |(file, outcome): (&Loaded, &Outcome)| {
         let exit = outcome.exit(args.detailed_exitcode);
         match outcome {
-            Outcome::Planned(checked, _) => saved::document(checked),
+            Outcome::Planned(checked, _) => {
+                let spec = Path::new(&file.path);
+                saved::document(&paths::saved((**checked).clone(), spec, None))
+            }
             Outcome::Refused(refusal, _) => refused_document(file, refusal, exit),
             Outcome::Unreachable(error) => {
                 tell(file, error, output);
@@ -457,18 +493,19 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
 }
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
-fn save(args: &PlanArgs, outcomes: &[Outcome]) -> Result<(), String> {
-    let (Some(out), [Outcome::Planned(checked, _)]) = (&args.out, outcomes) else {
+fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), String> {
+    let (Some(out), [file], [Outcome::Planned(checked, _)]) = (&args.out, loaded, outcomes) else {
         return Ok(());
     };
     // A link is followed: what it leads to is replaced, not the link.
     let out = &fs::canonicalize(out).unwrap_or_else(|_| out.clone());
     let dir = folder_of(out);
+    let checked = paths::saved((**checked).clone(), Path::new(&file.path), Some(dir));
     let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
     let partial = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::File::create(&partial)
         .and_then(|mut file| {
-            file.write_all(saved::write(checked).as_bytes())?;
+            file.write_all(saved::write(&checked).as_bytes())?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&partial, out));
@@ -476,9 +513,4 @@ fn save(args: &PlanArgs, outcomes: &[Outcome]) -> Result<(), String> {
         drop(fs::remove_file(&partial));
         format!("{} cannot be written: {error}", out.display())
     })
-}
-
-/// The folder in which a file lies.
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -13,8 +13,11 @@ use crate::render::{Line, Text, run};
 /// How often a wait is spoken of where there is no terminal, in milliseconds.
 const EVERY_MS: u64 = 10_000;
 
-/// What a bar takes beside its message.
-const BAR_COLUMNS: usize = 48;
+/// How far in the message stands below the bar.
+const MESSAGE_INDENT: &str = "  ";
+
+/// A message takes at most so many lines below the bar; a table of waits is no progress bar.
+const MESSAGE_LINES: usize = 6;
 
 /// The way in which a run is shown.
 pub(super) struct Progress<'a> {
@@ -31,9 +34,10 @@ impl<'a> Progress<'a> {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), target);
             let style =
-                ProgressStyle::with_template("{spinner} {bar:20} {pos}/{len} {elapsed:>4}  {msg}");
+                ProgressStyle::with_template("{spinner} {bar:20} {pos}/{len} {elapsed:>4}{msg}");
             if let Ok(style) = style {
-                bar.set_style(style.progress_chars("=> "));
+                // ASCII alone, which every locale and terminal has.
+                bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
             }
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -79,13 +83,7 @@ impl<'a> Progress<'a> {
 
     fn wait(&mut self, now_ms: u64, what: &str) {
         if let Some(bar) = &self.bar {
-            let mut text = Text::new();
-            text.line(what.to_owned());
-            let room = self.output.width.saturating_sub(BAR_COLUMNS);
-            let said = text.to_string_with(false).trim_end().to_owned();
-            let cut = said.len() > room;
-            let said = if cut { said[..room.saturating_sub(2)].to_owned() + ".." } else { said };
-            bar.set_message(said);
+            bar.set_message(below(what, self.output.width));
             return;
         }
         let first = *self.last_wait_ms.get_or_insert(now_ms);
@@ -116,5 +114,28 @@ impl<'a> Progress<'a> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// What is awaited, on lines of its own below the bar, broken between words.
+fn below(what: &str, width: usize) -> String {
+    let mut text = Text::new();
+    text.paragraph(MESSAGE_INDENT, Line::plain(what.to_owned()), width);
+    let said = text.to_string_with(false);
+    said.lines().take(MESSAGE_LINES).flat_map(|line| ["\n", line]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_awaited_is_broken_between_words_and_not_cut() {
+        let what = "server 4 does not follow yet (silent, connected, but no answer in time: frozen \
+                    or overloaded)";
+        let said = below(what, 80);
+        assert!(said.starts_with("\n  server 4 does not follow yet"), "{said}");
+        assert!(said.lines().all(|line| line.len() <= 80), "{said}");
+        assert_eq!(said.split_whitespace().collect::<Vec<_>>().join(" "), what);
     }
 }

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::output::Output;
 use super::{source, specs};
 use crate::check::CheckedPlan;
-use crate::render::dot;
 use crate::render::plan::{Origin, PlanFile, Screen, screen};
+use crate::render::{dot, words_for_shell};
 use crate::saved;
 
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
@@ -15,6 +15,14 @@ pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
         Ok(text) => text,
         Err(unusable) => return unusable.exit,
     };
+    if text.contains("apiVersion") && source::kind(&text) == source::Kind::Spec {
+        let shell = words_for_shell(&path);
+        output.error(
+            &format!("{path} is a spec, not a saved plan"),
+            &format!("zkplan plan {shell} shows its plan; with --out FILE it is saved"),
+        );
+        return Exit::Data;
+    }
     match saved::read(&text) {
         Ok(checked) => show(args.format, &path, &checked, output),
         Err(error) => source::not_a_plan(&path, &error, output),

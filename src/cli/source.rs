@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::specs;
+use super::{paths, specs};
 use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
-use crate::render::{Text, refusal, words_for_shell};
+use crate::render::{complaints, refusal, words_for_shell};
 use crate::saved::{self, ReadError};
 use crate::spec::{self, Spec};
 
@@ -24,14 +24,24 @@ impl Source {
     pub(super) fn read(path: &Path, output: &Output) -> Result<Self, Exit> {
         let text = specs::read_text(path, output)?;
         let name = path.display().to_string();
-        if is_plan(&text) {
-            return match saved::read(&text) {
-                Ok(checked) => Ok(Self::Plan(Box::new(checked))),
-                Err(error) => Err(not_a_plan(&name, &error, output)),
-            };
+        match kind(&text) {
+            Kind::Plan => {
+                return match saved::read(&text) {
+                    Ok(checked) => Ok(Self::Plan(Box::new(paths::opened(checked, path)))),
+                    Err(error) => Err(not_a_plan(&name, &error, output)),
+                };
+            }
+            Kind::Other(format) => {
+                output.error(
+                    &format!("{name} is a document of zkplan ({format}), neither spec nor plan"),
+                    "name a spec, or a plan that \"zkplan plan SPEC --out FILE\" saved",
+                );
+                return Err(Exit::Data);
+            }
+            Kind::Spec => {}
         }
         let mut spec = spec::parse(&name, &text).map_err(|errors| {
-            output.aside(&Text::preformatted(&errors.render()));
+            output.aside(&complaints(&errors.render()));
             Exit::Data
         })?;
         spec.rooted_at(path.parent().unwrap_or(Path::new("")));
@@ -57,9 +67,51 @@ impl Source {
     }
 }
 
-/// Whether a text is meant to be a plan file, whole or not. A spec does not begin with a brace.
-fn is_plan(text: &str) -> bool {
-    text.trim_start().starts_with('{') && text.contains("\"plan_id\"")
+/// What a text is meant to be, whole or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A saved plan.
+    Plan,
+    /// Another document that zkplan prints, by its format.
+    Other(String),
+    /// A spec, or nothing of zkplan's.
+    Spec,
+}
+
+/// What a text is meant to be. A saved plan is JSON whose keys stand in canonical order, `accepted`
+/// first, so that one that was cut off is known by its beginning.
+pub(super) fn kind(text: &str) -> Kind {
+    let Some(inside) = text.trim_start().strip_prefix('{') else { return Kind::Spec };
+    // A spec may be JSON too, for JSON is YAML.
+    if text.contains("\"apiVersion\"") {
+        return Kind::Spec;
+    }
+    let format = inside.split("\"format\"").nth(1).and_then(|rest| rest.split('"').nth(1));
+    let plan = inside.trim_start().starts_with("\"accepted\"") || text.contains("\"plan_id\"");
+    match format.filter(|format| format.starts_with("zkplan/")) {
+        Some("zkplan/plan") => Kind::Plan,
+        Some(other) => Kind::Other(other.to_owned()),
+        None if plan => Kind::Plan,
+        None => Kind::Spec,
+    }
+}
+
+/// Says that a spec was wanted and that this is none; `None` where it may be one.
+pub(super) fn not_a_spec(path: &str, text: &str, output: &Output) -> Option<String> {
+    let shell = words_for_shell(path);
+    let (why, help) = match kind(text) {
+        Kind::Spec => return None,
+        Kind::Plan => (
+            format!("{path} is a saved plan, not a spec"),
+            format!("zkplan show {shell} shows it, zkplan apply {shell} applies it"),
+        ),
+        Kind::Other(format) => (
+            format!("{path} is a document of zkplan ({format}), not a spec"),
+            "name a spec".to_owned(),
+        ),
+    };
+    output.error(&why, &help);
+    Some(why)
 }
 
 /// Says why a file is no plan that can be trusted.

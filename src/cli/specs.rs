@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::output::Output;
-use crate::render::Text;
+use super::source;
+use crate::render::complaints;
 use crate::spec::{self, Spec};
 
 /// A spec file that was read.
@@ -47,8 +48,11 @@ pub(super) fn load(paths: &[PathBuf], output: &Output) -> Vec<Loaded> {
 fn load_one(path: &Path, output: &Output) -> Result<Spec, Unusable> {
     let text = read_text(path, output)?;
     let name = path.display().to_string();
+    if let Some(why) = source::not_a_spec(&name, &text, output) {
+        return Err(Unusable { why, exit: Exit::Data });
+    }
     let mut spec = spec::parse(&name, &text).map_err(|errors| {
-        output.aside(&Text::preformatted(&errors.render()));
+        output.aside(&complaints(&errors.render()));
         Unusable { why: format!("{name} is no spec that can be used"), exit: Exit::Data }
     })?;
     spec.rooted_at(path.parent().unwrap_or(Path::new("")));

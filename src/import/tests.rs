@@ -151,6 +151,7 @@ fn observation(config: &str, servers: Vec<(ServerId, ServerSight)>) -> Observati
         servers: servers.into_iter().collect(),
         strangers: Vec::new(),
         silent_contacts: Vec::new(),
+        elsewhere: Vec::new(),
         wanted_at: BTreeMap::new(),
         resolved: BTreeMap::new(),
         write_committed: true,

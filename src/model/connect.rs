@@ -76,6 +76,19 @@ impl Default for Connect {
     }
 }
 
+impl Connect {
+    /// The path of every file that it names: of the password, and of certificates.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let tls = self.tls.iter_mut();
+        let tls = tls.flat_map(|tls| [Some(&mut tls.ca), tls.cert.as_mut(), tls.key.as_mut()]);
+        let password = self.auth.iter_mut().map(|auth| match &mut auth.password {
+            PasswordSource::File(path) => Some(path),
+            PasswordSource::Env(_) => None,
+        });
+        tls.chain(password).flatten()
+    }
+}
+
 fn is_usual(folder: &Folder) -> bool {
     *folder == Folder::default()
 }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::findings::of_membership;
-use super::{Finding, FindingKind, Identity, Observation, OwnPorts, Standing};
+use super::{
+    Finding, FindingKind, Identity, Observation, OwnPorts, ServerSight, Standing, contact,
+};
 use crate::ensemble::Mode;
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid};
 use crate::spec::{Spec, WantedServer};
@@ -98,6 +100,7 @@ impl Facts {
         });
         let mut findings = seen.findings.clone();
         findings.extend(of_spec(&seen.config, spec));
+        findings.extend(stale_contacts(seen, spec));
         let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
         findings.extend(joiners.filter_map(|wanted| {
             let own = other_ports(seen, wanted)?;
@@ -163,6 +166,27 @@ impl Facts {
             base: config,
         }
     }
+}
+
+/// Contacts of the spec that are no members, and where its members are reached instead.
+fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
+    let is_elsewhere = |text: &&String| {
+        let at = contact(text, spec.connect.tls.is_some());
+        at.is_some_and(|at| seen.elsewhere.contains(&at))
+    };
+    let contacts: Vec<String> = spec.connect.servers.iter().filter(is_elsewhere).cloned().collect();
+    let stays = |id: &ServerId| spec.servers.contains_key(id);
+    let members = seen.servers.values().filter(|sight| seen.config.membership.contains(sight.id));
+    let reached = |sight: &&ServerSight| {
+        let tls = sight.endpoint.as_ref().map(|at| at.tls);
+        sight.mode.is_some() && tls == Some(spec.connect.tls.is_some())
+    };
+    let (stay, leave): (Vec<_>, Vec<_>) = members.filter(reached).partition(|s| stays(&s.id));
+    let instead = if stay.is_empty() { leave } else { stay };
+    let instead = instead.iter().filter_map(|sight| Some(sight.endpoint.as_ref()?.to_string()));
+    let kind = FindingKind::StaleContacts { contacts, instead: instead.collect() };
+    let any = matches!(&kind, FindingKind::StaleContacts { contacts, .. } if !contacts.is_empty());
+    any.then_some(Finding { kind, server: None })
 }
 
 /// The ports that a wanted server has, where they are not those that the spec gives it.

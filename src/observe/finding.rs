@@ -107,6 +107,14 @@ pub enum FindingKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<NotResumed>,
     },
+    /// Addresses in `connect.servers` are no members. Without the other addresses of the spec nothing
+    /// would answer there, or another ensemble.
+    StaleContacts {
+        /// The addresses, as the spec has them.
+        contacts: Vec<String>,
+        /// Where members are reached, those that stay if there are any.
+        instead: Vec<String>,
+    },
     /// It is not proven that only operators wrote what stands where zkplan keeps its state.
     FolderNotProven(Unproven),
 }
@@ -215,6 +223,7 @@ impl FindingKind {
             Self::UnwantableId => "ZKF14",
             Self::PortsDiffer { .. } => "ZKF15",
             Self::OpenRun { .. } => "ZKF16",
+            Self::StaleContacts { .. } => "ZKF17",
             Self::FolderNotProven(_) => "ZKF18",
         }
     }
@@ -249,6 +258,7 @@ impl FindingKind {
             | Self::UnwantableId
             | Self::PortsDiffer { .. }
             | Self::OpenRun { .. }
+            | Self::StaleContacts { .. }
             | Self::FolderNotProven(_) => Level::Warning,
             Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }

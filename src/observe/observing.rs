@@ -95,6 +95,7 @@ async fn conclude<E: Ensemble>(
     let mut servers = sights::sights(&look, &present, question, leader_zxid, round);
     let strangers = sights::strangers(&look, &present, question, leader_zxid);
     let silent_contacts = sights::silent_contacts(&look, &servers);
+    let elsewhere = sights::elsewhere(&look, &present, question, &servers);
     let counted = servers.values_mut().filter(|sight| {
         sight.mode.is_some()
             && match question.clients {
@@ -123,6 +124,7 @@ async fn conclude<E: Ensemble>(
         servers,
         strangers,
         silent_contacts,
+        elsewhere,
         wanted_at: sights::wanted_at(&look, question),
         resolved,
         write_committed: true,

@@ -30,6 +30,9 @@ pub struct Observation {
     pub strangers: Vec<ServerSight>,
     /// Contacts that gave no answer, and are not known to be the address of any server above.
     pub silent_contacts: Vec<Tried>,
+    /// Contacts that are known to be no member and no wanted server: another server answers there, or
+    /// nothing does while every member is seen elsewhere.
+    pub elsewhere: Vec<Endpoint>,
     /// What answers where the spec wants each server, which need not be where it is now.
     pub wanted_at: BTreeMap<ServerId, WantedSight>,
     /// What each host of the configuration and of the spec resolves to, by its canonical spelling;
@@ -43,6 +46,32 @@ pub struct Observation {
     pub findings: Vec<Finding>,
     /// Whether nobody was asked and everybody is assumed to answer (`--live FILE`).
     pub assumed: bool,
+}
+
+impl Observation {
+    /// How far the leader has come by all that was seen: it was asked first, and what a server has
+    /// applied that follows it, it has proposed.
+    pub fn leader_reached(&self) -> Option<Zxid> {
+        let told = self.leader_zxid?;
+        let follows = |sight: &&ServerSight| match sight.standing {
+            Standing::Leading
+            | Standing::Following
+            | Standing::Observing
+            | Standing::FollowingWithoutVote => true,
+            Standing::Behind
+            | Standing::OtherConfiguration
+            | Standing::AnswersAs(_)
+            | Standing::IdUnknown
+            | Standing::Standalone
+            | Standing::ReadOnly
+            | Standing::NotServing
+            | Standing::Silent(_)
+            | Standing::NotAsked
+            | Standing::Assumed => false,
+        };
+        let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
+        reached.filter(|zxid| zxid.epoch() == told.epoch()).chain([told]).max()
+    }
 }
 
 /// Which ensemble it is: the content of `/zkplan/id`, made at the first apply.

@@ -316,6 +316,35 @@ pub(super) fn silent_contacts(
     look.contacts.iter().filter_map(silent).collect()
 }
 
+/// Contacts that are known to be no member and no wanted server. Of one that does not answer that is
+/// known only where every member is seen elsewhere, for it may be another address of one that is
+/// down.
+pub(super) fn elsewhere(
+    look: &Look,
+    present: &Present,
+    question: &Question,
+    servers: &BTreeMap<ServerId, ServerSight>,
+) -> Vec<Endpoint> {
+    let members = &present.config.membership;
+    let is_seen = |id: &ServerId| servers.get(id).is_some_and(|sight| sight.mode.is_some());
+    let all_seen = members.ids().iter().all(is_seen);
+    let is_known = |id: ServerId| members.contains(id) || question.wanted.contains_key(&id);
+    let named = |at: &Endpoint| {
+        let lines = members.servers().filter_map(Server::client_endpoint);
+        let wanted = question.wanted.values().filter_map(|wanted| wanted.endpoint.clone());
+        lines.chain(wanted).any(|line| line == *at)
+    };
+    let is_elsewhere = |at: &Endpoint| {
+        let Some(probe) = look.counted().find(|probe| probe.endpoint == *at) else { return false };
+        match (look.own_id(probe), probe.silence()) {
+            (Some(id), _) => !is_known(id),
+            (None, None) => probe.mode() == Some(Mode::Standalone),
+            (None, Some(_)) => all_seen && !named(at),
+        }
+    };
+    look.contacts.iter().filter(|at| is_elsewhere(at)).cloned().collect()
+}
+
 /// Servers that were asked and answer as somebody who is neither member nor wanted.
 pub(super) fn strangers(
     look: &Look,

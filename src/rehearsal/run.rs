@@ -94,7 +94,7 @@ fn options(stage: &Stage) -> Options {
     Options {
         plan_id: stage.plan_id.clone(),
         who: "rehearsal".to_owned(),
-        approved: Approved { cutover: true, stop: true, blank },
+        approved: Approved { cutover: true, stop: true, blank, accepted: Vec::new() },
         interactive: false,
         no_hooks: true,
         timeout_ms: TIMEOUT_MS,
@@ -166,7 +166,7 @@ impl Surroundings for Around<'_> {
             Event::Run { .. } => self.happens(When::Open, None),
             Event::Fenced { .. } => self.happens(When::Fenced, None),
             Event::Committed { step, .. } => self.committed.push(step.clone()),
-            Event::Done { step } | Event::NotNeeded { step } => {
+            Event::Done { step } | Event::NotNeeded { step } | Event::NoAnswer { step, .. } => {
                 self.done.insert(step.clone());
             }
             Event::Recorded(Entry::Committed { step, .. }) => {

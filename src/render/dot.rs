@@ -119,7 +119,7 @@ pub fn dot(checked: &CheckedPlan) -> Text {
     text.line("  node [shape=box, fontname=\"monospace\"];");
     for node in graph.node_indices() {
         let step = graph[node];
-        let what = why::what(step, true);
+        let what = why::what(checked.plan(), step, true);
         let label = match step.action {
             // Their names say no more than their words.
             Action::Gate(_) | Action::Prove(_) => quoted(&what),

@@ -1,10 +1,11 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, refusal, run, trust, words};
+use super::{changes, law, refusal, run, trust, words};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
-use crate::apply::{End, Stale, Wait};
+use crate::apply::{End, Since, Stale, Wait};
+use crate::check::Breach;
 use crate::ensemble::Code;
 use crate::model::EnsembleConfig;
 use crate::observe::Identity;
@@ -192,16 +193,11 @@ fn quota(path: &str) -> String {
 
 /// The same of those that end an apply in a safe place on its way.
 fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
-    let Screen { again, plans, .. } = *screen;
+    let Screen { again, .. } = *screen;
     let anew = anew(screen);
     let go_on = format!("{again} goes on from here, from any machine");
     match end {
-        End::LockLost { .. } => (
-            "the lock is not ours any more: our session expired, or somebody unlocked. Nothing was \
-             sent since."
-                .to_owned(),
-            go_on,
-        ),
+        End::LockLost { since, .. } => (lock_lost(since), go_on),
         End::Foreign { .. } => (
             "somebody changed the configuration in the middle of the run, and not through this \
              apply; ZooKeeper does not tell who."
@@ -217,7 +213,10 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
             format!("{again} --approve {approve}, when it is so"),
         ),
         End::Hook { step, how } => (
-            format!("the command of {step} {}. The configuration is as it was before it.", run::hook_end(how)),
+            format!(
+                "the command of {step} {}. The configuration is as it was before it.",
+                run::hook_end(how)
+            ),
             format!(
                 "mend the command; {go_on}. Or do its work by hand, and go on without commands: \
                  {again} --no-hooks"
@@ -238,16 +237,13 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                  start it; {go_on}"
             ),
         ),
-        End::Unsafe(_) => (
-            "something came up that nobody accepted.".to_owned(),
-            format!("{plans} shows it, and what would pass"),
+        End::Unsafe(breaches) => (
+            "a finding came up during the run that was not accepted.".to_owned(),
+            unsafe_now(breaches, screen),
         ),
         End::Refused { step, code } => {
             let what = step.as_ref().map_or("a request".to_owned(), ToString::to_string);
-            (
-                format!("the server refused {what}: {code}. The leader's log has the reason."),
-                go_on,
-            )
+            (format!("the server refused {what}: {code}. The leader's log has the reason."), go_on)
         }
         End::Finished
         | End::Stale(_)
@@ -261,6 +257,46 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::FolderRefused { .. }
         | End::HostNotPlain { .. }
         | End::Unreachable => (String::new(), String::new()),
+    }
+}
+
+/// What to do about findings that came up during a run.
+fn unsafe_now(breaches: &[Breach], screen: &Screen<'_>) -> String {
+    let Screen { again, plans, .. } = *screen;
+    // Other data get no vote, whatever is accepted.
+    let is_offered =
+        |breach: &Breach| breach.detail.is_acceptable() && law::code(breach) != "ZKF13";
+    if !breaches.iter().all(is_offered) {
+        return format!("{plans} shows it, and what would pass");
+    }
+    let mut flags: Vec<String> =
+        breaches.iter().map(|breach| format!(" --accept {}", law::place(breach))).collect();
+    flags.sort();
+    flags.dedup();
+    format!("fix the problem above, then {again}; to accept the risk: {again}{}", flags.concat())
+}
+
+/// What became of the lock, and of what was sent after it was last seen.
+fn lock_lost(since: &Since) -> String {
+    const LOST: &str = "the lock is gone: the session expired, or \"zkplan unlock\" removed it.";
+    match since {
+        Since::NeverTaken => {
+            "the session ended before the lock was taken. Nothing was changed.".to_owned()
+        }
+        Since::Nothing => format!("{LOST} Nothing was sent after that."),
+        Since::Committed(Some(step)) => format!(
+            "{LOST} {step} was sent before this was noticed, and it committed. The next apply writes \
+             that to the journal."
+        ),
+        Since::Committed(None) => format!(
+            "{LOST} The fence was sent before this was noticed, and it committed. It changes the \
+             config version, no member."
+        ),
+        Since::Sent(Some(_)) => LOST.to_owned(),
+        Since::Sent(None) => format!(
+            "{LOST} The fence was sent before this was noticed, and its answer did not come. It can \
+             change the config version, no member."
+        ),
     }
 }
 
@@ -321,8 +357,8 @@ fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
 fn stale(stale: &Stale) -> String {
     match stale {
         Stale::Identity { plan: Identity::NoneYet, live } => format!(
-            "the plan is stale: when it was made no apply had run on this ensemble, and one has \
-             since ({}).",
+            "the plan is stale: when it was made the ensemble had no identity of zkplan, and it has \
+             one now ({}).",
             words::identity(live)
         ),
         Stale::Identity { plan, live } => format!(

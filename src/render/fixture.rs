@@ -88,6 +88,7 @@ impl Scene {
             servers,
             strangers: Vec::new(),
             silent_contacts: Vec::new(),
+            elsewhere: Vec::new(),
             wanted_at: BTreeMap::new(),
             resolved: BTreeMap::new(),
             write_committed: true,

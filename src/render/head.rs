@@ -32,7 +32,7 @@ pub(super) fn head(
         line = say(line, Style::Plain, "quorum by groups".to_owned());
     }
     line = say(line, Style::Plain, words::identity(&facts.identity));
-    if let Some(zxid) = observation.and_then(|seen| seen.leader_zxid) {
+    if let Some(zxid) = observation.and_then(Observation::leader_reached) {
         line = say(line, Style::Plain, format!("leader at zxid {zxid}"));
     }
     let mut text = Text::new();

@@ -59,7 +59,16 @@ pub(super) fn place(breach: &Breach) -> String {
 /// Who votes and who can acknowledge, in numbers.
 fn figures(votes: &Votes) -> String {
     let Votes { voters, acking, need } = votes;
-    format!("voters {}, can acknowledge {}, {need} must", words::set(voters), words::set(acking))
+    let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
+    let missing = match missing.len() {
+        0 => String::new(),
+        _ => format!(" (missing: {})", words::list(&missing)),
+    };
+    format!(
+        "voters {}, can acknowledge {}{missing}, {need} must",
+        words::set(voters),
+        words::set(acking)
+    )
 }
 
 /// The way to a breach and its numbers, like
@@ -359,6 +368,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::UnwantableId
         | FindingKind::PortsDiffer { .. }
         | FindingKind::OpenRun { .. }
+        | FindingKind::StaleContacts { .. }
         | FindingKind::FolderNotProven(_) => "nothing has to be accepted",
     }
 }

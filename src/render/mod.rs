@@ -7,6 +7,7 @@
 
 mod changes;
 pub mod commands;
+mod complaints;
 pub mod dot;
 pub mod ends;
 #[cfg(test)]
@@ -31,10 +32,11 @@ pub mod unreachable;
 mod why;
 mod words;
 
+pub use complaints::complaints;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
 pub use words::{
     acceptance as words_for_acceptance, count_of as words_for_count,
-    folder_not_proven as not_proven, shell as words_for_shell,
+    folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,
 };

@@ -5,10 +5,14 @@
 //! after, windows, accepted risks, one line that says it all, what came of rehearsing it, and what to
 //! type next.
 
+use std::collections::BTreeSet;
+
 use super::text::{Line, Style, Text};
 use super::{changes, commands, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
-use crate::observe::{Finding, FindingKind, Observation, Obstacle};
+use crate::model::ServerId;
+use crate::observe::{Facts, Finding, FindingKind, Observation, Obstacle};
+use crate::plan::Plan;
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::spec::Spec;
 
@@ -47,7 +51,12 @@ pub enum Origin<'a> {
     /// Made just now from a spec, to be applied at once.
     Applied(SpecFile<'a>),
     /// Read from a plan file, to be applied on what was just seen.
-    AppliedPlan(PlanFile<'a>),
+    AppliedPlan {
+        /// The file.
+        file: PlanFile<'a>,
+        /// What was just seen, as far as planning goes.
+        now: &'a Facts,
+    },
     /// Read from a plan file.
     Read(PlanFile<'a>),
 }
@@ -69,7 +78,15 @@ impl<'a> Origin<'a> {
     const fn spec(&self) -> Option<SpecFile<'a>> {
         match self {
             Self::Made { spec, .. } | Self::Applied(spec) => Some(*spec),
-            Self::Read(_) | Self::AppliedPlan(_) => None,
+            Self::Read(_) | Self::AppliedPlan { .. } => None,
+        }
+    }
+
+    /// Whether the plan was made from an earlier look than the one that is shown.
+    const fn is_past(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::AppliedPlan { .. } => true,
+            Self::Made { .. } | Self::Applied(_) => false,
         }
     }
 }
@@ -78,7 +95,10 @@ impl<'a> Origin<'a> {
 pub fn screen(screen: &Screen<'_>) -> Text {
     let Screen { origin, observation, checked, width } = *screen;
     let plan = checked.plan();
-    let facts = &plan.facts;
+    let facts = match origin {
+        Origin::AppliedPlan { now, .. } => now,
+        Origin::Made { .. } | Origin::Applied(_) | Origin::Read(_) => &plan.facts,
+    };
     let mut text = head::head(&plan.ensemble, facts, observation, width);
     if let Origin::Read(file) = origin {
         let made = format!(
@@ -87,34 +107,42 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         );
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
-    if let Origin::AppliedPlan(file) = origin {
+    if let Origin::AppliedPlan { file, .. } = origin {
         let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
+    let findings = match origin {
+        Origin::Made { .. } | Origin::Applied(_) => present::findings(plan, width),
+        Origin::Read(_) => present::findings_of_then(plan, None, width),
+        Origin::AppliedPlan { now, .. } => present::findings_of_then(plan, Some(now), width),
+    };
     if plan.is_empty() {
         let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
         if strangers || facts.live.len() < facts.base.membership.len() {
             text.section(present::present(facts, observation, width));
         }
-        text.section(present::findings(plan, width));
+        text.section(findings);
         text.section(no_changes(screen));
         if open_run(&facts.findings).is_some() {
             text.append(next(&origin, &facts.findings, width));
+        } else {
+            text.append(saved_without_changes(&origin, width));
         }
         return text;
     }
     let spec = origin.spec();
     text.section(present::present(facts, observation, width));
-    text.section(present::findings(plan, width));
+    text.section(findings);
     text.section(changes::changes(plan, spec.as_ref(), width));
-    text.section(steps::steps(checked, observation, width));
-    text.section(start::start(checked, observation, width));
+    text.section(steps::steps(checked, observation, origin.is_past(), width));
+    text.append(other_leader(&origin, plan, width));
+    text.section(start::start(checked, facts, observation, width));
     text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
     text.section(steps::windows(checked, width));
     text.section(accepted(checked.report(), &facts.findings, width));
     text.gap();
-    text.paragraph("", summary(checked), width);
+    text.paragraph("", summary(checked, origin.is_past()), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
         let file = saved.and_then(Result::ok).map(|file| file.path);
         let told = rehearse::below(rehearsed, file);
@@ -124,21 +152,60 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text
 }
 
+/// The figures of the steps are those of the leader of then.
+fn other_leader(origin: &Origin<'_>, plan: &Plan, width: usize) -> Text {
+    let mut text = Text::new();
+    let Origin::AppliedPlan { now, .. } = origin else { return text };
+    if let (Some(then), Some(now)) =
+        (plan.facts.leader, now.leader.filter(|now| Some(*now) != plan.facts.leader))
+    {
+        let said = format!(
+            "Server {now} leads now; server {then} led when the plan was made. Whoever leads goes last."
+        );
+        text.paragraph("  ", Line::new(Style::Yellow, said), width);
+    }
+    text
+}
+
+/// What keeps an ensemble from being as its spec wants it although the members are right: members
+/// that were not seen up and in sync, and a run that is open.
+pub fn still_to_do(facts: &Facts) -> Vec<String> {
+    let members = facts.base.membership.ids();
+    let down: BTreeSet<ServerId> = members.difference(&facts.live).copied().collect();
+    let mut open = Vec::new();
+    if !down.is_empty() {
+        let verb = if down.len() == 1 { "was" } else { "were" };
+        open.push(format!("{} {verb} not seen up and in sync", words::servers(&down)));
+    }
+    if let Some(run) = open_run(&facts.findings) {
+        open.push(format!("run {} is open", run.number));
+    }
+    open
+}
+
 fn no_changes(screen: &Screen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
         Origin::Made { spec, .. } | Origin::Applied(spec) => spec.path.to_owned(),
-        Origin::Read(file) | Origin::AppliedPlan(file) => format!("the target of {}", file.path),
+        Origin::Read(file) | Origin::AppliedPlan { file, .. } => {
+            format!("the target of {}", file.path)
+        }
     };
     let base = &plan.facts.base;
     let voters = words::count_of(base.membership.voters().len(), "voter");
-    let line = Line::new(Style::Green, "No changes.").then(
-        Style::Plain,
-        format!(
-            " Ensemble {} matches {of} (config version {}, {voters}).",
-            plan.ensemble, base.version
-        ),
-    );
+    let open = still_to_do(&plan.facts);
+    let figures = format!("(config version {}, {voters})", base.version);
+    let line = if open.is_empty() {
+        let said = format!(" Ensemble {} matches {of} {figures}.", plan.ensemble);
+        Line::new(Style::Green, "No changes.").then(Style::Plain, said)
+    } else {
+        let said = format!(
+            " Ensemble {} has the members that {of} wants {figures}, but {}.",
+            plan.ensemble,
+            words::list(open)
+        );
+        Line::new(Style::Yellow, "No changes to plan.").then(Style::Plain, said)
+    };
     let mut text = Text::new();
     text.paragraph("", line, screen.width);
     if plan.facts.obstacles.contains(&Obstacle::ReconfigDisabled) {
@@ -161,7 +228,7 @@ fn accepted(report: &Report, findings: &[Finding], width: usize) -> Text {
 }
 
 /// One line that says it all, and no more than the report does.
-fn summary(checked: &CheckedPlan) -> Line {
+fn summary(checked: &CheckedPlan, is_past: bool) -> Line {
     let plan = checked.plan();
     let report = checked.report();
     let reconfigs = words::count_of(plan.reconfigs(), "reconfig");
@@ -176,7 +243,8 @@ fn summary(checked: &CheckedPlan) -> Line {
     };
     let assumed = if plan.facts.assumed { "; all of it if every server answers" } else { "" };
     let tally = changes::tally(plan);
-    Line::new(Style::Bold, "Plan:").then(
+    let title = if is_past { "Plan, as it was made:" } else { "Plan:" };
+    Line::new(Style::Bold, title).then(
         Style::Plain,
         format!(" {tally} in {reconfigs}; {}; {leader}{assumed}.", worst(report.worst_spare)),
     )
@@ -205,6 +273,23 @@ fn open_run(findings: &[Finding]) -> Option<OpenRun<'_>> {
         }
         _ => None,
     })
+}
+
+/// A plan without changes is a file like any other, and what was written is said.
+fn saved_without_changes(origin: &Origin<'_>, width: usize) -> Text {
+    let mut text = Text::new();
+    let Origin::Made { saved: Some(saved), .. } = origin else { return text };
+    match saved {
+        Err(why) => {
+            text.paragraph(Line::new(Style::Red, "Not saved: "), Line::plain(*why), width);
+        }
+        Ok(file) => {
+            let said =
+                format!("Saved to {}, plan id {}: a plan without changes", file.path, file.plan_id);
+            text.paragraph("", said, width);
+        }
+    }
+    text
 }
 
 fn next(origin: &Origin<'_>, findings: &[Finding], width: usize) -> Text {

@@ -72,12 +72,16 @@ fn add_sight(
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
     let (word, style, more) = words::standing(&sight.standing);
+    let zxid = match sight.standing {
+        Standing::Leading => seen.leader_reached(),
+        _ => sight.zxid,
+    };
     table.row([
         Line::plain(sight.id.to_string()),
         Line::plain(role),
         known(sight.mode.map(|mode| mode.word().to_owned())),
         known(sight.version.map(|version| version.to_string())),
-        known(sight.zxid.map(|zxid| zxid.to_string())),
+        known(zxid.map(|zxid| zxid.to_string())),
         known(sight.clients.as_ref().map(|told| told.value.count.to_string())),
         zone(facts, sight.id),
         Line::new(style, word),
@@ -191,15 +195,32 @@ fn of_facts(facts: &Facts, width: usize) -> Text {
     table.to_text(width)
 }
 
-/// The findings, weightiest first; nothing where there are none.
+/// The findings of a plan, weightiest first; nothing where there are none.
 pub(super) fn findings(plan: &Plan, width: usize) -> Text {
+    titled("Findings", plan, plan.facts.findings.iter().collect(), width)
+}
+
+/// The findings of a plan that was made earlier: those of `now`, where there is a look of now, and
+/// those of then that are not seen any more.
+pub(super) fn findings_of_then(plan: &Plan, now: Option<&Facts>, width: usize) -> Text {
+    let seen_now = now.map_or(&[][..], |now| &now.findings);
+    let then = plan.facts.findings.iter().filter(|finding| !seen_now.contains(finding)).collect();
+    let (of_now, of_then) = match now {
+        Some(_) => ("Findings", "Findings when the plan was made, not seen now"),
+        None => ("", "Findings when the plan was made"),
+    };
+    let mut text = titled(of_now, plan, seen_now.iter().collect(), width);
+    text.section(titled(of_then, plan, then, width));
+    text
+}
+
+fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -> Text {
     let mut text = Text::new();
-    let mut findings: Vec<&Finding> = plan.facts.findings.iter().collect();
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.level()), *finding));
     if findings.is_empty() {
         return text;
     }
-    text.line(Line::new(Style::Bold, "Findings"));
+    text.line(Line::new(Style::Bold, title));
     for finding in findings {
         let code = finding.kind.code();
         let level = finding.kind.level();

@@ -1,12 +1,13 @@
 //! Why there is no plan: which law, where, in which numbers, and what would pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{changes, head, law, present, words};
 use crate::check::{Breach, Detail, Law};
-use crate::observe::{Finding, Observation, Obstacle};
+use crate::model::ServerId;
+use crate::observe::{Finding, Observation, Obstacle, Standing};
 use crate::plan::StepId;
 use crate::proposal::{Refusal, Remedy};
 
@@ -55,6 +56,21 @@ fn why(breaches: &[Breach], path: &str) -> String {
 /// Breaches alone, without the ensemble around them.
 pub fn breaches(breaches: &[Breach], width: usize) -> Text {
     of_breaches(breaches, &[], width)
+}
+
+/// Voters that do not count, with address and cause, and since when, as a time of day.
+pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width: usize) -> Text {
+    let mut text = Text::new();
+    for (id, since) in since {
+        let sight = seen.servers.get(id);
+        let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
+        let standing = sight.map_or(&Standing::NotAsked, |sight| &sight.standing);
+        let (word, _, more) = words::standing(standing);
+        let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+        let who = format!("Server {id}{} has not counted since {since}: ", at.unwrap_or_default());
+        text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);
+    }
+    text
 }
 
 /// Breaches that one thing is behind.
@@ -315,7 +331,7 @@ mod tests {
           The next quorum needs server 2 itself: once the request is sent nothing can
           take it back, and if server 2 fails then, the whole ensemble stops until it is
           back.
-          after join-2: voters {1, 2}, can acknowledge {1}, 2 must
+          after join-2: voters {1, 2}, can acknowledge {1} (missing: 2), 2 must
           zkplan explain ZKQ2
 
         What would pass (a plan with it was made and checked)

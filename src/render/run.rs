@@ -7,7 +7,6 @@ use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
 use crate::apply::{Event, Missing, Occupied, Wait};
 use crate::ensemble::Silence;
-use crate::model::{Millis, ServerId};
 use crate::observe::{Clients, Standing};
 
 /// So many client addresses are named; the rest is counted.
@@ -35,14 +34,12 @@ pub fn line(event: &Event) -> Option<Line> {
         Event::Done { step } => {
             Some(Line::new(Style::Green, step.to_string()).then(Style::Plain, " done"))
         }
-        Event::LeaderChanged { from, to, step: Some(step) } => plain(format!(
-            "{} hands over to {}, as planned with {step}",
-            leader(*from),
-            leader(*to)
-        )),
+        Event::LeaderChanged { from, to, step: Some(step) } => {
+            plain(format!("server {from} hands over to server {to}, as planned with {step}"))
+        }
         Event::LeaderChanged { from, to, step: None } => Some(Line::new(
             Style::Yellow,
-            format!("{} leads instead of {}; nobody planned that", leader(*to), leader(*from)),
+            format!("server {to} leads instead of server {from}; no step planned that"),
         )),
         Event::Locked(by) => Some(Line::new(Style::Yellow, format!("locked by {}", holder(by)))),
         Event::Settling { step } => {
@@ -55,10 +52,19 @@ pub fn line(event: &Event) -> Option<Line> {
             Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
         }
         Event::NotNeeded { step } => Some(
-            Line::new(Style::Green, step.to_string()).then(Style::Plain, " not needed: it is so"),
+            Line::new(Style::Green, step.to_string())
+                .then(Style::Plain, " skipped: its server is up, or is started by hand"),
         ),
+        Event::NoAnswer { step, server } => Some(Line::new(Style::Yellow, step.to_string()).then(
+            Style::Plain,
+            format!(
+                " skipped: server {server} does not answer. Make sure it never starts with its old \
+                 data"
+            ),
+        )),
+        Event::Abandoned { run } => plain(format!("run {run} is abandoned")),
         Event::StopByHand { server } => {
-            plain(format!("server {server} runs on without a vote until somebody stops it"))
+            plain(format!("server {server} is still running without a vote: stop it"))
         }
         Event::VersionMoved { from, to } => Some(Line::new(
             Style::Yellow,
@@ -68,10 +74,6 @@ pub fn line(event: &Event) -> Option<Line> {
             ),
         )),
     }
-}
-
-fn leader(id: Option<ServerId>) -> String {
-    id.map_or_else(|| "nobody".to_owned(), |id| format!("server {id}"))
 }
 
 const fn how(known: Known) -> &'static str {
@@ -190,7 +192,8 @@ fn missing(missing: &Missing) -> String {
         }
         Missing::Data => "follows; its data are not yet proven to be the leader's".to_owned(),
         Missing::Stable { left_ms } => {
-            format!("follows; it must do so for another {}", Millis(*left_ms))
+            let seconds = left_ms.div_ceil(1000);
+            format!("follows; watching it {seconds} s more (policy.stableFor)")
         }
     }
 }
@@ -236,10 +239,14 @@ pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> 
     }
     text.gap();
     for (from, to, step) in &report.hand_overs {
-        let planned = step
-            .as_ref()
-            .map_or("nobody planned that".to_owned(), |step| format!("planned with {step}"));
-        let said = format!("{} handed over to {}, {planned}", leader(*from), leader(*to));
+        let said = match step {
+            Some(step) => format!("server {from} handed over to server {to}, planned with {step}"),
+            None => {
+                format!(
+                    "the leader changed from server {from} to server {to}; no step planned that"
+                )
+            }
+        };
         text.paragraph("", said, width);
     }
     if let Some((when, gap)) = report.longest_gap() {
@@ -250,6 +257,22 @@ pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> 
         };
         let said = format!("Longest time without a committed write of our own: {gap} ms, {when}");
         text.paragraph("", said, width);
+    }
+    if let (Some(run), None) = (report.abandoned, report.run) {
+        let said = format!("Run {run} was abandoned. Nothing else was to be changed.");
+        text.paragraph("", said, width);
+    }
+    if !report.silent_leavers.is_empty() {
+        let who = words::servers(&report.silent_leavers);
+        let (does, it, its) = match report.silent_leavers.len() {
+            1 => ("does", "it never starts", "its"),
+            _ => ("do", "they never start", "their"),
+        };
+        let said = format!(
+            "Warning: {who} {does} not answer. Make sure {it} with {its} old data: disable the \
+             service, and move zoo.cfg and data away."
+        );
+        text.paragraph("", Line::new(Style::Yellow, said), width);
     }
     if !report.stop_by_hand.is_empty() {
         let who = words::servers(&report.stop_by_hand);

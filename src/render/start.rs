@@ -6,7 +6,7 @@ use super::text::{Line, Style, Text};
 use super::words;
 use crate::check::CheckedPlan;
 use crate::model::{Reconfig, Server, ServerId};
-use crate::observe::{Finding, FindingKind, Observation, Standing};
+use crate::observe::{Facts, Finding, FindingKind, Observation, Standing};
 use crate::plan::{Action, Plan};
 
 /// What to start before the plan can go on, and how; nothing where every joiner follows.
@@ -14,10 +14,17 @@ use crate::plan::{Action, Plan};
 /// A joiner lists the present members, so that it finds the leader, and itself and other joiners as
 /// observers, so that joiners can never elect one of themselves (`QuorumPeer.updateLearnerType`
 /// makes it a non-voting follower on contact).
-pub(super) fn start(checked: &CheckedPlan, seen: Option<&Observation>, width: usize) -> Text {
+///
+/// `now` is what is known now: of a saved plan, not what was known when it was made.
+pub(super) fn start(
+    checked: &CheckedPlan,
+    now: &Facts,
+    seen: Option<&Observation>,
+    width: usize,
+) -> Text {
     let mut text = Text::new();
     let plan = checked.plan();
-    let joiners = not_up(plan);
+    let joiners = not_up(plan, now);
     if joiners.is_empty() {
         return text;
     }
@@ -25,10 +32,10 @@ pub(super) fn start(checked: &CheckedPlan, seen: Option<&Observation>, width: us
     let who = words::servers(&ids);
     let title = if plan.hooks.start.is_some() { "Started by hooks.start" } else { "To start" };
     let mut lead = Line::new(Style::Bold, title);
-    lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), plan.facts.assumed)));
+    lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), now.assumed)));
     text.paragraph("", lead, width);
     for server in &joiners {
-        let told = seen.and_then(|seen| told(plan, seen, server.id)).unwrap_or_default();
+        let told = seen.and_then(|seen| told(now, seen, server.id)).unwrap_or_default();
         text.paragraph(
             "  ",
             format!("server {} at {}{told}", server.id, server.peer().host),
@@ -41,7 +48,7 @@ pub(super) fn start(checked: &CheckedPlan, seen: Option<&Observation>, width: us
          zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on the present servers:"
     );
     text.paragraph("  ", how, width);
-    for line in first_configuration(plan, &joiners) {
+    for line in first_configuration(now, &joiners) {
         text.line(Line::new(Style::Cyan, format!("    {line}")));
     }
     let again = "Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a \
@@ -60,15 +67,15 @@ fn not_seen(joiners: usize, assumed: bool) -> &'static str {
 }
 
 /// What was seen of a joiner; of a machine that takes over an id, what answers at its own address.
-fn told(plan: &Plan, seen: &Observation, id: ServerId) -> Option<String> {
-    if plan.facts.base.membership.contains(id) {
+fn told(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
+    if now.base.membership.contains(id) {
         let at = seen.wanted_at.get(&id)?;
         return at.silence.map(|silence| format!(": silent, {}", words::silence(silence)));
     }
     let on_other_ports = |finding: &Finding| {
         finding.server == Some(id) && matches!(finding.kind, FindingKind::PortsDiffer { .. })
     };
-    if let Some(finding) = plan.facts.findings.iter().find(|finding| on_other_ports(finding)) {
+    if let Some(finding) = now.findings.iter().find(|finding| on_other_ports(finding)) {
         let code = finding.kind.code();
         return Some(format!(": listens on other ports than the spec says ({code})"));
     }
@@ -83,7 +90,7 @@ fn told(plan: &Plan, seen: &Observation, id: ServerId) -> Option<String> {
 
 /// Joiners and machines that take over an id, as their joins name them, that were not seen
 /// following.
-fn not_up(plan: &Plan) -> Vec<&Server> {
+fn not_up<'a>(plan: &'a Plan, now: &Facts) -> Vec<&'a Server> {
     let awaited: BTreeSet<ServerId> = plan
         .steps()
         .filter_map(|step| match step.action {
@@ -91,16 +98,14 @@ fn not_up(plan: &Plan) -> Vec<&Server> {
             _ => None,
         })
         .collect();
-    let base = &plan.facts.base.membership;
-    let is_new = |id: ServerId| !base.contains(id) || plan.facts.other_machine.contains(&id);
+    let base = &now.base.membership;
+    let is_new = |id: ServerId| !base.contains(id) || now.other_machine.contains(&id);
     let wanted = plan.target.servers().filter(|server| awaited.contains(&server.id));
-    wanted
-        .filter(|server| is_new(server.id) && !plan.facts.following.contains(&server.id))
-        .collect()
+    wanted.filter(|server| is_new(server.id) && !now.following.contains(&server.id)).collect()
 }
 
-fn first_configuration(plan: &Plan, joiners: &[&Server]) -> Vec<String> {
-    let mut members = plan.facts.base.membership.clone();
+fn first_configuration(now: &Facts, joiners: &[&Server]) -> Vec<String> {
+    let mut members = now.base.membership.clone();
     for joiner in joiners {
         members = members.with(&Reconfig::join((*joiner).clone().observing()));
     }

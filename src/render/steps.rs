@@ -25,8 +25,13 @@ const COLUMNS: [Column; 8] = [
 /// From so many columns on, there is room for long words.
 const WIDE: usize = 100;
 
-/// The table of steps.
-pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: usize) -> Text {
+/// The table of steps; `is_past` where the plan and its figures are of an earlier look.
+pub(super) fn steps(
+    checked: &CheckedPlan,
+    seen: Option<&Observation>,
+    is_past: bool,
+    width: usize,
+) -> Text {
     let mut text = Text::new();
     let schedule = reasoned(checked);
     if schedule.is_empty() {
@@ -36,7 +41,8 @@ pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: us
     let base = &checked.report().base;
     let leader = checked.plan().facts.leader;
     let leads = leader.map_or_else(|| "not known".to_owned(), |id| format!("{id} leads"));
-    table.row(cells(["", "now", ""], Some((base, base.votes.spare())), Line::plain(leads)));
+    let at_first = if is_past { "then" } else { "now" };
+    table.row(cells(["", at_first, ""], Some((base, base.votes.spare())), Line::plain(leads)));
     let mut number = 0_usize;
     for group in schedule.chunk_by(|one, next| one.why == next.why && one.kind() == next.kind()) {
         table.across(BELOW, heading(group));
@@ -45,7 +51,7 @@ pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: us
             let row = checked.report().rows.iter().find(|row| row.step == step.id);
             let row = row.filter(|_| step.reconfig().is_some());
             let figures = row.map(|row| (&row.figures, row.spare));
-            let what = why::what(step, width >= WIDE);
+            let what = why::what(checked.plan(), step, width >= WIDE);
             let leader = row.map(|row| leader_cell(checked, step, row)).unwrap_or_default();
             table.row(cells([&number.to_string(), step.id.as_str(), &what], figures, leader));
             if let (Action::Gate(_), Some(seen)) = (&step.action, seen) {
@@ -53,7 +59,16 @@ pub(super) fn steps(checked: &CheckedPlan, seen: Option<&Observation>, width: us
             }
         }
     }
-    text.line(Line::new(Style::Bold, "Steps"));
+    if let Some(last) = checked.report().rows.last() {
+        let figures = Some((&last.figures, last.figures.votes.spare()));
+        table.row(cells(["", "after", ""], figures, Line::plain(leader_after(checked))));
+    }
+    let title = Line::new(Style::Bold, "Steps");
+    text.line(if is_past {
+        title.then(Style::Plain, ", with the figures of when the plan was made")
+    } else {
+        title
+    });
     text.append(table.to_text(width));
     let zone = if base.zone.is_some() { "; zone: the same with the worst zone lost" } else { "" };
     let quorum = if checked.plan().facts.base.membership.is_weighted() {
@@ -183,6 +198,16 @@ fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
         // Of a leader that nobody saw, nothing is said.
         None => Line::plain("-"),
         Some(_) => Line::plain("stays"),
+    }
+}
+
+/// Who leads when everything is done, if the present leader leads until its own change.
+fn leader_after(checked: &CheckedPlan) -> String {
+    let hands_over = checked.report().rows.iter().any(|row| row.hands_over);
+    match checked.plan().facts.leader {
+        None => "not known".to_owned(),
+        Some(_) if hands_over => "new leader".to_owned(),
+        Some(leader) => format!("{leader} leads"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{changes, law, words};
+use super::{changes, law, plan, words};
 use crate::check::CheckedPlan;
 use crate::observe::ObserveError;
 use crate::proposal::Refusal;
@@ -65,7 +65,13 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
     let none = || Line::plain("-");
     match verdict {
         Verdict::Planned(checked) if checked.plan().is_empty() => {
-            [Line::new(Style::Green, "no changes"), none(), none(), none()]
+            let open = plan::still_to_do(&checked.plan().facts);
+            let verdict = if open.is_empty() {
+                Line::new(Style::Green, "no changes")
+            } else {
+                Line::new(Style::Yellow, format!("no changes, but {}", words::list(open)))
+            };
+            [verdict, none(), none(), none()]
         }
         Verdict::Planned(checked) => {
             let plan = checked.plan();

@@ -3,6 +3,7 @@
 use super::words;
 use crate::check::CheckedPlan;
 use crate::model::{Place, Reconfig, Role, Server, ServerId};
+use crate::observe::{Finding, FindingKind};
 use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 
 /// Why a step stands where it stands in its plan; one reason, the most telling.
@@ -60,6 +61,8 @@ pub enum Why {
     ProveFirst,
     /// A removed server keeps running until it is stopped.
     StopLast,
+    /// A removed server that does not answer may start again with its old data.
+    StayDown,
     /// Two processes of one id are never up at once.
     OneProcess,
 }
@@ -80,6 +83,7 @@ impl Why {
             (Action::Gate(_), _) => Self::ClientsFirst,
             (Action::Prove(_), _) => Self::ProveFirst,
             (Action::Stop(_) | Action::AskToStop(_), PhaseKind::Replace) => Self::OneProcess,
+            (Action::AskToStop(id), _) if is_silent(plan, *id) => Self::StayDown,
             (Action::Stop(_) | Action::AskToStop(_), _) => Self::StopLast,
             (Action::Reconfig { parts, .. }, kind) => of_reconfig(plan, (kind, phase.rule), parts),
         }
@@ -121,8 +125,17 @@ impl Why {
             }
             Self::OneProcess => "two processes of one id must never be up at once",
             Self::StopLast => "a removed server runs on without a vote until it is stopped",
+            Self::StayDown => "a server that does not answer must never start with its old data",
         }
     }
+}
+
+/// Whether a member gave no answer when the plan was made.
+fn is_silent(plan: &Plan, id: ServerId) -> bool {
+    let silent = |finding: &Finding| {
+        finding.server == Some(id) && matches!(finding.kind, FindingKind::MemberSilent)
+    };
+    plan.facts.findings.iter().any(silent)
 }
 
 /// Whether others come in before that server goes.
@@ -179,7 +192,7 @@ fn joins_to_observe(plan: &Plan, server: ServerId) -> bool {
 }
 
 /// What a step does, in words: the long form where there is room, else one that fits 25 columns.
-pub(super) fn what(step: &Step, wide: bool) -> String {
+pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
     match &step.action {
         Action::AwaitJoiner(id) if wide => format!("wait until server {id} follows"),
         Action::AwaitJoiner(id) => format!("wait: server {id} follows"),
@@ -192,6 +205,7 @@ pub(super) fn what(step: &Step, wide: bool) -> String {
         Action::Start(id) => format!("hooks.start, server {id}"),
         Action::Stop(id) if wide => format!("run hooks.stop for server {id}"),
         Action::Stop(id) => format!("hooks.stop, server {id}"),
+        Action::AskToStop(id) if is_silent(plan, *id) => format!("keep server {id} stopped"),
         Action::AskToStop(id) => format!("a person stops server {id}"),
         Action::AttestBlank(id) if wide => format!("a person attests server {id} blank"),
         Action::AttestBlank(id) => format!("attest server {id} blank"),

@@ -30,7 +30,7 @@ pub(super) fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
 }
 
 /// Servers by id, like `server 1` or `servers 1 and 2`.
-pub(super) fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
+pub fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
     let ids: Vec<&ServerId> = ids.into_iter().collect();
     format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
 }
@@ -269,6 +269,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
         }
         FindingKind::OpenRun { .. } => open_run(kind),
+        FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
         FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
     }
 }
@@ -300,6 +301,17 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         }
         Doubt::Moving => "another client keeps making and removing it".to_owned(),
     }
+}
+
+/// Which contacts are no members, and the line that names members instead.
+fn stale_contacts(contacts: &[String], instead: &[String]) -> String {
+    let verb = if contacts.len() == 1 { "is no member" } else { "are no members" };
+    let paste = if instead.is_empty() {
+        String::new()
+    } else {
+        format!(". Replace that line by  servers: [{}]", instead.join(", "))
+    };
+    format!("{} in connect.servers {verb} of this ensemble{paste}", list(contacts))
 }
 
 /// Whose run is open, and what comes of an apply beside it.

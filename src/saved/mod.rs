@@ -70,8 +70,13 @@ pub fn read(text: &str) -> Result<CheckedPlan, ReadError> {
     if text.len() > MAX_BYTES {
         return Err(ReadError::TooLarge);
     }
-    let document: Value =
-        serde_json::from_str(text).map_err(|cause| ReadError::NoJson(cause.to_string()))?;
+    let document: Value = serde_json::from_str(text).map_err(|cause| {
+        if cause.is_eof() && text.trim_start().starts_with('{') {
+            ReadError::CutOff
+        } else {
+            ReadError::NoJson(cause.to_string())
+        }
+    })?;
     let Value::Object(mut map) = document else { return Err(ReadError::NoPlan) };
     if map.get("format").and_then(Value::as_str) != Some(FORMAT) {
         return Err(ReadError::NoPlan);
@@ -113,8 +118,11 @@ pub enum ReadError {
     /// It is far larger than any plan.
     #[error("the file is larger than any plan")]
     TooLarge,
-    /// It is no JSON: torn off, or something else altogether.
-    #[error("the file is no whole JSON document: {0}")]
+    /// It ends in the middle.
+    #[error("the saved plan is cut off: the file ends in the middle of it")]
+    CutOff,
+    /// It is no JSON.
+    #[error("the file is no saved plan: it is no JSON ({0})")]
     NoJson(String),
     /// It is JSON, but no plan.
     #[error("the file is no plan of zkplan")]

@@ -22,9 +22,7 @@ pub use schema::schema;
 pub use sections::{LABEL_FORM, is_label};
 pub use write::write;
 
-use crate::model::{
-    Connect, Endpoint, Hooks, Membership, PasswordSource, Policy, Reach, Server, ServerId,
-};
+use crate::model::{Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId};
 
 /// The desired ensemble.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,15 +115,7 @@ impl Spec {
     /// Makes relative paths count from the folder that the spec stands in.
     pub fn rooted_at(&mut self, dir: &Path) {
         // `join` leaves absolute paths as they are.
-        if let Some(tls) = &mut self.connect.tls {
-            let files = [Some(&mut tls.ca), tls.cert.as_mut(), tls.key.as_mut()];
-            for path in files.into_iter().flatten() {
-                *path = dir.join(&*path);
-            }
-        }
-        if let Some(auth) = &mut self.connect.auth
-            && let PasswordSource::File(path) = &mut auth.password
-        {
+        for path in self.connect.files_mut() {
             *path = dir.join(&*path);
         }
     }
@@ -232,7 +222,7 @@ mod tests {
         assert_eq!(tls.ca, Path::new("/specs/ca.pem"));
         assert_eq!(tls.cert.as_deref(), Some(Path::new("/etc/c.pem")));
         let password = spec.connect.auth.unwrap().password;
-        assert_eq!(password, PasswordSource::File("/specs/secret".into()));
+        assert_eq!(password, crate::model::PasswordSource::File("/specs/secret".into()));
     }
 
     #[test]

@@ -237,3 +237,122 @@ fn a_file_without_servers_is_not_taken_for_a_standalone_server() {
     let neither = desk.zkplan(&["import"]);
     assert!(neither.err.contains("--zoo-cfg"), "{}", neither.err);
 }
+
+/// A saved plan names its files from where it stands, so that it can be applied from any folder.
+#[test]
+fn a_saved_plan_names_files_from_where_it_stands() {
+    let desk = Desk::new();
+    for folder in ["specs", "out"] {
+        std::fs::create_dir(desk.path(folder)).expect("a folder");
+    }
+    desk.write("live", LIVE);
+    let connect = "connect:\n\
+                   \x20 tls: { ca: ca.pem, cert: /etc/zk/client.pem, key: keys/k.pem }\n\
+                   \x20 auth: { scheme: digest, user: super, password: { file: ../secrets/pw } }\n";
+    desk.write("specs/prod.yaml", &format!("{SPEC}{connect}"));
+    let files = |document: &Value| {
+        let connect = &document["connect"];
+        let tls = &connect["tls"];
+        let paths = [&connect["auth"]["password"]["file"], &tls["ca"], &tls["cert"], &tls["key"]];
+        paths.map(|path| path.as_str().unwrap_or_default().to_owned())
+    };
+    let saved = |spec: &str, out: &str| {
+        let made = desk.zkplan(&["plan", spec, "--live", "live", "--out", out]);
+        assert_eq!(made.code, 0, "{made:?}");
+        serde_json::from_str::<Value>(&desk.read("out/plan.json")).expect("JSON")
+    };
+    let plan = saved("specs/prod.yaml", "out/plan.json");
+    let from_out =
+        ["../secrets/pw", "../specs/ca.pem", "/etc/zk/client.pem", "../specs/keys/k.pem"];
+    assert_eq!(files(&plan), from_out);
+    // The same where the paths that are typed are absolute.
+    let typed = ["specs/prod.yaml", "out/plan.json"].map(|name| desk.path(name));
+    let [spec, out] = typed.each_ref().map(|path| path.to_str().expect("a path"));
+    assert_eq!(files(&saved(spec, out)), from_out);
+    // On stdout nothing tells where the file will stand.
+    let stdout = desk.zkplan(&["plan", "specs/prod.yaml", "--live", "live", "--format", "json"]);
+    let stdout: Value = serde_json::from_str(&stdout.out).expect("JSON");
+    for (path, end) in files(&stdout).iter().zip(["/secrets/pw", "/specs/ca.pem", "", ""]) {
+        assert!(path.starts_with('/') && !path.contains("..") && path.ends_with(end), "{path}");
+    }
+    assert_eq!(stdout["plan_id"], plan["plan_id"], "where files lie is no part of the meaning");
+    let shown = desk.zkplan(&["show", "out/plan.json", "--format", "json"]);
+    assert_eq!(shown.out, desk.read("out/plan.json"));
+}
+
+#[test]
+fn a_plan_and_a_spec_that_are_mistaken_for_each_other_are_recognised() {
+    let desk = desk_with_a_plan();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for command in ["validate", "plan"] {
+        let answer = desk.zkplan(&[command, "plan.json"]);
+        assert_eq!(answer.code, 65, "{answer:?}");
+        let said = words(&answer.err);
+        assert!(said.starts_with("error: plan.json is a saved plan, not a spec"), "{said}");
+        assert!(said.contains("zkplan apply plan.json applies it"), "{said}");
+        assert!(!said.contains("unknown key"), "{said}");
+    }
+    let shown = desk.zkplan(&["show", "prod.yaml"]);
+    let said = words(&shown.err);
+    assert!(
+        shown.code == 65 && said.contains("prod.yaml is a spec, not a saved plan"),
+        "{shown:?}"
+    );
+    assert!(said.contains("zkplan plan prod.yaml"), "{said}");
+    // A plan that was cut off, wherever.
+    let whole = desk.read("plan.json");
+    for cut in [20, whole.len() / 2, whole.len() - 3] {
+        desk.write("torn.json", &whole[..cut]);
+        for command in ["apply", "show", "rehearse"] {
+            let answer = desk.zkplan(&[command, "torn.json"]);
+            let said = words(&answer.err);
+            assert!(answer.code == 65 && said.contains("cut off"), "{command} {cut}: {answer:?}");
+        }
+    }
+    // Another document of zkplan's.
+    desk.write("one", "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\nversion=100000000");
+    let refused = desk.zkplan(&["plan", "prod.yaml", "--live", "one", "--format", "json"]);
+    desk.write("refusal.json", &refused.out);
+    let answer = desk.zkplan(&["apply", "refusal.json"]);
+    assert_eq!(answer.code, 65, "{answer:?}");
+    assert!(words(&answer.err).contains("(zkplan/refusal), neither spec nor plan"), "{answer:?}");
+    // A spec may be JSON, for JSON is YAML.
+    let spec = "{\"apiVersion\": \"zkplan/v1\", \"ensemble\": \"prod\", \
+                \"servers\": [{\"id\": 1, \"host\": \"10.0.0.1\"}]}";
+    desk.write("spec.json", spec);
+    assert_eq!(desk.zkplan(&["validate", "spec.json"]).code, 0);
+}
+
+#[test]
+fn out_says_what_was_written() {
+    let desk = desk_with_a_plan();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let id = |text: &str| words(text).contains("plan id sha256:");
+    desk.write("same.yaml", &SPEC.replace('4', "3"));
+    let plan = ["plan", "same.yaml", "--live", "live", "--out", "same.json"];
+    let same = desk.zkplan(&plan);
+    assert!(same.code == 0 && same.out.contains("Saved to same.json"), "{same:?}");
+    assert!(id(&same.out) && same.out.contains("a plan without changes"), "{same:?}");
+    let json = desk.zkplan(&[&plan[..], &["--format", "json"]].concat());
+    assert!(json.err.contains("saved to same.json") && id(&json.err), "{json:?}");
+    // What is there from before is not taken for the plan that was asked for.
+    desk.write("one", "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\nversion=100000000");
+    for (out, old) in [("new.json", false), ("plan.json", true)] {
+        let refused = desk.zkplan(&["plan", "prod.yaml", "--live", "one", "--out", out]);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        let said = words(&refused.err);
+        assert!(said.contains(&format!("{out} was not written")), "{refused:?}");
+        assert_eq!(said.contains("what is there is older"), old, "{refused:?}");
+    }
+}
+
+#[test]
+fn an_acceptance_that_nothing_needs_yet_is_no_error() {
+    let desk = desk_with_a_plan();
+    let plan = ["plan", "prod.yaml", "--live", "live", "--accept", "ZKF5"];
+    let answer = desk.zkplan(&plan);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let said = answer.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("nothing here needs ZKF5 accepted"), "{said}");
+    assert!(said.contains("\"zkplan apply --accept ZKF5\" accepts it in advance"), "{said}");
+}

@@ -192,7 +192,7 @@ impl World {
         Options {
             plan_id: self.plan_id.clone(),
             who: "somebody@somewhere".to_owned(),
-            approved: Approved { cutover: true, stop: true, blank: BTreeSet::new() },
+            approved: Approved { cutover: true, stop: true, ..Approved::default() },
             interactive: false,
             no_hooks: false,
             timeout_ms: 60_000,

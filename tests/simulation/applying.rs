@@ -126,7 +126,12 @@ impl Order<'_> {
         Options {
             plan_id: self.plan_id.to_owned(),
             who: format!("{}@here", self.nonce),
-            approved: Approved { cutover: true, stop: true, blank: attested.collect() },
+            approved: Approved {
+                cutover: true,
+                stop: true,
+                blank: attested.collect(),
+                ..Approved::default()
+            },
             interactive: false,
             no_hooks: false,
             timeout_ms: self.timeout_ms,

@@ -43,7 +43,15 @@ impl Desk {
         let run = format!("apply-{}", RUNS.fetch_add(1, Ordering::Relaxed));
         let words = ["apply", file, "--auto-approve", "--events", &format!("{run}.events")];
         let words = words.map(str::to_owned).to_vec();
-        Apply { desk: self, run, words, password: SUPER_PASSWORD.to_owned(), signal: None }
+        Apply {
+            desk: self,
+            run,
+            words,
+            password: SUPER_PASSWORD.to_owned(),
+            signal: None,
+            under: None,
+            folder: None,
+        }
     }
 
     /// A plan of a spec that is probed, not yet started: it runs for a while as well.
@@ -66,6 +74,10 @@ pub(crate) struct Apply<'a> {
     words: Vec<String>,
     password: String,
     signal: Option<String>,
+    /// A program that runs it, as `nohup` does.
+    under: Option<&'static str>,
+    /// The folder below the desk that it runs in.
+    folder: Option<&'static str>,
 }
 
 impl<'a> Apply<'a> {
@@ -87,6 +99,18 @@ impl<'a> Apply<'a> {
         self
     }
 
+    /// Under another program, as one types `nohup zkplan`.
+    pub(crate) fn under(mut self, program: &'static str) -> Self {
+        self.under = Some(program);
+        self
+    }
+
+    /// In a folder below the desk.
+    pub(crate) fn in_folder(mut self, folder: &'static str) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
     /// Signals itself (`KILL` or `STOP`) just before an output, given by index or name.
     pub(crate) fn at(mut self, signal: &str, output: &str) -> Self {
         self.signal = Some(format!("{signal}@{output}"));
@@ -95,14 +119,18 @@ impl<'a> Apply<'a> {
 
     /// Starts it.
     pub(crate) fn start(self) -> Applying<'a> {
-        let Self { desk, run, words, password, signal } = self;
+        let Self { desk, run, words, password, signal, under, folder } = self;
         let create = |end: &str| {
             File::create(desk.path(&format!("{run}.{end}")))
                 .expect("the temporary directory can be written to")
         };
-        let process = Process::spawn(env!("CARGO_BIN_EXE_zkplan"), |command| {
+        let zkplan = env!("CARGO_BIN_EXE_zkplan");
+        let process = Process::spawn(under.unwrap_or(zkplan), |command| {
             desk.furnish(command);
-            command.args(&words).env("ZKPLAN_PASSWORD", &password);
+            if let Some(folder) = folder {
+                command.current_dir(desk.path(folder));
+            }
+            command.args(under.map(|_| zkplan)).args(&words).env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
             if let Some(signal) = &signal {
                 command.env("ZKPLAN_TEST_SIGNAL", signal);
@@ -182,6 +210,11 @@ impl Applying<'_> {
     /// SIGINT, as Ctrl-C sends it.
     pub(crate) fn interrupt(&mut self) {
         self.process.interrupt();
+    }
+
+    /// SIGHUP, as a terminal that goes away sends it.
+    pub(crate) fn hang_up(&mut self) {
+        self.process.hang_up();
     }
 
     /// SIGINT again and again, as somebody does who has lost patience, until it ends.

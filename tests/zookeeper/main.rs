@@ -37,6 +37,7 @@ mod probes;
 mod refusals;
 mod sizes;
 mod spec;
+mod true_sentences;
 mod weighted;
 mod zkplan;
 

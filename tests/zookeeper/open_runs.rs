@@ -49,7 +49,7 @@ fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
     refused.says(["run 1 is open", text(&run["planId"])]);
 
     let other = wanting(ensemble, 1..=4, 1..=4);
-    let said = named(Desk::new().plan(&other, &[]).exits(0));
+    let said = named(Desk::new().plan(&other, &[]).exits(2));
     said.says(["No changes", "--abandon 1", "Next: zkplan history spec.yaml 1"]);
     Desk::new().apply_spec(&other).ends().exits(5).says(["run 1 is open", "--abandon 1"]);
 

@@ -16,9 +16,9 @@ mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::end::End;
+use super::end::{End, Since};
 use super::event::{Event, Wait};
-use super::journal::{Doubt, Entry, HookEnd, LockText, Runs};
+use super::journal::{Doubt, Entry, HookEnd, Known, LockText, Runs};
 use super::judge::{Approved, Memory};
 use super::sight::Sight;
 use crate::check::CheckedPlan;
@@ -198,6 +198,30 @@ enum Stage {
     Ended(Box<End>),
 }
 
+impl What {
+    /// The step; `None` for the fence.
+    fn step(&self) -> Option<StepId> {
+        match self {
+            Self::Step(step) => Some(step.clone()),
+            Self::Fence => None,
+        }
+    }
+}
+
+impl Stage {
+    /// The request that has committed and that is about to be written down.
+    fn commits(&self) -> Option<What> {
+        match self {
+            Self::Record(_, Entry::Committed { step, known: Known::Reply, .. }, _) => {
+                Some(What::Step(step.clone()))
+            }
+            Self::Record(_, Entry::Fenced { .. }, _) => Some(What::Fence),
+            Self::Settle(then) | Self::Pause(_, then) => then.commits(),
+            _ => None,
+        }
+    }
+}
+
 /// What comes when an entry is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum After {
@@ -234,6 +258,7 @@ pub struct Machine {
     /// Since when the present wait goes on.
     waiting_since: Option<u64>,
     pause_ms: u64,
+    /// Who led when a leader was seen last.
     leader: Option<ServerId>,
     last_reconfig: Option<StepId>,
     question: Question,
@@ -428,9 +453,22 @@ impl Machine {
         self.lock.is_some() && read.lock == self.lock
     }
 
+    /// The lock was seen not to be ours, when nothing was left to be written down.
     fn lock_lost(&mut self) -> Stage {
+        self.lock_lost_at(None)
+    }
+
+    /// The same while an entry was to be written, which may tell of a request that has committed
+    /// since the lock was last seen to be ours.
+    fn lock_lost_at(&mut self, writing: Option<&Stage>) -> Stage {
+        let since = match (self.lock, writing.and_then(Stage::commits), &self.out) {
+            (None, _, _) => Since::NeverTaken,
+            (Some(_), Some(what), _) => Since::Committed(what.step()),
+            (Some(_), None, Some(what)) => Since::Sent(what.step()),
+            (Some(_), None, None) => Since::Nothing,
+        };
         let unknown = self.unknown();
-        self.stop(End::LockLost { unknown })
+        self.stop(End::LockLost { unknown, since })
     }
 }
 

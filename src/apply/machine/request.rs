@@ -210,7 +210,7 @@ impl Machine {
 
     fn failed_midway(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
         match failure {
-            Failure::SessionOver => self.lock_lost(),
+            Failure::SessionOver => self.lock_lost_at(Some(&stage)),
             Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage),
             Failure::Refused(code) => self.refused(stage, code),
         }
@@ -249,7 +249,7 @@ impl Machine {
                 Stage::Close(end)
             }
             // The transaction's check of the lock.
-            (Stage::Record(..), Code::BadVersion) => self.lock_lost(),
+            (stage @ Stage::Record(..), Code::BadVersion) => self.lock_lost_at(Some(&stage)),
             (_, Code::NoAuth | Code::AuthFailed) => self.stop(End::NotAuthorized),
             (_, code) => self.stop(End::Refused { step: None, code }),
         }

@@ -60,17 +60,7 @@ impl Machine {
             let lags = "the leader shows an older configuration".to_owned();
             return self.wait(now_ms, vec![Wait::Ensemble(lags)], Stage::Look);
         }
-        if self.leader != sight.facts.leader {
-            let (from, to) = (self.leader, sight.facts.leader);
-            let planned = self.last_reconfig.clone().filter(|step| {
-                let step = self.plan().steps().find(|known| known.id == *step);
-                step.zip(from).is_some_and(|(step, leader)| step.hands_over(leader))
-            });
-            if from.is_some() {
-                self.tell(Event::LeaderChanged { from, to, step: planned });
-            }
-            self.leader = to;
-        }
+        self.see_leader(sight.facts.leader);
         self.memory.see(sight, now_ms);
         // A joiner that was awaited may be gone again.
         let waits: Vec<StepId> = self
@@ -86,6 +76,18 @@ impl Machine {
             self.memory.done.remove(&step);
         }
         self.decide(now_ms, sight)
+    }
+
+    /// A leader that is out of sight may lead all the same: only another one is news.
+    fn see_leader(&mut self, leader: Option<ServerId>) {
+        let Some(to) = leader.filter(|to| self.leader != Some(*to)) else { return };
+        if let Some(from) = self.leader.replace(to) {
+            let planned = self.last_reconfig.clone().filter(|step| {
+                let step = self.plan().steps().find(|known| known.id == *step);
+                step.is_some_and(|step| step.hands_over(from))
+            });
+            self.tell(Event::LeaderChanged { from, to, step: planned });
+        }
     }
 
     fn decide(&mut self, now_ms: u64, sight: &Sight) -> Stage {
@@ -155,18 +157,21 @@ impl Machine {
     fn is_done(&mut self, kind: PhaseKind, step: &Step, sight: &Sight) -> Option<Stage> {
         let id = step.id.clone();
         match step.action {
-            Action::Stop(_) if !self.options.no_hooks => {
+            Action::Stop(server) if !self.options.no_hooks => {
+                if !self.memory.hooked.contains(&id) {
+                    self.tell(Event::NoAnswer { step: id.clone(), server });
+                }
                 let entry = Entry::Gone { step: id };
                 return Some(Stage::Record(self.run.unwrap_or(1), entry, After::Look));
             }
             Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
-                let leaving = sight.leaving.get(&server);
-                let is_gone = leaving.is_some_and(|leaving| leaving.presence == Presence::Gone);
+                let presence = sight.leaving.get(&server).map(|leaving| leaving.presence);
                 self.memory.done.insert(id.clone());
-                self.tell(if is_gone {
-                    Event::NotNeeded { step: id }
-                } else {
-                    Event::StopByHand { server }
+                self.tell(match presence {
+                    Some(Presence::Gone | Presence::OutOfReach) => {
+                        Event::NoAnswer { step: id, server }
+                    }
+                    Some(Presence::Up | Presence::Unknown) | None => Event::StopByHand { server },
                 });
             }
             Action::Start(_) if !self.memory.hooked.contains(&id) => {
@@ -286,6 +291,9 @@ impl Machine {
         match entry {
             Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
                 self.finish_step(step.clone());
+            }
+            Entry::Abandoned { .. } => {
+                self.events.extend(self.options.abandon.map(|run| Event::Abandoned { run }));
             }
             _ => {}
         }

@@ -13,10 +13,11 @@ use crate::apply::judge::{Approved, Judge, Memory, Verdict};
 use crate::apply::sight::{self, leaving};
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
-use crate::observe::Question;
+use crate::observe::{Facts, Question};
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::render::words_for_acceptance;
 use crate::saved;
 use crate::spec::Spec;
 /// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
@@ -30,6 +31,7 @@ pub(super) async fn agreed(
 ) -> Result<Option<Ready>, Exit> {
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     show(args, source, spec, &ready, output);
+    note_accepted_in_advance(args, &ready, output);
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
     }
@@ -41,6 +43,16 @@ pub(super) async fn agreed(
     let servers: Vec<Endpoint> = ready.servers.iter().cloned().chain(wanted).collect();
     secret::may_travel(port, &spec.connect, &servers, args.allow_cleartext_auth, output).await?;
     Ok(Some(ready))
+}
+
+/// What is accepted beside the plan is shown before it counts.
+fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
+    let held = &ready.checked.plan().accepted;
+    let more = args.accept.iter().filter(|risk| !held.contains(risk));
+    let more: Vec<String> = more.map(words_for_acceptance).collect();
+    if !more.is_empty() {
+        output.note(&format!("accepted in advance, by this command alone: {}", more.join(", ")));
+    }
 }
 
 /// The gate that would stop the run before it has sent anything, so that nothing is held for it.
@@ -70,7 +82,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
 }
 
 pub(super) fn approved(args: &ApplyArgs) -> Approved {
-    let mut approved = Approved::default();
+    let mut approved = Approved { accepted: args.accept.clone(), ..Approved::default() };
     for approval in &args.approve {
         match approval {
             Approval::Cutover => approved.cutover = true,
@@ -85,9 +97,12 @@ pub(super) fn approved(args: &ApplyArgs) -> Approved {
 fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &Output) {
     let path = args.file.display().to_string();
     let plan_id = saved::plan_id(ready.checked.plan());
+    let now = Facts::of(&ready.seen, spec);
     let origin = match source {
         Source::Spec(_) => Origin::Applied(SpecFile { path: &path, spec }),
-        Source::Plan(_) => Origin::AppliedPlan(PlanFile { path: &path, plan_id: &plan_id }),
+        Source::Plan(_) => {
+            Origin::AppliedPlan { file: PlanFile { path: &path, plan_id: &plan_id }, now: &now }
+        }
     };
     if let Some(run) = ready.resumes {
         // The screen of the plan is that of its beginning.

@@ -5,11 +5,13 @@
 
 mod agreed;
 mod ready;
+mod steady;
 
 use std::sync::Arc;
 
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
+use self::steady::Patience;
 use super::args::{ApplyArgs, DEFAULT_TIMEOUT};
 use super::events::Events;
 use super::exit::Exit;
@@ -40,11 +42,6 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    if matches!(source, Source::Plan(_)) && !args.accept.is_empty() {
-        output
-            .error("--accept goes with a spec", "a saved plan holds the risks that were accepted");
-        return Exit::Usage;
-    }
     if source.spec().hooks.want_joiner_files() {
         let what = format!("{}: a command names {{joinerDir}}", args.file.display());
         output.error(&what, WITHOUT_JOINER_FILES);
@@ -143,7 +140,15 @@ async fn carry_out(
     let mut local = Local::new(output, interrupts.clone(), events, steps);
     local.keep_secret(&plan.connect);
     let ensemble = plan.ensemble.clone();
-    let end = match open(port, &ready.servers, terms).await {
+    let mut patience = Patience::of(&plan.policy);
+    let session = loop {
+        match open(port, &ready.servers, terms).await {
+            Err(End::Unreachable)
+                if patience.is_left("no server takes a session", output).await => {}
+            session => break session,
+        }
+    };
+    let end = match session {
         Ok(session) => {
             let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
             let run = drive(port, &mut local, session, task);

@@ -3,25 +3,25 @@
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
 use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
-use super::super::live::{self, nobody_answers};
 use super::super::output::Output;
 use super::super::plan;
 use super::super::source::Source;
-use super::refuse;
+use super::steady::{self, NotCounted, Patience};
+use super::{again, refuse};
 use crate::apply::driver::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::resume::Asked;
 use crate::apply::stale::{Fresh, Now, fresh};
 use crate::apply::{End, Stale};
-use crate::check::{self, CheckedPlan};
-use crate::ensemble::ZooKeeper;
+use crate::check::{self, Breach, CheckedPlan};
+use crate::ensemble::{Code, ZooKeeper};
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Observation};
 use crate::plan::Done;
-use crate::proposal::propose;
+use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
-use crate::render::{Line, Style, Text, not_proven, refusal};
+use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::FolderSeen;
@@ -44,14 +44,14 @@ pub(super) async fn ready(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
-    let seen = live::look(port, spec, output).await?;
+    let mut patience = Patience::of(&spec.policy);
+    let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
     let servers = sessions_at(&seen, spec);
     if let FolderSeen::Unproven(unproven) = &seen.folder {
         return Err(refuse((args, source), &End::Unproven(unproven.clone()), output));
     }
-    let earlier = journal::read(port, &servers, spec, Wanted::LATEST)
-        .await
-        .map_err(|why| unread(&why, (args, source), output))?;
+    let reached = (port, &servers[..], spec);
+    let earlier = read_journal((args, source), reached, &mut patience, output).await?;
     if let Some(unproven) = earlier.journal.unproven() {
         return Err(refuse((args, source), &End::Unproven(unproven.clone()), output));
     }
@@ -78,7 +78,7 @@ pub(super) async fn ready(
             };
             return Err(refuse((args, source), &end, output));
         }
-        None => (planned((args, source), (&seen, &facts), output)?, None),
+        None => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
     };
     if let Some(server) = not_plain(&checked, args.no_hooks) {
         return Err(refuse((args, source), &End::HostNotPlain { server }, output));
@@ -99,7 +99,10 @@ pub(super) async fn ready(
         if is_complete(&checked, &done) && !gives_up {
             return Ok(nothing_to_do(args, &checked, runs, output));
         }
-        is_lawful_now((args, source), &checked, (&done, &facts), output)?;
+        let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
+        if !breaches.is_empty() {
+            return Err(unlawful_now((args, source), &breaches, (&seen, &not_counted), output));
+        }
     }
     Ok(Some(Ready { checked, seen, done, resumes, servers }))
 }
@@ -108,22 +111,14 @@ pub(super) async fn ready(
 fn planned(
     (args, source): (&ApplyArgs, &Source),
     (seen, facts): (&Observation, &Facts),
+    not_counted: &NotCounted,
     output: &Output,
 ) -> Result<CheckedPlan, Exit> {
-    let spec = match source {
-        Source::Plan(checked) => return Ok((**checked).clone()),
-        Source::Spec(spec) => spec,
-    };
-    propose(spec, facts, &args.accept).map_err(|refusal| {
-        let path = args.file.display().to_string();
-        output.aside(&refusal::screen(&refusal::Screen {
-            spec: SpecFile { path: &path, spec },
-            observation: Some(seen),
-            refusal: &refusal,
-            width: output.width,
-        }));
-        plan::exit_of_breaches(&refusal.breaches)
-    })
+    match source {
+        Source::Plan(checked) => Ok((**checked).clone()),
+        Source::Spec(spec) => propose(spec, facts, &args.accept)
+            .map_err(|refusal| refused((args, spec), &refusal, (seen, not_counted), output)),
+    }
 }
 
 /// A server whose host a command of the plan would be given, and must not be.
@@ -153,23 +148,77 @@ fn note_unproven(earlier: &Earlier, output: &Output) {
     }
 }
 
-/// Whether the laws allow what is left, as things are now; where not, says why.
-fn is_lawful_now(
+/// Reads the journal; a server that takes no session now may take one in a moment.
+async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    checked: &CheckedPlan,
-    (done, now): (&Done, &Facts),
+    (port, servers, spec): (&ZooKeeper, &[Endpoint], &Spec),
+    patience: &mut Patience,
     output: &Output,
-) -> Result<(), Exit> {
-    let breaches = check::recheck(checked, done, now);
-    if breaches.is_empty() {
-        return Ok(());
+) -> Result<Earlier, Exit> {
+    loop {
+        match journal::read(port, servers, spec, Wanted::LATEST).await {
+            Ok(earlier) => return Ok(earlier),
+            Err(Unread::NoSession) => {
+                if !patience.is_left("no server takes a session", output).await {
+                    let plans = source.plans(&args.file);
+                    return Err(steady::no_session(servers, patience, &plans, output));
+                }
+            }
+            Err(Unread::Refused(code)) => return Err(unread(code, output)),
+        }
     }
-    output.aside(&refusal::breaches(&breaches, output.width));
-    output.error(
-        "the laws stand against it as things are now; nothing was changed",
-        &format!("{} shows the ensemble, and what would pass", source.plans(&args.file)),
-    );
-    Err(plan::exit_of_breaches(&breaches))
+}
+
+/// Says why there is no plan for a spec, and which voters do not count.
+fn refused(
+    (args, spec): (&ApplyArgs, &Spec),
+    refusal: &Refusal,
+    (seen, not_counted): (&Observation, &NotCounted),
+    output: &Output,
+) -> Exit {
+    let path = args.file.display().to_string();
+    output.aside(&refusal::screen(&refusal::Screen {
+        spec: SpecFile { path: &path, spec },
+        observation: Some(seen),
+        refusal,
+        width: output.width,
+    }));
+    output.aside(&refusal::not_counted(seen, not_counted, output.width));
+    plan::exit_of_breaches(&refusal.breaches)
+}
+
+/// Says which safety rules stand against what is left, as things are now, and which voters are the
+/// cause, as far as they are.
+fn unlawful_now(
+    (args, source): (&ApplyArgs, &Source),
+    breaches: &[Breach],
+    (seen, not_counted): (&Observation, &NotCounted),
+    output: &Output,
+) -> Exit {
+    output.aside(&refusal::breaches(breaches, output.width));
+    output.aside(&refusal::not_counted(seen, not_counted, output.width));
+    let path = args.file.display().to_string();
+    let plans = source.plans(&args.file);
+    if not_counted.is_empty() {
+        output.error(
+            "safety rules stand against the plan as things are now; nothing was changed",
+            &format!("{plans} shows the ensemble, and what would pass"),
+        );
+    } else {
+        let who = words_for_servers(not_counted.keys());
+        let (verb, them) = match not_counted.len() {
+            1 => ("does", "it"),
+            _ => ("do", "them"),
+        };
+        output.error(
+            &format!("the plan is not safe while {who} {verb} not count; nothing was changed"),
+            &format!(
+                "bring {them} back, then {}; without {them}: {plans} shows what would pass",
+                again(args, &path)
+            ),
+        );
+    }
+    plan::exit_of_breaches(breaches)
 }
 
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
@@ -200,12 +249,7 @@ fn nothing_to_do(
     None
 }
 
-fn unread(why: &Unread, (args, source): (&ApplyArgs, &Source), output: &Output) -> Exit {
-    match why {
-        Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
-        Unread::Refused(code) => {
-            output.error(&format!("the journal cannot be read: {code}"), "nothing was changed");
-            Exit::Unreachable
-        }
-    }
+fn unread(code: Code, output: &Output) -> Exit {
+    output.error(&format!("the journal cannot be read: {code}"), "nothing was changed");
+    Exit::Unreachable
 }

@@ -73,6 +73,7 @@ fn three_onto_three_new_servers_in_three_zones() {
       12  stop-1   a person stops server 1
       13  stop-2   a person stops server 2
       14  stop-3   a person stops server 3
+          after                                    3      2     1    0  new leader
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step; zone: the same with the worst zone lost.
 
@@ -135,6 +136,7 @@ fn a_joiner_that_is_not_up() {
       4  join-5   add participant 5            5      3     1  stays
           a write must commit in the last configuration before anything stops
       5  prove    prove: a write commits
+         after                                 5      3     2  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
 
@@ -194,18 +196,19 @@ fn one_dead_of_three_replaced() {
                     in prod-eu.yaml:8, not in the ensemble
 
     Steps
-      #  step     what                     voters quorum spare  leader
-         now                                    3      2     0  1 leads
+      #  step     what                    voters quorum spare  leader
+         now                                   3      2     0  1 leads
           a joiner is named only after it was seen following
       1  await-4  wait: server 4 follows
           dead members first: they only cost quorum
-      2  leave-3  remove server 3               2      2     0  stays
+      2  leave-3  remove server 3              2      2     0  stays
           ids join ascending; new voters vote before old ones leave
-      3  join-4   add participant 4             3      2     0  stays
+      3  join-4   add participant 4            3      2     0  stays
           a write must commit in the last configuration before anything stops
       4  prove    prove: a write commits
-          a removed server runs on without a vote until it is stopped
-      5  stop-3   a person stops server 3
+          it does not answer; it must never start with its old data
+      5  stop-3   keep server 3 stopped
+         after                                 3      2     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
 
@@ -288,6 +291,7 @@ fn hostile_hosts_stay_inside_the_sink() {
       4  prove    prove: a write commits
           a removed server runs on without a vote until it is stopped
       5  stop-2   a person stops server 2
+         after                                  3      2     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
 
@@ -355,6 +359,7 @@ fn with_more_room_lines_grow() {
       5  prove    prove: a write commits
           a removed server runs on without a vote until it is stopped
       6  stop-3   a person stops server 3
+         after                                                3      2     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment of the step.
 
     Configuration

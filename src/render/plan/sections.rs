@@ -60,7 +60,81 @@ fn a_saved_plan_is_shown_from_its_facts() {
       Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a joiner that
       restarts before its join needs the whole first file again.
     "#);
-    assert!(out.ends_with("leader hands over once,\nlast.\n"), "{out}");
+    assert!(out.contains("\nPlan, as it was made: 3 join, 3 leave"), "{out}");
+}
+
+/// What is true now stands beside what was planned, and says which is which.
+#[test]
+fn a_saved_plan_that_is_applied_shows_what_is_now() {
+    let mut then = three_zones().silent(&[4, 5, 6]);
+    then.finding(FindingKind::MemberSilent, Some(id(3)));
+    let checked = then.plan();
+    let mut now = three_zones().silent(&[6]);
+    now.facts.leader = Some(id(2));
+    now.finding(FindingKind::ElectionPortClosed, Some(id(1)));
+    let file = PlanFile { path: "plan.json", plan_id: "sha256:7f3a91c2" };
+    let origin = Origin::AppliedPlan { file, now: &now.facts };
+    let observation = Some(&now.seen);
+    let text = screen(&Screen { origin, observation, checked: &checked, width: 100 });
+    let out = text.to_string_with(false);
+    assert!(out.starts_with("prod-eu  config version 100000004, server 2 leads"), "{out}");
+    insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
+    Findings
+      warning    ZKF7   nobody listens on the election port of server 1
+
+    Findings when the plan was made, not seen now
+      warning    ZKF8   server 3 is a member and gave no answer: it counts as down
+    "#);
+    insta::assert_snapshot!(part(&out, "Steps", "  1  await-4"), @r#"
+    Steps, with the figures of when the plan was made
+       #  step     what                                   voters quorum spare zone  leader
+          then                                                 3      2     1    0  1 leads
+          a joiner is named only after it was seen following (side by side)
+    "#);
+    insta::assert_snapshot!(part(&out, "  Rows", "  It starts"), @r#"
+      Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment of the
+      step; zone: the same with the worst zone lost.
+      Server 2 leads now; server 1 led when the plan was made. Whoever leads goes last.
+
+    To start: server 6 is not ready to join; its step waits for it
+      server 6 at 10.0.0.6: silent, no connection in time: down, or a firewall drops it
+    "#);
+    // The recipe is for server 6 alone: the others follow.
+    assert!(part(&out, "To start", "Configuration").contains("server.6=10.0.0.6"), "{out}");
+    assert!(!part(&out, "To start", "Configuration").contains("server.4=10.0.0.4"), "{out}");
+}
+
+/// A voter that is down and a run that is open are no match.
+#[test]
+fn members_that_are_down_and_open_runs_are_no_match() {
+    let closing = |scene: &Scene, saved: Option<&str>| {
+        let saved = saved.map(|plan_id| Ok(PlanFile { path: "plan.json", plan_id }));
+        let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
+        let checked = scene.plan();
+        let observation = Some(&scene.seen);
+        let out = screen(&Screen { origin, observation, checked: &checked, width: 100 });
+        let out = out.to_string_with(false);
+        out[out.find("No changes").unwrap()..].to_owned()
+    };
+    let well = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
+    assert!(still_to_do(&well.facts).is_empty());
+    insta::assert_snapshot!(closing(&well, Some("sha256:7f3a91c2")), @r#"
+    No changes. Ensemble prod-eu matches prod-eu.yaml (config version 100000004, 3 voters).
+    Saved to plan.json, plan id sha256:7f3a91c2: a plan without changes
+    "#);
+    let down = well.clone().silent(&[2]);
+    assert_eq!(still_to_do(&down.facts).len(), 1);
+    insta::assert_snapshot!(closing(&down, None), @r#"
+    No changes to plan. Ensemble prod-eu has the members that prod-eu.yaml wants (config version
+    100000004, 3 voters), but server 2 was not seen up and in sync.
+    "#);
+    let run = beside_a_run(&[1, 2, 3, 4], true, None);
+    assert_eq!(still_to_do(&run.facts), ["run 2 is open"]);
+    insta::assert_snapshot!(closing(&run, None), @r#"
+    No changes to plan. Ensemble prod-eu has the members that prod-eu.yaml wants (config version
+    100000004, 4 voters), but run 2 is open.
+    Next: zkplan apply prod-eu.yaml
+    "#);
 }
 
 #[test]
@@ -127,6 +201,7 @@ fn from_a_file_nobody_was_asked() {
       8  promote-5      promote server 5             5      3     1  -
           a write must commit in the last configuration before anything stops
       9  prove          prove: a write commits
+         after                                       5      3     2  not known
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
 
@@ -185,6 +260,7 @@ fn observers_ports_and_roles() {
       5  prove        prove: a write commits
           a removed server runs on without a vote until it is stopped
       6  stop-6       a person stops server 6
+         after                                      4      3     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
     "#);
@@ -227,6 +303,7 @@ fn an_id_goes_to_another_machine() {
       7  join-3    add participant 3            3      2     0  stays
           a write must commit in the last configuration before anything stops
       8  prove     prove: a write commits
+         after                                  3      2     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
       worst moment of the step.
 
@@ -350,5 +427,6 @@ fn every_reason_of_side_by_side_steps_is_said_once() {
       6  join-5   add participant 5            5      3     1  stays
           a write must commit in the last configuration before anything stops
       7  prove    prove: a write commits
+         after                                 5      3     2  1 leads
     "#);
 }

@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::End;
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
+use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
 use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
-use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
-use zkplan::plan::{Action, StepId};
+use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, Standing};
+use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::saved::plan_id;
 
 /// What happens to one output.
@@ -52,6 +52,14 @@ pub(crate) struct Fake {
     pub(crate) down: BTreeSet<ServerId>,
     /// Commands that were run.
     pub(crate) commands: Vec<StepId>,
+    /// What applies have told.
+    pub(crate) events: Vec<Event>,
+    /// Whether no look shows who leads.
+    pub(crate) is_leader_hidden: bool,
+    /// What looks give reason to say.
+    pub(crate) findings: Vec<FindingKind>,
+    /// What the next apply accepts on its command line.
+    pub(crate) accepted: Vec<Acceptance>,
     now_ms: u64,
 }
 
@@ -70,6 +78,10 @@ impl Fake {
             lies: Vec::new(),
             down: BTreeSet::new(),
             commands: Vec::new(),
+            events: Vec::new(),
+            is_leader_hidden: false,
+            findings: Vec::new(),
+            accepted: Vec::new(),
             now_ms: 0,
         }
     }
@@ -93,6 +105,11 @@ impl Fake {
         self.lock = Some((self.czxid, lock_text("thief", "another")));
     }
 
+    /// The lock is removed, as by an unlock.
+    pub(crate) fn remove_lock(&mut self) {
+        self.lock = None;
+    }
+
     /// Runs an apply to its end, with faults at some outputs; `None` where it died. `seen` is told
     /// every output.
     pub(crate) fn apply(
@@ -105,11 +122,14 @@ impl Fake {
         const MANY: usize = 3000;
         // The ephemeral lock of an apply that died goes with its session.
         self.lock = None;
-        let mut machine = Machine::new(Arc::clone(checked), options(checked, nonce));
+        let mut options = options(checked, nonce);
+        options.approved.accepted.clone_from(&self.accepted);
+        let mut machine = Machine::new(Arc::clone(checked), options);
         let mut input = Input::Begin;
         for index in 0..MANY {
             let output = machine.next(self.now_ms, input);
             self.now_ms += 1;
+            self.events.extend(machine.take_events());
             if let Output::End(end) = output {
                 self.lock = None;
                 return Some(*end);
@@ -290,9 +310,19 @@ impl Fake {
         Sight {
             facts: Facts {
                 base: self.config.clone(),
-                leader: members.voters().intersection(&live).last().copied(),
+                leader: members
+                    .voters()
+                    .intersection(&live)
+                    .last()
+                    .copied()
+                    .filter(|_| !self.is_leader_hidden),
                 live: live.clone(),
                 following,
+                findings: self
+                    .findings
+                    .iter()
+                    .map(|kind| Finding { kind: kind.clone(), server: None })
+                    .collect(),
                 ..plan.facts.clone()
             },
             down: BTreeMap::new(),
@@ -334,7 +364,7 @@ fn new_run(number: u64, checked: &CheckedPlan, nonce: &str) -> Run {
     Run { number, header: Ok(header), records: Vec::new(), illegible: BTreeMap::new(), last: 0 }
 }
 
-fn options(checked: &CheckedPlan, nonce: &str) -> Options {
+pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
     let attested = checked.plan().steps().filter_map(|step| match step.action {
         Action::AttestBlank(id) => Some(id),
         _ => None,
@@ -342,7 +372,12 @@ fn options(checked: &CheckedPlan, nonce: &str) -> Options {
     Options {
         plan_id: plan_id(checked.plan()),
         who: format!("{nonce}@here"),
-        approved: Approved { cutover: true, stop: true, blank: attested.collect() },
+        approved: Approved {
+            cutover: true,
+            stop: true,
+            blank: attested.collect(),
+            ..Approved::default()
+        },
         interactive: false,
         no_hooks: false,
         timeout_ms: 60_000,

@@ -4,6 +4,7 @@
 
 mod fake;
 mod judging;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

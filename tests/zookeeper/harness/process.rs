@@ -61,6 +61,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// SIGHUP, as a terminal that goes away sends it.
+    pub(crate) fn hang_up(&mut self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Lets a frozen process run again.
     pub(crate) fn thaw(&mut self) {
         self.signal(Signal::CONT);

@@ -1,0 +1,130 @@
+//! The look before anything is sent. What would be one hiccup for a run under way is one for this
+//! look too: it is taken again for a while before anything is concluded from it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::super::exit::Exit;
+use super::super::output::Output;
+use super::super::{live, local};
+use crate::ensemble::ZooKeeper;
+use crate::model::{Endpoint, Policy, ServerId};
+use crate::observe::{Facts, Observation, ObserveError, Question, observe};
+use crate::render::words_for_servers;
+use crate::spec::Spec;
+
+/// The longest time for which it is looked again, however long `policy.stableFor` is.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a hiccup may last before something is concluded from it: `policy.stableFor`.
+pub(super) struct Patience {
+    limit: Duration,
+    /// When the first try came to nothing.
+    since: Option<Instant>,
+}
+
+/// Voters that did not count in the last look, each with the time of day since when.
+pub(super) type NotCounted = BTreeMap<ServerId, String>;
+
+impl Patience {
+    pub(super) fn of(policy: &Policy) -> Self {
+        let limit = Duration::from_millis(policy.stable_for.0).min(LONGEST);
+        Self { limit, since: None }
+    }
+
+    /// Waits a little, so that the same can be tried again; `false` where the time is over. Why is
+    /// said once.
+    pub(super) async fn is_left(&mut self, why: &str, output: &Output) -> bool {
+        let is_first = self.since.is_none();
+        if self.since.get_or_insert_with(Instant::now).elapsed() >= self.limit {
+            return false;
+        }
+        if is_first {
+            let limit = self.limit.as_millis().div_ceil(1000);
+            output.note(&format!("{why}; looking again for up to {limit} s (policy.stableFor)"));
+        }
+        tokio::time::sleep(PAUSE).await;
+        true
+    }
+
+    /// For how long it was tried, in whole seconds.
+    pub(super) fn tried_seconds(&self) -> u64 {
+        self.since.map_or(0, |since| since.elapsed().as_secs())
+    }
+}
+
+/// Looks at the ensemble of a spec until every voter counts, or patience is over; where there is no
+/// ensemble to look at even then, it says why.
+pub(super) async fn look(
+    port: &ZooKeeper,
+    spec: &Spec,
+    patience: &mut Patience,
+    output: &Output,
+) -> Result<(Observation, NotCounted), Exit> {
+    let mut since = NotCounted::new();
+    loop {
+        match observe(port, &Question::of(spec)).await {
+            Ok(seen) => {
+                since = not_counted(&seen, spec, &since);
+                if since.is_empty() {
+                    return Ok((seen, since));
+                }
+                let verb = if since.len() == 1 { "does" } else { "do" };
+                let why = format!("{} {verb} not count now", words_for_servers(since.keys()));
+                if !patience.is_left(&why, output).await {
+                    return Ok((seen, since));
+                }
+            }
+            Err(error) => {
+                if !may_pass(&error) || !patience.is_left(&error.to_string(), output).await {
+                    return Err(live::not_seen(&spec.ensemble, &error, output));
+                }
+            }
+        }
+    }
+}
+
+/// The voters that do not count, each since it was first seen not to count without a break.
+fn not_counted(seen: &Observation, spec: &Spec, known: &NotCounted) -> NotCounted {
+    let live = Facts::of(seen, spec).live;
+    let voters = seen.config.membership.voters();
+    let down = voters.difference(&live);
+    down.map(|id| (*id, known.get(id).cloned().unwrap_or_else(local::time_of_day))).collect()
+}
+
+/// Whether an election, a restart or a slow machine can be behind it.
+const fn may_pass(error: &ObserveError) -> bool {
+    match error {
+        ObserveError::Unreachable { .. }
+        | ObserveError::NoQuorum { .. }
+        | ObserveError::NoCommit { .. } => true,
+        ObserveError::TooOld { .. }
+        | ObserveError::Standalone { .. }
+        | ObserveError::TwoHistories { .. }
+        | ObserveError::UnreadableConfig { .. } => false,
+    }
+}
+
+/// Says that no server takes a session, and which were asked; `plans` is the command that shows
+/// more.
+pub(super) fn no_session(
+    servers: &[Endpoint],
+    patience: &Patience,
+    plans: &str,
+    output: &Output,
+) -> Exit {
+    let asked: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    let what = match asked.len() {
+        0 => "no server takes a session: no server leads or follows this ensemble".to_owned(),
+        _ => format!(
+            "no server takes a session: {} were asked for {} s",
+            asked.join(", "),
+            patience.tried_seconds()
+        ),
+    };
+    output.error(&what, &format!("{plans} shows who answers"));
+    Exit::Unreachable
+}

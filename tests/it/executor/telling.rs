@@ -1,0 +1,155 @@
+//! What a run tells of itself is true, and what is accepted holds for the command that says so.
+
+use std::collections::BTreeMap;
+
+use zkplan::apply::machine::{Output, What};
+use zkplan::apply::{End, Event, Since};
+use zkplan::model::Hooks;
+use zkplan::observe::FindingKind;
+use zkplan::plan::{Acceptance, StepId};
+
+use super::fake::Fake;
+use super::{planned, planned_with};
+use crate::world::{World, id};
+
+/// Whoever loses sight of the leader has seen no hand-over.
+#[test]
+fn a_leader_out_of_sight_is_no_new_leader() {
+    let checked = planned(&World::new("1 2 3 4 5", "3 4 5"));
+    let mut fake = Fake::of(&checked);
+    let mut looks = 0;
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
+        if matches!(output, Output::Look(_)) {
+            looks += 1;
+            fake.is_leader_hidden = looks % 2 == 0;
+        }
+    });
+    assert_eq!(end, Some(End::Finished));
+    assert!(looks > 2, "{looks} looks");
+    // Server 5 leads from the beginning to the end.
+    let told: Vec<&Event> =
+        fake.events.iter().filter(|event| matches!(event, Event::LeaderChanged { .. })).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+/// Wherever the lock is removed: that nothing was sent since is said only where it is so.
+#[test]
+fn what_was_sent_after_the_lock_was_gone_is_told() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let mut outputs = Vec::new();
+    Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
+        outputs.push(output.clone());
+    });
+    let mut kinds = [0; 3];
+    for (index, output) in outputs.iter().enumerate() {
+        if matches!(output, Output::Permission | Output::Lock | Output::Close) {
+            continue;
+        }
+        let mut fake = Fake::of(&checked);
+        let mut sent = None;
+        let end = fake.apply(&checked, "displaced", &BTreeMap::new(), |at, output, fake| {
+            if at == index {
+                fake.remove_lock();
+            }
+            match output {
+                // Until then it was seen to stand.
+                Output::Record(..) | Output::Read | Output::Look(_) if at < index => sent = None,
+                Output::Send { what, .. } => sent = Some(what.clone()),
+                _ => {}
+            }
+        });
+        let Some(End::LockLost { unknown: None, since }) = end else {
+            panic!("{end:?} after {} at {index}", output.name())
+        };
+        let (kind, expected) = match sent {
+            None => (0, Since::Nothing),
+            Some(What::Fence) => (1, Since::Committed(None)),
+            Some(What::Step(step)) => (2, Since::Committed(Some(step))),
+        };
+        kinds[kind] += 1;
+        assert_eq!(since, expected, "after {} at {index}", output.name());
+    }
+    assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
+}
+
+/// A session that ends before it had the lock has lost none.
+#[test]
+fn a_lock_that_was_never_taken_is_not_lost() {
+    use zkplan::apply::machine::{Input, Machine};
+    use zkplan::ensemble::Failure;
+
+    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let mut machine = Machine::new(checked.clone(), super::fake::options(&checked, "one"));
+    assert_eq!(machine.next(0, Input::Begin), Output::Permission);
+    assert_eq!(machine.next(1, Input::Granted), Output::Lock);
+    machine.next(2, Input::Failed(Failure::SessionOver));
+    let Output::End(end) = machine.next(3, Input::Done) else { panic!("it goes on") };
+    assert_eq!(*end, End::LockLost { unknown: None, since: Since::NeverTaken });
+}
+
+/// A dead machine that was replaced does not run on; it must never come back.
+#[test]
+fn a_dead_server_that_was_replaced_is_warned_of() {
+    let told = |down: &str, hooks: Hooks| {
+        let checked = planned_with(&World::new("1 2 3", "1 2 4").down(down), hooks);
+        let mut fake = Fake::of(&checked);
+        fake.down = down.split_whitespace().filter_map(|word| word.parse().ok()).map(id).collect();
+        let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+        assert_eq!(end, Some(End::Finished));
+        let of_stop = |event: &&Event| {
+            matches!(
+                event,
+                Event::NoAnswer { .. } | Event::StopByHand { .. } | Event::NotNeeded { .. }
+            )
+        };
+        let events: Vec<Event> = fake.events.iter().filter(of_stop).cloned().collect();
+        (events, fake.commands)
+    };
+    let no_answer = Event::NoAnswer { step: StepId::new("stop-3"), server: id(3) };
+    let stop = Some(vec!["stop".to_owned(), "{id}".to_owned()]);
+    let hooks = Hooks { start: None, stop };
+    assert_eq!(told("3", Hooks::default()), (vec![no_answer.clone()], Vec::new()));
+    assert_eq!(told("3", hooks.clone()), (vec![no_answer], Vec::new()));
+    // One that runs is to be stopped, or was stopped by the command.
+    let by_hand = Event::StopByHand { server: id(3) };
+    assert_eq!(told("", Hooks::default()), (vec![by_hand], Vec::new()));
+    assert_eq!(told("", hooks), (Vec::new(), vec![StepId::new("stop-3")]));
+}
+
+/// A finding that appears only later may be accepted in advance, or on a resume; what an earlier
+/// command accepted, the next one does not.
+#[test]
+fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let written = FindingKind::ConfigWritten;
+    let accept = vec![Acceptance { code: written.code().to_owned(), step: None }];
+    let after_join = |output: &Output, fake: &mut Fake| {
+        if matches!(output, Output::Send { what: What::Step(step), .. } if step.as_str() == "join-4")
+        {
+            fake.findings = vec![FindingKind::ConfigWritten];
+        }
+    };
+    let apply = |fake: &mut Fake, nonce: &str, accepted: &[Acceptance]| {
+        fake.accepted = accepted.to_vec();
+        fake.apply(&checked, nonce, &BTreeMap::new(), |_, output, fake| after_join(output, fake))
+    };
+    let mut fake = Fake::of(&checked);
+    assert_eq!(apply(&mut fake, "in advance", &accept), Some(End::Finished));
+
+    let mut fake = Fake::of(&checked);
+    assert!(matches!(apply(&mut fake, "first", &[]), Some(End::Unsafe(_))));
+    assert_eq!(fake.carried_out, [StepId::new("join-4")]);
+    assert!(matches!(apply(&mut fake, "again", &[]), Some(End::Unsafe(_))));
+    let mut unaware = fake.clone();
+    assert_eq!(apply(&mut fake, "resumes", &accept), Some(End::Finished));
+
+    // The earlier command is no word of the later one.
+    unaware.findings.clear();
+    let mut interrupted = false;
+    unaware.accepted.clone_from(&accept);
+    unaware.apply(&checked, "dies", &BTreeMap::from([(9, super::Fault::DiesBefore)]), |_, _, _| {
+        interrupted = true;
+    });
+    unaware.findings = vec![FindingKind::ConfigWritten];
+    assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(End::Unsafe(_))));
+}
