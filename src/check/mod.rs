@@ -24,7 +24,7 @@ pub use rest::{broken_now, recheck, recheck_accepting};
 use self::state::State;
 use self::table::Table;
 use crate::model::{Connect, Reach, ServerId, ZonePolicy};
-use crate::observe::Facts;
+use crate::observe::{Facts, Finding, Level};
 use crate::plan::{Acceptance, Grant, Plan, StepId};
 
 /// A plan that keeps the laws. There is no other way to make one than [`check`].
@@ -89,6 +89,17 @@ impl CheckedPlan {
     pub fn reached_by(mut self, connect: &Connect, reach: &BTreeMap<ServerId, Reach>) -> Self {
         self.plan.connect.clone_from(connect);
         self.plan.reach.clone_from(reach);
+        self
+    }
+
+    /// The same plan, with a finding of now that is only said: no rule speaks of warnings, and they
+    /// are no part of what a plan means.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Finding) -> Self {
+        if warning.kind.level() == Level::Warning && !self.plan.facts.findings.contains(&warning) {
+            self.plan.facts.findings.push(warning);
+            self.plan.facts.findings.sort();
+        }
         self
     }
 

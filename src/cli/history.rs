@@ -98,9 +98,9 @@ fn next(
     };
     let open = earlier.open(asked, &facts, None)?;
     let path = words_for_shell(&args.file.display().to_string());
-    Some(match open.hindrance(earlier, seen) {
-        None => format!("zkplan apply {path}"),
-        Some(_) => format!("zkplan apply {path} --abandon {}", open.run.number),
+    Some(match open.done(earlier, seen) {
+        Ok(_) => format!("zkplan apply {path}"),
+        Err(_) => format!("zkplan apply {path} --abandon {}", open.run.number),
     })
 }
 

@@ -5,6 +5,7 @@ use super::apply::open;
 use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
+use crate::apply::position::implied;
 use crate::apply::resume::{Asked, Differs, resumed};
 use crate::apply::sight;
 use crate::apply::stale::{Now, fresh};
@@ -12,7 +13,7 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{Code, Control, Failure, Session, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
-use crate::plan::Acceptance;
+use crate::plan::{Acceptance, Done};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::FolderSeen;
@@ -113,19 +114,35 @@ pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
     sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
 }
 
+/// What the journal tells a plan.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) findings: Vec<Finding>,
+    /// The run with which an apply goes on.
+    pub(super) resumed: Option<Resumed>,
+}
+
+/// A run with which an apply goes on.
+pub(super) struct Resumed {
+    pub(super) run: u64,
+    pub(super) checked: CheckedPlan,
+    pub(super) done: Done,
+}
+
 /// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
 /// meet it, and a folder that is not believed. Where there is no folder, no journal is read.
-pub(super) async fn findings(
+pub(super) async fn told(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
     (spec, accepted): (&Spec, &[Acceptance]),
-) -> Result<Vec<Finding>, Unread> {
+) -> Result<Told, Unread> {
     let finding = |kind| Finding { kind, server: None };
     match &seen.folder {
-        FolderSeen::Empty => return Ok(Vec::new()),
+        FolderSeen::Empty => return Ok(Told::default()),
         FolderSeen::Unproven(unproven) => {
-            return Ok(vec![finding(FindingKind::FolderNotProven(unproven.clone()))]);
+            let findings = vec![finding(FindingKind::FolderNotProven(unproven.clone()))];
+            return Ok(Told { findings, resumed: None });
         }
         FolderSeen::Closed(_) => {}
     }
@@ -134,8 +151,14 @@ pub(super) async fn findings(
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
     let open = earlier.open(Asked::Spec(spec, accepted), facts, None);
-    let open = open.map(|open| finding(open_run(&open, &earlier, seen)));
-    Ok(below.chain(open).collect())
+    let kind = open.as_ref().map(|open| finding(open_run(open, &earlier, seen)));
+    let findings = below.chain(kind.clone()).collect();
+    let resumed = open.zip(kind).and_then(|(open, kind)| {
+        let done = open.done(&earlier, seen).ok()?;
+        let checked = open.plan.ok()?.with_warning(kind);
+        Some(Resumed { run: open.run.number, checked, done })
+    });
+    Ok(Told { findings, resumed })
 }
 
 fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {
@@ -148,21 +171,23 @@ fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKi
         opened_by: header.map(|header| who(&header.opened)).unwrap_or_default(),
         opened_at: header.map(|header| header.opened.at.clone()).unwrap_or_default(),
         locked_by: lock.map(|lock| who(&lock.by)),
-        goes_on: open.hindrance(earlier, seen).is_none(),
-        because: open.hindrance(earlier, seen),
+        goes_on: open.done(earlier, seen).is_ok(),
+        because: open.done(earlier, seen).err(),
     }
 }
 
 impl Open<'_> {
-    /// Why an apply does not go on with it, as things are now.
-    pub(super) fn hindrance(&self, earlier: &Earlier, seen: &Observation) -> Option<NotResumed> {
+    /// The steps of it that are done, as things are now.
+    ///
+    /// # Errors
+    ///
+    /// Why an apply does not go on with it.
+    pub(super) fn done(&self, earlier: &Earlier, seen: &Observation) -> Result<Done, NotResumed> {
         let checked = match &self.plan {
             Ok(checked) => checked,
-            Err(Differs::Header(_) | Differs::PlanLost) => {
-                return Some(NotResumed::NotUnderstood);
-            }
+            Err(Differs::Header(_) | Differs::PlanLost) => return Err(NotResumed::NotUnderstood),
             Err(Differs::OtherPlan | Differs::OtherSpec { .. }) => {
-                return Some(NotResumed::OtherSpec);
+                return Err(NotResumed::OtherSpec);
             }
         };
         let now = Now {
@@ -172,6 +197,7 @@ impl Open<'_> {
             zxid: seen.leader_zxid,
             runs: &earlier.runs().latest,
         };
-        fresh(checked.plan(), now, false).err().map(|_| NotResumed::Overtaken)
+        let fresh = fresh(checked.plan(), now, false).map_err(|_| NotResumed::Overtaken)?;
+        Ok(implied(checked.plan(), &fresh.done))
     }
 }

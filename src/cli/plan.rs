@@ -11,17 +11,18 @@ use serde_json::{Value, json};
 use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
-use super::journal::{self, Unread};
+use super::journal::{self, Resumed, Told, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
 use super::{assumed, live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
-use crate::plan::{Acceptance, Prefer};
+use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
 use crate::rehearsal;
+use crate::render;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen, still_to_do};
 use crate::render::summary::{Entry, Verdict, table};
 use crate::render::unreachable::Reached;
@@ -33,9 +34,23 @@ use crate::whynot::why_not;
 /// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
 
+/// How far the open run of a plan is, and what was seen of the ensemble now.
+struct Position {
+    run: u64,
+    done: Done,
+    now: Facts,
+}
+
+impl Position {
+    const fn seen(&self) -> render::plan::Resumed<'_> {
+        render::plan::Resumed { run: self.run, done: &self.done, now: &self.now }
+    }
+}
+
 /// What came of one spec.
 enum Outcome {
-    Planned(Box<CheckedPlan>, Option<Box<Observation>>),
+    /// The plan; of a run that is open, with what of it is done.
+    Planned(Box<CheckedPlan>, Option<Box<Observation>>, Option<Box<Position>>),
     Refused(Box<Refusal>, Option<Box<Observation>>),
     Unreachable(ObserveError),
     Failed(Unusable),
@@ -83,7 +98,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
     };
     let planned = loaded.iter().zip(&outcomes).filter_map(|(file, outcome)| match outcome {
-        Outcome::Planned(checked, Some(seen)) => {
+        Outcome::Planned(checked, Some(seen), _) => {
             Some((file.spec.as_ref().ok()?, &**checked, &**seen))
         }
         _ => None,
@@ -140,7 +155,7 @@ fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
 fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output) {
     let used = |risk: &Acceptance| {
         outcomes.iter().any(|outcome| match outcome {
-            Outcome::Planned(checked, _) => checked.plan().accepted.contains(risk),
+            Outcome::Planned(checked, ..) => checked.plan().accepted.contains(risk),
             Outcome::Refused(..) | Outcome::Unreachable(_) | Outcome::Failed(_) => true,
         })
     };
@@ -159,7 +174,7 @@ fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>,
     let out = out.display();
     match (outcomes, saved) {
         ([Outcome::Planned(..)], Ok(())) if args.format == Format::Text => {}
-        ([Outcome::Planned(checked, _)], Ok(())) => {
+        ([Outcome::Planned(checked, ..)], Ok(())) => {
             let plan_id = saved::plan_id(checked.plan());
             output.note(&format!("saved to {out}, plan id {plan_id}"));
         }
@@ -178,7 +193,7 @@ fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>,
 /// What apply would refuse is said before anybody approves of the plan.
 fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
     for (file, outcome) in loaded.iter().zip(outcomes) {
-        let Outcome::Planned(checked, _) = outcome else { continue };
+        let Outcome::Planned(checked, ..) = outcome else { continue };
         if checked.plan().hooks.want_joiner_files() {
             let what = "a command names {joinerDir}, and apply refuses that";
             output.note(&format!("{}: {what}: {WITHOUT_JOINER_FILES}", file.path));
@@ -213,11 +228,19 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     match observe(&port, &question).await {
         Ok(seen) => {
             let mut facts = Facts::of(&seen, spec);
-            match journal::findings(&port, &seen, &facts, (spec, &args.accept)).await {
-                Ok(found) => facts.findings.extend(found),
-                Err(why) => output.note(&not_known(&spec.ensemble, &why)),
-            }
+            let told = match journal::told(&port, &seen, &facts, (spec, &args.accept)).await {
+                Ok(told) => told,
+                Err(why) => {
+                    output.note(&not_known(&spec.ensemble, &why));
+                    Told::default()
+                }
+            };
+            facts.findings.extend(told.findings);
             facts.findings.sort();
+            if let Some(Resumed { run, checked, done }) = told.resumed {
+                let position = Some(Box::new(Position { run, done, now: facts }));
+                return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
+            }
             proposed(args, spec, &facts, Some(Box::new(seen)))
         }
         Err(error) => Outcome::Unreachable(error),
@@ -253,7 +276,7 @@ fn proposed(
 ) -> Outcome {
     let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
     match propose_preferring(spec, facts, &args.accept, prefer) {
-        Ok(checked) => Outcome::Planned(Box::new(checked), seen),
+        Ok(checked) => Outcome::Planned(Box::new(checked), seen, None),
         Err(refusal) => Outcome::Refused(refusal, seen),
     }
 }
@@ -283,7 +306,7 @@ fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
 impl Outcome {
     fn facts(&self) -> Option<&Facts> {
         match self {
-            Self::Planned(checked, _) => Some(&checked.plan().facts),
+            Self::Planned(checked, ..) => Some(&checked.plan().facts),
             Self::Refused(refusal, _) => Some(&refusal.nearest.facts),
             Self::Unreachable(_) | Self::Failed(_) => None,
         }
@@ -291,7 +314,7 @@ impl Outcome {
 
     fn exit(&self, detailed: bool) -> Exit {
         match self {
-            Self::Planned(checked, _) if detailed && has_differences(checked) => Exit::Differences,
+            Self::Planned(checked, ..) if detailed && has_differences(checked) => Exit::Differences,
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
             Self::Unreachable(error) => live::exit_of(error),
@@ -332,20 +355,22 @@ fn texts(
         let Ok(spec) = &file.spec else { continue };
         let spec = SpecFile { path: &file.path, spec };
         match outcome {
-            Outcome::Planned(checked, seen) => {
+            Outcome::Planned(checked, seen, position) => {
                 let plan_id = saved::plan_id(checked.plan());
                 let name = args.out.as_ref().map(|out| out.display().to_string());
                 let saved = name.as_ref().map(|path| match saved {
                     Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
                     Err(why) => Err(why.as_str()),
                 });
-                let alone = outcomes.len() == 1 && !checked.plan().is_empty();
+                let is_new = !checked.plan().is_empty() && position.is_none();
+                let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
                 all.section(screen(&Screen {
                     origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
                     checked,
+                    resumed: position.as_deref().map(|position| position.seen()),
                     width: output.width,
                 }));
                 for other in others(args, spec.spec, checked, output) {
@@ -406,7 +431,7 @@ fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Ou
             ensemble: file.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
             spec: &file.path,
             verdict: match outcome {
-                Outcome::Planned(checked, _) => Verdict::Planned(checked),
+                Outcome::Planned(checked, ..) => Verdict::Planned(checked),
                 Outcome::Refused(refusal, _) => Verdict::Refused(refusal),
                 Outcome::Unreachable(error) => Verdict::Unreachable(error),
                 Outcome::Failed(_) => Verdict::Failed("not planned"),
@@ -422,7 +447,7 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
     let document = |(file, outcome): (&Loaded, &Outcome)| {
         let exit = outcome.exit(args.detailed_exitcode);
         match outcome {
-            Outcome::Planned(checked, _) => {
+            Outcome::Planned(checked, ..) => {
                 let spec = Path::new(&file.path);
                 saved::document(&paths::saved((**checked).clone(), spec, None))
             }
@@ -481,7 +506,7 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
     let mut all = Text::new();
     for (file, outcome) in loaded.iter().zip(outcomes) {
         match outcome {
-            Outcome::Planned(checked, _) => all.append(dot::dot(checked)),
+            Outcome::Planned(checked, ..) => all.append(dot::dot(checked)),
             Outcome::Refused(refusal, _) => {
                 output.aside(&refusal::breaches(&refusal.breaches, output.width));
             }
@@ -494,7 +519,7 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
 fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), String> {
-    let (Some(out), [file], [Outcome::Planned(checked, _)]) = (&args.out, loaded, outcomes) else {
+    let (Some(out), [file], [Outcome::Planned(checked, ..)]) = (&args.out, loaded, outcomes) else {
         return Ok(());
     };
     // A link is followed: what it leads to is replaced, not the link.

@@ -34,7 +34,8 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
         Format::Text => {
             let plan_id = saved::plan_id(checked.plan());
             let origin = Origin::Read(PlanFile { path, plan_id: &plan_id });
-            let view = Screen { origin, observation: None, checked, width: output.width };
+            let view =
+                Screen { origin, observation: None, checked, resumed: None, width: output.width };
             output.screen(&screen(&view), Exit::Done)
         }
         Format::Json => output.raw(&saved::write(checked), Exit::Done),

@@ -11,8 +11,8 @@ use super::text::{Line, Style, Text};
 use super::{changes, commands, head, law, present, rehearse, start, steps, words};
 use crate::check::{CheckedPlan, Report};
 use crate::model::ServerId;
-use crate::observe::{Facts, Finding, FindingKind, Observation, Obstacle};
-use crate::plan::Plan;
+use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation, Obstacle};
+use crate::plan::{Acceptance, Action, Done, Plan, StepId};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::spec::Spec;
 
@@ -70,8 +70,21 @@ pub struct Screen<'a> {
     pub observation: Option<&'a Observation>,
     /// The plan and its figures.
     pub checked: &'a CheckedPlan,
+    /// How far it is, where it is that of a run that is open.
+    pub resumed: Option<Resumed<'a>>,
     /// Columns of the terminal; 80 to 120 look best.
     pub width: usize,
+}
+
+/// How far a run is that is open.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumed<'a> {
+    /// Its number.
+    pub run: u64,
+    /// The steps that are done.
+    pub done: &'a Done,
+    /// What was just seen, as far as planning goes.
+    pub now: &'a Facts,
 }
 
 impl<'a> Origin<'a> {
@@ -93,12 +106,15 @@ impl<'a> Origin<'a> {
 
 /// The plan screen.
 pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { origin, observation, checked, width } = *screen;
+    let Screen { origin, observation, checked, resumed, width } = *screen;
     let plan = checked.plan();
-    let facts = match origin {
-        Origin::AppliedPlan { now, .. } => now,
-        Origin::Made { .. } | Origin::Applied(_) | Origin::Read(_) => &plan.facts,
+    let now = match (resumed, origin) {
+        (Some(resumed), _) => Some(resumed.now),
+        (None, Origin::AppliedPlan { now, .. }) => Some(now),
+        (None, Origin::Made { .. } | Origin::Applied(_) | Origin::Read(_)) => None,
     };
+    let is_past = origin.is_past() || resumed.is_some();
+    let facts = now.unwrap_or(&plan.facts);
     let mut text = head::head(&plan.ensemble, facts, observation, width);
     if let Origin::Read(file) = origin {
         let made = format!(
@@ -111,10 +127,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
-    let findings = match origin {
-        Origin::Made { .. } | Origin::Applied(_) => present::findings(plan, width),
-        Origin::Read(_) => present::findings_of_then(plan, None, width),
-        Origin::AppliedPlan { now, .. } => present::findings_of_then(plan, Some(now), width),
+    let findings = if is_past {
+        present::findings_of_then(plan, now, width)
+    } else {
+        present::findings(plan, width)
     };
     if plan.is_empty() {
         let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
@@ -124,7 +140,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         text.section(findings);
         text.section(no_changes(screen));
         if open_run(&facts.findings).is_some() {
-            text.append(next(&origin, &facts.findings, width));
+            text.append(next(&origin, &facts.findings, &plan.accepted, width));
         } else {
             text.append(saved_without_changes(&origin, width));
         }
@@ -134,7 +150,11 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(present::present(facts, observation, width));
     text.section(findings);
     text.section(changes::changes(plan, spec.as_ref(), width));
-    text.section(steps::steps(checked, observation, origin.is_past(), width));
+    if let Some(resumed) = resumed {
+        text.section(position(plan, &resumed, width));
+    }
+    let done = resumed.map(|resumed| resumed.done);
+    text.section(steps::steps(checked, observation, (is_past, done), width));
     text.append(other_leader(&origin, plan, width));
     text.section(start::start(checked, facts, observation, width));
     text.section(commands::commands(plan, width));
@@ -142,13 +162,36 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(steps::windows(checked, width));
     text.section(accepted(checked.report(), &facts.findings, width));
     text.gap();
-    text.paragraph("", summary(checked, origin.is_past()), width);
+    text.paragraph("", summary(checked, is_past), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
         let file = saved.and_then(Result::ok).map(|file| file.path);
         let told = rehearse::below(rehearsed, file);
         text.paragraph("", told, width);
     }
-    text.append(next(&origin, &facts.findings, width));
+    text.append(next(&origin, &facts.findings, &plan.accepted, width));
+    text
+}
+
+/// What of a run is done, and what is left of it.
+fn position(plan: &Plan, resumed: &Resumed<'_>, width: usize) -> Text {
+    let mut text = Text::new();
+    let reconfigs = plan.steps().filter(|step| step.reconfig().is_some());
+    let (done, left): (Vec<&StepId>, Vec<&StepId>) =
+        reconfigs.map(|step| &step.id).partition(|id| resumed.done.contains(*id));
+    let gates = plan.steps().filter(|step| matches!(step.action, Action::Gate(_)));
+    let gates: Vec<&StepId> =
+        gates.map(|step| &step.id).filter(|id| !resumed.done.contains(*id)).collect();
+    let asked = match gates.len() {
+        0 => String::new(),
+        _ => format!("; not passed yet: {}", words::list(gates)),
+    };
+    let said = format!(
+        "run {} of this plan is open and is resumed; reconfigs done: {}; left: {}{asked}",
+        resumed.run,
+        words::list(done),
+        words::list(left)
+    );
+    text.paragraph("", Line::new(Style::Bold, said), width);
     text
 }
 
@@ -263,13 +306,15 @@ fn worst(spare: i64) -> String {
 struct OpenRun<'a> {
     number: u64,
     plan_id: &'a str,
-    goes_on: bool,
+    because: Option<NotResumed>,
 }
 
 fn open_run(findings: &[Finding]) -> Option<OpenRun<'_>> {
     findings.iter().find_map(|finding| match &finding.kind {
-        FindingKind::OpenRun { run, plan_id, goes_on, .. } => {
-            Some(OpenRun { number: *run, plan_id, goes_on: *goes_on })
+        FindingKind::OpenRun { run, plan_id, goes_on, because, .. } => {
+            // Plan files of earlier versions do not tell why.
+            let because = because.or((!goes_on).then_some(NotResumed::OtherSpec));
+            Some(OpenRun { number: *run, plan_id, because })
         }
         _ => None,
     })
@@ -292,7 +337,7 @@ fn saved_without_changes(origin: &Origin<'_>, width: usize) -> Text {
     text
 }
 
-fn next(origin: &Origin<'_>, findings: &[Finding], width: usize) -> Text {
+fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], width: usize) -> Text {
     let mut text = Text::new();
     let Origin::Made { spec, saved, flags, .. } = origin else { return text };
     let saved = match saved {
@@ -308,10 +353,24 @@ fn next(origin: &Origin<'_>, findings: &[Finding], width: usize) -> Text {
         None => None,
     };
     let path = words::shell(spec.path);
+    let accepts: Vec<String> =
+        accepted.iter().map(|risk| format!(" --accept {}", words::acceptance(risk))).collect();
+    let accepts = accepts.concat();
+    let is_believed = |finding: &Finding| !matches!(finding.kind, FindingKind::FolderNotProven(_));
     let command = match (open_run(findings), saved) {
-        (Some(run), _) if !run.goes_on => format!("zkplan history {path} {}", run.number),
-        (Some(run), Some(file)) if run.plan_id != file.plan_id => format!("zkplan apply {path}"),
-        (Some(_), None) => format!("zkplan apply {path}"),
+        (None, _) if !findings.iter().all(is_believed) => {
+            format!("zkplan history {path} --unproven")
+        }
+        (Some(OpenRun { number, because: Some(NotResumed::OtherSpec), .. }), _) => {
+            format!("zkplan history {path} {number}")
+        }
+        (Some(OpenRun { number, because: Some(_), .. }), _) => {
+            format!("zkplan apply {path}{accepts} --abandon {number}")
+        }
+        (Some(run), Some(file)) if run.plan_id != file.plan_id => {
+            format!("zkplan apply {path}{accepts}")
+        }
+        (Some(_), None) => format!("zkplan apply {path}{accepts}"),
         (_, Some(file)) => format!("zkplan apply {}", words::shell(file.path)),
         (None, None) => {
             let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();

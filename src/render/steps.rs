@@ -9,7 +9,7 @@ use super::words;
 use crate::check::{CheckedPlan, Figures, Row};
 use crate::model::ServerId;
 use crate::observe::Observation;
-use crate::plan::{Action, Phase, PhaseKind, Rule, Step, StepId};
+use crate::plan::{Action, Done, Phase, PhaseKind, Rule, Step, StepId};
 
 const COLUMNS: [Column; 8] = [
     Column::numbers("#"),
@@ -25,15 +25,17 @@ const COLUMNS: [Column; 8] = [
 /// From so many columns on, there is room for long words.
 const WIDE: usize = 100;
 
-/// The table of steps; `is_past` where the plan and its figures are of an earlier look.
+/// The table of steps; `is_past` where the plan and its figures are of an earlier look, and without
+/// those that are done where some are.
 pub(super) fn steps(
     checked: &CheckedPlan,
     seen: Option<&Observation>,
-    is_past: bool,
+    (is_past, done): (bool, Option<&Done>),
     width: usize,
 ) -> Text {
     let mut text = Text::new();
-    let schedule = reasoned(checked);
+    let mut schedule = reasoned(checked);
+    schedule.retain(|one| !done.is_some_and(|done| done.contains(&one.step.id)));
     if schedule.is_empty() {
         return text;
     }
@@ -42,7 +44,9 @@ pub(super) fn steps(
     let leader = checked.plan().facts.leader;
     let leads = leader.map_or_else(|| "not known".to_owned(), |id| format!("{id} leads"));
     let at_first = if is_past { "then" } else { "now" };
-    table.row(cells(["", at_first, ""], Some((base, base.votes.spare())), Line::plain(leads)));
+    if done.is_none() {
+        table.row(cells(["", at_first, ""], Some((base, base.votes.spare())), Line::plain(leads)));
+    }
     let mut number = 0_usize;
     for group in schedule.chunk_by(|one, next| one.why == next.why && one.kind() == next.kind()) {
         table.across(BELOW, heading(group));
@@ -63,7 +67,8 @@ pub(super) fn steps(
         let figures = Some((&last.figures, last.figures.votes.spare()));
         table.row(cells(["", "after", ""], figures, Line::plain(leader_after(checked))));
     }
-    let title = Line::new(Style::Bold, "Steps");
+    let title = if done.is_some() { "Steps that are left" } else { "Steps" };
+    let title = Line::new(Style::Bold, title);
     text.line(if is_past {
         title.then(Style::Plain, ", with the figures of when the plan was made")
     } else {

@@ -274,7 +274,13 @@ fn same_again(checked: &CheckedPlan) -> Result<(), String> {
 fn shown(checked: &CheckedPlan) -> Result<(), String> {
     let plan_id = saved::plan_id(checked.plan());
     let origin = Origin::Read(PlanFile { path: "fuzz.json", plan_id: &plan_id });
-    on_screen(&plan::screen(&Screen { origin, observation: None, checked, width: 80 }))?;
+    on_screen(&plan::screen(&Screen {
+        origin,
+        observation: None,
+        checked,
+        resumed: None,
+        width: 80,
+    }))?;
     on_screen(&dot::dot(checked))
 }
 

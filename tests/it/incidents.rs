@@ -158,7 +158,7 @@ fn planned(spec: &Spec, seen: &Observation, checked: &CheckedPlan) -> (String, S
     let flags: Vec<String> = Vec::new();
     let spec = SpecFile { path: "spec.yaml", spec };
     let origin = Origin::Made { spec, saved: None, flags: &flags, rehearsed: None };
-    let screen = Screen { origin, observation: Some(seen), checked, width: WIDTH };
+    let screen = Screen { origin, observation: Some(seen), checked, resumed: None, width: WIDTH };
     said(verdict, Exit::Done, &plan::screen(&screen).to_string_with(false))
 }
 

@@ -33,7 +33,7 @@ fn a_plan_names_the_run_that_a_killed_apply_left_open() {
     what_cannot_be_read_is_not_known(&ensemble);
 }
 
-/// One server has joined: what is left is another plan, and to be told from the run's own.
+/// One server has joined.
 fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
     let desk = Desk::new();
     let run = open_run(&desk, swap).expect("a run is open");
@@ -44,16 +44,20 @@ fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
     };
     wait_until_unlocked(ensemble);
     let saved = desk.plan(swap, &["--out", "plan.json"]).exits(2).says_nowhere("holds the lock");
-    named(saved).says(["an apply of this spec goes on with it", "Next: zkplan apply spec.yaml"]);
-    let refused = desk.apply("plan.json").ends().exits(5);
-    refused.says(["run 1 is open", text(&run["planId"])]);
+    // What is left is shown, by the run's own plan, and it is that plan that is saved.
+    named(saved).says([
+        "run 1 of this plan is open and is resumed; reconfigs done: join-4; left: leave-1",
+        "an apply of this spec goes on with it",
+        &format!("Saved to plan.json, plan id {}", text(&run["planId"])),
+        "Next: zkplan apply plan.json",
+    ]);
 
     let other = wanting(ensemble, 1..=4, 1..=4);
     let said = named(Desk::new().plan(&other, &[]).exits(2));
     said.says(["No changes", "--abandon 1", "Next: zkplan history spec.yaml 1"]);
     Desk::new().apply_spec(&other).ends().exits(5).says(["run 1 is open", "--abandon 1"]);
 
-    desk.apply_spec(swap).ends().exits(0).says(["run 1 of this plan is open and goes on"]);
+    desk.apply_spec(swap).ends().exits(0).says(["run 1 of this plan is open and is resumed"]);
     is_at(ensemble, &[2, 3, 4]);
     Desk::new().plan(swap, &[]).exits(0).says(["No changes"]).says_nowhere("is open");
 }
@@ -65,13 +69,31 @@ fn the_same_plan_goes_on_with_it(ensemble: &Ensemble) {
     let desk = Desk::new();
     let saved = desk.plan(&grow, &["--out", "plan.json"]).exits(2);
     saved.says(["run 2, opened by", "goes on with it", "Next: zkplan apply plan.json"]);
-    desk.apply("plan.json").ends().exits(0).says(["run 2 of this plan is open and goes on"]);
+    desk.apply("plan.json").ends().exits(0).says(["run 2 of this plan is open and is resumed"]);
     is_at(ensemble, &[1, 2, 3, 4]);
 }
 
-/// A run that this version cannot read may be open.
+/// A run that this version does not understand may be open: it is named, and abandoned by its
+/// number.
 fn what_cannot_be_read_is_not_known(ensemble: &Ensemble) {
-    ensemble.administrator().write("/zkplan/runs/0000000002", "of tomorrow");
-    let outcome = Desk::new().plan(&wanting(ensemble, 1..=4, 1..=4), &[]).exits(0);
-    outcome.says(["No changes", "whether an earlier apply is open is not known"]);
+    let administrator = ensemble.administrator();
+    let spec = wanting(ensemble, 1..=4, 1..=4);
+    administrator.write("/zkplan/runs/0000000002", "garbled");
+    // It was closed, and its entries say so.
+    Desk::new().plan(&spec, &[]).exits(0).says(["No changes"]).says_nowhere("is open");
+
+    let shrink = wanting(ensemble, 1..=3, 1..=4);
+    killed(&shrink, "send leave-4");
+    wait_until_unlocked(ensemble);
+    for (header, why) in [
+        ("garbled", "its header cannot be read"),
+        (r#"{"formatVersion":7}"#, "a newer zkplan wrote it (format 7)"),
+    ] {
+        administrator.write("/zkplan/runs/0000000003", header);
+        let planned = Desk::new().plan(&shrink, &[]);
+        planned.says(["run 3", "Next: zkplan apply spec.yaml --abandon 3"]);
+        Desk::new().apply_spec(&shrink).ends().exits(5).says([why, "--abandon 3"]);
+    }
+    Desk::new().apply_spec(&shrink).with(&["--abandon", "3"]).ends().exits(0);
+    is_at(ensemble, &[1, 2, 3]);
 }

@@ -16,7 +16,7 @@ use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Question};
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
-use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
+use crate::render::plan::{Origin, PlanFile, Resumed, Screen, SpecFile, screen};
 use crate::render::words_for_acceptance;
 use crate::saved;
 use crate::spec::Spec;
@@ -104,25 +104,10 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
             Origin::AppliedPlan { file: PlanFile { path: &path, plan_id: &plan_id }, now: &now }
         }
     };
-    if let Some(run) = ready.resumes {
-        // The screen of the plan is that of its beginning.
-        let (done, left): (Vec<_>, Vec<_>) = ready
-            .checked
-            .plan()
-            .steps()
-            .filter(|step| step.reconfig().is_some())
-            .map(|step| step.id.to_string())
-            .partition(|id| ready.done.iter().any(|step| step.as_str() == id));
-        let list = |ids: &[String]| if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
-        output.note(&format!(
-            "run {run} of this plan is open and goes on; reconfigs done: {}; left: {}",
-            list(&done),
-            list(&left)
-        ));
-        return;
-    }
     let seen = Some(&ready.seen);
-    let view = Screen { origin, observation: seen, checked: &ready.checked, width: output.width };
+    let resumed = ready.resumes.map(|run| Resumed { run, done: &ready.done, now: &now });
+    let checked = &ready.checked;
+    let view = Screen { origin, observation: seen, checked, resumed, width: output.width };
     output.aside(&screen(&view));
     for id in leaving(ready.checked.plan()) {
         let sight = ready.seen.servers.get(&id);

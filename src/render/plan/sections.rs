@@ -16,7 +16,8 @@ fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
 fn a_saved_plan_is_shown_from_its_facts() {
     let checked = three_zones().silent(&[4, 5, 6]).plan();
     let origin = Origin::Read(PlanFile { path: "plan.json", plan_id: "sha256:7f3a91c2" });
-    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 100 });
+    let text =
+        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 100 });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Steps"), @r#"
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet
@@ -75,7 +76,8 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
     let file = PlanFile { path: "plan.json", plan_id: "sha256:7f3a91c2" };
     let origin = Origin::AppliedPlan { file, now: &now.facts };
     let observation = Some(&now.seen);
-    let text = screen(&Screen { origin, observation, checked: &checked, width: 100 });
+    let text =
+        screen(&Screen { origin, observation, checked: &checked, resumed: None, width: 100 });
     let out = text.to_string_with(false);
     assert!(out.starts_with("prod-eu  config version 100000004, server 2 leads"), "{out}");
     insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
@@ -112,7 +114,8 @@ fn members_that_are_down_and_open_runs_are_no_match() {
         let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
         let checked = scene.plan();
         let observation = Some(&scene.seen);
-        let out = screen(&Screen { origin, observation, checked: &checked, width: 100 });
+        let out =
+            screen(&Screen { origin, observation, checked: &checked, resumed: None, width: 100 });
         let out = out.to_string_with(false);
         out[out.find("No changes").unwrap()..].to_owned()
     };
@@ -143,7 +146,8 @@ fn accepted_risks_stand_in_bold() {
     let checked = scene.plan();
     let saved = Some(Ok(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" }));
     let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
-    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let text =
+        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
     let tail = |text: String| -> String {
         let from = text.find("Accepted risk").unwrap_or_default();
         text[from..].to_owned()
@@ -172,7 +176,8 @@ fn from_a_file_nobody_was_asked() {
     scene.spec.policy.add_as = AddAs::Observer;
     let checked = scene.plan();
     let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: None };
-    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let text =
+        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
     prod-eu  config version 100000004, assumed: nobody was asked, no identity yet
@@ -318,7 +323,8 @@ fn closing(scene: &Scene, work: u64) -> String {
     let rehearsed = crate::rehearsal::summary(&checked, work);
     let origin =
         Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: Some(&rehearsed) };
-    let text = screen(&Screen { origin, observation: None, checked: &checked, width: 80 });
+    let text =
+        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
     let out = text.to_string_with(false);
     part(&out, "Plan:", "Next:").to_owned()
 }
@@ -384,7 +390,8 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
         let saved = saved.map(|plan_id| Ok(PlanFile { path: "plan.json", plan_id }));
         let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
         let checked = scene.plan();
-        let screen = Screen { origin, observation: None, checked: &checked, width: 100 };
+        let screen =
+            Screen { origin, observation: None, checked: &checked, resumed: None, width: 100 };
         let out = self::screen(&screen).to_string_with(false);
         out[out.find("Next: ").unwrap()..].trim_end().to_owned()
     };
