@@ -206,7 +206,7 @@ fn one_dead_of_three_replaced() {
       3  join-4   add participant 4            3      2     0  stays
           a write must commit in the last configuration before anything stops
       4  prove    prove: a write commits
-          it does not answer; it must never start with its old data
+          a server that does not answer must never start with its old data
       5  stop-3   keep server 3 stopped
          after                                 3      2     1  1 leads
       Rows with figures are reconfigs. spare: voters that may still fail, at the
