@@ -80,3 +80,13 @@ pub fn run(run: &Run, width: usize) -> Text {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_what_was_read_and_no_claim() {
+        assert_eq!(runs(&[], 80).to_string_with(false), "/zkplan has no runs.\n");
+    }
+}
