@@ -96,8 +96,8 @@ fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
         .chain(plan.reach.values().map(|reach| reach.client.port))
         .collect();
     let turn = members.ids().range(..id).count();
-    let free = (FIRST_ASSUMED_PORT..=u16::MAX).filter(|port| !used.contains(port));
-    free.skip(turn).next().unwrap_or(FIRST_ASSUMED_PORT)
+    let mut free = (FIRST_ASSUMED_PORT..=u16::MAX).filter(|port| !used.contains(port));
+    free.nth(turn).unwrap_or(FIRST_ASSUMED_PORT)
 }
 
 fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
