@@ -50,7 +50,6 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
             let (what, remedy) = render::unrehearsed(&why);
             output.error(&what, remedy);
             match why {
-                Unrehearsed::NoClientPort(_) => Exit::Data,
                 Unrehearsed::Awaits(_) | Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => {
                     Exit::Unsafe
                 }

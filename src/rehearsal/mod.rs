@@ -138,8 +138,6 @@ pub enum Back {
 /// Why a plan cannot be rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unrehearsed {
-    /// Nobody knows at which port clients reach a member.
-    NoClientPort(ServerId),
     /// The plan waits for servers that are down already.
     Awaits(BTreeSet<ServerId>),
     /// Even without any failure the plan does not come to its end in the simulator.

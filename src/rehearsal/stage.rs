@@ -1,6 +1,6 @@
 //! The simulated ensemble that a plan is rehearsed on, and the plan as it is applied there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Unrehearsed;
@@ -18,6 +18,9 @@ use crate::spec::Spec;
 
 /// So long may a session live unseen.
 const SESSION_MS: u64 = 4000;
+
+/// Where the search for a client port that no server of the plan has begins.
+const FIRST_ASSUMED_PORT: u16 = 2181;
 
 /// A plan that can be applied to a simulated ensemble, and that ensemble before the first step.
 pub(super) struct Stage {
@@ -38,7 +41,7 @@ impl Stage {
         let facts = plan.facts.clone();
         let checked = check(plan, &facts).map_err(Unrehearsed::Unlawful)?;
         let spec = spec_of(checked.plan());
-        let (world, leader) = ensemble(checked.plan(), &spec)?;
+        let (world, leader) = ensemble(checked.plan(), &spec);
         let plan_id = plan_id(checked.plan());
         Ok(Self { checked: Arc::new(checked), plan_id, spec, world, leader })
     }
@@ -67,9 +70,12 @@ fn as_rehearsed(plan: &Plan) -> Plan {
     };
     plan.reach = plan.reach.iter().map(|(id, reach)| (*id, plain(reach))).collect();
     let members = plan.facts.base.membership.servers();
-    let asked = members.filter_map(|member| {
+    let asked = members.map(|member| {
         let reach = plan.reach.get(&member.id).map(|reach| reach.client.clone());
-        member.client_endpoint().or(reach)
+        let known = member.client_endpoint().or(reach);
+        known.unwrap_or_else(|| {
+            Endpoint::plain(member.peer().host.clone(), assumed_port(&plan, member.id))
+        })
     });
     plan.connect = Connect {
         servers: asked.map(|at| at.to_string()).collect(),
@@ -81,7 +87,23 @@ fn as_rehearsed(plan: &Plan) -> Plan {
     plan
 }
 
-fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unrehearsed> {
+/// The client port of a member of static origin that leaves: neither its line nor a spec tells it,
+/// and any that no other server of the plan has does as well.
+fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
+    let members = &plan.facts.base.membership;
+    let lines = || members.servers().chain(plan.target.servers());
+    let peers = lines().flat_map(|line| &line.peers);
+    let used: BTreeSet<u16> = peers
+        .flat_map(|peer| [peer.quorum_port, peer.election_port])
+        .chain(lines().filter_map(|line| Some(line.client.as_ref()?.port)))
+        .chain(plan.reach.values().map(|reach| reach.client.port))
+        .collect();
+    let turn = members.ids().range(..id).count();
+    let mut free = (FIRST_ASSUMED_PORT..=u16::MAX).filter(|port| !used.contains(port));
+    free.nth(turn).unwrap_or(FIRST_ASSUMED_PORT)
+}
+
+fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
     let facts = &plan.facts;
     let members = &facts.base.membership;
     let rules = Rules { standalone_enabled: !facts.one_voter_possible, ..Rules::default() };
@@ -97,7 +119,8 @@ fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unreh
     for member in members.servers().filter(|member| member.client.is_none()) {
         let wanted = spec.servers.get(&member.id);
         let client = wanted.and_then(|wanted| wanted.server.client.clone());
-        let Some(client) = client else { return Err(Unrehearsed::NoClientPort(member.id)) };
+        let client = client
+            .unwrap_or_else(|| ClientAddress::on_all_addresses(assumed_port(plan, member.id)));
         set_client(&mut world, member.id, client);
     }
     for id in members.ids().difference(&facts.live) {
@@ -110,7 +133,7 @@ fn ensemble(plan: &Plan, spec: &Spec) -> Result<(World, Option<ServerId>), Unreh
     }
     let settled = world.now_ms() + 2000;
     world.advance(settled);
-    Ok((world, leader))
+    (world, leader)
 }
 
 /// Whoever is cut off is given up soon, by learners and by who asks: what is rehearsed does not depend

@@ -197,6 +197,9 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
     let anew = anew(screen);
     let go_on = format!("{again} goes on from here, from any machine");
     match end {
+        End::LockLost { since: Since::NeverTaken, .. } => {
+            (lock_lost(&Since::NeverTaken), format!("run it again: {again}"))
+        }
         End::LockLost { since, .. } => (lock_lost(since), go_on),
         End::Foreign { .. } => (
             "somebody changed the configuration in the middle of the run, and not through this \
@@ -421,7 +424,9 @@ fn diff(before: &EnsembleConfig, after: &EnsembleConfig, from: &str) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::Missing;
     use crate::apply::journal::HookEnd;
+    use crate::check::{Detail, Law};
     use crate::model::ServerId;
     use crate::observe::Standing;
 
@@ -443,7 +448,49 @@ mod tests {
         let gone = said(&End::RanOut { waits, unknown: None });
         assert!(gone.contains("(zkplan plan SPEC --out NEW)"), "{gone}");
         assert!(gone.ends_with("zkplan apply NEW --abandon 3"), "{gone}");
+        let code = Detail::Finding("ZKF5");
+        let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
+        let appeared = said(&End::Unsafe(vec![breach.clone()]));
+        let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
+        assert!(appeared.ends_with(accepts), "{appeared}");
+        // Other data get no vote, whatever is accepted.
+        let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
+        assert!(!said(&End::Unsafe(vec![other])).contains("--accept"));
         let nobody = said(&End::Unreachable);
         assert!(nobody.ends_with("next: zkplan plan SPEC shows who answers and who does not"));
+    }
+
+    #[test]
+    fn that_nothing_was_sent_is_said_only_where_it_is_so() {
+        let step = Some(StepId::new("join-4"));
+        let lost = |unknown: &Option<StepId>, since: Since| {
+            said(&End::LockLost { unknown: unknown.clone(), since })
+        };
+        let nothing = lost(&None, Since::Nothing);
+        assert!(nothing.contains("the lock is gone") && nothing.contains("Nothing was sent after"));
+        let committed = lost(&None, Since::Committed(step.clone()));
+        assert!(committed.contains("join-4 was sent before this was noticed, and it committed"));
+        let unknown = lost(&step, Since::Sent(step.clone()));
+        assert!(unknown.contains("join-4 was sent and nobody saw its answer"), "{unknown}");
+        let fence = lost(&None, Since::Sent(None));
+        assert!(fence.contains("The fence was sent before this was noticed"), "{fence}");
+        for sent in [committed, unknown, fence] {
+            assert!(!sent.contains("Nothing was sent"), "{sent}");
+        }
+        let never = lost(&None, Since::NeverTaken);
+        assert!(never.contains("before the lock was taken. Nothing was changed."), "{never}");
+        assert!(!never.contains("lock is gone") && !never.contains("from here"), "{never}");
+        assert!(never.ends_with("zkplan apply 'my plan.json' --strict-version"), "{never}");
+    }
+
+    #[test]
+    fn waits_are_told_in_whole_seconds() {
+        let missing = Missing::Stable { left_ms: 4460 };
+        let waits = vec![Wait::Joiner { server: ServerId::new(4), missing }];
+        let said = said(&End::RanOut { waits, unknown: None });
+        assert!(
+            said.contains("server 4 follows; watching it 5 s more (policy.stableFor)"),
+            "{said}"
+        );
     }
 }

@@ -108,3 +108,16 @@ fn illegible(why: &Illegible) -> String {
         Illegible::Garbled => "not readable".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_what_was_read_and_no_claim() {
+        assert_eq!(
+            runs(&[], 80).to_string_with(false),
+            "The journal of this ensemble has no runs.\n"
+        );
+    }
+}

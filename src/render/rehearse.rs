@@ -290,12 +290,6 @@ fn stopping(rehearsal: &Rehearsal) -> String {
 /// Why there is no rehearsal, and what to do about it.
 pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
     match why {
-        Unrehearsed::NoClientPort(server) => (
-            format!(
-                "the plan cannot be rehearsed: it does not tell the client port of server {server}"
-            ),
-            "give the server a clientPort in the spec",
-        ),
         Unrehearsed::Awaits(down) => (
             format!(
                 "the plan waits for {}, down at present, to answer where the plan moves it",

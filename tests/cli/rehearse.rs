@@ -87,3 +87,24 @@ fn a_plan_is_rehearsed_where_it_is_shown_alone() {
         assert!(answer.code == 0 && !answer.out.contains("ehearsed"), "{answer:?}");
     }
 }
+
+/// Of a member of static origin that leaves, neither its line nor the spec tells the client port.
+#[test]
+fn a_plan_on_an_ensemble_of_static_origin_is_rehearsed() {
+    let desk = Desk::new();
+    desk.write("live", &LIVE.replace(";0.0.0.0:2181", ""));
+    desk.write("prod.yaml", SPEC);
+    let made = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.out.contains("single failures"), "{made:?}");
+    let answer = desk.zkplan(&["rehearse", "plan.json"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.out.contains("await-4"), "{answer:?}");
+    // Where clients reach a server changes nothing of what fails.
+    desk.write("live", LIVE);
+    let known = desk.zkplan(&["rehearse", "prod.yaml", "--live", "live"]);
+    let table = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("  ")).map(str::to_owned).collect()
+    };
+    assert_eq!(table(&answer.out), table(&known.out));
+}

@@ -140,6 +140,22 @@ fn members_that_are_down_and_open_runs_are_no_match() {
     "#);
 }
 
+/// The leader is asked first, and others have come further by the time that they are asked.
+#[test]
+fn a_leader_is_not_shown_behind_those_that_follow_it() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+    let reached = crate::model::Zxid::new(0x1_0000_0088);
+    scene.seen.servers.get_mut(&id(2)).unwrap().zxid = Some(reached);
+    let out = shown(&scene, 120);
+    assert!(part(&out, "prod-eu", "Changes").contains("leader at zxid 0x100000088"), "{out}");
+    let leads = out.lines().find(|line| line.contains(" leads ")).unwrap();
+    assert!(leads.contains("0x100000088"), "{leads}");
+    // One of an earlier epoch says nothing of it.
+    let other = crate::model::Zxid::new(0x2_0000_0000);
+    scene.seen.servers.get_mut(&id(3)).unwrap().zxid = Some(other);
+    assert!(!shown(&scene, 120).contains("leader at zxid 0x200000000"));
+}
+
 #[test]
 fn accepted_risks_stand_in_bold() {
     let scene = Scene::new(&lines(&[1]), &lines(&[1, 2, 3])).accepting("ZKQ2", Some("join-2"));
