@@ -26,4 +26,4 @@ pub mod stale;
 pub mod unlock;
 
 pub use end::{End, Stale};
-pub use event::{Event, Missing, Occupied, Wait};
+pub use event::{BindProof, Event, Missing, Occupied, Wait};

@@ -65,6 +65,9 @@ pub enum FindingKind {
     MemberSilent,
     /// A member follows another configuration, so it counts as down.
     MemberDisagrees,
+    /// A member's znode holds the ensemble's configuration and an older one is in force there, so it
+    /// counts as down until the next reconfig.
+    ConfigNotInForce,
     /// The zone of a present server is not known; it is taken for a zone of its own.
     ZoneUnknown,
     /// An even number of voters costs one more acknowledgement and tolerates no more failures.
@@ -187,7 +190,7 @@ impl FindingKind {
             Self::QuorumPortUnreachable => "ZKF6",
             Self::ElectionPortClosed => "ZKF7",
             Self::MemberSilent => "ZKF8",
-            Self::MemberDisagrees => "ZKF9",
+            Self::MemberDisagrees | Self::ConfigNotInForce => "ZKF9",
             Self::ZoneUnknown => "ZKF10",
             Self::EvenVoters { .. } => "ZKF11",
             Self::DigestMismatches { .. } => "ZKF12",
@@ -224,6 +227,7 @@ impl FindingKind {
             | Self::ElectionPortClosed
             | Self::MemberSilent
             | Self::MemberDisagrees
+            | Self::ConfigNotInForce
             | Self::DigestMismatches { .. }
             | Self::UnwantableId
             | Self::PortsDiffer { .. }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Finding;
+use super::{DataProof, Finding};
 use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
 
@@ -107,6 +107,9 @@ pub struct ServerSight {
     /// Its own quorum and election ports, where it tells them; several of each where it has several
     /// addresses.
     pub own_ports: Option<OwnPorts>,
+    /// How often it tries to bind its election port, a second apart, where its `AdminServer` tells
+    /// (`zookeeper.electionPortBindRetry`); 0 is for ever.
+    pub bind_tries: Option<u64>,
     /// The addresses its host resolves to, as text, sorted.
     pub addresses: Vec<String>,
     /// Its tick in milliseconds.
@@ -130,6 +133,7 @@ impl ServerSight {
             quorum_port: None,
             election_port: None,
             own_ports: None,
+            bind_tries: None,
             addresses: Vec::new(),
             tick_ms: None,
         }
@@ -180,6 +184,9 @@ pub struct DataFigures {
     pub digests: BTreeMap<Zxid, u64>,
     /// Digest mismatches that the server has counted.
     pub digest_mismatches: Option<u64>,
+    /// What comparing its digests with the leader's gave; `None` where one of both lists none, where
+    /// they run different releases, and for the leader itself.
+    pub compared: Option<DataProof>,
 }
 
 /// What follows from a server's answers; only the first four count as healthy.
@@ -198,6 +205,10 @@ pub enum Standing {
     /// It serves with another configuration than the ensemble's, or in another role than that gives
     /// it.
     OtherConfiguration,
+    /// Its znode holds the ensemble's configuration, and an older one is in force: a reconfig that
+    /// commits between NEWLEADER and UPTODATE is not activated on the learner
+    /// (`Learner.syncWithLeader`). The next reconfig heals it.
+    ConfigNotInForce,
     /// It answers with another id than its own.
     AnswersAs(ServerId),
     /// It does not say which id it has, so that it cannot be counted.

@@ -353,6 +353,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::ElectionPortClosed
         | FindingKind::MemberSilent
         | FindingKind::MemberDisagrees
+        | FindingKind::ConfigNotInForce
         | FindingKind::ZoneUnknown
         | FindingKind::EvenVoters { .. }
         | FindingKind::DigestMismatches { .. }

@@ -4,7 +4,7 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::model::ServerId;
-use crate::observe::{Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
+use crate::observe::{DataProof, Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
 use crate::plan::{Acceptance, Plan};
 
 const COLUMNS: [Column; 9] = [
@@ -106,6 +106,7 @@ const fn answers(standing: &Standing) -> bool {
         | Standing::FollowingWithoutVote
         | Standing::Behind
         | Standing::OtherConfiguration
+        | Standing::ConfigNotInForce
         | Standing::AnswersAs(_)
         | Standing::IdUnknown
         | Standing::Standalone
@@ -136,24 +137,27 @@ fn evidence(seen: &Observation, sight: &ServerSight) -> String {
     format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
 }
 
-/// Whether its data is the leader's: digests at the latest zxid that both name, or nothing.
+/// Whether its data is the leader's, as far as one look can tell.
 fn data(seen: &Observation, sight: &ServerSight) -> String {
-    let Some(leader) = seen.leader.and_then(|id| seen.servers.get(&id)) else {
-        return "data not proven equal".to_owned();
-    };
-    let common = |(zxid, own): (&crate::model::Zxid, &u64)| {
-        leader.data.digests.get(zxid).map(|theirs| (*zxid, own == theirs))
-    };
-    match sight.data.digests.iter().rev().find_map(common) {
-        Some((zxid, true)) => format!("data equal at zxid {zxid}"),
-        Some((zxid, false)) => format!("DATA DIFFERS at zxid {zxid}"),
-        None => match (sight.data.znodes, leader.data.znodes) {
-            (Some(own), Some(theirs)) => format!(
-                "data not proven equal ({} here, {theirs} on the leader)",
-                words::count(own, "znode")
-            ),
-            _ => "data not proven equal".to_owned(),
-        },
+    let znodes = |sight: &ServerSight| sight.data.znodes;
+    let leader = seen.leader.and_then(|id| seen.servers.get(&id));
+    match &sight.data.compared {
+        Some(DataProof::Digest(zxid)) => return format!("data equal at zxid {zxid}"),
+        Some(DataProof::Differ) => return "DATA DIFFERS".to_owned(),
+        Some(DataProof::DigestDiffers(zxid)) => {
+            return format!(
+                "data not proven equal (the digest at zxid {zxid} differs, as it may after a copy \
+                 under writes; apply compares a newer one)"
+            );
+        }
+        _ => {}
+    }
+    match (znodes(sight), leader.and_then(znodes)) {
+        (Some(own), Some(theirs)) => format!(
+            "data not proven equal ({} here, {theirs} on the leader)",
+            words::count(own, "znode")
+        ),
+        _ => "data not proven equal".to_owned(),
     }
 }
 

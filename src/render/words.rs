@@ -140,6 +140,14 @@ pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<Stri
             Style::Red,
             told("it serves with another configuration; counts as down"),
         ),
+        Standing::ConfigNotInForce => (
+            "old config",
+            Style::Red,
+            told(
+                "it holds the ensemble's configuration and runs with an older one: a reconfig \
+                 committed while it finished its sync; counts as down until the next reconfig",
+            ),
+        ),
         Standing::AnswersAs(id) => {
             ("other id", Style::Red, Some(format!("it answers as server {id}; counts as down")))
         }
@@ -235,6 +243,11 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::MemberDisagrees => {
             format!("{it} follows another configuration, so it counts as down")
         }
+        FindingKind::ConfigNotInForce => format!(
+            "{it} holds the ensemble's configuration and runs with an older one, so it counts as down: \
+             a reconfig committed while it finished its sync. The next apply that changes something \
+             heals it with a reconfig that changes nothing; a restart of {it} does too"
+        ),
         FindingKind::ZoneUnknown => {
             format!("the zone of {it} is not known; it is taken for a zone of its own")
         }

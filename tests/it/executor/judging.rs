@@ -149,7 +149,7 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     assert!(!case.memory.proven.contains(&id(4)));
     case.sight.facts.following.insert(id(4));
     case.memory.see(&case.sight, 20);
-    assert_eq!(case.missing("await-4"), Missing::Data);
+    assert_eq!(case.missing("await-4"), Missing::Data { proof: None, marked_in_vain: None });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! tells the truth.
 
 mod fake;
+mod joining;
 mod judging;
 
 use std::collections::{BTreeMap, BTreeSet};
