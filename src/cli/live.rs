@@ -70,6 +70,7 @@ pub const fn exit_of(error: &ObserveError) -> Exit {
         ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
+        | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
     }
 }

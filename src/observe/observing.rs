@@ -76,6 +76,7 @@ fn may_pass(error: &ObserveError) -> bool {
         | ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
+        | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => false,
     }
 }

@@ -1,6 +1,6 @@
 //! What one look at an ensemble holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,19 @@ pub struct Observation {
     pub findings: Vec<Finding>,
     /// Whether nobody was asked and everybody is assumed to answer (`--live FILE`).
     pub assumed: bool,
+}
+
+impl Observation {
+    /// The members that were seen to run with `reconfigEnabled=false`: their configuration is of
+    /// version 0 for ever.
+    pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
+        let is_disabled = |sight: &&ServerSight| {
+            let config = sight.config.as_ref();
+            self.config.membership.contains(sight.id)
+                && config.is_some_and(|told| told.value.version.is_zero())
+        };
+        self.servers.values().filter(is_disabled).map(|sight| sight.id).collect()
+    }
 }
 
 /// Which ensemble it is: the content of `/zkplan/id`, made at the first apply.
@@ -277,6 +290,14 @@ pub enum ObserveError {
         /// One, and the other.
         histories: Box<[History; 2]>,
     },
+    /// A server that the spec wants still runs an ensemble of its own: the target before the merge.
+    #[error("{}", target_runs(target))]
+    TargetRuns {
+        /// The ensemble that is present.
+        present: Box<History>,
+        /// The one of the wanted server.
+        target: Box<TargetEnsemble>,
+    },
     /// The configuration znode cannot be read.
     #[error("the configuration of server at `{endpoint}` cannot be read: {cause}")]
     UnreadableConfig {
@@ -285,6 +306,26 @@ pub enum ObserveError {
         /// What is wrong with it.
         cause: crate::model::ConfigParseError,
     },
+}
+
+fn target_runs(target: &TargetEnsemble) -> String {
+    let named: Vec<String> =
+        target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
+    format!("an ensemble of its own runs on {}", named.join(", "))
+}
+
+/// An ensemble that runs where a spec wants servers to join another one.
+#[derive(Debug, Clone)]
+pub struct TargetEnsemble {
+    /// What is known of it.
+    pub history: History,
+    /// The wanted servers that are part of it, and where.
+    pub wanted: Vec<(ServerId, Endpoint)>,
+    /// How many znodes it has, where that is known.
+    pub znodes: Option<u64>,
+    /// How many clients are connected to those of it that answered; `None` where one of them does not
+    /// tell.
+    pub clients: Option<u64>,
 }
 
 /// Something that was tried, and what came of it.
@@ -309,4 +350,6 @@ pub struct History {
     pub answered: Vec<Endpoint>,
     /// Whether a write committed in it.
     pub commits: bool,
+    /// The identity that the first apply gave it; `None` where it could not be read.
+    pub identity: Option<Identity>,
 }

@@ -49,7 +49,7 @@ fn of_observation(facts: &Facts, seen: &Observation, width: usize) -> Text {
         table.row(cells);
     }
     for sight in &seen.strangers {
-        add_sight(&mut table, facts, seen, sight, "stranger");
+        add_sight(&mut table, facts, seen, sight, "no member");
     }
     for Tried { endpoint, silence } in &seen.silent_contacts {
         let mut cells = vec![Line::plain("-"), "contact".into()];
@@ -71,7 +71,15 @@ fn add_sight(
     role: &'static str,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
-    let (word, style, more) = words::standing(&sight.standing);
+    let (word, style, more) = match sight.standing {
+        // It has left, or the spec of another change wants it.
+        Standing::FollowingWithoutVote if role == "no member" => (
+            "follows",
+            Style::Yellow,
+            Some("it is no member and the spec does not want it: retired, or to join by another spec".to_owned()),
+        ),
+        _ => words::standing(&sight.standing),
+    };
     table.row([
         Line::plain(sight.id.to_string()),
         Line::plain(role),

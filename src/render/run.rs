@@ -446,3 +446,56 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Abandoned { who } => format!("given up by {who}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Zxid;
+
+    fn joiner(missing: Missing) -> String {
+        wait(&Wait::Joiner { server: ServerId::new(4), missing })
+    }
+
+    /// A higher acceptedEpoch cannot be seen from outside: only its own log tells.
+    #[test]
+    fn a_server_that_looks_for_a_leader_for_long_may_have_been_in_another_ensemble() {
+        let looks = |for_long| {
+            joiner(Missing::Following {
+                standing: Standing::NotServing,
+                zxids: None,
+                followed_before: false,
+                for_long,
+            })
+        };
+        assert!(!looks(false).contains("another ensemble"), "{}", looks(false));
+        let long = looks(true);
+        for cause in ["copy much data", "election ports", "another ensemble", "accepted epoch"] {
+            assert!(long.contains(cause), "{long}");
+        }
+    }
+
+    #[test]
+    fn a_wait_for_proof_says_what_is_missing_and_when_no_more_is_written() {
+        let data = |proof, marked_in_vain| joiner(Missing::Data { proof, marked_in_vain });
+        assert!(data(Some(DataProof::NoCommonDigest), Some(512)).contains("512 writes"));
+        let differs = data(Some(DataProof::DigestDiffers(Zxid::new(0x1_0000_0080))), None);
+        assert!(differs.contains("0x100000080") && differs.contains("newer"), "{differs}");
+        assert!(data(Some(DataProof::NoMarker), None).contains("/zkplan/id"));
+        let counts = DataProof::Counts { zxid: Zxid::new(0x1_0000_0007), znodes: 16 };
+        let event = Event::DataProven { server: ServerId::new(4), proof: counts };
+        let mut text = Text::new();
+        text.line(line(&event).expect("a line"));
+        let said = text.to_string_with(false);
+        assert!(said.contains("counts equal, content cannot be proven: 16 znodes"), "{said}");
+    }
+
+    #[test]
+    fn a_wait_for_a_bind_says_on_what_it_rests() {
+        let bound = |by| wait(&Wait::Bound { server: ServerId::new(4), by });
+        let assumed = bound(BindProof::DefaultAssumed(4000));
+        assert!(assumed.contains("4s") && assumed.contains("cannot be seen"), "{assumed}");
+        let seen = bound(BindProof::SettingSeen(11_000));
+        assert!(seen.contains("11s") && seen.contains("AdminServer"), "{seen}");
+        assert!(bound(BindProof::TriesForEver).contains("4lw.commands.whitelist"));
+    }
+}

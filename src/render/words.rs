@@ -31,6 +31,15 @@ pub(super) fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String
     format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
 }
 
+/// Who runs, at the beginning of a sentence: `Server 1 runs`, or a member where none is known.
+pub(super) fn some_servers(ids: &BTreeSet<ServerId>) -> String {
+    match ids.len() {
+        0 => "A member runs".to_owned(),
+        1 => format!("Server {} runs", list(ids)),
+        _ => format!("Servers {} run", list(ids)),
+    }
+}
+
 /// A number with its unit, like `1 voter` or `2 voters`.
 pub(super) fn count(number: impl Into<i128>, unit: &str) -> String {
     let number = number.into();
