@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bugs::triggered_bugs;
 use super::findings::of_membership;
 use super::{DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, Standing};
 use crate::ensemble::Mode;
@@ -102,6 +103,7 @@ impl Facts {
         });
         let mut findings = seen.findings.clone();
         findings.extend(of_spec(&seen.config, spec));
+        findings.extend(triggered_bugs(seen, spec));
         let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
         // Of a joiner it is no risk to be accepted: apply gives it no vote.
         findings.retain(|finding| {

@@ -132,6 +132,10 @@ pub enum Issue {
     /// The same with Netty, wherever the client port stands.
     #[serde(rename = "ZOOKEEPER-3540")]
     Zk3540,
+    /// A learner that loses its leader in the middle of a snapshot can take a DIFF on top of what it
+    /// got.
+    #[serde(rename = "ZOOKEEPER-3642")]
+    Zk3642,
     /// A dead peer holds up every connection of an election for the time that connecting may take.
     #[serde(rename = "ZOOKEEPER-3756")]
     Zk3756,
@@ -146,12 +150,25 @@ pub enum Issue {
     /// writes are lost.
     #[serde(rename = "ZOOKEEPER-3911")]
     Zk3911,
+    /// A learner that syncs while writes commit can fail, make the leader step down, or lose what was
+    /// acknowledged if it crashes (with 3023, 4643, 4646, 4685).
+    #[serde(rename = "ZOOKEEPER-4394")]
+    Zk4394,
+    /// The ACLs of znodes that are written while a snapshot is sent can get lost.
+    #[serde(rename = "ZOOKEEPER-4689")]
+    Zk4689,
     /// A leader elected while its own name does not resolve never commits.
     #[serde(rename = "ZOOKEEPER-4708")]
     Zk4708,
+    /// A learner that changes its leader is shut down in part: what it had yet to log can come later.
+    #[serde(rename = "ZOOKEEPER-4712")]
+    Zk4712,
     /// A learner that crashes in the middle of a sync can lose what it acknowledged.
     #[serde(rename = "ZOOKEEPER-4785")]
     Zk4785,
+    /// A server cannot load its data because an ACL is missing that a fuzzy snapshot refers to.
+    #[serde(rename = "ZOOKEEPER-4846")]
+    Zk4846,
     /// A joiner or stale follower gets a history with a hole, and spreads it when it leads.
     #[serde(rename = "ZOOKEEPER-4925")]
     Zk4925,
@@ -167,12 +184,17 @@ impl Issue {
             Self::Zk2778 => "ZOOKEEPER-2778",
             Self::Zk2847 => "ZOOKEEPER-2847",
             Self::Zk3540 => "ZOOKEEPER-3540",
+            Self::Zk3642 => "ZOOKEEPER-3642",
             Self::Zk3756 => "ZOOKEEPER-3756",
             Self::Zk3769 => "ZOOKEEPER-3769",
             Self::Zk3829 => "ZOOKEEPER-3829",
             Self::Zk3911 => "ZOOKEEPER-3911",
+            Self::Zk4394 => "ZOOKEEPER-4394",
+            Self::Zk4689 => "ZOOKEEPER-4689",
             Self::Zk4708 => "ZOOKEEPER-4708",
+            Self::Zk4712 => "ZOOKEEPER-4712",
             Self::Zk4785 => "ZOOKEEPER-4785",
+            Self::Zk4846 => "ZOOKEEPER-4846",
             Self::Zk4925 => "ZOOKEEPER-4925",
         }
     }
@@ -220,6 +242,8 @@ impl FindingKind {
             | Self::MixedVersions { .. }
             | Self::DataDiffers
             | Self::ConfigWritten => Level::Accept,
+            // There is no release to go to, and nothing to do but to know it.
+            Self::KnownBug { issue: Issue::Zk4689, .. } => Level::Note,
             Self::KnownBug { .. }
             | Self::HostileName { .. }
             | Self::WildcardHost { .. }

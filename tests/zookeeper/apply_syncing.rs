@@ -2,6 +2,7 @@
 //! none is left behind with an old configuration.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, Mode};
@@ -16,6 +17,9 @@ const BYTES: usize = 2000;
 
 /// So many writes commit while a joiner copies.
 const WRITES: usize = 1000;
+
+/// What a leader logs when it begins to send a snapshot (`LearnerHandler.run`).
+const SENDING: &str = "Sending snapshot last zxid";
 
 /// Three servers with data, which do not give a joiner up that stands still for a while.
 fn heavy() -> Ensemble {
@@ -56,10 +60,9 @@ fn compared(ensemble: &Ensemble, id: u8) -> Vec<(u64, bool)> {
 /// many. The leader stands in the middle of it as long as 4 takes nothing.
 fn copy_under_writes(ensemble: &Ensemble) -> usize {
     let leader = ensemble.wait_leader();
-    let sending = "Sending snapshot last zxid";
-    let before = ensemble.log(leader).matches(sending).count();
+    let before = ensemble.log(leader).matches(SENDING).count();
     ensemble.start_joiner(4);
-    ensemble.wait_logged(leader, sending, before);
+    ensemble.wait_logged(leader, SENDING, before);
     ensemble.freeze(4);
     let written = ensemble.administrator().overwrite("/data", ZNODES, WRITES);
     ensemble.thaw(4);
@@ -120,4 +123,78 @@ fn a_joiner_that_the_fence_has_stranded_is_healed() {
     assert_eq!(outcome.events.of("fenced").count(), 2, "{outcome}");
     assert_eq!(ensemble.mode(4), Some(Mode::Follower));
     is_at(&ensemble, &[1, 2, 3, 4]);
+}
+
+/// Again and again a server is started on an empty disk and added while it copies and writes go on.
+///
+/// One round with little data where nothing is said. `ZKPLAN_JOINER_MB=200 ZKPLAN_JOINER_ROUNDS=10` is
+/// the long form: then at least a thousand writes commit while it copies.
+#[test]
+fn a_joiner_is_added_under_writes_again_and_again() {
+    const ZNODE_BYTES: usize = 10_000;
+    let megabytes = asked("ZKPLAN_JOINER_MB", 20);
+    let rounds = asked("ZKPLAN_JOINER_ROUNDS", 1);
+    let znodes = megabytes * 1_000_000 / ZNODE_BYTES;
+    let heap = format!("{}m", 256 + 4 * megabytes);
+    let ensemble = Builder::rich().heap(&heap).setting("initLimit", "300").start();
+    ensemble.administrator().fill("/data", znodes, ZNODE_BYTES);
+    for round in 1..=rounds {
+        let written = under_writes(&ensemble, znodes, |written| {
+            let leader = ensemble.wait_leader();
+            let sending = ensemble.log(leader).matches(SENDING).count();
+            ensemble.start_joiner(4);
+            ensemble.wait_logged(leader, SENDING, sending);
+            let before = written.load(Ordering::SeqCst);
+            let desk = Desk::new();
+            let apply = desk.apply_spec(&spec(&ensemble)).start();
+            ensemble.wait_following(4);
+            let meanwhile = written.load(Ordering::SeqCst) - before;
+            apply.ends().exits(0);
+            meanwhile
+        });
+        is_at(&ensemble, &[1, 2, 3, 4]);
+        crate::show(&format!("round {round}: {megabytes} MB, {written} writes while it copied"));
+        assert!(written >= if megabytes < 200 { 1 } else { 1000 }, "only {written} writes");
+        Desk::new().apply_spec(&wanting(&ensemble, 1..=3, 1..=3)).ends().exits(0);
+        ensemble.stop(4);
+        ensemble.wipe(4);
+    }
+}
+
+/// A number from the environment; a test that was asked for something else must not look like one that
+/// passed.
+fn asked(name: &str, otherwise: usize) -> usize {
+    let Ok(text) = std::env::var(name) else { return otherwise };
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.unwrap_or_else(|| panic!("{name} is no number of at least 1: {text}"))
+}
+
+/// Does something while writes commit one after the other; it is told how many have been
+/// acknowledged.
+fn under_writes<T>(
+    ensemble: &Ensemble,
+    znodes: usize,
+    something: impl FnOnce(&AtomicUsize) -> T,
+) -> T {
+    const AT_ONCE: usize = 100;
+    let (written, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                let more = ensemble.administrator().overwrite("/data", znodes, AT_ONCE);
+                written.fetch_add(more, Ordering::SeqCst);
+            }
+        });
+        let _ends = Ends(&is_over);
+        something(&written)
+    })
+}
+
+/// Says that it is over when it goes, also in a panic: a scope waits for its threads.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

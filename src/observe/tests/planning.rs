@@ -8,7 +8,7 @@ use crate::ensemble::Mode;
 use crate::model::{
     ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server, StandaloneEnabled,
 };
-use crate::observe::{Facts, Finding, Obstacle, OwnPorts};
+use crate::observe::{Facts, Finding, Issue, Obstacle, OwnPorts};
 use crate::spec::{Spec, WantedServer};
 
 fn spec(lines: &[&str]) -> Spec {
@@ -221,4 +221,45 @@ fn other_data_of_a_joiner_are_an_obstacle_and_those_of_a_member_a_finding() {
     assert_eq!(facts.obstacles, [Obstacle::WantedDataDiffer(id(4))]);
     let differ = facts.findings.iter().filter(|finding| finding.kind == FindingKind::DataDiffers);
     assert_eq!(differ.map(|finding| finding.server).collect::<Vec<_>>(), [Some(id(1))]);
+}
+
+/// A bug that no release of the line is without is told only to those whose change brings it about.
+#[test]
+fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about() {
+    let told = |named: bool, wants: &[i64]| -> Vec<Issue> {
+        let mut servers = voters(&[1, 2, 3], FIRST);
+        let name = |text: &str| text.replace("10.0.0.", "zk");
+        let mut spec = wanted(wants);
+        if named {
+            for server in &mut servers {
+                server.config = name(&server.config);
+                server.at.host = Host::new(&name(server.at.host.as_str()));
+            }
+            for wanted in spec.servers.values_mut() {
+                wanted.server.peers[0].host =
+                    Host::new(&name(wanted.server.peers[0].host.as_str()));
+            }
+            spec.connect.servers = vec!["zk1:2181".into()];
+        }
+        let facts = facts(&FakeEnsemble::of(servers), &spec);
+        let issues = facts.findings.into_iter().filter_map(|finding| match finding.kind {
+            FindingKind::KnownBug { issue, .. } => Some(issue),
+            _ => None,
+        });
+        issues.collect()
+    };
+    let cured = [Issue::Zk4785, Issue::Zk4846];
+    let with = |more: &[Issue]| {
+        let mut all = [&cured[..], more].concat();
+        all.sort();
+        all
+    };
+    assert_eq!(told(false, &[1, 2, 3]), cured, "nothing changes");
+    assert_eq!(told(false, &[1, 2, 3, 4]), with(&[Issue::Zk4394, Issue::Zk4689]));
+    assert_eq!(told(false, &[2, 3]), cured, "a follower leaves");
+    // The leader, 3, goes.
+    assert_eq!(told(false, &[1, 2]), with(&[Issue::Zk4712]));
+    // Where servers are named, a leader may not resolve its own name when a reconfig commits.
+    assert_eq!(told(true, &[1, 2, 3]), cured);
+    assert_eq!(told(true, &[2, 3]), with(&[Issue::Zk4708]));
 }

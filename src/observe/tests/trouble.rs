@@ -357,19 +357,6 @@ fn releases_are_compared_and_known_bugs_named() {
 }
 
 #[test]
-fn names_in_a_configuration_bring_their_bug() {
-    let mut leader = server(1, Mode::Leader, "");
-    leader.config = "server.1=zk1:2888:3888:participant;0.0.0.0:2181\nversion=100000000".into();
-    leader.at = Endpoint::plain(Host::new("zk1"), 2181);
-    let fake = FakeEnsemble::of([leader]);
-    let question = Question::of_contacts(vec![Endpoint::plain(Host::new("zk1"), 2181)]);
-    let seen = seen(&fake, &question);
-    assert!(seen.findings.iter().any(|finding| {
-        matches!(finding.kind, FindingKind::KnownBug { issue: Issue::Zk4708, .. })
-    }));
-}
-
-#[test]
 fn hostile_and_wildcard_hosts_and_strange_ids_are_found() {
     let hostile = Host::new("zk\u{1b}[2J");
     let wildcard = Host::new("0.0.0.0");
