@@ -67,6 +67,10 @@ pub struct StateLock {
     pub doubt: Option<Doubt>,
 }
 
+fn unproven(path: &str, doubt: Doubt) -> Ground {
+    Ground::Unproven(Unproven { path: path.to_owned(), doubt })
+}
+
 impl Journal {
     fn without(ground: Ground) -> Self {
         Self { ground, identity: None, lock: None, runs: Runs::default() }
@@ -144,9 +148,8 @@ impl<'a, S: Session> Archive<'a, S> {
             Doubt::Open(entries.map(|entry| format!("{}:{}", entry.scheme, entry.id)).collect())
         };
         Ok(Some(match self.writers.prove(&acl, life) {
-            Proof::Proven => Ok(acl),
             Proof::AsFarAsSeen if self.is_decisive => Err(masked()),
-            Proof::AsFarAsSeen => Ok(acl),
+            Proof::Proven | Proof::AsFarAsSeen => Ok(acl),
             Proof::IfWritable => match self.session.probe_write(path).await {
                 Ok(()) => Ok(acl),
                 Err(Code::NoAuth) => Err(masked()),
@@ -166,18 +169,14 @@ impl<'a, S: Session> Archive<'a, S> {
             None => return Ok(Ground::Absent),
             Some(Ok(acl)) => acl,
             Some(Err(_)) if children == 0 => return Ok(Ground::Vacant),
-            Some(Err(doubt)) => return Ok(self.unproven(path, doubt)),
+            Some(Err(doubt)) => return Ok(unproven(path, doubt)),
         };
         for path in [self.paths.runs(), self.paths.identity()] {
             if let Some(Err(doubt)) = self.proof(&path, Life::Persistent).await? {
-                return Ok(self.unproven(&path, doubt));
+                return Ok(unproven(&path, doubt));
             }
         }
         Ok(Ground::Proven(acl))
-    }
-
-    fn unproven(&self, path: &str, doubt: Doubt) -> Ground {
-        Ground::Unproven(Unproven { path: path.to_owned(), doubt })
     }
 
     /// Everything, of one and the same folder: where it is made anew meanwhile, it is read again.
@@ -198,7 +197,7 @@ impl<'a, S: Session> Archive<'a, S> {
                 return Ok(Journal { ground, identity, lock, runs });
             }
         }
-        Ok(Journal::without(self.unproven(self.paths.folder(), Doubt::Moving)))
+        Ok(Journal::without(unproven(self.paths.folder(), Doubt::Moving)))
     }
 
     /// The lock.

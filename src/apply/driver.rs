@@ -14,8 +14,8 @@ use super::keeper::{Keeper, Mine, Opening};
 use super::machine::{Input, Machine, Options, Output, Question};
 use super::sight::{self, Leaving, Presence, Sight};
 use crate::check::CheckedPlan;
-use crate::ensemble::words::Conf;
-use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Session, Silence, Word};
+use crate::ensemble::words::{Conf, Mntr};
+use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word};
 use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Action, Plan, Step, StepId};
@@ -260,6 +260,11 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
                 }
             }
         }
+        if !sight.not_serving.is_empty()
+            && let Some(leader) = seen.leader.and_then(at_of)
+        {
+            sight.is_syncing = has_more_learners(self.port, &leader, seen).await;
+        }
         if question.clients {
             let own = self
                 .session
@@ -355,6 +360,16 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         self.surroundings.tell(&Event::HookStarted { step: step.clone(), argv: argv.clone() });
         Input::HookEnded(self.surroundings.hook(&argv, self.timeout_ms).await)
     }
+}
+
+/// Whether a leader has more learners than were seen serving: it has one from the moment at which that
+/// one connects (`Leader.addLearnerHandler`).
+async fn has_more_learners<E: Ensemble>(port: &E, leader: &Endpoint, seen: &Observation) -> bool {
+    let mntr = port.ask(leader, Word::Mntr).await.map(|answer| Mntr::parse(&answer));
+    let learners = mntr.ok().and_then(|mntr| mntr.learners).unwrap_or_default();
+    let all = seen.servers.values().chain(&seen.strangers);
+    let serving = all.filter(|s| matches!(s.mode, Some(Mode::Follower | Mode::Observer))).count();
+    usize::try_from(learners).is_ok_and(|learners| learners > serving)
 }
 
 /// Who is still there of the servers that leave, and who is connected to them.

@@ -1,13 +1,13 @@
 //! What a run tells of itself while it goes; printing is somebody else's job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::end::End;
 use super::journal::{Entry, HookEnd, Known, LockText};
 use crate::check::Breach;
 use crate::ensemble::Code;
 use crate::model::{Endpoint, ServerId, Zxid};
-use crate::observe::{Clients, OwnPorts, Standing};
+use crate::observe::{Clients, DataProof, OwnPorts, Standing};
 use crate::plan::StepId;
 
 /// Something that happened.
@@ -35,6 +35,19 @@ pub enum Event {
     Fenced {
         /// The version that it made.
         version: String,
+    },
+    /// A joiner's data are taken for the leader's now, and why.
+    DataProven {
+        /// The joiner.
+        server: ServerId,
+        /// What comparing gave.
+        proof: DataProof,
+    },
+    /// A reconfig that changes nothing is about to be sent, so that these servers activate the
+    /// configuration that they hold.
+    Healing {
+        /// The servers.
+        servers: BTreeSet<ServerId>,
     },
     /// A request goes out now.
     Sent {
@@ -136,6 +149,16 @@ pub enum Wait {
         /// What is missing.
         missing: Missing,
     },
+    /// A wanted server runs and does not serve yet: a reconfig that commits while it finishes its sync
+    /// would not come into force there.
+    Syncing {
+        /// The server.
+        server: ServerId,
+        /// Whether the leader has a learner more than serve; else it may be looking for a leader.
+        is_seen: bool,
+        /// How long the fence is held back for it at most.
+        left_ms: u64,
+    },
     /// A member that is needed does not do its part.
     Down {
         /// The member.
@@ -147,6 +170,8 @@ pub enum Wait {
     Bound {
         /// The member.
         server: ServerId,
+        /// What proves it.
+        by: BindProof,
     },
     /// A law stands against going on, and may not stand there for ever.
     Law(Breach),
@@ -187,6 +212,20 @@ pub enum Wait {
     Connection,
 }
 
+/// What proves that a server has bound the election port that it was named at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindProof {
+    /// It tells its own ports (`conf`): two looks in a row that find it there.
+    OwnPorts,
+    /// That it is still there when its tries to bind are over, after so many milliseconds: as its
+    /// `AdminServer` tells its setting.
+    SettingSeen(u64),
+    /// The same, by ZooKeeper's default: its setting cannot be seen.
+    DefaultAssumed(u64),
+    /// Nothing: it is set to try for ever, and does not tell its own ports.
+    TriesForEver,
+}
+
 /// What is missing before a joiner may be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
@@ -198,6 +237,8 @@ pub enum Missing {
         zxids: Option<(Zxid, Zxid)>,
         /// Whether it followed before, in this run.
         followed_before: bool,
+        /// Whether it has run for long without serving.
+        for_long: bool,
     },
     /// It listens on other ports than it would be named at.
     Ports(OwnPorts),
@@ -206,7 +247,13 @@ pub enum Missing {
     /// Another process has the quorum port that it would be named at: it could never lead.
     QuorumPortTaken(u16),
     /// Its data are not proven to be the leader's.
-    Data,
+    Data {
+        /// What comparing gave last; `None` where that was not done yet.
+        proof: Option<DataProof>,
+        /// How often the run's mark was written for a digest to compare, where it is not written any
+        /// more.
+        marked_in_vain: Option<usize>,
+    },
     /// It follows, but not for long enough.
     Stable {
         /// How long it must still follow.

@@ -3,17 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::end::End;
-use super::event::{Missing, Occupied, Wait};
+use super::event::{BindProof, Missing, Occupied, Wait};
 use super::sight::{self, Joiner, Presence, Sight};
 use crate::check::{self, CheckedPlan, Detail};
 use crate::ensemble::Knock;
-use crate::model::{Server, ServerId};
+use crate::model::{Server, ServerId, Zxid};
 use crate::observe::{DataProof, Standing};
 use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
 
-/// After it is named, a server tries three times to bind its election port, a second apart, and
-/// ends with code 14 if it cannot (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
-const BIND_RETRIES_MS: u64 = 4000;
+/// How often a server that is named tries to bind its election port before it ends with code 14
+/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), where it does not tell another
+/// setting.
+const DEFAULT_BIND_TRIES: u64 = 3;
+
+/// The time from one try to bind to the next, in milliseconds; one more is granted for the end.
+const BIND_TRY_MS: u64 = 1000;
+
+/// A server that has run for so long without serving, in milliseconds, is more than late.
+const LONG_MS: u64 = 10_000;
 
 /// What a run remembers from look to look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +29,10 @@ pub struct Memory {
     pub done: Done,
     /// Since when, in milliseconds of the run, a joiner has been seen following without a break.
     pub following_since: BTreeMap<ServerId, u64>,
+    /// How far joiners were when they were first seen serving, without a break since.
+    pub first_served: BTreeMap<ServerId, Zxid>,
+    /// Since when, in milliseconds of the run, joiners have been seen running without serving.
+    pub not_serving_since: BTreeMap<ServerId, u64>,
     /// Joiners that were seen following at some time.
     pub followed: BTreeSet<ServerId>,
     /// Joiners whose data were proven.
@@ -102,6 +113,19 @@ impl Memory {
             if joiner.data.as_ref().is_some_and(DataProof::is_equal) {
                 self.proven.insert(*id);
             }
+            match joiner.zxid.filter(|_| serves(&joiner.standing)) {
+                Some(zxid) => {
+                    self.first_served.entry(*id).or_insert(zxid);
+                }
+                None => {
+                    self.first_served.remove(id);
+                }
+            }
+            if joiner.standing == Standing::NotServing {
+                self.not_serving_since.entry(*id).or_insert(now_ms);
+            } else {
+                self.not_serving_since.remove(id);
+            }
         }
         for (id, named) in &mut self.named {
             let there = sight.facts.live.contains(id) && sight.bound.contains(id);
@@ -109,6 +133,17 @@ impl Memory {
         }
         self.named.retain(|id, named| !is_proven(sight, *id, named, now_ms));
     }
+}
+
+/// Whether a server serves the data of this ensemble, however late or with whatever configuration.
+const fn serves(standing: &Standing) -> bool {
+    matches!(
+        standing,
+        Standing::FollowingWithoutVote
+            | Standing::Behind
+            | Standing::ConfigNotInForce
+            | Standing::OtherConfiguration
+    )
 }
 
 fn follows(joiner: &Joiner) -> bool {
@@ -122,9 +157,24 @@ fn follows(joiner: &Joiner) -> bool {
 /// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). Where it does not tell,
 /// whoever listens there may be another process, and only time shows that it did not end.
 fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
-    let tells = sight.tell_ports.contains(&id) && named.seen >= 2;
-    let outlived = named.seen >= 1 && now_ms.saturating_sub(named.at_ms) >= BIND_RETRIES_MS;
-    tells || outlived
+    match bind_proof(sight, id) {
+        BindProof::OwnPorts => named.seen >= 2,
+        BindProof::SettingSeen(ms) | BindProof::DefaultAssumed(ms) => {
+            named.seen >= 1 && now_ms.saturating_sub(named.at_ms) >= ms
+        }
+        BindProof::TriesForEver => false,
+    }
+}
+
+/// What proves of a server that it has bound its election port.
+fn bind_proof(sight: &Sight, id: ServerId) -> BindProof {
+    let time = |tries: u64| tries.saturating_add(1).saturating_mul(BIND_TRY_MS);
+    match sight.bind_tries.get(&id) {
+        _ if sight.tell_ports.contains(&id) => BindProof::OwnPorts,
+        Some(0) => BindProof::TriesForEver,
+        Some(tries) => BindProof::SettingSeen(time(*tries)),
+        None => BindProof::DefaultAssumed(time(DEFAULT_BIND_TRIES)),
+    }
 }
 
 impl Judge<'_> {
@@ -150,6 +200,7 @@ impl Judge<'_> {
                 standing: Standing::NotAsked,
                 zxids: None,
                 followed_before: false,
+                for_long: false,
             });
         };
         if let (Some(ports), true) = (&joiner.other_ports, joiner.up) {
@@ -160,6 +211,7 @@ impl Judge<'_> {
                 standing: joiner.standing.clone(),
                 zxids: joiner.zxid.zip(self.sight.leader_zxid),
                 followed_before: self.memory.followed.contains(&id),
+                for_long: self.is_late(id),
             });
         }
         let peer = self.checked.plan().target.get(id).map(Server::peer);
@@ -171,11 +223,13 @@ impl Judge<'_> {
             let port = peer.map(|peer| peer.quorum_port).unwrap_or_default();
             return missing(Missing::QuorumPortTaken(port));
         }
-        if joiner.data == Some(DataProof::Differ) {
+        let served = self.memory.first_served.get(&id).copied();
+        if joiner.data.as_ref().is_some_and(|proof| proof.convicts(served)) {
             return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
         }
         if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
-            return missing(Missing::Data);
+            let proof = joiner.data.clone();
+            return missing(Missing::Data { proof, marked_in_vain: None });
         }
         let stable_for = self.checked.plan().policy.stable_for.0;
         let since = self.memory.following_since.get(&id).copied().unwrap_or(self.now_ms);
@@ -185,9 +239,20 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether a joiner has run for long without serving.
+    fn is_late(&self, id: ServerId) -> bool {
+        let since = self.memory.not_serving_since.get(&id);
+        since.is_some_and(|since| self.now_ms.saturating_sub(*since) >= LONG_MS)
+    }
+
+    /// The servers that were named and have not proven that they are there.
+    fn unbound(&self) -> impl Iterator<Item = Wait> {
+        let named = self.memory.named.keys().copied();
+        named.map(|server| Wait::Bound { server, by: bind_proof(self.sight, server) })
+    }
+
     fn reconfig(&self, parts: &[Part]) -> Verdict {
-        let mut waits: Vec<Wait> =
-            self.memory.named.keys().map(|server| Wait::Bound { server: *server }).collect();
+        let mut waits: Vec<Wait> = self.unbound().collect();
         let (done, now) = (&self.memory.done, &self.sight.facts);
         let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
         let (lasting, passing): (Vec<_>, Vec<_>) =
@@ -227,13 +292,14 @@ impl Judge<'_> {
         }
         let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
         let standing = standing.unwrap_or(Standing::NotAsked);
-        let missing = Missing::Following { standing, zxids: None, followed_before: true };
+        let (zxids, for_long) = (None, self.is_late(id));
+        let missing = Missing::Following { standing, zxids, followed_before: true, for_long };
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
     }
 
     /// The last configuration is active when nothing is left to say against the next write.
     fn proof(&self) -> Verdict {
-        let waits = self.memory.named.keys().map(|server| Wait::Bound { server: *server });
+        let waits = self.unbound();
         let now = check::broken_now(&self.sight.facts).into_iter().map(Wait::Law);
         let waits: Vec<Wait> = waits.chain(now).collect();
         if waits.is_empty() { Verdict::AlreadyDone } else { Verdict::Wait(waits) }

@@ -28,4 +28,4 @@ pub mod stale;
 pub mod unlock;
 
 pub use end::{End, Since, Stale};
-pub use event::{Event, Missing, Occupied, Wait};
+pub use event::{BindProof, Event, Missing, Occupied, Wait};

@@ -21,6 +21,13 @@ pub struct Sight {
     pub bound: BTreeSet<ServerId>,
     /// Servers that tell their own ports.
     pub tell_ports: BTreeSet<ServerId>,
+    /// How often servers try to bind their election ports, a second apart, where that was seen; 0 is
+    /// for ever.
+    pub bind_tries: BTreeMap<ServerId, u64>,
+    /// Servers of the target that run and do not serve.
+    pub not_serving: BTreeSet<ServerId>,
+    /// Whether the leader has a learner more than serve: one that is getting its data.
+    pub is_syncing: bool,
     /// Servers that the plan takes out, members or not.
     pub leaving: BTreeMap<ServerId, Leaving>,
     /// Servers whose next address is taken by somebody, before they were moved to it.
@@ -29,6 +36,18 @@ pub struct Sight {
     pub leader_zxid: Option<Zxid>,
     /// Where servers that can serve a session are reached, members first.
     pub serving: Vec<(ServerId, Endpoint)>,
+}
+
+impl Sight {
+    /// Members and awaited servers whose znode holds the configuration and that run with an older
+    /// one.
+    pub fn not_in_force(&self) -> BTreeSet<ServerId> {
+        let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.standing));
+        let all = self.down.iter().chain(joiners);
+        all.filter(|(_, standing)| **standing == Standing::ConfigNotInForce)
+            .map(|(id, _)| *id)
+            .collect()
+    }
 }
 
 /// A server that is awaited.
@@ -144,12 +163,20 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
+    let tries = seen.servers.values().filter_map(|sight| Some((sight.id, sight.bind_tries?)));
+    let not_serving = seen
+        .servers
+        .values()
+        .filter(|sight| sight.standing == Standing::NotServing && plan.target.contains(sight.id));
     let serving = serving(seen, &leaving(plan));
     Sight {
         joiners,
         down,
         bound,
         tell_ports: telling.map(|sight| sight.id).collect(),
+        bind_tries: tries.collect(),
+        not_serving: not_serving.map(|sight| sight.id).collect(),
+        is_syncing: false,
         leaving: BTreeMap::new(),
         taken: BTreeMap::new(),
         leader_zxid: seen.leader_zxid,
@@ -170,6 +197,7 @@ pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerI
         | Standing::FollowingWithoutVote
         | Standing::Behind => true,
         Standing::OtherConfiguration
+        | Standing::ConfigNotInForce
         | Standing::AnswersAs(_)
         | Standing::IdUnknown
         | Standing::Standalone

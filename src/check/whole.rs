@@ -53,8 +53,9 @@ fn mistaken(table: &Table<'_>) -> Vec<Breach> {
         Obstacle::WantedStandalone(_)
         | Obstacle::WantedAnswersAs(..)
         | Obstacle::WantedElsewhere(_)
-        | Obstacle::MemberAnswersAs(..) => true,
-        Obstacle::ReconfigDisabled | Obstacle::NoCommit => false,
+        | Obstacle::MemberAnswersAs(..)
+        | Obstacle::WantedDataDiffer(_) => true,
+        Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit => false,
     });
     obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()
 }

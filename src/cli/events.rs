@@ -63,6 +63,11 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
             ("run", json!({ "run": number, "plan_id": plan_id, "resumed": resumed }))
         }
         Event::Fenced { version } => ("fenced", json!({ "version": version })),
+        Event::DataProven { server, proof } => (
+            "data-proven",
+            json!({ "server": server, "by": run::proof_word(proof), "zxid": run::proof_zxid(proof) }),
+        ),
+        Event::Healing { servers } => ("healing", json!({ "servers": servers })),
         Event::Sent { step, version } => ("sent", json!({ "step": step, "version": version })),
         Event::Committed { step, version, known } => {
             ("committed", json!({ "step": step, "version": version, "how": how(*known) }))

@@ -19,7 +19,7 @@ use crate::observe::{Facts, Observation};
 use crate::render::{Line, Style, ends, history, not_proven, trust, words_for_shell};
 use crate::saved;
 use crate::spec::Spec;
-use crate::trust::FolderSeen;
+use crate::trust::{FolderSeen, Unproven};
 
 /// So many of the latest runs are listed.
 const LISTED: usize = 100;
@@ -42,18 +42,11 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
         let tree = everything((args, source), &port, (&seen, spec), output).await?;
         return Ok(show_tree(args, &tree, output));
     }
-    let unproven = match &seen.folder {
-        FolderSeen::Unproven(unproven) => Some(unproven.clone()),
-        FolderSeen::Empty | FolderSeen::Closed(_) => None,
-    };
-    let earlier = match unproven {
-        Some(unproven) => return Err(refuse(args, End::Unproven(unproven), output)),
-        None => {
-            let plan_of = args.run.filter(|_| args.plan);
-            let wanted = Wanted { runs: LISTED, plan_of };
-            journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await
-        }
-    };
+    if let FolderSeen::Unproven(unproven) = &seen.folder {
+        return Err(refuse(args, unproven, output));
+    }
+    let wanted = Wanted { runs: LISTED, plan_of: args.run.filter(|_| args.plan) };
+    let earlier = journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await;
     let earlier = earlier.map_err(|why| match why {
         Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
         Unread::Refused(code) => {
@@ -62,7 +55,7 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
         }
     })?;
     if let Some(unproven) = earlier.journal.unproven() {
-        return Err(refuse(args, End::Unproven(unproven.clone()), output));
+        return Err(refuse(args, unproven, output));
     }
     match args.run {
         Some(number) => one(args, (&earlier, number), output),
@@ -71,10 +64,10 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
 }
 
 /// The folder does not tell what the runs did.
-fn refuse(args: &HistoryArgs, end: End, output: &Output) -> Exit {
+fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     output.aside(&ends::screen(&ends::Screen {
-        end: &end,
+        end: &End::Unproven(unproven.clone()),
         again: "",
         path: &path,
         plans: "",
@@ -133,14 +126,12 @@ fn one(
         return Err(Exit::Error);
     };
     if args.plan {
-        return match &earlier.plan {
-            Some(plan) => Ok(output.raw(plan, Exit::Done)),
-            None => {
-                let hint = format!("zkplan history {path} {number} shows what is left of the run");
-                output.error(&format!("the plan of run {number} is damaged or not proven"), &hint);
-                Err(Exit::Error)
-            }
+        let Some(plan) = &earlier.plan else {
+            let hint = format!("zkplan history {path} {number} shows what is left of the run");
+            output.error(&format!("the plan of run {number} is damaged or not proven"), &hint);
+            return Err(Exit::Error);
         };
+        return Ok(output.raw(plan, Exit::Done));
     }
     Ok(match args.format {
         TextOrJson::Json => {

@@ -75,6 +75,7 @@ pub const fn exit_of(error: &ObserveError) -> Exit {
         ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
+        | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
     }
 }

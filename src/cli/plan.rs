@@ -335,7 +335,7 @@ pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
     let exits = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
         (
             _,
-            Detail::Obstacle(Obstacle::ReconfigDisabled | Obstacle::NoCommit)
+            Detail::Obstacle(Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit)
             | Detail::NoLiveQuorum(_),
         ) => Exit::Unreachable,
         (Law::Form, _) => Exit::Bug,

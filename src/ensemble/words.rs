@@ -220,6 +220,9 @@ pub struct Mntr {
     pub synced_followers: Option<u64>,
     /// On the leader: those of them without a vote (3.6 and later).
     pub synced_non_voting_followers: Option<u64>,
+    /// On the leader: connected learners of either type, those in the middle of a sync included
+    /// (`zk_learners`; `zk_followers` in 3.5).
+    pub learners: Option<u64>,
     /// Voters in the configuration (3.6 and later).
     pub quorum_size: Option<u64>,
 }
@@ -240,6 +243,7 @@ impl Mntr {
                 "zk_digest_mismatches_count" => mntr.digest_mismatches = count(),
                 "zk_synced_followers" => mntr.synced_followers = count(),
                 "zk_synced_non_voting_followers" => mntr.synced_non_voting_followers = count(),
+                "zk_learners" | "zk_followers" => mntr.learners = count(),
                 "zk_quorum_size" => mntr.quorum_size = count(),
                 _ => {}
             }

@@ -3,72 +3,150 @@
 use super::finding::Issue;
 use super::{Finding, FindingKind, Observation};
 use crate::ensemble::ServerVersion;
+use crate::model::{Role, ServerId};
+use crate::spec::Spec;
 
-/// A bug, and a line of releases that has it.
+/// A bug.
 struct Bug {
     issue: Issue,
     /// The first release with it.
     since: ServerVersion,
-    /// The first release of that line without it; `None` where no release is.
-    fixed: Option<ServerVersion>,
+    /// The first release without it of each line that has one, ascending. Lines above the last have it
+    /// never; lines below that are not named have it in every release.
+    fixed: &'static [ServerVersion],
+    /// What brings it about.
+    trigger: Trigger,
+}
+
+/// What in a change brings a bug about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    /// Any change.
+    Change,
+    /// Any change, where members have their client ports in `zoo.cfg` alone.
+    StaticChange,
+    /// A server gets its data from a leader.
+    Join,
+    /// The leader changes, or a server changes its role: it starts anew in the same process.
+    NewLeader,
+    /// Any change, where servers are named: at each reconfig the leader compares its own address, resolved
+    /// or not, with that in the configuration (`Leader.getDesignatedLeader`).
+    ChangeByName,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> ServerVersion {
     ServerVersion::new(major, minor, patch)
 }
 
-const fn bug(issue: Issue, since: ServerVersion, fixed: ServerVersion) -> Bug {
-    Bug { issue, since, fixed: Some(fixed) }
+const fn bug(
+    issue: Issue,
+    since: ServerVersion,
+    fixed: &'static [ServerVersion],
+    trigger: Trigger,
+) -> Bug {
+    Bug { issue, since, fixed, trigger }
 }
 
-/// By issue. The tags that hold a fix count, not the fields of the tracker.
+/// By issue. The tags that hold a fix count (`git tag --contains`), not the fields of the tracker.
 const BUGS: &[Bug] = &[
-    bug(Issue::Zk2014, v(3, 5, 0), v(3, 5, 3)),
-    bug(Issue::Zk2080, v(3, 5, 0), v(3, 5, 3)),
-    bug(Issue::Zk2172, v(3, 5, 0), v(3, 5, 3)),
+    bug(Issue::Zk2014, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Change),
+    bug(Issue::Zk2080, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Change),
+    bug(Issue::Zk2172, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Join),
     // The locks that it is about came with the fix of 2080.
-    bug(Issue::Zk2778, v(3, 5, 3), v(3, 5, 5)),
-    bug(Issue::Zk2847, v(3, 5, 0), v(3, 6, 0)),
-    bug(Issue::Zk3540, v(3, 5, 0), v(3, 6, 0)),
-    bug(Issue::Zk3756, v(3, 5, 0), v(3, 5, 8)),
-    bug(Issue::Zk3756, v(3, 6, 0), v(3, 6, 1)),
-    bug(Issue::Zk3769, v(3, 5, 0), v(3, 5, 8)),
-    bug(Issue::Zk3769, v(3, 6, 0), v(3, 6, 1)),
-    bug(Issue::Zk3829, v(3, 5, 0), v(3, 5, 9)),
-    bug(Issue::Zk3829, v(3, 6, 0), v(3, 6, 2)),
-    bug(Issue::Zk3911, v(3, 5, 0), v(3, 5, 10)),
-    bug(Issue::Zk3911, v(3, 6, 0), v(3, 6, 3)),
-    Bug { issue: Issue::Zk4708, since: v(3, 5, 0), fixed: None },
+    bug(Issue::Zk2778, v(3, 5, 3), &[v(3, 5, 5), v(3, 6, 0)], Trigger::Change),
+    bug(Issue::Zk2847, v(3, 5, 0), &[v(3, 6, 0)], Trigger::StaticChange),
+    bug(Issue::Zk3540, v(3, 5, 0), &[v(3, 6, 0)], Trigger::Change),
+    // Backported as 4225.
+    bug(Issue::Zk3642, v(3, 5, 0), &[v(3, 5, 10), v(3, 6, 3), v(3, 7, 0)], Trigger::Join),
+    bug(Issue::Zk3756, v(3, 5, 0), &[v(3, 5, 8), v(3, 6, 1), v(3, 7, 0)], Trigger::NewLeader),
+    bug(Issue::Zk3769, v(3, 5, 0), &[v(3, 5, 8), v(3, 6, 1), v(3, 7, 0)], Trigger::NewLeader),
+    bug(Issue::Zk3829, v(3, 5, 0), &[v(3, 5, 9), v(3, 6, 2), v(3, 7, 0)], Trigger::Change),
+    bug(Issue::Zk3911, v(3, 5, 0), &[v(3, 5, 10), v(3, 6, 3), v(3, 7, 0)], Trigger::Join),
+    // With 3023, 4643, 4646 and 4685, in one commit.
+    bug(Issue::Zk4394, v(3, 5, 0), &[v(3, 9, 3)], Trigger::Join),
+    // Of a pull request; on no branch.
+    bug(Issue::Zk4689, v(3, 5, 0), &[], Trigger::Join),
+    // On master alone.
+    bug(Issue::Zk4708, v(3, 5, 0), &[], Trigger::ChangeByName),
+    bug(Issue::Zk4712, v(3, 5, 0), &[v(3, 9, 3)], Trigger::NewLeader),
     // No more than a warning: every release up to these has it, those of distributions included.
-    bug(Issue::Zk4785, v(3, 5, 0), v(3, 8, 5)),
-    bug(Issue::Zk4785, v(3, 9, 0), v(3, 9, 2)),
-    bug(Issue::Zk4925, v(3, 9, 3), v(3, 9, 4)),
+    bug(Issue::Zk4785, v(3, 5, 0), &[v(3, 8, 5), v(3, 9, 2)], Trigger::Join),
+    bug(Issue::Zk4846, v(3, 5, 0), &[v(3, 8, 5), v(3, 9, 4)], Trigger::Join),
+    // It came with the fix of 4394.
+    bug(Issue::Zk4925, v(3, 9, 3), &[v(3, 9, 4)], Trigger::Join),
 ];
 
-/// The first release of a release's line without a bug; `None` where no release is.
+/// Nobody is advised to run this one: what joins it can get a history with a hole (4925).
+const NEVER_ADVISED: ServerVersion = v(3, 9, 3);
+
+/// Instead of that.
+const ADVISED: ServerVersion = v(3, 9, 4);
+
+/// The release without a bug that a server which has it is to be upgraded to: the first of its own
+/// line, else of the next line that has one; `None` where no release is.
 pub fn fixed_in(issue: Issue, version: ServerVersion) -> Option<ServerVersion> {
-    BUGS.iter().find(|bug| bug.issue == issue && bug.affects(version))?.fixed
+    let bug = BUGS.iter().find(|bug| bug.issue == issue && bug.affects(version))?;
+    let first = bug.fixed.iter().copied().find(|fixed| *fixed > version)?;
+    Some(if first == NEVER_ADVISED { ADVISED } else { first })
 }
 
-/// The bugs of the releases that were seen; one finding for all servers where they run the same.
+/// The bugs of the releases that were seen and that an upgrade within their lines cures.
 pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
+    findings(seen, |bug, version| {
+        bug.fixed_on_line(version).is_some()
+            && (bug.trigger != Trigger::StaticChange || has_static_lines(seen))
+    })
+}
+
+/// The bugs that no release of a server's line is without, and that the change to a spec brings about:
+/// nobody is told of what he can neither cure nor avoid.
+pub(super) fn triggered_bugs(seen: &Observation, spec: &Spec) -> Vec<Finding> {
+    let triggers = triggers(seen, spec);
+    findings(seen, |bug, version| {
+        bug.fixed_on_line(version).is_none() && triggers.contains(&bug.trigger)
+    })
+}
+
+fn has_static_lines(seen: &Observation) -> bool {
+    seen.config.membership.servers().any(|server| server.client.is_none())
+}
+
+/// What a change brings about.
+fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
+    let members = &seen.config.membership;
+    let wanted = |id: &ServerId| spec.servers.get(id).map(|wanted| &wanted.server);
+    let joins = spec.servers.keys().any(|id| !members.contains(*id));
+    let moves = |id: &ServerId| match (members.get(*id), wanted(id)) {
+        (Some(now), Some(then)) => now.peers != then.peers || now.role != then.role,
+        _ => true,
+    };
+    let leader_goes = seen.leader.as_ref().is_some_and(|leader| {
+        moves(leader) || wanted(leader).is_some_and(|line| line.role == Role::Observer)
+    });
+    let turns = members.servers().any(|now| wanted(&now.id).is_some_and(|t| t.role != now.role));
+    let changes = joins || members.ids().iter().any(moves);
+    let by_name = members.servers().flat_map(|server| &server.peers);
+    let by_name = by_name.into_iter().any(|peer| peer.host.literal().is_none());
+    let all = [
+        (Trigger::Change, changes),
+        (Trigger::StaticChange, changes && has_static_lines(seen)),
+        (Trigger::Join, joins),
+        (Trigger::NewLeader, leader_goes || turns),
+        (Trigger::ChangeByName, changes && by_name && !seen.reconfig_disabled),
+    ];
+    all.into_iter().filter(|(_, is_so)| *is_so).map(|(trigger, _)| trigger).collect()
+}
+
+/// The bugs for which that holds; one finding for all servers where they run the same.
+fn findings(seen: &Observation, shows: impl Fn(&Bug, ServerVersion) -> bool) -> Vec<Finding> {
     let versions: Vec<_> =
         seen.servers.iter().filter_map(|(id, sight)| Some((*id, sight.version?))).collect();
-    let names = seen.config.membership.servers().flat_map(|server| &server.peers);
-    let by_name = !seen.reconfig_disabled && names.into_iter().any(|p| p.host.literal().is_none());
-    let is_static = seen.config.membership.servers().any(|server| server.client.is_none());
     let mut findings = Vec::new();
     for bug in BUGS {
-        let bites = match bug.issue {
-            Issue::Zk4708 => by_name,
-            Issue::Zk2847 => is_static,
-            _ => true,
-        };
-        if !bites {
-            continue;
-        }
-        let affected: Vec<_> =
-            versions.iter().filter(|(_, version)| bug.affects(*version)).collect();
+        let affected: Vec<_> = versions
+            .iter()
+            .filter(|(_, version)| bug.affects(*version) && shows(bug, *version))
+            .collect();
         let same = affected.len() == versions.len()
             && affected
                 .iter()
@@ -83,7 +161,17 @@ pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
 
 impl Bug {
     fn affects(&self, version: ServerVersion) -> bool {
-        version >= self.since && self.fixed.is_none_or(|fixed| version < fixed)
+        version >= self.since
+            && match (self.fixed_on_line(version), self.fixed.last()) {
+                (Some(fixed), _) => version < fixed,
+                (None, Some(last)) => line(version) < line(*last),
+                (None, None) => true,
+            }
+    }
+
+    /// The first release without it of a release's line.
+    fn fixed_on_line(&self, version: ServerVersion) -> Option<ServerVersion> {
+        self.fixed.iter().copied().find(|fixed| line(*fixed) == line(version))
     }
 
     const fn found(&self, version: ServerVersion) -> FindingKind {
@@ -91,35 +179,68 @@ impl Bug {
     }
 }
 
+const fn line(version: ServerVersion) -> (u16, u16) {
+    (version.major, version.minor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::observe::Level;
 
+    /// Bugs of a release; with those that no release of its line is without, behind.
+    fn of(version: ServerVersion) -> (Vec<Issue>, Vec<Issue>) {
+        let all = BUGS.iter().filter(|bug| bug.affects(version));
+        let (cured, not): (Vec<&Bug>, Vec<&Bug>) =
+            all.partition(|bug| bug.fixed_on_line(version).is_some());
+        let issues = |bugs: Vec<&Bug>| bugs.into_iter().map(|bug| bug.issue).collect();
+        (issues(cured), issues(not))
+    }
+
     #[test]
     fn each_release_has_its_bugs() {
-        let of = |version| -> Vec<Issue> {
-            let bugs = BUGS.iter().filter(|bug| bug.issue != Issue::Zk4708);
-            bugs.filter(|bug| bug.affects(version)).map(|bug| bug.issue).collect()
+        use Issue::{
+            Zk2014, Zk2080, Zk2172, Zk2778, Zk2847, Zk3540, Zk3642, Zk3756, Zk3769, Zk3829, Zk3911,
+            Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846, Zk4925,
         };
-        let early = [Issue::Zk2847, Issue::Zk3540];
-        assert_eq!(of(v(3, 5, 10)), [&early[..], &[Issue::Zk4785]].concat());
-        assert_eq!(of(v(3, 5, 9)), [&early[..], &[Issue::Zk3911, Issue::Zk4785]].concat());
-        let of_8 = [Issue::Zk3829, Issue::Zk3911, Issue::Zk4785];
-        assert_eq!(of(v(3, 5, 8)), [&early[..], &of_8].concat());
-        let of_5 = [&early[..], &[Issue::Zk3756, Issue::Zk3769], &of_8].concat();
-        assert_eq!(of(v(3, 5, 5)), of_5);
-        assert_eq!(of(v(3, 5, 4)), [&[Issue::Zk2778], &of_5[..]].concat());
-        let first = [Issue::Zk2014, Issue::Zk2080, Issue::Zk2172];
-        assert_eq!(of(v(3, 5, 2)), [&first, &of_5[..]].concat());
-        assert_eq!(of(v(3, 6, 0)), of_5[2..]);
-        assert_eq!(of(v(3, 6, 1)), of_8);
-        assert_eq!(of(v(3, 6, 3)), [Issue::Zk4785]);
-        assert_eq!(of(v(3, 8, 0)), [Issue::Zk4785]);
-        assert_eq!(of(v(3, 8, 5)), []);
-        assert_eq!(of(v(3, 9, 1)), [Issue::Zk4785]);
-        assert_eq!(of(v(3, 9, 3)), [Issue::Zk4925]);
-        assert_eq!(of(v(3, 9, 4)), []);
+        let late = [Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846];
+        let of_35 = [&[Zk2847, Zk3540], &late[..]].concat();
+        assert_eq!(of(v(3, 5, 10)), (vec![], of_35.clone()));
+        assert_eq!(of(v(3, 5, 9)).0, [Zk3642, Zk3911]);
+        assert_eq!(of(v(3, 5, 8)).0, [Zk3642, Zk3829, Zk3911]);
+        let of_5 = [Zk3642, Zk3756, Zk3769, Zk3829, Zk3911];
+        assert_eq!(of(v(3, 5, 5)), (of_5.to_vec(), of_35));
+        assert_eq!(of(v(3, 5, 4)).0, [&[Zk2778], &of_5[..]].concat());
+        assert_eq!(of(v(3, 5, 2)).0, [&[Zk2014, Zk2080, Zk2172], &of_5[..]].concat());
+        assert_eq!(of(v(3, 6, 0)), (of_5.to_vec(), late.to_vec()));
+        assert_eq!(of(v(3, 6, 1)).0, [Zk3642, Zk3829, Zk3911]);
+        assert_eq!(of(v(3, 6, 3)), (vec![], late.to_vec()));
+        assert_eq!(of(v(3, 7, 2)), (vec![], late.to_vec()));
+        let never = vec![Zk4394, Zk4689, Zk4708, Zk4712];
+        assert_eq!(of(v(3, 8, 0)), (vec![Zk4785, Zk4846], never.clone()));
+        assert_eq!(of(v(3, 8, 5)), (vec![], never.clone()));
+        assert_eq!(of(v(3, 8, 6)), (vec![], never));
+        let none = vec![Zk4689, Zk4708];
+        assert_eq!(of(v(3, 9, 1)), (vec![Zk4394, Zk4712, Zk4785, Zk4846], none.clone()));
+        assert_eq!(of(v(3, 9, 2)), (vec![Zk4394, Zk4712, Zk4846], none.clone()));
+        assert_eq!(of(v(3, 9, 3)), (vec![Zk4846, Zk4925], none.clone()));
+        assert_eq!(of(v(3, 9, 4)), (vec![], none));
+    }
+
+    #[test]
+    fn nobody_is_sent_to_the_release_that_spreads_a_hole() {
+        for bug in BUGS {
+            for minor in 5..=9 {
+                for patch in 0..=10 {
+                    assert_ne!(fixed_in(bug.issue, v(3, minor, patch)), Some(NEVER_ADVISED));
+                }
+            }
+        }
+        assert_eq!(fixed_in(Issue::Zk4394, v(3, 8, 0)), Some(v(3, 9, 4)));
+        assert_eq!(fixed_in(Issue::Zk4712, v(3, 9, 2)), Some(v(3, 9, 4)));
+        assert_eq!(fixed_in(Issue::Zk4785, v(3, 7, 2)), Some(v(3, 8, 5)));
+        assert_eq!(fixed_in(Issue::Zk3642, v(3, 6, 1)), Some(v(3, 6, 3)));
+        assert_eq!(fixed_in(Issue::Zk4708, v(3, 8, 0)), None);
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bugs::triggered_bugs;
 use super::findings::of_membership;
 use super::{
-    Finding, FindingKind, Identity, Observation, OwnPorts, ServerSight, Standing, contact,
+    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, ServerSight, Standing,
+    contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid};
@@ -55,8 +57,9 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Obstacle {
-    /// A member runs with `reconfigEnabled=false`.
-    ReconfigDisabled,
+    /// These members run with `reconfigEnabled=false`; none is named where the configuration came
+    /// from a file.
+    ReconfigDisabled(BTreeSet<ServerId>),
     /// No committed write was seen.
     NoCommit,
     /// A wanted server runs standalone.
@@ -67,6 +70,9 @@ pub enum Obstacle {
     WantedElsewhere(ServerId),
     /// A member answers with another id.
     MemberAnswersAs(ServerId, ServerId),
+    /// A wanted server that is no member has other data than the leader: those of another ensemble, or
+    /// damaged ones. No plan that names it can be applied.
+    WantedDataDiffer(ServerId),
 }
 
 impl Facts {
@@ -101,7 +107,13 @@ impl Facts {
         let mut findings = seen.findings.clone();
         findings.extend(of_spec(&seen.config, spec));
         findings.extend(stale_contacts(seen, spec));
+        findings.extend(triggered_bugs(seen, spec));
         let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
+        // Of a joiner it is no risk to be accepted: apply gives it no vote.
+        findings.retain(|finding| {
+            let differs = finding.kind == FindingKind::DataDiffers;
+            !differs || finding.server.is_none_or(|id| !is_joiner(seen, spec, id))
+        });
         findings.extend(joiners.filter_map(|wanted| {
             let own = other_ports(seen, wanted)?;
             Some(Finding { kind: FindingKind::PortsDiffer { own }, server: Some(wanted.server.id) })
@@ -142,7 +154,8 @@ impl Facts {
         let mut findings = of_membership(members);
         findings.extend(of_spec(&config, spec));
         findings.sort();
-        let disabled = config.version.is_zero().then_some(Obstacle::ReconfigDisabled);
+        let disabled = config.version.is_zero();
+        let disabled = disabled.then(|| Obstacle::ReconfigDisabled(BTreeSet::new()));
         Self {
             identity: Identity::NoneYet,
             leader: None,
@@ -232,11 +245,16 @@ fn is_other_machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> 
     }
 }
 
+/// Whether a server is wanted and no member.
+fn is_joiner(seen: &Observation, spec: &Spec, id: ServerId) -> bool {
+    spec.servers.contains_key(&id) && !seen.config.membership.contains(id)
+}
+
 fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     let members = &seen.config.membership;
     let mut obstacles = Vec::new();
     if seen.reconfig_disabled {
-        obstacles.push(Obstacle::ReconfigDisabled);
+        obstacles.push(Obstacle::ReconfigDisabled(seen.reconfig_disabled_on()));
     }
     if !seen.write_committed {
         obstacles.push(Obstacle::NoCommit);
@@ -258,6 +276,9 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
                 obstacles.push(Obstacle::MemberAnswersAs(*id, *other));
             }
             _ => {}
+        }
+        if sight.data.compared == Some(DataProof::Differ) && is_joiner(seen, spec, *id) {
+            obstacles.push(Obstacle::WantedDataDiffer(*id));
         }
     }
     obstacles.sort();

@@ -66,6 +66,9 @@ pub enum FindingKind {
     MemberSilent,
     /// A member follows another configuration, so it counts as down.
     MemberDisagrees,
+    /// A member's znode holds the ensemble's configuration and an older one is in force there, so it
+    /// counts as down until the next reconfig.
+    ConfigNotInForce,
     /// The zone of a present server is not known; it is taken for a zone of its own.
     ZoneUnknown,
     /// An even number of voters costs one more acknowledgement and tolerates no more failures.
@@ -157,6 +160,10 @@ pub enum Issue {
     /// The same with Netty, wherever the client port stands.
     #[serde(rename = "ZOOKEEPER-3540")]
     Zk3540,
+    /// A learner that loses its leader in the middle of a snapshot can take a DIFF on top of what it
+    /// got.
+    #[serde(rename = "ZOOKEEPER-3642")]
+    Zk3642,
     /// A dead peer holds up every connection of an election for the time that connecting may take.
     #[serde(rename = "ZOOKEEPER-3756")]
     Zk3756,
@@ -171,12 +178,25 @@ pub enum Issue {
     /// writes are lost.
     #[serde(rename = "ZOOKEEPER-3911")]
     Zk3911,
+    /// A learner that syncs while writes commit can fail, make the leader step down, or lose what was
+    /// acknowledged if it crashes (with 3023, 4643, 4646, 4685).
+    #[serde(rename = "ZOOKEEPER-4394")]
+    Zk4394,
+    /// The ACLs of znodes that are written while a snapshot is sent can get lost.
+    #[serde(rename = "ZOOKEEPER-4689")]
+    Zk4689,
     /// A leader elected while its own name does not resolve never commits.
     #[serde(rename = "ZOOKEEPER-4708")]
     Zk4708,
+    /// A learner that changes its leader is shut down in part: what it had yet to log can come later.
+    #[serde(rename = "ZOOKEEPER-4712")]
+    Zk4712,
     /// A learner that crashes in the middle of a sync can lose what it acknowledged.
     #[serde(rename = "ZOOKEEPER-4785")]
     Zk4785,
+    /// A server cannot load its data because an ACL is missing that a fuzzy snapshot refers to.
+    #[serde(rename = "ZOOKEEPER-4846")]
+    Zk4846,
     /// A joiner or stale follower gets a history with a hole, and spreads it when it leads.
     #[serde(rename = "ZOOKEEPER-4925")]
     Zk4925,
@@ -192,12 +212,17 @@ impl Issue {
             Self::Zk2778 => "ZOOKEEPER-2778",
             Self::Zk2847 => "ZOOKEEPER-2847",
             Self::Zk3540 => "ZOOKEEPER-3540",
+            Self::Zk3642 => "ZOOKEEPER-3642",
             Self::Zk3756 => "ZOOKEEPER-3756",
             Self::Zk3769 => "ZOOKEEPER-3769",
             Self::Zk3829 => "ZOOKEEPER-3829",
             Self::Zk3911 => "ZOOKEEPER-3911",
+            Self::Zk4394 => "ZOOKEEPER-4394",
+            Self::Zk4689 => "ZOOKEEPER-4689",
             Self::Zk4708 => "ZOOKEEPER-4708",
+            Self::Zk4712 => "ZOOKEEPER-4712",
             Self::Zk4785 => "ZOOKEEPER-4785",
+            Self::Zk4846 => "ZOOKEEPER-4846",
             Self::Zk4925 => "ZOOKEEPER-4925",
         }
     }
@@ -215,7 +240,7 @@ impl FindingKind {
             Self::QuorumPortUnreachable => "ZKF6",
             Self::ElectionPortClosed => "ZKF7",
             Self::MemberSilent => "ZKF8",
-            Self::MemberDisagrees => "ZKF9",
+            Self::MemberDisagrees | Self::ConfigNotInForce => "ZKF9",
             Self::ZoneUnknown => "ZKF10",
             Self::EvenVoters { .. } => "ZKF11",
             Self::DigestMismatches { .. } => "ZKF12",
@@ -247,6 +272,10 @@ impl FindingKind {
             | Self::MixedVersions { .. }
             | Self::DataDiffers
             | Self::ConfigWritten => Level::Accept,
+            // There is no release to go to, and nothing to do but to know it.
+            Self::KnownBug { issue: Issue::Zk4689, .. }
+            | Self::ZoneUnknown
+            | Self::EvenVoters { .. } => Level::Note,
             Self::KnownBug { .. }
             | Self::HostileName { .. }
             | Self::WildcardHost { .. }
@@ -254,13 +283,13 @@ impl FindingKind {
             | Self::ElectionPortClosed
             | Self::MemberSilent
             | Self::MemberDisagrees
+            | Self::ConfigNotInForce
             | Self::DigestMismatches { .. }
             | Self::UnwantableId
             | Self::PortsDiffer { .. }
             | Self::OpenRun { .. }
             | Self::StaleContacts { .. }
             | Self::FolderNotProven(_) => Level::Warning,
-            Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an observation gives reason to say, beside what stands in the way.
 
 use super::bugs::known_bugs;
-use super::{Finding, FindingKind, Observation, ServerSight, Standing};
+use super::{DataProof, Finding, FindingKind, Observation, ServerSight, Standing};
 use crate::ensemble::{Knock, Reading, Silence};
 use crate::model::{EnsembleConfig, Membership, ServerId};
 
@@ -59,6 +59,7 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
             found.push(FindingKind::MemberSilent);
         }
         Standing::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
+        Standing::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }
     // Of a machine that is down or a name that leads nowhere enough is said already.
@@ -76,25 +77,10 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
     if let Some(count) = sight.data.digest_mismatches.filter(|count| *count > 0) {
         found.push(FindingKind::DigestMismatches { count });
     }
-    if data_differs(seen, sight) {
+    if sight.data.compared == Some(DataProof::Differ) {
         found.push(FindingKind::DataDiffers);
     }
     found
-}
-
-/// Whether a digest differs from the leader's at the same zxid. Releases may count digests in
-/// different ways (`DigestCalculator.DIGEST_VERSION`).
-fn data_differs(seen: &Observation, sight: &ServerSight) -> bool {
-    let leader = seen.leader.and_then(|id| seen.servers.get(&id));
-    let Some(leader) = leader.filter(|leader| leader.version == sight.version) else {
-        return false;
-    };
-    let digests = &leader.data.digests;
-    sight
-        .data
-        .digests
-        .iter()
-        .any(|(zxid, digest)| digests.get(zxid).is_some_and(|theirs| theirs != digest))
 }
 
 /// Whether members run different minor versions.

@@ -1,8 +1,13 @@
 //! Which ensemble is looked at, and whether it is one.
 
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+
+use super::clients::clients;
 use super::look::Look;
 use super::probe::Probe;
-use super::{History, ObserveError, Tried};
+use super::{History, Identity, ObserveError, TargetEnsemble, Tried};
 use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
 
@@ -172,10 +177,77 @@ async fn two_histories<E: Ensemble>(
     look: &Look,
     sides: [(&Probe, &EnsembleConfig); 2],
 ) -> ObserveError {
-    let sides = sides.map(|(probe, config)| history(port, look, probe, config));
-    let [one, other] = sides;
+    let [one, other] = sides.map(|(probe, config)| history(port, look, probe, config));
     let (one, other) = futures::join!(one, other);
+    if let Some(wanted) = before_the_merge(look, &one, &other) {
+        return target_runs(port, look, one, other, wanted).await;
+    }
+    if let Some(wanted) = before_the_merge(look, &other, &one) {
+        return target_runs(port, look, other, one, wanted).await;
+    }
     ObserveError::TwoHistories { histories: Box::new([one, other]) }
+}
+
+/// The wanted servers that run an ensemble of their own, where that is the target before the merge;
+/// `None` where it may be anything else.
+///
+/// Only where nothing ties the two: `connect` names servers of the one and none of the other, no
+/// address is a member's of both, and they do not have one identity, as an ensemble and its own
+/// retired servers have. A target whose servers have the ids that the spec gives them may be what the
+/// spec describes, unless it was never reconfigured: then its version is the first of its epoch.
+fn before_the_merge(
+    look: &Look,
+    present: &History,
+    target: &History,
+) -> Option<Vec<(ServerId, Endpoint)>> {
+    let is_contact = |at: &Endpoint| look.contacts.contains(at);
+    let is_present = present.answered.iter().any(is_contact);
+    let is_apart = !target.answered.iter().any(is_contact) && !share_members(present, target);
+    let (Some(one), Some(other)) = (&present.identity, &target.identity) else { return None };
+    let is_one = one == other && matches!(one, Identity::Known(_));
+    let wanted: Vec<(ServerId, Endpoint)> =
+        target.answered.iter().filter_map(|at| Some((look.meant_at(at)?, at.clone()))).collect();
+    let has_own_id = |(id, at): &(ServerId, Endpoint)| {
+        let probe = look.counted().find(|probe| probe.endpoint == *at);
+        probe.and_then(|probe| look.own_id(probe)) == Some(*id)
+    };
+    let was_reconfigured = target.config.version.as_zxid().get() & 0xffff_ffff != 0;
+    let is_foreign = !was_reconfigured || !wanted.iter().all(has_own_id);
+    let is_target = is_present && is_apart && !is_one && is_foreign && !wanted.is_empty();
+    is_target.then_some(wanted)
+}
+
+/// Whether an address of one history is one of the other's.
+fn share_members(one: &History, other: &History) -> bool {
+    let peers = |history: &History| -> BTreeSet<(String, u16)> {
+        let servers = history.config.membership.servers();
+        let peers = servers.flat_map(|server| &server.peers);
+        peers.map(|peer| (peer.host.canonical(), peer.quorum_port)).collect()
+    };
+    let names = |history: &History, at: &Endpoint| {
+        let mut servers = history.config.membership.servers();
+        servers.any(|server| server.client_endpoint().as_ref() == Some(at))
+    };
+    !peers(one).is_disjoint(&peers(other))
+        || other.answered.iter().any(|at| names(one, at))
+        || one.answered.iter().any(|at| names(other, at))
+}
+
+/// What there is to know of a target that runs an ensemble of its own.
+async fn target_runs<E: Ensemble>(
+    port: &E,
+    look: &Look,
+    present: History,
+    target: History,
+    wanted: Vec<(ServerId, Endpoint)>,
+) -> ObserveError {
+    let asked = join_all(target.answered.iter().map(|at| clients(port, at, None, None))).await;
+    let counts = asked.into_iter().map(|told| Some(told?.value.count));
+    let clients = counts.sum::<Option<u64>>();
+    let side = look.counted().filter(|probe| target.answered.contains(&probe.endpoint));
+    let znodes = side.filter_map(|probe| probe.srvr.as_ref().ok()?.znodes).max();
+    let target = Box::new(TargetEnsemble { history: target, wanted, znodes, clients });
+    ObserveError::TargetRuns { present: Box::new(present), target }
 }
 
 /// What is known of one history: those who run with its configuration.
@@ -190,15 +262,19 @@ async fn history<E: Ensemble>(
     let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
     let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));
     let writer = leader.unwrap_or(first);
-    let commits = match &writer.session {
-        Some(session) => session.is_ok(),
-        None => port.read(&writer.endpoint).await.is_ok(),
+    let reading = match &writer.session {
+        Some(session) => session.clone(),
+        None => port.read(&writer.endpoint).await,
     };
     History {
         leader: leader.map(|probe| (look.own_id(probe), probe.endpoint.clone())),
         config: config.clone(),
         zxid: side.iter().filter_map(|probe| probe.zxid()).max(),
         answered: side.iter().map(|probe| probe.endpoint.clone()).collect(),
-        commits,
+        commits: reading.is_ok(),
+        identity: reading.ok().map(|r| {
+            let identity = r.folder.text().map(str::to_owned);
+            identity.map_or(Identity::NoneYet, Identity::Known)
+        }),
     }
 }

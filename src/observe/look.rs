@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::Question;
 use super::probe::Probe;
+use super::{Question, Source};
 use crate::ensemble::{Ensemble, Mode, Silence};
 use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
 
@@ -87,6 +87,19 @@ impl Look {
         }));
         self.probes = again.await;
         self.complete(port).await;
+    }
+
+    /// Reads the znode of those in whose `conf` an older configuration stands than this one.
+    pub(super) async fn read_znodes<E: Ensemble>(&mut self, port: &E, config: &EnsembleConfig) {
+        let is_older = |probe: &&mut Probe| {
+            let own = probe.config().filter(|told| told.source == Source::Conf);
+            let is_older = own.is_some_and(|own| {
+                !own.value.version.is_zero() && own.value.version < config.version
+            });
+            is_older && probe.guess_of.is_none() && probe.mode().is_some_and(Mode::in_ensemble)
+        };
+        let older = self.probes.iter_mut().filter(is_older);
+        join_all(older.map(|probe| probe.read_znode(port))).await;
     }
 
     /// Twice the longest tick of those who serve.

@@ -36,5 +36,5 @@ pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
     Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, ServerSight,
-    Source, Standing, Told, Tried, WantedSight,
+    Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
 };

@@ -7,6 +7,7 @@ use super::findings::findings;
 use super::histories::{self, Present};
 use super::look::Look;
 use super::probe::Probe;
+use super::proof::compare;
 use super::sights::Round;
 use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
 use crate::ensemble::{Ensemble, Reading, Silence};
@@ -76,6 +77,7 @@ fn may_pass(error: &ObserveError) -> bool {
         | ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
+        | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => false,
     }
 }
@@ -90,9 +92,14 @@ async fn conclude<E: Ensemble>(
     let leader_zxid = present.leader.as_ref().and_then(|(_, at)| {
         look.counted().find(|probe| probe.endpoint == *at).and_then(Probe::zxid)
     });
+    look.read_znodes(port, &present.config).await;
     sights::catch_up(port, &mut look, &present, leader_zxid).await;
     let resolved = round.resolved.clone();
     let mut servers = sights::sights(&look, &present, question, leader_zxid, round);
+    let leader = present.leader.as_ref().and_then(|(id, _)| servers.get(id)).cloned();
+    if let Some(leader) = leader.filter(|_| !question.skip_data) {
+        compare(port, &leader, servers.values_mut()).await;
+    }
     let strangers = sights::strangers(&look, &present, question, leader_zxid);
     let silent_contacts = sights::silent_contacts(&look, &servers);
     let elsewhere = sights::elsewhere(&look, &present, question, &servers);

@@ -28,6 +28,8 @@ pub(super) struct Probe {
     pub(super) session: Option<Result<Reading, Silence>>,
     /// The configuration that the session showed.
     session_config: Option<Result<EnsembleConfig, ConfigParseError>>,
+    /// What `/zookeeper/config` holds there, where that was asked beside `conf`.
+    pub(super) znode: Option<EnsembleConfig>,
     admin: AdminSight,
     /// The member that was expected at a guessed port; no other answer there counts.
     pub(super) guess_of: Option<ServerId>,
@@ -40,7 +42,12 @@ struct AdminSight {
     mode: Option<Mode>,
     zxid: Option<Zxid>,
     version: Option<ServerVersion>,
+    bind_tries: Option<u64>,
 }
+
+/// How often a server tries to bind its election port where nothing else is set, a second apart
+/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`).
+const DEFAULT_BIND_TRIES: u64 = 3;
 
 impl Probe {
     /// Asks one endpoint everything that is needed to know who it is.
@@ -53,6 +60,7 @@ impl Probe {
             conf: conf.map(|answer| Conf::parse(&answer)),
             session: None,
             session_config: None,
+            znode: None,
             admin: AdminSight::default(),
             guess_of: None,
         };
@@ -204,6 +212,11 @@ impl Probe {
         })
     }
 
+    /// How often it tries to bind its election port; 0 is for ever.
+    pub(super) fn bind_tries(&self) -> Option<u64> {
+        self.admin.bind_tries
+    }
+
     /// Whether it is part of a quorum now.
     pub(super) fn serves(&self) -> bool {
         self.mode().is_some_and(Mode::in_ensemble)
@@ -215,6 +228,16 @@ impl Probe {
         self.silence().is_none_or(|silence| {
             matches!(silence, Silence::NotServing | Silence::Closed | Silence::Refused)
         })
+    }
+
+    /// Reads `/zookeeper/config` there, and then asks for the configuration in force again: read in
+    /// that order, a reconfig in between shows in both.
+    pub(super) async fn read_znode<E: Ensemble>(&mut self, port: &E) {
+        let reading = port.read(&self.endpoint).await.ok();
+        self.znode = reading.and_then(|reading| EnsembleConfig::parse(&reading.config).ok());
+        if let Ok(answer) = port.ask(&self.endpoint, Word::Conf).await {
+            self.conf = Ok(Conf::parse(&answer));
+        }
     }
 
     /// Asks again for mode and zxid alone.
@@ -229,16 +252,30 @@ fn low_byte(id: ServerId) -> u8 {
     id.get().to_le_bytes()[0]
 }
 
+/// How often a server with these system properties tries to bind its election port; a negative
+/// number, or none, is the default (`Integer.getInteger`).
+fn bind_tries(properties: &Value) -> Option<u64> {
+    let known = properties.as_object()?;
+    // An answer without any property that each JVM has is no answer.
+    known.get("java.version")?;
+    let set = known.get("zookeeper.electionPortBindRetry").and_then(Value::as_str);
+    Some(set.and_then(|tries| tries.parse().ok()).unwrap_or(DEFAULT_BIND_TRIES))
+}
+
 /// The id from `zabstate` (3.6 and later) or `configuration`; mode, zxid and version only where
 /// `srvr` is silent.
 async fn ask_admin<E: Ensemble>(port: &E, base: &str, srvr: &Result<Srvr, Silence>) -> AdminSight {
     let number = |answer: &Result<Value, Silence>, key: &str| {
         answer.as_ref().ok().and_then(|json| json.get(key)?.as_i64()).map(ServerId::new)
     };
-    let (zabstate, configuration) =
-        futures::join!(port.admin(base, "zabstate"), port.admin(base, "configuration"));
+    let (zabstate, configuration, properties) = futures::join!(
+        port.admin(base, "zabstate"),
+        port.admin(base, "configuration"),
+        port.admin(base, "system_properties")
+    );
     let id = number(&zabstate, "myid").or_else(|| number(&configuration, "server_id"));
-    let mut sight = AdminSight { id, ..AdminSight::default() };
+    let bind_tries = properties.ok().as_ref().and_then(bind_tries);
+    let mut sight = AdminSight { id, bind_tries, ..AdminSight::default() };
     if srvr.is_ok() {
         return sight;
     }

@@ -1,12 +1,12 @@
 //! What one look at an ensemble holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Finding;
+use super::{DataProof, Finding};
 use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
 use crate::trust::FolderSeen;
@@ -57,7 +57,8 @@ impl Observation {
             Standing::Leading
             | Standing::Following
             | Standing::Observing
-            | Standing::FollowingWithoutVote => true,
+            | Standing::FollowingWithoutVote
+            | Standing::ConfigNotInForce => true,
             Standing::Behind
             | Standing::OtherConfiguration
             | Standing::AnswersAs(_)
@@ -71,6 +72,17 @@ impl Observation {
         };
         let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
         reached.filter(|zxid| zxid.epoch() == told.epoch()).chain([told]).max()
+    }
+
+    /// The members that were seen to run with `reconfigEnabled=false`: their configuration is of
+    /// version 0 for ever.
+    pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
+        let is_disabled = |sight: &&ServerSight| {
+            let config = sight.config.as_ref();
+            self.config.membership.contains(sight.id)
+                && config.is_some_and(|told| told.value.version.is_zero())
+        };
+        self.servers.values().filter(is_disabled).map(|sight| sight.id).collect()
     }
 }
 
@@ -139,6 +151,9 @@ pub struct ServerSight {
     /// Its own quorum and election ports, where it tells them; several of each where it has several
     /// addresses.
     pub own_ports: Option<OwnPorts>,
+    /// How often it tries to bind its election port, a second apart, where its `AdminServer` tells
+    /// (`zookeeper.electionPortBindRetry`); 0 is for ever.
+    pub bind_tries: Option<u64>,
     /// The addresses its host resolves to, as text, sorted.
     pub addresses: Vec<String>,
     /// Its tick in milliseconds.
@@ -162,6 +177,7 @@ impl ServerSight {
             quorum_port: None,
             election_port: None,
             own_ports: None,
+            bind_tries: None,
             addresses: Vec::new(),
             tick_ms: None,
         }
@@ -212,6 +228,9 @@ pub struct DataFigures {
     pub digests: BTreeMap<Zxid, u64>,
     /// Digest mismatches that the server has counted.
     pub digest_mismatches: Option<u64>,
+    /// What comparing its digests with the leader's gave; `None` where one of both lists none, where
+    /// they run different releases, and for the leader itself.
+    pub compared: Option<DataProof>,
 }
 
 /// What follows from a server's answers; only the first four count as healthy.
@@ -230,6 +249,10 @@ pub enum Standing {
     /// It serves with another configuration than the ensemble's, or in another role than that gives
     /// it.
     OtherConfiguration,
+    /// Its znode holds the ensemble's configuration, and an older one is in force: a reconfig that
+    /// commits between NEWLEADER and UPTODATE is not activated on the learner
+    /// (`Learner.syncWithLeader`). The next reconfig heals it.
+    ConfigNotInForce,
     /// It answers with another id than its own.
     AnswersAs(ServerId),
     /// It does not say which id it has, so that it cannot be counted.
@@ -298,6 +321,14 @@ pub enum ObserveError {
         /// One, and the other.
         histories: Box<[History; 2]>,
     },
+    /// A server that the spec wants still runs an ensemble of its own: the target before the merge.
+    #[error("{}", target_runs(target))]
+    TargetRuns {
+        /// The ensemble that is present.
+        present: Box<History>,
+        /// The one of the wanted server.
+        target: Box<TargetEnsemble>,
+    },
     /// The configuration znode cannot be read.
     #[error("the configuration of server at `{endpoint}` cannot be read: {cause}")]
     UnreadableConfig {
@@ -306,6 +337,26 @@ pub enum ObserveError {
         /// What is wrong with it.
         cause: crate::model::ConfigParseError,
     },
+}
+
+fn target_runs(target: &TargetEnsemble) -> String {
+    let named: Vec<String> =
+        target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
+    format!("an ensemble of its own runs on {}", named.join(", "))
+}
+
+/// An ensemble that runs where a spec wants servers to join another one.
+#[derive(Debug, Clone)]
+pub struct TargetEnsemble {
+    /// What is known of it.
+    pub history: History,
+    /// The wanted servers that are part of it, and where.
+    pub wanted: Vec<(ServerId, Endpoint)>,
+    /// How many znodes it has, where that is known.
+    pub znodes: Option<u64>,
+    /// How many clients are connected to those of it that answered; `None` where one of them does not
+    /// tell.
+    pub clients: Option<u64>,
 }
 
 /// Something that was tried, and what came of it.
@@ -330,4 +381,6 @@ pub struct History {
     pub answered: Vec<Endpoint>,
     /// Whether a write committed in it.
     pub commits: bool,
+    /// The identity that the first apply gave it; `None` where it could not be read.
+    pub identity: Option<Identity>,
 }

@@ -129,6 +129,7 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
         bytes: mntr.bytes,
         digests: hash.map(|answer| parse_hash(&answer)).unwrap_or_default(),
         digest_mismatches: mntr.digest_mismatches,
+        compared: None,
     }
 }
 
@@ -236,6 +237,7 @@ fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
         zxid: probe.zxid(),
         config: probe.config(),
         own_ports: probe.own_ports(),
+        bind_tries: probe.bind_tries(),
         tick_ms: probe.tick_ms(),
         ..ServerSight::blank(id, Standing::NotAsked)
     }
@@ -269,6 +271,9 @@ fn standing(
     }
     match probe.config() {
         Some(_) if probe.runs_with(&present.config) => {}
+        Some(_) if probe.znode.as_ref() == Some(&present.config) => {
+            return Standing::ConfigNotInForce;
+        }
         Some(_) => return Standing::OtherConfiguration,
         None => return Standing::Silent(probe.session_silence().unwrap_or(Silence::Unreadable)),
     }

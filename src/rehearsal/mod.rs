@@ -295,7 +295,7 @@ fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
 fn awaited_down(stage: &Stage, course: &Course) -> Option<BTreeSet<ServerId>> {
     let Course::Waits { waits, .. } = course else { return None };
     let down = waits.iter().map(|wait| match wait {
-        Wait::Down { server, .. } | Wait::Bound { server } => {
+        Wait::Down { server, .. } | Wait::Bound { server, .. } => {
             (!stage.plan().facts.live.contains(server)).then_some(*server)
         }
         _ => None,

@@ -236,8 +236,8 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                 words::servers(ids)
             ),
             format!(
-                "stop it, empty its data directory but for myid, lay its first zoo.cfg down again and \
-                 start it; {go_on}"
+                "stop it, move version-2 out of its data directory and keep it, lay its first zoo.cfg \
+                 down again and start it; {go_on}"
             ),
         ),
         End::Unsafe(breaches) => (

@@ -7,6 +7,7 @@ use crate::ensemble::{Knock, Silence};
 use crate::model::{
     Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, Zxid,
 };
+use crate::observe::DataProof;
 use crate::observe::{
     Clients, DataFigures, Facts, Finding, FindingKind, Identity, Mode, Observation, ServerSight,
     ServerVersion, Source, Standing, Told,
@@ -188,6 +189,7 @@ fn sight(server: &Server, standing: Standing, clients: u64) -> ServerSight {
         }),
         data: DataFigures {
             digests: BTreeMap::from([(Zxid::new(0x1_0000_0000), 99)]),
+            compared: Some(DataProof::Digest(Zxid::new(0x1_0000_0000))),
             ..DataFigures::default()
         },
         election_port: Some(Knock::Open),

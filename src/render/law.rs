@@ -308,9 +308,14 @@ fn address_taken(server: ServerId, other: ServerId, port: u16) -> String {
 
 fn obstacle_sentence(obstacle: &Obstacle) -> String {
     match obstacle {
-        Obstacle::ReconfigDisabled => {
-            "A member runs with reconfigEnabled=false: the ensemble takes no reconfig.".to_owned()
-        }
+        Obstacle::ReconfigDisabled(on) => format!(
+            "{} with reconfigEnabled=false: the ensemble takes no reconfig.",
+            words::some_servers(on)
+        ),
+        Obstacle::WantedDataDiffer(id) => format!(
+            "Server {id} is to join with other data than the leader's at the same zxid: they come from \
+             another ensemble, or were damaged. Apply would give it no vote."
+        ),
         Obstacle::NoCommit => "No committed write was seen.".to_owned(),
         Obstacle::WantedStandalone(id) => {
             format!("Server {id} is wanted and runs standalone, with a history of its own.")
@@ -334,14 +339,22 @@ pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
     let Detail::Finding(code) = breach.detail else { return sentence(&breach.detail) };
     let weighs = |finding: &&Finding| finding.kind.level() == Level::Accept;
     let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
-    let told: Vec<String> = meant
-        .map(|finding| format!("{}; {}", words::finding(finding), accepting(&finding.kind)))
-        .collect();
-    if told.is_empty() {
-        sentence(&breach.detail)
-    } else {
-        capital(&format!("{}.", told.join("; ")))
+    // What may happen is said once, behind everything of which it is said.
+    let mut told: Vec<(&str, Vec<String>)> = Vec::new();
+    for finding in meant {
+        let accepting = accepting(&finding.kind);
+        match told.iter_mut().find(|(same, _)| *same == accepting) {
+            Some((_, findings)) => findings.push(words::finding(finding)),
+            None => told.push((accepting, vec![words::finding(finding)])),
+        }
     }
+    if told.is_empty() {
+        return sentence(&breach.detail);
+    }
+    let all = told
+        .into_iter()
+        .flat_map(|(accepting, findings)| findings.into_iter().chain([accepting.to_owned()]));
+    all.map(|text| format!("{}.", capital(&text))).collect::<Vec<_>>().join(" ")
 }
 
 fn capital(text: &str) -> String {
@@ -362,6 +375,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::ElectionPortClosed
         | FindingKind::MemberSilent
         | FindingKind::MemberDisagrees
+        | FindingKind::ConfigNotInForce
         | FindingKind::ZoneUnknown
         | FindingKind::EvenVoters { .. }
         | FindingKind::DigestMismatches { .. }
@@ -438,7 +452,12 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
 
 const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
     match obstacle {
-        Obstacle::ReconfigDisabled => {
+        Obstacle::WantedDataDiffer(_) => {
+            "stop that server, move version-2 out of its data directory and keep it (also that of \
+             dataLogDir), lay its first zoo.cfg down again, start it, and plan again: it then copies \
+             the leader's data"
+        }
+        Obstacle::ReconfigDisabled(_) => {
             "put reconfigEnabled=true into zoo.cfg of every server and restart them one at a time, \
              the leader last"
         }

@@ -251,9 +251,14 @@ fn no_changes(screen: &Screen<'_>) -> Text {
     };
     let mut text = Text::new();
     text.paragraph("", line, screen.width);
-    if plan.facts.obstacles.contains(&Obstacle::ReconfigDisabled) {
-        let disabled = "Some server runs with reconfigEnabled=false: zkplan could change nothing \
-                        here (zkplan explain ZKQ1).";
+    let disabled = plan.facts.obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::ReconfigDisabled(on) => Some(words::some_servers(on)),
+        _ => None,
+    });
+    if let Some(who) = disabled {
+        let disabled = format!(
+            "{who} with reconfigEnabled=false: zkplan could change nothing here (zkplan explain ZKQ1)."
+        );
         text.paragraph("", Line::new(Style::Yellow, disabled), screen.width);
     }
     text

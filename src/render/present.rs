@@ -4,7 +4,7 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::model::ServerId;
-use crate::observe::{Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
+use crate::observe::{DataProof, Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
 use crate::plan::{Acceptance, Plan};
 
 const COLUMNS: [Column; 9] = [
@@ -49,7 +49,7 @@ fn of_observation(facts: &Facts, seen: &Observation, width: usize) -> Text {
         table.row(cells);
     }
     for sight in &seen.strangers {
-        add_sight(&mut table, facts, seen, sight, "stranger");
+        add_sight(&mut table, facts, seen, sight, "no member");
     }
     for Tried { endpoint, silence } in &seen.silent_contacts {
         let mut cells = vec![Line::plain("-"), "contact".into()];
@@ -71,7 +71,15 @@ fn add_sight(
     role: &'static str,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
-    let (word, style, more) = words::standing(&sight.standing);
+    let (word, style, more) = match sight.standing {
+        // It has left, or the spec of another change wants it.
+        Standing::FollowingWithoutVote if role == "no member" => (
+            "follows",
+            Style::Yellow,
+            Some("it is no member and the spec does not want it: retired, or to join by another spec".to_owned()),
+        ),
+        _ => words::standing(&sight.standing),
+    };
     let zxid = match sight.standing {
         Standing::Leading => seen.leader_reached(),
         _ => sight.zxid,
@@ -110,6 +118,7 @@ const fn answers(standing: &Standing) -> bool {
         | Standing::FollowingWithoutVote
         | Standing::Behind
         | Standing::OtherConfiguration
+        | Standing::ConfigNotInForce
         | Standing::AnswersAs(_)
         | Standing::IdUnknown
         | Standing::Standalone
@@ -140,24 +149,27 @@ fn evidence(seen: &Observation, sight: &ServerSight) -> String {
     format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
 }
 
-/// Whether its data is the leader's: digests at the latest zxid that both name, or nothing.
+/// Whether its data is the leader's, as far as one look can tell.
 fn data(seen: &Observation, sight: &ServerSight) -> String {
-    let Some(leader) = seen.leader.and_then(|id| seen.servers.get(&id)) else {
-        return "data not proven equal".to_owned();
-    };
-    let common = |(zxid, own): (&crate::model::Zxid, &u64)| {
-        leader.data.digests.get(zxid).map(|theirs| (*zxid, own == theirs))
-    };
-    match sight.data.digests.iter().rev().find_map(common) {
-        Some((zxid, true)) => format!("data equal at zxid {zxid}"),
-        Some((zxid, false)) => format!("DATA DIFFERS at zxid {zxid}"),
-        None => match (sight.data.znodes, leader.data.znodes) {
-            (Some(own), Some(theirs)) => format!(
-                "data not proven equal ({} here, {theirs} on the leader)",
-                words::count(own, "znode")
-            ),
-            _ => "data not proven equal".to_owned(),
-        },
+    let znodes = |sight: &ServerSight| sight.data.znodes;
+    let leader = seen.leader.and_then(|id| seen.servers.get(&id));
+    match &sight.data.compared {
+        Some(DataProof::Digest(zxid)) => return format!("data equal at zxid {zxid}"),
+        Some(DataProof::Differ) => return "DATA DIFFERS".to_owned(),
+        Some(DataProof::DigestDiffers(zxid)) => {
+            return format!(
+                "data not proven equal (the digest at zxid {zxid} differs, as it may after a copy \
+                 under writes; apply compares a newer one)"
+            );
+        }
+        _ => {}
+    }
+    match (znodes(sight), leader.and_then(znodes)) {
+        (Some(own), Some(theirs)) => format!(
+            "data not proven equal ({} here, {theirs} on the leader)",
+            words::count(own, "znode")
+        ),
+        _ => "data not proven equal".to_owned(),
     }
 }
 

@@ -110,7 +110,20 @@ fn same_cause(first: &Breach, other: &Breach, findings: &[Finding]) -> bool {
             Detail::Obstacle(Obstacle::WantedAnswersAs(id, own)),
             Detail::Obstacle(Obstacle::MemberAnswersAs(member, theirs)),
         ) => (id, own) == (member, theirs),
+        (Detail::Obstacle(one), Detail::Obstacle(another)) => {
+            std::mem::discriminant(one) == std::mem::discriminant(another)
+        }
         _ => said(first) == said(other),
+    }
+}
+
+/// Whether both say the same of two servers.
+fn is_another_server(first: &Breach, other: &Breach) -> bool {
+    match (&first.detail, &other.detail) {
+        (Detail::Obstacle(one), Detail::Obstacle(another)) => {
+            one != another && std::mem::discriminant(one) == std::mem::discriminant(another)
+        }
+        _ => false,
     }
 }
 
@@ -142,6 +155,10 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     let title = Line::new(Style::Bold, format!("{code}{at}"));
     text.paragraph("", title.then(Style::Plain, format!(": {}", law::asks(first.law))), width);
     text.paragraph("  ", law::risk(first, findings), width);
+    // Of several servers each has its sentence.
+    for other in others.iter().filter(|other| is_another_server(first, other)) {
+        text.paragraph("  ", law::risk(other, findings), width);
+    }
     let way = law::way(first);
     if !way.is_empty() {
         text.paragraph("  ", Line::new(Style::Yellow, way), width);
@@ -376,7 +393,7 @@ mod tests {
     #[test]
     fn obstacles_have_hints() {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
-        scene.facts.obstacles.push(Obstacle::ReconfigDisabled);
+        scene.facts.obstacles.push(Obstacle::ReconfigDisabled([1, 3].map(id).into()));
         insta::assert_snapshot!(shown(&scene, 100), @r#"
         prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet, leader at
                  zxid 0x100000080
@@ -397,7 +414,7 @@ mod tests {
         changed.
 
         ZKQ1: the ensemble must be well to begin with
-          A member runs with reconfigEnabled=false: the ensemble takes no reconfig.
+          Servers 1 and 3 run with reconfigEnabled=false: the ensemble takes no reconfig.
           zkplan explain ZKQ1
 
         What may help (zkplan found no change of policy that does)
@@ -407,13 +424,52 @@ mod tests {
     }
 
     #[test]
+    fn every_server_with_a_wrong_id_is_named() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5, 6]));
+        let wrong = [(4, 1), (5, 2), (6, 3)];
+        let wrong = wrong.map(|(wanted, own)| Obstacle::WantedAnswersAs(id(wanted), id(own)));
+        scene.facts.obstacles.extend(wrong);
+        let out = shown(&scene, 100);
+        for (wanted, own) in [(4, 1), (5, 2), (6, 3)] {
+            let said = format!(
+                "Server {wanted} is wanted; the process at its address answers as server {own}."
+            );
+            assert!(out.contains(&said), "{out}");
+        }
+        assert_eq!(out.matches("zkplan explain ZKQ1").count(), 1, "{out}");
+        assert_eq!(out.matches("mend its myid").count(), 1, "{out}");
+    }
+
+    #[test]
+    fn a_joiner_with_other_data_is_no_risk_to_be_accepted() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+        scene.facts.obstacles.push(Obstacle::WantedDataDiffer(id(4)));
+        let out = shown(&scene, 100);
+        assert!(!out.contains("--accept"), "{out}");
+        assert!(out.contains("move version-2 out of its data directory"), "{out}");
+    }
+
+    /// What may come of it is said once, however many servers it is said of.
+    #[test]
+    fn a_risk_of_several_servers_is_said_once() {
+        let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
+        scene.finding(FindingKind::DataDiffers, Some(id(2)));
+        scene.finding(FindingKind::DataDiffers, Some(id(3)));
+        let out = shown(&scene, 200);
+        let risk = &out[out.find("Refused").unwrap()..out.find("What would pass").unwrap()];
+        assert!(risk.contains("server 2") && risk.contains("server 3"), "{risk}");
+        assert_eq!(risk.matches("may come to lead").count(), 1, "{risk}");
+        assert!(!risk.contains("zxid; "), "{risk}");
+    }
+
+    #[test]
     fn a_finding_to_accept_is_explained() {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5]));
         scene.finding(FindingKind::ConfigWritten, None);
         let out = shown(&scene, 80);
         assert!(out.contains("to accept  ZKF5 "), "{out}");
         assert!(out.contains("\n  --accept ZKF5  on the command line\n"), "{out}");
-        assert!(out.contains("the next reconfig overwrites what was"), "{out}");
+        assert!(out.contains("The next reconfig overwrites"), "{out}");
     }
 
     #[test]

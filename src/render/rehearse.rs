@@ -159,7 +159,9 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
         Some(Wait::Joiner { server, missing: Missing::Following { .. } }) => {
             format!("{} does not follow", it(server))
         }
-        Some(Wait::Bound { server }) => format!("{} was just named and must answer", it(server)),
+        Some(Wait::Bound { server, .. }) => {
+            format!("{} was just named and must answer", it(server))
+        }
         Some(Wait::Connection) => "no server takes its session".to_owned(),
         Some(other) => run::wait(other),
         None => "nothing moves on".to_owned(),

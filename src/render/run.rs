@@ -5,9 +5,10 @@ use super::text::{Line, Style, Text};
 use super::{law, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
-use crate::apply::{Event, Missing, Occupied, Wait};
+use crate::apply::{BindProof, Event, Missing, Occupied, Wait};
 use crate::ensemble::Silence;
-use crate::observe::{Clients, Standing};
+use crate::model::{Millis, ServerId};
+use crate::observe::{Clients, DataProof, Standing};
 
 /// So many client addresses are named; the rest is counted.
 const NAMED_CLIENTS: usize = 8;
@@ -23,6 +24,17 @@ pub fn line(event: &Event) -> Option<Line> {
         Event::Fenced { version } => Some(Line::new(
             Style::Dim,
             format!("fenced at config version {version}: no earlier request can be carried out"),
+        )),
+        Event::DataProven { server, proof } => {
+            Some(Line::new(Style::Dim, format!("server {server}: {}", proven(proof))))
+        }
+        Event::Healing { servers } => Some(Line::new(
+            Style::Yellow,
+            format!(
+                "{} holds the configuration and runs with an older one: a reconfig that changes \
+                 nothing is sent, which puts it in force",
+                words::servers(servers)
+            ),
         )),
         Event::Sent { step, version } => {
             Some(Line::new(Style::Dim, format!("{step} sent, from config version {version}")))
@@ -119,8 +131,9 @@ pub fn wait(wait: &Wait) -> String {
             let more = more.map(|more| format!(", {more}")).unwrap_or_default();
             format!("server {server}, a member, is needed: {word}{more}")
         }
-        Wait::Bound { server } => {
-            format!("server {server} was named; waiting until it is sure to listen there")
+        Wait::Syncing { server, is_seen, left_ms } => syncing(*server, *is_seen, *left_ms),
+        Wait::Bound { server, by } => {
+            format!("server {server} was named; waiting until it is sure to listen there{}", bound(*by))
         }
         Wait::Law(breach) => format!("{}: {}", law::place(breach), law::risk(breach, &[])),
         Wait::Ensemble(why) => why.clone(),
@@ -156,7 +169,7 @@ pub fn wait(wait: &Wait) -> String {
 /// What is missing before a joiner may be named.
 fn missing(missing: &Missing) -> String {
     match missing {
-        Missing::Following { standing, zxids, followed_before } => {
+        Missing::Following { standing, zxids, followed_before, for_long } => {
             let (word, _, more) = words::standing(standing);
             let far = zxids.map(|(own, leaders)| format!("at zxid {own}, the leader at {leaders}"));
             let told: Vec<String> = more.into_iter().chain(far).collect();
@@ -171,6 +184,7 @@ fn missing(missing: &Missing) -> String {
                 Standing::NotServing if *followed_before => {
                     "; it followed before and comes back by itself when a leader is elected"
                 }
+                Standing::NotServing if *for_long => LOOKS_FOR_LONG,
                 _ => "",
             };
             format!("does not follow yet ({word}{more}){again}")
@@ -190,10 +204,130 @@ fn missing(missing: &Missing) -> String {
         Missing::QuorumPortTaken(port) => {
             format!("follows, but another process has its quorum port {port}: it could never lead")
         }
-        Missing::Data => "follows; its data are not yet proven to be the leader's".to_owned(),
+        Missing::Data { proof, marked_in_vain } => {
+            format!(
+                "follows; its data are not yet proven to be the leader's{}",
+                unproven(proof.as_ref(), *marked_in_vain)
+            )
+        }
         Missing::Stable { left_ms } => {
             let seconds = left_ms.div_ceil(1000);
             format!("follows; watching it {seconds} s more (policy.stableFor)")
+        }
+    }
+}
+
+/// Why a server may run for long without serving.
+const LOOKS_FOR_LONG: &str = ". It does so for long: it may still copy much data; it may not reach the \
+    others' election ports, or they its own; or its data directory has belonged to another ensemble, \
+    whose epoch was higher than the leader's, so that it refuses this leader (its log: \"Leaders epoch \
+    ... is less than accepted epoch\"). Has it? Then stop it, move its data directory aside, and start it \
+    as a joiner again";
+
+/// Who holds the fence back, and how long.
+fn syncing(server: ServerId, is_seen: bool, left_ms: u64) -> String {
+    let left = Millis(left_ms);
+    if is_seen {
+        format!(
+            "server {server} copies the leader's data and does not serve yet: a reconfig that commits \
+             before it does would not come into force on it. The fence waits for it, at most {left} more"
+        )
+    } else {
+        format!(
+            "server {server} runs and does not serve: if it is about to finish copying the leader's \
+             data, a reconfig would not come into force on it. The fence waits for it, at most {left} \
+             more"
+        )
+    }
+}
+
+/// On what the proof of a bind rests.
+fn bound(by: BindProof) -> String {
+    match by {
+        BindProof::OwnPorts => String::new(),
+        BindProof::SettingSeen(ms) => format!(
+            ": its tries to bind are over after {}, as its AdminServer tells its \
+             zookeeper.electionPortBindRetry",
+            Millis(ms)
+        ),
+        BindProof::DefaultAssumed(ms) => format!(
+            ": it does not tell its own ports (conf), so zkplan waits until its tries to bind are over; \
+             that is {} if it has ZooKeeper's default, zookeeper.electionPortBindRetry=3, which cannot be \
+             seen",
+            Millis(ms)
+        ),
+        BindProof::TriesForEver => {
+            ": it tries to bind for ever (zookeeper.electionPortBindRetry=0), so no \
+             time proves anything; add conf to its 4lw.commands.whitelist"
+                .to_owned()
+        }
+    }
+}
+
+/// Why data are taken for equal.
+fn proven(proof: &DataProof) -> String {
+    match proof {
+        DataProof::Digest(zxid) => format!("data equal to the leader's, by digest at zxid {zxid}"),
+        DataProof::Counts { zxid, znodes } => format!(
+            "counts equal, content cannot be proven: {} here and on the leader at zxid {zxid}, and \
+             zkplan's marker is read on it; no digests to compare",
+            words::count(*znodes, "znode")
+        ),
+        DataProof::Differ
+        | DataProof::DigestDiffers(_)
+        | DataProof::NoCommonDigest
+        | DataProof::NoMarker
+        | DataProof::NeverMet => "data not proven".to_owned(),
+    }
+}
+
+/// In one word, by what data are taken for equal.
+pub const fn proof_word(proof: &DataProof) -> &'static str {
+    match proof {
+        DataProof::Digest(_) => "digest",
+        DataProof::Counts { .. } => "counts",
+        DataProof::Differ
+        | DataProof::DigestDiffers(_)
+        | DataProof::NoCommonDigest
+        | DataProof::NoMarker
+        | DataProof::NeverMet => "nothing",
+    }
+}
+
+/// The zxid at which data are taken for equal, as ZooKeeper prints it.
+pub fn proof_zxid(proof: &DataProof) -> Option<String> {
+    match proof {
+        DataProof::Digest(zxid) | DataProof::Counts { zxid, .. } => Some(zxid.to_string()),
+        _ => None,
+    }
+}
+
+/// What is missing before data are proven.
+fn unproven(proof: Option<&DataProof>, marked_in_vain: Option<usize>) -> String {
+    if let Some(marks) = marked_in_vain {
+        let marks = words::count_of(marks, "write");
+        return format!(
+            ": {marks} to the run's mark brought no digest that both list, and zkplan makes no more. See \
+             that both answer the word hash and run releases that count digests alike; data that cannot \
+             be compared by digest are compared by counts where hash is not in 4lw.commands.whitelist"
+        );
+    }
+    match proof {
+        Some(DataProof::NoCommonDigest) => {
+            ": no digest of one zxid is listed by both yet".to_owned()
+        }
+        Some(DataProof::DigestDiffers(zxid)) => format!(
+            ": the digest at zxid {zxid} differs, as it may where data were copied under writes; a newer \
+             one decides"
+        ),
+        Some(DataProof::NoMarker) => ": zkplan's marker /zkplan/id is not read on it".to_owned(),
+        Some(DataProof::NeverMet) => {
+            ": there are no digests to compare, and the two were never asked at one zxid: fewer writes \
+             help"
+                .to_owned()
+        }
+        Some(DataProof::Differ | DataProof::Digest(_) | DataProof::Counts { .. }) | None => {
+            String::new()
         }
     }
 }
@@ -334,5 +468,58 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Stopped { why } => format!("stopped: {why}"),
         Entry::Closed => "closed: everything is done".to_owned(),
         Entry::Abandoned { who } => format!("given up by {who}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Zxid;
+
+    fn joiner(missing: Missing) -> String {
+        wait(&Wait::Joiner { server: ServerId::new(4), missing })
+    }
+
+    /// A higher acceptedEpoch cannot be seen from outside: only its own log tells.
+    #[test]
+    fn a_server_that_looks_for_a_leader_for_long_may_have_been_in_another_ensemble() {
+        let looks = |for_long| {
+            joiner(Missing::Following {
+                standing: Standing::NotServing,
+                zxids: None,
+                followed_before: false,
+                for_long,
+            })
+        };
+        assert!(!looks(false).contains("another ensemble"), "{}", looks(false));
+        let long = looks(true);
+        for cause in ["copy much data", "election ports", "another ensemble", "accepted epoch"] {
+            assert!(long.contains(cause), "{long}");
+        }
+    }
+
+    #[test]
+    fn a_wait_for_proof_says_what_is_missing_and_when_no_more_is_written() {
+        let data = |proof, marked_in_vain| joiner(Missing::Data { proof, marked_in_vain });
+        assert!(data(Some(DataProof::NoCommonDigest), Some(512)).contains("512 writes"));
+        let differs = data(Some(DataProof::DigestDiffers(Zxid::new(0x1_0000_0080))), None);
+        assert!(differs.contains("0x100000080") && differs.contains("newer"), "{differs}");
+        assert!(data(Some(DataProof::NoMarker), None).contains("/zkplan/id"));
+        let counts = DataProof::Counts { zxid: Zxid::new(0x1_0000_0007), znodes: 16 };
+        let event = Event::DataProven { server: ServerId::new(4), proof: counts };
+        let mut text = Text::new();
+        text.line(line(&event).expect("a line"));
+        let said = text.to_string_with(false);
+        assert!(said.contains("counts equal, content cannot be proven: 16 znodes"), "{said}");
+    }
+
+    #[test]
+    fn a_wait_for_a_bind_says_on_what_it_rests() {
+        let bound = |by| wait(&Wait::Bound { server: ServerId::new(4), by });
+        let assumed = bound(BindProof::DefaultAssumed(4000));
+        assert!(assumed.contains("4s") && assumed.contains("cannot be seen"), "{assumed}");
+        let seen = bound(BindProof::SettingSeen(11_000));
+        assert!(seen.contains("11s") && seen.contains("AdminServer"), "{seen}");
+        assert!(bound(BindProof::TriesForEver).contains("4lw.commands.whitelist"));
     }
 }

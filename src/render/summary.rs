@@ -114,6 +114,7 @@ const fn unreachable(error: &ObserveError) -> &'static str {
         ObserveError::TooOld { .. } => "too old",
         ObserveError::Standalone { .. } => "standalone",
         ObserveError::TwoHistories { .. } => "two histories",
+        ObserveError::TargetRuns { .. } => "target runs its own ensemble",
         ObserveError::UnreadableConfig { .. } => "unreadable config",
     }
 }

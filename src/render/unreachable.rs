@@ -5,7 +5,7 @@ use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::Silence;
 use crate::model::Endpoint;
-use crate::observe::{History, ObserveError, Tried};
+use crate::observe::{History, ObserveError, TargetEnsemble, Tried};
 
 /// What says how the ensemble is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,19 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.paragraph(label, say(what.to_owned()), width);
             text.section(side_by_side(histories, width));
             text.section(choose_none(histories, reached, width));
+        }
+        ObserveError::TargetRuns { present, target } => {
+            let (who, their) = match target.wanted.as_slice() {
+                [(id, at)] => (format!("Server {id} at {at}, which the spec wants, runs"), "its"),
+                all => {
+                    let ids = all.iter().map(|(id, _)| id);
+                    (format!("Servers {}, which the spec wants, run", words::list(ids)), "their")
+                }
+            };
+            let what = format!("{who} an ensemble of {their} own.");
+            text.paragraph(label, say(what), width);
+            text.section(target_before_the_merge(present, target, width));
+            text.section(before_the_merge(target, width));
         }
         ObserveError::UnreadableConfig { endpoint, cause } => {
             let what = format!("The configuration that {endpoint} shows cannot be read.");
@@ -200,6 +213,71 @@ fn standalone(width: usize) -> Text {
     text
 }
 
+/// The present ensemble, and the one that a wanted server still runs.
+fn target_before_the_merge(present: &History, target: &TargetEnsemble, width: usize) -> Text {
+    let mut table = Table::new([
+        Column::words(""),
+        Column::words("present ensemble"),
+        Column::words("their own"),
+    ]);
+    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
+        let own = show(&target.history);
+        table.row([Line::plain(head), Line::plain(show(present)), Line::plain(own)]);
+    };
+    row("leader", &leads);
+    row("members", &|history| words::list(history.config.membership.ids()));
+    row("answered", &|history| words::list(history.answered.iter().map(shown)));
+    let known = |count: Option<u64>| count.map_or("not known".to_owned(), |n| n.to_string());
+    for (head, count) in [("znodes", target.znodes), ("clients", target.clients)] {
+        table.row([Line::plain(head), Line::plain(""), Line::plain(known(count))]);
+    }
+    table.to_text(width)
+}
+
+/// Clients that use it say that it may not be what the spec takes it for.
+fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
+    let at = words::list(target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")));
+    let clients = match target.clients {
+        Some(0) => None,
+        Some(count) => Some(format!("{} of that ensemble", connected(count))),
+        None => Some("Whether clients use that ensemble cannot be seen".to_owned()),
+    };
+    if let Some(clients) = clients {
+        let right = format!(
+            "{clients}. Is the address right: {at}? As long as clients are connected, zkplan advises \
+             nothing else."
+        );
+        return todo(&[&right], width);
+    }
+    let stop = format!("Stop every server of that ensemble: {at}.");
+    todo(
+        &[
+            &stop,
+            "Move version-2 out of the data directory of each, and out of dataLogDir where it has one. \
+             Keep it: do not delete it.",
+            "Then run the same command again: it prints the myid and zoo.cfg with which each is started \
+             as a joiner. It then copies the data of the present ensemble.",
+        ],
+        width,
+    )
+}
+
+fn connected(count: u64) -> String {
+    let verb = if count == 1 { "is connected to a server" } else { "are connected to servers" };
+    format!("{} {verb}", words::count(count, "client"))
+}
+
+/// Who leads a history.
+fn leads(history: &History) -> String {
+    match &history.leader {
+        Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
+        Some((None, at)) => format!("id not known, at {}", shown(at)),
+        // Somebody does, or no write would commit; a static configuration hides who and where.
+        None if history.commits => "nobody of those asked".to_owned(),
+        None => "nobody".to_owned(),
+    }
+}
+
 fn side_by_side(histories: &[History; 2], width: usize) -> Text {
     let [one, other] = histories;
     let mut table = Table::new([
@@ -210,13 +288,7 @@ fn side_by_side(histories: &[History; 2], width: usize) -> Text {
     let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
         table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
     };
-    row("leader", &|history| match &history.leader {
-        Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
-        Some((None, at)) => format!("id not known, at {}", shown(at)),
-        // Somebody does, or no write would commit; a static configuration hides who and where.
-        None if history.commits => "nobody of those asked".to_owned(),
-        None => "nobody".to_owned(),
-    });
+    row("leader", &leads);
     row("writes", &|history| {
         if history.commits { "commit" } else { "no committed write was seen" }.to_owned()
     });
@@ -285,6 +357,51 @@ mod tests {
             zxid: Some(Zxid::new(zxid)),
             answered: members.iter().map(at).collect(),
             commits: true,
+            identity: None,
+        }
+    }
+
+    #[test]
+    fn a_target_that_runs_an_ensemble_of_its_own() {
+        let wanted = [4, 5].map(|id| (ServerId::new(id), endpoint(&format!("10.0.0.{id}"))));
+        let mut own = history(&[1, 2], 2, "100000000", 0x1_0000_0007);
+        own.answered = wanted.iter().map(|(_, at)| at.clone()).collect();
+        own.leader = Some((Some(ServerId::new(2)), endpoint("10.0.0.5")));
+        let target = |clients| ObserveError::TargetRuns {
+            present: Box::new(history(&[1, 2, 3], 1, "100000000", 0x1_0000_0a11)),
+            target: Box::new(TargetEnsemble {
+                history: own.clone(),
+                wanted: wanted.to_vec(),
+                znodes: Some(16),
+                clients,
+            }),
+        };
+        insta::assert_snapshot!(shown(&target(Some(0))), @r#"
+        prod-eu  Servers 4 and 5, which the spec wants, run an ensemble of their own.
+                 Nothing was changed.
+
+                    present ensemble                     their own
+          leader    server 1 at 10.0.0.1:2181            server 2 at 10.0.0.5:2181
+          members   1, 2 and 3                           1 and 2
+          answered  10.0.0.1:2181, 10.0.0.2:2181 and     10.0.0.4:2181 and 10.0.0.5:2181
+                    10.0.0.3:2181
+          znodes                                         16
+          clients                                        0
+
+        What to do
+          - Stop every server of that ensemble: server 4 at 10.0.0.4:2181 and server 5
+            at 10.0.0.5:2181.
+          - Move version-2 out of the data directory of each, and out of dataLogDir
+            where it has one. Keep it: do not delete it.
+          - Then run the same command again: it prints the myid and zoo.cfg with which
+            each is started as a joiner. It then copies the data of the present
+            ensemble.
+        "#);
+        for clients in [Some(2), None] {
+            let out = shown(&target(clients));
+            let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains("Is the address right"), "{out}");
+            assert!(!said.contains("version-2") && !said.contains("Stop"), "{out}");
         }
     }
 

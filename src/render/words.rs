@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
-use crate::ensemble::{Code, Knock, Silence};
+use crate::ensemble::{Code, Knock, ServerVersion, Silence};
 use crate::model::{Place, ServerId};
 use crate::observe::{
     Finding, FindingKind, Identity, Issue, Level, NotResumed, Source, Standing, fixed_in,
@@ -33,6 +33,15 @@ pub(super) fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
 pub fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
     let ids: Vec<&ServerId> = ids.into_iter().collect();
     format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
+}
+
+/// Who runs, at the beginning of a sentence: `Server 1 runs`, or a member where none is known.
+pub(super) fn some_servers(ids: &BTreeSet<ServerId>) -> String {
+    match ids.len() {
+        0 => "A member runs".to_owned(),
+        1 => format!("Server {} runs", list(ids)),
+        _ => format!("Servers {} run", list(ids)),
+    }
 }
 
 /// A number with its unit, like `1 voter` or `2 voters`.
@@ -152,6 +161,14 @@ pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<Stri
             Style::Red,
             told("it serves with another configuration; counts as down"),
         ),
+        Standing::ConfigNotInForce => (
+            "old config",
+            Style::Red,
+            told(
+                "it holds the ensemble's configuration and runs with an older one: a reconfig \
+                 committed while it finished its sync; counts as down until the next reconfig",
+            ),
+        ),
         Standing::AnswersAs(id) => {
             ("other id", Style::Red, Some(format!("it answers as server {id}; counts as down")))
         }
@@ -193,6 +210,9 @@ const fn harm(issue: Issue) -> &'static str {
         Issue::Zk2778 => "a reconfig can dead-lock a server that connects to others",
         Issue::Zk2847 => "a reconfig can shut a client port that stands in zoo.cfg alone",
         Issue::Zk3540 => "a reconfig can shut the client port of a server with Netty",
+        Issue::Zk3642 => {
+            "a joiner that loses its leader in the middle of its copy can end up with other data"
+        }
         Issue::Zk3756 => "every dead peer holds an election up for as long as connecting may take",
         Issue::Zk3769 => "half a vote leaves a server out of elections until it is restarted",
         Issue::Zk3829 => {
@@ -200,8 +220,21 @@ const fn harm(issue: Issue) -> &'static str {
                           commits nothing"
         }
         Issue::Zk3911 => "a learner can serve what was never committed and lose what was",
+        Issue::Zk4394 => {
+            "a server that copies data while writes commit can fail and try again, make the leader \
+             step down, or lose acknowledged writes if it crashes"
+        }
+        Issue::Zk4689 => {
+            "a server that copies data while ACLs change can lose the ACLs of znodes: they cannot be \
+             read there"
+        }
         Issue::Zk4708 => "a leader whose own name does not resolve never commits",
+        Issue::Zk4712 => {
+            "a server that changes its leader or its role may still log what it was sent before, and \
+             end up with other data"
+        }
         Issue::Zk4785 => "a learner that crashes while it syncs can lose acknowledged writes",
+        Issue::Zk4846 => "a server that copied data while ACLs changed may fail to start again",
         Issue::Zk4925 => "a joiner can get a history with a hole, and spread it when it leads",
     }
 }
@@ -214,7 +247,14 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::KnownBug { version, issue } => {
             let who = server.map_or_else(|| "every server".to_owned(), |_| it);
             let fixed = fixed_in(*issue, *version);
-            let fixed = fixed.map_or("no release yet".to_owned(), |release| release.to_string());
+            let line = |release: ServerVersion| (release.major, release.minor);
+            let fixed = match fixed {
+                None => "no release yet".to_owned(),
+                Some(release) if line(release) == line(*version) => release.to_string(),
+                Some(release) => {
+                    format!("no {}.{} release, first in {release}", version.major, version.minor)
+                }
+            };
             let name = issue.name();
             format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(*issue))
         }
@@ -247,6 +287,11 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::MemberDisagrees => {
             format!("{it} follows another configuration, so it counts as down")
         }
+        FindingKind::ConfigNotInForce => format!(
+            "{it} holds the ensemble's configuration and runs with an older one, so it counts as down: \
+             a reconfig committed while it finished its sync. The next apply that changes something \
+             heals it with a reconfig that changes nothing; a restart of {it} does too"
+        ),
         FindingKind::ZoneUnknown => {
             format!("the zone of {it} is not known; it is taken for a zone of its own")
         }

@@ -212,6 +212,7 @@ const fn word(error: &ObserveError) -> &'static str {
         ObserveError::TooOld { .. } => "too-old",
         ObserveError::Standalone { .. } => "standalone",
         ObserveError::TwoHistories { .. } => "two-histories",
+        ObserveError::TargetRuns { .. } => "target-runs",
         ObserveError::UnreadableConfig { .. } => "unreadable-config",
     }
 }

@@ -293,7 +293,7 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
     let world = World::new("1 2 3", "1 2 3");
     let mut facts = world.facts();
     // Of no account where nothing is sent.
-    facts.obstacles = vec![Obstacle::ReconfigDisabled];
+    facts.obstacles = vec![Obstacle::ReconfigDisabled(BTreeSet::new())];
     assert!(propose(&world.spec(), &facts, &[]).expect("planned").plan().is_empty());
     let [one, other] = [1, 2].map(ServerId::new);
     for obstacle in [

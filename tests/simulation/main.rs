@@ -14,6 +14,7 @@ mod runs;
 mod schedule;
 mod shapes;
 mod situations;
+mod syncing;
 
 /// Applies are made of many small pieces, which come and go millions of times.
 #[global_allocator]

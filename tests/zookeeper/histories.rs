@@ -1,7 +1,7 @@
 //! Two ensembles that know nothing of each other: wanted as one by mistake, and planned side by
 //! side on purpose.
 
-use crate::harness::{Builder, Ensemble};
+use crate::harness::{Builder, Ensemble, Witness};
 use crate::spec::Spec;
 use crate::zkplan::Desk;
 
@@ -17,8 +17,8 @@ fn are_never_mixed(builder: &Builder) {
         spec
     };
 
-    // The newcomers were started as an ensemble of their own. Both begin with the same version, and
-    // nothing else tells which one is meant: the leaders and all members of both are shown.
+    // The newcomers were started as an ensemble of their own. Where both are contacts, nothing tells
+    // which one is meant: both begin with the same version. The leaders and all members are shown.
     let both = [old.connect_string(), new.connect_string()].join(",");
     let about = |ensemble: &Ensemble, ids: [u8; 3]| {
         let address = |id| {
@@ -29,12 +29,12 @@ fn are_never_mixed(builder: &Builder) {
         ids.map(address).into_iter().chain([leader]).collect::<Vec<_>>()
     };
     let shown = [about(&old, [1, 2, 3]), about(&new, [4, 5, 6])].concat();
-    for spec in [spec(&[1, 2, 3], &[4, 5, 6]), spec(&[1, 2, 3], &[4]).connect(&both)] {
-        desk.plan(&spec, &[]).exits(3).says(["Two histories"]).says(&shown);
-    }
+    let mixed = spec(&[1, 2, 3], &[4]).connect(&both);
+    desk.plan(&mixed, &[]).exits(3).says(["Two histories"]).says(&shown);
+    a_target_before_the_merge(&desk, &old, &new, spec(&[1, 2, 3], &[4, 5, 6]));
     desk.run(["import", "--connect", &both]).exits(3).says(["Two histories"]).says(&shown);
 
-    // A single server that leads an ensemble of its own.
+    // A single server that leads an ensemble of its own, at a port that is a contact as well.
     let alone = builder.clone().participants([8]).start();
     let mut joined = Spec::of(&old, [1, 2, 3]);
     joined.servers.extend(Spec::of(&alone, [8]).servers);
@@ -75,4 +75,19 @@ fn are_never_mixed(builder: &Builder) {
     desk.run(["plan", "--detailed-exitcode", "old.yaml", "grown.yaml"])
         .exits(65)
         .says(["old.yaml and grown.yaml describe one ensemble"]);
+}
+
+/// Where only the old ones are contacts, the others are the target before the merge: it is stopped and
+/// its data moved aside, unless somebody uses it.
+fn a_target_before_the_merge(desk: &Desk, old: &Ensemble, new: &Ensemble, spec: Spec) {
+    let spec = spec.connect(&old.connect_string());
+    let leader = new.wait_leader();
+    let runs = format!("server {leader} at ");
+    let said = ["which the spec wants, run an ensemble of their own", &runs, "znodes", "clients"];
+    let idle = ["Stop every server of that ensemble", "Move version-2 out", "do not delete it"];
+    desk.plan(&spec, &[]).exits(3).says(said).says(idle);
+    let witness = Witness::of(new, [leader]);
+    let used = desk.plan(&spec, &[]).exits(3).says(said).says(["Is the address right"]);
+    assert!(!used.stdout.contains("version-2") && !used.stderr.contains("version-2"), "{used}");
+    witness.finish(new, [leader]);
 }

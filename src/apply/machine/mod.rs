@@ -36,6 +36,18 @@ const FIRST_PAUSE_MS: u64 = 20;
 /// The time after which a request is sent again that was refused for now: each try is written down.
 const REFUSED_PAUSE_MS: u64 = 2000;
 
+/// The fence is held back for so long at most, in milliseconds, for a server that runs without
+/// serving, where the leader shows no sign that it gets its data.
+const HOLD_MS: u64 = 10_000;
+
+/// So many reconfigs that change nothing are sent at most in one apply, to servers that hold the
+/// configuration and run with an older one.
+const HEALS: u32 = 3;
+
+/// How often the run's mark is written at most, for each joiner that the plan awaits: four times as
+/// often as it takes from one digest to the next.
+const MARKS_PER_JOINER: usize = 4 * 128;
+
 /// What an operator asks of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -251,6 +263,14 @@ pub struct Machine {
     /// fence.
     config: Option<EnsembleConfig>,
     fenced: bool,
+    /// Since when the fence is held back.
+    held_since: Option<u64>,
+    /// How many reconfigs were sent for servers that run with an older configuration.
+    heals: u32,
+    /// How often the run's mark was written.
+    marks: usize,
+    /// The zxid that the last of these marks has made, at least.
+    marked_to: u64,
     /// The request of which nobody knows what came.
     out: Option<What>,
     /// Whether the operator asked to stop.
@@ -286,6 +306,10 @@ impl Machine {
             lock: None,
             config: None,
             fenced: false,
+            held_since: None,
+            heals: 0,
+            marks: 0,
+            marked_to: 0,
             out: None,
             interrupted: false,
             waiting_since: None,
@@ -345,7 +369,7 @@ impl Machine {
             (Stage::Mark(_), Input::Done) => Stage::Look,
             (Stage::Move(step, _), Input::Done) => self.intend(&step),
             (Stage::Settle(then) | Stage::Pause(_, then), Input::Done) => *then,
-            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(step, *read),
+            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(now_ms, step, *read),
             (Stage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
             (Stage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
             (Stage::Close(end) | Stage::Ended(end), _) => Stage::Ended(end),

@@ -1,13 +1,17 @@
 //! From the permission to the first look: lock, what is there, the run, the fence.
 
-use super::{After, Machine, ReadBack, Stage, What};
+use super::{After, HOLD_MS, Machine, Question, ReadBack, Stage, What};
 use crate::apply::end::End;
-use crate::apply::event::Event;
+use crate::apply::event::{Event, Wait};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Run, Runs};
 use crate::apply::judge::Memory;
 use crate::apply::position::implied;
+use crate::apply::sight::Sight;
 use crate::apply::stale::{Now, fresh};
 use crate::observe::Identity;
+
+/// The time between two looks at those who are finishing their sync, in milliseconds.
+const LOOK_PAUSE_MS: u64 = 200;
 
 /// The time between two tries at a lock, in milliseconds.
 const LOCK_PAUSE_MS: u64 = 100;
@@ -140,8 +144,10 @@ impl Machine {
             self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
             return Stage::Record(run, Entry::Committed { step, version, known }, After::Begun);
         }
-        if !self.fenced && self.has_reconfigs_left() {
-            return Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence));
+        if self.must_fence() {
+            // Who is finishing its sync is seen first.
+            self.question = Question::default();
+            return Stage::Look;
         }
         if let Some((step, doubt)) = self.doubtful.pop_first() {
             self.out = None;
@@ -154,6 +160,48 @@ impl Machine {
             return Stage::Record(run, entry, After::Begun);
         }
         self.look()
+    }
+
+    /// Whether a fence comes next.
+    pub(super) fn must_fence(&self) -> bool {
+        !self.fenced && self.has_reconfigs_left()
+    }
+
+    /// Sends the fence, unless a wanted server is finishing its sync: ZooKeeper does not activate a
+    /// reconfig there that commits meanwhile (`Learner.syncWithLeader`). That is waited for, longest
+    /// where the leader shows that somebody gets its data, and not for ever: a server that was missed
+    /// is healed later.
+    pub(super) fn fence_or_hold(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+        if sight.not_serving.is_empty() {
+            return self.fence();
+        }
+        let limit_ms = self.options.timeout_ms;
+        let limit_ms = if sight.is_syncing { limit_ms } else { limit_ms.min(HOLD_MS) };
+        let since = *self.held_since.get_or_insert(now_ms);
+        let left_ms = (since + limit_ms).saturating_sub(now_ms);
+        if left_ms == 0 {
+            return self.fence();
+        }
+        if self.interrupted {
+            let unknown = self.unknown();
+            return self.stop(End::Interrupted { unknown });
+        }
+        let is_seen = sight.is_syncing;
+        let syncing = sight.not_serving.iter().map(|server| Wait::Syncing {
+            server: *server,
+            is_seen,
+            left_ms,
+        });
+        self.tell(Event::Waiting(syncing.collect()));
+        Stage::Pause(LOOK_PAUSE_MS.min(left_ms), Box::new(Stage::Look))
+    }
+
+    /// Writes down and sends a reconfig that changes nothing.
+    pub(super) fn fence(&mut self) -> Stage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+        let version = config.version.to_string();
+        self.progress();
+        Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence))
     }
 
     fn has_reconfigs_left(&self) -> bool {

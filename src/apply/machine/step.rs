@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{After, Machine, Question, ReadBack, Stage};
+use super::{After, HEALS, MARKS_PER_JOINER, Machine, Question, ReadBack, Stage, What};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
 use crate::apply::journal::{Entry, HookEnd, Passage};
 use crate::apply::judge::{Judge, Verdict};
 use crate::apply::sight::{self, Presence, Sight};
-use crate::model::ServerId;
+use crate::model::{ServerId, Zxid};
 use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 /// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
@@ -37,31 +37,56 @@ impl Machine {
         })
     }
 
-    /// Goes on only while the lock is ours and the configuration is the one that this run made.
-    fn has_lost(&mut self, read: ReadBack) -> Option<Stage> {
+    /// Goes on only while the lock is ours and the configuration is the one that this run made. Before
+    /// the fence a request of an earlier apply may still come to be carried out.
+    fn has_lost(&mut self, now_ms: u64, read: ReadBack) -> Option<Stage> {
         if !self.is_locked(&read) {
             return Some(self.lock_lost());
         }
-        (self.config.as_ref() != Some(&read.config)).then(|| self.foreign(read.config))
+        if self.config.as_ref() == Some(&read.config) {
+            return None;
+        }
+        Some(if self.must_fence() {
+            self.settled(What::Fence, now_ms, read)
+        } else {
+            self.foreign(read.config)
+        })
     }
 
     pub(super) fn saw_nothing(&mut self, now_ms: u64, why: String, read: ReadBack) -> Stage {
-        match self.has_lost(read) {
-            Some(stage) => stage,
-            None => self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look),
+        if let Some(stage) = self.has_lost(now_ms, read) {
+            return stage;
         }
+        if self.must_fence() {
+            // Whoever finishes its sync now is healed later; requests of before are not.
+            return self.fence();
+        }
+        // Who serves may have started anew meanwhile.
+        self.memory.first_served.clear();
+        self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look)
     }
 
     pub(super) fn saw(&mut self, now_ms: u64, sight: &Sight, read: ReadBack) -> Stage {
-        if let Some(stage) = self.has_lost(read) {
+        if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
+        }
+        if self.must_fence() {
+            return self.fence_or_hold(now_ms, sight);
         }
         if self.config.as_ref() != Some(&sight.facts.base) {
             let lags = "the leader shows an older configuration".to_owned();
             return self.wait(now_ms, vec![Wait::Ensemble(lags)], Stage::Look);
         }
         self.see_leader(sight.facts.leader);
+        let before = self.memory.proven.clone();
         self.memory.see(sight, now_ms);
+        for (id, joiner) in &sight.joiners {
+            if let (Some(proof), true) = (&joiner.data, self.memory.proven.contains(id))
+                && !before.contains(id)
+            {
+                self.tell(Event::DataProven { server: *id, proof: proof.clone() });
+            }
+        }
         // A joiner that was awaited may be gone again.
         let waits: Vec<StepId> = self
             .plan()
@@ -97,6 +122,9 @@ impl Machine {
             }
             let open = self.open(sight);
             let Some((kind, rule, first)) = open.first().cloned() else {
+                if let Some(heals) = self.heal(sight) {
+                    return heals;
+                }
                 let run = self.run.unwrap_or(1);
                 return Stage::Record(run, Entry::Closed, After::Stop(Box::new(End::Finished)));
             };
@@ -124,7 +152,10 @@ impl Machine {
                 }
             }
             if !waits.is_empty() {
-                return self.await_or_mark(now_ms, sight, waits);
+                return match self.heal(sight) {
+                    Some(heals) => heals,
+                    None => self.await_or_mark(now_ms, sight, waits),
+                };
             }
         }
     }
@@ -194,24 +225,66 @@ impl Machine {
         }
     }
 
-    /// Waits; where nothing but a common digest is missing, writes until there is one.
-    fn await_or_mark(&mut self, now_ms: u64, sight: &Sight, waits: Vec<Wait>) -> Stage {
-        let only_data =
-            waits.iter().all(|wait| matches!(wait, Wait::Joiner { missing: Missing::Data, .. }));
-        let no_digest = sight
-            .joiners
-            .values()
-            .any(|joiner| joiner.data == Some(crate::observe::DataProof::NoCommonDigest));
-        let stage = self.look();
-        if only_data && no_digest {
-            if let Some(end) = self.ran_out(now_ms, &waits) {
-                return end;
-            }
-            let zxid = sight.leader_zxid.map_or(0, |zxid| zxid.get() % DIGEST_INTERVAL);
-            let left = usize::try_from(DIGEST_INTERVAL - zxid).unwrap_or(1);
-            return Stage::Mark(left);
+    /// Sends a reconfig that changes nothing where a server holds the configuration and runs with an
+    /// older one: the next that commits is activated there. Not while another finishes its sync, which
+    /// would miss it, and not again and again.
+    fn heal(&mut self, sight: &Sight) -> Option<Stage> {
+        let servers = sight.not_in_force();
+        if servers.is_empty() || sight.is_syncing || self.heals == HEALS {
+            return None;
         }
-        self.wait(now_ms, waits, stage)
+        self.heals += 1;
+        self.tell(Event::Healing { servers });
+        Some(self.fence())
+    }
+
+    /// Waits; where nothing but a newer digest is missing, writes until there is one, though not for
+    /// ever.
+    fn await_or_mark(&mut self, now_ms: u64, sight: &Sight, mut waits: Vec<Wait>) -> Stage {
+        let only_data = waits
+            .iter()
+            .all(|wait| matches!(wait, Wait::Joiner { missing: Missing::Data { .. }, .. }));
+        let wanting = |wait: &Wait| match wait {
+            Wait::Joiner { server, missing: Missing::Data { proof: Some(proof), .. } }
+                if proof.wants_newer_digest() =>
+            {
+                Some(*server)
+            }
+            _ => None,
+        };
+        let wanting: Vec<ServerId> = waits.iter().filter_map(wanting).collect();
+        let stage = self.look();
+        if !only_data || wanting.is_empty() {
+            return self.wait(now_ms, waits, stage);
+        }
+        // What was written last has to arrive first.
+        let zxid_of = |id: &ServerId| sight.joiners.get(id).and_then(|joiner| joiner.zxid);
+        let arrives = |id: &ServerId| zxid_of(id).is_some_and(|zxid| zxid.get() < self.marked_to);
+        if wanting.iter().any(arrives) {
+            return self.wait(now_ms, waits, stage);
+        }
+        let zxid = sight.leader_zxid.map_or(0, Zxid::get);
+        let left = DIGEST_INTERVAL - zxid % DIGEST_INTERVAL;
+        let count = usize::try_from(left).unwrap_or(1);
+        if self.marks + count > self.most_marks() {
+            for wait in &mut waits {
+                if let Wait::Joiner { missing: Missing::Data { marked_in_vain, .. }, .. } = wait {
+                    *marked_in_vain = Some(self.marks);
+                }
+            }
+            return self.wait(now_ms, waits, stage);
+        }
+        if let Some(end) = self.ran_out(now_ms, &waits) {
+            return end;
+        }
+        self.marks += count;
+        self.marked_to = sight.leader_zxid.map_or(0, |zxid| zxid.get() + left);
+        Stage::Mark(count)
+    }
+
+    /// How often the run's mark may be written.
+    fn most_marks(&self) -> usize {
+        MARKS_PER_JOINER * sight::awaited(self.plan()).len()
     }
 
     fn take(&mut self, step: &Step) -> Stage {
@@ -266,8 +339,8 @@ impl Machine {
 
     /// The last look at lock and members before a command is run; the intent that follows is a
     /// committed write.
-    pub(super) fn before_hook(&mut self, step: StepId, read: ReadBack) -> Stage {
-        if let Some(stage) = self.has_lost(read) {
+    pub(super) fn before_hook(&mut self, now_ms: u64, step: StepId, read: ReadBack) -> Stage {
+        if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
         let entry = Entry::HookIntent { step: step.clone() };

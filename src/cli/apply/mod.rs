@@ -258,8 +258,10 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,
         End::NotOpen { .. } => Exit::Usage,
-        End::NotAuthorized | End::ReconfigDisabled | End::Unreachable => Exit::Unreachable,
-        End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
+        End::NotAuthorized
+        | End::ReconfigDisabled
+        | End::Unreachable
+        | End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
         End::Unproven(_)
         | End::FolderRefused { .. }
         | End::HostNotPlain { .. }

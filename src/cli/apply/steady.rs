@@ -104,6 +104,7 @@ const fn may_pass(error: &ObserveError) -> bool {
         ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
+        | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => false,
     }
 }

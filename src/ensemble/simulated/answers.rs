@@ -109,8 +109,8 @@ impl World {
                 let kept = self.digests.iter().rev();
                 let kept = kept.filter(|zxid| **zxid <= process.applied);
                 let mut kept = kept.filter(|zxid| **zxid > process.digests_from).take(LISTED);
-                let salt = u64::from(process.alien);
-                kept.try_for_each(|zxid| writeln!(text, "{zxid:x}: {}", zxid * 31 + salt))
+                let salt = |zxid: u64| u64::from(process.alien || zxid <= process.fuzzy_to);
+                kept.try_for_each(|zxid| writeln!(text, "{zxid:x}: {}", zxid * 31 + salt(*zxid)))
             }
         };
         if written.is_err() {
@@ -128,10 +128,17 @@ impl World {
         }
         let mut synced = self.synced();
         synced.remove(&process.id());
+        let getting = self.processes.iter().filter(|p| p.is_up() && p.syncing.is_some()).count();
+        let observing = self
+            .processes
+            .iter()
+            .filter(|p| p.is_up() && p.now == Now::Observing && p.epoch == process.epoch);
+        let learners = synced.len() + observing.count() + getting;
         let without_vote = synced.iter().filter(|id| !process.config.voters.contains(id)).count();
         writeln!(
             text,
-            "zk_synced_followers\t{}\nzk_synced_non_voting_followers\t{without_vote}",
+            "zk_learners\t{learners}\nzk_synced_followers\t{}\n\
+             zk_synced_non_voting_followers\t{without_vote}",
             synced.len()
         )
     }

@@ -65,8 +65,12 @@ impl World {
             let process = &mut self.processes[at.0];
             if process.is_up() && process.turns_at.is_some_and(|at| at <= now) {
                 process.turns_at = None;
-                match process.now {
-                    Now::Leading if self.term.is_none_or(|term| term.place != at) => process.look(),
+                let now = process.now;
+                match now {
+                    Now::Leading if self.term.is_none_or(|term| term.place != at) => {
+                        self.processes[at.0].look();
+                    }
+                    Now::Looking if self.begins_sync(at) => {}
                     Now::Looking => self.join(at),
                     _ => {}
                 }
@@ -322,8 +326,24 @@ impl World {
         }
     }
 
+    /// Whether a process begins to write the data that it got, which takes its time: it does not serve
+    /// meanwhile, and what commits is sent behind.
+    fn begins_sync(&mut self, at: Place) -> bool {
+        let Some(term) = self.term.filter(|_| self.timing.sync_ms > 0) else { return false };
+        let leader = &self.processes[term.place.0];
+        let is_there = leader.is_up() && leader.side == self.processes[at.0].side;
+        let process = &mut self.processes[at.0];
+        if !is_there || process.logged > 0 || process.syncing.is_some() {
+            return false;
+        }
+        process.syncing = Some((Arc::clone(&self.config), self.committed));
+        process.turns_at = Some(self.now_ms + self.timing.sync_ms);
+        true
+    }
+
     /// A process follows the leader, with its data (`Learner.syncWithLeader`).
     fn join(&mut self, at: Place) {
+        let syncing = self.processes[at.0].syncing.take();
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
         if !leader.is_up() || leader.side != self.processes[at.0].side || at == term.place {
@@ -332,7 +352,18 @@ impl World {
         let committed = self.committed;
         let process = &mut self.processes[at.0];
         if process.logged == 0 {
-            process.digests_from = committed;
+            process.digests_from = syncing.as_ref().map_or(committed, |(_, zxid)| *zxid);
+            process.fuzzy_to = committed;
+        }
+        if let Some((known, zxid)) = syncing {
+            // A reconfig is activated between NEWLEADER and UPTODATE only where it is the first
+            // proposal of that time (`packetsNotCommitted.peekFirst`); of which it was proposed, it
+            // knows.
+            let version = self.config.version();
+            if version > zxid + 1 && version != known.version() {
+                (process.config, process.seen) = (known, Arc::clone(&self.config));
+                process.missed = Some(version);
+            }
         }
         process.epoch = term.epoch;
         process.out_since = None;

@@ -78,6 +78,13 @@ pub struct Process {
     pub(super) incarnation: u32,
     /// It keeps digests of what came after that.
     pub(super) digests_from: u64,
+    /// Digests up to that zxid are not the leader's: the snapshot that it got was fuzzy.
+    pub(super) fuzzy_to: u64,
+    /// What the leader had told it when it began to write what it got: the configuration, and the last
+    /// zxid.
+    pub(super) syncing: Option<(Arc<Config>, u64)>,
+    /// A configuration that committed while it wrote, and that it does not activate.
+    pub(super) missed: Option<u64>,
 }
 
 impl Process {
@@ -103,6 +110,9 @@ impl Process {
             exits_at: None,
             incarnation: 0,
             digests_from: 0,
+            fuzzy_to: 0,
+            syncing: None,
+            missed: None,
         }
     }
 
@@ -159,5 +169,7 @@ impl Process {
         self.out_since = None;
         self.turns_at = None;
         self.lag_until = 0;
+        self.syncing = None;
+        self.missed = None;
     }
 }

@@ -177,6 +177,10 @@ impl World {
         let config = Arc::clone(&self.config);
         let pending = self.tail.iter().find_map(Proposal::config).cloned();
         let process = &mut self.processes[at.0];
+        if process.missed == Some(config.version()) {
+            return;
+        }
+        process.missed = None;
         process.seen = pending.unwrap_or_else(|| Arc::clone(&config));
         if Arc::ptr_eq(&process.config, &config) {
             return;

@@ -451,6 +451,13 @@ impl World {
         matches!(self.propose(Txn::Ops(0, ops), 1, None), Some(Ok(_)))
     }
 
+    /// Writes the root so many times, where a write commits at once.
+    pub(super) fn written(&mut self, count: u32) -> bool {
+        let count_of = usize::try_from(count).unwrap_or(usize::MAX);
+        let mark = Txn::Mark("/".into(), count_of);
+        matches!(self.propose(mark, count.into(), None), Some(Ok(_)))
+    }
+
     /// Closes a session that nobody keeps.
     pub(super) fn expire(&mut self, session: i64) {
         self.say(Happening::Expired(session));

@@ -441,3 +441,44 @@ fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
     }
     assert_eq!(next, [1, 2, 4].map(id).into());
 }
+
+/// A world of three in which a joiner 4 is between NEWLEADER and UPTODATE.
+fn with_joiner_that_syncs() -> Simulated {
+    let members = Membership::of(["1", "2", "3"].map(server));
+    let timing = Timing { sync_ms: 2000, ..Timing::default() };
+    let mut world = World::new(members, timing, Rules::default());
+    world.place(server("4"));
+    world.advance(500);
+    Simulated::new(world)
+}
+
+#[test]
+fn a_reconfig_that_commits_while_a_server_finishes_its_sync_is_not_activated_there() {
+    let port = with_joiner_that_syncs();
+    let session = open(&port, 1);
+    assert_eq!(send(&port, &session, &leave(9)), Ok(()));
+    assert_eq!(now(&port, 4), Now::Looking);
+    let later = port.world().now_ms() + 3000;
+    port.world().advance(later);
+    assert_eq!(now(&port, 4), Now::Following);
+    let joiner = place(&port, 4);
+    let known = |port: &Simulated| port.world().process(joiner).config().version();
+    let committed = |port: &Simulated| port.world().config().version();
+    assert!(known(&port) < committed(&port));
+    // The next one is.
+    assert_eq!(send(&port, &session, &leave(9)), Ok(()));
+    assert_eq!(known(&port), committed(&port));
+}
+
+#[test]
+fn the_leader_counts_a_learner_that_finishes_its_sync() {
+    let port = with_joiner_that_syncs();
+    let learners = |port: &Simulated| {
+        let answer = port.run(port.ask(&at(3), Word::Mntr)).expect("a client that lives");
+        Mntr::parse(&answer.expect("an answer")).learners
+    };
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Looking));
+    let later = port.world().now_ms() + 3000;
+    port.world().advance(later);
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Following));
+}

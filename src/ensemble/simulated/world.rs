@@ -31,6 +31,9 @@ pub struct Timing {
     pub handover_ms: u64,
     /// How long a learner takes to find the leader and to get its data.
     pub join_ms: u64,
+    /// How long a server that comes with no data takes from NEWLEADER to UPTODATE: it writes a
+    /// snapshot meanwhile. 0 where it is not looked at.
+    pub sync_ms: u64,
     /// How long a client waits for an answer.
     pub answer_ms: u64,
 }
@@ -45,6 +48,7 @@ impl Default for Timing {
             election_ms: 300,
             handover_ms: 300,
             join_ms: 100,
+            sync_ms: 0,
             answer_ms: 2000,
         }
     }
@@ -412,6 +416,19 @@ impl World {
     /// Sets the access control list of a znode, as an administrator would.
     pub fn set_acl(&mut self, path: &str, acl: &[AclEntry]) {
         Arc::make_mut(&mut self.tree).set_acl(path, acl);
+    }
+
+    /// Writes the root so many times, as clients would: nothing where no write commits.
+    pub fn write_many(&mut self, count: u32) -> bool {
+        self.commits() && self.written(count)
+    }
+
+    /// Empties the data directory of a process that does not run.
+    pub fn wipe(&mut self, at: Place) {
+        let process = &mut self.processes[at.0];
+        if process.condition == Condition::Down {
+            (process.epoch, process.logged, process.applied) = (0, 0, 0);
+        }
     }
 
     /// Deletes a znode, as an administrator would: nothing where no write commits.

@@ -33,6 +33,11 @@ pub(super) struct Fake {
     pub(super) cons: &'static str,
     pub(super) connections: u64,
     pub(super) digest_mismatches: u64,
+    pub(super) znodes: u64,
+    /// What `/zookeeper/config` holds, where that is not what it runs with.
+    pub(super) held: Option<String>,
+    /// What it runs with once its znode was read.
+    pub(super) config_after_read: Option<String>,
 }
 
 /// What happens after so much waiting.
@@ -99,11 +104,12 @@ impl Fake {
         match word {
             Word::Srvr => format!(
                 "Zookeeper version: {}, built on 2024-12-29 17:54 UTC\nConnections: {}\n\
-                 Zxid: {:#x}\nMode: {}\nNode count: 5\n",
+                 Zxid: {:#x}\nMode: {}\nNode count: {}\n",
                 self.version,
                 self.connections + 1,
                 self.zxid,
-                self.mode.word()
+                self.mode.word(),
+                self.znodes
             ),
             Word::Conf if self.mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".into(),
             Word::Conf => format!(
@@ -138,13 +144,18 @@ impl Ensemble for FakeEnsemble {
         self.sessions.set(self.sessions.get() + 1);
         let mut world = self.world.borrow_mut();
         for server in &mut world.servers {
+            if server.at == *at
+                && let Some(config) = server.config_after_read.take()
+            {
+                server.config = config;
+            }
             server.zxid = server.zxid_after_write.take().unwrap_or(server.zxid);
         }
         let version = EnsembleConfig::parse(&server.config).map(|config| config.version);
         let mzxid = version.map_or(0, |version| version.as_zxid().get());
         let (config_data_version, config) = match world.written {
             Some((version, text)) => (version, text.to_owned()),
-            None => (-1, server.config.clone()),
+            None => (-1, server.held.clone().unwrap_or_else(|| server.config.clone())),
         };
         Ok(Reading {
             server_id_byte: server.id.to_le_bytes()[0],
@@ -226,6 +237,9 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         cons: "",
         connections: 0,
         digest_mismatches: 0,
+        znodes: 5,
+        held: None,
+        config_after_read: None,
     }
 }
 

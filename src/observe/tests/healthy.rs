@@ -118,6 +118,23 @@ fn the_admin_server_tells_id_and_mode_where_words_do_not() {
 }
 
 #[test]
+fn the_admin_server_tells_how_often_a_port_is_tried() {
+    let tries = |properties: serde_json::Value| {
+        let fake = FakeEnsemble::of(plain(&[1, 3]));
+        let mut question = wanting(contacts(&[3]), &[1, 3]);
+        question.wanted.get_mut(&id(1)).expect("wanted").admin = Some("http://1".into());
+        let answer = (("http://1", "system_properties"), properties);
+        fake.world.borrow_mut().admins.extend([answer]);
+        seen(&fake, &question).servers[&id(1)].bind_tries
+    };
+    let set = "zookeeper.electionPortBindRetry";
+    assert_eq!(tries(serde_json::json!({ "java.version": "17", set: "10" })), Some(10));
+    assert_eq!(tries(serde_json::json!({ "java.version": "17", set: "-1" })), Some(3));
+    assert_eq!(tries(serde_json::json!({ "java.version": "17" })), Some(3));
+    assert_eq!(tries(serde_json::json!({ "error": "no such command" })), None);
+}
+
+#[test]
 fn an_admin_server_of_somebody_else_is_not_believed() {
     let fake = FakeEnsemble::of(plain(&[1, 3]));
     let mut question = wanting(contacts(&[]), &[1, 3]);

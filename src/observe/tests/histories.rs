@@ -1,14 +1,21 @@
 //! One ensemble, or two.
 
-use super::fake::{FIRST, FakeEnsemble, config, server, voters};
+use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Mode, Silence};
-use crate::observe::History;
+use crate::observe::{History, TargetEnsemble};
 
 fn two(fake: &FakeEnsemble, question: &Question) -> [History; 2] {
     match look(fake, question) {
         Err(ObserveError::TwoHistories { histories }) => *histories,
         other => panic!("not two histories: {other:?}"),
+    }
+}
+
+fn target(fake: &FakeEnsemble, question: &Question) -> (History, TargetEnsemble) {
+    match look(fake, question) {
+        Err(ObserveError::TargetRuns { present, target }) => (*present, *target),
+        other => panic!("no target before the merge: {other:?}"),
     }
 }
 
@@ -43,14 +50,53 @@ fn two_leaders_that_outlast_two_ticks_are_two_histories() {
 }
 
 #[test]
-fn a_fresh_ensemble_of_the_wanted_servers_is_another_one_at_the_same_version() {
+fn a_fresh_ensemble_of_the_wanted_servers_is_the_target_before_the_merge() {
     let fake =
         FakeEnsemble::of(voters(&[1, 2, 3], FIRST).into_iter().chain(voters(&[4, 5, 6], FIRST)));
-    let histories = two(&fake, &wanting(contacts(&[1]), &[4, 5, 6]));
-    assert_eq!(sides(&histories), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
-    assert!(histories.iter().all(|history| history.zxid.is_some()));
-    let answered: usize = histories.iter().map(|history| history.answered.len()).sum();
-    assert_eq!(answered, 6);
+    let (present, target) = target(&fake, &wanting(contacts(&[1]), &[4, 5, 6]));
+    let both = [present.clone(), target.history.clone()];
+    assert_eq!(sides(&both), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
+    assert_eq!((present.answered.len(), target.history.answered.len()), (3, 3));
+    assert_eq!(target.wanted, [4, 5, 6].map(|number| (id(number), at(number))));
+    assert_eq!(target.history.leader, Some((Some(id(6)), at(6))));
+    assert_eq!((target.znodes, target.clients), (Some(5), Some(0)));
+    // Where both are named as contacts, nothing tells which one is meant.
+    let both = two(&fake, &wanting(contacts(&[1, 4]), &[4, 5, 6]));
+    assert_eq!(sides(&both), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
+}
+
+/// Three servers 1 to 3 at the addresses at which 4 to 6 are wanted, with a life of their own.
+fn with_former_life() -> FakeEnsemble {
+    let mut own = voters(&[1, 2, 3], "200000007");
+    for server in &mut own {
+        server.at = at(server.id + 3);
+        for number in [1, 2, 3] {
+            server.config = server
+                .config
+                .replace(&format!("10.0.0.{number}:"), &format!("10.0.0.{}:", number + 3));
+        }
+    }
+    FakeEnsemble::of(voters(&[1, 2, 3], FIRST).into_iter().chain(own))
+}
+
+#[test]
+fn a_target_with_a_life_of_its_own_has_other_ids() {
+    let fake = with_former_life();
+    let question = wanting(contacts(&[1]), &[4, 5, 6]);
+    let (_, alone) = target(&fake, &question);
+    assert_eq!(alone.wanted.len(), 3);
+    assert_eq!(alone.history.leader, Some((Some(id(3)), at(6))));
+    fake.world.borrow_mut().servers[4].cons = " /10.1.1.1:4000[1](queued=0,sid=0x10,lop=PING)\n";
+    let (_, used) = target(&fake, &question);
+    assert_eq!(used.clients, Some(1));
+}
+
+/// An ensemble and its own retired servers have one identity: neither is the other's target.
+#[test]
+fn two_ensembles_of_one_identity_are_two_histories() {
+    let fake = with_former_life();
+    fake.world.borrow_mut().identity = Some("one");
+    two(&fake, &wanting(contacts(&[1]), &[4, 5, 6]));
 }
 
 #[test]
@@ -77,7 +123,8 @@ fn a_follower_of_a_leader_out_of_sight_is_another_history_where_it_cannot_follow
     let mut servers = voters(&[1, 2, 3], "200000000");
     servers.push(server(4, Mode::Follower, &config(&[4, 5], FIRST)));
     let fake = FakeEnsemble::of(servers);
-    two(&fake, &wanting(contacts(&[1]), &[4]));
+    let (_, target) = target(&fake, &wanting(contacts(&[1]), &[4]));
+    assert_eq!((target.history.leader, target.wanted), (None, vec![(id(4), at(4))]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::ensemble::Mode;
 use crate::model::{
     ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server, StandaloneEnabled,
 };
-use crate::observe::{Facts, Finding, Obstacle, OwnPorts};
+use crate::observe::{Facts, Finding, Issue, Obstacle, OwnPorts};
 use crate::spec::{Spec, WantedServer};
 
 fn spec(lines: &[&str]) -> Spec {
@@ -86,7 +86,7 @@ fn what_stands_in_the_way_is_an_obstacle() {
     assert_eq!(
         facts.obstacles,
         [
-            Obstacle::ReconfigDisabled,
+            Obstacle::ReconfigDisabled(ids(&[1])),
             Obstacle::WantedStandalone(id(4)),
             Obstacle::WantedAnswersAs(id(5), id(9)),
             Obstacle::WantedElsewhere(id(6)),
@@ -187,7 +187,7 @@ fn a_configuration_from_a_file_is_assumed_to_be_healthy() {
     assert_eq!((facts.following, facts.resolved.len()), (ids(&[]), 0));
     assert_eq!(facts.other_machine, ids(&[1]));
     let disabled = EnsembleConfig::parse(&config(&[1], "0")).expect("a configuration");
-    assert_eq!(Facts::assumed(disabled, &moved).obstacles, [Obstacle::ReconfigDisabled]);
+    assert_eq!(Facts::assumed(disabled, &moved).obstacles, [Obstacle::ReconfigDisabled(ids(&[]))]);
 }
 
 #[test]
@@ -203,4 +203,63 @@ fn a_question_asks_the_secure_port_where_certificates_are_given() {
     assert_eq!((asked(4).port, asked(4).tls), (2281, true));
     assert_eq!((asked(5).port, asked(5).tls), (2181, false));
     assert!(question.contacts[0].tls);
+}
+
+/// Apply gives it no vote, so its data are no risk that somebody could accept.
+#[test]
+fn other_data_of_a_joiner_are_an_obstacle_and_those_of_a_member_a_finding() {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    servers.push(server(4, Mode::Follower, &config(&[1, 2, 3], FIRST)));
+    for server in &mut servers {
+        server.hash = "100000080: 6\n";
+    }
+    let fake = FakeEnsemble::of(servers);
+    for number in [1, 4] {
+        fake.server(number, |server| (server.hash, server.znodes) = ("100000080: 77\n", 4));
+    }
+    let facts = facts(&fake, &wanted(&[1, 2, 3, 4]));
+    assert_eq!(facts.obstacles, [Obstacle::WantedDataDiffer(id(4))]);
+    let differ = facts.findings.iter().filter(|finding| finding.kind == FindingKind::DataDiffers);
+    assert_eq!(differ.map(|finding| finding.server).collect::<Vec<_>>(), [Some(id(1))]);
+}
+
+/// A bug that no release of the line is without is told only to those whose change brings it about.
+#[test]
+fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about() {
+    let told = |named: bool, wants: &[i64]| -> Vec<Issue> {
+        let mut servers = voters(&[1, 2, 3], FIRST);
+        let name = |text: &str| text.replace("10.0.0.", "zk");
+        let mut spec = wanted(wants);
+        if named {
+            for server in &mut servers {
+                server.config = name(&server.config);
+                server.at.host = Host::new(&name(server.at.host.as_str()));
+            }
+            for wanted in spec.servers.values_mut() {
+                wanted.server.peers[0].host =
+                    Host::new(&name(wanted.server.peers[0].host.as_str()));
+            }
+            spec.connect.servers = vec!["zk1:2181".into()];
+        }
+        let facts = facts(&FakeEnsemble::of(servers), &spec);
+        let issues = facts.findings.into_iter().filter_map(|finding| match finding.kind {
+            FindingKind::KnownBug { issue, .. } => Some(issue),
+            _ => None,
+        });
+        issues.collect()
+    };
+    let cured = [Issue::Zk4785, Issue::Zk4846];
+    let with = |more: &[Issue]| {
+        let mut all = [&cured[..], more].concat();
+        all.sort();
+        all
+    };
+    assert_eq!(told(false, &[1, 2, 3]), cured, "nothing changes");
+    assert_eq!(told(false, &[1, 2, 3, 4]), with(&[Issue::Zk4394, Issue::Zk4689]));
+    assert_eq!(told(false, &[2, 3]), cured, "a follower leaves");
+    // The leader, 3, goes.
+    assert_eq!(told(false, &[1, 2]), with(&[Issue::Zk4712]));
+    // Where servers are named, a leader may not resolve its own name when a reconfig commits.
+    assert_eq!(told(true, &[1, 2, 3]), cured);
+    assert_eq!(told(true, &[2, 3]), with(&[Issue::Zk4708]));
 }

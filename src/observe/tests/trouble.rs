@@ -3,8 +3,8 @@
 use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
-use crate::model::Endpoint;
-use crate::observe::{Issue, Tried};
+use crate::model::{Endpoint, Zxid};
+use crate::observe::{DataProof, Issue, Tried};
 
 #[test]
 fn a_silent_contact_that_may_be_any_member_is_listed() {
@@ -299,6 +299,51 @@ fn data_that_differs_and_mismatches_are_found() {
     assert!(!has(&seen, &FindingKind::DataDiffers, Some(2)));
 }
 
+/// A server that copied its data under writes lists wrong digests of that time: a look cannot tell
+/// them from other data, unless the figures at one zxid differ too.
+#[test]
+fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4], FIRST));
+    fake.server(1, |server| server.hash = "100000080: 77\n100000100: 6\n");
+    fake.server(2, |server| server.hash = "100000080: -5\n100000100: 77\n");
+    fake.server(3, |server| (server.hash, server.znodes) = ("100000100: 77\n", 4));
+    fake.server(4, |server| server.hash = "100000080: -5\n100000100: 6\n");
+    let seen = seen(&fake, &contacts(&[1]));
+    let compared = |number| seen.servers[&id(number)].data.compared.clone();
+    let zxid = Zxid::new(0x1_0000_0100);
+    assert_eq!(compared(1), Some(DataProof::Digest(zxid)), "the newest decides");
+    assert_eq!(compared(2), Some(DataProof::DigestDiffers(zxid)));
+    assert_eq!(compared(3), Some(DataProof::Differ), "a znode is missing at the same zxid");
+    for (number, differs) in [(1, false), (2, false), (3, true), (4, false)] {
+        assert_eq!(has(&seen, &FindingKind::DataDiffers, Some(number)), differs, "{number}");
+    }
+}
+
+/// It finished its sync while a reconfig committed: what it holds is not what it runs with.
+#[test]
+fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
+    fake.server(1, |server| {
+        server.held = Some(std::mem::replace(&mut server.config, config(&[1, 2, 3], FIRST)));
+    });
+    let seen = seen(&fake, &contacts(&[2]));
+    assert_eq!(standing(&seen, 1), Standing::ConfigNotInForce);
+    assert!(has(&seen, &FindingKind::ConfigNotInForce, Some(1)));
+    assert!(!has(&seen, &FindingKind::MemberDisagrees, Some(1)));
+}
+
+/// The reconfig commits between the look at `conf` and that at the znode: nobody missed anything.
+#[test]
+fn whoever_takes_a_configuration_on_meanwhile_missed_none() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
+    let new = config(&[1, 2, 3], "100000009");
+    fake.server(1, |server| {
+        server.config = config(&[1, 2, 3], FIRST);
+        server.config_after_read = Some(new);
+    });
+    assert_eq!(standing(&seen(&fake, &contacts(&[2])), 1), Standing::Following);
+}
+
 #[test]
 fn releases_are_compared_and_known_bugs_named() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
@@ -309,19 +354,6 @@ fn releases_are_compared_and_known_bugs_named() {
     let bug = |version, issue| FindingKind::KnownBug { version, issue };
     assert!(has(&seen, &bug(highest, Issue::Zk4925), Some(1)));
     assert!(has(&seen, &bug(lowest, Issue::Zk4785), Some(2)));
-}
-
-#[test]
-fn names_in_a_configuration_bring_their_bug() {
-    let mut leader = server(1, Mode::Leader, "");
-    leader.config = "server.1=zk1:2888:3888:participant;0.0.0.0:2181\nversion=100000000".into();
-    leader.at = Endpoint::plain(Host::new("zk1"), 2181);
-    let fake = FakeEnsemble::of([leader]);
-    let question = Question::of_contacts(vec![Endpoint::plain(Host::new("zk1"), 2181)]);
-    let seen = seen(&fake, &question);
-    assert!(seen.findings.iter().any(|finding| {
-        matches!(finding.kind, FindingKind::KnownBug { issue: Issue::Zk4708, .. })
-    }));
 }
 
 #[test]

@@ -50,6 +50,17 @@ pub(crate) struct Fake {
     pub(crate) lies: Vec<What>,
     /// Servers that are down.
     pub(crate) down: BTreeSet<ServerId>,
+    /// Servers that run and do not serve.
+    pub(crate) not_serving: BTreeSet<ServerId>,
+    /// Whether the leader has a learner that does not serve.
+    pub(crate) is_syncing: bool,
+    /// Servers that hold the configuration and run with an older one, and the version that they miss.
+    pub(crate) missed: BTreeMap<ServerId, ConfigVersion>,
+    /// What comparing a joiner's data gives, where it does not prove them; and how far joiners are.
+    pub(crate) data: Option<DataProof>,
+    pub(crate) joiners_at: Option<Zxid>,
+    /// How often marks were written.
+    pub(crate) marks: usize,
     /// Commands that were run.
     pub(crate) commands: Vec<StepId>,
     /// What applies have told.
@@ -60,7 +71,7 @@ pub(crate) struct Fake {
     pub(crate) findings: Vec<FindingKind>,
     /// What the next apply accepts on its command line.
     pub(crate) accepted: Vec<Acceptance>,
-    now_ms: u64,
+    pub(crate) now_ms: u64,
 }
 
 impl Fake {
@@ -77,6 +88,12 @@ impl Fake {
             carried_out: Vec::new(),
             lies: Vec::new(),
             down: BTreeSet::new(),
+            not_serving: BTreeSet::new(),
+            is_syncing: false,
+            missed: BTreeMap::new(),
+            data: None,
+            joiners_at: None,
+            marks: 0,
             commands: Vec::new(),
             events: Vec::new(),
             is_leader_hidden: false,
@@ -206,11 +223,11 @@ impl Fake {
             Output::Look(question) => {
                 Input::Saw(Box::new(self.sight(checked, question)), Box::new(self.read()))
             }
-            Output::Mark(..)
-            | Output::Move(_)
-            | Output::Settle
-            | Output::Close
-            | Output::End(_) => Input::Done,
+            Output::Mark(_, count) => {
+                self.marks += count;
+                Input::Done
+            }
+            Output::Move(_) | Output::Settle | Output::Close | Output::End(_) => Input::Done,
             Output::Pause(ms) => {
                 self.now_ms += ms;
                 Input::Done
@@ -288,19 +305,27 @@ impl Fake {
     pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
         let plan = checked.plan();
         let members = self.members();
-        let up = |id: &ServerId| !self.down.contains(id);
+        let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);
+        let up = |id: &ServerId| !self.down.contains(id) && !misses(id);
         let live: BTreeSet<ServerId> = members.ids().into_iter().filter(up).collect();
         let joiners: BTreeSet<ServerId> =
             awaited(plan).into_iter().filter(|id| !members.contains(*id)).collect();
         let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
         let joiner = |id: &ServerId| Joiner {
-            standing: if up(id) { Standing::FollowingWithoutVote } else { Standing::NotServing },
+            standing: match (up(id), misses(id)) {
+                (true, _) => Standing::FollowingWithoutVote,
+                (false, true) => Standing::ConfigNotInForce,
+                (false, false) => Standing::NotServing,
+            },
             up: up(id),
-            zxid: None,
+            zxid: self.joiners_at,
             other_ports: None,
             election_port: Some(Knock::Open),
             quorum_port: Some(Knock::Refused),
-            data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
+            data: question
+                .prove
+                .contains(id)
+                .then(|| self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)))),
         };
         let leaving_sight = |id: ServerId| Leaving {
             presence: if up(&id) { Presence::Up } else { Presence::Gone },
@@ -325,10 +350,18 @@ impl Fake {
                     .collect(),
                 ..plan.facts.clone()
             },
-            down: BTreeMap::new(),
+            down: members
+                .ids()
+                .into_iter()
+                .filter(misses)
+                .map(|id| (id, Standing::ConfigNotInForce))
+                .collect(),
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
             bound: live.clone(),
             tell_ports: live,
+            bind_tries: BTreeMap::new(),
+            not_serving: self.not_serving.clone(),
+            is_syncing: self.is_syncing,
             leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
             taken: BTreeMap::new(),
             leader_zxid: None,

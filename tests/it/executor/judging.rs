@@ -23,6 +23,7 @@ struct Case {
     sight: Sight,
     memory: Memory,
     approved: Approved,
+    now_ms: u64,
 }
 
 impl Case {
@@ -30,7 +31,7 @@ impl Case {
         let awaited = zkplan::apply::sight::awaited(checked.plan());
         let question = Question { prove: awaited, clients: true, moving: BTreeSet::new() };
         let sight = Fake::of(&checked).sight(&checked, &question);
-        Self { checked, sight, memory: Memory::default(), approved: Approved::default() }
+        Self { checked, sight, memory: Memory::default(), approved: Approved::default(), now_ms: 0 }
     }
 
     fn verdict(&self, step: &str) -> Verdict {
@@ -40,7 +41,7 @@ impl Case {
             memory: &self.memory,
             approved: &self.approved,
             no_hooks: false,
-            now_ms: 0,
+            now_ms: self.now_ms,
         };
         let plan = self.checked.plan();
         let phase = plan.phases.iter().find(|p| p.steps.iter().any(|s| s.id.as_str() == step));
@@ -83,6 +84,12 @@ fn a_named_server_that_tells_its_ports_is_believed_at_the_second_look() {
     // One that does not has to outlive its tries to bind.
     case.sight.tell_ports.clear();
     assert_eq!(looks_until(&mut case, &[10, 20, 3999, 4000]), Some(3));
+    // That is as long as it is set to, where that was seen.
+    case.sight.bind_tries.insert(id(3), 10);
+    assert_eq!(looks_until(&mut case, &[10, 4000, 10_999, 11_000]), Some(3));
+    // One that tries for ever proves nothing by that.
+    case.sight.bind_tries.insert(id(3), 0);
+    assert_eq!(looks_until(&mut case, &[10, 20, 999_000]), None);
     // One that does not listen is not believed at all.
     case.sight.bound.clear();
     assert_eq!(looks_until(&mut case, &[10, 20, 9000]), None);
@@ -137,6 +144,22 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
 }
 
 #[test]
+fn a_joiner_that_looks_for_a_leader_for_long_is_told_from_one_that_is_late() {
+    let mut case = moving();
+    let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
+    joiner.standing = Standing::NotServing;
+    case.sight.facts.following.remove(&id(4));
+    case.memory.see(&case.sight, 0);
+    let for_long = |case: &Case| match case.missing("await-4") {
+        Missing::Following { for_long, .. } => for_long,
+        other => panic!("{other:?}"),
+    };
+    assert!(!for_long(&case));
+    case.now_ms = 10_000;
+    assert!(for_long(&case));
+}
+
+#[test]
 fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     let mut case = moving();
     case.memory.see(&case.sight, 0);
@@ -149,7 +172,7 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     assert!(!case.memory.proven.contains(&id(4)));
     case.sight.facts.following.insert(id(4));
     case.memory.see(&case.sight, 20);
-    assert_eq!(case.missing("await-4"), Missing::Data);
+    assert_eq!(case.missing("await-4"), Missing::Data { proof: None, marked_in_vain: None });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! tells the truth.
 
 mod fake;
+mod joining;
 mod judging;
 mod telling;
 

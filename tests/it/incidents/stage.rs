@@ -210,8 +210,10 @@ impl Actor {
         match word {
             Word::Srvr => format!(
                 "Zookeeper version: {release}-0, built on 2025-01-01 00:00 UTC\nConnections: 1\n\
-                 Zxid: {ZXID:#x}\nMode: {}\nNode count: 5\n",
-                mode.word()
+                 Zxid: {ZXID:#x}\nMode: {}\nNode count: {}\n",
+                mode.word(),
+                // With other data it has other znodes.
+                digest - 2
             ),
             Word::Conf if *mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".to_owned(),
             Word::Conf => format!(

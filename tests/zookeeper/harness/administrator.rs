@@ -3,11 +3,18 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, Permission};
 
 use super::builder::SUPER_PASSWORD;
 use super::ensemble::Ensemble;
 use super::{PATIENCE, wait_until};
+
+/// Requests of one client that are under way at a time.
+const SIDE_BY_SIDE: usize = 64;
+
+/// An id that no server has.
+const NOBODY: u8 = 250;
 
 /// The configuration as a server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +148,44 @@ impl Administrator<'_> {
             Ok(())
         });
         written.expect("the leader takes writes");
+    }
+
+    /// Makes znodes `{root}/0`, `{root}/1` and so on, many at a time, each with so many bytes.
+    pub(crate) fn fill(self, root: &str, count: usize, bytes: usize) {
+        let data = vec![b'.'; bytes];
+        let filled = self.with_client(async |client| {
+            let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            client.create(root, b"", &options).await?;
+            let paths: Vec<String> = (0..count).map(|number| format!("{root}/{number}")).collect();
+            let made = stream::iter(&paths)
+                .map(|path| client.create(path, &data, &options))
+                .buffer_unordered(SIDE_BY_SIDE);
+            made.try_for_each(async |_| Ok(())).await
+        });
+        filled.expect("the leader takes writes");
+    }
+
+    /// Writes so many times to the znodes that [`Administrator::fill`] has made, each write to
+    /// another one; returns how many were acknowledged.
+    pub(crate) fn overwrite(self, root: &str, of: usize, count: usize) -> usize {
+        let written = self.with_client(async |client| {
+            let paths: Vec<String> =
+                (0..count).map(|number| format!("{root}/{}", number * 7 % of)).collect();
+            let mut done = stream::iter(&paths)
+                .map(|path| client.set_data(path, path.as_bytes(), None))
+                .buffer_unordered(SIDE_BY_SIDE);
+            let mut acknowledged = 0;
+            while done.try_next().await?.is_some() {
+                acknowledged += 1;
+            }
+            Ok(acknowledged)
+        });
+        written.expect("the leader takes writes")
+    }
+
+    /// A reconfig that changes nothing but the version.
+    pub(crate) fn change_nothing(self) -> Config {
+        self.remove(NOBODY)
     }
 
     /// Lets a digest user write the configuration, or takes that right from everybody but super.

@@ -78,6 +78,7 @@ pub(crate) struct Builder {
     settings: Vec<(String, String)>,
     settings_of: Vec<(u8, String, String)>,
     archive: Option<String>,
+    heap: Option<String>,
 }
 
 impl Builder {
@@ -105,6 +106,7 @@ impl Builder {
             settings: Vec::new(),
             settings_of: Vec::new(),
             archive: None,
+            heap: None,
         };
         builder.servers(3).reconfig_enabled(true)
     }
@@ -163,6 +165,13 @@ impl Builder {
         self
     }
 
+    /// The heap of every server, as Java takes it: `256m`. It is small where nothing is said.
+    #[must_use]
+    pub(crate) fn heap(mut self, size: &str) -> Self {
+        self.heap = Some(size.to_owned());
+        self
+    }
+
     /// A line of every server's `zoo.cfg`; it wins over what the harness sets.
     #[must_use]
     pub(crate) fn setting(mut self, key: &str, value: &str) -> Self {
@@ -205,6 +214,10 @@ impl Builder {
 
     pub(super) fn archive(&self) -> Option<&String> {
         self.archive.as_ref()
+    }
+
+    pub(super) fn heap_flag(&self) -> Option<String> {
+        self.heap.as_ref().map(|size| format!("-Xmx{size}"))
     }
 
     pub(super) fn host_name(&self) -> &str {

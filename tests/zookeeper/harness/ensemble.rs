@@ -45,7 +45,7 @@ impl Ensemble {
             server.lay_down(ensemble.builder.files(server, &members));
         }
         for server in &servers {
-            server.start(ensemble.archive());
+            server.start(ensemble.flags());
         }
         ensemble.wait_serving();
         ensemble
@@ -89,7 +89,7 @@ impl Ensemble {
     pub(crate) fn start_with_members(&self, id: u8, members: &[String]) {
         let server = self.server(id);
         server.lay_down(self.builder.files(&server, members));
-        server.start(self.archive());
+        server.start(self.flags());
     }
 
     /// Waits until a server serves as a follower, voting or not: it has then received all that the
@@ -98,6 +98,24 @@ impl Ensemble {
         let server = self.server(id);
         self.wait(&format!("server {id} to follow"), || {
             (server.mode()? == Mode::Follower).then_some(())
+        });
+    }
+
+    /// Stops a joiner in the middle of its sync: it has got the leader's data, and writes them to its
+    /// disk before it acknowledges them (between NEWLEADER and UPTODATE).
+    pub(crate) fn freeze_while_it_writes_what_it_got(&self, id: u8) {
+        let server = self.server(id);
+        self.wait(&format!("server {id} to write a snapshot"), || {
+            server.has_begun_a_snapshot().then_some(())
+        });
+        self.freeze(id);
+    }
+
+    /// Waits until a server's log holds a text more often than that many times.
+    pub(crate) fn wait_logged(&self, id: u8, text: &str, times: usize) {
+        let server = self.server(id);
+        self.wait(&format!("server {id} to log `{text}`"), || {
+            (server.log().matches(text).count() > times).then_some(())
         });
     }
 
@@ -147,7 +165,7 @@ impl Ensemble {
     /// Starts a stopped or killed server from its files as they lie now. Does not wait for it to
     /// serve.
     pub(crate) fn start_again(&self, id: u8) {
-        self.server(id).start(self.archive());
+        self.server(id).start(self.flags());
     }
 
     /// Puts back the configuration with which a server was started first, as a restored backup
@@ -344,8 +362,10 @@ impl Ensemble {
         self.builder.line_written(server.id(), role, server.ports())
     }
 
-    fn archive(&self) -> Option<String> {
-        self.builder.archive().cloned().or_else(|| Java::get().archive_flag())
+    /// Java's flags for a server, beside those that every one has.
+    fn flags(&self) -> Vec<String> {
+        let archive = self.builder.archive().cloned().or_else(|| Java::get().archive_flag());
+        archive.into_iter().chain(self.builder.heap_flag()).collect()
     }
 
     /// Waits, but not for servers that have ended by themselves (a port taken by another process, a

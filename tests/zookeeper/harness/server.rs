@@ -114,14 +114,14 @@ impl Server {
     }
 
     /// Starts the server from the files as they lie.
-    pub(super) fn start(&self, archive: Option<String>) {
+    pub(super) fn start(&self, flags: Vec<String>) {
         let mut process = lock(&self.process);
         assert!(process.is_none(), "server {} is already started", self.id);
         assert!(self.was_started(), "server {} has no files yet", self.id);
         let log = OpenOptions::new().create(true).append(true).open(self.file("server.log"));
         let log = log.expect("the temporary directory can be written to");
         let both = log.try_clone().expect("an open file can be duplicated");
-        let flags: Vec<String> = [Builder::server_flag()].into_iter().chain(archive).collect();
+        let flags: Vec<String> = [Builder::server_flag()].into_iter().chain(flags).collect();
         *process = Some(Java::get().run(
             &flags,
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
@@ -198,6 +198,16 @@ impl Server {
         };
         let members = text.lines().filter(is_of_members).map(str::to_owned);
         (version.unwrap_or(0), members.collect())
+    }
+
+    /// Whether it has begun to write a snapshot of what it got from a leader: the one that it writes
+    /// before that is of no transaction.
+    pub(super) fn has_begun_a_snapshot(&self) -> bool {
+        let files = fs::read_dir(self.file("data/version-2")).into_iter().flatten();
+        let names = files.filter_map(Result::ok).map(|file| file.file_name());
+        names
+            .filter_map(|name| Some(name.to_str()?.strip_prefix("snapshot.")?.to_owned()))
+            .any(|zxid| zxid != "0")
     }
 
     pub(super) fn log(&self) -> String {

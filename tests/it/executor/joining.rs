@@ -1,0 +1,218 @@
+//! Joiners that are not finished yet: what they hold, what they run with, and whose data they have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zkplan::apply::journal::Entry;
+use zkplan::apply::machine::{Output, What};
+use zkplan::apply::{End, Missing, Wait};
+use zkplan::model::Zxid;
+use zkplan::observe::{DataProof, Standing};
+
+use super::fake::Fake;
+use super::planned;
+use crate::world::{World, id};
+
+/// Applies "1 2 3" to "1 2 3 4"; `seen` is told every output.
+fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake)) -> (End, Fake) {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let mut fake = Fake::of(&checked);
+    prepare(&mut fake);
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| seen(output, fake));
+    (end.expect("no fault falls on it"), fake)
+}
+
+const fn is_fence(output: &Output) -> bool {
+    matches!(output, Output::Send { what: What::Fence, .. })
+}
+
+fn fences(fake: &Fake) -> usize {
+    let records = fake.runs.iter().flat_map(|run| &run.records);
+    records.filter(|record| matches!(record.entry, Entry::Fenced { .. })).count()
+}
+
+#[test]
+fn the_fence_waits_for_a_server_that_finishes_its_sync() {
+    let mut looks = 0;
+    let (end, fake) = join(
+        |fake| (fake.not_serving, fake.is_syncing) = (BTreeSet::from([id(4)]), true),
+        |output, fake| {
+            looks += usize::from(matches!(output, Output::Look(_)));
+            if looks == 100 {
+                (fake.not_serving, fake.is_syncing) = (BTreeSet::new(), false);
+            }
+            assert!(!is_fence(output) || looks >= 100, "a server was still finishing its sync");
+            let intends = matches!(output, Output::Record(_, Entry::FenceIntent { .. }));
+            assert!(!intends || looks >= 100);
+        },
+    );
+    assert_eq!((end, fences(&fake)), (End::Finished, 1));
+}
+
+/// A server that looks for a leader for ever is in nobody's way for ever.
+#[test]
+fn the_fence_is_held_back_for_a_time_only() {
+    let held = |is_syncing: bool| {
+        let mut fenced_ms = None;
+        let (end, _) = join(
+            |fake| (fake.not_serving, fake.is_syncing) = (BTreeSet::from([id(4)]), is_syncing),
+            |output, fake| {
+                if is_fence(output) {
+                    fenced_ms.get_or_insert(fake.now_ms);
+                }
+            },
+        );
+        assert_eq!(end, End::Finished);
+        fenced_ms.expect("it was sent")
+    };
+    assert!((9_000..12_000).contains(&held(false)), "{}", held(false));
+    assert!((59_000..63_000).contains(&held(true)), "{}", held(true));
+}
+
+#[test]
+fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
+    let mut is_missed = false;
+    let (end, fake) = join(
+        |_| {},
+        |output, fake| {
+            let is_fenced = fences(fake) > 0;
+            if matches!(output, Output::Look(_)) && is_fenced && !is_missed {
+                is_missed = true;
+                fake.missed.insert(id(4), fake.config.version);
+            }
+        },
+    );
+    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
+    // A member is healed before the run is closed, though nothing else waits for it.
+    let mut is_missed = false;
+    let (end, fake) = join(
+        |_| {},
+        |output, fake| {
+            let has_joined = fake.members().contains(id(4));
+            if matches!(output, Output::Look(_)) && has_joined && !is_missed {
+                is_missed = true;
+                fake.missed.insert(id(1), fake.config.version);
+            }
+        },
+    );
+    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
+}
+
+#[test]
+fn healing_is_tried_a_few_times_and_its_wait_names_the_server() {
+    let (end, fake) = join(
+        |_| {},
+        |output, fake| {
+            if matches!(output, Output::Look(_)) && fences(fake) > 0 {
+                fake.missed.insert(id(4), fake.config.version);
+            }
+        },
+    );
+    let End::RanOut { waits, .. } = &end else { panic!("{end:?}") };
+    assert!(
+        matches!(
+            waits.as_slice(),
+            [Wait::Joiner {
+                missing: Missing::Following { standing: Standing::ConfigNotInForce, .. },
+                ..
+            }]
+        ),
+        "{waits:?}"
+    );
+    assert_eq!(fences(&fake), 1 + 3);
+}
+
+/// While one server is healed, another that finishes its sync would miss that.
+#[test]
+fn healing_waits_for_a_server_that_finishes_its_sync() {
+    let mut looks = 0;
+    let (end, fake) = join(
+        |_| {},
+        |output, fake| {
+            if matches!(output, Output::Look(_)) && fences(fake) > 0 {
+                looks += 1;
+                if looks == 1 {
+                    fake.missed.insert(id(4), fake.config.version);
+                }
+                fake.is_syncing = looks < 20;
+            }
+            assert!(!is_fence(output) || fences(fake) == 0 || looks >= 20);
+        },
+    );
+    assert_eq!((end, fences(&fake)), (End::Finished, 2));
+}
+
+#[test]
+fn marks_are_not_written_for_ever() {
+    let (end, fake) = join(|fake| fake.data = Some(DataProof::NoCommonDigest), |_, _| {});
+    let End::RanOut { waits, .. } = &end else { panic!("{end:?}") };
+    let Some(Wait::Joiner { missing: Missing::Data { marked_in_vain, .. }, .. }) = waits.first()
+    else {
+        panic!("{waits:?}")
+    };
+    assert_eq!(
+        (*marked_in_vain, fake.marks),
+        (Some(512), 512),
+        "the wait says that the bound is reached"
+    );
+}
+
+/// The snapshot that it got was fuzzy: digests up to the zxid at which it first served say nothing.
+#[test]
+fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
+    let (end, fake) = join(
+        |fake| {
+            fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
+            fake.joiners_at = Some(Zxid::new(200));
+        },
+        |output, fake| {
+            if matches!(output, Output::Mark(..)) {
+                fake.data = Some(DataProof::Digest(Zxid::new(256)));
+                fake.joiners_at = Some(Zxid::new(256));
+            }
+        },
+    );
+    assert_eq!((end, fake.marks), (End::Finished, 128));
+}
+
+/// It served before, and what it has applied since gives other data.
+#[test]
+fn a_digest_that_differs_behind_the_first_service_convicts() {
+    let (end, fake) = join(
+        |fake| {
+            fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
+            fake.joiners_at = Some(Zxid::new(200));
+        },
+        |output, fake| {
+            if matches!(output, Output::Mark(..)) {
+                fake.data = Some(DataProof::DigestDiffers(Zxid::new(256)));
+                fake.joiners_at = Some(Zxid::new(256));
+            }
+        },
+    );
+    assert_eq!(end, End::DataDiffer(BTreeSet::from([id(4)])));
+    assert_eq!(fake.carried_out, [], "it got no vote");
+}
+
+/// What was seen of a process is not true of the next one.
+#[test]
+fn a_joiner_that_starts_anew_serves_anew() {
+    let mut looks = 0;
+    let (end, _) = join(
+        |fake| {
+            fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
+            fake.joiners_at = Some(Zxid::new(100));
+            fake.down.insert(id(4));
+        },
+        |output, fake| {
+            looks += usize::from(matches!(output, Output::Look(_)));
+            if looks == 5 {
+                fake.down.clear();
+                fake.joiners_at = Some(Zxid::new(200));
+            }
+            if matches!(output, Output::Mark(..)) {
+                fake.data = Some(DataProof::Digest(Zxid::new(256)));
+            }
+        },
+    );
+    assert_eq!(end, End::Finished);
+}
