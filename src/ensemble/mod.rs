@@ -7,6 +7,7 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod code;
+mod credential;
 mod dry_run;
 mod held;
 mod port;
@@ -25,6 +26,7 @@ use std::net::IpAddr;
 use crate::model::{Endpoint, Host};
 
 pub use code::Code;
+pub use credential::{Credential, InClear};
 pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, Op, Session, SessionTerms};

@@ -128,7 +128,19 @@ pub(super) async fn addresses(
 
 /// Connects to the first address that accepts; all together get the time of one.
 pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, Silence> {
-    let addresses = addresses(host, port, limits).await?;
+    connect_to(&addresses(host, port, limits).await?, limits).await
+}
+
+/// The first of some addresses that accepts a connection.
+pub(super) async fn first_open(
+    addresses: &[SocketAddr],
+    limits: Limits,
+) -> Result<SocketAddr, Silence> {
+    let stream = connect_to(addresses, limits).await?;
+    stream.peer_addr().map_err(|_| Silence::Closed)
+}
+
+async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, Silence> {
     let share = limits.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut last = Silence::Unresolved;
     for address in addresses {

@@ -84,6 +84,9 @@ pub struct ServerSight {
     pub id: ServerId,
     /// Where it was asked; `None` where no client address is known.
     pub endpoint: Option<Endpoint>,
+    /// Every address at which it was seen to lead, follow or observe this ensemble under its own
+    /// id; those with TLS first.
+    pub reached_at: Vec<Endpoint>,
     /// What follows from its answers.
     pub standing: Standing,
     /// The id that it gives itself.
@@ -119,6 +122,7 @@ impl ServerSight {
         Self {
             id,
             endpoint: None,
+            reached_at: Vec::new(),
             standing,
             own_id: None,
             version: None,
@@ -214,6 +218,25 @@ pub enum Standing {
     NotAsked,
     /// Nobody was asked; it is assumed to do what its role says.
     Assumed,
+}
+
+impl Standing {
+    /// Whether it is one of the first four: a server of this ensemble, in sync.
+    pub const fn is_healthy(&self) -> bool {
+        match self {
+            Self::Leading | Self::Following | Self::Observing | Self::FollowingWithoutVote => true,
+            Self::Behind
+            | Self::OtherConfiguration
+            | Self::AnswersAs(_)
+            | Self::IdUnknown
+            | Self::Standalone
+            | Self::ReadOnly
+            | Self::NotServing
+            | Self::Silent(_)
+            | Self::NotAsked
+            | Self::Assumed => false,
+        }
+    }
 }
 
 /// Why there is no ensemble to plan for.

@@ -2,7 +2,7 @@
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{law, words};
+use super::{law, signing_in, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
 use crate::apply::{Event, Missing, Occupied, Wait};
@@ -19,6 +19,10 @@ pub fn line(event: &Event) -> Option<Line> {
     match event {
         Event::Output { .. } | Event::Recorded(_) | Event::Waiting(_) | Event::Ended(_) => None,
         Event::Attached(at) => Some(Line::new(Style::Dim, format!("session on {at}"))),
+        Event::Refused { by, user } => Some(Line::new(
+            Style::Yellow,
+            format!("{}; trying another server", signing_in::refused(by, user.as_deref())),
+        )),
         Event::Run { number, resumed: false, .. } => plain(format!("run {number} begins")),
         Event::Run { number, resumed: true, .. } => plain(format!("run {number} goes on")),
         Event::Fenced { version } => Some(Line::new(
@@ -143,6 +147,11 @@ pub fn wait(wait: &Wait) -> String {
         Wait::StopByHand { server } => {
             format!("somebody has to stop server {server} before its id goes to another machine")
         }
+        Wait::InClear => {
+            "the password may not be sent without TLS to an address that is not on this machine: a \
+             host name leads elsewhere now. Use TLS, or --allow-cleartext-auth on a trusted network"
+                .to_owned()
+        }
         Wait::Connection => {
             "no server of the ensemble takes the session: frozen, down, or without a quorum; zkplan \
              plan SPEC tells which"
@@ -189,6 +198,7 @@ fn missing(missing: &Missing) -> String {
             format!("follows, but another process has its quorum port {port}: it could never lead")
         }
         Missing::Data => "follows; its data are not yet proven to be the leader's".to_owned(),
+        Missing::Permission(asked) => signing_in::joiner(asked.as_ref()),
         Missing::Stable { left_ms } => {
             format!("follows; it must do so for another {}", Millis(*left_ms))
         }

@@ -10,23 +10,27 @@ use std::sync::Arc;
 
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
-use super::args::{ApplyArgs, DEFAULT_TIMEOUT};
+use super::args::{AccessArgs, ApplyArgs, DEFAULT_TIMEOUT};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::Source;
 use super::{live, plan, secret};
+use crate::apply::access::Access;
 use crate::apply::driver::{Surroundings as _, Task, drive};
 use crate::apply::journal::{HookEnd, IdentityText, LockText};
 use crate::apply::keeper::Mine;
 use crate::apply::machine::Options;
+use crate::apply::sight::leaving;
 use crate::apply::{End, Event, Stale};
-use crate::ensemble::{Control, Failure, SessionTerms, ZooKeeper};
+use crate::ensemble::{Control, Failure, HeldSession, SessionTerms, ZooKeeper};
 use crate::model::Endpoint;
+use crate::observe::Observation;
 use crate::render::run::report;
 use crate::render::{ends, words_for_shell};
 use crate::saved;
+use crate::spec::Spec;
 
 /// What to do where a command wants the files of a joiner.
 pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner files: lay them down before, the lines that zkplan plan shows for \
@@ -34,7 +38,8 @@ pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner fil
      tell it where";
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
-    let source = match Source::read(&args.file, output) {
+    let source = Source::read(&args.file, output);
+    let source = match source.and_then(|source| source.reached(&args.access, output)) {
         Ok(source) => source,
         Err(exit) => return exit,
     };
@@ -70,7 +75,10 @@ pub(super) async fn apply_with(
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
         let terms = match (terms, &ready) {
-            (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
+            (None, Some(_)) => {
+                let in_clear = secret::in_clear(&args.access);
+                Some(secret::terms(&spec.connect, in_clear, output).await?)
+            }
             (terms, _) => terms,
         };
         Ok::<_, Exit>(ready.zip(terms))
@@ -85,7 +93,7 @@ pub(super) async fn apply_with(
     };
     match agreed {
         Some((ready, terms)) => {
-            carry_out((args, source), ready, &port, &terms, (interrupts, output)).await
+            carry_out((args, source), ready, &port, terms, (interrupts, output)).await
         }
         None => Ok(Exit::Done),
     }
@@ -121,9 +129,10 @@ async fn carry_out(
     (args, source): (&ApplyArgs, &Source),
     ready: Ready,
     port: &ZooKeeper,
-    terms: &SessionTerms,
+    terms: SessionTerms,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, Exit> {
+    let access = Access::new(terms, source.named());
     let plan = ready.checked.plan();
     let events = args.events.as_deref().map(Events::create).transpose().map_err(|error| {
         output.error(&format!("the file for --events cannot be written: {error}"), "");
@@ -137,9 +146,10 @@ async fn carry_out(
     let mut local = Local::new(output, interrupts.clone(), events, steps);
     local.keep_secret(&plan.connect);
     let ensemble = plan.ensemble.clone();
-    let end = match open(port, &ready.servers, terms).await {
-        Ok(session) => {
-            let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
+    let end = match signed_in(port, &access, &ready, &source.spec(), output).await? {
+        Ok((session, seen)) => {
+            let checked = Arc::new(ready.checked);
+            let task = Task { checked, options, mine, seen, access };
             let run = drive(port, &mut local, session, task);
             let mut run = Box::pin(run);
             let mut told = false;
@@ -198,11 +208,53 @@ fn again(args: &ApplyArgs, path: &str) -> String {
         .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
         .chain(flag(args.no_hooks, "--no-hooks"))
         .chain(flag(args.strict_version, "--strict-version"))
-        .chain(flag(args.allow_cleartext_auth, "--allow-cleartext-auth"));
+        .chain(accessed(&args.access));
     format!("zkplan apply {}{}", words_for_shell(path), flags.collect::<String>())
 }
 
-/// A session on the first server that gives one; servers that stay come first.
+/// How the ensemble is reached, as it is typed.
+fn accessed(args: &AccessArgs) -> impl Iterator<Item = String> {
+    let AccessArgs { connect, user, password_file, allow_cleartext_auth } = args;
+    let connect = (!connect.is_empty()).then(|| format!(" --connect {}", connect.join(",")));
+    let user = user.as_ref().map(|user| format!(" --user {}", words_for_shell(user)));
+    let path = password_file.as_ref().map(|path| path.display().to_string());
+    let path = path.map(|path| format!(" --password-file {}", words_for_shell(&path)));
+    let clear = allow_cleartext_auth.then(|| " --allow-cleartext-auth".to_owned());
+    [connect, user, path, clear].into_iter().flatten()
+}
+
+/// The session of the run, on a server that a look has shown just before: the one before the prompt
+/// may be old by now.
+async fn signed_in(
+    port: &ZooKeeper,
+    access: &Access,
+    ready: &Ready,
+    spec: &Spec,
+    output: &Output,
+) -> Result<Result<(HeldSession, Observation), End>, Exit> {
+    let seen = if access.user().is_some() {
+        live::look(port, spec, output).await?
+    } else {
+        ready.seen.clone()
+    };
+    let recipients = access.recipients(&seen, &leaving(ready.checked.plan()));
+    if recipients.is_empty() && access.user().is_some() {
+        return Ok(Err(End::NoRecipient { unnamed: access.unnamed(&seen) }));
+    }
+    Ok(match access.open(port, &seen, &recipients).await {
+        Ok(session) => Ok((session, seen)),
+        Err(Failure::InClear) => {
+            return Err(secret::in_the_clear("a server that is not on this machine", output));
+        }
+        Err(Failure::Refused(_)) => {
+            let user = access.user().map(ToOwned::to_owned);
+            Err(End::NotAuthorized { by: recipients, user })
+        }
+        Err(_) => Err(End::Unreachable),
+    })
+}
+
+/// A session that proves nobody, on the first server that gives one; servers that stay come first.
 pub(super) async fn open<P: Control>(
     port: &P,
     servers: &[Endpoint],
@@ -211,7 +263,9 @@ pub(super) async fn open<P: Control>(
     for at in servers {
         match port.open(at, terms).await {
             Ok(session) => return Ok(session),
-            Err(Failure::Refused(_)) => return Err(End::NotAuthorized),
+            Err(Failure::Refused(_)) => {
+                return Err(End::NotAuthorized { by: Vec::new(), user: None });
+            }
             Err(_) => {}
         }
     }
@@ -246,7 +300,10 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,
         End::NotOpen { .. } => Exit::Usage,
-        End::NotAuthorized | End::ReconfigDisabled | End::Unreachable => Exit::Unreachable,
+        End::NotAuthorized { .. }
+        | End::NoRecipient { .. }
+        | End::ReconfigDisabled
+        | End::Unreachable => Exit::Unreachable,
         End::OpenToOthers(_) | End::DataDiffer(_) | End::Unsafe(_) => Exit::Unsafe,
         End::LockLost { .. }
         | End::Interrupted { .. }
@@ -276,7 +333,8 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --strict-version --allow-cleartext-auth";
+                    --strict-version --connect zk1:2181,zk2:2181 --user super --password-file pw \
+                    --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
         assert_eq!(again(said_once), "zkplan apply plan.yaml");

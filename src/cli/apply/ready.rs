@@ -14,7 +14,6 @@ use crate::apply::position::implied;
 use crate::apply::stale::{Fresh, Now, fresh};
 use crate::check::{self, CheckedPlan};
 use crate::ensemble::ZooKeeper;
-use crate::model::Endpoint;
 use crate::observe::{Facts, Observation};
 use crate::plan::Done;
 use crate::proposal::propose;
@@ -30,7 +29,6 @@ pub(super) struct Ready {
     pub(super) done: Done,
     /// The run that is gone on with.
     pub(super) resumes: Option<u64>,
-    pub(super) servers: Vec<Endpoint>,
 }
 
 /// Looks, reads the journal, and makes or takes the plan; `None` where nothing is to be done.
@@ -102,7 +100,7 @@ pub(super) async fn ready(
         }
         is_lawful_now((args, source), &checked, (&done, &facts), output)?;
     }
-    Ok(Some(Ready { checked, seen, done, resumes, servers }))
+    Ok(Some(Ready { checked, seen, done, resumes }))
 }
 
 /// Whether the laws allow what is left, as things are now; where not, says why.

@@ -52,6 +52,9 @@ pub struct Process {
     pub rich: bool,
     /// Whether its data directory came from another ensemble.
     pub alien: bool,
+    /// Whether it was started with the super user's digest
+    /// (`zookeeper.DigestAuthenticationProvider.superDigest`).
+    pub knows_super: bool,
     /// What it does.
     pub now: Now,
     /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
@@ -90,6 +93,7 @@ impl Process {
             hidden: false,
             rich: true,
             alien: false,
+            knows_super: true,
             now: Now::Looking,
             config: Arc::clone(config),
             seen: Arc::clone(config),

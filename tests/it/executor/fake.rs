@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::End;
+use zkplan::apply::access::{Asked, Permission};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
-use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
+use zkplan::model::{
+    ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, ServerId, Update, Zxid,
+};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
 use zkplan::plan::{Action, StepId};
 use zkplan::saved::plan_id;
@@ -277,6 +280,7 @@ impl Fake {
             election_port: Some(Knock::Open),
             quorum_port: Some(Knock::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
+            asked: question.ask.contains(id).then(granted),
         };
         let leaving_sight = |id: ServerId| Leaving {
             presence: if up(&id) { Presence::Up } else { Presence::Gone },
@@ -298,7 +302,6 @@ impl Fake {
             leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
             taken: BTreeMap::new(),
             leader_zxid: None,
-            serving: Vec::new(),
         }
     }
 }
@@ -346,4 +349,10 @@ fn options(checked: &CheckedPlan, nonce: &str) -> Options {
         abandon: None,
         strict_version: false,
     }
+}
+
+/// A joiner takes the user.
+fn granted() -> Asked {
+    let at = Endpoint::plain(Host::new("h"), 2181);
+    Asked { at, user: None, permission: Permission::Granted }
 }
