@@ -43,7 +43,8 @@ impl Desk {
         let run = format!("apply-{}", RUNS.fetch_add(1, Ordering::Relaxed));
         let words = ["apply", file, "--auto-approve", "--events", &format!("{run}.events")];
         let words = words.map(str::to_owned).to_vec();
-        Apply { desk: self, run, words, password: SUPER_PASSWORD.to_owned(), signal: None }
+        let (password, environment) = (SUPER_PASSWORD.to_owned(), Vec::new());
+        Apply { desk: self, run, words, password, environment, signal: None }
     }
 
     /// A plan of a spec that is probed, not yet started: it runs for a while as well.
@@ -65,6 +66,7 @@ pub(crate) struct Apply<'a> {
     run: String,
     words: Vec<String>,
     password: String,
+    environment: Vec<(String, Option<String>)>,
     signal: Option<String>,
 }
 
@@ -87,6 +89,12 @@ impl<'a> Apply<'a> {
         self
     }
 
+    /// With a variable of its environment set to that, or not set.
+    pub(crate) fn environment(mut self, name: &str, value: Option<&str>) -> Self {
+        self.environment.push((name.to_owned(), value.map(str::to_owned)));
+        self
+    }
+
     /// Signals itself (`KILL` or `STOP`) just before an output, given by index or name.
     pub(crate) fn at(mut self, signal: &str, output: &str) -> Self {
         self.signal = Some(format!("{signal}@{output}"));
@@ -95,7 +103,7 @@ impl<'a> Apply<'a> {
 
     /// Starts it.
     pub(crate) fn start(self) -> Applying<'a> {
-        let Self { desk, run, words, password, signal } = self;
+        let Self { desk, run, words, password, environment, signal } = self;
         let create = |end: &str| {
             File::create(desk.path(&format!("{run}.{end}")))
                 .expect("the temporary directory can be written to")
@@ -104,6 +112,12 @@ impl<'a> Apply<'a> {
             desk.furnish(command);
             command.args(&words).env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
+            for (name, value) in &environment {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
             if let Some(signal) = &signal {
                 command.env("ZKPLAN_TEST_SIGNAL", signal);
             }
@@ -208,7 +222,7 @@ impl Applying<'_> {
         let took = self.began.elapsed();
         let [stdout, stderr] = ["stdout", "stderr"].map(|end| self.read(end));
         let events = self.read("events");
-        for secret in [SUPER_PASSWORD, &self.password] {
+        for secret in [SUPER_PASSWORD, &self.password].into_iter().filter(|text| !text.is_empty()) {
             assert!(!events.contains(secret), "a password is among the events\n{events}");
         }
         let strange = events.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));

@@ -23,6 +23,7 @@ mod apply_refusals;
 mod applying;
 mod as_planned;
 mod conformance;
+mod credentials;
 mod degraded;
 mod demo_stage;
 mod harness;
