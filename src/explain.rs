@@ -34,6 +34,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF14", include_str!("explain/ZKF14.md")),
     ("ZKF15", include_str!("explain/ZKF15.md")),
     ("ZKF16", include_str!("explain/ZKF16.md")),
+    ("auth", include_str!("explain/auth.md")),
     ("probe", include_str!("explain/probe.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),
 ];

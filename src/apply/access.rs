@@ -265,3 +265,96 @@ async fn is_as_seen<S: Session>(
     };
     Ok(is_known && identity == seen.identity)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
+    use crate::ensemble::{Credential, InClear};
+    use crate::model::{Membership, Millis};
+    use crate::observe::observe;
+    use crate::spec;
+
+    const MEMBERS: &str = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\n\
+                           server.3=h3:2888:3888;2181";
+
+    /// Wants server 1, and 2 elsewhere than it is; reaches the ensemble through server 1.
+    const SPEC: &str = "apiVersion: zkplan/v1\nensemble: test\nconnect: { servers: [h1:2181] }\n\
+                        servers: [{ id: 1, host: h1 }, { id: 2, host: h2, clientPort: 9999 }]";
+
+    fn world() -> Simulated {
+        let rules = Rules { needs_auth: true, ..Rules::default() };
+        let members = Membership::parse(MEMBERS).expect("members");
+        Simulated::new(World::new(members, Timing::default(), rules))
+    }
+
+    fn named() -> (Spec, Named) {
+        let spec = spec::parse("spec.yaml", SPEC).expect("a spec");
+        let named = Named::of(&spec, None);
+        (spec, named)
+    }
+
+    fn seen(port: &Simulated, spec: &Spec) -> Observation {
+        let seen = port.run(observe(port, &Question::of(spec))).expect("a client that lives");
+        seen.expect("an ensemble")
+    }
+
+    fn ids(of: &[Recipient]) -> Vec<i64> {
+        of.iter().map(|to| to.server.get()).collect()
+    }
+
+    fn access(named: Named) -> Access {
+        let auth = Some(Credential::digest("super", "geheim", InClear::Loopback));
+        Access::new(SessionTerms { timeout: Millis(4000), auth }, named)
+    }
+
+    #[test]
+    fn only_addresses_in_the_file_are_sent_a_password() {
+        let (port, (spec, named)) = (world(), named());
+        let seen = seen(&port, &spec);
+        let nobody = BTreeSet::new();
+        assert_eq!(ids(&named.recipients(&seen, &nobody)), [1]);
+        assert_eq!(ids(&named.unnamed(&seen)), [2, 3], "2 serves elsewhere than the file says");
+        let other = Named { identity: Some("another".to_owned()), ..named.clone() };
+        assert_eq!(other.recipients(&seen, &nobody), [], "it is another ensemble than the plan's");
+        // Who proves nobody has nothing to lose.
+        let terms = SessionTerms { timeout: Millis(4000), auth: None };
+        assert_eq!(ids(&Access::new(terms, named).recipients(&seen, &nobody)), [1, 2, 3]);
+    }
+
+    #[test]
+    fn who_is_no_member_any_more_is_sent_nothing() {
+        let (port, (spec, named)) = (world(), named());
+        let mut seen = seen(&port, &spec);
+        seen.config.membership = Membership::parse("server.3=h3:2888:3888;2181").expect("members");
+        assert_eq!(named.recipients(&seen, &BTreeSet::new()), []);
+    }
+
+    #[test]
+    fn a_session_shows_what_was_seen_before_it_shows_a_password() {
+        let (port, (spec, named)) = (world(), named());
+        let mut seen = seen(&port, &spec);
+        let access = access(named);
+        let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
+        let ask = |seen: &Observation, to: &Recipient| {
+            port.run(access.ask(&port, seen, to)).expect("a client that lives").permission
+        };
+        assert_eq!(ask(&seen, &to), Permission::Granted);
+        let other = Recipient { server: ServerId::new(2), ..to.clone() };
+        assert_eq!(ask(&seen, &other), Permission::Unknown, "server 1 answers there");
+        seen.identity = Identity::Known("another".to_owned());
+        assert_eq!(ask(&seen, &to), Permission::Unknown, "it has another identity");
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_user_says_so() {
+        let (port, (spec, named)) = (world(), named());
+        let seen = seen(&port, &spec);
+        let at = port.world().place_of(ServerId::new(1)).expect("server 1");
+        port.world().process_mut(at).knows_super = false;
+        let access = access(named);
+        let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
+        let asked = port.run(access.ask(&port, &seen, &to)).expect("a client that lives");
+        assert_eq!((asked.permission, asked.user.as_deref()), (Permission::Refused, Some("super")));
+    }
+}

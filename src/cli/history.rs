@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::apply::open;
 use super::args::{HistoryArgs, TextOrJson};
 use super::exit::Exit;
 use super::journal::sessions_at;
@@ -68,7 +67,8 @@ async fn runs(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ve
     let spec = &source.spec();
     let port = live::servers(spec.connect.tls.as_ref(), output)?;
     let seen = live::look(&port, spec, output).await?;
-    let session = open(&port, &sessions_at(&seen, spec), &secret::nobody(&spec.connect)).await;
+    let servers = sessions_at(&seen, spec);
+    let session = secret::open_as_nobody(&port, &servers, &spec.connect).await;
     let session = session.map_err(|_| nobody_answers(&source.plans(&args.file), output))?;
     let read = async {
         match args.run {

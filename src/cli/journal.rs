@@ -1,7 +1,6 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
-use super::apply::open;
 use super::secret;
 use super::source::Source;
 use crate::apply::archive::{LATEST, latest_runs, read_plan};
@@ -10,7 +9,7 @@ use crate::apply::sight;
 use crate::apply::unlock::read_lock;
 use crate::check::CheckedPlan;
 use crate::diff::diff;
-use crate::ensemble::{Code, Control, Failure, Session, ZooKeeper};
+use crate::ensemble::{Code, Failure, Session, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::{Facts, Finding, FindingKind, Identity, Observation};
 use crate::saved;
@@ -33,13 +32,13 @@ pub(super) enum Unread {
 }
 
 /// Reads the journal on a session that proves nobody.
-pub(super) async fn read<P: Control>(
-    port: &P,
+pub(super) async fn read(
+    port: &ZooKeeper,
     servers: &[Endpoint],
     spec: &Spec,
 ) -> Result<Journal, Unread> {
-    let nobody = secret::nobody(&spec.connect);
-    let session = open(port, servers, &nobody).await.map_err(|_| Unread::NoSession)?;
+    let session = secret::open_as_nobody(port, servers, &spec.connect).await;
+    let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let runs = latest_runs(&session, LATEST).await?;
         let plan = match runs.last().filter(|run| run.is_open()) {

@@ -5,12 +5,14 @@ use std::fs;
 use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::apply::open;
 use super::args::AccessArgs;
 use super::exit::Exit;
 use super::output::Output;
+use crate::apply::End;
 use crate::apply::access::Recipient;
-use crate::ensemble::{Credential, Ensemble, InClear, SessionTerms};
-use crate::model::{Auth, AuthScheme, Connect, PasswordSource};
+use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
+use crate::model::{Auth, AuthScheme, Connect, Endpoint, PasswordSource};
 
 /// A password file is not read further.
 const MAX_BYTES: u64 = 4096;
@@ -80,9 +82,21 @@ pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
     if args.allow_cleartext_auth { InClear::Anywhere } else { InClear::Loopback }
 }
 
-/// What a session that only reads is opened with.
-pub(super) fn nobody(connect: &Connect) -> SessionTerms {
-    SessionTerms { timeout: connect.session_timeout, auth: None }
+/// A session that only reads and proves nobody. A client's certificate is shown only where no server
+/// takes a session without one.
+pub(super) async fn open_as_nobody(
+    port: &ZooKeeper,
+    servers: &[Endpoint],
+    connect: &Connect,
+) -> Result<HeldSession, End> {
+    let nobody = SessionTerms { timeout: connect.session_timeout, auth: None };
+    if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
+        return open(port, servers, &nobody).await;
+    }
+    match open(&port.as_nobody(), servers, &nobody).await {
+        Ok(session) => Ok(session),
+        Err(_) => open(port, servers, &nobody).await,
+    }
 }
 
 async fn password(auth: &Auth, output: &Output) -> Result<String, Exit> {

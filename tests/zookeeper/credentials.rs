@@ -101,6 +101,7 @@ fn the_password_goes_to_those_that_the_file_names() {
 fn members_that_no_file_names_are_sent_nothing() {
     let ensemble = Builder::rich().start_with([4]);
     let spec = wanting(&ensemble, [4], [4]).policy("maxShrink", "3").policy("minTolerance", "0");
+    let spec = spec.policy("standaloneEnabled", "false");
     let desk = Desk::new();
     let apply = || desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(10);
     let (outcome, sent) = sent_while(&ensemble, 1..=4, apply);
