@@ -7,6 +7,7 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod code;
+mod connection;
 mod credential;
 mod dry_run;
 mod held;
