@@ -12,7 +12,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ensemble::{AclEntry, FolderReading, IDENTITY_NAME, Kept, NodeAcl, digest_id};
+use crate::ensemble::{AclEntry, Credential, FolderReading, IDENTITY_NAME, Kept, NodeAcl};
 
 /// What a session has proven to be, in the words of access control lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,20 +78,16 @@ pub struct Unproven {
 }
 
 impl OwnIds {
-    /// Those of a session that was opened with this scheme and credential.
+    /// Those of a session that was opened with this credential.
     ///
     /// The digest is the one of ZooKeeper's default algorithm; servers with another
     /// (`zookeeper.DigestAuthenticationProvider.digestAlg`) show the session's id in the list of
     /// its lock, see [`Writers::with_lock`].
-    pub fn of(auth: Option<&(String, String)>) -> Self {
-        let Some((scheme, credential)) = auth else { return Self::default() };
-        let Some((user, password)) = credential.split_once(':') else { return Self::default() };
-        let id = AclEntry {
-            scheme: scheme.clone(),
-            id: digest_id(user, password),
-            permissions: AclEntry::WRITE,
-        };
-        Self { user: Some(user.to_owned()), ids: vec![id] }
+    pub fn of(auth: Option<&Credential>) -> Self {
+        let Some(credential) = auth else { return Self::default() };
+        let (scheme, id) = ("digest".to_owned(), credential.id());
+        let id = AclEntry { scheme, id, permissions: AclEntry::WRITE };
+        Self { user: Some(credential.user().to_owned()), ids: vec![id] }
     }
 }
 
@@ -234,7 +230,7 @@ impl FolderSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::Code;
+    use crate::ensemble::{Code, InClear, digest_id};
 
     fn entry(scheme: &str, id: &str, permissions: u8) -> AclEntry {
         AclEntry { scheme: scheme.into(), id: id.into(), permissions }
@@ -249,7 +245,7 @@ mod tests {
     }
 
     fn own(user: &str, password: &str) -> OwnIds {
-        OwnIds::of(Some(&("digest".to_owned(), format!("{user}:{password}"))))
+        OwnIds::of(Some(&Credential::digest(user, password, InClear::Loopback)))
     }
 
     fn proof(writers: &Writers, entries: &[AclEntry]) -> Proof {
@@ -294,7 +290,7 @@ mod tests {
         assert!(is_open(&proof(&op, &[masked.clone(), masked.clone()])));
         assert!(is_open(&proof(&op, &[entry("digest", "admin:x", 31)])));
         let nobody = Writers::of(&config, OwnIds::default());
-        assert_eq!(proof(&nobody, &[masked.clone()]), Proof::AsFarAsSeen);
+        assert_eq!(proof(&nobody, std::slice::from_ref(&masked)), Proof::AsFarAsSeen);
         // A super user sees every digest; a masked one is not expected, and is a stranger's.
         let root = Writers::of(&[readers()], own("super", "secret"));
         assert!(is_open(&proof(&root, &[masked])));

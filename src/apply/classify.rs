@@ -38,7 +38,7 @@ pub enum Refused {
 pub const fn classify(failure: Failure) -> Class {
     let code = match failure {
         Failure::Refused(code) => code,
-        Failure::Unknown | Failure::NotSent => return Class::Unknown,
+        Failure::Unknown | Failure::NotSent | Failure::InClear => return Class::Unknown,
         Failure::SessionOver => return Class::SessionOver,
     };
     Class::Refused(match code {

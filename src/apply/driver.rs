@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
+use futures::future::join_all;
+
+use super::access::{Access, Permission, Recipient, permission};
 use super::end::End;
 use super::event::Event;
 use super::journal::{Header, HookEnd, Runs};
@@ -15,8 +18,10 @@ use super::machine::{Input, Machine, Options, Output, Question};
 use super::sight::{self, Leaving, Presence, Sight};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::{Conf, Mntr};
-use crate::ensemble::{Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word};
-use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId};
+use crate::ensemble::{
+    CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word,
+};
+use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Action, Plan, Step, StepId};
 use crate::saved;
@@ -57,8 +62,16 @@ pub struct Driver<'a, P: Control, S> {
     spec: Spec,
     session: Option<P::Session>,
     keeper: Keeper,
-    /// Where servers that can serve a session are reached, as seen last.
-    serving: Vec<(ServerId, Endpoint)>,
+    /// As whom, and where the credential may go.
+    access: Access,
+    /// The look that the session was opened after.
+    seen: Observation,
+    /// The servers that may take the session, as seen last.
+    recipients: Vec<Recipient>,
+    /// Those that refused the user when they were asked last.
+    refused: BTreeSet<Recipient>,
+    /// The server that the session was attached to last.
+    on: Option<Recipient>,
     /// Where servers that leave are reached.
     leaving: BTreeMap<ServerId, Endpoint>,
     timeout_ms: u64,
@@ -75,6 +88,8 @@ pub struct Task {
     pub mine: Mine,
     /// What was seen before.
     pub seen: Observation,
+    /// As whom, and where the credential may go.
+    pub access: Access,
 }
 
 /// Applies a plan on a session that is open, and says how it ended. The session is closed then.
@@ -84,11 +99,10 @@ pub async fn drive<P: Control, S: Surroundings>(
     session: P::Session,
     task: Task,
 ) -> End {
-    let Task { checked, mut options, mine, seen } = task;
+    let Task { checked, mut options, mine, seen, access } = task;
     // A crashed apply's lock stands until its session is over, which had a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
-    let first = sight::sight(checked.plan(), &spec, &seen);
     let timeout_ms = options.timeout_ms;
     let mut machine = Machine::new(Arc::clone(&checked), options);
     let mut driver = Driver {
@@ -96,9 +110,13 @@ pub async fn drive<P: Control, S: Surroundings>(
         surroundings,
         leaving: known_endpoints(checked.plan(), &seen),
         keeper: Keeper::new(mine),
+        recipients: access.recipients(&seen, &sight::leaving(checked.plan())),
+        refused: BTreeSet::new(),
+        on: None,
+        access,
+        seen,
         checked,
         spec,
-        serving: first.serving,
         session: Some(session),
         timeout_ms,
     };
@@ -114,7 +132,10 @@ pub async fn drive<P: Control, S: Surroundings>(
             driver.surroundings.tell(&event);
         }
         if let Output::End(end) = output {
-            return *end;
+            return match *end {
+                End::NotAuthorized { .. } => driver.not_authorized(),
+                end => end,
+            };
         }
         driver.surroundings.tell(&Event::Output { index, name: output.name() });
         index += 1;
@@ -159,7 +180,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     async fn perform(&mut self, output: Output) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
         match output {
-            Output::Permission => self.keeper.permission(session).await,
+            Output::Permission => self.permission().await,
             Output::Lock => self.keeper.lock(session).await,
             Output::Read => self.keeper.read(session).await,
             Output::ReadRuns => {
@@ -181,7 +202,11 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
                 self.keeper.record(session, run, &entry, stamp).await
             }
             Output::Send { request, version, .. } => {
-                match session.reconfig(&request, version).await {
+                let replied = session.reconfig(&request, version).await;
+                // Whoever leaves with it is no member any more, whatever the answer: it gets no
+                // password before a look has shown that it is one.
+                self.recipients.retain(|to| stays(&request, to.server));
+                match replied {
                     Ok(config) => Input::Replied(Box::new(config)),
                     Err(failure) => Input::Failed(failure),
                 }
@@ -211,7 +236,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
 
     fn attached(&mut self) {
         if let Some(session) = &self.session {
-            let event = Event::Attached(session.at().clone());
+            let at = session.at();
+            self.on = self.recipients.iter().find(|to| to.at == *at).cloned();
+            let event = Event::Attached(at.clone());
             self.surroundings.tell(&event);
         }
     }
@@ -224,11 +251,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
         let seen = match observe(self.port, &asked).await {
             Ok(seen) => {
-                let sight = self.complete(&seen, question).await;
-                if !sight.serving.is_empty() {
-                    self.serving.clone_from(&sight.serving);
+                let of = sight::leaving(self.checked.plan());
+                let recipients = self.access.recipients(&seen, &of);
+                if !recipients.is_empty() {
+                    self.recipients = recipients;
                 }
-                Ok(Box::new(sight))
+                Ok(Box::new(self.complete(&seen, question).await))
             }
             Err(error) => Err(error.to_string()),
         };
@@ -265,6 +293,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         {
             sight.is_syncing = has_more_learners(self.port, &leader, seen).await;
         }
+        self.ask_joiners(seen, question, &mut sight).await;
         if question.clients {
             let own = self
                 .session
@@ -300,55 +329,144 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         None
     }
 
+    /// Whether joiners take the user: those whose data are proven, and no others.
+    async fn ask_joiners(&self, seen: &Observation, question: &Question, sight: &mut Sight) {
+        let is_proven = |id: &ServerId| {
+            let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
+            data.map_or(!question.prove.contains(id), observe::DataProof::is_equal)
+        };
+        let follows = |id: &&ServerId| sight.facts.following.contains(id) && is_proven(id);
+        let joiners = question.ask.iter().filter(follows);
+        let joiners = joiners.filter_map(|id| self.access.joiner(seen, *id));
+        let asked = join_all(
+            joiners
+                .map(|to| async move { (to.server, self.access.ask(self.port, seen, &to).await) }),
+        );
+        for (id, asked) in asked.await {
+            if let Some(joiner) = sight.joiners.get_mut(&id) {
+                joiner.asked = Some(asked);
+            }
+        }
+    }
+
+    /// Asks every server that may have to take the session whether it takes the user, before
+    /// anything is sent; then the rest on a session that a server gave which does.
+    async fn permission(&mut self) -> Input {
+        let Some(session) = &self.session else { return Input::Done };
+        let others = self.recipients.iter().filter(|to| to.at != *session.at());
+        let asked = join_all(others.map(|to| async {
+            (to.clone(), self.access.ask(self.port, &self.seen, to).await.permission)
+        }));
+        let (asked, own) = futures::join!(asked, session.probe_write(CONFIG));
+        for (to, permission) in asked {
+            self.note(&to, permission);
+        }
+        if let (Permission::Refused, Some(to)) = (permission(&own), self.on.clone()) {
+            self.note(&to, Permission::Refused);
+            match self.settle().await {
+                Input::Done => {}
+                over @ Input::Failed(Failure::SessionOver) => return over,
+                // Nothing was sent yet, so there is nothing to wait for.
+                _ => return Input::Denied(Box::new(self.not_authorized())),
+            }
+        }
+        let Some(session) = &self.session else { return Input::Done };
+        self.keeper.permission(session).await
+    }
+
+    /// Keeps in mind whether a server takes the user, and tells where it does not.
+    fn note(&mut self, to: &Recipient, permission: Permission) {
+        match permission {
+            Permission::Granted => drop(self.refused.remove(to)),
+            Permission::Refused => {
+                if self.refused.insert(to.clone()) {
+                    let user = self.access.user().map(ToOwned::to_owned);
+                    self.surroundings.tell(&Event::Refused { by: to.clone(), user });
+                }
+            }
+            Permission::InClear | Permission::Unknown => {}
+        }
+    }
+
     /// Takes the session to a server that is none of those, where it is on one of them and there is
     /// another.
     async fn move_away(&mut self, away: &BTreeSet<ServerId>) -> Input {
-        let Some(session) = &mut self.session else { return Input::Done };
-        let is_away =
-            |at: &Endpoint| self.serving.iter().any(|(id, known)| known == at && away.contains(id));
+        let Some(session) = &self.session else { return Input::Done };
+        let is_away = |at: &Endpoint| {
+            self.recipients.iter().any(|to| to.at == *at && away.contains(&to.server))
+        };
         if !is_away(session.at()) {
             return Input::Done;
         }
-        let others = self.serving.iter().filter(|(id, _)| !away.contains(id));
-        let mut failure = None;
-        for (_, at) in others {
-            match session.attach(at).await {
-                Ok(()) => {
-                    self.attached();
-                    return Input::Done;
-                }
-                Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
-                Err(other) => failure = Some(other),
-            }
+        let others = self.recipients.iter().filter(|to| !away.contains(&to.server));
+        let others: Vec<Recipient> = others.cloned().collect();
+        if others.is_empty() {
+            return Input::Done;
         }
-        failure.map_or(Input::Done, Input::Failed)
+        self.attach_to_one(&others).await
     }
 
-    /// Attaches the session again to the first server of this ensemble that takes it. One that hangs
-    /// ends the round and comes last in the next: those that answer may have a leader again, and the
-    /// session lives only so long unseen.
+    /// Attaches the session again to the first server of this ensemble that takes it, and that takes
+    /// the user.
     async fn settle(&mut self) -> Input {
-        let Some(session) = &mut self.session else { return Input::Done };
-        let mut refused = None;
-        for index in 0..self.serving.len() {
+        let mut recipients = self.recipients.clone();
+        // One that refused may have been restarted since; it is asked last.
+        recipients.sort_by_key(|to| self.refused.contains(to));
+        self.attach_to_one(&recipients).await
+    }
+
+    /// Attaches the session to the first of these. One that hangs ends the round and comes last in
+    /// the next: those that answer may have a leader again, and the session lives only so long
+    /// unseen.
+    async fn attach_to_one(&mut self, recipients: &[Recipient]) -> Input {
+        let mut failures = Vec::new();
+        for to in recipients {
+            let Some(session) = &mut self.session else { return Input::Done };
             let began_ms = self.surroundings.now_ms();
-            match session.attach(&self.serving[index].1).await {
+            let attached = session.attach(&to.at).await;
+            let hung = self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS;
+            match attached {
                 Ok(()) => {
                     self.attached();
-                    return Input::Done;
+                    let Some(session) = &self.session else { return Input::Done };
+                    let permission = permission(&session.probe_write(CONFIG).await);
+                    self.note(to, permission);
+                    if permission != Permission::Refused {
+                        return Input::Done;
+                    }
+                    failures.push(Failure::Refused(Code::NoAuth));
                 }
                 Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
-                Err(Failure::Refused(Code::AuthFailed)) => {
-                    refused = Some(Failure::Refused(Code::AuthFailed));
+                Err(failure) => {
+                    failures.push(failure);
+                    if hung {
+                        let hangs = self.recipients.iter().position(|known| known == to);
+                        if let Some(index) = hangs {
+                            self.recipients[index..].rotate_left(1);
+                        }
+                        break;
+                    }
                 }
-                Err(_) if self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS => {
-                    self.serving[index..].rotate_left(1);
-                    break;
-                }
-                Err(_) => {}
             }
         }
-        Input::Failed(refused.unwrap_or(Failure::NotSent))
+        self.not_attached(&failures)
+    }
+
+    /// What it means that no server took the session: a refusal where each of them refused the user.
+    fn not_attached(&self, failures: &[Failure]) -> Input {
+        let is_refused = |failure: &Failure| matches!(failure, Failure::Refused(_));
+        if !failures.is_empty() && failures.iter().all(is_refused) {
+            return Input::Denied(Box::new(self.not_authorized()));
+        }
+        let in_clear = failures.iter().find(|failure| **failure == Failure::InClear);
+        Input::Failed(in_clear.copied().unwrap_or(Failure::NotSent))
+    }
+
+    /// That the user may not change the configuration, and who said so.
+    fn not_authorized(&self) -> End {
+        let on = self.on.iter().filter(|_| self.refused.is_empty());
+        let by = self.refused.iter().chain(on).cloned().collect();
+        End::NotAuthorized { by, user: self.access.user().map(ToOwned::to_owned) }
     }
 
     async fn hook(&mut self, step: &StepId) -> Input {
@@ -370,6 +488,14 @@ async fn has_more_learners<E: Ensemble>(port: &E, leader: &Endpoint, seen: &Obse
     let all = seen.servers.values().chain(&seen.strangers);
     let serving = all.filter(|s| matches!(s.mode, Some(Mode::Follower | Mode::Observer))).count();
     usize::try_from(learners).is_ok_and(|learners| learners > serving)
+}
+
+/// Whether a server is no less a member after a request than before it.
+fn stays(request: &Update, server: ServerId) -> bool {
+    match request {
+        Update::Incremental(change) => !change.leaving.contains(&server),
+        Update::Full(members) => members.contains(server),
+    }
 }
 
 /// Who is still there of the servers that leave, and who is connected to them.
@@ -395,7 +521,7 @@ pub async fn leaving_now<E: Ensemble>(
         let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
         (*id, Leaving { presence, clients, names_itself })
     });
-    futures::future::join_all(sights).await.into_iter().collect()
+    join_all(sights).await.into_iter().collect()
 }
 
 /// The members that a server itself knows.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::access::Recipient;
 use super::event::{Occupied, Wait};
 use super::journal::{HookEnd, LockText, Run};
 use super::resume::Differs;
@@ -41,8 +42,18 @@ pub enum End {
         /// The number that was given.
         number: u64,
     },
-    /// This session may not change the configuration.
-    NotAuthorized,
+    /// The user may not change the configuration.
+    NotAuthorized {
+        /// The servers that said so, where it is known.
+        by: Vec<Recipient>,
+        /// The user; `None` for a session without one.
+        user: Option<String>,
+    },
+    /// The file names no server that may be sent the password.
+    NoRecipient {
+        /// Members that serve at addresses that the file does not name.
+        unnamed: Vec<Recipient>,
+    },
     /// The leader runs with `reconfigEnabled=false`.
     ReconfigDisabled,
     /// That what stands where zkplan keeps its state is an operator's is not proven.
@@ -186,7 +197,8 @@ impl End {
             Self::OtherRun { .. } => "other-run",
             Self::Overtaken { .. } => "overtaken",
             Self::NotOpen { .. } => "not-open",
-            Self::NotAuthorized => "not-authorized",
+            Self::NotAuthorized { .. } => "not-authorized",
+            Self::NoRecipient { .. } => "no-recipient",
             Self::ReconfigDisabled => "reconfig-disabled",
             Self::Unproven(_) => "folder-not-proven",
             Self::FolderRefused { .. } => "folder-refused",

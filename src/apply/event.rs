@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::access::{Asked, Recipient};
 use super::end::End;
 use super::journal::{Entry, HookEnd, Known, LockText};
 use crate::check::Breach;
@@ -22,6 +23,13 @@ pub enum Event {
     },
     /// The session is on that server now.
     Attached(Endpoint),
+    /// A server does not let the user change the configuration; another one is tried.
+    Refused {
+        /// The server.
+        by: Recipient,
+        /// The user; `None` for a session without one.
+        user: Option<String>,
+    },
     /// The run is open.
     Run {
         /// Its number.
@@ -210,6 +218,9 @@ pub enum Wait {
     },
     /// No server can be reached.
     Connection,
+    /// A server could take the session, but the password would go without TLS to an address that is
+    /// not this machine's.
+    InClear,
 }
 
 /// What proves that a server has bound the election port that it was named at.
@@ -254,6 +265,8 @@ pub enum Missing {
         /// more.
         marked_in_vain: Option<usize>,
     },
+    /// It is not known to let the user change the configuration; what it said, where it was asked.
+    Permission(Option<Asked>),
     /// It follows, but not for long enough.
     Stable {
         /// How long it must still follow.

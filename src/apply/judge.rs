@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::access::{Asked, Permission};
 use super::end::End;
 use super::event::{BindProof, Missing, Occupied, Wait};
 use super::sight::{self, Joiner, Presence, Sight};
@@ -37,6 +38,8 @@ pub struct Memory {
     pub followed: BTreeSet<ServerId>,
     /// Joiners whose data were proven.
     pub proven: BTreeSet<ServerId>,
+    /// Joiners that let the user change the configuration.
+    pub admitting: BTreeSet<ServerId>,
     /// Commands that have done their work.
     pub hooked: BTreeSet<StepId>,
     /// Servers that were named at an address and have not proven that they are there.
@@ -109,6 +112,11 @@ impl Memory {
                 self.following_since.remove(id);
                 // What was proven of a process is not proven of the next one.
                 self.proven.remove(id);
+                self.admitting.remove(id);
+            }
+            let admits = |asked: &Asked| asked.permission == Permission::Granted;
+            if joiner.asked.as_ref().is_some_and(admits) {
+                self.admitting.insert(*id);
             }
             if joiner.data.as_ref().is_some_and(DataProof::is_equal) {
                 self.proven.insert(*id);
@@ -230,6 +238,10 @@ impl Judge<'_> {
         if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
             let proof = joiner.data.clone();
             return missing(Missing::Data { proof, marked_in_vain: None });
+        }
+        // The password goes to a proven joiner only: one that is attested blank is not asked.
+        if self.memory.proven.contains(&id) && !self.memory.admitting.contains(&id) {
+            return missing(Missing::Permission(joiner.asked.clone()));
         }
         let stable_for = self.checked.plan().policy.stable_for.0;
         let since = self.memory.following_since.get(&id).copied().unwrap_or(self.now_ms);

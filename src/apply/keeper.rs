@@ -98,7 +98,7 @@ impl Keeper {
         let denied = |end| Input::Denied(Box::new(end));
         match session.probe_write(CONFIG).await {
             Ok(()) => {}
-            Err(Code::NoAuth) => return denied(End::NotAuthorized),
+            Err(Code::NoAuth) => return denied(End::NotAuthorized { by: Vec::new(), user: None }),
             Err(code) => return Input::Failed(Failure::of_probe(code)),
         }
         match session.probe_reconfig().await {

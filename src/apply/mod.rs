@@ -7,9 +7,12 @@
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
-//! [`archive`] (who reads it back, as far as it is proven), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
+//! [`archive`] (who reads it back, as far as it is proven), [`access`] (as whom, and which servers
+//! may be sent the password), [`driver`] (the thin shell that does what the executor says),
+//! [`report`] (what came of it),
 //! [`unlock`] (how another gets the lock).
 
+pub mod access;
 pub mod archive;
 pub mod classify;
 pub mod driver;

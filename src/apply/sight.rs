@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::access::Asked;
 use crate::ensemble::Knock;
 use crate::model::{Endpoint, Server, ServerId, Zxid};
 use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, Standing};
@@ -34,8 +35,6 @@ pub struct Sight {
     pub taken: BTreeMap<ServerId, u16>,
     /// The leader's last zxid.
     pub leader_zxid: Option<Zxid>,
-    /// Where servers that can serve a session are reached, members first.
-    pub serving: Vec<(ServerId, Endpoint)>,
 }
 
 impl Sight {
@@ -68,6 +67,9 @@ pub struct Joiner {
     pub quorum_port: Option<Knock>,
     /// Whether its data are the leader's; `None` where that was not asked yet.
     pub data: Option<DataProof>,
+    /// Whether it lets the session's user change the configuration; `None` where that was not asked
+    /// yet.
+    pub asked: Option<Asked>,
 }
 
 /// A server that the plan takes out.
@@ -168,7 +170,6 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
         .servers
         .values()
         .filter(|sight| sight.standing == Standing::NotServing && plan.target.contains(sight.id));
-    let serving = serving(seen, &leaving(plan));
     Sight {
         joiners,
         down,
@@ -180,15 +181,14 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
         leaving: BTreeMap::new(),
         taken: BTreeMap::new(),
         leader_zxid: seen.leader_zxid,
-        serving,
         facts,
     }
 }
 
 /// Where sessions can be had: servers that follow this ensemble's leader, members that stay first.
 ///
-/// Nobody else is asked for one: only a server of this ensemble is believed when it says that a
-/// session is over, and only it gets to see a password.
+/// No other server is asked for one: only a server of this ensemble is believed when it says that a
+/// session is over. Which of them may be sent a password, [`super::access`] decides.
 pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
     let ours = |standing: &Standing| match standing {
         Standing::Leading
@@ -230,5 +230,6 @@ fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
         election_port: sight.election_port,
         quorum_port: sight.quorum_port,
         data: None,
+        asked: None,
     })
 }

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use crate::check::Law;
 use crate::explain;
 use crate::model::Millis;
-use crate::observe::FindingKind;
+use crate::observe::{FindingKind, contact};
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
 
@@ -216,7 +216,6 @@ pub(super) struct RehearseArgs {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct ApplyArgs {
     /// A saved plan, or a spec that is planned first
     #[arg(value_name = "PLAN|SPEC")]
@@ -256,9 +255,8 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     pub(super) strict_version: bool,
 
-    /// Let the password travel in clear to servers that are not on this machine
-    #[arg(long)]
-    pub(super) allow_cleartext_auth: bool,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
 
     /// Write what happens to a file, one JSON object a line
     #[arg(long, value_name = "FILE")]
@@ -312,6 +310,30 @@ pub(super) struct UnlockArgs {
     /// The nonce of the lock, as the refused apply showed it
     #[arg(value_name = "NONCE")]
     pub(super) nonce: String,
+
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+}
+
+/// How the ensemble is reached, and as whom, where the file says something else or nothing.
+///
+/// A plan's meaning does not change with it. Whether a password may travel in clear is said each
+/// time: no environment variable stands for that.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct AccessArgs {
+    /// Client addresses of the ensemble, instead of those in the file: host:port,host:port
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
+    pub(super) connect: Vec<String>,
+
+    /// The user who changes the configuration (scheme digest), instead of the one in the file; the
+    /// password is then the file's, that of `ZKPLAN_PASSWORD` or of the file `ZKPLAN_PASSWORD_FILE`,
+    /// or asked for
+    #[arg(long, value_name = "USER", value_parser = user)]
+    pub(super) user: Option<String>,
+
+    /// A file with the password, instead of what the spec or plan says
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
 
     /// Let the password travel in clear to servers that are not on this machine
     #[arg(long)]
@@ -374,6 +396,20 @@ fn approval(text: &str) -> Result<Approval, String> {
 
 fn label(text: &str) -> Result<String, String> {
     if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
+}
+
+fn client_address(text: &str) -> Result<String, String> {
+    match contact(text, false) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("give host:port, without a chroot".to_owned()),
+    }
+}
+
+fn user(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(':') {
+        return Err("a user has a name, without a colon".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn duration(text: &str) -> Result<Millis, String> {

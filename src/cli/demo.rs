@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::args::{ApplyArgs, Approval};
+use super::args::{AccessArgs, ApplyArgs, Approval};
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
 use super::{apply, live, local};
 use crate::demo::{INSTALL, Stage, StageError, Writer, WriterReport};
-use crate::ensemble::SessionTerms;
+use crate::ensemble::{Credential, InClear, SessionTerms};
 use crate::model::{Millis, ServerId};
 use crate::render::{Line, Style, Text};
 
@@ -42,7 +42,7 @@ async fn perform(output: &Output) -> Result<Exit, Exit> {
     output.note("the demo approves what a person would, and stops servers 1, 2 and 3 at the end");
     let args = arguments(path);
     let source = Source::read(&args.file, output)?;
-    let auth = Some(("digest".to_owned(), format!("super:{}", stage.password())));
+    let auth = Some(Credential::digest("super", stage.password(), InClear::Loopback));
     let terms = SessionTerms { timeout: source.spec().connect.session_timeout, auth };
     let exit = apply::apply_with(&args, &source, Some(terms), (interrupts, output)).await?;
     if exit != Exit::Done {
@@ -75,7 +75,7 @@ fn arguments(file: PathBuf) -> ApplyArgs {
         no_hooks: false,
         abandon: None,
         strict_version: false,
-        allow_cleartext_auth: false,
+        access: AccessArgs::default(),
         events: None,
     }
 }

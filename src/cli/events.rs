@@ -59,6 +59,9 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
     match event {
         Event::Output { index, name } => ("output", json!({ "index": index, "name": name })),
         Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
+        Event::Refused { by, user } => {
+            ("refused", json!({ "id": by.server, "server": by.at.to_string(), "user": user }))
+        }
         Event::Run { number, plan_id, resumed } => {
             ("run", json!({ "run": number, "plan_id": plan_id, "resumed": resumed }))
         }

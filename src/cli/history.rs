@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::apply::open;
 use super::args::{HistoryArgs, TextOrJson};
 use super::exit::Exit;
 use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
@@ -159,9 +158,10 @@ async fn everything(
     (seen, spec): (&Observation, &Spec),
     output: &Output,
 ) -> Result<RawTree, Exit> {
-    let nobody = secret::nobody(&spec.connect);
     let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
-    let session = open(port, &sessions_at(seen, spec), &nobody).await.map_err(|_| lost(output))?;
+    let servers = sessions_at(seen, spec);
+    let session = secret::open_as_nobody(port, &servers, &spec.connect).await;
+    let session = session.map_err(|_| lost(output))?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;
     tree.map_err(|_| lost(output))

@@ -1,7 +1,6 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
-use super::apply::open;
 use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
@@ -10,7 +9,7 @@ use crate::apply::resume::{Asked, Differs, resumed};
 use crate::apply::sight;
 use crate::apply::stale::{Now, fresh};
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, Control, Failure, Session, ZooKeeper};
+use crate::ensemble::{Code, Failure, Session, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
 use crate::plan::{Acceptance, Done};
@@ -57,14 +56,14 @@ pub(super) struct Open<'a> {
 }
 
 /// Reads the journal on a session without credentials.
-pub(super) async fn read<P: Control>(
-    port: &P,
+pub(super) async fn read(
+    port: &ZooKeeper,
     servers: &[Endpoint],
     spec: &Spec,
     wanted: Wanted,
 ) -> Result<Earlier, Unread> {
-    let nobody = secret::nobody(&spec.connect);
-    let session = open(port, servers, &nobody).await.map_err(|_| Unread::NoSession)?;
+    let session = secret::open_as_nobody(port, servers, &spec.connect).await;
+    let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;
         let journal = archive.journal(wanted.runs).await?;

@@ -3,36 +3,111 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read as _};
-use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::apply::open;
+use super::args::AccessArgs;
 use super::exit::Exit;
 use super::output::Output;
-use crate::ensemble::{Ensemble, SessionTerms};
+use crate::apply::End;
+use crate::apply::access::Recipient;
+use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
 use crate::model::{Auth, AuthScheme, Connect, Endpoint, PasswordSource};
 
 /// A password file is not read further.
 const MAX_BYTES: u64 = 4096;
 
+/// Where a password comes from that neither a flag nor the file says.
+pub(super) const PASSWORD: &str = "ZKPLAN_PASSWORD";
+
+/// The file that holds it, where it is not in the environment itself.
+pub(super) const PASSWORD_FILE: &str = "ZKPLAN_PASSWORD_FILE";
+
+/// What a file says of how the ensemble is reached, with what the command line says instead.
+pub(super) fn connected(
+    connect: &Connect,
+    args: &AccessArgs,
+    output: &Output,
+) -> Result<Connect, Exit> {
+    let mut connect = connect.clone();
+    if !args.connect.is_empty() {
+        connect.servers.clone_from(&args.connect);
+    }
+    match (&args.user, &mut connect.auth) {
+        (Some(user), Some(auth)) => auth.user.clone_from(user),
+        (Some(user), none) => {
+            let password = from_environment(|name| std::env::var_os(name).is_some());
+            *none = Some(Auth { scheme: AuthScheme::Digest, user: user.clone(), password });
+        }
+        (None, None) if args.password_file.is_some() => {
+            output.error("--password-file needs a user: the file names none", "add --user USER");
+            return Err(Exit::Usage);
+        }
+        (None, _) => {}
+    }
+    if let (Some(path), Some(auth)) = (&args.password_file, &mut connect.auth) {
+        auth.password = PasswordSource::File(path.clone());
+    }
+    Ok(connect)
+}
+
+/// The source of a password that neither a flag nor the file says.
+fn from_environment(is_set: impl Fn(&str) -> bool) -> PasswordSource {
+    if !is_set(PASSWORD) && is_set(PASSWORD_FILE) {
+        let path = std::env::var_os(PASSWORD_FILE).unwrap_or_default();
+        return PasswordSource::File(PathBuf::from(path));
+    }
+    PasswordSource::Env(PASSWORD.to_owned())
+}
+
 /// What the session of a run is opened with.
-pub(super) async fn terms(connect: &Connect, output: &Output) -> Result<SessionTerms, Exit> {
+pub(super) async fn terms(
+    connect: &Connect,
+    in_clear: InClear,
+    output: &Output,
+) -> Result<SessionTerms, Exit> {
     let auth = match &connect.auth {
-        Some(auth) => Some(credential(auth, output).await?),
+        Some(auth) => {
+            let password = password(auth, output).await?;
+            let AuthScheme::Digest = auth.scheme;
+            Some(Credential::digest(&auth.user, &password, in_clear))
+        }
         None => None,
     };
     Ok(SessionTerms { timeout: connect.session_timeout, auth })
 }
 
-/// What a session that only reads is opened with.
-pub(super) fn nobody(connect: &Connect) -> SessionTerms {
-    SessionTerms { timeout: connect.session_timeout, auth: None }
+/// Whether the operator lets passwords travel in clear.
+pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
+    if args.allow_cleartext_auth { InClear::Anywhere } else { InClear::Loopback }
 }
 
-async fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Exit> {
-    let password = match &auth.password {
+/// A session that only reads and proves nobody. A client's certificate is shown only where no server
+/// takes a session without one.
+pub(super) async fn open_as_nobody(
+    port: &ZooKeeper,
+    servers: &[Endpoint],
+    connect: &Connect,
+) -> Result<HeldSession, End> {
+    let nobody = SessionTerms { timeout: connect.session_timeout, auth: None };
+    if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
+        return open(port, servers, &nobody).await;
+    }
+    match open(&port.as_nobody(), servers, &nobody).await {
+        Ok(session) => Ok(session),
+        Err(_) => open(port, servers, &nobody).await,
+    }
+}
+
+async fn password(auth: &Auth, output: &Output) -> Result<String, Exit> {
+    let (password, whence) = match &auth.password {
         PasswordSource::Env(name) => match std::env::var(name) {
-            Ok(password) => password,
-            Err(_) if std::io::stdin().is_terminal() => prompted(&auth.user, output).await?,
+            Ok(password) => {
+                (password, format!("the environment variable {name} is set, and empty"))
+            }
+            Err(_) if std::io::stdin().is_terminal() => {
+                (prompted(&auth.user, output).await?, "none was typed".to_owned())
+            }
             Err(_) => {
                 output.error(
                     &format!("the password of {} is not in the environment: {name}", auth.user),
@@ -41,26 +116,30 @@ async fn credential(auth: &Auth, output: &Output) -> Result<(String, String), Ex
                 return Err(Exit::Unreachable);
             }
         },
-        PasswordSource::File(path) => from_file(path, output)?,
+        PasswordSource::File(path) => {
+            let whence = format!("the file {} holds nothing", path.display());
+            (from_file(path, output)?, whence)
+        }
     };
-    let AuthScheme::Digest = auth.scheme;
-    Ok(("digest".to_owned(), format!("{}:{password}", auth.user)))
+    // A server would take it for a wrong one, and say so only when it is asked for something.
+    if password.is_empty() {
+        output.error(
+            &format!("the password of {} is empty: {whence}. Nothing was sent", auth.user),
+            "set it for this command, or name a file with --password-file",
+        );
+        return Err(Exit::Unreachable);
+    }
+    Ok(password)
 }
 
 async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     output.note(&format!("the password of {user} is asked for"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
-    match asked.await {
-        Ok(Ok(password)) if !password.is_empty() => Ok(password),
-        Ok(Ok(_)) => {
-            output.error("no password was given; nothing was changed", "");
-            Err(Exit::Unreachable)
-        }
-        Ok(Err(_)) | Err(_) => {
-            output.error("interrupted; nothing was changed", "");
-            Err(Exit::Stopped)
-        }
+    if let Ok(Ok(password)) = asked.await {
+        return Ok(password);
     }
+    output.error("interrupted; nothing was changed", "");
+    Err(Exit::Stopped)
 }
 
 /// The content of a file, without the line end that editors add.
@@ -79,29 +158,44 @@ fn from_file(path: &Path, output: &Output) -> Result<String, Exit> {
     }
 }
 
-/// Digest credentials travel in clear: off this machine and without TLS somebody has to want that.
+/// Digest credentials travel in clear: off this machine and without TLS the operator has to consent.
+///
+/// This is the first word on it, before anybody approves; every connection is held to it again.
 pub(super) async fn may_travel<E: Ensemble>(
     port: &E,
-    connect: &Connect,
-    servers: &[Endpoint],
-    allowed: bool,
+    in_clear: InClear,
+    servers: impl Iterator<Item = &Recipient>,
     output: &Output,
 ) -> Result<(), Exit> {
-    if connect.auth.is_none() || allowed {
-        return Ok(());
-    }
-    for at in servers.iter().filter(|at| !at.tls) {
+    for Recipient { server, at } in servers.filter(|to| !to.at.tls) {
         let addresses = port.resolve(&at.host).await;
-        let local = |addresses: &[IpAddr]| addresses.iter().all(IpAddr::is_loopback);
-        if !addresses.is_empty() && local(&addresses) {
-            continue;
+        if let Some(address) = addresses.iter().find(|address| !in_clear.allows(**address)) {
+            return Err(in_the_clear(&format!("server {server} ({at}, now {address})"), output));
         }
-        output.error(
-            &format!("the password would travel to {at} in clear"),
-            "use secure client ports (connect.tls), or add --allow-cleartext-auth where the \
-             network is trusted",
-        );
-        return Err(Exit::Usage);
     }
     Ok(())
+}
+
+/// Says that a password would travel in clear.
+pub(super) fn in_the_clear(to: &str, output: &Output) -> Exit {
+    output.error(
+        &format!("the password would travel in clear to {to}"),
+        "use secure client ports (connect.tls), or add --allow-cleartext-auth where the network is \
+         trusted",
+    );
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_goes_before_the_file_that_a_variable_names() {
+        let variable = PasswordSource::Env(PASSWORD.to_owned());
+        assert_eq!(from_environment(|_| false), variable);
+        assert_eq!(from_environment(|_| true), variable);
+        let named = from_environment(|name| name == PASSWORD_FILE);
+        assert!(matches!(named, PasswordSource::File(_)), "{named:?}");
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::args::AccessArgs;
 use super::exit::Exit;
 use super::output::Output;
-use super::{paths, specs};
+use super::{paths, secret, specs};
+use crate::apply::access::Named;
 use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
 use crate::render::{complaints, refusal, words_for_shell};
@@ -46,6 +48,31 @@ impl Source {
         })?;
         spec.rooted_at(path.parent().unwrap_or(Path::new("")));
         Ok(Self::Spec(Box::new(spec)))
+    }
+
+    /// The same, reached as the command line says.
+    pub(super) fn reached(self, args: &AccessArgs, output: &Output) -> Result<Self, Exit> {
+        Ok(match self {
+            Self::Spec(mut spec) => {
+                spec.connect = secret::connected(&spec.connect, args, output)?;
+                Self::Spec(spec)
+            }
+            Self::Plan(checked) => {
+                let plan = checked.plan();
+                let connect = secret::connected(&plan.connect, args, output)?;
+                let reach = plan.reach.clone();
+                Self::Plan(Box::new(checked.reached_by(&connect, &reach)))
+            }
+        })
+    }
+
+    /// The addresses that the file names, to which a password may go.
+    pub(super) fn named(&self) -> Named {
+        let plan = match self {
+            Self::Spec(_) => None,
+            Self::Plan(checked) => Some(checked.plan()),
+        };
+        Named::of(&self.spec(), plan)
     }
 
     /// The command that plans anew for it, as it is typed; of a saved plan, nobody knows the spec.

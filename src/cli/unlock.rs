@@ -1,24 +1,28 @@
 //! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
 
-use super::apply::open;
+use super::apply::exit_of;
 use super::args::UnlockArgs;
 use super::exit::Exit;
-use super::journal::sessions_at;
 use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::source::Source;
 use super::{local, secret};
 use crate::apply::End;
+use crate::apply::access::{Access, Permission, permission};
 use crate::apply::archive::{Archive, Ground, StateLock};
 use crate::apply::journal::{Entry, LockText, Record};
 use crate::apply::unlock::{Fence, fence, record_fence, take_over};
-use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Session};
-use crate::render::ends;
+use crate::ensemble::{CONFIG, Code, Ensemble, Failure, HeldSession, Session, ZooKeeper};
+use crate::model::ServerId;
+use crate::observe::Observation;
 use crate::render::run::holder;
+use crate::render::signing_in::announced;
+use crate::render::{ends, words_for_shell};
 use crate::trust::{OwnIds, Unproven};
 
 pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
-    let source = match Source::read(&args.file, output) {
+    let source = Source::read(&args.file, output);
+    let source = match source.and_then(|source| source.reached(&args.access, output)) {
         Ok(source) => source,
         Err(exit) => return exit,
     };
@@ -31,22 +35,68 @@ async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<E
     let spec = &source.spec();
     let port = live::servers(&spec.connect, output)?;
     let seen = live::look(&port, spec, output).await?;
-    let servers = sessions_at(&seen, spec);
-    let allowed = args.allow_cleartext_auth;
-    secret::may_travel(&port, &spec.connect, &servers, allowed, output).await?;
-    let terms = secret::terms(&spec.connect, output).await?;
-    let session = open(&port, &servers, &terms).await.map_err(|end| match end {
-        End::NotAuthorized => refused(Code::AuthFailed, output),
-        _ => nobody_answers(&source.plans(&args.file), output),
-    })?;
-    let own = OwnIds::of(terms.auth.as_ref());
-    let folder = &spec.connect.folder;
-    let exit = match Archive::proven(&session, folder, own).await {
+    let (session, own) = signed_in(args, source, (&port, &seen), output).await?;
+    let exit = match Archive::proven(&session, &spec.connect.folder, own).await {
         Ok(archive) => remove((args, source), (&port, &session), &archive, output).await,
         Err(failure) => Err(lost(failure, output)),
     };
     session.close().await;
     exit
+}
+
+/// A session on the first server that takes the user; those that do not are named.
+async fn signed_in(
+    args: &UnlockArgs,
+    source: &Source,
+    (port, seen): (&ZooKeeper, &Observation),
+    output: &Output,
+) -> Result<(HeldSession, OwnIds), Exit> {
+    let spec = source.spec();
+    let in_clear = secret::in_clear(&args.access);
+    let stays = |id: &ServerId| spec.servers.contains_key(id);
+    let leaving = seen.config.membership.ids().into_iter().filter(|id| !stays(id)).collect();
+    let named = source.named();
+    if let Some(auth) = &spec.connect.auth {
+        let members = named.recipients(seen, &leaving);
+        if members.is_empty() {
+            let end = End::NoRecipient { unnamed: named.unnamed(seen) };
+            return Err(ended(args, source, &end, output));
+        }
+        secret::may_travel(port, in_clear, members.iter(), output).await?;
+        output.note(&announced(&auth.user, &members, &[]));
+    }
+    let terms = secret::terms(&spec.connect, in_clear, output).await?;
+    let own = OwnIds::of(terms.auth.as_ref());
+    let access = Access::new(terms, named);
+    let mut by = Vec::new();
+    for to in access.recipients(seen, &leaving) {
+        let Ok(session) = access.session(port, seen, &to).await else { continue };
+        if permission(&session.probe_write(CONFIG).await) != Permission::Refused {
+            return Ok((session, own));
+        }
+        session.close().await;
+        by.push(to);
+    }
+    if by.is_empty() {
+        return Err(nobody_answers(&source.plans(&args.file), output));
+    }
+    let end = End::NotAuthorized { by, user: access.user().map(ToOwned::to_owned) };
+    Err(ended(args, source, &end, output))
+}
+
+/// Says why nothing was done.
+fn ended(args: &UnlockArgs, source: &Source, end: &End, output: &Output) -> Exit {
+    let path = args.file.display().to_string();
+    let nonce = words_for_shell(&args.nonce);
+    output.aside(&ends::screen(&ends::Screen {
+        end,
+        again: &format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
+        path: &path,
+        plans: &source.plans(&args.file),
+        run: None,
+        width: output.width,
+    }));
+    exit_of(end)
 }
 
 async fn remove<E: Ensemble, S: Session>(

@@ -1,21 +1,22 @@
 //! A session that is held for the length of a run, and moved from server to server.
 //!
 //! The library goes on by itself: it reconnects, and sends then what was asked of it before. So
-//! every attachment has a runtime of its own that ends with it, a request is made only while
-//! connected, and a session moves by a new client with the saved session.
+//! every connection has a runtime of its own that ends with it, a request is made only while
+//! connected, and a session moves by a new client with the saved session. A credential is shown
+//! only once a server has taken the session.
 
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use zookeeper_client::{
     Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, MultiWriteError, MultiWriter,
     Permission, SessionInfo, SessionState, Stat,
 };
 
+use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-use super::transport::TlsClients;
+use super::transport::{self, TlsClients};
 use super::{CONFIG, Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -33,6 +34,8 @@ pub struct HeldSession {
     session: SessionInfo,
     timeout_ms: u64,
     attached: Option<Attached>,
+    /// Whether servers are shown the credential that it is attached to.
+    authenticates: bool,
 }
 
 /// What every attachment takes.
@@ -47,35 +50,6 @@ struct Means {
 struct Attached {
     client: Client,
     runtime: Background,
-}
-
-/// A runtime that can be dropped anywhere, in the middle of a cancelled future for one.
-struct Background(Option<Runtime>);
-
-impl Background {
-    fn new() -> Result<Self, Failure> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(1).enable_time().build();
-        runtime.map(|runtime| Self(Some(runtime))).map_err(|_| Failure::NotSent)
-    }
-
-    /// Lets work go on beside, and waits for it.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let Some(runtime) = &self.0 else { return Err(Failure::NotSent) };
-        // The library panicked, or was ended.
-        runtime.spawn(work).await.map_err(|_| Failure::Unknown)
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 impl HeldSession {
@@ -95,7 +69,25 @@ impl HeldSession {
             timeout_ms: u64::try_from(attached.client.session_timeout().as_millis())
                 .unwrap_or(u64::MAX),
             attached: Some(attached),
+            authenticates: false,
         })
+    }
+
+    /// Shows the credential on the connection that stands.
+    async fn show(&self) -> Result<(), Failure> {
+        let (Some(credential), Some(attached)) = (&self.means.terms.auth, &self.attached) else {
+            return Ok(());
+        };
+        if attached.client.state() != SessionState::SyncConnected {
+            return Err(Failure::NotSent);
+        }
+        let (scheme, secret) = credential.packet();
+        let shown = attached.client.auth(scheme, secret.as_bytes());
+        match timeout(self.means.terms.timeout.as_duration(), shown).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Error::AuthFailed)) => Err(Failure::Refused(Code::AuthFailed)),
+            Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
+        }
     }
 
     /// Makes one request, bounded in time; what is not answered is unknown.
@@ -132,6 +124,11 @@ impl Session for HeldSession {
         &self.at
     }
 
+    async fn authenticate(&mut self) -> Result<(), Failure> {
+        self.authenticates = true;
+        self.show().await
+    }
+
     async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
         drop(self.attached.take());
         let session = Some(self.session.clone());
@@ -139,7 +136,8 @@ impl Session for HeldSession {
         self.session = attached.client.session().clone();
         self.attached = Some(attached);
         self.at = at.clone();
-        Ok(())
+        // The server has taken the session: it is one of the ensemble that made it.
+        if self.authenticates { self.show().await } else { Ok(()) }
     }
 
     fn timeout_ms(&self) -> u64 {
@@ -300,7 +298,7 @@ fn of_probe<T>(answer: &Result<T, Failure>) -> Result<(), Code> {
     match *answer {
         Err(Failure::Refused(Code::BadVersion)) => Ok(()),
         Err(Failure::Refused(code)) => Err(code),
-        Err(Failure::Unknown | Failure::NotSent) => Err(Code::ConnectionLoss),
+        Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => Err(Code::ConnectionLoss),
         Err(Failure::SessionOver) => Err(Code::SessionExpired),
         Ok(_) => Err(Code::DataInconsistency),
     }
@@ -372,15 +370,10 @@ impl Means {
         detached: Detached,
     ) -> Result<Attached, Failure> {
         let Self { terms, tls, limits } = self;
-        if !at.host.is_plain() {
-            return Err(Failure::NotSent);
-        }
+        let to = self.address(at).await?;
         let mut connector = Client::connector()
             .with_session_timeout(terms.timeout.as_duration())
             .with_fail_eagerly();
-        if let Some((scheme, credential)) = &terms.auth {
-            connector = connector.with_auth(scheme, credential.as_bytes());
-        }
         if detached == Detached::Yes {
             connector = connector.with_detached();
         }
@@ -391,21 +384,41 @@ impl Means {
         if at.tls {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
-        let runtime = Background::new()?;
-        let connect = format!("{}://{at}", if at.tls { "tcp+tls" } else { "tcp" });
         let bound = limits.connect + limits.answer.max(Duration::from_secs(1));
-        let client = runtime.run(async move { connector.connect(&connect).await });
-        let client = timeout(bound, client).await;
-        match client {
-            Ok(Ok(Ok(client))) => Ok(Attached { client, runtime }),
-            Ok(Ok(Err(cause))) => Err(match cause {
+        match timeout(bound, Background::connect(connector, to)).await {
+            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
+            Ok(Err(cause)) => Err(match cause {
                 // Of a session that is asked for again, only a server says that it is over.
                 Error::SessionExpired if attaches => Failure::SessionOver,
                 Error::AuthFailed => Failure::Refused(Code::AuthFailed),
                 _ => Failure::NotSent,
             }),
-            Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
+            Err(_) => Err(Failure::NotSent),
         }
+    }
+
+    /// What is connected to. In TLS that is the host as the file names it, for the certificate
+    /// proves it. Else it is one address, the one that was judged: where a credential may come to
+    /// be shown, all that the host leads to now must be this machine's, or allowed.
+    async fn address(&self, at: &Endpoint) -> Result<String, Failure> {
+        if !at.host.is_plain() {
+            return Err(Failure::NotSent);
+        }
+        if at.tls {
+            return Ok(format!("tcp+tls://{at}"));
+        }
+        let found = transport::addresses(&at.host, at.port, self.limits).await;
+        let found = found.map_err(|_| Failure::NotSent)?;
+        if let Some(credential) = &self.terms.auth
+            && !found.iter().all(|address| credential.in_clear().allows(address.ip()))
+        {
+            return Err(Failure::InClear);
+        }
+        let address = match found.as_slice() {
+            [address] => *address,
+            many => transport::first_open(many, self.limits).await.map_err(|_| Failure::NotSent)?,
+        };
+        Ok(format!("tcp://{address}"))
     }
 }
 

@@ -7,6 +7,8 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod code;
+mod connection;
+mod credential;
 mod digest;
 mod dry_run;
 mod held;
@@ -26,6 +28,7 @@ use std::net::IpAddr;
 use crate::model::{Endpoint, Folder, Host};
 
 pub use code::Code;
+pub use credential::{Credential, InClear};
 pub use digest::digest_id;
 pub use dry_run::DryRun;
 pub use held::HeldSession;

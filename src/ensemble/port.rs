@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use super::{Code, Ensemble};
+use super::{Code, Credential, Ensemble};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Millis, Update};
 
 /// An ensemble on which sessions can be held.
@@ -11,7 +11,8 @@ pub trait Control: Ensemble {
     /// A held session.
     type Session: Session;
 
-    /// Opens a session on that server and no other.
+    /// Opens a session on that server and no other. It proves nobody before
+    /// [`Session::authenticate`].
     fn open(
         &self,
         at: &Endpoint,
@@ -20,12 +21,12 @@ pub trait Control: Ensemble {
 }
 
 /// What a session is opened with.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTerms {
     /// The session time-out that is asked for, and the longest that an answer is awaited.
     pub timeout: Millis,
-    /// Scheme and credential, where somebody is to be proven.
-    pub auth: Option<(String, String)>,
+    /// The credential that the session may come to show; `None` for one that proves nobody.
+    pub auth: Option<Credential>,
 }
 
 /// One session that is held for the length of a run.
@@ -39,8 +40,17 @@ pub trait Session {
     /// The server that it is attached to, or was last.
     fn at(&self) -> &Endpoint;
 
+    /// Shows the credential of the session's terms to the server that it is attached to, and from
+    /// then on to every server that it is attached to. Nothing where the terms have none.
+    ///
+    /// Whoever calls it has judged the server on this very session: the connection is the same.
+    fn authenticate(&mut self) -> impl Future<Output = Result<(), Failure>>;
+
     /// Takes the session to that server. Requests that the old server still holds are refused from
     /// then on (`SessionTrackerImpl.checkSession`: `SessionMoved`).
+    ///
+    /// A credential is shown once the server has taken the session, which only a server of the
+    /// session's own ensemble can do.
     fn attach(&mut self, at: &Endpoint) -> impl Future<Output = Result<(), Failure>>;
 
     /// The time-out that the servers gave it, in milliseconds.
@@ -254,6 +264,9 @@ pub enum Failure {
     Unknown,
     /// It never left: there was no connection.
     NotSent,
+    /// It never left: a credential would have gone without TLS to an address that is not this
+    /// machine's.
+    InClear,
     /// A server said that the session is over.
     SessionOver,
 }

@@ -32,6 +32,8 @@ pub(super) struct TlsClients {
     nobody: TlsConnector,
     /// For sessions.
     pub(super) sessions: TlsOptions,
+    /// For sessions that must not be known: without a certificate of the client's own.
+    sessions_of_nobody: TlsOptions,
 }
 
 /// Why the certificates cannot be used. Never holds their content.
@@ -76,6 +78,7 @@ impl TlsClients {
         }
         let mut sessions =
             TlsOptions::new().with_pem_ca(&ca).map_err(|_| no(&tls.ca, "certificate"))?;
+        let sessions_of_nobody = sessions.clone();
         let builder = ClientConfig::builder().with_root_certificates(roots);
         let nobody = builder.clone().with_no_client_auth();
         let config = match (&tls.cert, &tls.key) {
@@ -96,7 +99,13 @@ impl TlsClients {
             _ => return Err(TlsSetupError::HalfAnIdentity),
         };
         let [words, nobody] = [config, nobody].map(|config| TlsConnector::from(Arc::new(config)));
-        Ok(Self { words, nobody, sessions })
+        Ok(Self { words, nobody, sessions, sessions_of_nobody })
+    }
+
+    /// The same without a certificate of the client's own.
+    pub(super) fn as_nobody(&self) -> Self {
+        let (words, sessions) = (self.nobody.clone(), self.sessions_of_nobody.clone());
+        Self { words, sessions, ..self.clone() }
     }
 }
 
@@ -128,7 +137,19 @@ pub(super) async fn addresses(
 
 /// Connects to the first address that accepts; all together get the time of one.
 pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, Silence> {
-    let addresses = addresses(host, port, limits).await?;
+    connect_to(&addresses(host, port, limits).await?, limits).await
+}
+
+/// The first of some addresses that accepts a connection.
+pub(super) async fn first_open(
+    addresses: &[SocketAddr],
+    limits: Limits,
+) -> Result<SocketAddr, Silence> {
+    let stream = connect_to(addresses, limits).await?;
+    stream.peer_addr().map_err(|_| Silence::Closed)
+}
+
+async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, Silence> {
     let share = limits.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut last = Silence::Unresolved;
     for address in addresses {

@@ -65,6 +65,16 @@ impl ZooKeeper {
         Self { folder, ..self }
     }
 
+    /// The same servers, asked without a certificate of the client's own: with scheme `x509` a
+    /// certificate makes every session that of its subject, the super user's for one. Servers that
+    /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
+    #[must_use]
+    pub fn as_nobody(&self) -> Self {
+        let tls = self.tls.as_ref().map(TlsClients::as_nobody);
+        let (limits, folder) = (self.limits, self.folder.clone());
+        Self { limits, tls, folder, knocking: Mutex::default() }
+    }
+
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
     /// proves nobody, and only where such a session was just seen to have no permission.
     ///

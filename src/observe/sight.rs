@@ -53,22 +53,8 @@ impl Observation {
     /// applied that follows it, it has proposed.
     pub fn leader_reached(&self) -> Option<Zxid> {
         let told = self.leader_zxid?;
-        let follows = |sight: &&ServerSight| match sight.standing {
-            Standing::Leading
-            | Standing::Following
-            | Standing::Observing
-            | Standing::FollowingWithoutVote
-            | Standing::ConfigNotInForce => true,
-            Standing::Behind
-            | Standing::OtherConfiguration
-            | Standing::AnswersAs(_)
-            | Standing::IdUnknown
-            | Standing::Standalone
-            | Standing::ReadOnly
-            | Standing::NotServing
-            | Standing::Silent(_)
-            | Standing::NotAsked
-            | Standing::Assumed => false,
+        let follows = |sight: &&ServerSight| {
+            sight.standing.is_healthy() || sight.standing == Standing::ConfigNotInForce
         };
         let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
         reached.filter(|zxid| zxid.epoch() == told.epoch()).chain([told]).max()
@@ -128,6 +114,9 @@ pub struct ServerSight {
     pub id: ServerId,
     /// Where it was asked; `None` where no client address is known.
     pub endpoint: Option<Endpoint>,
+    /// Every address at which it was seen to lead, follow or observe this ensemble under its own
+    /// id; those with TLS first.
+    pub reached_at: Vec<Endpoint>,
     /// What follows from its answers.
     pub standing: Standing,
     /// The id that it gives itself.
@@ -166,6 +155,7 @@ impl ServerSight {
         Self {
             id,
             endpoint: None,
+            reached_at: Vec::new(),
             standing,
             own_id: None,
             version: None,
@@ -269,6 +259,26 @@ pub enum Standing {
     NotAsked,
     /// Nobody was asked; it is assumed to do what its role says.
     Assumed,
+}
+
+impl Standing {
+    /// Whether it is one of the first four: a server of this ensemble, in sync.
+    pub const fn is_healthy(&self) -> bool {
+        match self {
+            Self::Leading | Self::Following | Self::Observing | Self::FollowingWithoutVote => true,
+            Self::Behind
+            | Self::ConfigNotInForce
+            | Self::OtherConfiguration
+            | Self::AnswersAs(_)
+            | Self::IdUnknown
+            | Self::Standalone
+            | Self::ReadOnly
+            | Self::NotServing
+            | Self::Silent(_)
+            | Self::NotAsked
+            | Self::Assumed => false,
+        }
+    }
 }
 
 /// Why there is no ensemble to plan for.

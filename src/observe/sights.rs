@@ -217,6 +217,7 @@ pub(super) fn sights(
         let seen = probe.map(|probe| seen(look, subject.id, probe));
         ServerSight {
             endpoint: asked_at,
+            reached_at: reached_at(look, present, subject, leader_zxid),
             standing,
             data,
             quorum_port,
@@ -226,6 +227,24 @@ pub(super) fn sights(
         }
     };
     subjects.iter().map(|subject| (subject.id, sight(subject))).collect()
+}
+
+/// Where a server was seen to do its part. Each address is judged by what answered there: at
+/// another address of the same id another process may stand.
+fn reached_at(
+    look: &Look,
+    present: &Present,
+    subject: &Subject<'_>,
+    leader_zxid: Option<Zxid>,
+) -> Vec<Endpoint> {
+    let serves = |probe: &&Probe| {
+        look.own_id(probe) == Some(subject.id)
+            && standing(look, present, subject, probe, leader_zxid).is_healthy()
+    };
+    let mut at: Vec<Endpoint> =
+        look.counted().filter(serves).map(|probe| probe.endpoint.clone()).collect();
+    at.sort_by_key(|at| !at.tls);
+    at
 }
 
 /// What a probe tells of itself, whoever it is.

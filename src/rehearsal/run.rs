@@ -5,15 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::stage::{Stage, attested, replace};
+use crate::apply::access::{Access, Named};
 use crate::apply::driver::{Surroundings, Task, drive};
 use crate::apply::journal::{Entry, HookEnd, IdentityText, LockText, Stamp};
 use crate::apply::judge::Approved;
 use crate::apply::keeper::Mine;
 use crate::apply::machine::Options;
-use crate::apply::sight::{leaving, serving};
+use crate::apply::sight::leaving;
 use crate::apply::{End, Event, Wait};
+use crate::ensemble::SessionTerms;
 use crate::ensemble::simulated::{Simulated, World};
-use crate::ensemble::{Control, SessionTerms};
 use crate::model::{Folder, Millis, ServerId};
 use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
@@ -78,14 +79,16 @@ async fn begin(stage: &Stage, port: &Simulated, around: &mut Around<'_>, nonce: 
     question.skip_data = true;
     let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
     let terms = SessionTerms { timeout: stage.plan().connect.session_timeout, auth: None };
-    for (_, at) in serving(&seen, &leaving(stage.plan())) {
-        if let Ok(session) = port.open(&at, &terms).await {
-            let checked = Arc::clone(&stage.checked);
-            let task = Task { checked, options: options(stage), mine: mine(stage, nonce), seen };
-            return drive(port, around, session, task).await;
+    let access = Access::new(terms, Named::of(&stage.spec, Some(stage.plan())));
+    let recipients = access.recipients(&seen, &leaving(stage.plan()));
+    match access.open(port, &seen, &recipients).await {
+        Ok(session) => {
+            let (checked, mine) = (Arc::clone(&stage.checked), mine(stage, nonce));
+            let task = Task { checked, options: options(stage), mine, seen, access };
+            drive(port, around, session, task).await
         }
+        Err(_) => End::Unreachable,
     }
-    End::Unreachable
 }
 
 /// Whoever rehearses says yes to everything that a person is asked.

@@ -1,7 +1,8 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, refusal, run, trust, words};
+use super::{changes, law, refusal, run, signing_in, trust, words};
+use crate::apply::access::Recipient;
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
 use crate::apply::{End, Since, Stale, Wait};
@@ -93,15 +94,8 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
             format!("there is no open run {number}. Nothing was changed."),
             format!("zkplan history {path} lists the runs"),
         ),
-        End::NotAuthorized => (
-            "this session may not change the configuration: ZooKeeper says NoAuth. It does not say \
-             so when a password is wrong, only here."
-                .to_owned(),
-            format!(
-                "see that connect.auth names the servers' super user, or somebody with WRITE on \
-                 /zookeeper/config, and that the password is right; then {again}"
-            ),
-        ),
+        End::NotAuthorized { by, user } => not_authorized(by, user.as_deref(), again),
+        End::NoRecipient { unnamed } => no_recipient(unnamed, path),
         End::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
             "set reconfigEnabled=true on every server, restart one after the other, the leader last",
@@ -191,6 +185,31 @@ fn quota(path: &str) -> String {
     format!("/zookeeper/quota{path}")
 }
 
+/// Every server that was asked refused the user.
+fn not_authorized(by: &[Recipient], user: Option<&str>, again: &str) -> (String, String) {
+    let said: Vec<String> = by.iter().map(|by| signing_in::refused(by, user)).collect();
+    let said = if said.is_empty() {
+        "the servers refused: the user may not change the configuration".to_owned()
+    } else {
+        said.join("; ")
+    };
+    (format!("{said}. ZooKeeper says NoAuth."), signing_in::remedy(user, again))
+}
+
+/// No server that serves may be sent the password.
+fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
+    let what = "the password goes only to servers that the file names and that lead or follow this \
+                ensemble, and there is none. Nothing was sent.";
+    if unnamed.is_empty() {
+        return (what.to_owned(), format!("zkplan history {path} and zkplan plan show who serves"));
+    }
+    let at: Vec<String> = unnamed.iter().map(|member| member.at.to_string()).collect();
+    (
+        format!("{what} Members at other addresses: {}", signing_in::recipients(unnamed)),
+        format!("if these are yours, zkplan apply {path} --connect {}", at.join(",")),
+    )
+}
+
 /// The same of those that end an apply in a safe place on its way.
 fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
     let Screen { again, .. } = *screen;
@@ -253,7 +272,8 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Locked(_)
         | End::OtherRun { .. }
         | End::NotOpen { .. }
-        | End::NotAuthorized
+        | End::NotAuthorized { .. }
+        | End::NoRecipient { .. }
         | End::ReconfigDisabled
         | End::Overtaken { .. }
         | End::Unproven(_)

@@ -22,6 +22,7 @@ pub mod probe;
 pub mod refusal;
 pub mod rehearse;
 pub mod run;
+pub mod signing_in;
 mod start;
 mod steps;
 pub mod summary;

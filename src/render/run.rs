@@ -1,8 +1,10 @@
 //! A run while it goes, and what came of it.
 
+use std::collections::BTreeSet;
+
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{law, words};
+use super::{law, signing_in, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
 use crate::apply::{BindProof, Event, Missing, Occupied, Wait};
@@ -19,6 +21,10 @@ pub fn line(event: &Event) -> Option<Line> {
     match event {
         Event::Output { .. } | Event::Recorded(_) | Event::Waiting(_) | Event::Ended(_) => None,
         Event::Attached(at) => Some(Line::new(Style::Dim, format!("session on {at}"))),
+        Event::Refused { by, user } => Some(Line::new(
+            Style::Yellow,
+            format!("{}; trying another server", signing_in::refused(by, user.as_deref())),
+        )),
         Event::Run { number, resumed: false, .. } => plain(format!("run {number} begins")),
         Event::Run { number, resumed: true, .. } => plain(format!("run {number} goes on")),
         Event::Fenced { version } => Some(Line::new(
@@ -28,14 +34,7 @@ pub fn line(event: &Event) -> Option<Line> {
         Event::DataProven { server, proof } => {
             Some(Line::new(Style::Dim, format!("server {server}: {}", proven(proof))))
         }
-        Event::Healing { servers } => Some(Line::new(
-            Style::Yellow,
-            format!(
-                "{} holds the configuration and runs with an older one: a reconfig that changes \
-                 nothing is sent, which puts it in force",
-                words::servers(servers)
-            ),
-        )),
+        Event::Healing { servers } => Some(Line::new(Style::Yellow, healing(servers))),
         Event::Sent { step, version } => {
             Some(Line::new(Style::Dim, format!("{step} sent, from config version {version}")))
         }
@@ -86,6 +85,15 @@ pub fn line(event: &Event) -> Option<Line> {
             ),
         )),
     }
+}
+
+/// Why a reconfig is sent that changes nothing.
+fn healing(servers: &BTreeSet<ServerId>) -> String {
+    format!(
+        "{} holds the configuration and runs with an older one: a reconfig that changes nothing is \
+         sent, which puts it in force",
+        words::servers(servers)
+    )
 }
 
 const fn how(known: Known) -> &'static str {
@@ -158,6 +166,11 @@ pub fn wait(wait: &Wait) -> String {
         Wait::StopByHand { server } => {
             format!("somebody has to stop server {server} before its id goes to another machine")
         }
+        Wait::InClear => {
+            "the password may not be sent without TLS to an address that is not on this machine: a \
+             host name leads elsewhere now. Use TLS, or --allow-cleartext-auth on a trusted network"
+                .to_owned()
+        }
         Wait::Connection => {
             "no server of the ensemble takes the session: frozen, down, or without a quorum; zkplan \
              plan SPEC tells which"
@@ -210,6 +223,7 @@ fn missing(missing: &Missing) -> String {
                 unproven(proof.as_ref(), *marked_in_vain)
             )
         }
+        Missing::Permission(asked) => signing_in::joiner(asked.as_ref()),
         Missing::Stable { left_ms } => {
             let seconds = left_ms.div_ceil(1000);
             format!("follows; watching it {seconds} s more (policy.stableFor)")

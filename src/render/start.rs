@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::signing_in::{SUPER_DIGEST, WHERE_IT_GOES};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::check::CheckedPlan;
@@ -54,7 +55,17 @@ pub(super) fn start(
     let again = "Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a \
                  joiner that restarts before its join needs the whole first file again.";
     text.paragraph("  ", Line::new(Style::Dim, again), width);
+    text.paragraph("  ", super_user(), width);
     text
+}
+
+/// The one thing that a joiner needs beside its files, and that it would be missed for only later.
+fn super_user() -> String {
+    format!(
+        "So that zkplan can change the configuration through it, it must know the same super user as \
+         the present servers do: {SUPER_DIGEST} in {WHERE_IT_GOES}. apply asks each member before it \
+         sends anything, and each joiner before its join."
+    )
 }
 
 fn not_seen(joiners: usize, assumed: bool) -> &'static str {

@@ -246,17 +246,7 @@ pub(super) fn finding(finding: &Finding) -> String {
     match kind {
         FindingKind::KnownBug { version, issue } => {
             let who = server.map_or_else(|| "every server".to_owned(), |_| it);
-            let fixed = fixed_in(*issue, *version);
-            let line = |release: ServerVersion| (release.major, release.minor);
-            let fixed = match fixed {
-                None => "no release yet".to_owned(),
-                Some(release) if line(release) == line(*version) => release.to_string(),
-                Some(release) => {
-                    format!("no {}.{} release, first in {release}", version.major, version.minor)
-                }
-            };
-            let name = issue.name();
-            format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(*issue))
+            format!("{who} runs {version}: {}", known_bug(*issue, *version))
         }
         FindingKind::MixedVersions { lowest, highest } => {
             format!("members run different minor versions, {lowest} to {highest}")
@@ -317,6 +307,19 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
         FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
     }
+}
+
+/// What a bug does, and the first release of a line without it.
+fn known_bug(issue: Issue, version: ServerVersion) -> String {
+    let line = |release: ServerVersion| (release.major, release.minor);
+    let fixed = match fixed_in(issue, version) {
+        None => "no release yet".to_owned(),
+        Some(release) if line(release) == line(version) => release.to_string(),
+        Some(release) => {
+            format!("no {}.{} release, first in {release}", version.major, version.minor)
+        }
+    };
+    format!("{} ({}); fixed in {fixed}", harm(issue), issue.name())
 }
 
 /// A znode of which it is not known that only operators wrote it, and why.

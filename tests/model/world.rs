@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use zkplan::apply::access::{Asked, Permission};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Options, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::Knock;
-use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Millis, ServerId, Update, Zxid};
+use zkplan::model::{
+    ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, Millis, ServerId, Update, Zxid,
+};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
 use zkplan::plan::{Done, Plan, StepId};
 use zkplan::proposal::propose;
@@ -168,6 +171,7 @@ impl World {
             election_port: Some(Knock::Open),
             quorum_port: Some(Knock::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
+            asked: question.ask.contains(id).then(accepting),
         };
         let gone = |id: ServerId| Leaving {
             presence: Presence::Up,
@@ -185,7 +189,6 @@ impl World {
             leaving: leaving(plan).into_iter().map(|id| (id, gone(id))).collect(),
             taken: BTreeMap::new(),
             leader_zxid: None,
-            serving: Vec::new(),
             facts: Facts { base, live: members, following, ..plan.facts.clone() },
         }
     }
@@ -241,4 +244,10 @@ fn granted(plan: &Plan) -> Vec<Membership> {
         }
     }
     found.into_iter().map(|(_, members)| members).collect()
+}
+
+/// A joiner takes the user.
+fn accepting() -> Asked {
+    let at = Endpoint::plain(Host::new("h"), 2181);
+    Asked { at, user: None, permission: Permission::Granted }
 }

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use zkplan::apply::access::{Access, Named};
 use zkplan::apply::driver::{Surroundings, Task, drive};
 use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::keeper::Mine;
 use zkplan::apply::machine::Options;
-use zkplan::apply::sight::{leaving, serving, spec_of};
+use zkplan::apply::sight::{leaving, spec_of};
 use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
+use zkplan::ensemble::SessionTerms;
 use zkplan::ensemble::simulated::Simulated;
-use zkplan::ensemble::{Control, SessionTerms};
 use zkplan::model::{Connect, Folder, Hooks, Millis, Place, Policy, Server};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
@@ -173,12 +174,11 @@ pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Orde
     let mut question = Question::of(&spec);
     question.skip_data = true;
     let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
-    for (_, at) in serving(&seen, &leaving(order.checked.plan())) {
-        if let Ok(session) = port.open(&at, &terms()).await {
-            let checked = Arc::clone(order.checked);
-            let task = Task { checked, options: order.options(), mine: order.mine(), seen };
-            return drive(port, around, session, task).await;
-        }
-    }
-    End::Unreachable
+    let plan = order.checked.plan();
+    let access = Access::new(terms(), Named::of(&spec, Some(plan)));
+    let recipients = access.recipients(&seen, &leaving(plan));
+    let Ok(session) = access.open(port, &seen, &recipients).await else { return End::Unreachable };
+    let checked = Arc::clone(order.checked);
+    let task = Task { checked, options: order.options(), mine: order.mine(), seen, access };
+    drive(port, around, session, task).await
 }

@@ -112,8 +112,10 @@ fn connect() -> impl Strategy<Value = Connect> {
         Tls { ca: ca.into(), cert: cert.map(PathBuf::from), key: key.map(PathBuf::from) }
     });
     let servers = vec(prop_oneof![Just("[::1]:2181".to_owned()), "[a-z]{1,5}:[1-9]{4}"], 0..3);
-    let folder =
-        prop_oneof![Just(Folder::default()), "(/[a-y_.-][a-z]{1,4}){1,3}".prop_map(folder)];
+    let folder = prop_oneof![
+        Just(Folder::default()),
+        "(/[a-y_.-][a-z]{1,4}){1,3}".prop_map(|path| folder(&path))
+    ];
     (servers, option::of(auth), option::of(tls), millis(), folder).prop_map(
         |(servers, auth, tls, session_timeout, folder)| Connect {
             servers,
@@ -125,8 +127,8 @@ fn connect() -> impl Strategy<Value = Connect> {
     )
 }
 
-fn folder(path: String) -> Folder {
-    Folder::parse(&path).expect("a path of plain names")
+fn folder(path: &str) -> Folder {
+    Folder::parse(path).expect("a path of plain names")
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

@@ -48,6 +48,7 @@ impl Desk {
             run,
             words,
             password: SUPER_PASSWORD.to_owned(),
+            environment: Vec::new(),
             signal: None,
             under: None,
             folder: None,
@@ -73,6 +74,7 @@ pub(crate) struct Apply<'a> {
     run: String,
     words: Vec<String>,
     password: String,
+    environment: Vec<(String, Option<String>)>,
     signal: Option<String>,
     /// A program that runs it, as `nohup` does.
     under: Option<&'static str>,
@@ -111,6 +113,12 @@ impl<'a> Apply<'a> {
         self
     }
 
+    /// With a variable of its environment set to that, or not set.
+    pub(crate) fn environment(mut self, name: &str, value: Option<&str>) -> Self {
+        self.environment.push((name.to_owned(), value.map(str::to_owned)));
+        self
+    }
+
     /// Signals itself (`KILL` or `STOP`) just before an output, given by index or name.
     pub(crate) fn at(mut self, signal: &str, output: &str) -> Self {
         self.signal = Some(format!("{signal}@{output}"));
@@ -119,7 +127,7 @@ impl<'a> Apply<'a> {
 
     /// Starts it.
     pub(crate) fn start(self) -> Applying<'a> {
-        let Self { desk, run, words, password, signal, under, folder } = self;
+        let Self { desk, run, words, password, environment, signal, under, folder } = self;
         let create = |end: &str| {
             File::create(desk.path(&format!("{run}.{end}")))
                 .expect("the temporary directory can be written to")
@@ -132,6 +140,12 @@ impl<'a> Apply<'a> {
             }
             command.args(under.map(|_| zkplan)).args(&words).env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
+            for (name, value) in &environment {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
             if let Some(signal) = &signal {
                 command.env("ZKPLAN_TEST_SIGNAL", signal);
             }
@@ -241,7 +255,7 @@ impl Applying<'_> {
         let took = self.began.elapsed();
         let [stdout, stderr] = ["stdout", "stderr"].map(|end| self.read(end));
         let events = self.read("events");
-        for secret in [SUPER_PASSWORD, &self.password] {
+        for secret in [SUPER_PASSWORD, &self.password].into_iter().filter(|text| !text.is_empty()) {
             assert!(!events.contains(secret), "a password is among the events\n{events}");
         }
         let strange = events.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));

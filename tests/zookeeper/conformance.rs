@@ -68,6 +68,14 @@ fn groups_answer_as_simulated() {
     agree(&ensemble, &cast, false, &cases::of_groups());
 }
 
+/// Server 1 was started without the super user's digest.
+#[test]
+fn a_server_without_the_super_user_answers_as_simulated() {
+    let ensemble = Builder::rich().without_super_user([1]).start();
+    let cast = Cast { voters: &[1, 2, 3], without_super_user: &[1], ..Cast::default() };
+    agree(&ensemble, &cast, false, &cases::of_three_without_super_user_on_the_first());
+}
+
 /// Who plays.
 #[derive(Default)]
 struct Cast {
@@ -77,6 +85,8 @@ struct Cast {
     groups: &'static [(u8, i64)],
     joiners: &'static [u8],
     dead: &'static [u8],
+    /// Servers that do not know the super user.
+    without_super_user: &'static [u8],
 }
 
 /// Somebody whose ports are free.
@@ -104,8 +114,12 @@ fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Ca
         let told = real.run(play(&real, &mut known, case));
         let (world, knowledge) = imagined.take().unwrap_or_else(|| {
             let members = [cast.voters, cast.observers].concat();
-            let world =
+            let mut world =
                 stage::world(&lines, &members, cast.joiners, known.leader(), standalone_enabled);
+            for id in cast.without_super_user {
+                let place = world.place_of(ServerId::new((*id).into())).expect("it was placed");
+                world.process_mut(place).knows_super = false;
+            }
             (world, fresh.clone())
         });
         let (next, simulated) = simulate(&world, &knowledge, case, &told);

@@ -24,6 +24,7 @@ mod apply_syncing;
 mod applying;
 mod as_planned;
 mod conformance;
+mod credentials;
 mod degraded;
 mod demo_stage;
 mod harness;

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::end::{End, Since};
-use super::event::{Event, Wait};
+use super::event::{Event, Missing, Wait};
 use super::journal::{Doubt, Entry, HookEnd, Known, LockText, Runs};
 use super::judge::{Approved, Memory};
 use super::sight::Sight;
@@ -33,7 +33,8 @@ const LONGEST_PAUSE_MS: u64 = 500;
 /// The first pause, in milliseconds; each is twice as long as the one before.
 const FIRST_PAUSE_MS: u64 = 20;
 
-/// The time after which a request is sent again that was refused for now: each try is written down.
+/// The time after which something is asked again that was refused for now: each reconfig is written
+/// down, and each password is one more that is sent.
 const REFUSED_PAUSE_MS: u64 = 2000;
 
 /// The fence is held back for so long at most, in milliseconds, for a server that runs without
@@ -132,6 +133,8 @@ pub enum What {
 pub struct Question {
     /// Joiners whose data are to be compared with the leader's.
     pub prove: BTreeSet<ServerId>,
+    /// Joiners that are asked whether they take the user, once their data are proven.
+    pub ask: BTreeSet<ServerId>,
     /// Whether clients of leaving servers are counted.
     pub clients: bool,
     /// Servers whose next ports are tried.
@@ -350,6 +353,7 @@ impl Machine {
             (Stage::Begin, Input::Begin) => Stage::Permission,
             (Stage::Permission, Input::Granted) => Stage::Lock,
             (Stage::Permission | Stage::Lock, Input::Denied(end)) => Stage::Close(end),
+            (Stage::Settle(_) | Stage::Move(..), Input::Denied(end)) => self.stop(*end),
             (Stage::Lock, Input::Locked(czxid)) => {
                 self.lock = Some(czxid);
                 self.progress();
@@ -451,8 +455,7 @@ impl Machine {
         if let Some(end) = self.ran_out(now_ms, &waits) {
             return end;
         }
-        let shortest =
-            if waits.iter().any(|w| matches!(w, Wait::Refused(_))) { REFUSED_PAUSE_MS } else { 0 };
+        let shortest = if waits.iter().any(is_refusal) { REFUSED_PAUSE_MS } else { 0 };
         self.tell(Event::Waiting(waits));
         let over = self.waiting_since.unwrap_or(now_ms) + self.options.timeout_ms;
         let pause = self.pause_ms.max(shortest).min(over.saturating_sub(now_ms));
@@ -494,6 +497,12 @@ impl Machine {
         let unknown = self.unknown();
         self.stop(End::LockLost { unknown, since })
     }
+}
+
+/// Whether a server was asked and said no.
+const fn is_refusal(wait: &Wait) -> bool {
+    let is_asked = matches!(wait, Wait::Joiner { missing: Missing::Permission(Some(_)), .. });
+    is_asked || matches!(wait, Wait::Refused(_))
 }
 
 impl Output {

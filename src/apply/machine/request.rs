@@ -114,12 +114,14 @@ impl Machine {
             Class::SessionOver => return self.lock_lost(),
             Class::Unknown => {
                 self.tell(Event::Settling { step: self.unknown() });
-                return self.lost(now_ms, Stage::Settling(what));
+                return self.lost(now_ms, Stage::Settling(what), Wait::Connection);
             }
         };
         let code = match failure {
             Failure::Refused(code) => code,
-            Failure::Unknown | Failure::NotSent | Failure::SessionOver => Code::ConnectionLoss,
+            Failure::Unknown | Failure::NotSent | Failure::InClear | Failure::SessionOver => {
+                Code::ConnectionLoss
+            }
         };
         let end = match refused {
             // Somebody changed it, or a request of ours was carried out after all.
@@ -133,7 +135,7 @@ impl Machine {
                     What::Step(step) => self.not_applied(step, code, After::Wait(code)),
                 };
             }
-            Refused::NotAuthorized => End::NotAuthorized,
+            Refused::NotAuthorized => not_authorized(),
             Refused::Disabled => End::ReconfigDisabled,
             Refused::Wrong(code) => End::Refused { step: self.unknown(), code },
         };
@@ -211,17 +213,15 @@ impl Machine {
     fn failed_midway(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
         match failure {
             Failure::SessionOver => self.lock_lost_at(Some(&stage)),
-            Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage),
+            Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage, Wait::Connection),
+            Failure::InClear => self.lost(now_ms, stage, Wait::InClear),
             Failure::Refused(code) => self.refused(stage, code),
         }
     }
 
     /// The connection is gone: the session is attached again before that is tried again.
-    fn lost(&mut self, now_ms: u64, stage: Stage) -> Stage {
-        let wait = match self.stuck() {
-            Some(stuck) => stuck,
-            None => Wait::Connection,
-        };
+    fn lost(&mut self, now_ms: u64, stage: Stage, why: Wait) -> Stage {
+        let wait = self.stuck().unwrap_or(why);
         let again = match stage {
             Stage::Settle(then) => Stage::Settle(then),
             stage => Stage::Settle(Box::new(stage)),
@@ -250,8 +250,13 @@ impl Machine {
             }
             // The transaction's check of the lock.
             (stage @ Stage::Record(..), Code::BadVersion) => self.lock_lost_at(Some(&stage)),
-            (_, Code::NoAuth | Code::AuthFailed) => self.stop(End::NotAuthorized),
+            (_, Code::NoAuth | Code::AuthFailed) => self.stop(not_authorized()),
             (_, code) => self.stop(End::Refused { step: None, code }),
         }
     }
+}
+
+/// The driver knows which server said so.
+fn not_authorized() -> End {
+    End::NotAuthorized { by: Vec::new(), user: None }
 }

@@ -19,13 +19,21 @@ impl Machine {
     pub(super) fn look(&mut self) -> Stage {
         let members = self.config.as_ref().map(|config| &config.membership);
         let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
-        let prove = sight::awaited(self.plan()).into_iter();
-        let prove = prove.filter(|id| !is_member(id) && !self.memory.proven.contains(id)).collect();
+        let awaited = sight::awaited(self.plan()).into_iter().filter(|id| !is_member(id));
+        let (mut prove, mut ask) = (BTreeSet::new(), BTreeSet::new());
+        for id in awaited {
+            if !self.memory.proven.contains(&id) {
+                prove.insert(id);
+            }
+            if !self.memory.admitting.contains(&id) {
+                ask.insert(id);
+            }
+        }
         let open = self.plan().steps().filter(|step| !self.memory.done.contains(&step.id));
         let moves = |part: &&Part| matches!(part.change, Move::Readdress { .. });
         let moving = open.flat_map(Step::parts).filter(moves).map(|part| part.server).collect();
         let clients = self.wants_clients();
-        self.question = Question { prove, clients, moving };
+        self.question = Question { prove, ask, clients, moving };
         Stage::Look
     }
 

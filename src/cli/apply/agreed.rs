@@ -8,18 +8,21 @@ use super::super::{local, secret};
 use super::ready::{Ready, ready};
 use super::refuse;
 use crate::apply::End;
+use crate::apply::access::Recipient;
 use crate::apply::driver::{known_endpoints, leaving_now};
 use crate::apply::judge::{Approved, Judge, Memory, Verdict};
-use crate::apply::sight::{self, leaving};
+use crate::apply::sight::{self, awaited, leaving};
 use crate::ensemble::ZooKeeper;
-use crate::model::{Endpoint, ServerId};
-use crate::observe::{Facts, Question};
+use crate::model::ServerId;
+use crate::observe::Facts;
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, Resumed, Screen, SpecFile, screen};
+use crate::render::signing_in::announced;
 use crate::render::words_for_acceptance;
 use crate::saved;
 use crate::spec::Spec;
+
 /// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
 /// nothing to do.
 pub(super) async fn agreed(
@@ -32,16 +35,13 @@ pub(super) async fn agreed(
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     show(args, source, spec, &ready, output);
     note_accepted_in_advance(args, &ready, output);
+    announce(args, source, spec, (&ready, port), output).await?;
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
     }
     if !args.auto_approve {
         approve(args, &ready, output).await?;
     }
-    let question = Question::of(spec);
-    let wanted = question.wanted.into_values().filter_map(|wanted| wanted.endpoint);
-    let servers: Vec<Endpoint> = ready.servers.iter().cloned().chain(wanted).collect();
-    secret::may_travel(port, &spec.connect, &servers, args.allow_cleartext_auth, output).await?;
     Ok(Some(ready))
 }
 
@@ -53,6 +53,35 @@ fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
     if !more.is_empty() {
         output.note(&format!("accepted in advance, by this command alone: {}", more.join(", ")));
     }
+}
+
+/// Says which servers are sent the password, before anybody approves.
+async fn announce(
+    args: &ApplyArgs,
+    source: &Source,
+    spec: &Spec,
+    (ready, port): (&Ready, &ZooKeeper),
+    output: &Output,
+) -> Result<(), Exit> {
+    let Some(auth) = &spec.connect.auth else { return Ok(()) };
+    let (plan, named) = (ready.checked.plan(), source.named());
+    let members = named.recipients(&ready.seen, &leaving(plan));
+    if members.is_empty() {
+        let end = End::NoRecipient { unnamed: named.unnamed(&ready.seen) };
+        return Err(refuse((args, source), &end, output));
+    }
+    let live = &ready.seen.config.membership;
+    let joiners = awaited(plan).into_iter().filter(|id| !live.contains(*id));
+    let tls = spec.connect.tls.is_some();
+    let joiner = |id| {
+        let at = spec.servers.get(&id)?.endpoint(tls)?;
+        Some(Recipient { server: id, at })
+    };
+    let joiners: Vec<Recipient> = joiners.filter_map(joiner).collect();
+    let in_clear = secret::in_clear(&args.access);
+    secret::may_travel(port, in_clear, members.iter().chain(&joiners), output).await?;
+    output.note(&announced(&auth.user, &members, &joiners));
+    Ok(())
 }
 
 /// The gate that would stop the run before it has sent anything, so that nothing is held for it.

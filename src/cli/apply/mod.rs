@@ -12,24 +12,28 @@ use std::sync::Arc;
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
 use self::steady::Patience;
-use super::args::{ApplyArgs, DEFAULT_TIMEOUT};
+use super::args::{AccessArgs, ApplyArgs, DEFAULT_TIMEOUT};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::Source;
 use super::{live, secret};
+use crate::apply::access::Access;
 use crate::apply::driver::{Surroundings as _, Task, drive};
 use crate::apply::journal::{HookEnd, IdentityText, LockText};
 use crate::apply::keeper::Mine;
 use crate::apply::machine::Options;
+use crate::apply::sight::leaving;
 use crate::apply::{End, Event, Stale};
-use crate::ensemble::{Code, Control, Failure, SessionTerms, ZooKeeper};
+use crate::ensemble::{Code, Control, Failure, HeldSession, SessionTerms, ZooKeeper};
 use crate::model::Endpoint;
+use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
 use crate::render::{ends, words_for_acceptance, words_for_shell};
 use crate::saved;
+use crate::spec::Spec;
 use crate::trust::OwnIds;
 
 /// What to do where a command wants the files of a joiner.
@@ -38,7 +42,8 @@ pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner fil
      tell it where";
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
-    let source = match Source::read(&args.file, output) {
+    let source = Source::read(&args.file, output);
+    let source = match source.and_then(|source| source.reached(&args.access, output)) {
         Ok(source) => source,
         Err(exit) => return exit,
     };
@@ -69,7 +74,10 @@ pub(super) async fn apply_with(
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
         let terms = match (terms, &ready) {
-            (None, Some(_)) => Some(secret::terms(&spec.connect, output).await?),
+            (None, Some(_)) => {
+                let in_clear = secret::in_clear(&args.access);
+                Some(secret::terms(&spec.connect, in_clear, output).await?)
+            }
             (terms, _) => terms,
         };
         Ok::<_, Exit>(ready.zip(terms))
@@ -84,7 +92,7 @@ pub(super) async fn apply_with(
     };
     match agreed {
         Some((ready, terms)) => {
-            carry_out((args, source), ready, &port, &terms, (interrupts, output)).await
+            carry_out((args, source), ready, &port, terms, (interrupts, output)).await
         }
         None => Ok(Exit::Done),
     }
@@ -106,7 +114,7 @@ fn options(args: &ApplyArgs, mine: &Mine) -> Options {
 }
 
 /// Who applies which plan.
-fn mine(plan: &Plan, terms: &SessionTerms, output: &Output) -> Result<Mine, Exit> {
+fn mine(plan: &Plan, own: OwnIds, output: &Output) -> Result<Mine, Exit> {
     let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
         output.error("this machine gives no random numbers", "");
         return Err(Exit::Error);
@@ -115,7 +123,7 @@ fn mine(plan: &Plan, terms: &SessionTerms, output: &Output) -> Result<Mine, Exit
         lock: LockText::new(by, "apply", saved::plan_id(plan)),
         identity: IdentityText::new(id, plan.ensemble.clone()),
         folder: plan.connect.folder.clone(),
-        own: OwnIds::of(terms.auth.as_ref()),
+        own,
     })
 }
 
@@ -124,15 +132,17 @@ async fn carry_out(
     (args, source): (&ApplyArgs, &Source),
     ready: Ready,
     port: &ZooKeeper,
-    terms: &SessionTerms,
+    terms: SessionTerms,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, Exit> {
+    let own = OwnIds::of(terms.auth.as_ref());
+    let access = Access::new(terms, source.named());
     let plan = ready.checked.plan();
     let events = args.events.as_deref().map(Events::create).transpose().map_err(|error| {
         output.error(&format!("the file for --events cannot be written: {error}"), "");
         Exit::Error
     })?;
-    let mine = mine(plan, terms, output)?;
+    let mine = mine(plan, own, output)?;
     let options = options(args, &mine);
     let path = args.file.display().to_string();
     let again = again(args, &path);
@@ -142,15 +152,16 @@ async fn carry_out(
     let ensemble = plan.ensemble.clone();
     let mut patience = Patience::of(&plan.policy);
     let session = loop {
-        match open(port, &ready.servers, terms).await {
+        match signed_in(port, &access, &ready, &source.spec(), output).await? {
             Err(End::Unreachable)
                 if patience.is_left("no server takes a session", output).await => {}
             session => break session,
         }
     };
     let end = match session {
-        Ok(session) => {
-            let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
+        Ok((session, seen)) => {
+            let checked = Arc::new(ready.checked);
+            let task = Task { checked, options, mine, seen, access };
             let run = drive(port, &mut local, session, task);
             let mut run = Box::pin(run);
             let mut told = false;
@@ -209,11 +220,53 @@ fn again(args: &ApplyArgs, path: &str) -> String {
         .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
         .chain(flag(args.no_hooks, "--no-hooks"))
         .chain(flag(args.strict_version, "--strict-version"))
-        .chain(flag(args.allow_cleartext_auth, "--allow-cleartext-auth"));
+        .chain(accessed(&args.access));
     format!("zkplan apply {}{}", words_for_shell(path), flags.collect::<String>())
 }
 
-/// A session on the first server that gives one; servers that stay come first.
+/// How the ensemble is reached, as it is typed.
+fn accessed(args: &AccessArgs) -> impl Iterator<Item = String> {
+    let AccessArgs { connect, user, password_file, allow_cleartext_auth } = args;
+    let connect = (!connect.is_empty()).then(|| format!(" --connect {}", connect.join(",")));
+    let user = user.as_ref().map(|user| format!(" --user {}", words_for_shell(user)));
+    let path = password_file.as_ref().map(|path| path.display().to_string());
+    let path = path.map(|path| format!(" --password-file {}", words_for_shell(&path)));
+    let clear = allow_cleartext_auth.then(|| " --allow-cleartext-auth".to_owned());
+    [connect, user, path, clear].into_iter().flatten()
+}
+
+/// The session of the run, on a server that a look has shown just before: the one before the prompt
+/// may be old by now.
+async fn signed_in(
+    port: &ZooKeeper,
+    access: &Access,
+    ready: &Ready,
+    spec: &Spec,
+    output: &Output,
+) -> Result<Result<(HeldSession, Observation), End>, Exit> {
+    let seen = if access.user().is_some() {
+        live::look(port, spec, output).await?
+    } else {
+        ready.seen.clone()
+    };
+    let recipients = access.recipients(&seen, &leaving(ready.checked.plan()));
+    if recipients.is_empty() && access.user().is_some() {
+        return Ok(Err(End::NoRecipient { unnamed: access.unnamed(&seen) }));
+    }
+    Ok(match access.open(port, &seen, &recipients).await {
+        Ok(session) => Ok((session, seen)),
+        Err(Failure::InClear) => {
+            return Err(secret::in_the_clear("a server that is not on this machine", output));
+        }
+        Err(Failure::Refused(_)) => {
+            let user = access.user().map(ToOwned::to_owned);
+            Err(End::NotAuthorized { by: recipients, user })
+        }
+        Err(_) => Err(End::Unreachable),
+    })
+}
+
+/// A session that proves nobody, on the first server that gives one; servers that stay come first.
 pub(super) async fn open<P: Control>(
     port: &P,
     servers: &[Endpoint],
@@ -222,7 +275,9 @@ pub(super) async fn open<P: Control>(
     for at in servers {
         match port.open(at, terms).await {
             Ok(session) => return Ok(session),
-            Err(Failure::Refused(_)) => return Err(End::NotAuthorized),
+            Err(Failure::Refused(_)) => {
+                return Err(End::NotAuthorized { by: Vec::new(), user: None });
+            }
             Err(_) => {}
         }
     }
@@ -258,7 +313,8 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,
         End::NotOpen { .. } => Exit::Usage,
-        End::NotAuthorized
+        End::NotAuthorized { .. }
+        | End::NoRecipient { .. }
         | End::ReconfigDisabled
         | End::Unreachable
         | End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
@@ -295,7 +351,8 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --strict-version --allow-cleartext-auth";
+                    --strict-version --connect zk1:2181,zk2:2181 --user super --password-file pw \
+                    --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
         assert_eq!(again(said_once), "zkplan apply plan.yaml");

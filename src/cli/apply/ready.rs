@@ -33,7 +33,6 @@ pub(super) struct Ready {
     pub(super) done: Done,
     /// The run that is gone on with.
     pub(super) resumes: Option<u64>,
-    pub(super) servers: Vec<Endpoint>,
 }
 
 /// Looks, reads the journal, and makes or takes the plan; `None` where nothing is to be done.
@@ -104,7 +103,7 @@ pub(super) async fn ready(
             return Err(unlawful_now((args, source), &breaches, (&seen, &not_counted), output));
         }
     }
-    Ok(Some(Ready { checked, seen, done, resumes, servers }))
+    Ok(Some(Ready { checked, seen, done, resumes }))
 }
 
 /// The plan of the file, or the one that is made of the spec now.

@@ -9,7 +9,9 @@ use super::requests::{Answer, Mail, Reply, Request, Sent};
 use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
-use crate::ensemble::{AclEntry, Code, Failure, Lifetime, Node, NodeAcl, Op, Session};
+use crate::ensemble::{
+    AclEntry, Code, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms,
+};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// No configuration ever has that version.
@@ -22,6 +24,8 @@ pub struct HeldSession {
     at: Endpoint,
     /// The server, and its incarnation when the connection was made.
     connection: Cell<(Place, u32)>,
+    /// Whether its terms have a credential.
+    shows: bool,
     /// Whether the connection is known to be gone.
     broken: Cell<bool>,
     answer_ms: u64,
@@ -51,8 +55,9 @@ impl HeldSession {
         id: i64,
         at: Endpoint,
         connection: (Place, u32),
-        answer_ms: u64,
+        terms: &SessionTerms,
     ) -> Self {
+        let answer_ms = terms.timeout.0;
         let timeout_ms = {
             let world = port.world();
             let held = world.sessions().find(|(known, _)| *known == id);
@@ -63,6 +68,7 @@ impl HeldSession {
             id,
             at,
             connection: Cell::new(connection),
+            shows: terms.auth.is_some(),
             broken: Cell::new(false),
             answer_ms,
             timeout_ms,
@@ -180,7 +186,9 @@ impl HeldSession {
         match self.write(Kind::Probe, Write::Request(request)).await {
             Err(Failure::Refused(Code::BadVersion)) => Ok(()),
             Err(Failure::Refused(code)) => Err(code),
-            Err(Failure::Unknown | Failure::NotSent) => Err(Code::ConnectionLoss),
+            Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => {
+                Err(Code::ConnectionLoss)
+            }
             Err(Failure::SessionOver) => Err(Code::SessionExpired),
             Ok(_) => Err(Code::DataInconsistency),
         }
@@ -194,6 +202,14 @@ impl Session for HeldSession {
 
     fn at(&self) -> &Endpoint {
         &self.at
+    }
+
+    async fn authenticate(&mut self) -> Result<(), Failure> {
+        if self.broken.get() {
+            return Err(Failure::NotSent);
+        }
+        self.port.world().authenticate(self.id, self.shows);
+        Ok(())
     }
 
     async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {

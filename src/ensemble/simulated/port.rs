@@ -190,7 +190,7 @@ impl Simulated {
     /// A short session on a server that does not answer at once.
     async fn looked(&self, at: Place) -> Result<Reading, Silence> {
         let tick = self.world().timing.tick_ms;
-        let request = Request::Open { timeout_ms: 2 * tick, authorised: false };
+        let request = Request::Open { timeout_ms: 2 * tick };
         let (session, incarnation) = self.opened(at, request).await?;
         let deadline = self.deadline(Some(at));
         let ready = |world: &mut World| world.is_synced(at).then(|| world.reading(at));
@@ -305,13 +305,12 @@ impl Control for Simulated {
         if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
             return Err(Failure::NotSent);
         }
-        let authorised = terms.auth.is_some();
-        let request = Request::Open { timeout_ms: terms.timeout.0, authorised };
+        let request = Request::Open { timeout_ms: terms.timeout.0 };
         let opened = self.opened(place, request).await;
         if fate == Fate::DieAfter {
             self.die().await;
         }
         let (id, incarnation) = opened.map_err(|_| Failure::NotSent)?;
-        Ok(HeldSession::new(self.clone(), id, at.clone(), (place, incarnation), terms.timeout.0))
+        Ok(HeldSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
     }
 }

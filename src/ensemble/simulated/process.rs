@@ -37,6 +37,7 @@ pub enum Now {
 
 /// One server process.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Process {
     /// Its id, and the addresses where it listens.
     pub line: Server,
@@ -52,6 +53,9 @@ pub struct Process {
     pub rich: bool,
     /// Whether its data directory came from another ensemble.
     pub alien: bool,
+    /// Whether it was started with the super user's digest
+    /// (`zookeeper.DigestAuthenticationProvider.superDigest`).
+    pub knows_super: bool,
     /// What it does.
     pub now: Now,
     /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
@@ -97,6 +101,7 @@ impl Process {
             hidden: false,
             rich: true,
             alien: false,
+            knows_super: true,
             now: Now::Looking,
             config: Arc::clone(config),
             seen: Arc::clone(config),

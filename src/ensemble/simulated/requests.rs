@@ -46,7 +46,6 @@ pub(super) enum Reply {
 pub(super) enum Request {
     Open {
         timeout_ms: u64,
-        authorised: bool,
     },
     Ops(Vec<Owned>),
     Mark(Arc<str>, usize),
@@ -266,9 +265,7 @@ impl World {
         let checked = self.check_session(session, place);
         let mut count = 1;
         let txn = match (request, checked) {
-            (Request::Open { timeout_ms, authorised }, _) => {
-                Txn::Open(self.new_session(place, timeout_ms, authorised))
-            }
+            (Request::Open { timeout_ms }, _) => Txn::Open(self.new_session(place, timeout_ms)),
             (Request::Reconfig(edit, base), checked) => {
                 match self.reconfigured(&edit, base, session, checked) {
                     Ok(config) => Txn::Reconfig(config, base, Some(session)),

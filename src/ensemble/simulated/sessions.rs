@@ -20,8 +20,8 @@ pub struct Held {
     pub(super) touched_ms: u64,
     /// Whether its client runs and pings.
     pub(super) kept: bool,
-    /// Whether it may change the configuration.
-    pub(super) authorised: bool,
+    /// Whether its client shows the super user's credential wherever it is connected.
+    pub(super) authenticates: bool,
     /// Whether its end is proposed already.
     pub(super) expires: bool,
 }
@@ -44,7 +44,7 @@ impl World {
         self.sessions.iter().map(|(id, held)| (*id, held))
     }
 
-    pub(super) fn new_session(&self, owner: Place, asked_ms: u64, authorised: bool) -> Held {
+    pub(super) fn new_session(&self, owner: Place, asked_ms: u64) -> Held {
         // `minSessionTimeout` and `maxSessionTimeout`: 2 and 20 ticks.
         let tick = self.timing.tick_ms;
         Held {
@@ -53,7 +53,7 @@ impl World {
             timeout_ms: asked_ms.clamp(2 * tick, 20 * tick),
             touched_ms: self.now_ms,
             kept: true,
-            authorised,
+            authenticates: false,
             expires: false,
         }
     }
@@ -65,8 +65,19 @@ impl World {
         i64::from(low) << 56 | self.next_session
     }
 
+    /// A client shows a credential, or none, from now on.
+    pub(super) fn authenticate(&mut self, session: i64, shows: bool) {
+        if let Some(held) = self.sessions.get_mut(&session) {
+            held.authenticates |= shows;
+        }
+    }
+
+    /// Whether a session may change the configuration. The server that it is on tells who it is
+    /// (`DigestAuthenticationProvider.superDigest` is a property of each server's process), and the
+    /// leader takes its word (`Request.authInfo`).
     pub(super) fn is_authorised(&self, session: i64) -> bool {
-        !self.rules.needs_auth || self.sessions.get(&session).is_some_and(|held| held.authorised)
+        let is_super = |held: &Held| held.authenticates && self.processes[held.owner.0].knows_super;
+        !self.rules.needs_auth || self.sessions.get(&session).is_some_and(is_super)
     }
 
     pub(super) fn of_probe(&self, session: i64, path: &str) -> Code {

@@ -155,6 +155,12 @@ fn a_joiner_that_is_not_up() {
         server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
       Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
       and a joiner that restarts before its join needs the whole first file again.
+      So that zkplan can change the configuration through it, it must know the same
+      super user as the present servers do:
+      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
+      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
+      apply asks each member before it sends anything, and each joiner before its
+      join.
 
     Configuration
     --- config version 100000004
@@ -246,6 +252,7 @@ fn nothing_to_do() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is the screen")]
 fn hostile_hosts_stay_inside_the_sink() {
     let hostile = "server.2=zk\u{1b}]0 owned\u{7}\u{202e}2:2888:3888:participant;2181";
     let hostile_wanted = "server.4=zk\u{9b}31m\u{200b}4:2888:3888:participant;2181";
@@ -310,6 +317,12 @@ fn hostile_hosts_stay_inside_the_sink() {
         server.4=zk\u{9b}31m\u{200b}4:2888:3888:observer;0.0.0.0:2181
       Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
       and a joiner that restarts before its join needs the whole first file again.
+      So that zkplan can change the configuration through it, it must know the same
+      super user as the present servers do:
+      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
+      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
+      apply asks each member before it sends anything, and each joiner before its
+      join.
 
     Configuration
     --- config version 100000004

@@ -60,6 +60,10 @@ fn a_saved_plan_is_shown_from_its_facts() {
         server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
       Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a joiner that
       restarts before its join needs the whole first file again.
+      So that zkplan can change the configuration through it, it must know the same super user as the
+      present servers do: -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
+      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment. apply asks each member
+      before it sends anything, and each joiner before its join.
     "#);
     assert!(out.contains("\nPlan, as it was made: 3 join, 3 leave"), "{out}");
 }

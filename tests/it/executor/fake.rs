@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use zkplan::apply::access::{Asked, Permission};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
@@ -11,7 +12,9 @@ use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
 use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
-use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
+use zkplan::model::{
+    ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, ServerId, Update, Zxid,
+};
 use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, Standing};
 use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::saved::plan_id;
@@ -326,6 +329,7 @@ impl Fake {
                 .prove
                 .contains(id)
                 .then(|| self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)))),
+            asked: question.ask.contains(id).then(granted),
         };
         let leaving_sight = |id: ServerId| Leaving {
             presence: if up(&id) { Presence::Up } else { Presence::Gone },
@@ -365,7 +369,6 @@ impl Fake {
             leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
             taken: BTreeMap::new(),
             leader_zxid: None,
-            serving: Vec::new(),
         }
     }
 }
@@ -418,4 +421,10 @@ pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
         abandon: None,
         strict_version: false,
     }
+}
+
+/// A joiner takes the user.
+fn granted() -> Asked {
+    let at = Endpoint::plain(Host::new("h"), 2181);
+    Asked { at, user: None, permission: Permission::Granted }
 }

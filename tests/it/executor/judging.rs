@@ -29,7 +29,12 @@ struct Case {
 impl Case {
     fn of(checked: Arc<CheckedPlan>) -> Self {
         let awaited = zkplan::apply::sight::awaited(checked.plan());
-        let question = Question { prove: awaited, clients: true, moving: BTreeSet::new() };
+        let question = Question {
+            prove: awaited.clone(),
+            ask: awaited,
+            clients: true,
+            moving: BTreeSet::new(),
+        };
         let sight = Fake::of(&checked).sight(&checked, &question);
         Self { checked, sight, memory: Memory::default(), approved: Approved::default(), now_ms: 0 }
     }

@@ -30,6 +30,27 @@ pub(super) fn of_eight() -> Vec<Case> {
     cases
 }
 
+/// For voters 1 to 3, of which the first does not know the super user.
+pub(super) fn of_three_without_super_user_on_the_first() -> Vec<Case> {
+    vec![
+        case("everybody is in place", [Deed::Look.done()]),
+        case(
+            "a user is what the server says that the session is on, wherever the session comes from",
+            [
+                Deed::Open(Id(1)).done(),
+                Deed::ProbeWrite.refused(Code::NoAuth),
+                Deed::Attach(Id(2)).done(),
+                Deed::ProbeWrite.done(),
+                Deed::Attach(Id(1)).done(),
+                Deed::ProbeWrite.refused(Code::NoAuth),
+                Deed::Attach(Id(3)).done(),
+                Deed::ProbeWrite.done(),
+                Deed::Close.done(),
+            ],
+        ),
+    ]
+}
+
 fn words() -> [Case; 1] {
     [case("`srvr`, `conf` and `mntr` of everybody", [Deed::AskWords.done()])]
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use zkplan::ensemble::words::{Conf, Mntr, Srvr};
 use zkplan::ensemble::{
-    AclEntry, CONFIG, Code, Control, Ensemble as _, Failure, Knock, Lifetime, Op, Session,
-    SessionTerms, Word,
+    AclEntry, CONFIG, Code, Control, Credential, Ensemble as _, Failure, InClear, Knock, Lifetime,
+    Op, Session, SessionTerms, Word,
 };
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Place, Reconfig, Server, ServerId,
@@ -287,7 +287,10 @@ impl<S: Stage> Player<'_, S> {
         let mut why = Failure::NotSent;
         for _ in 0..pauses() {
             match self.stage.port().open(at, terms).await {
-                Ok(session) => return session,
+                Ok(mut session) => match session.authenticate().await {
+                    Ok(()) => return session,
+                    Err(failure) => why = failure,
+                },
                 Err(failure) => why = failure,
             }
             self.stage.port().pause(PAUSE).await;
@@ -470,7 +473,7 @@ fn pauses() -> u128 {
 }
 
 fn terms(timeout: u64, by_nobody: bool) -> SessionTerms {
-    let auth = ("digest".to_owned(), format!("super:{SUPER_PASSWORD}"));
+    let auth = Credential::digest("super", SUPER_PASSWORD, InClear::Loopback);
     SessionTerms { timeout: Millis(timeout), auth: (!by_nobody).then_some(auth) }
 }
 
@@ -496,7 +499,7 @@ fn word<T>(answer: &Result<T, Failure>, wanted: Told) -> Told {
         Ok(_) | Err(Failure::Unknown) if wanted == Told::DoneOrLost => Told::DoneOrLost,
         Ok(_) => Told::Done,
         Err(Failure::Refused(code)) => Told::Refused(*code),
-        Err(Failure::Unknown | Failure::NotSent) => Told::Silent,
+        Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => Told::Silent,
         Err(Failure::SessionOver) => Told::Over,
     }
 }

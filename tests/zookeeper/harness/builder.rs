@@ -77,6 +77,7 @@ pub(crate) struct Builder {
     /// A later one wins, for so does it in `zoo.cfg`.
     settings: Vec<(String, String)>,
     settings_of: Vec<(u8, String, String)>,
+    without_super: Vec<u8>,
     archive: Option<String>,
     heap: Option<String>,
 }
@@ -105,6 +106,7 @@ impl Builder {
             admin_server: false,
             settings: Vec::new(),
             settings_of: Vec::new(),
+            without_super: Vec::new(),
             archive: None,
             heap: None,
         };
@@ -186,6 +188,13 @@ impl Builder {
         self
     }
 
+    /// Servers whose processes do not know the super user, until [`Ensemble::tell_super_user`].
+    #[must_use]
+    pub(crate) fn without_super_user(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
+        self.without_super.extend(ids);
+        self
+    }
+
     /// Starts the servers side by side and returns when one leads and all serve.
     ///
     /// # Panics
@@ -230,6 +239,10 @@ impl Builder {
 
     pub(super) fn first_places(&self) -> &[String] {
         &self.places
+    }
+
+    pub(super) fn first_without_super_user(&self) -> &[u8] {
+        &self.without_super
     }
 
     /// The servers of the first membership.

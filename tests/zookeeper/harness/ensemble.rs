@@ -1,6 +1,6 @@
 //! A running ensemble, and what a test can do to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -25,6 +25,8 @@ use super::{PATIENCE, lock, wait_until};
 pub(crate) struct Ensemble {
     builder: Builder,
     servers: Mutex<BTreeMap<u8, Arc<Server>>>,
+    /// Servers that are started without the super user's digest.
+    without_super: Mutex<BTreeSet<u8>>,
     // After the servers, for fields are dropped in order: first the processes go, then their files.
     directory: TempDir,
 }
@@ -33,7 +35,9 @@ impl Ensemble {
     pub(super) fn start(builder: Builder) -> Self {
         let directory = tempfile::Builder::new().prefix("zkplan-ensemble-").tempdir();
         let directory = directory.expect("the temporary directory can be written to");
-        let ensemble = Self { builder, servers: Mutex::default(), directory };
+        let without_super = builder.first_without_super_user().iter().copied().collect();
+        let without_super = Mutex::new(without_super);
+        let ensemble = Self { builder, servers: Mutex::default(), without_super, directory };
         for (id, role) in ensemble.builder.first_members() {
             ensemble.add(id, role, false);
         }
@@ -45,7 +49,7 @@ impl Ensemble {
             server.lay_down(ensemble.builder.files(server, &members));
         }
         for server in &servers {
-            server.start(ensemble.flags());
+            ensemble.run(server);
         }
         ensemble.wait_serving();
         ensemble
@@ -89,7 +93,7 @@ impl Ensemble {
     pub(crate) fn start_with_members(&self, id: u8, members: &[String]) {
         let server = self.server(id);
         server.lay_down(self.builder.files(&server, members));
-        server.start(self.flags());
+        self.run(&server);
     }
 
     /// Waits until a server serves as a follower, voting or not: it has then received all that the
@@ -165,7 +169,7 @@ impl Ensemble {
     /// Starts a stopped or killed server from its files as they lie now. Does not wait for it to
     /// serve.
     pub(crate) fn start_again(&self, id: u8) {
-        self.server(id).start(self.flags());
+        self.run(&self.server(id));
     }
 
     /// Puts back the configuration with which a server was started first, as a restored backup
@@ -178,6 +182,16 @@ impl Ensemble {
     /// stays.
     pub(crate) fn wipe(&self, id: u8) {
         self.server(id).wipe();
+    }
+
+    /// Has a server know the super user when it is started next.
+    pub(crate) fn tell_super_user(&self, id: u8) {
+        lock(&self.without_super).remove(&id);
+    }
+
+    /// How many credentials a server was sent, over all its starts, by its own log.
+    pub(crate) fn credentials_sent_to(&self, id: u8) -> usize {
+        self.log(id).matches("got auth packet").count()
     }
 
     /// Everything a server has logged, over all its starts.
@@ -360,6 +374,11 @@ impl Ensemble {
 
     fn line_written(&self, server: &Server, role: Role) -> String {
         self.builder.line_written(server.id(), role, server.ports())
+    }
+
+    fn run(&self, server: &Server) {
+        let knows_super_user = !lock(&self.without_super).contains(&server.id());
+        server.start(knows_super_user, self.flags());
     }
 
     /// Java's flags for a server, beside those that every one has.

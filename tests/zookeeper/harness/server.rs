@@ -114,14 +114,15 @@ impl Server {
     }
 
     /// Starts the server from the files as they lie.
-    pub(super) fn start(&self, flags: Vec<String>) {
+    pub(super) fn start(&self, knows_super_user: bool, flags: Vec<String>) {
         let mut process = lock(&self.process);
         assert!(process.is_none(), "server {} is already started", self.id);
         assert!(self.was_started(), "server {} has no files yet", self.id);
         let log = OpenOptions::new().create(true).append(true).open(self.file("server.log"));
         let log = log.expect("the temporary directory can be written to");
         let both = log.try_clone().expect("an open file can be duplicated");
-        let flags: Vec<String> = [Builder::server_flag()].into_iter().chain(flags).collect();
+        let digest = knows_super_user.then(Builder::server_flag);
+        let flags: Vec<String> = digest.into_iter().chain(flags).collect();
         *process = Some(Java::get().run(
             &flags,
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",

@@ -1,0 +1,365 @@
+//! As whom a run acts, and which servers may be sent the credential of that.
+//!
+//! Scheme `digest` sends the password in clear, and a server proves nothing before. So it goes to a
+//! server only where all of this holds, and this page is the one that decides:
+//!
+//! 1. The *file* names its host and port ([`Named`]): `connect.servers`, `servers`, and the base
+//!    lines of a plan that was given as a file. What only the live configuration names gets nothing:
+//!    anybody who may write that could name an address of their own.
+//! 2. In the look just before, it leads, follows or observes this ensemble under its own id, as a
+//!    member ([`Named::recipients`]), or it is a joiner whose data are proven; and where a plan file
+//!    holds an identity, the ensemble has it.
+//! 3. On the very session on which the password is shown, it shows the same server id, configuration
+//!    and identity ([`Access::session`]); and when a session comes from another server, it takes that
+//!    session, as only a server of the same ensemble can (`Session::attach`).
+//! 4. The connection is TLS with a certificate for the host in the file, or goes to loopback, or the
+//!    operator consents (`InClear`, held against the address of every connection).
+
+use std::collections::BTreeSet;
+
+use super::paths::Paths;
+use super::sight;
+use crate::ensemble::{CONFIG, Code, Control, Failure, Session, SessionTerms};
+use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
+use crate::observe::{Identity, Observation, Question, Standing};
+use crate::plan::Plan;
+use crate::spec::Spec;
+
+/// A server that may take the session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recipient {
+    /// Its id.
+    pub server: ServerId,
+    /// Where it is reached.
+    pub at: Endpoint,
+}
+
+/// What the operator's file names.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    endpoints: BTreeSet<Endpoint>,
+    /// The identity that a plan file holds.
+    identity: Option<String>,
+    /// Where zkplan keeps its state.
+    paths: Paths,
+}
+
+/// As whom a run acts, and where it may show that.
+#[derive(Debug, Clone)]
+pub struct Access {
+    terms: SessionTerms,
+    named: Named,
+}
+
+/// Whether a server lets a session change the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// It does.
+    Granted,
+    /// It refuses: the password is wrong, or this server does not know the user.
+    Refused,
+    /// It was not asked: the password would have gone without TLS to another machine.
+    InClear,
+    /// It gave no answer.
+    Unknown,
+}
+
+/// What came of asking one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Where it was asked.
+    pub at: Endpoint,
+    /// As whom; `None` for a session without a user.
+    pub user: Option<String>,
+    /// Its answer.
+    pub permission: Permission,
+}
+
+impl Named {
+    /// The addresses in a spec, and in a plan's base where the plan is the file that was given. A
+    /// plan that was read from the ensemble or made just now names nothing.
+    pub fn of(spec: &Spec, plan: Option<&Plan>) -> Self {
+        let Question { contacts, wanted, .. } = Question::of(spec);
+        let wanted = wanted.into_values().filter_map(|wanted| wanted.endpoint);
+        let base = plan.into_iter().flat_map(|plan| plan.facts.base.membership.servers());
+        let base = base.filter_map(Server::client_endpoint);
+        let identity = plan.and_then(|plan| match &plan.facts.identity {
+            Identity::Known(identity) => Some(identity.clone()),
+            Identity::NoneYet => None,
+        });
+        let endpoints = contacts.into_iter().chain(wanted).chain(base).collect();
+        Self { endpoints, identity, paths: Paths::below(spec.connect.folder.clone()) }
+    }
+
+    /// The members that may be sent a credential, those that stay first.
+    pub fn recipients(&self, seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<Recipient> {
+        if !self.fits(seen) {
+            return Vec::new();
+        }
+        let members = &seen.config.membership;
+        let may = |standing: &Standing| {
+            matches!(standing, Standing::Leading | Standing::Following | Standing::Observing)
+        };
+        let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
+        let named = sights.filter(|sight| may(&sight.standing)).filter_map(|sight| {
+            let at = sight.reached_at.iter().find(|at| self.endpoints.contains(at))?;
+            Some(Recipient { server: sight.id, at: at.clone() })
+        });
+        let mut named: Vec<Recipient> = named.collect();
+        named.sort_by_key(|to| (leaving.contains(&to.server), to.server));
+        named
+    }
+
+    /// A joiner that follows without a vote, where it may be sent a credential once its data are
+    /// proven.
+    pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
+        let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
+        let follows = sight.standing == Standing::FollowingWithoutVote;
+        let at = sight.reached_at.iter().find(|at| follows && self.endpoints.contains(at))?;
+        Some(Recipient { server: id, at: at.clone() })
+    }
+
+    /// Members that serve and that the file names at no address where they do.
+    pub fn unnamed(&self, seen: &Observation) -> Vec<Recipient> {
+        let members = &seen.config.membership;
+        let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
+        let unnamed = sights.filter_map(|sight| {
+            let at = sight.reached_at.first()?;
+            let is_named = sight.reached_at.iter().any(|at| self.endpoints.contains(at));
+            (!is_named).then(|| Recipient { server: sight.id, at: at.clone() })
+        });
+        unnamed.collect()
+    }
+
+    fn fits(&self, seen: &Observation) -> bool {
+        let is = |wanted: &String| seen.identity == Identity::Known(wanted.clone());
+        self.identity.as_ref().is_none_or(is)
+    }
+}
+
+impl Access {
+    /// Sessions on these terms, on servers that the file names.
+    pub const fn new(terms: SessionTerms, named: Named) -> Self {
+        Self { terms, named }
+    }
+
+    /// The user, where sessions show one.
+    pub fn user(&self) -> Option<&str> {
+        self.terms.auth.as_ref().map(crate::ensemble::Credential::user)
+    }
+
+    /// The servers that may take the session, those that stay first. Without a credential there is
+    /// nothing to protect, and every server of the ensemble may.
+    pub fn recipients(&self, seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<Recipient> {
+        if self.terms.auth.is_some() {
+            return self.named.recipients(seen, leaving);
+        }
+        let serving = sight::serving(seen, leaving).into_iter();
+        serving.map(|(server, at)| Recipient { server, at }).collect()
+    }
+
+    /// Members that serve and that the file names at no address where they do.
+    pub fn unnamed(&self, seen: &Observation) -> Vec<Recipient> {
+        self.named.unnamed(seen)
+    }
+
+    /// A joiner that may be asked, where its data are proven.
+    pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
+        if self.terms.auth.is_some() {
+            return self.named.joiner(seen, id);
+        }
+        let at = seen.servers.get(&id)?.reached_at.first()?.clone();
+        Some(Recipient { server: id, at })
+    }
+
+    /// A session on the first of these servers that gives one and is what was seen. The last
+    /// failure where none does.
+    pub async fn open<P: Control>(
+        &self,
+        port: &P,
+        seen: &Observation,
+        recipients: &[Recipient],
+    ) -> Result<P::Session, Failure> {
+        let mut last = Failure::NotSent;
+        for to in recipients {
+            match self.session(port, seen, to).await {
+                Ok(session) => return Ok(session),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(last)
+    }
+
+    /// A session on one server. The credential is shown on it once the session itself has shown the
+    /// server that the look saw; else it is closed again.
+    pub async fn session<P: Control>(
+        &self,
+        port: &P,
+        seen: &Observation,
+        to: &Recipient,
+    ) -> Result<P::Session, Failure> {
+        let mut session = port.open(&to.at, &self.terms).await?;
+        if self.terms.auth.is_none() {
+            return Ok(session);
+        }
+        let shown = match self.is_as_seen(&session, seen, to.server).await {
+            Ok(true) => session.authenticate().await,
+            Ok(false) => Err(Failure::NotSent),
+            Err(failure) => Err(failure),
+        };
+        match shown {
+            Ok(()) => Ok(session),
+            Err(failure) => {
+                session.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Whether a server lets this user change the configuration; changes nothing. On a short session
+    /// of its own.
+    pub async fn ask<P: Control>(&self, port: &P, seen: &Observation, to: &Recipient) -> Asked {
+        let permission = match self.session(port, seen, to).await {
+            Ok(session) => {
+                let probed = session.probe_write(CONFIG).await;
+                session.close().await;
+                permission(&probed)
+            }
+            Err(Failure::InClear) => Permission::InClear,
+            Err(Failure::Refused(Code::AuthFailed)) => Permission::Refused,
+            Err(_) => Permission::Unknown,
+        };
+        Asked { at: to.at.clone(), user: self.user().map(ToOwned::to_owned), permission }
+    }
+
+    /// Whether a session that proves nobody yet is on the server that a look saw: its id, the
+    /// configuration or a newer one, and the identity.
+    async fn is_as_seen<S: Session>(
+        &self,
+        session: &S,
+        seen: &Observation,
+        server: ServerId,
+    ) -> Result<bool, Failure> {
+        // The low byte of the server's id is the top byte of the sessions that it makes
+        // (`SessionTrackerImpl.initializeNextSessionId`).
+        if session.id().to_be_bytes()[0] != server.get().to_le_bytes()[0] {
+            return Ok(false);
+        }
+        let [node] = session.read(&[CONFIG]).await?.try_into().unwrap_or_default();
+        let config = node.map(|node| node.text()).unwrap_or_default();
+        let Ok(config) = EnsembleConfig::parse(&config) else { return Ok(false) };
+        // At version 0 each server shows its own file.
+        let known = &seen.config;
+        let is_known =
+            known.version.is_zero() || config == *known || config.version > known.version;
+        let identity = match session.get(&self.named.paths.identity()).await {
+            Ok(node) => node.map_or(Identity::NoneYet, |node| Identity::Known(node.text())),
+            // Not everybody may read it, so it tells nothing here.
+            Err(Failure::Refused(Code::NoAuth)) => return Ok(is_known),
+            Err(failure) => return Err(failure),
+        };
+        Ok(is_known && identity == seen.identity)
+    }
+}
+
+/// What a probe's answer means.
+pub const fn permission(probed: &Result<(), Code>) -> Permission {
+    match probed {
+        Ok(()) => Permission::Granted,
+        Err(Code::NoAuth | Code::AuthFailed) => Permission::Refused,
+        Err(_) => Permission::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
+    use crate::ensemble::{Credential, InClear};
+    use crate::model::{Membership, Millis};
+    use crate::observe::observe;
+    use crate::spec;
+
+    const MEMBERS: &str = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\n\
+                           server.3=h3:2888:3888;2181";
+
+    /// Wants server 1, and 2 elsewhere than it is; reaches the ensemble through server 1.
+    const SPEC: &str = "apiVersion: zkplan/v1\nensemble: test\nconnect: { servers: [h1:2181] }\n\
+                        servers: [{ id: 1, host: h1 }, { id: 2, host: h2, clientPort: 9999 }]";
+
+    fn world() -> Simulated {
+        let rules = Rules { needs_auth: true, ..Rules::default() };
+        let members = Membership::parse(MEMBERS).expect("members");
+        Simulated::new(World::new(members, Timing::default(), rules))
+    }
+
+    fn named() -> (Spec, Named) {
+        let spec = spec::parse("spec.yaml", SPEC).expect("a spec");
+        let named = Named::of(&spec, None);
+        (spec, named)
+    }
+
+    fn seen(port: &Simulated, spec: &Spec) -> Observation {
+        let seen = port.run(observe(port, &Question::of(spec))).expect("a client that lives");
+        seen.expect("an ensemble")
+    }
+
+    fn ids(of: &[Recipient]) -> Vec<i64> {
+        of.iter().map(|to| to.server.get()).collect()
+    }
+
+    fn access(named: Named) -> Access {
+        let auth = Some(Credential::digest("super", "geheim", InClear::Loopback));
+        Access::new(SessionTerms { timeout: Millis(4000), auth }, named)
+    }
+
+    #[test]
+    fn only_addresses_in_the_file_are_sent_a_password() {
+        let (port, (spec, named)) = (world(), named());
+        let seen = seen(&port, &spec);
+        let nobody = BTreeSet::new();
+        assert_eq!(ids(&named.recipients(&seen, &nobody)), [1]);
+        assert_eq!(ids(&named.unnamed(&seen)), [2, 3], "2 serves elsewhere than the file says");
+        let other = Named { identity: Some("another".to_owned()), ..named.clone() };
+        assert_eq!(other.recipients(&seen, &nobody), [], "it is another ensemble than the plan's");
+        // Who proves nobody has nothing to lose.
+        let terms = SessionTerms { timeout: Millis(4000), auth: None };
+        assert_eq!(ids(&Access::new(terms, named).recipients(&seen, &nobody)), [1, 2, 3]);
+    }
+
+    #[test]
+    fn who_is_no_member_any_more_is_sent_nothing() {
+        let (port, (spec, named)) = (world(), named());
+        let mut seen = seen(&port, &spec);
+        seen.config.membership = Membership::parse("server.3=h3:2888:3888;2181").expect("members");
+        assert_eq!(named.recipients(&seen, &BTreeSet::new()), []);
+    }
+
+    #[test]
+    fn a_session_shows_what_was_seen_before_it_shows_a_password() {
+        let (port, (spec, named)) = (world(), named());
+        let mut seen = seen(&port, &spec);
+        let access = access(named);
+        let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
+        let ask = |seen: &Observation, to: &Recipient| {
+            port.run(access.ask(&port, seen, to)).expect("a client that lives").permission
+        };
+        assert_eq!(ask(&seen, &to), Permission::Granted);
+        let other = Recipient { server: ServerId::new(2), ..to.clone() };
+        assert_eq!(ask(&seen, &other), Permission::Unknown, "server 1 answers there");
+        seen.identity = Identity::Known("another".to_owned());
+        assert_eq!(ask(&seen, &to), Permission::Unknown, "it has another identity");
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_user_says_so() {
+        let (port, (spec, named)) = (world(), named());
+        let seen = seen(&port, &spec);
+        let at = port.world().place_of(ServerId::new(1)).expect("server 1");
+        port.world().process_mut(at).knows_super = false;
+        let access = access(named);
+        let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
+        let asked = port.run(access.ask(&port, &seen, &to)).expect("a client that lives");
+        assert_eq!((asked.permission, asked.user.as_deref()), (Permission::Refused, Some("super")));
+    }
+}

@@ -1,0 +1,108 @@
+//! Who signs in where, and which server refused: the phrases of that, in one place.
+
+use super::words::list;
+use crate::apply::access::{Asked, Permission, Recipient};
+
+/// The system property that makes a server know the super user
+/// (`DigestAuthenticationProvider.superDigest`); it is a property of each server's own process.
+pub(super) const SUPER_DIGEST: &str =
+    "-Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH";
+
+/// Where that property goes.
+pub(super) const WHERE_IT_GOES: &str = "java.env as SERVER_JVMFLAGS, or on Debian JAVA_OPTS in \
+                                        /etc/zookeeper/conf/environment";
+
+/// A server that does not let a user change the configuration.
+pub(super) fn refused(by: &Recipient, user: Option<&str>) -> String {
+    let Recipient { server, at } = by;
+    format!("server {server} ({at}) refused {}", who_and_why(user))
+}
+
+fn who_and_why(user: Option<&str>) -> String {
+    match user {
+        Some(user) => {
+            format!("user \"{user}\": wrong password, or this server has no superDigest")
+        }
+        None => "zkplan: the file names no user (connect.auth)".to_owned(),
+    }
+}
+
+/// What somebody does about servers that refused.
+pub(super) fn remedy(user: Option<&str>, again: &str) -> String {
+    match user {
+        Some(_) => format!(
+            "check the password of connect.auth; or set {SUPER_DIGEST} on that server ({WHERE_IT_GOES}) \
+             and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
+        ),
+        None => format!(
+            "{again} --user super (the password comes from ZKPLAN_PASSWORD, --password-file or a prompt)"
+        ),
+    }
+}
+
+/// Why a joiner is not known to let the user change the configuration.
+pub(super) fn joiner(asked: Option<&Asked>) -> String {
+    let Some(Asked { at, user, permission }) = asked else {
+        return "follows with the leader's data; whether it accepts the user is not known yet"
+            .to_owned();
+    };
+    match permission {
+        Permission::Granted => "follows, and accepts the user".to_owned(),
+        Permission::Refused => format!(
+            "({at}) refused {}. Its join is not sent. Set {SUPER_DIGEST} on it as on the other servers \
+             ({WHERE_IT_GOES}) and restart it",
+            who_and_why(user.as_deref()),
+        ),
+        Permission::InClear => format!(
+            "({at}) is not on this machine and has no TLS: the password is not sent to it. Use \
+             --allow-cleartext-auth on a trusted network"
+        ),
+        Permission::Unknown => format!("({at}) has not answered yet whether it accepts the user"),
+    }
+}
+
+/// Which servers are sent the password: members now, joiners once their data are proven.
+pub fn announced(user: &str, members: &[Recipient], joiners: &[Recipient]) -> String {
+    let later = if joiners.is_empty() {
+        String::new()
+    } else {
+        format!("; once its data are proven also to {}", recipients(joiners))
+    };
+    format!("the password of \"{user}\" is sent to {}{later}", recipients(members))
+}
+
+/// Servers with their addresses.
+pub(super) fn recipients(of: &[Recipient]) -> String {
+    list(of.iter().map(|Recipient { server, at }| format!("server {server} ({at})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Host, ServerId};
+
+    fn server(id: i64) -> Recipient {
+        let at = Endpoint::plain(Host::new(&format!("zk{id}")), 2181);
+        Recipient { server: ServerId::new(id), at }
+    }
+
+    #[test]
+    fn a_refusal_names_server_address_and_user() {
+        assert_eq!(
+            refused(&server(4), Some("super")),
+            "server 4 (zk4:2181) refused user \"super\": wrong password, or this server has no \
+             superDigest"
+        );
+        let told = remedy(None, "zkplan apply plan.json");
+        assert!(told.starts_with("zkplan apply plan.json --user super"), "{told}");
+    }
+
+    #[test]
+    fn those_who_are_sent_the_password_are_named() {
+        assert_eq!(
+            announced("super", &[server(1), server(2)], &[server(4)]),
+            "the password of \"super\" is sent to server 1 (zk1:2181) and server 2 (zk2:2181); once \
+             its data are proven also to server 4 (zk4:2181)"
+        );
+    }
+}
