@@ -243,7 +243,9 @@ impl FindingKind {
             | Self::DataDiffers
             | Self::ConfigWritten => Level::Accept,
             // There is no release to go to, and nothing to do but to know it.
-            Self::KnownBug { issue: Issue::Zk4689, .. } => Level::Note,
+            Self::KnownBug { issue: Issue::Zk4689, .. }
+            | Self::ZoneUnknown
+            | Self::EvenVoters { .. } => Level::Note,
             Self::KnownBug { .. }
             | Self::HostileName { .. }
             | Self::WildcardHost { .. }
@@ -256,7 +258,6 @@ impl FindingKind {
             | Self::UnwantableId
             | Self::PortsDiffer { .. }
             | Self::OpenRun { .. } => Level::Warning,
-            Self::ZoneUnknown | Self::EvenVoters { .. } => Level::Note,
         }
     }
 }
