@@ -239,15 +239,27 @@ const fn harm(issue: Issue) -> &'static str {
     }
 }
 
+/// Who runs a release with a bug, what that does, and where it is fixed.
+fn known_bug(server: Option<ServerId>, version: ServerVersion, issue: Issue) -> String {
+    let who = server.map_or_else(|| "every server".to_owned(), |id| format!("server {id}"));
+    let line = |release: ServerVersion| (release.major, release.minor);
+    let fixed = match fixed_in(issue, version) {
+        None => "no release yet".to_owned(),
+        Some(release) if line(release) == line(version) => release.to_string(),
+        Some(release) => {
+            format!("no {}.{} release, first in {release}", version.major, version.minor)
+        }
+    };
+    let name = issue.name();
+    format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(issue))
+}
+
 /// A finding as a sentence.
 pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
     let it = server.map_or_else(|| "a server".to_owned(), |id| format!("server {id}"));
     match kind {
-        FindingKind::KnownBug { version, issue } => {
-            let who = server.map_or_else(|| "every server".to_owned(), |_| it);
-            format!("{who} runs {version}: {}", known_bug(*issue, *version))
-        }
+        FindingKind::KnownBug { version, issue } => known_bug(*server, *version, *issue),
         FindingKind::MixedVersions { lowest, highest } => {
             format!("members run different minor versions, {lowest} to {highest}")
         }
@@ -307,19 +319,6 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
         FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
     }
-}
-
-/// What a bug does, and the first release of a line without it.
-fn known_bug(issue: Issue, version: ServerVersion) -> String {
-    let line = |release: ServerVersion| (release.major, release.minor);
-    let fixed = match fixed_in(issue, version) {
-        None => "no release yet".to_owned(),
-        Some(release) if line(release) == line(version) => release.to_string(),
-        Some(release) => {
-            format!("no {}.{} release, first in {release}", version.major, version.minor)
-        }
-    };
-    format!("{} ({}); fixed in {fixed}", harm(issue), issue.name())
 }
 
 /// A znode of which it is not known that only operators wrote it, and why.

@@ -98,7 +98,7 @@ fn a_reconfig_that_commits_while_a_joiner_finishes_its_sync_is_not_in_force_ther
     assert_eq!(in_force(&ensemble, 1), config.version);
     ensemble.thaw(4);
     ensemble.wait_following(4);
-    assert!(in_force(&ensemble, 4) < config.version, "{:?}", config);
+    assert!(in_force(&ensemble, 4) < config.version, "{config:?}");
 
     let desk = Desk::new();
     desk.plan(&spec(&ensemble), &[]).exits(2).says(["old config"]);
