@@ -56,6 +56,12 @@ impl Process {
         states.is_some_and(|states| states.iter().all(|&state| state == 'T'))
     }
 
+    /// Sends a signal unless the process has ended; whether it was sent.
+    pub(crate) fn try_signal(&mut self, signal: Signal) -> bool {
+        // Until it is waited for, its id cannot become another's.
+        self.ended().is_none() && kill_process(Pid::from_child(&self.child), signal).is_ok()
+    }
+
     /// SIGINT, as Ctrl-C sends it.
     pub(crate) fn interrupt(&mut self) {
         self.signal(Signal::INT);
