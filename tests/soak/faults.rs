@@ -23,6 +23,9 @@ pub(crate) const STRANGER: u8 = 250;
 /// A full disk is noticed at the next write; the application makes one all the time.
 const DISK_NOTICED_WITHIN: Duration = Duration::from_secs(20);
 
+/// Added where the operator is cut off for longer than a session lasts.
+const LONGER: Duration = Duration::from_secs(6);
+
 /// What servers on a full disk write to their logs.
 const DISK_IS_FULL: &str = "No space left on device";
 
@@ -48,9 +51,9 @@ impl Scene<'_> {
         self.wait_for(fault.at_percent) && self.strike(fault)
     }
 
-    /// Waits until the apply has come so far; whether it still runs then.
+    /// Waits until the apply has come so far, and has begun at all; whether it still runs then.
     fn wait_for(&self, percent: u64) -> bool {
-        let wanted = self.outputs * percent / 100;
+        let wanted = u64::max(1, self.outputs * percent / 100);
         while !self.apply.has_ended() {
             let events = self.apply.events();
             let outputs = events.iter().filter(|event| event["event"] == "output").count();
@@ -144,25 +147,16 @@ impl Scene<'_> {
 
     fn link_fault(&self, fault: &Fault, long: Duration) -> bool {
         let before = self.lab.dropped();
-        match fault.kind {
-            Kind::OperatorLinkFlaps => {
-                for _ in 0..4 {
-                    self.lab.isolate(&self.lab.operator, true, true);
-                    thread::sleep(long / 4);
-                    self.lab.heal_links();
-                    thread::sleep(long / 4);
-                }
+        if fault.kind == Kind::OperatorLinkFlaps {
+            for _ in 0..4 {
+                self.lab.isolate(&self.lab.operator, true, true);
+                thread::sleep(long / 4);
+                self.lab.heal_links();
+                thread::sleep(long / 4);
             }
-            _ => {
-                if !self.cut(fault) {
-                    return false;
-                }
-                let longer = match fault.kind {
-                    Kind::OperatorCutForLong => Duration::from_secs(6),
-                    _ => Duration::ZERO,
-                };
-                thread::sleep(long + longer);
-            }
+        } else if self.cut(fault) {
+            let is_long = fault.kind == Kind::OperatorCutForLong;
+            thread::sleep(if is_long { long + LONGER } else { long });
         }
         let dropped = self.lab.dropped() > before;
         self.lab.heal_links();
@@ -265,15 +259,15 @@ fn fills_up(server: &Server) -> bool {
 fn clock_jumps(server: &Server, pick: u64, long: Duration) -> bool {
     let from = server.log().len();
     let hour = |log: &str| {
-        let hours = log.lines().filter_map(|line| {
+        let mut hours = log.lines().filter_map(|line| {
             let (hour, rest) = line.split_once(':')?;
             rest.get(2..3).filter(|colon| *colon == ":")?;
             hour.parse::<u32>().ok().filter(|hour| *hour < 24)
         });
-        hours.last()
+        hours.next_back()
     };
     let Some(before) = hour(&server.log()) else { return false };
-    server.set_clock(if pick % 2 == 0 { "+5h" } else { "-5h" });
+    server.set_clock(if pick.is_multiple_of(2) { "+5h" } else { "-5h" });
     // Each word that it is asked goes to its log, with the time.
     let jumped = writes(server, from, Duration::from_secs(10), |log| {
         server.ask("srvr").ok();

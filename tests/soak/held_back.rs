@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::administrator;
 use crate::chance::Chance;
-use crate::harness::transactions::{self, Refused};
+use crate::harness::transactions::{self, Bytes};
 use crate::harness::{PATIENCE, wait_until};
 use crate::lab::Lab;
 use crate::members::Config;
@@ -29,6 +29,9 @@ const SETTING: Setting = Setting { tick_ms: 200, sync_limit: 400 };
 
 /// Longer than the request is held back: its sender's session lives, and is no reason to refuse it.
 const SESSION: &str = "40s";
+
+/// `ZooDefs.OpCode.error`: a request that the leader refused.
+const ERROR: i32 = -1;
 
 /// `KeeperException.Code.BADVERSION`.
 const BAD_VERSION: i32 = -103;
@@ -132,9 +135,9 @@ impl Story {
 
     /// How the leader refused what came from sessions of the holder, in its transaction log.
     fn refusals(&self) -> Vec<i32> {
-        let refused = transactions::refusals(&self.leader.data()).into_iter();
-        let is_its = |one: &Refused| one.session >> 56 == i64::from(self.holder.id);
-        refused.filter(is_its).map(|one| one.code).collect()
+        let of_holder = |(session, _): &(i64, i32)| session >> 56 == i64::from(self.holder.id);
+        let refused = transactions::logged(&self.leader.data(), refusal).into_iter();
+        refused.filter(of_holder).map(|(_, code)| code).collect()
     }
 
     fn with_a_later_apply(self) {
@@ -206,6 +209,18 @@ impl Story {
     }
 }
 
+/// A `TxnHeader`, and an `ErrorTxn` if it is a request that was refused: the session that asked,
+/// and why.
+fn refusal(mut transaction: Bytes<'_>) -> Option<(i64, i32)> {
+    let session = transaction.long()?;
+    let _cxid = transaction.int()?;
+    let _zxid = transaction.long()?;
+    let _time = transaction.long()?;
+    let is_error = transaction.int()? == ERROR;
+    transaction.int().filter(|_| is_error).map(|code| (session, code))
+}
+
+/// Client addresses of some of the members.
 fn contacts(round: &Round, which: impl Fn(&Seat) -> bool) -> Vec<String> {
     let chosen = round.base.iter().filter(|seat| which(seat));
     chosen.map(|seat| format!("{}:{CLIENT_PORT}", seat.address())).collect()

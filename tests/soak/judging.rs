@@ -33,7 +33,7 @@ pub(crate) struct Left<'a> {
     /// The version before the round.
     pub(crate) from: u64,
     /// Versions that another client has made.
-    pub(crate) foreign: Vec<u64>,
+    pub(crate) foreign: &'a [u64],
     /// How many servers may fail at every moment, by the plan; `None` where another plan was made
     /// on the way.
     pub(crate) tolerates: Option<i64>,

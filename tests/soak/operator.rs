@@ -1,5 +1,6 @@
 //! The `zkplan` binary on the operator's machine.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -22,22 +23,25 @@ const HANGS: Duration = Duration::from_secs(90);
 const LONGEST: Duration = Duration::from_secs(400);
 
 /// What `--timeout` is.
-const STANDS_STILL: &str = "20s";
+const STANDS_STILL: &str = "30s";
 
 /// Writes the spec that wants the target of a round, and returns its name.
 pub(crate) fn write_spec(lab: &Lab, round: &Round, contacts: &[String]) -> String {
     let name = format!("spec-{}.yaml", round.number);
-    let servers: String =
-        round.target.iter().map(|seat| format!("  - {}\n", seat.wanted(round.zones))).collect();
-    let policy: String =
-        round.policy.iter().map(|(key, value)| format!("  {key}: {value}\n")).collect();
-    let text = format!(
+    let mut text = format!(
         "apiVersion: zkplan/v1\nensemble: soak\nconnect:\n  servers: [{}]\n  auth: {{ scheme: \
          digest, user: super, password: {{ env: ZKPLAN_PASSWORD }} }}\n  sessionTimeout: {}\n\
-         servers:\n{servers}policy:\n{policy}",
+         servers:\n",
         contacts.join(", "),
         round.session
     );
+    for seat in &round.target {
+        writeln!(text, "  - {}", seat.wanted(round.zones)).expect("a text takes everything");
+    }
+    text += "policy:\n";
+    for (key, value) in &round.policy {
+        writeln!(text, "  {key}: {value}").expect("a text takes everything");
+    }
     fs::write(lab.file(&name), text).expect("memory takes files");
     name
 }

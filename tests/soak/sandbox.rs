@@ -46,6 +46,8 @@ pub(crate) fn inside(limit: Duration, story: impl FnOnce()) {
     let program = env::current_exe().expect("a running program has a file");
     let mut again = Process::spawn("unshare", |command| {
         command.args(&flags).arg("--").arg(program).env(INSIDE, "1");
+        // `ip` and `nft` lie where only root looks.
+        command.env("PATH", env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin");
         command.args([&name, "--exact", "--nocapture", "--test-threads=1"]);
     });
     let status = wait_until(format!("the end of {name}"), limit, || again.ended());

@@ -370,7 +370,7 @@ impl Schedule {
             faults.push(Fault {
                 kind,
                 at_percent: self.chance.below(100),
-                long_ms: 500 + self.chance.below(5000),
+                long_ms: 500 + self.chance.below(4000),
                 pick: self.chance.next(),
             });
             if kind.comes_alone() {
@@ -412,7 +412,7 @@ impl Iterator for Schedule {
             base,
             zones: self.chance.once_in(3),
             policy,
-            session: self.chance.of_slice(&["2s", "4s", "8s"]).expect("a choice"),
+            session: self.chance.of_slice(&["2s", "4s", "6s"]).expect("a choice"),
             faults: self.faults(has_joiners),
             target: target.clone(),
         };

@@ -139,7 +139,9 @@ impl Server {
                     .env("FAKETIME_TIMESTAMP_FILE", self.file("clock"))
                     .env("FAKETIME_CACHE_DURATION", "1")
                     .env("DONT_FAKE_MONOTONIC", "1")
-                    .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                    .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                    // With it, Java's waits end at once, again and again.
+                    .env("FAKETIME_FORCE_MONOTONIC_FIX", "0");
             }
         }));
     }
@@ -158,6 +160,14 @@ impl Server {
 
     pub(crate) fn is_running(&self) -> bool {
         lock(&self.process).as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
+    /// Starts it again without its data, as one that was never started.
+    pub(crate) fn start_blank(&self) {
+        self.kill();
+        fs::remove_dir_all(self.data().join("version-2")).expect("a server that has run has data");
+        self.write_first_files();
+        self.start();
     }
 
     /// From the next start on, its clock is its own.

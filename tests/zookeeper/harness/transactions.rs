@@ -11,9 +11,6 @@ use std::path::Path;
 /// `ZooDefs.OpCode.reconfig`.
 const RECONFIG: i32 = 16;
 
-/// `ZooDefs.OpCode.error`: a request that the leader refused.
-const ERROR: i32 = -1;
-
 /// Magic, format version and database id of `FileTxnLog`.
 const FILE_HEADER: usize = 16;
 
@@ -30,28 +27,14 @@ pub(crate) struct Logged {
     pub(crate) text: String,
 }
 
-/// A request that the leader refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// The session that asked.
-    pub(crate) session: i64,
-    /// Why, as `KeeperException.Code` has it.
-    pub(crate) code: i32,
-}
-
 /// The reconfigs in the logs of one server, by version.
 pub(crate) fn reconfigs(data: &Path) -> BTreeMap<u64, Logged> {
     let logged = logged(data, reconfig);
     logged.into_iter().map(|logged| (logged.version, logged)).collect()
 }
 
-/// The refused requests in the logs of one server, those of each file in order.
-pub(crate) fn refusals(data: &Path) -> Vec<Refused> {
-    logged(data, refusal)
-}
-
-/// What is made of the transactions in the logs of one server.
-fn logged<T>(data: &Path, read: impl Fn(Bytes<'_>) -> Option<T>) -> Vec<T> {
+/// What is made of the transactions in the logs of one server, those of each file in order.
+pub(crate) fn logged<T>(data: &Path, read: impl Fn(Bytes<'_>) -> Option<T>) -> Vec<T> {
     let mut found = Vec::new();
     let files = fs::read_dir(data.join("version-2")).into_iter().flatten().filter_map(Result::ok);
     for file in files.filter(|file| file.file_name().to_string_lossy().starts_with("log.")) {
@@ -90,18 +73,8 @@ fn reconfig(mut transaction: Bytes<'_>) -> Option<Logged> {
     Some(Logged { version, session, members, text: text.clone() })
 }
 
-/// A `TxnHeader`, and an `ErrorTxn` if it is a request that was refused.
-fn refusal(mut transaction: Bytes<'_>) -> Option<Refused> {
-    let session = transaction.long()?;
-    let _cxid = transaction.int()?;
-    let _zxid = transaction.long()?;
-    let _time = transaction.long()?;
-    let is_error = transaction.int()? == ERROR;
-    transaction.int().filter(|_| is_error).map(|code| Refused { session, code })
-}
-
 /// Bytes in jute's form, read from the front.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -110,11 +83,11 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    fn int(&mut self) -> Option<i32> {
+    pub(crate) fn int(&mut self) -> Option<i32> {
         Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    fn long(&mut self) -> Option<i64> {
+    pub(crate) fn long(&mut self) -> Option<i64> {
         Some(i64::from_be_bytes(self.take(8)?.try_into().ok()?))
     }
 
