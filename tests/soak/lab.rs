@@ -154,6 +154,23 @@ impl Lab {
         bytes.sum()
     }
 
+    /// Servers whose data are not the leader's, by a digest that both made from now on: older ones
+    /// may be of a time at which a server was still being given its data.
+    pub(crate) fn differing(&self) -> Vec<Arc<Server>> {
+        let newest = |server: &Arc<Server>| server.digests().into_keys().max();
+        let before = self.servers().iter().filter_map(newest).max();
+        let differs = |server: &Arc<Server>| {
+            self.wait(&format!("a digest that server {} and the leader made", server.id), || {
+                let leader = self.leader()?.digests();
+                let own = server.digests();
+                let common = own.into_iter().rev().find(|(zxid, _)| leader.contains_key(zxid));
+                let (zxid, digest) = common.filter(|(zxid, _)| Some(*zxid) > before)?;
+                Some(leader[&zxid] != digest)
+            })
+        };
+        self.servers().into_iter().filter(differs).collect()
+    }
+
     /// Links, disks, clocks and processes work again.
     pub(crate) fn heal(&self) {
         self.heal_links();

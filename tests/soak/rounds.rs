@@ -215,7 +215,7 @@ impl Soak {
                     self.lab.wait_serving();
                     dead = None;
                 }
-                (Some(3), None) if self.joiners_lack_data(round) => {}
+                (Some(3), None) if began.elapsed() < PATIENCE && self.mends_data() => {}
                 // A leader has just changed.
                 (Some(10), _) if began.elapsed() < PATIENCE => {
                     self.count_exit("plan 10".to_owned());
@@ -231,28 +231,19 @@ impl Soak {
         }
     }
 
-    /// Whether servers that are no members yet lack acknowledged writes: then zkplan was right to
-    /// refuse, and they are started again without data. A leader that was promoted from observer
-    /// gives a joiner a part of the data only (ZOOKEEPER-4925, fixed in 3.9.4).
-    fn joiners_lack_data(&mut self, round: &Round) -> bool {
-        let written = self.writer.acknowledged();
-        let lacking: Vec<Arc<Server>> = round
-            .joiners()
-            .map(|seat| self.lab.server(seat.id))
-            .filter(|server| {
-                let read = read_back(&server.client_address().to_string(), &written, PATIENCE);
-                read.is_some_and(|read| {
-                    let is_member = |c: &Config| c.members.contains_key(&server.id);
-                    !read.missing.is_empty() && !read.config.as_ref().is_some_and(is_member)
-                })
-            })
-            .collect();
-        for server in &lacking {
+    /// Whether servers have other data than the leader: then zkplan was right to refuse, and they
+    /// are started again without data. This ZooKeeper brings it about by itself: a leader that was
+    /// promoted from observer gives a joiner a part of the data only (ZOOKEEPER-4925, fixed in
+    /// 3.9.4), and a learner that is interrupted in its sync logs transactions twice
+    /// (ZOOKEEPER-4394 and its like, fixed in 3.9.3).
+    fn mends_data(&mut self) -> bool {
+        let differing = self.lab.differing();
+        for server in &differing {
             server.start_blank();
-            self.count_exit("joiner lacked data".to_owned());
+            self.lab.wait_serving();
+            self.count_exit("other data, refused".to_owned());
         }
-        self.lab.wait_serving();
-        !lacking.is_empty()
+        !differing.is_empty()
     }
 
     /// Restarts the voters that were observers, one at a time: each could come to lead and then give
@@ -354,7 +345,7 @@ impl Soak {
             }
             self.lab.wait_serving();
             if code == Some(3) {
-                self.joiners_lack_data(round);
+                self.mends_data();
             }
             let ended = start_apply(&self.lab, file, &more, None).ends();
             self.applies += 1;

@@ -1,5 +1,6 @@
 //! One server: its files, its disk, its clock and its process, in the namespace of its machine.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -208,6 +209,16 @@ impl Server {
     pub(crate) fn mode(&self) -> Option<String> {
         let answer = self.ask("srvr").ok()?;
         answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+
+    /// Digests of its data by zxid, one every 128 transactions.
+    pub(crate) fn digests(&self) -> BTreeMap<u64, String> {
+        let answer = self.ask("hash").unwrap_or_default();
+        let digest = |line: &str| {
+            let (zxid, digest) = line.split_once(':')?;
+            Some((u64::from_str_radix(zxid, 16).ok()?, digest.trim().to_owned()))
+        };
+        answer.lines().filter_map(digest).collect()
     }
 
     /// The epoch of the leader that it last promised to follow, or to be.
