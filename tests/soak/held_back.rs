@@ -165,11 +165,11 @@ impl Story {
         let refused = self.refusals();
         self.release();
         wait_until("the leader to refuse the request", PATIENCE, || {
+            let made = self.leader.reconfigs().into_iter().find(|(at, _)| *at > fenced.version);
+            assert_eq!(made, None, "the request was carried out, and the journal says {said:?}");
             (self.refusals().len() > refused.len()).then_some(())
         });
         assert_eq!(self.refusals()[refused.len()..], [BAD_VERSION], "not for its version");
-        let made = self.leader.reconfigs().into_iter().find(|(at, _)| *at > fenced.version);
-        assert_eq!(made, None, "the request was carried out");
         // With the holder back, the later one comes to the same step.
         wait_frozen(&later);
         later.signal(Signal::CONT);
