@@ -47,13 +47,24 @@ pub(crate) fn logged<T>(data: &Path, read: impl Fn(Bytes<'_>) -> Option<T>) -> V
     found
 }
 
-/// The next transaction; nothing at the end, which is zeros up to the size set aside, or torn.
+/// The next transaction; nothing at the end, which is zeros up to the size set aside, or torn, as a
+/// full disk leaves it.
 fn next_transaction<'a>(rest: &mut Bytes<'a>) -> Option<Bytes<'a>> {
-    let _checksum = rest.take(8)?;
+    let checksum = rest.long()?;
     let length = usize::try_from(rest.int()?).ok().filter(|length| *length > 0)?;
     let transaction = rest.take(length)?;
     let _end_of_record = rest.take(1)?;
-    Some(Bytes(transaction))
+    (i64::from(adler32(transaction)) == checksum).then_some(Bytes(transaction))
+}
+
+/// The checksum of `FileTxnLog`.
+fn adler32(bytes: &[u8]) -> u32 {
+    const LARGEST_PRIME: u32 = 65_521;
+    let (low, high) = bytes.iter().fold((1, 0), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % LARGEST_PRIME;
+        (low, (high + low) % LARGEST_PRIME)
+    });
+    high << 16 | low
 }
 
 /// A `TxnHeader`, and a `SetDataTxn` if it is a reconfig.
