@@ -155,7 +155,7 @@ struct Journal {
     committed: BTreeMap<u64, String>,
     /// Versions from which a step was sent that is said not to have been carried out.
     not_applied: Vec<(u64, String)>,
-    /// A run was abandoned: what it had sent last may be told by none.
+    /// A run was abandoned: no entry says what became of what it had sent last.
     is_given_up: bool,
 }
 

@@ -86,7 +86,7 @@ impl Host {
         }
     }
 
-    /// Of so many packets in a hundred, none arrives here.
+    /// This percentage of packets does not arrive here.
     pub(crate) fn lose(&self, percent: u32) {
         let rule = format!("numgen random mod 100 < {percent} counter name dropped drop");
         self.nft(&format!("add rule inet soak losses iifname eth0 {rule}"));

@@ -133,7 +133,7 @@ impl Running {
         lock(&self.process).kill();
     }
 
-    /// What it has told so far, as whole lines.
+    /// Its events so far, as whole lines.
     pub(crate) fn events(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.file.with_extension("events")).unwrap_or_default();
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
@@ -142,16 +142,16 @@ impl Running {
 
     /// Waits for its end; what hangs is killed.
     pub(crate) fn ends(&self) -> Ended {
-        let told = || {
+        let written = || {
             ["events", "stdout", "stderr"]
                 .map(|end| fs::metadata(self.file.with_extension(end)).map_or(0, |file| file.len()))
         };
-        let (mut last, mut since) = (told(), Instant::now());
+        let (mut last, mut since) = (written(), Instant::now());
         let mut code = None;
         while code.is_none() && since.elapsed() < HANGS && self.began.elapsed() < LONGEST {
             std::thread::sleep(Duration::from_millis(10));
-            if told() != last {
-                (last, since) = (told(), Instant::now());
+            if written() != last {
+                (last, since) = (written(), Instant::now());
             }
             code = lock(&self.process).ended().map(|status| status.code().unwrap_or(KILLED));
         }

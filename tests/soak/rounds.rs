@@ -48,6 +48,7 @@ fn random_targets_are_reached_under_random_faults() {
             if began.elapsed() >= time || !soak.verdict.wrong.is_empty() {
                 break;
             }
+            soak.round = Some(round.clone());
             soak.play(&round);
         }
         soak.end();
@@ -71,6 +72,8 @@ struct Soak {
     late: u64,
     /// Acknowledged writes that a member lacked.
     lost: usize,
+    /// The round that is played.
+    round: Option<Round>,
     /// The last run that was judged.
     last_run: u64,
 }
@@ -109,6 +112,7 @@ impl Soak {
             faults: BTreeMap::new(),
             late: 0,
             lost: 0,
+            round: None,
             last_run: 0,
         }
     }
@@ -120,7 +124,7 @@ impl Soak {
         let dead = self.kill_a_voter(round);
         let contacts: Vec<&Seat> = round.base.iter().collect();
         let spec = write_spec(&self.lab, round, &addresses(contacts));
-        let Some(plan) = self.plan(round, &spec, dead) else { return self.keep(round) };
+        let Some(plan) = self.plan(round, &spec, dead) else { return };
         self.writer.longest_gap();
         let mut applied = self.apply(round, &plan, own_clock);
         // A plan may have been refused while a voter was down; then it is up again.
@@ -143,7 +147,7 @@ impl Soak {
             self.writer.longest_gap(),
         ));
         if !self.verdict.wrong.is_empty() {
-            return self.keep(round);
+            return;
         }
         let leaving = round.base.iter().filter(|old| round.target.iter().all(|s| s.id != old.id));
         leaving.for_each(|seat| self.lab.remove(seat.id));
@@ -431,22 +435,14 @@ impl Soak {
         *self.exits.entry(code).or_default() += 1;
     }
 
-    /// Keeps the files of a round that went wrong.
-    fn keep(&self, round: &Round) {
-        let folder = self.kept();
-        self.lab.keep(&folder);
-        let text = format!("{round:#?}\n\n{}\n", self.verdict.wrong.join("\n\n"));
-        fs::write(folder.join("wrong"), text).expect("the target directory can be written to");
-    }
-
     fn kept(&self) -> PathBuf {
         let name = format!("soak-seed-{}-{}", self.seed, std::process::id());
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
     }
 
     /// Shows the figures, and fails where something was wrong.
-    fn end(self) {
-        let Self { seed, verdict, applies, exits, faults, late, lost, .. } = &self;
+    fn end(&self) {
+        let Self { seed, verdict, applies, exits, faults, late, lost, .. } = self;
         let happened: u64 = faults.values().sum();
         say(&format!(
             "seed {seed}: {applies} applies, {} checks, {happened} faults ({late} more came after \
@@ -457,11 +453,20 @@ impl Soak {
         ));
         say(&format!("exits: {exits:?}\nfaults: {faults:?}"));
         let wrong = verdict.wrong.join("\n\n");
-        assert!(
-            wrong.is_empty(),
-            "ZKPLAN_SOAK_SEED={seed} went wrong, its files are in {}:\n{wrong}",
-            self.kept().display()
-        );
+        assert!(wrong.is_empty(), "ZKPLAN_SOAK_SEED={seed} went wrong:\n{wrong}");
+    }
+}
+
+impl Drop for Soak {
+    /// Keeps the files of a run that went wrong.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let folder = self.kept();
+            self.lab.keep(&folder);
+            let text = format!("{:#?}\n\n{}\n", self.round, self.verdict.wrong.join("\n\n"));
+            fs::write(folder.join("wrong"), text).ok();
+            say(&format!("ZKPLAN_SOAK_SEED={}: see {}", self.seed, folder.display()));
+        }
     }
 }
 

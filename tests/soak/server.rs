@@ -28,7 +28,7 @@ const DISK: &str = "size=64m";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) tick_ms: u64,
-    /// For so many ticks a leader waits for a follower.
+    /// How many ticks a leader waits for a follower.
     pub(crate) sync_limit: u64,
 }
 

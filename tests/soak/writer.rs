@@ -22,7 +22,7 @@ const IMPATIENCE: Duration = Duration::from_secs(3);
 
 const SESSION: Duration = Duration::from_secs(10);
 
-/// So many writes are read back at a time; then a new folder is begun.
+/// Writes to one folder, all of which are read back after each round; then a new one is begun.
 const FOLDER_FULL: usize = 20_000;
 
 /// Reads or deletes at a time.
