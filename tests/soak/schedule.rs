@@ -283,7 +283,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(crate) fn of(seed: u64) -> Self {
         let mut chance = Chance::of(seed);
-        let tick_ms = *chance.of_slice(&[200, 500, 1000]).expect("a choice");
+        let tick_ms = *chance.of_slice(&[200, 500, 500, 1000]).expect("a choice");
         let count = *chance.of_slice(&[3, 3, 4, 5]).expect("a choice");
         let seats = (1..=count).map(|id| {
             let host = usize::from(id) - 1;
@@ -412,7 +412,7 @@ impl Iterator for Schedule {
             base,
             zones: self.chance.once_in(3),
             policy,
-            session: self.chance.of_slice(&["2s", "4s", "6s"]).expect("a choice"),
+            session: self.chance.of_slice(&["2s", "3s", "4s"]).expect("a choice"),
             faults: self.faults(has_joiners),
             target: target.clone(),
         };
