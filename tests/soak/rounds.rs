@@ -124,19 +124,24 @@ impl Soak {
         let dead = self.kill_a_voter(round);
         let contacts: Vec<&Seat> = round.base.iter().collect();
         let spec = write_spec(&self.lab, round, &addresses(contacts));
+        let prepared = began.elapsed();
         let Some(plan) = self.plan(round, &spec, dead) else { return };
+        let planned = began.elapsed();
         self.writer.longest_gap();
         let mut applied = self.apply(round, &plan, own_clock);
         // A plan may have been refused while a voter was down; then it is up again.
         applied.dead = dead.filter(|id| !self.lab.server(*id).is_running());
+        let applied_after = began.elapsed();
         self.lab.heal();
         self.lab.wait_serving();
+        let healed = began.elapsed();
         let tries = self.finish(round, &plan.file, &spec, &mut applied);
         self.judge(round, &spec, before.version, &applied);
         let codes: Vec<String> = tries.iter().map(|code| format!("{code:?}")).collect();
         say(&format!(
-            "[{:5.1} s] {}: exit {:?} in {:.1?}, then [{}]; round {:.1?}, {} writes, longest gap \
-             {:.1?}",
+            "[{:5.1} s] {}: exit {:?} in {:.1?}, then [{}]; prepared, planned, applied, healed and \
+             judged after {prepared:.1?}, {planned:.1?}, {applied_after:.1?}, {healed:.1?} and \
+             {:.1?}; {} writes, longest gap {:.1?}",
             self.began.elapsed().as_secs_f64(),
             round.label(),
             applied.first.code,
