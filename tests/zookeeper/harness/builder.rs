@@ -322,7 +322,7 @@ impl Builder {
 
     /// Java's flag for a server: the super user's digest is a system property, as in operators'
     /// `java.env`.
-    pub(super) fn server_flag() -> String {
+    pub(crate) fn server_flag() -> String {
         format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}")
     }
 }

@@ -33,7 +33,7 @@ const DEBIAN_EXTRAS: [&str; 2] =
     ["/usr/share/java/servlet-api.jar", "/usr/share/java/slf4j-simple.jar"];
 
 /// A Java with a ZooKeeper.
-pub(super) struct Java {
+pub(crate) struct Java {
     program: String,
     class_path: Vec<PathBuf>,
     logging: Vec<String>,
@@ -48,7 +48,7 @@ impl Java {
     /// # Panics
     /// When there is none: a test against real ZooKeeper that did not run must not look like one
     /// that passed.
-    pub(super) fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static JAVA: OnceLock<Java> = OnceLock::new();
         JAVA.get_or_init(|| match Self::find() {
             Ok(java) => java,
@@ -84,10 +84,23 @@ impl Java {
         main: &str,
         complete: impl FnOnce(&mut Command),
     ) -> Process {
+        self.run_behind(&[], flags, main, complete)
+    }
+
+    /// [`Java::run`] as the command of another program, given with its arguments, which must
+    /// replace itself by its command.
+    pub(crate) fn run_behind(
+        &self,
+        before: &[String],
+        flags: &[String],
+        main: &str,
+        complete: impl FnOnce(&mut Command),
+    ) -> Process {
         let class_path =
             env::join_paths(&self.class_path).expect("jars have no colon in their names");
-        Process::spawn(&self.program, |command| {
-            command.args(LEAN).args(&self.logging).args(flags);
+        let words: Vec<&String> = before.iter().chain([&self.program]).collect();
+        Process::spawn(words[0], |command| {
+            command.args(&words[1..]).args(LEAN).args(&self.logging).args(flags);
             command.arg("-cp").arg(class_path).arg(main);
             complete(command);
         })
@@ -97,7 +110,7 @@ impl Java {
     ///
     /// Made once for a target directory, by a server that starts and stops. Without it everything
     /// only takes longer.
-    pub(super) fn archive_flag(&self) -> Option<String> {
+    pub(crate) fn archive_flag(&self) -> Option<String> {
         static ARCHIVE: OnceLock<Option<String>> = OnceLock::new();
         let path = || {
             let archive = Path::new(env!("CARGO_TARGET_TMPDIR"))

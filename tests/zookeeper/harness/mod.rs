@@ -19,11 +19,11 @@
 mod administrator;
 mod builder;
 mod ensemble;
-mod java;
+pub(crate) mod java;
 mod ports;
 mod process;
 mod server;
-mod transactions;
+pub(crate) mod transactions;
 mod witness;
 
 use std::fmt::Display;
@@ -67,6 +67,6 @@ pub(crate) fn wait_until<T>(
 }
 
 /// Locks; a test that panicked meanwhile must not keep the others from cleaning up.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

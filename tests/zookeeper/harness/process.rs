@@ -56,6 +56,12 @@ impl Process {
         states.is_some_and(|states| states.iter().all(|&state| state == 'T'))
     }
 
+    /// Sends a signal unless the process has ended; whether it was sent.
+    pub(crate) fn try_signal(&mut self, signal: Signal) -> bool {
+        // Until it is waited for, its id cannot become another's.
+        self.ended().is_none() && kill_process(Pid::from_child(&self.child), signal).is_ok()
+    }
+
     /// SIGINT, as Ctrl-C sends it.
     pub(crate) fn interrupt(&mut self) {
         self.signal(Signal::INT);
@@ -89,12 +95,8 @@ impl Process {
     }
 
     fn signal(&mut self, signal: Signal) {
-        if let Some(status) = self.ended() {
-            panic!("process {} has ended by itself ({status})", self.id());
-        }
-        // It may end right now, but until it is waited for its id cannot become another's.
-        kill_process(Pid::from_child(&self.child), signal)
-            .expect("a child not yet waited for can be signalled");
+        let sent = self.try_signal(signal);
+        assert!(sent, "process {} has ended by itself ({:?})", self.id(), self.ended());
     }
 
     fn wait_for_threads(&self, doing: &str, mut holds: impl FnMut(&[char]) -> bool) {

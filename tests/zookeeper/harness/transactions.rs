@@ -28,28 +28,43 @@ pub(crate) struct Logged {
 }
 
 /// The reconfigs in the logs of one server, by version.
-pub(super) fn reconfigs(data: &Path) -> BTreeMap<u64, Logged> {
-    let mut found = BTreeMap::new();
+pub(crate) fn reconfigs(data: &Path) -> BTreeMap<u64, Logged> {
+    let logged = logged(data, reconfig);
+    logged.into_iter().map(|logged| (logged.version, logged)).collect()
+}
+
+/// What is made of the transactions in the logs of one server, those of each file in order.
+pub(crate) fn logged<T>(data: &Path, read: impl Fn(Bytes<'_>) -> Option<T>) -> Vec<T> {
+    let mut found = Vec::new();
     let files = fs::read_dir(data.join("version-2")).into_iter().flatten().filter_map(Result::ok);
     for file in files.filter(|file| file.file_name().to_string_lossy().starts_with("log.")) {
         let log = fs::read(file.path()).unwrap_or_default();
         let mut rest = Bytes(log.get(FILE_HEADER..).unwrap_or_default());
         while let Some(transaction) = next_transaction(&mut rest) {
-            if let Some(logged) = reconfig(transaction) {
-                found.insert(logged.version, logged);
-            }
+            found.extend(read(transaction));
         }
     }
     found
 }
 
-/// The next transaction; nothing at the end, which is zeros up to the size set aside, or torn.
+/// The next transaction; nothing at the end, which is zeros up to the size set aside, or torn, as a
+/// full disk leaves it.
 fn next_transaction<'a>(rest: &mut Bytes<'a>) -> Option<Bytes<'a>> {
-    let _checksum = rest.take(8)?;
+    let checksum = rest.long()?;
     let length = usize::try_from(rest.int()?).ok().filter(|length| *length > 0)?;
     let transaction = rest.take(length)?;
     let _end_of_record = rest.take(1)?;
-    Some(Bytes(transaction))
+    (i64::from(adler32(transaction)) == checksum).then_some(Bytes(transaction))
+}
+
+/// The checksum of `FileTxnLog`.
+fn adler32(bytes: &[u8]) -> u32 {
+    const LARGEST_PRIME: u32 = 65_521;
+    let (low, high) = bytes.iter().fold((1, 0), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % LARGEST_PRIME;
+        (low, (high + low) % LARGEST_PRIME)
+    });
+    high << 16 | low
 }
 
 /// A `TxnHeader`, and a `SetDataTxn` if it is a reconfig.
@@ -70,7 +85,7 @@ fn reconfig(mut transaction: Bytes<'_>) -> Option<Logged> {
 }
 
 /// Bytes in jute's form, read from the front.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -79,11 +94,11 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    fn int(&mut self) -> Option<i32> {
+    pub(crate) fn int(&mut self) -> Option<i32> {
         Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    fn long(&mut self) -> Option<i64> {
+    pub(crate) fn long(&mut self) -> Option<i64> {
         Some(i64::from_be_bytes(self.take(8)?.try_into().ok()?))
     }
 
