@@ -5,6 +5,7 @@
 //!
 //! In reading order: [`stale`] and [`position`] (where the live configuration stands on the way of
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
+//! [`reorder`] (another order, where a server has died or come back),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`keeper`] (who writes it, under the lock), [`archive`] (who reads it
 //! back), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
@@ -20,6 +21,7 @@ pub mod judge;
 pub mod keeper;
 pub mod machine;
 pub mod position;
+pub mod reorder;
 pub mod report;
 pub mod sight;
 pub mod stale;
@@ -27,3 +29,4 @@ pub mod unlock;
 
 pub use end::{End, Stale};
 pub use event::{Event, Missing, Occupied, Wait};
+pub use reorder::Reordered;

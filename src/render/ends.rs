@@ -115,6 +115,7 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Hook { .. }
         | End::RanOut { .. }
         | End::DataDiffer(_)
+        | End::NotGranted(_)
         | End::Unsafe(_)
         | End::Refused { .. } => return None,
     })
@@ -168,6 +169,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                  start it; {go_on}"
             ),
         ),
+        End::NotGranted(_) => not_granted(&anew, &go_on),
         End::Unsafe(_) => (
             "something came up that nobody accepted.".to_owned(),
             format!("{plans} shows it, and what would pass"),
@@ -189,6 +191,12 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::OpenToOthers(_)
         | End::Unreachable => (String::new(), String::new()),
     }
+}
+
+fn not_granted(anew: &str, go_on: &str) -> (String, String) {
+    let what = "a server stopped answering or came back since the plan was made, and no order of the \
+                steps that are left keeps the safety rules and what the plan promised.";
+    (what.to_owned(), format!("{anew}. Or bring the servers back to what they were then; {go_on}"))
 }
 
 /// How a run is given up for a plan of what is there now.
@@ -289,7 +297,7 @@ fn details(end: &End, width: usize) -> Text {
             text.append(diff(before, after, "what this run had made"));
         }
         End::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
-        End::RanOut { waits, .. } => {
+        End::RanOut { waits, .. } | End::NotGranted(waits) => {
             for wait in waits {
                 text.paragraph("  ", run::wait(wait), width);
             }

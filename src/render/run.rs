@@ -1,11 +1,13 @@
 //! A run while it goes, and what came of it.
 
+use std::collections::BTreeSet;
+
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::{law, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
-use crate::apply::{Event, Missing, Occupied, Wait};
+use crate::apply::{Event, Missing, Occupied, Reordered, Wait};
 use crate::ensemble::Silence;
 use crate::model::{Millis, ServerId};
 use crate::observe::{Clients, Standing};
@@ -44,6 +46,9 @@ pub fn line(event: &Event) -> Option<Line> {
             Style::Yellow,
             format!("{} leads instead of {}; nobody planned that", leader(*to), leader(*from)),
         )),
+        Event::Reordered(reordered) => {
+            Some(Line::new(Style::Yellow, format!("{}.", another_order(reordered))))
+        }
         Event::Locked(by) => Some(Line::new(Style::Yellow, format!("locked by {}", holder(by)))),
         Event::Settling { step } => {
             let what = step.as_ref().map_or("the fence".to_owned(), ToString::to_string);
@@ -68,6 +73,26 @@ pub fn line(event: &Event) -> Option<Line> {
             ),
         )),
     }
+}
+
+/// Why what is left goes in another order, and in which.
+pub fn another_order(reordered: &Reordered) -> String {
+    let Reordered { down, back, order } = reordered;
+    let who = |ids: &BTreeSet<ServerId>, [one, many]: [&str; 2]| {
+        let verb = if ids.len() == 1 { one } else { many };
+        (!ids.is_empty()).then(|| format!("{} {verb}", words::servers(ids)))
+    };
+    let causes = [
+        who(down, ["does not answer", "do not answer"]),
+        who(back, ["answers again", "answer again"]),
+    ];
+    let causes: Vec<String> = causes.into_iter().flatten().collect();
+    let why =
+        if causes.is_empty() { "every member answers".to_owned() } else { words::list(causes) };
+    format!(
+        "{why}: the steps that are left go in another order, within what the plan grants: {}",
+        order.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ")
+    )
 }
 
 fn leader(id: Option<ServerId>) -> String {

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("whynot", &["model", "plan", "check"]),
     ("saved", &["model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
-    ("apply", &["model", "spec", "ensemble", "observe", "plan", "check", "saved"]),
+    ("apply", &["model", "spec", "ensemble", "observe", "plan", "check", "proposal", "saved"]),
     ("rehearsal", &["model", "spec", "ensemble", "observe", "plan", "check", "saved", "apply"]),
     (
         "render",

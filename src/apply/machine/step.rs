@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::reorder::Turn;
 use super::{After, Machine, Question, ReadBack, Stage};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
@@ -72,6 +73,7 @@ impl Machine {
             self.leader = to;
         }
         self.memory.see(sight, now_ms);
+        self.forget_hiccup(sight);
         // A joiner that was awaited may be gone again.
         let waits: Vec<StepId> = self
             .plan()
@@ -122,7 +124,11 @@ impl Machine {
                 }
             }
             if !waits.is_empty() {
-                return self.await_or_mark(now_ms, sight, waits);
+                match self.take_turns(now_ms, sight, &waits) {
+                    Turn::Another => {}
+                    Turn::Ends(stage) => return stage,
+                    Turn::Waits => return self.await_or_mark(now_ms, sight, waits),
+                }
             }
         }
     }

@@ -247,7 +247,9 @@ pub(super) fn exit_of(end: &End) -> Exit {
         End::Locked(_) => Exit::Locked,
         End::NotOpen { .. } => Exit::Usage,
         End::NotAuthorized | End::ReconfigDisabled | End::Unreachable => Exit::Unreachable,
-        End::OpenToOthers(_) | End::DataDiffer(_) | End::Unsafe(_) => Exit::Unsafe,
+        End::OpenToOthers(_) | End::DataDiffer(_) | End::NotGranted(_) | End::Unsafe(_) => {
+            Exit::Unsafe
+        }
         End::LockLost { .. }
         | End::Interrupted { .. }
         | End::Gate { .. }

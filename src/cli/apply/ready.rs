@@ -11,6 +11,7 @@ use super::refuse;
 use crate::apply::End;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
+use crate::apply::reorder::{accepted_order, reordered};
 use crate::apply::stale::{Fresh, Now, fresh};
 use crate::check::{self, CheckedPlan};
 use crate::ensemble::ZooKeeper;
@@ -19,6 +20,7 @@ use crate::observe::{Facts, Observation};
 use crate::plan::Done;
 use crate::proposal::propose;
 use crate::render::plan::SpecFile;
+use crate::render::run::another_order;
 use crate::render::{Line, Style, Text, refusal};
 use crate::saved;
 use crate::spec::Spec;
@@ -114,6 +116,10 @@ fn is_lawful_now(
 ) -> Result<(), Exit> {
     let breaches = check::recheck(checked, done, now);
     if breaches.is_empty() {
+        return Ok(());
+    }
+    if let Some(order) = accepted_order(checked, done, now) {
+        output.note(&another_order(&reordered(order.plan(), done, now)));
         return Ok(());
     }
     output.aside(&refusal::breaches(&breaches, output.width));

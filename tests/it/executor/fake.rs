@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::End;
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
+use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{Code, Failure, Knock};
 use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
@@ -52,7 +52,11 @@ pub(crate) struct Fake {
     pub(crate) down: BTreeSet<ServerId>,
     /// Commands that were run.
     pub(crate) commands: Vec<StepId>,
-    now_ms: u64,
+    /// Everything that was told.
+    pub(crate) events: Vec<Event>,
+    /// Who leads, where it is not the one with the highest id.
+    pub(crate) leads: Option<ServerId>,
+    pub(crate) now_ms: u64,
 }
 
 impl Fake {
@@ -70,6 +74,8 @@ impl Fake {
             lies: Vec::new(),
             down: BTreeSet::new(),
             commands: Vec::new(),
+            events: Vec::new(),
+            leads: None,
             now_ms: 0,
         }
     }
@@ -110,6 +116,7 @@ impl Fake {
         for index in 0..MANY {
             let output = machine.next(self.now_ms, input);
             self.now_ms += 1;
+            self.events.extend(machine.take_events());
             if let Output::End(end) = output {
                 self.lock = None;
                 return Some(*end);
@@ -286,7 +293,10 @@ impl Fake {
         Sight {
             facts: Facts {
                 base: self.config.clone(),
-                leader: members.voters().intersection(&live).last().copied(),
+                leader: self
+                    .leads
+                    .filter(|id| live.contains(id) && members.has_voter(*id))
+                    .or_else(|| members.voters().intersection(&live).last().copied()),
                 live: live.clone(),
                 following,
                 ..plan.facts.clone()
