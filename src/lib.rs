@@ -56,7 +56,9 @@
 //!   applied.
 //! * A plan grants apply one choice: within an unordered phase any step may be next, and whoever
 //!   leads goes last over the whole plan ([`plan::Plan::next_steps`]). The checker walks exactly
-//!   what is granted.
+//!   what is granted. Where a server dies or comes back, apply may take another order of the same
+//!   steps, which [`plan::reorder`] looks for and [`check::regrant`] holds against what the plan
+//!   promised.
 //! * No request without the config version that it starts from: [`model::ConfigVersion`] cannot be
 //!   the −1 that switches the server's check off.
 //! * Text from outside reaches a terminal through [`render::Text::to_string_with`] alone, which lets

@@ -116,6 +116,9 @@ pub enum End {
     },
     /// The data of joiners are not the leader's.
     DataDiffer(BTreeSet<ServerId>),
+    /// A server has died or come back since the plan was made, and no order that the plan grants
+    /// keeps the laws: what stands against them, and who is down.
+    NotGranted(Vec<Wait>),
     /// A finding has come up since that nobody accepted.
     Unsafe(Vec<Breach>),
     /// A server refused a request that it should have taken.
@@ -210,6 +213,7 @@ impl End {
             Self::Hook { .. } => "hook-failed",
             Self::RanOut { .. } => "wait-ran-out",
             Self::DataDiffer(_) => "data-differ",
+            Self::NotGranted(_) => "not-granted",
             Self::Unsafe(_) => "unsafe",
             Self::Refused { .. } => "refused",
             Self::Unreachable => "unreachable",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::access::{Asked, Recipient};
 use super::end::End;
 use super::journal::{Entry, HookEnd, Known, LockText};
+use super::reorder::Reordered;
 use crate::check::Breach;
 use crate::ensemble::Code;
 use crate::model::{Endpoint, ServerId, Zxid};
@@ -94,6 +95,8 @@ pub enum Event {
         /// The step whose hand-over it was; `None` where nobody planned it.
         step: Option<StepId>,
     },
+    /// What is left goes in another order that the plan grants.
+    Reordered(Reordered),
     /// The run waits.
     Waiting(Vec<Wait>),
     /// Another apply holds the lock.

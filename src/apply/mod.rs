@@ -5,6 +5,7 @@
 //!
 //! In reading order: [`resume`] (which plan an apply goes on with), [`stale`] and [`position`] (where the live configuration stands on the way of
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
+//! [`reorder`] (another order, where a server has died or come back),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
 //! [`archive`] (who reads it back, as far as it is proven), [`access`] (as whom, and which servers
@@ -24,6 +25,7 @@ pub mod keeper;
 pub mod machine;
 pub mod paths;
 pub mod position;
+pub mod reorder;
 pub mod report;
 pub mod resume;
 pub mod sight;
@@ -32,3 +34,4 @@ pub mod unlock;
 
 pub use end::{End, Since, Stale};
 pub use event::{BindProof, Event, Missing, Occupied, Wait};
+pub use reorder::Reordered;

@@ -6,18 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Grant, Plan, Positions, Step};
+use crate::plan::{Action, Done, Grant, Plan, Positions, Step, is_within_reach};
 
 /// More ways to read a membership are not looked at; each server that comes in, goes out and comes
 /// in again can be read in two.
 const MOST_READINGS: usize = 4096;
 
 /// The reconfigs of a plan that a membership shows as done; `None` where the membership is neither
-/// the base nor a state that the grant can reach.
+/// the base nor a state that the grant can reach, in the order of the plan or in one that a server
+/// that died or came back made necessary.
 ///
 /// A joiner that was listed and unlisted again looks like one that was never listed: of several
 /// readings the one counts that agrees best with `told`, the reconfigs that somebody saw commit, and
-/// then the one with the fewest.
+/// then one that the order of the plan reaches, and then the one with the fewest.
 pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
     let base = &plan.facts.base.membership;
     if !live.has_the_strangers_of(base) {
@@ -51,10 +52,11 @@ pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
             counts.contains(&of_them) && first.into_iter().all(|step| reading.contains(&step.id))
         })
     };
-    readings.retain(|reading| is_one_state(reading) && is_granted(plan, reading));
+    let is_granted = |reading: &Done| is_within_reach(plan, reading) || is_in_order(plan, reading);
+    readings.retain(|reading| is_one_state(reading) && is_granted(reading));
     let fit = |reading: &Done| {
         let agrees = reading.intersection(told).count();
-        (std::cmp::Reverse(agrees), reading.len())
+        (std::cmp::Reverse(agrees), !is_in_order(plan, reading), reading.len())
     };
     readings.into_iter().min_by_key(fit)
 }
@@ -95,10 +97,10 @@ fn line_after(id: ServerId, step: &Step) -> Option<&Server> {
     step.reconfig()?.joining.iter().find(|line| line.id == id)
 }
 
-/// Whether some order that the grant allows, under some leaders, takes just these reconfigs.
+/// Whether the order of the plan, under some leaders, takes just these reconfigs.
 ///
 /// Where nobody leads nothing is held back; who leads matters only where that gets no further.
-fn is_granted(plan: &Plan, wanted: &Done) -> bool {
+fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
     let grant = Grant::of(plan);
     let steps = grant.steps();
     let fits = |at: &usize| {

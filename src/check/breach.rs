@@ -131,6 +131,10 @@ pub enum Detail {
     NotAwaited(ServerId),
     /// The leader's own change comes before another server's.
     LeaderNotLast(ServerId),
+    /// That server leads, its change is still to come, and the plan has no leader change.
+    FurtherHandOver(ServerId),
+    /// The server answers again and would be taken out before the gate that removals wait for.
+    BeforeGate(ServerId),
     /// A lower id joins after a higher one.
     NotAscending {
         /// The one that joins.

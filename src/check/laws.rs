@@ -169,6 +169,9 @@ impl<'a> Transition<'a> {
         let before = self.table.spare(self.before);
         let moves = self.entry.changes.iter().any(|change| change.effect == Effect::Moves);
         let tolerance = self.table.tolerance - i64::from(moves);
+        if let Some(lowest) = self.table.lowest {
+            return self.goes_lower(before, tolerance.max(lowest));
+        }
         (before.min(self.during) < tolerance).then(|| {
             let votes = if before < self.during {
                 self.table.votes(self.before)
@@ -176,6 +179,26 @@ impl<'a> Transition<'a> {
                 self.votes_during()
             };
             (Law::Spare, Detail::SpareTooSmall { votes, tolerance })
+        })
+    }
+
+    /// ZKQ3 in another order than that of the plan: no step takes a moment below what was promised.
+    /// From one that is below it already, no step goes lower, and none takes the vote of a voter that
+    /// answers: those that add voters, and those that take unreachable ones out, mend it.
+    fn goes_lower(&self, before: i64, promised: i64) -> Found {
+        let after = self.table.spare(self.after);
+        let worst = self.during.min(after);
+        let takes_vote = self.entry.changes.iter().any(|change| {
+            !change.votes() && self.before.has(change.server, Mark::VOTER | Mark::LIVE)
+        });
+        let is_kept = worst >= promised || worst > before || worst == before && !takes_vote;
+        (!is_kept).then(|| {
+            let votes = if after < self.during {
+                self.table.votes(self.after)
+            } else {
+                self.votes_during()
+            };
+            (Law::Spare, Detail::SpareTooSmall { votes, tolerance: promised })
         })
     }
 

@@ -10,6 +10,7 @@ mod addresses;
 mod breach;
 mod laws;
 mod quorum;
+mod regrant;
 mod rest;
 mod state;
 mod table;
@@ -19,6 +20,7 @@ mod whole;
 use std::collections::BTreeMap;
 
 pub use breach::{Breach, Detail, Law, Votes, Window};
+pub use regrant::regrant;
 pub use rest::{broken_now, recheck, recheck_accepting};
 
 use self::state::State;
@@ -27,11 +29,15 @@ use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::{Facts, Finding, Level};
 use crate::plan::{Acceptance, Grant, Plan, StepId};
 
-/// A plan that keeps the laws. There is no other way to make one than [`check`].
+/// A plan that keeps the laws. There is no other way to make one than [`check`], or [`regrant`] from
+/// one that has passed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedPlan {
     plan: Plan,
+    /// Of one in another order: what the plan in its own order was promised to come to.
     report: Report,
+    /// Whether it is in another order than that in which it was planned.
+    is_regranted: bool,
 }
 
 /// The figures of a checked plan.
@@ -103,7 +109,7 @@ impl CheckedPlan {
         self
     }
 
-    /// Its figures.
+    /// Its figures; of one in another order, those of the order in which it was planned.
     pub const fn report(&self) -> &Report {
         &self.report
     }
@@ -126,7 +132,7 @@ pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
 /// The same; a plan that breaks laws comes back.
 pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<Unlawful>> {
     match judged(&plan, facts) {
-        Ok(report) => Ok(CheckedPlan { plan, report }),
+        Ok(report) => Ok(CheckedPlan { plan, report, is_regranted: false }),
         Err(breaches) => Err(Box::new(Unlawful { plan, breaches })),
     }
 }

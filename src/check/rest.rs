@@ -6,7 +6,7 @@ use super::breach::Breach;
 use super::state::State;
 use super::table::{Table, majority_spare};
 use super::walk::{self, Start};
-use super::{CheckedPlan, is_accepted, whole};
+use super::{CheckedPlan, is_accepted, regrant, whole};
 use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{Acceptance, Done, Grant, Plan, Positions};
@@ -16,7 +16,8 @@ use crate::plan::{Acceptance, Done, Grant, Plan, Positions};
 /// The plan was checked as a whole when it was made; `now` is what a fresh look tells: its base is
 /// the live configuration, in the middle of the way. Every order that is still granted is walked
 /// again from there, with those that answer now. What must be able to fail is still what it was
-/// when the plan was made.
+/// when the plan was made; in another order than its own it is moreover what the plan promised, and
+/// a moment that is weaker already may only be mended.
 pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     let plan = checked.plan();
     let facts = Facts {
@@ -27,9 +28,11 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     };
     let mut table = Table::new(plan, &facts);
     table.tolerance = tolerance_when_made(plan);
+    table.lowest = checked.is_regranted.then_some(checked.report.worst_spare);
     let start = start(&table, done, now);
     let mut breaches = whole::now(now);
     breaches.extend(whole::findings(now));
+    breaches.extend(regrant::broken(checked, done, now));
     breaches.append(&mut walk::walk(&table, &Grant::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(&plan.accepted, breach));
     breaches

@@ -35,6 +35,8 @@ pub(super) struct Table<'a> {
     pub(super) new_voters: Vec<bool>,
     /// Voters that must be able to fail, the base's own weakness taken into account.
     pub(super) tolerance: i64,
+    /// Of steps in another order than that of the plan: the lowest tolerance that the plan promised.
+    pub(super) lowest: Option<i64>,
     /// Whether the base survives the loss of any one zone.
     pub(super) base_survives_zones: bool,
     pub(super) quorum: Quorum,
@@ -107,6 +109,7 @@ impl<'a> Table<'a> {
             steps: Vec::new(),
             reconfigs: vec![Vec::new(); ids.len()],
             tolerance: 0,
+            lowest: None,
             base_survives_zones: false,
             quorum: Quorum::of(members, &plan.target, &ids),
             zone_names,

@@ -143,7 +143,7 @@ fn form(table: &Table<'_>) -> impl Iterator<Item = Detail> + use<> {
     unlike.into_iter().chain((plan.min_tolerance != policy).then_some(other))
 }
 
-fn is_alike(phase: &Phase) -> bool {
+pub(super) fn is_alike(phase: &Phase) -> bool {
     let all = |test: fn(&Action) -> bool| phase.steps.iter().all(|step| test(&step.action));
     match phase.rule {
         Rule::InOrder => true,

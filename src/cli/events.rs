@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::apply::journal::HookEnd;
-use crate::apply::{End, Event};
+use crate::apply::{End, Event, Reordered};
 use crate::render::run;
 use crate::saved;
 
@@ -80,6 +80,9 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Recorded(entry) => ("recorded", json!({ "record": entry })),
         Event::LeaderChanged { from, to, step } => {
             ("leader-changed", json!({ "from": from, "to": to, "step": step }))
+        }
+        Event::Reordered(Reordered { down, back, order }) => {
+            ("reordered", json!({ "down": down, "back": back, "order": order }))
         }
         Event::Waiting(waits) => ("waiting", json!({ "for": run::waiting(waits) })),
         Event::Locked(by) => ("locked", json!({ "by": by })),

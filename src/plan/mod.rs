@@ -10,6 +10,7 @@ mod kinds;
 mod lattice;
 mod order;
 mod removal;
+mod reorder;
 mod search;
 mod step;
 mod together;
@@ -17,6 +18,7 @@ mod votes;
 
 pub use grant::{Done, Grant, Positions};
 pub use order::{Goal, Prefer, best};
+pub use reorder::{is_within_reach, reorder};
 pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 use std::collections::BTreeMap;

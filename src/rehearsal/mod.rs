@@ -378,7 +378,9 @@ fn course(stage: &Stage, applied: &Applied, world: &World, before: &[StepId]) ->
     let at = |waits: &[Wait]| next_step(stage.plan(), applied, world, &told, waits);
     match &applied.end {
         End::Finished => Course::ToTheEnd,
-        End::RanOut { waits, .. } => Course::Waits { at: at(waits), waits: waits.clone() },
+        End::RanOut { waits, .. } | End::NotGranted(waits) => {
+            Course::Waits { at: at(waits), waits: waits.clone() }
+        }
         end => Course::Stops { at: at(&[]), end: Box::new(end.clone()) },
     }
 }

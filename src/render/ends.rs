@@ -123,6 +123,7 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Hook { .. }
         | End::RanOut { .. }
         | End::DataDiffer(_)
+        | End::NotGranted(_)
         | End::Unsafe(_)
         | End::Refused { .. } => return None,
     })
@@ -259,6 +260,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                  down again and start it; {go_on}"
             ),
         ),
+        End::NotGranted(_) => not_granted(&anew, &go_on),
         End::Unsafe(breaches) => (
             "a finding came up during the run that was not accepted.".to_owned(),
             unsafe_now(breaches, screen),
@@ -321,6 +323,12 @@ fn lock_lost(since: &Since) -> String {
              change the config version, no member."
         ),
     }
+}
+
+fn not_granted(anew: &str, go_on: &str) -> (String, String) {
+    let what = "a server stopped answering or came back since the plan was made, and no order of the \
+                steps that are left keeps the safety rules and what the plan promised.";
+    (what.to_owned(), format!("{anew}. Or bring the servers back to what they were then; {go_on}"))
 }
 
 /// How a run is given up for a plan of what is there now.
@@ -422,7 +430,7 @@ fn details(end: &End, width: usize) -> Text {
             text.append(diff(before, after, "what this run had made"));
         }
         End::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
-        End::RanOut { waits, .. } => {
+        End::RanOut { waits, .. } | End::NotGranted(waits) => {
             for wait in waits {
                 text.paragraph("  ", run::wait(wait), width);
             }

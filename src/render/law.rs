@@ -132,6 +132,8 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::MemberDisagrees(_)
         | Detail::NotAwaited(_)
         | Detail::LeaderNotLast(_)
+        | Detail::FurtherHandOver(_)
+        | Detail::BeforeGate(_)
         | Detail::NotAscending { .. }
         | Detail::WildcardHost(_)
         | Detail::LoopbackHost(_)
@@ -157,6 +159,19 @@ fn counter_example(detail: &Detail) -> String {
     }
 }
 
+/// What a plan does not grant as things are now.
+fn not_granted(detail: &Detail) -> String {
+    match detail {
+        Detail::FurtherHandOver(id) => {
+            format!("Server {id} leads now and would hand over; the plan has no leader change.")
+        }
+        Detail::BeforeGate(id) => format!(
+            "Server {id} answers again and would leave before the approval gate of this plan."
+        ),
+        _ => String::new(),
+    }
+}
+
 /// What is wrong, as a sentence.
 pub(super) fn sentence(detail: &Detail) -> String {
     let fixed = |text: &str| text.to_owned();
@@ -174,6 +189,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::LeaderNotLast(id) => format!(
             "Server {id} may lead, and would hand over while other changes are still to come."
         ),
+        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => not_granted(detail),
         Detail::NotAscending { joins, after } => {
             format!("Server {joins} joins after server {after}; ids must join ascending.")
         }
@@ -418,6 +434,9 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         | Detail::TooManyTogether { .. }
         | Detail::UnlikeSteps
         | Detail::OtherTolerance { .. } => "report it, with the spec and zkCli.sh config",
+        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => {
+            "make a new plan: this one was made for the ensemble as it was then"
+        }
         Detail::NotAscending { .. } => "give new servers ids above those that are in",
         Detail::TooFewParticipants { .. } => {
             "keep two participants, or set standaloneEnabled=false on every server and say so in \

@@ -7,7 +7,7 @@ use super::text::{Line, Style, Text};
 use super::{law, signing_in, words};
 use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
 use crate::apply::report::{Gap, Report};
-use crate::apply::{BindProof, Event, Missing, Occupied, Wait};
+use crate::apply::{BindProof, Event, Missing, Occupied, Reordered, Wait};
 use crate::ensemble::Silence;
 use crate::model::{Millis, ServerId};
 use crate::observe::{Clients, DataProof, Standing};
@@ -52,6 +52,9 @@ pub fn line(event: &Event) -> Option<Line> {
             Style::Yellow,
             format!("server {to} leads instead of server {from}; no step planned that"),
         )),
+        Event::Reordered(reordered) => {
+            Some(Line::new(Style::Yellow, format!("{}.", another_order(reordered))))
+        }
         Event::Locked(by) => Some(Line::new(Style::Yellow, format!("locked by {}", holder(by)))),
         Event::Settling { step } => {
             let what = step.as_ref().map_or("the fence".to_owned(), ToString::to_string);
@@ -93,6 +96,26 @@ fn healing(servers: &BTreeSet<ServerId>) -> String {
         "{} holds the configuration and runs with an older one: a reconfig that changes nothing is \
          sent, which puts it in force",
         words::servers(servers)
+    )
+}
+
+/// Why what is left goes in another order, and in which.
+pub fn another_order(reordered: &Reordered) -> String {
+    let Reordered { down, back, order } = reordered;
+    let who = |ids: &BTreeSet<ServerId>, [one, many]: [&str; 2]| {
+        let verb = if ids.len() == 1 { one } else { many };
+        (!ids.is_empty()).then(|| format!("{} {verb}", words::servers(ids)))
+    };
+    let causes = [
+        who(down, ["does not answer", "do not answer"]),
+        who(back, ["answers again", "answer again"]),
+    ];
+    let causes: Vec<String> = causes.into_iter().flatten().collect();
+    let why =
+        if causes.is_empty() { "every member answers".to_owned() } else { words::list(causes) };
+    format!(
+        "{why}: the steps that are left go in another order, within what the plan grants: {}",
+        order.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ")
     )
 }
 

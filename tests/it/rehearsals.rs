@@ -42,19 +42,27 @@ fn waits_at(failure: &Failure) -> Option<&str> {
 }
 
 #[test]
-fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_holds_up_the_next_step() {
+fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_leaves_first() {
     let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6"));
     assert_eq!((rehearsal.moments.len(), rehearsal.played()), (7, 42));
     let joiner = failure(&rehearsal, None, 4);
     assert_eq!((joiner.writes, waits_at(joiner)), (Writes::GoOn, Some("await-4")));
     let follower = failure(&rehearsal, Some("join-4"), 1);
-    assert_eq!((follower.writes, waits_at(follower)), (Writes::GoOn, Some("join-5")));
-    let Course::Waits { waits, .. } = &follower.course else { panic!("{follower:?}") };
-    assert!(waits.iter().any(|wait| matches!(wait, Wait::Down { server, .. } if *server == id(1))));
+    assert_eq!((follower.writes, &follower.course), (Writes::GoOn, &Course::ToTheEnd));
     let leader = failure(&rehearsal, Some("join-6"), 3);
     assert_eq!(leader.who.what, What::Leader);
-    assert_eq!((leader.writes, waits_at(leader)), (Writes::AfterElection, Some("leave-1")));
+    assert_eq!((leader.writes, &leader.course), (Writes::AfterElection, &Course::ToTheEnd));
     assert_eq!(failure(&rehearsal, Some("leave-1"), 1).course, Course::ToTheEnd);
+    assert!(rehearsal.always_ends(), "{rehearsal:?}");
+}
+
+#[test]
+fn a_voter_that_stays_and_dies_holds_up_the_removal_of_one_that_answers() {
+    let rehearsal = rehearsed(&World::new("1 2 3", "1 2 4"));
+    let stays = failure(&rehearsal, Some("join-4"), 1);
+    assert_eq!((stays.writes, waits_at(stays)), (Writes::GoOn, Some("leave-3")));
+    let Course::Waits { waits, .. } = &stays.course else { panic!("{stays:?}") };
+    assert!(waits.iter().any(|wait| matches!(wait, Wait::Down { server, .. } if *server == id(1))));
     assert!(rehearsal.always_ends(), "{rehearsal:?}");
 }
 

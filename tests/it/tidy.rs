@@ -19,7 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("whynot", &["model", "plan", "check"]),
     ("saved", &["model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
-    ("apply", &["model", "spec", "ensemble", "trust", "observe", "diff", "plan", "check", "saved"]),
+    (
+        "apply",
+        &[
+            "model", "spec", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
+            "saved",
+        ],
+    ),
     (
         "rehearsal",
         &["model", "spec", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"],

@@ -32,6 +32,8 @@ pub(crate) enum Ablation {
     FenceBeforeDenial,
     /// An intent is acknowledged and not stored.
     Intent,
+    /// A look shows every server up.
+    Deaths,
 }
 
 /// Moments that have to come, or the model does not show what it is for.
@@ -110,6 +112,7 @@ impl Rules {
             stepped: 0,
             committed: 0,
             broken: Broken::default(),
+            down: 0,
         }
     }
 
@@ -117,7 +120,7 @@ impl Rules {
     pub(crate) fn start(&self, state: &mut State) {
         let executor = self.executors.fresh();
         state.started += 1;
-        state.applies.push(Apply { executor, rank: 0, session: true, written: None });
+        state.applies.push(Apply { executor, rank: 0, session: true, written: None, saw_down: 0 });
         self.tell(state, state.applies.len() - 1, Answer::Granted);
     }
 
@@ -134,6 +137,7 @@ impl Rules {
             }
             if matches!(answer, Answer::Saw(_)) {
                 seen = Some(answer);
+                state.applies[at].saw_down = state.down;
             }
             answer = match (self.executors.asks(next.executor), seen) {
                 (Asks::Permission, _) => Answer::Granted,
@@ -202,7 +206,10 @@ impl Rules {
             Asks::Lock if state.lock == rank => Answer::Locked(rank),
             Asks::Lock => Answer::Held,
             Asks::Read => Answer::Read(self.view(state, rank)),
-            Asks::Look => Answer::Saw(self.view(state, rank)),
+            Asks::Look => {
+                let down = if self.ablation == Ablation::Deaths { 0 } else { state.down };
+                Answer::Saw(View { down, ..self.view(state, rank) })
+            }
             Asks::ReadRuns => Answer::Runs(state.journal),
             Asks::MakeIdentity => {
                 state.identity = true;
@@ -218,6 +225,7 @@ impl Rules {
                     let version = state.config.version + 1;
                     return Answer::Replied(Config { version, ..state.config });
                 }
+                self.is_kept(state, at);
                 match Self::send(state, rank, request, version) {
                     Some(sent) if self.accepts(state, sent) => {
                         self.commit(state, sent);
@@ -235,7 +243,7 @@ impl Rules {
     fn view(&self, state: &State, reader: Rank) -> View {
         let blind = matches!(self.ablation, Ablation::LockWhenReading | Ablation::Lock);
         let lock = if blind { reader } else { state.lock };
-        View { config: state.config, lock, identity: state.identity }
+        View { config: state.config, lock, identity: state.identity, down: 0 }
     }
 
     /// Whether this is the fence behind which a step would be called "not applied", in the model
@@ -328,6 +336,17 @@ impl Rules {
         let step = self.world.step(step);
         for sent in state.requests.iter_mut().filter(|sent| sent.request == step) {
             sent.denied = true;
+        }
+    }
+
+    /// Holds the step that an apply is about to send against what the plan promised.
+    pub(crate) fn is_kept(&self, state: &mut State, at: usize) {
+        let Apply { executor, saw_down, .. } = state.applies[at];
+        if let Asks::Send(request, version) = self.executors.asks(executor)
+            && version == Some(state.config.version)
+            && self.world.goes_lower(state.config.members, request, saw_down)
+        {
+            state.broken.add(Broken::LOWER);
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zkplan::apply::machine::{Input, Machine, Output};
@@ -91,6 +92,8 @@ pub(crate) struct Executors {
     world: Arc<World>,
     journals: Arc<Journals>,
     tables: Mutex<Tables>,
+    /// How many executors took an order anew.
+    reordered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +113,7 @@ struct Known {
 
 impl Executors {
     pub(crate) fn new(world: Arc<World>, journals: Arc<Journals>) -> Self {
-        Self { world, journals, tables: Mutex::default() }
+        Self { world, journals, tables: Mutex::default(), reordered: AtomicU64::new(0) }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -140,6 +143,11 @@ impl Executors {
         (tables.known.len(), tables.told.len())
     }
 
+    /// How many executors took the order of what was left anew.
+    pub(crate) fn reordered(&self) -> u64 {
+        self.reordered.load(Ordering::Relaxed)
+    }
+
     /// Puts an answer to the shipped code, or remembers what came of it.
     pub(crate) fn tell(&self, executor: Executor, answer: Answer) -> Next {
         let mut tables = self.tables();
@@ -156,8 +164,12 @@ impl Executors {
         };
         let mut said = 0;
         for event in machine.take_events() {
-            if let Event::Committed { step, .. } = event {
-                said |= 1 << self.world.step(&step);
+            match event {
+                Event::Committed { step, .. } => said |= 1 << self.world.step(&step),
+                Event::Reordered(_) => {
+                    self.reordered.fetch_add(1, Ordering::Relaxed);
+                }
+                _ => {}
             }
         }
         let next = Next { executor: self.number(&mut tables, machine, output), said };

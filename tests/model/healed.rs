@@ -23,6 +23,7 @@ impl Schedules {
         state.faults = 0;
         state.started = 0;
         state.finished = 0;
+        state.down = 0;
         let mut way = Vec::new();
         let mut left = loop {
             if let Some(answers) = healed.get(&state) {

@@ -31,6 +31,8 @@ pub(crate) struct Bounds {
     pub(crate) faults: u8,
     /// Whether every state is also healed and led to the target.
     pub(crate) heals: bool,
+    /// Whether members die and come back, one at a time.
+    pub(crate) deaths: bool,
 }
 
 /// All schedules within the bounds.
@@ -81,6 +83,10 @@ pub(crate) enum Action {
     Unlock,
     /// The session of an apply that died is over, and with it the lock.
     GhostOver,
+    /// A server dies.
+    Dies(u8),
+    /// The server that is down is back.
+    Returns,
 }
 
 impl Schedules {
@@ -188,6 +194,8 @@ impl Schedules {
                 Rules::send(state, rank, FENCE, Some(version));
             }
             Action::GhostOver => state.lock = 0,
+            Action::Dies(server) => state.down = server,
+            Action::Returns => state.down = 0,
         }
     }
 
@@ -197,6 +205,7 @@ impl Schedules {
         if let (Asks::Send(request, version), true) =
             (self.rules.executors.asks(apply.executor), apply.session)
         {
+            self.rules.is_kept(state, at);
             Rules::send(state, apply.rank, request, version);
         }
     }
@@ -236,6 +245,8 @@ impl Schedules {
             Action::SessionOver(at) => format!("{}: before that its session is over", asked(at)),
             Action::Interrupt(at) => format!("{}: before that it is interrupted", asked(at)),
             Action::Unlock => format!("lock {lock} is removed by an operator"),
+            Action::Dies(server) => format!("server {server} dies"),
+            Action::Returns => format!("server {} is back", state.down),
             Action::GhostOver => format!("the session of the dead apply of lock {lock} is over"),
         }
     }
@@ -279,6 +290,11 @@ impl Model for Schedules {
         actions.extend((0..state.requests.len()).filter(accepted).map(Action::Arrive));
         if state.lock > 0 && state.holder().is_none() {
             actions.push(Action::GhostOver);
+        }
+        if state.down > 0 {
+            actions.push(Action::Returns);
+        } else if self.bounds.deaths && state.faults < self.bounds.faults {
+            actions.extend(self.rules.world.servers().into_iter().map(Action::Dies));
         }
         if state.faults < self.bounds.faults {
             for at in 0..state.applies.len() {
@@ -325,8 +341,11 @@ impl Action {
     /// Whether it counts against the bound of faults; the rest is the ordinary course of things.
     const fn is_fault(self) -> bool {
         match self {
-            Self::Start | Self::Answer(_) | Self::Arrive(_) | Self::GhostOver => false,
-            Self::Unknown(_)
+            Self::Start | Self::Answer(_) | Self::Arrive(_) | Self::GhostOver | Self::Returns => {
+                false
+            }
+            Self::Dies(_)
+            | Self::Unknown(_)
             | Self::AnswerLost(_)
             | Self::NoQuorum(_)
             | Self::OldReply(_)

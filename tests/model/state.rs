@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) committed: u8,
     /// What was broken by the action that led here.
     pub(crate) broken: Broken,
+    /// The member that is down; 0 for none.
+    pub(crate) down: u8,
 }
 
 /// A process that applies the plan, on a session.
@@ -46,6 +48,8 @@ pub(crate) struct Apply {
     pub(crate) session: bool,
     /// An entry that was written and of which it was told nothing.
     pub(crate) written: Option<EntryId>,
+    /// The member that was down when it looked last; 0 for none.
+    pub(crate) saw_down: u8,
 }
 
 /// A reconfig that has left its sender.
@@ -105,6 +109,7 @@ properties! {
     STRANGER = 10, "no apply takes another's work for a stranger's";
     NO_LOCK = 11, "only who has the lock writes the journal";
     UNDEAD = 12, "an apply that has ended wants nothing more";
+    LOWER = 13, "no step is sent that goes below the tolerance that the plan promised";
 }
 
 impl Broken {

@@ -41,6 +41,8 @@ pub(crate) struct View {
     /// Stands for the czxid of the lock; 0 where there is none.
     pub(crate) lock: u8,
     pub(crate) identity: bool,
+    /// The member that a look finds down; 0 for none, and where nobody looks.
+    pub(crate) down: u8,
 }
 
 /// One plan, with its requests and memberships counted.
@@ -57,6 +59,8 @@ pub(crate) struct World {
     /// The memberships that the plan grants.
     granted: BTreeSet<Members>,
     pub(crate) target: Members,
+    /// The lowest tolerance over all that the plan grants while everybody is up.
+    promised: i64,
 }
 
 impl World {
@@ -101,7 +105,49 @@ impl World {
         let granted = granted(plan).iter().map(|made| number(&mut memberships, made)).collect();
         let target = number(&mut memberships, &plan.target);
         let plan_id = plan_id(plan);
-        Self { checked, plan_id, steps, requests, memberships, after, granted, target }
+        let mut world = Self {
+            checked,
+            plan_id,
+            steps,
+            requests,
+            memberships,
+            after,
+            granted,
+            target,
+            promised: 0,
+        };
+        let spares = world.granted.iter().map(|members| world.spare(*members, 0));
+        world.promised = spares.min().expect("the base");
+        world
+    }
+
+    /// Every server that is a member or is to be one.
+    pub(crate) fn servers(&self) -> BTreeSet<u8> {
+        let ids = self.memberships.iter().flat_map(Membership::ids);
+        ids.filter_map(|id| u8::try_from(id.get()).ok()).collect()
+    }
+
+    fn votes(&self, members: Members) -> BTreeSet<u8> {
+        let voters = self.memberships[usize::from(members)].voters();
+        voters.into_iter().filter_map(|id| u8::try_from(id.get()).ok()).collect()
+    }
+
+    /// How many voters may fail.
+    fn spare(&self, members: Members, down: u8) -> i64 {
+        let voters = self.votes(members);
+        let live = voters.iter().filter(|id| **id != down).count();
+        let count = |n: usize| i64::try_from(n).expect("few");
+        count(live) - count(voters.len() / 2 + 1)
+    }
+
+    /// Whether a step goes below what the plan promised, as the apply that sends it saw the members.
+    /// From below it, a step may only mend: go higher, or take nobody's vote who answers.
+    pub(crate) fn goes_lower(&self, members: Members, request: Request, down: u8) -> bool {
+        let next = self.after(members, request);
+        let [was, is] = [members, next].map(|members| self.spare(members, down));
+        let (before, after) = (self.votes(members), self.votes(next));
+        let takes_vote = before.difference(&after).any(|id| *id != down);
+        is < self.promised && (is < was || is == was && takes_vote)
     }
 
     /// Which request an executor sends; it has to be the plan's, word for word.
@@ -162,7 +208,13 @@ impl World {
         let plan = self.checked.plan();
         let base = self.config(view.config);
         let members = base.membership.ids();
-        let following: BTreeSet<ServerId> = awaited(plan).difference(&members).copied().collect();
+        let is_up = |id: &ServerId| id.get() != i64::from(view.down);
+        let following: BTreeSet<ServerId> =
+            awaited(plan).difference(&members).copied().filter(is_up).collect();
+        let live: BTreeSet<ServerId> = members.iter().copied().filter(is_up).collect();
+        let down = members.difference(&live).map(|id| (*id, Standing::NotServing)).collect();
+        let voters = base.membership.voters();
+        let leader = plan.facts.leader.filter(is_up).or(voters.intersection(&live).next().copied());
         let joiner = |id: &ServerId| Joiner {
             standing: Standing::FollowingWithoutVote,
             up: true,
@@ -180,16 +232,16 @@ impl World {
         };
         Sight {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
-            down: BTreeMap::new(),
-            bound: members.clone(),
-            tell_ports: members.clone(),
+            down,
+            bound: live.clone(),
+            tell_ports: live.clone(),
             bind_tries: BTreeMap::new(),
             not_serving: BTreeSet::new(),
             is_syncing: false,
             leaving: leaving(plan).into_iter().map(|id| (id, gone(id))).collect(),
             taken: BTreeMap::new(),
             leader_zxid: None,
-            facts: Facts { base, live: members, following, ..plan.facts.clone() },
+            facts: Facts { base, live, following, leader, ..plan.facts.clone() },
         }
     }
 

@@ -68,7 +68,7 @@ impl Part {
 }
 
 /// A class with ids: which of the alike has which is drawn.
-fn seated(class: &[u8], kinds: &[Kind], rules: Rules, random: &mut Random) -> Case {
+pub(crate) fn seated(class: &[u8], kinds: &[Kind], rules: Rules, random: &mut Random) -> Case {
     let mut ids: Vec<u8> = (1..=16).take(class.len()).collect();
     random.shuffle(&mut ids);
     let seats = class.iter().zip(ids).map(|(kind, id)| {
@@ -80,7 +80,7 @@ fn seated(class: &[u8], kinds: &[Kind], rules: Rules, random: &mut Random) -> Ca
 
 /// Every multiset of one to so many kinds that has a voter now and is the least of those that differ
 /// in the names of zones or groups only.
-fn classes(kinds: &[Kind], servers: usize) -> Vec<Vec<u8>> {
+pub(crate) fn classes(kinds: &[Kind], servers: usize) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut list = Vec::new();
     grow(kinds, servers, &mut list, &mut all);

@@ -15,6 +15,7 @@
 
 mod broken;
 mod classes;
+mod deaths;
 mod ground;
 mod judge;
 mod oracle;
@@ -181,6 +182,11 @@ fn every_plan_keeps_the_laws_and_is_the_best_and_every_refusal_is_right() {
     let is_asked = |name: &str| only.as_ref().is_none_or(|only| only == name);
     for part in parts().iter().filter(|part| is_asked(part.name)) {
         take(part.run(seed, COMPARED));
+    }
+    for part in deaths::parts() {
+        if is_asked(part.name) {
+            take(part.run(seed));
+        }
     }
     if is_asked(renaming::NAME) {
         take(renaming::run(seed, count("ZKPLAN_PROOF_RENAMINGS").unwrap_or(RENAMINGS)));

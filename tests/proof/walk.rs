@@ -2,11 +2,11 @@
 //!
 //! Written from the contract alone: nothing here is shared with the planner or the checker.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use zkplan::model::ServerId;
-use zkplan::plan::{Done, Plan, StepId};
+use zkplan::plan::{Done, Plan, Step, StepId};
 
 use crate::ground::{Ground, Seats};
 use crate::script::{Does, Script, Steps, bits, seats};
@@ -14,17 +14,17 @@ use crate::world::Case;
 
 /// A moment of a plan.
 #[derive(Debug, Clone, Copy)]
-struct Moment {
-    members: Seats,
-    voters: Seats,
+pub(crate) struct Moment {
+    pub(crate) members: Seats,
+    pub(crate) voters: Seats,
     /// Members at their wanted addresses.
-    moved: Seats,
+    pub(crate) moved: Seats,
     /// Members that are up and in sync.
-    live: Seats,
+    pub(crate) live: Seats,
     /// Servers that are no members and were seen following.
-    ready: Seats,
+    pub(crate) ready: Seats,
     /// Processes that are up.
-    up: Seats,
+    pub(crate) up: Seats,
     /// Newcomers that have joined.
     joined: Seats,
     /// Servers that were taken out, and those of them without which a write has committed.
@@ -97,6 +97,17 @@ pub(crate) struct Walker {
     path: Vec<usize>,
     /// Whether what is granted is compared with what `apply` is granted, which is slow.
     pub(crate) compares: bool,
+    /// Every moment that was visited, where that is asked for.
+    pub(crate) rests: Option<Vec<(Steps, Moment)>>,
+}
+
+/// What a plan granted, of which another order is walked from the middle of the way on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Promise<'a> {
+    /// The steps of the plan in its own order.
+    pub(crate) plan: &'a Plan,
+    /// The tolerance below which no step goes, where the order is another one.
+    pub(crate) lowest: Option<i32>,
 }
 
 struct Walk<'a> {
@@ -107,9 +118,47 @@ struct Walk<'a> {
     sum: Sum,
     windows: Steps,
     risks: Steps,
+    promise: Option<Promise<'a>>,
+    /// Where each step stands in the plan's own order.
+    stood: Vec<usize>,
 }
 
 impl Walker {
+    /// Walks what is left from a moment on, in an order that was taken anew there.
+    pub(crate) fn walk_on<'a>(
+        &mut self,
+        (case, ground): (&'a Case, &'a Ground),
+        order: &'a Plan,
+        promise: Promise<'a>,
+        (done, moment): (&Done, Moment),
+    ) -> Result<usize, Wrong> {
+        let whole = |law: String| Wrong { law, step: "plan".to_owned(), path: Vec::new() };
+        let script = Script::read(case, order).map_err(whole)?;
+        let places: BTreeMap<&StepId, usize> =
+            promise.plan.steps().enumerate().map(|(at, step)| (&step.id, at)).collect();
+        let same = script.steps.len() == places.len()
+            && promise.plan.steps().all(|step| script.steps.iter().any(|(own, _)| *own == step));
+        if !same {
+            return Err(whole("grant: other steps".to_owned()));
+        }
+        let stood = script.steps.iter().map(|(step, _)| places[&step.id]).collect();
+        let is_done = |(_, (step, _)): &(usize, &(&Step, Vec<Does>))| done.contains(&step.id);
+        let done: Steps =
+            script.steps.iter().enumerate().filter(is_done).fold(0, |all, (at, _)| all | 1 << at);
+        let (sum, promise) = (Sum::default(), Some(promise));
+        let mut walk =
+            Walk { case, ground, plan: order, script, sum, windows: 0, risks: 0, promise, stood };
+        self.seen.clear();
+        self.path.clear();
+        let visited = self.visit(&mut walk, done, moment);
+        visited.map_err(|(law, step)| Wrong {
+            law,
+            step: step.map_or("end", |at| walk.script.name(at)).to_owned(),
+            path: self.path.iter().map(|at| walk.script.name(*at).to_owned()).collect(),
+        })?;
+        Ok(walk.sum.states)
+    }
+
     /// Walks a plan to all its ends.
     pub(crate) fn walk(&mut self, case: &Case, ground: &Ground, plan: &Plan) -> Result<Sum, Wrong> {
         self.walk_script(case, ground, plan, Script::read)
@@ -152,7 +201,9 @@ impl Walker {
             zone_spare: ground.zone_spare(ground.voters, ground.live),
             ..Sum::default()
         };
-        let mut walk = Walk { case, ground, plan, script, sum, windows: 0, risks: 0 };
+        let (promise, stood) = (None, Vec::new());
+        let mut walk =
+            Walk { case, ground, plan, script, sum, windows: 0, risks: 0, promise, stood };
         self.seen.clear();
         self.path.clear();
         let visited = self.visit(&mut walk, 0, Moment::base(ground));
@@ -177,6 +228,9 @@ impl Walker {
             return Ok(());
         }
         walk.sum.states += 1;
+        if let Some(rests) = &mut self.rests {
+            rests.push((done, moment));
+        }
         walk.rests(&moment).map_err(|law| (law.to_owned(), None))?;
         if done == walk.script.all {
             return walk.ends(&moment).map_err(|law| (law.to_owned(), None));
@@ -197,6 +251,8 @@ impl Walker {
             if together && new != 0 {
                 let mut after = moment;
                 for at in bits(next) {
+                    walk.keeps_places(done, &moment, at)
+                        .map_err(|law| (law.to_owned(), Some(at)))?;
                     after = walk.take(&after, at).map_err(|law| (law.to_owned(), Some(at)))?;
                 }
                 self.path.extend(bits(next));
@@ -204,6 +260,8 @@ impl Walker {
                 self.path.truncate(self.path.len() - next.count_ones() as usize);
             } else {
                 for at in bits(new) {
+                    walk.keeps_places(done, &moment, at)
+                        .map_err(|law| (law.to_owned(), Some(at)))?;
                     let after = walk.take(&moment, at).map_err(|law| (law.to_owned(), Some(at)))?;
                     self.path.push(at);
                     self.visit(walk, done | 1 << at, after)?;
@@ -255,6 +313,54 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Whether a step overtakes none that it must not in another order: none of its own server's, not
+    /// the gate, and not the last proof; and the gate none but removals. And a server that answers is
+    /// not taken out before the gate.
+    fn keeps_places(&self, done: Steps, moment: &Moment, at: usize) -> Result<(), Law> {
+        if self.promise.is_none_or(|promise| promise.lowest.is_none()) {
+            return Ok(());
+        }
+        let steps = &self.script.steps;
+        let is = |at: usize, what: &Does| steps[at].1.contains(what);
+        let seats_of = |at: usize| steps[at].1.iter().filter_map(Does::seat).collect::<Vec<_>>();
+        for other in bits(self.script.all & !done & !(1 << at)) {
+            if is(other, &Does::Gate) && self.takes_out(at) {
+                let live = |seat: &usize| moment.live & 1 << seat != 0;
+                let leaves = |seat: &usize| self.ground.wanted & 1 << seat == 0;
+                if seats_of(at).iter().any(|seat| live(seat) && leaves(seat)) {
+                    return Err("grant: a server that answers leaves before the gate");
+                }
+            }
+            if self.stood[other] > self.stood[at] {
+                continue;
+            }
+            if seats_of(at).iter().any(|seat| seats_of(other).contains(seat)) {
+                return Err("grant: the steps of a server change places");
+            }
+            if is(other, &Does::Gate) {
+                return Err("grant: a step before the gate that it stood behind");
+            }
+            if is(at, &Does::Gate) && !self.takes_out(other) {
+                return Err("grant: the gate is earlier");
+            }
+            if is(at, &Does::Prove(None)) || is(other, &Does::Prove(None)) {
+                return Err("grant: the proof changes places");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a step takes servers out or their votes away, and nothing else.
+    fn takes_out(&self, at: usize) -> bool {
+        let does = &self.script.steps[at].1;
+        self.script.reconfigs & 1 << at != 0
+            && does.iter().all(|does| match *does {
+                Does::Drop(_) => true,
+                Does::Set { seat, votes, .. } => !votes && self.ground.voters & 1 << seat != 0,
+                _ => false,
+            })
+    }
+
     /// What this grants is what `apply` is granted.
     fn compare(&self, done: Steps, leader: usize, next: Steps) -> Result<(), String> {
         let id = |at: usize| self.script.steps[at].0.id.clone();
@@ -271,6 +377,10 @@ impl Walk<'_> {
         let ground = self.ground;
         if ground.spare(moment.voters, moment.live) < 0 {
             return Err("ZKQ1: no live quorum");
+        }
+        // Who has died cannot come back, and who is back was never there to come back to.
+        if self.promise.is_some() {
+            return Ok(());
         }
         // An id that went to another machine cannot come back to the one that was stopped.
         let home = ground.voters & ground.live & !(ground.machines & moment.stopped);
@@ -455,7 +565,13 @@ impl Walk<'_> {
                 return Err("ZKQ2: the quorum needs the joiner itself");
             }
             let moment = i32::from(moves != 0);
-            if before.min(after) < ground.tolerance || during < ground.tolerance - moment {
+            if let Some(lowest) = self.promise.and_then(|promise| promise.lowest) {
+                let takes_vote = was.voters & was.live & !is.voters != 0;
+                let (promised, worst) = (lowest.max(ground.tolerance - moment), during.min(after));
+                if worst < promised && (worst < before || worst == before && takes_vote) {
+                    return Err("grant: a lower tolerance");
+                }
+            } else if before.min(after) < ground.tolerance || during < ground.tolerance - moment {
                 return Err("ZKQ3: too few can fail");
             }
         }

@@ -32,6 +32,8 @@ pub(crate) enum Situation {
     ForceUnlocked,
     TwoAtOnce,
     HealedByResuming,
+    AnotherOrder,
+    ResumedInAnotherOrder,
 }
 
 const ALL: [Situation; 27] = [
@@ -64,6 +66,9 @@ const ALL: [Situation; 27] = [
     Situation::HealedByResuming,
 ];
 
+/// Those that schedules with deaths must run into, too.
+const OF_DEATHS: [Situation; 2] = [Situation::AnotherOrder, Situation::ResumedInAnotherOrder];
+
 /// In how many schedules each came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Coverage(BTreeMap<Situation, u64>);
@@ -83,11 +88,16 @@ impl Coverage {
         ALL.into_iter().filter(|situation| !self.0.contains_key(situation)).collect()
     }
 
+    /// Those of deaths that never came up.
+    pub(crate) fn missing_of_deaths(&self) -> Vec<Situation> {
+        OF_DEATHS.into_iter().filter(|situation| !self.0.contains_key(situation)).collect()
+    }
+
     pub(crate) fn table(&self) -> String {
         let row = |situation: &Situation| {
             let count = self.0.get(situation).copied().unwrap_or(0);
             format!("{count:>9}  {situation:?}\n")
         };
-        ALL.iter().map(row).collect()
+        ALL.iter().chain(&OF_DEATHS).map(row).collect()
     }
 }

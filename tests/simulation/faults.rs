@@ -35,6 +35,8 @@ enum Fault {
     Foreign,
     FreezeForAWrite,
     FreezeNewcomer,
+    KillLeaderForGood,
+    Return,
 }
 
 const FAULTS: [Fault; 16] = [
@@ -56,6 +58,9 @@ const FAULTS: [Fault; 16] = [
     Fault::FreezeNewcomer,
 ];
 
+/// Those of schedules in which servers stay dead, or come back that were dead from the beginning.
+const DEATHS: [Fault; 2] = [Fault::KillLeaderForGood, Fault::Return];
+
 /// What has befallen a schedule so far.
 #[derive(Debug, Default)]
 pub(crate) struct Befallen {
@@ -70,27 +75,31 @@ pub(crate) struct Befallen {
 
 struct Faults {
     chance: Chance,
-    rates: [u64; FAULTS.len()],
+    rates: Vec<(Fault, u64)>,
     left: u64,
     befallen: Rc<RefCell<Befallen>>,
     reconfigs: u64,
 }
 
 /// Faults for one schedule. Each kind is there or not, and rare or frequent.
-pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>) -> Chaos {
-    let rates = FAULTS.map(|fault| {
+pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>, deaths: bool) -> Chaos {
+    let more = DEATHS.into_iter().filter(|_| deaths);
+    let all = FAULTS.into_iter().chain(more);
+    let rate_of = |fault: Fault| {
         let rare = match fault {
             Fault::Foreign | Fault::EndSession | Fault::StealLock => 4,
             // Only reconfigs and writes are asked for these.
             Fault::Delay | Fault::Duplicate | Fault::FreezeForAWrite | Fault::FreezeNewcomer => 1,
             _ => 2,
         };
-        if chance.once_in(3) {
+        let rate = if chance.once_in(3) {
             chance.of_slice(&[10, 30, 100]).map_or(0, |rate| rate * rare)
         } else {
             0
-        }
-    });
+        };
+        (fault, rate)
+    };
+    let rates = all.map(rate_of).collect();
     let left = 1 + chance.below(4);
     let befallen = Rc::clone(befallen);
     let mut faults = Faults { chance, rates, left, befallen, reconfigs: 0 };
@@ -110,7 +119,7 @@ impl Faults {
             return Fate::Proceed;
         }
         let important = operation.kind == Kind::Reconfig;
-        for (fault, rate) in FAULTS.into_iter().zip(self.rates) {
+        for (fault, rate) in self.rates.clone() {
             if rate == 0 || !fits(fault, operation) {
                 continue;
             }
@@ -231,6 +240,14 @@ impl Faults {
                 world.kill(at);
                 world.later(ms, Deed::Start(at));
             }
+            Fault::KillLeaderForGood => {
+                let at = world.leader()?;
+                world.kill(at);
+            }
+            Fault::Return => {
+                let at = self.any(world, |process| process.condition == Condition::Down)?;
+                world.does(Deed::Start(at));
+            }
             Fault::Cut => {
                 let residue = self.chance.below(3);
                 let hidden = self.chance.once_in(2);
@@ -299,6 +316,8 @@ fn fits(fault: Fault, operation: &Operation) -> bool {
         Fault::Freeze
         | Fault::Kill
         | Fault::KillLeader
+        | Fault::KillLeaderForGood
+        | Fault::Return
         | Fault::Cut
         | Fault::Lag
         | Fault::EndSession

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use zkplan::apply::journal::{Entry, Record, number};
 use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
-use zkplan::apply::{End, Event};
+use zkplan::apply::{End, Event, Wait};
+use zkplan::check::Detail;
 use zkplan::ensemble::simulated::{CommittedConfig, Condition, Now, World};
 use zkplan::model::{Membership, quorum_of};
-use zkplan::plan::{Done, Plan, Step, StepId};
+use zkplan::plan::{Action, Done, Move, Plan, Step, StepId};
 
 use crate::faults::Befallen;
 use crate::schedule::Applied;
@@ -64,7 +65,8 @@ pub(crate) fn judge(
             wrong.push(format!("{} goes on after its end", applied.nonce));
         }
     }
-    let stale = ending(&mut wrong, plan, world, befallen, applies);
+    let stale = is_not_granted(prepared, world, applies)
+        || ending(&mut wrong, plan, world, befallen, applies);
     (wrong, stale)
 }
 
@@ -119,6 +121,9 @@ fn histories(
         if fenced_by != Some(by) {
             wrong.push(format!("version {version}: {step} commits behind another's fence"));
         }
+        if let (false, Some(before)) = (foreign, overtaken(plan, &done, step)) {
+            wrong.push(format!("version {version}: {step} comes before {before}"));
+        }
         let now = members(taken.config);
         if !foreign && position(plan, now, &done).is_none() {
             wrong.push(format!("version {version}: {step} leads to where nothing is granted"));
@@ -137,6 +142,25 @@ fn histories(
             }
         }
     }
+}
+
+/// The step that a step must not come before, in whatever order: an earlier one of its own server, of a
+/// newcomer where it is one, or, where a gate stands between them, one that takes nobody out.
+fn overtaken(plan: &Plan, done: &Done, step: &StepId) -> Option<StepId> {
+    let steps: Vec<&Step> = plan.steps().collect();
+    let at = steps.iter().position(|known| known.id == *step)?;
+    let gate = steps.iter().position(|step| matches!(step.action, Action::Gate(_)));
+    let is = |step: &Step, change: Move| step.parts().iter().any(|part| part.change == change);
+    let left = steps[..at].iter().enumerate();
+    let left = left.filter(|(_, step)| step.reconfig().is_some() && !done.contains(&step.id));
+    let mut wrong = left.filter(|(before, earlier)| {
+        let splits = gate.is_some_and(|gate| *before < gate && gate < at);
+        let goes = is(earlier, Move::Leave) || is(earlier, Move::Demote);
+        earlier.shares_server(steps[at])
+            || is(earlier, Move::Join) && is(steps[at], Move::Join)
+            || splits && !goes
+    });
+    wrong.next().map(|(_, earlier)| earlier.id.clone())
 }
 
 /// All runs.
@@ -233,6 +257,23 @@ fn zxid_of(taken: &Taken<'_>) -> u64 {
 
 fn base_of(version: &str) -> Option<i64> {
     i64::from_str_radix(version, 16).ok()
+}
+
+/// Whether a server that was down when the plan was made is back, leads, and is to leave: the plan has
+/// no leader change, so that the run stops and asks for one that has.
+fn is_not_granted(prepared: &Prepared, world: &World, applies: &[Applied]) -> bool {
+    let leads = world.leader().map(|at| world.process(at).id());
+    let goes = leads.filter(|id| !prepared.checked.plan().target.has_voter(*id));
+    let last = applies.last().and_then(|applied| applied.end.as_ref());
+    let waits = match last {
+        Some(End::NotGranted(waits)) => waits.as_slice(),
+        _ => &[],
+    };
+    let is_why = |wait: &Wait| {
+        matches!(wait, Wait::Law(breach)
+            if goes.is_some_and(|id| breach.detail == Detail::FurtherHandOver(id)))
+    };
+    !prepared.checked.report().may_hand_over && waits.iter().any(is_why)
 }
 
 /// The healed ensemble is at its target, and of one mind.

@@ -2,7 +2,8 @@
 //!
 //! A schedule is a function of its seed. First faults fall on one or more applies; then everything is
 //! well again, and one more apply must bring the plan to its target. `ZKPLAN_SIM_SEED=n` replays one
-//! schedule and prints its log; `ZKPLAN_SIM_SCHEDULES=n` sets how many there are.
+//! schedule and prints its log; `ZKPLAN_SIM_SCHEDULES=n` sets how many there are. `ZKPLAN_SIM_DEATH` and
+//! `ZKPLAN_SIM_DEATHS` are those of the schedules in which servers die for good or come back.
 
 mod applying;
 mod chance;

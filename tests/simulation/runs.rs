@@ -6,10 +6,13 @@ use zkplan::ensemble::simulated::Rules;
 
 use crate::coverage::Coverage;
 use crate::schedule::{Outcome, run};
-use crate::shapes::{Prepared, SHAPES};
+use crate::shapes::{DEADLY, Prepared, SHAPES, Shape};
 
 /// So many schedules run unless `ZKPLAN_SIM_SCHEDULES` says otherwise.
 const SCHEDULES: u64 = 100_000;
+
+/// Schedules with deaths.
+const DEATHS: u64 = 20_000;
 
 /// The two cores of the budget.
 const THREADS: u64 = 2;
@@ -64,19 +67,42 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
     if let Some(seed) = number("ZKPLAN_SIM_SEED") {
-        let outcome = run(&prepared(), seed, |_| (), true);
-        crate::say(&format!("seed {seed}: {}\n{:#?}", outcome.log, outcome.violations));
-        assert!(outcome.violations.is_empty());
-        return;
+        return replay(&prepared(), seed);
     }
-    let schedules = number("ZKPLAN_SIM_SCHEDULES").unwrap_or(SCHEDULES);
+    let sum =
+        all_of(&SHAPES, number("ZKPLAN_SIM_SCHEDULES").unwrap_or(SCHEDULES), "ZKPLAN_SIM_SEED");
+    let missing = sum.coverage.missing();
+    assert!(missing.is_empty(), "situations that never came up: {missing:?}");
+}
+
+#[test]
+fn whoever_dies_or_comes_back_what_is_left_is_taken_in_an_order_that_is_granted() {
+    if let Some(seed) = number("ZKPLAN_SIM_DEATH") {
+        let all: Vec<Prepared> = DEADLY.into_iter().map(Prepared::of).collect();
+        return replay(&all, seed);
+    }
+    let sum = all_of(&DEADLY, number("ZKPLAN_SIM_DEATHS").unwrap_or(DEATHS), "ZKPLAN_SIM_DEATH");
+    let missing = sum.coverage.missing_of_deaths();
+    assert!(missing.is_empty(), "situations that never came up: {missing:?}");
+}
+
+/// Runs one schedule again, and prints its log.
+fn replay(all: &[Prepared], seed: u64) {
+    let outcome = run(all, seed, |_| (), true);
+    crate::say(&format!("seed {seed}: {}\n{:#?}", outcome.log, outcome.violations));
+    assert!(outcome.violations.is_empty());
+}
+
+/// Runs so many schedules; none may violate anything.
+fn all_of(shapes: &'static [Shape], schedules: u64, replays: &str) -> Sum {
     let began = Instant::now();
     let mut sum = Sum::default();
     let sums: Vec<Sum> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 scope.spawn(move || {
-                    let (all, mut sum) = (prepared(), Sum::default());
+                    let all: Vec<Prepared> = shapes.iter().copied().map(Prepared::of).collect();
+                    let mut sum = Sum::default();
                     for seed in (thread..schedules).step_by(usize::try_from(THREADS).unwrap_or(1)) {
                         sum.add(seed, run(&all, seed, |_| (), false));
                     }
@@ -102,12 +128,11 @@ fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
         sum.coverage.table(),
     ));
     for (seed, outcome) in sum.violations.iter().take(SHOWN) {
-        crate::say(&format!("ZKPLAN_SIM_SEED={seed}: {:#?}\n{}", outcome.violations, outcome.log));
+        crate::say(&format!("{replays}={seed}: {:#?}\n{}", outcome.violations, outcome.log));
     }
     let seeds: Vec<u64> = sum.violations.iter().map(|(seed, _)| *seed).collect();
     assert!(seeds.is_empty(), "seeds that violate: {seeds:?}");
-    let missing = sum.coverage.missing();
-    assert!(missing.is_empty(), "situations that never came up: {missing:?}");
+    sum
 }
 
 /// The first seed at which a rule that is switched off shows.

@@ -61,7 +61,8 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
         change(&mut world.rules);
     }
     let befallen = Rc::new(RefCell::new(Befallen::default()));
-    port.set_chaos(Some(chaos(Chance::of(chance.next()), &befallen)));
+    let deaths = prepared.shape.deaths;
+    port.set_chaos(Some(chaos(Chance::of(chance.next()), &befallen, deaths)));
     let mut applies = Vec::new();
     if chance.once_in(6) {
         befallen.borrow_mut().coverage.note(Situation::TwoAtOnce);

@@ -22,10 +22,12 @@ pub(crate) struct Shape {
     pub(crate) zones: bool,
     pub(crate) rich: bool,
     pub(crate) together: bool,
+    /// Whether servers die for good, or come back that were down from the beginning.
+    pub(crate) deaths: bool,
 }
 
 const fn shape(base: &'static str, wanted: &'static str, down: &'static str) -> Shape {
-    Shape { base, wanted, down, zones: false, rich: true, together: false }
+    Shape { base, wanted, down, zones: false, rich: true, together: false, deaths: false }
 }
 
 impl Shape {
@@ -62,6 +64,21 @@ pub(crate) const SHAPES: [Shape; 23] = [
     shape("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2", ""),
     shape("1g1 2g1 3g2 4g3", "2g1 3g2 4g3", ""),
     shape("1g1 2g2 3g3 4o", "1g1 2g2 3g3 4g1", ""),
+];
+
+const fn deadly(base: &'static str, wanted: &'static str, down: &'static str) -> Shape {
+    Shape { deaths: true, ..shape(base, wanted, down) }
+}
+
+/// Changes in the middle of which a server dies or comes back.
+pub(crate) const DEADLY: [Shape; 7] = [
+    deadly("1 2 3", "4 5 6", "2"),
+    deadly("4 5 6", "1 2 3", ""),
+    deadly("1 2 3 4 5", "1 2 3", ""),
+    deadly("1 2 3 4", "1 2 3", "4"),
+    deadly("1 2 3", "1 2 4", "3"),
+    deadly("1 2 3 4 5", "2 3 4 6", "1"),
+    deadly("1 2 3 4", "1 2 3 4o", "4"),
 ];
 
 /// A change with its plan, and the ensemble at its beginning.

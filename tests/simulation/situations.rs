@@ -31,8 +31,14 @@ pub(crate) fn note(coverage: &mut Coverage, world: &World, applies: &[Applied]) 
         };
         coverage.note(situation);
     }
+    let mut is_reordered = false;
     for applied in applies {
         told(coverage, applied);
+        let any = |test: fn(&Event) -> bool| applied.events.iter().any(|(_, event)| test(event));
+        if is_reordered && any(|event| matches!(event, Event::Run { resumed: true, .. })) {
+            coverage.note(Situation::ResumedInAnotherOrder);
+        }
+        is_reordered |= any(|event| matches!(event, Event::Reordered(_)));
     }
 }
 
@@ -49,6 +55,7 @@ fn told(coverage: &mut Coverage, applied: &Applied) {
             Event::Recorded(Entry::Disarmed { .. }) => Situation::UnknownForGood,
             Event::Run { resumed: true, .. } => Situation::Resumed,
             Event::Locked(_) => Situation::LockAwaited,
+            Event::Reordered(_) => Situation::AnotherOrder,
             Event::VersionMoved { .. } => Situation::VersionMoved,
             Event::Waiting(_) => {
                 waited = true;

@@ -122,8 +122,8 @@ fn the_leader_dies_after_it_proposed() {
     is_at(&ensemble, &[1, 2, 3, 4, 5, 6]);
 }
 
-/// Two servers came in and one of the new voters is lost: another step would leave nothing to
-/// spare, so there is none until it is back.
+/// Two servers came in and one of the new voters is lost: no order of what is left would leave as much
+/// to spare as the plan promised, so that it stops before the removals until that one is back.
 #[test]
 fn a_spare_is_lost_and_healed() {
     let ensemble = Builder::rich().start_with([4, 5, 6]);
@@ -135,7 +135,7 @@ fn a_spare_is_lost_and_healed() {
     apply.wait_frozen();
     ensemble.kill(4);
     apply.thaw();
-    apply.ends().exits_with_one_of(&[7, 9]).says(["server 4", "zkplan apply"]);
+    apply.ends().exits(3).says(["server 4", "zkplan apply NEW --abandon 1"]);
     let done = ledger.steps().len();
     show(&format!("stopped after {done} steps"));
     assert!((1..6).contains(&done), "{done}");

@@ -20,6 +20,7 @@ mod apply_joiners;
 mod apply_kills;
 mod apply_locks;
 mod apply_refusals;
+mod apply_reordered;
 mod apply_syncing;
 mod applying;
 mod as_planned;

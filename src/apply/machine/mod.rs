@@ -9,6 +9,7 @@
 //! and what is read on it while the lock stands decides; "not applied" is written only behind a
 //! committed fence.
 
+mod reorder;
 mod request;
 mod setup;
 mod step;
@@ -16,6 +17,7 @@ mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::reorder::Unlawful;
 use super::end::{End, Since};
 use super::event::{Event, Missing, Wait};
 use super::journal::{Doubt, Entry, HookEnd, Known, LockText, Runs};
@@ -253,7 +255,12 @@ enum After {
 /// The executor of one apply. Two that are equal go on alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
+    /// The plan as it was granted.
+    granted: Arc<CheckedPlan>,
+    /// The plan in the order in which it goes.
     checked: Arc<CheckedPlan>,
+    /// Since when the laws stand against the order, and who answered then.
+    unlawful: Option<Unlawful>,
     options: Options,
     stage: Stage,
     memory: Memory,
@@ -299,7 +306,9 @@ impl Machine {
     /// An executor that has not begun.
     pub fn new(checked: Arc<CheckedPlan>, options: Options) -> Self {
         Self {
+            granted: Arc::clone(&checked),
             checked,
+            unlawful: None,
             options,
             stage: Stage::Begin,
             memory: Memory::default(),

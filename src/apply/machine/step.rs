@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::reorder::Turn;
 use super::{After, HEALS, MARKS_PER_JOINER, Machine, Question, ReadBack, Stage, What};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
@@ -95,6 +96,7 @@ impl Machine {
                 self.tell(Event::DataProven { server: *id, proof: proof.clone() });
             }
         }
+        self.forget_hiccup(sight);
         // A joiner that was awaited may be gone again.
         let waits: Vec<StepId> = self
             .plan()
@@ -160,10 +162,14 @@ impl Machine {
                 }
             }
             if !waits.is_empty() {
-                return match self.heal(sight) {
-                    Some(heals) => heals,
-                    None => self.await_or_mark(now_ms, sight, waits),
-                };
+                if let Some(heals) = self.heal(sight) {
+                    return heals;
+                }
+                match self.take_turns(now_ms, sight, &waits) {
+                    Turn::Another => {}
+                    Turn::Ends(stage) => return stage,
+                    Turn::Waits => return self.await_or_mark(now_ms, sight, waits),
+                }
             }
         }
     }

@@ -322,6 +322,7 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::FolderRefused { .. }
         | End::HostNotPlain { .. }
         | End::DataDiffer(_)
+        | End::NotGranted(_)
         | End::Unsafe(_) => Exit::Unsafe,
         End::LockLost { .. }
         | End::Interrupted { .. }

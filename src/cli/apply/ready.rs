@@ -11,6 +11,7 @@ use super::{again, refuse};
 use crate::apply::driver::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
+use crate::apply::reorder::{accepted_order, reordered};
 use crate::apply::resume::Asked;
 use crate::apply::stale::{Fresh, Now, fresh};
 use crate::apply::{End, Stale};
@@ -21,6 +22,7 @@ use crate::observe::{Facts, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
+use crate::render::run::another_order;
 use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
@@ -100,7 +102,11 @@ pub(super) async fn ready(
         }
         let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
         if !breaches.is_empty() {
-            return Err(unlawful_now((args, source), &breaches, (&seen, &not_counted), output));
+            let Some(order) = accepted_order(&checked, &done, &facts) else {
+                let why = (&seen, &not_counted);
+                return Err(unlawful_now((args, source), &breaches, why, output));
+            };
+            output.note(&another_order(&reordered(order.plan(), &done, &facts)));
         }
     }
     Ok(Some(Ready { checked, seen, done, resumes }))

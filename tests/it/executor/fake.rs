@@ -74,6 +74,8 @@ pub(crate) struct Fake {
     pub(crate) findings: Vec<FindingKind>,
     /// What the next apply accepts on its command line.
     pub(crate) accepted: Vec<Acceptance>,
+    /// Who leads, where it is not the one with the highest id.
+    pub(crate) leads: Option<ServerId>,
     pub(crate) now_ms: u64,
 }
 
@@ -102,6 +104,7 @@ impl Fake {
             is_leader_hidden: false,
             findings: Vec::new(),
             accepted: Vec::new(),
+            leads: None,
             now_ms: 0,
         }
     }
@@ -339,11 +342,10 @@ impl Fake {
         Sight {
             facts: Facts {
                 base: self.config.clone(),
-                leader: members
-                    .voters()
-                    .intersection(&live)
-                    .last()
-                    .copied()
+                leader: self
+                    .leads
+                    .filter(|id| live.contains(id) && members.has_voter(*id))
+                    .or_else(|| members.voters().intersection(&live).last().copied())
                     .filter(|_| !self.is_leader_hidden),
                 live: live.clone(),
                 following,

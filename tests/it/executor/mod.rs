@@ -10,10 +10,10 @@ mod telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::End;
 use zkplan::apply::journal::{Entry, Run};
 use zkplan::apply::machine::{Output, What};
-use zkplan::check::CheckedPlan;
+use zkplan::apply::{End, Event, Reordered, Wait};
+use zkplan::check::{CheckedPlan, Detail};
 use zkplan::model::{
     AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled, Update,
 };
@@ -342,13 +342,12 @@ fn told_of(step: &StepId, fake: &Fake) -> Vec<String> {
 }
 
 #[test]
-fn a_server_that_is_lost_midway_stops_the_run_until_it_is_back() {
+fn a_quorum_that_is_lost_midway_stops_the_run_until_it_is_back() {
     let checked = planned(&World::new("1 2 3", "4 5 6"));
     let mut fake = Fake::of(&checked);
     let end = fake.apply(&checked, "first", &BTreeMap::new(), |_, output, fake| {
-        if matches!(output, Output::Record(_, Entry::Committed { step, .. }) if step.as_str() == "join-4")
-        {
-            fake.down.insert(id(1));
+        if committed(output) == Some("join-4") {
+            fake.down.extend([id(1), id(2)]);
         }
     });
     assert!(matches!(end, Some(End::RanOut { unknown: None, .. })), "{end:?}");
@@ -357,4 +356,186 @@ fn a_server_that_is_lost_midway_stops_the_run_until_it_is_back() {
     let end = fake.apply(&checked, "second", &BTreeMap::new(), |_, _, _| {});
     assert_eq!(end, Some(End::Finished));
     holds(&checked, &fake, "healed");
+}
+
+/// The step that an apply is about to write down as committed.
+fn committed(output: &Output) -> Option<&str> {
+    match output {
+        Output::Record(_, Entry::Committed { step, .. }) => Some(step.as_str()),
+        _ => None,
+    }
+}
+
+fn carried_out(fake: &Fake) -> Vec<&str> {
+    fake.carried_out.iter().map(StepId::as_str).collect()
+}
+
+/// The last orders that were said to be taken.
+fn reordered(fake: &Fake) -> Option<&Reordered> {
+    let orders = fake.events.iter().rev().filter_map(|event| match event {
+        Event::Reordered(reordered) => Some(reordered),
+        _ => None,
+    });
+    orders.into_iter().next()
+}
+
+#[test]
+fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
+    let checked = planned(&World::new("4 5 6", "1 2 3"));
+    let dies = |fake: &mut Fake, output: &Output| {
+        if committed(output) == Some("leave-4") {
+            fake.down.insert(id(5));
+        }
+    };
+    let mut fake = Fake::of(&checked);
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| dies(fake, output));
+    assert_eq!(end, Some(End::Finished));
+    let done = ["join-1", "join-2", "join-3", "leave-4", "leave-5", "leave-6"];
+    assert_eq!(carried_out(&fake), done);
+    holds(&checked, &fake, "in one go");
+
+    let mut fake = Fake::of(&checked);
+    fake.leads = Some(id(5));
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
+        if committed(output) == Some("leave-4") {
+            fake.down.insert(id(5));
+            fake.leads = Some(id(6));
+        }
+    });
+    assert_eq!(end, Some(End::Finished));
+    assert_eq!(carried_out(&fake), done);
+    let said = reordered(&fake).expect("another order").clone();
+    assert_eq!((said.down, said.back), (BTreeSet::from([id(5)]), BTreeSet::new()));
+    assert_eq!(said.order, ["leave-5", "leave-6"].map(StepId::new));
+    holds(&checked, &fake, "in one go");
+}
+
+#[test]
+fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
+    let worlds = [
+        // A server is down and to leave first, and is back before that; or it dies on the way.
+        (World::new("1 2 3", "1 3 4").down("2"), None),
+        (World::new("1 2 3", "4 5 6").down("2"), None),
+        (World::new("1 2 3 4 5", "4 5 6 7"), Some(("join-6", 1))),
+        (World::new("4 5 6", "1 2 3"), Some(("leave-4", 5))),
+        (World::new("1 2 3 4o", "5 6 7 8o"), Some(("join-5", 1))),
+    ];
+    let (mut runs, mut others) = (0, 0);
+    for (world, death) in worlds {
+        let checked = planned(&world);
+        let dies = |fake: &mut Fake| {
+            let at = death.filter(|(step, _)| fake.carried_out.iter().any(|s| s.as_str() == *step));
+            fake.down.extend(at.map(|(_, server)| id(server)));
+        };
+        let play = |faults: &BTreeMap<usize, Fault>, fake: &mut Fake, nonce: &str| {
+            fake.apply(&checked, nonce, faults, |_, _, fake| dies(fake))
+        };
+        let mut outputs = Vec::new();
+        let mut clean = Fake::of(&checked);
+        clean.apply(&checked, "clean", &BTreeMap::new(), |_, output, fake| {
+            outputs.push(output.clone());
+            dies(fake);
+        });
+        holds(&checked, &clean, &format!("{world:?}"));
+        others += usize::from(reordered(&clean).is_some());
+        for index in 0..outputs.len() {
+            for fault in FAULTS.into_iter().filter(|fault| fits(*fault, &outputs[index])) {
+                let mut fake = Fake::of(&checked);
+                let context = format!("{world:?}: {fault:?} at {} {index}", outputs[index].name());
+                let faults = BTreeMap::from([(index, fault)]);
+                let mut end = play(&faults, &mut fake, "first");
+                if end != Some(End::Finished) {
+                    end = play(&BTreeMap::new(), &mut fake, "second");
+                }
+                assert_eq!(end, Some(End::Finished), "{context}");
+                holds(&checked, &fake, &context);
+                runs += 1;
+            }
+        }
+    }
+    assert!(others >= 4, "{others}");
+    say(&format!("{runs} runs in another order, resumed after one fault"));
+}
+
+#[test]
+fn a_server_that_is_away_for_a_moment_changes_no_order() {
+    let mut world = planned(&World::new("4 5 6", "1 2 3")).as_ref().clone();
+    let mut plan = world.plan().clone();
+    plan.policy.stable_for = Millis(5000);
+    let facts = plan.facts.clone();
+    world = zkplan::check::check(plan, &facts).expect("the same plan");
+    let checked = Arc::new(world);
+    let mut fake = Fake::of(&checked);
+    fake.leads = Some(id(5));
+    let mut since = None;
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
+        if committed(output) == Some("leave-4") {
+            fake.down.insert(id(5));
+            fake.leads = Some(id(6));
+            since = Some(fake.now_ms);
+        }
+        if since.is_some_and(|since| fake.now_ms > since + 4000) {
+            fake.down.clear();
+        }
+    });
+    assert_eq!(end, Some(End::Finished));
+    assert_eq!(carried_out(&fake)[3..], ["leave-4", "leave-5", "leave-6"]);
+    assert_eq!(reordered(&fake), None);
+}
+
+#[test]
+fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
+    // Made while server 2 was down, the plan takes it out first.
+    let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
+    let first = checked.plan().steps().find(|step| step.reconfig().is_some()).expect("a reconfig");
+    assert_eq!(first.id.as_str(), "leave-2");
+    let mut fake = Fake::of(&checked);
+    let mut gate = None;
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
+        if matches!(output, Output::Record(_, Entry::Passed { .. })) {
+            gate.get_or_insert(fake.carried_out.len());
+        }
+    });
+    assert_eq!(end, Some(End::Finished));
+    assert_eq!(carried_out(&fake)[..3], ["join-4", "join-5", "join-6"]);
+    assert_eq!(gate, Some(3), "no removal before the gate");
+    let said = reordered(&fake).expect("another order").clone();
+    assert_eq!((said.down, said.back), (BTreeSet::new(), BTreeSet::from([id(2)])));
+    holds(&checked, &fake, "back");
+}
+
+#[test]
+fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan() {
+    let checked = planned(&World::new("1 2 3", "1 3 4").down("2"));
+    assert!(!checked.report().may_hand_over);
+    let mut fake = Fake::of(&checked);
+    fake.leads = Some(id(2));
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+    let Some(End::NotGranted(waits)) = end else { panic!("{end:?}") };
+    let is_why = |wait: &Wait| matches!(wait, Wait::Law(breach) if breach.detail == Detail::FurtherHandOver(id(2)));
+    assert!(waits.iter().any(is_why), "{waits:?}");
+    assert_eq!(carried_out(&fake), [""; 0]);
+    assert!(fake.runs.iter().any(Run::is_open), "it can be resumed");
+    fake.leads = Some(id(3));
+    let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(End::Finished));
+    holds(&checked, &fake, "another leads");
+}
+
+#[test]
+fn where_only_a_lower_tolerance_would_do_the_run_stops_and_asks_for_another_plan() {
+    let checked = planned(&World::new("1 2 3", "1 2 4"));
+    let mut fake = Fake::of(&checked);
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
+        if committed(output) == Some("join-4") {
+            fake.down.insert(id(1));
+        }
+    });
+    // It may come back, so that it is waited for first.
+    assert!(matches!(end, Some(End::NotGranted(_))), "{end:?}");
+    assert_eq!(carried_out(&fake), ["join-4"]);
+    fake.down.clear();
+    let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(End::Finished));
+    holds(&checked, &fake, "back");
 }

@@ -1,0 +1,79 @@
+//! Where the laws stand against the order of what is left: another one, or none.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Machine, Stage};
+use crate::apply::end::End;
+use crate::apply::event::{Event, Wait};
+use crate::apply::reorder::{accepted_order, reordered};
+use crate::apply::sight::{self, Sight};
+use crate::check;
+use crate::model::ServerId;
+use crate::proposal::propose;
+
+/// Since when the laws stand against the order, and who answered then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unlawful {
+    live: BTreeSet<ServerId>,
+    since_ms: u64,
+}
+
+/// What becomes of a wait that the laws ask for.
+pub(super) enum Turn {
+    /// What is left goes in another order.
+    Another,
+    /// There is none, and none can be waited for.
+    Ends(Stage),
+    /// It is waited for.
+    Waits,
+}
+
+impl Machine {
+    /// Who is away for a moment, or back for one, is no reason yet.
+    pub(super) fn forget_hiccup(&mut self, sight: &Sight) {
+        self.unlawful.take_if(|unlawful| unlawful.live != sight.facts.live);
+    }
+
+    /// Where the laws stand against the next reconfig, and the same servers have answered for as long
+    /// as the policy asks for: another order within the grant. Where there is none, a server that is
+    /// down is waited for.
+    pub(super) fn take_turns(&mut self, now_ms: u64, sight: &Sight, waits: &[Wait]) -> Turn {
+        let is_law = |wait: &Wait| matches!(wait, Wait::Law(_));
+        // No order helps where the laws stand against any.
+        if !waits.iter().any(is_law) || !check::broken_now(&sight.facts).is_empty() {
+            return Turn::Waits;
+        }
+        let live = &sight.facts.live;
+        let begun = || Unlawful { live: live.clone(), since_ms: now_ms };
+        let since_ms = self.unlawful.get_or_insert_with(begun).since_ms;
+        if now_ms.saturating_sub(since_ms) < self.granted.plan().policy.stable_for.0 {
+            return Turn::Waits;
+        }
+        if let Some(order) = accepted_order(&self.granted, &self.memory.done, &sight.facts) {
+            let said = reordered(order.plan(), &self.memory.done, &sight.facts);
+            self.checked = Arc::new(order);
+            self.unlawful = None;
+            self.progress();
+            self.tell(Event::Reordered(said));
+            return Turn::Another;
+        }
+        let may_come_back = !sight.down.is_empty();
+        if may_come_back && !(self.is_over(now_ms) && self.has_another_plan(sight)) {
+            return Turn::Waits;
+        }
+        Turn::Ends(self.stop(End::NotGranted(waits.to_vec())))
+    }
+
+    /// Whether the present wait has gone on for as long as it may.
+    fn is_over(&self, now_ms: u64) -> bool {
+        let since = self.waiting_since.unwrap_or(now_ms);
+        now_ms.saturating_sub(since) >= self.options.timeout_ms
+    }
+
+    /// Whether a plan that is made now, from what is there, would pass.
+    fn has_another_plan(&self, sight: &Sight) -> bool {
+        let plan = self.granted.plan();
+        propose(&sight::spec_of(plan), &sight.facts, &plan.accepted).is_ok()
+    }
+}

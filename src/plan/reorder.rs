@@ -1,0 +1,458 @@
+//! Another order of what is left of a plan, where a server has died or come back since it was made.
+//!
+//! The steps are the plan's own, word for word. Steps that share a server within a phase stay
+//! together, the steps of a server keep their order, newcomers join in theirs, and waits, gate, proof
+//! and stops keep their places. What may move are the requests between them. Whether an order is
+//! safe, and still within what was granted, `check` says.
+
+use std::collections::BTreeMap;
+
+use super::cost::Cost;
+use super::lattice::{Edge, Lattice, Price};
+use super::search::{digits, stride};
+use super::votes::{Electorate, Vote};
+use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
+use crate::model::{Place, Reconfig, Server, ServerId};
+use crate::observe::Facts;
+
+/// More combinations than this are not searched; then unreachable servers go first and healthy ones
+/// last.
+const MOST_NODES: usize = 50_000;
+
+/// What is left of a plan, put in the best order for the facts of now; `None` where no order keeps
+/// the safety rules, as far as the planner knows.
+///
+/// `lowest` is the tolerance that the plan promised: no step of the order goes below it, and a moment
+/// that is below it already is only mended.
+pub fn reorder(plan: &Plan, lowest: i64, done: &Done, now: &Facts) -> Option<Plan> {
+    let left = Left::of(plan, lowest, done, now);
+    let order = left.order()?;
+    Some(Plan { phases: left.phases(&order), ..plan.clone() })
+}
+
+/// Whether some order of the plan's own steps comes to a moment at which just these of its reconfigs
+/// are done: each server's in their order, newcomers ascending, and nothing that stands behind the
+/// gate before what must stand in front of it.
+pub fn is_within_reach(plan: &Plan, wanted: &Done) -> bool {
+    let gate = gate(plan);
+    let steps = plan.phases.iter().enumerate();
+    let steps = steps.flat_map(|(at, phase)| phase.steps.iter().map(move |step| (at, step)));
+    let reconfigs: Vec<(usize, &Step)> =
+        steps.filter(|(_, step)| step.reconfig().is_some()).collect();
+    let is_first = |(phase, step): (usize, &Step), (later, next): (usize, &Step)| {
+        let splits = gate.is_some_and(|gate| phase < gate && gate < later);
+        step.shares_server(next)
+            || joins(plan, step) && joins(plan, next)
+            || splits && !step.only_takes_out()
+    };
+    reconfigs.iter().enumerate().all(|(at, next)| {
+        let is_ready =
+            |before: &&(usize, &Step)| wanted.contains(&before.1.id) || !is_first(**before, *next);
+        !wanted.contains(&next.1.id) || reconfigs[..at].iter().all(|before| is_ready(&before))
+    })
+}
+
+/// The phase of the gate, where there is one.
+fn gate(plan: &Plan) -> Option<usize> {
+    plan.phases.iter().position(|phase| phase.kind == PhaseKind::Gate)
+}
+
+/// Whether a step brings in a server that was no member when the plan was made.
+fn joins(plan: &Plan, step: &Step) -> bool {
+    let is_new = |part: &Part| !plan.facts.base.membership.contains(part.server);
+    step.parts().iter().any(|part| part.change == Move::Join && is_new(part))
+}
+
+/// Steps of one phase that stay together.
+struct Unit<'a> {
+    phase: usize,
+    steps: Vec<&'a Step>,
+}
+
+impl Unit<'_> {
+    fn shares_server(&self, other: &Self) -> bool {
+        self.steps.iter().any(|step| other.steps.iter().any(|its| its.shares_server(step)))
+    }
+}
+
+/// What a server is at a moment.
+#[derive(Clone, Copy)]
+struct Seat {
+    is_member: bool,
+    vote: Vote,
+}
+
+/// What a step does to one server: how it changes, whether it votes then, whether it answers now, and
+/// by which zone, group and weight its vote is told from others.
+type Does = (Move, bool, bool, (Option<usize>, Option<Place>));
+
+/// Units that no safety rule can tell apart: of one phase, on one side of the gate, with requests that
+/// do the same to like servers.
+type Like = (usize, bool, Vec<Vec<Does>>);
+
+/// What is left of a plan, and those that answer now.
+struct Left<'a> {
+    plan: &'a Plan,
+    done: &'a Done,
+    now: &'a Facts,
+    lowest: i64,
+    electorate: Electorate,
+    /// By number of the electorate, when the units that have begun are finished.
+    seats: Vec<Seat>,
+    /// All that may move, in the order of the plan: done, begun, and to come.
+    finished: Vec<Unit<'a>>,
+    begun: Vec<Unit<'a>>,
+    units: Vec<Unit<'a>>,
+    /// Whether each unit that is to come stands behind a gate that is to come.
+    is_gated: Vec<bool>,
+    survives_zones: bool,
+}
+
+impl<'a> Left<'a> {
+    fn of(plan: &'a Plan, lowest: i64, done: &'a Done, now: &'a Facts) -> Self {
+        let electorate = Electorate::new(&plan.facts, &plan.target, &plan.policy);
+        let members = &now.base.membership;
+        let seat = |id: &ServerId| Seat {
+            is_member: members.contains(*id),
+            vote: Vote { votes: members.has_voter(*id), up: now.live.contains(id) },
+        };
+        let seats: Vec<Seat> = electorate.ids.iter().map(seat).collect();
+        let survives_zones = electorate.has_zones() && electorate.worth(&votes(&seats)).zone >= 0;
+        let is_done = |step: &&Step| done.contains(&step.id);
+        let (finished, left): (Vec<_>, Vec<_>) =
+            units(plan).into_iter().partition(|unit| unit.steps.iter().all(is_done));
+        let (begun, units): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|unit| unit.steps.iter().any(is_done));
+        let gate = gate(plan).filter(|gate| !plan.phases[*gate].steps.iter().all(|s| is_done(&s)));
+        let answers = |step: &Step| step.servers().any(|server| now.live.contains(&server));
+        // A server that answers is not taken out before the gate that removals wait for.
+        let is_gated = |unit: &Unit<'_>| {
+            let goes = |step: &&Step| step.only_takes_out();
+            let falls = unit.steps.iter().all(goes) && unit.steps.iter().any(|step| answers(step));
+            gate.is_some_and(|gate| gate < unit.phase || falls)
+        };
+        let is_gated = units.iter().map(is_gated).collect();
+        let mut left = Self {
+            plan,
+            done,
+            now,
+            lowest,
+            electorate,
+            seats,
+            finished,
+            begun,
+            units,
+            is_gated,
+            survives_zones,
+        };
+        let mut seats = left.seats.clone();
+        for unit in &left.begun {
+            left.take(&mut seats, unit);
+        }
+        left.seats = seats;
+        left
+    }
+
+    /// The units that are to come, in the best order.
+    fn order(&self) -> Option<Vec<usize>> {
+        let kinds = self.kinds();
+        let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
+        let product =
+            sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1)).unwrap_or(0);
+        if !(1..=MOST_NODES).contains(&product) {
+            return Some(self.by_health());
+        }
+        let mut lattice = self.lattice(&kinds, product);
+        lattice.keep_legal();
+        lattice.shortest(|price| price.risks);
+        lattice.widest(self.lowest.max(self.tolerance()), |price| price.spare);
+        lattice.widest(0, |price| price.zone);
+        lattice.shortest(|price| price.windows);
+        let mut cost = Cost::NONE;
+        let mut order = Vec::with_capacity(self.units.len());
+        for (unit, price) in lattice.way() {
+            cost = cost.and(price.cost());
+            order.push(unit);
+        }
+        (order.len() == self.units.len() && cost.is_legal).then_some(order)
+    }
+
+    fn tolerance(&self) -> i64 {
+        i64::from(self.plan.min_tolerance)
+    }
+
+    /// Where there are too many to search: those that take out unreachable servers first, those that
+    /// take out others last.
+    fn by_health(&self) -> Vec<usize> {
+        let rank = |at: &usize| {
+            let unit = &self.units[*at];
+            let takes_out = unit.steps.iter().all(|step| step.only_takes_out());
+            let answers = |server: ServerId| self.now.live.contains(&server);
+            let any_answers = unit.steps.iter().any(|step| step.servers().any(answers));
+            (self.is_gated[*at], u8::from(!takes_out) + 2 * u8::from(takes_out && any_answers))
+        };
+        let mut order: Vec<usize> = (0..self.units.len()).collect();
+        order.sort_by_key(rank);
+        order
+    }
+
+    /// The units by what the safety rules can tell of them, each kind in the order of the plan.
+    fn kinds(&self) -> Vec<Vec<usize>> {
+        let does = |part: &Part, request: &Reconfig| -> Does {
+            let server = self.electorate.number(part.server);
+            let votes = line(request, part.server).is_some_and(Server::votes);
+            (part.change, votes, self.seats[server].vote.up, self.electorate.place(server))
+        };
+        let mut kinds: BTreeMap<Like, Vec<usize>> = BTreeMap::new();
+        for (at, unit) in self.units.iter().enumerate() {
+            let requests = unit.steps.iter().filter_map(|step| Some((step, step.reconfig()?)));
+            let does = |(step, request): (&&Step, &Reconfig)| {
+                step.parts().iter().map(|part| does(part, request)).collect()
+            };
+            let kind = (unit.phase, self.is_gated[at], requests.map(does).collect());
+            kinds.entry(kind).or_default().push(at);
+        }
+        kinds.into_values().collect()
+    }
+
+    fn lattice(&self, kinds: &[Vec<usize>], product: usize) -> Lattice<usize> {
+        let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
+        let mut edges = Vec::new();
+        for node in 0..product {
+            let done = digits(node, &sizes);
+            let mut taken = vec![false; self.units.len()];
+            let mut seats = self.seats.clone();
+            for at in kinds.iter().zip(&done).flat_map(|(kind, done)| &kind[..*done]) {
+                taken[*at] = true;
+                self.take(&mut seats, &self.units[*at]);
+            }
+            let next = kinds.iter().zip(&done).enumerate();
+            let next = next.filter_map(|(kind, (all, done))| Some((kind, *all.get(*done)?)));
+            let mut next: Vec<(usize, usize)> =
+                next.filter(|(_, at)| self.may_be_next(*at, &taken)).collect();
+            next.sort_unstable_by_key(|(_, at)| *at);
+            for (kind, at) in next {
+                let to = node + stride(&sizes, kind);
+                let price = self.price(&seats, &self.units[at]);
+                edges.push(Edge { from: node, to, what: at, price });
+            }
+        }
+        Lattice::new(product, edges)
+    }
+
+    /// Whether all that must come before a unit is done.
+    fn may_be_next(&self, at: usize, taken: &[bool]) -> bool {
+        let unit = &self.units[at];
+        let newcomer = |unit: &Unit<'_>| unit.steps.iter().any(|step| joins(self.plan, step));
+        let is_leaders = |unit: &Unit<'_>| {
+            let leader = self.now.leader;
+            leader.is_some_and(|leader| unit.steps.iter().any(|step| step.hands_over(leader)))
+        };
+        let hands_over = is_leaders(unit);
+        let left = (0..self.units.len()).filter(|other| *other != at && !taken[*other]);
+        left.into_iter().all(|other| {
+            let before = &self.units[other];
+            let shares = before.shares_server(unit);
+            let comes_first = other < at && (shares || newcomer(before) && newcomer(unit))
+                || !self.is_gated[other] && self.is_gated[at] && !is_leaders(before);
+            // Who leads goes last.
+            !comes_first && (!hands_over || shares)
+        })
+    }
+
+    /// Does what is left of a unit.
+    fn take(&self, seats: &mut [Seat], unit: &Unit<'_>) {
+        for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
+            self.change(seats, step);
+        }
+    }
+
+    fn change(&self, seats: &mut [Seat], step: &Step) {
+        let Some(request) = step.reconfig() else { return };
+        for part in step.parts() {
+            let seat = &mut seats[self.electorate.number(part.server)];
+            match line(request, part.server) {
+                None => *seat = Seat { is_member: false, vote: Vote { votes: false, up: false } },
+                Some(line) => {
+                    // A server that comes in has been seen following.
+                    seat.vote.up |= !seat.is_member;
+                    (seat.is_member, seat.vote.votes) = (true, line.votes());
+                }
+            }
+        }
+    }
+
+    fn price(&self, seats: &[Seat], unit: &Unit<'_>) -> Price {
+        let none = Price {
+            is_legal: true,
+            risks: 0,
+            spare: i64::MAX,
+            zone: i64::MAX,
+            windows: 0,
+            reconfigs: 0,
+        };
+        let mut seats = seats.to_vec();
+        let mut all = none;
+        for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
+            let before = seats.clone();
+            self.change(&mut seats, step);
+            if step.reconfig().is_some() {
+                let price = self.price_of(step, [&before, &seats]);
+                all = Price {
+                    is_legal: all.is_legal && price.is_legal,
+                    risks: all.risks + price.risks,
+                    spare: all.spare.min(price.spare),
+                    zone: all.zone.min(price.zone),
+                    windows: all.windows + price.windows,
+                    reconfigs: all.reconfigs + 1,
+                };
+            }
+        }
+        all
+    }
+
+    /// One request, from one moment to the next.
+    fn price_of(&self, step: &Step, [before, after]: [&[Seat]; 2]) -> Price {
+        let (mut during, mut without) = (votes(after), votes(after));
+        let (mut changes_votes, mut moves) = (false, false);
+        let (mut takes_vote, mut gives_up) = (false, false);
+        for Part { server, change } in step.parts().iter().copied() {
+            let at = self.electorate.number(server);
+            changes_votes |= before[at].vote.votes || after[at].vote.votes;
+            let joins = after[at].is_member && !before[at].is_member;
+            let in_place = matches!(change, Move::Promote) && !joins;
+            let readdressed = matches!(change, Move::Readdress { .. });
+            moves |= readdressed;
+            // It observes until the change is active, or is away for a moment.
+            during[at].up &= !in_place && !readdressed;
+            without[at].up = during[at].up && !joins;
+            let gives = before[at].vote.votes && before[at].vote.up && !after[at].vote.votes;
+            takes_vote |= gives;
+            gives_up |= gives && !self.now.other_machine.contains(&server);
+        }
+        let (was, is) = (votes(before), votes(after));
+        let worth = self.electorate.worth(&is);
+        let during = self.electorate.spare(&during);
+        let promised = (self.tolerance() - i64::from(moves)).max(self.lowest);
+        let (had, worst) = (self.electorate.spare(&was), during.min(worth.spare));
+        // A moment that is below that already is only mended.
+        let keeps_spare = worst >= promised || worst > had || worst == had && !takes_vote;
+        let overlaps =
+            self.plan.policy.changes_per_step == 0 || self.electorate.overlaps(&was, &is);
+        let keeps_order = !gives_up || self.has_all_new_voters(after);
+        let is_legal = !changes_votes || during >= 0 && keeps_spare && overlaps && keeps_order;
+        Price {
+            is_legal,
+            risks: usize::from(changes_votes && self.electorate.spare(&without) < 0),
+            spare: worst,
+            zone: worth.zone,
+            windows: usize::from(self.survives_zones && worth.zone < 0),
+            reconfigs: 1,
+        }
+    }
+
+    /// Whether all voters that the plan brings in vote.
+    fn has_all_new_voters(&self, seats: &[Seat]) -> bool {
+        let base = &self.plan.facts.base.membership;
+        let mut new = self.plan.target.servers().filter(|s| s.votes() && !base.has_voter(s.id));
+        new.all(|server| seats[self.electorate.number(server.id)].vote.votes)
+    }
+
+    /// All phases: waits for joiners, what is done and what has begun, what is to come in that order
+    /// with the gate in its place, proof and stops.
+    fn phases(&self, order: &[usize]) -> Vec<Phase> {
+        let of_kind = |kinds: &'a [PhaseKind]| {
+            self.plan.phases.iter().filter(move |phase| kinds.contains(&phase.kind)).cloned()
+        };
+        let mut phases: Vec<Phase> = of_kind(&[PhaseKind::Await]).collect();
+        let gate = gate(self.plan).unwrap_or(usize::MAX);
+        let is_passed = self
+            .plan
+            .phases
+            .get(gate)
+            .is_some_and(|phase| phase.steps.iter().all(|step| self.done.contains(&step.id)));
+        let (early, late): (Vec<_>, Vec<_>) =
+            self.finished.iter().partition(|unit| !is_passed || unit.phase < gate);
+        self.extend(&mut phases, early);
+        if is_passed {
+            phases.extend(of_kind(&[PhaseKind::Gate]));
+        }
+        self.extend(&mut phases, late);
+        self.extend(&mut phases, self.begun.iter());
+        let (gated, free): (Vec<usize>, Vec<usize>) =
+            order.iter().partition(|at| self.is_gated[**at]);
+        self.extend(&mut phases, free.iter().map(|at| &self.units[*at]));
+        if !is_passed {
+            phases.extend(of_kind(&[PhaseKind::Gate]));
+        }
+        self.extend(&mut phases, gated.iter().map(|at| &self.units[*at]));
+        phases.extend(of_kind(&[PhaseKind::Prove]));
+        phases.extend(of_kind(&[PhaseKind::Retire]));
+        phases
+    }
+
+    /// Units one after the other; like ones that follow each other are one phase.
+    fn extend<'u>(&self, phases: &mut Vec<Phase>, units: impl IntoIterator<Item = &'u Unit<'a>>)
+    where
+        'a: 'u,
+    {
+        let mut of_run: Vec<Phase> = Vec::new();
+        for unit in units {
+            let kind = self.plan.phases[unit.phase].kind;
+            let steps = unit.steps.iter().map(|step| (*step).clone());
+            match of_run.last_mut().filter(|last| last.kind == kind) {
+                Some(last) => last.steps.extend(steps),
+                None => {
+                    of_run.push(Phase { kind, rule: Rule::InOrder, steps: steps.collect() });
+                }
+            }
+        }
+        phases.append(&mut of_run);
+    }
+}
+
+/// All that may move, in the order of the plan.
+fn units(plan: &Plan) -> Vec<Unit<'_>> {
+    let mut units: Vec<Unit<'_>> = Vec::new();
+    for (at, phase) in plan.phases.iter().enumerate() {
+        match phase.kind {
+            PhaseKind::Await | PhaseKind::Gate | PhaseKind::Prove | PhaseKind::Retire => continue,
+            PhaseKind::Dead
+            | PhaseKind::Join
+            | PhaseKind::Promote
+            | PhaseKind::Replace
+            | PhaseKind::Readdress
+            | PhaseKind::RemoveObservers
+            | PhaseKind::Demote
+            | PhaseKind::Remove => {}
+        }
+        for step in &phase.steps {
+            let begun = units.last_mut().filter(|unit| {
+                unit.phase == at && unit.steps.iter().any(|other| other.shares_server(step))
+            });
+            match begun {
+                Some(unit) => unit.steps.push(step),
+                None => units.push(Unit { phase: at, steps: vec![step] }),
+            }
+        }
+    }
+    units
+}
+
+fn votes(seats: &[Seat]) -> Vec<Vote> {
+    seats.iter().map(|seat| seat.vote).collect()
+}
+
+/// The line that a request gives to a server.
+fn line(request: &Reconfig, server: ServerId) -> Option<&Server> {
+    request.joining.iter().rev().find(|line| line.id == server)
+}
+
+impl Step {
+    /// Whether it sends a request by which servers leave or give up their votes, and none other: what
+    /// a gate keeps waiting.
+    pub fn only_takes_out(&self) -> bool {
+        let goes = |part: &Part| matches!(part.change, Move::Leave | Move::Demote);
+        matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)
+    }
+}
