@@ -438,10 +438,10 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
         });
         holds(&checked, &clean, &format!("{world:?}"));
         others += usize::from(reordered(&clean).is_some());
-        for index in 0..outputs.len() {
-            for fault in FAULTS.into_iter().filter(|fault| fits(*fault, &outputs[index])) {
+        for (index, output) in outputs.iter().enumerate() {
+            for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
                 let mut fake = Fake::of(&checked);
-                let context = format!("{world:?}: {fault:?} at {} {index}", outputs[index].name());
+                let context = format!("{world:?}: {fault:?} at {} {index}", output.name());
                 let faults = BTreeMap::from([(index, fault)]);
                 let mut end = play(&faults, &mut fake, "first");
                 if end != Some(End::Finished) {
