@@ -1,7 +1,7 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, refusal, run, signing_in, trust, words};
+use super::{changes, law, next, refusal, run, signing_in, trust, words};
 use crate::apply::access::Recipient;
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
@@ -43,7 +43,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         text.paragraph(Line::new(Style::Yellow, "unknown: "), unknown(step), width);
     }
     if !then.is_empty() {
-        text.paragraph(Line::new(Style::Cyan, "next: "), then, width);
+        text.paragraph(Line::new(Style::Cyan, "then: "), then, width);
+    }
+    if let Some(command) = next::command(screen).filter(|command| !command.is_empty()) {
+        text.line(Line::plain("Next: ").then(Style::Cyan, command));
     }
     text
 }
@@ -471,21 +474,21 @@ mod tests {
         let step = StepId::new("start-4");
         let hook = said(&End::Hook { step, how: HookEnd::TimedOut });
         let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
-        assert!(hook.ends_with(by_hand), "{hook}");
+        assert!(hook.contains(by_hand), "{hook}");
         let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
         let gone = said(&End::RanOut { waits, unknown: None });
         assert!(gone.contains("(zkplan plan SPEC --out NEW)"), "{gone}");
-        assert!(gone.ends_with("zkplan apply NEW --abandon 3"), "{gone}");
+        assert!(gone.contains("zkplan apply NEW --abandon 3"), "{gone}");
         let code = Detail::Finding("ZKF5");
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
         let appeared = said(&End::Unsafe(vec![breach.clone()]));
         let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
-        assert!(appeared.ends_with(accepts), "{appeared}");
+        assert!(appeared.contains(accepts), "{appeared}");
         // Other data get no vote, whatever is accepted.
         let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
         assert!(!said(&End::Unsafe(vec![other])).contains("--accept"));
         let nobody = said(&End::Unreachable);
-        assert!(nobody.ends_with("next: zkplan plan SPEC shows who answers and who does not"));
+        assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod fixture;
 mod head;
 pub mod history;
 mod law;
+mod next;
 pub mod other;
 pub mod plan;
 mod present;

@@ -506,7 +506,8 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Gone { step } => format!("{step}: the server is gone"),
         Entry::Stopped { why } => format!("stopped: {why}"),
         Entry::Closed => "closed: everything is done".to_owned(),
-        Entry::Abandoned { who } => format!("given up by {who}"),
+        Entry::Withdrawn => "closed: nothing but the fence was sent, no command was run".to_owned(),
+        Entry::Abandoned { who } => format!("abandoned by {who}"),
     }
 }
 

@@ -178,7 +178,9 @@ fn runs(world: &World) -> Vec<Journal> {
                 Some(Told { zxid: node.czxid.cast_unsigned(), entry: record.entry })
             })
             .collect();
-        let closes = |told: &Told| matches!(told.entry, Entry::Closed | Entry::Abandoned { .. });
+        let closes = |told: &Told| {
+            matches!(told.entry, Entry::Closed | Entry::Withdrawn | Entry::Abandoned { .. })
+        };
         let is_open = !told.is_empty() && !told.iter().any(closes);
         (run, told, is_open)
     };

@@ -273,6 +273,8 @@ pub struct Machine {
     /// fence.
     config: Option<EnsembleConfig>,
     fenced: bool,
+    /// Whether anything but a fence was intended in this run, or a command.
+    has_acted: bool,
     /// Since when the fence is held back.
     held_since: Option<u64>,
     /// How many reconfigs were sent for servers that run with an older configuration.
@@ -318,6 +320,7 @@ impl Machine {
             lock: None,
             config: None,
             fenced: false,
+            has_acted: false,
             held_since: None,
             heals: 0,
             marks: 0,
@@ -479,7 +482,8 @@ impl Machine {
         match self.run {
             Some(run) if !nobody_could_write && end.unknown().is_none() => {
                 let why = end.word().to_owned();
-                Stage::Record(run, Entry::Stopped { why }, After::Stop(end))
+                let entry = if self.has_acted { Entry::Stopped { why } } else { Entry::Withdrawn };
+                Stage::Record(run, entry, After::Stop(end))
             }
             _ => Stage::Close(end),
         }

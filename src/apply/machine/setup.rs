@@ -85,6 +85,7 @@ impl Machine {
         self.resumes = ours.is_some();
         if let Some(run) = ours {
             self.run = Some(run.number);
+            self.has_acted = run.has_acted();
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
             // Whoever was named just before the earlier apply ended may still fail to bind.
