@@ -25,6 +25,7 @@ mod as_planned;
 mod conformance;
 mod degraded;
 mod demo_stage;
+mod forgeries;
 mod harness;
 mod harness_works;
 mod healthy;
