@@ -41,6 +41,11 @@ pub enum End {
         /// The number that was given.
         number: u64,
     },
+    /// The run whose plan was to be carried out is not there any more, or is another.
+    RunGone {
+        /// Its number.
+        number: u64,
+    },
     /// This session may not change the configuration.
     NotAuthorized,
     /// The leader runs with `reconfigEnabled=false`.
@@ -186,6 +191,7 @@ impl End {
             Self::OtherRun { .. } => "other-run",
             Self::Overtaken { .. } => "overtaken",
             Self::NotOpen { .. } => "not-open",
+            Self::RunGone { .. } => "run-gone",
             Self::NotAuthorized => "not-authorized",
             Self::ReconfigDisabled => "reconfig-disabled",
             Self::Unproven(_) => "folder-not-proven",

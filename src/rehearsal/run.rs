@@ -81,7 +81,13 @@ async fn begin(stage: &Stage, port: &Simulated, around: &mut Around<'_>, nonce: 
     for (_, at) in serving(&seen, &leaving(stage.plan())) {
         if let Ok(session) = port.open(&at, &terms).await {
             let checked = Arc::clone(&stage.checked);
-            let task = Task { checked, options: options(stage), mine: mine(stage, nonce), seen };
+            let task = Task {
+                checked,
+                options: options(stage),
+                mine: mine(stage, nonce),
+                seen,
+                plan_of: None,
+            };
             return drive(port, around, session, task).await;
         }
     }

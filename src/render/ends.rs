@@ -93,6 +93,13 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
             format!("there is no open run {number}. Nothing was changed."),
             format!("zkplan history {path} lists the runs"),
         ),
+        End::RunGone { number } => (
+            format!(
+                "run {number}, whose plan was to be carried out, is not there any more. Nothing was \
+                 changed."
+            ),
+            format!("{again} looks again, and plans for what is there then"),
+        ),
         End::NotAuthorized => (
             "this session may not change the configuration: ZooKeeper says NoAuth. It does not say \
              so when a password is wrong, only here."
@@ -250,6 +257,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Locked(_)
         | End::OtherRun { .. }
         | End::NotOpen { .. }
+        | End::RunGone { .. }
         | End::NotAuthorized
         | End::ReconfigDisabled
         | End::Overtaken { .. }

@@ -176,7 +176,8 @@ pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Orde
     for (_, at) in serving(&seen, &leaving(order.checked.plan())) {
         if let Ok(session) = port.open(&at, &terms()).await {
             let checked = Arc::clone(order.checked);
-            let task = Task { checked, options: order.options(), mine: order.mine(), seen };
+            let task =
+                Task { checked, options: order.options(), mine: order.mine(), seen, plan_of: None };
             return drive(port, around, session, task).await;
         }
     }

@@ -242,6 +242,8 @@ pub struct Machine {
     options: Options,
     stage: Stage,
     memory: Memory,
+    /// The run that keeps the plan, where it is not the operator's file that does.
+    plan_of: Option<u64>,
     /// The number of the run, once it is open.
     run: Option<u64>,
     resumes: bool,
@@ -280,6 +282,7 @@ impl Machine {
             options,
             stage: Stage::Begin,
             memory: Memory::default(),
+            plan_of: None,
             run: None,
             resumes: false,
             identity: Identity::NoneYet,
@@ -298,6 +301,14 @@ impl Machine {
             told: BTreeSet::new(),
             events: Vec::new(),
         }
+    }
+
+    /// With a plan that this run keeps, and not the operator's file. It was read before the lock was
+    /// taken, and nothing is sent unless the run is there, and proven, when it is.
+    #[must_use]
+    pub fn with_plan_of(mut self, run: Option<u64>) -> Self {
+        self.plan_of = run;
+        self
     }
 
     /// Asks the run to stop at the next safe place.

@@ -150,7 +150,9 @@ async fn carry_out(
     };
     let end = match session {
         Ok(session) => {
-            let task = Task { checked: Arc::new(ready.checked), options, mine, seen: ready.seen };
+            let plan_of = ready.resumes.filter(|_| matches!(source, Source::Spec(_)));
+            let (checked, seen) = (Arc::new(ready.checked), ready.seen);
+            let task = Task { checked, options, mine, seen, plan_of };
             let run = drive(port, &mut local, session, task);
             let mut run = Box::pin(run);
             let mut told = false;
@@ -254,6 +256,7 @@ pub(super) fn exit_of(end: &End) -> Exit {
             | Stale::Version { .. },
         )
         | End::OtherRun { .. }
+        | End::RunGone { .. }
         | End::Overtaken { .. }
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,
