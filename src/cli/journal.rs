@@ -150,6 +150,7 @@ fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKi
         locked_by: lock.map(|lock| who(&lock.by)),
         goes_on: open.hindrance(earlier, seen).is_none(),
         because: open.hindrance(earlier, seen),
+        masked: !earlier.journal.is_certain,
     }
 }
 

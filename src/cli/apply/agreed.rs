@@ -17,7 +17,7 @@ use crate::observe::{Facts, Question};
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen};
-use crate::render::words_for_acceptance;
+use crate::render::{AS_FAR_AS_SEEN, words_for_acceptance};
 use crate::saved;
 use crate::spec::Spec;
 /// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
@@ -114,8 +114,9 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
             .map(|step| step.id.to_string())
             .partition(|id| ready.done.iter().any(|step| step.as_str() == id));
         let list = |ids: &[String]| if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+        let seen = if ready.is_certain { "" } else { AS_FAR_AS_SEEN };
         output.note(&format!(
-            "run {run} of this plan is open and goes on; reconfigs done: {}; left: {}",
+            "{seen}run {run} of this plan is open and goes on; reconfigs done: {}; left: {}",
             list(&done),
             list(&left)
         ));

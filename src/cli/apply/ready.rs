@@ -33,6 +33,8 @@ pub(super) struct Ready {
     pub(super) done: Done,
     /// The run that is gone on with.
     pub(super) resumes: Option<u64>,
+    /// Whether that run is proven to be an operator's already.
+    pub(super) is_certain: bool,
     pub(super) servers: Vec<Endpoint>,
 }
 
@@ -70,6 +72,10 @@ pub(super) async fn ready(
     let open = earlier.open(asked, &facts, args.abandon);
     let (checked, resumes) = match open {
         Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
+        // Whether it is an operator's, and stands in the way, the session of the run finds out.
+        Some(Open { plan: Err(_), .. }) if !earlier.journal.is_certain => {
+            (planned((args, source), (&seen, &facts), &not_counted, output)?, None)
+        }
         Some(Open { run, plan: Err(why) }) => {
             let lock = earlier.journal.lock.as_ref();
             let end = match lock {
@@ -97,14 +103,16 @@ pub(super) async fn ready(
     if resumes.is_none() {
         let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
         if is_complete(&checked, &done) && !gives_up {
-            return Ok(nothing_to_do(args, &checked, runs, output));
+            let told = if earlier.journal.is_certain { runs } else { &[] };
+            return Ok(nothing_to_do(args, &checked, told, output));
         }
         let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
         if !breaches.is_empty() {
             return Err(unlawful_now((args, source), &breaches, (&seen, &not_counted), output));
         }
     }
-    Ok(Some(Ready { checked, seen, done, resumes, servers }))
+    let is_certain = earlier.journal.is_certain;
+    Ok(Some(Ready { checked, seen, done, resumes, is_certain, servers }))
 }
 
 /// The plan of the file, or the one that is made of the spec now.
