@@ -1,6 +1,8 @@
 //! A genuine folder of which an administrator has opened a part, so that everybody could write
 //! there, or in which a writer of the configuration has rewritten something.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use zkplan::apply::journal::Entry;
 
 use super::person::{Znode, closed, open};
@@ -29,9 +31,10 @@ pub(super) fn play(stage: &Stage) -> usize {
         another_policy,
         more_accepted,
     ];
-    for part in parts {
-        part(stage);
-    }
+    let is_believed =
+        |part: &usize| catch_unwind(AssertUnwindSafe(|| parts[*part](stage))).is_err();
+    let believed: Vec<usize> = (0..parts.len()).filter(is_believed).collect();
+    assert!(believed.is_empty(), "of {} forgeries these: {believed:?}", parts.len());
     parts.len()
 }
 
@@ -75,8 +78,7 @@ fn the_folder(stage: &Stage) {
 fn the_runs(stage: &Stage) {
     let scene = genuine(stage);
     opened(&scene, &scene.paths.runs());
-    let evil = scene.evil_plan();
-    scene.lay(&stage.anon, &scene.run(RUN, Of::Another(&evil), &scene.passed()), &closed());
+    scene.lay(&stage.anon, &scene.run(RUN, Of::Another(&scene.evil), &scene.passed()), &open());
     next_refuses(&scene);
 }
 
@@ -194,7 +196,7 @@ fn another_target(stage: &Stage) {
 }
 
 fn other_commands(stage: &Stage) {
-    let scene = rewritten(stage, Scene::evil_plan);
+    let scene = rewritten(stage, |scene| scene.evil.clone());
     next_ends(&scene, &ALL_APPROVED, 5).says(["differs from this spec in its hooks"]);
 }
 

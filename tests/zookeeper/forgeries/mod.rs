@@ -10,6 +10,7 @@ mod person;
 mod rows;
 mod scene;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use zkplan::apply::journal::{Entry, write};
@@ -22,7 +23,7 @@ use crate::applying::wanting;
 use crate::harness::Builder;
 use crate::ledger::Ledger;
 use crate::show;
-use crate::zkplan::{Desk, Outcome};
+use crate::zkplan::Outcome;
 
 /// How an apply ends that believes nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,10 +49,15 @@ fn stage() -> Stage {
 fn no_forgery_is_believed() {
     let stage = stage();
     let rows = rows();
+    let mut believed = Vec::new();
     for row in &rows {
         show(&format!("=== {}", row.name));
-        play(&stage, row);
+        // Each is told, and not the first alone.
+        if catch_unwind(AssertUnwindSafe(|| play(&stage, row))).is_err() {
+            believed.push(&row.name);
+        }
     }
+    assert!(believed.is_empty(), "of {} forgeries these: {believed:#?}", rows.len());
     show(&format!("{} forgeries, none believed", rows.len()));
 }
 
@@ -74,8 +80,7 @@ fn a_run_that_others_left_open_has_none_of_its_commands_run() {
     let stage = stage();
     for operator in [Operator::Super, Operator::Writer] {
         let scene = Scene::new(&stage, operator, "/zkplan");
-        let evil = scene.evil_plan();
-        let nodes = scene.tale(Of::Another(&evil), &scene.passed());
+        let nodes = scene.tale(Of::Another(&scene.evil), &scene.passed());
         match operator {
             Operator::Super => scene.lay_and_close(&nodes, &closed()),
             _ => scene.lay_as_namesake(&nodes),
@@ -93,14 +98,11 @@ fn a_run_that_others_left_open_has_none_of_its_commands_run() {
 /// here: only the header would.
 #[test]
 fn no_header_tells_where_clients_are() {
-    let stage = Stage::new(Builder::plain().start_with([4]));
-    let leaving = stage.leaving;
-    stage.clean(Operator::Super);
-    let others = (1..=3).filter(|id| *id != leaving);
-    let wanted = (1..=4).filter(|id| *id != leaving);
-    let desk = Desk::new();
-    let spec = wanting(&stage.ensemble, wanted, others).policy("cutover", "drained");
-    let scene = Scene::of(&stage, desk, spec, "/zkplan");
+    let stage = Stage::new(Builder::plain().start_with([4, 5, 6]));
+    // Clients are on the server that leads, and the spec does not name it.
+    let spec = wanting(&stage.ensemble, 4..=6, [stage.leaving]).policy("cutover", "drained");
+    let scene = Scene::of(&stage, spec, "/zkplan");
+    scene.desk.write("plan.json", &scene.plan);
     let nodes = scene.tale(Of::Operator, &[Entry::Claimed { who: BOSS.into() }, abandoned()]);
     let nodes: Vec<Znode> = nodes.into_iter().filter(|it| it.path != scene.paths.lock()).collect();
     scene.lay_and_close(&nodes, &closed());
@@ -110,7 +112,7 @@ fn no_header_tells_where_clients_are() {
     // The same where nothing is forged: the gate stays shut.
     stage.root.delete_all("/zkplan");
     scene.desk.apply("plan.json").ends().exits(7).says(["--approve cutover"]);
-    assert!(stage.ensemble.administrator().config().ids().contains(&leaving));
+    assert!(stage.ensemble.administrator().config().ids().starts_with(&[1, 2, 3]));
 }
 
 /// What a session without credentials cannot tell from an operator's run is gone when the session
@@ -124,7 +126,7 @@ fn a_run_that_is_gone_when_the_lock_is_taken_has_no_say() {
     let scene = Scene::with_members_as_they_are(&stage, Operator::Writer, "/zkplan");
     administrator.remove(9);
     scene.lay_as_namesake(&scene.everything());
-    let flags = ["--approve", "cutover", "--approve", "stop"];
+    let flags = ["--approve", "cutover", "--approve", "stop", "--timeout", "10s"];
     let mut apply =
         scene.desk.apply_spec(&scene.spec).with(&flags).at("STOP", "permission").start();
     apply.wait_frozen();
@@ -183,7 +185,7 @@ fn play(stage: &Stage, row: &Row) {
     let scene = Scene::new(stage, row.operator, row.folder);
     let ledger = Ledger::begin(&stage.ensemble);
     let file = if row.is_plan {
-        "plan.json".to_owned()
+        scene.desk.write("plan.json", &scene.plan)
     } else {
         scene.desk.write("spec.yaml", &scene.spec.text())
     };
@@ -253,7 +255,12 @@ fn at_the_gate(scene: &Scene<'_>, outcome: Outcome) {
 }
 
 /// Panics if anything on the screen is a forger's word, or a command was run.
-fn believes_nothing(scene: &Scene<'_>, outcome: Outcome) -> Outcome {
+///
+/// What servers mask for a session without credentials is said to be so; the session of the apply
+/// finds out.
+fn believes_nothing(scene: &Scene<'_>, mut outcome: Outcome) -> Outcome {
+    let masked = format!("as far as can be told without credentials, run {RUN}");
+    outcome.stderr = outcome.stderr.replace(&masked, "");
     assert!(!scene.mark().exists(), "a command was run that the file does not hold\n{outcome}");
     assert_eq!(scene.asked(), Vec::<String>::new(), "a gate was passed\n{outcome}");
     let run = format!("run {RUN}");

@@ -147,7 +147,7 @@ fn headers() -> Vec<Row> {
         })
         .plan(),
         Row::new("pieces of another plan", |scene| {
-            let evil = scene.evil_plan();
+            let evil = scene.evil.clone();
             let mut nodes = scene.everything();
             let path = scene.paths.piece(RUN, 0);
             nodes.iter_mut().find(|node| node.path == path).expect("a piece").data = evil;
@@ -167,8 +167,7 @@ fn contents() -> Vec<Row> {
     };
     let run = |name: &str, entries: Vec<Entry>| {
         Row::new(name, move |scene: &Scene<'_>| {
-            let evil = scene.evil_plan();
-            scene.lay_and_close(&scene.tale(Of::Another(&evil), &entries), &closed());
+            scene.lay_and_close(&scene.tale(Of::Another(&scene.evil), &entries), &closed());
         })
     };
     let claimed = || Entry::Claimed { who: BOSS.into() };
@@ -349,8 +348,7 @@ fn operators() -> Vec<Row> {
             .masked()
             .plan(),
             row("a namesake's run of another plan", |scene| {
-                let evil = scene.evil_plan();
-                scene.lay_as_namesake(&scene.tale(Of::Another(&evil), &scene.passed()));
+                scene.lay_as_namesake(&scene.tale(Of::Another(&scene.evil), &scene.passed()));
             })
             .masked(),
             row("a namesake's, empty", |scene| {

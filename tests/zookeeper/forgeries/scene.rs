@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use zkplan::apply::journal::{
     Entry, Header, HookEnd, IdentityText, Known, LeavingText, LockText, Passage, Record, Stamp,
@@ -71,6 +72,19 @@ pub(super) struct Stage {
     pub(super) namesakes: [Person; 2],
     /// The follower that is to leave.
     pub(super) leaving: u8,
+    /// Where zkplan runs.
+    pub(super) desk: Desk,
+    hook: PathBuf,
+    /// The plans that were made for an operator and a folder: they hold for every row, for each
+    /// begins with the same members.
+    plans: Mutex<Vec<(Operator, String, Plans)>>,
+}
+
+/// The plan of the operator's spec, and the same with commands that leave a mark.
+#[derive(Clone)]
+struct Plans {
+    plan: String,
+    evil: String,
 }
 
 impl Stage {
@@ -80,7 +94,9 @@ impl Stage {
         let root = Person::root(&ensemble);
         let anon = Person::anonymous(&ensemble);
         let namesakes = ["guess", "guess again"].map(|it| Person::named(&ensemble, OPERATOR, it));
-        Self { ensemble, root, anon, namesakes, leaving }
+        let desk = Desk::new();
+        let (hook, plans) = (hook(&desk), Mutex::default());
+        Self { ensemble, root, anon, namesakes, leaving, desk, hook, plans }
     }
 
     /// Everything as it was: no folder, the first three members, no rights but super's.
@@ -98,6 +114,9 @@ impl Stage {
             administrator.remove(*stranger);
         }
         self.ensemble.wait_following(4);
+        for left in ["asked", "mark"] {
+            drop(fs::remove_file(self.desk.path(left)));
+        }
         let list = operator.list();
         self.root.set_list("/zookeeper/config", &list).expect("super may set any list");
     }
@@ -106,11 +125,12 @@ impl Stage {
 /// One forgery: an operator with a file, and what a forger knows.
 pub(super) struct Scene<'a> {
     pub(super) stage: &'a Stage,
-    pub(super) desk: Desk,
+    pub(super) desk: &'a Desk,
     pub(super) spec: Spec,
     pub(super) paths: Paths,
-    /// The plan of the operator's spec.
+    /// The plan of the operator's spec, and the same with commands that leave a mark.
     pub(super) plan: String,
+    pub(super) evil: String,
 }
 
 /// A plan that another wrote.
@@ -134,24 +154,38 @@ impl<'a> Scene<'a> {
         operator: Operator,
         folder: &str,
     ) -> Self {
-        let desk = Desk::new();
         let wanted = (1..=4).filter(|id| *id != stage.leaving);
-        let hook = hook(&desk).display().to_string();
+        let hook = stage.hook.display().to_string();
         let spec = wanting(&stage.ensemble, wanted, 1..=3)
             .auth(operator.user())
             .session_timeout("20s")
             .policy("cutover", "manual")
             .hook("stop", [hook.as_str(), "{host}", "{id}"])
             .folder(folder);
-        Self::of(stage, desk, spec, folder)
+        let mut plans = stage.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = plans.iter().find(|(by, at, _)| (*by, at.as_str()) == (operator, folder));
+        if let Some((.., made)) = known {
+            return Self::with(stage, spec, folder, made.clone());
+        }
+        let scene = Self::of(stage, spec, folder);
+        let made = Plans { plan: scene.plan.clone(), evil: scene.evil.clone() };
+        plans.push((operator, folder.to_owned(), made));
+        scene
     }
 
     /// The scene of a spec, which is planned.
-    pub(super) fn of(stage: &'a Stage, desk: Desk, spec: Spec, folder: &str) -> Self {
-        desk.plan(&spec, &["--out", "plan.json"]).exits(2);
-        let plan = desk.read("plan.json");
+    pub(super) fn of(stage: &'a Stage, spec: Spec, folder: &str) -> Self {
+        let nothing = Plans { plan: String::new(), evil: String::new() };
+        let unplanned = Self::with(stage, spec, folder, nothing);
+        let plan = unplanned.variant(|spec| spec, &[]);
+        let evil = unplanned.evil_plan();
+        Self { plan, evil, ..unplanned }
+    }
+
+    fn with(stage: &'a Stage, spec: Spec, folder: &str, plans: Plans) -> Self {
         let paths = Paths::below(Folder::parse(folder).expect("a path"));
-        Self { stage, desk, spec, paths, plan }
+        let Plans { plan, evil } = plans;
+        Self { stage, desk: &stage.desk, spec, paths, plan, evil }
     }
 
     /// A plan of the same spec with a change.
@@ -163,7 +197,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The operator's plan with commands that leave a mark.
-    pub(super) fn evil_plan(&self) -> String {
+    fn evil_plan(&self) -> String {
         let mark = self.mark().display().to_string();
         let hooked = |mut spec: Spec| {
             spec.hooks.clear();
@@ -248,12 +282,14 @@ impl<'a> Scene<'a> {
     /// listens where it sends whoever asks.
     pub(super) fn header(&self, plan: &str) -> Header {
         let ensemble = &self.stage.ensemble;
-        let gone = LeavingText {
-            line: ensemble.server_line(self.stage.leaving),
+        let gone = |id: u8| LeavingText {
+            line: ensemble.server_line(id),
             client: Some("127.0.0.1:1".into()),
             tls: false,
         };
-        let leaving = BTreeMap::from([(i64::from(self.stage.leaving), gone)]);
+        let leaving = (1..=3).filter(|id| !self.spec.servers.iter().any(|it| it.id == *id));
+        let leaving: BTreeMap<i64, LeavingText> =
+            leaving.map(|id| (i64::from(id), gone(id))).collect();
         let label = "story".to_owned();
         Header::new(id_of(plan), label, pieces(plan).len(), leaving, stamp())
     }
