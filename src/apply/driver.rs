@@ -90,6 +90,8 @@ pub struct Task {
     pub seen: Observation,
     /// As whom, and where the credential may go.
     pub access: Access,
+    /// The run that keeps the plan, where it is not the operator's file that does.
+    pub plan_of: Option<u64>,
 }
 
 /// Applies a plan on a session that is open, and says how it ended. The session is closed then.
@@ -99,12 +101,12 @@ pub async fn drive<P: Control, S: Surroundings>(
     session: P::Session,
     task: Task,
 ) -> End {
-    let Task { checked, mut options, mine, seen, access } = task;
+    let Task { checked, mut options, mine, seen, access, plan_of } = task;
     // A crashed apply's lock stands until its session is over, which had a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
     let timeout_ms = options.timeout_ms;
-    let mut machine = Machine::new(Arc::clone(&checked), options);
+    let mut machine = Machine::new(Arc::clone(&checked), options).with_plan_of(plan_of);
     let mut driver = Driver {
         port,
         surroundings,

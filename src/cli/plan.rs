@@ -37,13 +37,15 @@ const BESIDE_PLANNING: u64 = 1_000;
 /// How far the open run of a plan is, and what was seen of the ensemble now.
 struct Position {
     run: u64,
+    is_certain: bool,
     done: Done,
     now: Facts,
 }
 
 impl Position {
     const fn seen(&self) -> render::plan::Resumed<'_> {
-        render::plan::Resumed { run: self.run, done: &self.done, now: &self.now }
+        let (run, is_certain) = (self.run, self.is_certain);
+        render::plan::Resumed { run, is_certain, done: &self.done, now: &self.now }
     }
 }
 
@@ -237,8 +239,8 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             };
             facts.findings.extend(told.findings);
             facts.findings.sort();
-            if let Some(Resumed { run, checked, done }) = told.resumed {
-                let position = Some(Box::new(Position { run, done, now: facts }));
+            if let Some(Resumed { run, is_certain, checked, done }) = told.resumed {
+                let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
                 return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
             }
             proposed(args, spec, &facts, Some(Box::new(seen)))

@@ -68,35 +68,11 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
             self::stale(stale),
             format!("{plans} plans for what is there now; {path} was not applied"),
         ),
-        End::Locked(by) => {
-            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
-            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
-            (
-                format!("another apply holds the lock: {who}. Nothing was changed."),
-                format!(
-                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
-                     for good: zkplan unlock {path} {nonce}"
-                ),
-            )
-        }
-        End::OtherRun { number, why } => (
-            format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
-            format!(
-                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
-                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
-            ),
-        ),
-        End::Overtaken { number, stale } => (
-            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
-            format!(
-                "where the change is meant, abandon the run where it stands and plan for what is \
-                 there now: {again} --abandon {number}"
-            ),
-        ),
-        End::NotOpen { number } => (
-            format!("there is no open run {number}. Nothing was changed."),
-            format!("zkplan history {path} lists the runs"),
-        ),
+        End::Locked(_)
+        | End::OtherRun { .. }
+        | End::Overtaken { .. }
+        | End::RunGone { .. }
+        | End::NotOpen { .. } => of_runs(end, screen),
         End::NotAuthorized { by, user } => not_authorized(by, user.as_deref(), again),
         End::NoRecipient { unnamed } => no_recipient(unnamed, path),
         End::ReconfigDisabled => say(
@@ -130,6 +106,51 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Unsafe(_)
         | End::Refused { .. } => return None,
     })
+}
+
+/// The same of those that the lock or a run stands behind.
+fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
+    let Screen { again, path, .. } = *screen;
+    let path = &words::shell(path);
+    match end {
+        End::Locked(by) => {
+            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
+            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
+            (
+                format!("another apply holds the lock: {who}. Nothing was changed."),
+                format!(
+                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
+                     for good: zkplan unlock {path} {nonce}"
+                ),
+            )
+        }
+        End::OtherRun { number, why } => (
+            format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
+            format!(
+                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
+                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
+            ),
+        ),
+        End::Overtaken { number, stale } => (
+            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
+            format!(
+                "where the change is meant, abandon the run where it stands and plan for what is \
+                 there now: {again} --abandon {number}"
+            ),
+        ),
+        End::NotOpen { number } => (
+            format!("there is no open run {number}. Nothing was changed."),
+            format!("zkplan history {path} lists the runs"),
+        ),
+        End::RunGone { number } => (
+            format!(
+                "run {number}, whose plan was to be carried out, is not there any more. Nothing was \
+                 changed."
+            ),
+            format!("{again} looks again, and plans for what is there then"),
+        ),
+        _ => unreachable!("the caller names those that the lock or a run stands behind"),
+    }
 }
 
 /// Why an apply does not go on with the run that is open.
@@ -225,13 +246,9 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         }
         End::LockLost { since, .. } => (lock_lost(since), go_on),
         End::Foreign { .. } => (
-            "somebody changed the configuration in the middle of the run, and not through this \
-             apply; ZooKeeper does not tell who."
+            "another client changed the configuration during this run. ZooKeeper does not record who."
                 .to_owned(),
-            format!(
-                "ask who did it; where the change is meant, {anew}; where it is not, take it back \
-                 and {again}"
-            ),
+            format!("find out who did; where it was meant, {anew}; else undo it and {again}"),
         ),
         End::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
         End::Gate { step, approve, occupied } => (
@@ -277,6 +294,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Locked(_)
         | End::OtherRun { .. }
         | End::NotOpen { .. }
+        | End::RunGone { .. }
         | End::NotAuthorized { .. }
         | End::NoRecipient { .. }
         | End::ReconfigDisabled

@@ -30,6 +30,7 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         | End::NoRecipient { .. }
         | End::ReconfigDisabled
         | End::FolderRefused { .. }
+        | End::RunGone { .. }
         | End::Unreachable
         | End::LockLost { .. }
         | End::Interrupted { .. }

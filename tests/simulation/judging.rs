@@ -288,7 +288,10 @@ fn ending(
 ) -> bool {
     let Some(last) = applies.last() else { return false };
     let away = befallen.foreign
-        && matches!(last.end, Some(End::Stale(_) | End::Foreign { .. } | End::RanOut { .. }));
+        && matches!(
+            last.end,
+            Some(End::Stale(_) | End::Overtaken { .. } | End::Foreign { .. } | End::RanOut { .. })
+        );
     if away {
         return true;
     }

@@ -254,6 +254,7 @@ enum After {
 
 /// The executor of one apply. Two that are equal go on alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Machine {
     /// The plan as it was granted.
     granted: Arc<CheckedPlan>,
@@ -264,6 +265,8 @@ pub struct Machine {
     options: Options,
     stage: Stage,
     memory: Memory,
+    /// The run that keeps the plan, where it is not the operator's file that does.
+    plan_of: Option<u64>,
     /// The number of the run, once it is open.
     run: Option<u64>,
     resumes: bool,
@@ -314,6 +317,7 @@ impl Machine {
             options,
             stage: Stage::Begin,
             memory: Memory::default(),
+            plan_of: None,
             run: None,
             resumes: false,
             identity: Identity::NoneYet,
@@ -337,6 +341,14 @@ impl Machine {
             told: BTreeSet::new(),
             events: Vec::new(),
         }
+    }
+
+    /// With a plan that this run keeps, and not the operator's file. It was read before the lock was
+    /// taken, and nothing is sent unless the run is there, and proven, when it is.
+    #[must_use]
+    pub fn with_plan_of(mut self, run: Option<u64>) -> Self {
+        self.plan_of = run;
+        self
     }
 
     /// Asks the run to stop at the next safe place.

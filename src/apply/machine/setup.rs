@@ -61,6 +61,11 @@ impl Machine {
             (Some(run), _) if ours.is_none() => return self.stop(End::other_run(run)),
             _ => {}
         }
+        let keeps =
+            |run: &Run| Some(run.number) == self.plan_of && run.is_of(&self.options.plan_id);
+        if let Some(number) = self.plan_of.filter(|_| !runs.latest.iter().any(keeps)) {
+            return self.stop(End::RunGone { number });
+        }
         let Some(config) = self.config.clone() else { return Stage::ReadAgain };
         let (plan_id, identity) = (&self.options.plan_id, &self.identity);
         let now = Now { plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
