@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::check::{self, CheckedPlan};
 use crate::model::ServerId;
 use crate::observe::Facts;
-use crate::plan::{self, Done, Plan, StepId};
+use crate::plan::{self, Acceptance, Done, Plan, StepId};
 
 /// Another order of what is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +19,19 @@ pub struct Reordered {
 }
 
 /// The plan in an order that the checker accepts as things are now: its own, else another one that
-/// its grant allows; `None` where there is none.
-pub fn accepted_order(granted: &CheckedPlan, done: &Done, now: &Facts) -> Option<CheckedPlan> {
-    if check::recheck(granted, done, now).is_empty() {
+/// its grant allows; `None` where there is none. `accepted` are risks that the operator accepts beside
+/// those of the plan.
+pub fn accepted_order(
+    granted: &CheckedPlan,
+    done: &Done,
+    now: &Facts,
+    accepted: &[Acceptance],
+) -> Option<CheckedPlan> {
+    if check::recheck_accepting(granted, done, now, accepted).is_empty() {
         return Some(granted.clone());
     }
     let order = plan::reorder(granted.plan(), granted.report().worst_spare, done, now)?;
-    check::regrant(granted, order, done, now)
+    check::regrant(granted, order, (done, now), accepted)
 }
 
 /// What is said of an order: who died or came back, and what is left.

@@ -168,11 +168,15 @@ impl<'a> Transition<'a> {
         }
         let before = self.table.spare(self.before);
         let moves = self.entry.changes.iter().any(|change| change.effect == Effect::Moves);
-        let tolerance = self.table.tolerance - i64::from(moves);
+        // What it spends is spent while it is under way, not before.
+        let asked = self.table.tolerance;
+        let while_it_moves = asked - i64::from(moves);
         if let Some(lowest) = self.table.lowest {
-            return self.goes_lower(before, tolerance.max(lowest));
+            return self.goes_lower(before, while_it_moves.max(lowest));
         }
-        (before.min(self.during) < tolerance).then(|| {
+        let is_weak_before = before < asked;
+        let tolerance = if is_weak_before { asked } else { while_it_moves };
+        (is_weak_before || self.during < while_it_moves).then(|| {
             let votes = if before < self.during {
                 self.table.votes(self.before)
             } else {

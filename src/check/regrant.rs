@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::breach::{Breach, Detail, Law};
-use super::rest::recheck;
+use super::rest::recheck_accepting;
 use super::{CheckedPlan, whole};
 use crate::observe::Facts;
-use crate::plan::{Action, Done, Plan, Rule, Step, StepId};
+use crate::plan::{Acceptance, Action, Done, Plan, Rule, Step, StepId};
 
 /// Holds another order of a plan's steps against the laws and against what the plan granted, on the
 /// facts of now; `None` where either stands against it.
@@ -18,19 +18,20 @@ use crate::plan::{Action, Done, Plan, Rule, Step, StepId};
 /// It has the plan's own steps and nothing else, no gate in front of a step that stood in front of
 /// it, nothing on the other side of the last proof, the steps of each server in their order. From now on, whoever
 /// leads, no step takes the tolerance below the lowest that the plan promised, and a moment that is
-/// below it already is only mended.
+/// below it already is only mended. `accepted` are risks that the operator accepts beside those of the
+/// plan.
 pub fn regrant(
     granted: &CheckedPlan,
     order: Plan,
-    done: &Done,
-    now: &Facts,
+    (done, now): (&Done, &Facts),
+    accepted: &[Acceptance],
 ) -> Option<CheckedPlan> {
     if !is_another_order(&granted.plan, &order, done) {
         return None;
     }
     let report = granted.report.clone();
     let checked = CheckedPlan { plan: order, report, is_regranted: true };
-    recheck(&checked, done, now).is_empty().then_some(checked)
+    recheck_accepting(&checked, done, now, accepted).is_empty().then_some(checked)
 }
 
 /// Whether a plan differs from the one that was granted in nothing but the order of what is left, and

@@ -103,8 +103,9 @@ fn search(
     watched: Broken,
 ) -> impl Checker<Schedules> {
     let Change(base, wanted, per_step) = change;
-    let model =
-        Schedules::new(World::new(base, wanted, per_step), ablation, bounds, watched, LONGEST);
+    let world = World::new(base, wanted, per_step);
+    let world = if bounds.deaths { world.with_deaths() } else { world };
+    let model = Schedules::new(world, ablation, bounds, watched, LONGEST);
     model
         .checker()
         .finish_when(HasDiscoveries::AnyFailures)

@@ -58,6 +58,8 @@ pub(crate) struct World {
     after: Vec<Vec<Members>>,
     /// The memberships that the plan grants.
     granted: BTreeSet<Members>,
+    /// Those that it grants in another order, where a member has died.
+    granted_anew: BTreeSet<Members>,
     pub(crate) target: Members,
     /// The lowest tolerance over all that the plan grants while everybody is up.
     promised: i64,
@@ -113,12 +115,32 @@ impl World {
             memberships,
             after,
             granted,
+            granted_anew: BTreeSet::new(),
             target,
             promised: 0,
         };
         let spares = world.granted.iter().map(|members| world.spare(*members, 0));
         world.promised = spares.min().expect("the base");
         world
+    }
+
+    /// The world in which members die: any of the plan's steps may come first, but joiners come in
+    /// their order.
+    pub(crate) fn with_deaths(mut self) -> Self {
+        let joins = |step: &StepId| step.as_str().starts_with("join");
+        for some in 0..1_usize << self.steps.len() {
+            let is_in = |at: usize| some & 1 << at != 0;
+            let joiners = (0..self.steps.len()).filter(|at| joins(&self.steps[*at]));
+            if !joiners.map(is_in).is_sorted_by(|one, next| one >= next) {
+                continue;
+            }
+            let taken = (0..self.steps.len()).filter(|at| is_in(*at));
+            let made = taken.fold(0, |members, at| {
+                self.after(members, Request::try_from(at + 1).expect("few steps"))
+            });
+            self.granted_anew.insert(made);
+        }
+        self
     }
 
     /// Every server that is a member or is to be one.
@@ -179,7 +201,7 @@ impl World {
 
     /// Whether the plan grants these members.
     pub(crate) fn is_granted(&self, members: Members) -> bool {
-        self.granted.contains(&members)
+        self.granted.contains(&members) || self.granted_anew.contains(&members)
     }
 
     /// A configuration as the executor sees it.

@@ -50,8 +50,10 @@ impl Machine {
         if now_ms.saturating_sub(since_ms) < self.granted.plan().policy.stable_for.0 {
             return Turn::Waits;
         }
-        if let Some(order) = accepted_order(&self.granted, &self.memory.done, &sight.facts) {
-            let said = reordered(order.plan(), &self.memory.done, &sight.facts);
+        let accepted = &self.options.approved.accepted;
+        let done = &self.memory.done;
+        if let Some(order) = accepted_order(&self.granted, done, &sight.facts, accepted) {
+            let said = reordered(order.plan(), done, &sight.facts);
             self.checked = Arc::new(order);
             self.unlawful = None;
             self.progress();
@@ -74,6 +76,7 @@ impl Machine {
     /// Whether a plan that is made now, from what is there, would pass.
     fn has_another_plan(&self, sight: &Sight) -> bool {
         let plan = self.granted.plan();
-        propose(&sight::spec_of(plan), &sight.facts, &plan.accepted).is_ok()
+        let accepted = [&plan.accepted[..], &self.options.approved.accepted].concat();
+        propose(&sight::spec_of(plan), &sight.facts, &accepted).is_ok()
     }
 }

@@ -101,7 +101,7 @@ pub(super) async fn ready(
         }
         let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
         if !breaches.is_empty() {
-            let Some(order) = accepted_order(&checked, &done, &facts) else {
+            let Some(order) = accepted_order(&checked, &done, &facts, &args.accept) else {
                 let why = (&seen, &not_counted);
                 return Err(unlawful_now((args, source), &breaches, why, output));
             };

@@ -17,7 +17,8 @@ use zkplan::check::{CheckedPlan, Detail};
 use zkplan::model::{
     AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled, Update,
 };
-use zkplan::plan::{Action, StepId};
+use zkplan::observe::FindingKind;
+use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::proposal::propose;
 
 use self::fake::{Fake, Fault};
@@ -505,6 +506,20 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
     let said = reordered(&fake).expect("another order").clone();
     assert_eq!((said.down, said.back), (BTreeSet::new(), BTreeSet::from([id(2)])));
     holds(&checked, &fake, "back");
+}
+
+/// What is accepted on the command line is accepted in another order as well.
+#[test]
+fn a_finding_that_is_accepted_by_the_command_stands_against_no_order() {
+    let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
+    let written = FindingKind::ConfigWritten;
+    let mut fake = Fake::of(&checked);
+    fake.accepted = vec![Acceptance { code: written.code().to_owned(), step: None }];
+    fake.findings = vec![written];
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(End::Finished));
+    assert!(reordered(&fake).is_some());
+    holds(&checked, &fake, "accepted");
 }
 
 #[test]
