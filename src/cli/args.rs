@@ -215,7 +215,6 @@ pub(super) struct RehearseArgs {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct ApplyArgs {
     /// A saved plan, or a spec that is planned first
     #[arg(value_name = "PLAN|SPEC")]

@@ -135,13 +135,11 @@ async fn password(auth: &Auth, output: &Output) -> Result<String, Exit> {
 async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     output.note(&format!("the password of {user} is asked for"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
-    match asked.await {
-        Ok(Ok(password)) => Ok(password),
-        Ok(Err(_)) | Err(_) => {
-            output.error("interrupted; nothing was changed", "");
-            Err(Exit::Stopped)
-        }
+    if let Ok(Ok(password)) = asked.await {
+        return Ok(password);
     }
+    output.error("interrupted; nothing was changed", "");
+    Err(Exit::Stopped)
 }
 
 /// The content of a file, without the line end that editors add.

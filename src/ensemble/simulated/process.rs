@@ -37,6 +37,10 @@ pub enum Now {
 
 /// One server process.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a way in which a process may be of its own"
+)]
 pub struct Process {
     /// Its id, and the addresses where it listens.
     pub line: Server,
