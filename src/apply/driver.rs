@@ -68,8 +68,9 @@ pub struct Driver<'a, P: Control, S> {
     seen: Observation,
     /// The servers that may take the session, as seen last.
     recipients: Vec<Recipient>,
-    /// Those that refused the user when they were asked last.
+    /// Those that refused the user when they were asked last, and those that took it.
     refused: BTreeSet<Recipient>,
+    granted: BTreeSet<Recipient>,
     /// The server that the session was attached to last.
     on: Option<Recipient>,
     /// Where servers that leave are reached.
@@ -114,6 +115,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         keeper: Keeper::new(mine),
         recipients: access.recipients(&seen, &sight::leaving(checked.plan())),
         refused: BTreeSet::new(),
+        granted: BTreeSet::new(),
         on: None,
         access,
         seen,
@@ -141,8 +143,17 @@ pub async fn drive<P: Control, S: Surroundings>(
         }
         driver.surroundings.tell(&Event::Output { index, name: output.name() });
         index += 1;
-        input = driver.perform(output).await;
+        input = driver.perform(output.clone()).await;
+        // A server that was started again without the user's rights; nothing was carried out.
+        if is_refused(&input) && driver.try_elsewhere().await {
+            input = driver.perform(output).await;
+        }
     }
+}
+
+/// Whether the server that the session is on does not let the user do what was asked.
+const fn is_refused(input: &Input) -> bool {
+    matches!(input, Input::Failed(Failure::Refused(Code::NoAuth)))
 }
 
 /// Where the servers that leave are reached, as far as lines and a look tell. Of an id that goes to
@@ -360,11 +371,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             (to.clone(), self.access.ask(self.port, &self.seen, to).await.permission)
         }));
         let (asked, own) = futures::join!(asked, session.probe_write(CONFIG));
-        for (to, permission) in asked {
+        let own = self.on.clone().map(|to| (to, permission(&own)));
+        let refuses = matches!(own, Some((_, Permission::Refused)));
+        for (to, permission) in asked.into_iter().chain(own) {
             self.note(&to, permission);
         }
-        if let (Permission::Refused, Some(to)) = (permission(&own), self.on.clone()) {
-            self.note(&to, Permission::Refused);
+        if refuses {
             match self.settle().await {
                 Input::Done => {}
                 over @ Input::Failed(Failure::SessionOver) => return over,
@@ -379,8 +391,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     /// Keeps in mind whether a server takes the user, and tells where it does not.
     fn note(&mut self, to: &Recipient, permission: Permission) {
         match permission {
-            Permission::Granted => drop(self.refused.remove(to)),
+            Permission::Granted => {
+                self.refused.remove(to);
+                self.granted.insert(to.clone());
+            }
             Permission::Refused => {
+                self.granted.remove(to);
                 if self.refused.insert(to.clone()) {
                     let user = self.access.user().map(ToOwned::to_owned);
                     self.surroundings.tell(&Event::Refused { by: to.clone(), user });
@@ -430,10 +446,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             match attached {
                 Ok(()) => {
                     self.attached();
-                    let Some(session) = &self.session else { return Input::Done };
-                    let permission = permission(&session.probe_write(CONFIG).await);
-                    self.note(to, permission);
-                    if permission != Permission::Refused {
+                    if self.takes_the_user(to).await {
                         return Input::Done;
                     }
                     failures.push(Failure::Refused(Code::NoAuth));
@@ -452,6 +465,32 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         self.not_attached(&failures)
+    }
+
+    /// Whether the server that the session is on now takes the user: one that did is believed.
+    async fn takes_the_user(&mut self, to: &Recipient) -> bool {
+        let Some(session) = self.session.as_ref().filter(|_| !self.granted.contains(to)) else {
+            return true;
+        };
+        let permission = permission(&session.probe_write(CONFIG).await);
+        self.note(to, permission);
+        permission != Permission::Refused
+    }
+
+    /// Takes the session from a server that refuses the user to one that does not, where there is
+    /// one.
+    async fn try_elsewhere(&mut self) -> bool {
+        let (Some(on), Some(session)) = (self.on.clone(), &self.session) else { return false };
+        // It may have been a znode of ours that refused, and not the server the user.
+        if permission(&session.probe_write(CONFIG).await) != Permission::Refused {
+            return false;
+        }
+        self.note(&on, Permission::Refused);
+        // What they said before may have changed with the ACL of the configuration.
+        self.granted.clear();
+        let others = self.recipients.iter().filter(|to| !self.refused.contains(to));
+        let others: Vec<Recipient> = others.cloned().collect();
+        matches!(self.attach_to_one(&others).await, Input::Done)
     }
 
     /// What it means that no server took the session: a refusal where each of them refused the user.

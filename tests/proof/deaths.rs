@@ -166,8 +166,8 @@ impl Deaths {
                 continue;
             };
             // In the plan's own order, but by what is granted beyond it, it may be the same.
-            let is_own = order == *checked.plan()
-                && recheck(checked, &turned.done, &now).is_empty();
+            let is_own =
+                order == *checked.plan() && recheck(checked, &turned.done, &now).is_empty();
             tally.plans += usize::from(!is_own);
             tally.best += usize::from(is_own);
             let hands_over = |leader: ServerId| {
@@ -302,7 +302,8 @@ fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() 
             let mut any = false;
             for order in all_orders(checked.plan()) {
                 orders += 1;
-                let Some(taken) = regrant(&checked, order.clone(), (&turned.done, &now), &[]) else {
+                let Some(taken) = regrant(&checked, order.clone(), (&turned.done, &now), &[])
+                else {
                     let promise = Promise { plan: checked.plan(), lowest: Some(sum.spare) };
                     let from = (&turned.done, turned.moment);
                     let walked = walker.walk_on((&case, &turned.ground), &order, promise, from);

@@ -196,7 +196,7 @@ fn play(stage: &Stage, row: &Row) {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        (row.forge)(&scene)
+                        (row.forge)(&scene);
                     }
                 });
                 let outcome = apply.ends();

@@ -22,7 +22,7 @@ impl Person {
 
     /// Somebody with this name and a password of their own.
     pub(super) fn named(ensemble: &Ensemble, user: &str, password: &str) -> Self {
-        Self::on(ensemble, Some(format!("{user}:{password}")))
+        Self::on(ensemble, Some(&format!("{user}:{password}")))
     }
 
     /// The super user.
@@ -30,13 +30,13 @@ impl Person {
         Self::named(ensemble, "super", SUPER_PASSWORD)
     }
 
-    fn on(ensemble: &Ensemble, credential: Option<String>) -> Self {
+    fn on(ensemble: &Ensemble, credential: Option<&str>) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime for one client");
         let address = ensemble.client_address(ensemble.wait_leader()).to_string();
         let client = runtime.block_on(async {
             let mut connector = Client::connector().with_session_timeout(Duration::from_secs(20));
-            if let Some(credential) = &credential {
+            if let Some(credential) = credential {
                 connector = connector.with_auth("digest", credential.as_bytes());
             }
             connector.connect(&address).await.expect("the leader takes sessions")

@@ -295,6 +295,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Makes all that with one list.
+    #[expect(clippy::unused_self, reason = "a row asks its scene for everything")]
     pub(super) fn lay(&self, person: &Person, nodes: &[Znode], list: &[Acl]) {
         for node in nodes {
             person.create(node, list).unwrap_or_else(|why| panic!("{}: {why}", node.path));
