@@ -8,7 +8,7 @@ use super::super::plan;
 use super::super::source::Source;
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
-use crate::apply::driver::argv;
+use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::reorder::{accepted_order, reordered};
