@@ -354,14 +354,12 @@ fn not_granted(anew: &str, go_on: &str) -> (String, String) {
 
 /// How a run is given up for a plan of what is there now.
 fn anew(screen: &Screen<'_>) -> String {
-    let Screen { path, plans, run, .. } = *screen;
-    let path = words::shell(path);
+    let Screen { plans, run, .. } = *screen;
+    // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
+    let spec = plans.strip_prefix("zkplan plan ").unwrap_or("SPEC");
     let number = run.map_or_else(|| "RUN".to_owned(), |number| number.to_string());
-    let which = if run.is_some() { "" } else { " (zkplan history FILE lists the runs)" };
-    let which = which.replace("FILE", &path);
     format!(
-        "plan for what is there now ({plans} --out NEW), and apply that and give this run up: \
-         zkplan apply NEW --abandon {number}{which}"
+        "abandon this run and plan for what is there now: zkplan apply {spec} --abandon {number}"
     )
 }
 
@@ -495,8 +493,7 @@ mod tests {
         assert!(hook.contains(by_hand), "{hook}");
         let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
         let gone = said(&End::RanOut { waits, unknown: None });
-        assert!(gone.contains("(zkplan plan SPEC --out NEW)"), "{gone}");
-        assert!(gone.contains("zkplan apply NEW --abandon 3"), "{gone}");
+        assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
         let code = Detail::Finding("ZKF5");
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
         let appeared = said(&End::Unsafe(vec![breach.clone()]));
