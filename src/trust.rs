@@ -148,7 +148,7 @@ impl Writers {
         let is_own = |entry: &&AclEntry| !self.own.ids.iter().any(|own| own.is_same(entry));
         let changes = acl.entries.iter().filter(|entry| entry.changes());
         let others: Vec<&AclEntry> = changes.filter(is_known).filter(is_own).collect();
-        let closed = self.masked(&others);
+        let closed = self.masked(acl, &others);
         match closed {
             Proof::Doubtful(_) => closed,
             _ if acl.aversion != 0 => Proof::Doubtful(Doubt::Changed(acl.aversion)),
@@ -157,7 +157,10 @@ impl Writers {
     }
 
     /// What is known where these entries stand for neither a known writer nor the session.
-    fn masked(&self, others: &[&AclEntry]) -> Proof {
+    ///
+    /// That the session may write proves whose the masked entry is only where no other entry lets
+    /// anybody write: a session may have more than one id, by a certificate for one.
+    fn masked(&self, acl: &NodeAcl, others: &[&AclEntry]) -> Proof {
         let open = || {
             let id = |entry: &&AclEntry| format!("{}:{}", entry.scheme, entry.id);
             Proof::Doubtful(Doubt::Open(others.iter().map(id).collect()))
@@ -166,9 +169,12 @@ impl Writers {
             entry.is_masked()
                 && self.config.iter().any(|w| w.scheme == entry.scheme && w.id == entry.id)
         };
+        let writes = |one: &&AclEntry| acl.entries.iter().filter(|e| e.writes()).eq([*one]);
         match (others, &self.own.user) {
             ([], _) => Proof::Proven,
-            ([one], Some(user)) if one.masked_user() == Some(user) => Proof::IfWritable,
+            ([one], Some(user)) if one.masked_user() == Some(user) && writes(one) => {
+                Proof::IfWritable
+            }
             (others, None) if others.iter().all(|other| is_listed(&other)) => Proof::AsFarAsSeen,
             _ => open(),
         }
@@ -289,6 +295,11 @@ mod tests {
         assert_eq!(proof(&op, &[readers(), masked.clone()]), Proof::IfWritable);
         assert!(is_open(&proof(&op, &[masked.clone(), masked.clone()])));
         assert!(is_open(&proof(&op, &[entry("digest", "admin:x", 31)])));
+        // The session may write by another id, and the masked one is a stranger's.
+        let by_certificate = entry("x509", "CN=op", 3);
+        let both =
+            Writers::of(&[by_certificate.clone(), entry("digest", "op:x", 3)], own("op", "s"));
+        assert!(is_open(&proof(&both, &[by_certificate, masked.clone()])));
         let nobody = Writers::of(&config, OwnIds::default());
         assert_eq!(proof(&nobody, std::slice::from_ref(&masked)), Proof::AsFarAsSeen);
         // A super user sees every digest; a masked one is not expected, and is a stranger's.

@@ -52,6 +52,8 @@ pub struct Journal {
     pub lock: Option<StateLock>,
     /// The runs.
     pub runs: Runs,
+    /// Whether that is proven, and not only what a session without credentials can tell.
+    pub is_certain: bool,
 }
 
 /// A lock that stands.
@@ -73,7 +75,7 @@ fn unproven(path: &str, doubt: Doubt) -> Ground {
 
 impl Journal {
     fn without(ground: Ground) -> Self {
-        Self { ground, identity: None, lock: None, runs: Runs::default() }
+        Self { ground, identity: None, lock: None, runs: Runs::default(), is_certain: true }
     }
 
     /// The folder, where it is not proven.
@@ -122,8 +124,12 @@ impl<'a, S: Session> Archive<'a, S> {
         self.writers.list()
     }
 
-    /// Learns the session's own ids from the lock that it made with [`Archive::list`].
+    /// Learns the session's own ids from the lock that it made with [`Archive::list`]. Another's lock
+    /// teaches nothing: its list is what its maker wanted it to be.
     pub fn learn(&mut self, lock: &NodeAcl) {
+        if lock.owner != self.session.id() {
+            return;
+        }
         let made_with = self.writers.list();
         self.writers = std::mem::take(&mut self.writers).with_lock(lock, &made_with);
     }
@@ -194,7 +200,9 @@ impl<'a, S: Session> Archive<'a, S> {
                 (after.czxid, after.aversion) == (before.czxid, before.aversion)
             }) {
                 let identity = identity.map(|node| node.text());
-                return Ok(Journal { ground, identity, lock, runs });
+                let is_certain = self.is_decisive
+                    || self.writers.prove(before, Life::Persistent) == Proof::Proven;
+                return Ok(Journal { ground, identity, lock, runs, is_certain });
             }
         }
         Ok(Journal::without(unproven(self.paths.folder(), Doubt::Moving)))

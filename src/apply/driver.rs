@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::access::{Access, Permission, Recipient, permission};
+use super::command_line::argv;
 use super::end::End;
 use super::event::Event;
 use super::journal::{Header, HookEnd, Runs};
@@ -23,7 +24,7 @@ use crate::ensemble::{
 };
 use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
-use crate::plan::{Action, Plan, Step, StepId};
+use crate::plan::{Plan, StepId};
 use crate::saved;
 use crate::spec::Spec;
 
@@ -68,8 +69,9 @@ pub struct Driver<'a, P: Control, S> {
     seen: Observation,
     /// The servers that may take the session, as seen last.
     recipients: Vec<Recipient>,
-    /// Those that refused the user when they were asked last.
+    /// Those that refused the user when they were asked last, and those that took it.
     refused: BTreeSet<Recipient>,
+    granted: BTreeSet<Recipient>,
     /// The server that the session was attached to last.
     on: Option<Recipient>,
     /// Where servers that leave are reached.
@@ -90,6 +92,8 @@ pub struct Task {
     pub seen: Observation,
     /// As whom, and where the credential may go.
     pub access: Access,
+    /// The run that keeps the plan, where it is not the operator's file that does.
+    pub plan_of: Option<u64>,
 }
 
 /// Applies a plan on a session that is open, and says how it ended. The session is closed then.
@@ -99,12 +103,12 @@ pub async fn drive<P: Control, S: Surroundings>(
     session: P::Session,
     task: Task,
 ) -> End {
-    let Task { checked, mut options, mine, seen, access } = task;
+    let Task { checked, mut options, mine, seen, access, plan_of } = task;
     // A crashed apply's lock stands until its session is over, which had a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
     let timeout_ms = options.timeout_ms;
-    let mut machine = Machine::new(Arc::clone(&checked), options);
+    let mut machine = Machine::new(Arc::clone(&checked), options).with_plan_of(plan_of);
     let mut driver = Driver {
         port,
         surroundings,
@@ -112,6 +116,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         keeper: Keeper::new(mine),
         recipients: access.recipients(&seen, &sight::leaving(checked.plan())),
         refused: BTreeSet::new(),
+        granted: BTreeSet::new(),
         on: None,
         access,
         seen,
@@ -139,8 +144,17 @@ pub async fn drive<P: Control, S: Surroundings>(
         }
         driver.surroundings.tell(&Event::Output { index, name: output.name() });
         index += 1;
-        input = driver.perform(output).await;
+        input = driver.perform(output.clone()).await;
+        // A server that was started again without the user's rights; nothing was carried out.
+        if is_refused(&input) && driver.try_elsewhere().await {
+            input = driver.perform(output).await;
+        }
     }
+}
+
+/// Whether the server that the session is on does not let the user do what was asked.
+const fn is_refused(input: &Input) -> bool {
+    matches!(input, Input::Failed(Failure::Refused(Code::NoAuth)))
 }
 
 /// Where the servers that leave are reached, as far as lines and a look tell. Of an id that goes to
@@ -358,11 +372,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             (to.clone(), self.access.ask(self.port, &self.seen, to).await.permission)
         }));
         let (asked, own) = futures::join!(asked, session.probe_write(CONFIG));
-        for (to, permission) in asked {
+        let own = self.on.clone().map(|to| (to, permission(&own)));
+        let refuses = matches!(own, Some((_, Permission::Refused)));
+        for (to, permission) in asked.into_iter().chain(own) {
             self.note(&to, permission);
         }
-        if let (Permission::Refused, Some(to)) = (permission(&own), self.on.clone()) {
-            self.note(&to, Permission::Refused);
+        if refuses {
             match self.settle().await {
                 Input::Done => {}
                 over @ Input::Failed(Failure::SessionOver) => return over,
@@ -377,8 +392,12 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     /// Keeps in mind whether a server takes the user, and tells where it does not.
     fn note(&mut self, to: &Recipient, permission: Permission) {
         match permission {
-            Permission::Granted => drop(self.refused.remove(to)),
+            Permission::Granted => {
+                self.refused.remove(to);
+                self.granted.insert(to.clone());
+            }
             Permission::Refused => {
+                self.granted.remove(to);
                 if self.refused.insert(to.clone()) {
                     let user = self.access.user().map(ToOwned::to_owned);
                     self.surroundings.tell(&Event::Refused { by: to.clone(), user });
@@ -428,10 +447,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             match attached {
                 Ok(()) => {
                     self.attached();
-                    let Some(session) = &self.session else { return Input::Done };
-                    let permission = permission(&session.probe_write(CONFIG).await);
-                    self.note(to, permission);
-                    if permission != Permission::Refused {
+                    if self.takes_the_user(to).await {
                         return Input::Done;
                     }
                     failures.push(Failure::Refused(Code::NoAuth));
@@ -450,6 +466,32 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         self.not_attached(&failures)
+    }
+
+    /// Whether the server that the session is on now takes the user: one that did is believed.
+    async fn takes_the_user(&mut self, to: &Recipient) -> bool {
+        let Some(session) = self.session.as_ref().filter(|_| !self.granted.contains(to)) else {
+            return true;
+        };
+        let permission = permission(&session.probe_write(CONFIG).await);
+        self.note(to, permission);
+        permission != Permission::Refused
+    }
+
+    /// Takes the session from a server that refuses the user to one that does not, where there is
+    /// one.
+    async fn try_elsewhere(&mut self) -> bool {
+        let (Some(on), Some(session)) = (self.on.clone(), &self.session) else { return false };
+        // It may have been a znode of ours that refused, and not the server the user.
+        if permission(&session.probe_write(CONFIG).await) != Permission::Refused {
+            return false;
+        }
+        self.note(&on, Permission::Refused);
+        // What they said before may have changed with the ACL of the configuration.
+        self.granted.clear();
+        let others = self.recipients.iter().filter(|to| !self.refused.contains(to));
+        let others: Vec<Recipient> = others.cloned().collect();
+        matches!(self.attach_to_one(&others).await, Input::Done)
     }
 
     /// What it means that no server took the session: a refusal where each of them refused the user.
@@ -546,26 +588,4 @@ const fn presence(silence: Silence) -> Presence {
         | Silence::Tls
         | Silence::Unreadable => Presence::Up,
     }
-}
-
-/// The command of a step, with its server's id and host in place.
-///
-/// # Errors
-///
-/// The server whose host is not plain: a host stands in the live configuration, where ZooKeeper
-/// takes nearly any text for one, a command line or an option too.
-pub fn argv(plan: &Plan, step: &Step) -> Option<Result<Vec<String>, ServerId>> {
-    let (command, id, members) = match step.action {
-        Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
-        Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),
-        _ => return None,
-    };
-    let host = &members.get(id)?.peer().host;
-    let names_host = command.iter().any(|word| word.contains("{host}"));
-    if names_host && !host.is_argument() {
-        return Some(Err(id));
-    }
-    let host = host.as_str();
-    let word = |word: &String| word.replace("{id}", &id.to_string()).replace("{host}", host);
-    Some(Ok(command.iter().map(word).collect()))
 }

@@ -42,6 +42,11 @@ pub enum End {
         /// The number that was given.
         number: u64,
     },
+    /// The run whose plan was to be carried out is not there any more, or is another.
+    RunGone {
+        /// Its number.
+        number: u64,
+    },
     /// The user may not change the configuration.
     NotAuthorized {
         /// The servers that said so, where it is known.
@@ -200,6 +205,7 @@ impl End {
             Self::OtherRun { .. } => "other-run",
             Self::Overtaken { .. } => "overtaken",
             Self::NotOpen { .. } => "not-open",
+            Self::RunGone { .. } => "run-gone",
             Self::NotAuthorized { .. } => "not-authorized",
             Self::NoRecipient { .. } => "no-recipient",
             Self::ReconfigDisabled => "reconfig-disabled",

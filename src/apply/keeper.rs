@@ -130,8 +130,12 @@ impl Keeper {
     pub async fn lock<S: Session>(&mut self, session: &S) -> Input {
         let mut archive = answered!(self.archive(session).await);
         self.acl = archive.list();
+        let mut is_closed_to_us = false;
         for _ in 0..TRIES {
-            let ground = answered!(archive.ground().await);
+            let ground = match answered!(archive.ground().await) {
+                Ground::Proven(acl) if is_closed_to_us && acl.children == 0 => Ground::Vacant,
+                ground => ground,
+            };
             let is_folder = match &ground {
                 Ground::Unproven(unproven) => {
                     return Input::Denied(Box::new(End::Unproven(unproven.clone())));
@@ -144,6 +148,11 @@ impl Keeper {
                 Ok(()) => return self.taken(session, &mut archive).await,
                 Err(Failure::Refused(Code::NodeExists)) if matches!(ground, Ground::Proven(_)) => {
                     return self.taken(session, &mut archive).await;
+                }
+                // Any client can have made an empty one with such a list.
+                Err(Failure::Refused(Code::NoAuth)) if matches!(&ground, Ground::Proven(acl) if acl.children == 0) =>
+                {
+                    is_closed_to_us = true;
                 }
                 // Another client was here between the look and the transaction.
                 Err(Failure::Refused(Code::NodeExists | Code::NotEmpty | Code::BadVersion)) => {}

@@ -9,13 +9,15 @@
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
 //! [`archive`] (who reads it back, as far as it is proven), [`access`] (as whom, and which servers
-//! may be sent the password), [`driver`] (the thin shell that does what the executor says),
+//! may be sent the password), [`command_line`] (what is run on this machine),
+//! [`driver`] (the thin shell that does what the executor says),
 //! [`report`] (what came of it),
 //! [`unlock`] (how another gets the lock).
 
 pub mod access;
 pub mod archive;
 pub mod classify;
+pub mod command_line;
 pub mod driver;
 mod end;
 mod event;

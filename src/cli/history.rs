@@ -15,7 +15,9 @@ use crate::apply::journal::Run;
 use crate::apply::resume::Asked;
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::observe::{Facts, Observation};
-use crate::render::{Line, Style, ends, history, not_proven, trust, words_for_shell};
+use crate::render::{
+    AS_FAR_AS_SEEN, Line, Style, ends, history, not_proven, trust, words_for_shell,
+};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::{FolderSeen, Unproven};
@@ -55,6 +57,9 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
     })?;
     if let Some(unproven) = earlier.journal.unproven() {
         return Err(refuse(args, unproven, output));
+    }
+    if !earlier.journal.is_certain {
+        output.note(&format!("{AS_FAR_AS_SEEN}this is an operator's; an apply finds out"));
     }
     match args.run {
         Some(number) => one(args, (&earlier, number), output),

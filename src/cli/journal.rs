@@ -124,6 +124,7 @@ pub(super) struct Told {
 /// A run with which an apply goes on.
 pub(super) struct Resumed {
     pub(super) run: u64,
+    pub(super) is_certain: bool,
     pub(super) checked: CheckedPlan,
     pub(super) done: Done,
 }
@@ -155,7 +156,8 @@ pub(super) async fn told(
     let resumed = open.zip(kind).and_then(|(open, kind)| {
         let done = open.done(&earlier, seen).ok()?;
         let checked = open.plan.ok()?.with_warning(kind);
-        Some(Resumed { run: open.run.number, checked, done })
+        let is_certain = earlier.journal.is_certain;
+        Some(Resumed { run: open.run.number, is_certain, checked, done })
     });
     Ok(Told { findings, resumed })
 }
@@ -172,6 +174,7 @@ fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKi
         locked_by: lock.map(|lock| who(&lock.by)),
         goes_on: open.done(earlier, seen).is_ok(),
         because: open.done(earlier, seen).err(),
+        masked: !earlier.journal.is_certain,
     }
 }
 

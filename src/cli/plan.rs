@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use futures::future::join_all;
@@ -17,6 +18,8 @@ use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
 use super::{assumed, live, probe, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
+use crate::ensemble::{Ensemble as _, ZooKeeper};
+use crate::model::ServerId;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
@@ -34,16 +37,21 @@ use crate::whynot::why_not;
 /// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
 
+/// How long a member that was not seen up and in sync is given before it is asked once more.
+const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(500);
+
 /// How far the open run of a plan is, and what was seen of the ensemble now.
 struct Position {
     run: u64,
+    is_certain: bool,
     done: Done,
     now: Facts,
 }
 
 impl Position {
     const fn seen(&self) -> render::plan::Resumed<'_> {
-        render::plan::Resumed { run: self.run, done: &self.done, now: &self.now }
+        let (run, is_certain) = (self.run, self.is_certain);
+        render::plan::Resumed { run, is_certain, done: &self.done, now: &self.now }
     }
 }
 
@@ -225,7 +233,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             return Outcome::Failed(Unusable { why, exit });
         }
     };
-    match observe(&port, &question).await {
+    match look(&port, &question).await {
         Ok(seen) => {
             let mut facts = Facts::of(&seen, spec);
             let told = match journal::told(&port, &seen, &facts, (spec, &args.accept)).await {
@@ -237,14 +245,27 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             };
             facts.findings.extend(told.findings);
             facts.findings.sort();
-            if let Some(Resumed { run, checked, done }) = told.resumed {
-                let position = Some(Box::new(Position { run, done, now: facts }));
+            if let Some(Resumed { run, is_certain, checked, done }) = told.resumed {
+                let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
                 return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
             }
             proposed(args, spec, &facts, Some(Box::new(seen)))
         }
         Err(error) => Outcome::Unreachable(error),
     }
+}
+
+/// A look at the ensemble. Of a member that was not seen up and in sync nothing is concluded before
+/// it was asked once more: after a change of leader every follower is away for a moment.
+async fn look(port: &ZooKeeper, question: &Question) -> Result<Observation, ObserveError> {
+    let seen = observe(port, question).await?;
+    let members = seen.config.membership.ids();
+    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.standing.is_healthy());
+    if members.iter().all(is_up) {
+        return Ok(seen);
+    }
+    port.pause(BEFORE_ASKING_AGAIN).await;
+    observe(port, question).await
 }
 
 fn not_known(ensemble: &str, why: &Unread) -> String {

@@ -109,6 +109,10 @@ pub enum FindingKind {
         /// Why not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<NotResumed>,
+        /// Whether servers mask who may write the folder: that it is an operator's is then only as
+        /// far as can be told without credentials; an apply finds out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        masked: bool,
     },
     /// Addresses in `connect.servers` are no members. Without the other addresses of the spec nothing
     /// would answer there, or another ensemble.

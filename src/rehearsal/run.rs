@@ -84,7 +84,8 @@ async fn begin(stage: &Stage, port: &Simulated, around: &mut Around<'_>, nonce: 
     match access.open(port, &seen, &recipients).await {
         Ok(session) => {
             let (checked, mine) = (Arc::clone(&stage.checked), mine(stage, nonce));
-            let task = Task { checked, options: options(stage), mine, seen, access };
+            let options = options(stage);
+            let task = Task { checked, options, mine, seen, access, plan_of: None };
             drive(port, around, session, task).await
         }
         Err(_) => End::Unreachable,

@@ -2,7 +2,7 @@
 
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::apply::driver::argv;
+use crate::apply::command_line::argv;
 use crate::plan::{Action, Done, Plan, Step};
 
 /// So many commands, or steps of a question, are shown; the others are counted.

@@ -1,7 +1,7 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, refusal, run, signing_in, trust, words};
+use super::{changes, law, next, refusal, run, signing_in, trust, words};
 use crate::apply::access::Recipient;
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
@@ -43,7 +43,10 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         text.paragraph(Line::new(Style::Yellow, "unknown: "), unknown(step), width);
     }
     if !then.is_empty() {
-        text.paragraph(Line::new(Style::Cyan, "next: "), then, width);
+        text.paragraph(Line::new(Style::Cyan, "then: "), then, width);
+    }
+    if let Some(command) = next::command(screen).filter(|command| !command.is_empty()) {
+        text.line(Line::plain("Next: ").then(Style::Cyan, command));
     }
     text
 }
@@ -65,35 +68,11 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
             self::stale(stale),
             format!("{plans} plans for what is there now; {path} was not applied"),
         ),
-        End::Locked(by) => {
-            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
-            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
-            (
-                format!("another apply holds the lock: {who}. Nothing was changed."),
-                format!(
-                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
-                     for good: zkplan unlock {path} {nonce}"
-                ),
-            )
-        }
-        End::OtherRun { number, why } => (
-            format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
-            format!(
-                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
-                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
-            ),
-        ),
-        End::Overtaken { number, stale } => (
-            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
-            format!(
-                "where the change is meant, abandon the run where it stands and plan for what is \
-                 there now: {again} --abandon {number}"
-            ),
-        ),
-        End::NotOpen { number } => (
-            format!("there is no open run {number}. Nothing was changed."),
-            format!("zkplan history {path} lists the runs"),
-        ),
+        End::Locked(_)
+        | End::OtherRun { .. }
+        | End::Overtaken { .. }
+        | End::RunGone { .. }
+        | End::NotOpen { .. } => of_runs(end, screen),
         End::NotAuthorized { by, user } => not_authorized(by, user.as_deref(), again),
         End::NoRecipient { unnamed } => no_recipient(unnamed, path),
         End::ReconfigDisabled => say(
@@ -127,6 +106,51 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Unsafe(_)
         | End::Refused { .. } => return None,
     })
+}
+
+/// The same of those that the lock or a run stands behind.
+fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
+    let Screen { again, path, .. } = *screen;
+    let path = &words::shell(path);
+    match end {
+        End::Locked(by) => {
+            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
+            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
+            (
+                format!("another apply holds the lock: {who}. Nothing was changed."),
+                format!(
+                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
+                     for good: zkplan unlock {path} {nonce}"
+                ),
+            )
+        }
+        End::OtherRun { number, why } => (
+            format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
+            format!(
+                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
+                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
+            ),
+        ),
+        End::Overtaken { number, stale } => (
+            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
+            format!(
+                "where the change is meant, abandon the run where it stands and plan for what is \
+                 there now: {again} --abandon {number}"
+            ),
+        ),
+        End::NotOpen { number } => (
+            format!("there is no open run {number}. Nothing was changed."),
+            format!("zkplan history {path} lists the runs"),
+        ),
+        End::RunGone { number } => (
+            format!(
+                "run {number}, whose plan was to be carried out, is not there any more. Nothing was \
+                 changed."
+            ),
+            format!("{again} looks again, and plans for what is there then"),
+        ),
+        _ => unreachable!("the caller names those that the lock or a run stands behind"),
+    }
 }
 
 /// Why an apply does not go on with the run that is open.
@@ -222,13 +246,9 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         }
         End::LockLost { since, .. } => (lock_lost(since), go_on),
         End::Foreign { .. } => (
-            "somebody changed the configuration in the middle of the run, and not through this \
-             apply; ZooKeeper does not tell who."
+            "another client changed the configuration during this run. ZooKeeper does not record who."
                 .to_owned(),
-            format!(
-                "ask who did it; where the change is meant, {anew}; where it is not, take it back \
-                 and {again}"
-            ),
+            format!("find out who did; where it was meant, {anew}; else undo it and {again}"),
         ),
         End::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
         End::Gate { step, approve, occupied } => (
@@ -274,6 +294,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Locked(_)
         | End::OtherRun { .. }
         | End::NotOpen { .. }
+        | End::RunGone { .. }
         | End::NotAuthorized { .. }
         | End::NoRecipient { .. }
         | End::ReconfigDisabled
@@ -333,14 +354,12 @@ fn not_granted(anew: &str, go_on: &str) -> (String, String) {
 
 /// How a run is given up for a plan of what is there now.
 fn anew(screen: &Screen<'_>) -> String {
-    let Screen { path, plans, run, .. } = *screen;
-    let path = words::shell(path);
+    let Screen { plans, run, .. } = *screen;
+    // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
+    let spec = plans.strip_prefix("zkplan plan ").unwrap_or("SPEC");
     let number = run.map_or_else(|| "RUN".to_owned(), |number| number.to_string());
-    let which = if run.is_some() { "" } else { " (zkplan history FILE lists the runs)" };
-    let which = which.replace("FILE", &path);
     format!(
-        "plan for what is there now ({plans} --out NEW), and apply that and give this run up: \
-         zkplan apply NEW --abandon {number}{which}"
+        "abandon this run and plan for what is there now: zkplan apply {spec} --abandon {number}"
     )
 }
 
@@ -471,21 +490,20 @@ mod tests {
         let step = StepId::new("start-4");
         let hook = said(&End::Hook { step, how: HookEnd::TimedOut });
         let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
-        assert!(hook.ends_with(by_hand), "{hook}");
+        assert!(hook.contains(by_hand), "{hook}");
         let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
         let gone = said(&End::RanOut { waits, unknown: None });
-        assert!(gone.contains("(zkplan plan SPEC --out NEW)"), "{gone}");
-        assert!(gone.ends_with("zkplan apply NEW --abandon 3"), "{gone}");
+        assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
         let code = Detail::Finding("ZKF5");
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
         let appeared = said(&End::Unsafe(vec![breach.clone()]));
         let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
-        assert!(appeared.ends_with(accepts), "{appeared}");
+        assert!(appeared.contains(accepts), "{appeared}");
         // Other data get no vote, whatever is accepted.
         let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
         assert!(!said(&End::Unsafe(vec![other])).contains("--accept"));
         let nobody = said(&End::Unreachable);
-        assert!(nobody.ends_with("next: zkplan plan SPEC shows who answers and who does not"));
+        assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
     }
 
     #[test]

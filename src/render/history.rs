@@ -47,6 +47,7 @@ const PLAN_CHARS: usize = 19;
 fn state(run: &Run) -> (Style, String) {
     let ended = run.records.iter().find_map(|record| match &record.entry {
         Entry::Closed => Some((Style::Green, "done".to_owned())),
+        Entry::Withdrawn => Some((Style::Dim, "closed: nothing was sent".to_owned())),
         Entry::Abandoned { who } => Some((Style::Dim, format!("abandoned by {who}"))),
         _ => None,
     });

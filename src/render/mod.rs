@@ -15,6 +15,7 @@ mod fixture;
 mod head;
 pub mod history;
 mod law;
+mod next;
 pub mod other;
 pub mod plan;
 mod present;
@@ -38,6 +39,6 @@ pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
 pub use why::Why;
 pub use words::{
-    acceptance as words_for_acceptance, count_of as words_for_count,
+    AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,
     folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,
 };

@@ -81,6 +81,8 @@ pub struct Screen<'a> {
 pub struct Resumed<'a> {
     /// Its number.
     pub run: u64,
+    /// Whether it is proven to be an operator's, and not only as far as was seen.
+    pub is_certain: bool,
     /// The steps that are done.
     pub done: &'a Done,
     /// What was just seen, as far as planning goes.
@@ -186,7 +188,8 @@ fn position(plan: &Plan, resumed: &Resumed<'_>, width: usize) -> Text {
         _ => format!("; not passed yet: {}", words::list(gates)),
     };
     let said = format!(
-        "run {} of this plan is open and is resumed; reconfigs done: {}; left: {}{asked}",
+        "{}run {} of this plan is open and is resumed; reconfigs done: {}; left: {}{asked}",
+        if resumed.is_certain { "" } else { words::AS_FAR_AS_SEEN },
         resumed.run,
         words::list(done),
         words::list(left)

@@ -69,13 +69,9 @@ pub fn line(event: &Event) -> Option<Line> {
             Line::new(Style::Green, step.to_string())
                 .then(Style::Plain, " skipped: its server is up, or is started by hand"),
         ),
-        Event::NoAnswer { step, server } => Some(Line::new(Style::Yellow, step.to_string()).then(
-            Style::Plain,
-            format!(
-                " skipped: server {server} does not answer. Make sure it never starts with its old \
-                 data"
-            ),
-        )),
+        Event::NoAnswer { step, server } => {
+            Some(Line::new(Style::Yellow, step.to_string()).then(Style::Plain, no_answer(*server)))
+        }
         Event::Abandoned { run } => plain(format!("run {run} is abandoned")),
         Event::StopByHand { server } => {
             plain(format!("server {server} is still running without a vote: stop it"))
@@ -88,6 +84,12 @@ pub fn line(event: &Event) -> Option<Line> {
             ),
         )),
     }
+}
+
+fn no_answer(server: ServerId) -> String {
+    format!(
+        " skipped: server {server} does not answer. Make sure it never starts with its old data"
+    )
 }
 
 /// Why a reconfig is sent that changes nothing.
@@ -504,7 +506,8 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Gone { step } => format!("{step}: the server is gone"),
         Entry::Stopped { why } => format!("stopped: {why}"),
         Entry::Closed => "closed: everything is done".to_owned(),
-        Entry::Abandoned { who } => format!("given up by {who}"),
+        Entry::Withdrawn => "closed: nothing but the fence was sent, no command was run".to_owned(),
+        Entry::Abandoned { who } => format!("abandoned by {who}"),
     }
 }
 

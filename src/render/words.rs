@@ -361,13 +361,18 @@ fn stale_contacts(contacts: &[String], instead: &[String]) -> String {
     format!("{} in connect.servers {verb} of this ensemble{paste}", list(contacts))
 }
 
+/// What is said first of what servers mask for a session without credentials.
+pub const AS_FAR_AS_SEEN: &str = "as far as can be told without credentials, ";
+
 /// Whose run is open, and what comes of an apply beside it.
 fn open_run(kind: &FindingKind) -> String {
-    let FindingKind::OpenRun { run, plan_id, opened_by, opened_at, locked_by, goes_on: _, because } =
-        kind
+    let FindingKind::OpenRun {
+        run, plan_id, opened_by, opened_at, locked_by, because, masked, ..
+    } = kind
     else {
         return String::new();
     };
+    let seen = if *masked { AS_FAR_AS_SEEN } else { "" };
     let this = match because {
         None => "an apply of this spec goes on with it",
         Some(NotResumed::OtherSpec) => "it wants something else than this spec",
@@ -378,7 +383,7 @@ fn open_run(kind: &FindingKind) -> String {
         format!("; {by} holds the lock: an apply may be at work on it right now")
     });
     format!(
-        "run {run}, opened by {opened_by} at {opened_at} for plan {plan_id}, is open: {this}; any \
+        "{seen}run {run}, opened by {opened_by} at {opened_at} for plan {plan_id}, is open: {this}; any \
          plan but its own is refused until it is done or given up (--abandon {run}){work}"
     )
 }

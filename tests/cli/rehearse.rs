@@ -35,9 +35,10 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     assert_eq!((&document["always_ends"], &document["moments"]), (&true.into(), &3.into()));
     let first = &document["rehearsals"][0];
     assert_eq!(first["writes"], "after-election", "{first}");
-    let apply = serde_json::json!({ "how": "waits", "at": "join-4", "says": "waits at join-4: server 3 is needed" });
+    // A voter fewer is mended by the one that joins: apply needs no other.
+    let apply = serde_json::json!({ "how": "ends", "at": null, "says": "goes on to the end" });
     assert_eq!(first["apply"], apply, "{first}");
-    assert_eq!(first["back"], serde_json::json!({ "how": "resumed" }), "{first}");
+    assert_eq!(first["back"], serde_json::json!({ "how": "at-target" }), "{first}");
 }
 
 #[test]

@@ -239,7 +239,10 @@ impl Executors {
             Output::Close => Asks::Close,
             Output::End(end) => Asks::End(match **end {
                 End::Finished => Ended::Finished,
-                End::Foreign { .. } | End::Stale(_) | End::OtherRun { .. } => Ended::Stranger,
+                End::Foreign { .. }
+                | End::Stale(_)
+                | End::Overtaken { .. }
+                | End::OtherRun { .. } => Ended::Stranger,
                 End::LockLost { .. } => Ended::LockLost,
                 _ => Ended::Resumable,
             }),

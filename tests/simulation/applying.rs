@@ -179,6 +179,7 @@ pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Orde
     let recipients = access.recipients(&seen, &leaving(plan));
     let Ok(session) = access.open(port, &seen, &recipients).await else { return End::Unreachable };
     let checked = Arc::clone(order.checked);
-    let task = Task { checked, options: order.options(), mine: order.mine(), seen, access };
+    let (options, mine) = (order.options(), order.mine());
+    let task = Task { checked, options, mine, seen, access, plan_of: None };
     drive(port, around, session, task).await
 }

@@ -178,7 +178,9 @@ fn runs(world: &World) -> Vec<Journal> {
                 Some(Told { zxid: node.czxid.cast_unsigned(), entry: record.entry })
             })
             .collect();
-        let closes = |told: &Told| matches!(told.entry, Entry::Closed | Entry::Abandoned { .. });
+        let closes = |told: &Told| {
+            matches!(told.entry, Entry::Closed | Entry::Withdrawn | Entry::Abandoned { .. })
+        };
         let is_open = !told.is_empty() && !told.iter().any(closes);
         (run, told, is_open)
     };
@@ -286,8 +288,15 @@ fn ending(
 ) -> bool {
     let Some(last) = applies.last() else { return false };
     let away = befallen.foreign
-        && matches!(last.end, Some(End::Stale(_) | End::Foreign { .. } | End::RanOut { .. }));
-    if away {
+        && matches!(
+            last.end,
+            Some(End::Stale(_) | End::Overtaken { .. } | End::Foreign { .. } | End::RanOut { .. })
+        );
+    // Members that were down when the plan was made are back: the plan may grant no order for that,
+    // and then says which plan is needed.
+    let was_down = plan.facts.live.len() < plan.facts.base.membership.ids().len();
+    let wants_another_plan = was_down && matches!(last.end, Some(End::NotGranted(_)));
+    if away || wants_another_plan {
         return true;
     }
     if last.end != Some(End::Finished) {

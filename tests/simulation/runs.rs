@@ -21,7 +21,7 @@ const THREADS: u64 = 2;
 const SHOWN: usize = 3;
 
 /// A build without one of its mechanisms is found within so many schedules.
-const MUTANT_WITHIN: u64 = 3000;
+const MUTANT_WITHIN: u64 = 20_000;
 
 #[derive(Default)]
 struct Sum {

@@ -15,6 +15,7 @@ use crate::applying::{servers, spec};
 /// A change: members, wanted members, those who are down from the beginning, whether zones are
 /// told, whether the servers answer all words, whether one request may change any number of them.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Shape {
     pub(crate) base: &'static str,
     pub(crate) wanted: &'static str,

@@ -101,7 +101,8 @@ impl<'a> Story<'a> {
             gap <= bare.max(self.floor) * 2,
             "{what}: {gap:?}, but {bare:?} by hand\n{outcome}"
         );
-        desk.plan(spec, &[]).exits(0).says(["No changes"]);
+        // A server whose role or leader has just changed may be away for a moment, and is named then.
+        desk.plan(spec, &[]).exits_with_one_of(&[0, 2]).says(["No changes"]);
         // The report names the versions, for whoever looks into the logs later.
         for (_, version) in outcome.events.committed() {
             assert!(outcome.stdout.contains(&format!("{version:x}")), "{version:x}\n{outcome}");

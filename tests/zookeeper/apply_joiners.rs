@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
+use crate::apply_locks::wait_until_unlocked;
 use crate::applying::{Apply, wanting};
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::{Ledger, is_at};
@@ -54,14 +55,11 @@ fn not_running(ensemble: &Ensemble) {
     let apply = desk.apply_spec(&spec(ensemble, 5)).with(&BRIEF);
     apply.ends().exits(9).says(["server 5", &address]);
     ledger.membership_is_unchanged();
-    // The run stays open, and is in nobody's way once it is abandoned.
+    // The run sent nothing but its fence: it has closed itself, and no other spec has to abandon it.
     let other = spec(ensemble, 4);
-    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
-    let run = run.expect("it was opened and not closed");
-    let outcome = desk.apply_spec(&other).ends().exits_with_one_of(&[5, 7]);
-    outcome.says([&format!("--abandon {run}")]);
-    ledger.membership_is_unchanged();
-    desk.apply_spec(&other).with(&["--abandon", &run]).ends().exits(0);
+    let history = desk.run_as_super(&["history", "spec.yaml"]).exits(0);
+    assert_eq!(history.says(["closed: nothing was sent"]).open_run(), None);
+    desk.apply_spec(&other).ends().exits(0);
     is_at(ensemble, &[1, 2, 3, 4]);
     desk.apply_spec(&wanting(ensemble, 1..=3, 1..=3)).ends().exits(0);
 }
@@ -127,10 +125,10 @@ fn a_joiner_that_could_never_lead_gets_no_vote() {
 /// nothing is sent.
 #[test]
 fn a_run_is_given_up_where_nothing_is_to_do() {
-    let ensemble = Builder::rich().start();
-    ensemble.reserve(5);
+    let ensemble = Builder::rich().start_with([4]);
     let desk = Desk::new();
-    desk.apply_spec(&spec(&ensemble, 5)).with(&BRIEF).ends().exits(9);
+    desk.apply_spec(&spec(&ensemble, 4)).at("KILL", "send join-4").ends().was_killed();
+    wait_until_unlocked(&ensemble);
     let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).open_run();
     let run = run.expect("it was opened and not closed");
     let as_it_is = wanting(&ensemble, 1..=3, 1..=3);

@@ -120,6 +120,11 @@ impl Spec {
         self.connecting(&format!("sessionTimeout: {duration}"))
     }
 
+    /// Where zkplan keeps its state.
+    pub(crate) fn folder(self, path: &str) -> Self {
+        self.connecting(&format!("folder: {path}"))
+    }
+
     fn connecting(mut self, line: &str) -> Self {
         let key = line.split(':').next().unwrap_or_default();
         self.connect_with.retain(|known| !known.trim_start().starts_with(key));

@@ -254,6 +254,7 @@ enum After {
 
 /// The executor of one apply. Two that are equal go on alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Machine {
     /// The plan as it was granted.
     granted: Arc<CheckedPlan>,
@@ -264,6 +265,8 @@ pub struct Machine {
     options: Options,
     stage: Stage,
     memory: Memory,
+    /// The run that keeps the plan, where it is not the operator's file that does.
+    plan_of: Option<u64>,
     /// The number of the run, once it is open.
     run: Option<u64>,
     resumes: bool,
@@ -273,6 +276,8 @@ pub struct Machine {
     /// fence.
     config: Option<EnsembleConfig>,
     fenced: bool,
+    /// Whether anything but a fence was intended in this run, or a command.
+    has_acted: bool,
     /// Since when the fence is held back.
     held_since: Option<u64>,
     /// How many reconfigs were sent for servers that run with an older configuration.
@@ -312,12 +317,14 @@ impl Machine {
             options,
             stage: Stage::Begin,
             memory: Memory::default(),
+            plan_of: None,
             run: None,
             resumes: false,
             identity: Identity::NoneYet,
             lock: None,
             config: None,
             fenced: false,
+            has_acted: false,
             held_since: None,
             heals: 0,
             marks: 0,
@@ -334,6 +341,14 @@ impl Machine {
             told: BTreeSet::new(),
             events: Vec::new(),
         }
+    }
+
+    /// With a plan that this run keeps, and not the operator's file. It was read before the lock was
+    /// taken, and nothing is sent unless the run is there, and proven, when it is.
+    #[must_use]
+    pub fn with_plan_of(mut self, run: Option<u64>) -> Self {
+        self.plan_of = run;
+        self
     }
 
     /// Asks the run to stop at the next safe place.
@@ -479,7 +494,8 @@ impl Machine {
         match self.run {
             Some(run) if !nobody_could_write && end.unknown().is_none() => {
                 let why = end.word().to_owned();
-                Stage::Record(run, Entry::Stopped { why }, After::Stop(end))
+                let entry = if self.has_acted { Entry::Stopped { why } } else { Entry::Withdrawn };
+                Stage::Record(run, entry, After::Stop(end))
             }
             _ => Stage::Close(end),
         }

@@ -60,7 +60,9 @@ impl Machine {
             self.tell(Event::Reordered(said));
             return Turn::Another;
         }
-        let may_come_back = !sight.down.is_empty();
+        // A joiner that does not follow yet may, and only then an order with it is accepted.
+        let is_away = |id: &ServerId| !sight.facts.following.contains(id);
+        let may_come_back = !sight.down.is_empty() || sight.joiners.keys().any(is_away);
         if may_come_back && !(self.is_over(now_ms) && self.has_another_plan(sight)) {
             return Turn::Waits;
         }

@@ -16,6 +16,7 @@ impl Machine {
     pub(super) fn intend(&mut self, step: &StepId) -> Stage {
         let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
         let version = config.version.to_string();
+        self.has_acted = true;
         let entry = Entry::Intent { step: step.clone(), version };
         Stage::Record(run, entry, After::Send(What::Step(step.clone())))
     }

@@ -61,6 +61,11 @@ impl Machine {
             (Some(run), _) if ours.is_none() => return self.stop(End::other_run(run)),
             _ => {}
         }
+        let keeps =
+            |run: &Run| Some(run.number) == self.plan_of && run.is_of(&self.options.plan_id);
+        if let Some(number) = self.plan_of.filter(|_| !runs.latest.iter().any(keeps)) {
+            return self.stop(End::RunGone { number });
+        }
         let Some(config) = self.config.clone() else { return Stage::ReadAgain };
         let (plan_id, identity) = (&self.options.plan_id, &self.identity);
         let now = Now { plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
@@ -85,6 +90,7 @@ impl Machine {
         self.resumes = ours.is_some();
         if let Some(run) = ours {
             self.run = Some(run.number);
+            self.has_acted = run.has_acted();
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
             // Whoever was named just before the earlier apply ended may still fail to bind.

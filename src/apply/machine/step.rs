@@ -357,6 +357,7 @@ impl Machine {
         if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
+        self.has_acted = true;
         let entry = Entry::HookIntent { step: step.clone() };
         Stage::Record(self.run.unwrap_or(1), entry, After::Hook(step))
     }

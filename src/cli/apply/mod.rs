@@ -160,8 +160,9 @@ async fn carry_out(
     };
     let end = match session {
         Ok((session, seen)) => {
+            let plan_of = ready.resumes.filter(|_| matches!(source, Source::Spec(_)));
             let checked = Arc::new(ready.checked);
-            let task = Task { checked, options, mine, seen, access };
+            let task = Task { checked, options, mine, seen, access, plan_of };
             let run = drive(port, &mut local, session, task);
             let mut run = Box::pin(run);
             let mut told = false;
@@ -309,6 +310,7 @@ pub(super) fn exit_of(end: &End) -> Exit {
             | Stale::Version { .. },
         )
         | End::OtherRun { .. }
+        | End::RunGone { .. }
         | End::Overtaken { .. }
         | End::Foreign { .. } => Exit::Stale,
         End::Locked(_) => Exit::Locked,

@@ -8,7 +8,7 @@ use super::super::plan;
 use super::super::source::Source;
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
-use crate::apply::driver::argv;
+use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::reorder::{accepted_order, reordered};
@@ -26,7 +26,7 @@ use crate::render::run::another_order;
 use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
-use crate::trust::FolderSeen;
+use crate::trust::{FolderSeen, Unproven};
 
 /// Everything that is known before anything of ours is made.
 pub(super) struct Ready {
@@ -35,6 +35,8 @@ pub(super) struct Ready {
     pub(super) done: Done,
     /// The run that is gone on with.
     pub(super) resumes: Option<u64>,
+    /// Whether that run is proven to be an operator's already.
+    pub(super) is_certain: bool,
 }
 
 /// Looks, reads the journal, and makes or takes the plan; `None` where nothing is to be done.
@@ -47,16 +49,8 @@ pub(super) async fn ready(
 ) -> Result<Option<Ready>, Exit> {
     let mut patience = Patience::of(&spec.policy);
     let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
-    let servers = sessions_at(&seen, spec);
-    if let FolderSeen::Unproven(unproven) = &seen.folder {
-        return Err(refuse((args, source), &End::Unproven(unproven.clone()), output));
-    }
-    let reached = (port, &servers[..], spec);
-    let earlier = read_journal((args, source), reached, &mut patience, output).await?;
-    if let Some(unproven) = earlier.journal.unproven() {
-        return Err(refuse((args, source), &End::Unproven(unproven.clone()), output));
-    }
-    note_unproven(&earlier, output);
+    let reached = (port, &seen, spec);
+    let earlier = believed((args, source), reached, &mut patience, output).await?;
     let runs = &earlier.runs().latest[..];
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
@@ -71,6 +65,10 @@ pub(super) async fn ready(
     let open = earlier.open(asked, &facts, args.abandon);
     let (checked, resumes) = match open {
         Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
+        // Whether it is an operator's, and stands in the way, the session of the run finds out.
+        Some(Open { plan: Err(_), .. }) if !earlier.journal.is_certain => {
+            (planned((args, source), (&seen, &facts), &not_counted, output)?, None)
+        }
         Some(Open { run, plan: Err(why) }) => {
             let lock = earlier.journal.lock.as_ref();
             let end = match lock {
@@ -98,7 +96,8 @@ pub(super) async fn ready(
     if resumes.is_none() {
         let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
         if is_complete(&checked, &done) && !gives_up {
-            return Ok(nothing_to_do(args, &checked, runs, output));
+            let told = if earlier.journal.is_certain { runs } else { &[] };
+            return Ok(nothing_to_do(args, &checked, told, output));
         }
         let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
         if !breaches.is_empty() {
@@ -109,7 +108,30 @@ pub(super) async fn ready(
             output.note(&another_order(&reordered(order.plan(), &done, &facts)));
         }
     }
-    Ok(Some(Ready { checked, seen, done, resumes }))
+    let is_certain = earlier.journal.is_certain;
+    Ok(Some(Ready { checked, seen, done, resumes, is_certain }))
+}
+
+/// What the ensemble keeps of earlier applies, where it is proven to be an operator's.
+async fn believed(
+    (args, source): (&ApplyArgs, &Source),
+    (port, seen, spec): (&ZooKeeper, &Observation, &Spec),
+    patience: &mut Patience,
+    output: &Output,
+) -> Result<Earlier, Exit> {
+    let not_proven =
+        |unproven: &Unproven| refuse((args, source), &End::Unproven(unproven.clone()), output);
+    if let FolderSeen::Unproven(unproven) = &seen.folder {
+        return Err(not_proven(unproven));
+    }
+    let servers = sessions_at(seen, spec);
+    let reached = (port, &servers[..], spec);
+    let earlier = read_journal((args, source), reached, patience, output).await?;
+    if let Some(unproven) = earlier.journal.unproven() {
+        return Err(not_proven(unproven));
+    }
+    note_unproven(&earlier, output);
+    Ok(earlier)
 }
 
 /// The plan of the file, or the one that is made of the spec now.

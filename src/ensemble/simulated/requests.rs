@@ -249,6 +249,9 @@ impl World {
     fn check_session(&self, session: i64, place: Place) -> Result<(), Code> {
         match self.sessions.get(&session) {
             None => Err(Code::SessionExpired),
+            // Its end is proposed: it makes nothing more (`SessionTrackerImpl.checkSession`,
+            // `isClosing`).
+            Some(held) if held.expires => Err(Code::SessionExpired),
             Some(held) if held.owner != place => Err(Code::SessionMoved),
             Some(_) => Ok(()),
         }

@@ -393,6 +393,7 @@ fn beside_a_run(wanted: &[i64], goes_on: bool, locked_by: Option<&str>) -> Scene
         locked_by: locked_by.map(ToOwned::to_owned),
         goes_on,
         because: (!goes_on).then_some(NotResumed::OtherSpec),
+        masked: false,
     };
     scene.finding(kind, None);
     scene

@@ -90,7 +90,10 @@ fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
     assert_eq!(carried_out, reconfigs(checked), "each once: {context}");
     assert!(fake.runs.iter().all(|run| !run.is_open()), "{context}");
     assert_eq!(fake.lies, [], "{context}");
-    for run in &fake.runs {
+    let is_withdrawn = |run: &&Run| run.records.iter().any(|r| r.entry == Entry::Withdrawn);
+    let (withdrawn, worked): (Vec<&Run>, Vec<&Run>) = fake.runs.iter().partition(is_withdrawn);
+    assert!(withdrawn.into_iter().all(|run| !run.has_acted()), "{context}");
+    for run in worked {
         is_true(run, fake, context);
     }
 }
@@ -439,10 +442,10 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
         });
         holds(&checked, &clean, &format!("{world:?}"));
         others += usize::from(reordered(&clean).is_some());
-        for index in 0..outputs.len() {
-            for fault in FAULTS.into_iter().filter(|fault| fits(*fault, &outputs[index])) {
+        for (index, output) in outputs.iter().enumerate() {
+            for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
                 let mut fake = Fake::of(&checked);
-                let context = format!("{world:?}: {fault:?} at {} {index}", outputs[index].name());
+                let context = format!("{world:?}: {fault:?} at {} {index}", output.name());
                 let faults = BTreeMap::from([(index, fault)]);
                 let mut end = play(&faults, &mut fake, "first");
                 if end != Some(End::Finished) {
@@ -520,6 +523,30 @@ fn a_finding_that_is_accepted_by_the_command_stands_against_no_order() {
 }
 
 #[test]
+fn a_run_that_sent_nothing_but_its_fence_closes_itself() {
+    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let mut fake = Fake::of(&checked);
+    fake.down.insert(id(4));
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+    assert!(matches!(end, Some(End::RanOut { .. })), "{end:?}");
+    assert!(fake.runs.iter().all(|run| !run.has_acted() && !run.is_open()), "{:?}", fake.runs);
+    // What was sent, or may have been, is left open: whoever comes next has to settle it.
+    fake.down.clear();
+    let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, output, fake| {
+        if matches!(output, Output::Record(_, Entry::Committed { .. })) {
+            fake.down.insert(id(4));
+        }
+    });
+    assert!(matches!(end, Some(End::RanOut { .. } | End::NotGranted(_))), "{end:?}");
+    let last = fake.runs.last().expect("a run");
+    assert!((last.number, last.is_open()) == (2, true), "{last:?}");
+    fake.down.clear();
+    let end = fake.apply(&checked, "three", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(End::Finished));
+    holds(&checked, &fake, "closed by itself");
+}
+
+#[test]
 fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan() {
     let checked = planned(&World::new("1 2 3", "1 3 4").down("2"));
     assert!(!checked.report().may_hand_over);
@@ -530,7 +557,7 @@ fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan(
     let is_why = |wait: &Wait| matches!(wait, Wait::Law(breach) if breach.detail == Detail::FurtherHandOver(id(2)));
     assert!(waits.iter().any(is_why), "{waits:?}");
     assert_eq!(carried_out(&fake), [""; 0]);
-    assert!(fake.runs.iter().any(Run::is_open), "it can be resumed");
+    assert!(!fake.runs.iter().any(Run::is_open), "nothing of it is left to be finished");
     fake.leads = Some(id(3));
     let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
     assert_eq!(end, Some(End::Finished));

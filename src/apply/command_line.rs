@@ -1,0 +1,26 @@
+//! The commands that a plan has run on the operator's machine.
+
+use crate::model::ServerId;
+use crate::plan::{Action, Plan, Step};
+
+/// The command of a step, with its server's id and host in place.
+///
+/// # Errors
+///
+/// The server whose host is not plain: a host stands in the live configuration, where ZooKeeper
+/// takes nearly any text for one, a command line or an option too.
+pub fn argv(plan: &Plan, step: &Step) -> Option<Result<Vec<String>, ServerId>> {
+    let (command, id, members) = match step.action {
+        Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
+        Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),
+        _ => return None,
+    };
+    let host = &members.get(id)?.peer().host;
+    let names_host = command.iter().any(|word| word.contains("{host}"));
+    if names_host && !host.is_argument() {
+        return Some(Err(id));
+    }
+    let host = host.as_str();
+    let word = |word: &String| word.replace("{id}", &id.to_string()).replace("{host}", host);
+    Some(Ok(command.iter().map(word).collect()))
+}
