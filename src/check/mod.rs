@@ -29,7 +29,7 @@ use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::{Facts, Finding, Level};
 use crate::plan::{Acceptance, Grant, Plan, StepId};
 
-/// A plan that keeps the laws. There is no other way to make one than [`check`], or [`regrant`] from
+/// A plan that keeps the laws. There is no other way to make one than [`check`], or [`regrant()`] from
 /// one that has passed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedPlan {
