@@ -45,7 +45,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
 /// every fresh ensemble begins with the same one. A server cannot be ahead of its leader, nor can
 /// it follow a leader that its configuration does not name at the leader's address. Version 0 is that of servers with
 /// `reconfigEnabled=false`, which never take a newer one.
-fn is_other_lineage(
+pub(super) fn is_other_lineage(
     theirs: &EnsembleConfig,
     ours: &EnsembleConfig,
     leader: Option<ServerId>,
@@ -175,7 +175,7 @@ async fn two_histories<E: Ensemble>(
     let sides = sides.map(|(probe, config)| history(port, look, probe, config));
     let [one, other] = sides;
     let (one, other) = futures::join!(one, other);
-    ObserveError::TwoHistories { histories: Box::new([one, other]) }
+    ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None }
 }
 
 /// What is known of one history: those who run with its configuration.

@@ -21,6 +21,7 @@ mod present;
 pub mod probe;
 pub mod refusal;
 pub mod rehearse;
+mod retired;
 pub mod run;
 mod start;
 mod steps;

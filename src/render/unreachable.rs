@@ -2,10 +2,10 @@
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::words;
+use super::{retired, words};
 use crate::ensemble::Silence;
 use crate::model::Endpoint;
-use crate::observe::{History, ObserveError, Tried};
+use crate::observe::{History, ObserveError, RetiredBy, Tried};
 
 /// What says how the ensemble is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +56,11 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.paragraph(label, say(what), width);
             text.section(standalone(width));
         }
-        ObserveError::TwoHistories { histories } => {
-            let what = "Two histories answer, and zkplan chooses none.";
+        ObserveError::TwoHistories { histories, retired } => {
+            let (what, by) = ("Two histories answer, and zkplan chooses none.", retired.as_deref());
             text.paragraph(label, say(what.to_owned()), width);
-            text.section(side_by_side(histories, width));
-            text.section(choose_none(histories, reached, width));
+            text.section(side_by_side(histories, by, width));
+            text.section(choose_none(histories, by, reached, width));
         }
         ObserveError::UnreadableConfig { endpoint, cause } => {
             let what = format!("The configuration that {endpoint} shows cannot be read.");
@@ -200,7 +200,7 @@ fn standalone(width: usize) -> Text {
     text
 }
 
-fn side_by_side(histories: &[History; 2], width: usize) -> Text {
+fn side_by_side(histories: &[History; 2], by: Option<&RetiredBy>, width: usize) -> Text {
     let [one, other] = histories;
     let mut table = Table::new([
         Column::words(""),
@@ -224,6 +224,11 @@ fn side_by_side(histories: &[History; 2], width: usize) -> Text {
     row("highest zxid", &|history| {
         history.zxid.map_or_else(|| "not known".to_owned(), |zxid| zxid.to_string())
     });
+    if let Some(by) = by {
+        let is_it = |history: &History| std::ptr::eq(history, &raw const histories[by.side]);
+        let run = format!("retired by run {}", by.run);
+        row("members", &|history| if is_it(history) { run.clone() } else { "-".to_owned() });
+    }
     row("answered", &|history| words::list(history.answered.iter().map(shown)));
     let members = |history: &History| history.config.membership.ids();
     for id in members(one).union(&members(other)) {
@@ -235,9 +240,18 @@ fn side_by_side(histories: &[History; 2], width: usize) -> Text {
     table.to_text(width)
 }
 
-fn choose_none(histories: &[History; 2], reached: Reached, width: usize) -> Text {
+fn choose_none(
+    histories: &[History; 2],
+    by: Option<&RetiredBy>,
+    reached: Reached,
+    width: usize,
+) -> Text {
     let [one, other] = histories;
     let mut text = Text::new();
+    if let Some(by) = by {
+        text.paragraph("", retired::two_histories(by), width);
+        text.gap();
+    }
     let versions = if one.config.version == other.config.version {
         "Both have the same config version, as every fresh ensemble has: it decides nothing."
     } else {
@@ -254,15 +268,15 @@ fn choose_none(histories: &[History; 2], reached: Reached, width: usize) -> Text
              one history answers."
         }
     };
-    text.section(todo(
-        &[
-            "Find out which one your clients write to: clients on each, and what they wrote last.",
-            apart,
-            "Keep the data directories of both until you are sure. What only the other one has \
-             does not come back by itself.",
-        ],
-        width,
-    ));
+    let put_away = by.map(retired::put_away);
+    let mut steps = vec![
+        "Find out which one your clients write to: clients on each, and what they wrote last.",
+        apart,
+        "Keep the data directories of both until you are sure. What only the other one has does not \
+         come back by itself.",
+    ];
+    steps.splice(1..1, put_away.as_deref());
+    text.section(todo(&steps, width));
     text
 }
 
@@ -288,11 +302,55 @@ mod tests {
         }
     }
 
+    /// A proven run says which side was retired, and it stays a refusal.
+    #[test]
+    fn two_histories_of_which_one_was_retired() {
+        let new = history(&[4, 5, 6], 6, "30000274f", 0x3_0000_2800);
+        let old = history(&[1, 2, 3], 3, "500000000", 0x5_0000_0004);
+        let ids = |numbers: [i64; 3]| numbers.map(ServerId::new).into();
+        let retired = Some(Box::new(RetiredBy {
+            run: 1,
+            is_closed: true,
+            last_entry: "2026-03-02T09:14:05Z".into(),
+            side: 1,
+            from: ids([1, 2, 3]),
+            to: ids([4, 5, 6]),
+        }));
+        let error = ObserveError::TwoHistories { histories: Box::new([new, old]), retired };
+        assert_eq!(error.to_string(), "two histories answer; run 1 retired members of one of them");
+        let text = shown(&error);
+        let told = &text[text.find("server.6").unwrap()..];
+        insta::assert_snapshot!(told, @r#"
+        server.6        10.0.0.6:2888:3888:participant  -
+                          ;0.0.0.0:2181
+
+        By the journal, run 1 (done, last entry at 2026-03-02T09:14:05Z) retired servers
+        1, 2 and 3 and moved the ensemble to servers 4, 5 and 6. Now servers 1, 2 and 3
+        serve again, as happens when first files (zoo.cfg) are put back. They may hold
+        writes that the other side does not have: zkplan does not choose.
+
+        The higher config version decides nothing: an old ensemble that came back can
+        have it.
+
+        What to do
+          - Find out which one your clients write to: clients on each, and what they
+            wrote last.
+          - If that is the side that run 1 moved to: move the clients of servers 1, 2
+            and 3 away, stop them, disable the unit, and move zoo.cfg and data away.
+          - Stop the servers of the other one, or take their addresses out of connect
+            and the spec, so that one history answers.
+          - Keep the data directories of both until you are sure. What only the other
+            one has does not come back by itself.
+        "#);
+        let row = text.lines().find(|line| line.trim_start().starts_with("members")).unwrap();
+        insta::assert_snapshot!(row.trim_start(), @"members         -                               retired by run 1");
+    }
+
     #[test]
     fn two_histories_side_by_side() {
         let one = history(&[1, 2, 3], 1, "100000000", 0x1_0000_0a11);
         let other = history(&[4, 5], 5, "100000000", 0x1_0000_0007);
-        let error = ObserveError::TwoHistories { histories: Box::new([one, other]) };
+        let error = ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None };
         insta::assert_snapshot!(shown(&error), @r#"
         prod-eu  Two histories answer, and zkplan chooses none. Nothing was changed.
 
