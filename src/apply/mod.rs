@@ -7,7 +7,8 @@
 //! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
-//! [`archive`] (who reads it back, as far as it is proven), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
+//! [`archive`] (who reads it back, as far as it is proven), [`retired`] (which servers earlier runs
+//! took out), [`driver`] (the thin shell that does what the executor says), [`report`] (what came of it),
 //! [`unlock`] (how another gets the lock).
 
 pub mod archive;
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod position;
 pub mod report;
 pub mod resume;
+pub mod retired;
 pub mod sight;
 pub mod stale;
 pub mod unlock;

@@ -50,7 +50,7 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
         Some(unproven) => return Err(refuse(args, End::Unproven(unproven), output)),
         None => {
             let plan_of = args.run.filter(|_| args.plan);
-            let wanted = Wanted { runs: LISTED, plan_of };
+            let wanted = Wanted { runs: LISTED, plan_of, watch: None };
             journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await
         }
     };

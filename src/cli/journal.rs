@@ -2,6 +2,7 @@
 //! `apply` would meet, so both read it here.
 
 use super::apply::open;
+use super::retired::{Found, Past, Watch};
 use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
@@ -24,20 +25,24 @@ pub(super) struct Earlier {
     pub(super) plan: Option<String>,
     /// The plan of the last run, where it is open.
     stored: Option<CheckedPlan>,
+    /// What earlier runs say of retired servers, where that was asked for.
+    pub(super) past: Past,
 }
 
 /// How much of the journal is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     /// So many of the latest runs.
     pub(super) runs: usize,
     /// The run whose plan is asked for.
     pub(super) plan_of: Option<u64>,
+    /// The membership that is held against what earlier runs retired.
+    pub(super) watch: Option<Watch<'a>>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// What shows where a plan stands.
-    pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None };
+    pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None, watch: None };
 }
 
 /// Why nothing is known of earlier applies.
@@ -60,7 +65,7 @@ pub(super) async fn read<P: Control>(
     port: &P,
     servers: &[Endpoint],
     spec: &Spec,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
     let nobody = secret::nobody(&spec.connect);
     let session = open(port, servers, &nobody).await.map_err(|_| Unread::NoSession)?;
@@ -76,7 +81,11 @@ pub(super) async fn read<P: Control>(
         let plan = plan_of(asked).await?;
         let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
         let stored = open.and_then(|text| saved::read(&text).ok());
-        Ok::<_, Failure>(Earlier { journal, plan, stored })
+        let past = match wanted.watch {
+            Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
+            None => Past::default(),
+        };
+        Ok::<_, Failure>(Earlier { journal, plan, stored, past })
     };
     let read = read.await;
     session.close().await;
@@ -114,28 +123,34 @@ pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
 }
 
 /// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
-/// meet it, and a folder that is not believed. Where there is no folder, no journal is read.
+/// meet it, a folder that is not believed, and servers that earlier runs retired. Where there is no
+/// folder, no journal is read.
 pub(super) async fn findings(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
     (spec, accepted): (&Spec, &[Acceptance]),
-) -> Result<Vec<Finding>, Unread> {
+) -> Result<Found, Unread> {
     let finding = |kind| Finding { kind, server: None };
     match &seen.folder {
-        FolderSeen::Empty => return Ok(Vec::new()),
+        FolderSeen::Empty => return Ok(Found::default()),
         FolderSeen::Unproven(unproven) => {
-            return Ok(vec![finding(FindingKind::FolderNotProven(unproven.clone()))]);
+            let findings = vec![finding(FindingKind::FolderNotProven(unproven.clone()))];
+            return Ok(Found { findings, ..Found::default() });
         }
         FolderSeen::Closed(_) => {}
     }
-    let earlier = read(port, &sessions_at(seen, spec), spec, Wanted::LATEST).await?;
+    let watch = Some(Watch::of(&seen.config.membership));
+    let wanted = Wanted { watch, ..Wanted::LATEST };
+    let earlier = read(port, &sessions_at(seen, spec), spec, wanted).await?;
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
     let open = earlier.open(Asked::Spec(spec, accepted), facts, None);
     let open = open.map(|open| finding(open_run(&open, &earlier, seen)));
-    Ok(below.chain(open).collect())
+    let mut found = earlier.past.ask(port, seen).await;
+    found.findings.extend(below.chain(open));
+    Ok(found)
 }
 
 fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {

@@ -15,7 +15,7 @@ use super::journal::{self, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
-use super::{assumed, live, probe, specs};
+use super::{assumed, live, probe, retired, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Prefer};
@@ -202,7 +202,6 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Ok(spec) => spec,
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let question = Question::of(spec);
     let port = match live::servers(&spec.connect, output) {
         Ok(port) => port,
         Err(exit) => {
@@ -210,18 +209,22 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             return Outcome::Failed(Unusable { why, exit });
         }
     };
-    match observe(&port, &question).await {
-        Ok(seen) => {
-            let mut facts = Facts::of(&seen, spec);
-            match journal::findings(&port, &seen, &facts, (spec, &args.accept)).await {
-                Ok(found) => facts.findings.extend(found),
-                Err(why) => output.note(&not_known(&spec.ensemble, &why)),
+    let seen = match observe(&port, &Question::of(spec)).await {
+        Ok(seen) => seen,
+        Err(error) => return Outcome::Unreachable(retired::named(&port, spec, error).await),
+    };
+    let mut facts = Facts::of(&seen, spec);
+    match journal::findings(&port, &seen, &facts, (spec, &args.accept)).await {
+        Ok(found) => {
+            if let Some(error) = retired::two_histories(&port, spec, found.rivals).await {
+                return Outcome::Unreachable(error);
             }
-            facts.findings.sort();
-            proposed(args, spec, &facts, Some(Box::new(seen)))
+            facts.findings.extend(found.findings);
         }
-        Err(error) => Outcome::Unreachable(error),
+        Err(why) => output.note(&not_known(&spec.ensemble, &why)),
     }
+    facts.findings.sort();
+    proposed(args, spec, &facts, Some(Box::new(seen)))
 }
 
 fn not_known(ensemble: &str, why: &Unread) -> String {
