@@ -36,6 +36,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF16", include_str!("explain/ZKF16.md")),
     ("ZKF17", include_str!("explain/ZKF17.md")),
     ("ZKF18", include_str!("explain/ZKF18.md")),
+    ("ZKF19", include_str!("explain/ZKF19.md")),
     ("auth", include_str!("explain/auth.md")),
     ("probe", include_str!("explain/probe.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),

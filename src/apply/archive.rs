@@ -236,6 +236,26 @@ impl<'a, S: Session> Archive<'a, S> {
         Ok(runs)
     }
 
+    /// The proven runs before these, as far as they take servers out; the latest so many, oldest
+    /// first. They are read side by side, so that many take hardly longer than one.
+    pub async fn retiring(&self, before: &[Run], count: usize) -> Result<Vec<Run>, Failure> {
+        let first = before.first().map_or(0, |run| run.number);
+        let names = self.session.children(&self.paths.runs()).await?;
+        let numbers = names.iter().filter_map(|name| journal::number(name));
+        let older: Vec<u64> = numbers.filter(|number| *number < first).collect();
+        let older = older.iter().rev().take(count).rev();
+        let read = older.map(|number| async {
+            let mut run = Runs::default();
+            let header = self.session.get(&self.paths.run(*number)).await?;
+            let header = header.and_then(|node| Header::read(&node.data).ok());
+            if header.is_some_and(|header| !header.leaving.is_empty()) {
+                self.run(*number, &mut run).await?;
+            }
+            Ok::<_, Failure>(run.latest)
+        });
+        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+    }
+
     /// Adds one run of a proven folder, where there is one.
     pub async fn run(&self, number: u64, to: &mut Runs) -> Result<(), Failure> {
         let path = self.paths.run(number);

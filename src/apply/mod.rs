@@ -8,7 +8,8 @@
 //! [`reorder`] (another order, where a server has died or come back),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
-//! [`archive`] (who reads it back, as far as it is proven), [`access`] (as whom, and which servers
+//! [`archive`] (who reads it back, as far as it is proven), [`retired`] (which servers earlier runs
+//! took out), [`access`] (as whom, and which servers
 //! may be sent the password), [`command_line`] (what is run on this machine),
 //! [`driver`] (the thin shell that does what the executor says),
 //! [`report`] (what came of it),
@@ -30,6 +31,7 @@ pub mod position;
 pub mod reorder;
 pub mod report;
 pub mod resume;
+pub mod retired;
 pub mod sight;
 pub mod stale;
 pub mod unlock;

@@ -46,7 +46,8 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
     if let FolderSeen::Unproven(unproven) = &seen.folder {
         return Err(refuse(args, unproven, output));
     }
-    let wanted = Wanted { runs: LISTED, plan_of: args.run.filter(|_| args.plan) };
+    let plan_of = args.run.filter(|_| args.plan);
+    let wanted = Wanted { runs: LISTED, plan_of, watch: None };
     let earlier = journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await;
     let earlier = earlier.map_err(|why| match why {
         Unread::NoSession => nobody_answers(&source.plans(&args.file), output),

@@ -1,6 +1,7 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
+use super::retired::{Found, Past, Watch};
 use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
@@ -24,20 +25,24 @@ pub(super) struct Earlier {
     pub(super) plan: Option<String>,
     /// The plan of the last run, where it is open.
     stored: Option<CheckedPlan>,
+    /// What earlier runs say of retired servers, where that was asked for.
+    pub(super) past: Past,
 }
 
 /// How much of the journal is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     /// So many of the latest runs.
     pub(super) runs: usize,
     /// The run whose plan is asked for.
     pub(super) plan_of: Option<u64>,
+    /// The membership that is held against what earlier runs retired.
+    pub(super) watch: Option<Watch<'a>>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// What shows where a plan stands.
-    pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None };
+    pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None, watch: None };
 }
 
 /// Why nothing is known of earlier applies.
@@ -60,7 +65,7 @@ pub(super) async fn read(
     port: &ZooKeeper,
     servers: &[Endpoint],
     spec: &Spec,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
     let session = secret::open_as_nobody(port, servers, &spec.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
@@ -76,7 +81,11 @@ pub(super) async fn read(
         let plan = plan_of(asked).await?;
         let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
         let stored = open.and_then(|text| saved::read(&text).ok());
-        Ok::<_, Failure>(Earlier { journal, plan, stored })
+        let past = match wanted.watch {
+            Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
+            None => Past::default(),
+        };
+        Ok::<_, Failure>(Earlier { journal, plan, stored, past })
     };
     let read = read.await;
     session.close().await;
@@ -119,6 +128,8 @@ pub(super) struct Told {
     pub(super) findings: Vec<Finding>,
     /// The run with which an apply goes on.
     pub(super) resumed: Option<Resumed>,
+    /// Where servers serve that an earlier run moved this ensemble to, and not this ensemble.
+    pub(super) rivals: Vec<Endpoint>,
 }
 
 /// A run with which an apply goes on.
@@ -130,7 +141,8 @@ pub(super) struct Resumed {
 }
 
 /// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
-/// meet it, and a folder that is not believed. Where there is no folder, no journal is read.
+/// meet it, a folder that is not believed, and servers that earlier runs retired. Where there is no
+/// folder, no journal is read.
 pub(super) async fn told(
     port: &ZooKeeper,
     seen: &Observation,
@@ -142,24 +154,27 @@ pub(super) async fn told(
         FolderSeen::Empty => return Ok(Told::default()),
         FolderSeen::Unproven(unproven) => {
             let findings = vec![finding(FindingKind::FolderNotProven(unproven.clone()))];
-            return Ok(Told { findings, resumed: None });
+            return Ok(Told { findings, ..Told::default() });
         }
         FolderSeen::Closed(_) => {}
     }
-    let earlier = read(port, &sessions_at(seen, spec), spec, Wanted::LATEST).await?;
+    let watch = Some(Watch::of(&seen.config.membership));
+    let wanted = Wanted { watch, ..Wanted::LATEST };
+    let earlier = read(port, &sessions_at(seen, spec), spec, wanted).await?;
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
     let open = earlier.open(Asked::Spec(spec, accepted), facts, None);
     let kind = open.as_ref().map(|open| finding(open_run(open, &earlier, seen)));
-    let findings = below.chain(kind.clone()).collect();
+    let Found { findings, rivals } = earlier.past.ask(port, seen).await;
+    let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();
     let resumed = open.zip(kind).and_then(|(open, kind)| {
         let done = open.done(&earlier, seen).ok()?;
         let checked = open.plan.ok()?.with_warning(kind);
         let is_certain = earlier.journal.is_certain;
         Some(Resumed { run: open.run.number, is_certain, checked, done })
     });
-    Ok(Told { findings, resumed })
+    Ok(Told { findings, resumed, rivals })
 }
 
 fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {

@@ -21,6 +21,7 @@ mod plan;
 mod probe;
 mod progress;
 mod rehearse;
+mod retired;
 mod secret;
 mod show;
 mod source;

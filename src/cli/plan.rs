@@ -16,7 +16,7 @@ use super::journal::{self, Resumed, Told, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
-use super::{assumed, live, probe, specs};
+use super::{assumed, live, probe, retired, specs};
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::{Ensemble as _, ZooKeeper};
 use crate::model::ServerId;
@@ -225,7 +225,6 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Ok(spec) => spec,
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let question = Question::of(spec);
     let port = match live::servers(&spec.connect, output) {
         Ok(port) => port,
         Err(exit) => {
@@ -233,26 +232,28 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             return Outcome::Failed(Unusable { why, exit });
         }
     };
-    match look(&port, &question).await {
-        Ok(seen) => {
-            let mut facts = Facts::of(&seen, spec);
-            let told = match journal::told(&port, &seen, &facts, (spec, &args.accept)).await {
-                Ok(told) => told,
-                Err(why) => {
-                    output.note(&not_known(&spec.ensemble, &why));
-                    Told::default()
-                }
-            };
-            facts.findings.extend(told.findings);
-            facts.findings.sort();
-            if let Some(Resumed { run, is_certain, checked, done }) = told.resumed {
-                let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
-                return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
-            }
-            proposed(args, spec, &facts, Some(Box::new(seen)))
+    let seen = match look(&port, &Question::of(spec)).await {
+        Ok(seen) => seen,
+        Err(error) => return Outcome::Unreachable(retired::named(&port, spec, error).await),
+    };
+    let mut facts = Facts::of(&seen, spec);
+    let told = match journal::told(&port, &seen, &facts, (spec, &args.accept)).await {
+        Ok(told) => told,
+        Err(why) => {
+            output.note(&not_known(&spec.ensemble, &why));
+            Told::default()
         }
-        Err(error) => Outcome::Unreachable(error),
+    };
+    if let Some(error) = retired::two_histories(&port, spec, told.rivals).await {
+        return Outcome::Unreachable(error);
     }
+    facts.findings.extend(told.findings);
+    facts.findings.sort();
+    if let Some(Resumed { run, is_certain, checked, done }) = told.resumed {
+        let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
+        return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
+    }
+    proposed(args, spec, &facts, Some(Box::new(seen)))
 }
 
 /// A look at the ensemble. Of a member that was not seen up and in sync nothing is concluded before

@@ -1,5 +1,7 @@
 //! Things worth knowing that no law of a step covers.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +126,53 @@ pub enum FindingKind {
     },
     /// It is not proven that only operators wrote what stands where zkplan keeps its state.
     FolderNotProven(Unproven),
+    /// Servers answer that a proven run retired, or that may be those.
+    RetiredAnswers {
+        /// The run.
+        run: u64,
+        /// What they do.
+        state: RetiredState,
+        /// Who, and where.
+        servers: Vec<AskedServer>,
+    },
+    /// Members of this ensemble are servers that a proven run retired, and none of the servers that it
+    /// moved the ensemble to serves.
+    MembersRetired {
+        /// The run.
+        run: u64,
+        /// Those members.
+        members: BTreeSet<ServerId>,
+        /// Where the run moved the ensemble to.
+        moved_to: Vec<AskedServer>,
+    },
+}
+
+/// What answers at the addresses of retired servers.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum RetiredState {
+    /// They serve this ensemble's data beside the ensemble, as restored first files bring about.
+    Serve,
+    /// They follow this ensemble without a vote, as they do until they are stopped.
+    Follow,
+    /// They serve, and whether they are the retired servers is not known.
+    NotKnown,
+}
+
+/// A server that was asked because of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AskedServer {
+    /// Its id.
+    pub id: ServerId,
+    /// Where, `host:port`; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What it says it does, in ZooKeeper's word; absent where it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// Why an apply of a spec does not go on with the run that is open.
@@ -254,6 +303,7 @@ impl FindingKind {
             Self::OpenRun { .. } => "ZKF16",
             Self::StaleContacts { .. } => "ZKF17",
             Self::FolderNotProven(_) => "ZKF18",
+            Self::RetiredAnswers { .. } | Self::MembersRetired { .. } => "ZKF19",
         }
     }
 
@@ -279,7 +329,10 @@ impl FindingKind {
             // There is no release to go to, and nothing to do but to know it.
             Self::KnownBug { issue: Issue::Zk4689, .. }
             | Self::ZoneUnknown
-            | Self::EvenVoters { .. } => Level::Note,
+            | Self::EvenVoters { .. }
+            | Self::RetiredAnswers {
+                state: RetiredState::Follow | RetiredState::NotKnown, ..
+            } => Level::Note,
             Self::KnownBug { .. }
             | Self::HostileName { .. }
             | Self::WildcardHost { .. }
@@ -293,7 +346,9 @@ impl FindingKind {
             | Self::PortsDiffer { .. }
             | Self::OpenRun { .. }
             | Self::StaleContacts { .. }
-            | Self::FolderNotProven(_) => Level::Warning,
+            | Self::FolderNotProven(_)
+            | Self::RetiredAnswers { state: RetiredState::Serve, .. }
+            | Self::MembersRetired { .. } => Level::Warning,
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
 /// every fresh ensemble begins with the same one. A server cannot be ahead of its leader, nor can
 /// it follow a leader that its configuration does not name at the leader's address. Version 0 is that of servers with
 /// `reconfigEnabled=false`, which never take a newer one.
-fn is_other_lineage(
+pub(super) fn is_other_lineage(
     theirs: &EnsembleConfig,
     ours: &EnsembleConfig,
     leader: Option<ServerId>,
@@ -185,7 +185,7 @@ async fn two_histories<E: Ensemble>(
     if let Some(wanted) = before_the_merge(look, &other, &one) {
         return target_runs(port, look, other, one, wanted).await;
     }
-    ObserveError::TwoHistories { histories: Box::new([one, other]) }
+    ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None }
 }
 
 /// The wanted servers that run an ensemble of their own, where that is the target before the merge;

@@ -7,9 +7,11 @@
 //! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
 //! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
 //! ensemble, and whether it is one), `sights` (what follows for each server), `findings`, `bugs`,
-//! and `facts`, which is what planning and checking take from it all. `proof` and `clients` are asked
-//! for beside a look: whether a joiner's data are the leader's, and who is connected to a server.
+//! and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
+//! are asked for beside a look: whether a joiner's data are the leader's, who is connected to a server,
+//! and what answers where servers were once.
 
+mod beside;
 mod bugs;
 mod clients;
 mod facts;
@@ -27,14 +29,15 @@ mod sights;
 mod tests;
 
 pub use crate::ensemble::{Mode, ServerVersion};
+pub use beside::{Beside, ask_beside};
 pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
-pub use finding::{Finding, FindingKind, Issue, Level, NotResumed};
+pub use finding::{AskedServer, Finding, FindingKind, Issue, Level, NotResumed, RetiredState};
 pub use observing::observe;
 pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
-    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, ServerSight,
-    Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
+    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, RetiredBy,
+    ServerSight, Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
 };

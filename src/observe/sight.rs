@@ -326,10 +326,13 @@ pub enum ObserveError {
         endpoint: Endpoint,
     },
     /// Servers of two histories answered.
-    #[error("two histories answer")]
+    #[error("two histories answer{}", by_run(retired.as_deref()))]
     TwoHistories {
         /// One, and the other.
         histories: Box<[History; 2]>,
+        /// The run that has retired the members of one, where a proven one is known. It decides
+        /// nothing.
+        retired: Option<Box<RetiredBy>>,
     },
     /// A server that the spec wants still runs an ensemble of its own: the target before the merge.
     #[error("{}", target_runs(target))]
@@ -393,4 +396,26 @@ pub struct History {
     pub commits: bool,
     /// The identity that the first apply gave it; `None` where it could not be read.
     pub identity: Option<Identity>,
+}
+
+/// A proven run of an earlier apply that has retired members of one of two histories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetiredBy {
+    /// Its number.
+    pub run: u64,
+    /// Whether it has done everything; else it is open or was abandoned.
+    pub is_closed: bool,
+    /// When its last entry was written, as the clock of that host had it.
+    pub last_entry: String,
+    /// Which of the two histories has the members that it retired.
+    pub side: usize,
+    /// Those members.
+    pub from: BTreeSet<ServerId>,
+    /// The servers that it moved the ensemble to; empty where its plan could not be read.
+    pub to: BTreeSet<ServerId>,
+}
+
+fn by_run(retired: Option<&RetiredBy>) -> String {
+    retired
+        .map_or_else(String::new, |by| format!("; run {} retired members of one of them", by.run))
 }

@@ -399,7 +399,9 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::PortsDiffer { .. }
         | FindingKind::OpenRun { .. }
         | FindingKind::StaleContacts { .. }
-        | FindingKind::FolderNotProven(_) => "nothing has to be accepted",
+        | FindingKind::FolderNotProven(_)
+        | FindingKind::RetiredAnswers { .. }
+        | FindingKind::MembersRetired { .. } => "nothing has to be accepted",
     }
 }
 

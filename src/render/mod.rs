@@ -22,6 +22,7 @@ mod present;
 pub mod probe;
 pub mod refusal;
 pub mod rehearse;
+mod retired;
 pub mod run;
 pub mod signing_in;
 mod start;

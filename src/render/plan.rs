@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::text::{Line, Style, Text};
-use super::{changes, commands, head, law, present, rehearse, start, steps, words};
+use super::{changes, commands, head, law, present, rehearse, retired, start, steps, words};
 use crate::check::{CheckedPlan, Report};
 use crate::model::ServerId;
 use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation, Obstacle};
@@ -214,7 +214,7 @@ fn other_leader(origin: &Origin<'_>, plan: &Plan, width: usize) -> Text {
 }
 
 /// What keeps an ensemble from being as its spec wants it although the members are right: members
-/// that were not seen up and in sync, and a run that is open.
+/// that were not seen up and in sync, a run that is open, and retired servers that serve again.
 pub fn still_to_do(facts: &Facts) -> Vec<String> {
     let members = facts.base.membership.ids();
     let down: BTreeSet<ServerId> = members.difference(&facts.live).copied().collect();
@@ -226,6 +226,7 @@ pub fn still_to_do(facts: &Facts) -> Vec<String> {
     if let Some(run) = open_run(&facts.findings) {
         open.push(format!("run {} is open", run.number));
     }
+    open.extend(facts.findings.iter().filter_map(|finding| retired::to_do(&finding.kind)));
     open
 }
 

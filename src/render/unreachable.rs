@@ -1,11 +1,14 @@
 //! Why there is no ensemble to plan for, and what to do about it.
 
+mod histories;
+
+use self::histories::{before_the_merge, choose_none, side_by_side, target_before_the_merge};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::Silence;
 use crate::model::Endpoint;
-use crate::observe::{History, ObserveError, TargetEnsemble, Tried};
+use crate::observe::{ObserveError, Tried};
 
 /// What says how the ensemble is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +59,11 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.paragraph(label, say(what), width);
             text.section(standalone(width));
         }
-        ObserveError::TwoHistories { histories } => {
-            let what = "Two histories answer, and zkplan chooses none.";
+        ObserveError::TwoHistories { histories, retired } => {
+            let (what, by) = ("Two histories answer, and zkplan chooses none.", retired.as_deref());
             text.paragraph(label, say(what.to_owned()), width);
-            text.section(side_by_side(histories, width));
-            text.section(choose_none(histories, reached, width));
+            text.section(side_by_side(histories, by, width));
+            text.section(choose_none(histories, by, reached, width));
         }
         ObserveError::TargetRuns { present, target } => {
             let (who, their) = match target.wanted.as_slice() {
@@ -212,236 +215,14 @@ fn standalone(width: usize) -> Text {
     }
     text
 }
-
-/// The present ensemble, and the one that a wanted server still runs.
-fn target_before_the_merge(present: &History, target: &TargetEnsemble, width: usize) -> Text {
-    let mut table = Table::new([
-        Column::words(""),
-        Column::words("present ensemble"),
-        Column::words("their own"),
-    ]);
-    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
-        let own = show(&target.history);
-        table.row([Line::plain(head), Line::plain(show(present)), Line::plain(own)]);
-    };
-    row("leader", &leads);
-    row("members", &|history| words::list(history.config.membership.ids()));
-    row("answered", &|history| words::list(history.answered.iter().map(shown)));
-    let known = |count: Option<u64>| count.map_or("not known".to_owned(), |n| n.to_string());
-    for (head, count) in [("znodes", target.znodes), ("clients", target.clients)] {
-        table.row([Line::plain(head), Line::plain(""), Line::plain(known(count))]);
-    }
-    table.to_text(width)
-}
-
-/// Clients that use it say that it may not be what the spec takes it for.
-fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
-    let at = words::list(target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")));
-    let clients = match target.clients {
-        Some(0) => None,
-        Some(count) => Some(format!("{} of that ensemble", connected(count))),
-        None => Some("Whether clients use that ensemble cannot be seen".to_owned()),
-    };
-    if let Some(clients) = clients {
-        let right = format!(
-            "{clients}. Is the address right: {at}? As long as clients are connected, zkplan advises \
-             nothing else."
-        );
-        return todo(&[&right], width);
-    }
-    let stop = format!("Stop every server of that ensemble: {at}.");
-    todo(
-        &[
-            &stop,
-            "Move version-2 out of the data directory of each, and out of dataLogDir where it has one. \
-             Keep it: do not delete it.",
-            "Then run the same command again: it prints the myid and zoo.cfg with which each is started \
-             as a joiner. It then copies the data of the present ensemble.",
-        ],
-        width,
-    )
-}
-
-fn connected(count: u64) -> String {
-    let verb = if count == 1 { "is connected to a server" } else { "are connected to servers" };
-    format!("{} {verb}", words::count(count, "client"))
-}
-
-/// Who leads a history.
-fn leads(history: &History) -> String {
-    match &history.leader {
-        Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
-        Some((None, at)) => format!("id not known, at {}", shown(at)),
-        // Somebody does, or no write would commit; a static configuration hides who and where.
-        None if history.commits => "nobody of those asked".to_owned(),
-        None => "nobody".to_owned(),
-    }
-}
-
-fn side_by_side(histories: &[History; 2], width: usize) -> Text {
-    let [one, other] = histories;
-    let mut table = Table::new([
-        Column::words(""),
-        Column::words("one history"),
-        Column::words("the other history"),
-    ]);
-    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
-        table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
-    };
-    row("leader", &leads);
-    row("writes", &|history| {
-        if history.commits { "commit" } else { "no committed write was seen" }.to_owned()
-    });
-    row("config version", &|history| history.config.version.to_string());
-    row("highest zxid", &|history| {
-        history.zxid.map_or_else(|| "not known".to_owned(), |zxid| zxid.to_string())
-    });
-    row("answered", &|history| words::list(history.answered.iter().map(shown)));
-    let members = |history: &History| history.config.membership.ids();
-    for id in members(one).union(&members(other)) {
-        row(&format!("server.{id}"), &|history| {
-            let server = history.config.membership.get(*id);
-            server.map_or_else(|| "-".to_owned(), |server| server.value().replace(';', " ;"))
-        });
-    }
-    table.to_text(width)
-}
-
-fn choose_none(histories: &[History; 2], reached: Reached, width: usize) -> Text {
-    let [one, other] = histories;
-    let mut text = Text::new();
-    let versions = if one.config.version == other.config.version {
-        "Both have the same config version, as every fresh ensemble has: it decides nothing."
-    } else {
-        "The higher config version decides nothing: an old ensemble that came back can have it."
-    };
-    text.paragraph("", versions, width);
-    let apart = match reached {
-        Reached::BySpec => {
-            "Stop the servers of the other one, or take their addresses out of connect and the \
-             spec, so that one history answers."
-        }
-        Reached::ByFlags => {
-            "Stop the servers of the other one, or take their addresses out of --connect, so that \
-             one history answers."
-        }
-    };
-    text.section(todo(
-        &[
-            "Find out which one your clients write to: clients on each, and what they wrote last.",
-            apart,
-            "Keep the data directories of both until you are sure. What only the other one has \
-             does not come back by itself.",
-        ],
-        width,
-    ));
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EnsembleConfig, ServerId, Zxid};
-    use crate::render::fixture::{endpoint, line, lines};
+    use crate::model::{EnsembleConfig, ServerId};
+    use crate::render::fixture::{endpoint, line};
 
     fn shown(error: &ObserveError) -> String {
         screen("prod-eu", error, Reached::BySpec, 80).to_string_with(false)
-    }
-
-    fn history(members: &[i64], leader: i64, version: &str, zxid: u64) -> History {
-        let text = format!("{}\nversion={version}", lines(members).join("\n"));
-        let at = |number: &i64| endpoint(&format!("10.0.0.{number}"));
-        History {
-            leader: Some((Some(ServerId::new(leader)), at(&leader))),
-            config: EnsembleConfig::parse(&text).unwrap(),
-            zxid: Some(Zxid::new(zxid)),
-            answered: members.iter().map(at).collect(),
-            commits: true,
-            identity: None,
-        }
-    }
-
-    #[test]
-    fn a_target_that_runs_an_ensemble_of_its_own() {
-        let wanted = [4, 5].map(|id| (ServerId::new(id), endpoint(&format!("10.0.0.{id}"))));
-        let mut own = history(&[1, 2], 2, "100000000", 0x1_0000_0007);
-        own.answered = wanted.iter().map(|(_, at)| at.clone()).collect();
-        own.leader = Some((Some(ServerId::new(2)), endpoint("10.0.0.5")));
-        let target = |clients| ObserveError::TargetRuns {
-            present: Box::new(history(&[1, 2, 3], 1, "100000000", 0x1_0000_0a11)),
-            target: Box::new(TargetEnsemble {
-                history: own.clone(),
-                wanted: wanted.to_vec(),
-                znodes: Some(16),
-                clients,
-            }),
-        };
-        insta::assert_snapshot!(shown(&target(Some(0))), @r#"
-        prod-eu  Servers 4 and 5, which the spec wants, run an ensemble of their own.
-                 Nothing was changed.
-
-                    present ensemble                     their own
-          leader    server 1 at 10.0.0.1:2181            server 2 at 10.0.0.5:2181
-          members   1, 2 and 3                           1 and 2
-          answered  10.0.0.1:2181, 10.0.0.2:2181 and     10.0.0.4:2181 and 10.0.0.5:2181
-                    10.0.0.3:2181
-          znodes                                         16
-          clients                                        0
-
-        What to do
-          - Stop every server of that ensemble: server 4 at 10.0.0.4:2181 and server 5
-            at 10.0.0.5:2181.
-          - Move version-2 out of the data directory of each, and out of dataLogDir
-            where it has one. Keep it: do not delete it.
-          - Then run the same command again: it prints the myid and zoo.cfg with which
-            each is started as a joiner. It then copies the data of the present
-            ensemble.
-        "#);
-        for clients in [Some(2), None] {
-            let out = shown(&target(clients));
-            let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(said.contains("Is the address right"), "{out}");
-            assert!(!said.contains("version-2") && !said.contains("Stop"), "{out}");
-        }
-    }
-
-    #[test]
-    fn two_histories_side_by_side() {
-        let one = history(&[1, 2, 3], 1, "100000000", 0x1_0000_0a11);
-        let other = history(&[4, 5], 5, "100000000", 0x1_0000_0007);
-        let error = ObserveError::TwoHistories { histories: Box::new([one, other]) };
-        insta::assert_snapshot!(shown(&error), @r#"
-        prod-eu  Two histories answer, and zkplan chooses none. Nothing was changed.
-
-                          one history                     the other history
-          leader          server 1 at 10.0.0.1:2181       server 5 at 10.0.0.5:2181
-          writes          commit                          commit
-          config version  100000000                       100000000
-          highest zxid    0x100000a11                     0x100000007
-          answered        10.0.0.1:2181, 10.0.0.2:2181    10.0.0.4:2181 and
-                          and 10.0.0.3:2181               10.0.0.5:2181
-          server.1        10.0.0.1:2888:3888:participant  -
-                          ;0.0.0.0:2181
-          server.2        10.0.0.2:2888:3888:participant  -
-                          ;0.0.0.0:2181
-          server.3        10.0.0.3:2888:3888:participant  -
-                          ;0.0.0.0:2181
-          server.4        -                               10.0.0.4:2888:3888:participant
-                                                          ;0.0.0.0:2181
-          server.5        -                               10.0.0.5:2888:3888:participant
-                                                          ;0.0.0.0:2181
-
-        Both have the same config version, as every fresh ensemble has: it decides
-        nothing.
-
-        What to do
-          - Find out which one your clients write to: clients on each, and what they
-            wrote last.
-          - Stop the servers of the other one, or take their addresses out of connect
-            and the spec, so that one history answers.
-          - Keep the data directories of both until you are sure. What only the other
-            one has does not come back by itself.
-        "#);
     }
 
     #[test]

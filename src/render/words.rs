@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::retired;
 use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
@@ -318,6 +319,12 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::OpenRun { .. } => open_run(kind),
         FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
         FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
+        FindingKind::RetiredAnswers { run, state, servers } => {
+            retired::answer(*run, *state, servers)
+        }
+        FindingKind::MembersRetired { run, members, moved_to } => {
+            retired::members(*run, members, moved_to)
+        }
     }
 }
 

@@ -182,6 +182,12 @@ impl Outcome {
         self
     }
 
+    /// Whether all these words are on the screen, wherever lines were broken.
+    pub(crate) fn has_said<W: AsRef<str>>(&self, words: &[W]) -> bool {
+        let screen = self.screen();
+        words.iter().all(|word| screen.contains(&one_line(word.as_ref())))
+    }
+
     /// Panics unless all these words are on the screen, wherever lines were broken.
     pub(crate) fn says<W: AsRef<str>>(self, words: impl IntoIterator<Item = W>) -> Self {
         let screen = self.screen();

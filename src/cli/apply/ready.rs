@@ -4,8 +4,9 @@ use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
 use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
 use super::super::output::Output;
-use super::super::plan;
+use super::super::retired::{self, Watch};
 use super::super::source::Source;
+use super::super::{live, plan};
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
 use crate::apply::command_line::argv;
@@ -125,7 +126,7 @@ async fn believed(
         return Err(not_proven(unproven));
     }
     let servers = sessions_at(seen, spec);
-    let reached = (port, &servers[..], spec);
+    let reached = (port, &servers[..], spec, seen);
     let earlier = read_journal((args, source), reached, patience, output).await?;
     if let Some(unproven) = earlier.journal.unproven() {
         return Err(not_proven(unproven));
@@ -175,16 +176,24 @@ fn note_unproven(earlier: &Earlier, output: &Output) {
     }
 }
 
-/// Reads the journal; a server that takes no session now may take one in a moment.
+/// Reads the journal; a server that takes no session now may take one in a moment. Where servers
+/// that a run moved this ensemble to serve something else, these are old data, and it is refused.
 async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    (port, servers, spec): (&ZooKeeper, &[Endpoint], &Spec),
+    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Spec, &Observation),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, Exit> {
+    let watch = Some(Watch::of(&seen.config.membership));
     loop {
-        match journal::read(port, servers, spec, Wanted::LATEST).await {
-            Ok(earlier) => return Ok(earlier),
+        match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
+            Ok(earlier) => {
+                let rivals = earlier.past.ask(port, seen).await.rivals;
+                return match retired::two_histories(port, spec, rivals).await {
+                    Some(error) => Err(live::not_seen(&spec.ensemble, &error, output)),
+                    None => Ok(earlier),
+                };
+            }
             Err(Unread::NoSession) => {
                 if !patience.is_left("no server takes a session", output).await {
                     let plans = source.plans(&args.file);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::exit::Exit;
 use super::super::output::Output;
-use super::super::{live, local};
+use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, Policy, ServerId};
 use crate::observe::{Facts, Observation, ObserveError, Question, observe};
@@ -80,6 +80,7 @@ pub(super) async fn look(
             }
             Err(error) => {
                 if !may_pass(&error) || !patience.is_left(&error.to_string(), output).await {
+                    let error = retired::named(port, spec, error).await;
                     return Err(live::not_seen(&spec.ensemble, &error, output));
                 }
             }

@@ -25,6 +25,10 @@ pub(super) struct Fake {
     pub(super) rich: bool,
     /// Why even `srvr` is not answered.
     pub(super) silent: Option<Silence>,
+    /// Whether it takes connections and never says a word.
+    pub(super) hangs: bool,
+    /// The identity in its data, where that is not the world's.
+    pub(super) identity: Option<&'static str>,
     /// Why no session can be had.
     pub(super) no_session: Option<Silence>,
     /// Its zxid once a write was committed anywhere.
@@ -130,6 +134,9 @@ impl Fake {
 impl Ensemble for FakeEnsemble {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
         let server = self.find(at)?;
+        if server.hangs {
+            std::future::pending::<()>().await;
+        }
         if word != Word::Srvr && !server.rich {
             return Err(Silence::NotWhitelisted);
         }
@@ -162,8 +169,9 @@ impl Ensemble for FakeEnsemble {
             config,
             config_data_version,
             config_mzxid: i64::try_from(mzxid).expect("a version is no negative number"),
-            folder: world
+            folder: server
                 .identity
+                .or(world.identity)
                 .map_or_else(FolderReading::default, |id| FolderReading::of_super(Some(id))),
         })
     }
@@ -231,6 +239,8 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         election_port: 3888,
         rich: true,
         silent: None,
+        hangs: false,
+        identity: None,
         no_session: None,
         zxid_after_write: None,
         hash: "",

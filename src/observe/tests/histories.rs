@@ -7,7 +7,7 @@ use crate::observe::{History, TargetEnsemble};
 
 fn two(fake: &FakeEnsemble, question: &Question) -> [History; 2] {
     match look(fake, question) {
-        Err(ObserveError::TwoHistories { histories }) => *histories,
+        Err(ObserveError::TwoHistories { histories, .. }) => *histories,
         other => panic!("not two histories: {other:?}"),
     }
 }

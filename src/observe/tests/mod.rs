@@ -1,5 +1,6 @@
 //! Every rule of evidence, against scripted servers in memory.
 
+mod beside;
 mod fake;
 mod healthy;
 mod histories;
