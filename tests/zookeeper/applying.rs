@@ -50,7 +50,7 @@ impl Desk {
             password: SUPER_PASSWORD.to_owned(),
             environment: Vec::new(),
             signal: None,
-            under: None,
+            under: &[],
             folder: None,
         }
     }
@@ -77,7 +77,7 @@ pub(crate) struct Apply<'a> {
     environment: Vec<(String, Option<String>)>,
     signal: Option<String>,
     /// A program that runs it, as `nohup` does.
-    under: Option<&'static str>,
+    under: &'static [&'static str],
     /// The folder below the desk that it runs in.
     folder: Option<&'static str>,
 }
@@ -101,9 +101,9 @@ impl<'a> Apply<'a> {
         self
     }
 
-    /// Under another program, as one types `nohup zkplan`.
-    pub(crate) fn under(mut self, program: &'static str) -> Self {
-        self.under = Some(program);
+    /// Under another program with its flags, as one types `nohup zkplan`.
+    pub(crate) fn under(mut self, program: &'static [&'static str]) -> Self {
+        self.under = program;
         self
     }
 
@@ -133,12 +133,17 @@ impl<'a> Apply<'a> {
                 .expect("the temporary directory can be written to")
         };
         let zkplan = env!("CARGO_BIN_EXE_zkplan");
-        let process = Process::spawn(under.unwrap_or(zkplan), |command| {
+        let program = under.first().copied().unwrap_or(zkplan);
+        let process = Process::spawn(program, |command| {
             desk.furnish(command);
             if let Some(folder) = folder {
                 command.current_dir(desk.path(folder));
             }
-            command.args(under.map(|_| zkplan)).args(&words).env("ZKPLAN_PASSWORD", &password);
+            command
+                .args(under.iter().skip(1))
+                .args(under.first().map(|_| zkplan))
+                .args(&words)
+                .env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
             for (name, value) in &environment {
                 match value {
