@@ -3,7 +3,7 @@
 use super::finding::Issue;
 use super::{Finding, FindingKind, Observation};
 use crate::ensemble::ServerVersion;
-use crate::model::{Role, ServerId};
+use crate::model::{AddAs, Role, Server, ServerId};
 use crate::spec::Spec;
 
 /// A bug.
@@ -29,6 +29,8 @@ enum Trigger {
     Join,
     /// The leader changes, or a server changes its role: it starts anew in the same process.
     NewLeader,
+    /// A server votes that observed before, without a restart in between.
+    Promotion,
     /// Any change, where servers are named: at each reconfig the leader compares its own address, resolved
     /// or not, with that in the configuration (`Leader.getDesignatedLeader`).
     ChangeByName,
@@ -74,6 +76,8 @@ const BUGS: &[Bug] = &[
     bug(Issue::Zk4846, v(3, 5, 0), &[v(3, 8, 5), v(3, 9, 4)], Trigger::Join),
     // It came with the fix of 4394.
     bug(Issue::Zk4925, v(3, 9, 3), &[v(3, 9, 4)], Trigger::Join),
+    // Mended by the same commit: `Observer.processPacket` made its requests with zxid 0 before.
+    bug(Issue::Zk4925Observer, v(3, 5, 0), &[v(3, 9, 4)], Trigger::Promotion),
 ];
 
 /// Nobody is advised to run this one: what joins it can get a history with a hole (4925).
@@ -124,6 +128,15 @@ fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
         moves(leader) || wanted(leader).is_some_and(|line| line.role == Role::Observer)
     });
     let turns = members.servers().any(|now| wanted(&now.id).is_some_and(|t| t.role != now.role));
+    let is_voter = |line: &Server| line.role == Role::Participant;
+    let promotes = members
+        .servers()
+        .any(|now| now.role == Role::Observer && wanted(&now.id).is_some_and(is_voter));
+    let by_way_of_observer = spec.policy.add_as == AddAs::Observer
+        && spec
+            .servers
+            .values()
+            .any(|new| is_voter(&new.server) && !members.contains(new.server.id));
     let changes = joins || members.ids().iter().any(moves);
     let by_name = members.servers().flat_map(|server| &server.peers);
     let by_name = by_name.into_iter().any(|peer| peer.host.literal().is_none());
@@ -132,6 +145,7 @@ fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
         (Trigger::StaticChange, changes && has_static_lines(seen)),
         (Trigger::Join, joins),
         (Trigger::NewLeader, leader_goes || turns),
+        (Trigger::Promotion, promotes || by_way_of_observer),
         (Trigger::ChangeByName, changes && by_name && !seen.reconfig_disabled),
     ];
     all.into_iter().filter(|(_, is_so)| *is_so).map(|(trigger, _)| trigger).collect()
@@ -201,9 +215,9 @@ mod tests {
     fn each_release_has_its_bugs() {
         use Issue::{
             Zk2014, Zk2080, Zk2172, Zk2778, Zk2847, Zk3540, Zk3642, Zk3756, Zk3769, Zk3829, Zk3911,
-            Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846, Zk4925,
+            Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846, Zk4925, Zk4925Observer,
         };
-        let late = [Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846];
+        let late = [Zk4394, Zk4689, Zk4708, Zk4712, Zk4785, Zk4846, Zk4925Observer];
         let of_35 = [&[Zk2847, Zk3540], &late[..]].concat();
         assert_eq!(of(v(3, 5, 10)), (vec![], of_35.clone()));
         assert_eq!(of(v(3, 5, 9)).0, [Zk3642, Zk3911]);
@@ -216,14 +230,17 @@ mod tests {
         assert_eq!(of(v(3, 6, 1)).0, [Zk3642, Zk3829, Zk3911]);
         assert_eq!(of(v(3, 6, 3)), (vec![], late.to_vec()));
         assert_eq!(of(v(3, 7, 2)), (vec![], late.to_vec()));
-        let never = vec![Zk4394, Zk4689, Zk4708, Zk4712];
+        let never = vec![Zk4394, Zk4689, Zk4708, Zk4712, Zk4925Observer];
         assert_eq!(of(v(3, 8, 0)), (vec![Zk4785, Zk4846], never.clone()));
         assert_eq!(of(v(3, 8, 5)), (vec![], never.clone()));
         assert_eq!(of(v(3, 8, 6)), (vec![], never));
         let none = vec![Zk4689, Zk4708];
-        assert_eq!(of(v(3, 9, 1)), (vec![Zk4394, Zk4712, Zk4785, Zk4846], none.clone()));
-        assert_eq!(of(v(3, 9, 2)), (vec![Zk4394, Zk4712, Zk4846], none.clone()));
-        assert_eq!(of(v(3, 9, 3)), (vec![Zk4846, Zk4925], none.clone()));
+        assert_eq!(
+            of(v(3, 9, 1)),
+            (vec![Zk4394, Zk4712, Zk4785, Zk4846, Zk4925Observer], none.clone())
+        );
+        assert_eq!(of(v(3, 9, 2)), (vec![Zk4394, Zk4712, Zk4846, Zk4925Observer], none.clone()));
+        assert_eq!(of(v(3, 9, 3)), (vec![Zk4846, Zk4925, Zk4925Observer], none.clone()));
         assert_eq!(of(v(3, 9, 4)), (vec![], none));
     }
 

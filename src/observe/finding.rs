@@ -253,6 +253,10 @@ pub enum Issue {
     /// A joiner or stale follower gets a history with a hole, and spreads it when it leads.
     #[serde(rename = "ZOOKEEPER-4925")]
     Zk4925,
+    /// The same in another place: what a server committed while it observed, it keeps without zxids.
+    /// Once it votes and leads, it sends a server that comes back a part of the data only.
+    #[serde(rename = "ZOOKEEPER-4925-observer")]
+    Zk4925Observer,
 }
 
 impl Issue {
@@ -276,7 +280,7 @@ impl Issue {
             Self::Zk4712 => "ZOOKEEPER-4712",
             Self::Zk4785 => "ZOOKEEPER-4785",
             Self::Zk4846 => "ZOOKEEPER-4846",
-            Self::Zk4925 => "ZOOKEEPER-4925",
+            Self::Zk4925 | Self::Zk4925Observer => "ZOOKEEPER-4925",
         }
     }
 }

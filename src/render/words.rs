@@ -237,6 +237,10 @@ const fn harm(issue: Issue) -> &'static str {
         Issue::Zk4785 => "a learner that crashes while it syncs can lose acknowledged writes",
         Issue::Zk4846 => "a server that copied data while ACLs changed may fail to start again",
         Issue::Zk4925 => "a joiner can get a history with a hole, and spread it when it leads",
+        Issue::Zk4925Observer => {
+            "a server that observed, was promoted without a restart and leads can take acknowledged \
+             writes from a server that comes back after it was down"
+        }
     }
 }
 

@@ -39,6 +39,7 @@ mod ledger;
 mod open_runs;
 mod probes;
 mod refusals;
+mod releases;
 mod retired_servers;
 mod sizes;
 mod spec;

@@ -6,7 +6,8 @@ use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::Mode;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server, StandaloneEnabled,
+    AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server,
+    StandaloneEnabled,
 };
 use crate::observe::{Facts, Finding, Issue, Obstacle, OwnPorts};
 use crate::spec::{Spec, WantedServer};
@@ -259,6 +260,15 @@ fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about()
     assert_eq!(told(false, &[2, 3]), cured, "a follower leaves");
     // The leader, 3, goes.
     assert_eq!(told(false, &[1, 2]), with(&[Issue::Zk4712]));
+    // A new voter that observes first is promoted without a restart.
+    let mut by_way_of_observer = wanted(&[1, 2, 3, 4]);
+    by_way_of_observer.policy.add_as = AddAs::Observer;
+    let seen = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let findings = facts(&seen, &by_way_of_observer).findings;
+    let is_told = |finding: &Finding| {
+        matches!(finding.kind, FindingKind::KnownBug { issue: Issue::Zk4925Observer, .. })
+    };
+    assert!(findings.iter().any(is_told));
     // Where servers are named, a leader may not resolve its own name when a reconfig commits.
     assert_eq!(told(true, &[1, 2, 3]), cured);
     assert_eq!(told(true, &[2, 3]), with(&[Issue::Zk4708]));
