@@ -9,6 +9,7 @@
 //! ```
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,16 @@ impl Desk {
         }
     }
 
+    /// A line that a person types into a shell that finds `zkplan`, not yet started.
+    pub(crate) fn line(&self, line: &str) -> Apply<'_> {
+        let binary = Path::new(env!("CARGO_BIN_EXE_zkplan"));
+        let folder = binary.parent().expect("a binary lies in a folder");
+        let path = format!("{}:/usr/bin:/bin", folder.display());
+        let words = ["-c".to_owned(), format!("exec {line}")].to_vec();
+        let shell = Apply { words, under: Some(Under::Shell), ..self.apply(line) };
+        shell.environment("PATH", Some(&path))
+    }
+
     /// A plan of a spec that is probed, not yet started: it runs for a while as well.
     pub(crate) fn probe(&self, spec: &Spec) -> Apply<'_> {
         let file = self.write("spec.yaml", &spec.text());
@@ -68,6 +79,15 @@ impl Desk {
     }
 }
 
+/// What runs an apply.
+#[derive(Clone, Copy)]
+enum Under {
+    /// A program that takes it as arguments, as `nohup` does.
+    Program(&'static str),
+    /// A shell that takes it as a line.
+    Shell,
+}
+
 /// An apply to be started.
 pub(crate) struct Apply<'a> {
     desk: &'a Desk,
@@ -76,8 +96,8 @@ pub(crate) struct Apply<'a> {
     password: String,
     environment: Vec<(String, Option<String>)>,
     signal: Option<String>,
-    /// A program that runs it, as `nohup` does.
-    under: Option<&'static str>,
+    /// What runs it, where it is not run by itself.
+    under: Option<Under>,
     /// The folder below the desk that it runs in.
     folder: Option<&'static str>,
 }
@@ -103,7 +123,7 @@ impl<'a> Apply<'a> {
 
     /// Under another program, as one types `nohup zkplan`.
     pub(crate) fn under(mut self, program: &'static str) -> Self {
-        self.under = Some(program);
+        self.under = Some(Under::Program(program));
         self
     }
 
@@ -133,12 +153,17 @@ impl<'a> Apply<'a> {
                 .expect("the temporary directory can be written to")
         };
         let zkplan = env!("CARGO_BIN_EXE_zkplan");
-        let process = Process::spawn(under.unwrap_or(zkplan), |command| {
+        let (program, itself) = match under {
+            None => (zkplan, None),
+            Some(Under::Program(program)) => (program, Some(zkplan)),
+            Some(Under::Shell) => ("sh", None),
+        };
+        let process = Process::spawn(program, |command| {
             desk.furnish(command);
             if let Some(folder) = folder {
                 command.current_dir(desk.path(folder));
             }
-            command.args(under.map(|_| zkplan)).args(&words).env("ZKPLAN_PASSWORD", &password);
+            command.args(itself).args(&words).env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
             for (name, value) in &environment {
                 match value {
