@@ -86,9 +86,9 @@ struct Seat {
 /// by which zone, group and weight its vote is told from others.
 type Does = (Move, bool, bool, (Option<usize>, Option<Place>));
 
-/// Units that no safety rule can tell apart: of one phase, on one side of the gate, with requests that
-/// do the same to like servers.
-type Like = (usize, bool, Vec<Vec<Does>>);
+/// Units that no safety rule can tell apart: of one phase, on one side of the gate, both of the leader
+/// or neither, with requests that do the same to like servers.
+type Like = (usize, [bool; 2], Vec<Vec<Does>>);
 
 /// What is left of a plan, and those that answer now.
 struct Left<'a> {
@@ -182,14 +182,15 @@ impl<'a> Left<'a> {
     }
 
     /// Where there are too many to search: those that take out unreachable servers first, those that
-    /// take out others last.
+    /// take out others later, and who leads last.
     fn by_health(&self) -> Vec<usize> {
         let rank = |at: &usize| {
             let unit = &self.units[*at];
             let takes_out = unit.steps.iter().all(|step| step.only_takes_out());
             let answers = |server: ServerId| self.now.live.contains(&server);
             let any_answers = unit.steps.iter().any(|step| step.servers().any(answers));
-            (self.is_gated[*at], u8::from(!takes_out) + 2 * u8::from(takes_out && any_answers))
+            let health = u8::from(!takes_out) + 2 * u8::from(takes_out && any_answers);
+            (self.is_gated[*at], self.hands_over(unit), health)
         };
         let mut order: Vec<usize> = (0..self.units.len()).collect();
         order.sort_by_key(rank);
@@ -209,7 +210,8 @@ impl<'a> Left<'a> {
             let does = |(step, request): (&&Step, &Reconfig)| {
                 step.parts().iter().map(|part| does(part, request)).collect()
             };
-            let kind = (unit.phase, self.is_gated[at], requests.map(does).collect());
+            let sides = [self.is_gated[at], self.hands_over(unit)];
+            let kind = (unit.phase, sides, requests.map(does).collect());
             kinds.entry(kind).or_default().push(at);
         }
         kinds.into_values().collect()
@@ -240,21 +242,23 @@ impl<'a> Left<'a> {
         Lattice::new(product, edges)
     }
 
+    /// Whether a unit takes the leadership from who leads now.
+    fn hands_over(&self, unit: &Unit<'_>) -> bool {
+        let leader = self.now.leader;
+        leader.is_some_and(|leader| unit.steps.iter().any(|step| step.hands_over(leader)))
+    }
+
     /// Whether all that must come before a unit is done.
     fn may_be_next(&self, at: usize, taken: &[bool]) -> bool {
         let unit = &self.units[at];
         let newcomer = |unit: &Unit<'_>| unit.steps.iter().any(|step| joins(self.plan, step));
-        let is_leaders = |unit: &Unit<'_>| {
-            let leader = self.now.leader;
-            leader.is_some_and(|leader| unit.steps.iter().any(|step| step.hands_over(leader)))
-        };
-        let hands_over = is_leaders(unit);
+        let hands_over = self.hands_over(unit);
         let left = (0..self.units.len()).filter(|other| *other != at && !taken[*other]);
         left.into_iter().all(|other| {
             let before = &self.units[other];
             let shares = before.shares_server(unit);
             let comes_first = other < at && (shares || newcomer(before) && newcomer(unit))
-                || !self.is_gated[other] && self.is_gated[at] && !is_leaders(before);
+                || !self.is_gated[other] && self.is_gated[at] && !self.hands_over(before);
             // Who leads goes last.
             !comes_first && (!hands_over || shares)
         })

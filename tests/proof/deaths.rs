@@ -277,7 +277,7 @@ fn without_the_promised_tolerance_an_order_is_found_that_goes_below_it() {
 }
 
 /// Every order of the requests that are left, with the gate anywhere: what the checker grants passes
-/// the walk, and where it grants any, `apply` finds one.
+/// the walk, and where it grants any, `apply` finds one, whoever leads.
 #[test]
 fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() {
     let (mut orders, mut granted, mut refused_by_gate) = (0, 0, 0);
@@ -295,31 +295,41 @@ fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() 
         walker.rests = Some(Vec::new());
         let sum = walker.walk(&case, &ground, checked.plan()).expect("a safe plan");
         let rests = walker.rests.take().unwrap_or_default();
+        let all = all_orders(checked.plan());
         let base = rests.iter().filter(|(done, _)| *done == 0);
         for (rest, seat) in base.flat_map(|rest| seats(rest.1.members).map(move |s| (rest, s))) {
             let turned = turned(&case, &ground, checked.plan(), *rest, seat);
-            let now = facts(&case, checked.plan(), &turned.moment, None);
-            let mut any = false;
-            for order in all_orders(checked.plan()) {
-                orders += 1;
-                let Some(taken) = regrant(&checked, order.clone(), (&turned.done, &now), &[])
-                else {
-                    let promise = Promise { plan: checked.plan(), lowest: Some(sum.spare) };
-                    let from = (&turned.done, turned.moment);
-                    let walked = walker.walk_on((&case, &turned.ground), &order, promise, from);
-                    refused_by_gate +=
-                        usize::from(walked.is_err_and(|wrong| wrong.law.contains("gate")));
-                    continue;
-                };
-                any = true;
-                granted += 1;
-                let promise = Promise { plan: checked.plan(), lowest: Some(sum.spare) };
-                let from = (&turned.done, turned.moment);
-                let walked = walker.walk_on((&case, &turned.ground), taken.plan(), promise, from);
-                assert!(walked.is_ok(), "{case}: {walked:?}");
+            let Turned { done, moment, .. } = &turned;
+            let leads = seats(moment.live & moment.voters).map(Some);
+            for leader in leads.chain([None]) {
+                let now = facts(&case, checked.plan(), moment, leader);
+                let grants = |order: &Plan| regrant(&checked, order.clone(), (done, &now), &[]);
+                let found = accepted_order(&checked, done, &now, &[]).is_some();
+                assert!(
+                    found || !all.iter().any(|order| grants(order).is_some()),
+                    "{case}, {}: an order was missed",
+                    told(&now)
+                );
             }
-            let found = accepted_order(&checked, &turned.done, &now, &[]).is_some();
-            assert!(found || !any, "{case}, {}: an order was missed", told(&now));
+            let now = facts(&case, checked.plan(), moment, None);
+            for order in &all {
+                orders += 1;
+                let promise = Promise { plan: checked.plan(), lowest: Some(sum.spare) };
+                let taken = regrant(&checked, order.clone(), (done, &now), &[]);
+                let taken_or_not = taken.as_ref().map_or(order, CheckedPlan::plan);
+                let from = (done, *moment);
+                let walked = walker.walk_on((&case, &turned.ground), taken_or_not, promise, from);
+                match &taken {
+                    Some(_) => {
+                        granted += 1;
+                        assert!(walked.is_ok(), "{case}: {walked:?}");
+                    }
+                    None => {
+                        refused_by_gate +=
+                            usize::from(walked.is_err_and(|wrong| wrong.law.contains("gate")));
+                    }
+                }
+            }
         }
     }
     assert!(

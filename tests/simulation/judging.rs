@@ -292,11 +292,7 @@ fn ending(
             last.end,
             Some(End::Stale(_) | End::Overtaken { .. } | End::Foreign { .. } | End::RanOut { .. })
         );
-    // Members that were down when the plan was made are back: the plan may grant no order for that,
-    // and then says which plan is needed.
-    let was_down = plan.facts.live.len() < plan.facts.base.membership.ids().len();
-    let wants_another_plan = was_down && matches!(last.end, Some(End::NotGranted(_)));
-    if away || wants_another_plan {
+    if away {
         return true;
     }
     if last.end != Some(End::Finished) {

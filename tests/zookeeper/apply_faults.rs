@@ -135,7 +135,8 @@ fn a_spare_is_lost_and_healed() {
     apply.wait_frozen();
     ensemble.kill(4);
     apply.thaw();
-    apply.ends().exits(3).says(["server 4", "zkplan apply spec.yaml --timeout 3s --abandon 1"]);
+    let next = "Next: zkplan apply spec.yaml --timeout 3s --abandon 1";
+    apply.ends().exits(3).says(["server 4", next]);
     let done = ledger.steps().len();
     show(&format!("stopped after {done} steps"));
     assert!((1..6).contains(&done), "{done}");

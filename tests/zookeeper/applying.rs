@@ -51,7 +51,7 @@ impl Desk {
             password: SUPER_PASSWORD.to_owned(),
             environment: Vec::new(),
             signal: None,
-            under: None,
+            under: &[],
             folder: None,
         }
     }
@@ -61,9 +61,8 @@ impl Desk {
         let binary = Path::new(env!("CARGO_BIN_EXE_zkplan"));
         let folder = binary.parent().expect("a binary lies in a folder");
         let path = format!("{}:/usr/bin:/bin", folder.display());
-        let words = ["-c".to_owned(), format!("exec {line}")].to_vec();
-        let shell = Apply { words, under: Some(Under::Shell), ..self.apply(line) };
-        shell.environment("PATH", Some(&path))
+        let apply = Apply { words: vec![line.to_owned()], ..self.apply(line) };
+        apply.under(&["sh", "-c", "eval \"exec $1\""]).environment("PATH", Some(&path))
     }
 
     /// A plan of a spec that is probed, not yet started: it runs for a while as well.
@@ -79,15 +78,6 @@ impl Desk {
     }
 }
 
-/// What runs an apply.
-#[derive(Clone, Copy)]
-enum Under {
-    /// A program that takes it as arguments, as `nohup` does.
-    Program(&'static str),
-    /// A shell that takes it as a line.
-    Shell,
-}
-
 /// An apply to be started.
 pub(crate) struct Apply<'a> {
     desk: &'a Desk,
@@ -96,8 +86,8 @@ pub(crate) struct Apply<'a> {
     password: String,
     environment: Vec<(String, Option<String>)>,
     signal: Option<String>,
-    /// What runs it, where it is not run by itself.
-    under: Option<Under>,
+    /// A program that runs it, as `nohup` does.
+    under: &'static [&'static str],
     /// The folder below the desk that it runs in.
     folder: Option<&'static str>,
 }
@@ -121,9 +111,9 @@ impl<'a> Apply<'a> {
         self
     }
 
-    /// Under another program, as one types `nohup zkplan`.
-    pub(crate) fn under(mut self, program: &'static str) -> Self {
-        self.under = Some(Under::Program(program));
+    /// Under another program with its flags, as one types `nohup zkplan`.
+    pub(crate) fn under(mut self, program: &'static [&'static str]) -> Self {
+        self.under = program;
         self
     }
 
@@ -153,17 +143,17 @@ impl<'a> Apply<'a> {
                 .expect("the temporary directory can be written to")
         };
         let zkplan = env!("CARGO_BIN_EXE_zkplan");
-        let (program, itself) = match under {
-            None => (zkplan, None),
-            Some(Under::Program(program)) => (program, Some(zkplan)),
-            Some(Under::Shell) => ("sh", None),
-        };
+        let program = under.first().copied().unwrap_or(zkplan);
         let process = Process::spawn(program, |command| {
             desk.furnish(command);
             if let Some(folder) = folder {
                 command.current_dir(desk.path(folder));
             }
-            command.args(itself).args(&words).env("ZKPLAN_PASSWORD", &password);
+            command
+                .args(under.iter().skip(1))
+                .args(under.first().map(|_| zkplan))
+                .args(&words)
+                .env("ZKPLAN_PASSWORD", &password);
             command.stdout(create("stdout")).stderr(create("stderr"));
             for (name, value) in &environment {
                 match value {

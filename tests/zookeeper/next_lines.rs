@@ -457,9 +457,12 @@ fn a_gate_and_the_lock_of_a_dead_apply() {
     let ensemble = Builder::rich().start_with([4, 5, 6]);
     let all = [1, 2, 3, 4, 5, 6];
     let desk = Desk::new();
-    desk.write("spec.yaml", &spec(&ensemble, 4..=6, &all).text());
-    let first = "zkplan apply spec.yaml --auto-approve";
-    Person::at(&desk).comes_from(first, (&ensemble, "spec.yaml", &[4, 5, 6]));
+    let manual = spec(&ensemble, 4..=6, &all).policy("cutover", "manual");
+    desk.write("spec.yaml", &manual.text());
+    let mut person = Person::at(&desk);
+    let closed = person.types("zkplan apply spec.yaml --auto-approve").exits(7);
+    person.walks("zkplan apply spec.yaml --auto-approve", closed);
+    person.is_there((&ensemble, "spec.yaml", &[4, 5, 6]));
 
     let locks = |timeout: &str, target: [u8; 3]| {
         let long = spec(&ensemble, target, &all).session_timeout(timeout);
