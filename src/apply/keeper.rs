@@ -268,7 +268,8 @@ impl Keeper {
     /// Makes the znodes of a run. Each may be there already, from an earlier try.
     pub async fn open_run<S: Session>(&mut self, session: &S, opening: Opening<'_>) -> Input {
         let Opening { number, checked, leaving, at } = opening;
-        let plan = saved::write(checked);
+        // Where the operator's spec lies is nothing that an ensemble keeps.
+        let plan = saved::write(&checked.clone().made_from(None));
         let pieces = journal::pieces(&plan);
         let opened = Stamp { at, ..self.mine.lock.by.clone() };
         let members = &checked.plan().facts.base.membership;

@@ -44,6 +44,18 @@ pub enum Differs {
     },
 }
 
+impl Differs {
+    /// The risks that the run accepts and the operator does not, where nothing else is between them.
+    pub fn lacks_only(&self) -> Option<&[Acceptance]> {
+        match self {
+            Self::OtherSpec { servers: false, policy: false, hooks: false, accepted } => {
+                Some(accepted)
+            }
+            Self::Header(_) | Self::PlanLost | Self::OtherPlan | Self::OtherSpec { .. } => None,
+        }
+    }
+}
+
 /// The plan with which an apply goes on.
 ///
 /// # Errors

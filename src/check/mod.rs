@@ -18,6 +18,7 @@ mod walk;
 mod whole;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use breach::{Breach, Detail, Law, Votes, Window};
 pub use regrant::regrant;
@@ -95,6 +96,13 @@ impl CheckedPlan {
     pub fn reached_by(mut self, connect: &Connect, reach: &BTreeMap<ServerId, Reach>) -> Self {
         self.plan.connect.clone_from(connect);
         self.plan.reach.clone_from(reach);
+        self
+    }
+
+    /// The same plan, made from the spec at that path. No rule speaks of it.
+    #[must_use]
+    pub fn made_from(mut self, spec: Option<PathBuf>) -> Self {
+        self.plan.spec = spec;
         self
     }
 

@@ -8,15 +8,15 @@ use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::secret;
-use super::source::Source;
+use super::source::{Source, accepts};
 use crate::apply::End;
 use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
-use crate::apply::resume::Asked;
+use crate::apply::resume::{Asked, Differs};
 use crate::ensemble::{Session as _, ZooKeeper};
-use crate::observe::{Facts, Observation};
+use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
-    AS_FAR_AS_SEEN, Line, Style, ends, history, not_proven, trust, words_for_shell,
+    AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
 use crate::saved;
 use crate::spec::Spec;
@@ -62,9 +62,10 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
     if !earlier.journal.is_certain {
         output.note(&format!("{AS_FAR_AS_SEEN}this is an operator's; an apply finds out"));
     }
+    let next = next(args, source, (&seen, spec), &earlier);
     match args.run {
-        Some(number) => one(args, (&earlier, number), output),
-        None => Ok(all(args, (&earlier, next(args, source, (&seen, spec), &earlier)), output)),
+        Some(number) => one(args, (&earlier, number), next.as_deref(), output),
+        None => Ok(all(args, (&earlier, next.as_deref()), output)),
     }
 }
 
@@ -76,6 +77,7 @@ fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
         again: "",
         path: &path,
         plans: "",
+        anew: None,
         run: None,
         width: output.width,
     }));
@@ -96,13 +98,27 @@ fn next(
     };
     let open = earlier.open(asked, &facts, None)?;
     let path = words_for_shell(&args.file.display().to_string());
-    Some(match open.done(earlier, seen) {
-        Ok(_) => format!("zkplan apply {path}"),
-        Err(_) => format!("zkplan apply {path} --abandon {}", open.run.number),
-    })
+    let lacking = open.plan.as_ref().err().and_then(Differs::lacks_only);
+    let number = open.run.number;
+    match (open.done(earlier, seen), lacking) {
+        (Ok(_), _) => Some(format!("zkplan apply {path}")),
+        (Err(_), Some(risks)) => {
+            let accepted: String = risks.iter().map(accepts).collect();
+            Some(format!("zkplan apply {path}{accepted}"))
+        }
+        // A plan that does not lead on from what is there is made anew from its spec.
+        (Err(NotResumed::Overtaken), None) => {
+            let accepted: String = source.accepted().iter().map(accepts).collect();
+            let spec = source.spec_path(&args.file)?;
+            Some(format!("zkplan apply {spec}{accepted} --abandon {number}"))
+        }
+        (Err(NotResumed::OtherSpec | NotResumed::NotUnderstood), None) => {
+            Some(format!("zkplan apply {path} --abandon {number}"))
+        }
+    }
 }
 
-fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<String>), output: &Output) -> Exit {
+fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<&str>), output: &Output) -> Exit {
     let runs = earlier.runs();
     if args.format == TextOrJson::Json {
         let document: Vec<Value> = runs.latest.iter().map(document).collect();
@@ -113,15 +129,21 @@ fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<String>), output: 
         let lead = Line::new(Style::Yellow, "not believed: ");
         text.paragraph(lead, not_proven(unproven), output.width);
     }
+    append(&mut text, next);
+    output.screen(&text, Exit::Done)
+}
+
+/// Ends a screen with the command that comes next.
+fn append(text: &mut Text, next: Option<&str>) {
     if let Some(next) = next {
         text.line(Line::plain("Next: ").then(Style::Cyan, next));
     }
-    output.screen(&text, Exit::Done)
 }
 
 fn one(
     args: &HistoryArgs,
     (earlier, number): (&Earlier, u64),
+    next: Option<&str>,
     output: &Output,
 ) -> Result<Exit, Exit> {
     let path = words_for_shell(&args.file.display().to_string());
@@ -143,7 +165,11 @@ fn one(
             let document = Value::Array(vec![document(run)]);
             output.raw(&(saved::canonical(&document, true) + "\n"), Exit::Done)
         }
-        TextOrJson::Text => output.screen(&history::run(run, output.width), Exit::Done),
+        TextOrJson::Text => {
+            let mut text = history::run(run, output.width);
+            append(&mut text, next.filter(|_| run.is_open()));
+            output.screen(&text, Exit::Done)
+        }
     })
 }
 

@@ -66,6 +66,13 @@ impl Output {
         self.aside(&text);
     }
 
+    /// Prints the command that comes next to stderr, on a line of its own, as it is typed.
+    pub(super) fn next(&self, command: &str) {
+        let mut text = Text::new();
+        text.line(Line::plain("Next: ").then(Style::Cyan, command.to_owned()));
+        self.aside(&text);
+    }
+
     /// Says that a wish to stop was heard.
     pub(super) fn interrupted(&self) {
         // Behind the ^C that the terminal shows.

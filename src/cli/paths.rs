@@ -15,7 +15,17 @@ pub(super) fn folder_of(file: &Path) -> &Path {
 /// A plan that was read from a file, with its paths as this process can open them.
 pub(super) fn opened(checked: CheckedPlan, file: &Path) -> CheckedPlan {
     let dir = file.parent().unwrap_or(Path::new(""));
-    with_files(checked, |path| dir.join(path))
+    let spec = checked.plan().spec.as_ref().map(|spec| dir.join(spec));
+    with_files(checked, |path| dir.join(path)).made_from(spec)
+}
+
+/// A file as it is typed in the folder that the command runs in.
+pub(super) fn typed(file: &Path) -> PathBuf {
+    if file.is_absolute() {
+        file.to_owned()
+    } else {
+        relative(&real(Path::new(".")), &real_file(file))
+    }
 }
 
 /// A plan that was made from the spec in `spec`, with its paths as a plan file in that folder names
@@ -23,6 +33,12 @@ pub(super) fn opened(checked: CheckedPlan, file: &Path) -> CheckedPlan {
 /// stays. Without a folder, as on stdout, every path is absolute.
 pub(super) fn saved(checked: CheckedPlan, spec: &Path, dir: Option<&Path>) -> CheckedPlan {
     let from = spec.parent().unwrap_or(Path::new(""));
+    let made_from = match dir {
+        Some(_) if spec.is_absolute() => spec.to_owned(),
+        Some(dir) => relative(&real(dir), &real_file(spec)),
+        None => real_file(spec),
+    };
+    let checked = checked.made_from((spec != Path::new("-")).then_some(made_from));
     with_files(checked, |path| {
         let is_relative = path.strip_prefix(from).is_ok_and(Path::is_relative);
         match dir {

@@ -9,7 +9,8 @@ use super::{paths, secret, specs};
 use crate::apply::access::Named;
 use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
-use crate::render::{complaints, refusal, words_for_shell};
+use crate::plan::Acceptance;
+use crate::render::{complaints, refusal, words_for_acceptance, words_for_shell};
 use crate::saved::{self, ReadError};
 use crate::spec::{self, Spec};
 
@@ -75,13 +76,32 @@ impl Source {
         Named::of(&self.spec(), plan)
     }
 
-    /// The command that plans anew for it, as it is typed; of a saved plan, nobody knows the spec.
-    pub(super) fn plans(&self, path: &Path) -> String {
-        match self {
-            Self::Spec(_) => {
-                format!("zkplan plan {}", words_for_shell(&path.display().to_string()))
+    /// The spec that a new plan is made from, as a shell takes it: the file itself, or the one that
+    /// a saved plan was made from, where that is there.
+    pub(super) fn spec_path(&self, path: &Path) -> Option<String> {
+        let spec = match self {
+            Self::Spec(_) => path.to_owned(),
+            Self::Plan(checked) => {
+                let spec = checked.plan().spec.as_deref().filter(|spec| spec.is_file())?;
+                paths::typed(spec)
             }
-            Self::Plan(_) => "zkplan plan SPEC".to_owned(),
+        };
+        Some(words_for_shell(&spec.display().to_string()))
+    }
+
+    /// The command that plans anew for it, as it is typed; `SPEC` stands for a spec that is not
+    /// known. What a saved plan accepts is accepted again.
+    pub(super) fn plans(&self, path: &Path) -> String {
+        let spec = self.spec_path(path).unwrap_or_else(|| "SPEC".to_owned());
+        let accepted: String = self.accepted().iter().map(accepts).collect();
+        format!("zkplan plan {spec}{accepted}")
+    }
+
+    /// The risks that the file accepts.
+    pub(super) fn accepted(&self) -> &[Acceptance] {
+        match self {
+            Self::Spec(_) => &[],
+            Self::Plan(checked) => &checked.plan().accepted,
         }
     }
 
@@ -92,6 +112,11 @@ impl Source {
             Self::Plan(checked) => spec_of(checked.plan()),
         }
     }
+}
+
+/// The flag that accepts a risk, as it is typed after others.
+pub(super) fn accepts(risk: &Acceptance) -> String {
+    format!(" --accept {}", words_for_shell(&words_for_acceptance(risk)))
 }
 
 /// What a text is meant to be, whole or not.

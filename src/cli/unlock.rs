@@ -93,6 +93,7 @@ fn ended(args: &UnlockArgs, source: &Source, end: &End, output: &Output) -> Exit
         again: &format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
         path: &path,
         plans: &source.plans(&args.file),
+        anew: None,
         run: None,
         width: output.width,
     }));
@@ -169,6 +170,7 @@ fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output
         again: "",
         path: &path,
         plans: &source.plans(&args.file),
+        anew: None,
         run: None,
         width: output.width,
     }));

@@ -22,6 +22,7 @@ pub use reorder::{is_within_reach, reorder};
 pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Risks that the operator accepted when the plan was made.
     pub accepted: Vec<Acceptance>,
+    /// The path of the spec that it was made from, where a file tells it. It is no part of what the
+    /// plan means.
+    pub spec: Option<PathBuf>,
 }
 
 /// A risk that the operator accepts by name: `--accept LAW:STEP`, or `--accept FINDING`.

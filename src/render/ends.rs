@@ -21,8 +21,11 @@ pub struct Screen<'a> {
     pub again: &'a str,
     /// The file that was applied, as it was given.
     pub path: &'a str,
-    /// The command that plans anew, as it is typed.
+    /// The command that plans anew, as it is typed; `SPEC` stands for a spec that is not known.
     pub plans: &'a str,
+    /// The command that applies what the spec wants now, as it is typed; `None` where the spec is not
+    /// known.
+    pub anew: Option<&'a str>,
     /// The number of the run, where one was opened.
     pub run: Option<u64>,
     /// Columns of the terminal.
@@ -135,7 +138,8 @@ fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
             format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
             format!(
                 "where the change is meant, abandon the run where it stands and plan for what is \
-                 there now: {again} --abandon {number}"
+                 there now: {} --abandon {number}",
+                screen.anew.unwrap_or(APPLY_SPEC)
             ),
         ),
         End::NotOpen { number } => (
@@ -354,14 +358,15 @@ fn not_granted(anew: &str, go_on: &str) -> (String, String) {
 
 /// How a run is given up for a plan of what is there now.
 fn anew(screen: &Screen<'_>) -> String {
-    let Screen { plans, run, .. } = *screen;
+    let Screen { anew, run, .. } = *screen;
     // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
-    let spec = plans.strip_prefix("zkplan plan ").unwrap_or("SPEC");
+    let apply = anew.unwrap_or(APPLY_SPEC);
     let number = run.map_or_else(|| "RUN".to_owned(), |number| number.to_string());
-    format!(
-        "abandon this run and plan for what is there now: zkplan apply {spec} --abandon {number}"
-    )
+    format!("abandon this run and plan for what is there now: {apply} --abandon {number}")
 }
+
+/// The command that plans anew and applies that, where the spec is not known.
+const APPLY_SPEC: &str = "zkplan apply SPEC";
 
 /// The way out where a member that is needed will not come back.
 fn where_gone(waits: &[Wait], anew: &str) -> String {
@@ -479,9 +484,8 @@ mod tests {
 
     fn said(end: &End) -> String {
         let again = "zkplan apply 'my plan.json' --strict-version";
-        let plans = "zkplan plan SPEC";
-        let text =
-            screen(&Screen { end, again, path: "my plan.json", plans, run: Some(3), width: 100 });
+        let (path, plans, run) = ("my plan.json", "zkplan plan SPEC", Some(3));
+        let text = screen(&Screen { end, again, path, plans, anew: None, run, width: 100 });
         text.to_string_with(false).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -504,6 +508,39 @@ mod tests {
         assert!(!said(&End::Unsafe(vec![other])).contains("--accept"));
         let nobody = said(&End::Unreachable);
         assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
+    }
+
+    /// What comes next after an apply of a plan file, where its spec is known and where it is not.
+    fn next_of_a_plan(end: &End) -> [Option<String>; 2] {
+        let (path, again, plans) = ("plan.json", "zkplan apply plan.json", "zkplan plan a.yaml");
+        [Some("zkplan apply a.yaml"), None].map(|anew| {
+            let run = Some(3);
+            next::command(&Screen { end, again, path, plans, anew, run, width: 100 })
+        })
+    }
+
+    #[test]
+    fn a_new_plan_is_made_from_the_spec_of_the_plan_file() {
+        let abandons = [Some("zkplan apply a.yaml --abandon 3".to_owned()), None];
+        assert_eq!(next_of_a_plan(&End::NotGranted(Vec::new())), abandons);
+        let stale = Stale::Identity {
+            plan: Identity::Known("one".to_owned()),
+            live: Identity::Known("other".to_owned()),
+        };
+        let overtaken = End::Overtaken { number: 3, stale: stale.clone() };
+        assert_eq!(next_of_a_plan(&overtaken), abandons);
+        let shown = [Some("zkplan plan a.yaml".to_owned()), None];
+        assert_eq!(next_of_a_plan(&End::Stale(stale)), shown);
+        assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new())), shown);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_is_abandoned_and_another_one_is_looked_at() {
+        let other = |why| next_of_a_plan(&End::OtherRun { number: 3, why })[0].clone().unwrap();
+        assert_eq!(other(Differs::PlanLost), "zkplan apply plan.json --abandon 3");
+        let garbled = Differs::Header(Illegible::Garbled);
+        assert_eq!(other(garbled), "zkplan apply plan.json --abandon 3");
+        assert_eq!(other(Differs::OtherPlan), "zkplan history plan.json 3");
     }
 
     #[test]

@@ -3,28 +3,35 @@
 use super::ends::Screen;
 use super::words;
 use crate::apply::End;
+use crate::apply::resume::Differs;
 
-/// The command, as it is typed. `None` where there is none that could be typed as it stands: of a
-/// plan file, zkplan does not know the spec that a new plan is made from.
+/// The command, as it is typed. `None` where there is none that could be typed as it stands: a new
+/// plan is wanted, and the spec that a plan file was made from is not known, or not there.
 pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
-    let Screen { end, again, path, plans, run, .. } = *screen;
+    let Screen { end, again, path, plans, anew, run, .. } = *screen;
     let path = words::shell(path);
-    let is_spec = !plans.ends_with(" SPEC");
-    let of_spec = |command: String| is_spec.then_some(command);
+    // The apply of a spec plans anew; of a saved plan, a new one is made and shown first.
+    let planned_anew = || anew.map(|anew| if anew == again { again } else { plans }.to_owned());
+    let abandons = |number| anew.map(|anew| format!("{anew} --abandon {number}"));
     match end {
         End::Finished => None,
-        End::Stale(_) => of_spec(again.to_owned()),
-        End::OtherRun { number, .. } => Some(format!("zkplan history {path} {number}")),
-        End::Overtaken { number, .. } => of_spec(format!("{again} --abandon {number}")),
-        End::Foreign { .. } | End::NotGranted(_) => match run {
-            Some(number) => of_spec(format!("{again} --abandon {number}")),
-            None => of_spec(again.to_owned()),
-        },
+        End::Stale(_) => planned_anew(),
+        // As plan and history have it: what cannot be read is not finished by another file either.
+        End::OtherRun { number, why: Differs::Header(_) | Differs::PlanLost } => {
+            Some(format!("{again} --abandon {number}"))
+        }
+        End::OtherRun { number, why: Differs::OtherPlan | Differs::OtherSpec { .. } } => {
+            Some(format!("zkplan history {path} {number}"))
+        }
+        End::Overtaken { number, .. } => abandons(*number),
+        End::Foreign { .. } | End::NotGranted(_) => run.map_or_else(planned_anew, abandons),
         End::NotOpen { .. } => Some(format!("zkplan history {path}")),
         End::Unproven(_) => Some(format!("zkplan history {path} --unproven")),
         End::HostNotPlain { .. } => Some(format!("{again} --no-hooks")),
         End::Gate { approve, .. } => Some(format!("{again} --approve {approve}")),
-        End::Unsafe(_) => of_spec(plans.to_owned()),
+        End::Unsafe(_) => anew.map(|_| plans.to_owned()),
+        // The password is that of the super user, unless the file names another.
+        End::NotAuthorized { user: None, .. } => Some(format!("{again} --user super")),
         End::Locked(_)
         | End::NotAuthorized { .. }
         | End::NoRecipient { .. }

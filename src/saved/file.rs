@@ -1,6 +1,7 @@
 //! The shape of the plan file. Everything that is text in ZooKeeper is text here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub(super) struct PlanFile {
     reach: BTreeMap<String, ReachShape>,
     /// Commands that start and stop servers.
     hooks: Hooks,
+    /// The spec that the plan was made from; a relative path counts from the folder of this file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    spec: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -224,6 +228,7 @@ impl PlanFile {
             connect: plan.connect.clone(),
             reach: plan.reach.iter().map(|(id, at)| (id.to_string(), ReachShape::of(at))).collect(),
             hooks: plan.hooks.clone(),
+            spec: plan.spec.clone(),
         }
     }
 
@@ -255,6 +260,7 @@ impl PlanFile {
             changes: differing.changes,
             phases: phases?,
             accepted: self.accepted,
+            spec: self.spec,
         };
         let mut ids = BTreeSet::new();
         if let Some(step) = plan.steps().find(|step| !ids.insert(step.id.clone())) {

@@ -114,7 +114,8 @@ fn a_voter_that_stays_dies_and_the_commands_that_are_named_finish_without_it() {
     ensemble.kill(stays);
     apply.thaw();
     let outcome = apply.ends().exits(3);
-    let outcome = outcome.says([&format!("server {stays}"), "zkplan apply spec.yaml --abandon 1"]);
+    let outcome = outcome
+        .says([&format!("server {stays}"), "zkplan apply spec.yaml --timeout 3s --abandon 1"]);
     assert_eq!(steps(&outcome.events), ["join-4"]);
     desk.apply("spec.yaml").with(&["--abandon", "1"]).ends().exits(0);
     let left = ensemble.administrator().config();

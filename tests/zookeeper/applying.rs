@@ -9,6 +9,7 @@
 //! ```
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,15 @@ impl Desk {
             under: &[],
             folder: None,
         }
+    }
+
+    /// A line that a person types into a shell that finds `zkplan`, not yet started.
+    pub(crate) fn line(&self, line: &str) -> Apply<'_> {
+        let binary = Path::new(env!("CARGO_BIN_EXE_zkplan"));
+        let folder = binary.parent().expect("a binary lies in a folder");
+        let path = format!("{}:/usr/bin:/bin", folder.display());
+        let apply = Apply { words: vec![line.to_owned()], ..self.apply(line) };
+        apply.under(&["sh", "-c", "eval \"exec $1\""]).environment("PATH", Some(&path))
     }
 
     /// A plan of a spec that is probed, not yet started: it runs for a while as well.

@@ -148,6 +148,17 @@ impl Outcome {
         self
     }
 
+    /// The exit code, for the screen of whoever runs the tests.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// The commands of all lines that begin with `Next:`, as they are to be typed.
+    pub(crate) fn next_lines(&self) -> Vec<&str> {
+        let lines = self.stderr.lines().chain(self.stdout.lines());
+        lines.filter_map(|line| line.strip_prefix("Next: ")).collect()
+    }
+
     /// Whether the command ended with this exit code.
     pub(crate) fn has_exited(&self, code: i32) -> bool {
         self.code == Some(code)

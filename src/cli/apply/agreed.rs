@@ -6,7 +6,7 @@ use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{local, secret};
 use super::ready::{Ready, ready};
-use super::refuse;
+use super::{refuse, typed};
 use crate::apply::End;
 use crate::apply::access::Recipient;
 use crate::apply::driver::{known_endpoints, leaving_now};
@@ -155,6 +155,7 @@ async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(),
             "nobody is there to approve: there is no terminal",
             "add --auto-approve where the plan has been approved before; nothing was changed",
         );
+        output.next(&format!("{} --auto-approve", typed(args)));
         return Err(Exit::NotApproved);
     }
     let what = question(ready.checked.plan(), &ready.done, args.no_hooks);
@@ -163,6 +164,7 @@ async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(),
         return Ok(());
     }
     output.error("not approved; nothing was changed", "the same command asks again");
+    output.next(&typed(args));
     Err(Exit::NotApproved)
 }
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
 use self::steady::Patience;
-use super::args::{AccessArgs, ApplyArgs, DEFAULT_TIMEOUT};
+use super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
 use super::output::Output;
-use super::source::Source;
+use super::source::{Source, accepts};
 use super::{live, secret};
 use crate::apply::access::Access;
 use crate::apply::driver::{Surroundings as _, Task, drive};
@@ -31,7 +31,7 @@ use crate::model::Endpoint;
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
-use crate::render::{ends, words_for_acceptance, words_for_shell};
+use crate::render::{ends, words_for_shell};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::OwnIds;
@@ -196,6 +196,7 @@ async fn carry_out(
         again: &again,
         path: &path,
         plans: &source.plans(&args.file),
+        anew: anew(args, source).as_deref(),
         run: local.report.run.map(|(number, _)| number),
         width: output.width,
     }));
@@ -210,19 +211,43 @@ async fn carry_out(
 /// What was approved, and which run was given up, is left out: it was said of that moment, and
 /// whoever goes on looks again.
 fn again(args: &ApplyArgs, path: &str) -> String {
-    let flag = |is_given: bool, flag: &str| is_given.then(|| format!(" {flag}"));
-    let accepted = args.accept.iter().map(|risk| {
-        let risk = words_for_acceptance(risk);
-        format!(" --accept {}", words_for_shell(&risk))
+    let accepted: String = args.accept.iter().map(accepts).collect();
+    format!("zkplan apply {}{accepted}{}", words_for_shell(path), kept(args))
+}
+
+/// The command that applies what the spec wants now, as it is typed: that of the file, or of the
+/// spec that a saved plan was made from, where that is there.
+fn anew(args: &ApplyArgs, source: &Source) -> Option<String> {
+    let spec = source.spec_path(&args.file)?;
+    let more = args.accept.iter().filter(|risk| !source.accepted().contains(risk));
+    let accepted: String = source.accepted().iter().chain(more).map(accepts).collect();
+    Some(format!("zkplan apply {spec}{accepted}{}", kept(args)))
+}
+
+/// The command as it was typed, but for who approves: where nothing came of it yet.
+fn typed(args: &ApplyArgs) -> String {
+    let approved = args.approve.iter().map(|approval| match approval {
+        Approval::Cutover => " --approve cutover".to_owned(),
+        Approval::Stop => " --approve stop".to_owned(),
+        Approval::Blank(id) => format!(" --approve attest-{id}"),
     });
+    let abandoned = args.abandon.map(|number| format!(" --abandon {number}"));
+    let further: String = approved.chain(abandoned).collect();
+    again(args, &args.file.display().to_string()) + &further
+}
+
+/// The flags that hold for another try too.
+fn kept(args: &ApplyArgs) -> String {
+    let flag = |is_given: bool, flag: &str| is_given.then(|| format!(" {flag}"));
     let timeout = Some(args.timeout).filter(|time| *time != DEFAULT_TIMEOUT);
-    let flags = accepted
-        .chain(timeout.map(|time| format!(" --timeout {time}")))
+    let flags = timeout
+        .map(|time| format!(" --timeout {time}"))
+        .into_iter()
         .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
         .chain(flag(args.no_hooks, "--no-hooks"))
         .chain(flag(args.strict_version, "--strict-version"))
         .chain(accessed(&args.access));
-    format!("zkplan apply {}{}", words_for_shell(path), flags.collect::<String>())
+    flags.collect()
 }
 
 /// How the ensemble is reached, as it is typed.
@@ -293,6 +318,7 @@ pub(super) fn refuse((args, source): (&ApplyArgs, &Source), end: &End, output: &
         again: &again,
         path: &path,
         plans: &source.plans(&args.file),
+        anew: anew(args, source).as_deref(),
         run: None,
         width: output.width,
     }));
@@ -342,13 +368,17 @@ pub(super) fn exit_of(end: &End) -> Exit {
 mod tests {
     use clap::Parser as _;
 
-    use super::super::args::{Cli, Command};
+    use super::super::args::{ApplyArgs, Cli, Command};
 
-    fn again(words: &str) -> String {
+    fn args(words: &str) -> ApplyArgs {
         let typed = format!("zkplan apply plan.yaml{words}");
         let cli = Cli::try_parse_from(typed.split_whitespace()).expect("a command line");
         let Command::Apply(args) = cli.command else { panic!("{typed}") };
-        super::again(&args, "plan.yaml")
+        args
+    }
+
+    fn again(words: &str) -> String {
+        super::again(&args(words), "plan.yaml")
     }
 
     #[test]
@@ -359,5 +389,8 @@ mod tests {
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
         assert_eq!(again(said_once), "zkplan apply plan.yaml");
+        let typed = |words: &str| super::typed(&args(words));
+        let asked = " --timeout 90s --approve cutover --approve attest-4 --abandon 3";
+        assert_eq!(typed(&format!("{asked} --events e")), format!("zkplan apply plan.yaml{asked}"));
     }
 }

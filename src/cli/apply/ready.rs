@@ -23,7 +23,7 @@ use crate::observe::{Facts, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
-use crate::render::run::another_order;
+use crate::render::run::{another_order, holder};
 use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
@@ -48,22 +48,15 @@ pub(super) async fn ready(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
-    let mut patience = Patience::of(&spec.policy);
-    let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
-    let reached = (port, &seen, spec);
-    let earlier = believed((args, source), reached, &mut patience, output).await?;
+    let Found { seen, not_counted, facts, earlier } =
+        found((args, source), (port, spec), output).await?;
     let runs = &earlier.runs().latest[..];
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
         return Err(refuse((args, source), &End::NotOpen { number }, output));
     }
-    let facts = Facts::of(&seen, spec);
-    let asked = match source {
-        Source::Plan(checked) => Asked::Plan(checked),
-        Source::Spec(spec) => Asked::Spec(spec, &args.accept),
-    };
-    let open = earlier.open(asked, &facts, args.abandon);
+    let open = earlier.open(asked(args, source), &facts, args.abandon);
     let (checked, resumes) = match open {
         Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
         // Whether it is an operator's, and stands in the way, the session of the run finds out.
@@ -111,6 +104,49 @@ pub(super) async fn ready(
     }
     let is_certain = earlier.journal.is_certain;
     Ok(Some(Ready { checked, seen, done, resumes, is_certain }))
+}
+
+/// What a look shows.
+struct Found {
+    seen: Observation,
+    not_counted: NotCounted,
+    facts: Facts,
+    earlier: Earlier,
+}
+
+/// Looks, and reads the journal. Where a run is open that this apply does not resume, its lock is
+/// waited for: another apply may be at work, and the lock of a crashed one goes with its session.
+async fn found(
+    (args, source): (&ApplyArgs, &Source),
+    (port, spec): (&ZooKeeper, &Spec),
+    output: &Output,
+) -> Result<Found, Exit> {
+    let mut patience = Patience::of(&spec.policy);
+    let mut with_lock = Patience::with_lock(args, &spec.connect);
+    loop {
+        let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
+        let reached = (port, &seen, spec);
+        let earlier = believed((args, source), reached, &mut patience, output).await?;
+        let facts = Facts::of(&seen, spec);
+        let open = earlier.open(asked(args, source), &facts, args.abandon);
+        let is_other = open.is_some_and(|open| open.plan.is_err()) && earlier.journal.is_certain;
+        if let Some(lock) = earlier.journal.lock.as_ref().filter(|_| is_other) {
+            let by = lock.text.as_ref().map(|by| format!(": {}", holder(by)));
+            let why = format!("another apply holds the lock{}", by.unwrap_or_default());
+            if with_lock.is_left(&why, output).await {
+                continue;
+            }
+        }
+        return Ok(Found { seen, not_counted, facts, earlier });
+    }
+}
+
+/// What the operator asks for.
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source) -> Asked<'a> {
+    match source {
+        Source::Plan(checked) => Asked::Plan(checked),
+        Source::Spec(spec) => Asked::Spec(spec, &args.accept),
+    }
 }
 
 /// What the ensemble keeps of earlier applies, where it is proven to be an operator's.
@@ -240,6 +276,9 @@ fn unlawful_now(
             "safety rules stand against the plan as things are now; nothing was changed",
             &format!("{plans} shows the ensemble, and what would pass"),
         );
+        if source.spec_path(&args.file).is_some() {
+            output.next(&plans);
+        }
     } else {
         let who = words_for_servers(not_counted.keys());
         let (verb, them) = match not_counted.len() {
@@ -253,6 +292,7 @@ fn unlawful_now(
                 again(args, &path)
             ),
         );
+        output.next(&again(args, &path));
     }
     plan::exit_of_breaches(breaches)
 }

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
 use super::super::output::Output;
 use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
-use crate::model::{Endpoint, Policy, ServerId};
+use crate::model::{Connect, Endpoint, Policy, ServerId};
 use crate::observe::{Facts, Observation, ObserveError, Question, observe};
 use crate::render::words_for_servers;
 use crate::spec::Spec;
@@ -19,9 +20,11 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a hiccup may last before something is concluded from it: `policy.stableFor`.
+/// How long something that passes may last before something is concluded from it.
 pub(super) struct Patience {
     limit: Duration,
+    /// What sets the limit.
+    by: &'static str,
     /// When the first try came to nothing.
     since: Option<Instant>,
 }
@@ -30,9 +33,17 @@ pub(super) struct Patience {
 pub(super) type NotCounted = BTreeMap<ServerId, String>;
 
 impl Patience {
+    /// For a hiccup of servers.
     pub(super) fn of(policy: &Policy) -> Self {
         let limit = Duration::from_millis(policy.stable_for.0).min(LONGEST);
-        Self { limit, since: None }
+        Self { limit, by: "policy.stableFor", since: None }
+    }
+
+    /// For the lock of another apply. That of a crashed one stands until its session is over, which
+    /// had a time-out like ours.
+    pub(super) fn with_lock(args: &ApplyArgs, connect: &Connect) -> Self {
+        let limit = args.lock_timeout.map_or(2 * connect.session_timeout.0, |time| time.0);
+        Self { limit: Duration::from_millis(limit), by: "--lock-timeout", since: None }
     }
 
     /// Waits a little, so that the same can be tried again; `false` where the time is over. Why is
@@ -43,8 +54,8 @@ impl Patience {
             return false;
         }
         if is_first {
-            let limit = self.limit.as_millis().div_ceil(1000);
-            output.note(&format!("{why}; looking again for up to {limit} s (policy.stableFor)"));
+            let (limit, by) = (self.limit.as_millis().div_ceil(1000), self.by);
+            output.note(&format!("{why}; looking again for up to {limit} s ({by})"));
         }
         tokio::time::sleep(PAUSE).await;
         true

@@ -133,6 +133,12 @@ impl Administrator<'_> {
         written.expect("super may write anywhere");
     }
 
+    /// Deletes a znode that has no children.
+    pub(crate) fn delete(self, path: &str) {
+        let deleted = self.with_client(async |client| client.delete(path, None).await);
+        deleted.expect("super may delete anywhere");
+    }
+
     /// Makes `count` small znodes below a znode, in one transaction each.
     pub(crate) fn write_below(self, root: &str, count: usize) {
         let written = self.with_client(async |client| {
