@@ -25,6 +25,8 @@ pub struct Report {
     pub unknown: Option<StepId>,
     /// The command that runs.
     pub running_hook: Option<StepId>,
+    /// Whether the run closed itself, for it had sent nothing.
+    is_withdrawn: bool,
     sent_ms: Option<u64>,
     last_write_ms: Option<u64>,
     /// Since when the ensemble has not answered.
@@ -82,8 +84,10 @@ impl Report {
                 });
             }
             Event::Recorded(entry) => {
-                if let Entry::NotApplied { .. } | Entry::Disarmed { .. } = entry {
-                    self.unknown = None;
+                match entry {
+                    Entry::NotApplied { .. } | Entry::Disarmed { .. } => self.unknown = None,
+                    Entry::Withdrawn => self.is_withdrawn = true,
+                    _ => {}
                 }
                 self.end_away(now_ms, Gap::Away);
                 self.wrote(now_ms);
@@ -125,6 +129,11 @@ impl Report {
         }
     }
 
+    /// The run that is left open, where this apply did not finish it.
+    pub fn left_open(&self) -> Option<u64> {
+        self.run.filter(|_| !self.is_withdrawn).map(|(number, _)| number)
+    }
+
     /// When nothing of ours committed for longest, and for how long.
     pub fn longest_gap(&self) -> Option<(Gap, u64)> {
         let around = |commit: &Commit| Some((Gap::Around(commit.step.clone()), commit.gap_ms?));
@@ -137,4 +146,19 @@ impl Report {
 /// Whether the ensemble as a whole is awaited.
 const fn is_away(wait: &Wait) -> bool {
     matches!(wait, Wait::Connection | Wait::Stuck { .. } | Wait::Ensemble(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_has_closed_itself_is_not_left_open() {
+        let mut report = Report::default();
+        assert_eq!(report.left_open(), None);
+        report.run = Some((3, false));
+        assert_eq!(report.left_open(), Some(3));
+        report.take(1, &Event::Recorded(Entry::Withdrawn));
+        assert_eq!(report.left_open(), None);
+    }
 }

@@ -26,7 +26,7 @@ pub struct Screen<'a> {
     /// The command that applies what the spec wants now, as it is typed; `None` where the spec is not
     /// known.
     pub anew: Option<&'a str>,
-    /// The number of the run, where one was opened.
+    /// The number of the run that is left open.
     pub run: Option<u64>,
     /// Columns of the terminal.
     pub width: usize,
@@ -359,10 +359,12 @@ fn not_granted(anew: &str, go_on: &str) -> (String, String) {
 /// How a run is given up for a plan of what is there now.
 fn anew(screen: &Screen<'_>) -> String {
     let Screen { anew, run, .. } = *screen;
-    // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
     let apply = anew.unwrap_or(APPLY_SPEC);
-    let number = run.map_or_else(|| "RUN".to_owned(), |number| number.to_string());
-    format!("abandon this run and plan for what is there now: {apply} --abandon {number}")
+    // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
+    run.map_or_else(
+        || format!("plan for what is there now: {apply}"),
+        |run| format!("abandon this run and plan for what is there now: {apply} --abandon {run}"),
+    )
 }
 
 /// The command that plans anew and applies that, where the spec is not known.
@@ -532,6 +534,18 @@ mod tests {
         let shown = [Some("zkplan plan a.yaml".to_owned()), None];
         assert_eq!(next_of_a_plan(&End::Stale(stale)), shown);
         assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new())), shown);
+    }
+
+    /// Where nothing was sent the run has closed itself: there is none to abandon.
+    #[test]
+    fn a_run_that_has_closed_itself_is_not_abandoned() {
+        let end = End::NotGranted(Vec::new());
+        let (path, again, plans) = ("a.yaml", "zkplan apply a.yaml", "zkplan plan a.yaml");
+        let anew = Some(again);
+        let shown = screen(&Screen { end: &end, again, path, plans, anew, run: None, width: 100 });
+        let shown = shown.to_string_with(false);
+        assert!(!shown.contains("abandon"), "{shown}");
+        assert!(shown.ends_with("Next: zkplan apply a.yaml\n"), "{shown}");
     }
 
     #[test]

@@ -255,17 +255,32 @@ impl Soak {
         !differing.is_empty()
     }
 
+    /// A server that was away in the middle of such a round, and was sent its data by a voter that had
+    /// observed, has a part of them only (ZOOKEEPER-4925; `releases` in the tests on real ZooKeeper). A
+    /// plan names it, and it is started again without data.
+    fn mend_what_promoted_voters_sent(&mut self, round: &Round, spec: &str) {
+        let any_was_away = round.faults.iter().any(|fault| fault.kind.strikes_servers());
+        if !any_was_away || promoted(round).next().is_none() {
+            return;
+        }
+        let differing = self.lab.differing();
+        let planned = run(&self.lab, &["plan", spec]);
+        for server in &differing {
+            let named = format!("server {}", server.id);
+            self.verdict.check(planned.stdout.contains(&named), || {
+                format!("the data of {named} differ, and plan does not say so\n{}", planned.stdout)
+            });
+        }
+        if !differing.is_empty() {
+            self.restart_promoted(round);
+            self.mends_data();
+        }
+    }
+
     /// Restarts the voters that were observers, one at a time: each could come to lead and then give
     /// joiners a part of the data only (ZOOKEEPER-4925, fixed in 3.9.4); a restart mends that.
     fn restart_promoted(&self, round: &Round) {
-        let is_by_way_of_observer = round.policy.contains(&("addAs", "observer"));
-        let promoted = round.target.iter().filter(|seat| seat.votes).filter(|seat| {
-            match round.base.iter().find(|old| old.id == seat.id) {
-                Some(old) => !old.votes,
-                None => is_by_way_of_observer,
-            }
-        });
-        for seat in promoted {
+        for seat in promoted(round) {
             let server = self.lab.server(seat.id);
             server.kill();
             server.start();
@@ -377,6 +392,7 @@ impl Soak {
     /// Holds everything that was said and done against the servers' own records.
     fn judge(&mut self, round: &Round, spec: &str, from: u64, applied: &Applied) {
         self.lab.wait_serving();
+        self.mend_what_promoted_voters_sent(round, spec);
         self.read_back(round);
         self.truth.read_logs();
         let matches = run(&self.lab, &["plan", spec, "--detailed-exitcode"]);
@@ -502,4 +518,15 @@ impl Plan {
 fn addresses<'a>(seats: impl IntoIterator<Item = &'a Seat>) -> Vec<String> {
     let at = |seat: &Seat| format!("{}:{}", seat.address(), crate::schedule::CLIENT_PORT);
     seats.into_iter().map(at).collect()
+}
+
+/// The voters that observed at first, in this round.
+fn promoted(round: &Round) -> impl Iterator<Item = &Seat> {
+    let is_by_way_of_observer = round.policy.contains(&("addAs", "observer"));
+    round.target.iter().filter(|seat| seat.votes).filter(move |seat| {
+        match round.base.iter().find(|old| old.id == seat.id) {
+            Some(old) => !old.votes,
+            None => is_by_way_of_observer,
+        }
+    })
 }

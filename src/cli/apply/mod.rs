@@ -197,7 +197,7 @@ async fn carry_out(
         path: &path,
         plans: &source.plans(&args.file),
         anew: anew(args, source).as_deref(),
-        run: local.report.run.map(|(number, _)| number),
+        run: local.report.left_open(),
         width: output.width,
     }));
     if local.report.run.is_none() && !finished {
