@@ -94,20 +94,24 @@ pub fn fixed_in(issue: Issue, version: ServerVersion) -> Option<ServerVersion> {
     Some(if first == NEVER_ADVISED { ADVISED } else { first })
 }
 
-/// The bugs of the releases that were seen and that an upgrade within their lines cures.
+/// The bugs of the releases that were seen and that an upgrade within their lines cures; not that of a
+/// promotion, which only a plan that promotes has to do with.
 pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
     findings(seen, |bug, version| {
         bug.fixed_on_line(version).is_some()
+            && bug.trigger != Trigger::Promotion
             && (bug.trigger != Trigger::StaticChange || has_static_lines(seen))
     })
 }
 
-/// The bugs that no release of a server's line is without, and that the change to a spec brings about:
+/// The bugs that no release of a server's line is without, or that a promotion alone brings about, and
+/// that the change to a spec brings about:
 /// nobody is told of what he can neither cure nor avoid.
 pub(super) fn triggered_bugs(seen: &Observation, spec: &Spec) -> Vec<Finding> {
     let triggers = triggers(seen, spec);
     findings(seen, |bug, version| {
-        bug.fixed_on_line(version).is_none() && triggers.contains(&bug.trigger)
+        let is_cured = bug.fixed_on_line(version).is_some();
+        (!is_cured || bug.trigger == Trigger::Promotion) && triggers.contains(&bug.trigger)
     })
 }
 
