@@ -199,8 +199,8 @@ impl FolderSeen {
         let identity = &reading.folder.child(IDENTITY_NAME);
         let doubt = |path: &str, doubt| Self::Unproven(Unproven { path: path.to_owned(), doubt });
         let acl = match &reading.before {
+            _ if reading.is_empty => return Self::Empty,
             Ok(None) => return Self::Empty,
-            Ok(Some(acl)) if acl.children == 0 => return Self::Empty,
             Ok(Some(acl)) => acl,
             Err(code) => return doubt(folder, Doubt::Unreadable(code.number())),
         };
@@ -221,6 +221,14 @@ impl FolderSeen {
                     Self::Closed(Some(text.clone()))
                 }
             },
+        }
+    }
+
+    /// What is not proven.
+    pub const fn unproven(&self) -> Option<&Unproven> {
+        match self {
+            Self::Unproven(unproven) => Some(unproven),
+            Self::Empty | Self::Closed(_) => None,
         }
     }
 

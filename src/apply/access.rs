@@ -336,6 +336,27 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_follow_as_it_should_is_sent_nothing() {
+        let (port, (spec, named)) = (world(), named());
+        let mut seen = seen(&port, &spec);
+        let one = ServerId::new(1);
+        let mut standing = |standing| {
+            seen.servers.get_mut(&one).expect("server 1").standing = standing;
+            let other = Named { identity: Some("another".to_owned()), ..named.clone() };
+            let elsewhere = Named { endpoints: BTreeSet::new(), ..named.clone() };
+            assert_eq!(other.joiner(&seen, one), None, "another ensemble than the plan's");
+            assert_eq!(elsewhere.joiner(&seen, one), None, "at no address of the file");
+            let members = ids(&named.recipients(&seen, &BTreeSet::new()));
+            (members, named.joiner(&seen, one).map(|to| to.server))
+        };
+        assert_eq!(standing(Standing::Following), (vec![1], None));
+        assert_eq!(standing(Standing::FollowingWithoutVote), (Vec::new(), Some(one)));
+        for other in [Standing::Behind, Standing::OtherConfiguration, Standing::Standalone] {
+            assert_eq!(standing(other), (Vec::new(), None));
+        }
+    }
+
+    #[test]
     fn a_session_shows_what_was_seen_before_it_shows_a_password() {
         let (port, (spec, named)) = (world(), named());
         let mut seen = seen(&port, &spec);
@@ -347,6 +368,9 @@ mod tests {
         assert_eq!(ask(&seen, &to), Permission::Granted);
         let other = Recipient { server: ServerId::new(2), ..to.clone() };
         assert_eq!(ask(&seen, &other), Permission::Unknown, "server 1 answers there");
+        let mut elsewhere = seen.clone();
+        elsewhere.config.version = "7f00000000".parse().expect("a version");
+        assert_eq!(ask(&elsewhere, &to), Permission::Unknown, "it has an older configuration");
         seen.identity = Identity::Known("another".to_owned());
         assert_eq!(ask(&seen, &to), Permission::Unknown, "it has another identity");
     }

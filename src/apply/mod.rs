@@ -26,6 +26,8 @@ pub mod journal;
 pub mod judge;
 pub mod keeper;
 pub mod machine;
+#[cfg(test)]
+mod overtaken;
 pub mod paths;
 pub mod position;
 pub mod reorder;

@@ -20,7 +20,7 @@ use crate::render::{
 };
 use crate::saved;
 use crate::spec::Spec;
-use crate::trust::{FolderSeen, Unproven};
+use crate::trust::Unproven;
 
 /// So many of the latest runs are listed.
 const LISTED: usize = 100;
@@ -42,9 +42,6 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
     if args.unproven {
         let tree = everything((args, source), &port, (&seen, spec), output).await?;
         return Ok(show_tree(args, &tree, output));
-    }
-    if let FolderSeen::Unproven(unproven) = &seen.folder {
-        return Err(refuse(args, unproven, output));
     }
     let plan_of = args.run.filter(|_| args.plan);
     let wanted = Wanted { runs: LISTED, plan_of, watch: None };

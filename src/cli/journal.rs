@@ -81,7 +81,9 @@ pub(super) async fn read(
         let plan = plan_of(asked).await?;
         let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
         let stored = open.and_then(|text| saved::read(&text).ok());
-        let past = match wanted.watch {
+        // What is not proven is not listed either.
+        let is_proven = journal.unproven().is_none();
+        let past = match wanted.watch.filter(|_| is_proven) {
             Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
             None => Past::default(),
         };
@@ -150,13 +152,8 @@ pub(super) async fn told(
     (spec, accepted): (&Spec, &[Acceptance]),
 ) -> Result<Told, Unread> {
     let finding = |kind| Finding { kind, server: None };
-    match &seen.folder {
-        FolderSeen::Empty => return Ok(Told::default()),
-        FolderSeen::Unproven(unproven) => {
-            let findings = vec![finding(FindingKind::FolderNotProven(unproven.clone()))];
-            return Ok(Told { findings, ..Told::default() });
-        }
-        FolderSeen::Closed(_) => {}
+    if seen.folder == FolderSeen::Empty {
+        return Ok(Told::default());
     }
     let watch = Some(Watch::of(&seen.config.membership));
     let wanted = Wanted { watch, ..Wanted::LATEST };

@@ -35,6 +35,10 @@ async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<E
     let spec = &source.spec();
     let port = live::servers(&spec.connect, output)?;
     let seen = live::look(&port, spec, output).await?;
+    // No password is sent for what is not an operator's.
+    if let Some(unproven) = seen.folder.unproven() {
+        return Err(not_proven((args, source), unproven.clone(), output));
+    }
     let (session, own) = signed_in(args, source, (&port, &seen), output).await?;
     let exit = match Archive::proven(&session, &spec.connect.folder, own).await {
         Ok(archive) => remove((args, source), (&port, &session), &archive, output).await,

@@ -127,6 +127,9 @@ pub struct FolderReading {
     pub folder: Folder,
     /// The access control list of `/zookeeper/config`.
     pub config: Vec<AclEntry>,
+    /// Whether nothing stands in it, or there is none: no list forbids to ask that
+    /// (`FinalRequestProcessor`, `OpCode.exists`).
+    pub is_empty: bool,
     /// The folder itself, before anything in it was read; `None` where there is none.
     pub before: Result<Option<NodeAcl>, Code>,
     /// The identity that it holds.
@@ -141,6 +144,7 @@ impl Default for FolderReading {
         Self {
             folder: Folder::default(),
             config: Vec::new(),
+            is_empty: true,
             before: Ok(None),
             identity: Kept::Absent,
             after: Ok(None),
@@ -169,6 +173,7 @@ impl FolderReading {
         Self {
             folder: Folder::default(),
             config: acl.entries.clone(),
+            is_empty: false,
             before: Ok(Some(acl.clone())),
             identity: identity.map_or(Kept::Absent, here),
             after: Ok(Some(acl)),

@@ -74,10 +74,10 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
     let sync = client.sync(CONFIG);
     let config = client.get_config();
     let lists = (client.get_acl(CONFIG), client.get_acl(path), client.get_acl(&identity));
-    let data = client.get_data(&identity);
+    let (stat, data) = (client.check_stat(path), client.get_data(&identity));
     let after = client.get_acl(path);
-    let (sync, config, of_config, before, of_identity, data, after) =
-        futures::join!(sync, config, lists.0, lists.1, lists.2, data, after);
+    let (sync, config, of_config, before, of_identity, folder_stat, data, after) =
+        futures::join!(sync, config, lists.0, lists.1, lists.2, stat, data, after);
     sync?;
     let (config, stat) = config?;
     let folder = FolderReading {
@@ -87,6 +87,7 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
             .flatten()
             .map(|acl| acl.entries)
             .unwrap_or_default(),
+        is_empty: folder_stat?.is_none_or(|stat| stat.num_children == 0),
         identity: kept(listed(of_identity), data)?,
         before: answered(listed(before))?,
         after: answered(listed(after))?,

@@ -116,17 +116,19 @@ fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
     let Screen { again, path, .. } = *screen;
     let path = &words::shell(path);
     match end {
-        End::Locked(by) => {
-            let who = by.as_ref().map_or("somebody".to_owned(), run::holder);
-            let nonce = by.as_ref().map_or("NONCE", |by| by.by.nonce.as_str());
-            (
-                format!("another apply holds the lock: {who}. Nothing was changed."),
-                format!(
-                    "wait for it; the lock of a crashed apply goes with its session. If it hangs \
-                     for good: zkplan unlock {path} {nonce}"
-                ),
-            )
-        }
+        End::Locked(Some(by)) => (
+            format!("another apply holds the lock: {}. Nothing was changed.", run::holder(by)),
+            format!(
+                "wait for it; the lock of a crashed apply goes with its session. If it hangs for \
+                 good: zkplan unlock {path} {}",
+                by.by.nonce
+            ),
+        ),
+        // Who made it is not proven, or not understood: nothing here helps to remove it.
+        End::Locked(None) => (
+            "a lock stands, and by whom is not known. Nothing was changed.".to_owned(),
+            format!("wait: a lock goes with the session that made it; then {again}"),
+        ),
         End::OtherRun { number, why } => (
             format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
             format!(

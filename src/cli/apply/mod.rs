@@ -275,6 +275,11 @@ async fn signed_in(
     } else {
         ready.seen.clone()
     };
+    // It can have been made since the journal was read: no password is sent for what is not an
+    // operator's.
+    if let Some(unproven) = seen.folder.unproven() {
+        return Ok(Err(End::Unproven(unproven.clone())));
+    }
     let recipients = access.recipients(&seen, &leaving(ready.checked.plan()));
     if recipients.is_empty() && access.user().is_some() {
         return Ok(Err(End::NoRecipient { unnamed: access.unnamed(&seen) }));

@@ -27,7 +27,7 @@ use crate::render::run::{another_order, holder};
 use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
 use crate::saved;
 use crate::spec::Spec;
-use crate::trust::{FolderSeen, Unproven};
+use crate::trust::Unproven;
 
 /// Everything that is known before anything of ours is made.
 pub(super) struct Ready {
@@ -158,9 +158,6 @@ async fn believed(
 ) -> Result<Earlier, Exit> {
     let not_proven =
         |unproven: &Unproven| refuse((args, source), &End::Unproven(unproven.clone()), output);
-    if let FolderSeen::Unproven(unproven) = &seen.folder {
-        return Err(not_proven(unproven));
-    }
     let servers = sessions_at(seen, spec);
     let reached = (port, &servers[..], spec, seen);
     let earlier = read_journal((args, source), reached, patience, output).await?;

@@ -206,11 +206,14 @@ fn folder(tree: &Tree) -> FolderReading {
     let folder = Folder::default();
     let identity = folder.child(IDENTITY_NAME);
     let text = |node: Node| node.text();
-    let acl = Ok(tree.acl(folder.as_str()));
+    let acl = tree.acl(folder.as_str());
+    let is_empty = acl.as_ref().is_none_or(|acl| acl.children == 0);
+    let acl = Ok(acl);
     let here = tree.acl(&identity).zip(tree.get(&identity).map(text));
     FolderReading {
         folder,
         config: tree.acl(CONFIG).map(|acl| acl.entries).unwrap_or_default(),
+        is_empty,
         before: acl.clone(),
         identity: here.map_or(Kept::Absent, |(acl, text)| Kept::Here { acl, text }),
         after: acl,

@@ -1,12 +1,18 @@
 //! A genuine folder of which an administrator has opened a part, so that everybody could write
 //! there, or in which a writer of the configuration has rewritten something.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zkplan::apply::journal::Entry;
+use zkplan::apply::journal::{Entry, LeavingText, write};
+use zkplan::check::check;
+use zkplan::plan::Acceptance;
+use zkplan::saved;
+use zookeeper_client::CreateMode;
 
 use super::person::{Znode, closed, open};
-use super::scene::{FALSE_NONCE, Of, Operator, RUN, Scene, Stage};
+use super::scene::{FALSE_ID, FALSE_NONCE, Of, Operator, RUN, Scene, Stage};
 use super::{BOSS, abandoned, believes_nothing, refused};
 use crate::harness::Role;
 use crate::ledger::Ledger;
@@ -15,7 +21,7 @@ use crate::zkplan::Outcome;
 const ALL_APPROVED: [&str; 4] = ["--approve", "cutover", "--approve", "stop"];
 
 pub(super) fn play(stage: &Stage) -> usize {
-    let parts: [fn(&Stage); 14] = [
+    let parts: [fn(&Stage); 16] = [
         the_folder,
         the_runs,
         the_identity,
@@ -30,6 +36,8 @@ pub(super) fn play(stage: &Stage) -> usize {
         other_commands,
         another_policy,
         more_accepted,
+        a_lock_that_stays,
+        the_runs_with_a_retired_server,
     ];
     let is_believed =
         |part: &usize| catch_unwind(AssertUnwindSafe(|| parts[*part](stage))).is_err();
@@ -40,7 +48,11 @@ pub(super) fn play(stage: &Stage) -> usize {
 
 /// A run of an operator's, which waits at the gate.
 fn genuine(stage: &Stage) -> Scene<'_> {
-    let scene = Scene::new(stage, Operator::Super, "/zkplan");
+    genuine_of(stage, Operator::Super)
+}
+
+fn genuine_of(stage: &Stage, operator: Operator) -> Scene<'_> {
+    let scene = Scene::new(stage, operator, "/zkplan");
     scene.desk.apply_spec(&scene.spec).ends().exits(7).says(["--approve cutover"]);
     assert!(stage.root.read(&scene.paths.record(1, 1)).is_some(), "a run is open");
     scene
@@ -53,10 +65,14 @@ fn opened(scene: &Scene<'_>, path: &str) {
 /// The next apply refuses, whatever was approved, and sends nothing.
 fn next_refuses(scene: &Scene<'_>) {
     let ledger = Ledger::begin(&scene.stage.ensemble);
-    refused(scene, scene.desk.apply_spec(&scene.spec).with(&ALL_APPROVED).ends());
+    let apply = scene.desk.apply_spec(&scene.spec).with(&ALL_APPROVED);
+    // It is refused before a password is asked for.
+    refused(scene, apply.environment("ZKPLAN_PASSWORD", None).ends());
     ledger.is_untouched();
-    let words = ["history", "spec.yaml"];
-    refused(scene, scene.desk.run(words));
+    refused(scene, scene.desk.run(["history", "spec.yaml"]));
+    let plan = scene.desk.run(["plan", "spec.yaml", "--out", "looked.json"]).exits(0);
+    believes_nothing(scene, plan.says(["ZKF18", "is not proven"]));
+    assert!(!scene.desk.read("looked.json").contains(FALSE_ID), "the plan has the identity");
     refused(scene, scene.desk.run_as_super(&["unlock", "spec.yaml", FALSE_NONCE]));
 }
 
@@ -80,6 +96,24 @@ fn the_runs(stage: &Stage) {
     opened(&scene, &scene.paths.runs());
     scene.lay(&stage.anon, &scene.run(RUN, Of::Another(&scene.evil), &scene.passed()), &open());
     next_refuses(&scene);
+}
+
+/// A run that says that it took out a server: where that is said to be, nobody asks.
+fn the_runs_with_a_retired_server(stage: &Stage) {
+    let scene = genuine_of(stage, Operator::Writer);
+    opened(&scene, &scene.paths.runs());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket can be told not to wait");
+    let client = listener.local_addr().expect("it is bound").to_string();
+    let mut nodes = scene.run(RUN, Of::Operator, &[Entry::Closed]);
+    let mut header = scene.header(&scene.plan);
+    let line = format!("server.9=127.0.0.1:1:2:participant;{client}");
+    header.leaving = [(9, LeavingText { line, client: Some(client), tls: false })].into();
+    nodes[0].data = write(&header);
+    scene.lay_as_namesake(&nodes);
+    next_refuses(&scene);
+    let asked = listener.accept().map(|(_, from)| from);
+    assert!(asked.is_err_and(|why| why.kind() == ErrorKind::WouldBlock), "it was asked");
 }
 
 fn the_identity(stage: &Stage) {
@@ -113,7 +147,11 @@ fn an_entry(stage: &Stage) {
         stage.anon.write(&path, &forged.data).expect("it is open");
     }
     let outcome = next_ends(&scene, &[], 7);
-    outcome.says(["not believed", "run 1 of this plan is open and goes on", "--approve cutover"]);
+    outcome.says([
+        "not believed",
+        "run 1 of this plan is open and is resumed",
+        "--approve cutover",
+    ]);
 }
 
 /// An entry that an administrator opened and closed again.
@@ -125,7 +163,7 @@ fn an_entry_away(stage: &Stage) {
     stage.anon.write(&path, &forged.data).expect("it is open");
     stage.anon.set_list(&path, &closed()).expect("it is open");
     let outcome = next_ends(&scene, &[], 7);
-    outcome.says(["not believed", "run 1 of this plan is open and goes on"]);
+    outcome.says(["not believed", "run 1 of this plan is open and is resumed"]);
 }
 
 /// What reads the same is not believed either.
@@ -135,7 +173,7 @@ fn a_piece(stage: &Stage) {
     opened(&scene, &path);
     let piece = stage.anon.read(&path).expect("everybody reads") + "\n";
     stage.anon.write(&path, &piece).expect("it is open");
-    next_ends(&scene, &ALL_APPROVED, 5).says(["damaged or not proven"]);
+    next_ends(&scene, &[], 5).says(["damaged or not proven"]);
 }
 
 /// The lock of an apply that is at work: who holds it is not told in a stranger's words, and no
@@ -146,14 +184,27 @@ fn the_lock(stage: &Stage) {
     holder.wait_frozen();
     opened(&scene, &scene.paths.lock());
     stage.anon.write(&scene.paths.lock(), &scene.lock().data).expect("it is open");
-    let ledger = Ledger::begin(&stage.ensemble);
-    let second = scene.desk.apply_spec(&scene.spec).with(&["--lock-timeout", "100ms"]).ends();
+    names_no_holder(&scene);
+    holder.kill();
+}
+
+fn names_no_holder(scene: &Scene<'_>) {
+    let ledger = Ledger::begin(&scene.stage.ensemble);
+    let second = scene.desk.apply_spec(&scene.spec).with(&ALL_APPROVED);
+    let second = second.with(&["--lock-timeout", "100ms"]).ends();
     let second = second.exits(6).says_nowhere(BOSS).says_nowhere(FALSE_NONCE);
     second.says_nowhere("zkplan unlock").says_nowhere("setAcl");
+    believes_nothing(scene, scene.desk.run(["plan", "spec.yaml"]));
     let unlocked = scene.desk.run_as_super(&["unlock", "spec.yaml", FALSE_NONCE]);
-    refused(&scene, unlocked);
+    refused(scene, unlocked);
     ledger.is_untouched();
-    holder.kill();
+}
+
+/// A lock that goes with no session, and is no apply's.
+fn a_lock_that_stays(stage: &Stage) {
+    let scene = genuine(stage);
+    scene.lay(&stage.root, &[scene.lock().mode(CreateMode::Persistent)], &closed());
+    names_no_holder(&scene);
 }
 
 /// `setAcl -R`, as one does who hardens an ensemble: nobody can tell that from a forger's.
@@ -168,13 +219,12 @@ fn everything_closed_anew(stage: &Stage) {
     scene.desk.apply_spec(&scene.spec).ends().exits(7).says(["--approve cutover"]);
 }
 
-/// Another plan, which wants what the spec wants, under the header of the operator's.
+/// Another plan, which wants what the operator wants, under the header of the operator's.
 fn pieces_of_another_plan(stage: &Stage) {
     let scene = genuine(stage);
-    let other = scene.variant(|spec| spec, &[]);
-    assert_ne!(super::scene::id_of(&other), super::scene::id_of(&scene.plan));
+    let other = accepting(&scene);
     stage.root.write(&scene.paths.piece(1, 0), &other).expect("super may write anywhere");
-    next_ends(&scene, &ALL_APPROVED, 5).says(["damaged or not proven"]);
+    next_ends(&scene, &["--accept", "ZKF5"], 5).says(["damaged or not proven"]);
 }
 
 /// A run that a writer of the configuration has given another plan, with the header that fits.
@@ -192,12 +242,12 @@ fn rewritten<'a>(stage: &'a Stage, plan: impl FnOnce(&Scene<'a>) -> String) -> S
 
 fn another_target(stage: &Stage) {
     let scene = rewritten(stage, |scene| scene.variant(|spec| spec.role(4, Role::Observer), &[]));
-    next_ends(&scene, &ALL_APPROVED, 5).says(["differs from this spec in its servers"]);
+    next_ends(&scene, &[], 5).says(["differs from this spec in its servers"]);
 }
 
 fn other_commands(stage: &Stage) {
     let scene = rewritten(stage, |scene| scene.evil.clone());
-    next_ends(&scene, &ALL_APPROVED, 5).says(["differs from this spec in its hooks"]);
+    next_ends(&scene, &[], 5).says(["differs from this spec in its hooks"]);
 }
 
 fn another_policy(stage: &Stage) {
@@ -208,10 +258,19 @@ fn another_policy(stage: &Stage) {
         };
         scene.variant(drained, &[])
     });
-    next_ends(&scene, &ALL_APPROVED, 5).says(["differs from this spec in its policy"]);
+    next_ends(&scene, &[], 5).says(["differs from this spec in its policy"]);
 }
 
 fn more_accepted(stage: &Stage) {
-    let scene = rewritten(stage, |scene| scene.variant(|spec| spec, &["--accept", "ZKF5"]));
-    next_ends(&scene, &ALL_APPROVED, 5).says(["risks that were accepted (ZKF5)"]);
+    let scene = rewritten(stage, accepting);
+    next_ends(&scene, &[], 5).says(["risks that were accepted (ZKF5)"]);
+}
+
+/// The operator's plan with a risk accepted.
+fn accepting(scene: &Scene<'_>) -> String {
+    let text = scene.variant(|spec| spec, &[]);
+    let mut plan = saved::read(&text).expect("zkplan wrote it").plan().clone();
+    plan.accepted.push(Acceptance { code: "ZKF5".into(), step: None });
+    let facts = plan.facts.clone();
+    saved::write(&check(plan, &facts).expect("it is lawful"))
 }

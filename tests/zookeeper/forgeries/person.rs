@@ -1,12 +1,18 @@
 //! Clients of every rank: one without rights who forges, one who has another's name, one who is
 //! super.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, Permission};
 
-use crate::harness::{Ensemble, PATIENCE, SUPER_PASSWORD};
+use crate::harness::{PATIENCE, SUPER_PASSWORD};
+
+/// Where those are who have no rights: an operator may be known by an address, and theirs is another
+/// than that of zkplan.
+pub(super) const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 
 /// A session that is held for the length of a test, so that ephemeral znodes stay.
 pub(super) struct Person {
@@ -16,30 +22,31 @@ pub(super) struct Person {
 
 impl Person {
     /// Somebody with no rights.
-    pub(super) fn anonymous(ensemble: &Ensemble) -> Self {
-        Self::on(ensemble, None)
+    pub(super) fn anonymous(at: SocketAddr) -> Self {
+        Self::on(at, None, ELSEWHERE)
     }
 
     /// Somebody with this name and a password of their own.
-    pub(super) fn named(ensemble: &Ensemble, user: &str, password: &str) -> Self {
-        Self::on(ensemble, Some(&format!("{user}:{password}")))
+    pub(super) fn named(at: SocketAddr, user: &str, password: &str) -> Self {
+        Self::on(at, Some(&format!("{user}:{password}")), ELSEWHERE)
     }
 
     /// The super user.
-    pub(super) fn root(ensemble: &Ensemble) -> Self {
-        Self::named(ensemble, "super", SUPER_PASSWORD)
+    pub(super) fn root(at: SocketAddr) -> Self {
+        let credential = format!("super:{SUPER_PASSWORD}");
+        Self::on(at, Some(&credential), Ipv4Addr::LOCALHOST)
     }
 
-    fn on(ensemble: &Ensemble, credential: Option<&str>) -> Self {
+    fn on(at: SocketAddr, credential: Option<&str>, from: Ipv4Addr) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime for one client");
-        let address = ensemble.client_address(ensemble.wait_leader()).to_string();
         let client = runtime.block_on(async {
+            let address = by_way_of(from, at).await.to_string();
             let mut connector = Client::connector().with_session_timeout(Duration::from_secs(20));
             if let Some(credential) = credential {
                 connector = connector.with_auth("digest", credential.as_bytes());
             }
-            connector.connect(&address).await.expect("the leader takes sessions")
+            connector.connect(&address).await.expect("it takes sessions")
         });
         Self { runtime, client }
     }
@@ -125,6 +132,23 @@ impl Person {
             self.set_list(path, list).expect("whoever made it may close it");
         }
     }
+}
+
+/// Where a server is reached so that it sees the connections come from that address.
+async fn by_way_of(from: Ipv4Addr, to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind((from, 0).into()).expect("every address of the loopback is ours");
+            let Ok(mut far) = socket.connect(to).await else { continue };
+            tokio::spawn(async move {
+                drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+            });
+        }
+    });
+    address
 }
 
 /// A znode to be made.

@@ -7,10 +7,9 @@ use zkplan::ensemble::digest_id;
 use zkplan::plan::StepId;
 use zookeeper_client::{AuthId, Permission};
 
-use super::person::of;
-use super::scene::OPERATOR;
+use super::person::{ELSEWHERE, of};
+use super::scene::{OPERATOR, from_here};
 use super::*;
-use crate::harness::SUPER_PASSWORD;
 
 type Forge = Box<dyn Fn(&Scene<'_>) + Send + Sync>;
 
@@ -69,7 +68,7 @@ impl Row {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [entries(), headers(), contents(), lists(), kinds(), operators(), moments()]
+    [entries(), headers(), contents(), lists(), kinds(), operators(), by_address(), moments()]
         .into_iter()
         .flatten()
         .collect()
@@ -253,12 +252,18 @@ fn lists() -> Vec<Row> {
             .by(Operator::Writer)
             .plan(),
         after("sasl:super", all("sasl", "super")),
-        from_birth("ip from birth", all("ip", "127.0.0.1")),
+        from_birth("ip from birth", all("ip", &ELSEWHERE.to_string())),
         after("ip after", all("ip", "127.0.0.1")).plan(),
         Row::new("auth: an own id from birth", |scene| {
             let list = [closed(), vec![Acl::new(Permission::ALL, AuthId::authed())]].concat();
             scene.lay(&scene.stage.namesakes[0], &scene.everything(), &list);
         }),
+        Row::new("closed from birth in an open folder", closed_in_an_open_folder),
+        Row::new("empty and not readable", |scene| {
+            let hidden = vec![Acl::new(Permission::ALL, AuthId::new("digest", "other:hash"))];
+            scene.lay(&scene.stage.anon, &[Znode::new(scene.paths.folder(), BOSS)], &hidden);
+        })
+        .ends(End::AtTheGate),
         after("not readable", vec![Acl::new(Permission::ALL, AuthId::new("digest", &hash()))]),
         Row::new("folder closed, what is in it not readable", |scene| {
             let anon = &scene.stage.anon;
@@ -280,6 +285,14 @@ fn lists() -> Vec<Row> {
             }
         }),
     ]
+}
+
+/// What is in it has been closed since it was made: only the folder's own list tells.
+fn closed_in_an_open_folder(scene: &Scene<'_>) {
+    let anon = &scene.stage.anon;
+    scene.lay(anon, &[Znode::new(scene.paths.folder(), BOSS)], &open());
+    let runs = Znode::new(scene.paths.runs(), "");
+    scene.lay(anon, &[scene.identity(), runs, scene.lock()], &closed());
 }
 
 /// How the folder lives.
@@ -392,26 +405,49 @@ fn operators() -> Vec<Row> {
     rows
 }
 
+/// Operators of whom an address is known besides a name, or alone: a session may then write more
+/// than its name lets it, and prove less.
+fn by_address() -> Vec<Row> {
+    let namesake = |scene: &Scene<'_>| scene.lay_as_namesake(&scene.everything());
+    vec![
+        Row::new("a namesake's from birth, for an operator by address", namesake)
+            .by(Operator::FromHere)
+            .masked(),
+        Row::new("a namesake's where the operator's address may write", |scene| {
+            let namesake = of("digest", &digest_id(OPERATOR, "guess"));
+            let list = [namesake, vec![from_here(Permission::WRITE)]].concat();
+            scene.lay(&scene.stage.namesakes[0], &scene.everything(), &list);
+        })
+        .by(Operator::WriterFromHere)
+        .masked(),
+    ]
+}
+
 /// Forgers who come in between.
 fn moments() -> Vec<Row> {
     let all = |scene: &Scene<'_>| scene.lay(&scene.stage.anon, &scene.everything(), &open());
     let shut = |scene: &Scene<'_>| scene.lay_and_close(&scene.everything(), &closed());
     let namesake = |scene: &Scene<'_>| scene.lay_as_namesake(&scene.everything());
     let mut rows = vec![
-        Row::new("open, before the session looks", all).at("permission"),
-        Row::new("closed after, before the session looks", shut).at("permission").plan(),
-        Row::new("open, between look and lock", all).at("lock"),
-        Row::new("closed after, between look and lock", shut).at("lock").plan(),
-        Row::new("a namesake's, between look and lock", namesake)
+        Row::new("open, before the password is read", all).at("password"),
+        Row::new("open, before the permission", all).at("permission"),
+        Row::new("closed from birth in an open folder, before the permission", |scene| {
+            closed_in_an_open_folder(scene);
+        })
+        .at("permission"),
+        Row::new("closed after, before the permission", shut).at("permission").plan(),
+        Row::new("open, between permission and lock", all).at("lock"),
+        Row::new("closed after, between permission and lock", shut).at("lock").plan(),
+        Row::new("a namesake's, between permission and lock", namesake)
             .at("lock")
             .by(Operator::Writer)
             .masked(),
-        Row::new("empty and open, between look and lock", |scene| {
+        Row::new("empty and open, between permission and lock", |scene| {
             scene.lay(&scene.stage.anon, &[Znode::new(scene.paths.folder(), BOSS)], &open());
         })
         .at("lock")
         .ends(End::AtTheGate),
-        Row::new("ephemeral, between look and lock", |scene| {
+        Row::new("ephemeral, between permission and lock", |scene| {
             let node = Znode::new(scene.paths.folder(), BOSS).mode(CreateMode::Ephemeral);
             scene.lay(&scene.stage.anon, &[node], &closed());
         })

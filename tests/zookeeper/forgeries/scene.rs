@@ -39,14 +39,23 @@ pub(super) enum Operator {
     Administrator,
     /// `digest`, with nothing but `rw` there, which is all that a reconfig takes.
     Writer,
+    /// The same, and who comes from the address of zkplan may write there too.
+    WriterFromHere,
+    /// No user: who comes from the address of zkplan may write there, besides the digest user.
+    FromHere,
 }
 
 /// The user of the digest operators.
 pub(super) const OPERATOR: &str = "admin";
 
 impl Operator {
-    fn user(self) -> &'static str {
-        if self == Self::Super { "super" } else { OPERATOR }
+    /// The user that the spec names.
+    fn user(self) -> Option<&'static str> {
+        match self {
+            Self::Super => Some("super"),
+            Self::Administrator | Self::Writer | Self::WriterFromHere => Some(OPERATOR),
+            Self::FromHere => None,
+        }
     }
 
     /// The list of `/zookeeper/config` that makes it one.
@@ -59,8 +68,17 @@ impl Operator {
             Self::Super => closed(),
             Self::Administrator => entry(Permission::ALL),
             Self::Writer => entry(Permission::READ | Permission::WRITE),
+            Self::WriterFromHere | Self::FromHere => {
+                [Self::Writer.list(), vec![from_here(Permission::READ | Permission::WRITE)]]
+                    .concat()
+            }
         }
     }
+}
+
+/// Who comes from the address of zkplan.
+pub(super) fn from_here(permissions: Permission) -> Acl {
+    Acl::new(permissions, AuthId::new("ip", "127.0.0.1"))
 }
 
 /// The ensemble: three members, and a fourth that wants to join.
@@ -90,10 +108,16 @@ struct Plans {
 impl Stage {
     pub(super) fn new(ensemble: Ensemble) -> Self {
         let leader = ensemble.wait_leader();
+        Self::with_clients_on(ensemble, leader)
+    }
+
+    /// Where every session of these clients is on that server.
+    pub(super) fn with_clients_on(ensemble: Ensemble, server: u8) -> Self {
+        let (leader, at) = (ensemble.wait_leader(), ensemble.client_address(server));
         let leaving = (1..=3).rev().find(|id| *id != leader).expect("there are two followers");
-        let root = Person::root(&ensemble);
-        let anon = Person::anonymous(&ensemble);
-        let namesakes = ["guess", "guess again"].map(|it| Person::named(&ensemble, OPERATOR, it));
+        let root = Person::root(at);
+        let anon = Person::anonymous(at);
+        let namesakes = ["guess", "guess again"].map(|it| Person::named(at, OPERATOR, it));
         let desk = Desk::new();
         let (hook, plans) = (hook(&desk), Mutex::default());
         Self { ensemble, root, anon, namesakes, leaving, desk, hook, plans }
@@ -156,8 +180,12 @@ impl<'a> Scene<'a> {
     ) -> Self {
         let wanted = (1..=4).filter(|id| *id != stage.leaving);
         let hook = stage.hook.display().to_string();
-        let spec = wanting(&stage.ensemble, wanted, 1..=3)
-            .auth(operator.user())
+        let mut spec = wanting(&stage.ensemble, wanted, 1..=3);
+        spec.connect_with.retain(|line| !line.trim_start().starts_with("auth:"));
+        if let Some(user) = operator.user() {
+            spec = spec.auth(user);
+        }
+        let spec = spec
             .session_timeout("20s")
             .policy("cutover", "manual")
             .hook("stop", [hook.as_str(), "{host}", "{id}"])
