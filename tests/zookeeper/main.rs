@@ -42,6 +42,7 @@ mod refusals;
 mod retired_servers;
 mod sizes;
 mod spec;
+mod tls;
 mod true_sentences;
 mod weighted;
 mod zkplan;

@@ -5,8 +5,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::builder::{Builder, Role};
 use super::java::Java;
@@ -24,6 +26,8 @@ pub(super) struct Ports {
     pub(super) quorum: u16,
     pub(super) election: u16,
     pub(super) admin: Option<u16>,
+    /// For clients in TLS; equal to `client` where there is no other client port.
+    pub(super) secure: Option<u16>,
 }
 
 /// What a server says that it does now.
@@ -48,19 +52,25 @@ pub(super) struct Server {
     /// Not of the first membership.
     joiner: bool,
     ports: Ports,
+    /// How it is asked where it speaks nothing but TLS.
+    words: Option<Arc<ClientConfig>>,
     directory: PathBuf,
     first_files: Mutex<Vec<(&'static str, String)>>,
     process: Mutex<Option<Process>>,
 }
 
 impl Server {
-    pub(super) fn new(id: u8, role: Role, joiner: bool, with_admin: bool, ensemble: &Path) -> Self {
-        let [client, quorum, election, admin] = ports::free();
+    pub(super) fn new(id: u8, role: Role, joiner: bool, of: &Builder, ensemble: &Path) -> Self {
+        let [client, quorum, election, admin, secure] = ports::free();
+        let client = if of.is_tls_alone() { secure } else { client };
+        let admin = of.admin_server_wanted().then_some(admin);
+        let secure = of.has_secure_ports().then_some(secure);
         Self {
             id,
             role,
             joiner,
-            ports: Ports { client, quorum, election, admin: with_admin.then_some(admin) },
+            ports: Ports { client, quorum, election, admin, secure },
+            words: of.words_over_tls(),
             directory: ensemble.join(format!("server.{id}")),
             first_files: Mutex::new(Vec::new()),
             process: Mutex::new(None),
@@ -179,10 +189,14 @@ impl Server {
     pub(super) fn ask(&self, word: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.client_address(), SILENCE)?;
         stream.set_read_timeout(Some(SILENCE))?;
-        stream.write_all(word.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        match &self.words {
+            None => said(&mut stream, word),
+            Some(words) => {
+                let host = self.client_address().ip().into();
+                let tls = ClientConnection::new(Arc::clone(words), host);
+                said(&mut StreamOwned::new(tls.map_err(io::Error::other)?, stream), word)
+            }
+        }
     }
 
     /// The membership as the server last wrote it down, `server.N=…` lines and all, with its config
@@ -215,6 +229,19 @@ impl Server {
         fs::read(self.file("server.log"))
             .map_or_else(|_| String::new(), |log| String::from_utf8_lossy(&log).into_owned())
     }
+}
+
+/// What a server answers to a word.
+fn said(stream: &mut (impl Read + Write), word: &str) -> io::Result<String> {
+    stream.write_all(word.as_bytes())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    let end = stream.read_to_end(&mut answer);
+    // In TLS a server may hang up without a word for that.
+    if answer.is_empty() {
+        end?;
+    }
+    String::from_utf8(answer).map_err(io::Error::other)
 }
 
 /// The lock on a server's process, which is there.
