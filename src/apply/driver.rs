@@ -585,7 +585,8 @@ const fn presence(silence: Silence) -> Presence {
         | Silence::Closed
         | Silence::NotWhitelisted
         | Silence::NotServing
-        | Silence::Tls
+        | Silence::Tls(_)
+        | Silence::NeedsAuth
         | Silence::Unreadable => Presence::Up,
     }
 }
