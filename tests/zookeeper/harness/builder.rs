@@ -298,10 +298,10 @@ impl Builder {
         Some((&secure.authority, secure.authority.client("harness")))
     }
 
-    /// How four-letter words are asked where servers have no plain client port.
+    /// How four-letter words are asked at secure client ports.
     pub(super) fn words_over_tls(&self) -> Option<Arc<ClientConfig>> {
-        let (authority, client) = self.identity_where_tls_alone()?;
-        Some(authority.connects(&client))
+        let Secure { authority, .. } = self.secure.as_ref()?;
+        Some(authority.connects(&authority.client("harness")))
     }
 
     pub(super) fn first_places(&self) -> &[String] {

@@ -40,17 +40,25 @@ impl Authority {
 
     /// A certificate for a server at these hosts.
     pub(crate) fn server(&self, hosts: &[&str]) -> Certificate {
-        self.issue("server", hosts)
+        self.issue(&params("server", hosts))
     }
 
     /// A certificate for a client, whose x509 id is `CN=` and this name.
     pub(crate) fn client(&self, name: &str) -> Certificate {
-        self.issue(name, &[])
+        self.issue(&params(name, &[]))
     }
 
-    fn issue(&self, name: &str, hosts: &[&str]) -> Certificate {
+    /// A certificate for a client of that name elsewhere, whose x509 id is `O=` and the
+    /// organization, then `,CN=` and the name.
+    pub(crate) fn client_of(&self, organization: &str, name: &str) -> Certificate {
+        let mut params = params(name, &[]);
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+        self.issue(&params)
+    }
+
+    fn issue(&self, params: &CertificateParams) -> Certificate {
         let key = key();
-        let signed = params(name, hosts).signed_by(&key, &self.issuer);
+        let signed = params.signed_by(&key, &self.issuer);
         let certificate = signed.expect("the parameters are sound").pem();
         Certificate { certificate, key: key.serialize_pem() }
     }

@@ -60,7 +60,7 @@ impl Ensemble {
     pub(crate) fn wait_serving(&self) {
         self.wait("a leader, and all servers to serve", || {
             let modes: Option<Vec<Mode>> =
-                self.running().iter().map(|server| server.mode()).collect();
+                self.running().iter().map(|server| server.serves()).collect();
             let first = |mode: &Mode| matches!(mode, Mode::Leader | Mode::Standalone);
             modes?.iter().any(first).then_some(())
         });
@@ -102,7 +102,7 @@ impl Ensemble {
     pub(crate) fn wait_following(&self, id: u8) {
         let server = self.server(id);
         self.wait(&format!("server {id} to follow"), || {
-            (server.mode()? == Mode::Follower).then_some(())
+            (server.serves()? == Mode::Follower).then_some(())
         });
     }
 
