@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Error, Permission, TlsOptions};
 
 use crate::applying::wanting;
-use crate::harness::{Authority, Builder, Certificate, Ensemble, PATIENCE};
+use crate::harness::{Authority, Builder, Certificate, Ensemble, PATIENCE, Role};
 use crate::ledger::{Ledger, is_at};
 use crate::spec::Spec;
 use crate::zkplan::Desk;
@@ -139,6 +139,47 @@ fn who_has_another_hosts_certificate_is_sent_no_password() {
     alone.connect.drain(..2);
     let why = ["its certificate is for another host", "subject alternative names"];
     desk.plan(&alone, &[]).exits(10).says(why);
+}
+
+/// Lines have no client part there. A plain client port in a line would be opened by the next
+/// restart, and would end the leader.
+#[test]
+fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
+    let authority = Authority::new();
+    let ensemble =
+        Builder::rich().tls_alone(&authority).setting("ssl.clientAuth", "none").start_with([4]);
+    let desk = desk(&authority);
+    let spec = |wanted: &[u8]| wanting_by_tls(&ensemble, wanted.iter().copied());
+    desk.plan(&spec(&[1, 2, 3]), &[]).exits(0).says(["No changes"]);
+
+    // A spec that knows nothing of that leaves members as they are, and adds none like this.
+    let plain = |mut spec: Spec| {
+        for server in &mut spec.servers {
+            server.client_port += 1;
+        }
+        spec
+    };
+    desk.plan(&plain(spec(&[1, 2, 3])), &[]).exits(0).says(["No changes"]);
+    let ledger = Ledger::begin(&ensemble);
+    let refused = ["Server 4 would get a plain client port in its line", "`clientPort: none`"];
+    desk.plan(&plain(spec(&[1, 2, 3, 4])), &[]).exits(3).says(refused);
+    desk.apply_spec(&plain(spec(&[1, 2, 3, 4]))).ends().exits(3).says(refused);
+    let written = plain(spec(&[1, 2, 3])).policy("clientPart", "write");
+    let demoted = plain(spec(&[1, 2, 3])).role(1, Role::Observer);
+    for spec in [written, demoted] {
+        let refused = desk.plan(&spec, &[]).exits(3).says(["`clientPort: none`"]);
+        refused.says_nowhere("--accept");
+    }
+    ledger.is_untouched();
+
+    desk.apply_spec(&spec(&[1, 2, 3, 4])).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+    let leader = ensemble.wait_leader();
+    let staying: Vec<u8> = (1..=4).filter(|id| *id != leader).collect();
+    desk.apply_spec(&spec(&staying)).ends().exits(0);
+    is_at(&ensemble, &staying);
+    let lines = ensemble.administrator().config().members;
+    assert!(lines.iter().all(|line| !line.contains(';')), "{lines:?}");
 }
 
 /// `ssl.clientAuth=need`, ZooKeeper's default.

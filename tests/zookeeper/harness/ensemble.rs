@@ -220,11 +220,6 @@ impl Ensemble {
         Some((Ipv4Addr::LOCALHOST, self.server(id).ports().secure?).into())
     }
 
-    /// Whether clients reach servers in TLS alone.
-    pub(crate) fn is_tls_alone(&self) -> bool {
-        self.builder.is_tls_alone()
-    }
-
     /// How the harness itself connects, and where: in TLS where there is nothing else.
     pub(super) fn connector(&self, id: u8) -> (Connector, String) {
         let (connector, at) = (Client::connector(), self.client_address(id));
