@@ -127,13 +127,13 @@ impl Reader {
         let quorum = self.port_or(map, "quorumPort", Some(QUORUM_PORT));
         let election = self.port_or(map, "electionPort", Some(ELECTION_PORT));
         let secure = self.port_or(map, "secureClientPort", None);
-        let client = self.client_port(map, secure);
         let client_host = match map.get("clientHost") {
             None => Some(Host::new("0.0.0.0")),
             Some(node) => self
                 .text(node, "`clientHost`")
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
+        let client = self.client_port(map, secure, client_host.is_some());
         if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
         {
             self.clients_reach_in(client, [host], node.place);
@@ -166,8 +166,6 @@ impl Reader {
         if let Some(Some((admin_host, port, _))) = &admin {
             entry.claims.push(Claim::new(admin_host, *port, Port::Admin, here(&["admin"])));
         }
-        // A host that is wrong was complained about.
-        let client = client.filter(|port| port.is_none() || client_host.is_some());
         entry.wanted = (|| {
             let peer =
                 PeerAddress { host: host?, quorum_port: quorum??, election_port: election?? };
@@ -228,17 +226,21 @@ impl Reader {
         }
     }
 
-    /// The plain client port; the inner `None` where only the secure one is there.
+    /// The plain client port; the inner `None` where only the secure one is there. Where its host is
+    /// wrong, it is too.
     #[expect(clippy::option_option, reason = "wrong, absent and given are three things")]
     fn client_port(
         &mut self,
         map: &Fields<'_>,
         secure: Option<Option<u16>>,
+        has_host: bool,
     ) -> Option<Option<u16>> {
         let none = map
             .get("clientPort")
             .filter(|node| matches!(&node.value, Value::Text(text) if text == NO_CLIENT_PORT));
-        let Some(node) = none else { return self.port_or(map, "clientPort", Some(CLIENT_PORT)) };
+        let Some(node) = none else {
+            return self.port_or(map, "clientPort", Some(CLIENT_PORT)).filter(|_| has_host);
+        };
         let complaint = match (secure, map.get("clientHost")) {
             (Some(None), _) => {
                 ("there is no `secureClientPort`", "no client port", "give `secureClientPort`")

@@ -345,10 +345,8 @@ impl Builder {
         let members: String = members.iter().fold(String::new(), |text, line| text + line + "\n");
         let zoo_cfg = self.zoo_cfg(server);
         let id = ("data/myid", format!("{}\n", server.id()));
-        let client = match self.is_tls_alone() {
-            true => String::new(),
-            false => format!("clientPort={}\n", server.ports().client),
-        };
+        let client = format!("clientPort={}\n", server.ports().client);
+        let client = if self.is_tls_alone() { String::new() } else { client };
         let mut files = match self.profile {
             _ if self.standalone => {
                 vec![id, ("zoo.cfg", format!("{zoo_cfg}{client}"))]
