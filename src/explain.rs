@@ -38,6 +38,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF18", include_str!("explain/ZKF18.md")),
     ("ZKF19", include_str!("explain/ZKF19.md")),
     ("auth", include_str!("explain/auth.md")),
+    ("tls", include_str!("explain/tls.md")),
     ("probe", include_str!("explain/probe.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),
 ];

@@ -275,7 +275,7 @@ impl Imported {
     ) -> Self {
         let unknown: Vec<ServerId> = servers
             .values()
-            .filter(|wanted| wanted.server.client.is_none())
+            .filter(|wanted| wanted.server.client.is_none() && wanted.secure_client_port.is_none())
             .map(|wanted| wanted.server.id)
             .collect();
         if !unknown.is_empty() {

@@ -15,7 +15,7 @@
 //! 4. The connection is TLS with a certificate for the host in the file, or goes to loopback, or the
 //!    operator consents (`InClear`, held against the address of every connection).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::Paths;
 use super::sight;
@@ -34,10 +34,24 @@ pub struct Recipient {
     pub at: Endpoint,
 }
 
+/// As whom sessions change something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Signer {
+    /// As this user of scheme `digest`.
+    User(String),
+    /// As the subject of the client's certificate (scheme `x509`).
+    Certificate,
+    /// As nobody.
+    #[default]
+    Nobody,
+}
+
 /// What the operator's file names.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     endpoints: BTreeSet<Endpoint>,
+    /// Whether sessions show a client's certificate.
+    certificate: bool,
     /// The identity that a plan file holds.
     identity: Option<String>,
     /// Where zkplan keeps its state.
@@ -69,8 +83,8 @@ pub enum Permission {
 pub struct Asked {
     /// Where it was asked.
     pub at: Endpoint,
-    /// As whom; `None` for a session without a user.
-    pub user: Option<String>,
+    /// As whom.
+    pub signer: Signer,
     /// Its answer.
     pub permission: Permission,
 }
@@ -80,15 +94,20 @@ impl Named {
     /// plan that was read from the ensemble or made just now names nothing.
     pub fn of(spec: &Spec, plan: Option<&Plan>) -> Self {
         let Question { contacts, wanted, .. } = Question::of(spec);
-        let wanted = wanted.into_values().filter_map(|wanted| wanted.endpoint);
+        let wanted: BTreeMap<ServerId, Endpoint> =
+            wanted.into_iter().filter_map(|(id, wanted)| Some((id, wanted.endpoint?))).collect();
         let base = plan.into_iter().flat_map(|plan| plan.facts.base.membership.servers());
-        let base = base.filter_map(Server::client_endpoint);
+        // Where the file names a secure client port, the plain one is no way round it.
+        let is_secure = |id: &ServerId| wanted.get(id).is_some_and(|at| at.tls);
+        let base = base.filter(|server| !is_secure(&server.id)).filter_map(Server::client_endpoint);
+        let base: Vec<Endpoint> = base.collect();
+        let certificate = spec.connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
         let identity = plan.and_then(|plan| match &plan.facts.identity {
             Identity::Known(identity) => Some(identity.clone()),
             Identity::NoneYet => None,
         });
-        let endpoints = contacts.into_iter().chain(wanted).chain(base).collect();
-        Self { endpoints, identity, paths: Paths::below(spec.connect.folder.clone()) }
+        let endpoints = contacts.into_iter().chain(wanted.into_values()).chain(base).collect();
+        Self { endpoints, certificate, identity, paths: Paths::below(spec.connect.folder.clone()) }
     }
 
     /// The members that may be sent a credential, those that stay first.
@@ -146,6 +165,15 @@ impl Access {
     /// The user, where sessions show one.
     pub fn user(&self) -> Option<&str> {
         self.terms.auth.as_ref().map(crate::ensemble::Credential::user)
+    }
+
+    /// As whom sessions change something.
+    pub fn signer(&self) -> Signer {
+        match self.user() {
+            Some(user) => Signer::User(user.to_owned()),
+            None if self.named.certificate => Signer::Certificate,
+            None => Signer::Nobody,
+        }
     }
 
     /// The servers that may take the session, those that stay first. Without a credential there is
@@ -229,7 +257,7 @@ impl Access {
             Err(Failure::Refused(Code::AuthFailed)) => Permission::Refused,
             Err(_) => Permission::Unknown,
         };
-        Asked { at: to.at.clone(), user: self.user().map(ToOwned::to_owned), permission }
+        Asked { at: to.at.clone(), signer: self.signer(), permission }
     }
 
     /// Whether a session that proves nobody yet is on the server that a look saw: its id, the
@@ -384,6 +412,7 @@ mod tests {
         let access = access(named);
         let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
         let asked = port.run(access.ask(&port, &seen, &to)).expect("a client that lives");
-        assert_eq!((asked.permission, asked.user.as_deref()), (Permission::Refused, Some("super")));
+        let user = Signer::User("super".to_owned());
+        assert_eq!((asked.permission, asked.signer), (Permission::Refused, user));
     }
 }

@@ -399,8 +399,8 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             Permission::Refused => {
                 self.granted.remove(to);
                 if self.refused.insert(to.clone()) {
-                    let user = self.access.user().map(ToOwned::to_owned);
-                    self.surroundings.tell(&Event::Refused { by: to.clone(), user });
+                    let signer = self.access.signer();
+                    self.surroundings.tell(&Event::Refused { by: to.clone(), signer });
                 }
             }
             Permission::InClear | Permission::Unknown => {}
@@ -508,7 +508,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     fn not_authorized(&self) -> End {
         let on = self.on.iter().filter(|_| self.refused.is_empty());
         let by = self.refused.iter().chain(on).cloned().collect();
-        End::NotAuthorized { by, user: self.access.user().map(ToOwned::to_owned) }
+        End::NotAuthorized { by, signer: self.access.signer() }
     }
 
     async fn hook(&mut self, step: &StepId) -> Input {
@@ -585,7 +585,8 @@ const fn presence(silence: Silence) -> Presence {
         | Silence::Closed
         | Silence::NotWhitelisted
         | Silence::NotServing
-        | Silence::Tls
+        | Silence::Tls(_)
+        | Silence::NeedsAuth
         | Silence::Unreadable => Presence::Up,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::access::Recipient;
+use super::access::{Recipient, Signer};
 use super::event::{Occupied, Wait};
 use super::journal::{HookEnd, LockText, Run};
 use super::resume::Differs;
@@ -51,8 +51,8 @@ pub enum End {
     NotAuthorized {
         /// The servers that said so, where it is known.
         by: Vec<Recipient>,
-        /// The user; `None` for a session without one.
-        user: Option<String>,
+        /// As whom.
+        signer: Signer,
     },
     /// The file names no server that may be sent the password.
     NoRecipient {

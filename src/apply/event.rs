@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::access::{Asked, Recipient};
+use super::access::{Asked, Recipient, Signer};
 use super::end::End;
 use super::journal::{Entry, HookEnd, Known, LockText};
 use super::reorder::Reordered;
@@ -28,8 +28,8 @@ pub enum Event {
     Refused {
         /// The server.
         by: Recipient,
-        /// The user; `None` for a session without one.
-        user: Option<String>,
+        /// As whom.
+        signer: Signer,
     },
     /// The run is open.
     Run {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::access::Signer;
 use super::archive::{Archive, Ground, LATEST};
 use super::end::End;
 use super::journal::{self, Entry, Header, IdentityText, LeavingText, LockText, Record, Stamp};
@@ -98,7 +99,9 @@ impl Keeper {
         let denied = |end| Input::Denied(Box::new(end));
         match session.probe_write(CONFIG).await {
             Ok(()) => {}
-            Err(Code::NoAuth) => return denied(End::NotAuthorized { by: Vec::new(), user: None }),
+            Err(Code::NoAuth) => {
+                return denied(End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody });
+            }
             Err(code) => return Input::Failed(Failure::of_probe(code)),
         }
         match session.probe_reconfig().await {

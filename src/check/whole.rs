@@ -54,7 +54,8 @@ fn mistaken(table: &Table<'_>) -> Vec<Breach> {
         | Obstacle::WantedAnswersAs(..)
         | Obstacle::WantedElsewhere(_)
         | Obstacle::MemberAnswersAs(..)
-        | Obstacle::WantedDataDiffer(_) => true,
+        | Obstacle::WantedDataDiffer(_)
+        | Obstacle::NoPlainPort(_) => true,
         Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit => false,
     });
     obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::apply::access::Signer;
 use crate::apply::journal::HookEnd;
 use crate::apply::{End, Event, Reordered};
 use crate::render::run;
@@ -59,7 +60,11 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
     match event {
         Event::Output { index, name } => ("output", json!({ "index": index, "name": name })),
         Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
-        Event::Refused { by, user } => {
+        Event::Refused { by, signer } => {
+            let user = match signer {
+                Signer::User(user) => Some(user),
+                Signer::Certificate | Signer::Nobody => None,
+            };
             ("refused", json!({ "id": by.server, "server": by.at.to_string(), "user": user }))
         }
         Event::Run { number, plan_id, resumed } => {

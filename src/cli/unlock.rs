@@ -84,7 +84,7 @@ async fn signed_in(
     if by.is_empty() {
         return Err(nobody_answers(&source.plans(&args.file), output));
     }
-    let end = End::NotAuthorized { by, user: access.user().map(ToOwned::to_owned) };
+    let end = End::NotAuthorized { by, signer: access.signer() };
     Err(ended(args, source, &end, output))
 }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::held::IMPOSSIBLE_DATA_VERSION;
-use super::transport::{self, Stream, TlsClients};
+use super::transport::{self, Stream, TlsClient};
 use super::{CONFIG, Code, Limits, Silence};
 use crate::model::{ConfigVersion, Endpoint, Update};
 
@@ -50,19 +50,20 @@ const CLOSE: i32 = -11;
 /// default tick of two seconds grants.
 const SESSION_TIMEOUT_MS: i32 = 4_000;
 
-/// Sends one reconfig to be refused, unless it might be carried out.
+/// Sends one reconfig to be refused, unless it might be carried out. What TLS takes must show no
+/// certificate.
 ///
 /// # Errors
 ///
 /// Why that server gave no session; nothing was sent.
 pub(super) async fn dry_run(
     at: &Endpoint,
-    tls: Option<&TlsClients>,
+    tls: Option<&TlsClient>,
     limits: Limits,
     request: &Update,
     version: ConfigVersion,
 ) -> Result<DryRun, Silence> {
-    let stream = transport::open_as_nobody(at, tls, limits).await?;
+    let stream = transport::open(at, tls, limits).await?;
     let mut session = Bare { stream, limits, xid: 0 };
     session.open().await?;
     let answer = session.guarded(request, version).await;
@@ -221,6 +222,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         connect: Duration::from_secs(5),
+        handshake: Duration::from_secs(5),
         answer: Duration::from_secs(5),
         answer_bytes: 4096,
     };

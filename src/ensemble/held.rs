@@ -16,7 +16,7 @@ use zookeeper_client::{
 
 use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-use super::transport::{self, TlsClients};
+use super::transport::{self, TlsClient};
 use super::{CONFIG, Code, Limits};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -41,7 +41,7 @@ pub struct HeldSession {
 /// What every attachment takes.
 struct Means {
     terms: SessionTerms,
-    tls: Option<TlsClients>,
+    tls: Option<TlsClient>,
     limits: Limits,
 }
 
@@ -57,7 +57,7 @@ impl HeldSession {
     pub(super) async fn open(
         at: &Endpoint,
         terms: &SessionTerms,
-        tls: Option<TlsClients>,
+        tls: Option<TlsClient>,
         limits: Limits,
     ) -> Result<Self, Failure> {
         let means = Means { terms: terms.clone(), tls, limits };
@@ -384,7 +384,7 @@ impl Means {
         if at.tls {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
-        let bound = limits.connect + limits.answer.max(Duration::from_secs(1));
+        let bound = limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
         match timeout(bound, Background::connect(connector, to)).await {
             Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
             Ok(Err(cause)) => Err(match cause {

@@ -217,10 +217,37 @@ pub enum Silence {
     NotWhitelisted,
     /// The server runs and serves nobody: it looks for a leader or has no quorum.
     NotServing,
-    /// The TLS handshake failed.
-    Tls,
+    /// No TLS connection came about.
+    Tls(TlsFailure),
+    /// It takes no session from a client that proves nobody (`zookeeper.enforce.auth.enabled`,
+    /// `zookeeper.sessionRequireClientSASLAuth`).
+    NeedsAuth,
     /// The answer cannot be read.
     Unreadable,
+}
+
+/// Why no TLS connection came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsFailure {
+    /// No certificate authority is given.
+    NoAuthority,
+    /// The server's certificate is of none of the authorities that are given.
+    UnknownAuthority,
+    /// The server's certificate is for another host.
+    OtherHost,
+    /// The server's certificate has expired, or is not valid yet.
+    NotValidNow,
+    /// The server's certificate cannot be verified for another reason.
+    Unverified,
+    /// The server takes no connection without a client's certificate (`ssl.clientAuth=need`, the
+    /// default), and none was shown.
+    CertificateWanted,
+    /// The server does not take the client's certificate.
+    CertificateRefused,
+    /// What listens there speaks no TLS.
+    NoTls,
+    /// The handshake failed for another reason.
+    Handshake,
 }
 
 /// What a knock on a quorum or election port showed.

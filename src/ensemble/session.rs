@@ -6,9 +6,10 @@ use tokio::time::timeout;
 use zookeeper_client::{Client, Error, SessionState, Stat, StateWatcher};
 
 use super::held::{failure, listed};
-use super::transport::TlsClients;
+use super::transport::TlsClient;
 use super::{
     CONFIG, Code, Failure, FolderReading, IDENTITY_NAME, Kept, Limits, NodeAcl, Reading, Silence,
+    TlsFailure,
 };
 use crate::model::{Endpoint, Folder};
 
@@ -26,14 +27,14 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 /// nothing of that may be left behind.
 pub(super) fn read(
     at: &Endpoint,
-    tls: Option<&TlsClients>,
+    tls: Option<&TlsClient>,
     folder: &Folder,
     limits: Limits,
 ) -> Result<Reading, Silence> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|_| Silence::NoRoute)?;
     let reading = runtime.block_on(async {
-        let bound = limits.connect + limits.answer;
+        let bound = limits.connect + limits.answer_from(at);
         timeout(bound, in_session(at, tls, folder, limits))
             .await
             .unwrap_or(Err(Silence::AnswerTimedOut))
@@ -45,7 +46,7 @@ pub(super) fn read(
 
 async fn in_session(
     at: &Endpoint,
-    tls: Option<&TlsClients>,
+    tls: Option<&TlsClient>,
     folder: &Folder,
     limits: Limits,
 ) -> Result<Reading, Silence> {
@@ -55,7 +56,8 @@ async fn in_session(
         .with_fail_eagerly();
     let scheme = if at.tls { "tcp+tls" } else { "tcp" };
     if at.tls {
-        connector = connector.with_tls(tls.ok_or(Silence::Tls)?.sessions.clone());
+        connector =
+            connector.with_tls(tls.ok_or(Silence::Tls(TlsFailure::NoAuthority))?.sessions.clone());
     }
     let client = connector.connect(&format!("{scheme}://{at}")).await;
     let client = client.map_err(|cause| why(&cause))?;
@@ -139,6 +141,7 @@ async fn closed(mut state: StateWatcher) {
 fn why(cause: &Error) -> Silence {
     match cause {
         Error::Timeout => Silence::AnswerTimedOut,
+        Error::AuthFailed => Silence::NeedsAuth,
         Error::UnmarshalError { .. }
         | Error::NoAuth
         | Error::NoNode

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Ensemble, Knock, Limits, Silence, TlsSetupError, Word, ZooKeeper};
+use super::{Ensemble, Knock, Limits, Silence, TlsFailure, TlsSetupError, Word, ZooKeeper};
 use crate::model::{Endpoint, Host, Tls};
 
 /// Short enough for a test, long enough for a busy machine.
 const SHORT: Limits = Limits {
     connect: Duration::from_millis(400),
+    handshake: Duration::from_millis(400),
     answer: Duration::from_millis(400),
     answer_bytes: 4096,
 };
@@ -189,8 +190,9 @@ fn tls_without_certificates_is_no_tls() {
     run(async {
         let (at, _) = listen(hang_up).await;
         let at = Endpoint { tls: true, ..at };
-        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Tls));
-        assert_eq!(zookeeper().read(&at).await, Err(Silence::Tls));
+        let none = Silence::Tls(TlsFailure::NoAuthority);
+        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(none));
+        assert_eq!(zookeeper().read(&at).await, Err(none));
     });
 }
 

@@ -5,17 +5,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
+};
 use zookeeper_client::TlsOptions;
 
-use super::{Limits, Silence};
+use super::{Limits, Silence, TlsFailure};
 use crate::model::{Endpoint, Host, Tls};
 
 /// A stream of either kind.
@@ -23,21 +24,28 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Certificates, in the forms that the two TLS clients want.
+/// How servers are reached in TLS: as nobody, and with a certificate of the client's own.
 #[derive(Clone)]
 pub(super) struct TlsClients {
+    /// Without a certificate of the client's own.
+    pub(super) nobody: TlsClient,
+    /// With the one that is given, where one is.
+    pub(super) own: Option<TlsClient>,
+}
+
+/// Certificates, in the forms that the two TLS clients want.
+#[derive(Clone)]
+pub(super) struct TlsClient {
     /// For four-letter words.
     words: TlsConnector,
-    /// For who must not be known: without a certificate of the client's own.
-    nobody: TlsConnector,
     /// For sessions.
     pub(super) sessions: TlsOptions,
-    /// For sessions that must not be known: without a certificate of the client's own.
-    sessions_of_nobody: TlsOptions,
+    /// Whether a certificate is shown.
+    shows: bool,
 }
 
 /// Why the certificates cannot be used. Never holds their content.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum TlsSetupError {
     /// A file cannot be read.
     #[error("`{}` cannot be read: {cause}", path.display())]
@@ -76,16 +84,16 @@ impl TlsClients {
             let cert = cert.map_err(|_| no(&tls.ca, "certificate"))?;
             roots.add(cert).map_err(|_| no(&tls.ca, "usable certificate"))?;
         }
-        let mut sessions =
+        let sessions =
             TlsOptions::new().with_pem_ca(&ca).map_err(|_| no(&tls.ca, "certificate"))?;
-        let sessions_of_nobody = sessions.clone();
         let builder = ClientConfig::builder().with_root_certificates(roots);
-        let nobody = builder.clone().with_no_client_auth();
-        let config = match (&tls.cert, &tls.key) {
-            (None, None) => builder.with_no_client_auth(),
+        let words = TlsConnector::from(Arc::new(builder.clone().with_no_client_auth()));
+        let nobody = TlsClient { words, sessions: sessions.clone(), shows: false };
+        let own = match (&tls.cert, &tls.key) {
+            (None, None) => None,
             (Some(cert_path), Some(key_path)) => {
                 let (cert, key) = (read(cert_path)?, read(key_path)?);
-                sessions = sessions
+                let sessions = sessions
                     .with_pem_identity(&cert, &key)
                     .map_err(|_| no(key_path, "private key"))?;
                 let chain: Result<Vec<_>, _> =
@@ -94,18 +102,24 @@ impl TlsClients {
                 let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
                     .map_err(|_| no(key_path, "private key"))?;
                 let mismatch = |_| TlsSetupError::Mismatch { path: cert_path.clone() };
-                builder.with_client_auth_cert(chain, key).map_err(mismatch)?
+                let config = builder.with_client_auth_cert(chain, key).map_err(mismatch)?;
+                let words = TlsConnector::from(Arc::new(config));
+                Some(TlsClient { words, sessions, shows: true })
             }
             _ => return Err(TlsSetupError::HalfAnIdentity),
         };
-        let [words, nobody] = [config, nobody].map(|config| TlsConnector::from(Arc::new(config)));
-        Ok(Self { words, nobody, sessions, sessions_of_nobody })
+        Ok(Self { nobody, own })
+    }
+
+    /// As whom a session is held that may change something: by the client's own certificate, where
+    /// there is one.
+    pub(super) fn holder(&self) -> &TlsClient {
+        self.own.as_ref().unwrap_or(&self.nobody)
     }
 
     /// The same without a certificate of the client's own.
     pub(super) fn as_nobody(&self) -> Self {
-        let (words, sessions) = (self.nobody.clone(), self.sessions_of_nobody.clone());
-        Self { words, sessions, ..self.clone() }
+        Self { own: None, ..self.clone() }
     }
 }
 
@@ -169,36 +183,76 @@ async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStrea
 /// Connects to a client port, in TLS where the endpoint says so.
 pub(super) async fn open(
     at: &Endpoint,
-    tls: Option<&TlsClients>,
-    limits: Limits,
-) -> Result<Box<dyn Stream>, Silence> {
-    open_with(at, tls.map(|tls| &tls.words), limits).await
-}
-
-/// Connects as [`open`] does, and shows no certificate of the client's own.
-pub(super) async fn open_as_nobody(
-    at: &Endpoint,
-    tls: Option<&TlsClients>,
-    limits: Limits,
-) -> Result<Box<dyn Stream>, Silence> {
-    open_with(at, tls.map(|tls| &tls.nobody), limits).await
-}
-
-async fn open_with(
-    at: &Endpoint,
-    tls: Option<&TlsConnector>,
+    tls: Option<&TlsClient>,
     limits: Limits,
 ) -> Result<Box<dyn Stream>, Silence> {
     let stream = connect(&at.host, at.port, limits).await?;
     if !at.tls {
         return Ok(Box::new(stream));
     }
-    let tls = tls.ok_or(Silence::Tls)?;
-    let name = ServerName::try_from(at.host.as_str().to_owned()).map_err(|_| Silence::Tls)?;
-    match timeout(limits.answer, tls.connect(name, stream)).await {
+    let tls = tls.ok_or(Silence::Tls(TlsFailure::NoAuthority))?;
+    let name = ServerName::try_from(at.host.as_str().to_owned());
+    let name = name.map_err(|_| Silence::Tls(TlsFailure::OtherHost))?;
+    match timeout(limits.handshake, tls.words.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(_)) => Err(Silence::Tls),
+        Ok(Err(cause)) => Err(Silence::Tls(why_no_tls(&cause, tls.shows))),
         Err(_) => Err(Silence::AnswerTimedOut),
+    }
+}
+
+/// Why a connection was lost that stood. In TLS 1.3 a server judges the client's certificate after
+/// the client's handshake is done, and says so only then.
+pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> Silence {
+    match (alert(cause), tls) {
+        (Some(_), Some(tls)) => Silence::Tls(why_no_tls(cause, tls.shows)),
+        _ => Silence::Closed,
+    }
+}
+
+fn rustls(cause: &io::Error) -> Option<&Error> {
+    cause.get_ref()?.downcast_ref()
+}
+
+fn alert(cause: &io::Error) -> Option<AlertDescription> {
+    match rustls(cause)? {
+        Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
+/// Why a handshake failed; `shown` tells whether a certificate was shown in it.
+fn why_no_tls(cause: &io::Error, shown: bool) -> TlsFailure {
+    use AlertDescription as Alert;
+    use CertificateError as Bad;
+    match rustls(cause) {
+        Some(Error::InvalidCertificate(bad)) => match bad {
+            // An authority of the same name with another key is another one.
+            Bad::UnknownIssuer | Bad::BadSignature => TlsFailure::UnknownAuthority,
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsFailure::OtherHost,
+            Bad::Expired
+            | Bad::ExpiredContext { .. }
+            | Bad::NotValidYet
+            | Bad::NotValidYetContext { .. } => TlsFailure::NotValidNow,
+            _ => TlsFailure::Unverified,
+        },
+        // Java says the first to a client without a certificate, and in TLS 1.3 the second.
+        Some(Error::AlertReceived(Alert::BadCertificate | Alert::CertificateRequired))
+            if !shown =>
+        {
+            TlsFailure::CertificateWanted
+        }
+        Some(Error::AlertReceived(
+            Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate,
+        )) if shown => TlsFailure::CertificateRefused,
+        // A plain client port hangs up: it takes the handshake for a packet that is too long.
+        Some(Error::InvalidMessage(_)) => TlsFailure::NoTls,
+        None if cause.kind() == io::ErrorKind::UnexpectedEof => TlsFailure::NoTls,
+        _ => TlsFailure::Handshake,
     }
 }
 

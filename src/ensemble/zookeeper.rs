@@ -1,6 +1,6 @@
 //! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use super::transport::{self, Stream, TlsClients, TlsSetupError};
+use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
 use super::{
-    Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence, Word,
-    dry_run, session, words,
+    Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence,
+    TlsFailure, Word, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -21,17 +21,29 @@ use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 pub struct Limits {
     /// How long resolving a name may take, and again how long connecting may take.
     pub connect: Duration,
-    /// How long an answer may take from the connection on.
+    /// How long a TLS handshake may take. The first one after a server's start takes seconds where
+    /// the machine is busy: Java loads its classes for it.
+    pub handshake: Duration,
+    /// How long an answer may take from the connection, or the handshake, on.
     pub answer: Duration,
     /// How much of an answer is read, in bytes; what is longer is unreadable.
     pub answer_bytes: u32,
 }
 
+impl Limits {
+    /// How long an answer from there may take on a connection of the library's, which makes the
+    /// handshake itself.
+    pub(super) fn answer_from(self, at: &Endpoint) -> Duration {
+        if at.tls { self.handshake + self.answer } else { self.answer }
+    }
+}
+
 impl Default for Limits {
-    /// A second to connect, two to answer, a mebibyte.
+    /// A second to connect, five for a TLS handshake, two to answer, a mebibyte.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
+            handshake: Duration::from_secs(5),
             answer: Duration::from_secs(2),
             answer_bytes: 1024 * 1024,
         }
@@ -42,9 +54,16 @@ impl Default for Limits {
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// Asks real servers. Needs a tokio runtime with I/O and time.
+///
+/// Who only looks proves nobody: with scheme `x509` a certificate makes every session that of its
+/// subject. So it is shown only to servers that take no connection, or no session, without one
+/// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
+/// ([`Control::open`]).
 pub struct ZooKeeper {
     limits: Limits,
     tls: Option<TlsClients>,
+    /// Where a client has to show a certificate.
+    wanting: Mutex<HashSet<Endpoint>>,
     /// Where the identity is read.
     folder: Folder,
     /// One knock at a time on each port: a server takes the connections to its election port one
@@ -56,7 +75,8 @@ impl ZooKeeper {
     /// With those certificates for endpoints that speak TLS; reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
-        Ok(Self { limits, tls, folder: Folder::default(), knocking: Mutex::default() })
+        let (wanting, knocking) = (Mutex::default(), Mutex::default());
+        Ok(Self { limits, tls, wanting, folder: Folder::default(), knocking })
     }
 
     /// Reads the identity in that folder.
@@ -72,7 +92,7 @@ impl ZooKeeper {
     pub fn as_nobody(&self) -> Self {
         let tls = self.tls.as_ref().map(TlsClients::as_nobody);
         let (limits, folder) = (self.limits, self.folder.clone());
-        Self { limits, tls, folder, knocking: Mutex::default() }
+        Self { limits, tls, wanting: Mutex::default(), folder, knocking: Mutex::default() }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -87,7 +107,71 @@ impl ZooKeeper {
         request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
-        dry_run::dry_run(at, self.tls.as_ref(), self.limits, request, version).await
+        let tls = self.tls.as_ref().map(|tls| &tls.nobody);
+        dry_run::dry_run(at, tls, self.limits, request, version).await
+    }
+
+    /// Asks a server as nobody; with the client's own certificate where it takes nobody.
+    async fn asking<T>(
+        &self,
+        at: &Endpoint,
+        ask: impl AsyncFn(Option<TlsClient>) -> Result<T, Silence>,
+    ) -> Result<T, Silence> {
+        let Some(tls) = self.tls.as_ref().filter(|_| at.tls) else { return ask(None).await };
+        let wanting = || self.wanting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(own) = &tls.own else { return ask(Some(tls.nobody.clone())).await };
+        if !wanting().contains(at) {
+            match ask(Some(tls.nobody.clone())).await {
+                Err(Silence::Tls(TlsFailure::CertificateWanted) | Silence::NeedsAuth) => {
+                    wanting().insert(at.clone());
+                }
+                answer => return answer,
+            }
+        }
+        ask(Some(own.clone())).await
+    }
+
+    /// One four-letter word.
+    async fn say(
+        &self,
+        at: &Endpoint,
+        tls: Option<&TlsClient>,
+        word: Word,
+    ) -> Result<String, Silence> {
+        let stream = transport::open(at, tls, self.limits).await?;
+        let exchange = exchange(stream, tls, word, self.limits.answer_bytes);
+        let answer =
+            timeout(self.limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
+        match words::refusal(&answer) {
+            Some(silence) => Err(silence),
+            None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
+            None => Ok(answer),
+        }
+    }
+
+    /// One short session.
+    async fn read_as(&self, at: &Endpoint, tls: Option<TlsClient>) -> Result<Reading, Silence> {
+        let (endpoint, client, limits) = (at.clone(), tls.clone(), self.limits);
+        let folder = self.folder.clone();
+        let began = Instant::now();
+        let reading =
+            spawn_blocking(move || session::read(&endpoint, client.as_ref(), &folder, limits))
+                .await;
+        let silence = match reading {
+            Ok(Ok(reading)) => return Ok(reading),
+            Ok(Err(Silence::Closed)) => Silence::Closed,
+            Ok(Err(silence)) => return Err(silence),
+            // The library panicked; its thread is gone, and with it the session's connection.
+            Err(_) => return Err(Silence::Unreadable),
+        };
+        if began.elapsed() >= self.limits.answer_from(at) {
+            return Err(Silence::AnswerTimedOut);
+        }
+        // The library tells a refused connection or handshake from one that was hung up by nothing.
+        Err(match self.say(at, tls.as_ref(), Word::Srvr).await {
+            Err(why @ (Silence::Refused | Silence::NoRoute | Silence::Tls(_))) => why,
+            _ => silence,
+        })
     }
 
     fn turn_at(&self, host: &Host, port: u16) -> Turn {
@@ -98,15 +182,7 @@ impl ZooKeeper {
 
 impl Ensemble for ZooKeeper {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        let stream = transport::open(at, self.tls.as_ref(), self.limits).await?;
-        let exchange = exchange(stream, word, self.limits.answer_bytes);
-        let answer =
-            timeout(self.limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
-        match words::refusal(&answer) {
-            Some(silence) => Err(silence),
-            None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
-            None => Ok(answer),
-        }
+        self.asking(at, async |tls| self.say(at, tls.as_ref(), word).await).await
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
@@ -114,23 +190,7 @@ impl Ensemble for ZooKeeper {
         if !at.host.is_plain() {
             return Err(Silence::Unresolved);
         }
-        let (endpoint, tls, limits) = (at.clone(), self.tls.clone(), self.limits);
-        let folder = self.folder.clone();
-        let began = Instant::now();
-        let reading =
-            spawn_blocking(move || session::read(&endpoint, tls.as_ref(), &folder, limits)).await;
-        let silence = match reading {
-            Ok(Ok(reading)) => return Ok(reading),
-            Ok(Err(Silence::Closed)) => Silence::Closed,
-            Ok(Err(silence)) => return Err(silence),
-            // The library panicked; its thread is gone, and with it the session's connection.
-            Err(_) => return Err(Silence::Unreadable),
-        };
-        if began.elapsed() >= self.limits.answer {
-            return Err(Silence::AnswerTimedOut);
-        }
-        // The library does not tell a refused connection from one that was hung up.
-        Err(transport::connect(&at.host, at.port, self.limits).await.err().unwrap_or(silence))
+        self.asking(at, async |tls| self.read_as(at, tls).await).await
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
@@ -170,13 +230,15 @@ impl Control for ZooKeeper {
     type Session = HeldSession;
 
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
-        HeldSession::open(at, terms, self.tls.clone(), self.limits).await
+        let tls = self.tls.as_ref().map(|tls| tls.holder().clone());
+        HeldSession::open(at, terms, tls, self.limits).await
     }
 }
 
 /// Sends a word and reads to the end.
 async fn exchange(
     mut stream: Box<dyn Stream>,
+    tls: Option<&TlsClient>,
     word: Word,
     answer_bytes: u32,
 ) -> Result<String, Silence> {
@@ -184,12 +246,12 @@ async fn exchange(
         stream.write_all(word.letters().as_bytes()).await?;
         stream.flush().await
     };
-    sent.await.map_err(|_| Silence::Closed)?;
+    sent.await.map_err(|cause| transport::why_lost(&cause, tls))?;
     let mut answer = Vec::with_capacity(16 * 1024);
     let end = stream.take(u64::from(answer_bytes) + 1).read_to_end(&mut answer).await;
     // Servers close with a reset, or in TLS without saying so, after a whole answer.
-    if end.is_err() && answer.is_empty() {
-        return Err(Silence::Closed);
+    if let (Err(cause), true) = (&end, answer.is_empty()) {
+        return Err(transport::why_lost(cause, tls));
     }
     if answer.len() > usize::try_from(answer_bytes).unwrap_or(usize::MAX) {
         return Err(Silence::Unreadable);

@@ -119,16 +119,27 @@ fn what_a_spec_cannot_say_is_noted() {
 #[test]
 fn several_addresses_and_unknown_ports_stay_lines() {
     let text = "server.1=a:2888:3888|b:2888:3888;2181\nserver.2=c:2888:3888\nreconfigEnabled=true\n\
-                standaloneEnabled=false\nsecureClientPort=2281\n";
+                standaloneEnabled=false\n";
     let imported = from_zoo_cfg("a", text, None).unwrap();
-    let secure = Note::SecureClientPortAssumed { port: 2281, ids: ids(&[1, 2]) };
-    assert_eq!(imported.notes, [secure, Note::ClientPortUnknown(ids(&[2]))]);
+    assert_eq!(imported.notes, [Note::ClientPortUnknown(ids(&[2]))]);
     let yaml = imported.to_yaml();
     assert!(
         yaml.contains("  - server.1=a:2888:3888|b:2888:3888:participant;0.0.0.0:2181\n"),
         "{yaml}"
     );
     assert!(yaml.contains("  - server.2=c:2888:3888:participant\n"), "{yaml}");
+}
+
+#[test]
+fn a_file_with_nothing_but_a_secure_client_port_gives_a_spec_that_says_so() {
+    let text = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n\
+                reconfigEnabled=true\nstandaloneEnabled=false\nsecureClientPort=2281\n";
+    let imported = from_zoo_cfg("a", text, None).unwrap();
+    let secure = Note::SecureClientPortAssumed { port: 2281, ids: ids(&[1, 2, 3]) };
+    assert_eq!(imported.notes, [secure]);
+    let yaml = imported.to_yaml();
+    let spec = spec::parse("a.yaml", &yaml).unwrap();
+    assert_eq!(spec.servers[&ServerId::new(2)].server.client_endpoint(), None, "{yaml}");
 }
 
 fn sight(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerSight) {

@@ -37,9 +37,10 @@ pub enum Update {
 
 impl Update {
     /// The form that servers with these members take: the whole list where groups and weights
-    /// count, which nothing else can change (`PrepRequestProcessor`, `case OpCode.reconfig`).
+    /// count, which nothing else can change, and where a server has no plain client port, which
+    /// nothing else lets in (`PrepRequestProcessor`, `case OpCode.reconfig`).
     pub fn of(now: &Membership, reconfig: &Reconfig) -> Self {
-        if now.is_weighted() {
+        if now.is_weighted() || reconfig.joining.iter().any(|server| server.client.is_none()) {
             Self::Full(now.with(reconfig))
         } else {
             Self::Incremental(reconfig.clone())
@@ -84,6 +85,14 @@ mod tests {
         let weighted = members("server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1:2");
         let left = members("server.1=a:1:2\ngroup.1=1");
         assert_eq!(Update::of(&weighted, &leave), Update::Full(left));
+    }
+
+    #[test]
+    fn only_the_whole_list_lets_a_server_without_a_plain_client_port_in() {
+        let now = members("server.1=a:1:2");
+        let join = Reconfig::join(Server::parse_line("server.2=b:1:2").unwrap());
+        let both = members("server.1=a:1:2\nserver.2=b:1:2");
+        assert_eq!(Update::of(&now, &join), Update::Full(both));
     }
 
     #[test]

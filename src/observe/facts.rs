@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::bugs::triggered_bugs;
 use super::findings::of_membership;
 use super::{
-    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, ServerSight, Standing,
-    contact,
+    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
+    Standing, WantedSight, contact,
 };
 use crate::ensemble::Mode;
-use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid};
+use crate::model::{
+    ClientPart, Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid,
+};
 use crate::spec::{Spec, WantedServer};
 
 /// What planning and checking take from an observation.
@@ -64,6 +66,10 @@ pub enum Obstacle {
     NoCommit,
     /// A wanted server runs standalone.
     WantedStandalone(ServerId),
+    /// The line of a server would get a plain client port, and the server has none: it serves clients
+    /// in TLS alone. It opens the port when it restarts; a leader hangs at once
+    /// (`QuorumPeer.processReconfig`, ZOOKEEPER-4276).
+    NoPlainPort(ServerId),
     /// A wanted server answers with another id.
     WantedAnswersAs(ServerId, ServerId),
     /// A wanted server that is no member serves with another configuration than the ensemble's.
@@ -100,9 +106,15 @@ impl Facts {
             changed(id).is_some_and(|(now, wanted)| is_other_machine(seen, now, wanted))
         });
         let confirmed = ids.iter().copied().filter(|id| {
-            let at = seen.wanted_at.get(id);
-            changed(id).is_some_and(|(now, _)| now.client.is_none())
-                && at.is_some_and(|at| at.own_id == Some(*id))
+            let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(*id));
+            let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
+                // A secure client port proves no plain one.
+                Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
+                Some(_) | None => true,
+            };
+            changed(id)
+                .zip(at)
+                .is_some_and(|((now, wanted), at)| now.client.is_none() && is_there(wanted, at))
         });
         let mut findings = seen.findings.clone();
         findings.extend(of_spec(&seen.config, spec));
@@ -250,6 +262,17 @@ fn is_joiner(seen: &Observation, spec: &Spec, id: ServerId) -> bool {
     spec.servers.contains_key(&id) && !seen.config.membership.contains(id)
 }
 
+/// Whether a server's line would get a client part that it has not: with whatever else changes in it,
+/// or by itself under `clientPart: write`.
+fn gets_client_part(now: Option<&Server>, spec: &Spec, wanted: &Server) -> bool {
+    let is_as_wanted = |now: &Server| {
+        let place = wanted.place.or(now.place);
+        (now.role, &now.peers, now.place) == (wanted.role, &wanted.peers, place)
+            && spec.policy.client_part == ClientPart::Keep
+    };
+    wanted.client.is_some() && now.is_none_or(|now| now.client.is_none() && !is_as_wanted(now))
+}
+
 fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     let members = &seen.config.membership;
     let mut obstacles = Vec::new();
@@ -262,6 +285,11 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     for (id, at) in seen.wanted_at.iter().filter(|(id, _)| spec.servers.contains_key(id)) {
         if at.mode == Some(Mode::Standalone) {
             obstacles.push(Obstacle::WantedStandalone(*id));
+        }
+        let wanted = spec.servers.get(id).map(|wanted| &wanted.server);
+        let is_given = wanted.is_some_and(|it| gets_client_part(members.get(*id), spec, it));
+        if at.plain_port == PlainPort::Nowhere && is_given {
+            obstacles.push(Obstacle::NoPlainPort(*id));
         }
         if let Some(other) = at.own_id.filter(|other| other != id) {
             obstacles.push(Obstacle::WantedAnswersAs(*id, other));

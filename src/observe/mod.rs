@@ -38,6 +38,6 @@ pub use observing::observe;
 pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
-    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, RetiredBy,
-    ServerSight, Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
+    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, PlainPort,
+    RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
 };

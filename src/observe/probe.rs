@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{OwnPorts, Source, Told};
+use super::{OwnPorts, PlainPort, Source, Told};
 use crate::ensemble::words::{Conf, Srvr};
 use crate::ensemble::{Ensemble, Mode, Reading, ServerVersion, Silence, Word};
 use crate::model::{ConfigParseError, Endpoint, EnsembleConfig, ServerId, Zxid};
@@ -210,6 +210,15 @@ impl Probe {
             quorum: conf.quorum_ports.clone(),
             election: conf.election_ports.clone(),
         })
+    }
+
+    /// Its client port without TLS.
+    pub(super) fn plain_port(&self) -> PlainPort {
+        match self.conf.as_ref().ok().filter(|conf| conf.server_id.is_some()) {
+            None => PlainPort::Unknown,
+            // It writes -1 where there is none.
+            Some(conf) => conf.client_port.map_or(PlainPort::Nowhere, PlainPort::At),
+        }
     }
 
     /// How often it tries to bind its election port; 0 is for ever.

@@ -196,6 +196,20 @@ pub struct WantedSight {
     pub own_id: Option<ServerId>,
     /// What it says it does.
     pub mode: Option<Mode>,
+    /// Its own plain client port.
+    pub plain_port: PlainPort,
+}
+
+/// The client port without TLS that a server itself has (`conf`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PlainPort {
+    /// It does not tell.
+    #[default]
+    Unknown,
+    /// It has none: clients reach it in TLS alone.
+    Nowhere,
+    /// It is this one.
+    At(u16),
 }
 
 /// How many clients are on a server, and from where.

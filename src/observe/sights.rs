@@ -319,6 +319,7 @@ pub(super) fn wanted_at(look: &Look, question: &Question) -> BTreeMap<ServerId, 
             silence: probe.silence(),
             own_id: look.own_id(probe),
             mode: probe.mode(),
+            plain_port: probe.plain_port(),
         };
         Some((*id, sight))
     };

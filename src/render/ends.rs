@@ -2,7 +2,7 @@
 
 use super::text::{Line, Style, Text};
 use super::{changes, law, next, refusal, run, signing_in, trust, words};
-use crate::apply::access::Recipient;
+use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
 use crate::apply::{End, Since, Stale, Wait};
@@ -76,7 +76,7 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::Overtaken { .. }
         | End::RunGone { .. }
         | End::NotOpen { .. } => of_runs(end, screen),
-        End::NotAuthorized { by, user } => not_authorized(by, user.as_deref(), again),
+        End::NotAuthorized { by, signer } => not_authorized(by, signer, again),
         End::NoRecipient { unnamed } => no_recipient(unnamed, path),
         End::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
@@ -217,14 +217,14 @@ fn quota(path: &str) -> String {
 }
 
 /// Every server that was asked refused the user.
-fn not_authorized(by: &[Recipient], user: Option<&str>, again: &str) -> (String, String) {
-    let said: Vec<String> = by.iter().map(|by| signing_in::refused(by, user)).collect();
+fn not_authorized(by: &[Recipient], signer: &Signer, again: &str) -> (String, String) {
+    let said: Vec<String> = by.iter().map(|by| signing_in::refused(by, signer)).collect();
     let said = if said.is_empty() {
         "the servers refused: the user may not change the configuration".to_owned()
     } else {
         said.join("; ")
     };
-    (format!("{said}. ZooKeeper says NoAuth."), signing_in::remedy(user, again))
+    (format!("{said}. ZooKeeper says NoAuth."), signing_in::remedy(signer, again))
 }
 
 /// No server that serves may be sent the password.

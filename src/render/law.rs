@@ -336,6 +336,10 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
         Obstacle::WantedStandalone(id) => {
             format!("Server {id} is wanted and runs standalone, with a history of its own.")
         }
+        Obstacle::NoPlainPort(id) => format!(
+            "Server {id} would get a plain client port in its line, and has none (clientPort=-1 in conf): \
+             a leader hangs when that commits, and a follower opens the port at its next restart."
+        ),
         Obstacle::WantedAnswersAs(id, other) => {
             format!("Server {id} is wanted; the process at its address answers as server {other}.")
         }
@@ -485,6 +489,9 @@ const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
         Obstacle::NoCommit => "see why writes do not commit: disks, network, too few voters",
         Obstacle::WantedStandalone(_) => {
             "stop it, empty its data directory, and start it with the present members in zoo.cfg and itself as observer"
+        }
+        Obstacle::NoPlainPort(_) => {
+            "write `clientPort: none` for it, or give it a clientPort in its zoo.cfg"
         }
         Obstacle::WantedAnswersAs(..) => "mend its myid or its address in the spec",
         Obstacle::WantedElsewhere(_) => {

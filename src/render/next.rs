@@ -3,6 +3,7 @@
 use super::ends::Screen;
 use super::words;
 use crate::apply::End;
+use crate::apply::access::Signer;
 use crate::apply::resume::Differs;
 
 /// The command, as it is typed. `None` where there is none that could be typed as it stands: a new
@@ -31,7 +32,7 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         End::Gate { approve, .. } => Some(format!("{again} --approve {approve}")),
         End::Unsafe(_) => anew.map(|_| plans.to_owned()),
         // The password is that of the super user, unless the file names another.
-        End::NotAuthorized { user: None, .. } => Some(format!("{again} --user super")),
+        End::NotAuthorized { signer: Signer::Nobody, .. } => Some(format!("{again} --user super")),
         End::Locked(_)
         | End::NotAuthorized { .. }
         | End::NoRecipient { .. }

@@ -21,9 +21,9 @@ pub fn line(event: &Event) -> Option<Line> {
     match event {
         Event::Output { .. } | Event::Recorded(_) | Event::Waiting(_) | Event::Ended(_) => None,
         Event::Attached(at) => Some(Line::new(Style::Dim, format!("session on {at}"))),
-        Event::Refused { by, user } => Some(Line::new(
+        Event::Refused { by, signer } => Some(Line::new(
             Style::Yellow,
-            format!("{}; trying another server", signing_in::refused(by, user.as_deref())),
+            format!("{}; trying another server", signing_in::refused(by, signer)),
         )),
         Event::Run { number, resumed: false, .. } => plain(format!("run {number} begins")),
         Event::Run { number, resumed: true, .. } => plain(format!("run {number} goes on")),

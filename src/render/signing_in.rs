@@ -1,40 +1,53 @@
 //! Who signs in where, and which server refused: the phrases of that, in one place.
 
 use super::words::list;
-use crate::apply::access::{Asked, Permission, Recipient};
+use crate::apply::access::{Asked, Permission, Recipient, Signer};
 
 /// The system property that makes a server know the super user
 /// (`DigestAuthenticationProvider.superDigest`); it is a property of each server's own process.
 pub(super) const SUPER_DIGEST: &str =
     "-Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH";
 
+/// The system property that makes a server take a certificate's subject for the super user; the
+/// value is the whole subject, in one spelling (`X509AuthenticationProvider`).
+const X509_SUPER_USER: &str = "-Dzookeeper.X509AuthenticationProvider.superUser=SUBJECT";
+
 /// Where that property goes.
 pub(super) const WHERE_IT_GOES: &str = "java.env as SERVER_JVMFLAGS, or on Debian JAVA_OPTS in \
                                         /etc/zookeeper/conf/environment";
 
 /// A server that does not let a user change the configuration.
-pub(super) fn refused(by: &Recipient, user: Option<&str>) -> String {
+pub(super) fn refused(by: &Recipient, signer: &Signer) -> String {
     let Recipient { server, at } = by;
-    format!("server {server} ({at}) refused {}", who_and_why(user))
+    format!("server {server} ({at}) refused {}", who_and_why(signer))
 }
 
-fn who_and_why(user: Option<&str>) -> String {
-    match user {
-        Some(user) => {
+fn who_and_why(signer: &Signer) -> String {
+    match signer {
+        Signer::User(user) => {
             format!("user \"{user}\": wrong password, or this server has no superDigest")
         }
-        None => "zkplan: the file names no user (connect.auth)".to_owned(),
+        Signer::Certificate => {
+            "the client certificate (connect.tls.cert): its subject is neither this \
+                                server's x509 super user nor may it write /zookeeper/config"
+                .to_owned()
+        }
+        Signer::Nobody => "zkplan: the file names no user (connect.auth)".to_owned(),
     }
 }
 
 /// What somebody does about servers that refused.
-pub(super) fn remedy(user: Option<&str>, again: &str) -> String {
-    match user {
-        Some(_) => format!(
+pub(super) fn remedy(signer: &Signer, again: &str) -> String {
+    match signer {
+        Signer::User(_) => format!(
             "check the password of connect.auth; or set {SUPER_DIGEST} on that server ({WHERE_IT_GOES}) \
              and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
         ),
-        None => format!(
+        Signer::Certificate => format!(
+            "set {X509_SUPER_USER} on that server ({WHERE_IT_GOES}) and restart it; or give its x509 id \
+             WRITE on /zookeeper/config. Then {again}; or {again} --user super, with a password"
+        ),
+        Signer::Nobody => format!(
             "{again} --user super (the password comes from ZKPLAN_PASSWORD, --password-file or a prompt)"
         ),
     }
@@ -42,16 +55,20 @@ pub(super) fn remedy(user: Option<&str>, again: &str) -> String {
 
 /// Why a joiner is not known to let the user change the configuration.
 pub(super) fn joiner(asked: Option<&Asked>) -> String {
-    let Some(Asked { at, user, permission }) = asked else {
+    let Some(Asked { at, signer, permission }) = asked else {
         return "follows with the leader's data; whether it accepts the user is not known yet"
             .to_owned();
+    };
+    let property = match signer {
+        Signer::Certificate => X509_SUPER_USER,
+        Signer::User(_) | Signer::Nobody => SUPER_DIGEST,
     };
     match permission {
         Permission::Granted => "follows, and accepts the user".to_owned(),
         Permission::Refused => format!(
-            "({at}) refused {}. Its join is not sent. Set {SUPER_DIGEST} on it as on the other servers \
+            "({at}) refused {}. Its join is not sent. Set {property} on it as on the other servers \
              ({WHERE_IT_GOES}) and restart it",
-            who_and_why(user.as_deref()),
+            who_and_why(signer),
         ),
         Permission::InClear => format!(
             "({at}) is not on this machine and has no TLS: the password is not sent to it. Use \
@@ -89,11 +106,11 @@ mod tests {
     #[test]
     fn a_refusal_names_server_address_and_user() {
         assert_eq!(
-            refused(&server(4), Some("super")),
+            refused(&server(4), &Signer::User("super".to_owned())),
             "server 4 (zk4:2181) refused user \"super\": wrong password, or this server has no \
              superDigest"
         );
-        let told = remedy(None, "zkplan apply plan.json");
+        let told = remedy(&Signer::Nobody, "zkplan apply plan.json");
         assert!(told.starts_with("zkplan apply plan.json --user super"), "{told}");
     }
 

@@ -2,11 +2,13 @@
 
 mod histories;
 
+use std::collections::BTreeSet;
+
 use self::histories::{before_the_merge, choose_none, side_by_side, target_before_the_merge};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::ensemble::Silence;
+use crate::ensemble::{Silence, TlsFailure};
 use crate::model::Endpoint;
 use crate::observe::{ObserveError, Tried};
 
@@ -32,7 +34,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             if tried.is_empty() {
                 text.section(Text::preformatted("  No address is known: nobody was asked."));
             }
-            text.section(todo(&unreachable(reached), width));
+            text.section(todo(&unreachable(tried, reached), width));
         }
         ObserveError::NoQuorum { tried, voteless, unclear } => {
             let what = "Servers answer, but no leader is elected: the ensemble has no quorum.";
@@ -88,20 +90,80 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
     text
 }
 
-const fn unreachable(reached: Reached) -> [&'static str; 3] {
+/// What to do about servers that gave no answer; about each cause in TLS, where that is all there is.
+fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
+    let failures: BTreeSet<TlsFailure> = tried.iter().filter_map(of_tls).collect();
+    if !failures.is_empty() && tried.iter().all(|one| of_tls(one).is_some()) {
+        return failures.into_iter().map(|failure| in_tls(failure, reached)).collect();
+    }
     let running = "See whether the servers run, and whether a firewall lets this machine reach their \
                    client ports.";
-    match reached {
+    let [addresses, tls] = match reached {
         Reached::BySpec => [
             "See whether the addresses are right: connect.servers in the spec.",
-            running,
             "Where the client ports speak TLS, give connect.tls and the secure client port.",
         ],
         Reached::ByFlags => [
             "See whether the addresses of --connect are right.",
-            running,
             "Where the client ports speak TLS, give --tls-ca, and the secure client ports.",
         ],
+    };
+    let failures = failures.into_iter().map(|failure| in_tls(failure, reached));
+    [addresses, running].into_iter().chain(failures).chain([tls]).collect()
+}
+
+fn of_tls(one: &Tried) -> Option<TlsFailure> {
+    match one.silence {
+        Silence::Tls(failure) => Some(failure),
+        _ => None,
+    }
+}
+
+const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
+    match (failure, reached) {
+        (TlsFailure::NoAuthority, Reached::BySpec) => {
+            "Give the authority of the servers' certificates: connect.tls.ca in the spec."
+        }
+        (TlsFailure::NoAuthority, Reached::ByFlags) => {
+            "Give the authority of the servers' certificates: --tls-ca."
+        }
+        (TlsFailure::UnknownAuthority, _) => {
+            "See whether the ca file has the authority of the servers' certificates. If it has, \
+             something else answers at these addresses. No password was sent."
+        }
+        (TlsFailure::OtherHost, _) => {
+            "Name each server as its certificate does (a DNS name or an IP address among the subject \
+             alternative names), or give it a certificate for this address. No password was sent."
+        }
+        (TlsFailure::NotValidNow, _) => {
+            "Renew the servers' certificates, and see whether this machine's clock is right."
+        }
+        (TlsFailure::Unverified, _) => {
+            "See whether the servers' certificates are issued by the authority in the ca file, and \
+             are no authority's own."
+        }
+        (TlsFailure::CertificateWanted, Reached::BySpec) => {
+            "Give a client certificate that the servers trust (connect.tls.cert and key in the spec), \
+             or let servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where \
+             need is the default."
+        }
+        (TlsFailure::CertificateWanted, Reached::ByFlags) => {
+            "Give a client certificate that the servers trust (--tls-cert and --tls-key), or let \
+             servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where need is \
+             the default."
+        }
+        (TlsFailure::CertificateRefused, _) => {
+            "See whether the client certificate has expired, and whether the servers' trust store \
+             (ssl.trustStore.location) has its authority."
+        }
+        (TlsFailure::NoTls, _) => {
+            "Give the secure client ports (secureClientPort in zoo.cfg), or the plain ones without \
+             certificates."
+        }
+        (TlsFailure::Handshake, _) => {
+            "See in the servers' logs why the handshake failed: protocols (ssl.enabledProtocols) or \
+             cipher suites that they do not share with this machine."
+        }
     }
 }
 

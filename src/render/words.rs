@@ -6,7 +6,7 @@ use super::retired;
 use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
-use crate::ensemble::{Code, Knock, ServerVersion, Silence};
+use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
 use crate::model::{Place, ServerId};
 use crate::observe::{
     Finding, FindingKind, Identity, Issue, Level, NotResumed, Source, Standing, fixed_in,
@@ -118,8 +118,24 @@ pub(super) const fn silence(silence: Silence) -> &'static str {
         Silence::Closed => "the server hung up",
         Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
         Silence::NotServing => "it runs and serves nobody: it looks for a leader",
-        Silence::Tls => "the TLS handshake failed",
+        Silence::Tls(failure) => tls_failure(failure),
+        Silence::NeedsAuth => "it takes no session without credentials",
         Silence::Unreadable => "its answer cannot be read",
+    }
+}
+
+/// Why no TLS connection came about.
+const fn tls_failure(failure: TlsFailure) -> &'static str {
+    match failure {
+        TlsFailure::NoAuthority => "it speaks TLS, and no certificate authority is given",
+        TlsFailure::UnknownAuthority => "its certificate is of no authority in the ca file",
+        TlsFailure::OtherHost => "its certificate is for another host",
+        TlsFailure::NotValidNow => "its certificate has expired, or is not valid yet",
+        TlsFailure::Unverified => "its certificate cannot be verified",
+        TlsFailure::CertificateWanted => "it wants a client certificate (ssl.clientAuth)",
+        TlsFailure::CertificateRefused => "it refuses the client certificate",
+        TlsFailure::NoTls => "it speaks no TLS on this port",
+        TlsFailure::Handshake => "the TLS handshake failed",
     }
 }
 

@@ -165,6 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_a_plain_client_port_needs_a_secure_one() {
+        let spec = |ports: &str| format!("{PLAIN}  - {{ id: 1, host: a, {ports} }}\n");
+        let none = parse("f.yaml", &spec("clientPort: none, secureClientPort: 2281")).unwrap();
+        let server = &none.servers[&ServerId::new(1)];
+        assert_eq!(
+            (server.server.client_endpoint(), server.secure_client_port),
+            (None, Some(2281))
+        );
+        for (ports, what) in [
+            ("clientPort: none", "`clientPort` is none, and there is no `secureClientPort`"),
+            (
+                "clientPort: none, secureClientPort: 2281, clientHost: a",
+                "`clientPort` is none, and there is a `clientHost`",
+            ),
+        ] {
+            assert_eq!(whats(&spec(ports)), [(4, what.to_owned())]);
+        }
+    }
+
+    #[test]
     fn both_forms_of_a_server_are_read() {
         let text = format!(
             "{PLAIN}  - {{ id: 4, host: '::1', zone: az-1 }}\n\

@@ -6,6 +6,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, json_schema};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::sections::{API_VERSION, LABEL_PATTERN};
@@ -104,6 +105,22 @@ enum ServerEntry {
     Line(#[schemars(regex(pattern = LINE_PATTERN))] String),
 }
 
+/// A port without TLS, or that there is none.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ClientPortEntry {
+    Port(#[schemars(range(min = 1, max = 65535))] u16),
+    None(NoPort),
+}
+
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NoPort {
+    None,
+}
+
 /// A server.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -123,10 +140,9 @@ struct ServerMap {
     #[serde(default = "election_port")]
     #[schemars(range(min = 1, max = 65535))]
     election_port: u16,
-    /// Clients connect to it.
+    /// Clients connect to it; `none` where they do so by `secureClientPort` alone.
     #[serde(default = "client_port")]
-    #[schemars(range(min = 1, max = 65535))]
-    client_port: u16,
+    client_port: ClientPortEntry,
     /// The address that the client port is bound to; by default all, reached through `host`.
     #[schemars(regex(pattern = HOST_PATTERN))]
     client_host: Option<String>,
@@ -184,6 +200,6 @@ const fn election_port() -> u16 {
     ELECTION_PORT
 }
 
-const fn client_port() -> u16 {
-    CLIENT_PORT
+const fn client_port() -> ClientPortEntry {
+    ClientPortEntry::Port(CLIENT_PORT)
 }

@@ -13,6 +13,9 @@ use crate::model::{
 };
 
 /// The keys of a server.
+/// In the place of a plain client port, where a server has none.
+pub(super) const NO_CLIENT_PORT: &str = "none";
+
 const KEYS: [&str; 12] = [
     "id",
     "host",
@@ -123,7 +126,6 @@ impl Reader {
         let host = host_node.and_then(|node| self.quorum_host(node));
         let quorum = self.port_or(map, "quorumPort", Some(QUORUM_PORT));
         let election = self.port_or(map, "electionPort", Some(ELECTION_PORT));
-        let client = self.port_or(map, "clientPort", Some(CLIENT_PORT));
         let secure = self.port_or(map, "secureClientPort", None);
         let client_host = match map.get("clientHost") {
             None => Some(Host::new("0.0.0.0")),
@@ -131,6 +133,7 @@ impl Reader {
                 .text(node, "`clientHost`")
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
+        let client = self.client_port(map, secure, client_host.is_some());
         if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
         {
             self.clients_reach_in(client, [host], node.place);
@@ -171,7 +174,9 @@ impl Reader {
                     id: id?.0,
                     peers: vec![peer],
                     role: role?,
-                    client: Some(ClientAddress { host: client_host?, port: client?? }),
+                    client: client?
+                        .zip(client_host)
+                        .map(|(port, host)| ClientAddress { host, port }),
                     secure_client: None,
                     place: place?,
                 },
@@ -219,6 +224,35 @@ impl Reader {
             None => Some(default),
             Some(node) => self.port(node, &format!("`{key}`")).map(Some),
         }
+    }
+
+    /// The plain client port; the inner `None` where only the secure one is there. Where its host is
+    /// wrong, it is too.
+    #[expect(clippy::option_option, reason = "wrong, absent and given are three things")]
+    fn client_port(
+        &mut self,
+        map: &Fields<'_>,
+        secure: Option<Option<u16>>,
+        has_host: bool,
+    ) -> Option<Option<u16>> {
+        let none = map
+            .get("clientPort")
+            .filter(|node| matches!(&node.value, Value::Text(text) if text == NO_CLIENT_PORT));
+        let Some(node) = none else {
+            return self.port_or(map, "clientPort", Some(CLIENT_PORT)).filter(|_| has_host);
+        };
+        let complaint = match (secure, map.get("clientHost")) {
+            (Some(None), _) => {
+                ("there is no `secureClientPort`", "no client port", "give `secureClientPort`")
+            }
+            (_, Some(_)) => {
+                ("there is a `clientHost`", "its port is none", "leave one of them out")
+            }
+            (None | Some(Some(_)), None) => return Some(None),
+        };
+        let (what, label, remedy) = complaint;
+        self.complain(node.place, format!("`clientPort` is none, and {what}"), label, remedy);
+        None
     }
 
     fn quorum_host(&mut self, node: &Node) -> Option<Host> {

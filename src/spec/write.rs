@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde_json::Value;
 
 use super::sections::API_VERSION;
-use super::servers::{CLIENT_PORT, ELECTION_PORT, QUORUM_PORT};
+use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role};
@@ -101,29 +101,37 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
 /// Whether a server line is all there is room for.
 fn needs_line(wanted: &WantedServer) -> bool {
     let server = &wanted.server;
-    server.peers.len() != 1 || server.client.is_none() || server.secure_client.is_some()
+    let is_bare = server.client.is_none() && wanted.secure_client_port.is_none();
+    server.peers.len() != 1 || is_bare || server.secure_client.is_some()
 }
 
 fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
     let WantedServer { server, secure_client_port, zone, admin, line: _ } = wanted;
-    let Some(client) = server.client.as_ref().filter(|_| !needs_line(wanted)) else {
+    if needs_line(wanted) {
         return writeln!(out, "  - {}", scalar(&server.to_string()));
-    };
+    }
     let peer = server.peer();
     writeln!(out, "  - id: {}", server.id)?;
     writeln!(out, "    host: {}", scalar(peer.host.as_str()))?;
     let ports = [
         ("quorumPort", peer.quorum_port, QUORUM_PORT),
         ("electionPort", peer.election_port, ELECTION_PORT),
-        ("clientPort", client.port, CLIENT_PORT),
     ];
     for (key, port, default) in ports {
         if port != default {
             writeln!(out, "    {key}: {port}")?;
         }
     }
-    if client.host != ClientAddress::on_all_addresses(client.port).host {
-        writeln!(out, "    clientHost: {}", scalar(client.host.as_str()))?;
+    match &server.client {
+        None => writeln!(out, "    clientPort: {NO_CLIENT_PORT}")?,
+        Some(client) => {
+            if client.port != CLIENT_PORT {
+                writeln!(out, "    clientPort: {}", client.port)?;
+            }
+            if client.host != ClientAddress::on_all_addresses(client.port).host {
+                writeln!(out, "    clientHost: {}", scalar(client.host.as_str()))?;
+            }
+        }
     }
     if let Some(port) = secure_client_port {
         writeln!(out, "    secureClientPort: {port}")?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::access::{Asked, Permission};
+use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Options, Question, ReadBack, What};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
@@ -323,5 +323,5 @@ fn granted(plan: &Plan) -> Vec<Membership> {
 /// A joiner takes the user.
 fn accepting() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, user: None, permission: Permission::Granted }
+    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
 }

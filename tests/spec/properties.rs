@@ -64,17 +64,20 @@ fn server(id: i64) -> impl Strategy<Value = WantedServer> {
         } else {
             ClientAddress::on_all_addresses(client_port)
         };
+        let secure_client_port = secure_client_port.filter(|_| !line);
+        // Some serve clients in TLS alone.
+        let is_tls_alone = secure_client_port.is_some_and(|port| port % 3 == 0);
         let admin_url = || format!("http://{}:8080", Host::new(&host));
         WantedServer {
             server: Server {
                 id: ServerId::new(id),
                 peers,
                 role,
-                client: Some(client),
+                client: Some(client).filter(|_| !is_tls_alone),
                 secure_client: None,
                 place: place.filter(|_| !line && role == Role::Participant),
             },
-            secure_client_port: secure_client_port.filter(|_| !line),
+            secure_client_port,
             zone,
             admin: admin.filter(|()| !line).map(|()| admin_url()),
             line: 0,

@@ -44,6 +44,7 @@ mod releases;
 mod retired_servers;
 mod sizes;
 mod spec;
+mod tls;
 mod true_sentences;
 mod weighted;
 mod zkplan;

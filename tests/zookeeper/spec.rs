@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) quorum_port: u16,
     pub(crate) election_port: u16,
     pub(crate) client_port: u16,
+    /// Where it is the client port, there is no plain one.
+    pub(crate) secure_port: Option<u16>,
     pub(crate) role: Role,
     /// Its group and its weight.
     pub(crate) place: Option<(i64, i64)>,
@@ -34,8 +36,8 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     fn text(&self, form: Form, zone: Option<&str>) -> String {
-        let Self { id, host, quorum_port, election_port, client_port, role, place, admin_port } =
-            self;
+        let Self { id, host, quorum_port, election_port, client_port, role, place, .. } = self;
+        let admin_port = self.admin_port;
         let role = role.name();
         match (form, admin_port) {
             (Form::Lines, _) => {
@@ -46,10 +48,17 @@ impl Wanted {
                 let place =
                     place.map(|(group, weight)| format!(", group: {group}, weight: {weight}"));
                 let place = place.unwrap_or_default();
+                let client = match self.secure_port {
+                    Some(secure) if secure == *client_port => {
+                        format!("none, secureClientPort: {secure}")
+                    }
+                    Some(secure) => format!("{client_port}, secureClientPort: {secure}"),
+                    None => client_port.to_string(),
+                };
                 let admin = admin_port.map(|port| format!(", admin: \"http://{host}:{port}\""));
                 format!(
                     "{{ id: {id}, host: {host}, quorumPort: {quorum_port}, electionPort: \
-                     {election_port}, clientPort: {client_port}, role: {role}{place}{zone}{} }}",
+                     {election_port}, clientPort: {client}, role: {role}{place}{zone}{} }}",
                     admin.unwrap_or_default()
                 )
             }
@@ -82,6 +91,7 @@ impl Spec {
             quorum_port: ensemble.quorum_port(id),
             election_port: ensemble.election_port(id),
             client_port: ensemble.client_address(id).port(),
+            secure_port: ensemble.secure_address(id).map(|at| at.port()),
             role: if ensemble.server_line(id).contains(":observer") {
                 Role::Observer
             } else {
@@ -113,6 +123,12 @@ impl Spec {
         self.connecting(&format!(
             "auth: {{ scheme: digest, user: {user}, password: {{ env: ZKPLAN_PASSWORD }} }}"
         ))
+    }
+
+    /// Which certificates the servers have, and which one is shown to them: files of the desk.
+    pub(crate) fn tls(self, ca: &str, shown: Option<(&str, &str)>) -> Self {
+        let shown = shown.map(|(cert, key)| format!(", cert: {cert}, key: {key}"));
+        self.connecting(&format!("tls: {{ ca: {ca}{} }}", shown.unwrap_or_default()))
     }
 
     /// How long a session lasts, and with it the ghost of a killed apply.

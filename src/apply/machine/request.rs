@@ -1,6 +1,7 @@
 //! One reconfig: intent, request, answer; and what is believed where no answer came.
 
 use super::{After, Machine, ReadBack, Stage, What};
+use crate::apply::access::Signer;
 use crate::apply::classify::{Class, Refused, classify};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Wait};
@@ -259,5 +260,5 @@ impl Machine {
 
 /// The driver knows which server said so.
 fn not_authorized() -> End {
-    End::NotAuthorized { by: Vec::new(), user: None }
+    End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody }
 }

@@ -19,7 +19,7 @@ use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::{Source, accepts};
 use super::{live, secret};
-use crate::apply::access::Access;
+use crate::apply::access::{Access, Signer};
 use crate::apply::driver::{Surroundings as _, Task, drive};
 use crate::apply::journal::{HookEnd, IdentityText, LockText};
 use crate::apply::keeper::Mine;
@@ -290,8 +290,7 @@ async fn signed_in(
             return Err(secret::in_the_clear("a server that is not on this machine", output));
         }
         Err(Failure::Refused(_)) => {
-            let user = access.user().map(ToOwned::to_owned);
-            Err(End::NotAuthorized { by: recipients, user })
+            Err(End::NotAuthorized { by: recipients, signer: access.signer() })
         }
         Err(_) => Err(End::Unreachable),
     })
@@ -307,7 +306,7 @@ pub(super) async fn open<P: Control>(
         match port.open(at, terms).await {
             Ok(session) => return Ok(session),
             Err(Failure::Refused(_)) => {
-                return Err(End::NotAuthorized { by: Vec::new(), user: None });
+                return Err(End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody });
             }
             Err(_) => {}
         }

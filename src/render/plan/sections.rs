@@ -3,7 +3,7 @@
 use super::screens::shown;
 use super::*;
 use crate::model::{AddAs, Host, ReuseIds};
-use crate::observe::{FindingKind, NotResumed, WantedSight};
+use crate::observe::{FindingKind, NotResumed, PlainPort, WantedSight};
 use crate::render::fixture::{Scene, id, line, lines, three_zones};
 
 /// From one line to another, which is left out.
@@ -305,7 +305,8 @@ fn an_id_goes_to_another_machine() {
     scene.spec.hooks.stop = Some(vec!["stop".to_owned()]);
     let endpoint = crate::model::Endpoint::plain(Host::new("10.0.1.3"), 2181);
     let silence = Some(crate::ensemble::Silence::Refused);
-    let at = WantedSight { endpoint, silence, own_id: None, mode: None };
+    let at =
+        WantedSight { endpoint, silence, own_id: None, mode: None, plain_port: PlainPort::Unknown };
     scene.seen.wanted_at.insert(id(3), at);
     let out = shown(&scene, 80);
     insta::assert_snapshot!(part(&out, "Steps", "  It starts"), @r#"

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::access::{Asked, Permission};
+use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
@@ -428,5 +428,5 @@ pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
 /// A joiner takes the user.
 fn granted() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, user: None, permission: Permission::Granted }
+    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
 }

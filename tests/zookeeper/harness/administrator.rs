@@ -198,9 +198,18 @@ impl Administrator<'_> {
     pub(crate) fn let_reconfigure(self, digest: Option<&str>) {
         let anyone = Acl::new(Permission::READ, AuthId::anyone());
         let user = digest.map(|id| Acl::new(Permission::ALL, AuthId::new("digest", id)));
-        let acl: Vec<Acl> = [anyone].into_iter().chain(user).collect();
+        self.set_list(&[anyone].into_iter().chain(user).collect::<Vec<_>>());
+    }
+
+    /// Lets a client with this certificate do that to the configuration, and everyone read it.
+    pub(crate) fn let_certified(self, name: &str, permissions: Permission) {
+        let anyone = Acl::new(Permission::READ, AuthId::anyone());
+        self.set_list(&[anyone, Acl::new(permissions, AuthId::new("x509", name))]);
+    }
+
+    fn set_list(self, acl: &[Acl]) {
         let set = self.with_client(async |client| {
-            client.set_acl("/zookeeper/config", &acl, None).await.map(drop)
+            client.set_acl("/zookeeper/config", acl, None).await.map(drop)
         });
         set.expect("super may set any ACL");
     }
@@ -209,12 +218,12 @@ impl Administrator<'_> {
         self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let address = self.0.client_address(self.0.wait_leader()).to_string();
+        let (connector, address) = self.0.connector(self.0.wait_leader());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime for one client");
         runtime.block_on(until_late(async {
             let credentials = format!("super:{SUPER_PASSWORD}");
-            let connector = Client::connector().with_auth("digest", credentials.as_bytes());
+            let connector = connector.with_auth("digest", credentials.as_bytes());
             let client = connector.connect(&address).await?;
             work(&client).await
         }))

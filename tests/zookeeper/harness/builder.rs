@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::Ensemble;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::certificates::Authority;
 use super::server::{Ports, Server};
+use super::{Certificate, Ensemble};
 
 /// The password of the user `super` in every ensemble started here.
 pub(crate) const SUPER_PASSWORD: &str = "zkplan-test";
@@ -63,6 +67,16 @@ pub(super) enum Profile {
     Plain,
 }
 
+/// Secure client ports.
+#[derive(Clone, Debug)]
+struct Secure {
+    authority: Arc<Authority>,
+    /// Whether there are no others.
+    alone: bool,
+    /// Servers whose certificate is for that host, and for no other.
+    hosts: Vec<(u8, String)>,
+}
+
 /// Describes an ensemble; [`Builder::start`] starts it.
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
@@ -80,6 +94,7 @@ pub(crate) struct Builder {
     without_super: Vec<u8>,
     archive: Option<String>,
     heap: Option<String>,
+    secure: Option<Secure>,
 }
 
 impl Builder {
@@ -109,6 +124,7 @@ impl Builder {
             without_super: Vec::new(),
             archive: None,
             heap: None,
+            secure: None,
         };
         builder.servers(3).reconfig_enabled(true)
     }
@@ -164,6 +180,36 @@ impl Builder {
     #[must_use]
     pub(crate) fn admin_server(mut self) -> Self {
         self.admin_server = true;
+        self
+    }
+
+    /// A secure client port for each server, beside the plain one, with a certificate of this
+    /// authority for loopback. Clients have to show one of it too, which is ZooKeeper's default
+    /// (`ssl.clientAuth=need`).
+    #[must_use]
+    pub(crate) fn tls(mut self, authority: &Arc<Authority>) -> Self {
+        let authority = Arc::clone(authority);
+        self.secure = Some(Secure { authority, alone: false, hosts: Vec::new() });
+        self.setting("serverCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory")
+            .setting("ssl.keyStore.location", "server.pem")
+            .setting("ssl.keyStore.type", "PEM")
+            .setting("ssl.trustStore.location", "ca.pem")
+            .setting("ssl.trustStore.type", "PEM")
+    }
+
+    /// [`Builder::tls`], and no plain client port.
+    #[must_use]
+    pub(crate) fn tls_alone(self, authority: &Arc<Authority>) -> Self {
+        let mut builder = self.tls(authority);
+        builder.secure = builder.secure.map(|secure| Secure { alone: true, ..secure });
+        builder
+    }
+
+    /// Gives one server's certificate to a host where it is not reached.
+    #[must_use]
+    pub(crate) fn certificate_for(mut self, id: u8, host: &str) -> Self {
+        let secure = self.secure.as_mut().expect("there are secure client ports");
+        secure.hosts.push((id, host.to_owned()));
         self
     }
 
@@ -237,6 +283,27 @@ impl Builder {
         self.admin_server
     }
 
+    pub(super) fn has_secure_ports(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Whether servers have no plain client port.
+    pub(super) fn is_tls_alone(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.alone)
+    }
+
+    /// What checks servers where they have no plain client port, and what is shown to them.
+    pub(super) fn identity_where_tls_alone(&self) -> Option<(&Arc<Authority>, Certificate)> {
+        let secure = self.secure.as_ref().filter(|secure| secure.alone)?;
+        Some((&secure.authority, secure.authority.client("harness")))
+    }
+
+    /// How four-letter words are asked at secure client ports.
+    pub(super) fn words_over_tls(&self) -> Option<Arc<ClientConfig>> {
+        let Secure { authority, .. } = self.secure.as_ref()?;
+        Some(authority.connects(&authority.client("harness")))
+    }
+
     pub(super) fn first_places(&self) -> &[String] {
         &self.places
     }
@@ -256,8 +323,8 @@ impl Builder {
         let Ports { client, quorum, election, .. } = ports;
         let line = format!("server.{id}={}:{quorum}:{election}:{}", self.host, role.name());
         match self.profile {
-            Profile::Rich => format!("{line};0.0.0.0:{client}"),
-            Profile::Plain => line,
+            Profile::Rich if !self.is_tls_alone() => format!("{line};0.0.0.0:{client}"),
+            Profile::Rich | Profile::Plain => line,
         }
     }
 
@@ -266,6 +333,7 @@ impl Builder {
         let Ports { client, quorum, election, .. } = ports;
         let line = format!("server.{id}={}:{quorum}:{election}", self.host);
         match (self.profile, role) {
+            (Profile::Rich, role) if self.is_tls_alone() => format!("{line}:{}", role.name()),
             (Profile::Rich, role) => format!("{line}:{};{client}", role.name()),
             (Profile::Plain, Role::Participant) => line,
             (Profile::Plain, Role::Observer) => format!("{line}:observer"),
@@ -277,9 +345,11 @@ impl Builder {
         let members: String = members.iter().fold(String::new(), |text, line| text + line + "\n");
         let zoo_cfg = self.zoo_cfg(server);
         let id = ("data/myid", format!("{}\n", server.id()));
-        match self.profile {
+        let client = format!("clientPort={}\n", server.ports().client);
+        let client = if self.is_tls_alone() { String::new() } else { client };
+        let mut files = match self.profile {
             _ if self.standalone => {
-                vec![id, ("zoo.cfg", format!("{zoo_cfg}clientPort={}\n", server.ports().client))]
+                vec![id, ("zoo.cfg", format!("{zoo_cfg}{client}"))]
             }
             Profile::Rich => {
                 // A name whose last part is no hex number: such a part would count as the config
@@ -289,10 +359,21 @@ impl Builder {
                 vec![id, ("zoo.cfg", zoo_cfg), ("zoo.cfg.dynamic", members)]
             }
             Profile::Plain => {
-                let zoo_cfg = format!("{zoo_cfg}clientPort={}\n{members}", server.ports().client);
-                vec![id, ("zoo.cfg", zoo_cfg)]
+                vec![id, ("zoo.cfg", format!("{zoo_cfg}{client}{members}"))]
             }
-        }
+        };
+        files.extend(self.certificates(server.id()));
+        files
+    }
+
+    /// The files by which a server speaks TLS.
+    fn certificates(&self, id: u8) -> Vec<(&'static str, String)> {
+        let Some(Secure { authority, hosts, .. }) = &self.secure else { return Vec::new() };
+        let other = hosts.iter().find(|(server, _)| *server == id).map(|(_, host)| host.as_str());
+        let hosts = other.map_or(vec!["127.0.0.1", "localhost"], |host| vec![host]);
+        let Certificate { certificate, key } = authority.server(&hosts);
+        let server = ("server.pem", format!("{key}{certificate}"));
+        vec![server, ("ca.pem", authority.pem().to_owned())]
     }
 
     fn zoo_cfg(&self, server: &Server) -> String {
@@ -308,10 +389,11 @@ impl Builder {
             None => [("admin.enableServer", "false".to_owned())].to_vec(),
         };
         let ensemble = if self.standalone { None } else { Some(("standaloneEnabled", "false")) };
+        let secure = server.ports().secure.map(|port| ("secureClientPort", port.to_string()));
         let own = self.settings_of.iter().filter(|(id, ..)| *id == server.id());
         let mut text = format!("dataDir={}\n", server.file("data").display());
         let lines = (COMMON_SETTINGS.iter().chain(of_profile).copied().chain(ensemble))
-            .chain(admin.iter().map(|(key, value)| (*key, value.as_str())))
+            .chain(admin.iter().chain(&secure).map(|(key, value)| (*key, value.as_str())))
             .chain(self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
             .chain(own.map(|(_, key, value)| (key.as_str(), value.as_str())));
         for (key, value) in lines {

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use zookeeper_client::{Client, Connector, TlsOptions};
 
 use super::administrator::Administrator;
 use super::builder::{Builder, Role};
@@ -59,7 +60,7 @@ impl Ensemble {
     pub(crate) fn wait_serving(&self) {
         self.wait("a leader, and all servers to serve", || {
             let modes: Option<Vec<Mode>> =
-                self.running().iter().map(|server| server.mode()).collect();
+                self.running().iter().map(|server| server.serves()).collect();
             let first = |mode: &Mode| matches!(mode, Mode::Leader | Mode::Standalone);
             modes?.iter().any(first).then_some(())
         });
@@ -101,7 +102,7 @@ impl Ensemble {
     pub(crate) fn wait_following(&self, id: u8) {
         let server = self.server(id);
         self.wait(&format!("server {id} to follow"), || {
-            (server.mode()? == Mode::Follower).then_some(())
+            (server.serves()? == Mode::Follower).then_some(())
         });
     }
 
@@ -212,6 +213,22 @@ impl Ensemble {
     /// Where clients reach a server.
     pub(crate) fn client_address(&self, id: u8) -> SocketAddr {
         self.server(id).client_address()
+    }
+
+    /// Where clients reach a server in TLS, where the ensemble was built with that.
+    pub(crate) fn secure_address(&self, id: u8) -> Option<SocketAddr> {
+        Some((Ipv4Addr::LOCALHOST, self.server(id).ports().secure?).into())
+    }
+
+    /// How the harness itself connects, and where: in TLS where there is nothing else.
+    pub(super) fn connector(&self, id: u8) -> (Connector, String) {
+        let (connector, at) = (Client::connector(), self.client_address(id));
+        let Some((authority, client)) = self.builder.identity_where_tls_alone() else {
+            return (connector, at.to_string());
+        };
+        let tls = TlsOptions::new().with_pem_ca(authority.pem());
+        let tls = tls.and_then(|tls| tls.with_pem_identity(&client.certificate, &client.key));
+        (connector.with_tls(tls.expect("certificates made here")), format!("tcp+tls://{at}"))
     }
 
     /// The port for what the leader tells its followers.
@@ -348,13 +365,7 @@ impl Ensemble {
     }
 
     fn add(&self, id: u8, role: Role, joiner: bool) {
-        let server = Server::new(
-            id,
-            role,
-            joiner,
-            self.builder.admin_server_wanted(),
-            self.directory.path(),
-        );
+        let server = Server::new(id, role, joiner, &self.builder, self.directory.path());
         let known = lock(&self.servers).insert(id, Arc::new(server));
         assert!(known.is_none(), "server {id} is named twice");
     }

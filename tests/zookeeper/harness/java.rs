@@ -28,9 +28,12 @@ const LEAN: [&str; 6] = [
 const DEBIAN_JAR: &str = "/usr/share/java/zookeeper.jar";
 
 /// Not in that manifest: without the first the `AdminServer` silently stays off, without the second
-/// nothing is logged.
-const DEBIAN_EXTRAS: [&str; 2] =
-    ["/usr/share/java/servlet-api.jar", "/usr/share/java/slf4j-simple.jar"];
+/// nothing is logged, without the third no server takes connections through Netty, which TLS needs.
+const DEBIAN_EXTRAS: [&str; 3] = [
+    "/usr/share/java/servlet-api.jar",
+    "/usr/share/java/slf4j-simple.jar",
+    "/usr/share/java/netty-codec.jar",
+];
 
 /// A Java with a ZooKeeper.
 pub(crate) struct Java {

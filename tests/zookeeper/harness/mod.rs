@@ -9,7 +9,7 @@
 //! leaves nothing behind. In reading order: `builder` (what is wanted, and the configuration files
 //! that follow from it), `ensemble` (what a test can do), `server` (one server: ports, files,
 //! process, `srvr`), then the ground below: `process` (signals, and children that never outlive
-//! us), `ports`, and `java` (where ZooKeeper is, and what makes it start fast). Beside the ensemble
+//! us), `ports`, `certificates`, and `java` (where ZooKeeper is, and what makes it start fast). Beside the ensemble
 //! stand those who use it: `witness` (an application at work), `administrator` (a person with all
 //! rights), and `transactions` (what the servers themselves wrote down).
 //!
@@ -18,6 +18,7 @@
 
 mod administrator;
 mod builder;
+mod certificates;
 mod ensemble;
 pub(crate) mod java;
 mod ports;
@@ -32,6 +33,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use builder::{Builder, Role, SUPER_PASSWORD};
+pub(crate) use certificates::{Authority, Certificate};
 pub(crate) use ensemble::Ensemble;
 pub(crate) use process::Process;
 pub(crate) use server::Mode;

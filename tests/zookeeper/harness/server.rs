@@ -5,8 +5,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::builder::{Builder, Role};
 use super::java::Java;
@@ -17,6 +19,9 @@ use super::{lock, ports};
 /// milliseconds.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// The same in TLS: the first handshake of a server takes seconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Where a server listens.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
@@ -24,6 +29,8 @@ pub(super) struct Ports {
     pub(super) quorum: u16,
     pub(super) election: u16,
     pub(super) admin: Option<u16>,
+    /// For clients in TLS; equal to `client` where there is no other client port.
+    pub(super) secure: Option<u16>,
 }
 
 /// What a server says that it does now.
@@ -48,19 +55,25 @@ pub(super) struct Server {
     /// Not of the first membership.
     joiner: bool,
     ports: Ports,
+    /// How it is asked at its secure client port.
+    words: Option<Arc<ClientConfig>>,
     directory: PathBuf,
     first_files: Mutex<Vec<(&'static str, String)>>,
     process: Mutex<Option<Process>>,
 }
 
 impl Server {
-    pub(super) fn new(id: u8, role: Role, joiner: bool, with_admin: bool, ensemble: &Path) -> Self {
-        let [client, quorum, election, admin] = ports::free();
+    pub(super) fn new(id: u8, role: Role, joiner: bool, of: &Builder, ensemble: &Path) -> Self {
+        let [client, quorum, election, admin, secure] = ports::free();
+        let client = if of.is_tls_alone() { secure } else { client };
+        let admin = of.admin_server_wanted().then_some(admin);
+        let secure = of.has_secure_ports().then_some(secure);
         Self {
             id,
             role,
             joiner,
-            ports: Ports { client, quorum, election, admin: with_admin.then_some(admin) },
+            ports: Ports { client, quorum, election, admin, secure },
+            words: of.words_over_tls(),
             directory: ensemble.join(format!("server.{id}")),
             first_files: Mutex::new(Vec::new()),
             process: Mutex::new(None),
@@ -162,6 +175,23 @@ impl Server {
         Some(format!("server {} ended by itself ({status})", self.id))
     }
 
+    /// Whether clients can come in TLS, where they shall: the first handshake after a start takes
+    /// seconds on a busy machine. A certificate that the harness does not take is an answer too.
+    fn speaks_tls(&self) -> bool {
+        match &self.words {
+            Some(words) if self.ports.secure != Some(self.ports.client) => {
+                let said = self.ask_over_tls(words, "srvr");
+                said.map_or_else(|why| why.kind() == io::ErrorKind::InvalidData, |_| true)
+            }
+            Some(_) | None => true,
+        }
+    }
+
+    /// What it does now, once all its client ports answer.
+    pub(super) fn serves(&self) -> Option<Mode> {
+        self.mode().filter(|_| self.speaks_tls())
+    }
+
     /// What it does now; nothing if it does not serve or does not answer.
     pub(super) fn mode(&self) -> Option<Mode> {
         let answer = self.ask("srvr").ok()?;
@@ -177,12 +207,24 @@ impl Server {
 
     /// The answer to a four-letter word.
     pub(super) fn ask(&self, word: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&self.client_address(), SILENCE)?;
-        stream.set_read_timeout(Some(SILENCE))?;
-        stream.write_all(word.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        match &self.words {
+            Some(words) if self.ports.secure == Some(self.ports.client) => {
+                self.ask_over_tls(words, word)
+            }
+            Some(_) | None => {
+                let mut stream = TcpStream::connect_timeout(&self.client_address(), SILENCE)?;
+                stream.set_read_timeout(Some(SILENCE))?;
+                said(&mut stream, word)
+            }
+        }
+    }
+
+    fn ask_over_tls(&self, words: &Arc<ClientConfig>, word: &str) -> io::Result<String> {
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.secure.unwrap_or_default()));
+        let stream = TcpStream::connect_timeout(&at, SILENCE)?;
+        stream.set_read_timeout(Some(HANDSHAKE))?;
+        let tls = ClientConnection::new(Arc::clone(words), at.ip().into());
+        said(&mut StreamOwned::new(tls.map_err(io::Error::other)?, stream), word)
     }
 
     /// The membership as the server last wrote it down, `server.N=…` lines and all, with its config
@@ -215,6 +257,19 @@ impl Server {
         fs::read(self.file("server.log"))
             .map_or_else(|_| String::new(), |log| String::from_utf8_lossy(&log).into_owned())
     }
+}
+
+/// What a server answers to a word.
+fn said(stream: &mut (impl Read + Write), word: &str) -> io::Result<String> {
+    stream.write_all(word.as_bytes())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    let end = stream.read_to_end(&mut answer);
+    // In TLS a server may hang up without a word for that.
+    if answer.is_empty() {
+        end?;
+    }
+    String::from_utf8(answer).map_err(io::Error::other)
 }
 
 /// The lock on a server's process, which is there.
