@@ -27,7 +27,8 @@ fn rich(authority: &Arc<Authority>) -> Builder {
 /// Wants these servers; the members are reached by their secure client ports, and checked by
 /// `ca.pem` of the desk.
 fn wanting_by_tls(ensemble: &Ensemble, wanted: impl IntoIterator<Item = u8>) -> Spec {
-    let mut spec = wanting(ensemble, wanted, []);
+    // The library gives a handshake two fifths of a session time-out.
+    let mut spec = wanting(ensemble, wanted, []).session_timeout("10s");
     let at = (1..=3).filter_map(|id| ensemble.secure_address(id));
     spec.connect = at.map(|at| at.to_string()).collect();
     spec.tls("ca.pem", None)
