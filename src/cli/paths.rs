@@ -30,13 +30,14 @@ pub(super) fn typed(file: &Path) -> PathBuf {
 
 /// A plan that was made from the spec in `spec`, with its paths as a plan file in that folder names
 /// them: what the spec names by a relative path counts from there, what it names by an absolute one
-/// stays. Without a folder, as on stdout, every path is absolute.
+/// stays. Without a folder, as on stdout, every path is absolute but that of the spec itself.
 pub(super) fn saved(checked: CheckedPlan, spec: &Path, dir: Option<&Path>) -> CheckedPlan {
     let from = spec.parent().unwrap_or(Path::new(""));
-    let made_from = match dir {
-        Some(_) if spec.is_absolute() => spec.to_owned(),
+    // That path only names a command. On stdout it is as it was typed, so that equal specs have equal
+    // plans wherever they lie.
+    let made_from = match dir.filter(|_| spec.is_relative()) {
         Some(dir) => relative(&real(dir), &real_file(spec)),
-        None => real_file(spec),
+        None => spec.to_owned(),
     };
     let checked = checked.made_from((spec != Path::new("-")).then_some(made_from));
     with_files(checked, |path| {
