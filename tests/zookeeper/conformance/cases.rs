@@ -120,11 +120,11 @@ fn refused() -> [Case; 8] {
         ),
         case(
             "a joiner has no client part",
-            [joins(join(Id(4)).without_client_part()).refused(Code::BadArguments)],
+            [joins(join(Id(4)).without_client_part()).incremental().refused(Code::BadArguments)],
         ),
         case(
             "a member is named without its client part",
-            [joins(join(Voter(0)).without_client_part()).refused(Code::BadArguments)],
+            [joins(join(Voter(0)).without_client_part()).incremental().refused(Code::BadArguments)],
         ),
     ]
 }
@@ -132,7 +132,7 @@ fn refused() -> [Case; 8] {
 /// Whoever is wrong in two ways is told the first of them.
 fn in_order() -> [Case; 8] {
     let ghosts = request(&[join(Id(9)), join(Id(11)), join(Id(12))], &[]);
-    let bare = joins(join(Id(4)).without_client_part());
+    let bare = joins(join(Id(4)).without_client_part()).incremental();
     [
         case("an old version before arguments", [bare.clone().stale().refused(Code::BadVersion)]),
         case(
