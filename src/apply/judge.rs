@@ -264,7 +264,8 @@ impl Judge<'_> {
         let lacks = |id: Option<ServerId>, why: Option<NoDigests>| {
             Some(WithoutDigests { id: id?, why: why? })
         };
-        let without = lacks(self.sight.facts.leader, leader).into_iter().chain(lacks(Some(id), joiner));
+        let without =
+            lacks(self.sight.facts.leader, leader).into_iter().chain(lacks(Some(id), joiner));
         let kind = FindingKind::JudgedByCounts {
             joiners: BTreeSet::from([id]),
             without: without.collect(),

@@ -169,10 +169,7 @@ async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Digests {
 /// Releases before 3.6 do not know the word, and close the connection at it: their answer is empty, as
 /// is that of a later one that has no digest yet. With `zookeeper.digest.enabled=false` a server goes
 /// on listing zeros.
-pub(super) fn digests_of(
-    version: Option<ServerVersion>,
-    hash: Result<String, Silence>,
-) -> Digests {
+pub(super) fn digests_of(version: Option<ServerVersion>, hash: Result<String, Silence>) -> Digests {
     const FIRST: ServerVersion = ServerVersion::new(3, 6, 0);
     if version.is_some_and(|version| version < FIRST) {
         return Digests::Lacking(NoDigests::OldRelease);

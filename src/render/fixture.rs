@@ -9,8 +9,8 @@ use crate::model::{
 };
 use crate::observe::DataProof;
 use crate::observe::{
-    Clients, DataFigures, Digests, Facts, Finding, FindingKind, Identity, Mode, Observation, ServerSight,
-    ServerVersion, Source, Standing, Told,
+    Clients, DataFigures, Digests, Facts, Finding, FindingKind, Identity, Mode, Observation,
+    ServerSight, ServerVersion, Source, Standing, Told,
 };
 use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};

@@ -302,7 +302,8 @@ fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
     }
     if !later.is_empty() {
         let lead = Line::new(Style::Bold, "Accepted in advance  ");
-        let what = format!("{}: not found now, and no reason to stop if found later", words::list(&later));
+        let what =
+            format!("{}: not found now, and no reason to stop if found later", words::list(&later));
         text.paragraph(lead, Line::new(Style::Bold, what), width);
     }
     text

@@ -9,8 +9,8 @@ use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
 use crate::model::{Place, ServerId};
 use crate::observe::{
-    Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, Source, Standing,
-    WithoutDigests, fixed_in,
+    Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, Source,
+    Standing, WithoutDigests, fixed_in,
 };
 use crate::plan::Acceptance;
 use crate::trust::{Doubt, Unproven};
@@ -324,11 +324,7 @@ fn known_bug(issue: Issue, findings: &[&Finding]) -> String {
 }
 
 /// Which minor versions are in one ensemble, now or on the way.
-fn mixed_versions(
-    lowest: ServerVersion,
-    highest: ServerVersion,
-    joiners: JoinersRun,
-) -> String {
+fn mixed_versions(lowest: ServerVersion, highest: ServerVersion, joiners: JoinersRun) -> String {
     let range = format!("{lowest} to {highest}");
     match joiners {
         JoinersRun::AsMembers => format!("members run different minor versions, {range}"),

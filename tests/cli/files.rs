@@ -357,6 +357,9 @@ fn an_acceptance_that_nothing_needs_yet_is_no_error() {
     // A finding may come up on the way: its acceptance holds for the run.
     let finding = plan("ZKF20");
     assert_eq!((finding.code, finding.err.as_str()), (0, ""), "{finding:?}");
-    assert!(words(&finding.out).contains("Accepted in advance ZKF20: not found now"), "{finding:?}");
+    assert!(
+        words(&finding.out).contains("Accepted in advance ZKF20: not found now"),
+        "{finding:?}"
+    );
     assert!(words(&finding.out).contains("--accept ZKF20 --out plan.json"), "{finding:?}");
 }

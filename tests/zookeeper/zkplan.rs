@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::applying::Events;
 use crate::harness::SUPER_PASSWORD;
+use crate::show;
 use crate::spec::Spec;
 
 /// Longer no command that only looks may take, whatever its servers do.
@@ -227,7 +228,8 @@ impl Outcome {
 
     /// Shows it, and panics if anything in it should be on nobody's screen.
     pub(crate) fn fit_to_show(self) -> Self {
-        say(&self);
+        // The test shows it where it fails, and with `--nocapture`.
+        show(&format!("{self}\n"));
         for text in [&self.stdout, &self.stderr] {
             let strange = text.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));
             assert_eq!(strange, None, "a terminal may take this for a command\n{self}");
@@ -243,12 +245,6 @@ impl fmt::Display for Outcome {
         writeln!(f, "$ zkplan {command}\n{}--- on stderr\n{}", tame(stdout), tame(stderr))?;
         write!(f, "--- exit code {code:?} after {took:?}")
     }
-}
-
-/// The test shows it where it fails, and with `--nocapture`.
-#[expect(clippy::print_stdout, reason = "what was on the screen is what these stories are about")]
-fn say(outcome: &Outcome) {
-    println!("{outcome}\n");
 }
 
 fn as_text(bytes: Vec<u8>) -> String {

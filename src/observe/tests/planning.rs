@@ -9,7 +9,9 @@ use crate::model::{
     AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server,
     StandaloneEnabled,
 };
-use crate::observe::{Facts, Finding, Issue, JoinersRun, NoDigests, Obstacle, OwnPorts, WithoutDigests};
+use crate::observe::{
+    Facts, Finding, Issue, JoinersRun, NoDigests, Obstacle, OwnPorts, WithoutDigests,
+};
 use crate::spec::{Spec, WantedServer};
 
 fn spec(lines: &[&str]) -> Spec {

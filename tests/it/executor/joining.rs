@@ -179,7 +179,8 @@ fn marks_are_not_written_for_ever() {
 #[test]
 fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
     let none = |fake: &mut Fake| {
-        fake.data = Some(DataProof::NoDigests { leader: Some(NoDigests::OldRelease), joiner: None });
+        fake.data =
+            Some(DataProof::NoDigests { leader: Some(NoDigests::OldRelease), joiner: None });
     };
     let (end, fake) = join(none, |_, _| {});
     assert_eq!(stopped_by(&end), (vec!["ZKF20".to_owned()], BTreeSet::from([id(4)])));
