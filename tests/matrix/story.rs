@@ -132,23 +132,9 @@ impl Story<'_> {
         let flags = [&["--out", file], &self.accepting()[..]].concat();
         let planned = self.desk.plan(&spec, &flags).exits(2).says(["Rehearsed: "]);
         assert_eq!(planned.next_lines(), [format!("zkplan apply {file}")], "{planned}");
-        self.is_told_once(&planned);
+        is_told_once(&planned);
         self.did("finding");
         file.to_owned()
-    }
-
-    /// One warning a fact: no bug is said of one server after the other.
-    fn is_told_once(&self, screen: &Outcome) {
-        let findings = screen.stdout.split("Findings").nth(1).unwrap_or_default();
-        let findings = findings.split("Changes").next().unwrap_or_default();
-        let words = findings.split_whitespace().collect::<Vec<_>>().join(" ");
-        for issue in words.split("(ZOOKEEPER-").skip(1) {
-            let issue = issue.split(')').next().unwrap_or_default();
-            let name = format!("(ZOOKEEPER-{issue})");
-            // 4925 is two bugs.
-            let most = if issue == "4925" { 2 } else { 1 };
-            assert!(words.matches(&name).count() <= most, "{name} is repeated\n{screen}");
-        }
     }
 
     fn rehearses(&mut self, plan: &str) {
@@ -216,6 +202,20 @@ impl Story<'_> {
         let plan = self.desk.plan(&spec, &[]).exits_with_one_of(&[0, 2]).says(["No changes"]);
         plan.says_nowhere("ZKF2 ");
         self.did("one version");
+    }
+}
+
+/// One warning a fact: no bug is said of one server after the other.
+fn is_told_once(screen: &Outcome) {
+    let findings = screen.stdout.split("Findings").nth(1).unwrap_or_default();
+    let findings = findings.split("Changes").next().unwrap_or_default();
+    let words = findings.split_whitespace().collect::<Vec<_>>().join(" ");
+    for issue in words.split("(ZOOKEEPER-").skip(1) {
+        let issue = issue.split(')').next().unwrap_or_default();
+        let name = format!("(ZOOKEEPER-{issue})");
+        // 4925 is two bugs.
+        let most = if issue == "4925" { 2 } else { 1 };
+        assert!(words.matches(&name).count() <= most, "{name} is repeated\n{screen}");
     }
 }
 

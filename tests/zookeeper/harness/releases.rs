@@ -89,10 +89,10 @@ fn pom(number: &str) -> String {
         "<dependency>{}<version>{logger}</version></dependency>",
         named("org.slf4j", "slf4j-simple")
     );
-    let beside: String = beside(number)
-        .iter()
-        .map(|(group, artifact)| format!("<dependency>{}</dependency>", named(group, artifact)))
-        .collect();
+    let dependency = |(group, artifact): &(&str, &str)| {
+        format!("<dependency>{}</dependency>", named(group, artifact))
+    };
+    let beside = beside(number).iter().map(dependency).collect::<Vec<_>>().concat();
     format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>{parent}\
          <artifactId>release</artifactId><packaging>pom</packaging>\
