@@ -381,6 +381,20 @@ mod tests {
         assert_eq!(mntr.digest_mismatches, Some(0));
     }
 
+    /// 3.5 has fewer figures, under other names, and 3.6.4 an empty qualifier behind its number.
+    #[test]
+    fn mntr_of_other_releases() {
+        let of_35 = "zk_version\t3.5.10-a32c7183d42325b03e44a06aade6a0f16955bf13, built on 05/29/2022 \
+                     16:59 GMT\nzk_server_state\tleader\nzk_znode_count\t5\n\
+                     zk_approximate_data_size\t120\nzk_followers\t3\nzk_synced_followers\t2\n";
+        let mntr = Mntr::parse(of_35);
+        assert_eq!(mntr.version, Some(ServerVersion::new(3, 5, 10)));
+        assert_eq!((mntr.znodes, mntr.bytes, mntr.learners), (Some(5), Some(120), Some(3)));
+        assert_eq!((mntr.synced_followers, mntr.digest_mismatches), (Some(2), None));
+        let of_36 = ServerVersion::from_build("3.6.4--d65253dcf68e, built on 12/18/2022 18:10 GMT");
+        assert_eq!(of_36, Some(ServerVersion::new(3, 6, 4)));
+    }
+
     #[test]
     fn cons_tells_clients_from_those_who_only_ask() {
         let cons = parse_cons(include_str!("testdata/follower.cons"));

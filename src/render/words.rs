@@ -317,8 +317,8 @@ fn known_bug(issue: Issue, findings: &[&Finding]) -> String {
     let fixed = if fixes.len() == 1 {
         format!("fixed in {}", fixes.concat())
     } else {
-        let of = |version: &ServerVersion| format!("of {version} in {}", fixed(version));
-        format!("fixed {}", list(releases.keys().map(of)))
+        let of = |version: &ServerVersion| format!("for {version} in {}", fixed(version));
+        format!("fixed {}", releases.keys().map(of).collect::<Vec<_>>().join("; "))
     };
     format!("{who}: {} ({}); {fixed}", harm(issue), issue.name())
 }
@@ -509,4 +509,36 @@ fn open_run(kind: &FindingKind) -> String {
         "{seen}run {run}, opened by {opened_by} at {opened_at} for plan {plan_id}, is open: {this}; any \
          plan but its own is refused until it is done or given up (--abandon {run}){work}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_bug_is_said_once() {
+        let bug = |id: Option<i64>, minor, patch, issue| Finding {
+            kind: FindingKind::KnownBug { version: ServerVersion::new(3, minor, patch), issue },
+            server: id.map(ServerId::new),
+        };
+        let (old, new) = (Issue::Zk4785, Issue::Zk4846);
+        let all = [
+            bug(Some(1), 5, 10, old),
+            bug(Some(2), 5, 10, old),
+            bug(Some(4), 8, 0, old),
+            bug(None, 8, 0, new),
+        ];
+        let said: Vec<String> =
+            findings(&all.iter().collect::<Vec<_>>()).into_iter().map(|(_, said)| said).collect();
+        assert_eq!(
+            said,
+            [
+                "servers 1 and 2 run 3.5.10 and server 4 runs 3.8.0: a learner that crashes while it \
+                 syncs can lose acknowledged writes (ZOOKEEPER-4785); fixed for 3.5.10 in no \
+                 3.5 release, first in 3.8.5; for 3.8.0 in 3.8.5",
+                "every server runs 3.8.0: a server that copied data while ACLs changed may fail to start \
+                 again (ZOOKEEPER-4846); fixed in 3.8.5",
+            ]
+        );
+    }
 }
