@@ -37,6 +37,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF17", include_str!("explain/ZKF17.md")),
     ("ZKF18", include_str!("explain/ZKF18.md")),
     ("ZKF19", include_str!("explain/ZKF19.md")),
+    ("ZKF20", include_str!("explain/ZKF20.md")),
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),
     ("probe", include_str!("explain/probe.md")),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::check::{Breach, CheckedPlan, Detail, Law, Unlawful, check, check_or_return};
 use crate::diff::diff;
 use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, ZonePolicy};
-use crate::observe::Facts;
+use crate::observe::{Facts, FindingKind};
 use crate::plan::{Acceptance, Goal, Plan, Prefer, best};
 use crate::spec::Spec;
 
@@ -93,9 +93,15 @@ fn choose(goal: &Goal) -> Result<CheckedPlan, Box<Unlawful>> {
     check_or_return(best(goal), &goal.facts)
 }
 
-/// An acceptance that the plan does not need is no part of it.
+/// An acceptance that the plan does not need is no part of it, but for that of a finding: it may come
+/// up on the way, and whoever accepts it for a plan accepts it for all of its run.
 fn without_idle_acceptances(checked: CheckedPlan) -> CheckedPlan {
-    let used: BTreeSet<Acceptance> = checked.report().accepted.iter().map(acceptance).collect();
+    let plan = checked.plan();
+    let in_advance = plan.accepted.iter().filter(|risk| {
+        risk.step.is_none() && FindingKind::ACCEPTED.contains(&&*risk.code) && !plan.is_empty()
+    });
+    let used: BTreeSet<Acceptance> =
+        checked.report().accepted.iter().map(acceptance).chain(in_advance.cloned()).collect();
     let used: Vec<Acceptance> = used.into_iter().collect();
     if used == checked.plan().accepted {
         return checked;

@@ -295,7 +295,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             .collect();
         if let (Some(leader), false) = (seen.leader.and_then(at_of), joiners.is_empty()) {
             let identity = self.keeper.identity();
-            let proofs = prove_data(self.port, &leader, &joiners, identity).await;
+            let proofs = prove_data(self.port, &leader, &joiners, &question.counts, identity).await;
             for (id, proof) in proofs {
                 if let Some(joiner) = sight.joiners.get_mut(&id) {
                     joiner.data = Some(proof);

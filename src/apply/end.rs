@@ -9,7 +9,7 @@ use super::resume::Differs;
 use crate::check::Breach;
 use crate::ensemble::Code;
 use crate::model::{EnsembleConfig, ServerId, Zxid};
-use crate::observe::Identity;
+use crate::observe::{Finding, Identity};
 use crate::plan::StepId;
 use crate::trust::Unproven;
 
@@ -124,8 +124,8 @@ pub enum End {
     /// A server has died or come back since the plan was made, and no order that the plan grants
     /// keeps the laws: what stands against them, and who is down.
     NotGranted(Vec<Wait>),
-    /// A finding has come up since that nobody accepted.
-    Unsafe(Vec<Breach>),
+    /// A finding has come up since that nobody accepted; beside it, what was found.
+    Unsafe(Vec<Breach>, Vec<Finding>),
     /// A server refused a request that it should have taken.
     Refused {
         /// The step; `None` for what precedes them.
@@ -220,7 +220,7 @@ impl End {
             Self::RanOut { .. } => "wait-ran-out",
             Self::DataDiffer(_) => "data-differ",
             Self::NotGranted(_) => "not-granted",
-            Self::Unsafe(_) => "unsafe",
+            Self::Unsafe(..) => "unsafe",
             Self::Refused { .. } => "refused",
             Self::Unreachable => "unreachable",
         }

@@ -6,10 +6,10 @@ use super::access::{Asked, Permission};
 use super::end::End;
 use super::event::{BindProof, Missing, Occupied, Wait};
 use super::sight::{self, Joiner, Presence, Sight};
-use crate::check::{self, CheckedPlan, Detail};
+use crate::check::{self, Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::Knock;
 use crate::model::{Server, ServerId, Zxid};
-use crate::observe::{DataProof, Standing};
+use crate::observe::{DataProof, Finding, FindingKind, NoDigests, Standing, WithoutDigests};
 use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
 
 /// How often a server that is named tries to bind its election port before it ends with code 14
@@ -236,6 +236,9 @@ impl Judge<'_> {
             return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
         }
         if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
+            if let Some(DataProof::NoDigests { leader, joiner }) = joiner.data {
+                return Verdict::Stop(self.not_accepted(id, leader, joiner));
+            }
             let proof = joiner.data.clone();
             return missing(Missing::Data { proof, marked_in_vain: None });
         }
@@ -249,6 +252,27 @@ impl Judge<'_> {
             0 => Verdict::AlreadyDone,
             left_ms => missing(Missing::Stable { left_ms }),
         }
+    }
+
+    /// That the data of a joiner can be judged by counts alone, which nobody has accepted.
+    fn not_accepted(
+        &self,
+        id: ServerId,
+        leader: Option<NoDigests>,
+        joiner: Option<NoDigests>,
+    ) -> End {
+        let lacks = |id: Option<ServerId>, why: Option<NoDigests>| {
+            Some(WithoutDigests { id: id?, why: why? })
+        };
+        let without =
+            lacks(self.sight.facts.leader, leader).into_iter().chain(lacks(Some(id), joiner));
+        let kind = FindingKind::JudgedByCounts {
+            joiners: BTreeSet::from([id]),
+            without: without.collect(),
+        };
+        let detail = Detail::Finding(kind.code());
+        let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail };
+        End::Unsafe(vec![breach], vec![Finding { kind, server: None }])
     }
 
     /// Whether a joiner has run for long without serving.
@@ -270,7 +294,8 @@ impl Judge<'_> {
         let (lasting, passing): (Vec<_>, Vec<_>) =
             breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
         if !lasting.is_empty() {
-            return Verdict::Stop(End::Unsafe(lasting));
+            let findings = &self.sight.facts.findings;
+            return Verdict::Stop(End::Unsafe(lasting, findings.clone()));
         }
         if !passing.is_empty() {
             // A law says what must not be; this is why.

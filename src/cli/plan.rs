@@ -49,9 +49,9 @@ struct Position {
 }
 
 impl Position {
-    const fn seen(&self) -> render::plan::Resumed<'_> {
+    const fn seen<'a>(&'a self, accepted: &'a [Acceptance]) -> render::plan::Resumed<'a> {
         let (run, is_certain) = (self.run, self.is_certain);
-        render::plan::Resumed { run, is_certain, done: &self.done, now: &self.now }
+        render::plan::Resumed { run, is_certain, done: &self.done, now: &self.now, accepted }
     }
 }
 
@@ -392,7 +392,7 @@ fn texts(
                     origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
                     checked,
-                    resumed: position.as_deref().map(|position| position.seen()),
+                    resumed: position.as_deref().map(|position| position.seen(&args.accept)),
                     width: output.width,
                 }));
                 for other in others(args, spec.spec, checked, output) {
@@ -530,7 +530,8 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
         match outcome {
             Outcome::Planned(checked, ..) => all.append(dot::dot(checked)),
             Outcome::Refused(refusal, _) => {
-                output.aside(&refusal::breaches(&refusal.breaches, output.width));
+                let findings = &refusal.nearest.facts.findings;
+                output.aside(&refusal::breaches(&refusal.breaches, findings, output.width));
             }
             Outcome::Unreachable(error) => tell(file, error, output),
             Outcome::Failed(_) => {}

@@ -170,7 +170,7 @@ pub(super) fn not_a_spec(path: &str, text: &str, output: &Output) -> Option<Stri
 pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> Exit {
     output.error(&format!("{path}: {error}"), "make the plan again: zkplan plan SPEC --out FILE");
     if let ReadError::Unlawful(breaches) = error {
-        output.aside(&refusal::breaches(breaches, output.width));
+        output.aside(&refusal::breaches(breaches, &[], output.width));
     }
     Exit::Data
 }

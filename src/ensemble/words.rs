@@ -73,6 +73,11 @@ impl ServerVersion {
         Self { major, minor, patch }
     }
 
+    /// Its release line, major and minor: releases of one line understand each other.
+    pub const fn line(self) -> (u16, u16) {
+        (self.major, self.minor)
+    }
+
     /// Reads the start of the text of `Zookeeper version:`, such as
     /// `3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC`.
     pub fn from_build(text: &str) -> Option<Self> {

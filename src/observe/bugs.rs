@@ -182,23 +182,19 @@ impl Bug {
         version >= self.since
             && match (self.fixed_on_line(version), self.fixed.last()) {
                 (Some(fixed), _) => version < fixed,
-                (None, Some(last)) => line(version) < line(*last),
+                (None, Some(last)) => version.line() < last.line(),
                 (None, None) => true,
             }
     }
 
     /// The first release without it of a release's line.
     fn fixed_on_line(&self, version: ServerVersion) -> Option<ServerVersion> {
-        self.fixed.iter().copied().find(|fixed| line(*fixed) == line(version))
+        self.fixed.iter().copied().find(|fixed| fixed.line() == version.line())
     }
 
     const fn found(&self, version: ServerVersion) -> FindingKind {
         FindingKind::KnownBug { version, issue: self.issue }
     }
-}
-
-const fn line(version: ServerVersion) -> (u16, u16) {
-    (version.major, version.minor)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bugs::triggered_bugs;
-use super::findings::of_membership;
+use super::findings::{of_joiners, of_membership};
 use super::{
     DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
     Standing, WantedSight, contact,
@@ -102,9 +102,7 @@ impl Facts {
         });
         let changed = |id: &ServerId| Some((members.get(*id)?, spec.servers.get(id)?));
         let ids: Vec<ServerId> = spec.servers.keys().copied().collect();
-        let other_machine = ids.iter().copied().filter(|id| {
-            changed(id).is_some_and(|(now, wanted)| is_other_machine(seen, now, wanted))
-        });
+        let other_machine = other_machine(seen, spec);
         let confirmed = ids.iter().copied().filter(|id| {
             let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(*id));
             let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
@@ -117,6 +115,9 @@ impl Facts {
                 .is_some_and(|((now, wanted), at)| now.client.is_none() && is_there(wanted, at))
         });
         let mut findings = seen.findings.clone();
+        // Of the members alone: what is said of the way to the spec holds for them too.
+        findings.retain(|finding| !matches!(finding.kind, FindingKind::MixedVersions { .. }));
+        findings.extend(of_joiners(seen, &joiners(seen, spec)));
         findings.extend(of_spec(&seen.config, spec));
         findings.extend(stale_contacts(seen, spec));
         findings.extend(triggered_bugs(seen, spec));
@@ -141,7 +142,7 @@ impl Facts {
             following,
             zones: spec.zones(),
             one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
-            other_machine: other_machine.collect(),
+            other_machine,
             client_confirmed: confirmed.collect(),
             resolved: seen.resolved.clone(),
             obstacles: obstacles(seen, spec),
@@ -255,6 +256,23 @@ fn is_other_machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> 
         (Some(one), Some(other)) => one.port != other.port,
         _ => false,
     }
+}
+
+/// Members that the spec wants at another host, where the process there is another one.
+fn other_machine(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
+    let members = seen.config.membership.servers();
+    let moved = members.filter(|now| {
+        spec.servers.get(&now.id).is_some_and(|wanted| is_other_machine(seen, now, wanted))
+    });
+    moved.map(|now| now.id).collect()
+}
+
+/// The servers that get their data from the leader on the way to a spec: wanted servers that are no
+/// members, and ids that go to another machine.
+fn joiners(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
+    let wanted = spec.servers.keys().copied();
+    let new = wanted.filter(|id| is_joiner(seen, spec, *id));
+    new.chain(other_machine(seen, spec)).collect()
 }
 
 /// Whether a server is wanted and no member.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OwnPorts;
+use super::{NoDigests, OwnPorts};
 use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};
 use crate::trust::Unproven;
@@ -41,12 +41,23 @@ pub enum FindingKind {
         /// The bug.
         issue: Issue,
     },
-    /// Members run different minor versions.
+    /// Members, and servers that are to join them, run different minor versions.
     MixedVersions {
         /// The lowest.
         lowest: ServerVersion,
         /// The highest.
         highest: ServerVersion,
+        /// What those that are to join run, beside the members.
+        #[serde(default, skip_serializing_if = "JoinersRun::is_as_members")]
+        joiners: JoinersRun,
+    },
+    /// There are no digests by which the data of these joiners could be compared with the leader's:
+    /// counts alone can be.
+    JudgedByCounts {
+        /// Those joiners.
+        joiners: BTreeSet<ServerId>,
+        /// The leader and joiners that give no digests.
+        without: Vec<WithoutDigests>,
     },
     /// A live host holds characters that no host name has.
     HostileName {
@@ -145,6 +156,42 @@ pub enum FindingKind {
         /// Where the run moved the ensemble to.
         moved_to: Vec<AskedServer>,
     },
+}
+
+/// What servers run that are to join, beside the members.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum JoinersRun {
+    /// Minor versions that members run too, as far as they are known.
+    #[default]
+    AsMembers,
+    /// Some run a newer minor version than every member.
+    Newer,
+    /// Some run an older minor version than every member: a downgrade.
+    Older,
+    /// Some run a newer and some an older one.
+    Both,
+}
+
+impl JoinersRun {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_as_members(&self) -> bool {
+        matches!(self, Self::AsMembers)
+    }
+}
+
+/// A server that gives no digests of its data.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct WithoutDigests {
+    /// Its id.
+    pub id: ServerId,
+    /// Why.
+    pub why: NoDigests,
 }
 
 /// What answers at the addresses of retired servers.
@@ -308,11 +355,15 @@ impl FindingKind {
             Self::StaleContacts { .. } => "ZKF17",
             Self::FolderNotProven(_) => "ZKF18",
             Self::RetiredAnswers { .. } | Self::MembersRetired { .. } => "ZKF19",
+            Self::JudgedByCounts { .. } => Self::BY_COUNTS,
         }
     }
 
     /// The codes of those that may have to be accepted; see [`Self::level`].
-    pub const ACCEPTED: [&str; 4] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13"];
+    pub const ACCEPTED: [&str; 5] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13", Self::BY_COUNTS];
+
+    /// The code of [`Self::JudgedByCounts`], which a run asks about by itself.
+    pub const BY_COUNTS: &str = "ZKF20";
 
     /// How much it weighs.
     pub const fn level(&self) -> Level {
@@ -328,6 +379,7 @@ impl FindingKind {
                 ..
             }
             | Self::MixedVersions { .. }
+            | Self::JudgedByCounts { .. }
             | Self::DataDiffers
             | Self::ConfigWritten => Level::Accept,
             // There is no release to go to, and nothing to do but to know it.

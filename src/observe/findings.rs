@@ -1,8 +1,11 @@
 //! What an observation gives reason to say, beside what stands in the way.
 
+use std::collections::BTreeSet;
+
 use super::bugs::known_bugs;
-use super::{DataProof, Finding, FindingKind, Observation, ServerSight, Standing};
-use crate::ensemble::{Knock, Reading, Silence};
+use super::finding::{JoinersRun, WithoutDigests};
+use super::{DataProof, Digests, Finding, FindingKind, Observation, ServerSight, Standing};
+use crate::ensemble::{Knock, Reading, ServerVersion, Silence};
 use crate::model::{EnsembleConfig, Membership, ServerId};
 
 /// All findings about what was seen, in canonical order.
@@ -85,10 +88,56 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
 
 /// Whether members run different minor versions.
 fn mixed_versions(seen: &Observation) -> Option<Finding> {
-    let member = |id: &ServerId| seen.config.membership.contains(*id);
-    let members = seen.servers.iter().filter(|(id, _)| member(id));
-    let versions: Vec<_> = members.filter_map(|(_, sight)| sight.version).collect();
-    let (lowest, highest) = (*versions.iter().min()?, *versions.iter().max()?);
-    let differ = (lowest.major, lowest.minor) != (highest.major, highest.minor);
-    differ.then_some(Finding { kind: FindingKind::MixedVersions { lowest, highest }, server: None })
+    mixed(seen, &BTreeSet::new())
+}
+
+/// What there is to say of the way to a spec, beside what was seen of the members.
+pub(super) fn of_joiners(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Vec<Finding> {
+    mixed(seen, joiners).into_iter().chain(judged_by_counts(seen, joiners)).collect()
+}
+
+/// Whether members and those that are to join run different minor versions: a change has all of them
+/// in one ensemble at some moment, and those that leave until they have left.
+fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
+    let is_member = |id: &ServerId| seen.config.membership.contains(*id);
+    let versions = |counts: &dyn Fn(&ServerId) -> bool| -> BTreeSet<ServerVersion> {
+        let counted = seen.servers.iter().filter(|(id, _)| counts(id));
+        counted.filter_map(|(_, sight)| sight.version.filter(|_| sight.mode.is_some())).collect()
+    };
+    let members = versions(&is_member);
+    let joining = versions(&|id| joiners.contains(id) && !is_member(id));
+    let all: BTreeSet<ServerVersion> = members.union(&joining).copied().collect();
+    let (lowest, highest) = (*all.first()?, *all.last()?);
+    if lowest.line() == highest.line() {
+        return None;
+    }
+    let is_newer = |joins: &ServerVersion| members.last().is_some_and(|m| joins.line() > m.line());
+    let is_older = |joins: &ServerVersion| members.first().is_some_and(|m| joins.line() < m.line());
+    let joiners = match (joining.iter().any(is_newer), joining.iter().any(is_older)) {
+        (false, false) => JoinersRun::AsMembers,
+        (true, false) => JoinersRun::Newer,
+        (false, true) => JoinersRun::Older,
+        (true, true) => JoinersRun::Both,
+    };
+    Some(Finding { kind: FindingKind::MixedVersions { lowest, highest, joiners }, server: None })
+}
+
+/// The joiners whose data no digest can be compared of, as far as that is known already.
+fn judged_by_counts(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
+    let lacks = |id: &ServerId| match seen.servers.get(id)?.data.digests {
+        Digests::Lacking(why) => Some(WithoutDigests { id: *id, why }),
+        Digests::Unknown | Digests::Listed(_) => None,
+    };
+    let leader = seen.leader.as_ref().and_then(lacks);
+    let is_member = |id: &ServerId| seen.config.membership.contains(*id);
+    let of_joiners: Vec<WithoutDigests> =
+        joiners.iter().filter(|id| !is_member(id)).filter_map(lacks).collect();
+    let judged: BTreeSet<ServerId> = match leader {
+        Some(_) => joiners.clone(),
+        None => of_joiners.iter().map(|joiner| joiner.id).collect(),
+    };
+    let without = leader.into_iter().chain(of_joiners).collect();
+    let kind = FindingKind::JudgedByCounts { joiners: judged, without };
+    let any = matches!(&kind, FindingKind::JudgedByCounts { joiners, .. } if !joiners.is_empty());
+    any.then_some(Finding { kind, server: None })
 }

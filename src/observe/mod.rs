@@ -33,11 +33,15 @@ pub use beside::{Beside, ask_beside};
 pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
-pub use finding::{AskedServer, Finding, FindingKind, Issue, Level, NotResumed, RetiredState};
+pub use finding::{
+    AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, RetiredState,
+    WithoutDigests,
+};
 pub use observing::observe;
-pub use proof::{DataProof, prove_data};
+pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
-    Clients, DataFigures, History, Identity, Observation, ObserveError, OwnPorts, PlainPort,
-    RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried, WantedSight,
+    Clients, DataFigures, Digests, History, Identity, NoDigests, Observation, ObserveError,
+    OwnPorts, PlainPort, RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried,
+    WantedSight,
 };

@@ -13,15 +13,21 @@
 //! that differs convicts only if its zxid is behind the one at which the server was first seen
 //! serving: by then it has carried out all that was fuzzy. `zk_digest_mismatches_count` counts none
 //! of the fuzzy ones, so it confirms a difference.
+//!
+//! # Without digests
+//!
+//! Where one of both gives none (3.5, `hash` not allowed, digests switched off), the counts of znodes
+//! and bytes at one zxid and zkplan's marker are all that can be compared. They cannot prove the
+//! content, so that this is done for an operator who accepts it, and for nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::ServerSight;
+use super::{Digests, NoDigests, ServerSight};
 use crate::ensemble::words::{Mntr, Srvr, parse_hash};
-use crate::ensemble::{Ensemble, Word};
+use crate::ensemble::{Ensemble, ServerVersion, Silence, Word};
 use crate::model::{Endpoint, ServerId, Zxid};
 
 /// Pairs of answers that are compared at most until two are of one zxid.
@@ -56,10 +62,29 @@ pub enum DataProof {
     DigestDiffers(Zxid),
     /// Digests are kept, and none is common yet: one is made every 128 zxids.
     NoCommonDigest,
+    /// One of both gave no answer from which it follows whether there are digests to compare.
+    Unanswered,
+    /// There are no digests to compare, and the counts were not compared: nobody accepted that they
+    /// cannot prove the content.
+    NoDigests {
+        /// Why the leader gives none, where it does not.
+        leader: Option<NoDigests>,
+        /// Why the joiner gives none, where it does not.
+        joiner: Option<NoDigests>,
+    },
     /// The marker is not read there: it may be behind, or hold other data.
     NoMarker,
-    /// The leader keeps no digests, and no two answers were of one zxid.
+    /// There are no digests to compare, and no two answers were of one zxid.
     NeverMet,
+}
+
+/// Of which joiners the counts are compared, and whether they may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ByCounts {
+    /// Whether the operator accepts that counts cannot prove the content.
+    pub is_accepted: bool,
+    /// Joiners that list digests of which none came to be common with one of the leader's.
+    pub given_up: BTreeSet<ServerId>,
 }
 
 impl DataProof {
@@ -76,6 +101,8 @@ impl DataProof {
             Self::Digest(_)
             | Self::Counts { .. }
             | Self::NoCommonDigest
+            | Self::Unanswered
+            | Self::NoDigests { .. }
             | Self::NoMarker
             | Self::NeverMet => false,
         }
@@ -92,42 +119,73 @@ pub async fn prove_data<E: Ensemble>(
     port: &E,
     leader: &Endpoint,
     joiners: &BTreeMap<ServerId, Endpoint>,
+    counts: &ByCounts,
     identity: Option<&str>,
 ) -> BTreeMap<ServerId, DataProof> {
     let theirs = digests(port, leader).await;
     let proofs = joiners.iter().map(|(id, at)| {
         let theirs = &theirs;
-        async move { (*id, prove(port, leader, theirs.as_ref(), at, identity).await) }
+        async move {
+            let compared = by_digests_of(port, theirs, at).await;
+            let given_up = compared == DataProof::NoCommonDigest && counts.given_up.contains(id);
+            let proof = match compared {
+                DataProof::NoDigests { .. } if counts.is_accepted => {
+                    by_counts(port, leader, at, identity).await
+                }
+                _ if given_up && counts.is_accepted => by_counts(port, leader, at, identity).await,
+                _ if given_up => DataProof::NoDigests { leader: None, joiner: None },
+                compared => compared,
+            };
+            (*id, proof)
+        }
     });
     join_all(proofs).await.into_iter().collect()
 }
 
-async fn prove<E: Ensemble>(
-    port: &E,
-    leader: &Endpoint,
-    leaders: Option<&BTreeMap<Zxid, u64>>,
-    joiner: &Endpoint,
-    identity: Option<&str>,
-) -> DataProof {
+/// What the digests of a joiner say beside those of the leader.
+async fn by_digests_of<E: Ensemble>(port: &E, leaders: &Digests, joiner: &Endpoint) -> DataProof {
     let (own, mntr) = futures::join!(digests(port, joiner), port.ask(joiner, Word::Mntr));
     let mismatches = mntr.ok().and_then(|answer| Mntr::parse(&answer).digest_mismatches);
-    match (leaders, own) {
-        (Some(leaders), Some(own)) => by_digests(leaders, &own, mismatches),
+    let lacking = |digests: &Digests| match digests {
+        Digests::Lacking(why) => Some(*why),
+        Digests::Unknown | Digests::Listed(_) => None,
+    };
+    match (leaders, &own) {
+        (Digests::Listed(leaders), Digests::Listed(own)) => by_digests(leaders, own, mismatches),
+        (Digests::Unknown, _) | (_, Digests::Unknown) => DataProof::Unanswered,
         _ if mismatches.is_some_and(|count| count > 0) => DataProof::Differ,
-        _ => by_counts(port, leader, joiner, identity).await,
+        _ => DataProof::NoDigests { leader: lacking(leaders), joiner: lacking(&own) },
     }
 }
 
-/// The digests that a server keeps; `None` where it keeps none that tell anything: with
-/// `zookeeper.digest.enabled=false` it goes on listing zeros.
-async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Option<BTreeMap<Zxid, u64>> {
-    telling(parse_hash(&port.ask(at, Word::Hash).await.ok()?))
+/// What a server tells of its digests now.
+async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Digests {
+    let (srvr, hash) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Hash));
+    digests_of(srvr.ok().and_then(|answer| Srvr::parse(&answer).version), hash)
 }
 
-fn telling(listed: BTreeMap<Zxid, u64>) -> Option<BTreeMap<Zxid, u64>> {
+/// What the answer of a server of that release to `hash` tells.
+///
+/// Releases before 3.6 do not know the word, and close the connection at it: their answer is empty, as
+/// is that of a later one that has no digest yet. With `zookeeper.digest.enabled=false` a server goes
+/// on listing zeros.
+pub(super) fn digests_of(version: Option<ServerVersion>, hash: Result<String, Silence>) -> Digests {
+    const FIRST: ServerVersion = ServerVersion::new(3, 6, 0);
+    if version.is_some_and(|version| version < FIRST) {
+        return Digests::Lacking(NoDigests::OldRelease);
+    }
+    let listed = match hash {
+        Ok(answer) => parse_hash(&answer),
+        Err(Silence::NotWhitelisted) => return Digests::Lacking(NoDigests::NotAllowed),
+        Err(_) => return Digests::Unknown,
+    };
     let (zeros, told): (BTreeMap<Zxid, u64>, BTreeMap<Zxid, u64>) =
         listed.into_iter().partition(|(_, digest)| *digest == 0);
-    (zeros.is_empty() || !told.is_empty()).then_some(told)
+    match (zeros.is_empty(), told.is_empty()) {
+        (true, true) if version.is_none() => Digests::Lacking(NoDigests::NoAnswer),
+        (false, true) => Digests::Lacking(NoDigests::SwitchedOff),
+        _ => Digests::Listed(told),
+    }
 }
 
 /// What the digests of the leader and of another server say, with the mismatches that the other has
@@ -175,7 +233,7 @@ pub(super) async fn compare<E: Ensemble>(
     leader: &ServerSight,
     others: impl Iterator<Item = &mut ServerSight>,
 ) {
-    let (Some(at), Some(theirs)) = (&leader.endpoint, telling(leader.data.digests.clone())) else {
+    let (Some(at), Digests::Listed(theirs)) = (&leader.endpoint, &leader.data.digests) else {
         return;
     };
     let comparable = |sight: &&mut ServerSight| {
@@ -183,8 +241,8 @@ pub(super) async fn compare<E: Ensemble>(
     };
     join_all(others.filter(comparable).map(|sight| async {
         let data = &sight.data;
-        let Some(own) = telling(data.digests.clone()) else { return };
-        let mut found = by_digests(&theirs, &own, data.digest_mismatches);
+        let Digests::Listed(own) = &data.digests else { return };
+        let mut found = by_digests(theirs, own, data.digest_mismatches);
         if let (DataProof::DigestDiffers(_), Some(other)) = (&found, &sight.endpoint)
             && matches!(
                 figures_at_one_zxid(port, at, other, SAMPLES_OF_A_LOOK).await,
@@ -286,5 +344,25 @@ mod tests {
         assert_eq!(proof(&[(128, 1), (256, 9)]), DataProof::Differ);
         assert_eq!(proof(&[(384, 9)]), DataProof::NoCommonDigest);
         assert_eq!(proof(&[(128, 9), (256, 2)]), DataProof::Digest(Zxid::new(256)));
+    }
+
+    /// 3.5 does not know the word and hangs up: that is not a server that has no digest yet.
+    #[test]
+    fn a_server_without_the_word_hash_gives_no_digests() {
+        let release = |minor| Some(ServerVersion::new(3, minor, 1));
+        let answer = |text: &str| Ok(text.to_owned());
+        let lacks = |version, hash| match digests_of(version, hash) {
+            Digests::Lacking(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lacks(release(5), answer("")), NoDigests::OldRelease);
+        assert_eq!(lacks(release(5), Err(Silence::Closed)), NoDigests::OldRelease);
+        assert_eq!(lacks(release(8), Err(Silence::NotWhitelisted)), NoDigests::NotAllowed);
+        assert_eq!(lacks(release(8), answer("100000080: 0\n")), NoDigests::SwitchedOff);
+        assert_eq!(lacks(None, answer("")), NoDigests::NoAnswer);
+        assert_eq!(digests_of(release(8), answer("")), Digests::Listed(BTreeMap::new()));
+        assert_eq!(digests_of(release(8), Err(Silence::AnswerTimedOut)), Digests::Unknown);
+        let some = digests(&[(0x1_0000_0080, 5)]);
+        assert_eq!(digests_of(release(6), answer("100000080: 5\n")), Digests::Listed(some));
     }
 }

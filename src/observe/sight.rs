@@ -228,13 +228,42 @@ pub struct DataFigures {
     pub znodes: Option<u64>,
     /// Approximate size in bytes.
     pub bytes: Option<u64>,
-    /// Tree digests at past zxids.
-    pub digests: BTreeMap<Zxid, u64>,
+    /// What it tells of the digests of its data.
+    pub digests: Digests,
     /// Digest mismatches that the server has counted.
     pub digest_mismatches: Option<u64>,
     /// What comparing its digests with the leader's gave; `None` where one of both lists none, where
     /// they run different releases, and for the leader itself.
     pub compared: Option<DataProof>,
+}
+
+/// What a server tells of the digests of its data (`HashCommand`, `DataTree.ZxidDigest`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Digests {
+    /// It was not asked, or it gave no answer from which anything follows.
+    #[default]
+    Unknown,
+    /// It gives none that could be compared.
+    Lacking(NoDigests),
+    /// Those that it lists, by zxid. It may list none yet: one is made every 128 zxids.
+    Listed(BTreeMap<Zxid, u64>),
+}
+
+/// Why a server gives no digests of its data.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum NoDigests {
+    /// Its release is older than 3.6, which has the first: it closes the connection at the word
+    /// `hash`.
+    OldRelease,
+    /// The word `hash` is not in its `4lw.commands.whitelist`.
+    NotAllowed,
+    /// It lists zeros (`zookeeper.digest.enabled=false`).
+    SwitchedOff,
+    /// It answers `hash` with nothing, and does not tell its release.
+    NoAnswer,
 }
 
 /// What follows from a server's answers; only the first four count as healthy.

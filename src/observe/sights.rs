@@ -8,8 +8,9 @@ use futures::future::join_all;
 use super::histories::Present;
 use super::look::Look;
 use super::probe::Probe;
+use super::proof::digests_of;
 use super::{DataFigures, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
-use crate::ensemble::words::{Mntr, parse_hash};
+use crate::ensemble::words::Mntr;
 use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
@@ -127,7 +128,7 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
     DataFigures {
         znodes: mntr.znodes.or(srvr.and_then(|srvr| srvr.znodes)),
         bytes: mntr.bytes,
-        digests: hash.map(|answer| parse_hash(&answer)).unwrap_or_default(),
+        digests: digests_of(probe.version(), hash),
         digest_mismatches: mntr.digest_mismatches,
         compared: None,
     }

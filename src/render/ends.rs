@@ -106,7 +106,7 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         | End::RanOut { .. }
         | End::DataDiffer(_)
         | End::NotGranted(_)
-        | End::Unsafe(_)
+        | End::Unsafe(..)
         | End::Refused { .. } => return None,
     })
 }
@@ -287,7 +287,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
             ),
         ),
         End::NotGranted(_) => not_granted(&anew, &go_on),
-        End::Unsafe(breaches) => (
+        End::Unsafe(breaches, _) => (
             "a finding came up during the run that was not accepted.".to_owned(),
             unsafe_now(breaches, screen),
         ),
@@ -463,7 +463,9 @@ fn details(end: &End, width: usize) -> Text {
                 text.paragraph("  ", run::wait(wait), width);
             }
         }
-        End::Unsafe(breaches) => text.append(refusal::breaches(breaches, width)),
+        End::Unsafe(breaches, findings) => {
+            text.append(refusal::breaches(breaches, findings, width));
+        }
         _ => {}
     }
     text
@@ -504,12 +506,12 @@ mod tests {
         assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
         let code = Detail::Finding("ZKF5");
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
-        let appeared = said(&End::Unsafe(vec![breach.clone()]));
+        let appeared = said(&End::Unsafe(vec![breach.clone()], Vec::new()));
         let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
         assert!(appeared.contains(accepts), "{appeared}");
         // Other data get no vote, whatever is accepted.
         let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
-        assert!(!said(&End::Unsafe(vec![other])).contains("--accept"));
+        assert!(!said(&End::Unsafe(vec![other], Vec::new())).contains("--accept"));
         let nobody = said(&End::Unreachable);
         assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
     }
@@ -535,7 +537,7 @@ mod tests {
         assert_eq!(next_of_a_plan(&overtaken), abandons);
         let shown = [Some("zkplan plan a.yaml".to_owned()), None];
         assert_eq!(next_of_a_plan(&End::Stale(stale)), shown);
-        assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new())), shown);
+        assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new(), Vec::new())), shown);
     }
 
     /// Where nothing was sent the run has closed itself: there is none to abandon.

@@ -9,8 +9,8 @@ use crate::model::{
 };
 use crate::observe::DataProof;
 use crate::observe::{
-    Clients, DataFigures, Facts, Finding, FindingKind, Identity, Mode, Observation, ServerSight,
-    ServerVersion, Source, Standing, Told,
+    Clients, DataFigures, Digests, Facts, Finding, FindingKind, Identity, Mode, Observation,
+    ServerSight, ServerVersion, Source, Standing, Told,
 };
 use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};
@@ -188,7 +188,7 @@ fn sight(server: &Server, standing: Standing, clients: u64) -> ServerSight {
             source: Source::Srvr,
         }),
         data: DataFigures {
-            digests: BTreeMap::from([(Zxid::new(0x1_0000_0000), 99)]),
+            digests: Digests::Listed(BTreeMap::from([(Zxid::new(0x1_0000_0000), 99)])),
             compared: Some(DataProof::Digest(Zxid::new(0x1_0000_0000))),
             ..DataFigures::default()
         },

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::words;
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
-use crate::observe::{Finding, FindingKind, Level, Obstacle};
+use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
 
 /// What a law asks for.
 pub(super) const fn asks(law: Law) -> &'static str {
@@ -361,11 +361,11 @@ pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
     let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
     // What may happen is said once, behind everything of which it is said.
     let mut told: Vec<(&str, Vec<String>)> = Vec::new();
-    for finding in meant {
+    for (finding, sentence) in words::findings(&meant.collect::<Vec<_>>()) {
         let accepting = accepting(&finding.kind);
         match told.iter_mut().find(|(same, _)| *same == accepting) {
-            Some((_, findings)) => findings.push(words::finding(finding)),
-            None => told.push((accepting, vec![words::finding(finding)])),
+            Some((_, findings)) => findings.push(sentence),
+            None => told.push((accepting, vec![sentence])),
         }
     }
     if told.is_empty() {
@@ -386,7 +386,17 @@ fn capital(text: &str) -> String {
 const fn accepting(kind: &FindingKind) -> &'static str {
     match kind {
         FindingKind::KnownBug { .. } => "the bug may bite while members change",
-        FindingKind::MixedVersions { .. } => "servers may not understand each other's requests",
+        FindingKind::MixedVersions { joiners: JoinersRun::Older | JoinersRun::Both, .. } => {
+            "an older server may not be able to read what a newer one has written"
+        }
+        FindingKind::MixedVersions { .. } => {
+            "servers may not understand each other's requests: switch nothing on that only the newer \
+             version has, and do not stop halfway"
+        }
+        FindingKind::JudgedByCounts { .. } => {
+            "znodes and bytes are counted at one zxid and zkplan's marker is read back; other data with \
+             equal counts would pass"
+        }
         FindingKind::ConfigWritten => "the next reconfig overwrites what was written",
         FindingKind::DataDiffers => "a server with other data may come to lead",
         FindingKind::HostileName { .. }

@@ -30,7 +30,7 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         End::Unproven(_) => Some(format!("zkplan history {path} --unproven")),
         End::HostNotPlain { .. } => Some(format!("{again} --no-hooks")),
         End::Gate { approve, .. } => Some(format!("{again} --approve {approve}")),
-        End::Unsafe(_) => anew.map(|_| plans.to_owned()),
+        End::Unsafe(..) => anew.map(|_| plans.to_owned()),
         // The password is that of the super user, unless the file names another.
         End::NotAuthorized { signer: Signer::Nobody, .. } => Some(format!("{again} --user super")),
         End::Locked(_)

@@ -59,7 +59,7 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
             let many = words::count_of(law::codes(breaches).len(), "law");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
-            text.append(refusal::breaches(breaches, width));
+            text.append(refusal::breaches(breaches, &[], width));
         }
         Answer::Lawful(other) => {
             let said = format!(" It keeps the laws; {}.", compared(planned, other));

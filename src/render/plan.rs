@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use super::text::{Line, Style, Text};
 use super::{changes, commands, head, law, present, rehearse, retired, start, steps, words};
-use crate::check::{CheckedPlan, Report};
+use crate::check::CheckedPlan;
 use crate::model::ServerId;
-use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation, Obstacle};
+use crate::observe::{Facts, Finding, FindingKind, Level, NotResumed, Observation, Obstacle};
 use crate::plan::{Acceptance, Action, Done, Plan, StepId};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::spec::Spec;
@@ -87,6 +87,24 @@ pub struct Resumed<'a> {
     pub done: &'a Done,
     /// What was just seen, as far as planning goes.
     pub now: &'a Facts,
+    /// The risks that the operator accepts now, beside those that the plan holds.
+    pub accepted: &'a [Acceptance],
+}
+
+impl Resumed<'_> {
+    /// The risks that the next apply has to accept so that nothing that is known now stops it: those
+    /// that the plan holds, those that the operator accepts now, and those of the findings of now.
+    fn accepts(&self, plan: &Plan) -> Vec<Acceptance> {
+        let weighty = self.now.findings.iter().filter(|f| f.kind.level() == Level::Accept);
+        let found = weighty.map(|f| Acceptance { code: f.kind.code().to_owned(), step: None });
+        let mut all = plan.accepted.clone();
+        for risk in self.accepted.iter().cloned().chain(found) {
+            if !all.contains(&risk) {
+                all.push(risk);
+            }
+        }
+        all
+    }
 }
 
 impl<'a> Origin<'a> {
@@ -162,7 +180,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
     text.section(steps::windows(checked, width));
-    text.section(accepted(checked.report(), &facts.findings, width));
+    text.section(accepted(checked, &facts.findings, width));
     text.gap();
     text.paragraph("", summary(checked, is_past), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
@@ -170,7 +188,8 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         let told = rehearse::below(rehearsed, file);
         text.paragraph("", told, width);
     }
-    text.append(next(&origin, &facts.findings, &plan.accepted, width));
+    let accepted = resumed.map_or_else(|| plan.accepted.clone(), |resumed| resumed.accepts(plan));
+    text.append(next(&origin, &facts.findings, &accepted, width));
     text
 }
 
@@ -269,12 +288,23 @@ fn no_changes(screen: &Screen<'_>) -> Text {
 }
 
 /// Risks that the operator accepted by name.
-fn accepted(report: &Report, findings: &[Finding], width: usize) -> Text {
+fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
     let mut text = Text::new();
-    for breach in &report.accepted {
+    let now = &checked.report().accepted;
+    let later = checked.plan().accepted.iter().filter(|risk| {
+        risk.step.is_none() && !now.iter().any(|breach| law::code(breach) == risk.code)
+    });
+    let later: Vec<String> = later.map(words::acceptance).collect();
+    for breach in now {
         let lead = Line::new(Style::Bold, "Accepted risk  ");
         let risk = format!("{}: {}", law::place(breach), law::risk(breach, findings));
         text.paragraph(lead, Line::new(Style::Bold, risk), width);
+    }
+    if !later.is_empty() {
+        let lead = Line::new(Style::Bold, "Accepted in advance  ");
+        let what =
+            format!("{}: not found now, and no reason to stop if found later", words::list(&later));
+        text.paragraph(lead, Line::new(Style::Bold, what), width);
     }
     text
 }

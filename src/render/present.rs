@@ -313,7 +313,7 @@ fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -
         return text;
     }
     text.line(Line::new(Style::Bold, title));
-    for finding in findings {
+    for (finding, sentence) in words::findings(&findings) {
         let code = finding.kind.code();
         let level = finding.kind.level();
         let risk = Acceptance { code: code.to_owned(), step: None };
@@ -324,7 +324,7 @@ fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -
         };
         let lead =
             Line::new(style, format!("  {word:<9}  ")).then(Style::Plain, format!("{code:<5}  "));
-        text.paragraph(lead, words::finding(finding), width);
+        text.paragraph(lead, sentence, width);
     }
     text
 }

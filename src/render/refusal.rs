@@ -53,9 +53,9 @@ fn why(breaches: &[Breach], path: &str) -> String {
     }
 }
 
-/// Breaches alone, without the ensemble around them.
-pub fn breaches(breaches: &[Breach], width: usize) -> Text {
-    of_breaches(breaches, &[], width)
+/// Breaches alone, without the ensemble around them; `findings` are what was found beside them.
+pub fn breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text {
+    of_breaches(breaches, findings, width)
 }
 
 /// Voters that do not count, with address and cause, and since when, as a time of day.
@@ -499,13 +499,13 @@ mod tests {
         let scarce = |acking: &[i64]| Detail::SpareTooSmall { votes: votes(acking), tolerance: 1 };
         let early = breach(Law::Spare, "leave-3", &[], scarce(&[1, 2]));
         let late = breach(Law::Spare, "join-3", &["leave-3"], scarce(&[1, 2]));
-        let out = breaches(&[late, early], 80).to_string_with(false);
+        let out = breaches(&[late, early], &[], 80).to_string_with(false);
         assert!(out.starts_with("ZKQ3 at leave-3: "), "{out}");
         assert!(out.contains("\n  likewise at join-3\n"), "{out}");
         let next = Detail::TooFewAcknowledge(votes(&[1]));
         let next = breach(Law::Next, "leave-3", &[], next);
         let spare = breach(Law::Spare, "leave-3", &[], scarce(&[1]));
-        let out = breaches(&[next, spare], 80).to_string_with(false);
+        let out = breaches(&[next, spare], &[], 80).to_string_with(false);
         assert_eq!(out.matches("zkplan explain").count(), 1, "{out}");
         assert!(out.contains("\n  against ZKQ3 as well\n"), "{out}");
     }

@@ -315,6 +315,8 @@ fn proven(proof: &DataProof) -> String {
         DataProof::Differ
         | DataProof::DigestDiffers(_)
         | DataProof::NoCommonDigest
+        | DataProof::Unanswered
+        | DataProof::NoDigests { .. }
         | DataProof::NoMarker
         | DataProof::NeverMet => "data not proven".to_owned(),
     }
@@ -328,6 +330,8 @@ pub const fn proof_word(proof: &DataProof) -> &'static str {
         DataProof::Differ
         | DataProof::DigestDiffers(_)
         | DataProof::NoCommonDigest
+        | DataProof::Unanswered
+        | DataProof::NoDigests { .. }
         | DataProof::NoMarker
         | DataProof::NeverMet => "nothing",
     }
@@ -346,9 +350,8 @@ fn unproven(proof: Option<&DataProof>, marked_in_vain: Option<usize>) -> String 
     if let Some(marks) = marked_in_vain {
         let marks = words::count_of(marks, "write");
         return format!(
-            ": {marks} to the run's mark brought no digest that both list, and zkplan makes no more. See \
-             that both answer the word hash and run releases that count digests alike; data that cannot \
-             be compared by digest are compared by counts where hash is not in 4lw.commands.whitelist"
+            ": after {marks} to the run's mark the newest digest that both list still differs, and zkplan \
+             makes no more. See that both run releases that count digests alike"
         );
     }
     match proof {
@@ -359,6 +362,10 @@ fn unproven(proof: Option<&DataProof>, marked_in_vain: Option<usize>) -> String 
             ": the digest at zxid {zxid} differs, as it may where data were copied under writes; a newer \
              one decides"
         ),
+        Some(DataProof::Unanswered) => {
+            ": it or the leader gave no answer to the word hash".to_owned()
+        }
+        Some(DataProof::NoDigests { .. }) => ": there are no digests to compare".to_owned(),
         Some(DataProof::NoMarker) => ": zkplan's marker /zkplan/id is not read on it".to_owned(),
         Some(DataProof::NeverMet) => {
             ": there are no digests to compare, and the two were never asked at one zxid: fewer writes \

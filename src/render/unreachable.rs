@@ -173,9 +173,12 @@ const NO_COMMIT: [&str; 3] = [
     "Then run the same command again. zkplan sends nothing while writes do not commit.",
 ];
 
-const TOO_OLD: [&str; 2] = [
-    "Upgrade every server to the newest 3.8 or 3.9 release, one at a time, the leader last.",
-    "From 3.4, go to 3.4.6 or later first; set reconfigEnabled=true when all are upgraded.",
+const TOO_OLD: [&str; 3] = [
+    "Upgrade by rolling restart, one server at a time, the leader last: to 3.4.6 or later, then to the \
+     newest 3.5 or 3.6 release, then to the one that you want.",
+    "A server with transaction logs and no snapshot does not start on 3.5 or later: give it \
+     snapshot.trust.empty=true for its first start, and for that alone.",
+    "When all are upgraded, set reconfigEnabled=true by one more rolling restart, then plan again.",
 ];
 
 const UNREADABLE: [&str; 2] = [

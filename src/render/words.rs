@@ -1,6 +1,6 @@
 //! Sentences and phrases that several screens share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::retired;
 use super::text::Style;
@@ -9,7 +9,8 @@ use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
 use crate::model::{Place, ServerId};
 use crate::observe::{
-    Finding, FindingKind, Identity, Issue, Level, NotResumed, Source, Standing, fixed_in,
+    Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, Source,
+    Standing, WithoutDigests, fixed_in,
 };
 use crate::plan::Acceptance;
 use crate::trust::{Doubt, Unproven};
@@ -260,19 +261,113 @@ const fn harm(issue: Issue) -> &'static str {
     }
 }
 
-/// Who runs a release with a bug, what that does, and where it is fixed.
-fn known_bug(server: Option<ServerId>, version: ServerVersion, issue: Issue) -> String {
-    let who = server.map_or_else(|| "every server".to_owned(), |id| format!("server {id}"));
-    let line = |release: ServerVersion| (release.major, release.minor);
-    let fixed = match fixed_in(issue, version) {
+/// Findings as sentences, one for each fact: a bug is said once, with all servers that have it.
+pub(super) fn findings<'a>(findings: &[&'a Finding]) -> Vec<(&'a Finding, String)> {
+    let mut facts: Vec<(&Finding, Vec<&Finding>)> = Vec::new();
+    for one in findings {
+        match facts.iter_mut().find(|(first, _)| is_same_bug(first, one)) {
+            Some((_, all)) => all.push(one),
+            None => facts.push((one, vec![one])),
+        }
+    }
+    let sentence = |first: &Finding, all: &[&Finding]| match &first.kind {
+        FindingKind::KnownBug { issue, .. } => known_bug(*issue, all),
+        _ => finding(first),
+    };
+    facts.into_iter().map(|(first, all)| (first, sentence(first, &all))).collect()
+}
+
+fn is_same_bug(one: &Finding, other: &Finding) -> bool {
+    match (&one.kind, &other.kind) {
+        (FindingKind::KnownBug { issue, .. }, FindingKind::KnownBug { issue: same, .. }) => {
+            issue == same
+        }
+        _ => false,
+    }
+}
+
+/// Who runs releases with a bug, what that does, and where it is fixed.
+fn known_bug(issue: Issue, findings: &[&Finding]) -> String {
+    let mut releases: BTreeMap<ServerVersion, Option<BTreeSet<ServerId>>> = BTreeMap::new();
+    for finding in findings {
+        let FindingKind::KnownBug { version, .. } = finding.kind else { continue };
+        match (releases.entry(version).or_insert_with(|| Some(BTreeSet::new())), finding.server) {
+            (Some(servers), Some(id)) => drop(servers.insert(id)),
+            (all, None) => *all = None,
+            (None, Some(_)) => {}
+        }
+    }
+    let runs = |(version, ids): (&ServerVersion, &Option<BTreeSet<ServerId>>)| match ids {
+        None => format!("every server runs {version}"),
+        Some(ids) => {
+            let verb = if ids.len() == 1 { "runs" } else { "run" };
+            format!("{} {verb} {version}", servers(ids))
+        }
+    };
+    let who = list(releases.iter().map(runs));
+    let fixed = |version: &ServerVersion| match fixed_in(issue, *version) {
         None => "no release yet".to_owned(),
-        Some(release) if line(release) == line(version) => release.to_string(),
+        Some(release) if release.line() == version.line() => release.to_string(),
         Some(release) => {
             format!("no {}.{} release, first in {release}", version.major, version.minor)
         }
     };
-    let name = issue.name();
-    format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(issue))
+    let mut fixes: Vec<String> = releases.keys().map(fixed).collect();
+    fixes.dedup();
+    let fixed = if fixes.len() == 1 {
+        format!("fixed in {}", fixes.concat())
+    } else {
+        let of = |version: &ServerVersion| format!("of {version} in {}", fixed(version));
+        format!("fixed {}", list(releases.keys().map(of)))
+    };
+    format!("{who}: {} ({}); {fixed}", harm(issue), issue.name())
+}
+
+/// Which minor versions are in one ensemble, now or on the way.
+fn mixed_versions(lowest: ServerVersion, highest: ServerVersion, joiners: JoinersRun) -> String {
+    let range = format!("{lowest} to {highest}");
+    match joiners {
+        JoinersRun::AsMembers => format!("members run different minor versions, {range}"),
+        JoinersRun::Newer => format!(
+            "servers that are to join run a newer minor version than the members: {range} until the last \
+             older server has left"
+        ),
+        JoinersRun::Older => format!(
+            "servers that are to join run an older minor version than the members, {range}: that is a \
+             downgrade, which ZooKeeper does not promise to work"
+        ),
+        JoinersRun::Both => format!(
+            "servers that are to join run older and newer minor versions than the members, {range}"
+        ),
+    }
+}
+
+/// Whose data no digest proves, and why.
+fn judged_by_counts(joiners: &BTreeSet<ServerId>, without: &[WithoutDigests]) -> String {
+    let of = |why: NoDigests| -> BTreeSet<ServerId> {
+        without.iter().filter(|one| one.why == why).map(|one| one.id).collect()
+    };
+    let reasons = [
+        (NoDigests::OldRelease, "a release before 3.6"),
+        (NoDigests::NotAllowed, "hash is not in 4lw.commands.whitelist"),
+        (NoDigests::SwitchedOff, "zookeeper.digest.enabled=false"),
+        (NoDigests::NoAnswer, "the word hash is answered with nothing"),
+    ];
+    let lacking = reasons.into_iter().filter_map(|(why, says)| {
+        let ids = of(why);
+        (!ids.is_empty()).then(|| format!("{} ({says})", servers(&ids)))
+    });
+    let lacking: Vec<String> = lacking.collect();
+    let why = if lacking.is_empty() {
+        "no digest was listed by both".to_owned()
+    } else {
+        format!("no digests from {}", list(lacking))
+    };
+    format!(
+        "the data of {} can be compared with the leader's by counts alone, which cannot prove the \
+         content: {why}",
+        servers(joiners)
+    )
 }
 
 /// A finding as a sentence.
@@ -280,10 +375,11 @@ pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
     let it = server.map_or_else(|| "a server".to_owned(), |id| format!("server {id}"));
     match kind {
-        FindingKind::KnownBug { version, issue } => known_bug(*server, *version, *issue),
-        FindingKind::MixedVersions { lowest, highest } => {
-            format!("members run different minor versions, {lowest} to {highest}")
+        FindingKind::KnownBug { issue, .. } => known_bug(*issue, &[finding]),
+        FindingKind::MixedVersions { lowest, highest, joiners } => {
+            mixed_versions(*lowest, *highest, *joiners)
         }
+        FindingKind::JudgedByCounts { joiners, without } => judged_by_counts(joiners, without),
         FindingKind::HostileName { host } => {
             format!("{it} has host `{host}`, which holds characters that no host name has")
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::harness::Release;
 use crate::harness::java::Java;
 use crate::harness::{Builder, PATIENCE, Process, lock, transactions, wait_until};
 use crate::members::{Config, Members, members};
@@ -130,7 +131,7 @@ impl Server {
         let log = OpenOptions::new().create(true).append(true).open(self.file("log"));
         let log = log.expect("memory takes files");
         let both = log.try_clone().expect("an open file can be duplicated");
-        let java = Java::get();
+        let java = Java::of(Release::Installed);
         let flags: Vec<String> = [Builder::server_flag()].into_iter().collect();
         let flags: Vec<String> = flags.into_iter().chain(java.archive_flag()).collect();
         let main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";

@@ -71,7 +71,7 @@ impl<'a> Story<'a> {
     /// Applies a spec; it comes to its target, with every step sent once, and the application waits
     /// no longer than twice as long as with a bare reconfig.
     fn applies(&self, what: &str, spec: &Spec, flags: &[&str], lead: Lead) {
-        let desk = Desk::new();
+        let desk = Desk::accepting(self.ensemble);
         let accepted = flags.iter().position(|flag| *flag == "--accept");
         let accepted = accepted.map_or(&[][..], |place| &flags[place..place + 2]);
         let plan = desk.planned(spec, accepted);
@@ -273,10 +273,10 @@ fn a_plain_ensemble_moves_and_comes_back_though_killed() {
     let ledger = Ledger::begin(&ensemble);
     let leader = ensemble.wait_leader();
     for output in ["send join-2".to_owned(), format!("send leave-{leader}")] {
-        let apply = Desk::new();
+        let apply = Desk::accepting(&ensemble);
         apply.apply_spec(&back).with(&cutover).at("KILL", &output).ends().was_killed();
     }
-    Desk::new().apply_spec(&back).with(&cutover).ends().exits(0);
+    Desk::accepting(&ensemble).apply_spec(&back).with(&cutover).ends().exits(0);
     is_at(&ensemble, &[1, 2, 3]);
     ledger.has_steps(6);
     assert!(ledger.hand_overs() <= 1, "{} hand-overs", ledger.hand_overs());

@@ -43,7 +43,8 @@ impl Desk {
         static RUNS: AtomicU32 = AtomicU32::new(1);
         let run = format!("apply-{}", RUNS.fetch_add(1, Ordering::Relaxed));
         let words = ["apply", file, "--auto-approve", "--events", &format!("{run}.events")];
-        let words = words.map(str::to_owned).to_vec();
+        let words = words.into_iter().chain(self.accepts().iter().copied()).map(str::to_owned);
+        let words = words.collect();
         Apply {
             desk: self,
             run,
@@ -69,7 +70,8 @@ impl Desk {
     pub(crate) fn probe(&self, spec: &Spec) -> Apply<'_> {
         let file = self.write("spec.yaml", &spec.text());
         let apply = self.apply(&file);
-        Apply { words: ["plan", &file, "--probe"].map(str::to_owned).to_vec(), ..apply }
+        let words = ["plan", &file, "--probe"].into_iter().chain(self.accepts().iter().copied());
+        Apply { words: words.map(str::to_owned).collect(), ..apply }
     }
 
     /// Writes a spec and returns an apply of it.

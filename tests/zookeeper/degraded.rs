@@ -12,7 +12,7 @@ fn an_ensemble_loses_its_servers(builder: &Builder) {
     ensemble.wait_following(4);
     let leader = ensemble.wait_leader();
     let lost = if leader == 2 { 3 } else { 2 };
-    let desk = Desk::new();
+    let desk = Desk::accepting(&ensemble);
 
     ensemble.freeze(lost);
     is_taken_out_or_replaced(&ensemble, &desk, lost, "connected, but no answer in time");

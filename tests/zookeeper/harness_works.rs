@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use crate::harness::{
-    Builder, Ensemble, Mode, PATIENCE, Role, SUPER_PASSWORD, Witness, wait_until,
+    Builder, Ensemble, Mode, PATIENCE, Release, Role, SUPER_PASSWORD, Witness, wait_until,
 };
 use crate::show;
 
@@ -264,4 +264,15 @@ fn http_get(port: u16, path: &str) -> String {
     let mut page = String::new();
     stream.read_to_string(&mut page).expect("the AdminServer answers in text");
     page
+}
+
+/// No test on real ZooKeeper is left out because its release is not there.
+#[test]
+fn a_release_that_cannot_be_had_fails() {
+    let start = || {
+        drop(Builder::rich().servers(1).release_of([1], Release::Apache("0.0.0")).start());
+    };
+    let why = std::panic::catch_unwind(start).expect_err("there is none");
+    let why = why.downcast::<String>().expect("a text");
+    assert!(why.contains("ZooKeeper 0.0.0 cannot be had"), "{why}");
 }

@@ -21,7 +21,7 @@ fn are_planned_for(builder: &Builder) {
         ensemble.wait_following(id);
     }
     ensemble.reserve(7);
-    let desk = Desk::new();
+    let desk = Desk::accepting(&ensemble);
 
     a_joiner_that_follows(&ensemble, &desk);
     a_joiner_that_is_not_started(&ensemble, &desk);

@@ -312,6 +312,26 @@ fn a_server_without_the_credential_and_a_joiner_that_is_down() {
     person.comes_from(first, (&ensemble, "more.yaml", &[1, 2, 3, 4, 5]));
 }
 
+/// A joiner without the word `hash` comes up in the middle of a run that nobody has accepted that for.
+#[test]
+fn a_finding_that_comes_up_in_the_middle() {
+    let ensemble = Builder::rich().setting_of(4, "4lw.commands.whitelist", "srvr").start();
+    ensemble.reserve(4);
+    let desk = Desk::new();
+    // A command has run, so that the run stays open; a person starts the server all the same.
+    let spec = spec(&ensemble, 1..=4, &[1, 2, 3]).hook("start", ["true"]);
+    desk.write("spec.yaml", &spec.text());
+    let start = || {
+        ensemble.start_joiner(4);
+        ensemble.wait_following(4);
+    };
+    let first = "zkplan apply spec.yaml --auto-approve --timeout 2s";
+    let person = Person::at(&desk).will(&ensemble.client_address(4).to_string(), start);
+    person.comes_from(first, (&ensemble, "spec.yaml", &[1, 2, 3, 4]));
+    let marks = ensemble.administrator().znode("/zkplan/runs/1/mark");
+    assert!(marks.is_none_or(|mark| mark.is_empty()), "nothing was written to be compared");
+}
+
 /// The file names no user, and the environment has the password.
 #[test]
 fn a_file_that_names_no_user() {

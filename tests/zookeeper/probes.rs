@@ -32,7 +32,8 @@ fn znode(ensemble: &Ensemble) -> String {
 fn the_next_reconfig_is_rehearsed_and_nothing_changes(builder: &Builder) {
     let ensemble = builder.clone().start();
     ensemble.reserve(4);
-    let (desk, ledger, before) = (Desk::new(), Ledger::begin(&ensemble), znode(&ensemble));
+    let (desk, ledger, before) =
+        (Desk::accepting(&ensemble), Ledger::begin(&ensemble), znode(&ensemble));
     let joined = wanting(&ensemble, [1, 2, 3, 4], [1, 2, 3]);
 
     // Nobody waits for a joiner that is not there, and nothing is asked of the leader then.
@@ -65,7 +66,8 @@ fn the_next_reconfig_is_rehearsed_and_nothing_changes(builder: &Builder) {
 /// With `skipACL=yes` the rehearsal would be the change itself.
 fn permissions_are_not_asked_for(builder: &Builder) {
     let ensemble = builder.clone().setting("skipACL", "yes").start_with([4]);
-    let (desk, ledger, before) = (Desk::new(), Ledger::begin(&ensemble), znode(&ensemble));
+    let (desk, ledger, before) =
+        (Desk::accepting(&ensemble), Ledger::begin(&ensemble), znode(&ensemble));
     let joined = wanting(&ensemble, [1, 2, 3, 4], [1, 2, 3]);
 
     let open = ["join-4 was not sent", "skipACL=yes", "would carry it out"];

@@ -17,8 +17,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::applying::Events;
-use crate::harness::SUPER_PASSWORD;
-use crate::spec::Spec;
+use crate::harness::{Ensemble, SUPER_PASSWORD};
+use crate::show;
+use crate::spec::{Spec, hides_client_ports};
 
 /// Longer no command that only looks may take, whatever its servers do.
 const LONG: Duration = Duration::from_secs(15);
@@ -27,12 +28,30 @@ const LONG: Duration = Duration::from_secs(15);
 ///
 /// The environment is empty but for what makes output the same everywhere: above all, there is no
 /// password in it, and nothing here may need one.
-pub(crate) struct Desk(TempDir);
+pub(crate) struct Desk {
+    directory: TempDir,
+    /// What every plan and apply is told to accept, as flags.
+    accepts: &'static [&'static str],
+}
 
 impl Desk {
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("zkplan-desk-").tempdir();
-        Self(directory.expect("the temporary directory can be written to"))
+        let directory = directory.expect("the temporary directory can be written to");
+        Self { directory, accepts: &[] }
+    }
+
+    /// That of an operator who accepts what is so by default: servers whose whitelist has `srvr` alone
+    /// tell no digests, so that joiners' data are compared by counts.
+    pub(crate) fn accepting(ensemble: &Ensemble) -> Self {
+        let is_by_default = hides_client_ports(ensemble);
+        let accepts: &[&str] = if is_by_default { &["--accept", "ZKF20"] } else { &[] };
+        Self { accepts, ..Self::new() }
+    }
+
+    /// What every plan and apply of this operator accepts, as flags.
+    pub(crate) const fn accepts(&self) -> &'static [&'static str] {
+        self.accepts
     }
 
     /// Writes a file and returns its name, to be used as an argument.
@@ -48,7 +67,7 @@ impl Desk {
 
     /// Where a file of that name lies.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Runs `zkplan`, and holds its output to what is true of every output: no control character
@@ -69,10 +88,10 @@ impl Desk {
     /// Gives a command this directory, no input, and next to no environment.
     pub(crate) fn furnish(&self, command: &mut Command) {
         command
-            .current_dir(self.0.path())
+            .current_dir(self.directory.path())
             .stdin(Stdio::null())
             .env_clear()
-            .env("HOME", self.0.path())
+            .env("HOME", self.directory.path())
             .env("NO_COLOR", "1")
             .env("TERM", "dumb");
     }
@@ -80,7 +99,8 @@ impl Desk {
     /// Plans a spec, with further arguments, and returns what a user reads.
     pub(crate) fn plan(&self, spec: &Spec, further: &[&str]) -> Outcome {
         let file = self.write("spec.yaml", &spec.text());
-        self.run(["plan", &file, "--detailed-exitcode"].iter().chain(further))
+        let words = ["plan", &file, "--detailed-exitcode"];
+        self.run(words.iter().chain(self.accepts).chain(further))
     }
 
     /// Plans a spec that is to be refused, and returns the document that says so.
@@ -227,7 +247,8 @@ impl Outcome {
 
     /// Shows it, and panics if anything in it should be on nobody's screen.
     pub(crate) fn fit_to_show(self) -> Self {
-        say(&self);
+        // The test shows it where it fails, and with `--nocapture`.
+        show(&format!("{self}\n"));
         for text in [&self.stdout, &self.stderr] {
             let strange = text.chars().find(|&char| !matches!(char, '\n' | ' '..='~'));
             assert_eq!(strange, None, "a terminal may take this for a command\n{self}");
@@ -243,12 +264,6 @@ impl fmt::Display for Outcome {
         writeln!(f, "$ zkplan {command}\n{}--- on stderr\n{}", tame(stdout), tame(stderr))?;
         write!(f, "--- exit code {code:?} after {took:?}")
     }
-}
-
-/// The test shows it where it fails, and with `--nocapture`.
-#[expect(clippy::print_stdout, reason = "what was on the screen is what these stories are about")]
-fn say(outcome: &Outcome) {
-    println!("{outcome}\n");
 }
 
 fn as_text(bytes: Vec<u8>) -> String {

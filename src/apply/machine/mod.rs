@@ -26,7 +26,7 @@ use super::sight::Sight;
 use crate::check::CheckedPlan;
 use crate::ensemble::{Code, Failure};
 use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId, Update};
-use crate::observe::Identity;
+use crate::observe::{ByCounts, Identity};
 use crate::plan::{Plan, StepId};
 
 /// The longest pause between two looks, in milliseconds.
@@ -47,9 +47,12 @@ const HOLD_MS: u64 = 10_000;
 /// configuration and run with an older one.
 const HEALS: u32 = 3;
 
-/// How often the run's mark is written at most, for each joiner that the plan awaits: four times as
-/// often as it takes from one digest to the next.
-const MARKS_PER_JOINER: usize = 4 * 128;
+/// How often it takes to write at most from one digest to the next (`DataTree.DIGEST_LOG_INTERVAL`).
+const MARKS_PER_DIGEST: usize = 128;
+
+/// How many digests more than one for each joiner that the plan awaits are made at most: one digest
+/// serves all joiners that follow by then, and the first that is common decides nearly always.
+const SPARE_DIGESTS: usize = 3;
 
 /// What an operator asks of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +138,8 @@ pub enum What {
 pub struct Question {
     /// Joiners whose data are to be compared with the leader's.
     pub prove: BTreeSet<ServerId>,
+    /// What is to be done where there are no digests to compare.
+    pub counts: ByCounts,
     /// Joiners that are asked whether they take the user, once their data are proven.
     pub ask: BTreeSet<ServerId>,
     /// Whether clients of leaving servers are counted.
@@ -286,6 +291,8 @@ pub struct Machine {
     marks: usize,
     /// The zxid that the last of these marks has made, at least.
     marked_to: u64,
+    /// Joiners whose digests none of all marks made common with one of the leader's.
+    given_up: BTreeSet<ServerId>,
     /// The request of which nobody knows what came.
     out: Option<What>,
     /// Whether the operator asked to stop.
@@ -329,6 +336,7 @@ impl Machine {
             heals: 0,
             marks: 0,
             marked_to: 0,
+            given_up: BTreeSet::new(),
             out: None,
             interrupted: false,
             waiting_since: None,

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::reorder::Turn;
-use super::{After, HEALS, MARKS_PER_JOINER, Machine, Question, ReadBack, Stage, What};
+use super::{
+    After, HEALS, MARKS_PER_DIGEST, Machine, Question, ReadBack, SPARE_DIGESTS, Stage, What,
+};
 use crate::apply::end::End;
 use crate::apply::event::{Event, Missing, Wait};
 use crate::apply::journal::{Entry, HookEnd, Passage};
 use crate::apply::judge::{Judge, Verdict};
 use crate::apply::sight::{self, Presence, Sight};
 use crate::model::{ServerId, Zxid};
+use crate::observe::{ByCounts, DataProof, FindingKind};
 use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
 
 /// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
@@ -34,8 +37,18 @@ impl Machine {
         let moves = |part: &&Part| matches!(part.change, Move::Readdress { .. });
         let moving = open.flat_map(Step::parts).filter(moves).map(|part| part.server).collect();
         let clients = self.wants_clients();
-        self.question = Question { prove, ask, clients, moving };
+        let counts = ByCounts {
+            is_accepted: self.accepts(FindingKind::BY_COUNTS),
+            given_up: self.given_up.clone(),
+        };
+        self.question = Question { prove, counts, ask, clients, moving };
         Stage::Look
+    }
+
+    /// Whether a finding is accepted, by the plan or by the command of this apply.
+    fn accepts(&self, code: &str) -> bool {
+        let own = self.options.approved.accepted.iter();
+        self.plan().accepted.iter().chain(own).any(|risk| risk.code == code)
     }
 
     /// Whether the next step is one that clients can hold up, or that waits for a server to go.
@@ -281,6 +294,9 @@ impl Machine {
         let left = DIGEST_INTERVAL - zxid % DIGEST_INTERVAL;
         let count = usize::try_from(left).unwrap_or(1);
         if self.marks + count > self.most_marks() {
+            if self.give_up_digests(sight, &wanting) {
+                return self.look();
+            }
             for wait in &mut waits {
                 if let Wait::Joiner { missing: Missing::Data { marked_in_vain, .. }, .. } = wait {
                     *marked_in_vain = Some(self.marks);
@@ -298,7 +314,19 @@ impl Machine {
 
     /// How often the run's mark may be written.
     fn most_marks(&self) -> usize {
-        MARKS_PER_JOINER * sight::awaited(self.plan()).len()
+        MARKS_PER_DIGEST * (SPARE_DIGESTS + sight::awaited(self.plan()).len())
+    }
+
+    /// Has joiners compared as if they gave no digests, where none of theirs is common with one of the
+    /// leader's after all marks; whether that is new of one of them.
+    fn give_up_digests(&mut self, sight: &Sight, wanting: &[ServerId]) -> bool {
+        let has_none = |id: &ServerId| {
+            let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
+            data == Some(&DataProof::NoCommonDigest)
+        };
+        let known = self.given_up.len();
+        self.given_up.extend(wanting.iter().copied().filter(has_none));
+        self.given_up.len() > known
     }
 
     fn take(&mut self, step: &Step) -> Stage {

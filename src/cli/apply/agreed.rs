@@ -135,7 +135,13 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
     };
     let seen = Some(&ready.seen);
     let (done, is_certain) = (&ready.done, ready.is_certain);
-    let resumed = ready.resumes.map(|run| Resumed { run, is_certain, done, now: &now });
+    let resumed = ready.resumes.map(|run| Resumed {
+        run,
+        is_certain,
+        done,
+        now: &now,
+        accepted: &args.accept,
+    });
     let checked = &ready.checked;
     let view = Screen { origin, observation: seen, checked, resumed, width: output.width };
     output.aside(&screen(&view));

@@ -355,7 +355,7 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::HostNotPlain { .. }
         | End::DataDiffer(_)
         | End::NotGranted(_)
-        | End::Unsafe(_) => Exit::Unsafe,
+        | End::Unsafe(..) => Exit::Unsafe,
         End::LockLost { .. }
         | End::Interrupted { .. }
         | End::Gate { .. }

@@ -19,7 +19,7 @@ use crate::apply::{End, Stale};
 use crate::check::{self, Breach, CheckedPlan};
 use crate::ensemble::{Code, ZooKeeper};
 use crate::model::{Endpoint, ServerId};
-use crate::observe::{Facts, Observation};
+use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
@@ -97,7 +97,8 @@ pub(super) async fn ready(
         if !breaches.is_empty() {
             let Some(order) = accepted_order(&checked, &done, &facts, &args.accept) else {
                 let why = (&seen, &not_counted);
-                return Err(unlawful_now((args, source), &breaches, why, output));
+                let breaches = (&breaches[..], &facts.findings[..]);
+                return Err(unlawful_now((args, source), breaches, why, output));
             };
             output.note(&another_order(&reordered(order.plan(), &done, &facts)));
         }
@@ -260,11 +261,11 @@ fn refused(
 /// cause, as far as they are.
 fn unlawful_now(
     (args, source): (&ApplyArgs, &Source),
-    breaches: &[Breach],
+    (breaches, findings): (&[Breach], &[Finding]),
     (seen, not_counted): (&Observation, &NotCounted),
     output: &Output,
 ) -> Exit {
-    output.aside(&refusal::breaches(breaches, output.width));
+    output.aside(&refusal::breaches(breaches, findings, output.width));
     output.aside(&refusal::not_counted(seen, not_counted, output.width));
     let path = args.file.display().to_string();
     let plans = source.plans(&args.file);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::Mode;
+use crate::ensemble::{Mode, ServerVersion};
 use crate::model::{
     AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server,
     StandaloneEnabled,
 };
-use crate::observe::{Facts, Finding, Issue, Obstacle, OwnPorts};
+use crate::observe::{
+    Facts, Finding, Issue, JoinersRun, NoDigests, Obstacle, OwnPorts, WithoutDigests,
+};
 use crate::spec::{Spec, WantedServer};
 
 fn spec(lines: &[&str]) -> Spec {
@@ -272,4 +274,64 @@ fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about()
     // Where servers are named, a leader may not resolve its own name when a reconfig commits.
     assert_eq!(told(true, &[1, 2, 3]), cured);
     assert_eq!(told(true, &[2, 3]), with(&[Issue::Zk4708]));
+}
+
+/// Members 1 to 3 and joiner 4, of these releases.
+fn of_releases(members: &'static str, joiner: &'static str) -> FakeEnsemble {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    for server in &mut servers {
+        server.version = members;
+    }
+    let mut new = server(4, Mode::Follower, &config(&[1, 2, 3], FIRST));
+    new.version = joiner;
+    servers.push(new);
+    FakeEnsemble::of(servers)
+}
+
+/// Whoever plans hears of it, not whoever has applied half of it.
+#[test]
+fn versions_that_a_plan_would_mix_are_found_before_it_is_applied() {
+    let mixed = |members, joiner| {
+        let facts = facts(&of_releases(members, joiner), &wanted(&[1, 2, 3, 4]));
+        let mut found = facts.findings.into_iter().map(|finding| finding.kind);
+        found.find_map(|kind| match kind {
+            FindingKind::MixedVersions { joiners, .. } => Some(joiners),
+            _ => None,
+        })
+    };
+    assert_eq!(mixed("3.8.0-abc", "3.8.6-abc"), None);
+    assert_eq!(mixed("3.8.0-abc", "3.9.5-abc"), Some(JoinersRun::Newer));
+    assert_eq!(mixed("3.9.5-abc", "3.8.6-abc"), Some(JoinersRun::Older));
+    let half = of_releases("3.8.0-abc", "3.9.5-abc");
+    half.server(2, |server| server.version = "3.9.5-abc");
+    let facts = facts(&half, &wanted(&[1, 2, 3, 4]));
+    let (lowest, highest) = (ServerVersion::new(3, 8, 0), ServerVersion::new(3, 9, 5));
+    let kind = FindingKind::MixedVersions { lowest, highest, joiners: JoinersRun::AsMembers };
+    let all = facts.findings.iter().filter(|f| f.kind.code() == "ZKF2").collect::<Vec<_>>();
+    assert_eq!(all, [&Finding { kind, server: None }], "said once");
+}
+
+/// Without digests on one side a joiner's data are never proven: that is for the operator to accept
+/// before anything is sent.
+#[test]
+fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
+    let by_counts = |fake: &FakeEnsemble, wanted: &Spec| {
+        let mut found = facts(fake, wanted).findings.into_iter().map(|finding| finding.kind);
+        found.find_map(|kind| match kind {
+            FindingKind::JudgedByCounts { joiners, without } => Some((joiners, without)),
+            _ => None,
+        })
+    };
+    let without = |number, why| WithoutDigests { id: id(number), why };
+    let four = wanted(&[1, 2, 3, 4, 5]);
+    assert_eq!(by_counts(&of_releases("3.8.0-abc", "3.8.0-abc"), &four), None);
+    let old = [3, 4].map(|number| without(number, NoDigests::OldRelease)).to_vec();
+    let found = by_counts(&of_releases("3.5.10-abc", "3.5.10-abc"), &four);
+    assert_eq!(found, Some((ids(&[4, 5]), old)), "server 5 is not there yet");
+    let poor = of_releases("3.8.0-abc", "3.8.0-abc");
+    poor.server(4, |server| server.rich = false);
+    let own = vec![without(4, NoDigests::NotAllowed)];
+    assert_eq!(by_counts(&poor, &four), Some((ids(&[4]), own)));
+    // Nothing joins: there is nothing to compare.
+    assert_eq!(by_counts(&of_releases("3.5.10-abc", "3.5.10-abc"), &wanted(&[1, 2, 3])), None);
 }

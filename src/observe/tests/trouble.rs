@@ -4,7 +4,7 @@ use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, Zxid};
-use crate::observe::{DataProof, Issue, Tried};
+use crate::observe::{DataProof, Issue, JoinersRun, Tried};
 
 #[test]
 fn a_silent_contact_that_may_be_any_member_is_listed() {
@@ -350,7 +350,11 @@ fn releases_are_compared_and_known_bugs_named() {
     fake.server(1, |server| server.version = "3.9.3-c26634f34490bb0ea7a09cc51e05ede3b4e320ee");
     let seen = seen(&fake, &contacts(&[1]));
     let (lowest, highest) = (ServerVersion::new(3, 8, 0), ServerVersion::new(3, 9, 3));
-    assert!(has(&seen, &FindingKind::MixedVersions { lowest, highest }, None));
+    assert!(has(
+        &seen,
+        &FindingKind::MixedVersions { lowest, highest, joiners: JoinersRun::AsMembers },
+        None
+    ));
     let bug = |version, issue| FindingKind::KnownBug { version, issue };
     assert!(has(&seen, &bug(highest, Issue::Zk4925), Some(1)));
     assert!(has(&seen, &bug(lowest, Issue::Zk4785), Some(2)));

@@ -307,6 +307,22 @@ impl Fake {
         Ok(())
     }
 
+    /// What comparing a joiner's data gives; as real servers do, by counts where that is accepted.
+    fn compared(&self, id: ServerId, question: &Question) -> DataProof {
+        let counts = &question.counts;
+        let data = self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)));
+        let is_without = match data {
+            DataProof::NoCommonDigest => counts.given_up.contains(&id),
+            DataProof::NoDigests { .. } => true,
+            _ => false,
+        };
+        match (is_without, counts.is_accepted) {
+            (true, true) => DataProof::Counts { zxid: Zxid::new(7), znodes: 5 },
+            (true, false) => DataProof::NoDigests { leader: None, joiner: None },
+            (false, _) => data,
+        }
+    }
+
     /// Everybody who is not down follows whoever has the highest id, and joiners have the data.
     pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
         let plan = checked.plan();
@@ -328,10 +344,7 @@ impl Fake {
             other_ports: None,
             election_port: Some(Knock::Open),
             quorum_port: Some(Knock::Refused),
-            data: question
-                .prove
-                .contains(id)
-                .then(|| self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)))),
+            data: question.prove.contains(id).then(|| self.compared(*id, question)),
             asked: question.ask.contains(id).then(granted),
         };
         let leaving_sight = |id: ServerId| Leaving {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use zkplan::apply::journal::Entry;
 use zkplan::apply::machine::{Output, What};
 use zkplan::apply::{End, Missing, Wait};
-use zkplan::model::Zxid;
-use zkplan::observe::{DataProof, Standing};
+use zkplan::model::{ServerId, Zxid};
+use zkplan::observe::{DataProof, FindingKind, NoDigests, Standing};
+use zkplan::plan::Acceptance;
+use zkplan::proposal::acceptance;
 
 use super::fake::Fake;
 use super::planned;
@@ -141,19 +143,54 @@ fn healing_waits_for_a_server_that_finishes_its_sync() {
     assert_eq!((end, fences(&fake)), (End::Finished, 2));
 }
 
+/// Accepts that counts cannot prove the content of data.
+fn by_counts() -> Vec<Acceptance> {
+    vec![Acceptance { code: FindingKind::BY_COUNTS.to_owned(), step: None }]
+}
+
+/// What stopped an apply, by code, and the joiners that it is about.
+fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
+    let End::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
+    let codes = breaches.iter().map(|breach| acceptance(breach).code).collect();
+    let joiners = findings.iter().flat_map(|finding| match &finding.kind {
+        FindingKind::JudgedByCounts { joiners, .. } => joiners.clone(),
+        _ => BTreeSet::new(),
+    });
+    (codes, joiners.collect())
+}
+
+/// Where no mark brings a digest that both list, counts are left, for whoever accepts them: no wait
+/// lasts for ever.
 #[test]
 fn marks_are_not_written_for_ever() {
-    let (end, fake) = join(|fake| fake.data = Some(DataProof::NoCommonDigest), |_, _| {});
-    let End::RanOut { waits, .. } = &end else { panic!("{end:?}") };
-    let Some(Wait::Joiner { missing: Missing::Data { marked_in_vain, .. }, .. }) = waits.first()
-    else {
-        panic!("{waits:?}")
+    let nothing_common = |fake: &mut Fake| fake.data = Some(DataProof::NoCommonDigest);
+    let (end, fake) = join(nothing_common, |_, _| {});
+    assert_eq!(stopped_by(&end), (vec!["ZKF20".to_owned()], BTreeSet::from([id(4)])));
+    assert_eq!((fake.marks, &fake.carried_out[..]), (512, &[][..]));
+    let accepting = |fake: &mut Fake| {
+        nothing_common(fake);
+        fake.accepted = by_counts();
     };
-    assert_eq!(
-        (*marked_in_vain, fake.marks),
-        (Some(512), 512),
-        "the wait says that the bound is reached"
-    );
+    let (end, fake) = join(accepting, |_, _| {});
+    assert_eq!((end, fake.marks), (End::Finished, 512));
+}
+
+/// Without digests nothing is written for them, and nothing is added that nobody accepts.
+#[test]
+fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
+    let none = |fake: &mut Fake| {
+        fake.data =
+            Some(DataProof::NoDigests { leader: Some(NoDigests::OldRelease), joiner: None });
+    };
+    let (end, fake) = join(none, |_, _| {});
+    assert_eq!(stopped_by(&end), (vec!["ZKF20".to_owned()], BTreeSet::from([id(4)])));
+    assert_eq!((fake.marks, &fake.carried_out[..]), (0, &[][..]));
+    let accepting = |fake: &mut Fake| {
+        none(fake);
+        fake.accepted = by_counts();
+    };
+    let (end, fake) = join(accepting, |_, _| {});
+    assert_eq!((end, fake.marks), (End::Finished, 0));
 }
 
 /// The snapshot that it got was fuzzy: digests up to the zxid at which it first served say nothing.

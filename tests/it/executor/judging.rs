@@ -10,7 +10,7 @@ use zkplan::apply::{End, Missing, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::Knock;
 use zkplan::model::Hooks;
-use zkplan::observe::{Clients, DataProof, OwnPorts, Standing};
+use zkplan::observe::{ByCounts, Clients, DataProof, OwnPorts, Standing};
 use zkplan::plan::PhaseKind;
 
 use super::fake::Fake;
@@ -30,6 +30,7 @@ impl Case {
     fn of(checked: Arc<CheckedPlan>) -> Self {
         let awaited = zkplan::apply::sight::awaited(checked.plan());
         let question = Question {
+            counts: ByCounts::default(),
             prove: awaited.clone(),
             ask: awaited,
             clients: true,

@@ -118,7 +118,7 @@ impl Stage {
         let root = Person::root(at);
         let anon = Person::anonymous(at);
         let namesakes = ["guess", "guess again"].map(|it| Person::named(at, OPERATOR, it));
-        let desk = Desk::new();
+        let desk = Desk::accepting(&ensemble);
         let (hook, plans) = (hook(&desk), Mutex::default());
         Self { ensemble, root, anon, namesakes, leaving, desk, hook, plans }
     }
@@ -220,7 +220,7 @@ impl<'a> Scene<'a> {
     pub(super) fn variant(&self, change: impl FnOnce(Spec) -> Spec, flags: &[&str]) -> String {
         let file = self.desk.write("variant.yaml", &change(self.spec.clone()).text());
         let words = ["plan", &file, "--out", "variant.json"];
-        self.desk.run(words.iter().chain(flags)).exits(0);
+        self.desk.run(words.iter().chain(self.desk.accepts()).chain(flags)).exits(0);
         self.desk.read("variant.json")
     }
 

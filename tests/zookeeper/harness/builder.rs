@@ -8,7 +8,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::certificates::Authority;
 use super::server::{Ports, Server};
-use super::{Certificate, Ensemble};
+use super::{Certificate, Ensemble, Release};
 
 /// The password of the user `super` in every ensemble started here.
 pub(crate) const SUPER_PASSWORD: &str = "zkplan-test";
@@ -81,6 +81,8 @@ struct Secure {
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
     profile: Profile,
+    release: Release,
+    release_of: Vec<(u8, Release)>,
     host: String,
     participants: Vec<u8>,
     observers: Vec<u8>,
@@ -113,6 +115,8 @@ impl Builder {
     fn new(profile: Profile, host: &str) -> Self {
         let builder = Self {
             profile,
+            release: Release::default(),
+            release_of: Vec::new(),
             host: host.to_owned(),
             participants: Vec::new(),
             observers: Vec::new(),
@@ -127,6 +131,24 @@ impl Builder {
             secure: None,
         };
         builder.servers(3).reconfig_enabled(true)
+    }
+
+    /// The release of every server; that of this machine where nothing is said.
+    #[must_use]
+    pub(crate) fn release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// The release of these servers.
+    #[must_use]
+    pub(crate) fn release_of(
+        mut self,
+        ids: impl IntoIterator<Item = u8>,
+        release: Release,
+    ) -> Self {
+        self.release_of.extend(ids.into_iter().map(|id| (id, release)));
+        self
     }
 
     /// Participants 1 to `count`.
@@ -269,6 +291,12 @@ impl Builder {
 
     pub(super) fn archive(&self) -> Option<&String> {
         self.archive.as_ref()
+    }
+
+    /// The release of a server.
+    pub(super) fn release_at(&self, id: u8) -> Release {
+        let own = self.release_of.iter().find(|(server, _)| *server == id);
+        own.map_or(self.release, |(_, release)| *release)
     }
 
     pub(super) fn heap_flag(&self) -> Option<String> {

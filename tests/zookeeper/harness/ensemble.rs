@@ -355,10 +355,11 @@ impl Ensemble {
             .expect("the temporary directory can be written to");
         let script =
             File::open(output.path().join("stdin")).expect("a file just written can be read");
-        let flags: Vec<String> = Java::get().archive_flag().into_iter().collect();
-        let mut process = Java::get().run(&flags, "org.apache.zookeeper.ZooKeeperMain", |java| {
-            java.args(["-server", &self.client_address(id).to_string()]).args(command);
-            java.stdin(script).stdout(file("stdout")).stderr(file("stderr"));
+        let java = Java::of(self.builder.release_at(id));
+        let flags: Vec<String> = java.archive_flag().into_iter().collect();
+        let mut process = java.run(&flags, "org.apache.zookeeper.ZooKeeperMain", |cli| {
+            cli.args(["-server", &self.client_address(id).to_string()]).args(command);
+            cli.stdin(script).stdout(file("stdout")).stderr(file("stderr"));
         });
         let status = wait_until(format!("zkCli {command:?} to end"), PATIENCE, || process.ended());
         Output { status, stdout: read("stdout"), stderr: read("stderr") }
@@ -389,12 +390,13 @@ impl Ensemble {
 
     fn run(&self, server: &Server) {
         let knows_super_user = !lock(&self.without_super).contains(&server.id());
-        server.start(knows_super_user, self.flags());
+        let java = Java::of(self.builder.release_at(server.id()));
+        server.start(java, knows_super_user, self.flags(java));
     }
 
     /// Java's flags for a server, beside those that every one has.
-    fn flags(&self) -> Vec<String> {
-        let archive = self.builder.archive().cloned().or_else(|| Java::get().archive_flag());
+    fn flags(&self, java: &Java) -> Vec<String> {
+        let archive = self.builder.archive().cloned().or_else(|| java.archive_flag());
         archive.into_iter().chain(self.builder.heap_flag()).collect()
     }
 

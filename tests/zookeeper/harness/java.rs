@@ -1,16 +1,18 @@
 //! Where Java and ZooKeeper are, and the flags with which they start fast.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use super::Builder;
 use super::process::Process;
+use super::releases::{self, Release};
+use super::{Builder, lock};
 
 /// Small heap, one compiler tier, no parallel collector: twelve servers fit beside each other on a
 /// small machine. Together with the class archive they make three servers start in two thirds of
@@ -40,21 +42,24 @@ pub(crate) struct Java {
     program: String,
     class_path: Vec<PathBuf>,
     logging: Vec<String>,
+    release: Release,
     /// Changes with the Java and with every jar: a class archive fits only those it was made from.
     fingerprint: u64,
+    archive: OnceLock<Option<String>>,
 }
 
 impl Java {
-    /// The one of this machine; `JAVA_HOME` and `ZOOKEEPER_HOME` (a directory with `lib/*.jar`)
-    /// name others.
+    /// The one of this machine with a release. `JAVA_HOME` names another Java, and `ZOOKEEPER_HOME` (a
+    /// directory with `lib/*.jar`) another installed release.
     ///
     /// # Panics
     /// When there is none: a test against real ZooKeeper that did not run must not look like one
     /// that passed.
-    pub(crate) fn get() -> &'static Self {
-        static JAVA: OnceLock<Java> = OnceLock::new();
-        JAVA.get_or_init(|| match Self::find() {
-            Ok(java) => java,
+    pub(crate) fn of(release: Release) -> &'static Self {
+        static ALL: Mutex<BTreeMap<Release, &Java>> = Mutex::new(BTreeMap::new());
+        lock(&ALL).entry(release).or_insert_with(|| match Self::find(release) {
+            // Few, and for as long as the tests run.
+            Ok(java) => Box::leak(Box::new(java)),
             Err(what) => panic!(
                 "these tests start real ZooKeeper servers, but {what}: run \
                  `apt-get install zookeeper default-jre-headless`"
@@ -62,14 +67,15 @@ impl Java {
         })
     }
 
-    fn find() -> Result<Self, String> {
+    fn find(release: Release) -> Result<Self, String> {
         let program = env::var("JAVA_HOME")
             .map_or_else(|_| "java".to_owned(), |home| format!("{home}/bin/java"));
         let version = Command::new(&program).arg("-version").output();
         let version = version.map_err(|why| format!("`{program}` does not run ({why})"))?.stderr;
-        let (class_path, logging) = match env::var_os("ZOOKEEPER_HOME") {
-            Some(home) => of_home(Path::new(&home))?,
-            None => of_debian()?,
+        let (class_path, logging) = match (release, env::var_os("ZOOKEEPER_HOME")) {
+            (Release::Apache(number), _) => (releases::jars(number)?, simple_logger()),
+            (Release::Installed, Some(home)) => of_home(Path::new(&home))?,
+            (Release::Installed, None) => of_debian()?,
         };
         let mut hasher = DefaultHasher::new();
         version.hash(&mut hasher);
@@ -77,7 +83,8 @@ impl Java {
             let about = fs::metadata(jar).and_then(|about| about.modified()).ok();
             (jar, about).hash(&mut hasher);
         }
-        Ok(Self { program, class_path, logging, fingerprint: hasher.finish() })
+        let (fingerprint, archive) = (hasher.finish(), OnceLock::new());
+        Ok(Self { program, class_path, logging, release, fingerprint, archive })
     }
 
     /// Starts a ZooKeeper main class; `complete` adds its arguments and redirections.
@@ -114,26 +121,25 @@ impl Java {
     /// Made once for a target directory, by a server that starts and stops. Without it everything
     /// only takes longer.
     pub(crate) fn archive_flag(&self) -> Option<String> {
-        static ARCHIVE: OnceLock<Option<String>> = OnceLock::new();
         let path = || {
             let archive = Path::new(env!("CARGO_TARGET_TMPDIR"))
                 .join(format!("zookeeper-{:016x}.jsa", self.fingerprint));
             let made = archive.exists() || {
-                let goal = archive.clone();
+                let (goal, release) = (archive.clone(), self.release);
                 // In a thread of its own, so that a failure in there stays there.
-                thread::spawn(move || make_archive(&goal)).join().is_ok()
+                thread::spawn(move || make_archive(&goal, release)).join().is_ok()
             };
             made.then(|| format!("-XX:SharedArchiveFile={}", archive.display()))
         };
-        ARCHIVE.get_or_init(path).clone()
+        self.archive.get_or_init(path).clone()
     }
 }
 
-fn make_archive(goal: &Path) {
+fn make_archive(goal: &Path, release: Release) {
     let directory = goal.parent().expect("the archive is in a directory");
     let workshop = tempfile::tempdir_in(directory).expect("the target directory can be written to");
     let fresh = workshop.path().join("fresh.jsa");
-    let server = Builder::rich().servers(1).making_archive(&fresh).start();
+    let server = Builder::plain().release(release).servers(1).making_archive(&fresh).start();
     server.stop(1);
     // Whoever comes second replaces a whole archive by a whole archive; a Java that has mapped the
     // first one keeps it.
@@ -145,12 +151,19 @@ fn of_debian() -> Result<(Vec<PathBuf>, Vec<String>), String> {
         return Err(format!("`{DEBIAN_JAR}` is missing and `ZOOKEEPER_HOME` is not set"));
     }
     let class_path = [DEBIAN_JAR].into_iter().chain(DEBIAN_EXTRAS).map(PathBuf::from).collect();
-    let logging = [
+    Ok((class_path, simple_logger()))
+}
+
+/// How the logger without a configuration writes a line. The last is for 3.5, which looks for the
+/// logger that it was made with.
+fn simple_logger() -> Vec<String> {
+    let flags = [
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         "-Dorg.slf4j.simpleLogger.showLogName=false",
+        "-Dzookeeper.jmx.log4j.disable=true",
     ];
-    Ok((class_path, logging.map(str::to_owned).to_vec()))
+    flags.map(str::to_owned).to_vec()
 }
 
 fn of_home(home: &Path) -> Result<(Vec<PathBuf>, Vec<String>), String> {

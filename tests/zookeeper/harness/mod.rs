@@ -9,7 +9,8 @@
 //! leaves nothing behind. In reading order: `builder` (what is wanted, and the configuration files
 //! that follow from it), `ensemble` (what a test can do), `server` (one server: ports, files,
 //! process, `srvr`), then the ground below: `process` (signals, and children that never outlive
-//! us), `ports`, `certificates`, and `java` (where ZooKeeper is, and what makes it start fast). Beside the ensemble
+//! us), `ports`, `certificates`,
+//! `java` (where ZooKeeper is, and what makes it start fast) and `releases` (those of Apache). Beside the ensemble
 //! stand those who use it: `witness` (an application at work), `administrator` (a person with all
 //! rights), and `transactions` (what the servers themselves wrote down).
 //!
@@ -23,6 +24,7 @@ mod ensemble;
 pub(crate) mod java;
 mod ports;
 mod process;
+mod releases;
 mod server;
 pub(crate) mod transactions;
 mod witness;
@@ -36,6 +38,7 @@ pub(crate) use builder::{Builder, Role, SUPER_PASSWORD};
 pub(crate) use certificates::{Authority, Certificate};
 pub(crate) use ensemble::Ensemble;
 pub(crate) use process::Process;
+pub(crate) use releases::Release;
 pub(crate) use server::Mode;
 pub(crate) use transactions::Logged;
 pub(crate) use witness::Witness;

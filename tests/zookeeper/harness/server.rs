@@ -127,7 +127,7 @@ impl Server {
     }
 
     /// Starts the server from the files as they lie.
-    pub(super) fn start(&self, knows_super_user: bool, flags: Vec<String>) {
+    pub(super) fn start(&self, java: &Java, knows_super_user: bool, flags: Vec<String>) {
         let mut process = lock(&self.process);
         assert!(process.is_none(), "server {} is already started", self.id);
         assert!(self.was_started(), "server {} has no files yet", self.id);
@@ -136,7 +136,7 @@ impl Server {
         let both = log.try_clone().expect("an open file can be duplicated");
         let digest = knows_super_user.then(Builder::server_flag);
         let flags: Vec<String> = digest.into_iter().chain(flags).collect();
-        *process = Some(Java::get().run(
+        *process = Some(java.run(
             &flags,
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             |command| {
