@@ -12,10 +12,10 @@ use thiserror::Error;
 
 use self::properties::Property;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, Membership, Policy, Server, ServerId,
-    ServerLineError, StandaloneEnabled,
+    ClientAddress, Connect, Endpoint, Hooks, Host, Membership, PeerAddress, Policy, Server,
+    ServerId, ServerLineError, StandaloneEnabled,
 };
-use crate::observe::{Observation, ServerSight};
+use crate::observe::{Finding, FindingKind, Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
 
 /// What could be learned of an ensemble.
@@ -70,6 +70,14 @@ pub enum Note {
     /// The client port was found where the server answered with its own id.
     #[error("the client port of {} is where it answered; the configuration does not name it", list(.0))]
     ClientPortFound(Vec<ServerId>),
+    /// The configuration has wildcards for the quorum hosts of these servers.
+    #[error(
+        "the configuration has a wildcard as quorum host of {}; the host here is where it answered", list(.0)
+    )]
+    WildcardHost(Vec<ServerId>),
+    /// A server without reconfigs has a file that differs from what is imported.
+    #[error("the file of server {0} writes some servers otherwise; zkplan plan says which")]
+    FileDiffers(ServerId),
     /// Nothing is known of these servers' client ports.
     #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
     ClientPortUnknown(Vec<ServerId>),
@@ -217,23 +225,35 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     let mut found = Vec::new();
     let mut connect = Vec::new();
     let mut servers = BTreeMap::new();
+    let mut wildcards = Vec::new();
     for server in membership.servers() {
         let mut wanted = bare(server.clone(), 0);
-        let answered = observation.servers.get(&server.id).and_then(answered_at);
+        let answered = observation.servers.get(&server.id);
+        let answered = answered.and_then(|sight| answered_at(server, sight));
         connect.extend(answered.cloned());
+        if let (true, Some(endpoint)) = (server.peer().host.is_wildcard(), answered) {
+            let own = |peer: &PeerAddress| PeerAddress { host: endpoint.host.clone(), ..*peer };
+            wanted.server.peers = vec![own(server.peer())];
+            wildcards.push(server.id);
+        }
+        let server = &wanted.server.clone();
         match answered {
             Some(endpoint) if endpoint.tls => wanted.secure_client_port = Some(endpoint.port),
             Some(endpoint) if wanted.server.client.is_none() => {
-                wanted.server.client = Some(client_at(endpoint, server));
+                wanted.server.client = Some(client_at(observation, endpoint, server));
                 found.push(server.id);
             }
             _ => {}
         }
         servers.insert(server.id, wanted);
     }
+    if !wildcards.is_empty() {
+        notes.push(Note::WildcardHost(wildcards));
+    }
     if !found.is_empty() {
         notes.push(Note::ClientPortFound(found));
     }
+    notes.extend(files_that_differ(observation).map(Note::FileDiffers));
     if membership.has_odd_places() {
         forget_places(&mut servers);
         notes.push(Note::OddPlaces);
@@ -246,19 +266,40 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     if connect.is_empty() { imported } else { Imported { connect, ..imported } }
 }
 
-/// Where a server answered with its own id.
-fn answered_at(sight: &ServerSight) -> Option<&Endpoint> {
+/// Where a server answered with its own id. Where its line does not tell its client port, at its
+/// quorum host if it did: a contact may be an address of one of a service's names.
+fn answered_at<'a>(server: &Server, sight: &'a ServerSight) -> Option<&'a Endpoint> {
     let own = sight.own_id.is_some_and(|told| told.value == sight.id);
-    sight.endpoint.as_ref().filter(|_| own)
+    let first = sight.endpoint.as_ref().filter(|_| own);
+    let mut reached = sight.reached_at.iter().filter(|_| server.client.is_none());
+    reached.find(|at| at.host == server.peer().host).or(first)
 }
 
-/// The client address that leads to the same endpoint again.
-fn client_at(endpoint: &Endpoint, server: &Server) -> ClientAddress {
-    if endpoint.host == server.peer().host {
+/// Whether a host is a server's own: written alike, or all that it resolves to are addresses of it.
+fn leads_to(observation: &Observation, host: &Host, own: &Host) -> bool {
+    let addresses = |host: &Host| observation.resolved.get(&host.canonical());
+    let is_part = |some: &Vec<String>, all: &Vec<String>| {
+        !some.is_empty() && some.iter().all(|address| all.contains(address))
+    };
+    host == own || addresses(host).zip(addresses(own)).is_some_and(|(a, b)| is_part(a, b))
+}
+
+/// The client address that leads to the same endpoint again. A name of several machines is none of
+/// them.
+fn client_at(observation: &Observation, endpoint: &Endpoint, server: &Server) -> ClientAddress {
+    let resolved = observation.resolved.get(&endpoint.host.canonical());
+    let is_shared = resolved.is_some_and(|addresses| addresses.len() > 1);
+    if is_shared || leads_to(observation, &endpoint.host, &server.peer().host) {
         ClientAddress::on_all_addresses(endpoint.port)
     } else {
         ClientAddress { host: endpoint.host.clone(), port: endpoint.port }
     }
+}
+
+/// The members whose own files write servers otherwise than what was imported.
+fn files_that_differ(observation: &Observation) -> impl Iterator<Item = ServerId> {
+    let is_file = |finding: &&Finding| matches!(finding.kind, FindingKind::FileDiffers { .. });
+    observation.findings.iter().filter(is_file).filter_map(|finding| finding.server)
 }
 
 fn bare(server: Server, line: usize) -> WantedServer {

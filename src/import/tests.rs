@@ -163,6 +163,7 @@ fn observation(config: &str, servers: Vec<(ServerId, ServerSight)>) -> Observati
         strangers: Vec::new(),
         silent_contacts: Vec::new(),
         elsewhere: Vec::new(),
+        shared_names: BTreeMap::new(),
         wanted_at: BTreeMap::new(),
         resolved: BTreeMap::new(),
         write_committed: true,
@@ -199,6 +200,48 @@ fn a_live_static_ensemble_gets_the_endpoints_that_answered() {
     let found = Note::ClientPortFound(ids(&[1, 2]));
     assert_eq!(imported.notes, [found, Note::ClientPortUnknown(ids(&[3]))]);
     assert_eq!(imported.to_spec().connect.servers, ["a:2182", "clients.b:2181", "d:2281"]);
+}
+
+#[test]
+fn a_wildcard_gets_the_host_where_the_server_answered() {
+    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
+    let config = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                  server.2=0.0.0.0:2888:3888:participant;0.0.0.0:2181\n\
+                  server.3=[::]:2888:3888:participant;[::]:2181\nversion=100000000";
+    let servers = vec![
+        sight(1, Some(1), at("10.0.0.1")),
+        sight(2, Some(2), at("10.0.0.2")),
+        sight(3, None, at("10.0.0.3")),
+    ];
+    let imported = from_observation("live", &observation(config, servers));
+    assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181");
+    let unknown = Note::UnwantableHost { id: ServerId::new(3), host: Host::new("::") };
+    assert_eq!(imported.notes, [Note::WildcardHost(ids(&[2])), unknown]);
+    // Nothing leads to a wildcard: it would be asked on the machine that zkplan runs on.
+    assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "10.0.0.2:2181"]);
+}
+
+/// A service has the addresses of all its pods.
+#[test]
+fn a_name_of_several_servers_is_no_client_host() {
+    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
+    let config = "server.1=zk-1.zk:2888:3888:participant\n\
+                  server.2=zk-2.zk:2888:3888:participant\nversion=100000000";
+    let mut first = sight(1, Some(1), at("10.0.0.1"));
+    first.1.reached_at = vec![at("10.0.0.1"), at("zk-1.zk")];
+    let mut seen = observation(config, vec![first, sight(2, Some(2), at("zk"))]);
+    let addresses = |all: &[&str]| all.iter().map(|at| (*at).to_owned()).collect::<Vec<_>>();
+    seen.resolved.insert("zk".to_owned(), addresses(&["10.0.0.1", "10.0.0.2"]));
+    seen.resolved.insert("zk-2.zk".to_owned(), addresses(&["10.0.0.2"]));
+    let imported = from_observation("live", &seen);
+    assert_eq!(
+        lines(&imported),
+        [
+            "server.1=zk-1.zk:2888:3888:participant;0.0.0.0:2181",
+            "server.2=zk-2.zk:2888:3888:participant;0.0.0.0:2181",
+        ]
+    );
+    assert_eq!(imported.to_spec().connect.servers[0], "zk-1.zk:2181");
 }
 
 #[test]

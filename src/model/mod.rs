@@ -13,6 +13,7 @@ mod policy;
 mod quorum;
 mod reconfig;
 mod server;
+mod timeouts;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
@@ -26,3 +27,4 @@ pub use policy::{
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
 pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};
+pub use timeouts::Timeouts;

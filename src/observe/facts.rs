@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::bugs::triggered_bugs;
 use super::findings::{of_joiners, of_membership};
+use super::machines::{Machine, machine};
 use super::{
     DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
     Standing, WantedSight, contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{
-    ClientPart, Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid,
+    ClientPart, EnsembleConfig, Host, ReuseIds, Server, ServerId, StandaloneEnabled, Zxid,
 };
 use crate::spec::{Spec, WantedServer};
 
@@ -100,39 +101,8 @@ impl Facts {
             let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));
             there && spec.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
         });
-        let changed = |id: &ServerId| Some((members.get(*id)?, spec.servers.get(id)?));
-        let ids: Vec<ServerId> = spec.servers.keys().copied().collect();
-        let other_machine = other_machine(seen, spec);
-        let confirmed = ids.iter().copied().filter(|id| {
-            let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(*id));
-            let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
-                // A secure client port proves no plain one.
-                Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
-                Some(_) | None => true,
-            };
-            changed(id)
-                .zip(at)
-                .is_some_and(|((now, wanted), at)| now.client.is_none() && is_there(wanted, at))
-        });
-        let mut findings = seen.findings.clone();
-        // Of the members alone: what is said of the way to the spec holds for them too.
-        findings.retain(|finding| !matches!(finding.kind, FindingKind::MixedVersions { .. }));
-        findings.extend(of_joiners(seen, &joiners(seen, spec)));
-        findings.extend(of_spec(&seen.config, spec));
-        findings.extend(stale_contacts(seen, spec));
-        findings.extend(triggered_bugs(seen, spec));
-        let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
-        // Of a joiner it is no risk to be accepted: apply gives it no vote.
-        findings.retain(|finding| {
-            let differs = finding.kind == FindingKind::DataDiffers;
-            !differs || finding.server.is_none_or(|id| !is_joiner(seen, spec, id))
-        });
-        findings.extend(joiners.filter_map(|wanted| {
-            let own = other_ports(seen, wanted)?;
-            Some(Finding { kind: FindingKind::PortsDiffer { own }, server: Some(wanted.server.id) })
-        }));
-        findings.sort();
-        findings.dedup();
+        let machines = machines(seen, spec);
+        let other_machine = other_machine(&machines, spec);
         Self {
             base: seen.config.clone(),
             identity: seen.identity.clone(),
@@ -142,11 +112,11 @@ impl Facts {
             following,
             zones: spec.zones(),
             one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
+            findings: findings(seen, spec, &machines),
             other_machine,
-            client_confirmed: confirmed.collect(),
+            client_confirmed: client_confirmed(seen, spec),
             resolved: seen.resolved.clone(),
             obstacles: obstacles(seen, spec),
-            findings,
             assumed: seen.assumed,
         }
     }
@@ -161,7 +131,8 @@ impl Facts {
             wanted.is_some_and(|wanted| {
                 let hosts = [&server.peer().host, &wanted.server.peer().host];
                 let [now, then] = hosts.map(Host::literal);
-                now.is_some() && then.is_some() && now != then
+                let is_wildcard = server.peer().host.is_wildcard();
+                now.is_some() && then.is_some() && now != then && !is_wildcard
             })
         };
         let mut findings = of_membership(members);
@@ -234,45 +205,85 @@ fn leads_alone(seen: &Observation) -> bool {
     voters.len() == 1 && seen.leader.is_some_and(|leader| voters.contains(&leader))
 }
 
-/// Whether a member's id is wanted on another machine, not just at another address of its own.
-///
-/// Two hosts are one machine where they resolve to a common address. There a process listens at
-/// one client port: where a second one answers with the same id, it is another process. A member
-/// that is re-addressed in place has nobody at its new port yet.
-fn is_other_machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> bool {
-    let addresses = |host: &Host| seen.resolved.get(&host.canonical());
-    let shares = |one: &Host, other: &Host| {
-        one == other
-            || addresses(one)
-                .zip(addresses(other))
-                .is_some_and(|(one, other)| one.iter().any(|address| other.contains(address)))
-    };
-    if !shares(&now.peer().host, &wanted.server.peer().host) {
-        return true;
+/// What was seen of the machines on which members are wanted.
+fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
+    let changed = spec.servers.iter().filter_map(|(id, wanted)| {
+        let now = seen.config.membership.get(*id)?;
+        Some((*id, machine(seen, now, wanted)))
+    });
+    changed.collect()
+}
+
+/// The members whose addresses would change in place without a sign that they are where they are
+/// wanted.
+fn not_shown(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> Vec<Finding> {
+    if spec.policy.reuse_ids == ReuseIds::Blank {
+        return Vec::new();
     }
-    let plain = |at: &&Endpoint| !at.tls;
-    let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));
-    match (now.client_endpoint().as_ref().filter(plain), at.map(|at| &at.endpoint).filter(plain)) {
-        (Some(one), Some(other)) => one.port != other.port,
-        _ => false,
-    }
+    let findings = machines.iter().filter_map(|(id, machine)| {
+        let Machine::Unknown(because) = *machine else { return None };
+        let host = spec.servers.get(id)?.server.peer().host.clone();
+        let kind = FindingKind::MachineNotShown { host, because };
+        Some(Finding { kind, server: Some(*id) })
+    });
+    findings.collect()
 }
 
 /// Members that the spec wants at another host, where the process there is another one.
-fn other_machine(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
-    let members = seen.config.membership.servers();
-    let moved = members.filter(|now| {
-        spec.servers.get(&now.id).is_some_and(|wanted| is_other_machine(seen, now, wanted))
-    });
-    moved.map(|now| now.id).collect()
+fn other_machine(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> BTreeSet<ServerId> {
+    let is_other = |machine: &Machine| match machine {
+        Machine::Same => false,
+        Machine::Other => true,
+        // Who reuses ids for blank machines asks for no more than that.
+        Machine::Unknown(_) => spec.policy.reuse_ids == ReuseIds::Blank,
+    };
+    machines.iter().filter(|(_, machine)| is_other(machine)).map(|(id, _)| *id).collect()
 }
 
-/// The servers that get their data from the leader on the way to a spec: wanted servers that are no
-/// members, and ids that go to another machine.
-fn joiners(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
-    let wanted = spec.servers.keys().copied();
-    let new = wanted.filter(|id| is_joiner(seen, spec, *id));
-    new.chain(other_machine(seen, spec)).collect()
+/// Members without a client part that answered with their own id where the spec says.
+fn client_confirmed(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
+    let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
+        // A secure client port proves no plain one.
+        Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
+        Some(_) | None => true,
+    };
+    let is_confirmed = |(id, wanted): &(&ServerId, &WantedServer)| {
+        let now = seen.config.membership.get(**id).filter(|now| now.client.is_none());
+        let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(**id));
+        now.zip(at).is_some_and(|(_, at)| is_there(wanted, at))
+    };
+    spec.servers.iter().filter(is_confirmed).map(|(id, _)| *id).collect()
+}
+
+/// What is to be said of the ensemble and of the way to a spec, in canonical order.
+fn findings(
+    seen: &Observation,
+    spec: &Spec,
+    machines: &BTreeMap<ServerId, Machine>,
+) -> Vec<Finding> {
+    let members = &seen.config.membership;
+    let mut findings = seen.findings.clone();
+    // Of the members alone: what is said of the way to the spec holds for them too.
+    findings.retain(|finding| !matches!(finding.kind, FindingKind::MixedVersions { .. }));
+    let new = spec.servers.keys().copied().filter(|id| is_joiner(seen, spec, *id));
+    findings.extend(of_joiners(seen, &new.chain(other_machine(machines, spec)).collect()));
+    findings.extend(of_spec(&seen.config, spec));
+    findings.extend(stale_contacts(seen, spec));
+    findings.extend(triggered_bugs(seen, spec));
+    findings.extend(not_shown(machines, spec));
+    // Of a joiner it is no risk to be accepted: apply gives it no vote.
+    findings.retain(|finding| {
+        let differs = finding.kind == FindingKind::DataDiffers;
+        !differs || finding.server.is_none_or(|id| !is_joiner(seen, spec, id))
+    });
+    let joiners = spec.servers.values().filter(|wanted| !members.contains(wanted.server.id));
+    findings.extend(joiners.filter_map(|wanted| {
+        let own = other_ports(seen, wanted)?;
+        Some(Finding { kind: FindingKind::PortsDiffer { own }, server: Some(wanted.server.id) })
+    }));
+    findings.sort();
+    findings.dedup();
+    findings
 }
 
 /// Whether a server is wanted and no member.

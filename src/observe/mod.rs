@@ -6,8 +6,8 @@
 //!
 //! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
 //! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
-//! ensemble, and whether it is one), `sights` (what follows for each server), `findings`, `bugs`,
-//! and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
+//! ensemble, and whether it is one), `following` (who follows, where configurations differ), `sights` (what follows for each server), `findings`, `bugs`,
+//! `machines` (who stays where it is), and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
 //! are asked for beside a look: whether a joiner's data are the leader's, who is connected to a server,
 //! and what answers where servers were once.
 
@@ -17,8 +17,10 @@ mod clients;
 mod facts;
 mod finding;
 mod findings;
+mod following;
 mod histories;
 mod look;
+mod machines;
 mod observing;
 mod probe;
 mod proof;
@@ -34,8 +36,8 @@ pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
 pub use finding::{
-    AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, RetiredState,
-    WithoutDigests,
+    AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
+    RetiredState, WithoutDigests,
 };
 pub use observing::observe;
 pub use proof::{ByCounts, DataProof, prove_data};

@@ -399,6 +399,10 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         }
         FindingKind::ConfigWritten => "the next reconfig overwrites what was written",
         FindingKind::DataDiffers => "a server with other data may come to lead",
+        FindingKind::MachineNotShown { .. } => {
+            "you say that it is the same machine with the same data directory; on any other machine \
+             acknowledged writes can be lost"
+        }
         FindingKind::HostileName { .. }
         | FindingKind::WildcardHost { .. }
         | FindingKind::QuorumPortUnreachable
@@ -415,6 +419,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::StaleContacts { .. }
         | FindingKind::FolderNotProven(_)
         | FindingKind::RetiredAnswers { .. }
+        | FindingKind::FileDiffers { .. }
         | FindingKind::MembersRetired { .. } => "nothing has to be accepted",
     }
 }

@@ -7,10 +7,10 @@ use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
-use crate::model::{Place, ServerId};
+use crate::model::{Host, Place, ServerId};
 use crate::observe::{
-    Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, Source,
-    Standing, WithoutDigests, fixed_in,
+    Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, NotShown,
+    Source, Standing, WithoutDigests, fixed_in,
 };
 use crate::plan::Acceptance;
 use crate::trust::{Doubt, Unproven};
@@ -370,6 +370,28 @@ fn judged_by_counts(joiners: &BTreeSet<ServerId>, without: &[WithoutDigests]) ->
     )
 }
 
+/// What a server's own file writes otherwise than the configuration that is shown.
+fn file_differs(it: &str, lines: &BTreeSet<ServerId>, is_alike: bool) -> String {
+    let lines = servers(lines);
+    let more = if is_alike {
+        "the address is the same. With reconfigEnabled=true the file of the first leader becomes the \
+         configuration of all servers"
+    } else {
+        "whether the address is the same is not known"
+    };
+    format!("the file of {it} writes {lines} otherwise than shown here; {more}")
+}
+
+/// Where a member is wanted, and why it is not known whether that is its machine.
+fn not_shown(it: &str, host: &Host, because: NotShown) -> String {
+    let because = match because {
+        NotShown::PresentHost => "its present host does not resolve here",
+        NotShown::WantedHost => "that host does not resolve here",
+        NotShown::NoAnswer => "no server that follows the leader answered there under this id",
+    };
+    format!("{it} is wanted at {host}; whether that is the same machine is not known: {because}")
+}
+
 /// A finding as a sentence.
 pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
@@ -419,12 +441,11 @@ pub(super) fn finding(finding: &Finding) -> String {
              and no more may fail",
             voters.saturating_sub(1)
         ),
-        FindingKind::DigestMismatches { count: mismatches } => {
-            let mismatches = match mismatches {
-                1 => "1 digest mismatch".to_owned(),
-                n => format!("{n} digest mismatches"),
-            };
-            format!("{it} has counted {mismatches}: its data may differ")
+        FindingKind::DigestMismatches { count: 1 } => {
+            format!("{it} has counted 1 digest mismatch: its data may differ")
+        }
+        FindingKind::DigestMismatches { count } => {
+            format!("{it} has counted {count} digest mismatches: its data may differ")
         }
         FindingKind::DataDiffers => {
             format!("the data of {it} differs from the leader's at the same zxid")
@@ -438,6 +459,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::RetiredAnswers { run, state, servers } => {
             retired::answer(*run, *state, servers)
         }
+        FindingKind::FileDiffers { lines, is_alike } => file_differs(&it, lines, *is_alike),
+        FindingKind::MachineNotShown { host, because } => not_shown(&it, host, *because),
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)
         }

@@ -42,6 +42,7 @@ mod probes;
 mod refusals;
 mod releases;
 mod retired_servers;
+mod shapes;
 mod sizes;
 mod spec;
 mod tls;
