@@ -441,11 +441,9 @@ pub(super) fn finding(finding: &Finding) -> String {
              and no more may fail",
             voters.saturating_sub(1)
         ),
-        FindingKind::DigestMismatches { count: 1 } => {
-            format!("{it} has counted 1 digest mismatch: its data may differ")
-        }
         FindingKind::DigestMismatches { count } => {
-            format!("{it} has counted {count} digest mismatches: its data may differ")
+            let ending = if *count == 1 { "" } else { "es" };
+            format!("{it} has counted {count} digest mismatch{ending}: its data may differ")
         }
         FindingKind::DataDiffers => {
             format!("the data of {it} differs from the leader's at the same zxid")
