@@ -52,10 +52,12 @@ pub trait Ensemble {
     /// Sends a four-letter word to a client port and returns the whole answer.
     fn ask(&self, at: &Endpoint, word: Word) -> impl Future<Output = Result<String, Silence>>;
 
-    /// Opens a session on that server and no other, syncs, reads, and closes the session.
+    /// Opens a session on that server and no other, commits a transaction that only checks `/`,
+    /// reads, and closes the session.
     ///
-    /// A session is itself a committed write (`createSession`), so an answer proves that a quorum
-    /// acknowledges writes that come through this server.
+    /// The transaction adds one to the zxid and changes no znode. An answer proves that a quorum
+    /// acknowledges writes that come through this server. The session itself proves nothing: a local
+    /// one is no transaction.
     fn read(&self, at: &Endpoint) -> impl Future<Output = Result<Reading, Silence>>;
 
     /// Asks an AdminServer; `base` is its URL without `/commands/…`. The answer is its JSON.

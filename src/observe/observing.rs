@@ -144,8 +144,8 @@ async fn conclude<E: Ensemble>(
     observation
 }
 
-/// A session on the leader, which is a committed write; where the leader lets no session in, one
-/// on a server that follows it.
+/// A session on the leader on which a write committed; where the leader lets no session in, one on
+/// a server that follows it.
 async fn committed<E: Ensemble>(
     port: &E,
     look: &Look,
