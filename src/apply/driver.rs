@@ -77,6 +77,8 @@ pub struct Driver<'a, P: Control, S> {
     /// Where servers that leave are reached.
     leaving: BTreeMap<ServerId, Endpoint>,
     timeout_ms: u64,
+    /// Whether the session may hold the lock: until then another one is as good.
+    asked_for_lock: bool,
 }
 
 /// What is applied, as whom, from where.
@@ -124,6 +126,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         spec,
         session: Some(session),
         timeout_ms,
+        asked_for_lock: false,
     };
     driver.attached();
     let mut input = Input::Begin;
@@ -195,7 +198,11 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         let Some(session) = &mut self.session else { return Input::Done };
         match output {
             Output::Permission => self.permission().await,
-            Output::Lock => self.keeper.lock(session).await,
+            Output::Lock => {
+                self.asked_for_lock = true;
+                let locked = self.keeper.lock(session).await;
+                self.without_local_session(locked)
+            }
             Output::Read => self.keeper.read(session).await,
             Output::ReadRuns => {
                 let runs = self.keeper.runs(session).await;
@@ -442,7 +449,10 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         for to in recipients {
             let Some(session) = &mut self.session else { return Input::Done };
             let began_ms = self.surroundings.now_ms();
-            let attached = session.attach(&to.at).await;
+            let mut attached = session.attach(&to.at).await;
+            if attached == Err(Failure::SessionOver) && !self.asked_for_lock {
+                attached = self.open_another(to).await;
+            }
             let hung = self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS;
             match attached {
                 Ok(()) => {
@@ -466,6 +476,25 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         self.not_attached(&failures)
+    }
+
+    /// Opens another session in the place of one that is over and holds nothing. A local session
+    /// (`localSessionsEnabled`) is known to no server but its own, and is a global one only once the
+    /// lock was made on it.
+    async fn open_another(&mut self, on: &Recipient) -> Result<(), Failure> {
+        let session = self.access.session(self.port, &self.seen, on).await?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Where no lock can be made on a local session, that is how it ends.
+    fn without_local_session(&self, locked: Input) -> Input {
+        match locked {
+            Input::Failed(Failure::Refused(Code::EphemeralOnLocalSession)) => {
+                Input::Denied(Box::new(End::LocalSession { by: self.on.clone() }))
+            }
+            locked => locked,
+        }
     }
 
     /// Whether the server that the session is on now takes the user: one that did is believed.

@@ -17,7 +17,7 @@ use zookeeper_client::{
 use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::{self, TlsClient};
-use super::{CONFIG, Code, Limits};
+use super::{CONFIG, Code, Limits, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
@@ -207,6 +207,9 @@ impl Session for HeldSession {
                 Err(MultiWriteError::RequestFailed { source }) => Err(source),
                 Err(MultiWriteError::OperationFailed { index, source }) => match ops.get(index) {
                     Some(Owned::Check(..)) if source == Error::NoNode => Err(Error::BadVersion),
+                    Some(op) if source == Error::SessionExpired && op.is_ephemeral() => {
+                        Err(of_ephemeral(&client).await)
+                    }
                     _ => Err(source),
                 },
             }
@@ -328,6 +331,10 @@ impl Owned {
         }
     }
 
+    const fn is_ephemeral(&self) -> bool {
+        matches!(self, Self::Create(_, _, CreateMode::Ephemeral, _))
+    }
+
     fn add_to(&self, writer: &mut MultiWriter<'_>) -> Result<(), Error> {
         match self {
             Self::Check(path, version) => writer.add_check_version(path, *version),
@@ -337,6 +344,18 @@ impl Owned {
             Self::Set(path, data) => writer.add_set_data(path, data, None),
             Self::Delete(path) => writer.add_delete(path, None),
         }
+    }
+}
+
+/// What it means that a leader knows no such session for an ephemeral znode in a transaction. That of
+/// another server's local session, which is not upgraded, it does not know; the transaction is
+/// refused with that code there, where a single request is refused with `EphemeralOnLocalSession`
+/// (`QuorumZooKeeperServer.checkUpgradeSession`, `LeaderSessionTracker.checkGlobalSession`). Such a
+/// session lives on, and what else it writes commits.
+async fn of_ephemeral(client: &Client) -> Error {
+    match session::commits(client).await {
+        Ok(()) => Error::UnexpectedErrorCode(Code::EphemeralOnLocalSession.number()),
+        Err(_) => Error::SessionExpired,
     }
 }
 

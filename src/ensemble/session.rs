@@ -115,7 +115,7 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
 /// (`localSessionsEnabled`), nor a `sync` or a read proves that writes commit.
 ///
 /// It is sent when this is called, not when the answer is awaited.
-fn commits(client: &Client) -> impl Future<Output = Result<(), Error>> {
+pub(super) fn commits(client: &Client) -> impl Future<Output = Result<(), Error>> {
     let mut writer = client.new_multi_writer();
     let committed = writer.add_check_version(ROOT, ANY_VERSION).map(|()| writer.commit());
     async {

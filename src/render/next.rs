@@ -38,6 +38,7 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         | End::NoRecipient { .. }
         | End::ReconfigDisabled
         | End::FolderRefused { .. }
+        | End::LocalSession { .. }
         | End::RunGone { .. }
         | End::Unreachable
         | End::LockLost { .. }
