@@ -19,9 +19,7 @@ use super::machine::{Input, Machine, Options, Output, Question};
 use super::sight::{self, Leaving, Presence, Sight};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::{Conf, Mntr};
-use crate::ensemble::{
-    CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word,
-};
+use crate::ensemble::{CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Word};
 use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Plan, StepId};
@@ -142,6 +140,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         if let Output::End(end) = output {
             return match *end {
                 End::NotAuthorized { .. } => driver.not_authorized(),
+                End::LocalSession { .. } => End::LocalSession { by: driver.on },
                 end => end,
             };
         }
@@ -200,8 +199,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             Output::Permission => self.permission().await,
             Output::Lock => {
                 self.asked_for_lock = true;
-                let locked = self.keeper.lock(session).await;
-                self.without_local_session(locked)
+                self.keeper.lock(session).await
             }
             Output::Read => self.keeper.read(session).await,
             Output::ReadRuns => {
@@ -393,6 +391,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         let Some(session) = &self.session else { return Input::Done };
+        if self.access.is_shut_out_beside(self.port, session).await {
+            return Input::Denied(Box::new(End::TakesOneConnection { by: self.on.clone() }));
+        }
         self.keeper.permission(session).await
     }
 
@@ -487,16 +488,6 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         Ok(())
     }
 
-    /// Where no lock can be made on a local session, that is how it ends.
-    fn without_local_session(&self, locked: Input) -> Input {
-        match locked {
-            Input::Failed(Failure::Refused(Code::EphemeralOnLocalSession)) => {
-                Input::Denied(Box::new(End::LocalSession { by: self.on.clone() }))
-            }
-            locked => locked,
-        }
-    }
-
     /// Whether the server that the session is on now takes the user: one that did is believed.
     async fn takes_the_user(&mut self, to: &Recipient) -> bool {
         let Some(session) = self.session.as_ref().filter(|_| !self.granted.contains(to)) else {
@@ -583,7 +574,7 @@ pub async fn leaving_now<E: Ensemble>(
         };
         let presence = match port.ask(at, Word::Srvr).await {
             Ok(_) => Presence::Up,
-            Err(silence) => presence(silence),
+            Err(silence) => Presence::of(silence),
         };
         if presence != Presence::Up {
             return (*id, Leaving { presence, clients: None, names_itself: None });
@@ -603,19 +594,4 @@ async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> 
     }
     let reading = port.read(at).await.ok()?;
     EnsembleConfig::parse(&reading.config).ok().map(|config| config.membership)
-}
-
-/// What a silence says of the process behind it.
-const fn presence(silence: Silence) -> Presence {
-    match silence {
-        Silence::Refused => Presence::Gone,
-        Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Presence::OutOfReach,
-        Silence::AnswerTimedOut
-        | Silence::Closed
-        | Silence::NotWhitelisted
-        | Silence::NotServing
-        | Silence::Tls(_)
-        | Silence::NeedsAuth
-        | Silence::Unreadable => Presence::Up,
-    }
 }

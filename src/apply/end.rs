@@ -78,6 +78,11 @@ pub enum End {
         /// The server that said so, where it is known which one the session is on.
         by: Option<Recipient>,
     },
+    /// The server that has the session closes every connection beside it: a limit on connections.
+    TakesOneConnection {
+        /// That server, where it is known which one it is.
+        by: Option<Recipient>,
+    },
     /// A command of the plan is given a host that is no plain name or address.
     HostNotPlain {
         /// Whose host it is.
@@ -218,6 +223,7 @@ impl End {
             Self::Unproven(_) => "folder-not-proven",
             Self::FolderRefused { .. } => "folder-refused",
             Self::LocalSession { .. } => "local-session",
+            Self::TakesOneConnection { .. } => "takes-one-connection",
             Self::HostNotPlain { .. } => "host-not-plain",
             Self::LockLost { .. } => "lock-lost",
             Self::Foreign { .. } => "foreign-change",

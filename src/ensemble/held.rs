@@ -14,6 +14,7 @@ use zookeeper_client::{
     Permission, SessionInfo, SessionState, Stat,
 };
 
+use super::admission::{Admission, Pass};
 use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::{self, TlsClient};
@@ -43,6 +44,7 @@ struct Means {
     terms: SessionTerms,
     tls: Option<TlsClient>,
     limits: Limits,
+    admission: Admission,
 }
 
 /// One client of the session, on one server. Dropping it ends everything that the library does for
@@ -50,6 +52,8 @@ struct Means {
 struct Attached {
     client: Client,
     runtime: Background,
+    /// After the runtime, for it ends with the connection.
+    _pass: Pass,
 }
 
 impl HeldSession {
@@ -58,9 +62,9 @@ impl HeldSession {
         at: &Endpoint,
         terms: &SessionTerms,
         tls: Option<TlsClient>,
-        limits: Limits,
+        (limits, admission): (Limits, Admission),
     ) -> Result<Self, Failure> {
-        let means = Means { terms: terms.clone(), tls, limits };
+        let means = Means { terms: terms.clone(), tls, limits, admission };
         let attached = means.attach(at, None, Detached::Yes).await?;
         Ok(Self {
             means,
@@ -256,7 +260,7 @@ impl Session for HeldSession {
         drop(self.attached.take());
         let session = Some(self.session.clone());
         let last = self.means.attach(&self.at, session, Detached::No).await;
-        if let Ok(Attached { client, runtime }) = last {
+        if let Ok(Attached { client, runtime, _pass }) = last {
             let mut state = client.state_watcher();
             drop(client);
             let closed = runtime.run(async move {
@@ -388,7 +392,8 @@ impl Means {
         session: Option<SessionInfo>,
         detached: Detached,
     ) -> Result<Attached, Failure> {
-        let Self { terms, tls, limits } = self;
+        let Self { terms, tls, limits, admission } = self;
+        let pass = admission.session(at, *limits).await;
         let to = self.address(at).await?;
         let mut connector = Client::connector()
             .with_session_timeout(terms.timeout.as_duration())
@@ -405,7 +410,7 @@ impl Means {
         }
         let bound = limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
         match timeout(bound, Background::connect(connector, to)).await {
-            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
+            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime, _pass: pass }),
             Ok(Err(cause)) => Err(match cause {
                 // Of a session that is asked for again, only a server says that it is over.
                 Error::SessionExpired if attaches => Failure::SessionOver,

@@ -6,6 +6,7 @@
 //!
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
+mod admission;
 mod code;
 mod connection;
 mod credential;
@@ -74,6 +75,12 @@ pub trait Ensemble {
     /// Resolves a host; empty where it has no address.
     fn resolve(&self, host: &Host) -> impl Future<Output = Vec<IpAddr>>;
 
+    /// Whether a server was seen to close a second connection at once while it took one, which
+    /// `maxClientCnxns=1` brings about, or other clients of the same address.
+    fn takes_one_connection(&self, _at: &Endpoint) -> bool {
+        false
+    }
+
     /// Lets some time pass before a question is put again.
     fn pause(&self, time: std::time::Duration) -> impl Future<Output = ()>;
 }
@@ -91,6 +98,8 @@ pub enum Word {
     Cons,
     /// Digests of the data tree at past zxids (3.6 and later).
     Hash,
+    /// Sessions, and their ephemeral znodes.
+    Dump,
 }
 
 impl Word {
@@ -102,6 +111,7 @@ impl Word {
             Self::Mntr => "mntr",
             Self::Cons => "cons",
             Self::Hash => "hash",
+            Self::Dump => "dump",
         }
     }
 }

@@ -145,6 +145,15 @@ pub enum FindingKind {
         /// Where the run moved the ensemble to.
         moved_to: Vec<AskedServer>,
     },
+    /// Servers keep sessions that they alone know (`localSessionsEnabled`). Whether the lock can be
+    /// made on one is not known before it is tried (`localSessionsUpgradingEnabled`).
+    LocalSessions {
+        /// Those that were seen to.
+        servers: BTreeSet<ServerId>,
+    },
+    /// A member closes every connection at once, as servers do beyond a limit on connections. It is
+    /// not counted, and not known to be down.
+    MemberClosesConnections,
 }
 
 /// What answers at the addresses of retired servers.
@@ -308,6 +317,8 @@ impl FindingKind {
             Self::StaleContacts { .. } => "ZKF17",
             Self::FolderNotProven(_) => "ZKF18",
             Self::RetiredAnswers { .. } | Self::MembersRetired { .. } => "ZKF19",
+            Self::LocalSessions { .. } => "ZKF21",
+            Self::MemberClosesConnections => "ZKF22",
         }
     }
 
@@ -334,6 +345,7 @@ impl FindingKind {
             Self::KnownBug { issue: Issue::Zk4689, .. }
             | Self::ZoneUnknown
             | Self::EvenVoters { .. }
+            | Self::LocalSessions { .. }
             | Self::RetiredAnswers {
                 state: RetiredState::Follow | RetiredState::NotKnown, ..
             } => Level::Note,
@@ -352,7 +364,8 @@ impl FindingKind {
             | Self::StaleContacts { .. }
             | Self::FolderNotProven(_)
             | Self::RetiredAnswers { state: RetiredState::Serve, .. }
-            | Self::MembersRetired { .. } => Level::Warning,
+            | Self::MembersRetired { .. }
+            | Self::MemberClosesConnections => Level::Warning,
         }
     }
 }

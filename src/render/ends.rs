@@ -1,7 +1,7 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, next, refusal, run, signing_in, trust, words};
+use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
@@ -86,7 +86,8 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         End::FolderRefused { path: znode, is_folder, code } => {
             folder_refused((znode, *is_folder), *code, again)
         }
-        End::LocalSession { by } => local_session(by.as_ref(), again),
+        End::LocalSession { by } => sessions::local(by.as_ref(), again),
+        End::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
         End::HostNotPlain { server } => (
             format!(
                 "the host of server {server} is no plain name or address, and a command of the \
@@ -212,26 +213,6 @@ fn folder_refused((path, is_folder): (&str, bool), code: Code, again: &str) -> (
     (what, then)
 }
 
-/// A session that cannot hold the lock, and the settings that help.
-fn local_session(by: Option<&Recipient>, again: &str) -> (String, String) {
-    let by = by.map_or_else(
-        || "The server".to_owned(),
-        |Recipient { server, at }| format!("Server {server} ({at})"),
-    );
-    let code = Code::EphemeralOnLocalSession;
-    (
-        format!(
-            "{by} refused the lock: {code}. It keeps local sessions (localSessionsEnabled=true) and \
-             does not upgrade them, so no ephemeral znode can be made. Nothing was changed."
-        ),
-        format!(
-            "set localSessionsUpgradingEnabled=true in zoo.cfg of every server, or \
-             localSessionsEnabled=false, and restart the servers one at a time, the leader last; \
-             then {again}"
-        ),
-    )
-}
-
 /// Where the quota of a znode stands (`Quotas.quotaPath`).
 fn quota(path: &str) -> String {
     format!("/zookeeper/quota{path}")
@@ -329,6 +310,7 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Unproven(_)
         | End::FolderRefused { .. }
         | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::HostNotPlain { .. }
         | End::Unreachable => (String::new(), String::new()),
     }

@@ -39,6 +39,7 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         | End::ReconfigDisabled
         | End::FolderRefused { .. }
         | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::RunGone { .. }
         | End::Unreachable
         | End::LockLost { .. }

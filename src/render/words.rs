@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::retired;
 use super::text::Style;
+use super::{retired, sessions};
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
@@ -115,7 +115,9 @@ pub(super) const fn silence(silence: Silence) -> &'static str {
         Silence::NoRoute => "there is no route to the host",
         Silence::ConnectTimedOut => "no connection in time: down, or a firewall drops it",
         Silence::AnswerTimedOut => "connected, but no answer in time: frozen or overloaded",
-        Silence::Closed => "the server hung up",
+        Silence::Closed => {
+            "it closes the connection: a limit on connections (maxClientCnxns), or it does not serve"
+        }
         Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
         Silence::NotServing => "it runs and serves nobody: it looks for a leader",
         Silence::Tls(failure) => tls_failure(failure),
@@ -197,6 +199,7 @@ pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<Stri
         }
         Standing::ReadOnly => ("read-only", Style::Red, told("it lost the ensemble; serves reads")),
         Standing::NotServing => ("not serving", Style::Red, told(silence(Silence::NotServing))),
+        Standing::Silent(Silence::Closed) => ("closes", Style::Red, told(silence(Silence::Closed))),
         Standing::Silent(why) => ("silent", Style::Red, told(silence(*why))),
         Standing::NotAsked => {
             ("not asked", Style::Yellow, told("no client address of it is known; not counted"))
@@ -275,6 +278,14 @@ fn known_bug(server: Option<ServerId>, version: ServerVersion, issue: Issue) -> 
     format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(issue))
 }
 
+fn digest_mismatches(it: &str, count: u64) -> String {
+    let mismatches = match count {
+        1 => "1 digest mismatch".to_owned(),
+        n => format!("{n} digest mismatches"),
+    };
+    format!("{it} has counted {mismatches}: its data may differ")
+}
+
 /// A finding as a sentence.
 pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
@@ -323,13 +334,7 @@ pub(super) fn finding(finding: &Finding) -> String {
              and no more may fail",
             voters.saturating_sub(1)
         ),
-        FindingKind::DigestMismatches { count: mismatches } => {
-            let mismatches = match mismatches {
-                1 => "1 digest mismatch".to_owned(),
-                n => format!("{n} digest mismatches"),
-            };
-            format!("{it} has counted {mismatches}: its data may differ")
-        }
+        FindingKind::DigestMismatches { count } => digest_mismatches(&it, *count),
         FindingKind::DataDiffers => {
             format!("the data of {it} differs from the leader's at the same zxid")
         }
@@ -345,6 +350,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)
         }
+        FindingKind::LocalSessions { servers } => sessions::may_be_local(servers),
+        FindingKind::MemberClosesConnections => sessions::closes_connections(&it),
     }
 }
 

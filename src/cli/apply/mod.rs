@@ -353,6 +353,7 @@ pub(super) fn exit_of(end: &End) -> Exit {
         End::Unproven(_)
         | End::FolderRefused { .. }
         | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::HostNotPlain { .. }
         | End::DataDiffer(_)
         | End::NotGranted(_)

@@ -105,6 +105,7 @@ impl World {
             Word::Cons => self.connected(at).try_for_each(|session| {
                 writeln!(text, " /10.255.0.1:40000[1](queued=0,recved=1,sent=1,sid={session:#x})")
             }),
+            Word::Dump => writeln!(text, "SessionTracker dump:"),
             Word::Hash => {
                 let kept = self.digests.iter().rev();
                 let kept = kept.filter(|zxid| **zxid <= process.applied);
