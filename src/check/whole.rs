@@ -56,7 +56,9 @@ fn mistaken(table: &Table<'_>) -> Vec<Breach> {
         | Obstacle::MemberAnswersAs(..)
         | Obstacle::WantedDataDiffer(_)
         | Obstacle::NoPlainPort(_) => true,
-        Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit => false,
+        Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit | Obstacle::TakesOneConnection(..) => {
+            false
+        }
     });
     obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()
 }

@@ -1,7 +1,7 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, next, refusal, run, signing_in, trust, words};
+use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
@@ -86,6 +86,8 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         End::FolderRefused { path: znode, is_folder, code } => {
             folder_refused((znode, *is_folder), *code, again)
         }
+        End::LocalSession { by } => sessions::local(by.as_ref(), again),
+        End::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
         End::HostNotPlain { server } => (
             format!(
                 "the host of server {server} is no plain name or address, and a command of the \
@@ -307,6 +309,8 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Overtaken { .. }
         | End::Unproven(_)
         | End::FolderRefused { .. }
+        | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::HostNotPlain { .. }
         | End::Unreachable => (String::new(), String::new()),
     }

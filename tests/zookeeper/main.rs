@@ -36,6 +36,7 @@ mod histories;
 mod hostile;
 mod joiners;
 mod ledger;
+mod limits;
 mod next_lines;
 mod open_runs;
 mod probes;
