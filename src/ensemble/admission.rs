@@ -22,8 +22,8 @@ use crate::model::{Endpoint, Host};
 const AT_ONCE: usize = 2;
 
 /// For so long a connection that we have closed counts as standing: the server counts it until it has
-/// noticed, and does not say when.
-const LINGER: Duration = Duration::from_millis(100);
+/// noticed, and does not say when. A server that takes longer may close one more; that is asked again.
+const LINGER: Duration = Duration::from_millis(25);
 
 /// Who may connect to which server now. Clones share what they know.
 #[derive(Clone, Default)]
