@@ -148,6 +148,9 @@ async fn resolve<E: Ensemble>(
         hosts.insert(&wanted.peer.host);
         hosts.extend(wanted.endpoint.iter().map(|at| &at.host));
     }
+    // Without a spec, the contacts are all that an import can go by.
+    let contacts = question.contacts.iter().filter(|_| question.wanted.is_empty());
+    hosts.extend(contacts.map(|at| &at.host));
     let found = join_all(hosts.iter().filter(|host| !host.is_wildcard()).map(|host| async {
         let mut addresses: Vec<String> =
             port.resolve(host).await.iter().map(ToString::to_string).collect();

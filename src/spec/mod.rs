@@ -1,8 +1,7 @@
 //! The desired ensemble: YAML in, a [`Spec`] out, or every complaint about the file at once.
 //!
-//! Strict where `model` is tolerant: unknown and duplicate keys, ids outside 1 to 254, wildcard
-//! quorum hosts and shared addresses are errors with a place in the file. No I/O: callers pass the
-//! text.
+//! Strict where `model` is tolerant: unknown and duplicate keys, wildcard quorum hosts and shared
+//! addresses are errors with a place in the file. No I/O: callers pass the text.
 
 mod addresses;
 mod complaint;
@@ -20,6 +19,7 @@ use std::path::Path;
 pub use complaint::{Complaint, SpecErrors};
 pub use schema::schema;
 pub use sections::{LABEL_FORM, is_label};
+pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
 pub use write::write;
 
 use crate::model::{Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId};
@@ -143,6 +143,14 @@ impl Spec {
 }
 
 impl WantedServer {
+    /// Whether it has no port for clients at all.
+    pub fn is_without_port(&self) -> bool {
+        let server = &self.server;
+        server.client.is_none()
+            && server.secure_client.is_none()
+            && self.secure_client_port.is_none()
+    }
+
     /// Where to ask this server, by its secure client port where TLS is configured and it has one.
     pub fn endpoint(&self, tls: bool) -> Option<Endpoint> {
         if let (true, Some(port)) = (tls, self.secure_client_port) {
@@ -207,7 +215,7 @@ mod tests {
     #[test]
     fn every_complaint_comes_in_one_run() {
         let text = format!(
-            "{PLAIN}  - {{ id: 0, host: 0.0.0.0, rol: observer }}\n\
+            "{PLAIN}  - {{ id: -1, host: 0.0.0.0, rol: observer }}\n\
              \x20 - {{ id: 5, host: a, clientPort: 2888 }}\npolicy: {{ zones: bst }}\nhooks: []\n"
         );
         let lines: Vec<usize> = whats(&text).into_iter().map(|(line, _)| line).collect();

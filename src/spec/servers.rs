@@ -16,6 +16,9 @@ use crate::model::{
 /// In the place of a plain client port, where a server has none.
 pub(super) const NO_CLIENT_PORT: &str = "none";
 
+/// What is said at a server line that names no port for clients.
+pub const NO_CLIENT_PART: &str = "no client port";
+
 const KEYS: [&str; 12] = [
     "id",
     "host",
@@ -42,8 +45,9 @@ pub(super) const ZONE_PATTERN: &str = "^[A-Za-z0-9._-]{1,63}$";
 /// Addresses of one server. One for each network that it is in; nobody has more than a few.
 const MAX_ADDRESSES: usize = 8;
 
-/// Ids that a spec may ask for; see [`ServerId::is_wantable`].
-const IDS: std::ops::RangeInclusive<u32> = 1..=254;
+/// Ids that a spec may list: those of servers that exist, too. New ones are narrower; see
+/// [`ServerId::is_wantable`].
+const IDS: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 
 /// Numbers of groups and weights, as the schema says them.
 pub(super) const PLACES: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
@@ -324,13 +328,15 @@ impl Reader {
             return entry;
         }
         entry.role = Some(server.role);
-        if server.id.is_wantable() {
+        let has_id = u32::try_from(server.id.get()).is_ok_and(|id| IDS.contains(&id));
+        if has_id {
             entry.id = Some((server.id, place));
         } else {
             let what = format!("server id is {}", server.id);
-            self.complain(place, what, "not from 1 to 254", "give an id from 1 to 254");
+            let label = format!("not from {} to {}", IDS.start(), IDS.end());
+            self.complain(place, what, label, "give a new server an id from 1 to 254");
         }
-        let mut fine = server.id.is_wantable() & self.line_hosts(&server, place);
+        let mut fine = has_id & self.line_hosts(&server, place);
         entry.claims = line_claims(&server, place);
         let secure = server.secure_client.as_deref().map(secure_port);
         if secure == Some(None) {
@@ -339,14 +345,10 @@ impl Reader {
             fine = false;
         }
         match &server.client {
+            None if matches!(secure, Some(Some(_))) => {}
             None => {
                 let remedy = "name the client port: put `;2181` behind the line";
-                self.complain(
-                    place,
-                    "the server line has no client part",
-                    "no client port",
-                    remedy,
-                );
+                self.complain(place, "the server line has no client part", NO_CLIENT_PART, remedy);
                 fine = false;
             }
             Some(client) => {
