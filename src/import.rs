@@ -122,6 +122,14 @@ fn contacts(servers: &BTreeMap<ServerId, WantedServer>) -> Vec<Endpoint> {
     if plain.is_empty() { by(true) } else { plain }
 }
 
+/// A remedy without numbers of lines: the notes that stand above the spec move its lines.
+fn without_lines(remedy: &str) -> String {
+    let mut parts = remedy.split(" on line ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    parts.for_each(|part| text += part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    text
+}
+
 /// The server that a line of a written spec begins.
 fn server_of(line: &str) -> Option<ServerId> {
     let entry = line.trim_start().strip_prefix("- ")?.trim_start_matches('"');
@@ -225,7 +233,7 @@ impl Imported {
             .map(|(id, one)| Note::NotValid {
                 id,
                 what: one.what.clone(),
-                remedy: one.remedy.clone(),
+                remedy: without_lines(&one.remedy),
             })
             .collect()
     }

@@ -166,12 +166,14 @@ fn fill_client_parts(
         let server = &wanted.server;
         server.client.is_none() && server.secure_client.is_none() && !has_file(cfgs, server.id)
     };
-    // Servers of one host cannot share the port.
+    // Servers of one host cannot share the port. Where they share the other ports, too, a line was
+    // copied.
     let on_host = |host: &Host| {
         let there = servers.values().filter(|wanted| wanted.server.peer().host == *host);
-        there.map(|wanted| wanted.server.id).collect::<Vec<_>>()
+        let by_port = there.map(|wanted| (wanted.server.peer().quorum_port, wanted.server.id));
+        by_port.collect::<BTreeMap<_, _>>().into_values().collect::<BTreeSet<_>>()
     };
-    let mut crowds: BTreeSet<Vec<ServerId>> = BTreeSet::new();
+    let mut crowds: BTreeSet<BTreeSet<ServerId>> = BTreeSet::new();
     for wanted in servers.values().filter(|wanted| is_bare(wanted)) {
         crowds.insert(on_host(&wanted.server.peer().host));
     }
@@ -196,7 +198,11 @@ fn fill_client_parts(
     if is_of_one {
         notes.push(Note::ClientAddressOfOne(address));
     }
-    notes.extend(crowds.into_iter().map(|ids| Note::ClientPortOfOne { port, ids }));
+    notes.extend(
+        crowds
+            .into_iter()
+            .map(|ids| Note::ClientPortOfOne { port, ids: ids.into_iter().collect() }),
+    );
     if !assumed.is_empty() {
         notes.push(Note::ClientPortAssumed { port, ids: assumed });
     }
