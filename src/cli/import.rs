@@ -6,6 +6,7 @@ use super::args::{ImportArgs, ZooCfgArg};
 use super::exit::Exit;
 use super::output::Output;
 use super::{live, specs};
+use crate::ensemble::Limits;
 use crate::import::{self, File, ImportError, Imported, ServerFiles};
 use crate::model::Tls;
 use crate::observe::{Question, contact, observe};
@@ -69,7 +70,12 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
     });
     // The flag takes nothing else.
     let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some())).collect();
-    let port = live::servers_by(tls.as_ref(), "--tls-ca, --tls-cert and --tls-key", output)?;
+    let port = live::servers_by(
+        tls.as_ref(),
+        Limits::default(),
+        "--tls-ca, --tls-cert and --tls-key",
+        output,
+    )?;
     let question = Question::of_contacts(contacts);
     let seen = live::block_on(output, observe(&port, &question))?.map_err(|error| {
         output.aside(&unreachable::screen(&args.ensemble, &error, Reached::ByFlags, output.width));

@@ -28,17 +28,19 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
 
 /// The real port, with the certificates of a spec, and the folder that it names.
 pub(super) fn servers(connect: &Connect, output: &Output) -> Result<ZooKeeper, Exit> {
-    let port = servers_by(connect.tls.as_ref(), "`connect.tls` of the spec", output)?;
+    let limits = connect.timeouts.into();
+    let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec", output)?;
     Ok(port.with_folder(connect.folder.clone()))
 }
 
 /// The real port, with certificates that stand there.
 pub(super) fn servers_by(
     tls: Option<&Tls>,
+    limits: Limits,
     there: &str,
     output: &Output,
 ) -> Result<ZooKeeper, Exit> {
-    ZooKeeper::new(Limits::default(), tls).map_err(|error| {
+    ZooKeeper::new(limits, tls).map_err(|error| {
         output.error(&error.to_string(), &format!("see {there}"));
         Exit::Data
     })

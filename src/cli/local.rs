@@ -238,7 +238,9 @@ impl Surroundings for Local<'_> {
     async fn ask(&mut self, why: &End) -> bool {
         self.progress.clear();
         self.progress.aside(&ends::question(why, self.output.width));
-        let asked = async { yes("Type yes to go on, anything else to stop here: ").await };
+        let asked = async {
+            yes("Type yes to go on, anything else to stop here:", self.output.width).await
+        };
         tokio::select! {
             answer = asked => answer,
             () = self.interruption() => false,
@@ -246,9 +248,11 @@ impl Surroundings for Local<'_> {
     }
 }
 
-/// Asks a question on the terminal; only `yes` is one.
-pub(super) async fn yes(question: &str) -> bool {
-    let question = question.to_owned();
+/// Asks a question on the terminal, laid out for so many columns; only `yes` is one.
+pub(super) async fn yes(question: &str, width: usize) -> bool {
+    let mut text = Text::new();
+    text.paragraph("", question, width);
+    let question = text.to_string_with(false).trim_end().to_owned() + " ";
     let asked = tokio::task::spawn_blocking(move || {
         drop(std::io::stderr().write_all(question.as_bytes()));
         let mut answer = String::new();

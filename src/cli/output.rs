@@ -9,6 +9,9 @@ use crate::render::{Line, Style, Text};
 /// Columns where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
 
+/// Columns for which screens are laid out: narrower ones are broken by the terminal.
+const WIDTHS: std::ops::RangeInclusive<usize> = 60..=200;
+
 /// The way out.
 pub(super) struct Output {
     colour: [bool; 2],
@@ -26,7 +29,7 @@ impl Output {
         let width = terminal.or_else(columns);
         Self {
             colour: [wanted(io::stdout().is_terminal()), wanted(io::stderr().is_terminal())],
-            width: width.unwrap_or(DEFAULT_WIDTH).clamp(80, 120),
+            width: width.unwrap_or(DEFAULT_WIDTH).clamp(*WIDTHS.start(), *WIDTHS.end()),
         }
     }
 

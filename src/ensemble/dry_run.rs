@@ -225,6 +225,7 @@ mod tests {
         handshake: Duration::from_secs(5),
         answer: Duration::from_secs(5),
         answer_bytes: 4096,
+        adapt: false,
     };
 
     /// What a server was asked: a connection, or the opcode and body of a request.

@@ -6,6 +6,7 @@
 //! only once a server has taken the session.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -15,9 +16,10 @@ use zookeeper_client::{
 };
 
 use super::connection::Background;
+use super::pace::{Kind, Limits, Pace};
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::{self, TlsClient};
-use super::{CONFIG, Code, Limits};
+use super::{CONFIG, Code};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
@@ -42,7 +44,7 @@ pub struct HeldSession {
 struct Means {
     terms: SessionTerms,
     tls: Option<TlsClient>,
-    limits: Limits,
+    pace: Arc<Pace>,
 }
 
 /// One client of the session, on one server. Dropping it ends everything that the library does for
@@ -58,9 +60,9 @@ impl HeldSession {
         at: &Endpoint,
         terms: &SessionTerms,
         tls: Option<TlsClient>,
-        limits: Limits,
+        pace: &Arc<Pace>,
     ) -> Result<Self, Failure> {
-        let means = Means { terms: terms.clone(), tls, limits };
+        let means = Means { terms: terms.clone(), tls, pace: Arc::clone(pace) };
         let attached = means.attach(at, None, Detached::Yes).await?;
         Ok(Self {
             means,
@@ -262,7 +264,7 @@ impl Session for HeldSession {
                 }
             });
             // A close that got lost leaves a session that expires by itself.
-            timeout(self.means.limits.answer, closed).await.ok();
+            timeout(self.means.limits().answer, closed).await.ok();
         }
     }
 }
@@ -369,7 +371,7 @@ impl Means {
         session: Option<SessionInfo>,
         detached: Detached,
     ) -> Result<Attached, Failure> {
-        let Self { terms, tls, limits } = self;
+        let Self { terms, tls, pace: _ } = self;
         let to = self.address(at).await?;
         let mut connector = Client::connector()
             .with_session_timeout(terms.timeout.as_duration())
@@ -384,8 +386,7 @@ impl Means {
         if at.tls {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
-        let bound = limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
-        match timeout(bound, Background::connect(connector, to)).await {
+        match timeout(self.bound(at), Background::connect(connector, to)).await {
             Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
             Ok(Err(cause)) => Err(match cause {
                 // Of a session that is asked for again, only a server says that it is over.
@@ -395,6 +396,20 @@ impl Means {
             }),
             Err(_) => Err(Failure::NotSent),
         }
+    }
+
+    /// How long connections and answers may take.
+    fn limits(&self) -> Limits {
+        self.pace.limits(Kind::Session)
+    }
+
+    /// How long an attachment may take. Where servers are slow, longer, yet never so long that a
+    /// server that does not answer costs the session: another one is to be tried in time.
+    fn bound(&self, at: &Endpoint) -> Duration {
+        let of =
+            |limits: Limits| limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
+        let half = self.terms.timeout.as_duration() / 2;
+        of(self.limits()).min(half.max(of(self.pace.first())))
     }
 
     /// What is connected to. In TLS that is the host as the file names it, for the certificate
@@ -407,7 +422,7 @@ impl Means {
         if at.tls {
             return Ok(format!("tcp+tls://{at}"));
         }
-        let found = transport::addresses(&at.host, at.port, self.limits).await;
+        let found = transport::addresses(&at.host, at.port, self.limits()).await;
         let found = found.map_err(|_| Failure::NotSent)?;
         if let Some(credential) = &self.terms.auth
             && !found.iter().all(|address| credential.in_clear().allows(address.ip()))
@@ -416,7 +431,9 @@ impl Means {
         }
         let address = match found.as_slice() {
             [address] => *address,
-            many => transport::first_open(many, self.limits).await.map_err(|_| Failure::NotSent)?,
+            many => {
+                transport::first_open(many, self.limits()).await.map_err(|_| Failure::NotSent)?
+            }
         };
         Ok(format!("tcp://{address}"))
     }

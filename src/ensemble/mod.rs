@@ -12,6 +12,7 @@ mod credential;
 mod digest;
 mod dry_run;
 mod held;
+mod pace;
 mod port;
 mod session;
 pub mod simulated;
@@ -32,10 +33,11 @@ pub use credential::{Credential, InClear};
 pub use digest::digest_id;
 pub use dry_run::DryRun;
 pub use held::HeldSession;
+pub use pace::Limits;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 pub use transport::TlsSetupError;
 pub use words::{Mode, ServerVersion};
-pub use zookeeper::{Limits, ZooKeeper};
+pub use zookeeper::ZooKeeper;
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).
 pub const CONFIG: &str = "/zookeeper/config";

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::model::{Endpoint, Folder};
 
-/// The session time-out that is asked for: the least that a server with ZooKeeper's default tick
-/// of two seconds grants, so that a session whose close got lost is gone soon.
+/// The session time-out that is asked for, at least: the least that a server with ZooKeeper's default
+/// tick of two seconds grants, so that a session whose close got lost is gone soon.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long the close of a session is awaited; a lost one expires by itself.
@@ -51,7 +51,8 @@ async fn in_session(
     limits: Limits,
 ) -> Result<Reading, Silence> {
     let mut connector = Client::connector()
-        .with_session_timeout(SESSION_TIMEOUT)
+        // The library waits for a server no longer than three fifths of it.
+        .with_session_timeout(SESSION_TIMEOUT.max(2 * limits.answer))
         .with_connection_timeout(limits.answer)
         .with_fail_eagerly();
     let scheme = if at.tls { "tcp+tls" } else { "tcp" };

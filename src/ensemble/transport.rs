@@ -141,7 +141,7 @@ pub(super) async fn addresses(
     if !host.is_plain() {
         return Err(Silence::Unresolved);
     }
-    let found = timeout(limits.connect, lookup_host((host.as_str(), port))).await;
+    let found = timeout(limits.lookup(), lookup_host((host.as_str(), port))).await;
     match found {
         Ok(Ok(found)) => Some(found.collect::<Vec<_>>()).filter(|all| !all.is_empty()),
         Ok(Err(_)) | Err(_) => None,

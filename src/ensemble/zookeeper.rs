@@ -9,46 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
+use super::pace::{Kind, Limits, Pace, is_out_of_time};
 use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
 use super::{
     Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence,
     TlsFailure, Word, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
-
-/// Bounds of every question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How long resolving a name may take, and again how long connecting may take.
-    pub connect: Duration,
-    /// How long a TLS handshake may take. The first one after a server's start takes seconds where
-    /// the machine is busy: Java loads its classes for it.
-    pub handshake: Duration,
-    /// How long an answer may take from the connection, or the handshake, on.
-    pub answer: Duration,
-    /// How much of an answer is read, in bytes; what is longer is unreadable.
-    pub answer_bytes: u32,
-}
-
-impl Limits {
-    /// How long an answer from there may take on a connection of the library's, which makes the
-    /// handshake itself.
-    pub(super) fn answer_from(self, at: &Endpoint) -> Duration {
-        if at.tls { self.handshake + self.answer } else { self.answer }
-    }
-}
-
-impl Default for Limits {
-    /// A second to connect, five for a TLS handshake, two to answer, a mebibyte.
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(1),
-            handshake: Duration::from_secs(5),
-            answer: Duration::from_secs(2),
-            answer_bytes: 1024 * 1024,
-        }
-    }
-}
 
 /// Whose turn it is at a port.
 type Turn = Arc<tokio::sync::Mutex<()>>;
@@ -60,7 +27,7 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
 /// ([`Control::open`]).
 pub struct ZooKeeper {
-    limits: Limits,
+    pace: Arc<Pace>,
     tls: Option<TlsClients>,
     /// Where a client has to show a certificate.
     wanting: Mutex<HashSet<Endpoint>>,
@@ -76,7 +43,8 @@ impl ZooKeeper {
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
         let (wanting, knocking) = (Mutex::default(), Mutex::default());
-        Ok(Self { limits, tls, wanting, folder: Folder::default(), knocking })
+        let pace = Arc::new(Pace::new(limits));
+        Ok(Self { pace, tls, wanting, folder: Folder::default(), knocking })
     }
 
     /// Reads the identity in that folder.
@@ -91,8 +59,8 @@ impl ZooKeeper {
     #[must_use]
     pub fn as_nobody(&self) -> Self {
         let tls = self.tls.as_ref().map(TlsClients::as_nobody);
-        let (limits, folder) = (self.limits, self.folder.clone());
-        Self { limits, tls, wanting: Mutex::default(), folder, knocking: Mutex::default() }
+        let (pace, folder) = (Arc::clone(&self.pace), self.folder.clone());
+        Self { pace, tls, wanting: Mutex::default(), folder, knocking: Mutex::default() }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -108,7 +76,7 @@ impl ZooKeeper {
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
         let tls = self.tls.as_ref().map(|tls| &tls.nobody);
-        dry_run::dry_run(at, tls, self.limits, request, version).await
+        dry_run::dry_run(at, tls, self.pace.limits(Kind::Session), request, version).await
     }
 
     /// Asks a server as nobody; with the client's own certificate where it takes nobody.
@@ -131,17 +99,45 @@ impl ZooKeeper {
         ask(Some(own.clone())).await
     }
 
+    /// Asks within the limits that are known to fit, and once more where time ran out.
+    async fn patiently<T>(
+        &self,
+        place: (&Host, u16),
+        kind: Kind,
+        ask: impl AsyncFn(Limits) -> Result<T, Silence>,
+    ) -> Result<T, Silence> {
+        let place = (place.0.clone(), place.1);
+        let mut limits = self.pace.limits(kind);
+        let mut again = true;
+        loop {
+            let began = Instant::now();
+            // Boxed, for it is large and part of every look.
+            let answer = Box::pin(ask(limits)).await;
+            let silence = answer.as_ref().err().copied();
+            if silence.is_some_and(is_out_of_time)
+                && again
+                && let Some(longer) = self.pace.again(&place, kind)
+            {
+                (limits, again) = (longer, false);
+                continue;
+            }
+            self.pace.learn(&place, kind, began.elapsed(), silence);
+            return answer;
+        }
+    }
+
     /// One four-letter word.
     async fn say(
         &self,
         at: &Endpoint,
         tls: Option<&TlsClient>,
         word: Word,
+        limits: Limits,
     ) -> Result<String, Silence> {
-        let stream = transport::open(at, tls, self.limits).await?;
-        let exchange = exchange(stream, tls, word, self.limits.answer_bytes);
+        let stream = transport::open(at, tls, limits).await?;
+        let exchange = exchange(stream, tls, word, limits.answer_bytes);
         let answer =
-            timeout(self.limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
+            timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
         match words::refusal(&answer) {
             Some(silence) => Err(silence),
             None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
@@ -150,8 +146,13 @@ impl ZooKeeper {
     }
 
     /// One short session.
-    async fn read_as(&self, at: &Endpoint, tls: Option<TlsClient>) -> Result<Reading, Silence> {
-        let (endpoint, client, limits) = (at.clone(), tls.clone(), self.limits);
+    async fn read_as(
+        &self,
+        at: &Endpoint,
+        tls: Option<TlsClient>,
+        limits: Limits,
+    ) -> Result<Reading, Silence> {
+        let (endpoint, client) = (at.clone(), tls.clone());
         let folder = self.folder.clone();
         let began = Instant::now();
         let reading =
@@ -164,11 +165,11 @@ impl ZooKeeper {
             // The library panicked; its thread is gone, and with it the session's connection.
             Err(_) => return Err(Silence::Unreadable),
         };
-        if began.elapsed() >= self.limits.answer_from(at) {
+        if began.elapsed() >= limits.answer_from(at) {
             return Err(Silence::AnswerTimedOut);
         }
         // The library tells a refused connection or handshake from one that was hung up by nothing.
-        Err(match self.say(at, tls.as_ref(), Word::Srvr).await {
+        Err(match self.say(at, tls.as_ref(), Word::Srvr, limits).await {
             Err(why @ (Silence::Refused | Silence::NoRoute | Silence::Tls(_))) => why,
             _ => silence,
         })
@@ -182,7 +183,10 @@ impl ZooKeeper {
 
 impl Ensemble for ZooKeeper {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        self.asking(at, async |tls| self.say(at, tls.as_ref(), word).await).await
+        let ask = async |limits| {
+            self.asking(at, async |tls| self.say(at, tls.as_ref(), word, limits).await).await
+        };
+        self.patiently((&at.host, at.port), Kind::Word, ask).await
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
@@ -190,12 +194,14 @@ impl Ensemble for ZooKeeper {
         if !at.host.is_plain() {
             return Err(Silence::Unresolved);
         }
-        self.asking(at, async |tls| self.read_as(at, tls).await).await
+        let read =
+            async |limits| self.asking(at, async |tls| self.read_as(at, tls, limits).await).await;
+        self.patiently((&at.host, at.port), Kind::Session, read).await
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
         let url = format!("{}/commands/{command}", base.trim_end_matches('/'));
-        let limits = self.limits;
+        let limits = self.pace.limits(Kind::Word);
         // Joining fails only where the blocking task panicked.
         spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(Silence::Unreadable))
     }
@@ -203,18 +209,17 @@ impl Ensemble for ZooKeeper {
     async fn knock(&self, host: &Host, port: u16) -> Knock {
         let turn = self.turn_at(host, port);
         let _mine = turn.lock().await;
-        match transport::connect(host, port, self.limits).await {
-            Ok(stream) => {
-                drop(stream);
-                Knock::Open
-            }
+        let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
+        match self.patiently((host, port), Kind::Connection, connect).await {
+            Ok(()) => Knock::Open,
             Err(Silence::Refused | Silence::Closed) => Knock::Refused,
             Err(_) => Knock::Unreachable,
         }
     }
 
     async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
-        let found = transport::addresses(host, 0, self.limits).await.unwrap_or_default();
+        let limits = self.pace.limits(Kind::Connection);
+        let found = transport::addresses(host, 0, limits).await.unwrap_or_default();
         let mut found: Vec<IpAddr> = found.into_iter().map(|address| address.ip()).collect();
         found.sort_unstable();
         found.dedup();
@@ -231,7 +236,7 @@ impl Control for ZooKeeper {
 
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
         let tls = self.tls.as_ref().map(|tls| tls.holder().clone());
-        HeldSession::open(at, terms, tls, self.limits).await
+        HeldSession::open(at, terms, tls, &self.pace).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, Host, Millis};
+use super::{Folder, Host, Millis, Timeouts};
 
 /// A place where clients reach one server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,9 @@ pub struct Connect {
     /// The znode below which identity, lock and journal are kept.
     #[serde(skip_serializing_if = "is_usual")]
     pub folder: Folder,
+    /// How long servers may take to answer.
+    #[serde(skip_serializing_if = "Timeouts::is_auto")]
+    pub timeouts: Timeouts,
 }
 
 impl Default for Connect {
@@ -72,6 +75,7 @@ impl Default for Connect {
             tls: None,
             session_timeout: Millis::from_secs(10),
             folder: Folder::default(),
+            timeouts: Timeouts::Auto,
         }
     }
 }

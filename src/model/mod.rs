@@ -14,6 +14,7 @@ mod properties;
 mod quorum;
 mod reconfig;
 mod server;
+mod timeouts;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
@@ -28,3 +29,4 @@ pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
 pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};
+pub use timeouts::Timeouts;

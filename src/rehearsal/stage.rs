@@ -9,7 +9,7 @@ use crate::check::{CheckedPlan, check};
 use crate::ensemble::Ensemble;
 use crate::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId,
+    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Timeouts,
 };
 use crate::observe::Identity;
 use crate::plan::{Action, Plan};
@@ -83,6 +83,7 @@ fn as_rehearsed(plan: &Plan) -> Plan {
         tls: None,
         session_timeout: Millis(SESSION_MS),
         folder: Folder::default(),
+        timeouts: Timeouts::Auto,
     };
     plan
 }

@@ -137,7 +137,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     if plan.is_empty() {
         let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
         if strangers || facts.live.len() < facts.base.membership.len() {
-            text.section(present::present(facts, observation, width));
+            text.section(present::present(plan, facts, observation, width));
         }
         text.section(findings);
         text.section(no_changes(screen));
@@ -149,7 +149,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
         return text;
     }
     let spec = origin.spec();
-    text.section(present::present(facts, observation, width));
+    text.section(present::present(plan, facts, observation, width));
     text.section(findings);
     text.section(changes::changes(plan, spec.as_ref(), width));
     if let Some(resumed) = resumed {

@@ -1,4 +1,6 @@
-//! The present state: every member, every joiner, whoever else answered, and the findings.
+//! The present state: members, joiners, other servers that answered, and the findings.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
@@ -22,17 +24,86 @@ const COLUMNS: [Column; 9] = [
 /// How far in the lines below a row stand: behind the id.
 const BELOW: usize = 4;
 
-/// The present state; from the facts alone where nobody was asked for this screen.
-pub(super) fn present(facts: &Facts, observation: Option<&Observation>, width: usize) -> Text {
-    match observation {
-        Some(seen) => of_observation(facts, seen, width),
-        None => of_facts(facts, width),
+/// An ensemble of more servers fills a screen; of those that are well and stay as they are, it is
+/// enough to know how many there are.
+const MOST_ROWS: usize = 20;
+
+/// The present state of the servers that a plan starts from; from its facts alone where no server was
+/// asked for this screen.
+pub(super) fn present(
+    plan: &Plan,
+    facts: &Facts,
+    observation: Option<&Observation>,
+    width: usize,
+) -> Text {
+    let mut uneventful = Uneventful::of(plan, facts);
+    let table = match observation {
+        Some(seen) => of_observation(facts, seen, &mut uneventful),
+        None => of_facts(facts, &mut uneventful),
+    };
+    let mut text = table.to_text(width);
+    text.append(uneventful.to_text(width));
+    text
+}
+
+/// Servers of a large ensemble that a reader need not look at: counted, not shown.
+struct Uneventful {
+    /// Those that may not be left out.
+    shown: Option<BTreeSet<ServerId>>,
+    /// How many were left out, by what they do.
+    left_out: BTreeMap<&'static str, usize>,
+}
+
+impl Uneventful {
+    fn of(plan: &Plan, facts: &Facts) -> Self {
+        let members = &facts.base.membership;
+        let shown = (members.len() > MOST_ROWS).then(|| {
+            let changed = plan.changes.iter().map(|change| change.id);
+            let found = facts.findings.iter().filter_map(|finding| finding.server);
+            let joining = plan.target.ids().into_iter().filter(|id| !members.contains(*id));
+            changed.chain(found).chain(joining).chain(facts.leader).collect()
+        });
+        Self { shown, left_out: BTreeMap::new() }
+    }
+
+    /// Whether a server is left out that does this; then it is counted. One of which there is more
+    /// to say never is.
+    fn leaves_out(&mut self, id: ServerId, does: Option<&'static str>) -> bool {
+        let Some(does) = does else { return false };
+        let is_out = self.shown.as_ref().is_some_and(|shown| !shown.contains(&id));
+        if is_out {
+            *self.left_out.entry(does).or_default() += 1;
+        }
+        is_out
+    }
+
+    fn to_text(&self, width: usize) -> Text {
+        let mut text = Text::new();
+        if !self.left_out.is_empty() {
+            let parts = self.left_out.iter().map(|(does, count)| format!("{count} {does}"));
+            let more = format!("{}, and stay as they are", words::list(parts));
+            text.paragraph("      ", Line::new(Style::Dim, more), width);
+        }
+        text
     }
 }
 
-fn of_observation(facts: &Facts, seen: &Observation, width: usize) -> Text {
+/// What servers do that are well, as a word for many of them.
+fn what_many_do(standing: &Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Following => Some("more follow"),
+        Standing::Observing => Some("more observe"),
+        Standing::Assumed => Some("more are assumed to answer"),
+        _ => None,
+    }
+}
+
+fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful) -> Table {
     let mut table = Table::new(COLUMNS);
     for sight in seen.servers.values() {
+        if uneventful.leaves_out(sight.id, what_many_do(&sight.standing)) {
+            continue;
+        }
         let role = match seen.config.membership.get(sight.id) {
             Some(server) => server.role.word(),
             None => "joiner",
@@ -60,7 +131,7 @@ fn of_observation(facts: &Facts, seen: &Observation, width: usize) -> Text {
         let why = format!("{endpoint}: {}; in connect.servers", words::silence(*silence));
         table.across(BELOW, Line::new(Style::Yellow, why));
     }
-    table.to_text(width)
+    table
 }
 
 fn add_sight(
@@ -173,7 +244,7 @@ fn data(seen: &Observation, sight: &ServerSight) -> String {
     }
 }
 
-fn of_facts(facts: &Facts, width: usize) -> Text {
+fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
     let mut table = Table::new([
         Column::numbers("id"),
         Column::words("role"),
@@ -189,6 +260,15 @@ fn of_facts(facts: &Facts, width: usize) -> Text {
             (false, true, false) => (Style::Green, "observes"),
             (false, false, _) => (Style::Red, "not seen up to date; not counted"),
         };
+        let does = match (facts.assumed, live, server.votes()) {
+            (true, _, _) => what_many_do(&Standing::Assumed),
+            (false, true, true) => what_many_do(&Standing::Following),
+            (false, true, false) => what_many_do(&Standing::Observing),
+            (false, false, _) => None,
+        };
+        if uneventful.leaves_out(server.id, does) {
+            continue;
+        }
         table.row([
             Line::plain(server.id.to_string()),
             server.role.word().into(),
@@ -204,7 +284,7 @@ fn of_facts(facts: &Facts, width: usize) -> Text {
             Line::new(Style::Green, "no vote yet"),
         ]);
     }
-    table.to_text(width)
+    table
 }
 
 /// The findings of a plan, weightiest first; nothing where there are none.

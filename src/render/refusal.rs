@@ -29,7 +29,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     let Screen { spec, observation, refusal, width } = *screen;
     let plan = &refusal.nearest;
     let mut text = head::head(&plan.ensemble, &plan.facts, observation, width);
-    text.section(present::present(&plan.facts, observation, width));
+    text.section(present::present(plan, &plan.facts, observation, width));
     text.section(present::findings(plan, width));
     text.section(changes::changes(plan, Some(&spec), width));
     text.gap();

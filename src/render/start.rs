@@ -115,8 +115,13 @@ fn not_up<'a>(plan: &'a Plan, now: &Facts) -> Vec<&'a Server> {
     wanted.filter(|server| is_new(server.id) && !now.following.contains(&server.id)).collect()
 }
 
+/// The lines of a joiner's first configuration. Present observers are left out: a joiner asks voters
+/// for the leader (`QuorumPeer.getVotingView`), and takes the whole configuration from it.
 fn first_configuration(now: &Facts, joiners: &[&Server]) -> Vec<String> {
-    let mut members = now.base.membership.clone();
+    let present = &now.base.membership;
+    let observers = present.servers().filter(|server| !server.votes()).map(|server| server.id);
+    let mut members =
+        observers.fold(present.clone(), |members, id| members.with(&Reconfig::leave(id)));
     for joiner in joiners {
         members = members.with(&Reconfig::join((*joiner).clone().observing()));
     }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// Prose is not wider than this on the widest terminal: eyes lose the beginning of the next line.
+const LONGEST_LINE: usize = 120;
+
 /// How a piece of text looks where colour is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Style {
@@ -211,6 +214,7 @@ impl Text {
     pub fn paragraph(&mut self, lead: impl Into<Line>, content: impl Into<Line>, width: usize) {
         let lead = lead.into();
         let hang = lead.width();
+        let width = width.min(LONGEST_LINE);
         let mut first = Some(lead);
         for piece in content.into().wrapped(width.saturating_sub(hang)) {
             let lead = first.take().unwrap_or_else(|| Line::plain(" ".repeat(hang)));

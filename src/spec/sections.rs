@@ -7,7 +7,7 @@ use super::shown::{is_hidden, quoted};
 use super::tree::{Node, Value};
 use crate::model::{
     AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Folder, Hooks, Millis, MinTolerance,
-    PasswordSource, Policy, ReuseIds, StandaloneEnabled, Tls, ZonePolicy,
+    PasswordSource, Policy, ReuseIds, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
 };
 
 /// The only `apiVersion`.
@@ -29,6 +29,9 @@ pub fn is_label(text: &str) -> bool {
 
 /// The longest session time-out. ZooKeeper itself grants 20 ticks, 40 seconds by default.
 const LONGEST_SESSION: Millis = Millis::from_secs(3600);
+
+/// The longest time for one answer: what takes longer is of no use to a run.
+const LONGEST_ANSWER: Millis = Millis::from_secs(60);
 
 /// The longest wait on top of proof.
 const LONGEST_WAIT: Millis = Millis::from_secs(24 * 3600);
@@ -64,7 +67,7 @@ impl Reader {
     /// Reads how the ensemble is reached.
     pub(super) fn connect(&mut self, node: &Node) -> Connect {
         let mut connect = Connect::default();
-        let known = ["servers", "auth", "tls", "sessionTimeout", "folder"];
+        let known = ["servers", "auth", "tls", "sessionTimeout", "folder", "timeouts"];
         let Some(map) = self.fields(node, "`connect`", &known) else { return connect };
         if let Some(node) = map.get("servers") {
             let items =
@@ -85,7 +88,35 @@ impl Reader {
         if let Some(folder) = map.get("folder").and_then(|node| self.folder(node)) {
             connect.folder = folder;
         }
+        if let Some(timeouts) = map.get("timeouts").and_then(|node| self.timeouts(node)) {
+            connect.timeouts = timeouts;
+        }
         connect
+    }
+
+    /// Reads how long servers may take to answer.
+    fn timeouts(&mut self, node: &Node) -> Option<Timeouts> {
+        const REMEDY: &str = "write auto, or both: { connect: 3s, answer: 6s }";
+        if matches!(&node.value, Value::Text(word) if word == "auto") {
+            return Some(Timeouts::Auto);
+        }
+        let Value::Map(_) = &node.value else {
+            let found = format!("found {}", node.value.kind());
+            self.complain(node.place, "`timeouts` must be auto or two lengths", found, REMEDY);
+            return None;
+        };
+        let map = self.fields(node, "`timeouts`", &["connect", "answer"])?;
+        let mut length = |key: &'static str, what: &'static str| {
+            let node = self.needed(&map, key, "`timeouts`", REMEDY)?;
+            let length = self.duration(node, what, LONGEST_ANSWER)?;
+            if length.0 == 0 {
+                self.complain(node.place, format!("{what} is nothing"), "no time at all", REMEDY);
+                return None;
+            }
+            Some(length)
+        };
+        let (connect, answer) = (length("connect", "`connect`"), length("answer", "`answer`"));
+        Some(Timeouts::Fixed { connect: connect?, answer: answer? })
     }
 
     /// Reads where zkplan keeps its state.

@@ -8,7 +8,9 @@ use super::sections::API_VERSION;
 use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
-use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role};
+use crate::model::{
+    Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role, Timeouts,
+};
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
 const MODELINE: &str = "# yaml-language-server: $schema=ensemble.v1.schema.json
@@ -94,6 +96,9 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
     }
     if connect.folder != Connect::default().folder {
         writeln!(out, "  folder: {}", connect.folder)?;
+    }
+    if let Timeouts::Fixed { connect, answer } = connect.timeouts {
+        writeln!(out, "  timeouts: {{ connect: {connect}, answer: {answer} }}")?;
     }
     Ok(())
 }

@@ -32,7 +32,50 @@ fn every_scenario_is_as_expected() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
+#[test]
+fn every_screen_is_laid_out_for_60_to_200_columns() {
+    for entry in fs::read_dir(project_file("tests/scenarios")).expect("the scenarios") {
+        let folder = entry.expect("an entry").path();
+        for columns in ["60", "80", "132", "200"] {
+            let width = columns.parse().expect("a number");
+            let printed = printed(&folder, columns);
+            // What is to be copied stands on one line, as it is.
+            let is_literal = |line: &str| line.contains("server.") || line.starts_with("Next: ");
+            let too_long: Vec<&str> =
+                printed.lines().filter(|line| line.len() > width && !is_literal(line)).collect();
+            assert!(too_long.is_empty(), "{} at {columns}: {too_long:#?}", folder.display());
+        }
+    }
+}
+
+/// 200 servers, one of which is exchanged: what stays as it is is counted, not shown.
+#[test]
+fn a_large_ensemble_is_one_screen() {
+    let line = |id: usize| {
+        let role = if id <= 5 { "participant" } else { "observer" };
+        format!("server.{id}=10.0.{}.{}:2888:3888:{role};2181", id / 200, id % 200 + 1)
+    };
+    let desk = Desk::new();
+    let live: Vec<String> = (1..=200).map(line).collect();
+    desk.write("live", &(live.join("\n") + "\nversion=100000000\n"));
+    let wanted = (1..=201).filter(|id| *id != 7).map(|id| format!("  - {}\n", line(id)));
+    let head = "apiVersion: zkplan/v1\nensemble: large\nservers:\n";
+    desk.write("spec.yaml", &(head.to_owned() + &wanted.collect::<String>()));
+    let answer = desk.zkplan(&["plan", "spec.yaml", "--live", "live"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(answer.out.lines().count() < 80, "{}", answer.out);
+    assert!(answer.out.contains("199 more are assumed to answer"), "{}", answer.out);
+    assert!(
+        answer.out.contains("- leave       server.7=")
+            && answer.out.contains("+ join        server.201=")
+    );
+}
+
 fn outcome(folder: &Path) -> String {
+    printed(folder, "100")
+}
+
+fn printed(folder: &Path, columns: &str) -> String {
     let desk = Desk::new();
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     desk.write("live", &read("live"));
@@ -40,7 +83,7 @@ fn outcome(folder: &Path) -> String {
     let more = read("words");
     let mut words = vec!["plan", "spec.yaml", "--live", "live", "--detailed-exitcode"];
     words.extend(more.split_whitespace());
-    let answer = desk.zkplan_with(&words, &[("COLUMNS", "100")]);
+    let answer = desk.zkplan_with(&words, &[("COLUMNS", columns)]);
     answer.assert_clean();
     format!("exit code {}\n{}{}", answer.code, answer.out, answer.err)
 }

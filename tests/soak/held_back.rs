@@ -25,7 +25,7 @@ use crate::server::{Server, Setting};
 use crate::{number, say};
 
 /// The leader does not miss the server that holds the request back for 80 seconds.
-const SETTING: Setting = Setting { tick_ms: 200, sync_limit: 400 };
+const SETTING: Setting = Setting { tick_ms: 200, sync_limit: 400, force_sync: false };
 
 /// Longer than the request is held back: its sender's session lives, and is no reason to refuse it.
 const SESSION: &str = "40s";

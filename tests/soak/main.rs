@@ -8,7 +8,7 @@
 //! In reading order: `schedule` (what a seed stands for: targets and faults, round by round),
 //! `rounds` (one round played), `faults` (how each is brought about), `judging` and `truth` (what
 //! must hold, and the records that it is held against), `held_back` (a request that arrives after
-//! another apply has begun). Below them: `lab` (servers in namespaces), `server`, `network`,
+//! another apply has begun), `far` (slow lines and slow disks). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
 //! `operator` (the `zkplan` binary), `writer` (an application at work), `administrator`, and
 //! `sandbox` (namespaces of our own: whatever happens to this process, the kernel takes network,
 //! mounts and files away with it).
@@ -18,6 +18,7 @@
 mod administrator;
 #[path = "../simulation/chance.rs"]
 mod chance;
+mod far;
 mod faults;
 #[path = "../zookeeper/harness/mod.rs"]
 #[expect(
@@ -37,6 +38,7 @@ mod sandbox;
 mod schedule;
 mod server;
 mod truth;
+mod wire;
 mod writer;
 
 /// A run shows its seed and its figures.

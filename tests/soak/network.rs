@@ -73,6 +73,12 @@ impl Host {
         host
     }
 
+    /// The end of its link that is not in its namespace.
+    pub(crate) fn link(&self) -> String {
+        let [.., last] = self.address.octets();
+        format!("v{last}")
+    }
+
     /// What a command is put behind to run here.
     pub(crate) fn prefix(&self) -> Vec<String> {
         vec!["nsenter".to_owned(), format!("--net=/run/netns/{}", self.name), "--".to_owned()]
@@ -129,8 +135,7 @@ impl Drop for Host {
     fn drop(&mut self) {
         // The link first, for a namespace keeps it for a while. What is left ends with the namespace
         // that all of this lies in.
-        let [.., last] = self.address.octets();
-        Command::new("ip").args(["link", "del", &format!("v{last}")]).output().ok();
+        Command::new("ip").args(["link", "del", &self.link()]).output().ok();
         Command::new("ip").args(["netns", "del", &self.name]).output().ok();
     }
 }

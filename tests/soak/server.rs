@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::java::Java;
-use crate::harness::{Builder, Process, lock, transactions};
+use crate::harness::{Builder, PATIENCE, Process, lock, transactions, wait_until};
 use crate::members::{Config, Members, members};
 use crate::network::{self, Host};
 use crate::sandbox::faketime;
@@ -30,12 +30,14 @@ pub(crate) struct Setting {
     pub(crate) tick_ms: u64,
     /// How many ticks a leader waits for a follower.
     pub(crate) sync_limit: u64,
+    /// Whether it waits for its disk before it acknowledges.
+    pub(crate) force_sync: bool,
 }
 
 impl Setting {
     /// Followers are missed after two to five seconds.
     pub(crate) fn of_tick(tick_ms: u64) -> Self {
-        Self { tick_ms, sync_limit: u64::max(5, 2000 / tick_ms) }
+        Self { tick_ms, sync_limit: u64::max(5, 2000 / tick_ms), force_sync: false }
     }
 }
 
@@ -78,11 +80,12 @@ impl Server {
     }
 
     fn write_first_files(&self) {
-        let Setting { tick_ms, sync_limit } = self.setting;
+        let Setting { tick_ms, sync_limit, force_sync } = self.setting;
+        let force_sync = if force_sync { "yes" } else { "no" };
         let text = format!(
             "dataDir={}\ntickTime={tick_ms}\ninitLimit=50\nsyncLimit={sync_limit}\n\
              minSessionTimeout=400\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
-             preAllocSize=64\nforceSync=no\n4lw.commands.whitelist=*\n\
+             preAllocSize=64\nforceSync={force_sync}\n4lw.commands.whitelist=*\n\
              admin.enableServer=false\nstandaloneEnabled=false\nreconfigEnabled=true\n\
              dynamicConfigFile={}\n",
             self.data().display(),
@@ -157,6 +160,25 @@ impl Server {
     /// Sends a signal if it runs; whether it does.
     pub(crate) fn signal(&self, signal: Signal) -> bool {
         lock(&self.process).as_mut().is_some_and(|process| process.try_signal(signal))
+    }
+
+    /// From now on each of its writes to disk takes that much longer, until what is returned is
+    /// dropped.
+    pub(crate) fn slow_disk(&self, longer: Duration) -> Process {
+        let id = lock(&self.process).as_ref().map(Process::id).expect("it runs");
+        let inject = format!("inject=fsync,fdatasync:delay_enter={}", longer.as_micros());
+        let strace = Process::spawn("strace", |command| {
+            command.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+            command.args(["-o", "/dev/null", "-p", &id.to_string()]);
+        });
+        wait_until("strace to hold the server", PATIENCE, || {
+            let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+            status
+                .lines()
+                .any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+                .then_some(())
+        });
+        strace
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -13,7 +13,7 @@ use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
     AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Folder, Hooks, Host,
     Millis, MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server,
-    ServerId, StandaloneEnabled, Tls, ZonePolicy,
+    ServerId, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -119,13 +119,21 @@ fn connect() -> impl Strategy<Value = Connect> {
         Just(Folder::default()),
         "(/[a-y_.-][a-z]{1,4}){1,3}".prop_map(|path| folder(&path))
     ];
-    (servers, option::of(auth), option::of(tls), millis(), folder).prop_map(
-        |(servers, auth, tls, session_timeout, folder)| Connect {
+    let answers = (1_u64..60_000, 1_u64..60_000);
+    let timeouts = option::of(answers).prop_map(|given| match given {
+        Some((connect, answer)) => {
+            Timeouts::Fixed { connect: Millis(connect), answer: Millis(answer) }
+        }
+        None => Timeouts::Auto,
+    });
+    (servers, option::of(auth), option::of(tls), millis(), folder, timeouts).prop_map(
+        |(servers, auth, tls, session_timeout, folder, timeouts)| Connect {
             servers,
             auth,
             tls,
             session_timeout,
             folder,
+            timeouts,
         },
     )
 }

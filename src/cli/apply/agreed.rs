@@ -159,8 +159,8 @@ async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(),
         return Err(Exit::NotApproved);
     }
     let what = question(ready.checked.plan(), &ready.done, args.no_hooks);
-    let question = format!("{what} Type yes, anything else leaves: ");
-    if local::yes(&question).await {
+    let question = format!("{what} Type \"yes\" to apply this plan. Anything else cancels:");
+    if local::yes(&question, output.width).await {
         return Ok(());
     }
     output.error("not approved; nothing was changed", "the same command asks again");
