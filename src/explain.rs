@@ -37,6 +37,8 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF17", include_str!("explain/ZKF17.md")),
     ("ZKF18", include_str!("explain/ZKF18.md")),
     ("ZKF19", include_str!("explain/ZKF19.md")),
+    ("ZKF23", include_str!("explain/ZKF23.md")),
+    ("ZKF24", include_str!("explain/ZKF24.md")),
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),
     ("probe", include_str!("explain/probe.md")),

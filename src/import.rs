@@ -20,9 +20,10 @@ pub use refusal::{ImportError, Refusal, Spot};
 pub use zoo_cfg::{File, ServerFiles, dynamic_file_name};
 
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, Policy, Server, ServerId, StandaloneEnabled,
+    ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
+    StandaloneEnabled,
 };
-use crate::observe::{FindingKind, Observation, ServerSight};
+use crate::observe::{Finding, FindingKind, Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
 
 /// What could be learned of an ensemble.
@@ -49,30 +50,36 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     let mut found = Vec::new();
     let mut connect = Vec::new();
     let mut servers = BTreeMap::new();
+    let mut wildcards = Vec::new();
     for server in membership.servers() {
         let mut wanted = bare(server.clone(), 0);
-        let answered = observation.servers.get(&server.id).and_then(answered_at);
-        if let Some(endpoint) = answered {
-            notes.extend(placed_at(endpoint, &mut wanted.server));
-            let is_its_own = is_own_address(endpoint, &wanted.server, &observation.resolved);
-            if endpoint.tls {
-                wanted.secure_client_port = Some(endpoint.port);
-            } else if wanted.server.client.is_none() {
-                wanted.server.client = Some(client_at(endpoint, &wanted.server, is_its_own));
+        let answered = observation.servers.get(&server.id);
+        let answered = answered.and_then(|sight| answered_at(server, sight));
+        connect.extend(answered.cloned());
+        if let (true, Some(endpoint)) = (server.peer().host.is_wildcard(), answered) {
+            let own = |peer: &PeerAddress| PeerAddress { host: endpoint.host.clone(), ..*peer };
+            wanted.server.peers = vec![own(server.peer())];
+            wildcards.push(server.id);
+        }
+        let server = &wanted.server.clone();
+        match answered {
+            Some(endpoint) if endpoint.tls => wanted.secure_client_port = Some(endpoint.port),
+            Some(endpoint) if wanted.server.client.is_none() => {
+                wanted.server.client = Some(client_at(observation, endpoint, server));
                 found.push(server.id);
             }
-            let stays = is_its_own || endpoint.host.literal().is_some();
-            let named = Endpoint { host: wanted.server.peer().host.clone(), ..endpoint.clone() };
-            connect.push(if stays { endpoint.clone() } else { named });
+            _ => {}
         }
         servers.insert(server.id, wanted);
+    }
+    if !wildcards.is_empty() {
+        notes.push(Note::WildcardHost(wildcards));
     }
     if !found.is_empty() {
         notes.push(Note::ClientPortFound(found));
     }
-    let disagrees = |kind: &FindingKind| matches!(kind, FindingKind::MemberDisagrees);
-    let findings = observation.findings.iter().filter(|finding| disagrees(&finding.kind));
-    let disagreeing: Vec<ServerId> = findings.filter_map(|finding| finding.server).collect();
+    notes.extend(files_that_differ(observation).map(Note::FileDiffers));
+    let disagreeing = members_that_disagree(observation);
     if !disagreeing.is_empty() {
         notes.push(Note::Disagree(disagreeing));
     }
@@ -85,15 +92,51 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     }
     let imported = Imported::of(ensemble, servers, StandaloneEnabled::Unknown, notes);
     let mut seen = BTreeSet::new();
-    connect.retain(|at| !at.host.is_wildcard() && seen.insert(at.clone()));
+    connect.retain(|at: &Endpoint| !at.host.is_wildcard() && seen.insert(at.clone()));
     // Where nobody was asked, the addresses of the configuration have to do.
     if connect.is_empty() { imported } else { Imported { connect, ..imported } }
 }
 
-/// Where a server answered with its own id.
-fn answered_at(sight: &ServerSight) -> Option<&Endpoint> {
+/// Where a server answered with its own id. Where its line does not tell its client port, at its
+/// quorum host if it did: a contact may be an address of one of a service's names.
+fn answered_at<'a>(server: &Server, sight: &'a ServerSight) -> Option<&'a Endpoint> {
     let own = sight.own_id.is_some_and(|told| told.value == sight.id);
-    sight.endpoint.as_ref().filter(|_| own)
+    let first = sight.endpoint.as_ref().filter(|_| own);
+    let mut reached = sight.reached_at.iter().filter(|_| server.client.is_none());
+    reached.find(|at| at.host == server.peer().host).or(first)
+}
+
+/// Whether a host is a server's own: written alike, or all that it resolves to are addresses of it.
+fn leads_to(observation: &Observation, host: &Host, own: &Host) -> bool {
+    let addresses = |host: &Host| observation.resolved.get(&host.canonical());
+    let is_part = |some: &Vec<String>, all: &Vec<String>| {
+        !some.is_empty() && some.iter().all(|address| all.contains(address))
+    };
+    host == own || addresses(host).zip(addresses(own)).is_some_and(|(a, b)| is_part(a, b))
+}
+
+/// The client address that leads to the same endpoint again. A name of several machines is none of
+/// them.
+fn client_at(observation: &Observation, endpoint: &Endpoint, server: &Server) -> ClientAddress {
+    let resolved = observation.resolved.get(&endpoint.host.canonical());
+    let is_shared = resolved.is_some_and(|addresses| addresses.len() > 1);
+    if is_shared || leads_to(observation, &endpoint.host, &server.peer().host) {
+        ClientAddress::on_all_addresses(endpoint.port)
+    } else {
+        ClientAddress { host: endpoint.host.clone(), port: endpoint.port }
+    }
+}
+
+/// The members whose own files write servers otherwise than what was imported.
+fn files_that_differ(observation: &Observation) -> impl Iterator<Item = ServerId> {
+    let is_file = |finding: &&Finding| matches!(finding.kind, FindingKind::FileDiffers { .. });
+    observation.findings.iter().filter(is_file).filter_map(|finding| finding.server)
+}
+
+/// The members that run with another list of servers than what was imported.
+fn members_that_disagree(observation: &Observation) -> Vec<ServerId> {
+    let disagrees = |finding: &&Finding| matches!(finding.kind, FindingKind::MemberDisagrees);
+    observation.findings.iter().filter(disagrees).filter_map(|finding| finding.server).collect()
 }
 
 /// Where clients reach the servers: by plain ports where there are any. A wildcard is no address,
@@ -138,43 +181,6 @@ fn server_of(line: &str) -> Option<ServerId> {
         None => entry.strip_prefix("server.").map(|id| (id, id.find('=').unwrap_or(id.len())))?,
     };
     id[..end].parse().ok().map(ServerId::new)
-}
-
-/// Gives a server whose line names no place the host at which it answered.
-fn placed_at(endpoint: &Endpoint, server: &mut Server) -> Option<Note> {
-    let host = server.peer().host.clone();
-    if !host.is_wildcard() || endpoint.host.is_loopback() || server.peers.len() > 1 {
-        return None;
-    }
-    server.peers[0].host = endpoint.host.clone();
-    Some(Note::WildcardAnswered { id: server.id, host, at: endpoint.host.clone() })
-}
-
-/// Whether it answered at an address of its own beside the one where the others reach it. A name
-/// that leads to several machines, like that of a service, is no server's own.
-fn is_own_address(
-    endpoint: &Endpoint,
-    server: &Server,
-    resolved: &BTreeMap<String, Vec<String>>,
-) -> bool {
-    let leads = |host: &Host| match host.literal() {
-        Some(literal) => vec![literal.to_string()],
-        None => resolved.get(&host.canonical()).cloned().unwrap_or_default(),
-    };
-    let there = leads(&server.peer().host);
-    match leads(&endpoint.host).as_slice() {
-        [one] => !endpoint.host.is_loopback() && !there.contains(one),
-        _ => false,
-    }
-}
-
-/// The client address that leads to the same endpoint again.
-fn client_at(endpoint: &Endpoint, server: &Server, is_its_own: bool) -> ClientAddress {
-    if endpoint.host == server.peer().host || !is_its_own {
-        ClientAddress::on_all_addresses(endpoint.port)
-    } else {
-        ClientAddress { host: endpoint.host.clone(), port: endpoint.port }
-    }
 }
 
 fn bare(server: Server, line: usize) -> WantedServer {

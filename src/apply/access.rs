@@ -3,8 +3,8 @@
 //! Scheme `digest` sends the password in clear, and a server proves nothing before. So it goes to a
 //! server only where all of this holds, and this page is the one that decides:
 //!
-//! 1. The *file* names its host and port ([`Named`]): `connect.servers`, `servers`, and the base
-//!    lines of a plan that was given as a file. What only the live configuration names gets nothing:
+//! 1. The *file* names its host and port ([`Named`]): `connect.servers`, an address of a name there
+//!    included, `servers`, and the base lines of a plan that was given as a file. What only the live configuration names gets nothing:
 //!    anybody who may write that could name an address of their own.
 //! 2. In the look just before, it leads, follows or observes this ensemble under its own id, as a
 //!    member ([`Named::recipients`]), or it is a joiner whose data are proven; and where a plan file
@@ -121,7 +121,7 @@ impl Named {
         };
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
         let named = sights.filter(|sight| may(&sight.standing)).filter_map(|sight| {
-            let at = sight.reached_at.iter().find(|at| self.endpoints.contains(at))?;
+            let at = sight.reached_at.iter().find(|at| self.names(seen, at))?;
             Some(Recipient { server: sight.id, at: at.clone() })
         });
         let mut named: Vec<Recipient> = named.collect();
@@ -134,7 +134,7 @@ impl Named {
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
         let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
         let follows = sight.standing == Standing::FollowingWithoutVote;
-        let at = sight.reached_at.iter().find(|at| follows && self.endpoints.contains(at))?;
+        let at = sight.reached_at.iter().find(|at| follows && self.names(seen, at))?;
         Some(Recipient { server: id, at: at.clone() })
     }
 
@@ -144,10 +144,16 @@ impl Named {
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
         let unnamed = sights.filter_map(|sight| {
             let at = sight.reached_at.first()?;
-            let is_named = sight.reached_at.iter().any(|at| self.endpoints.contains(at));
+            let is_named = sight.reached_at.iter().any(|at| self.names(seen, at));
             (!is_named).then(|| Recipient { server: sight.id, at: at.clone() })
         });
         unnamed.collect()
+    }
+
+    /// Whether the file names an address, by itself or by a name that several servers share.
+    fn names(&self, seen: &Observation, at: &Endpoint) -> bool {
+        let name = seen.shared_names.get(at);
+        self.endpoints.contains(at) || name.is_some_and(|name| self.endpoints.contains(name))
     }
 
     fn fits(&self, seen: &Observation) -> bool {

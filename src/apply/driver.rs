@@ -22,7 +22,7 @@ use crate::ensemble::words::{Conf, Mntr};
 use crate::ensemble::{
     CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word,
 };
-use crate::model::{Endpoint, EnsembleConfig, Host, Membership, Server, ServerId, Update};
+use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Plan, StepId};
 use crate::saved;
@@ -317,25 +317,28 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             sight.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
         }
         for id in &question.moving {
-            if let Some(port) = self.taken(*id, &sight).await {
+            let own = seen.servers.get(id).map(|seen| sight::own_ports(seen)).unwrap_or_default();
+            if let Some(port) = self.taken(*id, &sight, &own).await {
                 sight.taken.insert(*id, port);
             }
         }
         sight
     }
 
-    /// A port that a server is to move to and that somebody has already.
-    async fn taken(&self, id: ServerId, sight: &Sight) -> Option<u16> {
+    /// A port that a server is to move to and that another process has already: none at which it was
+    /// seen to listen itself, by its line or by its own answers.
+    async fn taken(&self, id: ServerId, sight: &Sight, own: &BTreeSet<u16>) -> Option<u16> {
         let now = sight.facts.base.membership.get(id)?;
         let then = self.checked.plan().target.get(id)?;
-        let ports = |line: &Server| {
-            let peer = line.peer().clone();
-            let client = line.client_endpoint().map(|at| (at.host, at.port));
-            let own = [(peer.host.clone(), peer.quorum_port), (peer.host, peer.election_port)];
-            own.into_iter().chain(client).collect::<BTreeSet<(Host, u16)>>()
-        };
-        let old: BTreeSet<u16> = ports(now).into_iter().map(|(_, port)| port).collect();
-        for (host, port) in ports(then).into_iter().filter(|(_, port)| !old.contains(port)) {
+        let peer = now.peer();
+        let client = now.client.as_ref().map(|client| client.port);
+        let mut old = BTreeSet::from([peer.quorum_port, peer.election_port]);
+        old.extend(client.into_iter().chain(own.iter().copied()));
+        let peer = then.peer();
+        let client = then.client_endpoint().map(|at| (at.host, at.port));
+        let peers = [(&peer.host, peer.quorum_port), (&peer.host, peer.election_port)];
+        let places = peers.map(|(host, port)| (host.clone(), port)).into_iter().chain(client);
+        for (host, port) in places.filter(|(_, port)| !old.contains(port)) {
             if self.port.knock(&host, port).await == Knock::Open {
                 return Some(port);
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::access::Asked;
 use crate::ensemble::Knock;
 use crate::model::{Endpoint, Server, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, Standing};
+use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, ServerSight, Standing};
 use crate::plan::{Action, Plan};
 use crate::spec::{Spec, WantedServer};
 
@@ -104,6 +104,16 @@ impl Leaving {
             (None, presence) => presence == Presence::Gone,
         }
     }
+}
+
+/// The ports at which a server was seen to listen: those at which it answered with its own id, and
+/// those that it tells. A line of static origin does not have its client port.
+pub fn own_ports(seen: &ServerSight) -> BTreeSet<u16> {
+    let is_it = seen.own_id.is_some_and(|told| told.value == seen.id);
+    let asked = seen.endpoint.iter().filter(|_| is_it).chain(&seen.reached_at);
+    let told = seen.own_ports.iter().filter(|_| is_it);
+    let told = told.flat_map(|own| own.quorum.iter().chain(&own.election).copied());
+    asked.map(|at| at.port).chain(told).collect()
 }
 
 /// The spec that a plan was made from, as far as looking at the ensemble goes.

@@ -14,7 +14,7 @@ use crate::plan::Rule;
 pub(super) struct Addresses {
     /// By step and server.
     given: BTreeMap<(usize, usize), Given>,
-    /// Whether the base line of a server names the loopback.
+    /// Whether the base line of a server names the loopback, or a wildcard.
     base_is_loopback: Vec<bool>,
 }
 
@@ -61,8 +61,10 @@ impl Addresses {
                 given.insert((position, change.server), own);
             }
         }
-        let is_loopback = |line: Option<&Server>| line.is_some_and(|l| is_loopback(table.facts, l));
-        let base_is_loopback = table.base.iter().copied().map(is_loopback).collect();
+        // A wildcard says nothing of where the others are.
+        let is_wildcard = |line: &Server| line.peers.iter().any(|peer| peer.host.is_wildcard());
+        let is_local = |line: &Server| is_wildcard(line) || is_loopback(table.facts, line);
+        let base_is_loopback = table.base.iter().map(|line| line.is_some_and(is_local)).collect();
         Self { given, base_is_loopback }
     }
 

@@ -68,6 +68,15 @@ pub enum Note {
     /// The client port was found where the server answered with its own id.
     #[error("the client port of {} is where it answered; the configuration does not name it", list(.0))]
     ClientPortFound(Vec<ServerId>),
+    /// The configuration has wildcards for the quorum hosts of these servers.
+    #[error(
+        "the configuration has a wildcard as quorum host of {}; the host here is where it answered",
+        list(.0)
+    )]
+    WildcardHost(Vec<ServerId>),
+    /// A server without reconfigs has a file that differs from what is imported.
+    #[error("the file of server {0} writes some servers otherwise; zkplan plan says which")]
+    FileDiffers(ServerId),
     /// Nothing is known of these servers' client ports.
     #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
     ClientPortUnknown(Vec<ServerId>),
@@ -163,16 +172,6 @@ pub enum Note {
         host: Host,
         /// The servers whose files say where it is.
         by: Vec<ServerId>,
-    },
-    /// A server's line has no address at which others reach it; it was seen elsewhere.
-    #[error("server {id} has `{host}` in its own line; its host is `{at}`, where it answered")]
-    WildcardAnswered {
-        /// The server.
-        id: ServerId,
-        /// What its line has.
-        host: Host,
-        /// Where it answered.
-        at: Host,
     },
     /// Files tell of one server in two ways.
     #[error("server {id} is `{taken}` in the file of {}, and `{other}` in that of {}", list(.by), list(.otherwise))]

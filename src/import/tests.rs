@@ -197,6 +197,7 @@ fn observation(config: &str, servers: Vec<(ServerId, ServerSight)>) -> Observati
         strangers: Vec::new(),
         silent_contacts: Vec::new(),
         elsewhere: Vec::new(),
+        shared_names: BTreeMap::new(),
         wanted_at: BTreeMap::new(),
         resolved: BTreeMap::new(),
         write_committed: true,
@@ -239,6 +240,50 @@ fn a_live_static_ensemble_gets_the_endpoints_that_answered() {
 }
 
 #[test]
+fn a_wildcard_gets_the_host_where_the_server_answered() {
+    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
+    let config = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                  server.2=0.0.0.0:2888:3888:participant;0.0.0.0:2181\n\
+                  server.3=[::]:2888:3888:participant;[::]:2181\nversion=100000000";
+    let servers = vec![
+        sight(1, Some(1), at("10.0.0.1")),
+        sight(2, Some(2), at("10.0.0.2")),
+        sight(3, None, at("10.0.0.3")),
+    ];
+    let imported = from_observation("live", &observation(config, servers));
+    assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181");
+    assert_eq!(imported.notes[0], Note::WildcardHost(ids(&[2])));
+    let unknown = &imported.notes[1..];
+    let of_3 = |note: &Note| matches!(note, Note::NotValid { id, .. } if *id == Some(ServerId::new(3)));
+    assert!(!unknown.is_empty() && unknown.iter().all(of_3), "{unknown:?}");
+    // Nothing leads to a wildcard: it would be asked on the machine that zkplan runs on.
+    assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "10.0.0.2:2181"]);
+}
+
+/// A service has the addresses of all its pods.
+#[test]
+fn a_name_of_several_servers_is_no_client_host() {
+    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
+    let config = "server.1=zk-1.zk:2888:3888:participant\n\
+                  server.2=zk-2.zk:2888:3888:participant\nversion=100000000";
+    let mut first = sight(1, Some(1), at("10.0.0.1"));
+    first.1.reached_at = vec![at("10.0.0.1"), at("zk-1.zk")];
+    let mut seen = observation(config, vec![first, sight(2, Some(2), at("zk"))]);
+    let addresses = |all: &[&str]| all.iter().map(|at| (*at).to_owned()).collect::<Vec<_>>();
+    seen.resolved.insert("zk".to_owned(), addresses(&["10.0.0.1", "10.0.0.2"]));
+    seen.resolved.insert("zk-2.zk".to_owned(), addresses(&["10.0.0.2"]));
+    let imported = from_observation("live", &seen);
+    assert_eq!(
+        lines(&imported),
+        [
+            "server.1=zk-1.zk:2888:3888:participant;0.0.0.0:2181",
+            "server.2=zk-2.zk:2888:3888:participant;0.0.0.0:2181",
+        ]
+    );
+    assert_eq!(imported.to_spec().connect.servers[0], "zk-1.zk:2181");
+}
+
+#[test]
 fn groups_and_weights_are_those_of_the_voters() {
     let text = "server.1=zk1:2888:3888;2181\nserver.2=zk2:2888:3888;2181\n\
                 server.3=zk3:2888:3888:observer;2181\ngroup.1=1\ngroup.7=2\nweight.2=3\n\
@@ -252,41 +297,6 @@ fn groups_and_weights_are_those_of_the_voters() {
     let error = from_zoo_cfg(&text.replace("group.7=2", "group.7=2:x"), None).unwrap_err();
     let why = Refusal::NotANumber("x".to_owned());
     assert_eq!(error, ImportError::Refused { at: at("zoo.cfg", 5), why });
-}
-
-/// One contact is the name of a service: of all three machines.
-#[test]
-fn the_name_of_a_service_is_no_servers_own() {
-    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
-    let config = "server.1=zk-0.zk:2888:3888:participant\nserver.2=zk-1.zk:2888:3888:participant\n\
-                  server.3=zk-2.zk:2888:3888:participant\nversion=0";
-    let servers = vec![
-        sight(1, Some(1), at("zk")),
-        sight(2, Some(2), at("zk-1.zk")),
-        sight(3, Some(3), at("zk-2.zk")),
-    ];
-    let all = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(str::to_owned).to_vec();
-    for addresses in [all, Vec::new()] {
-        let resolved = [("zk".to_owned(), addresses)].into_iter().collect();
-        let seen = Observation { resolved, ..observation(config, servers.clone()) };
-        let imported = from_observation("live", &seen);
-        assert_eq!(lines(&imported)[0], "server.1=zk-0.zk:2888:3888:participant;0.0.0.0:2181");
-        let contacts = ["zk-0.zk:2181", "zk-1.zk:2181", "zk-2.zk:2181"];
-        assert_eq!(imported.to_spec().connect.servers, contacts);
-        read_back(&imported);
-    }
-}
-
-#[test]
-fn an_own_line_without_a_host_gets_the_one_that_answered() {
-    let config =
-        "server.1=0.0.0.0:2888:3888:participant\nserver.2=zk2:2888:3888:participant\nversion=0";
-    let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
-    let servers = vec![sight(1, Some(1), at("10.0.0.1")), sight(2, Some(2), at("zk2"))];
-    let imported = from_observation("live", &observation(config, servers));
-    assert_eq!(lines(&imported)[0], "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181");
-    assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "zk2:2181"]);
-    read_back(&imported);
 }
 
 #[test]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// A host name or IP literal, kept as it was written.
 ///
-/// Two hosts are equal when they mean the same to ZooKeeper's text: names without regard to case,
-/// IP literals by value, so that `::1` equals the `0:0:0:0:0:0:0:1` that ZooKeeper prints for it.
-/// Names are never resolved here.
+/// Two hosts are equal when they mean the same to ZooKeeper's text: names without regard to case and
+/// to a last dot, which only says that the name is whole; IP literals by value, so that `::1` equals
+/// the `0:0:0:0:0:0:0:1` that ZooKeeper prints for it. Names are never resolved here.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Host(String);
@@ -63,13 +63,18 @@ impl Host {
     pub fn canonical(&self) -> String {
         // An IPv4 literal has one spelling, a name no colon.
         let literal = self.0.contains(':').then(|| self.literal()).flatten();
-        literal.map_or_else(|| self.0.to_ascii_lowercase(), |ip| ip.to_string())
+        literal.map_or_else(|| self.undotted().to_ascii_lowercase(), |ip| ip.to_string())
+    }
+
+    /// Without the last dot of a name that is written as a whole one.
+    fn undotted(&self) -> &str {
+        self.0.strip_suffix('.').unwrap_or(&self.0)
     }
 }
 
 impl PartialEq for Host {
     fn eq(&self, other: &Self) -> bool {
-        let alike = self.0.eq_ignore_ascii_case(&other.0);
+        let alike = self.undotted().eq_ignore_ascii_case(other.undotted());
         let by_value = || self.0.contains(':') && other.0.contains(':');
         alike || by_value() && self.canonical() == other.canonical()
     }
@@ -110,6 +115,7 @@ mod tests {
     fn equality_follows_meaning_not_spelling() {
         assert_eq!(Host::new("ZK1.Example"), Host::new("zk1.example"));
         assert_eq!(Host::new("[::1]"), Host::new("0:0:0:0:0:0:0:1"));
+        assert_eq!(Host::new("zk1.example."), Host::new("ZK1.example"));
         assert_ne!(Host::new("127.0.0.1"), Host::new("localhost"));
         assert_ne!(Host::new("::ffff:10.0.0.1"), Host::new("10.0.0.1"));
         assert_eq!(Host::new("127.0.0.1").canonical(), "127.0.0.1");

@@ -146,6 +146,13 @@ impl Membership {
         self.strangers == other.strangers
     }
 
+    /// Whether both have the same servers in the same roles, whose votes count in the same places,
+    /// whatever their addresses: then the same sets of servers are quorums of both.
+    pub fn has_the_votes_of(&self, other: &Self) -> bool {
+        let votes = |server: &Server| (server.id, server.role, server.place);
+        self.has_the_strangers_of(other) && self.servers().map(votes).eq(other.servers().map(votes))
+    }
+
     /// Whether a server would take it: where quorums are by groups, every voter stands in one, and
     /// whoever stands in one has a weight (`QuorumHierarchical.parse`).
     pub fn is_complete(&self) -> bool {

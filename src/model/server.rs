@@ -155,11 +155,21 @@ impl Server {
     }
 
     /// Where to reach it as a client: through its quorum host where its client address is a
-    /// wildcard. `None` without a client part.
+    /// wildcard. `None` without a client part, and where the line names no address that others
+    /// reach: a wildcard leads to the machine that dials it, and so does a loopback address of a
+    /// server that the others reach elsewhere.
     pub fn client_endpoint(&self) -> Option<Endpoint> {
         let client = self.client.as_ref()?;
         let host = if client.host.is_wildcard() { &self.peer().host } else { &client.host };
-        Some(Endpoint::plain(host.clone(), client.port))
+        let is_own = host.is_wildcard() || self.has_own_client_address();
+        (!is_own).then(|| Endpoint::plain(host.clone(), client.port))
+    }
+
+    /// Whether clients reach it from its own machine alone: its client address is a loopback
+    /// address, and none of its quorum hosts is.
+    pub fn has_own_client_address(&self) -> bool {
+        let is_loopback = self.client.as_ref().is_some_and(|client| client.host.is_loopback());
+        is_loopback && !self.peers.iter().any(|peer| peer.host.is_loopback())
     }
 
     /// Whether it has a vote.
@@ -342,6 +352,20 @@ mod tests {
             printed("server.4=a:1:2:participant;;2281"),
             "server.4=a:1:2:participant;;0.0.0.0:2281"
         );
+    }
+
+    #[test]
+    fn an_address_of_every_machine_is_no_address_of_a_server() {
+        let at = |line: &str| {
+            let endpoint = Server::parse_line(line).unwrap().client_endpoint();
+            endpoint.map(|at| at.to_string())
+        };
+        assert_eq!(at("server.1=zk1:1:2;3").as_deref(), Some("zk1:3"));
+        assert_eq!(at("server.1=0.0.0.0:1:2;10.0.0.1:3").as_deref(), Some("10.0.0.1:3"));
+        assert_eq!(at("server.1=127.0.0.1:1:2;127.0.0.1:3").as_deref(), Some("127.0.0.1:3"));
+        for line in ["0.0.0.0:1:2;3", "[::]:1:2;[::]:3", "10.0.0.1:1:2;127.0.0.1:3"] {
+            assert_eq!(at(&format!("server.1={line}")), None, "{line}");
+        }
     }
 
     #[test]

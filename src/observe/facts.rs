@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::bugs::triggered_bugs;
 use super::findings::of_membership;
+use super::machines::{Machine, machine};
 use super::{
     DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
     Standing, WantedSight, contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{
-    ClientPart, Endpoint, EnsembleConfig, Host, Server, ServerId, StandaloneEnabled, Zxid,
+    ClientPart, EnsembleConfig, Host, ReuseIds, Server, ServerId, StandaloneEnabled, Zxid,
 };
 use crate::spec::{Spec, WantedServer};
 
@@ -102,9 +103,14 @@ impl Facts {
         });
         let changed = |id: &ServerId| Some((members.get(*id)?, spec.servers.get(id)?));
         let ids: Vec<ServerId> = spec.servers.keys().copied().collect();
-        let other_machine = ids.iter().copied().filter(|id| {
-            changed(id).is_some_and(|(now, wanted)| is_other_machine(seen, now, wanted))
-        });
+        let machines = machines(seen, spec);
+        let is_other = |machine: &Machine| match machine {
+            Machine::Same => false,
+            Machine::Other => true,
+            // Who reuses ids for blank machines asks for no more than that.
+            Machine::Unknown(_) => spec.policy.reuse_ids == ReuseIds::Blank,
+        };
+        let other_machine = machines.iter().filter(|(_, machine)| is_other(machine));
         let confirmed = ids.iter().copied().filter(|id| {
             let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(*id));
             let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
@@ -120,6 +126,7 @@ impl Facts {
         findings.extend(of_spec(&seen.config, spec));
         findings.extend(stale_contacts(seen, spec));
         findings.extend(triggered_bugs(seen, spec));
+        findings.extend(not_shown(&machines, spec));
         let joiners = spec.servers.values().filter(|w| !members.contains(w.server.id));
         // Of a joiner it is no risk to be accepted: apply gives it no vote.
         findings.retain(|finding| {
@@ -141,7 +148,7 @@ impl Facts {
             following,
             zones: spec.zones(),
             one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
-            other_machine: other_machine.collect(),
+            other_machine: other_machine.map(|(id, _)| *id).collect(),
             client_confirmed: confirmed.collect(),
             resolved: seen.resolved.clone(),
             obstacles: obstacles(seen, spec),
@@ -160,7 +167,8 @@ impl Facts {
             wanted.is_some_and(|wanted| {
                 let hosts = [&server.peer().host, &wanted.server.peer().host];
                 let [now, then] = hosts.map(Host::literal);
-                now.is_some() && then.is_some() && now != then
+                let is_wildcard = server.peer().host.is_wildcard();
+                now.is_some() && then.is_some() && now != then && !is_wildcard
             })
         };
         let mut findings = of_membership(members);
@@ -233,28 +241,28 @@ fn leads_alone(seen: &Observation) -> bool {
     voters.len() == 1 && seen.leader.is_some_and(|leader| voters.contains(&leader))
 }
 
-/// Whether a member's id is wanted on another machine, not just at another address of its own.
-///
-/// Two hosts are one machine where they resolve to a common address. There a process listens at
-/// one client port: where a second one answers with the same id, it is another process. A member
-/// that is re-addressed in place has nobody at its new port yet.
-fn is_other_machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> bool {
-    let addresses = |host: &Host| seen.resolved.get(&host.canonical());
-    let shares = |one: &Host, other: &Host| {
-        one == other
-            || addresses(one)
-                .zip(addresses(other))
-                .is_some_and(|(one, other)| one.iter().any(|address| other.contains(address)))
-    };
-    if !shares(&now.peer().host, &wanted.server.peer().host) {
-        return true;
+/// What was seen of the machines on which members are wanted.
+fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
+    let changed = spec.servers.iter().filter_map(|(id, wanted)| {
+        let now = seen.config.membership.get(*id)?;
+        Some((*id, machine(seen, now, wanted)))
+    });
+    changed.collect()
+}
+
+/// The members whose addresses would change in place without a sign that they are where they are
+/// wanted.
+fn not_shown(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> Vec<Finding> {
+    if spec.policy.reuse_ids == ReuseIds::Blank {
+        return Vec::new();
     }
-    let plain = |at: &&Endpoint| !at.tls;
-    let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));
-    match (now.client_endpoint().as_ref().filter(plain), at.map(|at| &at.endpoint).filter(plain)) {
-        (Some(one), Some(other)) => one.port != other.port,
-        _ => false,
-    }
+    let findings = machines.iter().filter_map(|(id, machine)| {
+        let Machine::Unknown(because) = *machine else { return None };
+        let host = spec.servers.get(id)?.server.peer().host.clone();
+        let kind = FindingKind::MachineNotShown { host, because };
+        Some(Finding { kind, server: Some(*id) })
+    });
+    findings.collect()
 }
 
 /// Whether a server is wanted and no member.

@@ -145,6 +145,36 @@ pub enum FindingKind {
         /// Where the run moved the ensemble to.
         moved_to: Vec<AskedServer>,
     },
+    /// A member without reconfigs has a file that writes servers otherwise than the configuration
+    /// that is shown, which is the leader's.
+    FileDiffers {
+        /// The servers.
+        lines: BTreeSet<ServerId>,
+        /// Whether that leads to the same addresses: a wildcard in its own line, or other names.
+        is_alike: bool,
+    },
+    /// A member is wanted at another host, and whether that is the machine that holds the vote was not
+    /// seen. On any other machine its data would be missing.
+    MachineNotShown {
+        /// The host at which it is wanted.
+        host: Host,
+        /// Why it was not seen.
+        because: NotShown,
+    },
+}
+
+/// Why it is not known whether two hosts are one machine.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum NotShown {
+    /// The present host does not resolve where zkplan runs.
+    PresentHost,
+    /// The wanted host does not resolve where zkplan runs.
+    WantedHost,
+    /// No server answers as this member there.
+    NoAnswer,
 }
 
 /// What answers at the addresses of retired servers.
@@ -308,11 +338,13 @@ impl FindingKind {
             Self::StaleContacts { .. } => "ZKF17",
             Self::FolderNotProven(_) => "ZKF18",
             Self::RetiredAnswers { .. } | Self::MembersRetired { .. } => "ZKF19",
+            Self::FileDiffers { .. } => "ZKF23",
+            Self::MachineNotShown { .. } => "ZKF24",
         }
     }
 
     /// The codes of those that may have to be accepted; see [`Self::level`].
-    pub const ACCEPTED: [&str; 4] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13"];
+    pub const ACCEPTED: [&str; 5] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13", "ZKF24"];
 
     /// How much it weighs.
     pub const fn level(&self) -> Level {
@@ -329,11 +361,13 @@ impl FindingKind {
             }
             | Self::MixedVersions { .. }
             | Self::DataDiffers
+            | Self::MachineNotShown { .. }
             | Self::ConfigWritten => Level::Accept,
             // There is no release to go to, and nothing to do but to know it.
             Self::KnownBug { issue: Issue::Zk4689, .. }
             | Self::ZoneUnknown
             | Self::EvenVoters { .. }
+            | Self::FileDiffers { is_alike: true, .. }
             | Self::RetiredAnswers {
                 state: RetiredState::Follow | RetiredState::NotKnown, ..
             } => Level::Note,
@@ -352,6 +386,7 @@ impl FindingKind {
             | Self::StaleContacts { .. }
             | Self::FolderNotProven(_)
             | Self::RetiredAnswers { state: RetiredState::Serve, .. }
+            | Self::FileDiffers { is_alike: false, .. }
             | Self::MembersRetired { .. } => Level::Warning,
         }
     }

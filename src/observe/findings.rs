@@ -1,9 +1,10 @@
 //! What an observation gives reason to say, beside what stands in the way.
 
 use super::bugs::known_bugs;
+use super::machines::shares;
 use super::{DataProof, Finding, FindingKind, Observation, ServerSight, Standing};
 use crate::ensemble::{Knock, Reading, Silence};
-use crate::model::{EnsembleConfig, Membership, ServerId};
+use crate::model::{EnsembleConfig, Membership, PeerAddress, ServerId};
 
 /// All findings about what was seen, in canonical order.
 pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
@@ -62,6 +63,7 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
         Standing::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }
+    found.extend(other_file(seen, sight).filter(|_| member));
     // Of a machine that is down or a name that leads nowhere enough is said already.
     let gone = matches!(
         sight.standing,
@@ -81,6 +83,30 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
         found.push(FindingKind::DataDiffers);
     }
     found
+}
+
+/// What a member's own file writes otherwise than the configuration; only servers without reconfigs
+/// show their files.
+fn other_file(seen: &Observation, sight: &ServerSight) -> Option<FindingKind> {
+    let (own, ours) = (&sight.config.as_ref()?.value, &seen.config);
+    let are_files = own.version.is_zero() && ours.version.is_zero();
+    if !are_files || !own.membership.has_the_votes_of(&ours.membership) {
+        return None;
+    }
+    let lines = own.membership.servers().zip(ours.membership.servers());
+    let differ: Vec<_> = lines.filter(|(own, ours)| own.peers != ours.peers).collect();
+    let is_own = |id: ServerId, peer: &PeerAddress| id == sight.id && peer.host.is_wildcard();
+    let leads_there = |id, own: &PeerAddress, ours: &PeerAddress| {
+        let ports = |peer: &PeerAddress| (peer.quorum_port, peer.election_port);
+        let there = is_own(id, own) || shares(&seen.resolved, &own.host, &ours.host);
+        there && ports(own) == ports(ours)
+    };
+    let is_alike = differ.iter().all(|(own, ours)| {
+        let mut pairs = own.peers.iter().zip(&ours.peers);
+        own.peers.len() == ours.peers.len() && pairs.all(|(a, b)| leads_there(own.id, a, b))
+    });
+    let lines = differ.iter().map(|(own, _)| own.id).collect();
+    (!differ.is_empty()).then_some(FindingKind::FileDiffers { lines, is_alike })
 }
 
 /// Whether members run different minor versions.

@@ -5,26 +5,48 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 
 use super::clients::clients;
+use super::following::following;
 use super::look::Look;
 use super::probe::Probe;
 use super::{History, Identity, ObserveError, TargetEnsemble, Tried};
 use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
-use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
+use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
 /// The one ensemble that answers.
 pub(super) struct Present {
-    /// Its configuration.
+    /// Its configuration. Without reconfigs each server has its own file: then this is the leader's,
+    /// with the hosts of the others' where that has wildcards.
     pub(super) config: EnsembleConfig,
     /// Who leads it, and where it was asked.
     pub(super) leader: Option<(ServerId, Endpoint)>,
+    /// The configuration as the leader shows it.
+    shown: EnsembleConfig,
+    /// Where servers were seen to follow whose own files write it otherwise.
+    own_files: BTreeSet<Endpoint>,
+}
+
+impl Present {
+    /// Whether a server runs with the configuration of the ensemble.
+    pub(super) fn is_of(&self, probe: &Probe) -> bool {
+        probe.runs_with(&self.shown) || self.own_files.contains(&probe.endpoint)
+    }
+
+    /// Whether a server has a file of its own that may be one of this ensemble, and was not seen to
+    /// follow.
+    pub(super) fn may_have(&self, probe: &Probe) -> bool {
+        !self.is_of(probe) && probe.has_file_like(&self.shown)
+    }
 }
 
 /// The one ensemble that answers, or why there is none.
+///
+/// Whose configuration cannot be one of this ensemble's by its text is of another, unless it is seen
+/// to follow; whose file merely writes the servers otherwise has to be seen to follow as well.
 pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Present, ObserveError> {
     too_old(look)?;
     standalone(look)?;
     let leaders = look.leaders();
-    let (mine, config) = match leaders.as_slice() {
+    let (mine, shown) = match leaders.as_slice() {
         [] => without_leader(look)?,
         [(leader, config)] => (*leader, config.clone()),
         [(one, mine), (other, theirs), ..] => {
@@ -34,14 +56,47 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     };
     let leads = mine.mode() == Some(Mode::Leader);
     let id = look.own_id(mine).filter(|_| leads);
+    let mut strangers: Vec<(&Probe, EnsembleConfig)> = Vec::new();
+    let mut doubtful: Vec<&Probe> = Vec::new();
     for probe in look.counted().filter(|probe| probe.serves()) {
-        let Some(theirs) = probe.config() else { continue };
-        if is_other_lineage(&theirs.value, &config, id) {
-            let sides = [(mine, &config), (probe, &theirs.value)];
-            return Err(two_histories(port, look, sides).await);
+        let Some(theirs) = probe.config().filter(|theirs| theirs.value != shown) else { continue };
+        let is_stranger = is_other_lineage(&theirs.value, &shown, id);
+        if is_stranger || probe.has_file_like(&shown) {
+            doubtful.push(probe);
+        }
+        if is_stranger {
+            strangers.push((probe, theirs.value));
         }
     }
-    Ok(Present { config, leader: id.map(|id| (id, mine.endpoint.clone())) })
+    let follow = following(port, look, mine, &doubtful).await;
+    for (probe, theirs) in &strangers {
+        if !follow.contains(&probe.endpoint) {
+            return Err(two_histories(port, look, [(mine, &shown), (*probe, theirs)]).await);
+        }
+    }
+    doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
+    Ok(Present {
+        config: EnsembleConfig { membership: named(&shown, &doubtful), ..shown.clone() },
+        leader: id.map(|id| (id, mine.endpoint.clone())),
+        own_files: doubtful.iter().map(|probe| probe.endpoint.clone()).collect(),
+        shown,
+    })
+}
+
+/// The members with a host in the place of each wildcard, as far as one of the other files has it: a
+/// server's own line often says `0.0.0.0` in its own file, and in no other.
+fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
+    let is_wildcard = |line: &Server| line.peers.iter().any(|peer| peer.host.is_wildcard());
+    let mut members = shown.membership.clone();
+    let files: Vec<EnsembleConfig> =
+        others.iter().filter_map(|probe| Some(probe.config()?.value)).collect();
+    for line in shown.membership.servers().filter(|line| is_wildcard(line)) {
+        let theirs = files.iter().filter_map(|file| file.membership.get(line.id));
+        if let Some(theirs) = theirs.into_iter().find(|theirs| !is_wildcard(theirs)) {
+            members.put(Server { peers: theirs.peers.clone(), ..line.clone() });
+        }
+    }
+    members
 }
 
 /// Whether a configuration that somebody runs with cannot be an older one of ours.

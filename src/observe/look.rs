@@ -1,6 +1,7 @@
 //! Whom to ask, in which order, until the answers agree or are known to disagree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -8,7 +9,7 @@ use futures::future::join_all;
 use super::probe::Probe;
 use super::{Question, Source};
 use crate::ensemble::{Ensemble, Mode, Silence};
-use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
+use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};
 
 /// ZooKeeper's default tick, taken for servers that do not tell their own.
 const DEFAULT_TICK_MS: u64 = 2000;
@@ -19,6 +20,33 @@ const MAX_TICK_MS: u64 = 10_000;
 /// Into so many pauses are the two ticks parted for which answers are waited for in all.
 const WAITS: u32 = 4;
 
+/// The contacts to ask. A name with several addresses of one kind is that of several servers, as a
+/// headless service has: two questions to the name may be answered by two servers. Each address is
+/// asked by itself then, but in TLS, where the certificate is for the name.
+async fn contacts<E: Ensemble>(
+    port: &E,
+    given: &[Endpoint],
+) -> (Vec<Endpoint>, BTreeMap<Endpoint, Endpoint>) {
+    let resolved = join_all(given.iter().map(|at| async {
+        let is_name = at.host.literal().is_none() && !at.tls;
+        if is_name { port.resolve(&at.host).await } else { Vec::new() }
+    }));
+    let (mut contacts, mut shared) = (Vec::new(), BTreeMap::new());
+    for (at, addresses) in given.iter().zip(resolved.await) {
+        let addresses: BTreeSet<IpAddr> = addresses.into_iter().collect();
+        let of_kind = |v4: bool| addresses.iter().filter(|ip| ip.is_ipv4() == v4).count();
+        if of_kind(true) > 1 || of_kind(false) > 1 {
+            let each = addresses.iter().map(|ip| Host::new(&ip.to_string()));
+            let each = each.map(|host| Endpoint { host, ..at.clone() });
+            shared.extend(each.clone().map(|own| (own, at.clone())));
+            contacts.extend(each);
+        } else {
+            contacts.push(at.clone());
+        }
+    }
+    (contacts, shared)
+}
+
 /// Everybody who was asked.
 pub(super) struct Look {
     pub(super) probes: Vec<Probe>,
@@ -27,6 +55,8 @@ pub(super) struct Look {
     /// Where the spec wants servers.
     wanted: BTreeMap<ServerId, Option<Endpoint>>,
     pub(super) contacts: Vec<Endpoint>,
+    /// Contacts that stand for a name of several servers, each at its own address, with that name.
+    pub(super) of_shared_names: BTreeMap<Endpoint, Endpoint>,
     /// How often answers were waited for.
     waits: u32,
     /// What two ticks were when somebody served.
@@ -38,15 +68,17 @@ impl Look {
     pub(super) async fn at<E: Ensemble>(port: &E, question: &Question) -> Self {
         let wanted = question.wanted.values();
         let admins = wanted.clone().filter_map(|w| Some((w.endpoint.clone()?, w.admin.clone()?)));
+        let (contacts, of_shared_names) = contacts(port, &question.contacts).await;
         let mut look = Self {
             probes: Vec::new(),
             admins: admins.collect(),
             wanted: question.wanted.iter().map(|(id, w)| (*id, w.endpoint.clone())).collect(),
-            contacts: question.contacts.clone(),
+            contacts,
+            of_shared_names,
             waits: 0,
             last_two_ticks: None,
         };
-        let first = question.contacts.iter().cloned();
+        let first = look.contacts.clone().into_iter();
         look.ask(port, first.chain(wanted.filter_map(|w| w.endpoint.clone()))).await;
         look.complete(port).await;
         look
@@ -144,13 +176,15 @@ impl Look {
         leaders
     }
 
-    /// One leader, in its own configuration, and nobody with another configuration.
+    /// One leader, in its own configuration, and nobody with another configuration that may still
+    /// become that one: servers without reconfigs keep what their own files say.
     fn is_settled(&self) -> bool {
         let leaders = self.leaders();
         let [(leader, config)] = leaders.as_slice() else { return false };
         let votes = self.own_id(leader).is_none_or(|id| config.membership.has_voter(id));
         let mut others = self.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
-        votes && others.all(|other| other.value == *config)
+        let stays = |other: &EnsembleConfig| other.version.is_zero() && config.version.is_zero();
+        votes && others.all(|other| other.value == *config || stays(&other.value))
     }
 
     async fn ask<E: Ensemble>(&mut self, port: &E, endpoints: impl Iterator<Item = Endpoint>) {
@@ -170,10 +204,16 @@ impl Look {
     async fn complete<E: Ensemble>(&mut self, port: &E) {
         let members = self.members();
         self.ask(port, members.iter().filter_map(Server::client_endpoint)).await;
+        let is_known = |server: &&Server| {
+            let mut there =
+                self.counted().filter(|p| !self.of_shared_names.contains_key(&p.endpoint));
+            there.any(|probe| self.own_id(probe) == Some(server.id))
+        };
+        // A wildcard is no address of one server.
         let lost: Vec<&Server> = members
             .iter()
-            .filter(|server| server.client.is_none())
-            .filter(|server| !self.counted().any(|p| self.own_id(p) == Some(server.id)))
+            .filter(|server| server.client.is_none() && !server.peer().host.is_wildcard())
+            .filter(|server| !is_known(server))
             .collect();
         self.guess(port, &lost).await;
         let probes = std::mem::take(&mut self.probes);
@@ -225,9 +265,10 @@ impl Look {
 
     /// Lifts the reserve from a guess that came true.
     fn checked(&self, probe: Probe, configs: &[EnsembleConfig]) -> Probe {
-        let right = probe.guess_of.is_some_and(|id| {
-            self.own_id(&probe) == Some(id) && configs.iter().any(|config| probe.runs_with(config))
-        });
+        let fits = |config: &EnsembleConfig| probe.runs_with(config) || probe.has_file_like(config);
+        let right = probe
+            .guess_of
+            .is_some_and(|id| self.own_id(&probe) == Some(id) && configs.iter().any(fits));
         if right { probe.guessing(None) } else { probe }
     }
 

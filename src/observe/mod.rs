@@ -6,8 +6,8 @@
 //!
 //! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
 //! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
-//! ensemble, and whether it is one), `sights` (what follows for each server), `findings`, `bugs`,
-//! and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
+//! ensemble, and whether it is one), `following` (who follows, where configurations differ), `sights` (what follows for each server), `findings`, `bugs`,
+//! `machines` (who stays where it is), and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
 //! are asked for beside a look: whether a joiner's data are the leader's, who is connected to a server,
 //! and what answers where servers were once.
 
@@ -17,8 +17,10 @@ mod clients;
 mod facts;
 mod finding;
 mod findings;
+mod following;
 mod histories;
 mod look;
+mod machines;
 mod observing;
 mod probe;
 mod proof;
@@ -33,7 +35,9 @@ pub use beside::{Beside, ask_beside};
 pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
-pub use finding::{AskedServer, Finding, FindingKind, Issue, Level, NotResumed, RetiredState};
+pub use finding::{
+    AskedServer, Finding, FindingKind, Issue, Level, NotResumed, NotShown, RetiredState,
+};
 pub use observing::observe;
 pub use proof::{DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};

@@ -132,6 +132,7 @@ async fn conclude<E: Ensemble>(
         strangers,
         silent_contacts,
         elsewhere,
+        shared_names: look.of_shared_names.clone(),
         wanted_at: sights::wanted_at(&look, question),
         resolved,
         write_committed: true,
@@ -152,7 +153,7 @@ async fn committed<E: Ensemble>(
     present: &Present,
 ) -> Result<Reading, ObserveError> {
     let leader = present.leader.as_ref().map(|(_, at)| at);
-    let follows = look.counted().filter(|probe| probe.serves() && probe.runs_with(&present.config));
+    let follows = look.counted().filter(|probe| probe.serves() && present.is_of(probe));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
     let mut tried = histories::tried(look);
     for at in leader.into_iter().chain(follower) {

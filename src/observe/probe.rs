@@ -158,6 +158,18 @@ impl Probe {
         matches!(self.config_told(), Some((Ok(own), _)) if own == config)
     }
 
+    /// Whether both are what files of servers without reconfigs say, and name the same servers with
+    /// the same votes. Each such server shows its own file for ever, in which hosts may be written
+    /// otherwise: its own as a wildcard, others by another name.
+    pub(super) fn has_file_like(&self, config: &EnsembleConfig) -> bool {
+        let own = self.config_told().and_then(|(told, _)| told.ok());
+        own.is_some_and(|own| {
+            own.version.is_zero()
+                && config.version.is_zero()
+                && own.membership.has_the_votes_of(&config.membership)
+        })
+    }
+
     /// The ids of the members that it knows.
     pub(super) fn member_ids(&self) -> BTreeSet<ServerId> {
         match self.config_told() {

@@ -33,6 +33,9 @@ pub struct Observation {
     /// Contacts that are known to be no member and no wanted server: another server answers there, or
     /// nothing does while every member is seen elsewhere.
     pub elsewhere: Vec<Endpoint>,
+    /// Addresses that were asked in the place of a contact whose name several servers share, with that
+    /// contact.
+    pub shared_names: BTreeMap<Endpoint, Endpoint>,
     /// What answers where the spec wants each server, which need not be where it is now.
     pub wanted_at: BTreeMap<ServerId, WantedSight>,
     /// What each host of the configuration and of the spec resolves to, by its canonical spelling;

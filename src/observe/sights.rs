@@ -58,7 +58,11 @@ fn probe_of(
     wanted: Option<&Wanted>,
 ) -> Option<usize> {
     let own = member.and_then(Server::client_endpoint);
-    let addresses = [own.as_ref(), wanted.and_then(|wanted| wanted.endpoint.as_ref())];
+    // Of a member whose clients are on its own machine nothing else answers for it: where the spec
+    // wants it to be reached it may not be yet.
+    let is_shut = member.is_some_and(Server::has_own_client_address);
+    let wanted = wanted.and_then(|wanted| wanted.endpoint.as_ref()).filter(|_| !is_shut);
+    let addresses = [own.as_ref(), wanted];
     let at_address = |at: Option<&Endpoint>| {
         look.probes.iter().position(|p| p.guess_of.is_none() && Some(&p.endpoint) == at)
     };
@@ -69,7 +73,7 @@ fn probe_of(
     // What is sent there later had better not travel in clear.
     candidates.sort_by_key(|index| !look.probes[*index].endpoint.tls);
     let is_it = |index: &usize| look.own_id(&look.probes[*index]) == Some(id);
-    let agrees = |index: &usize| look.probes[*index].runs_with(&present.config);
+    let agrees = |index: &usize| present.is_of(&look.probes[*index]);
     let best = candidates.iter().copied().find(|index| is_it(index) && agrees(index));
     best.or_else(|| candidates.iter().copied().find(is_it)).or_else(|| there.first().copied())
 }
@@ -83,7 +87,7 @@ pub(super) async fn round<E: Ensemble>(
 ) -> Round {
     let subjects = subjects(look, present, question);
     let details = join_all(subjects.iter().map(|subject| details(port, look, subject, question)));
-    let (details, resolved) = futures::join!(details, resolve(port, present, question));
+    let (details, resolved) = futures::join!(details, resolve(port, look, present, question));
     Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
 }
 
@@ -101,7 +105,7 @@ async fn details<E: Ensemble>(
         }
     };
     let ports = async {
-        match peer(subject) {
+        match knocked(look, subject) {
             // One after the other: an election port is knocked at alone.
             Some(peer) => {
                 let quorum = port.knock(&peer.host, peer.quorum_port).await;
@@ -112,6 +116,18 @@ async fn details<E: Ensemble>(
     };
     let (data, (quorum_port, election_port)) = futures::join!(data, ports);
     Details { data, quorum_port, election_port }
+}
+
+/// Where it listens for the others: by its line, or where it answered with its own id if that names no
+/// host. A wildcard is the address of whoever dials it.
+fn knocked(look: &Look, subject: &Subject<'_>) -> Option<PeerAddress> {
+    let peer = peer(subject)?;
+    if !peer.host.is_wildcard() {
+        return Some(peer.clone());
+    }
+    let probe = subject.probe.and_then(|index| look.probes.get(index));
+    let probe = probe.filter(|probe| look.own_id(probe) == Some(subject.id))?;
+    Some(PeerAddress { host: probe.endpoint.host.clone(), ..peer.clone() })
 }
 
 /// Where the others reach it now, or shall reach it.
@@ -133,24 +149,27 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
     }
 }
 
-/// Resolves every host of the configuration and of the spec.
+/// Resolves every host of the configuration, of the members' own files, of the spec and of the
+/// contacts.
 async fn resolve<E: Ensemble>(
     port: &E,
+    look: &Look,
     present: &Present,
     question: &Question,
 ) -> BTreeMap<String, Vec<String>> {
-    let mut hosts: BTreeSet<&Host> = BTreeSet::new();
-    for server in present.config.membership.servers() {
-        hosts.extend(server.peers.iter().map(|peer| &peer.host));
-        hosts.extend(server.client.iter().map(|client| &client.host));
+    let mut hosts: BTreeSet<Host> = BTreeSet::new();
+    let files = look.counted().filter(|probe| present.is_of(probe)).filter_map(Probe::config);
+    let files: Vec<_> = files.map(|told| told.value).filter(|own| own.version.is_zero()).collect();
+    let shown = files.iter().chain([&present.config]);
+    for server in shown.flat_map(|config| config.membership.servers()) {
+        hosts.extend(server.peers.iter().map(|peer| peer.host.clone()));
+        hosts.extend(server.client.iter().map(|client| client.host.clone()));
     }
     for wanted in question.wanted.values() {
-        hosts.insert(&wanted.peer.host);
-        hosts.extend(wanted.endpoint.iter().map(|at| &at.host));
+        hosts.insert(wanted.peer.host.clone());
+        hosts.extend(wanted.endpoint.iter().map(|at| at.host.clone()));
     }
-    // Without a spec, the contacts are all that an import can go by.
-    let contacts = question.contacts.iter().filter(|_| question.wanted.is_empty());
-    hosts.extend(contacts.map(|at| &at.host));
+    hosts.extend(look.contacts.iter().map(|at| at.host.clone()));
     let found = join_all(hosts.iter().filter(|host| !host.is_wildcard()).map(|host| async {
         let mut addresses: Vec<String> =
             port.resolve(host).await.iter().map(ToString::to_string).collect();
@@ -175,7 +194,7 @@ pub(super) async fn catch_up<E: Ensemble>(
     let is_late = |probe: &Probe| {
         probe.guess_of.is_none()
             && probe.serves()
-            && probe.runs_with(&present.config)
+            && present.is_of(probe)
             && !has_reached(probe, target)
     };
     let mut left = look.two_ticks();
@@ -292,7 +311,8 @@ fn standing(
         (None, None) => return Standing::IdUnknown,
     }
     match probe.config() {
-        Some(_) if probe.runs_with(&present.config) => {}
+        Some(_) if present.is_of(probe) => {}
+        Some(_) if present.may_have(probe) => return Standing::Behind,
         Some(_) if probe.znode.as_ref() == Some(&present.config) => {
             return Standing::ConfigNotInForce;
         }

@@ -90,6 +90,7 @@ impl Scene {
             strangers: Vec::new(),
             silent_contacts: Vec::new(),
             elsewhere: Vec::new(),
+            shared_names: BTreeMap::new(),
             wanted_at: BTreeMap::new(),
             resolved: BTreeMap::new(),
             write_committed: true,

@@ -389,6 +389,10 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         FindingKind::MixedVersions { .. } => "servers may not understand each other's requests",
         FindingKind::ConfigWritten => "the next reconfig overwrites what was written",
         FindingKind::DataDiffers => "a server with other data may come to lead",
+        FindingKind::MachineNotShown { .. } => {
+            "you say that it is the same machine with the same data directory; on any other machine \
+             acknowledged writes can be lost"
+        }
         FindingKind::HostileName { .. }
         | FindingKind::WildcardHost { .. }
         | FindingKind::QuorumPortUnreachable
@@ -405,6 +409,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::StaleContacts { .. }
         | FindingKind::FolderNotProven(_)
         | FindingKind::RetiredAnswers { .. }
+        | FindingKind::FileDiffers { .. }
         | FindingKind::MembersRetired { .. } => "nothing has to be accepted",
     }
 }

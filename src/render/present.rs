@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::model::ServerId;
+use crate::model::{Server, ServerId};
 use crate::observe::{DataProof, Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
 use crate::plan::{Acceptance, Plan};
 
@@ -149,6 +149,11 @@ fn add_sight(
             Style::Yellow,
             Some("it is no member and the spec does not want it: retired, or to join by another spec".to_owned()),
         ),
+        Standing::NotAsked => {
+            let (word, style, more) = words::standing(&sight.standing);
+            let line = seen.config.membership.get(sight.id);
+            (word, style, line.and_then(no_address).or(more))
+        }
         _ => words::standing(&sight.standing),
     };
     let zxid = match sight.standing {
@@ -173,6 +178,25 @@ fn add_sight(
     if role == "joiner" && answers(&sight.standing) {
         table.across(BELOW, Line::new(Style::Dim, evidence(seen, sight)));
     }
+}
+
+/// Why the line of a member leads nowhere, where it names an address that is not the server's alone.
+fn no_address(line: &Server) -> Option<String> {
+    let client = line.client.as_ref()?;
+    if line.has_own_client_address() {
+        return Some(format!(
+            "clients reach it at {client} from its own machine alone; not counted. Give its secure \
+             client port with connect.tls"
+        ));
+    }
+    let is_wildcard = line.peer().host.is_wildcard();
+    is_wildcard.then(|| {
+        format!(
+            "its line names {} and no address; not counted. Give its client address in \
+             connect.servers",
+            line.peer().host
+        )
+    })
 }
 
 fn zone(facts: &Facts, id: ServerId) -> Line {

@@ -9,7 +9,7 @@ use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
 use crate::model::{Place, ServerId};
 use crate::observe::{
-    Finding, FindingKind, Identity, Issue, Level, NotResumed, Source, Standing, fixed_in,
+    Finding, FindingKind, Identity, Issue, Level, NotResumed, NotShown, Source, Standing, fixed_in,
 };
 use crate::plan::Acceptance;
 use crate::trust::{Doubt, Unproven};
@@ -275,6 +275,34 @@ fn known_bug(server: Option<ServerId>, version: ServerVersion, issue: Issue) -> 
     format!("{who} runs {version}: {} ({name}); fixed in {fixed}", harm(issue))
 }
 
+/// What a server's own file writes otherwise than the configuration that is shown.
+fn file_differs(it: &str, lines: &BTreeSet<ServerId>, is_alike: bool) -> String {
+    let lines = servers(lines);
+    let more = if is_alike {
+        "the address is the same. With reconfigEnabled=true the file of the first leader becomes the \
+         configuration of all servers"
+    } else {
+        "whether the address is the same is not known"
+    };
+    format!("the file of {it} writes {lines} otherwise than shown here; {more}")
+}
+
+/// Why it is not known whether a wanted host is the machine of a member.
+const fn not_shown(because: NotShown) -> &'static str {
+    match because {
+        NotShown::PresentHost => {
+            "whether that is the same machine is not known: its present host does not resolve here"
+        }
+        NotShown::WantedHost => {
+            "whether that is the same machine is not known: that host does not resolve here"
+        }
+        NotShown::NoAnswer => {
+            "whether that is the same machine is not known: no server that follows the leader \
+             answered there under this id"
+        }
+    }
+}
+
 /// A finding as a sentence.
 pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
@@ -341,6 +369,10 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::FolderNotProven(unproven) => folder_not_proven(unproven),
         FindingKind::RetiredAnswers { run, state, servers } => {
             retired::answer(*run, *state, servers)
+        }
+        FindingKind::FileDiffers { lines, is_alike } => file_differs(&it, lines, *is_alike),
+        FindingKind::MachineNotShown { host, because } => {
+            format!("{it} is wanted at {host}; {}", not_shown(*because))
         }
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)

@@ -43,6 +43,7 @@ mod probes;
 mod refusals;
 mod releases;
 mod retired_servers;
+mod shapes;
 mod sizes;
 mod spec;
 mod tls;

@@ -87,7 +87,7 @@ impl Spec {
     pub(crate) fn of(ensemble: &Ensemble, ids: impl IntoIterator<Item = u8>) -> Self {
         let wanted = |id| Wanted {
             id,
-            host: ensemble.host().to_owned(),
+            host: ensemble.host_of(id),
             quorum_port: ensemble.quorum_port(id),
             election_port: ensemble.election_port(id),
             client_port: ensemble.client_address(id).port(),

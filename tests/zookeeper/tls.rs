@@ -183,6 +183,32 @@ fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
     assert!(lines.iter().all(|line| !line.contains(';')), "{lines:?}");
 }
 
+/// Up to 3.9 that takes whole lists of lines, on each of which there is no client part.
+#[test]
+fn an_ensemble_that_speaks_tls_alone_moves_onto_new_servers() {
+    let authority = Authority::new();
+    let root = format!("CN={ROOT}");
+    let builder = Builder::rich().tls_alone(&authority);
+    let builder = builder.setting("X509AuthenticationProvider.superUser", &root);
+    let ensemble = builder.start_with([4, 5, 6]);
+    let desk = desk_of(&authority, &authority.client(ROOT));
+    let spec = by_certificate(wanting_by_tls(&ensemble, 4..=6));
+    let ledger = Ledger::begin(&ensemble);
+    desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    ledger.has_steps(6);
+    is_at(&ensemble, &[4, 5, 6]);
+    let lines = ensemble.administrator().config().members;
+    assert!(lines.iter().all(|line| !line.contains(';')), "{lines:?}");
+    // What came in serves clients as before once it is started again.
+    for id in 1..=3 {
+        ensemble.stop(id);
+    }
+    ensemble.stop(4);
+    ensemble.start_again(4);
+    ensemble.wait_serving();
+    is_at(&ensemble, &[4, 5, 6]);
+}
+
 /// `ssl.clientAuth=need`, ZooKeeper's default.
 #[test]
 fn where_servers_want_a_certificate_its_holder_applies_and_others_are_told_why_not() {

@@ -2,7 +2,7 @@
 //! happens while zkplan waits.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub(super) struct Fake {
     pub(super) identity: Option<&'static str>,
     /// Why no session can be had.
     pub(super) no_session: Option<Silence>,
+    /// With whom it commits, where each write is one more in its zxid.
+    pub(super) commits_with: Option<u8>,
     /// Its zxid once a write was committed anywhere.
     pub(super) zxid_after_write: Option<u64>,
     pub(super) hash: &'static str,
@@ -66,6 +68,8 @@ pub(super) struct FakeEnsemble {
     script: RefCell<Vec<Event>>,
     pub(super) waited: Cell<Duration>,
     pub(super) sessions: Cell<usize>,
+    /// Every host and port to which it was connected.
+    pub(super) dialled: RefCell<BTreeSet<(String, u16)>>,
 }
 
 impl FakeEnsemble {
@@ -86,6 +90,7 @@ impl FakeEnsemble {
     }
 
     fn find(&self, at: &Endpoint) -> Result<Fake, Silence> {
+        self.dialled.borrow_mut().insert((at.host.canonical(), at.port));
         let world = self.world.borrow();
         let found = world.servers.iter().find(|server| server.at == *at);
         let server = found.ok_or(Silence::Refused)?;
@@ -149,6 +154,7 @@ impl Ensemble for FakeEnsemble {
             return Err(silence);
         }
         self.sessions.set(self.sessions.get() + 1);
+        let commits_with = server.commits_with;
         let mut world = self.world.borrow_mut();
         for server in &mut world.servers {
             if server.at == *at
@@ -157,6 +163,9 @@ impl Ensemble for FakeEnsemble {
                 server.config = config;
             }
             server.zxid = server.zxid_after_write.take().unwrap_or(server.zxid);
+            if server.commits_with.is_some() && server.commits_with == commits_with {
+                server.zxid += 1;
+            }
         }
         let version = EnsembleConfig::parse(&server.config).map(|config| config.version);
         let mzxid = version.map_or(0, |version| version.as_zxid().get());
@@ -182,6 +191,7 @@ impl Ensemble for FakeEnsemble {
     }
 
     async fn knock(&self, host: &Host, port: u16) -> Knock {
+        self.dialled.borrow_mut().insert((host.canonical(), port));
         let world = self.world.borrow();
         world.knocks.get(&(host.canonical(), port)).copied().unwrap_or(Knock::Open)
     }
@@ -242,6 +252,7 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         hangs: false,
         identity: None,
         no_session: None,
+        commits_with: None,
         zxid_after_write: None,
         hash: "",
         cons: "",

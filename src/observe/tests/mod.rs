@@ -4,6 +4,7 @@ mod beside;
 mod fake;
 mod healthy;
 mod histories;
+mod own_files;
 mod planning;
 mod trouble;
 

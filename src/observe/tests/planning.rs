@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::Mode;
+use crate::ensemble::{Mode, Silence};
 use crate::model::{
-    AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, Server,
+    AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, ReuseIds, Server,
     StandaloneEnabled,
 };
-use crate::observe::{Facts, Finding, Issue, Obstacle, OwnPorts};
+use crate::observe::{Facts, Finding, Issue, NotShown, Obstacle, OwnPorts};
 use crate::spec::{Spec, WantedServer};
 
 fn spec(lines: &[&str]) -> Spec {
@@ -124,13 +124,85 @@ fn a_second_process_with_the_same_id_is_another_machine() {
 fn another_host_is_another_machine_unless_it_resolves_alike() {
     let renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
     let at = |address: [u8; 4]| vec![address.into()];
-    for (addresses, expected) in
-        [(at([10, 0, 0, 2]), ids(&[])), (at([10, 0, 0, 77]), ids(&[2])), (vec![], ids(&[2]))]
-    {
+    for (addresses, expected) in [(at([10, 0, 0, 2]), ids(&[])), (at([10, 0, 0, 77]), ids(&[2]))] {
         let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
         fake.world.borrow_mut().names.insert("zk2", addresses);
         assert_eq!(facts(&fake, &renamed).other_machine, expected);
     }
+}
+
+fn not_shown(facts: &Facts, number: i64) -> Option<NotShown> {
+    facts.findings.iter().find_map(|finding| match finding.kind {
+        FindingKind::MachineNotShown { because, .. } if finding.server == Some(id(number)) => {
+            Some(because)
+        }
+        _ => None,
+    })
+}
+
+/// Not known is not other, and not the same either: a person has to say so.
+#[test]
+fn where_a_name_does_not_resolve_the_machine_is_not_known() {
+    let mut renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let unknown = facts(&fake, &renamed);
+    assert_eq!(unknown.other_machine, ids(&[]));
+    assert_eq!(not_shown(&unknown, 2), Some(NotShown::WantedHost));
+    renamed.policy.reuse_ids = ReuseIds::Blank;
+    let blank = facts(&fake, &renamed);
+    assert_eq!((blank.other_machine.clone(), not_shown(&blank, 2)), (ids(&[2]), None));
+
+    // A last dot says that a name is whole.
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let dotted =
+        |server: &mut fake::Fake| server.config = server.config.replace("10.0.0.2:", "zk2:");
+    [1, 2, 3].into_iter().for_each(|number| fake.server(number, dotted));
+    fake.server(2, |server| server.at.host = Host::new("zk2"));
+    let dot = facts(&fake, &spec(&["server.2=zk2.:2888:3888:participant;2181"]));
+    assert_eq!((dot.other_machine.clone(), not_shown(&dot, 2)), (ids(&[]), None));
+}
+
+/// The line of server 2 in a configuration that its own file gave to all.
+fn with_wildcard() -> FakeEnsemble {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let wild = |server: &mut fake::Fake| {
+        server.config = server.config.replace("10.0.0.2:2888", "0.0.0.0:2888");
+    };
+    [1, 2, 3].into_iter().for_each(|number| fake.server(number, wild));
+    fake
+}
+
+#[test]
+fn who_answers_where_a_wildcard_is_to_get_its_host_stays_on_its_machine() {
+    let spec = wanted(&[1, 2, 3]);
+    let follows = facts(&with_wildcard(), &spec);
+    assert_eq!((follows.other_machine.clone(), not_shown(&follows, 2)), (ids(&[]), None));
+
+    // The others cannot connect to it, so that it looks for a leader.
+    let fake = with_wildcard();
+    fake.server(2, |server| server.silent = Some(Silence::NotServing));
+    let looks = facts(&fake, &spec);
+    assert_eq!(looks.other_machine, ids(&[]));
+    assert_eq!(not_shown(&looks, 2), Some(NotShown::NoAnswer));
+    assert_eq!(looks.live, ids(&[1, 3]));
+
+    let fake = with_wildcard();
+    fake.server(2, |server| (server.mode, server.config) = (Mode::Standalone, String::new()));
+    assert_eq!(facts(&fake, &spec).other_machine, ids(&[2]));
+}
+
+#[test]
+fn a_member_that_follows_at_its_new_address_alone_is_the_same_machine() {
+    let moved = spec(&["server.2=10.0.0.77:2888:3888:participant;2181"]);
+    let elsewhere = Endpoint::plain(Host::new("10.0.0.77"), 2181);
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.at = elsewhere.clone());
+    assert_eq!(facts(&fake, &moved).other_machine, ids(&[]));
+    // At both, they may be two.
+    let mut old = server(2, Mode::Follower, &config(&[1, 2, 3], FIRST));
+    old.at = at(2);
+    fake.world.borrow_mut().servers.push(old);
+    assert_eq!(facts(&fake, &moved).other_machine, ids(&[2]));
 }
 
 #[test]

@@ -16,6 +16,8 @@
 //! 3 hides                  server 3 does its part and answers no client
 //! 3 differs                server 3 has other data than the leader at the same zxid
 //! 3 ports 3888 2888        server 3 has these for quorum and election
+//! 2 looks                  server 2 runs, and finds no leader
+//! 1 reached at 10.0.0.1    server 1 has no address in its line, and clients reach it there
 //! 4 stays at 10.0.0.4      server 4 is neither member nor wanted, and still follows
 //! ```
 
@@ -137,6 +139,8 @@ impl Play {
             }
             [id, "frozen"] => self.actor(id).silent = Some(Silence::AnswerTimedOut),
             [id, "hides"] => self.actor(id).silent = Some(Silence::NoRoute),
+            [id, "looks"] => self.actor(id).silent = Some(Silence::NotServing),
+            [id, "reached", "at", host] => self.actor(id).at.host = Host::new(host),
             [id, "differs"] => self.actor(id).digest += 1,
             [id, "ports", quorum, election] => {
                 let port = |text: &str| text.parse().expect("a port");

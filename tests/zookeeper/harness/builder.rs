@@ -82,6 +82,10 @@ struct Secure {
 pub(crate) struct Builder {
     profile: Profile,
     host: String,
+    /// Whether each server has a loopback address of its own.
+    apart: bool,
+    /// How a server's own line names its host in its own file.
+    own_host: Option<String>,
     participants: Vec<u8>,
     observers: Vec<u8>,
     /// `group.G=…` and `weight.N=…` lines of the first membership.
@@ -114,6 +118,8 @@ impl Builder {
         let builder = Self {
             profile,
             host: host.to_owned(),
+            apart: false,
+            own_host: None,
             participants: Vec::new(),
             observers: Vec::new(),
             places: Vec::new(),
@@ -168,6 +174,20 @@ impl Builder {
     pub(crate) fn host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
         self
+    }
+
+    /// Gives each server a loopback address of its own, `127.0.0.N`, at which alone it listens for the
+    /// others unless its own line says otherwise.
+    #[must_use]
+    pub(crate) fn hosts_apart(self) -> Self {
+        Self { apart: true, ..self }
+    }
+
+    /// How each server's first file names the host of that server itself, such as `0.0.0.0`; the
+    /// files of the others do not.
+    #[must_use]
+    pub(crate) fn own_host(self, host: &str) -> Self {
+        Self { own_host: Some(host.to_owned()), ..self }
     }
 
     /// Whether servers accept `reconfig`; they do unless told otherwise.
@@ -279,6 +299,11 @@ impl Builder {
         &self.host
     }
 
+    /// The host under which the others know a server.
+    pub(super) fn host_of(&self, id: u8) -> String {
+        if self.apart { format!("127.0.0.{id}") } else { self.host.clone() }
+    }
+
     pub(super) fn admin_server_wanted(&self) -> bool {
         self.admin_server
     }
@@ -321,7 +346,8 @@ impl Builder {
     /// `server.N=…` as ZooKeeper prints it once the server is a member.
     pub(super) fn line_printed(&self, id: u8, role: Role, ports: &Ports) -> String {
         let Ports { client, quorum, election, .. } = ports;
-        let line = format!("server.{id}={}:{quorum}:{election}:{}", self.host, role.name());
+        let host = self.host_of(id);
+        let line = format!("server.{id}={host}:{quorum}:{election}:{}", role.name());
         match self.profile {
             Profile::Rich if !self.is_tls_alone() => format!("{line};0.0.0.0:{client}"),
             Profile::Rich | Profile::Plain => line,
@@ -331,7 +357,7 @@ impl Builder {
     /// `server.N=…` as a person writes it into a server's first configuration.
     pub(super) fn line_written(&self, id: u8, role: Role, ports: &Ports) -> String {
         let Ports { client, quorum, election, .. } = ports;
-        let line = format!("server.{id}={}:{quorum}:{election}", self.host);
+        let line = format!("server.{id}={}:{quorum}:{election}", self.host_of(id));
         match (self.profile, role) {
             (Profile::Rich, role) if self.is_tls_alone() => format!("{line}:{}", role.name()),
             (Profile::Rich, role) => format!("{line}:{};{client}", role.name()),
@@ -342,7 +368,12 @@ impl Builder {
 
     /// The files from which a server starts for the first time, by name; `members` are its lines.
     pub(super) fn files(&self, server: &Server, members: &[String]) -> Vec<(&'static str, String)> {
-        let members: String = members.iter().fold(String::new(), |text, line| text + line + "\n");
+        let own = format!("server.{}={}:", server.id(), self.host_of(server.id()));
+        let line = |line: &String| match (&self.own_host, line.strip_prefix(&own)) {
+            (Some(host), Some(rest)) => format!("server.{}={host}:{rest}\n", server.id()),
+            _ => format!("{line}\n"),
+        };
+        let members: String = members.iter().map(line).collect();
         let zoo_cfg = self.zoo_cfg(server);
         let id = ("data/myid", format!("{}\n", server.id()));
         let client = format!("clientPort={}\n", server.ports().client);

@@ -246,9 +246,14 @@ impl Ensemble {
         self.server(id).ports().admin
     }
 
-    /// The name or address under which the servers know each other.
+    /// The name or address under which the servers know each other, where that is one for all.
     pub(crate) fn host(&self) -> &str {
         self.builder.host_name()
+    }
+
+    /// The name or address under which the others know a server.
+    pub(crate) fn host_of(&self, id: u8) -> String {
+        self.builder.host_of(id)
     }
 
     /// The addresses of all started servers as clients take them, `host:port,…` by id.
