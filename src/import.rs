@@ -209,6 +209,11 @@ impl Imported {
         if !odd.is_empty() {
             notes.push(Note::UnwantableIds(odd));
         }
+        let local = servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local: Vec<ServerId> = local.map(|wanted| wanted.server.id).collect();
+        if !local.is_empty() {
+            notes.push(Note::LocalClients(local));
+        }
         let connect = contacts(&servers);
         if connect.first().is_some_and(|at| at.tls) {
             notes.push(Note::TlsOnly);

@@ -13,12 +13,8 @@ pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
     for file in loaded {
         match file.spec {
             Ok(spec) => {
-                for id in spec.servers.keys().filter(|id| !id.is_wantable()) {
-                    output.note(&format!(
-                        "{}: server id {id} is outside 1 to 254: a server that has it keeps it, a \
-                         plan that adds it is refused",
-                        file.path
-                    ));
+                for remark in spec.remarks() {
+                    output.note(&format!("{}: {remark}", file.path));
                 }
                 let voters = spec.membership().voters().len();
                 let observers = words_for_count(spec.servers.len() - voters, "observer");

@@ -254,7 +254,8 @@ fn a_wildcard_gets_the_host_where_the_server_answered() {
     assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181");
     assert_eq!(imported.notes[0], Note::WildcardHost(ids(&[2])));
     let unknown = &imported.notes[1..];
-    let of_3 = |note: &Note| matches!(note, Note::NotValid { id, .. } if *id == Some(ServerId::new(3)));
+    let of_3 =
+        |note: &Note| matches!(note, Note::NotValid { id, .. } if *id == Some(ServerId::new(3)));
     assert!(!unknown.is_empty() && unknown.iter().all(of_3), "{unknown:?}");
     // Nothing leads to a wildcard: it would be asked on the machine that zkplan runs on.
     assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "10.0.0.2:2181"]);

@@ -142,7 +142,37 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// What is right for a server that exists and would be wrong for a new one: to be said, not to
+    /// be refused, since no ensemble was asked.
+    pub fn remarks(&self) -> Vec<String> {
+        let odd = |id: &&ServerId| !id.is_wantable();
+        let ids = self.servers.keys().filter(odd).map(|id| {
+            format!(
+                "server id {id} is outside 1 to 254: a server that has it keeps it, a plan that \
+                 adds it is refused"
+            )
+        });
+        let local = self.servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local = local.map(|wanted| {
+            format!(
+                "server {}: clients reach its client address on its own machine only; zkplan can \
+                 ask it there, or through its secureClientPort",
+                wanted.server.id
+            )
+        });
+        ids.chain(local).collect()
+    }
+}
+
 impl WantedServer {
+    /// Whether its client address leads to no other machine, and the others reach it from theirs.
+    pub fn serves_its_machine_alone(&self) -> bool {
+        let client = self.server.client.as_ref();
+        client.is_some_and(|client| client.host.is_loopback())
+            && !self.server.peer().host.is_loopback()
+    }
+
     /// Whether it has no port for clients at all.
     pub fn is_without_port(&self) -> bool {
         let server = &self.server;

@@ -138,9 +138,11 @@ impl Reader {
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
         let client = self.client_port(map, secure, client_host.is_some());
+        // By the secure port clients reach it all the same.
         if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
+            && !matches!(secure, Some(Some(_)))
         {
-            self.clients_reach_in(client, [host], node.place);
+            self.clients_reach_in(client, host, node.place);
         }
         let role = match map.get("role") {
             None => Some(Role::Participant),
@@ -156,7 +158,8 @@ impl Reader {
             given.map_or(map.place, |node| node.place)
         };
         if let Some(host) = &host {
-            let reached = client_host.as_ref().filter(|bound| !bound.is_wildcard()).unwrap_or(host);
+            let bound = client_host.as_ref().filter(|bound| is_place(bound, host));
+            let reached = bound.unwrap_or(host);
             let claims: [(_, _, &[&str], _); 4] = [
                 (host, quorum.flatten(), &["quorumPort"], Port::Quorum),
                 (host, election.flatten(), &["electionPort"], Port::Election),
@@ -353,8 +356,6 @@ impl Reader {
             }
             Some(client) => {
                 fine &= self.host(place, "the client host", client.host.as_str()).is_some();
-                let hosts = server.peers.iter().map(|peer| &peer.host);
-                fine &= self.clients_reach_in(&client.host, hosts, place);
             }
         }
         entry.wanted = fine.then(|| WantedServer {
@@ -460,10 +461,17 @@ fn secure_port(text: &str) -> Option<u16> {
     host_and_port(text).filter(|(host, _)| Host::new(host).is_plain()).map(|(_, port)| port)
 }
 
+/// Whether a client port is bound to an address that is no other server's; the loopback address is
+/// each machine's own.
+fn is_place(bound: &Host, peer: &Host) -> bool {
+    !bound.is_wildcard() && (!bound.is_loopback() || peer.is_loopback())
+}
+
 fn line_claims(server: &Server, place: Place) -> Vec<Claim> {
     let mut claims = Vec::new();
     let client = server.client.as_ref();
-    let bound = client.filter(|client| !client.host.is_wildcard()).map(|client| &client.host);
+    let bound =
+        client.map(|client| &client.host).filter(|bound| is_place(bound, &server.peer().host));
     for peer in &server.peers {
         claims.push(Claim::new(&peer.host, peer.quorum_port, Port::Quorum, place));
         claims.push(Claim::new(&peer.host, peer.election_port, Port::Election, place));
