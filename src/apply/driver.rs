@@ -317,7 +317,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             sight.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
         }
         for id in &question.moving {
-            let own = seen.servers.get(id).map(|seen| sight::own_ports(seen)).unwrap_or_default();
+            let own = seen.servers.get(id).map(sight::own_ports).unwrap_or_default();
             if let Some(port) = self.taken(*id, &sight, &own).await {
                 sight.taken.insert(*id, port);
             }
