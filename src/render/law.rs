@@ -207,7 +207,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         ),
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
-            format!("Server id {id} cannot be asked for; ids go from 1 to 254.")
+            format!("Server id {id} is new; new ids go from 1 to 254.")
         }
         Detail::OtherMachine(id) => {
             format!("Server id {id} is wanted on another machine than the one that holds it now.")

@@ -457,7 +457,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("the data of {it} differs from the leader's at the same zxid")
         }
         FindingKind::UnwantableId => {
-            format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
+            format!("{it} has an id outside 1 to 254; it may stay, no new server can have it")
         }
         FindingKind::OpenRun { .. } => open_run(kind),
         FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),

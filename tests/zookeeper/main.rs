@@ -34,6 +34,7 @@ mod harness_works;
 mod healthy;
 mod histories;
 mod hostile;
+mod import_agrees;
 mod joiners;
 mod ledger;
 mod limits;
