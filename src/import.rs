@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use self::properties::Property;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, Membership, Policy, Server, ServerId,
-    ServerLineError, StandaloneEnabled,
+    Auth, ClientAddress, Connect, Endpoint, Hooks, Host, Membership, Policy, Server, ServerId,
+    ServerLineError, StandaloneEnabled, Tls,
 };
 use crate::observe::{Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
@@ -27,6 +27,10 @@ pub struct Imported {
     pub servers: BTreeMap<ServerId, WantedServer>,
     /// Where clients reach it.
     pub connect: Vec<Endpoint>,
+    /// The certificates that it was reached with.
+    pub tls: Option<Tls>,
+    /// As whom it is changed.
+    pub auth: Option<Auth>,
     /// What is known of its servers' `standaloneEnabled`.
     pub standalone_enabled: StandaloneEnabled,
     /// What was assumed, what matters, and what a spec cannot say.
@@ -304,7 +308,8 @@ impl Imported {
             .filter_map(|wanted| wanted.server.client_endpoint())
             .filter(|endpoint| endpoint.host.is_plain())
             .collect();
-        Self { ensemble: ensemble.to_owned(), servers, connect, standalone_enabled, notes }
+        let ensemble = ensemble.to_owned();
+        Self { ensemble, servers, connect, tls: None, auth: None, standalone_enabled, notes }
     }
 
     /// The spec that wants exactly what is there.
@@ -318,6 +323,8 @@ impl Imported {
             ensemble: self.ensemble.clone(),
             connect: Connect {
                 servers: self.connect.iter().map(ToString::to_string).collect(),
+                tls: self.tls.clone(),
+                auth: self.auth.clone(),
                 ..Connect::default()
             },
             servers: self.servers.clone(),

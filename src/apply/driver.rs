@@ -587,6 +587,8 @@ const fn presence(silence: Silence) -> Presence {
         | Silence::NotServing
         | Silence::Tls(_)
         | Silence::NeedsAuth
+        | Silence::AuthRefused
+        | Silence::AuthWithheld
         | Silence::Unreadable => Presence::Up,
     }
 }

@@ -5,7 +5,9 @@
 //! connected, and a session moves by a new client with the saved session. A credential is shown
 //! only once a server has taken the session.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -17,7 +19,8 @@ use zookeeper_client::{
 use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::{self, TlsClient};
-use super::{CONFIG, Code, Limits};
+use super::ways::{Show, Shown, Ways};
+use super::{CONFIG, Code, Credential, Limits, Silence};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
@@ -39,10 +42,17 @@ pub struct HeldSession {
 }
 
 /// What every attachment takes.
-struct Means {
-    terms: SessionTerms,
-    tls: Option<TlsClient>,
-    limits: Limits,
+pub(super) struct Means {
+    /// What the session was asked for with.
+    pub(super) terms: SessionTerms,
+    /// As whom servers are reached in TLS.
+    pub(super) tls: Option<TlsClient>,
+    /// Bounds of every connection.
+    pub(super) limits: Limits,
+    /// What servers want to be shown.
+    pub(super) ways: Arc<Ways>,
+    /// What may be shown where servers enforce SASL, whoever asks, and at which addresses.
+    pub(super) looks_as: Option<(Credential, BTreeSet<Endpoint>)>,
 }
 
 /// One client of the session, on one server. Dropping it ends everything that the library does for
@@ -50,17 +60,15 @@ struct Means {
 struct Attached {
     client: Client,
     runtime: Background,
+    /// Where it is connected to.
+    to: String,
+    /// What it showed as it connected.
+    show: Show,
 }
 
 impl HeldSession {
     /// Opens a session on that server.
-    pub(super) async fn open(
-        at: &Endpoint,
-        terms: &SessionTerms,
-        tls: Option<TlsClient>,
-        limits: Limits,
-    ) -> Result<Self, Failure> {
-        let means = Means { terms: terms.clone(), tls, limits };
+    pub(super) async fn open(at: &Endpoint, means: Means) -> Result<Self, Failure> {
         let attached = means.attach(at, None, Detached::Yes).await?;
         Ok(Self {
             means,
@@ -73,21 +81,48 @@ impl HeldSession {
         })
     }
 
-    /// Shows the credential on the connection that stands.
-    async fn show(&self) -> Result<(), Failure> {
+    /// Shows the credential to the server that the session is attached to: on the connection that
+    /// stands where that can be, else on one more to the same address.
+    async fn show(&mut self) -> Result<(), Failure> {
         let (Some(credential), Some(attached)) = (&self.means.terms.auth, &self.attached) else {
             return Ok(());
         };
         if attached.client.state() != SessionState::SyncConnected {
             return Err(Failure::NotSent);
         }
-        let (scheme, secret) = credential.packet();
+        if attached.show.credential.as_ref() == Some(credential) {
+            return Ok(());
+        }
+        let Some((scheme, secret)) = credential.packet().filter(|_| !attached.show.look) else {
+            return self.show_anew().await;
+        };
         let shown = attached.client.auth(scheme, secret.as_bytes());
         match timeout(self.means.terms.timeout.as_duration(), shown).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Error::AuthFailed)) => Err(Failure::Refused(Code::AuthFailed)),
             Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
         }
+    }
+
+    /// Attaches the session once more where it is, with the credential and nothing else.
+    async fn show_anew(&mut self) -> Result<(), Failure> {
+        let Some(before) = self.attached.take() else { return Err(Failure::NotSent) };
+        let to = before.to.clone();
+        // Two clients of one session would take it from each other.
+        drop(before);
+        let show = Show { look: false, credential: self.means.terms.auth.clone() };
+        let session = Some(self.session.clone());
+        let attached = self.means.connect((&self.at, &to), session, Detached::Yes, show).await?;
+        self.session = attached.client.session().clone();
+        self.attached = Some(attached);
+        Ok(())
+    }
+
+    /// An entry `auth` stands for every id of the connection. That of a look is public: whoever
+    /// knows it would be let in.
+    fn is_public(&self, entries: &[AclEntry]) -> bool {
+        let shows_look = self.attached.as_ref().is_some_and(|attached| attached.show.look);
+        shows_look && entries.iter().any(|entry| entry.scheme == "auth")
     }
 
     /// Makes one request, bounded in time; what is not answered is unknown.
@@ -187,6 +222,9 @@ impl Session for HeldSession {
     }
 
     async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+        if self.is_public(acl) {
+            return Err(Failure::Refused(Code::InvalidAcl));
+        }
         let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
         let created = self.perform(move |client| async move {
             let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
@@ -196,6 +234,13 @@ impl Session for HeldSession {
     }
 
     async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+        let is_public = |op: &Op<'_>| match op {
+            Op::Create { acl, .. } => self.is_public(acl),
+            Op::Check { .. } | Op::Set { .. } | Op::Delete { .. } => false,
+        };
+        if ops.iter().any(is_public) {
+            return Err(Failure::Refused(Code::InvalidAcl));
+        }
         let ops: Vec<Owned> = ops.iter().map(Owned::of).collect();
         let done = self.perform(move |client| async move {
             let mut writer = client.new_multi_writer();
@@ -253,7 +298,7 @@ impl Session for HeldSession {
         drop(self.attached.take());
         let session = Some(self.session.clone());
         let last = self.means.attach(&self.at, session, Detached::No).await;
-        if let Ok(Attached { client, runtime }) = last {
+        if let Ok(Attached { client, runtime, .. }) = last {
             let mut state = client.state_watcher();
             drop(client);
             let closed = runtime.run(async move {
@@ -363,14 +408,47 @@ enum Detached {
 }
 
 impl Means {
+    /// Attaches a session, or opens one, and shows no more than the server wants before it takes
+    /// any session.
     async fn attach(
         &self,
         at: &Endpoint,
         session: Option<SessionInfo>,
         detached: Detached,
     ) -> Result<Attached, Failure> {
-        let Self { terms, tls, limits } = self;
         let to = self.address(at).await?;
+        let may = Shown { certificate: false, look: true, sasl: self.sasl_at(at).is_some() };
+        let mut shown = self.ways.shown(at);
+        loop {
+            let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
+            let show = Show { look: shown.look, credential };
+            match self.connect((at, &to), session.clone(), detached, show).await {
+                Err(refused @ Failure::Refused(Code::AuthFailed)) => {
+                    shown = shown.beyond(Silence::NeedsAuth, may).ok_or(refused)?;
+                    self.ways.show(at, shown);
+                }
+                attached => return attached,
+            }
+        }
+    }
+
+    /// What may be shown there where servers enforce SASL: the credential of the session, which is
+    /// attached only where `apply::access` lets it, else that of looks.
+    fn sasl_at(&self, at: &Endpoint) -> Option<&Credential> {
+        let own = self.terms.auth.as_ref().filter(|own| !own.sends_password());
+        let looks = self.looks_as.as_ref().filter(|(_, named)| named.contains(at));
+        own.or(looks.map(|(credential, _)| credential))
+    }
+
+    /// One connection, which shows that and nothing else.
+    async fn connect(
+        &self,
+        (at, to): (&Endpoint, &str),
+        session: Option<SessionInfo>,
+        detached: Detached,
+        show: Show,
+    ) -> Result<Attached, Failure> {
+        let Self { terms, tls, limits, .. } = self;
         let mut connector = Client::connector()
             .with_session_timeout(terms.timeout.as_duration())
             .with_fail_eagerly();
@@ -384,9 +462,11 @@ impl Means {
         if at.tls {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
+        let keeper = show.without_secret().on(connector.clone());
+        let connecting = Background::connect(show.on(connector), keeper, to.to_owned());
         let bound = limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
-        match timeout(bound, Background::connect(connector, to)).await {
-            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
+        match timeout(bound, connecting).await {
+            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime, to: to.to_owned(), show }),
             Ok(Err(cause)) => Err(match cause {
                 // Of a session that is asked for again, only a server says that it is over.
                 Error::SessionExpired if attaches => Failure::SessionOver,

@@ -18,6 +18,7 @@ pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod ways;
 pub mod words;
 mod zookeeper;
 
@@ -33,7 +34,7 @@ pub use digest::digest_id;
 pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-pub use transport::TlsSetupError;
+pub use transport::{KeyForm, TlsSetupError};
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::{Limits, ZooKeeper};
 
@@ -220,10 +221,24 @@ pub enum Silence {
     /// No TLS connection came about.
     Tls(TlsFailure),
     /// It takes no session from a client that proves nobody (`zookeeper.enforce.auth.enabled`,
-    /// `zookeeper.sessionRequireClientSASLAuth`).
+    /// `zookeeper.sessionRequireClientSASLAuth`): `SessionClosedRequireSaslAuth` (-124), which does
+    /// not say of which scheme. What may be shown to it was not enough.
     NeedsAuth,
+    /// It refused the session that showed the operator's SASL credential: its password is wrong,
+    /// or the user unknown. Where SASL is enforced the code is -124 again, else `AuthFailed` (-115).
+    AuthRefused,
+    /// It takes no session from a client that proves nobody, and the operator's SASL credential is
+    /// not shown to it: neither file nor flag names this address.
+    AuthWithheld,
     /// The answer cannot be read.
     Unreadable,
+}
+
+impl Silence {
+    /// Whether the server enforces authentication, and what was shown was not enough.
+    pub const fn is_for_want_of_auth(self) -> bool {
+        matches!(self, Self::NeedsAuth | Self::AuthRefused | Self::AuthWithheld)
+    }
 }
 
 /// Why no TLS connection came about.

@@ -1,5 +1,6 @@
 //! Bounded connections: names resolved, ports tried, TLS where it is asked for.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,6 +64,14 @@ pub enum TlsSetupError {
         /// What it should hold.
         what: &'static str,
     },
+    /// It is in another form than PEM, or encrypted.
+    #[error("`{}` is {form}, and zkplan reads PEM without a password", path.display())]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        form: KeyForm,
+    },
     /// A certificate without its key, or a key without its certificate.
     #[error("a client certificate and its key are needed together")]
     HalfAnIdentity,
@@ -72,6 +81,55 @@ pub enum TlsSetupError {
         /// The certificate's file.
         path: PathBuf,
     },
+}
+
+/// Forms of certificates and keys that are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyForm {
+    /// A key in PEM that a password encrypts (PKCS #8, or `Proc-Type: 4,ENCRYPTED`).
+    EncryptedPem,
+    /// A key store of PKCS #12, often `.p12` or `.pfx`.
+    Pkcs12,
+    /// A key store of Java's own, `.jks`.
+    Jks,
+    /// A certificate or key in DER.
+    Der,
+}
+
+impl fmt::Display for KeyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EncryptedPem => "an encrypted key",
+            Self::Pkcs12 => "a PKCS #12 key store",
+            Self::Jks => "a Java key store",
+            Self::Der => "in DER",
+        })
+    }
+}
+
+impl KeyForm {
+    /// What a file holds that cannot be used as it is.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        // Behind the tag of the outer sequence: its length, in one byte or behind a count of bytes.
+        let inside = match bytes {
+            [0x30, length, ..] => {
+                let more = if length & 0x80 == 0 { 0 } else { usize::from(length & 0x7f) };
+                Some(bytes.get(2 + more..).unwrap_or_default())
+            }
+            _ => None,
+        };
+        match inside {
+            // `PFX`: version 3 comes first (RFC 7292).
+            Some([0x02, 0x01, 0x03, ..]) => Some(Self::Pkcs12),
+            Some(_) => Some(Self::Der),
+            None if bytes.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) => Some(Self::Jks),
+            None if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") => {
+                Some(Self::EncryptedPem)
+            }
+            None => None,
+        }
+    }
 }
 
 impl TlsClients {
@@ -124,8 +182,12 @@ impl TlsClients {
 }
 
 fn read(path: &PathBuf) -> Result<String, TlsSetupError> {
-    std::fs::read_to_string(path)
-        .map_err(|cause| TlsSetupError::Unreadable { path: path.clone(), cause })
+    let unreadable = |cause| TlsSetupError::Unreadable { path: path.clone(), cause };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    if let Some(form) = KeyForm::of(&bytes) {
+        return Err(TlsSetupError::OtherForm { path: path.clone(), form });
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable(io::Error::other("it is no text")))
 }
 
 /// The addresses of a host. A host that no name server could know is not looked up: it came from

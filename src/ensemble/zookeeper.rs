@@ -1,6 +1,6 @@
 //! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +9,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
+use super::held::Means;
 use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
+use super::ways::{Show, Shown, Ways};
 use super::{
-    Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence,
-    TlsFailure, Word, dry_run, session, words,
+    Control, Credential, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms,
+    Silence, Word, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -58,12 +60,14 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// Who only looks proves nobody: with scheme `x509` a certificate makes every session that of its
 /// subject. So it is shown only to servers that take no connection, or no session, without one
 /// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
-/// ([`Control::open`]).
+/// ([`Control::open`]). For servers that enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     limits: Limits,
     tls: Option<TlsClients>,
-    /// Where a client has to show a certificate.
-    wanting: Mutex<HashSet<Endpoint>>,
+    /// What servers want to be shown.
+    ways: Arc<Ways>,
+    /// What looks may show where servers enforce SASL, and at which addresses.
+    sasl: Option<(Credential, BTreeSet<Endpoint>)>,
     /// Where the identity is read.
     folder: Folder,
     /// One knock at a time on each port: a server takes the connections to its election port one
@@ -75,8 +79,8 @@ impl ZooKeeper {
     /// With those certificates for endpoints that speak TLS; reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
-        let (wanting, knocking) = (Mutex::default(), Mutex::default());
-        Ok(Self { limits, tls, wanting, folder: Folder::default(), knocking })
+        let (ways, knocking) = (Arc::default(), Mutex::default());
+        Ok(Self { limits, tls, ways, sasl: None, folder: Folder::default(), knocking })
     }
 
     /// Reads the identity in that folder.
@@ -85,14 +89,23 @@ impl ZooKeeper {
         Self { folder, ..self }
     }
 
+    /// Looks with that SASL credential at those addresses, where servers take no session without
+    /// one. The addresses are those that the operator's file or flags name.
+    #[must_use]
+    pub fn looking_as(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
+        // A password that is sent is never shown to look.
+        let sasl = (!credential.sends_password()).then_some((credential, at));
+        Self { sasl, ..self }
+    }
+
     /// The same servers, asked without a certificate of the client's own: with scheme `x509` a
     /// certificate makes every session that of its subject, the super user's for one. Servers that
     /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
     #[must_use]
     pub fn as_nobody(&self) -> Self {
         let tls = self.tls.as_ref().map(TlsClients::as_nobody);
-        let (limits, folder) = (self.limits, self.folder.clone());
-        Self { limits, tls, wanting: Mutex::default(), folder, knocking: Mutex::default() }
+        let (limits, folder, sasl) = (self.limits, self.folder.clone(), self.sasl.clone());
+        Self { limits, tls, ways: Arc::default(), sasl, folder, knocking: Mutex::default() }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -100,7 +113,8 @@ impl ZooKeeper {
     ///
     /// # Errors
     ///
-    /// Why that server gave no session; nothing was sent.
+    /// Why that server gave no session; nothing was sent. `CertificateWanted` where it takes no
+    /// connection without a client certificate: none is shown.
     pub async fn dry_run(
         &self,
         at: &Endpoint,
@@ -111,24 +125,42 @@ impl ZooKeeper {
         dry_run::dry_run(at, tls, self.limits, request, version).await
     }
 
-    /// Asks a server as nobody; with the client's own certificate where it takes nobody.
+    /// Asks a server as nobody; with what it wants to be shown where it answers nobody.
     async fn asking<T>(
         &self,
         at: &Endpoint,
-        ask: impl AsyncFn(Option<TlsClient>) -> Result<T, Silence>,
+        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, Silence>,
     ) -> Result<T, Silence> {
-        let Some(tls) = self.tls.as_ref().filter(|_| at.tls) else { return ask(None).await };
-        let wanting = || self.wanting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(own) = &tls.own else { return ask(Some(tls.nobody.clone())).await };
-        if !wanting().contains(at) {
-            match ask(Some(tls.nobody.clone())).await {
-                Err(Silence::Tls(TlsFailure::CertificateWanted) | Silence::NeedsAuth) => {
-                    wanting().insert(at.clone());
-                }
+        let tls = self.tls.as_ref().filter(|_| at.tls);
+        let own = tls.and_then(|tls| tls.own.as_ref());
+        let may =
+            Shown { certificate: own.is_some(), look: true, sasl: self.sasl_at(at).is_some() };
+        let mut shown = self.ways.shown(at);
+        loop {
+            let client = own.filter(|_| shown.certificate).or(tls.map(|tls| &tls.nobody));
+            let silence = match ask(client.cloned(), shown).await {
+                Err(silence) => silence,
                 answer => return answer,
-            }
+            };
+            let Some(more) = shown.beyond(silence, may) else {
+                let silence = match silence {
+                    Silence::NeedsAuth if self.sasl.is_some() && !may.sasl => Silence::AuthWithheld,
+                    silence => silence,
+                };
+                if silence.is_for_want_of_auth() {
+                    self.ways.refuse(at, silence);
+                }
+                return Err(silence);
+            };
+            shown = more;
+            self.ways.show(at, shown);
         }
-        ask(Some(own.clone())).await
+    }
+
+    /// The SASL credential that may be shown there.
+    fn sasl_at(&self, at: &Endpoint) -> Option<&Credential> {
+        let (credential, named) = self.sasl.as_ref()?;
+        named.contains(at).then_some(credential)
     }
 
     /// One four-letter word.
@@ -150,13 +182,21 @@ impl ZooKeeper {
     }
 
     /// One short session.
-    async fn read_as(&self, at: &Endpoint, tls: Option<TlsClient>) -> Result<Reading, Silence> {
+    async fn read_as(
+        &self,
+        at: &Endpoint,
+        tls: Option<TlsClient>,
+        shown: Shown,
+    ) -> Result<Reading, Silence> {
         let (endpoint, client, limits) = (at.clone(), tls.clone(), self.limits);
         let folder = self.folder.clone();
+        let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
+        let show = Show { look: shown.look, credential };
         let began = Instant::now();
-        let reading =
-            spawn_blocking(move || session::read(&endpoint, client.as_ref(), &folder, limits))
-                .await;
+        let reading = spawn_blocking(move || {
+            session::read(&endpoint, client.as_ref(), &folder, limits, &show)
+        })
+        .await;
         let silence = match reading {
             Ok(Ok(reading)) => return Ok(reading),
             Ok(Err(Silence::Closed)) => Silence::Closed,
@@ -182,7 +222,7 @@ impl ZooKeeper {
 
 impl Ensemble for ZooKeeper {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        self.asking(at, async |tls| self.say(at, tls.as_ref(), word).await).await
+        self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word).await).await
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
@@ -190,7 +230,10 @@ impl Ensemble for ZooKeeper {
         if !at.host.is_plain() {
             return Err(Silence::Unresolved);
         }
-        self.asking(at, async |tls| self.read_as(at, tls).await).await
+        if let Some(silence) = self.ways.refused(at) {
+            return Err(silence);
+        }
+        self.asking(at, async |tls, shown| self.read_as(at, tls, shown).await).await
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
@@ -230,8 +273,14 @@ impl Control for ZooKeeper {
     type Session = HeldSession;
 
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
-        let tls = self.tls.as_ref().map(|tls| tls.holder().clone());
-        HeldSession::open(at, terms, tls, self.limits).await
+        let means = Means {
+            terms: terms.clone(),
+            tls: self.tls.as_ref().map(|tls| tls.holder().clone()),
+            limits: self.limits,
+            ways: Arc::clone(&self.ways),
+            looks_as: self.sasl.clone(),
+        };
+        HeldSession::open(at, means).await
     }
 }
 

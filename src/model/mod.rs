@@ -15,7 +15,9 @@ mod reconfig;
 mod server;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
-pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
+pub use connect::{
+    Auth, AuthScheme, Connect, Endpoint, Hooks, Mechanism, PasswordSource, Reach, Tls,
+};
 pub use folder::Folder;
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError};

@@ -9,7 +9,7 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::{Silence, TlsFailure};
-use crate::model::Endpoint;
+use crate::model::{Auth, Connect, Endpoint};
 use crate::observe::{ObserveError, Tried};
 
 /// What says how the ensemble is reached.
@@ -17,8 +17,20 @@ use crate::observe::{ObserveError, Tried};
 pub enum Reached {
     /// A spec.
     BySpec,
+    /// A spec that names a user of SASL.
+    BySpecWithSasl,
     /// Flags, where there is no spec yet.
     ByFlags,
+}
+
+impl Reached {
+    /// By a spec that says this.
+    pub const fn by(connect: &Connect) -> Self {
+        match connect.auth {
+            Some(Auth::Sasl { .. }) => Self::BySpecWithSasl,
+            Some(Auth::Digest { .. } | Auth::X509) | None => Self::BySpec,
+        }
+    }
 }
 
 /// The screen of an observation that failed; `ensemble` is the label in the spec.
@@ -47,6 +59,27 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.paragraph(label, say(what), width);
             text.section(attempts(tried, width));
             text.section(todo(&NO_COMMIT, width));
+        }
+        ObserveError::NeedsAuth { server, endpoint, why, tried } => {
+            let who = match server {
+                Some(id) => format!("Server {id} ({endpoint})"),
+                None => format!("The server at {endpoint}"),
+            };
+            let what = match why {
+                Silence::AuthRefused => {
+                    format!("{who} enforces authentication, and refused the SASL user.")
+                }
+                Silence::AuthWithheld => format!(
+                    "{who} enforces authentication, and its address is not listed: the SASL user is \
+                     not shown to it."
+                ),
+                _ => {
+                    format!("{who} enforces authentication (-124): it takes no session without it.")
+                }
+            };
+            text.paragraph(label, say(what), width);
+            text.section(attempts(tried, width));
+            text.section(todo(enforced(*why, reached), width));
         }
         ObserveError::TooOld { endpoint, version } => {
             let what = format!(
@@ -99,7 +132,7 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     let running = "See whether the servers run, and whether a firewall lets this machine reach their \
                    client ports.";
     let [addresses, tls] = match reached {
-        Reached::BySpec => [
+        Reached::BySpec | Reached::BySpecWithSasl => [
             "See whether the addresses are right: connect.servers in the spec.",
             "Where the client ports speak TLS, give connect.tls and the secure client port.",
         ],
@@ -121,7 +154,7 @@ fn of_tls(one: &Tried) -> Option<TlsFailure> {
 
 const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
     match (failure, reached) {
-        (TlsFailure::NoAuthority, Reached::BySpec) => {
+        (TlsFailure::NoAuthority, Reached::BySpec | Reached::BySpecWithSasl) => {
             "Give the authority of the servers' certificates: connect.tls.ca in the spec."
         }
         (TlsFailure::NoAuthority, Reached::ByFlags) => {
@@ -142,7 +175,7 @@ const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
             "See whether the servers' certificates are issued by the authority in the ca file, and \
              are no authority's own."
         }
-        (TlsFailure::CertificateWanted, Reached::BySpec) => {
+        (TlsFailure::CertificateWanted, Reached::BySpec | Reached::BySpecWithSasl) => {
             "Give a client certificate that the servers trust (connect.tls.cert and key in the spec), \
              or let servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where \
              need is the default."
@@ -172,6 +205,48 @@ const NO_COMMIT: [&str; 3] = [
     "See whether disks are full or slow on the voters; a leader that cannot log cannot commit.",
     "Then run the same command again. zkplan sends nothing while writes do not commit.",
 ];
+
+/// What to do where servers enforce authentication. A look has shown a digest without a secret, and
+/// the client certificate where there is one.
+const fn enforced(why: Silence, reached: Reached) -> &'static [&'static str] {
+    const OTHER: &str = "The code is the same where another scheme than SASL is enforced: see \
+                         zookeeper.enforce.auth.schemes on that server.";
+    const UNNAMED: &str = "The code does not name the scheme. It is sasl where the server runs with \
+                           zookeeper.sessionRequireClientSASLAuth=true, else one of \
+                           zookeeper.enforce.auth.schemes.";
+    match (why, reached) {
+        (Silence::AuthRefused, Reached::ByFlags) => &[
+            "Check --user and the password. The servers know the user by their JAAS file \
+             (-Djava.security.auth.login.config).",
+            OTHER,
+        ],
+        (Silence::AuthRefused, _) => &[
+            "Check user and password of connect.auth. The servers know the user by their JAAS file \
+             (-Djava.security.auth.login.config).",
+            OTHER,
+        ],
+        (Silence::AuthWithheld, Reached::ByFlags) => &["List every server in --connect."],
+        (Silence::AuthWithheld, _) => &["List every server in connect.servers or servers."],
+        (_, Reached::BySpecWithSasl) => &[
+            "The password of connect.auth is not at hand: set the environment variable that it names \
+             (ZKPLAN_PASSWORD), or name a file. To look it is never asked for.",
+        ],
+        (_, Reached::BySpec) => &[
+            UNNAMED,
+            "For sasl, give connect.auth: { scheme: sasl, mechanism: DIGEST-MD5, user: USER, \
+             password: { env: ZKPLAN_PASSWORD } }, and set ZKPLAN_PASSWORD. The user is shown only to \
+             the addresses in connect.servers and servers: list every server.",
+            "For x509, give connect.tls with cert and key. For digest nothing is needed to look.",
+        ],
+        (_, Reached::ByFlags) => &[
+            UNNAMED,
+            "For sasl, add --auth sasl --user USER; the password comes from ZKPLAN_PASSWORD, \
+             --password-file or a prompt. The user is shown only to the addresses of --connect: list \
+             every server.",
+            "For x509, add --tls-ca, --tls-cert and --tls-key. For digest nothing is needed to look.",
+        ],
+    }
+}
 
 const TOO_OLD: [&str; 2] = [
     "Upgrade every server to the newest 3.8 or 3.9 release, one at a time, the leader last.",

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 const FORMAT: &str = "zkplan/plan";
 
 /// The version that is written: a minor one adds keys, a major one is rejected by older readers.
-const FORMAT_VERSION: (u32, u32) = (1, 4);
+const FORMAT_VERSION: (u32, u32) = (1, 5);
 
 /// A plan file larger than this is not read; 255 servers need less than a tenth of it.
 const MAX_BYTES: usize = 16 * 1024 * 1024;

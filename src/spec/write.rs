@@ -8,7 +8,9 @@ use super::sections::API_VERSION;
 use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
-use crate::model::{Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role};
+use crate::model::{
+    Auth, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Place, Policy, Role,
+};
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
 const MODELINE: &str = "# yaml-language-server: $schema=ensemble.v1.schema.json
@@ -68,16 +70,8 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
     if !connect.servers.is_empty() {
         writeln!(out, "  servers: {}", flow(&connect.servers))?;
     }
-    if let Some(Auth { scheme: _, user, password }) = &connect.auth {
-        let (source, at) = match password {
-            PasswordSource::Env(name) => ("env", name.clone()),
-            PasswordSource::File(path) => ("file", path.display().to_string()),
-        };
-        let (user, at) = (scalar(user), scalar(&at));
-        writeln!(
-            out,
-            "  auth: {{ scheme: digest, user: {user}, password: {{ {source}: {at} }} }}"
-        )?;
+    if let Some(auth) = &connect.auth {
+        self::auth(out, auth)?;
     }
     if let Some(tls) = &connect.tls {
         let files = [("ca", Some(&tls.ca)), ("cert", tls.cert.as_ref()), ("key", tls.key.as_ref())];
@@ -96,6 +90,23 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
         writeln!(out, "  folder: {}", connect.folder)?;
     }
     Ok(())
+}
+
+fn auth(out: &mut Formatter<'_>, auth: &Auth) -> fmt::Result {
+    let scheme = match auth {
+        Auth::Digest { .. } => "digest",
+        Auth::Sasl { mechanism: Mechanism::DigestMd5, .. } => "sasl, mechanism: DIGEST-MD5",
+        Auth::X509 => "x509",
+    };
+    let Some((user, password)) = auth.user() else {
+        return writeln!(out, "  auth: {{ scheme: {scheme} }}");
+    };
+    let (source, at) = match password {
+        PasswordSource::Env(name) => ("env", name.clone()),
+        PasswordSource::File(path) => ("file", path.display().to_string()),
+    };
+    let (user, at) = (scalar(user), scalar(&at));
+    writeln!(out, "  auth: {{ scheme: {scheme}, user: {user}, password: {{ {source}: {at} }} }}")
 }
 
 /// Whether a server line is all there is room for.

@@ -76,7 +76,7 @@ fn a_torn_or_foreign_or_newer_plan_is_65() {
     }
     let newer = desk
         .read("plan.json")
-        .replace("\"format_version\": \"1.4\"", "\"format_version\": \"2.0\"");
+        .replace("\"format_version\": \"1.5\"", "\"format_version\": \"2.0\"");
     desk.write("newer.json", &newer);
     let answer = desk.zkplan(&["show", "newer.json"]);
     assert_eq!(answer.code, 65);

@@ -13,6 +13,9 @@ use super::{Certificate, Ensemble};
 /// The password of the user `super` in every ensemble started here.
 pub(crate) const SUPER_PASSWORD: &str = "zkplan-test";
 
+/// Who can come by SASL and has no rights, where a test lets clients come by it.
+pub(crate) const SASL_USER: &str = "visitor";
+
 /// What `DigestAuthenticationProvider` makes of `super:` and [`SUPER_PASSWORD`].
 const SUPER_DIGEST: &str = "super:RX4WTyccCctM2IkpYLXtXE1GFB0=";
 
@@ -95,6 +98,8 @@ pub(crate) struct Builder {
     archive: Option<String>,
     heap: Option<String>,
     secure: Option<Secure>,
+    /// Whether clients can come by SASL.
+    sasl: bool,
 }
 
 impl Builder {
@@ -125,6 +130,7 @@ impl Builder {
             archive: None,
             heap: None,
             secure: None,
+            sasl: false,
         };
         builder.servers(3).reconfig_enabled(true)
     }
@@ -213,6 +219,15 @@ impl Builder {
         self
     }
 
+    /// Lets clients come by SASL, mechanism `DIGEST-MD5`: `super` with [`SUPER_PASSWORD`], who is a
+    /// super user, and [`SASL_USER`] with the same password, who has no rights.
+    #[must_use]
+    pub(crate) fn sasl(mut self) -> Self {
+        self.sasl = true;
+        let provider = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
+        self.setting("authProvider.sasl", provider).setting("superUser", "super")
+    }
+
     /// The heap of every server, as Java takes it: `256m`. It is small where nothing is said.
     #[must_use]
     pub(crate) fn heap(mut self, size: &str) -> Self {
@@ -269,6 +284,18 @@ impl Builder {
 
     pub(super) fn archive(&self) -> Option<&String> {
         self.archive.as_ref()
+    }
+
+    /// Java's flag for the file that [`Builder::sasl`] makes.
+    pub(super) fn sasl_flag(&self) -> Option<String> {
+        self.sasl.then(|| "-Djava.security.auth.login.config=jaas.conf".to_owned())
+    }
+
+    /// The same file.
+    fn jaas(&self) -> Option<(&'static str, String)> {
+        let users = ["super", SASL_USER].map(|user| format!("user_{user}=\"{SUPER_PASSWORD}\""));
+        let module = "org.apache.zookeeper.server.auth.DigestLoginModule required";
+        self.sasl.then(|| ("jaas.conf", format!("Server {{ {module} {}; }};\n", users.join(" "))))
     }
 
     pub(super) fn heap_flag(&self) -> Option<String> {
@@ -363,6 +390,7 @@ impl Builder {
             }
         };
         files.extend(self.certificates(server.id()));
+        files.extend(self.jaas());
         files
     }
 

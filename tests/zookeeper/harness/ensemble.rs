@@ -392,10 +392,16 @@ impl Ensemble {
         server.start(knows_super_user, self.flags());
     }
 
+    /// Whether clients can come by SASL.
+    pub(super) fn has_sasl(&self) -> bool {
+        self.builder.sasl_flag().is_some()
+    }
+
     /// Java's flags for a server, beside those that every one has.
     fn flags(&self) -> Vec<String> {
         let archive = self.builder.archive().cloned().or_else(|| Java::get().archive_flag());
-        archive.into_iter().chain(self.builder.heap_flag()).collect()
+        let further = [self.builder.heap_flag(), self.builder.sasl_flag()];
+        archive.into_iter().chain(further.into_iter().flatten()).collect()
     }
 
     /// Waits, but not for servers that have ended by themselves (a port taken by another process, a
