@@ -85,27 +85,6 @@ fn converts(error: &TlsSetupError) -> Option<String> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_form_has_the_command_that_converts_it() {
-        let help = |form| {
-            let error = TlsSetupError::OtherForm { path: "keys/it's.p12".into(), form };
-            converts(&error).expect("a command")
-        };
-        assert!(
-            help(KeyForm::Pkcs12)
-                .contains(r"openssl pkcs12 -in 'keys/it'\''s.p12' -nodes -out 'keys/it'\''s.pem'")
-        );
-        assert!(help(KeyForm::EncryptedPem).contains("openssl pkey -in "));
-        assert!(help(KeyForm::Jks).starts_with("keytool -importkeystore"));
-        assert!(help(KeyForm::Der).contains("-inform DER"));
-        assert_eq!(converts(&TlsSetupError::HalfAnIdentity), None);
-    }
-}
-
 /// A look at the ensemble of a spec; where that fails, it says why.
 pub(super) async fn look(
     port: &ZooKeeper,
@@ -141,5 +120,26 @@ pub const fn exit_of(error: &ObserveError) -> Exit {
         | ObserveError::TwoHistories { .. }
         | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_the_command_that_converts_it() {
+        let help = |form| {
+            let error = TlsSetupError::OtherForm { path: "keys/it's.p12".into(), form };
+            converts(&error).expect("a command")
+        };
+        assert!(
+            help(KeyForm::Pkcs12)
+                .contains(r"openssl pkcs12 -in 'keys/it'\''s.p12' -nodes -out 'keys/it'\''s.pem'")
+        );
+        assert!(help(KeyForm::EncryptedPem).contains("openssl pkey -in "));
+        assert!(help(KeyForm::Jks).starts_with("keytool -importkeystore"));
+        assert!(help(KeyForm::Der).contains("-inform DER"));
+        assert_eq!(converts(&TlsSetupError::HalfAnIdentity), None);
     }
 }

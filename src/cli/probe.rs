@@ -94,9 +94,10 @@ fn asked(
                 Err(_) => {}
             }
         }
-        match wants_certificate {
-            true => Answer::WantsCertificate { step },
-            false => Answer::Told { step, dry_run: None },
+        if wants_certificate {
+            Answer::WantsCertificate { step }
+        } else {
+            Answer::Told { step, dry_run: None }
         }
     })
 }

@@ -33,27 +33,26 @@ pub(super) fn connected(
     if !args.connect.is_empty() {
         connect.servers.clone_from(&args.connect);
     }
-    connect.auth = authenticated(connect.auth.take(), args, output)?;
+    connect.auth = authenticated(connect.auth.as_ref(), args, output)?;
     Ok(connect)
 }
 
 /// As whom, where the file says something else or nothing.
 fn authenticated(
-    auth: Option<Auth>,
+    auth: Option<&Auth>,
     args: &AccessArgs,
     output: &Output,
 ) -> Result<Option<Auth>, Exit> {
     let AccessArgs { auth: scheme, user, password_file, .. } = args;
     let scheme = scheme.map(AuthScheme::from);
     let of_file =
-        auth.as_ref().and_then(Auth::user).map(|(user, password)| (user.clone(), password.clone()));
+        auth.and_then(Auth::user).map(|(user, password)| (user.clone(), password.clone()));
     let is_asked = user.is_some() || password_file.is_some();
-    let scheme = match (scheme, &auth) {
+    let scheme = match (scheme, auth) {
         (Some(scheme), _) => scheme,
         // A user is none of a certificate's.
-        (None, Some(Auth::X509)) if is_asked => AuthScheme::Digest,
+        (None, Some(Auth::X509) | None) if is_asked => AuthScheme::Digest,
         (None, Some(auth)) => auth.scheme(),
-        (None, None) if is_asked => AuthScheme::Digest,
         (None, None) => return Ok(None),
     };
     if scheme == AuthScheme::X509 {

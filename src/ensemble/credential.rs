@@ -22,11 +22,10 @@ use super::digest_id;
 /// * *Scheme `digest`* sends the password in clear. A held session is opened without it, with
 ///   [`LOOK`] where that is enforced. It is judged; then the same session is attached at the same
 ///   address once more, with the password on that connection and without [`LOOK`].
-/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, a response
-///   is worth nothing for another challenge, and the server has to prove in its last message that
-///   it knows the password too. Where SASL is not enforced it is handled like `digest`. Where it
-///   is, a session without it can read nothing: then looks use it too, at addresses that the file
-///   or a flag names, and nowhere else.
+/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, and a response
+///   is worth nothing for another challenge. Where SASL is not enforced it is handled like
+///   `digest`. Where it is, a session without it can read nothing: then looks use it too, at
+///   addresses that the file or a flag names, and nowhere else.
 /// * *Scheme `x509`* has no secret to show: the certificate is a part of the TLS handshake.
 ///
 /// A server without a JAAS section answers a SASL client as if all were well
@@ -118,13 +117,11 @@ impl Credential {
 
     /// A connector that shows it as soon as it connects.
     pub(super) fn shown_by(&self, connector: Connector) -> Connector {
-        match self.packet() {
-            Some((scheme, secret)) => connector.with_auth(scheme, secret.as_bytes()),
-            None => {
-                let (user, password) = (self.user.clone(), self.password.clone());
-                connector.with_sasl(SaslOptions::digest_md5(user, password))
-            }
+        if let Some((scheme, secret)) = self.packet() {
+            return connector.with_auth(scheme, secret.as_bytes());
         }
+        let (user, password) = (self.user.clone(), self.password.clone());
+        connector.with_sasl(SaslOptions::digest_md5(user, password))
     }
 }
 

@@ -18,7 +18,7 @@ use zookeeper_client::{
 
 use super::connection::Background;
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-use super::transport::{self, TlsClient};
+use super::transport::{self, TlsFiles};
 use super::ways::{Show, Shown, Ways};
 use super::{CONFIG, Code, Credential, Limits, Silence};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
@@ -45,8 +45,8 @@ pub struct HeldSession {
 pub(super) struct Means {
     /// What the session was asked for with.
     pub(super) terms: SessionTerms,
-    /// As whom servers are reached in TLS.
-    pub(super) tls: Option<TlsClient>,
+    /// How servers are reached in TLS.
+    pub(super) tls: Option<TlsFiles>,
     /// Bounds of every connection.
     pub(super) limits: Limits,
     /// What servers want to be shown.
@@ -460,7 +460,8 @@ impl Means {
             connector = connector.with_session(session);
         }
         if at.tls {
-            connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
+            let tls = tls.as_ref().ok_or(Failure::NotSent)?.clients();
+            connector = connector.with_tls(tls.holder().sessions.clone());
         }
         let keeper = show.without_secret().on(connector.clone());
         let connecting = Background::connect(show.on(connector), keeper, to.to_owned());

@@ -18,6 +18,7 @@ pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod validity;
 mod ways;
 pub mod words;
 mod zookeeper;
@@ -259,6 +260,8 @@ pub enum TlsFailure {
     CertificateWanted,
     /// The server does not take the client's certificate.
     CertificateRefused,
+    /// The same, and that certificate has expired.
+    CertificateExpired,
     /// What listens there speaks no TLS.
     NoTls,
     /// The handshake failed for another reason.

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::held::Means;
-use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
+use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
     Control, Credential, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms,
@@ -63,7 +63,7 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// ([`Control::open`]). For servers that enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     limits: Limits,
-    tls: Option<TlsClients>,
+    tls: Option<TlsFiles>,
     /// What servers want to be shown.
     ways: Arc<Ways>,
     /// What looks may show where servers enforce SASL, and at which addresses.
@@ -78,7 +78,7 @@ pub struct ZooKeeper {
 impl ZooKeeper {
     /// With those certificates for endpoints that speak TLS; reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
-        let tls = tls.map(TlsClients::read).transpose()?;
+        let tls = tls.map(TlsFiles::read).transpose()?;
         let (ways, knocking) = (Arc::default(), Mutex::default());
         Ok(Self { limits, tls, ways, sasl: None, folder: Folder::default(), knocking })
     }
@@ -103,9 +103,10 @@ impl ZooKeeper {
     /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
     #[must_use]
     pub fn as_nobody(&self) -> Self {
-        let tls = self.tls.as_ref().map(TlsClients::as_nobody);
+        let tls = self.tls.as_ref().map(TlsFiles::as_nobody);
         let (limits, folder, sasl) = (self.limits, self.folder.clone(), self.sasl.clone());
-        Self { limits, tls, ways: Arc::default(), sasl, folder, knocking: Mutex::default() }
+        let ways = Arc::clone(&self.ways);
+        Self { limits, tls, ways, sasl, folder, knocking: Mutex::default() }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -121,8 +122,8 @@ impl ZooKeeper {
         request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
-        let tls = self.tls.as_ref().map(|tls| &tls.nobody);
-        dry_run::dry_run(at, tls, self.limits, request, version).await
+        let tls = self.tls.as_ref().map(|tls| tls.clients().nobody);
+        dry_run::dry_run(at, tls.as_ref(), self.limits, request, version).await
     }
 
     /// Asks a server as nobody; with what it wants to be shown where it answers nobody.
@@ -131,17 +132,23 @@ impl ZooKeeper {
         at: &Endpoint,
         ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, Silence>,
     ) -> Result<T, Silence> {
-        let tls = self.tls.as_ref().filter(|_| at.tls);
-        let own = tls.and_then(|tls| tls.own.as_ref());
-        let may =
-            Shown { certificate: own.is_some(), look: true, sasl: self.sasl_at(at).is_some() };
+        let files = self.tls.as_ref().filter(|_| at.tls);
         let mut shown = self.ways.shown(at);
         loop {
-            let client = own.filter(|_| shown.certificate).or(tls.map(|tls| &tls.nobody));
+            let tls = files.map(TlsFiles::clients);
+            let own = tls.as_ref().and_then(|tls| tls.own.as_ref());
+            let (certificate, sasl) = (own.is_some(), self.sasl_at(at).is_some());
+            let may = Shown { certificate, look: true, sasl };
+            let client = own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.nobody));
             let silence = match ask(client.cloned(), shown).await {
                 Err(silence) => silence,
                 answer => return answer,
             };
+            if let (Silence::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
+                && files.have_changed(tls)
+            {
+                continue;
+            }
             let Some(more) = shown.beyond(silence, may) else {
                 let silence = match silence {
                     Silence::NeedsAuth if self.sasl.is_some() && !may.sasl => Silence::AuthWithheld,
@@ -275,7 +282,7 @@ impl Control for ZooKeeper {
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
         let means = Means {
             terms: terms.clone(),
-            tls: self.tls.as_ref().map(|tls| tls.holder().clone()),
+            tls: self.tls.clone(),
             limits: self.limits,
             ways: Arc::clone(&self.ways),
             looks_as: self.sasl.clone(),

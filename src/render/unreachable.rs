@@ -9,7 +9,7 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::{Silence, TlsFailure};
-use crate::model::{Auth, Connect, Endpoint};
+use crate::model::{Auth, Connect, Endpoint, ServerId};
 use crate::observe::{ObserveError, Tried};
 
 /// What says how the ensemble is reached.
@@ -61,23 +61,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.section(todo(&NO_COMMIT, width));
         }
         ObserveError::NeedsAuth { server, endpoint, why, tried } => {
-            let who = match server {
-                Some(id) => format!("Server {id} ({endpoint})"),
-                None => format!("The server at {endpoint}"),
-            };
-            let what = match why {
-                Silence::AuthRefused => {
-                    format!("{who} enforces authentication, and refused the SASL user.")
-                }
-                Silence::AuthWithheld => format!(
-                    "{who} enforces authentication, and its address is not listed: the SASL user is \
-                     not shown to it."
-                ),
-                _ => {
-                    format!("{who} enforces authentication (-124): it takes no session without it.")
-                }
-            };
-            text.paragraph(label, say(what), width);
+            text.paragraph(label, say(enforcing(*server, endpoint, *why)), width);
             text.section(attempts(tried, width));
             text.section(todo(enforced(*why, reached), width));
         }
@@ -186,9 +170,10 @@ const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
              the default."
         }
         (TlsFailure::CertificateRefused, _) => {
-            "See whether the client certificate has expired, and whether the servers' trust store \
-             (ssl.trustStore.location) has its authority."
+            "See whether the servers' trust store (ssl.trustStore.location) has the authority of the \
+             client certificate. It has not expired, by this machine's clock."
         }
+        (TlsFailure::CertificateExpired, _) => "Renew the client certificate.",
         (TlsFailure::NoTls, _) => {
             "Give the secure client ports (secureClientPort in zoo.cfg), or the plain ones without \
              certificates."
@@ -205,6 +190,24 @@ const NO_COMMIT: [&str; 3] = [
     "See whether disks are full or slow on the voters; a leader that cannot log cannot commit.",
     "Then run the same command again. zkplan sends nothing while writes do not commit.",
 ];
+
+/// Who enforces authentication, and what was wanting.
+fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: Silence) -> String {
+    let who = match server {
+        Some(id) => format!("Server {id} ({endpoint})"),
+        None => format!("The server at {endpoint}"),
+    };
+    match why {
+        Silence::AuthRefused => {
+            format!("{who} enforces authentication, and refused the SASL user.")
+        }
+        Silence::AuthWithheld => format!(
+            "{who} enforces authentication, and its address is not listed: the SASL user is not shown \
+             to it."
+        ),
+        _ => format!("{who} enforces authentication (-124): it takes no session without it."),
+    }
+}
 
 /// What to do where servers enforce authentication. A look has shown a digest without a secret, and
 /// the client certificate where there is one.

@@ -138,6 +138,7 @@ const fn tls_failure(failure: TlsFailure) -> &'static str {
         TlsFailure::Unverified => "its certificate cannot be verified",
         TlsFailure::CertificateWanted => "it wants a client certificate (ssl.clientAuth)",
         TlsFailure::CertificateRefused => "it refuses the client certificate",
+        TlsFailure::CertificateExpired => "it refuses the client certificate, which has expired",
         TlsFailure::NoTls => "it speaks no TLS on this port",
         TlsFailure::Handshake => "the TLS handshake failed",
     }

@@ -136,15 +136,21 @@ impl Reader {
         if scheme == Some(AuthScheme::X509) {
             return self.certificate(&map);
         }
-        if scheme == Some(AuthScheme::Sasl) {
-            let remedy = "the mechanism is DIGEST-MD5";
-            self.needed(&map, "mechanism", "`auth`", remedy).and_then(|node| {
-                self.choice(node, "`mechanism`", &[("DIGEST-MD5", Mechanism::DigestMd5)])
-            })?;
-        } else if let (Some(node), Some(_)) = (map.get("mechanism"), scheme) {
-            let remedy = "only scheme sasl has mechanisms: take it out";
-            self.complain(node.place, "`mechanism` without SASL", "not of this scheme", remedy);
-        }
+        let mechanism = match (map.get("mechanism"), scheme) {
+            (_, Some(AuthScheme::Sasl)) => {
+                let node = self.needed(&map, "mechanism", "`auth`", "the mechanism is DIGEST-MD5");
+                let known = [("DIGEST-MD5", Mechanism::DigestMd5)];
+                node.and_then(|node| self.choice(node, "`mechanism`", &known))
+            }
+            (Some(_), Some(_)) => {
+                let (place, remedy) =
+                    (map.place_of("mechanism"), "only scheme sasl has mechanisms");
+                self.complain(place, "`mechanism` without SASL", "not of this scheme", remedy);
+                None
+            }
+            // There is one so far.
+            (_, _) => Some(Mechanism::DigestMd5),
+        };
         let user = self
             .needed(
                 &map,
@@ -156,6 +162,7 @@ impl Reader {
         let remedy = "say where it comes from: { env: NAME } or { file: path }";
         let password =
             self.needed(&map, "password", "`auth`", remedy).and_then(|node| self.password(node));
+        mechanism?;
         Some(Auth::of(scheme?, user?, password?))
     }
 

@@ -136,7 +136,8 @@ fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
     match &server.client {
         None => writeln!(out, "    clientPort: {NO_CLIENT_PORT}")?,
         Some(client) => {
-            if client.port != CLIENT_PORT {
+            // One port for clients with and without TLS has to be said.
+            if client.port != CLIENT_PORT || *secure_client_port == Some(client.port) {
                 writeln!(out, "    clientPort: {}", client.port)?;
             }
             if client.host != ClientAddress::on_all_addresses(client.port).host {

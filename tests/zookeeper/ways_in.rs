@@ -72,10 +72,6 @@ fn where_sasl_is_enforced_each_thing_that_is_missing_is_said() {
     let spec = by_sasl(&ensemble, 1..=4, "super");
     // Its password is not at hand.
     desk.plan(&spec, &[]).exits(10).says(["The password of connect.auth is not at hand"]);
-    let alone = spec.clone().connect(&contact);
-    let alone = Spec { servers: alone.servers[3..].to_vec(), ..alone };
-    let unlisted = desk.run_as_super(&["plan", &desk.write("alone.yaml", &alone.text())]);
-    unlisted.exits(10).says(["the SASL user is not shown", "List every server"]);
     let wrong = desk.apply_spec(&spec).password("wrong").ends().exits(10);
     let wrong = wrong.says(["enforces authentication, and refused the SASL user", "JAAS file"]);
     wrong.says_nowhere(&enforced).says_nowhere("disks");
@@ -136,7 +132,7 @@ fn where_digest_is_enforced_looks_need_no_password() {
 fn where_digest_is_enforced_what_an_operator_makes_is_closed() {
     let ensemble = digest_alone().start_with([4]);
     let id = zkplan::ensemble::digest_id("op", "secret");
-    ensemble.administrator().let_user(&id, Permission::READ | Permission::WRITE);
+    ensemble.administrator().let_user("digest", &id, Permission::READ | Permission::WRITE);
     let desk = Desk::new();
     let spec = wanting(&ensemble, 1..=4, 1..=3).auth("op");
     desk.apply_spec(&spec).password("secret").ends().exits(0);
@@ -148,4 +144,62 @@ fn where_digest_is_enforced_what_an_operator_makes_is_closed() {
         .ends()
         .exits(0);
     is_at(&ensemble, &[1, 2, 3]);
+}
+
+/// With the rights of a list instead of a super user's.
+#[test]
+fn a_sasl_user_with_rights_applies_and_what_it_makes_is_closed() {
+    let ensemble = Builder::rich().sasl().start_with([4]);
+    let rights = Permission::READ | Permission::WRITE;
+    ensemble.administrator().let_user("sasl", SASL_USER, rights);
+    let desk = Desk::new();
+    let spec = by_sasl(&ensemble, 1..=4, SASL_USER);
+    desk.apply_spec(&spec).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+    let entries = ensemble.administrator().list("/zkplan");
+    assert_eq!(entries, ["world:anyone".to_owned(), format!("sasl:{SASL_USER}")]);
+    // It is believed without a password too: ids of SASL are not masked.
+    desk.run(["history", "spec.yaml"]).exits(0).says(["done"]).says_nowhere("as far as");
+    desk.apply_spec(&by_sasl(&ensemble, 1..=3, SASL_USER)).ends().exits(0).says(["run 2"]);
+    is_at(&ensemble, &[1, 2, 3]);
+}
+
+/// The server of the session dies in mid-run, so that the session has to move.
+#[test]
+fn where_authentication_is_enforced_a_session_outlives_its_server() {
+    for (builder, is_sasl) in [(sasl_alone(), true), (digest_alone(), false)] {
+        let ensemble = builder.start_with([4]);
+        let spec = wanting(&ensemble, 1..=4, 1..=4).session_timeout("10s");
+        let spec = if is_sasl { spec.sasl("super") } else { spec };
+        let desk = Desk::new();
+        let mut apply = desk.apply_spec(&spec).at("STOP", "send join-4").start();
+        apply.wait_frozen();
+        let attached = apply.events().attached().map(str::to_owned).expect("a session");
+        let on = (1..=3).find(|id| ensemble.client_address(*id).to_string() == attached);
+        let on = on.expect("the session is on a member");
+        ensemble.kill(on);
+        apply.thaw();
+        ensemble.start_again(on);
+        let ended = apply.ends().exits_with_one_of(&[0, 7]);
+        if ended.has_exited(7) {
+            ensemble.wait_serving();
+            desk.apply_spec(&spec).ends().exits(0);
+        }
+        is_at(&ensemble, &[1, 2, 3, 4]);
+    }
+}
+
+/// A probe proves nobody there either.
+#[test]
+fn a_probe_is_sent_where_digests_are_enforced_and_not_where_sasl_is() {
+    let digest = ["the leader would accept join-4"];
+    let sasl = ["join-4 was not sent", "enforce authentication (-124)", "it is not proven"];
+    for (builder, said) in [(digest_alone(), &digest[..]), (sasl_alone(), &sasl[..])] {
+        let ensemble = builder.start_with([4]);
+        let ledger = Ledger::begin(&ensemble);
+        let desk = Desk::new();
+        let name = desk.write("spec.yaml", &by_sasl(&ensemble, 1..=4, "super").text());
+        desk.run_as_super(&["plan", &name, "--probe", "--detailed-exitcode"]).exits(2).says(said);
+        ledger.is_untouched();
+    }
 }

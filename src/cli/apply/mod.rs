@@ -56,7 +56,7 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
     }
     let apply = async {
         let interrupts = local::interrupts();
-        apply_with(args, &source, None, (interrupts, output)).await
+        Box::pin(apply_with(args, &source, None, (interrupts, output))).await
     };
     match live::block_on(output, apply) {
         Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,

@@ -113,8 +113,8 @@ const fn may_pass(error: &ObserveError) -> bool {
         ObserveError::Unreachable { .. }
         | ObserveError::NoQuorum { .. }
         | ObserveError::NoCommit { .. } => true,
-        ObserveError::NeedsAuth { .. } => false,
-        ObserveError::TooOld { .. }
+        ObserveError::NeedsAuth { .. }
+        | ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
         | ObserveError::TargetRuns { .. }

@@ -209,10 +209,10 @@ impl Administrator<'_> {
         self.set_list(&[anyone, Acl::new(permissions, AuthId::new("x509", name))]);
     }
 
-    /// Lets a user of scheme digest do that to the configuration, and everyone read it.
-    pub(crate) fn let_user(self, id: &str, permissions: Permission) {
+    /// Lets a user of that scheme do that to the configuration, and everyone read it.
+    pub(crate) fn let_user(self, scheme: &str, id: &str, permissions: Permission) {
         let anyone = Acl::new(Permission::READ, AuthId::anyone());
-        self.set_list(&[anyone, Acl::new(permissions, AuthId::new("digest", id))]);
+        self.set_list(&[anyone, Acl::new(permissions, AuthId::new(scheme, id))]);
     }
 
     /// The list of a znode, as `scheme:id`.
@@ -239,9 +239,10 @@ impl Administrator<'_> {
         runtime.block_on(until_late(async {
             let credentials = format!("super:{SUPER_PASSWORD}");
             let connector = connector.with_auth("digest", credentials.as_bytes());
-            let connector = match self.0.has_sasl() {
-                true => connector.with_sasl(SaslOptions::digest_md5("super", SUPER_PASSWORD)),
-                false => connector,
+            let connector = if self.0.has_sasl() {
+                connector.with_sasl(SaslOptions::digest_md5("super", SUPER_PASSWORD))
+            } else {
+                connector
             };
             let client = connector.connect(&address).await?;
             work(&client).await

@@ -74,6 +74,8 @@ pub(super) enum Profile {
 #[derive(Clone, Debug)]
 struct Secure {
     authority: Arc<Authority>,
+    /// Whose certificates servers take beside those of the authority.
+    trusted: String,
     /// Whether there are no others.
     alone: bool,
     /// Servers whose certificate is for that host, and for no other.
@@ -195,7 +197,8 @@ impl Builder {
     #[must_use]
     pub(crate) fn tls(mut self, authority: &Arc<Authority>) -> Self {
         let authority = Arc::clone(authority);
-        self.secure = Some(Secure { authority, alone: false, hosts: Vec::new() });
+        self.secure =
+            Some(Secure { authority, trusted: String::new(), alone: false, hosts: Vec::new() });
         self.setting("serverCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory")
             .setting("ssl.keyStore.location", "server.pem")
             .setting("ssl.keyStore.type", "PEM")
@@ -209,6 +212,24 @@ impl Builder {
         let mut builder = self.tls(authority);
         builder.secure = builder.secure.map(|secure| Secure { alone: true, ..secure });
         builder
+    }
+
+    /// Lets servers take certificates of another authority too.
+    #[must_use]
+    pub(crate) fn trusting(mut self, authority: &Authority) -> Self {
+        let secure = self.secure.as_mut().expect("there are secure client ports");
+        secure.trusted.push_str(authority.pem());
+        self
+    }
+
+    /// Encrypts what servers say to each other, with the certificates of their client ports.
+    #[must_use]
+    pub(crate) fn tls_among_servers(self) -> Self {
+        self.setting("sslQuorum", "true")
+            .setting("ssl.quorum.keyStore.location", "server.pem")
+            .setting("ssl.quorum.keyStore.type", "PEM")
+            .setting("ssl.quorum.trustStore.location", "ca.pem")
+            .setting("ssl.quorum.trustStore.type", "PEM")
     }
 
     /// Gives one server's certificate to a host where it is not reached.
@@ -396,12 +417,14 @@ impl Builder {
 
     /// The files by which a server speaks TLS.
     fn certificates(&self, id: u8) -> Vec<(&'static str, String)> {
-        let Some(Secure { authority, hosts, .. }) = &self.secure else { return Vec::new() };
+        let Some(Secure { authority, trusted, hosts, .. }) = &self.secure else {
+            return Vec::new();
+        };
         let other = hosts.iter().find(|(server, _)| *server == id).map(|(_, host)| host.as_str());
         let hosts = other.map_or(vec!["127.0.0.1", "localhost"], |host| vec![host]);
         let Certificate { certificate, key } = authority.server(&hosts);
         let server = ("server.pem", format!("{key}{certificate}"));
-        vec![server, ("ca.pem", authority.pem().to_owned())]
+        vec![server, ("ca.pem", format!("{}{trusted}", authority.pem()))]
     }
 
     fn zoo_cfg(&self, server: &Server) -> String {

@@ -179,6 +179,19 @@ impl Ensemble {
         self.server(id).restore_first_files();
     }
 
+    /// Gives a server a certificate of another authority, and has it trust that one alone, when it is
+    /// started next.
+    pub(crate) fn renew_certificate(&self, id: u8, authority: &super::Authority) {
+        let super::Certificate { certificate, key } = authority.server(&["127.0.0.1", "localhost"]);
+        let server = self.server(id);
+        for (name, text) in
+            [("server.pem", format!("{key}{certificate}")), ("ca.pem", authority.pem().to_owned())]
+        {
+            let written = fs::write(server.file(name), text);
+            written.expect("the temporary directory can be written to");
+        }
+    }
+
     /// Deletes the data of a stopped or killed server, as a replaced disk does; configuration
     /// stays.
     pub(crate) fn wipe(&self, id: u8) {
