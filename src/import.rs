@@ -209,7 +209,7 @@ impl Imported {
         if !odd.is_empty() {
             notes.push(Note::UnwantableIds(odd));
         }
-        let local = servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local = servers.values().filter(|wanted| wanted.server.has_own_client_address());
         let local: Vec<ServerId> = local.map(|wanted| wanted.server.id).collect();
         if !local.is_empty() {
             notes.push(Note::LocalClients(local));

@@ -137,6 +137,7 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::NotAscending { .. }
         | Detail::WildcardHost(_)
         | Detail::LoopbackHost(_)
+        | Detail::LoopbackClient(_)
         | Detail::ClientLost(_)
         | Detail::UnwantableId(_)
         | Detail::OtherMachine(_)
@@ -204,6 +205,9 @@ pub(super) fn sentence(detail: &Detail) -> String {
         ),
         Detail::LoopbackHost(id) => format!(
             "The quorum host of server {id} is a loopback address, and those of others are not."
+        ),
+        Detail::LoopbackClient(id) => format!(
+            "The client host of server {id} is a loopback address: clients elsewhere do not reach it."
         ),
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
@@ -456,6 +460,9 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::AddressTaken { .. } => "give the server a free port or another host",
         Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
             "name a host under which the other servers reach it"
+        }
+        Detail::LoopbackClient(_) => {
+            "name the host where clients reach it; without one the server listens on all addresses"
         }
         Detail::ClientUnproven(_) => {
             "see that the server answers at its clientPort of the spec, or accept the risk"

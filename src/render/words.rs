@@ -7,7 +7,7 @@ use super::text::Style;
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
-use crate::model::{Place, ServerId};
+use crate::model::{Host, Place, ServerId};
 use crate::observe::{
     Finding, FindingKind, Identity, Issue, Level, NotResumed, NotShown, Source, Standing, fixed_in,
 };
@@ -287,20 +287,14 @@ fn file_differs(it: &str, lines: &BTreeSet<ServerId>, is_alike: bool) -> String 
     format!("the file of {it} writes {lines} otherwise than shown here; {more}")
 }
 
-/// Why it is not known whether a wanted host is the machine of a member.
-const fn not_shown(because: NotShown) -> &'static str {
-    match because {
-        NotShown::PresentHost => {
-            "whether that is the same machine is not known: its present host does not resolve here"
-        }
-        NotShown::WantedHost => {
-            "whether that is the same machine is not known: that host does not resolve here"
-        }
-        NotShown::NoAnswer => {
-            "whether that is the same machine is not known: no server that follows the leader \
-             answered there under this id"
-        }
-    }
+/// Where a member is wanted, and why it is not known whether that is its machine.
+fn not_shown(it: &str, host: &Host, because: NotShown) -> String {
+    let because = match because {
+        NotShown::PresentHost => "its present host does not resolve here",
+        NotShown::WantedHost => "that host does not resolve here",
+        NotShown::NoAnswer => "no server that follows the leader answered there under this id",
+    };
+    format!("{it} is wanted at {host}; whether that is the same machine is not known: {because}")
 }
 
 /// A finding as a sentence.
@@ -351,12 +345,11 @@ pub(super) fn finding(finding: &Finding) -> String {
              and no more may fail",
             voters.saturating_sub(1)
         ),
-        FindingKind::DigestMismatches { count: mismatches } => {
-            let mismatches = match mismatches {
-                1 => "1 digest mismatch".to_owned(),
-                n => format!("{n} digest mismatches"),
-            };
-            format!("{it} has counted {mismatches}: its data may differ")
+        FindingKind::DigestMismatches { count: 1 } => {
+            format!("{it} has counted 1 digest mismatch: its data may differ")
+        }
+        FindingKind::DigestMismatches { count } => {
+            format!("{it} has counted {count} digest mismatches: its data may differ")
         }
         FindingKind::DataDiffers => {
             format!("the data of {it} differs from the leader's at the same zxid")
@@ -371,9 +364,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             retired::answer(*run, *state, servers)
         }
         FindingKind::FileDiffers { lines, is_alike } => file_differs(&it, lines, *is_alike),
-        FindingKind::MachineNotShown { host, because } => {
-            format!("{it} is wanted at {host}; {}", not_shown(*because))
-        }
+        FindingKind::MachineNotShown { host, because } => not_shown(&it, host, *because),
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)
         }

@@ -156,7 +156,9 @@ fn where_a_name_does_not_resolve_the_machine_is_not_known() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let dotted =
         |server: &mut fake::Fake| server.config = server.config.replace("10.0.0.2:", "zk2:");
-    [1, 2, 3].into_iter().for_each(|number| fake.server(number, dotted));
+    for number in [1, 2, 3] {
+        fake.server(number, dotted);
+    }
     fake.server(2, |server| server.at.host = Host::new("zk2"));
     let dot = facts(&fake, &spec(&["server.2=zk2.:2888:3888:participant;2181"]));
     assert_eq!((dot.other_machine.clone(), not_shown(&dot, 2)), (ids(&[]), None));
@@ -168,7 +170,9 @@ fn with_wildcard() -> FakeEnsemble {
     let wild = |server: &mut fake::Fake| {
         server.config = server.config.replace("10.0.0.2:2888", "0.0.0.0:2888");
     };
-    [1, 2, 3].into_iter().for_each(|number| fake.server(number, wild));
+    for number in [1, 2, 3] {
+        fake.server(number, wild);
+    }
     fake
 }
 
