@@ -200,15 +200,9 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::NoOverlap { .. } => fixed(NO_OVERLAP),
         Detail::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
         Detail::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
-        Detail::WildcardHost(id) => format!(
-            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
-        ),
-        Detail::LoopbackHost(id) => format!(
-            "The quorum host of server {id} is a loopback address, and those of others are not."
-        ),
-        Detail::LoopbackClient(id) => format!(
-            "The client host of server {id} is a loopback address: clients elsewhere do not reach it."
-        ),
+        Detail::WildcardHost(id) | Detail::LoopbackHost(id) | Detail::LoopbackClient(id) => {
+            own_machine(detail, *id)
+        }
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
             format!("Server id {id} is new; new ids go from 1 to 254.")
@@ -273,6 +267,21 @@ const TOO_MANY_WEIGHTS: &str =
 const OTHER_TOLERANCE: &str = "The tolerance of the plan is not what its policy asks for.";
 const TOO_MANY_ORDERS: &str =
     "The steps can go in more orders than can be looked at: no order may go unseen.";
+
+/// A host of a new line that leads to the machine from which it is dialled.
+fn own_machine(detail: &Detail, id: ServerId) -> String {
+    match detail {
+        Detail::WildcardHost(_) => format!(
+            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
+        ),
+        Detail::LoopbackClient(_) => format!(
+            "The client host of server {id} is a loopback address: clients elsewhere do not reach it."
+        ),
+        _ => format!(
+            "The quorum host of server {id} is a loopback address, and those of others are not."
+        ),
+    }
+}
 
 fn other_place(ids: &BTreeSet<ServerId>) -> String {
     format!("The group or the weight of {} would change.", words::servers(ids))
