@@ -213,10 +213,10 @@ impl Imported {
         if !odd.is_empty() {
             notes.push(Note::UnwantableIds(odd));
         }
-        let local = servers.values().filter(|wanted| wanted.serves_its_machine_alone());
-        let local: Vec<ServerId> = local.map(|wanted| wanted.server.id).collect();
-        if !local.is_empty() {
-            notes.push(Note::LocalClients(local));
+        for Server { id, client, .. } in servers.values().map(|wanted| &wanted.server) {
+            let own = servers[id].server.has_own_client_address();
+            let client = client.iter().filter(|_| own).map(ToString::to_string);
+            notes.extend(client.map(|client| Note::OwnClientAddress { id: *id, client }));
         }
         let connect = contacts(&servers);
         if connect.first().is_some_and(|at| at.tls) {

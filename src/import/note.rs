@@ -80,13 +80,17 @@ pub enum Note {
     /// Nothing is known of these servers' client ports.
     #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
     ClientPortUnknown(Vec<ServerId>),
-    /// Servers whose client address is the loopback of their machines.
+    /// A client address at which only its own machine reaches a server.
     #[error(
-        "clients reach the client address of {} on its own machine only; zkplan can ask there, or \
-         through a secureClientPort with connect.tls",
-        list(.0)
+        "clients reach server {id} at {client} from its own machine alone, and so does zkplan: give its \
+         `secureClientPort` and `connect.tls`"
     )]
-    LocalClients(Vec<ServerId>),
+    OwnClientAddress {
+        /// The server.
+        id: ServerId,
+        /// Its client address.
+        client: String,
+    },
     /// Clients reach the servers by TLS alone.
     #[error(
         "every client port that is known speaks TLS: give connect.tls, with the authority of the \

@@ -135,21 +135,6 @@ impl Reader {
     }
 }
 
-impl Reader {
-    /// Complains about a client host on which nobody but the machine itself reaches a server that
-    /// others reach elsewhere. ZooKeeper hands the address out as it stands in the configuration.
-    ///
-    /// A line of ZooKeeper's own may have one: a member that has it keeps it.
-    pub(super) fn clients_reach_in(&mut self, client: &Host, host: &Host, place: Place) {
-        if client.is_loopback() && !host.is_loopback() {
-            let what = format!("client host `{client}` is the machine itself");
-            let remedy = "name the host where clients reach it; without one the server listens on \
-                          all addresses";
-            self.complain(place, what, "out of reach for clients elsewhere", remedy);
-        }
-    }
-}
-
 /// Whose an address is, as far as the id can be read.
 fn of(entry: &Entry) -> String {
     entry.id.map_or_else(String::new, |(id, _)| format!(" of server {id}"))

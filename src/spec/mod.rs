@@ -22,7 +22,9 @@ pub use sections::{LABEL_FORM, is_label};
 pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
 pub use write::write;
 
-use crate::model::{Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId};
+use crate::model::{
+    ClientPart, Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId,
+};
 
 /// The desired ensemble.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,30 @@ impl Spec {
         Membership::of(self.servers.values().map(|wanted| wanted.server.clone()))
     }
 
+    /// The membership that the spec asks of an ensemble, in lines of the form that this has.
+    ///
+    /// Where the line of each member tells its secure client port, as lines of ZooKeeper 3.10 can
+    /// (ZOOKEEPER-4276), that of a newcomer does; no older server takes such a line. Where no member
+    /// has a plain client port beside it, a newcomer gets none under `clientPart: keep`.
+    pub fn membership_for(&self, live: &Membership) -> Membership {
+        let are_secure = live.servers().all(|line| line.secure_client.is_some());
+        let are_shut = are_secure
+            && self.policy.client_part == ClientPart::Keep
+            && live.servers().all(|line| line.client.is_none());
+        Membership::of(self.servers.values().map(|wanted| {
+            let mut server = wanted.server.clone();
+            if let Some(now) = live.get(server.id) {
+                server.secure_client.clone_from(&now.secure_client);
+                return server;
+            }
+            server.secure_client = wanted.secure_part().filter(|_| are_secure);
+            if are_shut && server.secure_client.is_some() {
+                server.client = None;
+            }
+            server
+        }))
+    }
+
     /// Where each wanted server is asked.
     pub fn reach(&self) -> BTreeMap<ServerId, Reach> {
         let tls = self.connect.tls.is_some();
@@ -153,7 +179,7 @@ impl Spec {
                  adds it is refused"
             )
         });
-        let local = self.servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local = self.servers.values().filter(|wanted| wanted.server.has_own_client_address());
         let local = local.map(|wanted| {
             format!(
                 "server {}: clients reach its client address on its own machine only; zkplan can \
@@ -166,19 +192,18 @@ impl Spec {
 }
 
 impl WantedServer {
-    /// Whether its client address leads to no other machine, and the others reach it from theirs.
-    pub fn serves_its_machine_alone(&self) -> bool {
-        let client = self.server.client.as_ref();
-        client.is_some_and(|client| client.host.is_loopback())
-            && !self.server.peer().host.is_loopback()
-    }
-
     /// Whether it has no port for clients at all.
     pub fn is_without_port(&self) -> bool {
         let server = &self.server;
         server.client.is_none()
             && server.secure_client.is_none()
             && self.secure_client_port.is_none()
+    }
+
+    /// Its secure client address as ZooKeeper 3.10 prints it in a line.
+    fn secure_part(&self) -> Option<String> {
+        let given = self.server.secure_client.clone().filter(|part| part.contains(':'));
+        given.or(Some(format!("0.0.0.0:{}", self.secure_client_port?)))
     }
 
     /// Where to ask this server, by its secure client port where TLS is configured and it has one.

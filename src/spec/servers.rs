@@ -138,12 +138,6 @@ impl Reader {
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
         let client = self.client_port(map, secure, client_host.is_some());
-        // By the secure port clients reach it all the same.
-        if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
-            && !matches!(secure, Some(Some(_)))
-        {
-            self.clients_reach_in(client, host, node.place);
-        }
         let role = match map.get("role") {
             None => Some(Role::Participant),
             Some(node) => self.choice(node, "`role`", &ROLES),
@@ -153,8 +147,7 @@ impl Reader {
         let admin = map.get("admin").map(|node| self.admin_url(node));
         let mut entry = Entry { id, role, ..Entry::default() };
         if let Some(host) = &host {
-            let bound = client_host.as_ref().filter(|bound| is_place(bound, host));
-            let reached = bound.unwrap_or(host);
+            let reached = client_host.as_ref().filter(|bound| is_at(bound, [host])).unwrap_or(host);
             let claims: [(_, _, &[&str], _); 4] = [
                 (host, quorum.flatten(), &["quorumPort"], Port::Quorum),
                 (host, election.flatten(), &["electionPort"], Port::Election),
@@ -343,9 +336,11 @@ impl Reader {
             fine = false;
         }
         match &server.client {
-            None if matches!(secure, Some(Some(_))) => {}
+            // ZooKeeper 3.10's line of a server that has a secure client port alone.
+            None if server.secure_client.is_some() => {}
             None => {
-                let remedy = "name the client port: put `;2181` behind the line";
+                let remedy = "name the client port: put `;2181` behind the line, or `;;2281` where \
+                              there is a secure one alone";
                 self.complain(place, "the server line has no client part", NO_CLIENT_PART, remedy);
                 fine = false;
             }
@@ -456,10 +451,11 @@ fn secure_port(text: &str) -> Option<u16> {
     host_and_port(text).filter(|(host, _)| Host::new(host).is_plain()).map(|(_, port)| port)
 }
 
-/// Whether a client port is bound to an address that is no other server's; the loopback address is
-/// each machine's own.
-fn is_place(bound: &Host, peer: &Host) -> bool {
-    !bound.is_wildcard() && (!bound.is_loopback() || peer.is_loopback())
+/// Whether a client host is an address of its own: a wildcard stands for the quorum host, and so does
+/// the loopback of a server that the others reach elsewhere. Each machine has one.
+fn is_at<'a>(client: &Host, hosts: impl IntoIterator<Item = &'a Host>) -> bool {
+    let is_shut = client.is_loopback() && !hosts.into_iter().any(Host::is_loopback);
+    !client.is_wildcard() && !is_shut
 }
 
 /// An address that one of these keys says, or that stands by default: that is complained about where
@@ -474,8 +470,8 @@ fn claim(map: &Fields<'_>, keys: &[&str], (host, port, kind): (&Host, u16, Port)
 fn line_claims(server: &Server, place: Place) -> Vec<Claim> {
     let mut claims = Vec::new();
     let client = server.client.as_ref();
-    let bound =
-        client.map(|client| &client.host).filter(|bound| is_place(bound, &server.peer().host));
+    let hosts = || server.peers.iter().map(|peer| &peer.host);
+    let bound = client.filter(|client| is_at(&client.host, hosts())).map(|client| &client.host);
     for peer in &server.peers {
         claims.push(Claim::new(&peer.host, peer.quorum_port, Port::Quorum, place));
         claims.push(Claim::new(&peer.host, peer.election_port, Port::Election, place));
