@@ -38,6 +38,8 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF18", include_str!("explain/ZKF18.md")),
     ("ZKF19", include_str!("explain/ZKF19.md")),
     ("ZKF20", include_str!("explain/ZKF20.md")),
+    ("ZKF21", include_str!("explain/ZKF21.md")),
+    ("ZKF22", include_str!("explain/ZKF22.md")),
     ("ZKF23", include_str!("explain/ZKF23.md")),
     ("ZKF24", include_str!("explain/ZKF24.md")),
     ("auth", include_str!("explain/auth.md")),

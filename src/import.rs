@@ -1,19 +1,27 @@
-//! The spec of an ensemble that exists: from its `zoo.cfg`, or from one look at it.
+//! The spec of an ensemble that exists: from the `zoo.cfg` of its servers, or from one look at it.
 //!
-//! In: the text of the files, or an [`Observation`]. Out: the servers with what is known of them,
-//! and notes on everything that was assumed or that a spec cannot say. No I/O: callers read the
-//! files. Ports are told apart by where they stand, never by their numbers.
+//! In: the bytes of the files, or an [`Observation`]. Out: the servers with what is known of them,
+//! and notes on everything that was assumed or that a spec cannot say. What ZooKeeper refuses to
+//! start with is refused here, in its words ([`Refusal`]). No I/O: callers read the files. Ports are
+//! told apart by where they stand, never by their numbers.
 
-mod properties;
+mod files;
+mod line;
+mod note;
+mod refusal;
+mod settings;
+mod zoo_cfg;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thiserror::Error;
+pub use files::from_zoo_cfgs;
+pub use note::Note;
+pub use refusal::{ImportError, Refusal, Spot};
+pub use zoo_cfg::{File, ServerFiles, dynamic_file_name};
 
-use self::properties::Property;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, Membership, PeerAddress, Policy, Server,
-    ServerId, ServerLineError, StandaloneEnabled,
+    ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
+    StandaloneEnabled,
 };
 use crate::observe::{Finding, FindingKind, Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
@@ -31,189 +39,6 @@ pub struct Imported {
     pub standalone_enabled: StandaloneEnabled,
     /// What was assumed, what matters, and what a spec cannot say.
     pub notes: Vec<Note>,
-}
-
-/// Something to know about an import.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Note {
-    /// The file does not enable reconfigs.
-    #[error("`reconfigEnabled` is not true: zkplan can change nothing until every server has it")]
-    ReconfigDisabled,
-    /// The file leaves `standaloneEnabled` at true: with one voter the servers stop being an
-    /// ensemble.
-    #[error(
-        "`standaloneEnabled` is not false in this file: fewer than two voters are out of reach"
-    )]
-    StandaloneEnabled,
-    /// The client port of these servers was taken from the file of one of them.
-    #[error("client port {port} of {} is the one of this file; every server has its own file", list(.ids))]
-    ClientPortAssumed {
-        /// The port.
-        port: u16,
-        /// The servers.
-        ids: Vec<ServerId>,
-    },
-    /// The secure client port of these servers was taken from the file of one of them.
-    #[error("secure client port {port} of {} is the one of this file; every server has its own file", list(.ids))]
-    SecureClientPortAssumed {
-        /// The port.
-        port: u16,
-        /// The servers.
-        ids: Vec<ServerId>,
-    },
-    /// The file binds its client port to an address of one machine, which says nothing about the
-    /// others.
-    #[error(
-        "client address `{0}` of this file belongs to one machine; all addresses are assumed for the others"
-    )]
-    ClientAddressOfOne(Host),
-    /// The client port was found where the server answered with its own id.
-    #[error("the client port of {} is where it answered; the configuration does not name it", list(.0))]
-    ClientPortFound(Vec<ServerId>),
-    /// The configuration has wildcards for the quorum hosts of these servers.
-    #[error(
-        "the configuration has a wildcard as quorum host of {}; the host here is where it answered", list(.0)
-    )]
-    WildcardHost(Vec<ServerId>),
-    /// A server without reconfigs has a file that differs from what is imported.
-    #[error("the file of server {0} writes some servers otherwise; zkplan plan says which")]
-    FileDiffers(ServerId),
-    /// Nothing is known of these servers' client ports.
-    #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
-    ClientPortUnknown(Vec<ServerId>),
-    /// Groups and weights are not just those of the voters.
-    #[error(
-        "some group or weight is of nobody's vote, or is missing, which a spec cannot say: zkplan \
-         changes no ensemble that has such"
-    )]
-    OddPlaces,
-    /// An id that a spec cannot want.
-    #[error("server id {0} is outside 1 to 254: a spec cannot want it")]
-    UnwantableId(ServerId),
-    /// A host that a spec cannot want.
-    #[error("host `{}` of server {id} cannot stand in a spec", .host.as_str().escape_debug())]
-    UnwantableHost {
-        /// The server.
-        id: ServerId,
-        /// Its host.
-        host: Host,
-    },
-    /// A key stands in the file more than once; ZooKeeper takes the last.
-    #[error("`{}` stands on lines {first} and {last}: ZooKeeper takes the last", .key.escape_debug())]
-    Repeated {
-        /// The key.
-        key: String,
-        /// A line that does not count.
-        first: usize,
-        /// The line that counts.
-        last: usize,
-    },
-}
-
-fn list(ids: &[ServerId]) -> String {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    match ids.as_slice() {
-        [one] => format!("server {one}"),
-        _ => format!("servers {}", ids.join(", ")),
-    }
-}
-
-/// Why a `zoo.cfg` cannot be imported.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ImportError {
-    /// It names a dynamic file, whose text is needed too.
-    #[error("line {line}: the members stand in `{}`; read that file too", .name.escape_debug())]
-    DynamicFileNeeded {
-        /// The line.
-        line: usize,
-        /// The file that `dynamicConfigFile` names.
-        name: String,
-    },
-    /// Members stand in the static file although it names a dynamic one; ZooKeeper refuses that
-    /// (`QuorumPeerConfig.parseProperties`).
-    #[error("line {line}: `{}` must stand in the dynamic file", .key.escape_debug())]
-    MemberInStaticFile {
-        /// The line.
-        line: usize,
-        /// The key.
-        key: String,
-    },
-    /// A key that a dynamic file cannot have (`QuorumPeerConfig.parseDynamicConfig`).
-    #[error("line {line} of the dynamic file: `{}` is unknown", .key.escape_debug())]
-    UnknownMemberKey {
-        /// The line.
-        line: usize,
-        /// The key.
-        key: String,
-    },
-    /// A server line that cannot be read.
-    #[error("line {line}: {cause}")]
-    Server {
-        /// The line, of the dynamic file where there is one.
-        line: usize,
-        /// What is wrong with it.
-        cause: ServerLineError,
-    },
-    /// A group or a weight that cannot be read.
-    #[error("line {line}: `{}` is neither a group of ids nor a weight", .key.escape_debug())]
-    Place {
-        /// The line.
-        line: usize,
-        /// The key.
-        key: String,
-    },
-    /// A port that is none.
-    #[error("line {line}: `{key}` is not a port")]
-    Port {
-        /// The line.
-        line: usize,
-        /// The key.
-        key: &'static str,
-    },
-    /// No server line at all: a standalone server's file, or none of a server.
-    #[error("no `server.N` line: the file of a standalone server, or no zoo.cfg")]
-    NoServer,
-}
-
-/// The dynamic file that a `zoo.cfg` names, relative to ZooKeeper's working directory if relative.
-pub fn dynamic_file_name(zoo_cfg: &str) -> Option<String> {
-    Settings::read(zoo_cfg).value("dynamicConfigFile").map(str::to_owned)
-}
-
-/// Reads a `zoo.cfg`, and the dynamic file that it names.
-///
-/// Server lines without client part get the port of the file (`clientPort`,
-/// `clientPortAddress`), since the servers of an ensemble normally use the same one; a note says so.
-pub fn from_zoo_cfg(
-    ensemble: &str,
-    zoo_cfg: &str,
-    dynamic: Option<&str>,
-) -> Result<Imported, ImportError> {
-    let mut settings = Settings::read(zoo_cfg);
-    let members = settings.members(dynamic)?;
-    let mut notes = std::mem::take(&mut settings.repeated);
-    let mut servers = BTreeMap::new();
-    for property in members.iter().filter(|property| property.key.starts_with("server.")) {
-        let line = property.line;
-        let server = Server::parse_line(&format!("{}={}", property.key, property.value))
-            .map_err(|cause| ImportError::Server { line, cause })?;
-        servers.insert(server.id, bare(server, line));
-    }
-    if servers.is_empty() {
-        return Err(ImportError::NoServer);
-    }
-    fill_places(&members, &mut servers, &mut notes)?;
-    fill_client_parts(&settings, &mut servers, &mut notes)?;
-    fill_secure_ports(&settings, &mut servers, &mut notes)?;
-    if settings.flag("reconfigEnabled") != Some(true) {
-        notes.push(Note::ReconfigDisabled);
-    }
-    let standalone = settings.flag("standaloneEnabled") != Some(false);
-    if standalone {
-        notes.push(Note::StandaloneEnabled);
-    }
-    let known = if standalone { StandaloneEnabled::True } else { StandaloneEnabled::False };
-    Ok(Imported::of(ensemble, servers, known, notes))
 }
 
 /// Takes over what one look at an ensemble showed.
@@ -254,6 +79,10 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
         notes.push(Note::ClientPortFound(found));
     }
     notes.extend(files_that_differ(observation).map(Note::FileDiffers));
+    let disagreeing = members_that_disagree(observation);
+    if !disagreeing.is_empty() {
+        notes.push(Note::Disagree(disagreeing));
+    }
     if membership.has_odd_places() {
         forget_places(&mut servers);
         notes.push(Note::OddPlaces);
@@ -262,6 +91,8 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
         notes.push(Note::ReconfigDisabled);
     }
     let imported = Imported::of(ensemble, servers, StandaloneEnabled::Unknown, notes);
+    let mut seen = BTreeSet::new();
+    connect.retain(|at: &Endpoint| !at.host.is_wildcard() && seen.insert(at.clone()));
     // Where nobody was asked, the addresses of the configuration have to do.
     if connect.is_empty() { imported } else { Imported { connect, ..imported } }
 }
@@ -302,12 +133,64 @@ fn files_that_differ(observation: &Observation) -> impl Iterator<Item = ServerId
     observation.findings.iter().filter(is_file).filter_map(|finding| finding.server)
 }
 
+/// The members that run with another list of servers than what was imported.
+fn members_that_disagree(observation: &Observation) -> Vec<ServerId> {
+    let disagrees = |finding: &&Finding| matches!(finding.kind, FindingKind::MemberDisagrees);
+    observation.findings.iter().filter(disagrees).filter_map(|finding| finding.server).collect()
+}
+
+/// Where clients reach the servers: by plain ports where there are any. A wildcard is no address,
+/// and loopback is one only where the others reach the server there, too.
+fn contacts(servers: &BTreeMap<ServerId, WantedServer>) -> Vec<Endpoint> {
+    let reachable = |wanted: &&WantedServer, at: &Endpoint| {
+        let host = &at.host;
+        let is_elsewhere = host.is_loopback() && !wanted.server.peer().host.is_loopback();
+        host.is_plain() && !host.is_wildcard() && !is_elsewhere
+    };
+    let by = |tls: bool| {
+        let endpoint = move |wanted: &&WantedServer| {
+            if tls {
+                wanted.endpoint(true).filter(|at| at.tls)
+            } else {
+                wanted.server.client_endpoint()
+            }
+        };
+        let all = servers
+            .values()
+            .filter_map(move |wanted| endpoint(&wanted).filter(|at| reachable(&wanted, at)));
+        let mut seen = BTreeSet::new();
+        all.filter(|at| seen.insert(at.clone())).collect::<Vec<_>>()
+    };
+    let plain = by(false);
+    if plain.is_empty() { by(true) } else { plain }
+}
+
+/// A remedy without numbers of lines: the notes that stand above the spec move its lines.
+fn without_lines(remedy: &str) -> String {
+    let mut parts = remedy.split(" on line ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    parts.for_each(|part| text += part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    text
+}
+
+/// The server that a line of a written spec begins.
+fn server_of(line: &str) -> Option<ServerId> {
+    let entry = line.trim_start().strip_prefix("- ")?.trim_start_matches('"');
+    let (id, end) = match entry.strip_prefix("id: ") {
+        Some(id) => (id, id.len()),
+        None => entry.strip_prefix("server.").map(|id| (id, id.find('=').unwrap_or(id.len())))?,
+    };
+    id[..end].parse().ok().map(ServerId::new)
+}
+
 fn bare(server: Server, line: usize) -> WantedServer {
-    WantedServer { server, secure_client_port: None, zone: None, admin: None, line }
+    let secure = server.secure_client.as_deref().and_then(|text| text.rsplit(':').next());
+    let secure_client_port = secure.and_then(|port| port.parse().ok());
+    WantedServer { server, secure_client_port, zone: None, admin: None, line }
 }
 
 impl Imported {
-    /// Puts an import together: endpoints, and notes on what a spec cannot want.
+    /// Puts an import together: endpoints, and what `zkplan validate` would say of it.
     fn of(
         ensemble: &str,
         servers: BTreeMap<ServerId, WantedServer>,
@@ -316,36 +199,54 @@ impl Imported {
     ) -> Self {
         let unknown: Vec<ServerId> = servers
             .values()
-            .filter(|wanted| wanted.server.client.is_none() && wanted.secure_client_port.is_none())
+            .filter(|wanted| wanted.server.client.is_none() && wanted.is_without_port())
             .map(|wanted| wanted.server.id)
             .collect();
         if !unknown.is_empty() {
             notes.push(Note::ClientPortUnknown(unknown));
         }
-        for wanted in servers.values() {
-            let server = &wanted.server;
-            if !server.id.is_wantable() {
-                notes.push(Note::UnwantableId(server.id));
-            }
-            let quorum = server.peers.iter().map(|peer| &peer.host);
-            let unfit = |host: &&Host| !host.is_plain() || host.is_wildcard();
-            // Loopback stands only where the others are on the same machine.
-            let apart = quorum.clone().all(|host| !host.is_loopback());
-            let client = server.client.iter().map(|client| &client.host);
-            let client = client.filter(|host| apart && host.is_loopback());
-            let hosts: BTreeSet<&Host> = quorum.filter(unfit).chain(client).collect();
-            notes.extend(
-                hosts
-                    .into_iter()
-                    .map(|host| Note::UnwantableHost { id: server.id, host: host.clone() }),
-            );
+        let odd = servers.keys().copied().filter(|id| !id.is_wantable()).collect::<Vec<_>>();
+        if !odd.is_empty() {
+            notes.push(Note::UnwantableIds(odd));
         }
-        let connect = servers
-            .values()
-            .filter_map(|wanted| wanted.server.client_endpoint())
-            .filter(|endpoint| endpoint.host.is_plain())
-            .collect();
-        Self { ensemble: ensemble.to_owned(), servers, connect, standalone_enabled, notes }
+        let local = servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local: Vec<ServerId> = local.map(|wanted| wanted.server.id).collect();
+        if !local.is_empty() {
+            notes.push(Note::LocalClients(local));
+        }
+        let connect = contacts(&servers);
+        if connect.first().is_some_and(|at| at.tls) {
+            notes.push(Note::TlsOnly);
+        }
+        let mut imported =
+            Self { ensemble: ensemble.to_owned(), servers, connect, standalone_enabled, notes };
+        let complaints = imported.complaints();
+        imported.notes.extend(complaints);
+        imported
+    }
+
+    /// What the parser says of the spec, but what a note says already.
+    fn complaints(&self) -> Vec<Note> {
+        let text = spec::write(&self.to_spec(), &[]);
+        let Err(errors) = spec::parse("the spec", &text) else { return Vec::new() };
+        let lines: Vec<&str> = text.lines().collect();
+        let of_line = |line: usize| {
+            let above = lines.iter().take(line).rev();
+            above.take_while(|text| text.starts_with(' ')).find_map(|text| server_of(text))
+        };
+        let unknown = |id: Option<ServerId>| {
+            id.and_then(|id| self.servers.get(&id)).is_some_and(WantedServer::is_without_port)
+        };
+        let complaints = errors.complaints().iter().map(|one| (of_line(one.line), one));
+        let fresh =
+            complaints.filter(|(id, one)| one.label != spec::NO_CLIENT_PORT || !unknown(*id));
+        fresh
+            .map(|(id, one)| Note::NotValid {
+                id,
+                what: one.what.clone(),
+                remedy: without_lines(&one.remedy),
+            })
+            .collect()
     }
 
     /// The spec that wants exactly what is there.
@@ -376,166 +277,10 @@ impl Imported {
     }
 }
 
-/// The settings of a `zoo.cfg`, the last of each key.
-struct Settings {
-    last: BTreeMap<String, Property>,
-    repeated: Vec<Note>,
-}
-
-impl Settings {
-    fn read(text: &str) -> Self {
-        let mut settings = Self { last: BTreeMap::new(), repeated: Vec::new() };
-        for property in properties::read(text) {
-            let (key, last) = (property.key.clone(), property.line);
-            if let Some(before) = settings.last.insert(key.clone(), property) {
-                settings.repeated.push(Note::Repeated { key, first: before.line, last });
-            }
-        }
-        settings
-    }
-
-    fn value(&self, key: &str) -> Option<&str> {
-        self.last.get(key).map(|property| property.value.as_str())
-    }
-
-    /// A yes or no; ZooKeeper takes it in any case.
-    fn flag(&self, key: &str) -> Option<bool> {
-        self.value(key)?.to_ascii_lowercase().parse().ok()
-    }
-
-    fn port(&self, key: &'static str) -> Result<Option<u16>, ImportError> {
-        let Some(property) = self.last.get(key) else { return Ok(None) };
-        match property.value.parse::<u16>() {
-            Ok(0) => Ok(None),
-            Ok(port) => Ok(Some(port)),
-            Err(_) => Err(ImportError::Port { line: property.line, key }),
-        }
-    }
-
-    /// The lines that say who is a member: of this file, or of the dynamic one that it names.
-    fn members(&mut self, dynamic: Option<&str>) -> Result<Vec<Property>, ImportError> {
-        let is_member = |key: &str| {
-            key.starts_with("server.") || key.starts_with("group") || key.starts_with("weight")
-        };
-        let named = self.last.get("dynamicConfigFile");
-        let own = self.last.values().filter(|property| is_member(&property.key));
-        let mut members: Vec<Property> = match (named, dynamic) {
-            (None, _) => own.cloned().collect(),
-            (Some(named), None) => {
-                let (line, name) = (named.line, named.value.clone());
-                return Err(ImportError::DynamicFileNeeded { line, name });
-            }
-            (Some(_), Some(text)) => {
-                if let Some(property) = own.min_by_key(|property| property.line) {
-                    let (line, key) = (property.line, property.key.clone());
-                    return Err(ImportError::MemberInStaticFile { line, key });
-                }
-                let settings = Self::read(text);
-                self.repeated.extend(settings.repeated);
-                settings.last.into_values().collect()
-            }
-        };
-        members.sort_by_key(|property| property.line);
-        // A file that a server wrote for its next configuration holds the version, too.
-        members.retain(|property| property.key != "version");
-        match members.iter().find(|property| !is_member(&property.key)) {
-            Some(property) => {
-                let (line, key) = (property.line, property.key.clone());
-                Err(ImportError::UnknownMemberKey { line, key })
-            }
-            None => Ok(members),
-        }
-    }
-}
-
-/// Gives voters the group and the weight that lines of their own say.
-fn fill_places(
-    members: &[Property],
-    servers: &mut BTreeMap<ServerId, WantedServer>,
-    notes: &mut Vec<Note>,
-) -> Result<(), ImportError> {
-    let said = members.iter().filter(|property| !property.key.starts_with("server."));
-    let known = servers.values().map(|wanted| wanted.server.clone());
-    let mut text = Membership::of(known).to_string();
-    for Property { line, key, value } in said {
-        let own = format!("{key}={value}\n");
-        let alone = format!("server.1=a:1:1\n{own}");
-        if Membership::parse(&alone).is_err() {
-            return Err(ImportError::Place { line: *line, key: key.clone() });
-        }
-        text.push_str(&own);
-    }
-    let Ok(whole) = Membership::parse(&text) else { return Ok(()) };
-    for (id, wanted) in servers.iter_mut() {
-        wanted.server.place = whole.place(*id);
-    }
-    if whole.has_odd_places() {
-        forget_places(servers);
-        notes.push(Note::OddPlaces);
-    }
-    Ok(())
-}
-
 fn forget_places(servers: &mut BTreeMap<ServerId, WantedServer>) {
     for wanted in servers.values_mut() {
         wanted.server.place = None;
     }
-}
-
-/// Gives servers without client part the one of the file.
-fn fill_client_parts(
-    settings: &Settings,
-    servers: &mut BTreeMap<ServerId, WantedServer>,
-    notes: &mut Vec<Note>,
-) -> Result<(), ImportError> {
-    let Some(port) = settings.port("clientPort")? else { return Ok(()) };
-    let address =
-        settings.value("clientPortAddress").filter(|text| !text.is_empty()).map(Host::new);
-    let bare = servers.values_mut().filter(|wanted| wanted.server.client.is_none());
-    let mut ids = Vec::new();
-    let mut of_one = false;
-    for wanted in bare {
-        let server = &mut wanted.server;
-        let host = match &address {
-            Some(host) if host.is_wildcard() || host.is_loopback() => Some(host),
-            Some(host) => {
-                of_one = true;
-                Some(host).filter(|host| server.peers.iter().any(|peer| peer.host == **host))
-            }
-            None => None,
-        };
-        server.client = Some(match host {
-            Some(host) => ClientAddress { host: host.clone(), port },
-            None => ClientAddress::on_all_addresses(port),
-        });
-        ids.push(server.id);
-    }
-    if let (true, Some(host)) = (of_one, address) {
-        notes.push(Note::ClientAddressOfOne(host));
-    }
-    if !ids.is_empty() {
-        notes.push(Note::ClientPortAssumed { port, ids });
-    }
-    Ok(())
-}
-
-/// Gives every server the secure client port of the file.
-fn fill_secure_ports(
-    settings: &Settings,
-    servers: &mut BTreeMap<ServerId, WantedServer>,
-    notes: &mut Vec<Note>,
-) -> Result<(), ImportError> {
-    let Some(port) = settings.port("secureClientPort")? else { return Ok(()) };
-    let bare = servers.values_mut().filter(|wanted| wanted.server.secure_client.is_none());
-    let mut ids = Vec::new();
-    for wanted in bare {
-        wanted.secure_client_port = Some(port);
-        ids.push(wanted.server.id);
-    }
-    if !ids.is_empty() {
-        notes.push(Note::SecureClientPortAssumed { port, ids });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

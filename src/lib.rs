@@ -66,7 +66,8 @@
 //! * Nothing in the ensemble commands the operator's machine: target, requests, commands and
 //!   approvals come from the file and the flags, the position from the live configuration. What only
 //!   the journal tells is believed where no other client can have written it ([`trust`]).
-//! * Looking writes nothing but the sessions that it opens and closes, and needs no password.
+//! * Looking needs no password, and writes nothing but sessions, which it closes, and on each a
+//!   transaction that only checks `/`: it changes no znode, and shows that writes commit.
 //! * Nothing is believed after an error: what came of a request is what the session reads while the
 //!   lock stands, and "not carried out" is written only behind a committed fence.
 

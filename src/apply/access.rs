@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::Paths;
 use super::sight;
-use crate::ensemble::{CONFIG, Code, Control, Failure, Session, SessionTerms};
+use crate::ensemble::{CONFIG, Code, Control, Failure, Session, SessionTerms, Silence, Word};
 use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
 use crate::observe::{Identity, Observation, Question, Standing};
 use crate::plan::Plan;
@@ -264,6 +264,13 @@ impl Access {
             Err(_) => Permission::Unknown,
         };
         Asked { at: to.at.clone(), signer: self.signer(), permission }
+    }
+
+    /// Whether a server closes every connection beside a session that it answers on: a limit on
+    /// connections (`maxClientCnxns`) leaves no question to ask then.
+    pub async fn is_shut_out_beside<P: Control>(&self, port: &P, session: &P::Session) -> bool {
+        port.ask(session.at(), Word::Srvr).await == Err(Silence::Closed)
+            && session.get(CONFIG).await.is_ok()
     }
 
     /// Whether a session that proves nobody yet is on the server that a look saw: its id, the

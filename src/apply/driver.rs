@@ -19,9 +19,7 @@ use super::machine::{Input, Machine, Options, Output, Question};
 use super::sight::{self, Leaving, Presence, Sight};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::{Conf, Mntr};
-use crate::ensemble::{
-    CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Silence, Word,
-};
+use crate::ensemble::{CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Word};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::{Plan, StepId};
@@ -77,6 +75,8 @@ pub struct Driver<'a, P: Control, S> {
     /// Where servers that leave are reached.
     leaving: BTreeMap<ServerId, Endpoint>,
     timeout_ms: u64,
+    /// Whether the session may hold the lock: until then another one is as good.
+    asked_for_lock: bool,
 }
 
 /// What is applied, as whom, from where.
@@ -124,6 +124,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         spec,
         session: Some(session),
         timeout_ms,
+        asked_for_lock: false,
     };
     driver.attached();
     let mut input = Input::Begin;
@@ -139,6 +140,7 @@ pub async fn drive<P: Control, S: Surroundings>(
         if let Output::End(end) = output {
             return match *end {
                 End::NotAuthorized { .. } => driver.not_authorized(),
+                End::LocalSession { .. } => End::LocalSession { by: driver.on },
                 end => end,
             };
         }
@@ -195,7 +197,10 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         let Some(session) = &mut self.session else { return Input::Done };
         match output {
             Output::Permission => self.permission().await,
-            Output::Lock => self.keeper.lock(session).await,
+            Output::Lock => {
+                self.asked_for_lock = true;
+                self.keeper.lock(session).await
+            }
             Output::Read => self.keeper.read(session).await,
             Output::ReadRuns => {
                 let runs = self.keeper.runs(session).await;
@@ -389,6 +394,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         let Some(session) = &self.session else { return Input::Done };
+        if self.access.is_shut_out_beside(self.port, session).await {
+            return Input::Denied(Box::new(End::TakesOneConnection { by: self.on.clone() }));
+        }
         self.keeper.permission(session).await
     }
 
@@ -445,7 +453,10 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         for to in recipients {
             let Some(session) = &mut self.session else { return Input::Done };
             let began_ms = self.surroundings.now_ms();
-            let attached = session.attach(&to.at).await;
+            let mut attached = session.attach(&to.at).await;
+            if attached == Err(Failure::SessionOver) && !self.asked_for_lock {
+                attached = self.open_another(to).await;
+            }
             let hung = self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS;
             match attached {
                 Ok(()) => {
@@ -469,6 +480,15 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             }
         }
         self.not_attached(&failures)
+    }
+
+    /// Opens another session in the place of one that is over and holds nothing. A local session
+    /// (`localSessionsEnabled`) is known to no server but its own, and is a global one only once the
+    /// lock was made on it.
+    async fn open_another(&mut self, on: &Recipient) -> Result<(), Failure> {
+        let session = self.access.session(self.port, &self.seen, on).await?;
+        self.session = Some(session);
+        Ok(())
     }
 
     /// Whether the server that the session is on now takes the user: one that did is believed.
@@ -557,7 +577,7 @@ pub async fn leaving_now<E: Ensemble>(
         };
         let presence = match port.ask(at, Word::Srvr).await {
             Ok(_) => Presence::Up,
-            Err(silence) => presence(silence),
+            Err(silence) => Presence::of(silence),
         };
         if presence != Presence::Up {
             return (*id, Leaving { presence, clients: None, names_itself: None });
@@ -577,19 +597,4 @@ async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> 
     }
     let reading = port.read(at).await.ok()?;
     EnsembleConfig::parse(&reading.config).ok().map(|config| config.membership)
-}
-
-/// What a silence says of the process behind it.
-const fn presence(silence: Silence) -> Presence {
-    match silence {
-        Silence::Refused => Presence::Gone,
-        Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Presence::OutOfReach,
-        Silence::AnswerTimedOut
-        | Silence::Closed
-        | Silence::NotWhitelisted
-        | Silence::NotServing
-        | Silence::Tls(_)
-        | Silence::NeedsAuth
-        | Silence::Unreadable => Presence::Up,
-    }
 }

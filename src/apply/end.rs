@@ -72,6 +72,17 @@ pub enum End {
         /// The answer.
         code: Code,
     },
+    /// The session is known to its server alone, and that lets no ephemeral znode, such as the lock, be
+    /// made on it (`localSessionsEnabled=true` without `localSessionsUpgradingEnabled=true`).
+    LocalSession {
+        /// The server that said so, where it is known which one the session is on.
+        by: Option<Recipient>,
+    },
+    /// The server that has the session closes every connection beside it: a limit on connections.
+    TakesOneConnection {
+        /// That server, where it is known which one it is.
+        by: Option<Recipient>,
+    },
     /// A command of the plan is given a host that is no plain name or address.
     HostNotPlain {
         /// Whose host it is.
@@ -211,6 +222,8 @@ impl End {
             Self::ReconfigDisabled => "reconfig-disabled",
             Self::Unproven(_) => "folder-not-proven",
             Self::FolderRefused { .. } => "folder-refused",
+            Self::LocalSession { .. } => "local-session",
+            Self::TakesOneConnection { .. } => "takes-one-connection",
             Self::HostNotPlain { .. } => "host-not-plain",
             Self::LockLost { .. } => "lock-lost",
             Self::Foreign { .. } => "foreign-change",

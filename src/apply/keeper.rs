@@ -163,6 +163,9 @@ impl Keeper {
                     let path = if is_folder { folder } else { parent }.to_owned();
                     return Input::Denied(Box::new(End::FolderRefused { path, is_folder, code }));
                 }
+                Err(Failure::Refused(Code::EphemeralOnLocalSession)) => {
+                    return Input::Denied(Box::new(End::LocalSession { by: None }));
+                }
                 Err(failure) => return Input::Failed(failure),
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
-use crate::ensemble::Knock;
+use crate::ensemble::{Knock, Silence};
 use crate::model::{Endpoint, Server, ServerId, Zxid};
 use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, ServerSight, Standing};
 use crate::plan::{Action, Plan};
@@ -94,6 +94,24 @@ pub enum Presence {
     OutOfReach,
     /// Nobody knows where clients reach it.
     Unknown,
+}
+
+impl Presence {
+    /// What a silence says of the process behind it. A connection that was closed, as beyond a limit on
+    /// them, was closed by a process.
+    pub(super) const fn of(silence: Silence) -> Self {
+        match silence {
+            Silence::Refused => Self::Gone,
+            Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Self::OutOfReach,
+            Silence::AnswerTimedOut
+            | Silence::Closed
+            | Silence::NotWhitelisted
+            | Silence::NotServing
+            | Silence::Tls(_)
+            | Silence::NeedsAuth
+            | Silence::Unreadable => Self::Up,
+        }
+    }
 }
 
 impl Leaving {

@@ -56,7 +56,9 @@ fn mistaken(table: &Table<'_>) -> Vec<Breach> {
         | Obstacle::MemberAnswersAs(..)
         | Obstacle::WantedDataDiffer(_)
         | Obstacle::NoPlainPort(_) => true,
-        Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit => false,
+        Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit | Obstacle::TakesOneConnection(..) => {
+            false
+        }
     });
     obstacles.cloned().map(|obstacle| of_plan(Law::Now, Detail::Obstacle(obstacle))).collect()
 }
@@ -122,8 +124,8 @@ fn places(table: &Table<'_>) -> Vec<Detail> {
 /// ZKQ11, as far as ids go.
 fn identity(table: &Table<'_>) -> Vec<Detail> {
     let plan = table.plan;
-    let wanted = plan.changes.iter().filter(|change| change.after.is_some());
-    let mut found: Vec<Detail> = wanted
+    let new = plan.changes.iter().filter(|change| change.kind == ChangeKind::Join);
+    let mut found: Vec<Detail> = new
         .filter(|change| !change.id.is_wantable())
         .map(|change| Detail::UnwantableId(change.id))
         .collect();

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::check::Law;
 use crate::explain;
-use crate::model::Millis;
+use crate::model::{Millis, ServerId};
 use crate::observe::{FindingKind, contact};
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
@@ -96,12 +96,13 @@ pub(super) struct ValidateArgs {
 #[command(group = ArgGroup::new("from").args(["connect", "zoo_cfg"]).required(true))]
 pub(super) struct ImportArgs {
     /// Client addresses of the ensemble, separated by commas: host:port,host:port
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
     pub(super) connect: Vec<String>,
 
-    /// A server's zoo.cfg; the dynamic file that it names is read too
-    #[arg(long, value_name = "FILE")]
-    pub(super) zoo_cfg: Option<PathBuf>,
+    /// A server's zoo.cfg; the dynamic file that it names is read too. Of several servers, once for
+    /// each, with its id: --zoo-cfg 1=a.cfg --zoo-cfg 2=b.cfg
+    #[arg(long, value_name = "[ID=]FILE", value_parser = zoo_cfg)]
+    pub(super) zoo_cfg: Vec<ZooCfgArg>,
 
     /// The label of the ensemble in the spec
     #[arg(long, value_name = "LABEL", default_value = "my-ensemble", value_parser = label)]
@@ -398,7 +399,27 @@ fn label(text: &str) -> Result<String, String> {
     if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
 }
 
+/// A `zoo.cfg`, and whose it is.
+#[derive(Debug, Clone)]
+pub(super) struct ZooCfgArg {
+    pub(super) id: Option<ServerId>,
+    pub(super) path: PathBuf,
+}
+
+fn zoo_cfg(text: &str) -> Result<ZooCfgArg, String> {
+    let owned = text.split_once('=').and_then(|(id, path)| Some((id.parse().ok()?, path)));
+    let (id, path) = owned.map_or((None, text), |(id, path)| (Some(ServerId::new(id)), path));
+    if path.is_empty() {
+        Err("name a file".to_owned())
+    } else {
+        Ok(ZooCfgArg { id, path: path.into() })
+    }
+}
+
+/// One address of a connect string; blanks around it are nothing, as to ZooKeeper's own client
+/// (`ConnectStringParser`).
 fn client_address(text: &str) -> Result<String, String> {
+    let text = text.trim();
     match contact(text, false) {
         Some(_) => Ok(text.to_owned()),
         None => Err("give host:port, without a chroot".to_owned()),

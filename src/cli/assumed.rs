@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exit::Exit;
 use super::output::Output;
 use super::specs::{self, Unusable};
-use crate::model::EnsembleConfig;
+use crate::model::{ConfigParseError, EnsembleConfig};
 use crate::spec::Spec;
 
 /// The text of `/zookeeper/config` that a file holds, or the one in a folder that is named after the
@@ -17,7 +17,7 @@ pub(super) fn config(
 ) -> Result<EnsembleConfig, Unusable> {
     let is_folder = live.is_dir();
     let file = if is_folder { live.join(&spec.ensemble) } else { live.to_owned() };
-    let text = specs::read_text(&file, output).inspect_err(|_| {
+    let text = specs::read_java_text(&file, output).inspect_err(|_| {
         if is_folder {
             output.note(&format!(
                 "{} is a folder: in it, the configuration of each ensemble stands in a file that \
@@ -27,9 +27,16 @@ pub(super) fn config(
             ));
         }
     })?;
-    EnsembleConfig::parse(&without_chatter(&text)).map_err(|error| {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    EnsembleConfig::parse_file(&name, &without_chatter(&text)).map_err(|error| {
         let why = format!("{}: {error}", file.display());
-        let help = "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE";
+        let help = match error {
+            ConfigParseError::ClickHouseKeeper => {
+                "change a ClickHouse Keeper as its own documents say: `reconfig` of its client, or \
+                 its raft_configuration"
+            }
+            _ => "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
+        };
         output.error(&why, help);
         Unusable { why, exit: Exit::Data }
     })

@@ -1,21 +1,21 @@
 //! `zkplan import`: the spec of an ensemble that exists.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::ImportArgs;
+use super::args::{ImportArgs, ZooCfgArg};
 use super::exit::Exit;
 use super::output::Output;
 use super::{live, specs};
 use crate::ensemble::Limits;
-use crate::import::{self, Imported};
-use crate::model::{Endpoint, Tls};
+use crate::import::{self, File, ImportError, Imported, ServerFiles};
+use crate::model::Tls;
 use crate::observe::{Question, contact, observe};
 use crate::render::unreachable::{self, Reached};
 
 pub(super) fn run(args: &ImportArgs, output: &Output) -> Exit {
-    let imported = match &args.zoo_cfg {
-        Some(path) => from_file(args, path, output),
-        None => from_servers(args, output),
+    let imported = match args.zoo_cfg.as_slice() {
+        [] => from_servers(args, output),
+        files => from_files(args, files, output),
     };
     match imported {
         Ok(imported) => {
@@ -28,27 +28,38 @@ pub(super) fn run(args: &ImportArgs, output: &Output) -> Exit {
     }
 }
 
-fn from_file(args: &ImportArgs, path: &Path, output: &Output) -> Result<Imported, Exit> {
-    let text = specs::read_text(path, output)?;
-    let dynamic = match import::dynamic_file_name(&text) {
-        Some(name) => Some(specs::read_text(&beside(path, &name), output)?),
-        None => None,
+fn from_files(args: &ImportArgs, files: &[ZooCfgArg], output: &Output) -> Result<Imported, Exit> {
+    let is_one = files.len() == 1;
+    let read = |file: &ZooCfgArg| -> Result<ServerFiles, Exit> {
+        let zoo_cfg = read_file(&file.path, output)?;
+        let named = import::dynamic_file_name(&zoo_cfg.bytes);
+        let dynamic = named.map(|name| dynamic_file(&file.path, &name, is_one));
+        let dynamic = dynamic.map(|path| read_file(&path, output)).transpose()?;
+        let next = PathBuf::from(format!("{}.dynamic.next", file.path.display()));
+        let next = next.exists().then(|| next.display().to_string());
+        Ok(ServerFiles { id: file.id, zoo_cfg, dynamic, next })
     };
-    import::from_zoo_cfg(&args.ensemble, &text, dynamic.as_deref()).map_err(|error| {
-        output.error(&format!("{}: {error}", path.display()), "");
-        Exit::Data
+    let files = files.iter().map(read).collect::<Result<Vec<_>, Exit>>()?;
+    import::from_zoo_cfgs(&args.ensemble, &files).map_err(|error| {
+        output.error(&error.to_string(), error.remedy());
+        match error {
+            ImportError::WhoseFile(_) | ImportError::SameServer { .. } => Exit::Usage,
+            _ => Exit::Data,
+        }
     })
 }
 
+fn read_file(path: &Path, output: &Output) -> Result<File, Exit> {
+    let bytes = specs::read_bytes(path, output)?;
+    Ok(File { name: path.display().to_string(), bytes })
+}
+
 /// The dynamic file at the path that `zoo.cfg` names, or beside `zoo.cfg` where that path is one of
-/// the server's machine and not of this one.
-fn beside(zoo_cfg: &Path, name: &str) -> std::path::PathBuf {
+/// the server's machine and not of this one, as it is where the files of several servers are here.
+fn dynamic_file(zoo_cfg: &Path, name: &str, is_one: bool) -> PathBuf {
     let named = Path::new(name);
-    if named.exists() {
-        return named.to_owned();
-    }
-    let file = named.file_name().unwrap_or(named.as_os_str());
-    zoo_cfg.with_file_name(file)
+    let beside = zoo_cfg.with_file_name(named.file_name().unwrap_or(named.as_os_str()));
+    if named.exists() && (is_one || !beside.exists()) { named.to_owned() } else { beside }
 }
 
 fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
@@ -57,17 +68,8 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
         cert: args.tls_cert.clone(),
         key: args.tls_key.clone(),
     });
-    let mut contacts: Vec<Endpoint> = Vec::new();
-    for host in &args.connect {
-        let Some(endpoint) = contact(host, tls.is_some()) else {
-            output.error(
-                &format!("`{host}` is not of the form host:port"),
-                "a connect string here has no chroot, like zk1:2181,zk2:2181",
-            );
-            return Err(Exit::Usage);
-        };
-        contacts.push(endpoint);
-    }
+    // The flag takes nothing else.
+    let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some())).collect();
     let port = live::servers_by(
         tls.as_ref(),
         Limits::default(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use super::output::Output;
 use super::source;
+use crate::model::latin_1;
 use crate::render::complaints;
 use crate::spec::{self, Spec};
 
@@ -79,6 +80,21 @@ fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
 
 /// Reads a text file; `-` is stdin.
 pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Unusable> {
+    String::from_utf8(read_bytes(path, output)?).map_err(|_| {
+        let why = format!("{} is no UTF-8 text", path.display());
+        output.error(&why, "name a text file");
+        Unusable { why, exit: Exit::Data }
+    })
+}
+
+/// Reads a file that Java wrote or reads: in UTF-8, else in ISO-8859-1, in which everything is text.
+pub(super) fn read_java_text(path: &Path, output: &Output) -> Result<String, Unusable> {
+    let bytes = read_bytes(path, output)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| latin_1(error.as_bytes())))
+}
+
+/// Reads a file of any content; `-` is stdin.
+pub(super) fn read_bytes(path: &Path, output: &Output) -> Result<Vec<u8>, Unusable> {
     let refuse = |why: String, help: &str, exit: Exit| {
         output.error(&why, help);
         Unusable { why, exit }
@@ -105,8 +121,6 @@ pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Unusable
             let why = format!("{name} is larger than {most} MiB and was not read to its end");
             Err(refuse(why, "no spec, plan or configuration is", Exit::Data))
         }
-        Ok(_) => String::from_utf8(bytes).map_err(|_| {
-            refuse(format!("{name} is no UTF-8 text"), "name a text file", Exit::Data)
-        }),
+        Ok(_) => Ok(bytes),
     }
 }

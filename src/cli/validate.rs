@@ -13,6 +13,9 @@ pub(super) fn run(args: &ValidateArgs, output: &Output) -> Exit {
     for file in loaded {
         match file.spec {
             Ok(spec) => {
+                for remark in spec.remarks() {
+                    output.note(&format!("{}: {remark}", file.path));
+                }
                 let voters = spec.membership().voters().len();
                 let observers = words_for_count(spec.servers.len() - voters, "observer");
                 let voters = words_for_count(voters, "voter");

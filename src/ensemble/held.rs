@@ -15,11 +15,12 @@ use zookeeper_client::{
     Permission, SessionInfo, SessionState, Stat,
 };
 
+use super::admission::{Admission, Pass};
 use super::connection::Background;
 use super::pace::{Kind, Limits, Pace};
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
 use super::transport::{self, TlsClient};
-use super::{CONFIG, Code};
+use super::{CONFIG, Code, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
@@ -45,6 +46,7 @@ struct Means {
     terms: SessionTerms,
     tls: Option<TlsClient>,
     pace: Arc<Pace>,
+    admission: Admission,
 }
 
 /// One client of the session, on one server. Dropping it ends everything that the library does for
@@ -52,6 +54,8 @@ struct Means {
 struct Attached {
     client: Client,
     runtime: Background,
+    /// After the runtime, for it ends with the connection.
+    _pass: Pass,
 }
 
 impl HeldSession {
@@ -60,9 +64,10 @@ impl HeldSession {
         at: &Endpoint,
         terms: &SessionTerms,
         tls: Option<TlsClient>,
-        pace: &Arc<Pace>,
+        (pace, admission): (&Arc<Pace>, Admission),
     ) -> Result<Self, Failure> {
-        let means = Means { terms: terms.clone(), tls, pace: Arc::clone(pace) };
+        let pace = Arc::clone(pace);
+        let means = Means { terms: terms.clone(), tls, pace, admission };
         let attached = means.attach(at, None, Detached::Yes).await?;
         Ok(Self {
             means,
@@ -209,6 +214,9 @@ impl Session for HeldSession {
                 Err(MultiWriteError::RequestFailed { source }) => Err(source),
                 Err(MultiWriteError::OperationFailed { index, source }) => match ops.get(index) {
                     Some(Owned::Check(..)) if source == Error::NoNode => Err(Error::BadVersion),
+                    Some(op) if source == Error::SessionExpired && op.is_ephemeral() => {
+                        Err(of_ephemeral(&client).await)
+                    }
                     _ => Err(source),
                 },
             }
@@ -255,7 +263,7 @@ impl Session for HeldSession {
         drop(self.attached.take());
         let session = Some(self.session.clone());
         let last = self.means.attach(&self.at, session, Detached::No).await;
-        if let Ok(Attached { client, runtime }) = last {
+        if let Ok(Attached { client, runtime, _pass }) = last {
             let mut state = client.state_watcher();
             drop(client);
             let closed = runtime.run(async move {
@@ -330,6 +338,10 @@ impl Owned {
         }
     }
 
+    const fn is_ephemeral(&self) -> bool {
+        matches!(self, Self::Create(_, _, CreateMode::Ephemeral, _))
+    }
+
     fn add_to(&self, writer: &mut MultiWriter<'_>) -> Result<(), Error> {
         match self {
             Self::Check(path, version) => writer.add_check_version(path, *version),
@@ -339,6 +351,18 @@ impl Owned {
             Self::Set(path, data) => writer.add_set_data(path, data, None),
             Self::Delete(path) => writer.add_delete(path, None),
         }
+    }
+}
+
+/// What it means that a leader knows no such session for an ephemeral znode in a transaction. That of
+/// another server's local session, which is not upgraded, it does not know; the transaction is
+/// refused with that code there, where a single request is refused with `EphemeralOnLocalSession`
+/// (`QuorumZooKeeperServer.checkUpgradeSession`, `LeaderSessionTracker.checkGlobalSession`). Such a
+/// session lives on, and what else it writes commits.
+async fn of_ephemeral(client: &Client) -> Error {
+    match session::commits(client).await {
+        Ok(()) => Error::UnexpectedErrorCode(Code::EphemeralOnLocalSession.number()),
+        Err(_) => Error::SessionExpired,
     }
 }
 
@@ -371,7 +395,8 @@ impl Means {
         session: Option<SessionInfo>,
         detached: Detached,
     ) -> Result<Attached, Failure> {
-        let Self { terms, tls, pace: _ } = self;
+        let Self { terms, tls, pace: _, admission } = self;
+        let pass = admission.session(at, self.limits()).await;
         let to = self.address(at).await?;
         let mut connector = Client::connector()
             .with_session_timeout(terms.timeout.as_duration())
@@ -387,7 +412,7 @@ impl Means {
             connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
         }
         match timeout(self.bound(at), Background::connect(connector, to)).await {
-            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime }),
+            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime, _pass: pass }),
             Ok(Err(cause)) => Err(match cause {
                 // Of a session that is asked for again, only a server says that it is over.
                 Error::SessionExpired if attaches => Failure::SessionOver,

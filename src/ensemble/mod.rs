@@ -6,6 +6,7 @@
 //!
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
+mod admission;
 mod code;
 mod connection;
 mod credential;
@@ -54,10 +55,12 @@ pub trait Ensemble {
     /// Sends a four-letter word to a client port and returns the whole answer.
     fn ask(&self, at: &Endpoint, word: Word) -> impl Future<Output = Result<String, Silence>>;
 
-    /// Opens a session on that server and no other, syncs, reads, and closes the session.
+    /// Opens a session on that server and no other, commits a transaction that only checks `/`,
+    /// reads, and closes the session.
     ///
-    /// A session is itself a committed write (`createSession`), so an answer proves that a quorum
-    /// acknowledges writes that come through this server.
+    /// The transaction adds one to the zxid and changes no znode. An answer proves that a quorum
+    /// acknowledges writes that come through this server. The session itself proves nothing: a local
+    /// one is no transaction.
     fn read(&self, at: &Endpoint) -> impl Future<Output = Result<Reading, Silence>>;
 
     /// Asks an AdminServer; `base` is its URL without `/commands/…`. The answer is its JSON.
@@ -73,6 +76,12 @@ pub trait Ensemble {
 
     /// Resolves a host; empty where it has no address.
     fn resolve(&self, host: &Host) -> impl Future<Output = Vec<IpAddr>>;
+
+    /// Whether a server was seen to close a second connection at once while it took one, which
+    /// `maxClientCnxns=1` brings about, or other clients of the same address.
+    fn takes_one_connection(&self, _at: &Endpoint) -> bool {
+        false
+    }
 
     /// Lets some time pass before a question is put again.
     fn pause(&self, time: std::time::Duration) -> impl Future<Output = ()>;
@@ -91,6 +100,8 @@ pub enum Word {
     Cons,
     /// Digests of the data tree at past zxids (3.6 and later).
     Hash,
+    /// Sessions, and their ephemeral znodes.
+    Dump,
 }
 
 impl Word {
@@ -102,6 +113,7 @@ impl Word {
             Self::Mntr => "mntr",
             Self::Cons => "cons",
             Self::Hash => "hash",
+            Self::Dump => "dump",
         }
     }
 }

@@ -1,9 +1,10 @@
-//! One short session on one server: sync, read, close.
+//! One short session on one server: commit a transaction that changes nothing, read, close.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use zookeeper_client::{Client, Error, SessionState, Stat, StateWatcher};
+use zookeeper_client::{Client, Error, MultiWriteError, SessionState, Stat, StateWatcher};
 
 use super::held::{failure, listed};
 use super::transport::TlsClient;
@@ -20,7 +21,13 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long the close of a session is awaited; a lost one expires by itself.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
-/// Opens a session on that server, reads, and closes it.
+/// The znode that every ensemble has and whose check is committed.
+const ROOT: &str = "/";
+
+/// The version of a check that every version of the znode passes (`ZooKeeper.multi`).
+const ANY_VERSION: i32 = -1;
+
+/// Opens a session on that server, sees a transaction commit, reads, and closes the session.
 ///
 /// The client runs in a runtime of its own, which ends with this call: the library goes on trying
 /// to reconnect for as long as the session may live, even after every handle to it is dropped, and
@@ -70,18 +77,18 @@ async fn in_session(
 }
 
 /// Sends everything at once: a session's requests are answered in order, so that the reads see at
-/// least what the sync saw.
+/// least what had committed before the transaction.
 async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error> {
     let path = folder.as_str();
     let identity = folder.child(IDENTITY_NAME);
-    let sync = client.sync(CONFIG);
+    let commits = commits(client);
     let config = client.get_config();
     let lists = (client.get_acl(CONFIG), client.get_acl(path), client.get_acl(&identity));
     let (stat, data) = (client.check_stat(path), client.get_data(&identity));
     let after = client.get_acl(path);
-    let (sync, config, of_config, before, of_identity, folder_stat, data, after) =
-        futures::join!(sync, config, lists.0, lists.1, lists.2, stat, data, after);
-    sync?;
+    let (commits, config, of_config, before, of_identity, folder_stat, data, after) =
+        futures::join!(commits, config, lists.0, lists.1, lists.2, stat, data, after);
+    commits?;
     let (config, stat) = config?;
     let folder = FolderReading {
         folder: folder.clone(),
@@ -102,6 +109,26 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
         config_mzxid: stat.mzxid,
         folder,
     })
+}
+
+/// A transaction that only checks that the root is there: it is proposed, a quorum logs it, and no
+/// znode changes. Neither the session itself, which is no transaction where sessions are local
+/// (`localSessionsEnabled`), nor a `sync` or a read proves that writes commit.
+///
+/// It is sent when this is called, not when the answer is awaited.
+pub(super) fn commits(client: &Client) -> impl Future<Output = Result<(), Error>> {
+    let mut writer = client.new_multi_writer();
+    let committed = writer.add_check_version(ROOT, ANY_VERSION).map(|()| writer.commit());
+    async {
+        match committed?.await {
+            Ok(results) if !results.is_empty() => Ok(()),
+            // The library sends nothing for a transaction without parts.
+            Ok(_) => Err(Error::UnexpectedError("the check was not sent".to_owned())),
+            // A refusal is a transaction as well, of type `error` (`PrepRequestProcessor`).
+            Err(MultiWriteError::OperationFailed { source: Error::NoAuth, .. }) => Ok(()),
+            Err(cause) => Err(cause.into()),
+        }
+    }
 }
 
 /// What a server answered; an error is one of the connection.
@@ -143,6 +170,8 @@ fn why(cause: &Error) -> Silence {
     match cause {
         Error::Timeout => Silence::AnswerTimedOut,
         Error::AuthFailed => Silence::NeedsAuth,
+        // It has lost its quorum and only reads (`ReadOnlyRequestProcessor`).
+        Error::NotReadOnly => Silence::NotServing,
         Error::UnmarshalError { .. }
         | Error::NoAuth
         | Error::NoNode

@@ -238,3 +238,77 @@ fn certificates_that_cannot_be_used_are_named() {
     assert!(matches!(error, TlsSetupError::NoPem { .. }));
     assert!(error.to_string().ends_with("holds no certificate in PEM form"), "{error}");
 }
+
+/// Listens as a server with `maxClientCnxns`: it answers words in a while, and closes a connection too
+/// many at once. Counts the most that it had at a time, and those that it closed.
+async fn limited(limit: usize) -> (Endpoint, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let [now, most, closed] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let told = (Arc::clone(&most), Arc::clone(&closed));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if now.load(Ordering::SeqCst) >= limit {
+                closed.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let now = Arc::clone(&now);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                say_then(stream, b"Mode: follower\n", || now.fetch_sub(1, Ordering::SeqCst)).await;
+            });
+        }
+    });
+    (Endpoint::plain(Host::new("127.0.0.1"), port), told.0, told.1)
+}
+
+/// Says something where it was asked something, and has the end counted before it hangs up.
+async fn say_then<T>(mut stream: TcpStream, text: &[u8], end: impl FnOnce() -> T) {
+    let mut word = [0; 4];
+    if stream.read_exact(&mut word).await.is_ok() {
+        stream.write_all(text).await.ok();
+    }
+    end();
+}
+
+#[test]
+fn a_server_has_two_connections_at_a_time_at_most() {
+    run(async {
+        let (at, most, closed) = limited(usize::MAX).await;
+        let port = zookeeper();
+        let all = futures::future::join_all((0..9).map(|_| port.ask(&at, Word::Srvr))).await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        assert_eq!((most.load(Ordering::SeqCst), closed.load(Ordering::SeqCst)), (2, 0));
+        assert!(!port.takes_one_connection(&at));
+    });
+}
+
+#[test]
+fn a_server_at_its_limit_is_asked_one_question_after_the_other() {
+    run(async {
+        let (at, most, closed) = limited(1).await;
+        let port = zookeeper();
+        let ask = || async { futures::join!(port.ask(&at, Word::Srvr), port.ask(&at, Word::Mntr)) };
+        let (one, other) = ask().await;
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+        assert!(port.takes_one_connection(&at));
+        let before = closed.load(Ordering::SeqCst);
+        let (one, other) = ask().await;
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+        assert_eq!(closed.load(Ordering::SeqCst), before, "it was asked twice at a time again");
+        assert_eq!(most.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// Others have all that it allows.
+#[test]
+fn a_server_that_takes_nobody_closes_and_takes_not_one() {
+    run(async {
+        let (at, ..) = limited(0).await;
+        let port = zookeeper();
+        let answers = futures::join!(port.ask(&at, Word::Srvr), port.ask(&at, Word::Conf));
+        assert_eq!(answers, (Err(Silence::Closed), Err(Silence::Closed)));
+        assert!(!port.takes_one_connection(&at));
+    });
+}

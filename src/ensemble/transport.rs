@@ -260,7 +260,11 @@ fn why_no_connection(cause: &io::Error) -> Silence {
     match cause.kind() {
         io::ErrorKind::ConnectionRefused => Silence::Refused,
         io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Silence::Closed,
+        // The server has closed it already: a broken pipe where its end came before the reset.
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected => Silence::Closed,
         _ => Silence::NoRoute,
     }
 }

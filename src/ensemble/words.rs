@@ -114,7 +114,7 @@ impl Word {
     /// Whether a served answer to it is never empty, so that an empty one is a hang-up.
     pub const fn always_says_something(self) -> bool {
         match self {
-            Self::Srvr | Self::Conf | Self::Mntr => true,
+            Self::Srvr | Self::Conf | Self::Mntr | Self::Dump => true,
             Self::Cons | Self::Hash => false,
         }
     }
@@ -172,6 +172,8 @@ pub struct Conf {
     pub init_limit: Option<u64>,
     /// Ticks that a follower may fall behind.
     pub sync_limit: Option<u64>,
+    /// How many connections it takes from one address (`maxClientCnxns`); 0 is any number.
+    pub max_client_connections: Option<u32>,
     /// Where its snapshots lie.
     pub data_dir: Option<String>,
     /// The configuration it runs with; a standalone server has none.
@@ -197,6 +199,7 @@ impl Conf {
                 "tickTime" => conf.tick_ms = value.parse().ok(),
                 "initLimit" => conf.init_limit = value.parse().ok(),
                 "syncLimit" => conf.sync_limit = value.parse().ok(),
+                "maxClientCnxns" => conf.max_client_connections = value.parse().ok(),
                 "dataDir" => conf.data_dir = Some(value.to_owned()),
                 _ => {}
             }
@@ -230,6 +233,8 @@ pub struct Mntr {
     pub learners: Option<u64>,
     /// Voters in the configuration (3.6 and later).
     pub quorum_size: Option<u64>,
+    /// Sessions that it alone knows (3.6 and later); 0 where it keeps none.
+    pub local_sessions: Option<u64>,
 }
 
 impl Mntr {
@@ -250,11 +255,18 @@ impl Mntr {
                 "zk_synced_non_voting_followers" => mntr.synced_non_voting_followers = count(),
                 "zk_learners" | "zk_followers" => mntr.learners = count(),
                 "zk_quorum_size" => mntr.quorum_size = count(),
+                "zk_local_sessions" => mntr.local_sessions = count(),
                 _ => {}
             }
         }
         mntr
     }
+}
+
+/// Whether a server that answers `dump` with that keeps local sessions: it lists them apart
+/// (`UpgradeableSessionTracker`, `LeaderSessionTracker.dumpSessions`).
+pub fn keeps_local_sessions(answer: &str) -> bool {
+    answer.lines().any(|line| line.starts_with("Local Session"))
 }
 
 /// One line of the answer to `cons` (`ServerCnxn.dumpConnectionInfo`).

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
+use super::admission::Admission;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
 use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
 use super::{
@@ -36,6 +37,8 @@ pub struct ZooKeeper {
     /// One knock at a time on each port: a server takes the connections to its election port one
     /// after the other (`QuorumCnxManager.Listener`).
     knocking: Mutex<HashMap<(Host, u16), Turn>>,
+    /// So many connections at a time to each server.
+    admission: Admission,
 }
 
 impl ZooKeeper {
@@ -43,8 +46,8 @@ impl ZooKeeper {
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsClients::read).transpose()?;
         let (wanting, knocking) = (Mutex::default(), Mutex::default());
-        let pace = Arc::new(Pace::new(limits));
-        Ok(Self { pace, tls, wanting, folder: Folder::default(), knocking })
+        let (pace, admission) = (Arc::new(Pace::new(limits)), Admission::default());
+        Ok(Self { pace, tls, wanting, folder: Folder::default(), knocking, admission })
     }
 
     /// Reads the identity in that folder.
@@ -60,7 +63,8 @@ impl ZooKeeper {
     pub fn as_nobody(&self) -> Self {
         let tls = self.tls.as_ref().map(TlsClients::as_nobody);
         let (pace, folder) = (Arc::clone(&self.pace), self.folder.clone());
-        Self { pace, tls, wanting: Mutex::default(), folder, knocking: Mutex::default() }
+        let (wanting, knocking) = (Mutex::default(), Mutex::default());
+        Self { pace, tls, wanting, folder, knocking, admission: self.admission.clone() }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -76,7 +80,51 @@ impl ZooKeeper {
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
         let tls = self.tls.as_ref().map(|tls| &tls.nobody);
-        dry_run::dry_run(at, tls, self.pace.limits(Kind::Session), request, version).await
+        let limits = self.pace.limits(Kind::Session);
+        let mut pass = self.admission.question(at, limits).await;
+        pass.linger();
+        dry_run::dry_run(at, tls, limits, request, version).await
+    }
+
+    /// Asks in its turn. What is cut off while another connection of ours stands there is asked once
+    /// more by itself: that connection may have been one too many.
+    async fn admitted<T>(
+        &self,
+        at: &Endpoint,
+        [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, Silence>) -> bool; 2],
+        ask: impl AsyncFn() -> Result<T, Silence>,
+    ) -> Result<T, Silence> {
+        let limits = self.pace.limits(Kind::Connection);
+        let mut pass = self.admission.question(at, limits).await;
+        let answer = ask().await;
+        if is_ended_by_us(&answer) {
+            pass.linger();
+        }
+        if !is_cut_off(&answer) || !pass.is_shared() {
+            return answer;
+        }
+        drop(pass);
+        let mut pass = self.admission.question_alone(at, limits).await;
+        pass.linger();
+        let answer = ask().await;
+        if !is_cut_off(&answer) && pass.is_only() && self.is_cut_off_beside(at).await {
+            pass.takes_one();
+        }
+        answer
+    }
+
+    /// Whether a server cuts a question off that answers by itself, beside a connection of which
+    /// nothing is asked.
+    async fn is_cut_off_beside(&self, at: &Endpoint) -> bool {
+        let limits = self.pace.limits(Kind::Word);
+        let Ok(beside) = transport::connect(&at.host, at.port, limits).await else {
+            return false;
+        };
+        let answer =
+            self.asking(at, async |tls| self.say(at, tls.as_ref(), Word::Srvr, limits).await);
+        let is_cut_off = is_cut_off(&answer.await);
+        drop(beside);
+        is_cut_off
     }
 
     /// Asks a server as nobody; with the client's own certificate where it takes nobody.
@@ -183,10 +231,18 @@ impl ZooKeeper {
 
 impl Ensemble for ZooKeeper {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        let ask = async |limits| {
+        type Answer = Result<String, Silence>;
+        let is_cut_off: fn(&Answer) -> bool =
+            |answer| is_cut_off(answer) || answer.as_ref().is_ok_and(String::is_empty);
+        // A server closes the connection behind its answer.
+        let is_ended_by_us: fn(&Answer) -> bool = |answer| {
+            matches!(answer, Err(Silence::AnswerTimedOut | Silence::Unreadable | Silence::Tls(_)))
+        };
+        let say = async |limits| {
             self.asking(at, async |tls| self.say(at, tls.as_ref(), word, limits).await).await
         };
-        self.patiently((&at.host, at.port), Kind::Word, ask).await
+        let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
+        Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
@@ -196,7 +252,13 @@ impl Ensemble for ZooKeeper {
         }
         let read =
             async |limits| self.asking(at, async |tls| self.read_as(at, tls, limits).await).await;
-        self.patiently((&at.host, at.port), Kind::Session, read).await
+        let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
+        let is_cut_off: fn(&Result<Reading, Silence>) -> bool = is_cut_off;
+        Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await
+    }
+
+    fn takes_one_connection(&self, at: &Endpoint) -> bool {
+        self.admission.takes_one(at)
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
@@ -236,8 +298,13 @@ impl Control for ZooKeeper {
 
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
         let tls = self.tls.as_ref().map(|tls| tls.holder().clone());
-        HeldSession::open(at, terms, tls, &self.pace).await
+        HeldSession::open(at, terms, tls, (&self.pace, self.admission.clone())).await
     }
+}
+
+/// Whether a server closed a connection, as it does with one too many. In TLS that ends the handshake.
+fn is_cut_off<T>(answer: &Result<T, Silence>) -> bool {
+    matches!(answer, Err(Silence::Closed | Silence::Tls(TlsFailure::Handshake)))
 }
 
 /// Sends a word and reads to the end.

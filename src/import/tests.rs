@@ -1,13 +1,38 @@
 use super::*;
 use crate::model::EnsembleConfig;
-use crate::observe::{Identity, Source, Standing, Told};
+use crate::observe::{Finding, Identity, Source, Standing, Told};
 use crate::trust::FolderSeen;
 
-const STATIC: &str = "tickTime=2000\ndataDir=/var/lib/zookeeper\nclientPort=2181\nreconfigEnabled=true\n\
+/// What every file needs; behind the lines of a test, so that their numbers stay.
+const REST: &str = "\ntickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/var/lib/zookeeper\n";
+
+const STATIC: &str = "clientPort=2181\nreconfigEnabled=true\n\
     server.1=zk1.example:2888:3888\nserver.2=zk2.example:2888:3888\nserver.3=zk3.example:2888:3888:observer\n";
 
 fn ids(numbers: &[i64]) -> Vec<ServerId> {
     numbers.iter().copied().map(ServerId::new).collect()
+}
+
+fn file(name: &str, text: &str) -> File {
+    File { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
+}
+
+/// The files of one server; the first has [`REST`] behind it.
+fn files(id: Option<i64>, text: &str, dynamic: Option<&str>) -> ServerFiles {
+    ServerFiles {
+        id: id.map(ServerId::new),
+        zoo_cfg: file("zoo.cfg", &format!("{text}{REST}")),
+        dynamic: dynamic.map(|text| file("zoo.cfg.dynamic", text)),
+        next: None,
+    }
+}
+
+fn from_zoo_cfg(text: &str, dynamic: Option<&str>) -> Result<Imported, ImportError> {
+    from_zoo_cfgs("a", &[files(None, text, dynamic)])
+}
+
+fn at(file: &str, line: usize) -> Spot {
+    Spot { file: file.to_owned(), line: Some(line) }
 }
 
 /// What the written spec says when it is read again.
@@ -23,7 +48,7 @@ fn lines(imported: &Imported) -> Vec<String> {
 
 #[test]
 fn a_static_file_gives_every_server_its_client_port() {
-    let imported = from_zoo_cfg("legacy", STATIC, None).unwrap();
+    let imported = from_zoo_cfg(STATIC, None).unwrap();
     assert_eq!(
         lines(&imported),
         [
@@ -41,8 +66,7 @@ fn a_static_file_gives_every_server_its_client_port() {
 
 #[test]
 fn the_written_spec_reads_well() {
-    let imported =
-        from_zoo_cfg("legacy", &STATIC.replace("reconfigEnabled=true\n", ""), None).unwrap();
+    let imported = from_zoo_cfg(&STATIC.replace("reconfigEnabled=true\n", ""), None).unwrap();
     insta::assert_snapshot!(imported.to_yaml());
 }
 
@@ -51,45 +75,49 @@ fn a_dynamic_file_is_asked_for_and_read() {
     let zoo_cfg = "clientPort=2181\nstandaloneEnabled=FALSE\nreconfigEnabled=true\n\
                    dynamicConfigFile=/etc/zookeeper/zoo.cfg.dynamic.100000000\n";
     assert_eq!(
-        dynamic_file_name(zoo_cfg).as_deref(),
+        dynamic_file_name(zoo_cfg.as_bytes()).as_deref(),
         Some("/etc/zookeeper/zoo.cfg.dynamic.100000000")
     );
-    let needed = from_zoo_cfg("a", zoo_cfg, None).unwrap_err();
-    assert!(matches!(needed, ImportError::DynamicFileNeeded { line: 4, .. }));
-    let dynamic =
-        "server.1=zk1:2888:3888:participant;2182\nserver.2=zk2:2888:3888\nversion=100000000";
-    let imported = from_zoo_cfg("a", zoo_cfg, Some(dynamic)).unwrap();
+    let needed = from_zoo_cfg(zoo_cfg, None).unwrap_err();
+    assert!(matches!(&needed, ImportError::DynamicFileNeeded { at, .. } if at.line == Some(4)));
+    let dynamic = "server.1=zk1:2888:3888:participant;2181\nserver.2=zk2:2888:3888";
+    let imported = from_zoo_cfg(zoo_cfg, Some(dynamic)).unwrap();
     assert_eq!(imported.notes, [Note::ClientPortAssumed { port: 2181, ids: ids(&[2]) }]);
     assert_eq!(imported.standalone_enabled, StandaloneEnabled::False);
     assert_eq!(read_back(&imported).policy.standalone_enabled, StandaloneEnabled::False);
 }
 
 #[test]
-fn what_zookeeper_refuses_is_refused_with_its_line() {
-    let refused = |text: &str, dynamic| from_zoo_cfg("a", text, dynamic).unwrap_err();
-    let in_static = "dynamicConfigFile=d\nserver.1=a:1:2\n";
+fn what_zookeeper_refuses_is_refused_with_its_file_and_line() {
+    let refused = |text: &str, dynamic| match from_zoo_cfg(text, dynamic) {
+        Err(ImportError::Refused { at, why }) => (at, why),
+        other => panic!("{text}: {other:?}"),
+    };
     assert_eq!(
-        refused(in_static, Some("server.1=a:1:2")),
-        ImportError::MemberInStaticFile { line: 2, key: "server.1".to_owned() }
+        refused("dynamicConfigFile=d\nserver.1=a:1:2\n", Some("server.1=a:1:2")),
+        (at("zoo.cfg", 2), Refusal::MemberInStaticFile("server.1".to_owned()))
     );
     assert_eq!(
         refused("dynamicConfigFile=d\n", Some("\nclientPort=2181\n")),
-        ImportError::UnknownMemberKey { line: 2, key: "clientPort".to_owned() }
+        (at("zoo.cfg.dynamic", 2), Refusal::UnknownParameter("clientPort".to_owned()))
     );
-    assert!(matches!(
+    assert_eq!(
         refused("# old\nserver.1=a:2888\n", None),
-        ImportError::Server { line: 2, .. }
-    ));
-    let wrong_port = "server.1=a:1:2\nclientPort=x\n";
-    assert_eq!(refused(wrong_port, None), ImportError::Port { line: 2, key: "clientPort" });
-    assert_eq!(refused("clientPort=2181\n", None), ImportError::NoServer);
+        (at("zoo.cfg", 2), Refusal::Form("a:2888".to_owned()))
+    );
+    assert_eq!(
+        refused("server.1=a:1:2\nclientPort=x\n", None),
+        (at("zoo.cfg", 2), Refusal::NotANumber("x".to_owned()))
+    );
+    let none = Spot { file: "zoo.cfg".to_owned(), line: None };
+    assert_eq!(from_zoo_cfg("clientPort=2181\n", None), Err(ImportError::NoServer(none)));
 }
 
 #[test]
 fn a_client_address_of_one_machine_stays_with_that_machine() {
     let text = "server.1=10.0.0.1:2888:3888\nserver.2=10.0.0.2:2888:3888\nclientPort=2181\n\
                 clientPortAddress=10.0.0.2\nreconfigEnabled=true\nstandaloneEnabled=false\n";
-    let imported = from_zoo_cfg("a", text, None).unwrap();
+    let imported = from_zoo_cfg(text, None).unwrap();
     assert_eq!(lines(&imported)[0], "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181");
     assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;10.0.0.2:2181");
     assert_eq!(imported.notes[0], Note::ClientAddressOfOne(Host::new("10.0.0.2")));
@@ -97,31 +125,36 @@ fn a_client_address_of_one_machine_stays_with_that_machine() {
 
 #[test]
 fn what_a_spec_cannot_say_is_noted() {
-    let text = "server.0=zk0:2888:3888;2181\nserver.300=0.0.0.0:2888:3888;2182\nserver.2=zk\u{1b}c:1:2;3\n\
-                server.2=zk\u{1b}d:1:2;3\ngroup.1=0:300\nweight.0=2\nreconfigEnabled=yes\nstandaloneEnabled=false\n";
-    let imported = from_zoo_cfg("a", text, None).unwrap();
-    let wanted = [
-        Note::Repeated { key: "server.2".to_owned(), first: 3, last: 4 },
-        Note::OddPlaces,
-        Note::ReconfigDisabled,
-        Note::UnwantableId(ServerId::new(0)),
-        Note::UnwantableHost { id: ServerId::new(2), host: Host::new("zk\u{1b}d") },
-        Note::UnwantableId(ServerId::new(300)),
-        Note::UnwantableHost { id: ServerId::new(300), host: Host::new("0.0.0.0") },
-    ];
-    assert_eq!(imported.notes, wanted);
+    let text = "server.0=zk0:2888:3888;2181\nserver.300=0.0.0.0:2888:3888;2181\nserver.2=zk\u{1b}c:1:2;2181\n\
+                server.2=zk\u{1b}d:1:2;2181\ngroup.1=0:300\ngroup.2=2\ngroup.3=9\nweight.9=2\n\
+                reconfigEnabled=true\nstandaloneEnabled=false\n";
+    let imported = from_zoo_cfg(text, None).unwrap();
+    let repeated = Note::Repeated { key: "server.2".to_owned(), first: 3, last: at("zoo.cfg", 4) };
+    assert_eq!(
+        imported.notes[..3],
+        [repeated, Note::OddPlaces, Note::UnwantableIds(ids(&[0, 300]))]
+    );
+    let invalid: Vec<Option<ServerId>> = imported.notes[3..]
+        .iter()
+        .map(|note| match note {
+            Note::NotValid { id, .. } => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(invalid, [Some(ServerId::new(2)), Some(ServerId::new(300))]);
     let yaml = imported.to_yaml();
     assert!(!yaml.contains('\u{1b}'), "{yaml}");
     let errors = spec::parse("a.yaml", &yaml).unwrap_err();
-    assert_eq!(errors.complaints().len(), 4, "{}", errors.render());
+    assert_eq!(errors.complaints().len(), 2, "{}", errors.render());
 }
 
 #[test]
 fn several_addresses_and_unknown_ports_stay_lines() {
     let text = "server.1=a:2888:3888|b:2888:3888;2181\nserver.2=c:2888:3888\nreconfigEnabled=true\n\
                 standaloneEnabled=false\n";
-    let imported = from_zoo_cfg("a", text, None).unwrap();
-    assert_eq!(imported.notes, [Note::ClientPortUnknown(ids(&[2]))]);
+    let imported = from_zoo_cfg(text, None).unwrap();
+    let flag = Note::NeedsFlag { at: at("zoo.cfg", 1), id: ServerId::new(1) };
+    assert_eq!(imported.notes, [flag, Note::ClientPortUnknown(ids(&[2]))]);
     let yaml = imported.to_yaml();
     assert!(
         yaml.contains("  - server.1=a:2888:3888|b:2888:3888:participant;0.0.0.0:2181\n"),
@@ -134,9 +167,10 @@ fn several_addresses_and_unknown_ports_stay_lines() {
 fn a_file_with_nothing_but_a_secure_client_port_gives_a_spec_that_says_so() {
     let text = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n\
                 reconfigEnabled=true\nstandaloneEnabled=false\nsecureClientPort=2281\n";
-    let imported = from_zoo_cfg("a", text, None).unwrap();
+    let imported = from_zoo_cfg(text, None).unwrap();
     let secure = Note::SecureClientPortAssumed { port: 2281, ids: ids(&[1, 2, 3]) };
-    assert_eq!(imported.notes, [secure]);
+    assert_eq!(imported.notes, [secure, Note::TlsOnly]);
+    assert_eq!(imported.to_spec().connect.servers, ["a:2281", "b:2281", "c:2281"]);
     let yaml = imported.to_yaml();
     let spec = spec::parse("a.yaml", &yaml).unwrap();
     assert_eq!(spec.servers[&ServerId::new(2)].server.client_endpoint(), None, "{yaml}");
@@ -186,7 +220,10 @@ fn a_live_static_ensemble_gets_the_endpoints_that_answered() {
         sight(3, Some(7), at("c", 2181)),
         sight(4, Some(4), tls),
     ];
-    let imported = from_observation("live", &observation(config, servers));
+    let leads = |host: &str, to: &str| (host.to_owned(), vec![to.to_owned()]);
+    let resolved = [leads("b", "10.0.0.2"), leads("clients.b", "10.0.9.2")].into_iter().collect();
+    let seen = Observation { resolved, ..observation(config, servers) };
+    let imported = from_observation("live", &seen);
     assert_eq!(
         lines(&imported),
         [
@@ -215,8 +252,11 @@ fn a_wildcard_gets_the_host_where_the_server_answered() {
     ];
     let imported = from_observation("live", &observation(config, servers));
     assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181");
-    let unknown = Note::UnwantableHost { id: ServerId::new(3), host: Host::new("::") };
-    assert_eq!(imported.notes, [Note::WildcardHost(ids(&[2])), unknown]);
+    assert_eq!(imported.notes[0], Note::WildcardHost(ids(&[2])));
+    let unknown = &imported.notes[1..];
+    let of_3 =
+        |note: &Note| matches!(note, Note::NotValid { id, .. } if *id == Some(ServerId::new(3)));
+    assert!(!unknown.is_empty() && unknown.iter().all(of_3), "{unknown:?}");
     // Nothing leads to a wildcard: it would be asked on the machine that zkplan runs on.
     assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "10.0.0.2:2181"]);
 }
@@ -249,12 +289,111 @@ fn groups_and_weights_are_those_of_the_voters() {
     let text = "server.1=zk1:2888:3888;2181\nserver.2=zk2:2888:3888;2181\n\
                 server.3=zk3:2888:3888:observer;2181\ngroup.1=1\ngroup.7=2\nweight.2=3\n\
                 reconfigEnabled=true\nstandaloneEnabled=false\n";
-    let imported = from_zoo_cfg("a", text, None).unwrap();
+    let imported = from_zoo_cfg(text, None).unwrap();
     assert_eq!(imported.notes, []);
     let yaml = imported.to_yaml();
     let spec = spec::parse("a.yaml", &yaml).unwrap();
     assert_eq!(spec.membership(), imported.to_spec().membership());
     assert!(yaml.contains("    group: 7\n    weight: 3\n"), "{yaml}");
-    let error = from_zoo_cfg("a", &text.replace("group.7=2", "group.7=2:x"), None).unwrap_err();
-    assert_eq!(error, ImportError::Place { line: 5, key: "group.7".to_owned() });
+    let error = from_zoo_cfg(&text.replace("group.7=2", "group.7=2:x"), None).unwrap_err();
+    let why = Refusal::NotANumber("x".to_owned());
+    assert_eq!(error, ImportError::Refused { at: at("zoo.cfg", 5), why });
+}
+
+#[test]
+fn servers_with_other_files_are_named() {
+    let config = "server.1=a:2888:3888:participant;2181\nversion=0";
+    let mut seen = observation(config, Vec::new());
+    let server = Some(ServerId::new(3));
+    seen.findings = vec![Finding { kind: FindingKind::MemberDisagrees, server }];
+    let notes = from_observation("live", &seen).notes;
+    assert!(notes.contains(&Note::Disagree(ids(&[3]))), "{notes:?}");
+}
+
+/// Three containers, each with `0.0.0.0` in its own line and a client port of its own.
+fn containers() -> Vec<ServerFiles> {
+    let line = |id: i64, own: i64| {
+        let host = if id == own { "0.0.0.0".to_owned() } else { format!("zoo{id}") };
+        format!("server.{id}={host}:2888:3888\n")
+    };
+    let file = |own: i64| {
+        let lines: String = (1..=3).map(|id| line(id, own)).collect();
+        let more = "reconfigEnabled=true\nstandaloneEnabled=false\n";
+        files(Some(own), &format!("{lines}clientPort=218{own}\n{more}"), None)
+    };
+    (1..=3).map(file).collect()
+}
+
+#[test]
+fn several_files_give_each_server_its_own_port_and_its_true_host() {
+    let imported = from_zoo_cfgs("a", &containers()).unwrap();
+    assert_eq!(
+        lines(&imported),
+        [
+            "server.1=zoo1:2888:3888:participant;0.0.0.0:2181",
+            "server.2=zoo2:2888:3888:participant;0.0.0.0:2182",
+            "server.3=zoo3:2888:3888:participant;0.0.0.0:2183",
+        ]
+    );
+    let own = |id: i64, by: &[i64]| Note::OwnWildcard {
+        id: ServerId::new(id),
+        host: Host::new("0.0.0.0"),
+        by: ids(by),
+    };
+    assert_eq!(imported.notes, [own(1, &[2, 3]), own(2, &[1, 3]), own(3, &[1, 2])]);
+    read_back(&imported);
+}
+
+#[test]
+fn what_differs_between_files_is_said() {
+    let file = |own: i64, more: &str| {
+        let lines = "server.1=zk1:2888:3888\nserver.2=zk2:2888:3888\n";
+        files(Some(own), &format!("{lines}{more}clientPort=2181\n"), None)
+    };
+    let third = "server.3=zk3:2888:3888\n";
+    let moved = "server.3=zk9:2888:3888\n";
+    let more = format!("{third}server.4=zk4:2888:3888\nreconfigEnabled=true\n");
+    let all = [file(1, third), file(2, moved), file(3, third), file(4, &more)];
+    let imported = from_zoo_cfgs("a", &all).unwrap();
+    assert_eq!(imported.servers.len(), 3);
+    let line = |host: &str| format!("{host}:2888:3888:participant");
+    for note in [
+        Note::MembersDiffer { by: ids(&[4]), ids: ids(&[1, 2, 3, 4]), taken: ids(&[1, 2, 3]) },
+        Note::LinesDiffer {
+            id: ServerId::new(3),
+            taken: line("zk3"),
+            by: ids(&[1, 3, 4]),
+            other: line("zk9"),
+            otherwise: ids(&[2]),
+        },
+        Note::ReconfigDisabledOn(ids(&[1, 2, 3])),
+    ] {
+        assert!(imported.notes.contains(&note), "{note:?}: {:?}", imported.notes);
+    }
+}
+
+#[test]
+fn the_newest_dynamic_file_counts() {
+    let file = |own: i64, version: &str, lines: &str| {
+        let text =
+            format!("reconfigEnabled=true\ndynamicConfigFile=/c/zoo.cfg.dynamic.{version}\n");
+        files(Some(own), &text, Some(lines))
+    };
+    let two = "server.1=zk1:2888:3888;2181\nserver.2=zk2:2888:3888;2181\n";
+    let three = format!("{two}server.3=zk3:2888:3888;2181\n");
+    let all = [file(1, "100000000", two), file(2, "10000000a", &three), file(3, "9", two)];
+    assert!(matches!(
+        from_zoo_cfgs("a", &all),
+        Err(ImportError::NotListed { id, .. }) if id == ServerId::new(3)
+    ));
+    assert_eq!(from_zoo_cfgs("a", &all[..2]).unwrap().servers.len(), 3);
+}
+
+#[test]
+fn of_several_files_each_needs_its_own_server() {
+    let (one, other) = (files(Some(1), STATIC, None), files(None, STATIC, None));
+    let whose = from_zoo_cfgs("a", &[one.clone(), other]);
+    assert!(matches!(whose, Err(ImportError::WhoseFile(_))), "{whose:?}");
+    let same = from_zoo_cfgs("a", &[one.clone(), one]);
+    assert!(matches!(same, Err(ImportError::SameServer { .. })), "{same:?}");
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{Membership, MembershipParseError};
+use super::{MalformedEscape, Membership, MembershipParseError, Property, properties};
 
 /// A longer text is not read: no znode holds it (`jute.maxbuffer`).
 const MAX_BYTES: usize = 1024 * 1024;
@@ -96,31 +96,57 @@ pub struct EnsembleConfig {
 impl EnsembleConfig {
     /// Reads the data of `/zookeeper/config` or the `membership:` part of the `conf` word.
     ///
-    /// Lines may come in any order (`QuorumMaj.toString` walks a `HashMap`).
+    /// They are `java.util.Properties` (`QuorumPeer.configFromString`), in any order
+    /// (`QuorumMaj.toString` walks a `HashMap`).
     pub fn parse(text: &str) -> Result<Self, ConfigParseError> {
-        if text.trim().is_empty() {
-            return Err(ConfigParseError::Empty);
-        }
-        if text.len() > MAX_BYTES {
-            return Err(ConfigParseError::TooLarge);
-        }
-        let mut version = None;
-        let mut members = String::new();
-        for line in text.lines().map(str::trim) {
-            match line.strip_prefix("version=") {
-                Some(_) if version.is_some() => return Err(ConfigParseError::TwoVersions),
-                Some(hex) => version = Some(hex.parse()?),
-                None => {
-                    members.push_str(line);
-                    members.push('\n');
-                }
-            }
-        }
-        Ok(Self {
-            version: version.ok_or(ConfigParseError::NoVersion)?,
-            membership: Membership::parse(&members)?,
-        })
+        let (version, membership) = read(text)?;
+        Ok(Self { version: version.ok_or(ConfigParseError::NoVersion)?, membership })
     }
+
+    /// Reads a file that holds a configuration. ZooKeeper's own dynamic files hold no version: it
+    /// stands in their names, as in `zoo.cfg.dynamic.100000004`
+    /// (`QuorumPeerConfig.getVersionFromFilename`).
+    pub fn parse_file(name: &str, text: &str) -> Result<Self, ConfigParseError> {
+        let (version, membership) = read(text)?;
+        let version = version.or_else(|| Self::version_of_file(name));
+        Ok(Self { version: version.ok_or(ConfigParseError::NoVersion)?, membership })
+    }
+
+    /// The version in the name of a dynamic file that a server wrote.
+    pub fn version_of_file(name: &str) -> Option<ConfigVersion> {
+        let (zoo_cfg, version) = name.rsplit_once('.')?;
+        // ZooKeeper takes any last part in hex, `live.add` too; what it writes has this form.
+        zoo_cfg.ends_with(".dynamic").then(|| version.parse().ok())?
+    }
+}
+
+fn read(text: &str) -> Result<(Option<ConfigVersion>, Membership), ConfigParseError> {
+    if text.trim().is_empty() {
+        return Err(ConfigParseError::Empty);
+    }
+    if text.len() > MAX_BYTES {
+        return Err(ConfigParseError::TooLarge);
+    }
+    let all = properties(text)?;
+    let (versions, members): (Vec<Property>, Vec<Property>) =
+        all.into_iter().partition(|property| property.key.trim() == "version");
+    if members.iter().any(is_of_clickhouse) {
+        return Err(ConfigParseError::ClickHouseKeeper);
+    }
+    let version = match versions.as_slice() {
+        [] => None,
+        [one] => Some(one.value.trim().parse()?),
+        _ => return Err(ConfigParseError::TwoVersions),
+    };
+    Ok((version, Membership::of_properties(&members)?))
+}
+
+/// Whether it is a server of a `ClickHouse` Keeper: `server.1=keeper1:9234;participant;1`, with a
+/// role and a priority behind the Raft address.
+fn is_of_clickhouse(property: &Property) -> bool {
+    let parts: Vec<&str> = property.value.trim().split(';').collect();
+    let role = |word: &&str| matches!(*word, "participant" | "learner");
+    property.key.trim().starts_with("server.") && parts.get(1).is_some_and(role)
 }
 
 impl fmt::Display for EnsembleConfig {
@@ -140,6 +166,14 @@ pub enum ConfigParseError {
     /// Longer than a znode can be.
     #[error("the configuration is longer than a znode can be")]
     TooLarge,
+    /// The text of another product.
+    #[error(
+        "the configuration is that of a ClickHouse Keeper; zkplan changes Apache ZooKeeper ensembles"
+    )]
+    ClickHouseKeeper,
+    /// An escape that `java.util.Properties` does not take.
+    #[error(transparent)]
+    Escape(#[from] MalformedEscape),
     /// No `version=` line.
     #[error("the configuration has no `version=` line")]
     NoVersion,
@@ -190,5 +224,38 @@ mod tests {
     fn two_versions_are_refused() {
         let text = format!("{TEXT}\nversion=2");
         assert_eq!(EnsembleConfig::parse(&text), Err(ConfigParseError::TwoVersions));
+    }
+
+    #[test]
+    fn files_are_read_as_java_reads_them() {
+        let wanted = EnsembleConfig::parse(TEXT).unwrap();
+        for text in [
+            TEXT.replace('=', " = "),
+            format!("! by hand\n# by hand\n{TEXT}"),
+            TEXT.replace(':', "\\:"),
+            TEXT.replace("version=", "version:"),
+            TEXT.replace('\n', "\r"),
+        ] {
+            assert_eq!(EnsembleConfig::parse(&text).as_ref(), Ok(&wanted), "{text}");
+        }
+        let bare = TEXT.replace("\nversion=100000004", "");
+        assert_eq!(EnsembleConfig::parse(&bare), Err(ConfigParseError::NoVersion));
+        let named = |name| EnsembleConfig::parse_file(name, &bare);
+        assert_eq!(named("conf/zoo.cfg.dynamic.100000004"), Ok(wanted));
+        for name in ["zoo.cfg.dynamic", "live.add", "zoo.cfg.dynamic.next"] {
+            assert_eq!(named(name), Err(ConfigParseError::NoVersion), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_text_cannot_hide_a_line_in_an_escape() {
+        let text = TEXT.replace("zk2", "zk2\\nserver.9=zk9");
+        assert!(matches!(EnsembleConfig::parse(&text), Err(ConfigParseError::Membership(_))));
+    }
+
+    #[test]
+    fn a_clickhouse_keeper_is_called_one() {
+        let text = "server.1=keeper1:9234;participant;1\nserver.2=keeper2:9234;learner;1";
+        assert_eq!(EnsembleConfig::parse(text), Err(ConfigParseError::ClickHouseKeeper));
     }
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{Place, Reconfig, Server, ServerId, ServerLineError};
+use super::{
+    MalformedEscape, Place, Property, Reconfig, Server, ServerId, ServerLineError, properties,
+};
 
 /// More servers than this are not read. Session ids tell apart no more than 256
 /// (`SessionTrackerImpl.initializeNextSessionId`).
@@ -57,14 +59,17 @@ impl Membership {
         Self { servers, ..Self::default() }
     }
 
-    /// Reads `server.N`, `group.G` and `weight.N` lines; blank lines and comments are passed over.
+    /// Reads `server.N`, `group.G` and `weight.N` lines, as ZooKeeper reads them
+    /// (`QuorumPeer.configFromString`): they are `java.util.Properties`.
     pub fn parse(text: &str) -> Result<Self, MembershipParseError> {
+        Self::of_properties(&properties(text)?)
+    }
+
+    /// The same of what was read already.
+    pub(super) fn of_properties(all: &[Property]) -> Result<Self, MembershipParseError> {
         let mut members = Self::default();
-        for line in text.lines().map(str::trim) {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            members.read_line(line)?;
+        for property in all {
+            members.take_property(property)?;
         }
         if members.servers.is_empty() {
             return Err(MembershipParseError::NoServer);
@@ -77,15 +82,19 @@ impl Membership {
         Ok(members)
     }
 
-    fn read_line(&mut self, line: &str) -> Result<(), MembershipParseError> {
-        let unreadable = || MembershipParseError::Line(line.to_owned());
-        let (key, value) = line.split_once('=').ok_or_else(unreadable)?;
-        let (kind, number) = key.trim().split_once('.').ok_or_else(unreadable)?;
+    fn take_property(&mut self, property: &Property) -> Result<(), MembershipParseError> {
+        let (key, value) = (property.key.trim(), property.value.trim());
+        let line = || if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
+        let unreadable = || MembershipParseError::Line(line());
+        let (kind, number) = key.split_once('.').ok_or_else(unreadable)?;
+        // What came in by an escape and would not be read again as it is printed.
+        if value.contains(['\n', '\r', '\\']) {
+            return Err(unreadable());
+        }
         match kind {
             "server" => {
-                let server = Server::parse_line(line).map_err(|cause| {
-                    MembershipParseError::Server { line: line.to_owned(), cause }
-                })?;
+                let server = Server::parse_property(key, value)
+                    .map_err(|cause| MembershipParseError::Server { line: line(), cause })?;
                 let id = server.id;
                 if self.servers.insert(id, Arc::new(server)).is_some() {
                     return Err(MembershipParseError::Twice(id));
@@ -102,7 +111,7 @@ impl Membership {
             }
             "weight" => {
                 let id = number.parse().map(ServerId::new).map_err(|_| unreadable())?;
-                self.strangers.weights.insert(id, value.trim().parse().map_err(|_| unreadable())?);
+                self.strangers.weights.insert(id, value.parse().map_err(|_| unreadable())?);
             }
             _ => return Err(unreadable()),
         }
@@ -306,6 +315,9 @@ pub enum MembershipParseError {
         /// What is wrong with it.
         cause: ServerLineError,
     },
+    /// An escape that `java.util.Properties` does not take.
+    #[error(transparent)]
+    Escape(#[from] MalformedEscape),
     /// More servers than any ensemble has.
     #[error("more than {MAX_SERVERS} servers")]
     TooMany,

@@ -10,6 +10,7 @@ mod folder;
 mod host;
 mod membership;
 mod policy;
+mod properties;
 mod quorum;
 mod reconfig;
 mod server;
@@ -24,6 +25,7 @@ pub use policy::{
     AddAs, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds, StandaloneEnabled,
     ZonePolicy,
 };
+pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
 pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};

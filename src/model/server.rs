@@ -11,8 +11,8 @@ use super::{Endpoint, Host};
 /// A server id (`myid`, `sid`).
 ///
 /// ZooKeeper's parser takes any signed 64-bit number (`Long.parseLong` in
-/// `QuorumPeerConfig.parseDynamicConfig`), so a live ensemble may show any. What a spec may want is
-/// narrower: see [`ServerId::is_wantable`].
+/// `QuorumPeerConfig.parseDynamicConfig`), so a live ensemble may show any, and a spec may keep it.
+/// What a new server may have is narrower: see [`ServerId::is_wantable`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -30,7 +30,7 @@ impl ServerId {
         self.0
     }
 
-    /// Whether a spec may ask for it: 1 to 254.
+    /// Whether a new server may have it: 1 to 254.
     ///
     /// Session ids carry only the low 8 bits (`SessionTrackerImpl.initializeNextSessionId`), TTL
     /// nodes refuse ids above 254 (`EphemeralType.validateServerId`), and 0 trips other tools.
@@ -141,7 +141,7 @@ pub struct Server {
     /// each server's own `zoo.cfg`.
     pub client: Option<ClientAddress>,
     /// What stands behind the client address: the secure client address of ZooKeeper 3.10
-    /// (ZOOKEEPER-4276), kept word for word.
+    /// (ZOOKEEPER-4276), kept word for word; a port alone as ZooKeeper prints it.
     pub secure_client: Option<String>,
     /// Where its vote counts; no part of the line. `None` for observers, and where quorums are
     /// majorities.
@@ -202,6 +202,11 @@ impl Server {
             peers.push(peer);
         }
         let secure_client = rest.join(";");
+        // As for the client part, a port alone is one on all addresses.
+        let secure_client = match parse_port(&secure_client) {
+            Ok(port) => ClientAddress::on_all_addresses(port).to_string(),
+            Err(_) => secure_client,
+        };
         Ok(Self {
             id,
             peers,
@@ -215,6 +220,11 @@ impl Server {
     /// Reads a whole line, `server.N=…`.
     pub fn parse_line(line: &str) -> Result<Self, ServerLineError> {
         let (key, value) = line.split_once('=').ok_or(ServerLineError::NotAServerLine)?;
+        Self::parse_property(key, value)
+    }
+
+    /// Reads a key and its value.
+    pub fn parse_property(key: &str, value: &str) -> Result<Self, ServerLineError> {
         let id = key.trim().strip_prefix("server.").ok_or(ServerLineError::NotAServerLine)?;
         let id = id.parse().map_err(|_| ServerLineError::Id(id.to_owned()))?;
         Self::parse(ServerId::new(id), value.trim())
@@ -338,6 +348,10 @@ mod tests {
         assert_eq!(printed(several), several);
         let secure = "server.4=a:1:2:participant;0.0.0.0:3;0.0.0.0:4";
         assert_eq!(printed(secure), secure);
+        assert_eq!(
+            printed("server.4=a:1:2:participant;;2281"),
+            "server.4=a:1:2:participant;;0.0.0.0:2281"
+        );
     }
 
     #[test]

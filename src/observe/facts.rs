@@ -75,6 +75,9 @@ pub enum Obstacle {
     WantedAnswersAs(ServerId, ServerId),
     /// A wanted server that is no member serves with another configuration than the ensemble's.
     WantedElsewhere(ServerId),
+    /// A server takes one connection of ours at a time, and an apply needs two: its session, and a
+    /// question beside it. With what it says of its limit (`maxClientCnxns`), where it says something.
+    TakesOneConnection(ServerId, Option<u32>),
     /// A member answers with another id.
     MemberAnswersAs(ServerId, ServerId),
     /// A wanted server that is no member has other data than the leader: those of another ensemble, or
@@ -333,6 +336,10 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
                 obstacles.push(Obstacle::MemberAnswersAs(*id, *other));
             }
             _ => {}
+        }
+        let limit = sight.max_client_connections;
+        if sight.takes_one_connection || limit == Some(1) {
+            obstacles.push(Obstacle::TakesOneConnection(*id, limit));
         }
         if sight.data.compared == Some(DataProof::Differ) && is_joiner(seen, spec, *id) {
             obstacles.push(Obstacle::WantedDataDiffer(*id));

@@ -172,6 +172,15 @@ pub enum FindingKind {
         /// Why it was not seen.
         because: NotShown,
     },
+    /// Servers keep sessions that they alone know (`localSessionsEnabled`). Whether the lock can be
+    /// made on one is not known before it is tried (`localSessionsUpgradingEnabled`).
+    LocalSessions {
+        /// Those that were seen to.
+        servers: BTreeSet<ServerId>,
+    },
+    /// A member closes every connection at once, as servers do beyond a limit on connections. It is
+    /// not counted, and not known to be down.
+    MemberClosesConnections,
 }
 
 /// Why it is not known whether two hosts are one machine.
@@ -388,6 +397,8 @@ impl FindingKind {
             Self::JudgedByCounts { .. } => Self::BY_COUNTS,
             Self::FileDiffers { .. } => "ZKF23",
             Self::MachineNotShown { .. } => "ZKF24",
+            Self::LocalSessions { .. } => "ZKF21",
+            Self::MemberClosesConnections => "ZKF22",
         }
     }
 
@@ -420,6 +431,7 @@ impl FindingKind {
             | Self::ZoneUnknown
             | Self::EvenVoters { .. }
             | Self::FileDiffers { is_alike: true, .. }
+            | Self::LocalSessions { .. }
             | Self::RetiredAnswers {
                 state: RetiredState::Follow | RetiredState::NotKnown, ..
             } => Level::Note,
@@ -439,6 +451,7 @@ impl FindingKind {
             | Self::FolderNotProven(_)
             | Self::RetiredAnswers { state: RetiredState::Serve, .. }
             | Self::FileDiffers { is_alike: false, .. }
+            | Self::MemberClosesConnections
             | Self::MembersRetired { .. } => Level::Warning,
         }
     }

@@ -20,6 +20,7 @@ pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
         findings.extend(of_server(seen, sight).into_iter().map(about));
     }
     findings.extend(mixed_versions(seen));
+    findings.extend(local_sessions(seen));
     findings.extend(known_bugs(seen));
     findings.sort();
     findings.dedup();
@@ -59,6 +60,9 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
     let mut found = Vec::new();
     let member = seen.config.membership.contains(sight.id);
     match &sight.standing {
+        Standing::Silent(Silence::Closed) if member => {
+            found.push(FindingKind::MemberClosesConnections);
+        }
         Standing::Silent(_) | Standing::NotServing | Standing::NotAsked if member => {
             found.push(FindingKind::MemberSilent);
         }
@@ -110,6 +114,15 @@ fn other_file(seen: &Observation, sight: &ServerSight) -> Option<FindingKind> {
     });
     let lines = differ.iter().map(|(own, _)| own.id).collect();
     (!differ.is_empty()).then_some(FindingKind::FileDiffers { lines, is_alike })
+}
+
+/// The servers that were seen to keep local sessions.
+fn local_sessions(seen: &Observation) -> Option<Finding> {
+    let keeps = seen.servers.values().filter(|sight| sight.data.has_local_sessions);
+    let servers: BTreeSet<ServerId> = keeps.map(|sight| sight.id).collect();
+    let kind = FindingKind::LocalSessions { servers };
+    let any = matches!(&kind, FindingKind::LocalSessions { servers } if !servers.is_empty());
+    any.then_some(Finding { kind, server: None })
 }
 
 /// Whether members run different minor versions.

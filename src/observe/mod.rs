@@ -2,7 +2,8 @@
 //!
 //! In: the port, the servers to contact. Out: an [`Observation`] in which every fact names its
 //! source and what nobody said is said to be unknown, or the reason why there is no ensemble to
-//! plan for. Observing writes nothing but the sessions it opens and closes.
+//! plan for. Observing writes nothing but the sessions that it opens and closes, and on each a
+//! transaction that only checks `/`.
 //!
 //! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
 //! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which

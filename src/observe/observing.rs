@@ -118,6 +118,10 @@ async fn conclude<E: Ensemble>(
         }
     }))
     .await;
+    for sight in servers.values_mut() {
+        sight.takes_one_connection =
+            sight.endpoint.as_ref().is_some_and(|at| port.takes_one_connection(at));
+    }
     let reconfig_disabled = servers.iter().any(|(id, sight)| {
         present.config.membership.contains(*id)
             && sight.config.as_ref().is_some_and(|config| config.value.version.is_zero())
@@ -145,8 +149,8 @@ async fn conclude<E: Ensemble>(
     observation
 }
 
-/// A session on the leader, which is a committed write; where the leader lets no session in, one
-/// on a server that follows it.
+/// A session on the leader on which a write committed; where the leader lets no session in, one on
+/// a server that follows it.
 async fn committed<E: Ensemble>(
     port: &E,
     look: &Look,

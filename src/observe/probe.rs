@@ -43,6 +43,7 @@ struct AdminSight {
     zxid: Option<Zxid>,
     version: Option<ServerVersion>,
     bind_tries: Option<u64>,
+    max_client_connections: Option<u32>,
 }
 
 /// How often a server tries to bind its election port where nothing else is set, a second apart
@@ -113,6 +114,11 @@ impl Probe {
     /// Why its session gave nothing, where one was tried.
     pub(super) fn session_silence(&self) -> Option<Silence> {
         self.session.as_ref().and_then(|session| session.as_ref().err().copied())
+    }
+
+    /// Why nothing told its configuration.
+    pub(super) fn config_silence(&self) -> Option<Silence> {
+        self.session_silence().or_else(|| self.conf.as_ref().err().copied())
     }
 
     /// The id that it gives itself. `known` are the ids that it could have: a session tells only
@@ -238,6 +244,12 @@ impl Probe {
         self.admin.bind_tries
     }
 
+    /// How many connections it takes from one address, where it tells; 0 is any number.
+    pub(super) fn max_client_connections(&self) -> Option<u32> {
+        let conf = self.conf.as_ref().ok().and_then(|conf| conf.max_client_connections);
+        conf.or(self.admin.max_client_connections)
+    }
+
     /// Whether it is part of a quorum now.
     pub(super) fn serves(&self) -> bool {
         self.mode().is_some_and(Mode::in_ensemble)
@@ -296,7 +308,9 @@ async fn ask_admin<E: Ensemble>(port: &E, base: &str, srvr: &Result<Srvr, Silenc
     );
     let id = number(&zabstate, "myid").or_else(|| number(&configuration, "server_id"));
     let bind_tries = properties.ok().as_ref().and_then(bind_tries);
-    let mut sight = AdminSight { id, bind_tries, ..AdminSight::default() };
+    let limit = configuration.as_ref().ok().and_then(|json| json.get("max_client_cnxns")?.as_u64());
+    let max_client_connections = limit.and_then(|limit| u32::try_from(limit).ok());
+    let mut sight = AdminSight { id, bind_tries, max_client_connections, ..AdminSight::default() };
     if srvr.is_ok() {
         return sight;
     }

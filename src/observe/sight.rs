@@ -150,6 +150,11 @@ pub struct ServerSight {
     pub addresses: Vec<String>,
     /// Its tick in milliseconds.
     pub tick_ms: Option<u64>,
+    /// How many connections it takes from one address, where it tells (`maxClientCnxns`); 0 is any
+    /// number.
+    pub max_client_connections: Option<u32>,
+    /// Whether it was seen to close a second connection of ours at once while it took one.
+    pub takes_one_connection: bool,
 }
 
 impl ServerSight {
@@ -173,6 +178,8 @@ impl ServerSight {
             bind_tries: None,
             addresses: Vec::new(),
             tick_ms: None,
+            max_client_connections: None,
+            takes_one_connection: false,
         }
     }
 }
@@ -235,6 +242,8 @@ pub struct DataFigures {
     pub digests: Digests,
     /// Digest mismatches that the server has counted.
     pub digest_mismatches: Option<u64>,
+    /// Whether it was seen to keep sessions that it alone knows (`localSessionsEnabled`).
+    pub has_local_sessions: bool,
     /// What comparing its digests with the leader's gave; `None` where one of both lists none, where
     /// they run different releases, and for the leader itself.
     pub compared: Option<DataProof>,

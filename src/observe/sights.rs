@@ -10,7 +10,7 @@ use super::look::Look;
 use super::probe::Probe;
 use super::proof::digests_of;
 use super::{DataFigures, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
-use crate::ensemble::words::Mntr;
+use crate::ensemble::words::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
@@ -138,7 +138,13 @@ fn peer<'a>(subject: &Subject<'a>) -> Option<&'a PeerAddress> {
 
 async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
     let at = &probe.endpoint;
-    let (mntr, hash) = futures::join!(port.ask(at, Word::Mntr), port.ask(at, Word::Hash));
+    // Which sessions a server keeps is a matter of all its sessions: it is asked of one server.
+    let dump = async {
+        let leads = probe.mode() == Some(Mode::Leader);
+        leads && port.ask(at, Word::Dump).await.is_ok_and(|answer| keeps_local_sessions(&answer))
+    };
+    let (mntr, hash) = (port.ask(at, Word::Mntr), port.ask(at, Word::Hash));
+    let (mntr, hash, is_dumped) = futures::join!(mntr, hash, dump);
     let mntr = mntr.map(|answer| Mntr::parse(&answer)).unwrap_or_default();
     let srvr = probe.srvr.as_ref().ok();
     DataFigures {
@@ -146,6 +152,7 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
         bytes: mntr.bytes,
         digests: digests_of(probe.version(), hash),
         digest_mismatches: mntr.digest_mismatches,
+        has_local_sessions: is_dumped || mntr.local_sessions.is_some_and(|count| count > 0),
         compared: None,
     }
 }
@@ -281,6 +288,7 @@ fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
         own_ports: probe.own_ports(),
         bind_tries: probe.bind_tries(),
         tick_ms: probe.tick_ms(),
+        max_client_connections: probe.max_client_connections(),
         ..ServerSight::blank(id, Standing::NotAsked)
     }
 }
@@ -318,7 +326,7 @@ fn standing(
             return Standing::ConfigNotInForce;
         }
         Some(_) => return Standing::OtherConfiguration,
-        None => return Standing::Silent(probe.session_silence().unwrap_or(Silence::Unreadable)),
+        None => return Standing::Silent(probe.config_silence().unwrap_or(Silence::Unreadable)),
     }
     let leads = present.leader.as_ref().is_some_and(|(id, _)| *id == subject.id);
     let fresh = leader_zxid.is_some_and(|target| has_reached(probe, target));

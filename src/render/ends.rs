@@ -1,7 +1,7 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
 use super::text::{Line, Style, Text};
-use super::{changes, law, next, refusal, run, signing_in, trust, words};
+use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
@@ -86,6 +86,8 @@ fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
         End::FolderRefused { path: znode, is_folder, code } => {
             folder_refused((znode, *is_folder), *code, again)
         }
+        End::LocalSession { by } => sessions::local(by.as_ref(), again),
+        End::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
         End::HostNotPlain { server } => (
             format!(
                 "the host of server {server} is no plain name or address, and a command of the \
@@ -307,6 +309,8 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
         | End::Overtaken { .. }
         | End::Unproven(_)
         | End::FolderRefused { .. }
+        | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::HostNotPlain { .. }
         | End::Unreachable => (String::new(), String::new()),
     }
@@ -480,118 +484,4 @@ fn diff(before: &EnsembleConfig, after: &EnsembleConfig, from: &str) -> Text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::apply::Missing;
-    use crate::apply::journal::HookEnd;
-    use crate::check::{Detail, Law};
-    use crate::model::ServerId;
-    use crate::observe::Standing;
-
-    fn said(end: &End) -> String {
-        let again = "zkplan apply 'my plan.json' --strict-version";
-        let (path, plans, run) = ("my plan.json", "zkplan plan SPEC", Some(3));
-        let text = screen(&Screen { end, again, path, plans, anew: None, run, width: 100 });
-        text.to_string_with(false).split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn what_is_advised_can_be_typed() {
-        let step = StepId::new("start-4");
-        let hook = said(&End::Hook { step, how: HookEnd::TimedOut });
-        let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
-        assert!(hook.contains(by_hand), "{hook}");
-        let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
-        let gone = said(&End::RanOut { waits, unknown: None });
-        assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
-        let code = Detail::Finding("ZKF5");
-        let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
-        let appeared = said(&End::Unsafe(vec![breach.clone()], Vec::new()));
-        let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
-        assert!(appeared.contains(accepts), "{appeared}");
-        // Other data get no vote, whatever is accepted.
-        let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
-        assert!(!said(&End::Unsafe(vec![other], Vec::new())).contains("--accept"));
-        let nobody = said(&End::Unreachable);
-        assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
-    }
-
-    /// What comes next after an apply of a plan file, where its spec is known and where it is not.
-    fn next_of_a_plan(end: &End) -> [Option<String>; 2] {
-        let (path, again, plans) = ("plan.json", "zkplan apply plan.json", "zkplan plan a.yaml");
-        [Some("zkplan apply a.yaml"), None].map(|anew| {
-            let run = Some(3);
-            next::command(&Screen { end, again, path, plans, anew, run, width: 100 })
-        })
-    }
-
-    #[test]
-    fn a_new_plan_is_made_from_the_spec_of_the_plan_file() {
-        let abandons = [Some("zkplan apply a.yaml --abandon 3".to_owned()), None];
-        assert_eq!(next_of_a_plan(&End::NotGranted(Vec::new())), abandons);
-        let stale = Stale::Identity {
-            plan: Identity::Known("one".to_owned()),
-            live: Identity::Known("other".to_owned()),
-        };
-        let overtaken = End::Overtaken { number: 3, stale: stale.clone() };
-        assert_eq!(next_of_a_plan(&overtaken), abandons);
-        let shown = [Some("zkplan plan a.yaml".to_owned()), None];
-        assert_eq!(next_of_a_plan(&End::Stale(stale)), shown);
-        assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new(), Vec::new())), shown);
-    }
-
-    /// Where nothing was sent the run has closed itself: there is none to abandon.
-    #[test]
-    fn a_run_that_has_closed_itself_is_not_abandoned() {
-        let end = End::NotGranted(Vec::new());
-        let (path, again, plans) = ("a.yaml", "zkplan apply a.yaml", "zkplan plan a.yaml");
-        let anew = Some(again);
-        let shown = screen(&Screen { end: &end, again, path, plans, anew, run: None, width: 100 });
-        let shown = shown.to_string_with(false);
-        assert!(!shown.contains("abandon"), "{shown}");
-        assert!(shown.ends_with("Next: zkplan apply a.yaml\n"), "{shown}");
-    }
-
-    #[test]
-    fn a_run_that_cannot_be_read_is_abandoned_and_another_one_is_looked_at() {
-        let other = |why| next_of_a_plan(&End::OtherRun { number: 3, why })[0].clone().unwrap();
-        assert_eq!(other(Differs::PlanLost), "zkplan apply plan.json --abandon 3");
-        let garbled = Differs::Header(Illegible::Garbled);
-        assert_eq!(other(garbled), "zkplan apply plan.json --abandon 3");
-        assert_eq!(other(Differs::OtherPlan), "zkplan history plan.json 3");
-    }
-
-    #[test]
-    fn that_nothing_was_sent_is_said_only_where_it_is_so() {
-        let step = Some(StepId::new("join-4"));
-        let lost = |unknown: &Option<StepId>, since: Since| {
-            said(&End::LockLost { unknown: unknown.clone(), since })
-        };
-        let nothing = lost(&None, Since::Nothing);
-        assert!(nothing.contains("the lock is gone") && nothing.contains("Nothing was sent after"));
-        let committed = lost(&None, Since::Committed(step.clone()));
-        assert!(committed.contains("join-4 was sent before this was noticed, and it committed"));
-        let unknown = lost(&step, Since::Sent(step.clone()));
-        assert!(unknown.contains("join-4 was sent and nobody saw its answer"), "{unknown}");
-        let fence = lost(&None, Since::Sent(None));
-        assert!(fence.contains("The fence was sent before this was noticed"), "{fence}");
-        for sent in [committed, unknown, fence] {
-            assert!(!sent.contains("Nothing was sent"), "{sent}");
-        }
-        let never = lost(&None, Since::NeverTaken);
-        assert!(never.contains("before the lock was taken. Nothing was changed."), "{never}");
-        assert!(!never.contains("lock is gone") && !never.contains("from here"), "{never}");
-        assert!(never.ends_with("zkplan apply 'my plan.json' --strict-version"), "{never}");
-    }
-
-    #[test]
-    fn waits_are_told_in_whole_seconds() {
-        let missing = Missing::Stable { left_ms: 4460 };
-        let waits = vec![Wait::Joiner { server: ServerId::new(4), missing }];
-        let said = said(&End::RanOut { waits, unknown: None });
-        assert!(
-            said.contains("server 4 follows; watching it 5 s more (policy.stableFor)"),
-            "{said}"
-        );
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words;
+use super::{sessions, words};
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
@@ -207,7 +207,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
         ),
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
-            format!("Server id {id} cannot be asked for; ids go from 1 to 254.")
+            format!("Server id {id} is new; new ids go from 1 to 254.")
         }
         Detail::OtherMachine(id) => {
             format!("Server id {id} is wanted on another machine than the one that holds it now.")
@@ -343,6 +343,7 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
         Obstacle::WantedAnswersAs(id, other) => {
             format!("Server {id} is wanted; the process at its address answers as server {other}.")
         }
+        Obstacle::TakesOneConnection(id, limit) => takes_one_connection(*id, *limit),
         Obstacle::WantedElsewhere(id) => {
             format!("Server {id} is wanted and follows another ensemble.")
         }
@@ -351,6 +352,23 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
                 "Server {id} is a member; the process at its address answers as server {other}."
             )
         }
+    }
+}
+
+fn takes_one_connection(id: ServerId, limit: Option<u32>) -> String {
+    let need = sessions::TWO_CONNECTIONS;
+    match limit {
+        Some(1) => format!(
+            "Server {id} takes 1 connection at a time from one address (maxClientCnxns=1). {need}"
+        ),
+        Some(limit @ 2..) => format!(
+            "Server {id} closes a second connection from this machine: other clients of the same \
+             address have the rest of maxClientCnxns={limit}. {need}"
+        ),
+        Some(0) | None => format!(
+            "Server {id} closes a second connection from this machine: a limit on connections \
+             (maxClientCnxns or maxCnxns). {need}"
+        ),
     }
 }
 
@@ -420,7 +438,9 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::FolderNotProven(_)
         | FindingKind::RetiredAnswers { .. }
         | FindingKind::FileDiffers { .. }
-        | FindingKind::MembersRetired { .. } => "nothing has to be accepted",
+        | FindingKind::MembersRetired { .. }
+        | FindingKind::LocalSessions { .. }
+        | FindingKind::MemberClosesConnections => "nothing has to be accepted",
     }
 }
 
@@ -508,6 +528,7 @@ const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
         Obstacle::NoPlainPort(_) => {
             "write `clientPort: none` for it, or give it a clientPort in its zoo.cfg"
         }
+        Obstacle::TakesOneConnection(..) => sessions::RAISE_THE_LIMIT,
         Obstacle::WantedAnswersAs(..) => "mend its myid or its address in the spec",
         Obstacle::WantedElsewhere(_) => {
             "mend its address in the spec, or take it out of the other ensemble first"

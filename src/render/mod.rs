@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod rehearse;
 mod retired;
 pub mod run;
+mod sessions;
 pub mod signing_in;
 mod start;
 mod steps;

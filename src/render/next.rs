@@ -38,6 +38,8 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
         | End::NoRecipient { .. }
         | End::ReconfigDisabled
         | End::FolderRefused { .. }
+        | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::RunGone { .. }
         | End::Unreachable
         | End::LockLost { .. }

@@ -46,7 +46,9 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             let what = format!("Server {leader} at {endpoint} leads, but no write commits.");
             text.paragraph(label, say(what), width);
             text.section(attempts(tried, width));
-            text.section(todo(&NO_COMMIT, width));
+            let closed = is_closed(tried).then_some(CLOSES);
+            let steps: Vec<&str> = closed.into_iter().chain(NO_COMMIT).collect();
+            text.section(todo(&steps, width));
         }
         ObserveError::TooOld { endpoint, version } => {
             let what = format!(
@@ -109,8 +111,19 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
         ],
     };
     let failures = failures.into_iter().map(|failure| in_tls(failure, reached));
+    let failures = is_closed(tried).then_some(CLOSES).into_iter().chain(failures);
     [addresses, running].into_iter().chain(failures).chain([tls]).collect()
 }
+
+/// Whether a server closed connections.
+fn is_closed(tried: &[Tried]) -> bool {
+    tried.iter().any(|one| one.silence == Silence::Closed)
+}
+
+/// What to do about such a server.
+const CLOSES: &str = "A server closes connections beyond a limit at once: see maxClientCnxns and \
+                      maxCnxns in its zoo.cfg, zookeeper.connection_throttle_tokens for sessions, \
+                      and \"Too many connections\" in its log.";
 
 fn of_tls(one: &Tried) -> Option<TlsFailure> {
     match one.silence {
@@ -382,7 +395,7 @@ mod tests {
         let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence: Silence::Closed }];
         let error = ObserveError::NoCommit { leader, endpoint: endpoint("10.0.0.1"), tried };
         assert!(shown(&error).contains("Server 1 at 10.0.0.1:2181 leads, but no write commits."));
-        assert!(shown(&error).contains("\n  10.0.0.2:2181  the server hung up\n"));
+        assert!(shown(&error).contains("\n  10.0.0.2:2181  it closes the connection: a limit"));
         let cause = EnsembleConfig::parse(&line(1)).unwrap_err();
         let error = ObserveError::UnreadableConfig { endpoint: endpoint("10.0.0.1"), cause };
         assert!(shown(&error).contains("Told: the configuration has no `version=` line"));

@@ -133,7 +133,9 @@ impl Why {
 /// Whether a member gave no answer when the plan was made.
 fn is_silent(plan: &Plan, id: ServerId) -> bool {
     let silent = |finding: &Finding| {
-        finding.server == Some(id) && matches!(finding.kind, FindingKind::MemberSilent)
+        let kind = &finding.kind;
+        finding.server == Some(id)
+            && matches!(kind, FindingKind::MemberSilent | FindingKind::MemberClosesConnections)
     };
     plan.facts.findings.iter().any(silent)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::retired;
 use super::text::Style;
+use super::{retired, sessions};
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
@@ -116,7 +116,9 @@ pub(super) const fn silence(silence: Silence) -> &'static str {
         Silence::NoRoute => "there is no route to the host",
         Silence::ConnectTimedOut => "no connection in time: down, or a firewall drops it",
         Silence::AnswerTimedOut => "connected, but no answer in time: frozen or overloaded",
-        Silence::Closed => "the server hung up",
+        Silence::Closed => {
+            "it closes the connection: a limit on connections (maxClientCnxns), or it does not serve"
+        }
         Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
         Silence::NotServing => "it runs and serves nobody: it looks for a leader",
         Silence::Tls(failure) => tls_failure(failure),
@@ -198,6 +200,7 @@ pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<Stri
         }
         Standing::ReadOnly => ("read-only", Style::Red, told("it lost the ensemble; serves reads")),
         Standing::NotServing => ("not serving", Style::Red, told(silence(Silence::NotServing))),
+        Standing::Silent(Silence::Closed) => ("closes", Style::Red, told(silence(Silence::Closed))),
         Standing::Silent(why) => ("silent", Style::Red, told(silence(*why))),
         Standing::NotAsked => {
             ("not asked", Style::Yellow, told("no client address of it is known; not counted"))
@@ -392,6 +395,14 @@ fn not_shown(it: &str, host: &Host, because: NotShown) -> String {
     format!("{it} is wanted at {host}; whether that is the same machine is not known: {because}")
 }
 
+fn digest_mismatches(it: &str, count: u64) -> String {
+    let mismatches = match count {
+        1 => "1 digest mismatch".to_owned(),
+        n => format!("{n} digest mismatches"),
+    };
+    format!("{it} has counted {mismatches}: its data may differ")
+}
+
 /// A finding as a sentence.
 pub(super) fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
@@ -441,17 +452,12 @@ pub(super) fn finding(finding: &Finding) -> String {
              and no more may fail",
             voters.saturating_sub(1)
         ),
-        FindingKind::DigestMismatches { count: 1 } => {
-            format!("{it} has counted 1 digest mismatch: its data may differ")
-        }
-        FindingKind::DigestMismatches { count } => {
-            format!("{it} has counted {count} digest mismatches: its data may differ")
-        }
+        FindingKind::DigestMismatches { count } => digest_mismatches(&it, *count),
         FindingKind::DataDiffers => {
             format!("the data of {it} differs from the leader's at the same zxid")
         }
         FindingKind::UnwantableId => {
-            format!("{it} has an id that no spec can ask for (1 to 254); it can only leave")
+            format!("{it} has an id outside 1 to 254; it may stay, no new server can have it")
         }
         FindingKind::OpenRun { .. } => open_run(kind),
         FindingKind::StaleContacts { contacts, instead } => stale_contacts(contacts, instead),
@@ -464,6 +470,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)
         }
+        FindingKind::LocalSessions { servers } => sessions::may_be_local(servers),
+        FindingKind::MemberClosesConnections => sessions::closes_connections(&it),
     }
 }
 

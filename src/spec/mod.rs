@@ -1,8 +1,7 @@
 //! The desired ensemble: YAML in, a [`Spec`] out, or every complaint about the file at once.
 //!
-//! Strict where `model` is tolerant: unknown and duplicate keys, ids outside 1 to 254, wildcard
-//! quorum hosts and shared addresses are errors with a place in the file. No I/O: callers pass the
-//! text.
+//! Strict where `model` is tolerant: unknown and duplicate keys, wildcard quorum hosts and shared
+//! addresses are errors with a place in the file. No I/O: callers pass the text.
 
 mod addresses;
 mod complaint;
@@ -20,6 +19,7 @@ use std::path::Path;
 pub use complaint::{Complaint, SpecErrors};
 pub use schema::schema;
 pub use sections::{LABEL_FORM, is_label};
+pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
 pub use write::write;
 
 use crate::model::{Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId};
@@ -142,7 +142,45 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// What is right for a server that exists and would be wrong for a new one: to be said, not to
+    /// be refused, since no ensemble was asked.
+    pub fn remarks(&self) -> Vec<String> {
+        let odd = |id: &&ServerId| !id.is_wantable();
+        let ids = self.servers.keys().filter(odd).map(|id| {
+            format!(
+                "server id {id} is outside 1 to 254: a server that has it keeps it, a plan that \
+                 adds it is refused"
+            )
+        });
+        let local = self.servers.values().filter(|wanted| wanted.serves_its_machine_alone());
+        let local = local.map(|wanted| {
+            format!(
+                "server {}: clients reach its client address on its own machine only; zkplan can \
+                 ask it there, or through its secureClientPort",
+                wanted.server.id
+            )
+        });
+        ids.chain(local).collect()
+    }
+}
+
 impl WantedServer {
+    /// Whether its client address leads to no other machine, and the others reach it from theirs.
+    pub fn serves_its_machine_alone(&self) -> bool {
+        let client = self.server.client.as_ref();
+        client.is_some_and(|client| client.host.is_loopback())
+            && !self.server.peer().host.is_loopback()
+    }
+
+    /// Whether it has no port for clients at all.
+    pub fn is_without_port(&self) -> bool {
+        let server = &self.server;
+        server.client.is_none()
+            && server.secure_client.is_none()
+            && self.secure_client_port.is_none()
+    }
+
     /// Where to ask this server, by its secure client port where TLS is configured and it has one.
     pub fn endpoint(&self, tls: bool) -> Option<Endpoint> {
         if let (true, Some(port)) = (tls, self.secure_client_port) {
@@ -207,7 +245,7 @@ mod tests {
     #[test]
     fn every_complaint_comes_in_one_run() {
         let text = format!(
-            "{PLAIN}  - {{ id: 0, host: 0.0.0.0, rol: observer }}\n\
+            "{PLAIN}  - {{ id: -1, host: 0.0.0.0, rol: observer }}\n\
              \x20 - {{ id: 5, host: a, clientPort: 2888 }}\npolicy: {{ zones: bst }}\nhooks: []\n"
         );
         let lines: Vec<usize> = whats(&text).into_iter().map(|(line, _)| line).collect();

@@ -17,8 +17,8 @@ use crate::model::{Connect, Hooks, Policy};
 const HOST_PATTERN: &str =
     r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*|[A-Za-z0-9_][A-Za-z0-9._-]*)$";
 
-/// ZooKeeper's own line, with a client part.
-const LINE_PATTERN: &str = r"^\s*server\.\+?0*[1-9][0-9]{0,2}\s*=\s*[^;]+;[^;]+(;[^;]*)?$";
+/// ZooKeeper's own line, with a client part, a secure one (3.10), or both.
+const LINE_PATTERN: &str = r"^\s*server\.\+?0*[0-9]{1,10}\s*=\s*[^;]+(;[^;]+(;[^;]*)?|;;[^;]+)$";
 
 /// The JSON Schema (draft 7, which every editor knows) of a spec.
 pub fn schema() -> Value {
@@ -126,9 +126,9 @@ enum NoPort {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct ServerMap {
-    /// Its id, as in its `myid` file.
-    #[schemars(range(min = 1, max = 254))]
-    id: u8,
+    /// Its id, as in its `myid` file; for a new server 1 to 254.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32))]
+    id: u32,
     /// Where the other servers reach it: a name, an IPv4 or an IPv6 address.
     #[schemars(regex(pattern = HOST_PATTERN))]
     host: String,
@@ -186,7 +186,7 @@ fn zones(_: &mut schemars::SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "patternProperties": {
-            "^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])$": { "type": "string", "pattern": ZONE_PATTERN },
+            "^(0|[1-9][0-9]{0,9})$": { "type": "string", "pattern": ZONE_PATTERN },
         },
         "additionalProperties": false,
     })

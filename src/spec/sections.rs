@@ -136,7 +136,14 @@ impl Reader {
         const REMEDY: &str = "give one host:port each, IPv6 as `[::1]:2181`, without a chroot";
         let text = self.text(node, "an address")?;
         if let Some((host, _)) = host_and_port(text) {
-            self.host(node.place, "a host", host)?;
+            let host = self.host(node.place, "a host", host)?;
+            if host.is_wildcard() {
+                // What answers there depends on the machine that zkplan runs on.
+                let remedy = "name a host at which clients reach a member";
+                let what = format!("address `{}` is of no server", quoted(text));
+                self.complain(node.place, what, "every address of one machine", remedy);
+                return None;
+            }
             return Some(text.to_owned());
         }
         let label = match text {

@@ -16,6 +16,9 @@ use crate::model::{
 /// In the place of a plain client port, where a server has none.
 pub(super) const NO_CLIENT_PORT: &str = "none";
 
+/// What is said at a server line that names no port for clients.
+pub const NO_CLIENT_PART: &str = "no client port";
+
 const KEYS: [&str; 12] = [
     "id",
     "host",
@@ -42,8 +45,9 @@ pub(super) const ZONE_PATTERN: &str = "^[A-Za-z0-9._-]{1,63}$";
 /// Addresses of one server. One for each network that it is in; nobody has more than a few.
 const MAX_ADDRESSES: usize = 8;
 
-/// Ids that a spec may ask for; see [`ServerId::is_wantable`].
-const IDS: std::ops::RangeInclusive<u32> = 1..=254;
+/// Ids that a spec may list: those of servers that exist, too. New ones are narrower; see
+/// [`ServerId::is_wantable`].
+const IDS: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 
 /// Numbers of groups and weights, as the schema says them.
 pub(super) const PLACES: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
@@ -134,9 +138,11 @@ impl Reader {
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
         let client = self.client_port(map, secure, client_host.is_some());
+        // By the secure port clients reach it all the same.
         if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
+            && !matches!(secure, Some(Some(_)))
         {
-            self.clients_reach_in(client, [host], node.place);
+            self.clients_reach_in(client, host, node.place);
         }
         let role = match map.get("role") {
             None => Some(Role::Participant),
@@ -152,7 +158,8 @@ impl Reader {
             given.map_or(map.place, |node| node.place)
         };
         if let Some(host) = &host {
-            let reached = client_host.as_ref().filter(|bound| !bound.is_wildcard()).unwrap_or(host);
+            let bound = client_host.as_ref().filter(|bound| is_place(bound, host));
+            let reached = bound.unwrap_or(host);
             let claims: [(_, _, &[&str], _); 4] = [
                 (host, quorum.flatten(), &["quorumPort"], Port::Quorum),
                 (host, election.flatten(), &["electionPort"], Port::Election),
@@ -324,13 +331,15 @@ impl Reader {
             return entry;
         }
         entry.role = Some(server.role);
-        if server.id.is_wantable() {
+        let has_id = u32::try_from(server.id.get()).is_ok_and(|id| IDS.contains(&id));
+        if has_id {
             entry.id = Some((server.id, place));
         } else {
             let what = format!("server id is {}", server.id);
-            self.complain(place, what, "not from 1 to 254", "give an id from 1 to 254");
+            let label = format!("not from {} to {}", IDS.start(), IDS.end());
+            self.complain(place, what, label, "give a new server an id from 1 to 254");
         }
-        let mut fine = server.id.is_wantable() & self.line_hosts(&server, place);
+        let mut fine = has_id & self.line_hosts(&server, place);
         entry.claims = line_claims(&server, place);
         let secure = server.secure_client.as_deref().map(secure_port);
         if secure == Some(None) {
@@ -339,20 +348,14 @@ impl Reader {
             fine = false;
         }
         match &server.client {
+            None if matches!(secure, Some(Some(_))) => {}
             None => {
                 let remedy = "name the client port: put `;2181` behind the line";
-                self.complain(
-                    place,
-                    "the server line has no client part",
-                    "no client port",
-                    remedy,
-                );
+                self.complain(place, "the server line has no client part", NO_CLIENT_PART, remedy);
                 fine = false;
             }
             Some(client) => {
                 fine &= self.host(place, "the client host", client.host.as_str()).is_some();
-                let hosts = server.peers.iter().map(|peer| &peer.host);
-                fine &= self.clients_reach_in(&client.host, hosts, place);
             }
         }
         entry.wanted = fine.then(|| WantedServer {
@@ -458,10 +461,17 @@ fn secure_port(text: &str) -> Option<u16> {
     host_and_port(text).filter(|(host, _)| Host::new(host).is_plain()).map(|(_, port)| port)
 }
 
+/// Whether a client port is bound to an address that is no other server's; the loopback address is
+/// each machine's own.
+fn is_place(bound: &Host, peer: &Host) -> bool {
+    !bound.is_wildcard() && (!bound.is_loopback() || peer.is_loopback())
+}
+
 fn line_claims(server: &Server, place: Place) -> Vec<Claim> {
     let mut claims = Vec::new();
     let client = server.client.as_ref();
-    let bound = client.filter(|client| !client.host.is_wildcard()).map(|client| &client.host);
+    let bound =
+        client.map(|client| &client.host).filter(|bound| is_place(bound, &server.peer().host));
     for peer in &server.peers {
         claims.push(Claim::new(&peer.host, peer.quorum_port, Port::Quorum, place));
         claims.push(Claim::new(&peer.host, peer.election_port, Port::Election, place));

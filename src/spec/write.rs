@@ -106,7 +106,8 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
 /// Whether a server line is all there is room for.
 fn needs_line(wanted: &WantedServer) -> bool {
     let server = &wanted.server;
-    let is_bare = server.client.is_none() && wanted.secure_client_port.is_none();
+    let is_local = wanted.serves_its_machine_alone();
+    let is_bare = (server.client.is_none() || is_local) && wanted.secure_client_port.is_none();
     server.peers.len() != 1 || is_bare || server.secure_client.is_some()
 }
 

@@ -93,8 +93,7 @@ fn bad_specs_are_65_with_the_place_and_at_once() {
         ("empty list", format!("{head}servers: []\n"), "3:"),
         ("no text", String::new(), "1:1"),
         ("wildcard quorum host", format!("{head}servers:\n  - {{ id: 1, host: 0.0.0.0 }}\n"), "4:"),
-        ("id 0", format!("{head}servers:\n  - {{ id: 0, host: a }}\n"), "4:"),
-        ("id 255", format!("{head}servers:\n  - {{ id: 255, host: a }}\n"), "4:"),
+        ("id -1", format!("{head}servers:\n  - {{ id: -1, host: a }}\n"), "4:"),
         (
             "shared address",
             format!("{head}servers:\n  - {{ id: 1, host: a }}\n  - {{ id: 2, host: a }}\n"),

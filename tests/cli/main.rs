@@ -1,5 +1,6 @@
 //! The command line as a user types it, without any server: exit codes, streams, files.
 
+mod cases;
 mod commands;
 mod files;
 mod other_plans;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::words::{Conf, Mntr, Srvr, parse_cons, parse_hash, refusal as refused_word};
-use zkplan::import;
+use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
 use zkplan::observe::Facts;
 use zkplan::proposal::propose;
@@ -188,8 +188,16 @@ fn word(input: &str) -> Result<bool, String> {
 }
 
 fn zoo_cfg(input: &str) -> Result<bool, String> {
-    drop(import::dynamic_file_name(input));
-    let Ok(imported) = import::from_zoo_cfg("fuzzed", input, None) else { return Ok(false) };
+    let file = |name: &str| File { name: name.to_owned(), bytes: input.as_bytes().to_vec() };
+    drop(import::dynamic_file_name(input.as_bytes()));
+    let files = |id: Option<i64>| ServerFiles {
+        id: id.map(ServerId::new),
+        zoo_cfg: file("zoo.cfg"),
+        dynamic: Some(file("zoo.cfg.dynamic")),
+        next: None,
+    };
+    drop(import::from_zoo_cfgs("fuzzed", &[files(Some(1)), files(Some(2))]));
+    let Ok(imported) = import::from_zoo_cfgs("fuzzed", &[files(None)]) else { return Ok(false) };
     let yaml = imported.to_yaml();
     if let Some(raw) = yaml.chars().find(|c| *c != '\n' && c.is_control()) {
         return Err(format!("{raw:?} in the spec"));

@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use zkplan::import;
+use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
     AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Folder, Hooks, Host,
     Millis, MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server,
@@ -305,9 +305,17 @@ proptest! {
     #[test]
     fn no_zoo_cfg_makes_the_import_panic(text in any::<String>(), lines in near_yaml()) {
         for text in [text.clone(), format!("server.1=a:1:2\n{text}"), lines] {
-            drop(import::dynamic_file_name(&text));
-            if let Ok(imported) = import::from_zoo_cfg("a", &text, Some(&text)) {
-                drop(spec::parse("imported.yaml", &imported.to_yaml()));
+            let text = format!("{text}\ndataDir=/d\ninitLimit=5\nsyncLimit=2\n");
+            drop(import::dynamic_file_name(text.as_bytes()));
+            let file = || File { name: "zoo.cfg".to_owned(), bytes: text.clone().into_bytes() };
+            let files =
+                ServerFiles { id: None, zoo_cfg: file(), dynamic: Some(file()), next: None };
+            if let Ok(imported) = import::from_zoo_cfgs("a", &[files]) {
+                let valid = spec::parse("imported.yaml", &imported.to_yaml()).is_ok();
+                let said = imported.notes.iter().any(|note| {
+                    matches!(note, Note::NotValid { .. } | Note::ClientPortUnknown(_))
+                });
+                prop_assert_eq!(valid, !said, "{}", imported.to_yaml());
             }
         }
     }

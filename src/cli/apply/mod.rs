@@ -352,6 +352,8 @@ pub(super) fn exit_of(end: &End) -> Exit {
         | End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
         End::Unproven(_)
         | End::FolderRefused { .. }
+        | End::LocalSession { .. }
+        | End::TakesOneConnection { .. }
         | End::HostNotPlain { .. }
         | End::DataDiffer(_)
         | End::NotGranted(_)

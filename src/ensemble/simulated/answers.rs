@@ -105,6 +105,7 @@ impl World {
             Word::Cons => self.connected(at).try_for_each(|session| {
                 writeln!(text, " /10.255.0.1:40000[1](queued=0,recved=1,sent=1,sid={session:#x})")
             }),
+            Word::Dump => writeln!(text, "SessionTracker dump:"),
             Word::Hash => {
                 let kept = self.digests.iter().rev();
                 let kept = kept.filter(|zxid| **zxid <= process.applied);
@@ -152,14 +153,14 @@ impl World {
         there.map(|(id, _)| *id)
     }
 
-    /// Whether a server answers a new session at once: what it reads then, after the two writes that
-    /// a session is.
+    /// Whether a server answers a new session at once: what it reads then, after three writes, which
+    /// are the beginning of the session, a transaction that changes nothing, and the session's end.
     pub(super) fn glance(&mut self, at: Place) -> Option<Reading> {
         let lags = self.processes[at.0].lag_until > self.now_ms;
         if lags || self.route(at) != Route::Direct || !self.commits() {
             return None;
         }
-        self.given += 2;
+        self.given += 3;
         let zxid = self.given;
         self.passed(zxid);
         Some(self.reading(at))

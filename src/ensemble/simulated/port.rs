@@ -15,9 +15,12 @@ use super::chaos::{Chaos, Fate, Kind, Operation};
 use super::held::HeldSession;
 use super::process::Place;
 use super::requests::{Reply, Request, Sent};
+use super::tree::Owned;
 use super::truth::Happening;
 use super::world::World;
-use crate::ensemble::{Control, Ensemble, Failure, Knock, Reading, SessionTerms, Silence, Word};
+use crate::ensemble::{
+    Control, Ensemble, Failure, Knock, Op, Reading, SessionTerms, Silence, Word,
+};
 use crate::model::{Endpoint, Host};
 
 /// How long connecting to a machine that does not answer takes.
@@ -192,44 +195,55 @@ impl Simulated {
         let tick = self.world().timing.tick_ms;
         let request = Request::Open { timeout_ms: 2 * tick };
         let (session, incarnation) = self.opened(at, request).await?;
-        let deadline = self.deadline(Some(at));
-        let ready = |world: &mut World| world.is_synced(at).then(|| world.reading(at));
-        let read = self.until(deadline, ready).await;
+        let committed = self.answered((at, incarnation), session, changes_nothing()).await;
         let mut world = self.world();
+        let read = committed.map(|_| world.reading(at));
         // Whether its close commits is nobody's business: it would expire.
         if let Sent::Waits(ticket) = world.send((at, incarnation), session, Request::Close) {
             world.give_up(ticket);
         }
         world.abandon(session);
-        read.ok_or(Silence::AnswerTimedOut)
+        read
     }
 
     /// Opens a session.
     async fn opened(&self, at: Place, request: Request) -> Result<(i64, u32), Silence> {
-        let deadline = self.deadline(Some(at));
-        let (incarnation, sent) = {
-            let mut world = self.world();
-            let incarnation = world.process(at).incarnation;
-            (incarnation, world.send((at, incarnation), 0, request))
-        };
+        let incarnation = self.world().process(at).incarnation;
+        match self.answered((at, incarnation), 0, request).await? {
+            Reply::Session(id) => Ok((id, incarnation)),
+            Reply::Done | Reply::Config(_) => Err(Silence::Closed),
+        }
+    }
+
+    /// What a server answers to a request of a short session.
+    async fn answered(
+        &self,
+        to: (Place, u32),
+        session: i64,
+        request: Request,
+    ) -> Result<Reply, Silence> {
+        let at = Some(to.0);
+        let deadline = self.deadline(at);
+        let sent = self.world().send(to, session, request);
         let answer = match sent {
             Sent::Not => return Err(Silence::Closed),
             Sent::Answered(answer) => answer,
             Sent::Waits(ticket) => {
                 let answer = self.until(deadline, |world| world.answer(ticket)).await;
-                let Some(answer) = answer else {
+                answer.ok_or_else(|| {
                     let mut world = self.world();
                     world.give_up(ticket);
-                    return Err(world.silence(Some(at)));
-                };
-                answer
+                    world.silence(at)
+                })?
             }
         };
-        match answer {
-            Ok(Reply::Session(id)) => Ok((id, incarnation)),
-            _ => Err(Silence::Closed),
-        }
+        answer.map_err(|_| Silence::Closed)
     }
+}
+
+/// A transaction that only checks that the root is there.
+fn changes_nothing() -> Request {
+    Request::Ops(vec![Owned::of(&Op::Check { path: "/", version: -1 })])
 }
 
 impl Me {

@@ -133,6 +133,8 @@ impl Tree {
         let below = self
             .nodes
             .range::<str, _>((std::ops::Bound::Excluded(path), std::ops::Bound::Unbounded));
+        // The root's own path ends with the stroke that parts the others from their children.
+        let path = if path == "/" { "" } else { path };
         let names = below.map_while(|(full, _)| full.strip_prefix(path));
         let names = names.filter_map(|rest| rest.strip_prefix('/'));
         names.filter(|name| !name.contains('/')).map(str::to_owned).collect()
@@ -166,7 +168,7 @@ impl Tree {
         match *op {
             // What does not hold is told in one way, as the port promises.
             Op::Check { path, version } => match self.nodes.get(path) {
-                Some(node) if node.version == version => Ok(()),
+                Some(node) if version == -1 || node.version == version => Ok(()),
                 _ => Err(Code::BadVersion),
             },
             Op::Create { path, .. } if self.has(path) => Err(Code::NodeExists),

@@ -37,6 +37,13 @@ pub(super) struct Fake {
     pub(super) zxid_after_write: Option<u64>,
     pub(super) hash: &'static str,
     pub(super) cons: &'static str,
+    pub(super) dump: &'static str,
+    /// What `mntr` says of local sessions.
+    pub(super) local_sessions: u64,
+    /// How many connections it says that it takes.
+    pub(super) max_client_connections: u32,
+    /// Whether it was seen to take one only.
+    pub(super) takes_one: bool,
     pub(super) connections: u64,
     pub(super) digest_mismatches: u64,
     pub(super) znodes: u64,
@@ -122,16 +129,23 @@ impl Fake {
             ),
             Word::Conf if self.mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".into(),
             Word::Conf => format!(
-                "clientPort={}\ntickTime={}\nserverId={}\nelectionPort={}\nquorumPort=2888\n\
+                "clientPort={}\ntickTime={}\nmaxClientCnxns={}\nserverId={}\nelectionPort={}\nquorumPort=2888\n\
                  membership: \n{}",
-                self.at.port, self.tick_ms, self.id, self.election_port, self.config
+                self.at.port,
+                self.tick_ms,
+                self.max_client_connections,
+                self.id,
+                self.election_port,
+                self.config
             ),
             Word::Mntr => format!(
-                "zk_version\t{}\nzk_approximate_data_size\t27\nzk_digest_mismatches_count\t{}\n",
-                self.version, self.digest_mismatches
+                "zk_version\t{}\nzk_approximate_data_size\t27\nzk_digest_mismatches_count\t{}\n\
+                 zk_local_sessions\t{}\n",
+                self.version, self.digest_mismatches, self.local_sessions
             ),
             Word::Cons => self.cons.into(),
             Word::Hash => self.hash.into(),
+            Word::Dump => self.dump.into(),
         }
     }
 }
@@ -183,6 +197,10 @@ impl Ensemble for FakeEnsemble {
                 .or(world.identity)
                 .map_or_else(FolderReading::default, |id| FolderReading::of_super(Some(id))),
         })
+    }
+
+    fn takes_one_connection(&self, at: &Endpoint) -> bool {
+        self.find(at).is_ok_and(|server| server.takes_one)
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
@@ -256,6 +274,10 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         zxid_after_write: None,
         hash: "",
         cons: "",
+        dump: "SessionTracker dump:\n",
+        local_sessions: 0,
+        max_client_connections: 60,
+        takes_one: false,
         connections: 0,
         digest_mismatches: 0,
         znodes: 5,

@@ -98,6 +98,25 @@ fn what_stands_in_the_way_is_an_obstacle() {
 }
 
 #[test]
+fn a_server_that_takes_one_connection_is_an_obstacle() {
+    let obstacles = |change: &dyn Fn(&FakeEnsemble)| {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        change(&fake);
+        facts(&fake, &wanted(&[1, 3])).obstacles
+    };
+    // 0 is any number.
+    for enough in [0, 2, 60] {
+        let set = |fake: &FakeEnsemble| fake.server(2, |s| s.max_client_connections = enough);
+        assert_eq!(obstacles(&set), [], "{enough}");
+    }
+    let told = obstacles(&|fake| fake.server(2, |server| server.max_client_connections = 1));
+    assert_eq!(told, [Obstacle::TakesOneConnection(id(2), Some(1))]);
+    // Clients of the same address have the others.
+    let seen = obstacles(&|fake| fake.server(2, |server| server.takes_one = true));
+    assert_eq!(seen, [Obstacle::TakesOneConnection(id(2), Some(60))]);
+}
+
+#[test]
 fn a_member_that_is_somebody_else_is_an_obstacle() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.id = 8);

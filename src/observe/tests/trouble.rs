@@ -34,6 +34,36 @@ fn a_frozen_member_is_silent() {
     assert_eq!(fake.waited.get(), millis(0));
 }
 
+/// As servers do beyond `maxClientCnxns`.
+#[test]
+fn a_member_that_closes_connections_is_not_counted_and_not_called_down() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    fake.server(2, |server| server.silent = Some(Silence::Closed));
+    let seen = seen(&fake, &contacts(&[1]));
+    assert_eq!(standing(&seen, 2), Standing::Silent(Silence::Closed));
+    assert!(has(&seen, &FindingKind::MemberClosesConnections, Some(2)));
+    assert!(!has(&seen, &FindingKind::MemberSilent, Some(2)));
+}
+
+#[test]
+fn servers_that_keep_local_sessions_are_noted() {
+    let found = |servers: &[i64]| FindingKind::LocalSessions { servers: ids(servers) };
+    let look = |change: &dyn Fn(&FakeEnsemble)| {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        change(&fake);
+        seen(&fake, &contacts(&[1]))
+    };
+    let none = look(&|_| {});
+    assert!(!none.findings.iter().any(|f| matches!(f.kind, FindingKind::LocalSessions { .. })));
+    // A server counts those that clients have there.
+    let told = look(&|fake| fake.server(2, |server| server.local_sessions = 1));
+    assert!(has(&told, &found(&[2]), None), "{:?}", told.findings);
+    // Where no client is, and before 3.6, `dump` of the leader tells.
+    let dump = "SessionTracker dump:\nLocal Session Sets (0)/(0):\nGlobal Sessions(0):\n";
+    let told = look(&|fake| fake.server(3, |server| server.dump = dump));
+    assert!(has(&told, &found(&[3]), None), "{:?}", told.findings);
+}
+
 #[test]
 fn a_member_that_looks_for_a_leader_serves_nobody() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));

@@ -226,7 +226,7 @@ impl Actor {
                 at.port
             ),
             Word::Mntr => format!("zk_version\t{release}\nzk_approximate_data_size\t27\n"),
-            Word::Cons => String::new(),
+            Word::Cons | Word::Dump => String::new(),
             Word::Hash => format!("{ZXID:x}: {digest}\n"),
         }
     }

@@ -66,6 +66,8 @@ pub(super) enum Deed {
     Close,
     /// One transaction.
     Do(&'static [Part]),
+    /// One transaction, and by how much it raises the leader's zxid.
+    Raise(&'static [Part]),
     /// Creates without a transaction.
     Make(&'static str),
     /// Writes many times in a row.

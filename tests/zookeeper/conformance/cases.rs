@@ -272,9 +272,18 @@ fn all(parts: &'static [Part]) -> Deed {
     Deed::Do(parts)
 }
 
-fn transactions() -> [Case; 6] {
+fn transactions() -> [Case; 7] {
     use Part::{Check, Delete, Make, Set};
     [
+        on_a_session(
+            "a transaction that only checks is committed and leaves nothing",
+            [
+                Deed::Children("/").done(),
+                Deed::Raise(&[Check("/", -1)]).done(),
+                Deed::Raise(&[Check("/", 999)]).refused(Code::BadVersion),
+                Deed::Children("/").done(),
+            ],
+        ),
         on_a_session(
             "znodes are made, and found",
             [

@@ -238,6 +238,7 @@ impl<S: Stage> Player<'_, S> {
                 let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
                 word(&session.transact(&ops).await, wanted).alone()
             }
+            Deed::Raise(parts) => self.raise(session, parts, wanted).await,
             Deed::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
             Deed::SetMany(path, count) => {
                 word(&session.set_many(path, *count).await, wanted).alone()
@@ -255,6 +256,26 @@ impl<S: Stage> Player<'_, S> {
             }
             _ => unreachable!("everything else is no matter of that session"),
         }
+    }
+
+    /// A transaction, and by how much it raises the leader's zxid: the least of some tries, for
+    /// sessions of before may end meanwhile.
+    async fn raise(&self, session: &Held<S>, parts: &[Part], wanted: Told) -> Answer {
+        let acl = everybody();
+        let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
+        let at = self.knowledge.endpoint(Who::Leader);
+        let zxid = async || {
+            let told = self.stage.port().ask(&at, Word::Srvr).await.expect("the leader answers");
+            Srvr::parse(&told).zxid.expect("a zxid").get()
+        };
+        let mut told = Err(Failure::NotSent);
+        let mut raised = u64::MAX;
+        for _ in 0..5 {
+            let before = zxid().await;
+            told = session.transact(&ops).await;
+            raised = raised.min(zxid().await - before);
+        }
+        word(&told, wanted).with([format!("raises the zxid by {raised}")])
     }
 
     fn turns(&mut self, deed: &Deed) -> Answer {

@@ -116,6 +116,27 @@ impl Java {
         })
     }
 
+    /// Runs a Java source file of one class with ZooKeeper on its class path, and returns what it
+    /// prints. Debian's Java runtime compiles it, without a JDK.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub(crate) fn run_source(
+        &self,
+        flags: &[String],
+        source: &Path,
+        arguments: &[&Path],
+    ) -> String {
+        let class_path =
+            env::join_paths(&self.class_path).expect("jars have no colon in their names");
+        let mut command = Command::new(&self.program);
+        command.args(flags).arg("-cp").arg(class_path).arg(source).args(arguments);
+        let done = command.output().expect("Java runs");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{} fails: {said}", source.display());
+        String::from_utf8(done.stdout).expect("UTF-8")
+    }
+
     /// The flag that maps ZooKeeper's classes ready to run.
     ///
     /// Made once for a target directory, by a server that starts and stops. Without it everything

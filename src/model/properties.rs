@@ -1,25 +1,53 @@
-//! `java.util.Properties` text, as ZooKeeper reads its configuration files (`Properties.load`).
+//! `java.util.Properties` text, as ZooKeeper reads its configuration files and the data of
+//! `/zookeeper/config` (`Properties.load`, `QuorumPeer.configFromString`).
 
-/// A key with its last value.
+use thiserror::Error;
+
+/// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Property {
+pub struct Property {
     /// The key.
-    pub(super) key: String,
-    /// The value, without the blanks around it, which ZooKeeper strips.
-    pub(super) value: String,
+    pub key: String,
+    /// The value, with the blanks at its end, which `Properties` keeps.
+    pub value: String,
     /// The line that it begins on, from 1.
-    pub(super) line: usize,
+    pub line: usize,
+}
+
+/// A `\u` without four hexadecimal digits behind it: `Properties.load` throws, and no key of the
+/// text is read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: malformed \\uxxxx encoding")]
+pub struct MalformedEscape {
+    /// The line, from 1.
+    pub line: usize,
 }
 
 /// Every key and value of a text, in order, duplicates included.
-pub(super) fn read(text: &str) -> Vec<Property> {
-    logical_lines(text)
-        .into_iter()
-        .map(|(line, chars)| {
-            let (key, value) = split(&chars);
-            Property { key: unescape(key), value: unescape(value).trim().to_owned(), line }
-        })
-        .collect()
+///
+/// # Errors
+///
+/// A malformed escape anywhere in the text.
+pub fn properties(text: &str) -> Result<Vec<Property>, MalformedEscape> {
+    let mut all = Vec::new();
+    for (line, chars) in logical_lines(text) {
+        let (key, value) = split(&chars);
+        let read = |part| unescape(part).ok_or(MalformedEscape { line });
+        all.push(Property { key: read(key)?, value: read(value)?, line });
+    }
+    Ok(all)
+}
+
+/// The text of bytes as `Properties.load(InputStream)` takes it: ISO-8859-1, so that any file is a
+/// text.
+pub fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// A value as ZooKeeper uses most of them: without the blanks and control characters around it
+/// (`String.trim`).
+pub fn trimmed(value: &str) -> &str {
+    value.trim_matches(|c| c <= ' ')
 }
 
 /// Lines with their continuations put together, without comments and blank lines.
@@ -42,6 +70,7 @@ fn logical_lines(text: &str) -> Vec<(usize, Vec<char>)> {
         }
         continues = more;
     }
+    whole.retain(|(_, chars)| !chars.is_empty());
     whole
 }
 
@@ -64,7 +93,7 @@ fn split(line: &[char]) -> (&[char], &[char]) {
     (key, &rest[blanks(rest)..])
 }
 
-fn unescape(text: &[char]) -> String {
+fn unescape(text: &[char]) -> Option<String> {
     let mut plain = String::new();
     let mut rest = text.iter().copied();
     while let Some(c) = rest.next() {
@@ -78,15 +107,18 @@ fn unescape(text: &[char]) -> String {
             Some('r') => plain.push('\r'),
             Some('f') => plain.push('\u{c}'),
             Some('u') => {
-                let digits: String = rest.by_ref().take(4).collect();
-                let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
-                plain.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
+                let digits: Vec<char> = rest.by_ref().take(4).collect();
+                let code =
+                    digits.iter().try_fold(0, |code, c| Some(code * 16 + c.to_digit(16)?))?;
+                // Half of a character beyond 16 bits stands in no name that zkplan takes.
+                let unit = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+                plain.push((digits.len() == 4).then_some(unit)?);
             }
             Some(other) => plain.push(other),
             None => {}
         }
     }
-    plain
+    Some(plain)
 }
 
 #[cfg(test)]
@@ -94,7 +126,11 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(usize, String, String)> {
-        read(text).into_iter().map(|found| (found.line, found.key, found.value)).collect()
+        properties(text)
+            .unwrap()
+            .into_iter()
+            .map(|found| (found.line, found.key, found.value))
+            .collect()
     }
 
     fn one(line: usize, key: &str, value: &str) -> (usize, String, String) {
@@ -107,13 +143,13 @@ mod tests {
                     server.1:zk1:2888:3888\nlong=one,\\\n   two\\\\\nu=\\u0041\\t\r\nlast=x\\";
         let wanted = [
             one(4, "a", "1"),
-            one(5, "b", "2"),
+            one(5, "b", "2 "),
             one(6, "c", "3"),
             one(7, "d", ""),
             one(8, "e=f", "g:h"),
             one(9, "server.1", "zk1:2888:3888"),
             one(10, "long", "one,two\\"),
-            one(12, "u", "A"),
+            one(12, "u", "A\t"),
             one(13, "last", "x"),
         ];
         assert_eq!(pairs(text), wanted);
@@ -126,5 +162,18 @@ mod tests {
             pairs("a=1\\\n# no comment\nb=2"),
             [one(1, "a", "1# no comment"), one(3, "b", "2")]
         );
+    }
+
+    #[test]
+    fn a_malformed_escape_spoils_the_whole_text() {
+        for text in ["a=1\nb=C:\\users", "a=1\nb=\\u00", "a=1\n\\u00g0=1"] {
+            assert_eq!(properties(text), Err(MalformedEscape { line: 2 }), "{text}");
+        }
+        assert_eq!(pairs("#\\users\nb=\\\\users"), [one(2, "b", "\\users")]);
+    }
+
+    #[test]
+    fn any_bytes_are_a_text() {
+        assert_eq!(latin_1(b"# Gr\xf6\xdfe\nb=1"), "# Gr\u{f6}\u{df}e\nb=1");
     }
 }

@@ -1,0 +1,72 @@
+//! What servers allow a client: sessions that cannot do what an apply needs, and limits on connections.
+
+use std::collections::BTreeSet;
+
+use super::words::servers;
+use crate::apply::access::Recipient;
+use crate::ensemble::Code;
+use crate::model::ServerId;
+
+/// What an apply needs of a server.
+pub(super) const TWO_CONNECTIONS: &str =
+    "An apply needs two: its session, and a question beside it.";
+
+/// Where a server takes fewer.
+pub(super) const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of these servers and restart them one at a time, the \
+     leader last; or run zkplan on a machine that has fewer connections to them";
+
+/// Servers that were seen to keep local sessions.
+pub(super) fn may_be_local(servers: &BTreeSet<ServerId>) -> String {
+    let (keep, upgrade) =
+        if servers.len() == 1 { ("keeps", "it upgrades") } else { ("keep", "they upgrade") };
+    format!(
+        "{} {keep} local sessions. zkplan cannot tell whether {upgrade} them \
+         (localSessionsUpgradingEnabled=true): if not, apply refuses before it changes anything",
+        self::servers(servers)
+    )
+}
+
+/// A member that closes every connection.
+pub(super) fn closes_connections(it: &str) -> String {
+    format!(
+        "{it} is a member and closes every connection at once: a limit on connections \
+         (maxClientCnxns, maxCnxns). It is not counted, and may well be up"
+    )
+}
+
+/// Who said something, at the beginning of a sentence.
+fn speaker(by: Option<&Recipient>) -> String {
+    by.map_or_else(
+        || "The server".to_owned(),
+        |Recipient { server, at }| format!("Server {server} ({at})"),
+    )
+}
+
+/// A server that closes every other connection while it has the session of the apply.
+pub(super) fn takes_one_connection(by: Option<&Recipient>, again: &str) -> (String, String) {
+    (
+        format!(
+            "{} closes every connection beside the session of this apply: a limit on connections \
+             (maxClientCnxns or maxCnxns). {TWO_CONNECTIONS} Nothing was changed.",
+            speaker(by)
+        ),
+        format!("{RAISE_THE_LIMIT}; then {again}"),
+    )
+}
+
+/// A session that cannot hold the lock, and the settings that help.
+pub(super) fn local(by: Option<&Recipient>, again: &str) -> (String, String) {
+    let by = speaker(by);
+    let code = Code::EphemeralOnLocalSession;
+    (
+        format!(
+            "{by} refused the lock: {code}. It keeps local sessions (localSessionsEnabled=true) and \
+             does not upgrade them, so no ephemeral znode can be made. Nothing was changed."
+        ),
+        format!(
+            "set localSessionsUpgradingEnabled=true in zoo.cfg of every server, or \
+             localSessionsEnabled=false, and restart the servers one at a time, the leader last; \
+             then {again}"
+        ),
+    )
+}
