@@ -20,8 +20,8 @@ pub use refusal::{ImportError, Refusal, Spot};
 pub use zoo_cfg::{File, ServerFiles, dynamic_file_name};
 
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
-    StandaloneEnabled,
+    Auth, ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
+    StandaloneEnabled, Tls,
 };
 use crate::observe::{Finding, FindingKind, Observation, ServerSight};
 use crate::spec::{self, Spec, WantedServer};
@@ -35,6 +35,10 @@ pub struct Imported {
     pub servers: BTreeMap<ServerId, WantedServer>,
     /// Where clients reach it.
     pub connect: Vec<Endpoint>,
+    /// The certificates that it was reached with.
+    pub tls: Option<Tls>,
+    /// As whom it is changed.
+    pub auth: Option<Auth>,
     /// What is known of its servers' `standaloneEnabled`.
     pub standalone_enabled: StandaloneEnabled,
     /// What was assumed, what matters, and what a spec cannot say.
@@ -218,8 +222,15 @@ impl Imported {
         if connect.first().is_some_and(|at| at.tls) {
             notes.push(Note::TlsOnly);
         }
-        let mut imported =
-            Self { ensemble: ensemble.to_owned(), servers, connect, standalone_enabled, notes };
+        let mut imported = Self {
+            ensemble: ensemble.to_owned(),
+            servers,
+            connect,
+            tls: None,
+            auth: None,
+            standalone_enabled,
+            notes,
+        };
         let complaints = imported.complaints();
         imported.notes.extend(complaints);
         imported
@@ -260,6 +271,8 @@ impl Imported {
             ensemble: self.ensemble.clone(),
             connect: Connect {
                 servers: self.connect.iter().map(ToString::to_string).collect(),
+                tls: self.tls.clone(),
+                auth: self.auth.clone(),
                 ..Connect::default()
             },
             servers: self.servers.clone(),

@@ -85,9 +85,11 @@ impl OwnIds {
     /// its lock, see [`Writers::with_lock`].
     pub fn of(auth: Option<&Credential>) -> Self {
         let Some(credential) = auth else { return Self::default() };
-        let (scheme, id) = ("digest".to_owned(), credential.id());
-        let id = AclEntry { scheme, id, permissions: AclEntry::WRITE };
-        Self { user: Some(credential.user().to_owned()), ids: vec![id] }
+        let (scheme, id) = credential.id();
+        // Ids of other schemes are never masked.
+        let user = (scheme == "digest").then(|| credential.user().to_owned());
+        let id = AclEntry { scheme: scheme.to_owned(), id, permissions: AclEntry::WRITE };
+        Self { user, ids: vec![id] }
     }
 }
 

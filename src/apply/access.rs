@@ -1,7 +1,8 @@
 //! As whom a run acts, and which servers may be sent the credential of that.
 //!
 //! Scheme `digest` sends the password in clear, and a server proves nothing before. So it goes to a
-//! server only where all of this holds, and this page is the one that decides:
+//! server only where all of this holds, and this page is the one that decides. A SASL credential is
+//! held to it too, but for what looks need where servers enforce SASL ([`Credential`]).
 //!
 //! 1. The *file* names its host and port ([`Named`]): `connect.servers`, an address of a name there
 //!    included, `servers`, and the base lines of a plan that was given as a file. What only the live configuration names gets nothing:
@@ -19,8 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::Paths;
 use super::sight;
-use crate::ensemble::{CONFIG, Code, Control, Failure, Session, SessionTerms, Silence, Word};
-use crate::model::{Endpoint, EnsembleConfig, Server, ServerId};
+use crate::ensemble::{
+    CONFIG, Code, Control, Credential, Failure, Session, SessionTerms, Silence, Word,
+};
+use crate::model::{Auth, Connect, Endpoint, EnsembleConfig, Server, ServerId};
 use crate::observe::{Identity, Observation, Question, Standing};
 use crate::plan::Plan;
 use crate::spec::Spec;
@@ -39,6 +42,8 @@ pub struct Recipient {
 pub enum Signer {
     /// As this user of scheme `digest`.
     User(String),
+    /// As this user of SASL `DIGEST-MD5`.
+    Sasl(String),
     /// As the subject of the client's certificate (scheme `x509`).
     Certificate,
     /// As nobody.
@@ -89,6 +94,30 @@ pub struct Asked {
     pub permission: Permission,
 }
 
+impl Signer {
+    /// As whom a file says that sessions change something.
+    pub fn of(connect: &Connect) -> Self {
+        let has_certificate = connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
+        match &connect.auth {
+            Some(Auth::Digest { user, .. }) => Self::User(user.clone()),
+            Some(Auth::Sasl { user, .. }) => Self::Sasl(user.clone()),
+            Some(Auth::X509) => Self::Certificate,
+            None if has_certificate => Self::Certificate,
+            None => Self::Nobody,
+        }
+    }
+
+    /// Whether a password proves it.
+    pub const fn has_password(&self) -> bool {
+        matches!(self, Self::User(_) | Self::Sasl(_))
+    }
+
+    /// Whether that password itself is sent.
+    pub const fn sends_password(&self) -> bool {
+        matches!(self, Self::User(_))
+    }
+}
+
 impl Named {
     /// The addresses in a spec, and in a plan's base where the plan is the file that was given. A
     /// plan that was read from the ensemble or made just now names nothing.
@@ -108,6 +137,11 @@ impl Named {
         });
         let endpoints = contacts.into_iter().chain(wanted.into_values()).chain(base).collect();
         Self { endpoints, certificate, identity, paths: Paths::below(spec.connect.folder.clone()) }
+    }
+
+    /// The addresses.
+    pub const fn endpoints(&self) -> &BTreeSet<Endpoint> {
+        &self.endpoints
     }
 
     /// The members that may be sent a credential, those that stay first.
@@ -170,13 +204,14 @@ impl Access {
 
     /// The user, where sessions show one.
     pub fn user(&self) -> Option<&str> {
-        self.terms.auth.as_ref().map(crate::ensemble::Credential::user)
+        self.terms.auth.as_ref().map(Credential::user)
     }
 
     /// As whom sessions change something.
     pub fn signer(&self) -> Signer {
-        match self.user() {
-            Some(user) => Signer::User(user.to_owned()),
+        match &self.terms.auth {
+            Some(auth) if auth.sends_password() => Signer::User(auth.user().to_owned()),
+            Some(auth) => Signer::Sasl(auth.user().to_owned()),
             None if self.named.certificate => Signer::Certificate,
             None => Signer::Nobody,
         }

@@ -109,6 +109,8 @@ impl Presence {
             | Silence::NotServing
             | Silence::Tls(_)
             | Silence::NeedsAuth
+            | Silence::AuthRefused
+            | Silence::AuthWithheld
             | Silence::Unreadable => Self::Up,
         }
     }

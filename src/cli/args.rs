@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::check::Law;
 use crate::explain;
-use crate::model::{Millis, ServerId};
+use crate::model::{AuthScheme, Millis, ServerId};
 use crate::observe::{FindingKind, contact};
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
@@ -119,6 +119,20 @@ pub(super) struct ImportArgs {
     /// The key of the client's certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
+
+    /// How servers are shown who asks; it is written into the spec, and used only where servers
+    /// enforce it
+    #[arg(long, value_enum, value_name = "SCHEME", requires = "connect")]
+    pub(super) auth: Option<SchemeArg>,
+
+    /// The user of that scheme; without --auth of scheme digest
+    #[arg(long, value_name = "USER", value_parser = user, requires = "connect")]
+    pub(super) user: Option<String>,
+
+    /// A file with the password; else it comes from `ZKPLAN_PASSWORD`, from the file
+    /// `ZKPLAN_PASSWORD_FILE`, or is asked for. Only scheme sasl needs it here
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(super) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -326,9 +340,13 @@ pub(super) struct AccessArgs {
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
     pub(super) connect: Vec<String>,
 
-    /// The user who changes the configuration (scheme digest), instead of the one in the file; the
-    /// password is then the file's, that of `ZKPLAN_PASSWORD` or of the file `ZKPLAN_PASSWORD_FILE`,
-    /// or asked for
+    /// How servers are shown who asks, instead of what the file says
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    pub(super) auth: Option<SchemeArg>,
+
+    /// The user who changes the configuration (scheme digest unless --auth or the file say sasl),
+    /// instead of the one in the file; the password is then the file's, that of `ZKPLAN_PASSWORD` or
+    /// of the file `ZKPLAN_PASSWORD_FILE`, or asked for
     #[arg(long, value_name = "USER", value_parser = user)]
     pub(super) user: Option<String>,
 
@@ -339,6 +357,27 @@ pub(super) struct AccessArgs {
     /// Let the password travel in clear to servers that are not on this machine
     #[arg(long)]
     pub(super) allow_cleartext_auth: bool,
+}
+
+/// Schemes of `connect.auth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemeArg {
+    /// User and password, which is sent in clear
+    Digest,
+    /// User and password by SASL DIGEST-MD5, which does not send it
+    Sasl,
+    /// The client's certificate
+    X509,
+}
+
+impl From<SchemeArg> for AuthScheme {
+    fn from(scheme: SchemeArg) -> Self {
+        match scheme {
+            SchemeArg::Digest => Self::Digest,
+            SchemeArg::Sasl => Self::Sasl,
+            SchemeArg::X509 => Self::X509,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -62,7 +62,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
         Event::Refused { by, signer } => {
             let user = match signer {
-                Signer::User(user) => Some(user),
+                Signer::User(user) | Signer::Sasl(user) => Some(user),
                 Signer::Certificate | Signer::Nobody => None,
             };
             ("refused", json!({ "id": by.server, "server": by.at.to_string(), "user": user }))

@@ -37,7 +37,7 @@ pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
 
 async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
     let spec = &source.spec();
-    let port = live::servers(&spec.connect, output)?;
+    let port = live::servers(spec, &source.named(), output)?;
     let seen = live::look(&port, spec, output).await?;
     if args.unproven {
         let tree = everything((args, source), &port, (&seen, spec), output).await?;

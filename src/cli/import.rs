@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ImportArgs, ZooCfgArg};
+use super::args::{AccessArgs, ImportArgs, ZooCfgArg};
 use super::exit::Exit;
 use super::output::Output;
-use super::{live, specs};
+use super::{live, secret, specs};
 use crate::ensemble::Limits;
 use crate::import::{self, File, ImportError, Imported, ServerFiles};
-use crate::model::Tls;
+use crate::model::{Auth, Endpoint, Tls};
 use crate::observe::{Question, contact, observe};
 use crate::render::unreachable::{self, Reached};
 
@@ -69,17 +69,47 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
         key: args.tls_key.clone(),
     });
     // The flag takes nothing else.
-    let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some())).collect();
+    let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some()));
+    let contacts: Vec<Endpoint> = contacts.collect();
     let port = live::servers_by(
         tls.as_ref(),
         Limits::default(),
         "--tls-ca, --tls-cert and --tls-key",
         output,
     )?;
-    let question = Question::of_contacts(contacts);
-    let seen = live::block_on(output, observe(&port, &question))?.map_err(|error| {
+    let auth = auth(args, output)?;
+    let look = async {
+        let credential = match &auth {
+            Some(auth) => secret::for_import(auth, output).await?,
+            None => None,
+        };
+        let port = match credential {
+            Some(credential) => port.looking_as(credential, contacts.iter().cloned().collect()),
+            None => port,
+        };
+        Ok::<_, Exit>(observe(&port, &Question::of_contacts(contacts)).await)
+    };
+    let seen = live::block_on(output, look)??.map_err(|error| {
         output.aside(&unreachable::screen(&args.ensemble, &error, Reached::ByFlags, output.width));
         live::exit_of(&error)
     })?;
-    Ok(import::from_observation(&args.ensemble, &seen))
+    Ok(Imported { tls, auth, ..import::from_observation(&args.ensemble, &seen) })
+}
+
+/// As whom the flags say that the ensemble is changed.
+fn auth(args: &ImportArgs, output: &Output) -> Result<Option<Auth>, Exit> {
+    let auth = secret::by_flags(
+        &AccessArgs {
+            auth: args.auth,
+            user: args.user.clone(),
+            password_file: args.password_file.clone(),
+            ..AccessArgs::default()
+        },
+        output,
+    )?;
+    if auth == Some(Auth::X509) && args.tls_cert.is_none() {
+        output.error("--auth x509 needs a certificate", "add --tls-ca, --tls-cert and --tls-key");
+        return Err(Exit::Usage);
+    }
+    Ok(auth)
 }

@@ -4,10 +4,13 @@ use std::future::Future;
 
 use super::exit::Exit;
 use super::output::Output;
-use crate::ensemble::{Limits, ZooKeeper};
-use crate::model::{Connect, Tls};
+use super::secret;
+use crate::apply::access::Named;
+use crate::ensemble::{KeyForm, Limits, TlsSetupError, ZooKeeper};
+use crate::model::Tls;
 use crate::observe::{Observation, ObserveError, Question, observe};
 use crate::render::unreachable::{self, Reached};
+use crate::render::words_for_shell;
 use crate::spec::Spec;
 
 /// Runs what talks to servers.
@@ -26,11 +29,17 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
     }
 }
 
-/// The real port, with the certificates of a spec, and the folder that it names.
-pub(super) fn servers(connect: &Connect, output: &Output) -> Result<ZooKeeper, Exit> {
+/// The real port, with the certificates of a spec, and the folder that it names. Where servers
+/// enforce SASL, looks use its credential at the addresses that the file names.
+pub(super) fn servers(spec: &Spec, named: &Named, output: &Output) -> Result<ZooKeeper, Exit> {
+    let connect = &spec.connect;
     let limits = connect.timeouts.into();
     let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec", output)?;
-    Ok(port.with_folder(connect.folder.clone()))
+    let port = port.with_folder(connect.folder.clone());
+    Ok(match secret::for_looks(connect) {
+        Some(credential) => port.looking_as(credential, named.endpoints().clone()),
+        None => port,
+    })
 }
 
 /// The real port, with certificates that stand there.
@@ -41,8 +50,40 @@ pub(super) fn servers_by(
     output: &Output,
 ) -> Result<ZooKeeper, Exit> {
     ZooKeeper::new(limits, tls).map_err(|error| {
-        output.error(&error.to_string(), &format!("see {there}"));
+        let help = converts(&error).unwrap_or_else(|| format!("see {there}"));
+        output.error(&error.to_string(), &help);
         Exit::Data
+    })
+}
+
+/// The command that writes a file that zkplan reads. A key without a password is for its owner
+/// alone.
+fn converts(error: &TlsSetupError) -> Option<String> {
+    let TlsSetupError::OtherForm { path, form } = error else { return None };
+    let from = words_for_shell(&path.display().to_string());
+    let to = |name: &str| words_for_shell(&path.with_extension(name).display().to_string());
+    Some(match form {
+        KeyForm::EncryptedPem => format!(
+            "(umask 077; openssl pkey -in {from} -out {}) writes it without a password; name that file",
+            to("plain.pem")
+        ),
+        KeyForm::Pkcs12 => format!(
+            "(umask 077; openssl pkcs12 -in {from} -nodes -out {}) writes certificates and key; name \
+             that file as cert and as key, or as ca",
+            to("pem")
+        ),
+        KeyForm::Jks => format!(
+            "keytool -importkeystore -srckeystore {from} -destkeystore {p12} -deststoretype PKCS12; \
+             then (umask 077; openssl pkcs12 -in {p12} -nodes -out {}), and name that file as cert and \
+             as key, or as ca",
+            to("pem"),
+            p12 = to("p12")
+        ),
+        KeyForm::Der => format!(
+            "openssl x509 -inform DER -in {from} -out {pem} for a certificate, (umask 077; openssl pkey \
+             -inform DER -in {from} -out {pem}) for a key; name that file",
+            pem = to("pem")
+        ),
     })
 }
 
@@ -53,12 +94,13 @@ pub(super) async fn look(
     output: &Output,
 ) -> Result<Observation, Exit> {
     let seen = observe(port, &Question::of(spec)).await;
-    seen.map_err(|error| not_seen(&spec.ensemble, &error, output))
+    seen.map_err(|error| not_seen(spec, &error, output))
 }
 
 /// Says why there is no ensemble to look at.
-pub(super) fn not_seen(ensemble: &str, error: &ObserveError, output: &Output) -> Exit {
-    output.aside(&unreachable::screen(ensemble, error, Reached::BySpec, output.width));
+pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> Exit {
+    let reached = Reached::by(&spec.connect);
+    output.aside(&unreachable::screen(&spec.ensemble, error, reached, output.width));
     exit_of(error)
 }
 
@@ -73,11 +115,33 @@ pub const fn exit_of(error: &ObserveError) -> Exit {
     match error {
         ObserveError::Unreachable { .. }
         | ObserveError::NoQuorum { .. }
+        | ObserveError::NeedsAuth { .. }
         | ObserveError::NoCommit { .. } => Exit::Unreachable,
         ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
         | ObserveError::TargetRuns { .. }
         | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_the_command_that_converts_it() {
+        let help = |form| {
+            let error = TlsSetupError::OtherForm { path: "keys/it's.p12".into(), form };
+            converts(&error).expect("a command")
+        };
+        assert!(
+            help(KeyForm::Pkcs12)
+                .contains(r"openssl pkcs12 -in 'keys/it'\''s.p12' -nodes -out 'keys/it'\''s.pem'")
+        );
+        assert!(help(KeyForm::EncryptedPem).contains("openssl pkey -in "));
+        assert!(help(KeyForm::Jks).starts_with("keytool -importkeystore"));
+        assert!(help(KeyForm::Der).contains("-inform DER"));
+        assert_eq!(converts(&TlsSetupError::HalfAnIdentity), None);
     }
 }

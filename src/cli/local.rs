@@ -19,7 +19,7 @@ use crate::apply::driver::Surroundings;
 use crate::apply::journal::{HookEnd, Stamp};
 use crate::apply::report::Report;
 use crate::apply::{End, Event};
-use crate::model::{Connect, PasswordSource};
+use crate::model::{Auth, Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
 
 /// So many lines of what a command says are shown.
@@ -103,7 +103,7 @@ impl<'a> Local<'a> {
 
     /// Keeps an environment variable from the commands.
     pub(super) fn keep_secret(&mut self, connect: &Connect) {
-        if let Some(PasswordSource::Env(name)) = connect.auth.as_ref().map(|auth| &auth.password) {
+        if let Some((_, PasswordSource::Env(name))) = connect.auth.as_ref().and_then(Auth::user) {
             self.secrets.push(name.clone());
         }
     }

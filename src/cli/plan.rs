@@ -17,6 +17,7 @@ use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
 use super::{assumed, live, probe, retired, specs};
+use crate::apply::access::Named;
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::{Ensemble as _, ZooKeeper};
 use crate::model::ServerId;
@@ -74,9 +75,6 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     let loaded = specs::load(&args.specs, output);
-    if args.probe && probe::would_prove_somebody(&loaded, output) {
-        return Exit::Usage;
-    }
     let outcomes = match &args.live {
         Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
         None => {
@@ -225,7 +223,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Ok(spec) => spec,
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let port = match live::servers(&spec.connect, output) {
+    let port = match live::servers(spec, &Named::of(spec, None), output) {
         Ok(port) => port,
         Err(exit) => {
             let why = "the certificates of connect.tls cannot be used".to_owned();
@@ -441,8 +439,10 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
 
 /// Says to stderr why there is no ensemble to plan for.
 fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
-    let label = file.spec.as_ref().map_or("", |spec| spec.ensemble.as_str());
-    output.aside(&unreachable::screen(label, error, Reached::BySpec, output.width));
+    let spec = file.spec.as_ref();
+    let label = spec.map_or("", |spec| spec.ensemble.as_str());
+    let reached = spec.map_or(Reached::BySpec, |spec| Reached::by(&spec.connect));
+    output.aside(&unreachable::screen(label, error, reached, output.width));
 }
 
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {

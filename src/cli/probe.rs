@@ -4,32 +4,15 @@ use super::args::Format;
 use super::exit::Exit;
 use super::live;
 use super::output::Output;
-use super::specs::Loaded;
+use crate::apply::access::Named;
 use crate::apply::sight;
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, DryRun};
+use crate::ensemble::{Code, DryRun, Silence, TlsFailure};
 use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::Observation;
 use crate::plan::{Action, Plan, Step};
 use crate::render::probe::{Answer, Screen, screen};
 use crate::spec::Spec;
-
-/// Whether a spec has a certificate that would tell who we are; says so.
-pub(super) fn would_prove_somebody(loaded: &[Loaded], output: &Output) -> bool {
-    let has_certificate = |spec: &Spec| spec.connect.tls.as_ref().is_some_and(|t| t.cert.is_some());
-    let proving = loaded.iter().find(|file| file.spec.as_ref().is_ok_and(has_certificate));
-    if let Some(file) = proving {
-        output.error(
-            &format!(
-                "--probe takes a session that proves nobody, and connect.tls.cert of {} proves \
-                 somebody",
-                file.path
-            ),
-            "plan without --probe: with that certificate the leader might carry the request out",
-        );
-    }
-    proving.is_some()
-}
 
 /// Probes every plan, and prints what came of it: behind the plan where people read it, else beside.
 pub(super) fn run<'a>(
@@ -100,16 +83,23 @@ fn asked(
     let Some(change) = step.reconfig() else { return Ok(Answer::NothingToSend) };
     let base = &plan.facts.base;
     let request = Update::of(&base.membership, change);
-    let port = live::servers(&spec.connect, output)?;
-    let dry_run = live::block_on(output, async {
+    let port = live::servers(spec, &Named::of(spec, None), output)?;
+    live::block_on(output, async {
+        let step = step.id.clone();
+        let mut wants_certificate = false;
         for at in leader_first(seen) {
-            if let Ok(dry_run) = port.dry_run(&at, &request, base.version).await {
-                return Some(dry_run);
+            match port.dry_run(&at, &request, base.version).await {
+                Ok(dry_run) => return Answer::Told { step, dry_run: Some(dry_run) },
+                Err(Silence::Tls(TlsFailure::CertificateWanted)) => wants_certificate = true,
+                Err(_) => {}
             }
         }
-        None
-    })?;
-    Ok(Answer::Told { step: step.id.clone(), dry_run })
+        if wants_certificate {
+            Answer::WantsCertificate { step }
+        } else {
+            Answer::Told { step, dry_run: None }
+        }
+    })
 }
 
 /// Where a session can be had; first where no other server stands in between.
@@ -123,7 +113,9 @@ fn leader_first(seen: &Observation) -> Vec<Endpoint> {
 /// stands as it stands without.
 fn exit_of(answer: &Answer) -> Exit {
     let dry_run = match answer {
-        Answer::NothingToSend | Answer::Awaits(_) => return Exit::Done,
+        Answer::NothingToSend | Answer::Awaits(_) | Answer::WantsCertificate { .. } => {
+            return Exit::Done;
+        }
         Answer::Told { dry_run: None, .. } => return Exit::Unreachable,
         Answer::Told { dry_run: Some(dry_run), .. } => dry_run,
     };

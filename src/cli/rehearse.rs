@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
 use super::{assumed, live, plan};
+use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::observe::Facts;
 use crate::proposal::propose;
@@ -64,7 +65,7 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
     let facts = if let Some(live) = &args.live {
         Facts::assumed(assumed::config(live, spec, output)?, spec)
     } else {
-        let port = live::servers(&spec.connect, output)?;
+        let port = live::servers(spec, &Named::of(spec, None), output)?;
         Facts::of(&live::block_on(output, live::look(&port, spec, output))??, spec)
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {

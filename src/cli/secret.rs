@@ -2,7 +2,7 @@
 //! to anywhere but the servers.
 
 use std::fs;
-use std::io::{IsTerminal, Read as _};
+use std::io::{self, IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::apply::open;
@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::apply::End;
 use crate::apply::access::Recipient;
 use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
-use crate::model::{Auth, AuthScheme, Connect, Endpoint, PasswordSource};
+use crate::model::{Auth, AuthScheme, Connect, Endpoint, Mechanism, PasswordSource};
 
 /// A password file is not read further.
 const MAX_BYTES: u64 = 4096;
@@ -33,22 +33,56 @@ pub(super) fn connected(
     if !args.connect.is_empty() {
         connect.servers.clone_from(&args.connect);
     }
-    match (&args.user, &mut connect.auth) {
-        (Some(user), Some(auth)) => auth.user.clone_from(user),
-        (Some(user), none) => {
-            let password = from_environment(|name| std::env::var_os(name).is_some());
-            *none = Some(Auth { scheme: AuthScheme::Digest, user: user.clone(), password });
-        }
-        (None, None) if args.password_file.is_some() => {
-            output.error("--password-file needs a user: the file names none", "add --user USER");
+    connect.auth = authenticated(connect.auth.as_ref(), args, output)?;
+    Ok(connect)
+}
+
+/// As whom, where the file says something else or nothing.
+fn authenticated(
+    auth: Option<&Auth>,
+    args: &AccessArgs,
+    output: &Output,
+) -> Result<Option<Auth>, Exit> {
+    let AccessArgs { auth: scheme, user, password_file, .. } = args;
+    let scheme = scheme.map(AuthScheme::from);
+    let of_file =
+        auth.and_then(Auth::user).map(|(user, password)| (user.clone(), password.clone()));
+    let is_asked = user.is_some() || password_file.is_some();
+    let scheme = match (scheme, auth) {
+        (Some(scheme), _) => scheme,
+        // A user is none of a certificate's.
+        (None, Some(Auth::X509) | None) if is_asked => AuthScheme::Digest,
+        (None, Some(auth)) => auth.scheme(),
+        (None, None) => return Ok(None),
+    };
+    if scheme == AuthScheme::X509 {
+        if is_asked {
+            output.error(
+                "--auth x509 takes neither --user nor --password-file",
+                "the certificate in connect.tls.cert says who asks",
+            );
             return Err(Exit::Usage);
         }
-        (None, _) => {}
+        return Ok(Some(Auth::X509));
     }
-    if let (Some(path), Some(auth)) = (&args.password_file, &mut connect.auth) {
-        auth.password = PasswordSource::File(path.clone());
-    }
-    Ok(connect)
+    let (of_file, password) = of_file.unzip();
+    let Some(user) = user.clone().or(of_file) else {
+        let flag = if password_file.is_some() { "--password-file" } else { "--auth" };
+        output.error(&format!("{flag} needs a user: the file names none"), "add --user USER");
+        return Err(Exit::Usage);
+    };
+    let from_flag = password_file.clone().map(PasswordSource::File);
+    let password = from_flag.or(password).unwrap_or_else(from_variables);
+    Ok(Some(Auth::of(scheme, user, password)))
+}
+
+/// As whom flags alone say.
+pub(super) fn by_flags(args: &AccessArgs, output: &Output) -> Result<Option<Auth>, Exit> {
+    authenticated(None, args, output)
+}
+
+fn from_variables() -> PasswordSource {
+    from_environment(|name| std::env::var_os(name).is_some())
 }
 
 /// The source of a password that neither a flag nor the file says.
@@ -67,14 +101,40 @@ pub(super) async fn terms(
     output: &Output,
 ) -> Result<SessionTerms, Exit> {
     let auth = match &connect.auth {
-        Some(auth) => {
-            let password = password(auth, output).await?;
-            let AuthScheme::Digest = auth.scheme;
-            Some(Credential::digest(&auth.user, &password, in_clear))
+        Some(Auth::Digest { user, password: source }) => {
+            let password = password(user, source, output).await?;
+            Some(Credential::digest(user, &password, in_clear))
         }
-        None => None,
+        Some(Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password: source }) => {
+            let password = password(user, source, output).await?;
+            Some(Credential::sasl_digest_md5(user, &password))
+        }
+        Some(Auth::X509) | None => None,
     };
     Ok(SessionTerms { timeout: connect.session_timeout, auth })
+}
+
+/// What looks may show where servers enforce SASL: the credential that the file names, where its
+/// password is at hand. Nothing is asked for it: most looks need none.
+pub(super) fn for_looks(connect: &Connect) -> Option<Credential> {
+    let Some(Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password }) = &connect.auth else {
+        return None;
+    };
+    let password = match password {
+        PasswordSource::Env(name) => std::env::var(name).ok(),
+        PasswordSource::File(path) => text_of(path).ok(),
+    };
+    let password = password.filter(|password| !password.is_empty())?;
+    Some(Credential::sasl_digest_md5(user, &password))
+}
+
+/// The same for a command that has no file yet, and asks for the password where it is not at hand.
+pub(super) async fn for_import(auth: &Auth, output: &Output) -> Result<Option<Credential>, Exit> {
+    let Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password: source } = auth else {
+        return Ok(None);
+    };
+    let password = password(user, source, output).await?;
+    Ok(Some(Credential::sasl_digest_md5(user, &password)))
 }
 
 /// Whether the operator lets passwords travel in clear.
@@ -99,18 +159,18 @@ pub(super) async fn open_as_nobody(
     }
 }
 
-async fn password(auth: &Auth, output: &Output) -> Result<String, Exit> {
-    let (password, whence) = match &auth.password {
+async fn password(user: &str, source: &PasswordSource, output: &Output) -> Result<String, Exit> {
+    let (password, whence) = match source {
         PasswordSource::Env(name) => match std::env::var(name) {
             Ok(password) => {
                 (password, format!("the environment variable {name} is set, and empty"))
             }
-            Err(_) if std::io::stdin().is_terminal() => {
-                (prompted(&auth.user, output).await?, "none was typed".to_owned())
+            Err(_) if io::stdin().is_terminal() => {
+                (prompted(user, output).await?, "none was typed".to_owned())
             }
             Err(_) => {
                 output.error(
-                    &format!("the password of {} is not in the environment: {name}", auth.user),
+                    &format!("the password of {user} is not in the environment: {name}"),
                     "set it for this command, or name a file in connect.auth.password",
                 );
                 return Err(Exit::Unreachable);
@@ -124,7 +184,7 @@ async fn password(auth: &Auth, output: &Output) -> Result<String, Exit> {
     // A server would take it for a wrong one, and say so only when it is asked for something.
     if password.is_empty() {
         output.error(
-            &format!("the password of {} is empty: {whence}. Nothing was sent", auth.user),
+            &format!("the password of {user} is empty: {whence}. Nothing was sent"),
             "set it for this command, or name a file with --password-file",
         );
         return Err(Exit::Unreachable);
@@ -142,20 +202,21 @@ async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     Err(Exit::Stopped)
 }
 
-/// The content of a file, without the line end that editors add.
 fn from_file(path: &Path, output: &Output) -> Result<String, Exit> {
+    text_of(path).map_err(|error| {
+        output.error(
+            &format!("the password file {} cannot be read: {error}", path.display()),
+            "see connect.auth.password",
+        );
+        Exit::Unreachable
+    })
+}
+
+/// The content of a file, without the line end that editors add.
+fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let read = fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
-        Err(error) => {
-            output.error(
-                &format!("the password file {} cannot be read: {error}", path.display()),
-                "see connect.auth.password",
-            );
-            Err(Exit::Unreachable)
-        }
-    }
+    fs::File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Digest credentials travel in clear: off this machine and without TLS the operator has to consent.

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::source::Source;
 use super::{local, secret};
 use crate::apply::End;
-use crate::apply::access::{Access, Permission, permission};
+use crate::apply::access::{Access, Permission, Signer, permission};
 use crate::apply::archive::{Archive, Ground, StateLock};
 use crate::apply::journal::{Entry, LockText, Record};
 use crate::apply::unlock::{Fence, fence, record_fence, take_over};
@@ -33,7 +33,7 @@ pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
 
 async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
     let spec = &source.spec();
-    let port = live::servers(&spec.connect, output)?;
+    let port = live::servers(spec, &source.named(), output)?;
     let seen = live::look(&port, spec, output).await?;
     // No password is sent for what is not an operator's.
     if let Some(unproven) = seen.folder.unproven() {
@@ -60,14 +60,17 @@ async fn signed_in(
     let stays = |id: &ServerId| spec.servers.contains_key(id);
     let leaving = seen.config.membership.ids().into_iter().filter(|id| !stays(id)).collect();
     let named = source.named();
-    if let Some(auth) = &spec.connect.auth {
+    let signer = Signer::of(&spec.connect);
+    if signer.has_password() {
         let members = named.recipients(seen, &leaving);
         if members.is_empty() {
             let end = End::NoRecipient { unnamed: named.unnamed(seen) };
             return Err(ended(args, source, &end, output));
         }
-        secret::may_travel(port, in_clear, members.iter(), output).await?;
-        output.note(&announced(&auth.user, &members, &[]));
+        if signer.sends_password() {
+            secret::may_travel(port, in_clear, members.iter(), output).await?;
+        }
+        output.note(&announced(&signer, &members, &[]));
     }
     let terms = secret::terms(&spec.connect, in_clear, output).await?;
     let own = OwnIds::of(terms.auth.as_ref());

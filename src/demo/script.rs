@@ -130,8 +130,8 @@ mod tests {
         template.servers.clone_from(&real.servers);
         assert_eq!(real, template);
         let auth = real.connect.auth.unwrap();
-        assert_eq!(auth.user, USER);
-        assert_eq!(auth.password, PasswordSource::Env("ZKPLAN_PASSWORD".to_owned()));
+        let source = PasswordSource::Env("ZKPLAN_PASSWORD".to_owned());
+        assert_eq!(auth.user(), Some((&USER.to_owned(), &source)));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::Failure;
 /// Between two tries to reach a server again that a session was on.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
+/// The same where servers enforce authentication and take nothing without the credential.
+const REFUSED_AGAIN: Duration = Duration::from_millis(500);
+
 /// A thread with a runtime of its own for one connection.
 ///
 /// The library would connect again by itself, and show the credential there unasked, before that
@@ -28,18 +31,22 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Connects in a runtime of its own.
-    pub(super) async fn connect(connector: Connector, to: String) -> Result<(Client, Self), Error> {
+    /// Connects in a runtime of its own. The session is kept alive by another connector, which
+    /// shows no secret.
+    pub(super) async fn connect(
+        connector: Connector,
+        keeper: Connector,
+        to: String,
+    ) -> Result<(Client, Self), Error> {
         let runtime = runtime().map_err(|_| Error::ConnectionLoss)?;
         let (stop, mut stopped) = oneshot::channel();
         let (tell, told) = oneshot::channel();
         let handle = runtime.handle().clone();
         let work = move || {
-            let again = connector.clone();
             let session = runtime.block_on(one_connection(connector, &to, tell, &mut stopped));
             drop(runtime);
             if let (Some(session), Ok(runtime)) = (session, self::runtime()) {
-                runtime.block_on(keep_alive(&again.with_session(session), &to, &mut stopped));
+                runtime.block_on(keep_alive(&keeper.with_session(session), &to, &mut stopped));
             }
         };
         let thread = std::thread::Builder::new().spawn(work).map_err(|_| Error::ConnectionLoss)?;
@@ -116,6 +123,11 @@ async fn keep_alive(connector: &Connector, to: &str, stopped: &mut oneshot::Rece
                     true
                 }
                 Err(Error::SessionExpired) => true,
+                // The server took the session before it refused: that has kept it alive.
+                Err(Error::AuthFailed) => {
+                    tokio::time::sleep(REFUSED_AGAIN).await;
+                    false
+                }
                 Err(_) => {
                     tokio::time::sleep(TRY_AGAIN).await;
                     false

@@ -3,19 +3,53 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use zookeeper_client::{Connector, SaslOptions};
+
 use super::digest_id;
 
-/// A user and a password of scheme `digest` (`DigestAuthenticationProvider`).
+/// A user and a password, and how both are shown.
 ///
-/// The scheme sends both in clear, in one packet, and the server proves nothing before: whoever
-/// receives the packet has the password. So whether it may leave this machine without TLS is part
-/// of it, and is held against the address of every single connection.
+/// # Whom it may be shown to
+///
+/// A secret goes to a server that was seen leading or following this ensemble at this very attach
+/// (`apply::access`), and to no other. Where servers enforce authentication a session has to show
+/// something before its first request, so that nothing can be judged on it before. Both hold by
+/// this:
+///
+/// * *Looks* show no secret. Servers that enforce scheme `digest` check the scheme and never the
+///   password (`AuthenticationHelper.enforceAuthentication`), so a look shows [`LOOK`], which is
+///   public. Nothing is ever created on such a session: an ACL entry `auth` would hold that id.
+/// * *Scheme `digest`* sends the password in clear. A held session is opened without it, with
+///   [`LOOK`] where that is enforced. It is judged; then the same session is attached at the same
+///   address once more, with the password on that connection and without [`LOOK`].
+/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, and a response
+///   is worth nothing for another challenge. Where SASL is not enforced it is handled like
+///   `digest`. Where it is, a session without it can read nothing: then looks use it too, at
+///   addresses that the file or a flag names, and nowhere else.
+/// * *Scheme `x509`* has no secret to show: the certificate is a part of the TLS handshake.
+///
+/// A server without a JAAS section answers a SASL client as if all were well
+/// (`ZooKeeperServer.processSasl`: `cnxn.saslServer is null`), and every digest is taken. So a
+/// connect proves nothing: a credential is proven by a write that only its version makes fail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
+    scheme: Scheme,
     user: String,
     password: String,
     in_clear: InClear,
 }
+
+/// How a credential is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// `DigestAuthenticationProvider`.
+    Digest,
+    /// `SASLAuthenticationProvider`, by a `DigestLoginModule` of the server.
+    SaslDigestMd5,
+}
+
+/// What is shown where scheme `digest` is enforced and nothing is to be proven. No secret.
+pub(super) const LOOK: &str = "zkplan:look";
 
 /// Where a credential may go without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +73,15 @@ impl InClear {
 impl Credential {
     /// A user of scheme `digest`.
     pub fn digest(user: &str, password: &str, in_clear: InClear) -> Self {
-        Self { user: user.to_owned(), password: password.to_owned(), in_clear }
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { scheme: Scheme::Digest, user, password, in_clear }
+    }
+
+    /// A user of scheme `sasl`, by mechanism `DIGEST-MD5`. Its password does not travel, so that it
+    /// may be shown without TLS.
+    pub fn sasl_digest_md5(user: &str, password: &str) -> Self {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { scheme: Scheme::SaslDigestMd5, user, password, in_clear: InClear::Anywhere }
     }
 
     /// The user's name.
@@ -47,9 +89,17 @@ impl Credential {
         &self.user
     }
 
-    /// Its id in access control lists, with ZooKeeper's default algorithm.
-    pub fn id(&self) -> String {
-        digest_id(&self.user, &self.password)
+    /// Whether its password itself is sent.
+    pub const fn sends_password(&self) -> bool {
+        matches!(self.scheme, Scheme::Digest)
+    }
+
+    /// Its scheme and id in access control lists; of a digest with ZooKeeper's default algorithm.
+    pub fn id(&self) -> (&'static str, String) {
+        match self.scheme {
+            Scheme::Digest => ("digest", digest_id(&self.user, &self.password)),
+            Scheme::SaslDigestMd5 => ("sasl", self.user.clone()),
+        }
     }
 
     /// Where it may go without TLS.
@@ -57,16 +107,28 @@ impl Credential {
         self.in_clear
     }
 
-    /// The scheme's name, and what is sent for it.
-    pub(super) fn packet(&self) -> (&'static str, String) {
-        ("digest", format!("{}:{}", self.user, self.password))
+    /// What an `auth` request sends for it; `None` for a credential that only a connect can show.
+    pub(super) fn packet(&self) -> Option<(&'static str, String)> {
+        match self.scheme {
+            Scheme::Digest => Some(("digest", format!("{}:{}", self.user, self.password))),
+            Scheme::SaslDigestMd5 => None,
+        }
+    }
+
+    /// A connector that shows it as soon as it connects.
+    pub(super) fn shown_by(&self, connector: Connector) -> Connector {
+        if let Some((scheme, secret)) = self.packet() {
+            return connector.with_auth(scheme, secret.as_bytes());
+        }
+        let (user, password) = (self.user.clone(), self.password.clone());
+        connector.with_sasl(SaslOptions::digest_md5(user, password))
     }
 }
 
 impl fmt::Debug for Credential {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credential({:?}, {:?})", self.user, self.in_clear)
+        write!(f, "Credential({:?}, {:?}, {:?})", self.scheme, self.user, self.in_clear)
     }
 }
 
@@ -90,6 +152,8 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         let credential = Credential::digest("super", "geheim", InClear::Loopback);
-        assert_eq!(format!("{credential:?}"), "Credential(\"super\", Loopback)");
+        assert_eq!(format!("{credential:?}"), "Credential(Digest, \"super\", Loopback)");
+        let credential = Credential::sasl_digest_md5("super", "geheim");
+        assert_eq!(format!("{credential:?}"), "Credential(SaslDigestMd5, \"super\", Anywhere)");
     }
 }

@@ -9,12 +9,14 @@
 //! Nothing here goes through the client library: that one reconnects by itself and sends then what
 //! was asked of it before, to a leader that may be another one with another `skipACL`. One
 //! connection is one leader: a server that loses its leader, or the lead, hangs up on its clients
-//! (`Learner.shutdown`, `Leader.shutdown`). There is no way to prove who we are here: no `auth`
-//! request is made, no SASL, and TLS shows no certificate.
+//! (`Learner.shutdown`, `Leader.shutdown`). There is no way to prove who we are here: no SASL, TLS
+//! shows no certificate, and an `auth` request is made only where digests are enforced, with the
+//! public one of a look.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::credential::LOOK;
 use super::held::IMPOSSIBLE_DATA_VERSION;
 use super::transport::{self, Stream, TlsClient};
 use super::{CONFIG, Code, Limits, Silence};
@@ -43,6 +45,10 @@ pub enum DryRun {
 const SET_DATA: i32 = 5;
 /// `ZooDefs.OpCode.reconfig`.
 const RECONFIG: i32 = 16;
+/// `ZooDefs.OpCode.auth`.
+const AUTH: i32 = 100;
+/// The number of every `auth` request (`ClientCnxn.AUTHPACKET_XID`).
+const AUTH_XID: i32 = -4;
 /// `ZooDefs.OpCode.closeSession`.
 const CLOSE: i32 = -11;
 
@@ -63,9 +69,27 @@ pub(super) async fn dry_run(
     request: &Update,
     version: ConfigVersion,
 ) -> Result<DryRun, Silence> {
+    let enforced = DryRun::NotSent(Code::SessionClosedRequireSaslAuth);
+    match once(at, (tls, false), limits, request, version).await {
+        Ok(dry_run) if dry_run == enforced => once(at, (tls, true), limits, request, version).await,
+        dry_run => dry_run,
+    }
+}
+
+/// On one connection; with a public digest where servers enforce that scheme.
+async fn once(
+    at: &Endpoint,
+    (tls, shows_look): (Option<&TlsClient>, bool),
+    limits: Limits,
+    request: &Update,
+    version: ConfigVersion,
+) -> Result<DryRun, Silence> {
     let stream = transport::open(at, tls, limits).await?;
     let mut session = Bare { stream, limits, xid: 0 };
-    session.open().await?;
+    session.open(tls).await?;
+    if shows_look {
+        session.show_look().await?;
+    }
     let answer = session.guarded(request, version).await;
     // A close that got lost leaves a session that expires by itself.
     session.send(CLOSE, &[]).await.ok();
@@ -80,16 +104,24 @@ struct Bare {
 }
 
 impl Bare {
-    /// `ConnectRequest` and its response.
-    async fn open(&mut self) -> Result<(), Silence> {
+    /// `ConnectRequest` and its response. In TLS 1.3 a server that wants a certificate says so only
+    /// here.
+    async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), Silence> {
         let mut record = Record::default();
         record.int(0).long(0).int(SESSION_TIMEOUT_MS).long(0).buffer(&[0; 16]).bool(false);
-        let reply = self.exchange(&record.0).await?;
+        let reply = self.exchange_with(&record.0, tls).await?;
         // Protocol version, the time-out that is granted, and the session's id.
         match reply.get(4..8).map(int) {
             Some(granted) if granted > 0 => Ok(()),
             _ => Err(Silence::Closed),
         }
+    }
+
+    /// `AuthPacket` and its reply, which is never about the password.
+    async fn show_look(&mut self) -> Result<(), Silence> {
+        let mut record = Record::default();
+        record.int(AUTH_XID).int(AUTH).int(0).text("digest").text(LOOK);
+        self.exchange(&record.0).await.map(drop)
     }
 
     /// The write that shows whether permissions are asked for, and directly after it the request.
@@ -143,17 +175,27 @@ impl Bare {
 
     /// Writes one packet and reads one.
     async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, Silence> {
+        self.exchange_with(packet, None).await
+    }
+
+    /// The same, where a server's alert tells why it hung up.
+    async fn exchange_with(
+        &mut self,
+        packet: &[u8],
+        tls: Option<&TlsClient>,
+    ) -> Result<Vec<u8>, Silence> {
+        let lost = |cause: std::io::Error| transport::why_lost(&cause, tls);
         let mut framed = Record::default();
         framed.buffer(packet);
         let Self { stream, limits, .. } = self;
         let exchange = async {
-            stream.write_all(&framed.0).await.map_err(|_| Silence::Closed)?;
-            stream.flush().await.map_err(|_| Silence::Closed)?;
-            let length = stream.read_i32().await.map_err(|_| Silence::Closed)?;
+            stream.write_all(&framed.0).await.map_err(lost)?;
+            stream.flush().await.map_err(lost)?;
+            let length = stream.read_i32().await.map_err(lost)?;
             match u32::try_from(length) {
                 Ok(length) if length <= limits.answer_bytes => {
                     let mut reply = vec![0; usize::try_from(length).unwrap_or(0)];
-                    stream.read_exact(&mut reply).await.map_err(|_| Silence::Closed)?;
+                    stream.read_exact(&mut reply).await.map_err(lost)?;
                     Ok(reply)
                 }
                 _ => Err(Silence::Unreadable),
@@ -308,12 +350,16 @@ mod tests {
         let others = Code::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
         for error in others.chain([0, 7, -999]) {
             let (dry_run, asked) = refused_by(&[error, 0, 0]);
-            let outcome = match Code::of(error) {
-                Code::BadVersion | Code::Other(0) => DryRun::OpenToAll,
-                code => DryRun::NotSent(code),
+            let (outcome, again) = match Code::of(error) {
+                Code::BadVersion | Code::Other(0) => (DryRun::OpenToAll, &[][..]),
+                // The same once more with a digest, which this server then lets write.
+                Code::SessionClosedRequireSaslAuth => {
+                    (DryRun::OpenToAll, &[CONNECTED, AUTH, SET_DATA, CLOSE][..])
+                }
+                code => (DryRun::NotSent(code), &[][..]),
             };
             assert_eq!(dry_run, Ok(outcome));
-            assert_eq!(operations(&asked), [CONNECTED, SET_DATA, CLOSE]);
+            assert_eq!(operations(&asked), [&[CONNECTED, SET_DATA, CLOSE], again].concat());
         }
     }
 

@@ -6,8 +6,6 @@
 //! only once a server has taken the session.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::timeout;
 use zookeeper_client::{
@@ -15,11 +13,9 @@ use zookeeper_client::{
     Permission, SessionInfo, SessionState, Stat,
 };
 
-use super::admission::{Admission, Pass};
-use super::connection::Background;
-use super::pace::{Kind, Limits, Pace};
-use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-use super::transport::{self, TlsClient};
+use super::attachment::{Attached, Detached, Means};
+use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session};
+use super::ways::Show;
 use super::{CONFIG, Code, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -41,33 +37,9 @@ pub struct HeldSession {
     authenticates: bool,
 }
 
-/// What every attachment takes.
-struct Means {
-    terms: SessionTerms,
-    tls: Option<TlsClient>,
-    pace: Arc<Pace>,
-    admission: Admission,
-}
-
-/// One client of the session, on one server. Dropping it ends everything that the library does for
-/// this client, without a word to the server.
-struct Attached {
-    client: Client,
-    runtime: Background,
-    /// After the runtime, for it ends with the connection.
-    _pass: Pass,
-}
-
 impl HeldSession {
     /// Opens a session on that server.
-    pub(super) async fn open(
-        at: &Endpoint,
-        terms: &SessionTerms,
-        tls: Option<TlsClient>,
-        (pace, admission): (&Arc<Pace>, Admission),
-    ) -> Result<Self, Failure> {
-        let pace = Arc::clone(pace);
-        let means = Means { terms: terms.clone(), tls, pace, admission };
+    pub(super) async fn open(at: &Endpoint, means: Means) -> Result<Self, Failure> {
         let attached = means.attach(at, None, Detached::Yes).await?;
         Ok(Self {
             means,
@@ -80,21 +52,48 @@ impl HeldSession {
         })
     }
 
-    /// Shows the credential on the connection that stands.
-    async fn show(&self) -> Result<(), Failure> {
+    /// Shows the credential to the server that the session is attached to: on the connection that
+    /// stands where that can be, else on one more to the same address.
+    async fn show(&mut self) -> Result<(), Failure> {
         let (Some(credential), Some(attached)) = (&self.means.terms.auth, &self.attached) else {
             return Ok(());
         };
         if attached.client.state() != SessionState::SyncConnected {
             return Err(Failure::NotSent);
         }
-        let (scheme, secret) = credential.packet();
+        if attached.show.credential.as_ref() == Some(credential) {
+            return Ok(());
+        }
+        let Some((scheme, secret)) = credential.packet().filter(|_| !attached.show.look) else {
+            return self.show_anew().await;
+        };
         let shown = attached.client.auth(scheme, secret.as_bytes());
         match timeout(self.means.terms.timeout.as_duration(), shown).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Error::AuthFailed)) => Err(Failure::Refused(Code::AuthFailed)),
             Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
         }
+    }
+
+    /// Attaches the session once more where it is, with the credential and nothing else.
+    async fn show_anew(&mut self) -> Result<(), Failure> {
+        let Some(before) = self.attached.take() else { return Err(Failure::NotSent) };
+        let to = before.to.clone();
+        // Two clients of one session would take it from each other.
+        drop(before);
+        let show = Show { look: false, credential: self.means.terms.auth.clone() };
+        let session = Some(self.session.clone());
+        let attached = self.means.connect((&self.at, &to), session, Detached::Yes, show).await?;
+        self.session = attached.client.session().clone();
+        self.attached = Some(attached);
+        Ok(())
+    }
+
+    /// An entry `auth` stands for every id of the connection. That of a look is public: whoever
+    /// knows it would be let in.
+    fn is_public(&self, entries: &[AclEntry]) -> bool {
+        let shows_look = self.attached.as_ref().is_some_and(|attached| attached.show.look);
+        shows_look && entries.iter().any(|entry| entry.scheme == "auth")
     }
 
     /// Makes one request, bounded in time; what is not answered is unknown.
@@ -194,6 +193,9 @@ impl Session for HeldSession {
     }
 
     async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+        if self.is_public(acl) {
+            return Err(Failure::Refused(Code::InvalidAcl));
+        }
         let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
         let created = self.perform(move |client| async move {
             let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
@@ -203,6 +205,13 @@ impl Session for HeldSession {
     }
 
     async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+        let is_public = |op: &Op<'_>| match op {
+            Op::Create { acl, .. } => self.is_public(acl),
+            Op::Check { .. } | Op::Set { .. } | Op::Delete { .. } => false,
+        };
+        if ops.iter().any(is_public) {
+            return Err(Failure::Refused(Code::InvalidAcl));
+        }
         let ops: Vec<Owned> = ops.iter().map(Owned::of).collect();
         let done = self.perform(move |client| async move {
             let mut writer = client.new_multi_writer();
@@ -263,7 +272,7 @@ impl Session for HeldSession {
         drop(self.attached.take());
         let session = Some(self.session.clone());
         let last = self.means.attach(&self.at, session, Detached::No).await;
-        if let Ok(Attached { client, runtime, _pass }) = last {
+        if let Ok(Attached { client, runtime, pass: _pass, .. }) = last {
             let mut state = client.state_watcher();
             drop(client);
             let closed = runtime.run(async move {
@@ -378,89 +387,6 @@ fn found(answer: Result<(Vec<u8>, Stat), Error>) -> Result<Option<Node>, Error> 
         })),
         Err(Error::NoNode) => Ok(None),
         Err(cause) => Err(cause),
-    }
-}
-
-/// Whether the session outlives its client.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Detached {
-    Yes,
-    No,
-}
-
-impl Means {
-    async fn attach(
-        &self,
-        at: &Endpoint,
-        session: Option<SessionInfo>,
-        detached: Detached,
-    ) -> Result<Attached, Failure> {
-        let Self { terms, tls, pace: _, admission } = self;
-        let pass = admission.session(at, self.limits()).await;
-        let to = self.address(at).await?;
-        let mut connector = Client::connector()
-            .with_session_timeout(terms.timeout.as_duration())
-            .with_fail_eagerly();
-        if detached == Detached::Yes {
-            connector = connector.with_detached();
-        }
-        let attaches = session.is_some();
-        if let Some(session) = session {
-            connector = connector.with_session(session);
-        }
-        if at.tls {
-            connector = connector.with_tls(tls.as_ref().ok_or(Failure::NotSent)?.sessions.clone());
-        }
-        match timeout(self.bound(at), Background::connect(connector, to)).await {
-            Ok(Ok((client, runtime))) => Ok(Attached { client, runtime, _pass: pass }),
-            Ok(Err(cause)) => Err(match cause {
-                // Of a session that is asked for again, only a server says that it is over.
-                Error::SessionExpired if attaches => Failure::SessionOver,
-                Error::AuthFailed => Failure::Refused(Code::AuthFailed),
-                _ => Failure::NotSent,
-            }),
-            Err(_) => Err(Failure::NotSent),
-        }
-    }
-
-    /// How long connections and answers may take.
-    fn limits(&self) -> Limits {
-        self.pace.limits(Kind::Session)
-    }
-
-    /// How long an attachment may take. Where servers are slow, longer, yet never so long that a
-    /// server that does not answer costs the session: another one is to be tried in time.
-    fn bound(&self, at: &Endpoint) -> Duration {
-        let of =
-            |limits: Limits| limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
-        let half = self.terms.timeout.as_duration() / 2;
-        of(self.limits()).min(half.max(of(self.pace.first())))
-    }
-
-    /// What is connected to. In TLS that is the host as the file names it, for the certificate
-    /// proves it. Else it is one address, the one that was judged: where a credential may come to
-    /// be shown, all that the host leads to now must be this machine's, or allowed.
-    async fn address(&self, at: &Endpoint) -> Result<String, Failure> {
-        if !at.host.is_plain() {
-            return Err(Failure::NotSent);
-        }
-        if at.tls {
-            return Ok(format!("tcp+tls://{at}"));
-        }
-        let found = transport::addresses(&at.host, at.port, self.limits()).await;
-        let found = found.map_err(|_| Failure::NotSent)?;
-        if let Some(credential) = &self.terms.auth
-            && !found.iter().all(|address| credential.in_clear().allows(address.ip()))
-        {
-            return Err(Failure::InClear);
-        }
-        let address = match found.as_slice() {
-            [address] => *address,
-            many => {
-                transport::first_open(many, self.limits()).await.map_err(|_| Failure::NotSent)?
-            }
-        };
-        Ok(format!("tcp://{address}"))
     }
 }
 

@@ -7,6 +7,7 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
 
 mod admission;
+mod attachment;
 mod code;
 mod connection;
 mod credential;
@@ -20,6 +21,8 @@ pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod validity;
+mod ways;
 pub mod words;
 mod zookeeper;
 
@@ -36,7 +39,7 @@ pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use pace::Limits;
 pub use port::{AclEntry, Control, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
-pub use transport::TlsSetupError;
+pub use transport::{KeyForm, TlsSetupError};
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::ZooKeeper;
 
@@ -234,10 +237,24 @@ pub enum Silence {
     /// No TLS connection came about.
     Tls(TlsFailure),
     /// It takes no session from a client that proves nobody (`zookeeper.enforce.auth.enabled`,
-    /// `zookeeper.sessionRequireClientSASLAuth`).
+    /// `zookeeper.sessionRequireClientSASLAuth`): `SessionClosedRequireSaslAuth` (-124), which does
+    /// not say of which scheme. What may be shown to it was not enough.
     NeedsAuth,
+    /// It refused the session that showed the operator's SASL credential: its password is wrong,
+    /// or the user unknown. Where SASL is enforced the code is -124 again, else `AuthFailed` (-115).
+    AuthRefused,
+    /// It takes no session from a client that proves nobody, and the operator's SASL credential is
+    /// not shown to it: neither file nor flag names this address.
+    AuthWithheld,
     /// The answer cannot be read.
     Unreadable,
+}
+
+impl Silence {
+    /// Whether the server enforces authentication, and what was shown was not enough.
+    pub const fn is_for_want_of_auth(self) -> bool {
+        matches!(self, Self::NeedsAuth | Self::AuthRefused | Self::AuthWithheld)
+    }
 }
 
 /// Why no TLS connection came about.
@@ -258,6 +275,8 @@ pub enum TlsFailure {
     CertificateWanted,
     /// The server does not take the client's certificate.
     CertificateRefused,
+    /// The same, and that certificate has expired.
+    CertificateExpired,
     /// What listens there speaks no TLS.
     NoTls,
     /// The handshake failed for another reason.

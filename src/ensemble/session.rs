@@ -8,6 +8,7 @@ use zookeeper_client::{Client, Error, MultiWriteError, SessionState, Stat, State
 
 use super::held::{failure, listed};
 use super::transport::TlsClient;
+use super::ways::Show;
 use super::{
     CONFIG, Code, Failure, FolderReading, IDENTITY_NAME, Kept, Limits, NodeAcl, Reading, Silence,
     TlsFailure,
@@ -37,12 +38,13 @@ pub(super) fn read(
     tls: Option<&TlsClient>,
     folder: &Folder,
     limits: Limits,
+    show: &Show,
 ) -> Result<Reading, Silence> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|_| Silence::NoRoute)?;
     let reading = runtime.block_on(async {
         let bound = limits.connect + limits.answer_from(at);
-        timeout(bound, in_session(at, tls, folder, limits))
+        timeout(bound, in_session(at, tls, folder, limits, show))
             .await
             .unwrap_or(Err(Silence::AnswerTimedOut))
     });
@@ -56,12 +58,18 @@ async fn in_session(
     tls: Option<&TlsClient>,
     folder: &Folder,
     limits: Limits,
+    show: &Show,
 ) -> Result<Reading, Silence> {
-    let mut connector = Client::connector()
+    let why = |cause: &Error| match cause {
+        Error::AuthFailed if show.credential.is_some() => Silence::AuthRefused,
+        cause => why(cause),
+    };
+    let connector = Client::connector()
         // The library waits for a server no longer than three fifths of it.
         .with_session_timeout(SESSION_TIMEOUT.max(2 * limits.answer))
         .with_connection_timeout(limits.answer)
         .with_fail_eagerly();
+    let mut connector = show.on(connector);
     let scheme = if at.tls { "tcp+tls" } else { "tcp" };
     if at.tls {
         connector =

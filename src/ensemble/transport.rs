@@ -1,9 +1,11 @@
 //! Bounded connections: names resolved, ports tried, TLS where it is asked for.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -16,7 +18,7 @@ use tokio_rustls::rustls::{
 };
 use zookeeper_client::TlsOptions;
 
-use super::{Limits, Silence, TlsFailure};
+use super::{Limits, Silence, TlsFailure, validity};
 use crate::model::{Endpoint, Host, Tls};
 
 /// A stream of either kind.
@@ -31,6 +33,8 @@ pub(super) struct TlsClients {
     pub(super) nobody: TlsClient,
     /// With the one that is given, where one is.
     pub(super) own: Option<TlsClient>,
+    /// How often the files had been read again, and held something else.
+    reading: u32,
 }
 
 /// Certificates, in the forms that the two TLS clients want.
@@ -42,6 +46,8 @@ pub(super) struct TlsClient {
     pub(super) sessions: TlsOptions,
     /// Whether a certificate is shown.
     shows: bool,
+    /// When that certificate ends, where that could be read.
+    ends: Option<String>,
 }
 
 /// Why the certificates cannot be used. Never holds their content.
@@ -63,6 +69,14 @@ pub enum TlsSetupError {
         /// What it should hold.
         what: &'static str,
     },
+    /// It is in another form than PEM, or encrypted.
+    #[error("`{}` is {form}, and zkplan reads PEM without a password", path.display())]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        form: KeyForm,
+    },
     /// A certificate without its key, or a key without its certificate.
     #[error("a client certificate and its key are needed together")]
     HalfAnIdentity,
@@ -74,41 +88,155 @@ pub enum TlsSetupError {
     },
 }
 
-impl TlsClients {
+/// Forms of certificates and keys that are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyForm {
+    /// A key in PEM that a password encrypts (PKCS #8, or `Proc-Type: 4,ENCRYPTED`).
+    EncryptedPem,
+    /// A key store of PKCS #12, often `.p12` or `.pfx`.
+    Pkcs12,
+    /// A key store of Java's own, `.jks`.
+    Jks,
+    /// A certificate or key in DER.
+    Der,
+}
+
+impl fmt::Display for KeyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EncryptedPem => "an encrypted key",
+            Self::Pkcs12 => "a PKCS #12 key store",
+            Self::Jks => "a Java key store",
+            Self::Der => "in DER",
+        })
+    }
+}
+
+impl KeyForm {
+    /// What a file holds that cannot be used as it is.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        // Behind the tag of the outer sequence: its length, in one byte or behind a count of bytes.
+        let inside = match bytes {
+            [0x30, length, ..] => {
+                let more = if length & 0x80 == 0 { 0 } else { usize::from(length & 0x7f) };
+                Some(bytes.get(2 + more..).unwrap_or_default())
+            }
+            _ => None,
+        };
+        match inside {
+            // `PFX`: version 3 comes first (RFC 7292).
+            Some([0x02, 0x01, 0x03, ..]) => Some(Self::Pkcs12),
+            Some(_) => Some(Self::Der),
+            None if bytes.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) => Some(Self::Jks),
+            None if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") => {
+                Some(Self::EncryptedPem)
+            }
+            None => None,
+        }
+    }
+}
+
+/// The files of certificates and key, and what they hold.
+///
+/// A run may outlive a certificate: where TLS fails, the files are read once more, and what they
+/// hold by then is used from then on.
+#[derive(Clone)]
+pub(super) struct TlsFiles {
+    files: Tls,
+    /// Shared by all that was made of the same port.
+    now: Arc<Mutex<(Texts, TlsClients)>>,
+    /// Whether the client's own certificate is shown where it is wanted.
+    shows_own: bool,
+}
+
+/// What the files hold: authorities, certificate, key.
+#[derive(Clone, PartialEq, Eq)]
+struct Texts {
+    ca: String,
+    cert: Option<String>,
+    key: Option<String>,
+}
+
+impl TlsFiles {
     /// Reads the files.
-    pub(super) fn read(tls: &Tls) -> Result<Self, TlsSetupError> {
-        let ca = read(&tls.ca)?;
+    pub(super) fn read(files: &Tls) -> Result<Self, TlsSetupError> {
+        let texts = Texts::read(files)?;
+        let clients = TlsClients::of(files, &texts)?;
+        let now = Arc::new(Mutex::new((texts, clients)));
+        Ok(Self { files: files.clone(), now, shows_own: true })
+    }
+
+    /// The same without a certificate of the client's own.
+    pub(super) fn as_nobody(&self) -> Self {
+        Self { shows_own: false, ..self.clone() }
+    }
+
+    /// What they hold.
+    pub(super) fn clients(&self) -> TlsClients {
+        let (_, clients) = &*self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shows_own { clients.clone() } else { TlsClients { own: None, ..clients.clone() } }
+    }
+
+    /// Reads the files once more where nobody has since those clients were made; whether they hold
+    /// something else by now that can be used.
+    pub(super) fn have_changed(&self, since: &TlsClients) -> bool {
+        let Ok(texts) = Texts::read(&self.files) else { return false };
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.0 == texts {
+            return now.1.reading != since.reading;
+        }
+        // While they are being written one may not fit the other yet.
+        let Ok(clients) = TlsClients::of(&self.files, &texts) else { return false };
+        let reading = now.1.reading + 1;
+        *now = (texts, TlsClients { reading, ..clients });
+        true
+    }
+}
+
+impl Texts {
+    fn read(files: &Tls) -> Result<Self, TlsSetupError> {
+        let optional = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
+        Ok(Self { ca: read(&files.ca)?, cert: optional(&files.cert)?, key: optional(&files.key)? })
+    }
+}
+
+impl TlsClients {
+    /// Clients of what these files hold.
+    fn of(files: &Tls, texts: &Texts) -> Result<Self, TlsSetupError> {
+        let ca = &texts.ca;
         let no = |path: &PathBuf, what| TlsSetupError::NoPem { path: path.clone(), what };
         let mut roots = RootCertStore::empty();
         for cert in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-            let cert = cert.map_err(|_| no(&tls.ca, "certificate"))?;
-            roots.add(cert).map_err(|_| no(&tls.ca, "usable certificate"))?;
+            let cert = cert.map_err(|_| no(&files.ca, "certificate"))?;
+            roots.add(cert).map_err(|_| no(&files.ca, "usable certificate"))?;
         }
         let sessions =
-            TlsOptions::new().with_pem_ca(&ca).map_err(|_| no(&tls.ca, "certificate"))?;
+            TlsOptions::new().with_pem_ca(ca).map_err(|_| no(&files.ca, "certificate"))?;
         let builder = ClientConfig::builder().with_root_certificates(roots);
         let words = TlsConnector::from(Arc::new(builder.clone().with_no_client_auth()));
-        let nobody = TlsClient { words, sessions: sessions.clone(), shows: false };
-        let own = match (&tls.cert, &tls.key) {
-            (None, None) => None,
-            (Some(cert_path), Some(key_path)) => {
-                let (cert, key) = (read(cert_path)?, read(key_path)?);
+        let nobody = TlsClient { words, sessions: sessions.clone(), shows: false, ends: None };
+        let Tls { cert: cert_path, key: key_path, .. } = files;
+        let own = match (cert_path, &texts.cert, key_path, &texts.key) {
+            (None, _, None, _) => None,
+            (Some(cert_path), Some(cert), Some(key_path), Some(key)) => {
                 let sessions = sessions
-                    .with_pem_identity(&cert, &key)
+                    .with_pem_identity(cert, key)
                     .map_err(|_| no(key_path, "private key"))?;
                 let chain: Result<Vec<_>, _> =
                     CertificateDer::pem_slice_iter(cert.as_bytes()).collect();
                 let chain = chain.map_err(|_| no(cert_path, "certificate"))?;
                 let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
                     .map_err(|_| no(key_path, "private key"))?;
+                let ends = chain.first().and_then(|own| validity::not_after(own));
                 let mismatch = |_| TlsSetupError::Mismatch { path: cert_path.clone() };
                 let config = builder.with_client_auth_cert(chain, key).map_err(mismatch)?;
                 let words = TlsConnector::from(Arc::new(config));
-                Some(TlsClient { words, sessions, shows: true })
+                Some(TlsClient { words, sessions, shows: true, ends })
             }
             _ => return Err(TlsSetupError::HalfAnIdentity),
         };
-        Ok(Self { nobody, own })
+        Ok(Self { nobody, own, reading: 0 })
     }
 
     /// As whom a session is held that may change something: by the client's own certificate, where
@@ -116,16 +244,15 @@ impl TlsClients {
     pub(super) fn holder(&self) -> &TlsClient {
         self.own.as_ref().unwrap_or(&self.nobody)
     }
-
-    /// The same without a certificate of the client's own.
-    pub(super) fn as_nobody(&self) -> Self {
-        Self { own: None, ..self.clone() }
-    }
 }
 
 fn read(path: &PathBuf) -> Result<String, TlsSetupError> {
-    std::fs::read_to_string(path)
-        .map_err(|cause| TlsSetupError::Unreadable { path: path.clone(), cause })
+    let unreadable = |cause| TlsSetupError::Unreadable { path: path.clone(), cause };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    if let Some(form) = KeyForm::of(&bytes) {
+        return Err(TlsSetupError::OtherForm { path: path.clone(), form });
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable(io::Error::other("it is no text")))
 }
 
 /// The addresses of a host. A host that no name server could know is not looked up: it came from
@@ -195,7 +322,7 @@ pub(super) async fn open(
     let name = name.map_err(|_| Silence::Tls(TlsFailure::OtherHost))?;
     match timeout(limits.handshake, tls.words.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(cause)) => Err(Silence::Tls(why_no_tls(&cause, tls.shows))),
+        Ok(Err(cause)) => Err(Silence::Tls(why_no_tls(&cause, tls))),
         Err(_) => Err(Silence::AnswerTimedOut),
     }
 }
@@ -204,7 +331,7 @@ pub(super) async fn open(
 /// the client's handshake is done, and says so only then.
 pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> Silence {
     match (alert(cause), tls) {
-        (Some(_), Some(tls)) => Silence::Tls(why_no_tls(cause, tls.shows)),
+        (Some(_), Some(tls)) => Silence::Tls(why_no_tls(cause, tls)),
         _ => Silence::Closed,
     }
 }
@@ -220,10 +347,11 @@ fn alert(cause: &io::Error) -> Option<AlertDescription> {
     }
 }
 
-/// Why a handshake failed; `shown` tells whether a certificate was shown in it.
-fn why_no_tls(cause: &io::Error, shown: bool) -> TlsFailure {
+/// Why a handshake of that client failed.
+fn why_no_tls(cause: &io::Error, tls: &TlsClient) -> TlsFailure {
     use AlertDescription as Alert;
     use CertificateError as Bad;
+    let shown = tls.shows;
     match rustls(cause) {
         Some(Error::InvalidCertificate(bad)) => match bad {
             // An authority of the same name with another key is another one.
@@ -248,7 +376,15 @@ fn why_no_tls(cause: &io::Error, shown: bool) -> TlsFailure {
             | Alert::CertificateUnknown
             | Alert::UnknownCA
             | Alert::UnsupportedCertificate,
-        )) if shown => TlsFailure::CertificateRefused,
+        )) if shown => {
+            // The alert does not tell the one from the other.
+            let has_ended = |end: &String| validity::has_passed(end, SystemTime::now());
+            if tls.ends.as_ref().is_some_and(has_ended) {
+                TlsFailure::CertificateExpired
+            } else {
+                TlsFailure::CertificateRefused
+            }
+        }
         // A plain client port hangs up: it takes the handshake for a packet that is too long.
         Some(Error::InvalidMessage(_)) => TlsFailure::NoTls,
         None if cause.kind() == io::ErrorKind::UnexpectedEof => TlsFailure::NoTls,

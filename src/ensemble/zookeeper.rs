@@ -1,6 +1,6 @@
 //! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +10,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::admission::Admission;
+use super::attachment::Means;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
-use super::transport::{self, Stream, TlsClient, TlsClients, TlsSetupError};
+use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
+use super::ways::{Show, Shown, Ways};
 use super::{
-    Control, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms, Silence,
-    TlsFailure, Word, dry_run, session, words,
+    Control, Credential, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms,
+    Silence, TlsFailure, Word, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -26,12 +28,14 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// Who only looks proves nobody: with scheme `x509` a certificate makes every session that of its
 /// subject. So it is shown only to servers that take no connection, or no session, without one
 /// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
-/// ([`Control::open`]).
+/// ([`Control::open`]). For servers that enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     pace: Arc<Pace>,
-    tls: Option<TlsClients>,
-    /// Where a client has to show a certificate.
-    wanting: Mutex<HashSet<Endpoint>>,
+    tls: Option<TlsFiles>,
+    /// What servers want to be shown.
+    ways: Arc<Ways>,
+    /// What looks may show where servers enforce SASL, and at which addresses.
+    sasl: Option<(Credential, BTreeSet<Endpoint>)>,
     /// Where the identity is read.
     folder: Folder,
     /// One knock at a time on each port: a server takes the connections to its election port one
@@ -44,10 +48,16 @@ pub struct ZooKeeper {
 impl ZooKeeper {
     /// With those certificates for endpoints that speak TLS; reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
-        let tls = tls.map(TlsClients::read).transpose()?;
-        let (wanting, knocking) = (Mutex::default(), Mutex::default());
-        let (pace, admission) = (Arc::new(Pace::new(limits)), Admission::default());
-        Ok(Self { pace, tls, wanting, folder: Folder::default(), knocking, admission })
+        let tls = tls.map(TlsFiles::read).transpose()?;
+        Ok(Self {
+            pace: Arc::new(Pace::new(limits)),
+            tls,
+            ways: Arc::default(),
+            sasl: None,
+            folder: Folder::default(),
+            knocking: Mutex::default(),
+            admission: Admission::default(),
+        })
     }
 
     /// Reads the identity in that folder.
@@ -56,15 +66,29 @@ impl ZooKeeper {
         Self { folder, ..self }
     }
 
+    /// Looks with that SASL credential at those addresses, where servers take no session without
+    /// one. The addresses are those that the operator's file or flags name.
+    #[must_use]
+    pub fn looking_as(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
+        // A password that is sent is never shown to look.
+        let sasl = (!credential.sends_password()).then_some((credential, at));
+        Self { sasl, ..self }
+    }
+
     /// The same servers, asked without a certificate of the client's own: with scheme `x509` a
     /// certificate makes every session that of its subject, the super user's for one. Servers that
     /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
     #[must_use]
     pub fn as_nobody(&self) -> Self {
-        let tls = self.tls.as_ref().map(TlsClients::as_nobody);
-        let (pace, folder) = (Arc::clone(&self.pace), self.folder.clone());
-        let (wanting, knocking) = (Mutex::default(), Mutex::default());
-        Self { pace, tls, wanting, folder, knocking, admission: self.admission.clone() }
+        Self {
+            pace: Arc::clone(&self.pace),
+            tls: self.tls.as_ref().map(TlsFiles::as_nobody),
+            ways: Arc::clone(&self.ways),
+            sasl: self.sasl.clone(),
+            folder: self.folder.clone(),
+            knocking: Mutex::default(),
+            admission: self.admission.clone(),
+        }
     }
 
     /// Has the leader check one reconfig without carrying it out: on a session of its own that
@@ -72,18 +96,19 @@ impl ZooKeeper {
     ///
     /// # Errors
     ///
-    /// Why that server gave no session; nothing was sent.
+    /// Why that server gave no session; nothing was sent. `CertificateWanted` where it takes no
+    /// connection without a client certificate: none is shown.
     pub async fn dry_run(
         &self,
         at: &Endpoint,
         request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
-        let tls = self.tls.as_ref().map(|tls| &tls.nobody);
+        let tls = self.tls.as_ref().map(|tls| tls.clients().nobody);
         let limits = self.pace.limits(Kind::Session);
         let mut pass = self.admission.question(at, limits).await;
         pass.linger();
-        dry_run::dry_run(at, tls, limits, request, version).await
+        dry_run::dry_run(at, tls.as_ref(), limits, request, version).await
     }
 
     /// Asks in its turn. What is cut off while another connection of ours stands there is asked once
@@ -121,30 +146,54 @@ impl ZooKeeper {
             return false;
         };
         let answer =
-            self.asking(at, async |tls| self.say(at, tls.as_ref(), Word::Srvr, limits).await);
+            self.asking(at, async |tls, _| self.say(at, tls.as_ref(), Word::Srvr, limits).await);
         let is_cut_off = is_cut_off(&answer.await);
         drop(beside);
         is_cut_off
     }
 
-    /// Asks a server as nobody; with the client's own certificate where it takes nobody.
+    /// Asks a server as nobody; with what it wants to be shown where it answers nobody.
     async fn asking<T>(
         &self,
         at: &Endpoint,
-        ask: impl AsyncFn(Option<TlsClient>) -> Result<T, Silence>,
+        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, Silence>,
     ) -> Result<T, Silence> {
-        let Some(tls) = self.tls.as_ref().filter(|_| at.tls) else { return ask(None).await };
-        let wanting = || self.wanting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(own) = &tls.own else { return ask(Some(tls.nobody.clone())).await };
-        if !wanting().contains(at) {
-            match ask(Some(tls.nobody.clone())).await {
-                Err(Silence::Tls(TlsFailure::CertificateWanted) | Silence::NeedsAuth) => {
-                    wanting().insert(at.clone());
-                }
+        let files = self.tls.as_ref().filter(|_| at.tls);
+        let mut shown = self.ways.shown(at);
+        loop {
+            let tls = files.map(TlsFiles::clients);
+            let own = tls.as_ref().and_then(|tls| tls.own.as_ref());
+            let (certificate, sasl) = (own.is_some(), self.sasl_at(at).is_some());
+            let may = Shown { certificate, look: true, sasl };
+            let client = own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.nobody));
+            let silence = match ask(client.cloned(), shown).await {
+                Err(silence) => silence,
                 answer => return answer,
+            };
+            if let (Silence::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
+                && files.have_changed(tls)
+            {
+                continue;
             }
+            let Some(more) = shown.beyond(silence, may) else {
+                let silence = match silence {
+                    Silence::NeedsAuth if self.sasl.is_some() && !may.sasl => Silence::AuthWithheld,
+                    silence => silence,
+                };
+                if silence.is_for_want_of_auth() {
+                    self.ways.refuse(at, silence);
+                }
+                return Err(silence);
+            };
+            shown = more;
+            self.ways.show(at, shown);
         }
-        ask(Some(own.clone())).await
+    }
+
+    /// The SASL credential that may be shown there.
+    fn sasl_at(&self, at: &Endpoint) -> Option<&Credential> {
+        let (credential, named) = self.sasl.as_ref()?;
+        named.contains(at).then_some(credential)
     }
 
     /// Asks within the limits that are known to fit, and once more where time ran out.
@@ -198,14 +247,17 @@ impl ZooKeeper {
         &self,
         at: &Endpoint,
         tls: Option<TlsClient>,
-        limits: Limits,
+        (shown, limits): (Shown, Limits),
     ) -> Result<Reading, Silence> {
         let (endpoint, client) = (at.clone(), tls.clone());
         let folder = self.folder.clone();
+        let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
+        let show = Show { look: shown.look, credential };
         let began = Instant::now();
-        let reading =
-            spawn_blocking(move || session::read(&endpoint, client.as_ref(), &folder, limits))
-                .await;
+        let reading = spawn_blocking(move || {
+            session::read(&endpoint, client.as_ref(), &folder, limits, &show)
+        })
+        .await;
         let silence = match reading {
             Ok(Ok(reading)) => return Ok(reading),
             Ok(Err(Silence::Closed)) => Silence::Closed,
@@ -239,7 +291,7 @@ impl Ensemble for ZooKeeper {
             matches!(answer, Err(Silence::AnswerTimedOut | Silence::Unreadable | Silence::Tls(_)))
         };
         let say = async |limits| {
-            self.asking(at, async |tls| self.say(at, tls.as_ref(), word, limits).await).await
+            self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word, limits).await).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
         Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await
@@ -250,8 +302,13 @@ impl Ensemble for ZooKeeper {
         if !at.host.is_plain() {
             return Err(Silence::Unresolved);
         }
-        let read =
-            async |limits| self.asking(at, async |tls| self.read_as(at, tls, limits).await).await;
+        if let Some(silence) = self.ways.refused(at) {
+            return Err(silence);
+        }
+        let read = async |limits| {
+            let read = async |tls, shown| self.read_as(at, tls, (shown, limits)).await;
+            self.asking(at, read).await
+        };
         let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
         let is_cut_off: fn(&Result<Reading, Silence>) -> bool = is_cut_off;
         Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await
@@ -297,8 +354,15 @@ impl Control for ZooKeeper {
     type Session = HeldSession;
 
     async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
-        let tls = self.tls.as_ref().map(|tls| tls.holder().clone());
-        HeldSession::open(at, terms, tls, (&self.pace, self.admission.clone())).await
+        let means = Means {
+            terms: terms.clone(),
+            tls: self.tls.clone(),
+            pace: Arc::clone(&self.pace),
+            admission: self.admission.clone(),
+            ways: Arc::clone(&self.ways),
+            looks_as: self.sasl.clone(),
+        };
+        HeldSession::open(at, means).await
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Connect {
         pattern = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*):[0-9]{1,5}$"
     )))]
     pub servers: Vec<String>,
-    /// Who asks for reconfigs. Reading needs nobody.
+    /// Who asks for reconfigs. Reading needs nobody, unless servers enforce SASL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Certificates, where the client ports speak TLS.
@@ -85,9 +85,9 @@ impl Connect {
     pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let tls = self.tls.iter_mut();
         let tls = tls.flat_map(|tls| [Some(&mut tls.ca), tls.cert.as_mut(), tls.key.as_mut()]);
-        let password = self.auth.iter_mut().map(|auth| match &mut auth.password {
-            PasswordSource::File(path) => Some(path),
-            PasswordSource::Env(_) => None,
+        let password = self.auth.iter_mut().map(|auth| match auth.user_mut() {
+            Some((_, PasswordSource::File(path))) => Some(path),
+            Some((_, PasswordSource::Env(_))) | None => None,
         });
         tls.chain(password).flatten()
     }
@@ -97,25 +97,89 @@ fn is_usual(folder: &Folder) -> bool {
     *folder == Folder::default()
 }
 
-/// Who asks for reconfigs, without the secret itself.
+/// As whom the configuration is changed, without the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Auth {
-    /// The scheme.
-    pub scheme: AuthScheme,
-    /// The user, as in the servers' `superDigest`.
-    #[schemars(regex(pattern = "^[^:]+$"))]
-    pub user: String,
-    /// Where the password comes from.
-    pub password: PasswordSource,
+#[serde(tag = "scheme", rename_all = "camelCase", deny_unknown_fields)]
+pub enum Auth {
+    /// As a user of `DigestAuthenticationProvider`. The password is sent in clear.
+    Digest {
+        /// The user, as in the servers' `superDigest`.
+        #[schemars(regex(pattern = "^[^:]+$"))]
+        user: String,
+        /// Where the password comes from.
+        password: PasswordSource,
+    },
+    /// As a user of `SASLAuthenticationProvider`. The password is not sent.
+    Sasl {
+        /// How user and server prove themselves to each other.
+        mechanism: Mechanism,
+        /// The user, as in the servers' JAAS file and `zookeeper.superUser`.
+        #[schemars(regex(pattern = "^[^:]+$"))]
+        user: String,
+        /// Where the password comes from.
+        password: PasswordSource,
+    },
+    /// As the subject of the client certificate, `tls.cert` (`X509AuthenticationProvider`).
+    X509,
 }
 
-/// How zkplan proves who it is.
+/// Mechanisms of SASL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+pub enum Mechanism {
+    /// By a password that both know (`DigestLoginModule`).
+    #[serde(rename = "DIGEST-MD5")]
+    DigestMd5,
+}
+
+/// How zkplan proves who it is, by the name of the scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthScheme {
-    /// `DigestAuthenticationProvider`.
+    /// [`Auth::Digest`].
     Digest,
+    /// [`Auth::Sasl`].
+    Sasl,
+    /// [`Auth::X509`].
+    X509,
+}
+
+impl Auth {
+    /// That scheme, with a user whose password comes from there; a certificate has neither.
+    pub fn of(scheme: AuthScheme, user: String, password: PasswordSource) -> Self {
+        match scheme {
+            AuthScheme::Digest => Self::Digest { user, password },
+            AuthScheme::Sasl => Self::Sasl { mechanism: Mechanism::DigestMd5, user, password },
+            AuthScheme::X509 => Self::X509,
+        }
+    }
+
+    /// Its scheme.
+    pub const fn scheme(&self) -> AuthScheme {
+        match self {
+            Self::Digest { .. } => AuthScheme::Digest,
+            Self::Sasl { .. } => AuthScheme::Sasl,
+            Self::X509 => AuthScheme::X509,
+        }
+    }
+
+    /// The user, and where its password comes from; a certificate has neither.
+    pub const fn user(&self) -> Option<(&String, &PasswordSource)> {
+        match self {
+            Self::Digest { user, password } | Self::Sasl { user, password, .. } => {
+                Some((user, password))
+            }
+            Self::X509 => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub const fn user_mut(&mut self) -> Option<(&mut String, &mut PasswordSource)> {
+        match self {
+            Self::Digest { user, password } | Self::Sasl { user, password, .. } => {
+                Some((user, password))
+            }
+            Self::X509 => None,
+        }
+    }
 }
 
 /// Where a password comes from.

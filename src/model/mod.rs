@@ -17,7 +17,9 @@ mod server;
 mod timeouts;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
-pub use connect::{Auth, AuthScheme, Connect, Endpoint, Hooks, PasswordSource, Reach, Tls};
+pub use connect::{
+    Auth, AuthScheme, Connect, Endpoint, Hooks, Mechanism, PasswordSource, Reach, Tls,
+};
 pub use folder::Folder;
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError};

@@ -180,6 +180,12 @@ fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError>
 /// Nobody serves with a configuration that could be seen.
 fn nobody(look: &Look) -> ObserveError {
     let tried = tried(look);
+    let id = |at: &Endpoint| {
+        look.counted().find(|probe| probe.endpoint == *at).and_then(|probe| look.own_id(probe))
+    };
+    if let Some(error) = enforced(look, (&tried, &tried), id) {
+        return error;
+    }
     let leads =
         |probe: &&Probe| probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some();
     if let Some(probe) = look.counted().find(leads)
@@ -195,6 +201,23 @@ fn nobody(look: &Look) -> ObserveError {
     } else {
         ObserveError::Unreachable { tried }
     }
+}
+
+/// That a server enforces authentication, where one of these said so. One that was shown a credential and
+/// refused it says more than one that was shown none.
+pub(super) fn enforced(
+    look: &Look,
+    (tried, by): (&[Tried], &[Tried]),
+    id: impl Fn(&Endpoint) -> Option<ServerId>,
+) -> Option<ObserveError> {
+    let refused = by.iter().find(|one| one.silence == Silence::AuthRefused);
+    let one = refused.or_else(|| by.iter().find(|one| one.silence.is_for_want_of_auth()))?;
+    Some(ObserveError::NeedsAuth {
+        server: id(&one.endpoint).or_else(|| look.meant_at(&one.endpoint)),
+        endpoint: one.endpoint.clone(),
+        why: one.silence,
+        tried: tried.to_vec(),
+    })
 }
 
 /// What is known of whose votes are missing: by a configuration that somebody serves with, where

@@ -74,6 +74,7 @@ fn may_pass(error: &ObserveError) -> bool {
             !tried.iter().any(|one| one.silence == Silence::AnswerTimedOut)
         }
         ObserveError::Unreachable { .. }
+        | ObserveError::NeedsAuth { .. }
         | ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
@@ -160,11 +161,17 @@ async fn committed<E: Ensemble>(
     let follows = look.counted().filter(|probe| probe.serves() && present.is_of(probe));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
     let mut tried = histories::tried(look);
+    let before = tried.len();
     for at in leader.into_iter().chain(follower) {
         match read(port, look, at).await {
             Ok(reading) => return Ok(reading),
             Err(silence) => tried.push(Tried { endpoint: at.clone(), silence }),
         }
+    }
+    let lead = |at: &Endpoint| present.leader.as_ref().filter(|(_, leader)| leader == at);
+    let id = |at: &Endpoint| lead(at).map(|(id, _)| *id);
+    if let Some(error) = histories::enforced(look, (&tried, &tried[before..]), id) {
+        return Err(error);
     }
     Err(match &present.leader {
         Some((leader, endpoint)) => {

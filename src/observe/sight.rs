@@ -366,6 +366,18 @@ pub enum ObserveError {
         /// Everything that was tried in vain, sessions included.
         tried: Vec<Tried>,
     },
+    /// Servers take no session without authentication, and what zkplan may show them was not enough.
+    #[error("the server at `{endpoint}` enforces authentication")]
+    NeedsAuth {
+        /// Its id, where it is known.
+        server: Option<ServerId>,
+        /// Where it was asked.
+        endpoint: Endpoint,
+        /// What was wanting.
+        why: Silence,
+        /// Everything that was tried in vain, sessions included.
+        tried: Vec<Tried>,
+    },
     /// A server's release has no dynamic reconfiguration, which came with 3.5.0.
     #[error("the server at `{endpoint}` runs ZooKeeper {version}")]
     TooOld {

@@ -13,6 +13,11 @@ pub enum Answer {
     NothingToSend,
     /// The plan awaits these joiners before it sends anything, and they do not follow yet.
     Awaits(Vec<ServerId>),
+    /// It was not sent: servers take no connection without a client certificate.
+    WantsCertificate {
+        /// The step whose request it is.
+        step: StepId,
+    },
     /// What the leader said.
     Told {
         /// The step whose request it is.
@@ -21,6 +26,10 @@ pub enum Answer {
         dry_run: Option<DryRun>,
     },
 }
+
+/// What stays open where a probe may not be sent.
+const UNPROVEN: &str = "So it is not proven that the leader takes reconfigs and reads these lines, \
+                        nor whom it counts as synced; apply learns that from its first request.";
 
 /// Everything that the screen of a probe shows.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +57,15 @@ pub fn screen(screen: &Screen<'_>) -> Text {
                 if joiners.len() == 1 { "does" } else { "do" }
             ),
             Some("start them (the plan says how) and probe again".to_owned()),
+        ),
+        Answer::WantsCertificate { step } => (
+            Style::Yellow,
+            format!(
+                "{step} was not sent. The servers take no connection without a client certificate \
+                 (ssl.clientAuth=need), and as the holder of one the leader might carry it out. \
+                 {UNPROVEN}"
+            ),
+            Some("the plan stands as it does without a probe".to_owned()),
         ),
         Answer::Told { step, dry_run: None } => (
             Style::Red,
@@ -90,6 +108,14 @@ fn told(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<S
                  the ACL"
                     .to_owned(),
             ),
+        ),
+        DryRun::NotSent(Code::SessionClosedRequireSaslAuth) => (
+            Style::Yellow,
+            format!(
+                "{step} was not sent. The servers enforce authentication (-124), and for a user who \
+                 is proven the leader might carry it out. {UNPROVEN}"
+            ),
+            Some("the plan stands as it does without a probe".to_owned()),
         ),
         DryRun::NotSent(code) => (
             Style::Yellow,

@@ -12,6 +12,10 @@ pub(super) const SUPER_DIGEST: &str =
 /// value is the whole subject, in one spelling (`X509AuthenticationProvider`).
 const X509_SUPER_USER: &str = "-Dzookeeper.X509AuthenticationProvider.superUser=SUBJECT";
 
+/// The system property that makes a server take a SASL user for the super user
+/// (`SASLAuthenticationProvider`); the user stands in its JAAS file.
+const SASL_SUPER_USER: &str = "-Dzookeeper.superUser=USER";
+
 /// Where that property goes.
 pub(super) const WHERE_IT_GOES: &str = "java.env as SERVER_JVMFLAGS, or on Debian JAVA_OPTS in \
                                         /etc/zookeeper/conf/environment";
@@ -27,6 +31,9 @@ fn who_and_why(signer: &Signer) -> String {
         Signer::User(user) => {
             format!("user \"{user}\": wrong password, or this server has no superDigest")
         }
+        Signer::Sasl(user) => format!(
+            "user \"{user}\" (SASL): wrong password, or not in its JAAS file, or no super user of it"
+        ),
         Signer::Certificate => {
             "the client certificate (connect.tls.cert): its subject is neither this \
                                 server's x509 super user nor may it write /zookeeper/config"
@@ -42,6 +49,11 @@ pub(super) fn remedy(signer: &Signer, again: &str) -> String {
         Signer::User(_) => format!(
             "check the password of connect.auth; or set {SUPER_DIGEST} on that server ({WHERE_IT_GOES}) \
              and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
+        ),
+        Signer::Sasl(_) => format!(
+            "check the password of connect.auth; or put the user into the JAAS file of that server \
+             and set {SASL_SUPER_USER} on it ({WHERE_IT_GOES}) and restart it; or give its sasl id \
+             WRITE on /zookeeper/config. Then {again}"
         ),
         Signer::Certificate => format!(
             "set {X509_SUPER_USER} on that server ({WHERE_IT_GOES}) and restart it; or give its x509 id \
@@ -61,6 +73,7 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
     };
     let property = match signer {
         Signer::Certificate => X509_SUPER_USER,
+        Signer::Sasl(_) => SASL_SUPER_USER,
         Signer::User(_) | Signer::Nobody => SUPER_DIGEST,
     };
     match permission {
@@ -79,13 +92,25 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
 }
 
 /// Which servers are sent the password: members now, joiners once their data are proven.
-pub fn announced(user: &str, members: &[Recipient], joiners: &[Recipient]) -> String {
+pub fn announced(signer: &Signer, members: &[Recipient], joiners: &[Recipient]) -> String {
+    let at = if signer.sends_password() { "to" } else { "on" };
     let later = if joiners.is_empty() {
         String::new()
     } else {
-        format!("; once its data are proven also to {}", recipients(joiners))
+        format!("; once its data are proven also {at} {}", recipients(joiners))
     };
-    format!("the password of \"{user}\" is sent to {}{later}", recipients(members))
+    match signer {
+        Signer::Sasl(user) => format!(
+            "user \"{user}\" signs in by SASL DIGEST-MD5, which does not send the password, on {}{later}",
+            recipients(members)
+        ),
+        Signer::User(user) => {
+            format!("the password of \"{user}\" is sent to {}{later}", recipients(members))
+        }
+        Signer::Certificate | Signer::Nobody => {
+            format!("no password is sent to {}{later}", recipients(members))
+        }
+    }
 }
 
 /// Servers with their addresses.
@@ -117,7 +142,7 @@ mod tests {
     #[test]
     fn those_who_are_sent_the_password_are_named() {
         assert_eq!(
-            announced("super", &[server(1), server(2)], &[server(4)]),
+            announced(&Signer::User("super".to_owned()), &[server(1), server(2)], &[server(4)]),
             "the password of \"super\" is sent to server 1 (zk1:2181) and server 2 (zk2:2181); once \
              its data are proven also to server 4 (zk4:2181)"
         );

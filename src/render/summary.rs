@@ -111,6 +111,7 @@ const fn unreachable(error: &ObserveError) -> &'static str {
         ObserveError::Unreachable { .. } => "unreachable",
         ObserveError::NoQuorum { .. } => "no quorum",
         ObserveError::NoCommit { .. } => "no write commits",
+        ObserveError::NeedsAuth { .. } => "authentication is enforced",
         ObserveError::TooOld { .. } => "too old",
         ObserveError::Standalone { .. } => "standalone",
         ObserveError::TwoHistories { .. } => "two histories",

@@ -9,16 +9,28 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::{Silence, TlsFailure};
-use crate::model::Endpoint;
-use crate::observe::{ObserveError, Tried};
+use crate::model::{Auth, Connect, Endpoint, ServerId};
+use crate::observe::{ObserveError, TargetEnsemble, Tried};
 
 /// What says how the ensemble is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
     /// A spec.
     BySpec,
+    /// A spec that names a user of SASL.
+    BySpecWithSasl,
     /// Flags, where there is no spec yet.
     ByFlags,
+}
+
+impl Reached {
+    /// By a spec that says this.
+    pub const fn by(connect: &Connect) -> Self {
+        match connect.auth {
+            Some(Auth::Sasl { .. }) => Self::BySpecWithSasl,
+            Some(Auth::Digest { .. } | Auth::X509) | None => Self::BySpec,
+        }
+    }
 }
 
 /// The screen of an observation that failed; `ensemble` is the label in the spec.
@@ -50,6 +62,11 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             let steps: Vec<&str> = closed.into_iter().chain(NO_COMMIT).collect();
             text.section(todo(&steps, width));
         }
+        ObserveError::NeedsAuth { server, endpoint, why, tried } => {
+            text.paragraph(label, say(enforcing(*server, endpoint, *why)), width);
+            text.section(attempts(tried, width));
+            text.section(todo(enforced(*why, reached), width));
+        }
         ObserveError::TooOld { endpoint, version } => {
             let what = format!(
                 "The server at {endpoint} runs ZooKeeper {version}, which cannot be reconfigured \
@@ -70,15 +87,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.section(choose_none(histories, by, reached, width));
         }
         ObserveError::TargetRuns { present, target } => {
-            let (who, their) = match target.wanted.as_slice() {
-                [(id, at)] => (format!("Server {id} at {at}, which the spec wants, runs"), "its"),
-                all => {
-                    let ids = all.iter().map(|(id, _)| id);
-                    (format!("Servers {}, which the spec wants, run", words::list(ids)), "their")
-                }
-            };
-            let what = format!("{who} an ensemble of {their} own.");
-            text.paragraph(label, say(what), width);
+            text.paragraph(label, say(runs_its_own(target)), width);
             text.section(target_before_the_merge(present, target, width));
             text.section(before_the_merge(target, width));
         }
@@ -92,6 +101,19 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
     text
 }
 
+/// Which wanted servers run an ensemble of their own.
+fn runs_its_own(target: &TargetEnsemble) -> String {
+    match target.wanted.as_slice() {
+        [(id, at)] => {
+            format!("Server {id} at {at}, which the spec wants, runs an ensemble of its own.")
+        }
+        all => {
+            let ids = words::list(all.iter().map(|(id, _)| id));
+            format!("Servers {ids}, which the spec wants, run an ensemble of their own.")
+        }
+    }
+}
+
 /// What to do about servers that gave no answer; about each cause in TLS, where that is all there is.
 fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     let failures: BTreeSet<TlsFailure> = tried.iter().filter_map(of_tls).collect();
@@ -101,7 +123,7 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     let running = "See whether the servers run, and whether a firewall lets this machine reach their \
                    client ports.";
     let [addresses, tls] = match reached {
-        Reached::BySpec => [
+        Reached::BySpec | Reached::BySpecWithSasl => [
             "See whether the addresses are right: connect.servers in the spec.",
             "Where the client ports speak TLS, give connect.tls and the secure client port.",
         ],
@@ -134,7 +156,7 @@ fn of_tls(one: &Tried) -> Option<TlsFailure> {
 
 const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
     match (failure, reached) {
-        (TlsFailure::NoAuthority, Reached::BySpec) => {
+        (TlsFailure::NoAuthority, Reached::BySpec | Reached::BySpecWithSasl) => {
             "Give the authority of the servers' certificates: connect.tls.ca in the spec."
         }
         (TlsFailure::NoAuthority, Reached::ByFlags) => {
@@ -155,7 +177,7 @@ const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
             "See whether the servers' certificates are issued by the authority in the ca file, and \
              are no authority's own."
         }
-        (TlsFailure::CertificateWanted, Reached::BySpec) => {
+        (TlsFailure::CertificateWanted, Reached::BySpec | Reached::BySpecWithSasl) => {
             "Give a client certificate that the servers trust (connect.tls.cert and key in the spec), \
              or let servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where \
              need is the default."
@@ -166,9 +188,10 @@ const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
              the default."
         }
         (TlsFailure::CertificateRefused, _) => {
-            "See whether the client certificate has expired, and whether the servers' trust store \
-             (ssl.trustStore.location) has its authority."
+            "See whether the servers' trust store (ssl.trustStore.location) has the authority of the \
+             client certificate. It has not expired, by this machine's clock."
         }
+        (TlsFailure::CertificateExpired, _) => "Renew the client certificate.",
         (TlsFailure::NoTls, _) => {
             "Give the secure client ports (secureClientPort in zoo.cfg), or the plain ones without \
              certificates."
@@ -185,6 +208,66 @@ const NO_COMMIT: [&str; 3] = [
     "See whether disks are full or slow on the voters; a leader that cannot log cannot commit.",
     "Then run the same command again. zkplan sends nothing while writes do not commit.",
 ];
+
+/// Who enforces authentication, and what was wanting.
+fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: Silence) -> String {
+    let who = match server {
+        Some(id) => format!("Server {id} ({endpoint})"),
+        None => format!("The server at {endpoint}"),
+    };
+    match why {
+        Silence::AuthRefused => {
+            format!("{who} enforces authentication, and refused the SASL user.")
+        }
+        Silence::AuthWithheld => format!(
+            "{who} enforces authentication, and its address is not listed: the SASL user is not shown \
+             to it."
+        ),
+        _ => format!("{who} enforces authentication (-124): it takes no session without it."),
+    }
+}
+
+/// What to do where servers enforce authentication. A look has shown a digest without a secret, and
+/// the client certificate where there is one.
+const fn enforced(why: Silence, reached: Reached) -> &'static [&'static str] {
+    const OTHER: &str = "The code is the same where another scheme than SASL is enforced: see \
+                         zookeeper.enforce.auth.schemes on that server.";
+    const UNNAMED: &str = "The code does not name the scheme. It is sasl where the server runs with \
+                           zookeeper.sessionRequireClientSASLAuth=true, else one of \
+                           zookeeper.enforce.auth.schemes.";
+    match (why, reached) {
+        (Silence::AuthRefused, Reached::ByFlags) => &[
+            "Check --user and the password. The servers know the user by their JAAS file \
+             (-Djava.security.auth.login.config).",
+            OTHER,
+        ],
+        (Silence::AuthRefused, _) => &[
+            "Check user and password of connect.auth. The servers know the user by their JAAS file \
+             (-Djava.security.auth.login.config).",
+            OTHER,
+        ],
+        (Silence::AuthWithheld, Reached::ByFlags) => &["List every server in --connect."],
+        (Silence::AuthWithheld, _) => &["List every server in connect.servers or servers."],
+        (_, Reached::BySpecWithSasl) => &[
+            "The password of connect.auth is not at hand: set the environment variable that it names \
+             (ZKPLAN_PASSWORD), or name a file. To look it is never asked for.",
+        ],
+        (_, Reached::BySpec) => &[
+            UNNAMED,
+            "For sasl, give connect.auth: { scheme: sasl, mechanism: DIGEST-MD5, user: USER, \
+             password: { env: ZKPLAN_PASSWORD } }, and set ZKPLAN_PASSWORD. The user is shown only to \
+             the addresses in connect.servers and servers: list every server.",
+            "For x509, give connect.tls with cert and key. For digest nothing is needed to look.",
+        ],
+        (_, Reached::ByFlags) => &[
+            UNNAMED,
+            "For sasl, add --auth sasl --user USER; the password comes from ZKPLAN_PASSWORD, \
+             --password-file or a prompt. The user is shown only to the addresses of --connect: list \
+             every server.",
+            "For x509, add --tls-ca, --tls-cert and --tls-key. For digest nothing is needed to look.",
+        ],
+    }
+}
 
 const TOO_OLD: [&str; 3] = [
     "Upgrade by rolling restart, one server at a time, the leader last: to 3.4.6 or later, then to the \

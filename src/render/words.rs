@@ -122,7 +122,11 @@ pub(super) const fn silence(silence: Silence) -> &'static str {
         Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
         Silence::NotServing => "it runs and serves nobody: it looks for a leader",
         Silence::Tls(failure) => tls_failure(failure),
-        Silence::NeedsAuth => "it takes no session without credentials",
+        Silence::NeedsAuth => "it enforces authentication (-124): no session without it",
+        Silence::AuthRefused => "it enforces authentication, and refused the SASL user",
+        Silence::AuthWithheld => {
+            "it enforces authentication; the SASL user is not shown to an address that is not listed"
+        }
         Silence::Unreadable => "its answer cannot be read",
     }
 }
@@ -137,6 +141,7 @@ const fn tls_failure(failure: TlsFailure) -> &'static str {
         TlsFailure::Unverified => "its certificate cannot be verified",
         TlsFailure::CertificateWanted => "it wants a client certificate (ssl.clientAuth)",
         TlsFailure::CertificateRefused => "it refuses the client certificate",
+        TlsFailure::CertificateExpired => "it refuses the client certificate, which has expired",
         TlsFailure::NoTls => "it speaks no TLS on this port",
         TlsFailure::Handshake => "the TLS handshake failed",
     }

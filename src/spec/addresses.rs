@@ -37,12 +37,30 @@ pub(super) struct Claim {
     port: u16,
     kind: Port,
     place: Place,
+    /// Whether the file says nothing of it.
+    is_default: bool,
 }
 
 impl Claim {
     /// A claim that stands at that place. The host is the one where the address is reached.
     pub(super) fn new(host: &Host, port: u16, kind: Port, place: Place) -> Self {
-        Self { host: host.clone(), port, kind, place }
+        Self { host: host.clone(), port, kind, place, is_default: false }
+    }
+
+    /// Whether both are the one port on which a server serves clients with and without TLS
+    /// (`client.portUnification`), as the file says.
+    fn serves_with(&self, other: &Self) -> bool {
+        let kinds = [self.kind, other.kind];
+        if self.is_default || other.is_default {
+            return false;
+        }
+        kinds == [Port::Client, Port::SecureClient] || kinds == [Port::SecureClient, Port::Client]
+    }
+
+    /// The same where the file says nothing of it.
+    pub(super) const fn by_default(mut self, is_default: bool) -> Self {
+        self.is_default = is_default;
+        self
     }
 }
 
@@ -56,6 +74,8 @@ impl Reader {
             for claim in &entry.claims {
                 let key = (claim.host.canonical(), claim.port);
                 match taken.get(&key) {
+                    Some((other, first))
+                        if std::ptr::eq(*other, entry) && first.serves_with(claim) => {}
                     Some((other, first)) => shared.push((claim, other, first)),
                     None => drop(taken.insert(key, (entry, claim))),
                 }

@@ -279,8 +279,9 @@ mod tests {
         let tls = spec.connect.tls.unwrap();
         assert_eq!(tls.ca, Path::new("/specs/ca.pem"));
         assert_eq!(tls.cert.as_deref(), Some(Path::new("/etc/c.pem")));
-        let password = spec.connect.auth.unwrap().password;
-        assert_eq!(password, crate::model::PasswordSource::File("/specs/secret".into()));
+        let auth = spec.connect.auth.unwrap();
+        let (_, password) = auth.user().unwrap();
+        assert_eq!(*password, crate::model::PasswordSource::File("/specs/secret".into()));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::read::{Fields, Reader};
 use super::shown::{is_hidden, quoted};
 use super::tree::{Node, Value};
 use crate::model::{
-    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Folder, Hooks, Millis, MinTolerance,
-    PasswordSource, Policy, ReuseIds, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
+    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Folder, Hooks, Mechanism, Millis,
+    MinTolerance, PasswordSource, Policy, ReuseIds, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
 };
 
 /// The only `apiVersion`.
@@ -76,6 +76,12 @@ impl Reader {
         }
         connect.auth = map.get("auth").and_then(|node| self.auth(node));
         connect.tls = map.get("tls").and_then(|node| self.tls(node));
+        let has_certificate = connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
+        if connect.auth == Some(Auth::X509) && !has_certificate {
+            let what = "`auth` of scheme x509 without a client certificate";
+            let remedy = "give `tls: { ca: ca.pem, cert: client.pem, key: client-key.pem }`";
+            self.complain(map.place_of("auth"), what, "no `tls.cert` to it", remedy);
+        }
         if let Some(node) = map.get("sessionTimeout")
             && let Some(length) = self.duration(node, "`sessionTimeout`", LONGEST_SESSION)
         {
@@ -156,17 +162,61 @@ impl Reader {
     }
 
     fn auth(&mut self, node: &Node) -> Option<Auth> {
-        let map = self.fields(node, "`auth`", &["scheme", "user", "password"])?;
+        let schemes = [
+            ("digest", AuthScheme::Digest),
+            ("sasl", AuthScheme::Sasl),
+            ("x509", AuthScheme::X509),
+        ];
+        let map = self.fields(node, "`auth`", &["scheme", "mechanism", "user", "password"])?;
         let scheme = self
-            .needed(&map, "scheme", "`auth`", "the scheme is digest")
-            .and_then(|node| self.choice(node, "`scheme`", &[("digest", AuthScheme::Digest)]));
+            .needed(&map, "scheme", "`auth`", "the scheme is digest, sasl or x509")
+            .and_then(|node| self.choice(node, "`scheme`", &schemes));
+        if scheme == Some(AuthScheme::X509) {
+            return self.certificate(&map);
+        }
+        let mechanism = match (map.get("mechanism"), scheme) {
+            (_, Some(AuthScheme::Sasl)) => {
+                let node = self.needed(&map, "mechanism", "`auth`", "the mechanism is DIGEST-MD5");
+                let known = [("DIGEST-MD5", Mechanism::DigestMd5)];
+                node.and_then(|node| self.choice(node, "`mechanism`", &known))
+            }
+            (Some(_), Some(_)) => {
+                let (place, remedy) =
+                    (map.place_of("mechanism"), "only scheme sasl has mechanisms");
+                self.complain(place, "`mechanism` without SASL", "not of this scheme", remedy);
+                None
+            }
+            // There is one so far.
+            (_, _) => Some(Mechanism::DigestMd5),
+        };
         let user = self
-            .needed(&map, "user", "`auth`", "name the user of the servers' superDigest")
+            .needed(
+                &map,
+                "user",
+                "`auth`",
+                "name the user, like the one of the servers' superDigest",
+            )
             .and_then(|node| self.user(node));
         let remedy = "say where it comes from: { env: NAME } or { file: path }";
         let password =
             self.needed(&map, "password", "`auth`", remedy).and_then(|node| self.password(node));
-        Some(Auth { scheme: scheme?, user: user?, password: password? })
+        mechanism?;
+        Some(Auth::of(scheme?, user?, password?))
+    }
+
+    /// Scheme x509: the certificate stands in `tls`.
+    fn certificate(&mut self, map: &Fields<'_>) -> Option<Auth> {
+        for key in ["mechanism", "user", "password"] {
+            if let Some(node) = map.get(key) {
+                // What stands here may be a secret.
+                self.complaints.hide(node.place);
+                let what = format!("`auth` of scheme x509 has a `{key}`");
+                let remedy = "the certificate in tls.cert says who asks: take it out";
+                self.complain(map.place_of(key), what, "not of this scheme", remedy);
+                return None;
+            }
+        }
+        Some(Auth::X509)
     }
 
     fn user(&mut self, node: &Node) -> Option<String> {

@@ -152,11 +152,6 @@ impl Reader {
         let zone = map.get("zone").map(|node| self.zone_name(node));
         let admin = map.get("admin").map(|node| self.admin_url(node));
         let mut entry = Entry { id, role, ..Entry::default() };
-        // A default port is complained about where its host stands.
-        let here = |keys: &[&str]| {
-            let given = keys.iter().chain(&["host"]).find_map(|key| map.get(key));
-            given.map_or(map.place, |node| node.place)
-        };
         if let Some(host) = &host {
             let bound = client_host.as_ref().filter(|bound| is_place(bound, host));
             let reached = bound.unwrap_or(host);
@@ -167,11 +162,11 @@ impl Reader {
                 (host, secure.flatten(), &["secureClientPort"], Port::SecureClient),
             ];
             for (host, port, keys, kind) in claims {
-                entry.claims.extend(port.map(|port| Claim::new(host, port, kind, here(keys))));
+                entry.claims.extend(port.map(|port| claim(map, keys, (host, port, kind))));
             }
         }
         if let Some(Some((admin_host, port, _))) = &admin {
-            entry.claims.push(Claim::new(admin_host, *port, Port::Admin, here(&["admin"])));
+            entry.claims.push(claim(map, &["admin"], (admin_host, *port, Port::Admin)));
         }
         entry.wanted = (|| {
             let peer =
@@ -465,6 +460,15 @@ fn secure_port(text: &str) -> Option<u16> {
 /// each machine's own.
 fn is_place(bound: &Host, peer: &Host) -> bool {
     !bound.is_wildcard() && (!bound.is_loopback() || peer.is_loopback())
+}
+
+/// An address that one of these keys says, or that stands by default: that is complained about where
+/// the host stands.
+fn claim(map: &Fields<'_>, keys: &[&str], (host, port, kind): (&Host, u16, Port)) -> Claim {
+    let given = keys.iter().chain(&["host"]).find_map(|key| map.get(key));
+    let place = given.map_or(map.place, |node| node.place);
+    let is_default = keys.first().is_some_and(|key| map.get(key).is_none());
+    Claim::new(host, port, kind, place).by_default(is_default)
 }
 
 fn line_claims(server: &Server, place: Place) -> Vec<Claim> {

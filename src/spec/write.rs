@@ -9,7 +9,7 @@ use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{
-    Auth, ClientAddress, Connect, Hooks, PasswordSource, Place, Policy, Role, Timeouts,
+    Auth, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Place, Policy, Role, Timeouts,
 };
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
@@ -70,16 +70,8 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
     if !connect.servers.is_empty() {
         writeln!(out, "  servers: {}", flow(&connect.servers))?;
     }
-    if let Some(Auth { scheme: _, user, password }) = &connect.auth {
-        let (source, at) = match password {
-            PasswordSource::Env(name) => ("env", name.clone()),
-            PasswordSource::File(path) => ("file", path.display().to_string()),
-        };
-        let (user, at) = (scalar(user), scalar(&at));
-        writeln!(
-            out,
-            "  auth: {{ scheme: digest, user: {user}, password: {{ {source}: {at} }} }}"
-        )?;
+    if let Some(auth) = &connect.auth {
+        self::auth(out, auth)?;
     }
     if let Some(tls) = &connect.tls {
         let files = [("ca", Some(&tls.ca)), ("cert", tls.cert.as_ref()), ("key", tls.key.as_ref())];
@@ -101,6 +93,23 @@ fn connect(out: &mut Formatter<'_>, connect: &Connect) -> fmt::Result {
         writeln!(out, "  timeouts: {{ connect: {connect}, answer: {answer} }}")?;
     }
     Ok(())
+}
+
+fn auth(out: &mut Formatter<'_>, auth: &Auth) -> fmt::Result {
+    let scheme = match auth {
+        Auth::Digest { .. } => "digest",
+        Auth::Sasl { mechanism: Mechanism::DigestMd5, .. } => "sasl, mechanism: DIGEST-MD5",
+        Auth::X509 => "x509",
+    };
+    let Some((user, password)) = auth.user() else {
+        return writeln!(out, "  auth: {{ scheme: {scheme} }}");
+    };
+    let (source, at) = match password {
+        PasswordSource::Env(name) => ("env", name.clone()),
+        PasswordSource::File(path) => ("file", path.display().to_string()),
+    };
+    let (user, at) = (scalar(user), scalar(&at));
+    writeln!(out, "  auth: {{ scheme: {scheme}, user: {user}, password: {{ {source}: {at} }} }}")
 }
 
 /// Whether a server line is all there is room for.
@@ -131,7 +140,8 @@ fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
     match &server.client {
         None => writeln!(out, "    clientPort: {NO_CLIENT_PORT}")?,
         Some(client) => {
-            if client.port != CLIENT_PORT {
+            // One port for clients with and without TLS has to be said.
+            if client.port != CLIENT_PORT || *secure_client_port == Some(client.port) {
                 writeln!(out, "    clientPort: {}", client.port)?;
             }
             if client.host != ClientAddress::on_all_addresses(client.port).host {

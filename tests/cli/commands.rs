@@ -262,3 +262,56 @@ fn the_plans_of_the_project_are_valid_side_by_side() {
     let answer = Desk::new().zkplan(&words);
     assert_eq!(answer.code, 0, "{answer:?}");
 }
+
+/// What people have from their authority, and zkplan does not read.
+#[test]
+fn a_key_in_another_form_is_named_with_the_command_that_converts_it() {
+    let desk = Desk::new();
+    desk.write("ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    desk.write("pkcs8.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
+    desk.write("old.pem", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n");
+    let bytes: [(&str, &[u8]); 3] = [
+        ("store.p12", &[0x30, 0x82, 0x09, 0xd3, 0x02, 0x01, 0x03, 0x30, 0xff]),
+        ("store.jks", &[0xfe, 0xed, 0xfe, 0xed, 0x00, 0x00, 0x00, 0x02]),
+        ("key.der", &[0x30, 0x82, 0x04, 0xbd, 0x02, 0x01, 0x00, 0x30, 0xff]),
+    ];
+    for (name, bytes) in bytes {
+        std::fs::write(desk.path(name), bytes).expect("a file");
+    }
+    for (key, what, command) in [
+        ("pkcs8.pem", "is an encrypted key", "openssl pkey -in pkcs8.pem -out pkcs8.plain.pem"),
+        ("old.pem", "is an encrypted key", "openssl pkey -in old.pem -out old.plain.pem"),
+        (
+            "store.p12",
+            "is a PKCS #12 key store",
+            "openssl pkcs12 -in store.p12 -nodes -out store.pem",
+        ),
+        ("store.jks", "is a Java key store", "keytool -importkeystore -srckeystore store.jks"),
+        ("key.der", "is in DER", "openssl pkey -inform DER -in key.der -out key.pem"),
+    ] {
+        let words = ["import", "--connect", "127.0.0.1:1", "--tls-ca", "ca.pem"];
+        let answer =
+            desk.zkplan(&[&words[..], &["--tls-cert", "ca.pem", "--tls-key", key]].concat());
+        assert_eq!(answer.code, 65, "{answer:?}");
+        let said = answer.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(what) && said.contains(command), "{said}");
+    }
+}
+
+/// Flags that contradict each other, or lack something.
+#[test]
+fn who_asks_is_told_by_flags_that_fit() {
+    let desk = Desk::new();
+    desk.write("a.yaml", &spec(&[1, 2, 3]));
+    for (words, said) in [
+        (&["import", "--connect", "127.0.0.1:1", "--auth", "sasl"][..], "add --user USER"),
+        (&["import", "--connect", "127.0.0.1:1", "--auth", "x509"], "add --tls-ca"),
+        (&["apply", "a.yaml", "--auth", "sasl"], "add --user USER"),
+        (&["apply", "a.yaml", "--auth", "x509", "--user", "u"], "takes neither --user"),
+        (&["apply", "a.yaml", "--auth", "kerberos"], "digest"),
+    ] {
+        let answer = desk.zkplan(words);
+        assert_eq!(answer.code, 64, "{answer:?}");
+        assert!(answer.err.contains(said), "{answer:?}");
+    }
+}

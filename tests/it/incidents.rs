@@ -209,6 +209,7 @@ const fn word(error: &ObserveError) -> &'static str {
         ObserveError::Unreachable { .. } => "unreachable",
         ObserveError::NoQuorum { .. } => "no-quorum",
         ObserveError::NoCommit { .. } => "no-commit",
+        ObserveError::NeedsAuth { .. } => "needs-auth",
         ObserveError::TooOld { .. } => "too-old",
         ObserveError::Standalone { .. } => "standalone",
         ObserveError::TwoHistories { .. } => "two-histories",

@@ -104,11 +104,9 @@ fn connect() -> impl Strategy<Value = Connect> {
         "[A-Z][A-Z0-9_]{0,10}".prop_map(PasswordSource::Env),
         "[ -~äß漢]{1,20}".prop_map(|path| PasswordSource::File(PathBuf::from(path))),
     ];
-    let auth = ("[ -9;-~]{1,10}", password).prop_map(|(user, password)| Auth {
-        scheme: AuthScheme::Digest,
-        user,
-        password,
-    });
+    let scheme = prop_oneof![Just(AuthScheme::Digest), Just(AuthScheme::Sasl)];
+    let auth = (scheme, "[ -9;-~]{1,10}", password)
+        .prop_map(|(scheme, user, password)| Auth::of(scheme, user, password));
     let pair = || ("[ -~]{1,10}", "[a-z/.]{1,10}");
     let tls = ("[ -~]{1,10}", option::of(pair())).prop_map(|(ca, pair)| {
         let (cert, key) = pair.unzip();

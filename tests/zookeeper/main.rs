@@ -49,6 +49,7 @@ mod sizes;
 mod spec;
 mod tls;
 mod true_sentences;
+mod ways_in;
 mod weighted;
 mod zkplan;
 

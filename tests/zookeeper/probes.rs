@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
 use crate::ledger::Ledger;
-use crate::spec::Spec;
 use crate::zkplan::Desk;
 
 on_both_profiles! { the_next_reconfig_is_rehearsed_and_nothing_changes permissions_are_not_asked_for }
@@ -126,16 +125,5 @@ fn the_leader_would_refuse() {
     let ledger = Ledger::begin(&ensemble);
     plan.thaw();
     plan.ends().exits(5).says(["would refuse join-2", "BadVersion", "plan again"]);
-    ledger.is_untouched();
-}
-
-/// A certificate would prove somebody: nobody is even looked at.
-#[test]
-fn a_spec_with_a_client_certificate_is_not_probed() {
-    let ensemble = Builder::rich().start_with([4]);
-    let (desk, ledger) = (Desk::new(), Ledger::begin(&ensemble));
-    let mut spec: Spec = wanting(&ensemble, [1, 2, 3, 4], [1, 2, 3]);
-    spec.connect_with.push("  tls: { ca: ca.pem, cert: me.pem, key: key.pem }".to_owned());
-    desk.plan(&spec, &["--probe"]).exits(64).says(["proves nobody", "connect.tls.cert"]);
     ledger.is_untouched();
 }

@@ -125,6 +125,14 @@ impl Spec {
         ))
     }
 
+    /// The same by SASL.
+    pub(crate) fn sasl(self, user: &str) -> Self {
+        self.connecting(&format!(
+            "auth: {{ scheme: sasl, mechanism: DIGEST-MD5, user: {user}, password: {{ env: \
+             ZKPLAN_PASSWORD }} }}"
+        ))
+    }
+
     /// Which certificates the servers have, and which one is shown to them: files of the desk.
     pub(crate) fn tls(self, ca: &str, shown: Option<(&str, &str)>) -> Self {
         let shown = shown.map(|(cert, key)| format!(", cert: {cert}, key: {key}"));

@@ -223,6 +223,10 @@ fn where_servers_want_a_certificate_its_holder_applies_and_others_are_told_why_n
     let why = ["it refuses the client certificate", "ssl.trustStore.location"];
     desk.plan(&by_certificate(spec.clone()), &[]).exits(10).says(why);
 
+    let desk = desk_of(&authority, &authority.expired_client(ROOT));
+    let expired = desk.plan(&by_certificate(spec.clone()), &[]).exits(10);
+    expired.says(["it refuses the client certificate, which has expired", "Renew the client"]);
+
     // Who is let in has no rights for that: a password gives them, as it does without TLS.
     let desk = desk_of(&authority, &authority.client("visitor"));
     desk.plan(&by_certificate(wanting_by_tls(&ensemble, 1..=3)), &[]).exits(0);
@@ -341,4 +345,112 @@ fn others_folders_are_not_believed(on: (&Ensemble, &Authority), desk: &Desk) {
         ledger.is_untouched();
         deletes_all(on, &authority.client(ROOT), "/zkplan");
     }
+}
+
+/// `connect.auth` names the scheme, and no user.
+#[test]
+fn a_spec_of_scheme_x509_changes_the_configuration_by_certificate() {
+    let authority = Authority::new();
+    let ensemble = rich(&authority).start_with([4]);
+    let desk = desk_of(&authority, &authority.client(ROOT));
+    let mut spec = by_certificate(wanting_by_tls(&ensemble, 1..=4));
+    spec.connect_with.push("  auth: { scheme: x509 }".to_owned());
+    desk.plan(&spec, &["--out", "plan.json"]).exits(2);
+    let before = passwords(&ensemble, 1..=4);
+    desk.apply("plan.json").ends().exits(0).says_nowhere("password");
+    assert_eq!(passwords(&ensemble, 1..=4), before, "a password was sent");
+    is_at(&ensemble, &[1, 2, 3, 4]);
+}
+
+/// Where servers take a session of nobody the leader is asked as nobody; else it is said what stays
+/// unproven, for the holder of a certificate might have it carried out.
+#[test]
+fn a_probe_shows_no_certificate() {
+    let authority = Authority::new();
+    let unproven =
+        ["join-4 was not sent", "ssl.clientAuth=need", "it is not proven that the leader"];
+    let would = ["the leader would accept join-4"];
+    for (wanted, said) in [("need", &unproven[..]), ("want", &would[..])] {
+        let ensemble = rich(&authority).setting("ssl.clientAuth", wanted).start_with([4]);
+        let desk = desk_of(&authority, &authority.client(ROOT));
+        let ledger = Ledger::begin(&ensemble);
+        let spec = by_certificate(wanting_by_tls(&ensemble, 1..=4));
+        let before = sightings(&ensemble, ROOT);
+        desk.plan(&spec, &["--probe"]).exits(2).says(said);
+        ledger.is_untouched();
+        if wanted == "want" {
+            assert_eq!(sightings(&ensemble, ROOT), before, "the probe showed the certificate");
+        }
+    }
+}
+
+/// While a joiner is awaited, every certificate is replaced by one of another authority, which
+/// afterwards is the only one that servers and operator trust.
+#[test]
+fn certificates_are_rotated_in_the_middle_of_a_run() {
+    let (old, new) = (Authority::new(), Authority::named("next authority"));
+    let ensemble = rich(&old).trusting(&new).start_with([4]);
+    ensemble.stop(4);
+    let desk = desk_of(&old, &old.client(ROOT));
+    let spec = by_certificate(wanting_by_tls(&ensemble, 1..=4));
+    let mut apply = desk.apply_spec(&spec).start();
+    apply.wait_said(&["session on"]);
+    // A file that holds both, as `openssl pkcs12 -nodes` writes it.
+    let Certificate { certificate, key } = new.client(ROOT);
+    let both = format!("Bag Attributes\n    localKeyID: 01\n{certificate}Key Attributes\n{key}");
+    desk.write("ca.pem", &format!("{}{}", old.pem(), new.pem()));
+    desk.write("client.pem", &both);
+    desk.write("client-key.pem", &both);
+    for id in 1..=3 {
+        ensemble.stop(id);
+        ensemble.renew_certificate(id, &new);
+        ensemble.start_again(id);
+        ensemble.wait_serving();
+    }
+    desk.write("ca.pem", new.pem());
+    ensemble.restore_first_files(4);
+    ensemble.renew_certificate(4, &new);
+    ensemble.start_again(4);
+    apply.ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+}
+
+/// The client port takes plain clients and those in TLS.
+#[test]
+fn one_port_serves_clients_with_and_without_tls() {
+    let authority = Authority::new();
+    let ensemble = rich(&authority).setting("client.portUnification", "true").start_with([4]);
+    let desk = desk_of(&authority, &authority.client(ROOT));
+    let at = [1, 2, 3].map(|id| ensemble.client_address(id).to_string()).join(",");
+    let mut spec = by_certificate(wanting_by_tls(&ensemble, 1..=4)).connect(&at);
+    for server in &mut spec.servers {
+        server.secure_port = Some(server.client_port);
+    }
+    let one_port = |text: String, at: u16| {
+        text.replace(
+            &format!("none, secureClientPort: {at}"),
+            &format!("{at}, secureClientPort: {at}"),
+        )
+    };
+    let text =
+        spec.servers.iter().fold(spec.text(), |text, server| one_port(text, server.client_port));
+    let name = desk.write("spec.yaml", &text);
+    desk.run(["plan", &name, "--detailed-exitcode"]).exits(2);
+    desk.apply(&name).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+    let plain = wanting(&ensemble, 1..=3, 1..=3);
+    desk.apply_spec(&plain).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3]);
+}
+
+/// Servers talk to each other in TLS: their ports are looked at, and nothing is said there.
+#[test]
+fn servers_that_talk_to_each_other_in_tls_are_moved() {
+    let authority = Authority::new();
+    let ensemble = rich(&authority).tls_among_servers().start_with([4, 5, 6]);
+    let desk = desk_of(&authority, &authority.client(ROOT));
+    let spec = by_certificate(wanting_by_tls(&ensemble, 4..=6));
+    desk.plan(&spec, &[]).exits(2).says(["election port open"]);
+    desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    is_at(&ensemble, &[4, 5, 6]);
 }

@@ -9,6 +9,8 @@ mod steady;
 
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
+
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
 use self::steady::Patience;
@@ -54,7 +56,7 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
     }
     let apply = async {
         let interrupts = local::interrupts();
-        apply_with(args, &source, None, (interrupts, output)).await
+        Box::pin(apply_with(args, &source, None, (interrupts, output))).await
     };
     match live::block_on(output, apply) {
         Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
@@ -70,7 +72,7 @@ pub(super) async fn apply_with(
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, Exit> {
     let spec = source.spec();
-    let port = live::servers(&spec.connect, output)?;
+    let port = live::servers(&spec, &source.named(), output)?;
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
         let terms = match (terms, &ready) {
@@ -252,13 +254,15 @@ fn kept(args: &ApplyArgs) -> String {
 
 /// How the ensemble is reached, as it is typed.
 fn accessed(args: &AccessArgs) -> impl Iterator<Item = String> {
-    let AccessArgs { connect, user, password_file, allow_cleartext_auth } = args;
+    let AccessArgs { connect, auth, user, password_file, allow_cleartext_auth } = args;
     let connect = (!connect.is_empty()).then(|| format!(" --connect {}", connect.join(",")));
+    let auth =
+        auth.and_then(|auth| Some(format!(" --auth {}", auth.to_possible_value()?.get_name())));
     let user = user.as_ref().map(|user| format!(" --user {}", words_for_shell(user)));
     let path = password_file.as_ref().map(|path| path.display().to_string());
     let path = path.map(|path| format!(" --password-file {}", words_for_shell(&path)));
     let clear = allow_cleartext_auth.then(|| " --allow-cleartext-auth".to_owned());
-    [connect, user, path, clear].into_iter().flatten()
+    [connect, auth, user, path, clear].into_iter().flatten()
 }
 
 /// The session of the run, on a server that a look has shown just before: the one before the prompt
@@ -390,7 +394,7 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --strict-version --connect zk1:2181,zk2:2181 --user super --password-file pw \
+                    --strict-version --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
                     --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";

@@ -224,7 +224,7 @@ async fn read_journal(
             Ok(earlier) => {
                 let rivals = earlier.past.ask(port, seen).await.rivals;
                 return match retired::two_histories(port, spec, rivals).await {
-                    Some(error) => Err(live::not_seen(&spec.ensemble, &error, output)),
+                    Some(error) => Err(live::not_seen(spec, &error, output)),
                     None => Ok(earlier),
                 };
             }

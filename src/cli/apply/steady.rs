@@ -92,7 +92,7 @@ pub(super) async fn look(
             Err(error) => {
                 if !may_pass(&error) || !patience.is_left(&error.to_string(), output).await {
                     let error = retired::named(port, spec, error).await;
-                    return Err(live::not_seen(&spec.ensemble, &error, output));
+                    return Err(live::not_seen(spec, &error, output));
                 }
             }
         }
@@ -113,7 +113,8 @@ const fn may_pass(error: &ObserveError) -> bool {
         ObserveError::Unreachable { .. }
         | ObserveError::NoQuorum { .. }
         | ObserveError::NoCommit { .. } => true,
-        ObserveError::TooOld { .. }
+        ObserveError::NeedsAuth { .. }
+        | ObserveError::TooOld { .. }
         | ObserveError::Standalone { .. }
         | ObserveError::TwoHistories { .. }
         | ObserveError::TargetRuns { .. }

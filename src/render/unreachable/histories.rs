@@ -128,7 +128,7 @@ pub(super) fn choose_none(
     };
     text.paragraph("", versions, width);
     let apart = match reached {
-        Reached::BySpec => {
+        Reached::BySpec | Reached::BySpecWithSasl => {
             "Stop the servers of the other one, or take their addresses out of connect and the \
              spec, so that one history answers."
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, Permission};
+use zookeeper_client::{
+    Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, Permission, SaslOptions,
+};
 
 use super::builder::SUPER_PASSWORD;
 use super::ensemble::Ensemble;
@@ -207,6 +209,19 @@ impl Administrator<'_> {
         self.set_list(&[anyone, Acl::new(permissions, AuthId::new("x509", name))]);
     }
 
+    /// Lets a user of that scheme do that to the configuration, and everyone read it.
+    pub(crate) fn let_user(self, scheme: &str, id: &str, permissions: Permission) {
+        let anyone = Acl::new(Permission::READ, AuthId::anyone());
+        self.set_list(&[anyone, Acl::new(permissions, AuthId::new(scheme, id))]);
+    }
+
+    /// The list of a znode, as `scheme:id`.
+    pub(crate) fn list(self, path: &str) -> Vec<String> {
+        let list = self.with_client(async |client| client.get_acl(path).await);
+        let (list, _) = list.expect("super may read any list");
+        list.iter().map(|entry| format!("{}:{}", entry.scheme(), entry.id())).collect()
+    }
+
     fn set_list(self, acl: &[Acl]) {
         let set = self.with_client(async |client| {
             client.set_acl("/zookeeper/config", acl, None).await.map(drop)
@@ -224,6 +239,11 @@ impl Administrator<'_> {
         runtime.block_on(until_late(async {
             let credentials = format!("super:{SUPER_PASSWORD}");
             let connector = connector.with_auth("digest", credentials.as_bytes());
+            let connector = if self.0.has_sasl() {
+                connector.with_sasl(SaslOptions::digest_md5("super", SUPER_PASSWORD))
+            } else {
+                connector
+            };
             let client = connector.connect(&address).await?;
             work(&client).await
         }))

@@ -13,6 +13,9 @@ use super::{Certificate, Ensemble, Release};
 /// The password of the user `super` in every ensemble started here.
 pub(crate) const SUPER_PASSWORD: &str = "zkplan-test";
 
+/// Who can come by SASL and has no rights, where a test lets clients come by it.
+pub(crate) const SASL_USER: &str = "visitor";
+
 /// What `DigestAuthenticationProvider` makes of `super:` and [`SUPER_PASSWORD`].
 const SUPER_DIGEST: &str = "super:RX4WTyccCctM2IkpYLXtXE1GFB0=";
 
@@ -71,6 +74,8 @@ pub(super) enum Profile {
 #[derive(Clone, Debug)]
 struct Secure {
     authority: Arc<Authority>,
+    /// Whose certificates servers take beside those of the authority.
+    trusted: String,
     /// Whether there are no others.
     alone: bool,
     /// Servers whose certificate is for that host, and for no other.
@@ -101,6 +106,8 @@ pub(crate) struct Builder {
     archive: Option<String>,
     heap: Option<String>,
     secure: Option<Secure>,
+    /// Who can come by SASL.
+    sasl_users: Vec<&'static str>,
 }
 
 impl Builder {
@@ -135,6 +142,7 @@ impl Builder {
             archive: None,
             heap: None,
             secure: None,
+            sasl_users: Vec::new(),
         };
         builder.servers(3).reconfig_enabled(true)
     }
@@ -231,7 +239,8 @@ impl Builder {
     #[must_use]
     pub(crate) fn tls(mut self, authority: &Arc<Authority>) -> Self {
         let authority = Arc::clone(authority);
-        self.secure = Some(Secure { authority, alone: false, hosts: Vec::new() });
+        self.secure =
+            Some(Secure { authority, trusted: String::new(), alone: false, hosts: Vec::new() });
         self.setting("serverCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory")
             .setting("ssl.keyStore.location", "server.pem")
             .setting("ssl.keyStore.type", "PEM")
@@ -247,12 +256,39 @@ impl Builder {
         builder
     }
 
+    /// Lets servers take certificates of another authority too.
+    #[must_use]
+    pub(crate) fn trusting(mut self, authority: &Authority) -> Self {
+        let secure = self.secure.as_mut().expect("there are secure client ports");
+        secure.trusted.push_str(authority.pem());
+        self
+    }
+
+    /// Encrypts what servers say to each other, with the certificates of their client ports.
+    #[must_use]
+    pub(crate) fn tls_among_servers(self) -> Self {
+        self.setting("sslQuorum", "true")
+            .setting("ssl.quorum.keyStore.location", "server.pem")
+            .setting("ssl.quorum.keyStore.type", "PEM")
+            .setting("ssl.quorum.trustStore.location", "ca.pem")
+            .setting("ssl.quorum.trustStore.type", "PEM")
+    }
+
     /// Gives one server's certificate to a host where it is not reached.
     #[must_use]
     pub(crate) fn certificate_for(mut self, id: u8, host: &str) -> Self {
         let secure = self.secure.as_mut().expect("there are secure client ports");
         secure.hosts.push((id, host.to_owned()));
         self
+    }
+
+    /// Lets clients come by SASL, mechanism `DIGEST-MD5`: `super` with [`SUPER_PASSWORD`], who is a
+    /// super user, and [`SASL_USER`] with the same password, who has no rights.
+    #[must_use]
+    pub(crate) fn sasl(mut self) -> Self {
+        self.sasl_users = vec!["super", SASL_USER];
+        let provider = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
+        self.setting("authProvider.sasl", provider).setting("superUser", "super")
     }
 
     /// The heap of every server, as Java takes it: `256m`. It is small where nothing is said.
@@ -317,6 +353,22 @@ impl Builder {
     pub(super) fn release_at(&self, id: u8) -> Release {
         let own = self.release_of.iter().find(|(server, _)| *server == id);
         own.map_or(self.release, |(_, release)| *release)
+    }
+
+    /// Java's flag for the file that [`Builder::sasl`] makes.
+    pub(super) fn sasl_flag(&self) -> Option<String> {
+        let wanted = !self.sasl_users.is_empty();
+        wanted.then(|| "-Djava.security.auth.login.config=jaas.conf".to_owned())
+    }
+
+    /// The same file.
+    fn jaas(&self) -> Option<(&'static str, String)> {
+        let users = self.sasl_users.iter();
+        let users: Vec<String> =
+            users.map(|user| format!("user_{user}=\"{SUPER_PASSWORD}\"")).collect();
+        let module = "org.apache.zookeeper.server.auth.DigestLoginModule required";
+        let text = format!("Server {{ {module} {}; }};\n", users.join(" "));
+        (!users.is_empty()).then_some(("jaas.conf", text))
     }
 
     pub(super) fn heap_flag(&self) -> Option<String> {
@@ -422,17 +474,20 @@ impl Builder {
             }
         };
         files.extend(self.certificates(server.id()));
+        files.extend(self.jaas());
         files
     }
 
     /// The files by which a server speaks TLS.
     fn certificates(&self, id: u8) -> Vec<(&'static str, String)> {
-        let Some(Secure { authority, hosts, .. }) = &self.secure else { return Vec::new() };
+        let Some(Secure { authority, trusted, hosts, .. }) = &self.secure else {
+            return Vec::new();
+        };
         let other = hosts.iter().find(|(server, _)| *server == id).map(|(_, host)| host.as_str());
         let hosts = other.map_or(vec!["127.0.0.1", "localhost"], |host| vec![host]);
         let Certificate { certificate, key } = authority.server(&hosts);
         let server = ("server.pem", format!("{key}{certificate}"));
-        vec![server, ("ca.pem", authority.pem().to_owned())]
+        vec![server, ("ca.pem", format!("{}{trusted}", authority.pem()))]
     }
 
     fn zoo_cfg(&self, server: &Server) -> String {

@@ -26,8 +26,14 @@ pub(crate) struct Certificate {
 impl Authority {
     /// One with a key of its own.
     pub(crate) fn new() -> Arc<Self> {
+        Self::named("authority")
+    }
+
+    /// The same with a name of its own: Java keeps one authority a name where its trust store is a
+    /// PEM file (`PemReader.loadTrustStore`).
+    pub(crate) fn named(name: &str) -> Arc<Self> {
         let key = key();
-        let mut own = params("authority", &[]);
+        let mut own = params(name, &[]);
         own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = own.self_signed(&key).expect("the parameters are sound").pem();
         Arc::new(Self { issuer: Issuer::new(own, key), pem })
@@ -53,6 +59,13 @@ impl Authority {
     pub(crate) fn client_of(&self, organization: &str, name: &str) -> Certificate {
         let mut params = params(name, &[]);
         params.distinguished_name.push(DnType::OrganizationName, organization);
+        self.issue(&params)
+    }
+
+    /// A certificate for a client that has expired.
+    pub(crate) fn expired_client(&self, name: &str) -> Certificate {
+        let mut params = params(name, &[]);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
         self.issue(&params)
     }
 

@@ -179,6 +179,19 @@ impl Ensemble {
         self.server(id).restore_first_files();
     }
 
+    /// Gives a server a certificate of another authority, and has it trust that one alone, when it is
+    /// started next.
+    pub(crate) fn renew_certificate(&self, id: u8, authority: &super::Authority) {
+        let super::Certificate { certificate, key } = authority.server(&["127.0.0.1", "localhost"]);
+        let server = self.server(id);
+        for (name, text) in
+            [("server.pem", format!("{key}{certificate}")), ("ca.pem", authority.pem().to_owned())]
+        {
+            let written = fs::write(server.file(name), text);
+            written.expect("the temporary directory can be written to");
+        }
+    }
+
     /// Deletes the data of a stopped or killed server, as a replaced disk does; configuration
     /// stays.
     pub(crate) fn wipe(&self, id: u8) {
@@ -399,10 +412,16 @@ impl Ensemble {
         server.start(java, knows_super_user, self.flags(java));
     }
 
+    /// Whether clients can come by SASL.
+    pub(super) fn has_sasl(&self) -> bool {
+        self.builder.sasl_flag().is_some()
+    }
+
     /// Java's flags for a server, beside those that every one has.
     fn flags(&self, java: &Java) -> Vec<String> {
         let archive = self.builder.archive().cloned().or_else(|| java.archive_flag());
-        archive.into_iter().chain(self.builder.heap_flag()).collect()
+        let further = [self.builder.heap_flag(), self.builder.sasl_flag()];
+        archive.into_iter().chain(further.into_iter().flatten()).collect()
     }
 
     /// Waits, but not for servers that have ended by themselves (a port taken by another process, a

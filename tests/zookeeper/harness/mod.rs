@@ -34,7 +34,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use builder::{Builder, Role, SUPER_PASSWORD};
+pub(crate) use builder::{Builder, Role, SASL_USER, SUPER_PASSWORD};
 pub(crate) use certificates::{Authority, Certificate};
 pub(crate) use ensemble::Ensemble;
 pub(crate) use process::Process;

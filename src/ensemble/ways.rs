@@ -1,0 +1,143 @@
+//! What servers want to be shown before they take a session, as far as they have said so.
+//!
+//! A look shows nothing that it does not have to. A server that wants more says so by a refusal
+//! that does not name what it wants: `SessionClosedRequireSaslAuth` (-124) is the code for every
+//! enforced scheme (`AuthenticationHelper`). So what could be shown is tried in turn, that without
+//! a secret first, and what a server took is shown there from then on: every refused try leaves a
+//! session on the servers until it expires.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zookeeper_client::Connector;
+
+use super::credential::{Credential, LOOK};
+use super::{Silence, TlsFailure};
+use crate::model::Endpoint;
+
+/// How long a refusal is remembered, so that who looks again and again leaves no heap of sessions.
+const REMEMBERED: Duration = Duration::from_secs(5);
+
+/// What is shown to a server, or could be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// The client's own certificate.
+    pub(super) certificate: bool,
+    /// A digest without a secret.
+    pub(super) look: bool,
+    /// The operator's SASL credential.
+    pub(super) sasl: bool,
+}
+
+/// What servers took, by where they were asked.
+#[derive(Debug, Default)]
+pub(super) struct Ways(Mutex<HashMap<Endpoint, Known>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    shown: Shown,
+    refused: Option<(Instant, Silence)>,
+}
+
+/// What one session shows as soon as it connects.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Show {
+    /// A digest without a secret.
+    pub(super) look: bool,
+    /// The operator's.
+    pub(super) credential: Option<Credential>,
+}
+
+impl Shown {
+    /// What is tried after such a refusal, of what may be shown at all.
+    pub(super) const fn beyond(self, refusal: Silence, may: Self) -> Option<Self> {
+        let certificate = may.certificate && !self.certificate;
+        match refusal {
+            Silence::Tls(TlsFailure::CertificateWanted) if certificate => {
+                Some(Self { certificate: true, ..self })
+            }
+            Silence::NeedsAuth if may.look && !self.look => Some(Self { look: true, ..self }),
+            Silence::NeedsAuth if certificate => Some(Self { certificate: true, ..self }),
+            Silence::NeedsAuth if may.sasl && !self.sasl => Some(Self { sasl: true, ..self }),
+            _ => None,
+        }
+    }
+}
+
+impl Ways {
+    /// What that server took last.
+    pub(super) fn shown(&self, at: &Endpoint) -> Shown {
+        self.lock().get(at).map(|known| known.shown).unwrap_or_default()
+    }
+
+    /// That server wants more.
+    pub(super) fn show(&self, at: &Endpoint, shown: Shown) {
+        self.lock().entry(at.clone()).or_default().shown = shown;
+    }
+
+    /// How that server refused all that may be shown to it, where that was just now.
+    pub(super) fn refused(&self, at: &Endpoint) -> Option<Silence> {
+        let (when, silence) = self.lock().get(at)?.refused?;
+        (when.elapsed() < REMEMBERED).then_some(silence)
+    }
+
+    /// That server refused all that may be shown to it.
+    pub(super) fn refuse(&self, at: &Endpoint, silence: Silence) {
+        self.lock().entry(at.clone()).or_default().refused = Some((Instant::now(), silence));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Endpoint, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Show {
+    /// A connector that shows it.
+    pub(super) fn on(&self, mut connector: Connector) -> Connector {
+        if self.look {
+            connector = connector.with_auth("digest", LOOK.as_bytes());
+        }
+        match &self.credential {
+            Some(credential) => credential.shown_by(connector),
+            None => connector,
+        }
+    }
+
+    /// The same without a secret.
+    pub(super) const fn without_secret(&self) -> Self {
+        Self { look: self.look, credential: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Shown = Shown { certificate: true, look: true, sasl: true };
+
+    fn tried(may: Shown) -> Vec<Shown> {
+        let next = |shown: &Shown| shown.beyond(Silence::NeedsAuth, may);
+        std::iter::successors(Some(Shown::default()), next).collect()
+    }
+
+    #[test]
+    fn what_has_no_secret_is_tried_first_and_nothing_that_may_not_be_shown() {
+        let look = Shown { look: true, ..Shown::default() };
+        let certificate = Shown { certificate: true, ..look };
+        assert_eq!(tried(ALL), [Shown::default(), look, certificate, ALL]);
+        assert_eq!(tried(look), [Shown::default(), look]);
+        let wanted = Silence::Tls(TlsFailure::CertificateWanted);
+        let shown = Shown::default().beyond(wanted, ALL);
+        assert_eq!(shown, Some(Shown { certificate: true, ..Shown::default() }));
+        assert_eq!(Shown::default().beyond(wanted, look), None);
+    }
+
+    #[test]
+    fn a_refused_credential_is_no_reason_to_show_more() {
+        for silence in [Silence::AuthRefused, Silence::Closed, Silence::AnswerTimedOut] {
+            assert_eq!(Shown::default().beyond(silence, ALL), None);
+        }
+    }
+}
