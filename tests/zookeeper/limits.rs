@@ -107,7 +107,7 @@ fn a_limit_that_no_word_tells_is_seen() {
     let ledger = Ledger::begin(&ensemble);
     let spec = wanting(&ensemble, 1..=4, 1..=4);
     let limit = "a limit on connections (maxClientCnxns or maxCnxns). An apply needs two";
-    let desk = Desk::new();
+    let desk = Desk::accepting(&ensemble);
     for _ in 0..3 {
         desk.apply_spec(&spec).ends().exits(3).says([limit]).says_nowhere("silent");
     }

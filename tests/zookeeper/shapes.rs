@@ -62,7 +62,7 @@ fn another_name_in_each_own_line_is_one_ensemble() {
 fn an_ensemble_with_a_wildcard_moves_onto_new_servers() {
     for builder in [Builder::rich(), static_files()] {
         let ensemble = builder.hosts_apart().own_host("0.0.0.0").start_with([4, 5, 6]);
-        let desk = Desk::new();
+        let desk = Desk::accepting(&ensemble);
         let at = addresses(&ensemble, 1..=3);
         let imported = desk.run(["import", "--connect", &at]).exits(0);
         let leader = ensemble.wait_leader();
