@@ -90,6 +90,17 @@ pub enum Note {
     /// An id that a spec cannot want.
     #[error("server id {0} is outside 1 to 254: a spec cannot want it")]
     UnwantableId(ServerId),
+    /// A client address at which only its own machine reaches a server.
+    #[error(
+        "clients reach server {id} at {client} from its own machine alone, and so does zkplan: give its \
+         `secureClientPort` and `connect.tls`"
+    )]
+    OwnClientAddress {
+        /// The server.
+        id: ServerId,
+        /// Its client address.
+        client: String,
+    },
     /// A host that a spec cannot want.
     #[error("host `{}` of server {id} cannot stand in a spec", .host.as_str().escape_debug())]
     UnwantableHost {
@@ -329,11 +340,12 @@ impl Imported {
             }
             let quorum = server.peers.iter().map(|peer| &peer.host);
             let unfit = |host: &&Host| !host.is_plain() || host.is_wildcard();
-            // Loopback stands only where the others are on the same machine.
-            let apart = quorum.clone().all(|host| !host.is_loopback());
-            let client = server.client.iter().map(|client| &client.host);
-            let client = client.filter(|host| apart && host.is_loopback());
-            let hosts: BTreeSet<&Host> = quorum.filter(unfit).chain(client).collect();
+            let hosts: BTreeSet<&Host> = quorum.filter(unfit).collect();
+            if let Some(client) = server.client.as_ref().filter(|_| server.has_own_client_address())
+            {
+                let client = client.to_string();
+                notes.push(Note::OwnClientAddress { id: server.id, client });
+            }
             notes.extend(
                 hosts
                     .into_iter()

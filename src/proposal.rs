@@ -75,7 +75,7 @@ fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
         ensemble: spec.ensemble.clone(),
         diff: diff(
             &facts.base.membership,
-            &spec.membership(),
+            &spec.membership_for(&facts.base.membership),
             &facts.other_machine,
             spec.policy.client_part,
         ),

@@ -79,8 +79,9 @@ pub fn resumed(
         .filter(|stored| saved::plan_id(stored.plan()) == header.plan_id)
         .ok_or(Differs::PlanLost)?;
     let plan = stored.plan();
-    let wanted =
-        diff(&now.base.membership, &spec.membership(), &now.other_machine, spec.policy.client_part);
+    let base = &now.base.membership;
+    let target = spec.membership_for(base);
+    let wanted = diff(base, &target, &now.other_machine, spec.policy.client_part);
     let missing = plan.accepted.iter().filter(|risk| !accepted.contains(risk));
     let servers = wanted.target != plan.target;
     let (policy, hooks) = (spec.policy != plan.policy, spec.hooks != plan.hooks);

@@ -108,6 +108,10 @@ impl Addresses {
         } else if own.moves && own.is_loopback && !self.all_loopback(table, step, after, is_done) {
             found.push(Detail::LoopbackHost(id));
         }
+        let is_new = change.before.is_none_or(|before| before.client != server.client);
+        if is_new && server.has_own_client_address() {
+            found.push(Detail::LoopbackClient(id));
+        }
         match change.before.map(|before| (&before.client, &server.client)) {
             Some((Some(_), None)) => found.push(Detail::ClientLost(id)),
             Some((None, Some(_))) if !table.facts.client_confirmed.contains(&id) => {
@@ -212,9 +216,15 @@ fn listens(server: &Server) -> Vec<Place<'_>> {
     let mut places: Vec<(&Host, u16)> =
         peers.flat_map(|p| [(&p.host, p.quorum_port), (&p.host, p.election_port)]).collect();
     if let Some(client) = &server.client {
-        let host = if client.host.is_wildcard() { &server.peer().host } else { &client.host };
+        // The loopback of each machine is another one.
+        let is_own = client.host.is_wildcard() || server.has_own_client_address();
+        let host = if is_own { &server.peer().host } else { &client.host };
         places.push((host, client.port));
     }
+    // The third part of a line of ZooKeeper 3.10: a port, or a host and a port.
+    let secure = server.secure_client.as_deref().and_then(|part| part.rsplit(':').next());
+    let secure = secure.and_then(|port| port.parse().ok());
+    places.extend(secure.map(|port| (&server.peer().host, port)));
     places
 }
 

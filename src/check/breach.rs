@@ -174,6 +174,9 @@ pub enum Detail {
     WildcardHost(ServerId),
     /// A quorum host is the loopback while others are not.
     LoopbackHost(ServerId),
+    /// The client address of a line is the loopback, and its quorum host is not: clients elsewhere
+    /// are sent to their own machine.
+    LoopbackClient(ServerId),
     /// A server would lose its client address.
     ClientLost(ServerId),
     /// The id cannot be wanted.

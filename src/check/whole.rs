@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::breach::{Breach, Detail, Law};
 use super::table::Table;
-use crate::diff::ChangeKind;
+use crate::diff::{Change, ChangeKind};
 use crate::model::{Membership, MinTolerance, ReuseIds, Server, ServerId};
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
 use crate::plan::{Action, Move, Part, Phase, Plan, Rule, Step};
@@ -87,8 +87,16 @@ fn unsupported(table: &Table<'_>) -> Vec<Detail> {
     let odd = |server: &Option<Server>| {
         server.as_ref().is_some_and(|s| s.peers.len() > 1 || s.secure_client.is_some())
     };
+    // Where every member's line tells its secure client port, all servers take such lines.
+    let are_secure =
+        plan.facts.base.membership.servers().all(|server| server.secure_client.is_some());
+    let joins = |change: &Change| {
+        let one_address = change.after.as_ref().is_some_and(|after| after.peers.len() == 1);
+        change.kind == ChangeKind::Join && are_secure && one_address
+    };
     for change in &plan.changes {
-        if change.kind != ChangeKind::Leave && (odd(&change.before) || odd(&change.after)) {
+        let stays_odd = change.kind != ChangeKind::Leave && !joins(change);
+        if stays_odd && (odd(&change.before) || odd(&change.after)) {
             found.push(Detail::SeveralAddresses(change.id));
         }
     }

@@ -221,6 +221,22 @@ fn a_wildcard_gets_the_host_where_the_server_answered() {
     assert_eq!(imported.to_spec().connect.servers, ["10.0.0.1:2181", "10.0.0.2:2181"]);
 }
 
+/// Each member keeps such a line, and none of them is asked at it.
+#[test]
+fn clients_on_the_machine_of_each_server_can_stand_in_a_spec() {
+    let line = |id| format!("server.{id}=10.0.0.{id}:2888:3888:participant;127.0.0.1:12181\n");
+    let config = [1, 2].map(line).concat() + "version=100000000";
+    let at = Endpoint::plain(Host::new("127.0.0.1"), 12181);
+    let seen = observation(&config, vec![sight(1, Some(1), at)]);
+    let imported = from_observation("live", &seen);
+    let own =
+        |id| Note::OwnClientAddress { id: ServerId::new(id), client: "127.0.0.1:12181".to_owned() };
+    assert_eq!(imported.notes, [own(1), own(2)]);
+    let spec = spec::parse("live.yaml", &imported.to_yaml()).unwrap();
+    assert_eq!(spec.membership(), seen.config.membership);
+    assert_eq!(spec.connect.servers, ["127.0.0.1:12181"]);
+}
+
 /// A service has the addresses of all its pods.
 #[test]
 fn a_name_of_several_servers_is_no_client_host() {

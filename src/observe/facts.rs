@@ -283,6 +283,7 @@ fn gets_client_part(now: Option<&Server>, spec: &Spec, wanted: &Server) -> bool 
 
 fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     let members = &seen.config.membership;
+    let target = spec.membership_for(members);
     let mut obstacles = Vec::new();
     if seen.reconfig_disabled {
         obstacles.push(Obstacle::ReconfigDisabled(seen.reconfig_disabled_on()));
@@ -294,8 +295,8 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
         if at.mode == Some(Mode::Standalone) {
             obstacles.push(Obstacle::WantedStandalone(*id));
         }
-        let wanted = spec.servers.get(id).map(|wanted| &wanted.server);
-        let is_given = wanted.is_some_and(|it| gets_client_part(members.get(*id), spec, it));
+        let is_given =
+            target.get(*id).is_some_and(|it| gets_client_part(members.get(*id), spec, it));
         if at.plain_port == PlainPort::Nowhere && is_given {
             obstacles.push(Obstacle::NoPlainPort(*id));
         }

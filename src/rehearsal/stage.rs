@@ -68,13 +68,24 @@ fn as_rehearsed(plan: &Plan) -> Plan {
         let client = Endpoint { tls: false, ..reach.client.clone() };
         Reach { client, admin: None }
     };
-    plan.reach = plan.reach.iter().map(|(id, reach)| (*id, plain(reach))).collect();
+    let newcomers =
+        plan.target.servers().filter(|line| !plan.facts.base.membership.contains(line.id));
+    let asked = newcomers.filter(|line| line.client_endpoint().is_none()).map(|line| {
+        let client = Endpoint::plain(line.peer().host.clone(), assumed_port(&plan, line.id));
+        (line.id, Reach { client, admin: None })
+    });
+    let mut reach: BTreeMap<ServerId, Reach> = asked.collect();
+    reach.extend(plan.reach.iter().map(|(id, reach)| (*id, plain(reach))));
+    plan.reach = reach;
     let members = plan.facts.base.membership.servers();
     let asked = members.map(|member| {
         let reach = plan.reach.get(&member.id).map(|reach| reach.client.clone());
         let known = member.client_endpoint().or(reach);
         known.unwrap_or_else(|| {
-            Endpoint::plain(member.peer().host.clone(), assumed_port(&plan, member.id))
+            // In the simulator every machine reaches every other.
+            let own = member.client.as_ref().map(|client| client.port);
+            let port = own.unwrap_or_else(|| assumed_port(&plan, member.id));
+            Endpoint::plain(member.peer().host.clone(), port)
         })
     });
     plan.connect = Connect {
@@ -87,8 +98,8 @@ fn as_rehearsed(plan: &Plan) -> Plan {
     plan
 }
 
-/// The client port of a member of static origin that leaves: neither its line nor a spec tells it,
-/// and any that no other server of the plan has does as well.
+/// The client port of a server whose line and spec tell none: a member of static origin that leaves,
+/// a newcomer that serves clients in TLS alone. Any that no other server of the plan has will do.
 fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
     let members = &plan.facts.base.membership;
     let lines = || members.servers().chain(plan.target.servers());
@@ -98,7 +109,8 @@ fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
         .chain(lines().filter_map(|line| Some(line.client.as_ref()?.port)))
         .chain(plan.reach.values().map(|reach| reach.client.port))
         .collect();
-    let turn = members.ids().range(..id).count();
+    let all: BTreeSet<ServerId> = lines().map(|line| line.id).collect();
+    let turn = all.range(..id).count();
     let mut free = (FIRST_ASSUMED_PORT..=u16::MAX).filter(|port| !used.contains(port));
     free.nth(turn).unwrap_or(FIRST_ASSUMED_PORT)
 }

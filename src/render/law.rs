@@ -137,6 +137,7 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::NotAscending { .. }
         | Detail::WildcardHost(_)
         | Detail::LoopbackHost(_)
+        | Detail::LoopbackClient(_)
         | Detail::ClientLost(_)
         | Detail::UnwantableId(_)
         | Detail::OtherMachine(_)
@@ -199,12 +200,9 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::NoOverlap { .. } => fixed(NO_OVERLAP),
         Detail::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
         Detail::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
-        Detail::WildcardHost(id) => format!(
-            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
-        ),
-        Detail::LoopbackHost(id) => format!(
-            "The quorum host of server {id} is a loopback address, and those of others are not."
-        ),
+        Detail::WildcardHost(id) | Detail::LoopbackHost(id) | Detail::LoopbackClient(id) => {
+            own_machine(detail, *id)
+        }
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
             format!("Server id {id} cannot be asked for; ids go from 1 to 254.")
@@ -269,6 +267,21 @@ const TOO_MANY_WEIGHTS: &str =
 const OTHER_TOLERANCE: &str = "The tolerance of the plan is not what its policy asks for.";
 const TOO_MANY_ORDERS: &str =
     "The steps can go in more orders than can be looked at: no order may go unseen.";
+
+/// A host of a new line that leads to the machine from which it is dialled.
+fn own_machine(detail: &Detail, id: ServerId) -> String {
+    match detail {
+        Detail::WildcardHost(_) => format!(
+            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
+        ),
+        Detail::LoopbackClient(_) => format!(
+            "The client host of server {id} is a loopback address: clients elsewhere do not reach it."
+        ),
+        _ => format!(
+            "The quorum host of server {id} is a loopback address, and those of others are not."
+        ),
+    }
+}
 
 fn other_place(ids: &BTreeSet<ServerId>) -> String {
     format!("The group or the weight of {} would change.", words::servers(ids))
@@ -456,6 +469,9 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
         Detail::AddressTaken { .. } => "give the server a free port or another host",
         Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
             "name a host under which the other servers reach it"
+        }
+        Detail::LoopbackClient(_) => {
+            "name the host where clients reach it; without one the server listens on all addresses"
         }
         Detail::ClientUnproven(_) => {
             "see that the server answers at its clientPort of the spec, or accept the risk"

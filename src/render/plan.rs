@@ -255,6 +255,9 @@ fn no_changes(screen: &Screen<'_>) -> Text {
     };
     let mut text = Text::new();
     text.paragraph("", line, screen.width);
+    if base.membership.is_weighted() {
+        text.paragraph("", "Groups and weights stay as they are.", screen.width);
+    }
     let disabled = plan.facts.obstacles.iter().find_map(|obstacle| match obstacle {
         Obstacle::ReconfigDisabled(on) => Some(words::some_servers(on)),
         _ => None,

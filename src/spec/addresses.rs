@@ -115,26 +115,6 @@ impl Reader {
     }
 }
 
-impl Reader {
-    /// Complains about a client host on which nobody but the machine itself reaches a server that
-    /// others reach elsewhere. ZooKeeper hands the address out as it stands in the configuration.
-    pub(super) fn clients_reach_in<'a>(
-        &mut self,
-        client: &Host,
-        hosts: impl IntoIterator<Item = &'a Host>,
-        place: Place,
-    ) -> bool {
-        let fine = !client.is_loopback() || hosts.into_iter().any(Host::is_loopback);
-        if !fine {
-            let what = format!("client host `{client}` is the machine itself");
-            let remedy = "name the host where clients reach it; without one the server listens on \
-                          all addresses";
-            self.complain(place, what, "out of reach for clients elsewhere", remedy);
-        }
-        fine
-    }
-}
-
 /// Whose an address is, as far as the id can be read.
 fn of(entry: &Entry) -> String {
     entry.id.map_or_else(String::new, |(id, _)| format!(" of server {id}"))

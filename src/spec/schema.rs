@@ -18,7 +18,7 @@ const HOST_PATTERN: &str =
     r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*|[A-Za-z0-9_][A-Za-z0-9._-]*)$";
 
 /// ZooKeeper's own line, with a client part.
-const LINE_PATTERN: &str = r"^\s*server\.\+?0*[1-9][0-9]{0,2}\s*=\s*[^;]+;[^;]+(;[^;]*)?$";
+const LINE_PATTERN: &str = r"^\s*server\.\+?0*[1-9][0-9]{0,2}\s*=\s*[^;]+;([^;]+(;[^;]*)?|;[^;]+)$";
 
 /// The JSON Schema (draft 7, which every editor knows) of a spec.
 pub fn schema() -> Value {

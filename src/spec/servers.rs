@@ -134,10 +134,6 @@ impl Reader {
                 .and_then(|text| self.host(node.place, "`clientHost`", text)),
         };
         let client = self.client_port(map, secure, client_host.is_some());
-        if let (Some(node), Some(client), Some(host)) = (map.get("clientHost"), &client_host, &host)
-        {
-            self.clients_reach_in(client, [host], node.place);
-        }
         let role = match map.get("role") {
             None => Some(Role::Participant),
             Some(node) => self.choice(node, "`role`", &ROLES),
@@ -152,7 +148,7 @@ impl Reader {
             given.map_or(map.place, |node| node.place)
         };
         if let Some(host) = &host {
-            let reached = client_host.as_ref().filter(|bound| !bound.is_wildcard()).unwrap_or(host);
+            let reached = client_host.as_ref().filter(|bound| is_at(bound, [host])).unwrap_or(host);
             let claims: [(_, _, &[&str], _); 4] = [
                 (host, quorum.flatten(), &["quorumPort"], Port::Quorum),
                 (host, election.flatten(), &["electionPort"], Port::Election),
@@ -339,8 +335,11 @@ impl Reader {
             fine = false;
         }
         match &server.client {
+            // ZooKeeper 3.10's line of a server that has a secure client port alone.
+            None if server.secure_client.is_some() => {}
             None => {
-                let remedy = "name the client port: put `;2181` behind the line";
+                let remedy = "name the client port: put `;2181` behind the line, or `;;2281` where \
+                              there is a secure one alone";
                 self.complain(
                     place,
                     "the server line has no client part",
@@ -351,8 +350,6 @@ impl Reader {
             }
             Some(client) => {
                 fine &= self.host(place, "the client host", client.host.as_str()).is_some();
-                let hosts = server.peers.iter().map(|peer| &peer.host);
-                fine &= self.clients_reach_in(&client.host, hosts, place);
             }
         }
         entry.wanted = fine.then(|| WantedServer {
@@ -458,10 +455,18 @@ fn secure_port(text: &str) -> Option<u16> {
     host_and_port(text).filter(|(host, _)| Host::new(host).is_plain()).map(|(_, port)| port)
 }
 
+/// Whether a client host is an address of its own: a wildcard stands for the quorum host, and so does
+/// the loopback of a server that the others reach elsewhere. Each machine has one.
+fn is_at<'a>(client: &Host, hosts: impl IntoIterator<Item = &'a Host>) -> bool {
+    let is_shut = client.is_loopback() && !hosts.into_iter().any(Host::is_loopback);
+    !client.is_wildcard() && !is_shut
+}
+
 fn line_claims(server: &Server, place: Place) -> Vec<Claim> {
     let mut claims = Vec::new();
     let client = server.client.as_ref();
-    let bound = client.filter(|client| !client.host.is_wildcard()).map(|client| &client.host);
+    let hosts = || server.peers.iter().map(|peer| &peer.host);
+    let bound = client.filter(|client| is_at(&client.host, hosts())).map(|client| &client.host);
     for peer in &server.peers {
         claims.push(Claim::new(&peer.host, peer.quorum_port, Port::Quorum, place));
         claims.push(Claim::new(&peer.host, peer.election_port, Port::Election, place));
