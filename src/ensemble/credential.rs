@@ -17,13 +17,14 @@ use super::digest_id;
 /// this:
 ///
 /// * *Looks* show no secret. Servers that enforce scheme `digest` check the scheme and never the
-///   password (`AuthenticationHelper.enforceAuthentication`), so a look shows [`LOOK`], which is
-///   public. Nothing is ever created on such a session: an ACL entry `auth` would hold that id.
-/// * *Scheme `digest`* sends the password in clear. A held session is opened without it, with
-///   [`LOOK`] where that is enforced. It is judged; then the same session is attached at the same
-///   address once more, with the password on that connection and without [`LOOK`].
-/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, and a response
-///   is worth nothing for another challenge. Where SASL is not enforced it is handled like
+///   password (`AuthenticationHelper.enforceAuthentication`), so a look shows `zkplan:look`, which
+///   is public. On a connection that shows it no list with an entry `auth` is made: that would
+///   hold the public id.
+/// * *Scheme `digest`* sends the password in clear. A held session is opened without it, with the
+///   public one where that is enforced. It is judged; then the same session is attached at the
+///   same address once more, with the password on that connection and without the public one.
+/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, and a
+///   response is worth nothing for another challenge. Where SASL is not enforced it is handled like
 ///   `digest`. Where it is, a session without it can read nothing: then looks use it too, at
 ///   addresses that the file or a flag names, and nowhere else.
 /// * *Scheme `x509`* has no secret to show: the certificate is a part of the TLS handshake.
