@@ -186,7 +186,9 @@ pub(super) fn file(seed: u64) -> Made {
     let client = chance.of(&["", "", ";2181", ";0.0.0.0:2181"]);
     let mut ids: Vec<usize> = (1..=count).collect();
     if chance.once_in(6) {
-        ids.iter_mut().for_each(|id| *id += chance.of(&["0", "253", "1000"]).parse().unwrap_or(0));
+        for id in &mut ids {
+            *id += [0, 253, 1000][chance.below(3)];
+        }
     }
     let mut members: Vec<(String, String)> = ids
         .iter()
@@ -224,7 +226,7 @@ pub(super) fn file(seed: u64) -> Made {
             }
         }
     }
-    written(settings, &members, &mut chance)
+    written(&settings, &members, &mut chance)
 }
 
 fn twist(members: &mut Vec<(String, String)>, chance: &mut Chance) {
@@ -232,8 +234,8 @@ fn twist(members: &mut Vec<(String, String)>, chance: &mut Chance) {
     let (key, line) = &mut members[which];
     match chance.below(10) {
         0 => {
-            *key =
-                chance.of(&["server.+1", "server.01", "server.99999999999", "server.0"]).to_owned()
+            let other = ["server.+1", "server.01", "server.99999999999", "server.0"];
+            chance.of(&other).clone_into(key);
         }
         1 => {
             let twin = (key.clone(), line.replace("2888", "2889"));
@@ -270,7 +272,7 @@ fn places(ids: &[usize], chance: &mut Chance) -> Vec<(String, String)> {
     lines
 }
 
-fn written(settings: Vec<String>, members: &[(String, String)], chance: &mut Chance) -> Made {
+fn written(settings: &[String], members: &[(String, String)], chance: &mut Chance) -> Made {
     let by = chance.of(&["=", "=", "=", " = ", ":", " "]);
     let mut lists = String::new();
     for (key, value) in members {
