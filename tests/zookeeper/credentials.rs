@@ -4,7 +4,7 @@
 //! every byte.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -162,7 +162,12 @@ fn an_address_of_a_foreign_reconfig_is_sent_nothing() {
     ensemble.reserve(9);
     let [from, to] = [moved, 9].map(|id| ensemble.client_address(id).port());
     let line = ensemble.server_line(moved).replace(&format!(":{from}"), &format!(":{to}"));
+    let old = ensemble.client_address(moved);
     ensemble.administrator().add(&line);
+    // It may take a moment to leave the address that the file names; there it may be sent one.
+    wait_until("the server to have left its address", PATIENCE, || {
+        TcpStream::connect(old).is_err().then_some(())
+    });
     let before = ensemble.credentials_sent_to(moved);
     ensemble.kill(on);
     apply.thaw();

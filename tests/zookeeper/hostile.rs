@@ -34,7 +34,7 @@ fn names_cannot_take_over_a_terminal(builder: &Builder) {
     assert!(saved.chars().all(|char| matches!(char, '\n' | ' '..='~')), "{saved:?}");
     // No spec can ask for such a server: the import says so, and so does whoever reads it.
     let import = desk.run(["import", "--connect", &ensemble.connect_string()]).exits(0);
-    let import = import.says(["of server 9 cannot stand in a spec"]);
+    let import = import.says(["this spec is not valid yet: server 9"]);
     desk.write("imported.yaml", &import.stdout);
     desk.run(["plan", "imported.yaml"]).exits(65).says(["imported.yaml", "host"]);
 }
