@@ -42,6 +42,9 @@ pub(super) async fn following<E: Ensemble>(
         let kept = left.into_iter().zip(&seen).filter(|(_, seen)| is_between(seen));
         left = kept.map(|(probe, _)| probe).collect();
     }
+    if left.is_empty() {
+        return BTreeSet::new();
+    }
     let followers = left.iter().filter(|probe| probe.mode() == Some(Mode::Follower)).count();
     let answer = port.ask(&first.endpoint, Word::Mntr).await.ok();
     let synced = answer.and_then(|answer| Mntr::parse(&answer).synced_followers);

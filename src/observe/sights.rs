@@ -23,6 +23,14 @@ struct Subject<'a> {
     probe: Option<usize>,
 }
 
+impl Subject<'_> {
+    /// Whether the spec has it where it is; who joins, leaves or goes to another host moves data.
+    fn stays(&self) -> bool {
+        let hosts = self.member.map(Server::peer).zip(self.wanted.map(|wanted| &wanted.peer));
+        hosts.is_some_and(|(now, then)| now.host == then.host)
+    }
+}
+
 /// What is asked of every subject beside who it is.
 #[derive(Default)]
 struct Details {
@@ -87,21 +95,42 @@ pub(super) async fn round<E: Ensemble>(
     question: &Question,
 ) -> Round {
     let subjects = subjects(look, present, question);
-    let details = join_all(subjects.iter().map(|subject| details(port, look, subject, question)));
+    // Where every server stays, no data move: that the ensemble matches is known without them.
+    let all_stay = subjects.iter().all(Subject::stays);
+    let leads = |id| present.leader.as_ref().is_some_and(|(leader, _)| *leader == id);
+    let data = |subject: &Subject<'_>| match (question.skip_data, all_stay) {
+        (false, false) => Data::Compared,
+        (false, true) if leads(subject.id) => Data::Counted,
+        _ => Data::NotAsked,
+    };
+    let details =
+        join_all(subjects.iter().map(|subject| details(port, look, subject, data(subject))));
     let (details, resolved) = futures::join!(details, resolve(port, look, present, question));
     Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
+}
+
+/// What is asked about the data of a server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Data {
+    /// Nothing beyond what it said of itself.
+    NotAsked,
+    /// How much there is.
+    Counted,
+    /// What they are compared by, too.
+    Compared,
 }
 
 async fn details<E: Ensemble>(
     port: &E,
     look: &Look,
     subject: &Subject<'_>,
-    question: &Question,
+    asked: Data,
 ) -> Details {
     let probe = subject.probe.and_then(|index| look.probes.get(index)).filter(|p| p.serves());
     let data = async {
         match probe {
-            Some(probe) if !question.skip_data => data(port, probe).await,
+            Some(probe) if asked == Data::Compared => data(port, probe).await,
+            Some(probe) if asked == Data::Counted => counts(probe, &mntr(port, probe).await),
             Some(_) | None => DataFigures::default(),
         }
     };
@@ -143,17 +172,29 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
         let leads = probe.mode() == Some(Mode::Leader);
         leads && port.ask(at, Word::Dump).await.is_ok_and(|answer| keeps_local_sessions(&answer))
     };
-    let (mntr, hash) = (port.ask(at, Word::Mntr), port.ask(at, Word::Hash));
-    let (mntr, hash, is_dumped) = futures::join!(mntr, hash, dump);
-    let mntr = mntr.map(|answer| Mntr::parse(&answer)).unwrap_or_default();
+    let (mntr, hash, is_dumped) = futures::join!(mntr(port, probe), port.ask(at, Word::Hash), dump);
+    let counts = counts(probe, &mntr);
+    DataFigures {
+        digests: digests_of(probe.version(), hash),
+        has_local_sessions: is_dumped || counts.has_local_sessions,
+        ..counts
+    }
+}
+
+async fn mntr<E: Ensemble>(port: &E, probe: &Probe) -> Mntr {
+    let answer = port.ask(&probe.endpoint, Word::Mntr).await;
+    answer.map(|answer| Mntr::parse(&answer)).unwrap_or_default()
+}
+
+/// What a server counts of its data.
+fn counts(probe: &Probe, mntr: &Mntr) -> DataFigures {
     let srvr = probe.srvr.as_ref().ok();
     DataFigures {
         znodes: mntr.znodes.or(srvr.and_then(|srvr| srvr.znodes)),
         bytes: mntr.bytes,
-        digests: digests_of(probe.version(), hash),
         digest_mismatches: mntr.digest_mismatches,
-        has_local_sessions: is_dumped || mntr.local_sessions.is_some_and(|count| count > 0),
-        compared: None,
+        has_local_sessions: mntr.local_sessions.is_some_and(|count| count > 0),
+        ..DataFigures::default()
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct FakeEnsemble {
     script: RefCell<Vec<Event>>,
     pub(super) waited: Cell<Duration>,
     pub(super) sessions: Cell<usize>,
+    /// Every word that was asked, and where.
+    pub(super) words: RefCell<Vec<(Endpoint, Word)>>,
     /// Every host and port to which it was connected.
     pub(super) dialled: RefCell<BTreeSet<(String, u16)>>,
 }
@@ -152,6 +154,7 @@ impl Fake {
 
 impl Ensemble for FakeEnsemble {
     async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+        self.words.borrow_mut().push((at.clone(), word));
         let server = self.find(at)?;
         if server.hangs {
             std::future::pending::<()>().await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, ServerVersion, Silence};
+use crate::ensemble::{Mode, ServerVersion, Silence, Word};
 use crate::model::{
     AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, ReuseIds, Server,
     StandaloneEnabled,
@@ -429,4 +429,38 @@ fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
     assert_eq!(by_counts(&poor, &four), Some((ids(&[4]), own)));
     // Nothing joins: there is nothing to compare.
     assert_eq!(by_counts(&of_releases("3.5.10-abc", "3.5.10-abc"), &wanted(&[1, 2, 3])), None);
+}
+
+/// The words that a look costs each server, so often.
+fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<Word, usize> {
+    let mut count = BTreeMap::new();
+    for (_, word) in fake.words.borrow().iter().filter(|(to, _)| *to == at(number)) {
+        *count.entry(*word).or_default() += 1;
+    }
+    count
+}
+
+/// A pipeline looks at an ensemble that is as its spec wants it nearly every time.
+#[test]
+fn an_ensemble_that_matches_its_spec_is_asked_little() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4, 5], FIRST));
+    seen(&fake, &Question::of(&wanted(&[1, 2, 3, 4, 5])));
+    let of_all = [(Word::Srvr, 1), (Word::Conf, 1)];
+    for number in 1..=4 {
+        assert_eq!(words_asked(&fake, number), of_all.into(), "server {number}");
+    }
+    let of_leader = of_all.into_iter().chain([(Word::Mntr, 1)]);
+    assert_eq!(words_asked(&fake, 5), of_leader.collect());
+    assert_eq!(fake.sessions.get(), 1);
+}
+
+#[test]
+fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
+    for spec in [wanted(&[1, 2, 3, 4]), wanted(&[1, 2])] {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        seen(&fake, &Question::of(&spec));
+        for number in 1..=3 {
+            assert_eq!(words_asked(&fake, number).get(&Word::Hash), Some(&1), "server {number}");
+        }
+    }
 }
