@@ -163,7 +163,7 @@ fn a_joiner_is_added_under_writes_again_and_again() {
 
 /// A number from the environment; a test that was asked for something else must not look like one that
 /// passed.
-fn asked(name: &str, otherwise: usize) -> usize {
+pub(crate) fn asked(name: &str, otherwise: usize) -> usize {
     let Ok(text) = std::env::var(name) else { return otherwise };
     let number = text.parse().ok().filter(|number| *number > 0);
     number.unwrap_or_else(|| panic!("{name} is no number of at least 1: {text}"))

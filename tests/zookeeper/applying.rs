@@ -233,6 +233,15 @@ impl Applying<'_> {
         });
     }
 
+    /// The most memory that it has had so far, in MiB (`VmHWM` of proc_pid_status(5)).
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().split(' ').next()?.parse::<u64>().ok());
+        kib.expect("a number of kB") / 1024
+    }
+
     /// SIGCONT.
     pub(crate) fn thaw(&mut self) {
         self.process.thaw();
