@@ -25,6 +25,10 @@ const AT_ONCE: usize = 2;
 /// noticed, and does not say when. A server that takes longer may close one more; that is asked again.
 const LINGER: Duration = Duration::from_millis(25);
 
+/// A server that takes so many connections from one address has room for ours that it has not noticed
+/// the end of yet, and for other clients of this address.
+const WIDE: u32 = 10;
+
 /// Who may connect to which server now. Clones share what they know.
 #[derive(Clone, Default)]
 pub(super) struct Admission {
@@ -50,6 +54,8 @@ struct Door {
     begun: AtomicU64,
     /// Whether a second connection of ours was seen to be closed at once.
     takes_one: AtomicBool,
+    /// Whether it is known to take more connections than we ever open.
+    is_wide: AtomicBool,
 }
 
 impl Default for Door {
@@ -60,6 +66,7 @@ impl Default for Door {
             standing: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
             takes_one: AtomicBool::new(false),
+            is_wide: AtomicBool::new(false),
         }
     }
 }
@@ -115,6 +122,16 @@ impl Admission {
         let place = doors.places.get(&(at.host.clone(), at.port));
         let door = place.and_then(|place| doors.doors.get(place));
         door.is_some_and(|door| door.takes_one.load(Ordering::SeqCst))
+    }
+
+    /// Takes to heart how many connections from one address a server says that it takes; 0 is any
+    /// number (`NIOServerCnxnFactory.getMaxClientCnxnsPerHost`).
+    pub(super) fn takes(&self, at: &Endpoint, connections: u32) {
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = doors.places.get(&(at.host.clone(), at.port));
+        if let Some(door) = place.and_then(|place| doors.doors.get(place)) {
+            door.is_wide.store(connections == 0 || connections >= WIDE, Ordering::SeqCst);
+        }
     }
 
     async fn door(&self, at: &Endpoint, limits: Limits) -> Option<Arc<Door>> {
@@ -180,7 +197,8 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let turn = self.turn.take();
-        if let (true, Ok(runtime)) = (self.lingers, Handle::try_current()) {
+        let is_wide = turn.as_ref().is_some_and(|turn| turn.door.is_wide.load(Ordering::SeqCst));
+        if let (true, Ok(runtime)) = (self.lingers && !is_wide, Handle::try_current()) {
             runtime.spawn(async move {
                 tokio::time::sleep(LINGER).await;
                 drop(turn);

@@ -294,7 +294,13 @@ impl Ensemble for ZooKeeper {
             self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word, limits).await).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
-        Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await
+        let answer = Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await;
+        if let (Word::Conf, Ok(told)) = (word, &answer)
+            && let Some(connections) = words::Conf::parse(told).max_client_connections
+        {
+            self.admission.takes(at, connections);
+        }
+        answer
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
