@@ -233,7 +233,7 @@ impl Applying<'_> {
         });
     }
 
-    /// The most memory that it has had so far, in MiB (`VmHWM` of proc_pid_status(5)).
+    /// The most memory that it has had so far, in MiB (`VmHWM` of `/proc/PID/status`).
     pub(crate) fn peak_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
         let status = status.expect("it runs");
