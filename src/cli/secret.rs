@@ -68,7 +68,7 @@ fn authenticated(
     let (of_file, password) = of_file.unzip();
     let Some(user) = user.clone().or(of_file) else {
         let flag = if password_file.is_some() { "--password-file" } else { "--auth" };
-        output.error(&format!("{flag} needs a user: the file names none"), "add --user USER");
+        output.error(&format!("{flag} needs a user, and none is given"), "add --user USER");
         return Err(Exit::Usage);
     };
     let from_flag = password_file.clone().map(PasswordSource::File);

@@ -84,7 +84,7 @@ fn is_another_ensemble(sight: Option<&ServerSight>, there: Option<&WantedSight>)
 
 /// Whether a second process answers with the id of a member on its machine. There a process listens at
 /// one client port: where another one answers with the same id, it is another process. A member that
-/// is re-addressed in place has nobody at its new port yet.
+/// is re-addressed in place has no process at its new port yet.
 fn has_another_process(seen: &Observation, now: &Server) -> bool {
     let plain = |at: &&Endpoint| !at.tls;
     let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));

@@ -10,7 +10,8 @@ use crate::model::{
     StandaloneEnabled,
 };
 use crate::observe::{
-    Facts, Finding, Issue, JoinersRun, NoDigests, NotShown, Obstacle, OwnPorts, WithoutDigests,
+    ByCounts, DataProof, Facts, Finding, Issue, JoinersRun, NoDigests, NotShown, Obstacle,
+    OwnPorts, WithoutDigests, prove_data,
 };
 use crate::spec::{Spec, WantedServer};
 
@@ -463,4 +464,25 @@ fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
             assert_eq!(words_asked(&fake, number).get(&Word::Hash), Some(&1), "server {number}");
         }
     }
+}
+
+/// Counts can be equal where data are not: only an operator who knows takes them for a proof. And where
+/// the marker is not read, they are none for anybody.
+#[test]
+fn counts_prove_data_only_where_the_operator_accepts_that() {
+    const IDENTITY: &str = "prod-eu 7c1e";
+    let proof = |is_accepted: bool, marker: Option<&str>| {
+        let fake = of_releases("3.5.10-abc", "3.5.10-abc");
+        fake.world.borrow_mut().identity = Some(IDENTITY);
+        let counts = ByCounts { is_accepted, ..ByCounts::default() };
+        let joiners = BTreeMap::from([(id(4), at(4))]);
+        let proofs = run(prove_data(&fake, &at(3), &joiners, &counts, marker));
+        proofs[&id(4)].clone()
+    };
+    let old = Some(NoDigests::OldRelease);
+    let refused = DataProof::NoDigests { leader: old, joiner: old };
+    assert_eq!(proof(false, Some(IDENTITY)), refused);
+    assert!(matches!(proof(true, Some(IDENTITY)), DataProof::Counts { .. }));
+    assert_eq!(proof(true, Some("another ensemble")), DataProof::NoMarker);
+    assert_eq!(proof(true, None), DataProof::NoMarker);
 }
