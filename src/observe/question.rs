@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Endpoint, Host, PeerAddress, ServerId};
+use crate::model::{Endpoint, Host, Server, ServerId};
 use crate::spec::Spec;
 
 /// Whom to look at, and how closely.
@@ -24,8 +24,8 @@ pub struct Question {
 pub struct Wanted {
     /// Where clients shall reach it.
     pub endpoint: Option<Endpoint>,
-    /// Where the other servers shall reach it.
-    pub peer: PeerAddress,
+    /// Its server line.
+    pub server: Server,
     /// The base URL of its AdminServer.
     pub admin: Option<String>,
 }
@@ -50,7 +50,7 @@ impl Question {
         let wanted = spec.servers.iter().map(|(id, wanted)| {
             let sight = Wanted {
                 endpoint: wanted.endpoint(tls),
-                peer: wanted.server.peer().clone(),
+                server: wanted.server.clone(),
                 admin: wanted.admin.clone(),
             };
             (*id, sight)

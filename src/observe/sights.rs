@@ -9,7 +9,7 @@ use super::histories::Present;
 use super::look::Look;
 use super::probe::Probe;
 use super::proof::digests_of;
-use super::{DataFigures, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
+use super::{DataFigures, Digests, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
 use crate::ensemble::words::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
@@ -26,8 +26,14 @@ struct Subject<'a> {
 impl Subject<'_> {
     /// Whether the spec has it where it is; who joins, leaves or goes to another host moves data.
     fn stays(&self) -> bool {
-        let hosts = self.member.map(Server::peer).zip(self.wanted.map(|wanted| &wanted.peer));
+        let hosts =
+            self.member.map(Server::peer).zip(self.wanted.map(|wanted| wanted.server.peer()));
         hosts.is_some_and(|(now, then)| now.host == then.host)
+    }
+
+    /// Whether its line is the one that the spec wants.
+    fn is_as_wanted(&self) -> bool {
+        self.member == self.wanted.map(|wanted| &wanted.server)
     }
 }
 
@@ -97,10 +103,12 @@ pub(super) async fn round<E: Ensemble>(
     let subjects = subjects(look, present, question);
     // Where every server stays, no data move: that the ensemble matches is known without them.
     let all_stay = subjects.iter().all(Subject::stays);
+    // Which sessions servers keep matters to who takes a lock.
+    let any_changes = !subjects.iter().all(Subject::is_as_wanted);
     let leads = |id| present.leader.as_ref().is_some_and(|(leader, _)| *leader == id);
     let data = |subject: &Subject<'_>| match (question.skip_data, all_stay) {
         (false, false) => Data::Compared,
-        (false, true) if leads(subject.id) => Data::Counted,
+        (false, true) if leads(subject.id) => Data::Counted { with_sessions: any_changes },
         _ => Data::NotAsked,
     };
     let details =
@@ -114,8 +122,8 @@ pub(super) async fn round<E: Ensemble>(
 enum Data {
     /// Nothing beyond what it said of itself.
     NotAsked,
-    /// How much there is.
-    Counted,
+    /// How much there is; and which sessions the server keeps, where that is asked.
+    Counted { with_sessions: bool },
     /// What they are compared by, too.
     Compared,
 }
@@ -129,9 +137,8 @@ async fn details<E: Ensemble>(
     let probe = subject.probe.and_then(|index| look.probes.get(index)).filter(|p| p.serves());
     let data = async {
         match probe {
-            Some(probe) if asked == Data::Compared => data(port, probe).await,
-            Some(probe) if asked == Data::Counted => counts(probe, &mntr(port, probe).await),
-            Some(_) | None => DataFigures::default(),
+            Some(probe) => data(port, probe, asked).await,
+            None => DataFigures::default(),
         }
     };
     let ports = async {
@@ -162,23 +169,32 @@ fn knocked(look: &Look, subject: &Subject<'_>) -> Option<PeerAddress> {
 
 /// Where the others reach it now, or shall reach it.
 fn peer<'a>(subject: &Subject<'a>) -> Option<&'a PeerAddress> {
-    subject.member.map(Server::peer).or_else(|| subject.wanted.map(|wanted| &wanted.peer))
+    subject.member.map(Server::peer).or_else(|| subject.wanted.map(|wanted| wanted.server.peer()))
 }
 
-async fn data<E: Ensemble>(port: &E, probe: &Probe) -> DataFigures {
+async fn data<E: Ensemble>(port: &E, probe: &Probe, asked: Data) -> DataFigures {
+    let with_sessions = match asked {
+        Data::NotAsked => return DataFigures::default(),
+        Data::Counted { with_sessions } => with_sessions,
+        Data::Compared => true,
+    };
     let at = &probe.endpoint;
     // Which sessions a server keeps is a matter of all its sessions: it is asked of one server.
     let dump = async {
-        let leads = probe.mode() == Some(Mode::Leader);
-        leads && port.ask(at, Word::Dump).await.is_ok_and(|answer| keeps_local_sessions(&answer))
+        let is_asked = with_sessions && probe.mode() == Some(Mode::Leader);
+        is_asked && port.ask(at, Word::Dump).await.is_ok_and(|answer| keeps_local_sessions(&answer))
     };
-    let (mntr, hash, is_dumped) = futures::join!(mntr(port, probe), port.ask(at, Word::Hash), dump);
+    let digests = async {
+        match asked {
+            Data::Compared => digests_of(probe.version(), port.ask(at, Word::Hash).await),
+            Data::Counted { .. } | Data::NotAsked => Digests::default(),
+        }
+    };
+    let (mntr, digests, is_dumped) = futures::join!(mntr(port, probe), digests, dump);
     let counts = counts(probe, &mntr);
-    DataFigures {
-        digests: digests_of(probe.version(), hash),
-        has_local_sessions: is_dumped || counts.has_local_sessions,
-        ..counts
-    }
+    // Our own session may be the only one: it is there now and then.
+    let has_local_sessions = with_sessions && (is_dumped || counts.has_local_sessions);
+    DataFigures { digests, has_local_sessions, ..counts }
 }
 
 async fn mntr<E: Ensemble>(port: &E, probe: &Probe) -> Mntr {
@@ -215,7 +231,7 @@ async fn resolve<E: Ensemble>(
         hosts.extend(server.client.iter().map(|client| client.host.clone()));
     }
     for wanted in question.wanted.values() {
-        hosts.insert(wanted.peer.host.clone());
+        hosts.insert(wanted.server.peer().host.clone());
         hosts.extend(wanted.endpoint.iter().map(|at| at.host.clone()));
     }
     hosts.extend(look.contacts.iter().map(|at| at.host.clone()));

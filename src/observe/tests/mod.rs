@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::fake::{FakeEnsemble, at, run};
 use super::{FindingKind, Observation, ObserveError, Question, Standing, Wanted, observe};
-use crate::model::{Host, PeerAddress, ServerId};
+use crate::model::{Host, Server, ServerId};
 
 fn id(number: i64) -> ServerId {
     ServerId::new(number)
@@ -31,11 +31,9 @@ fn contacts(numbers: &[i64]) -> Question {
 /// The same question with wanted servers at their usual places.
 fn wanting(mut question: Question, numbers: &[i64]) -> Question {
     for number in numbers {
-        let host = Host::new(&format!("10.0.0.{number}"));
-        let peer = PeerAddress { host, quorum_port: 2888, election_port: 3888 };
-        question
-            .wanted
-            .insert(id(*number), Wanted { endpoint: Some(at(*number)), peer, admin: None });
+        let server = Server::parse_line(&fake::line(*number)).expect("a server line");
+        let wanted = Wanted { endpoint: Some(at(*number)), server, admin: None };
+        question.wanted.insert(id(*number), wanted);
     }
     question
 }

@@ -455,6 +455,28 @@ fn an_ensemble_that_matches_its_spec_is_asked_little() {
     assert_eq!(fake.sessions.get(), 1);
 }
 
+/// What a change needs a lock for: which sessions servers keep is asked, and never told by whether a
+/// session of ours happened to be there.
+#[test]
+fn where_a_line_changes_the_leader_is_asked_for_its_sessions() {
+    let with_local_sessions = || {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        let dump = "SessionTracker dump:\nLocal Session Sets (0)/(0):\nGlobal Sessions(0):\n";
+        fake.server(3, |server| server.dump = dump);
+        fake
+    };
+    let found = FindingKind::LocalSessions { servers: ids(&[3]) };
+    let observer = fake::line(1).replace("participant", "observer");
+    let changed = spec(&[&observer, &fake::line(2), &fake::line(3)]);
+    let fake = with_local_sessions();
+    assert!(has(&seen(&fake, &Question::of(&changed)), &found, None));
+    assert_eq!(words_asked(&fake, 3).get(&Word::Hash), None);
+    let fake = with_local_sessions();
+    fake.server(3, |server| server.local_sessions = 1);
+    assert!(!has(&seen(&fake, &Question::of(&wanted(&[1, 2, 3]))), &found, None));
+    assert_eq!(words_asked(&fake, 3).get(&Word::Dump), None);
+}
+
 #[test]
 fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
     for spec in [wanted(&[1, 2, 3, 4]), wanted(&[1, 2])] {

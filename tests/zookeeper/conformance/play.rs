@@ -122,9 +122,8 @@ impl Knowledge {
     fn question(&self) -> Question {
         let all: Vec<ServerId> = self.up.union(&self.dead).copied().collect();
         let wanted = all.iter().map(|id| {
-            let line = self.line_of(*id);
-            let (endpoint, peer) = (line.client_endpoint(), line.peer().clone());
-            (*id, Wanted { endpoint, peer, admin: None })
+            let server = self.line_of(*id).clone();
+            (*id, Wanted { endpoint: server.client_endpoint(), server, admin: None })
         });
         let contacts = self.up.iter().filter_map(|id| self.line_of(*id).client_endpoint());
         Question {
