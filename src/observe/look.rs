@@ -17,8 +17,12 @@ const DEFAULT_TICK_MS: u64 = 2000;
 /// A tick is the word of a server; more than this is not waited for.
 const MAX_TICK_MS: u64 = 10_000;
 
-/// Into so many pauses are the two ticks parted for which answers are waited for in all.
-const WAITS: u32 = 4;
+/// How often answers are waited for, two ticks in all. Each pause is twice as long as the one before:
+/// most hand-overs are over long before two ticks are.
+const WAITS: u32 = 6;
+
+/// How many of the first pause two ticks are; what the doubling leaves over belongs to the last one.
+const FIRST_PAUSES: u32 = 1 << WAITS;
 
 /// The contacts to ask. A name with several addresses of one kind is that of several servers, as a
 /// headless service has: two questions to the name may be answered by two servers. Each address is
@@ -100,10 +104,12 @@ impl Look {
         if self.waits == WAITS {
             return false;
         }
-        self.waits += 1;
         let ticks = self.two_ticks();
         self.last_two_ticks = Some(ticks);
-        port.pause(ticks / WAITS).await;
+        let doubled = 1 << self.waits;
+        self.waits += 1;
+        let pauses = if self.waits == WAITS { doubled + 1 } else { doubled };
+        port.pause(ticks / FIRST_PAUSES * pauses).await;
         self.ask_again(port).await;
         true
     }

@@ -18,6 +18,10 @@ const ZKCLI: &str = "/usr/share/zookeeper/bin/zkCli.sh";
 /// Runs of each command that looks; the best counts, for what disturbs a run only makes it longer.
 const RUNS: usize = 10;
 
+/// Looks at servers before anything is timed: a JVM that has just begun takes several times as long for
+/// each answer as one that has compiled its way there.
+const WARMING: usize = 100;
+
 /// Pairs of moves: with so many, the 6th and the 16th of their ratios hold the median between them
 /// with 97 % (binomial).
 const PAIRS: usize = 21;
@@ -39,6 +43,10 @@ fn looking() {
     std::fs::write(&spec, imported).expect("a spec");
     let spec = spec.to_string_lossy().into_owned();
 
+    for _ in 0..WARMING {
+        zkplan(&["plan", &spec]);
+        words_of_all(&ensemble, 5);
+    }
     let plan = best(|| drop(zkplan(&["plan", &spec])));
     let words = best(|| words_of_all(&ensemble, 5));
     let config = best(|| {
