@@ -225,13 +225,19 @@ impl<'a, S: Session> Archive<'a, S> {
         Ok(Some(StateLock { text, nonce, turn: folder.version, doubt }))
     }
 
-    /// The latest runs of a proven folder.
+    /// The latest runs of a proven folder, read side by side.
     pub async fn runs(&self, count: usize) -> Result<Runs, Failure> {
         let names = self.session.children(&self.paths.runs()).await?;
         let numbers: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
         let mut runs = Runs { highest: numbers.last().copied().unwrap_or(0), ..Runs::default() };
-        for number in numbers.iter().rev().take(count).rev() {
-            self.run(*number, &mut runs).await?;
+        let read = numbers.iter().rev().take(count).rev().map(|number| async {
+            let mut run = Runs::default();
+            self.run(*number, &mut run).await?;
+            Ok::<_, Failure>(run)
+        });
+        for run in try_join_all(read).await? {
+            runs.latest.extend(run.latest);
+            runs.unproven.extend(run.unproven);
         }
         Ok(runs)
     }

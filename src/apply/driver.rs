@@ -13,17 +13,17 @@ use super::access::{Access, Permission, Recipient, permission};
 use super::command_line::argv;
 use super::end::End;
 use super::event::Event;
-use super::journal::{Header, HookEnd, Runs};
+use super::journal::HookEnd;
 use super::keeper::{Keeper, Mine, Opening};
+use super::leaving::{known_endpoints, leaving_now, reached};
 use super::machine::{Input, Machine, Options, Output, Question};
-use super::sight::{self, Leaving, Presence, Sight};
+use super::sight::{self, Sight};
 use crate::check::CheckedPlan;
-use crate::ensemble::words::{Conf, Mntr};
+use crate::ensemble::words::Mntr;
 use crate::ensemble::{CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Word};
-use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId, Update};
+use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
-use crate::plan::{Plan, StepId};
-use crate::saved;
+use crate::plan::StepId;
 use crate::spec::Spec;
 
 /// A server that takes longer than this to say that it has no session to give hangs, in milliseconds.
@@ -157,39 +157,6 @@ pub async fn drive<P: Control, S: Surroundings>(
 /// Whether the server that the session is on does not let the user do what was asked.
 const fn is_refused(input: &Input) -> bool {
     matches!(input, Input::Failed(Failure::Refused(Code::NoAuth)))
-}
-
-/// Where the servers that leave are reached, as far as lines and a look tell. Of an id that goes to
-/// another machine, only its line tells where the old one is.
-pub fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, Endpoint> {
-    let members = &seen.config.membership;
-    let known = sight::leaving(plan).into_iter().filter_map(|id| {
-        let line = plan.facts.base.membership.get(id).and_then(Server::client_endpoint);
-        let moves = plan.target.contains(id);
-        let seen = seen.servers.get(&id).filter(|_| members.contains(id) && !moves);
-        let seen = seen.and_then(|sight| sight.endpoint.clone());
-        Some((id, line.or(seen)?))
-    });
-    known.collect()
-}
-
-/// Where servers that leave were reached, by the runs of this plan, where lines and looks do not
-/// tell: what they say of another line than the plan's is not about that server.
-fn reached(
-    checked: &CheckedPlan,
-    runs: &Runs,
-    known: &BTreeMap<ServerId, Endpoint>,
-) -> BTreeMap<ServerId, Endpoint> {
-    let (plan, plan_id) = (checked.plan(), saved::plan_id(checked.plan()));
-    let same = runs.latest.iter().filter(|run| run.is_of(&plan_id));
-    let headers: Vec<&Header> = same.filter_map(|run| run.header.as_ref().ok()).collect();
-    let unknown = sight::leaving(plan).into_iter().filter(|id| !known.contains_key(id));
-    let reached = unknown.filter_map(|id| {
-        let line = plan.facts.base.membership.get(id)?;
-        let at = headers.iter().rev().find_map(|header| header.reached(line))?;
-        Some((id, at))
-    });
-    reached.collect()
 }
 
 impl<P: Control, S: Surroundings> Driver<'_, P, S> {
@@ -561,40 +528,4 @@ fn stays(request: &Update, server: ServerId) -> bool {
         Update::Incremental(change) => !change.leaving.contains(&server),
         Update::Full(members) => members.contains(server),
     }
-}
-
-/// Who is still there of the servers that leave, and who is connected to them.
-pub async fn leaving_now<E: Ensemble>(
-    port: &E,
-    leaving: &BTreeSet<ServerId>,
-    known: &BTreeMap<ServerId, Endpoint>,
-    own: Option<OwnSession<'_>>,
-) -> BTreeMap<ServerId, Leaving> {
-    let sights = leaving.iter().map(|id| async move {
-        let Some(at) = known.get(id) else {
-            let presence = Presence::Unknown;
-            return (*id, Leaving { presence, clients: None, names_itself: None });
-        };
-        let presence = match port.ask(at, Word::Srvr).await {
-            Ok(_) => Presence::Up,
-            Err(silence) => Presence::of(silence),
-        };
-        if presence != Presence::Up {
-            return (*id, Leaving { presence, clients: None, names_itself: None });
-        }
-        let clients = observe::clients(port, at, None, own).await.map(|told| told.value);
-        let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
-        (*id, Leaving { presence, clients, names_itself })
-    });
-    join_all(sights).await.into_iter().collect()
-}
-
-/// The members that a server itself knows.
-async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> {
-    let conf = port.ask(at, Word::Conf).await.ok().map(|answer| Conf::parse(&answer));
-    if let Some(Ok(config)) = conf.and_then(|conf| conf.config) {
-        return Some(config.membership);
-    }
-    let reading = port.read(at).await.ok()?;
-    EnsembleConfig::parse(&reading.config).ok().map(|config| config.membership)
 }

@@ -4,7 +4,8 @@
 //! operator approved. Out: [`Event`]s while it goes, and an [`End`].
 //!
 //! In reading order: [`resume`] (which plan an apply goes on with), [`stale`] and [`position`] (where the live configuration stands on the way of
-//! the plan), [`sight`] (what a look shows), [`judge`] (whether a step may be taken now),
+//! the plan), [`sight`] (what a look shows), [`leaving`] (who is still on the servers that leave),
+//! [`judge`] (whether a step may be taken now),
 //! [`reorder`] (another order, where a server has died or come back),
 //! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
 //! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
@@ -25,6 +26,7 @@ mod event;
 pub mod journal;
 pub mod judge;
 pub mod keeper;
+pub mod leaving;
 pub mod machine;
 #[cfg(test)]
 mod overtaken;

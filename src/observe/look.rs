@@ -17,12 +17,12 @@ const DEFAULT_TICK_MS: u64 = 2000;
 /// A tick is the word of a server; more than this is not waited for.
 const MAX_TICK_MS: u64 = 10_000;
 
-/// How often answers are waited for, two ticks in all. Each pause is twice as long as the one before:
-/// most hand-overs are over long before two ticks are.
-const WAITS: u32 = 6;
+/// The two ticks for which answers are awaited in all have so many parts. The first pause is one of them,
+/// and each next one twice as long: most hand-overs are over long before two ticks are.
+const PARTS: u32 = 64;
 
-/// How many of the first pause two ticks are; what the doubling leaves over belongs to the last one.
-const FIRST_PAUSES: u32 = 1 << WAITS;
+/// The longest pause, in parts.
+const LONGEST_PAUSE: u32 = 8;
 
 /// The contacts to ask. A name with several addresses of one kind is that of several servers, as a
 /// headless service has: two questions to the name may be answered by two servers. Each address is
@@ -61,8 +61,8 @@ pub(super) struct Look {
     pub(super) contacts: Vec<Endpoint>,
     /// Contacts that stand for a name of several servers, each at its own address, with that name.
     pub(super) of_shared_names: BTreeMap<Endpoint, Endpoint>,
-    /// How often answers were waited for.
-    waits: u32,
+    /// For how many parts of two ticks answers were awaited.
+    waited: u32,
     /// What two ticks were when somebody served.
     last_two_ticks: Option<Duration>,
 }
@@ -79,7 +79,7 @@ impl Look {
             wanted: question.wanted.iter().map(|(id, w)| (*id, w.endpoint.clone())).collect(),
             contacts,
             of_shared_names,
-            waits: 0,
+            waited: 0,
             last_two_ticks: None,
         };
         let first = look.contacts.clone().into_iter();
@@ -101,15 +101,14 @@ impl Look {
     /// over. A change of leader or of configuration takes up to that long to show everywhere: an
     /// old leader answers `leader` for up to a tick after a hand-over, and nobody serves meanwhile.
     pub(super) async fn wait<E: Ensemble>(&mut self, port: &E) -> bool {
-        if self.waits == WAITS {
+        if self.waited == PARTS {
             return false;
         }
         let ticks = self.two_ticks();
         self.last_two_ticks = Some(ticks);
-        let doubled = 1 << self.waits;
-        self.waits += 1;
-        let pauses = if self.waits == WAITS { doubled + 1 } else { doubled };
-        port.pause(ticks / FIRST_PAUSES * pauses).await;
+        let pause = (self.waited + 1).min(LONGEST_PAUSE).min(PARTS - self.waited);
+        self.waited += pause;
+        port.pause(ticks / PARTS * pause).await;
         self.ask_again(port).await;
         true
     }

@@ -66,7 +66,7 @@ impl Electorate {
     }
 
     pub(super) fn number(&self, id: ServerId) -> usize {
-        self.ids.binary_search(&id).unwrap_or(0)
+        self.ids.binary_search(&id).expect("every server of a plan has a number")
     }
 
     pub(super) fn zone(&self, server: usize) -> Option<usize> {

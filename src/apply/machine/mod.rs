@@ -32,8 +32,9 @@ use crate::plan::{Plan, StepId};
 /// The longest pause between two looks, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 500;
 
-/// The first pause, in milliseconds; each is twice as long as the one before.
-const FIRST_PAUSE_MS: u64 = 20;
+/// The first pause, in milliseconds; each is twice as long as the one before. A joiner binds its port and
+/// servers elect another leader within some tens of milliseconds.
+const FIRST_PAUSE_MS: u64 = 5;
 
 /// The time after which something is asked again that was refused for now: each reconfig is written
 /// down, and each password is one more that is sent.
@@ -426,11 +427,11 @@ impl Machine {
             Stage::ReadAgain | Stage::Settling(_) | Stage::BeforeHook(_) => Output::Read,
             Stage::ReadRuns => Output::ReadRuns,
             Stage::MakeIdentity => Output::MakeIdentity,
-            Stage::OpenRun => Output::OpenRun(self.run.unwrap_or(1)),
+            Stage::OpenRun => Output::OpenRun(self.open_run()),
             Stage::Record(run, entry, _) => Output::Record(*run, entry.clone()),
             Stage::Send(what) => self.sending(what),
             Stage::Look => Output::Look(self.question.clone()),
-            Stage::Mark(count) => Output::Mark(self.run.unwrap_or(1), *count),
+            Stage::Mark(count) => Output::Mark(self.open_run(), *count),
             Stage::Move(_, away) => Output::Move(away.clone()),
             Stage::Settle(_) => Output::Settle,
             Stage::Pause(ms, _) => Output::Pause(*ms),
@@ -463,6 +464,12 @@ impl Machine {
 
     fn tell(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// The number of the run. Every step and every entry of the journal comes after [`Stage::ReadRuns`],
+    /// which finds it.
+    fn open_run(&self) -> u64 {
+        self.run.expect("the runs were read")
     }
 
     /// Something went on, so that no wait goes on.

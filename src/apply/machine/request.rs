@@ -150,7 +150,7 @@ impl Machine {
 
     fn not_applied(&self, step: StepId, code: Code, after: After) -> Stage {
         let because = format!("refused: {code}");
-        Stage::Record(self.run.unwrap_or(1), Entry::NotApplied { step, because }, after)
+        Stage::Record(self.open_run(), Entry::NotApplied { step, because }, after)
     }
 
     /// What the session reads while our lock stands decides; but that something was not carried out

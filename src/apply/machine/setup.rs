@@ -119,7 +119,7 @@ impl Machine {
     }
 
     pub(super) fn begin_run(&mut self) -> Stage {
-        let number = self.run.unwrap_or(1);
+        let number = self.open_run();
         let (plan_id, resumed) = (self.options.plan_id.clone(), self.resumes);
         self.tell(Event::Run { number, plan_id, resumed });
         let who = self.options.who.clone();

@@ -148,7 +148,7 @@ impl Machine {
                 if let Some(heals) = self.heal(sight) {
                     return heals;
                 }
-                let run = self.run.unwrap_or(1);
+                let run = self.open_run();
                 return Stage::Record(run, Entry::Closed, After::Stop(Box::new(End::Finished)));
             };
             if self.wants_clients() && !self.question.clients {
@@ -220,7 +220,7 @@ impl Machine {
                     self.tell(Event::NoAnswer { step: id.clone(), server });
                 }
                 let entry = Entry::Gone { step: id };
-                return Some(Stage::Record(self.run.unwrap_or(1), entry, After::Look));
+                return Some(Stage::Record(self.open_run(), entry, After::Look));
             }
             Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
                 let presence = sight.leaving.get(&server).map(|leaving| leaving.presence);
@@ -292,7 +292,7 @@ impl Machine {
         }
         let zxid = sight.leader_zxid.map_or(0, Zxid::get);
         let left = DIGEST_INTERVAL - zxid % DIGEST_INTERVAL;
-        let count = usize::try_from(left).unwrap_or(1);
+        let count = usize::try_from(left).expect("an interval of 128");
         if self.marks + count > self.most_marks() {
             if self.give_up_digests(sight, &wanting) {
                 return self.look();
@@ -330,7 +330,7 @@ impl Machine {
     }
 
     fn take(&mut self, step: &Step) -> Stage {
-        let run = self.run.unwrap_or(1);
+        let run = self.open_run();
         let id = step.id.clone();
         match &step.action {
             Action::Reconfig { parts, .. } => {
@@ -387,7 +387,7 @@ impl Machine {
         }
         self.has_acted = true;
         let entry = Entry::HookIntent { step: step.clone() };
-        Stage::Record(self.run.unwrap_or(1), entry, After::Hook(step))
+        Stage::Record(self.open_run(), entry, After::Hook(step))
     }
 
     pub(super) fn hook_ended(&mut self, step: StepId, how: HookEnd) -> Stage {
@@ -399,7 +399,7 @@ impl Machine {
         } else {
             After::Stop(Box::new(End::Hook { step: step.clone(), how: how.clone() }))
         };
-        Stage::Record(self.run.unwrap_or(1), Entry::HookEnded { step, how }, after)
+        Stage::Record(self.open_run(), Entry::HookEnded { step, how }, after)
     }
 
     /// What comes when an entry is written.
