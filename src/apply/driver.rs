@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tracing::debug;
 
 use super::access::{Access, Permission, Recipient, permission};
 use super::command_line::argv;
@@ -145,8 +146,12 @@ pub async fn drive<P: Control, S: Surroundings>(
             };
         }
         driver.surroundings.tell(&Event::Output { index, name: output.name() });
+        debug!(index, action = output.name(), "the run");
         index += 1;
         input = driver.perform(output.clone()).await;
+        if let Input::Failed(failure) = &input {
+            debug!(?failure, "that failed");
+        }
         // A server that was started again without the user's rights; nothing was carried out.
         if is_refused(&input) && driver.try_elsewhere().await {
             input = driver.perform(output).await;

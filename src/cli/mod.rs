@@ -15,6 +15,7 @@ mod import;
 mod journal;
 mod live;
 mod local;
+mod logs;
 mod output;
 mod paths;
 mod plan;
@@ -67,6 +68,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn run(cli: &Cli) -> Exit {
     let output = Output::new(cli.color);
+    if let Err((what, remedy)) = logs::begin(cli.verbose, cli.log_format) {
+        output.error(&what, remedy);
+        return Exit::Usage;
+    }
     match &cli.command {
         Command::Validate(args) => validate::run(args, &output),
         Command::Import(args) => import::run(args, &output),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::logs;
 use super::output::Output;
 use crate::apply::Event;
 use crate::render::{Line, Text, run};
@@ -30,7 +31,9 @@ pub(super) struct Progress<'a> {
 impl<'a> Progress<'a> {
     /// Shows a run of so many steps.
     pub(super) fn new(output: &'a Output, steps: usize) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        // Lines of the log would go through the bar.
+        let has_bar = std::io::stderr().is_terminal() && !logs::are_written();
+        let bar = has_bar.then(|| {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), target);
             let style =

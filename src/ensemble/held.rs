@@ -8,6 +8,7 @@
 use std::future::Future;
 
 use tokio::time::timeout;
+use tracing::debug;
 use zookeeper_client::{
     Acl, Acls, AuthId, Client, CreateMode, EnsembleUpdate, Error, MultiWriteError, MultiWriter,
     Permission, SessionInfo, SessionState, Stat,
@@ -16,6 +17,7 @@ use zookeeper_client::{
 use super::attachment::{Attached, Detached, Means};
 use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session};
 use super::ways::Show;
+use super::zookeeper::outcome;
 use super::{CONFIG, Code, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -40,7 +42,9 @@ pub struct HeldSession {
 impl HeldSession {
     /// Opens a session on that server.
     pub(super) async fn open(at: &Endpoint, means: Means) -> Result<Self, Failure> {
-        let attached = means.attach(at, None, Detached::Yes).await?;
+        let attached = means.attach(at, None, Detached::Yes).await;
+        debug!(server = %at, outcome = outcome(&attached), "opened a session");
+        let attached = attached?;
         Ok(Self {
             means,
             at: at.clone(),
@@ -132,13 +136,17 @@ impl Session for HeldSession {
 
     async fn authenticate(&mut self) -> Result<(), Failure> {
         self.authenticates = true;
-        self.show().await
+        let shown = self.show().await;
+        debug!(server = %self.at, outcome = outcome(&shown), "showed the credential");
+        shown
     }
 
     async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
         drop(self.attached.take());
         let session = Some(self.session.clone());
-        let attached = self.means.attach(at, session, Detached::Yes).await?;
+        let attached = self.means.attach(at, session, Detached::Yes).await;
+        debug!(server = %at, outcome = outcome(&attached), "moved the session");
+        let attached = attached?;
         self.session = attached.client.session().clone();
         self.attached = Some(attached);
         self.at = at.clone();
@@ -250,7 +258,15 @@ impl Session for HeldSession {
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
             return Err(Failure::NotSent);
         };
-        let text = self.update(request, version).await?;
+        debug!(
+            server = %self.at,
+            config_version = format!("{version:x}"),
+            ?request,
+            "sending a reconfig"
+        );
+        let reply = self.update(request, version).await;
+        debug!(outcome = outcome(&reply), "the answer to the reconfig");
+        let text = reply?;
         // A reply that cannot be read was none.
         EnsembleConfig::parse(&text).map_err(|_| Failure::Unknown)
     }

@@ -1,6 +1,7 @@
 //! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
+use tracing::{debug, trace};
 
 use super::admission::Admission;
 use super::attachment::Means;
@@ -129,6 +131,10 @@ impl ZooKeeper {
             return answer;
         }
         drop(pass);
+        debug!(
+            server = %at,
+            "the server closed a connection beside another one of ours: asking once more, alone"
+        );
         let mut pass = self.admission.question_alone(at, limits).await;
         pass.linger();
         let answer = ask().await;
@@ -215,6 +221,12 @@ impl ZooKeeper {
                 && again
                 && let Some(longer) = self.pace.again(&place, kind)
             {
+                debug!(
+                    host = %place.0,
+                    port = place.1,
+                    answer_ms = u64::try_from(longer.answer.as_millis()).unwrap_or(u64::MAX),
+                    "no answer in time: asking once more, with more time"
+                );
                 (limits, again) = (longer, false);
                 continue;
             }
@@ -294,7 +306,16 @@ impl Ensemble for ZooKeeper {
             self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word, limits).await).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
+        let began = Instant::now();
         let answer = Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await;
+        trace!(
+            server = %at,
+            word = word.letters(),
+            outcome = outcome(&answer),
+            bytes = answer.as_ref().map_or(0, String::len),
+            took_ms = millis_since(began),
+            "asked"
+        );
         if let (Word::Conf, Ok(told)) = (word, &answer)
             && let Some(connections) = words::Conf::parse(told).max_client_connections
         {
@@ -317,7 +338,15 @@ impl Ensemble for ZooKeeper {
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
         let is_cut_off: fn(&Result<Reading, Silence>) -> bool = is_cut_off;
-        Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await
+        let began = Instant::now();
+        let reading = Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await;
+        debug!(
+            server = %at,
+            outcome = outcome(&reading),
+            took_ms = millis_since(began),
+            "wrote and read on a short session"
+        );
+        reading
     }
 
     fn takes_one_connection(&self, at: &Endpoint) -> bool {
@@ -335,11 +364,13 @@ impl Ensemble for ZooKeeper {
         let turn = self.turn_at(host, port);
         let _mine = turn.lock().await;
         let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
-        match self.patiently((host, port), Kind::Connection, connect).await {
+        let state = match self.patiently((host, port), Kind::Connection, connect).await {
             Ok(()) => Knock::Open,
             Err(Silence::Refused | Silence::Closed) => Knock::Refused,
             Err(_) => Knock::Unreachable,
-        }
+        };
+        trace!(%host, port, ?state, "checked a port");
+        state
     }
 
     async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
@@ -370,6 +401,16 @@ impl Control for ZooKeeper {
         };
         HeldSession::open(at, means).await
     }
+}
+
+/// How a request went, for the log.
+pub(super) fn outcome<T, E: fmt::Debug>(of: &Result<T, E>) -> String {
+    of.as_ref().err().map_or_else(|| "ok".to_owned(), |error| format!("{error:?}"))
+}
+
+/// How long ago that was, in milliseconds.
+fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether a server closed a connection, as it does with one too many. In TLS that ends the handshake.

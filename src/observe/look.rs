@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tracing::debug;
 
 use super::probe::Probe;
 use super::{Question, Source};
@@ -108,6 +109,7 @@ impl Look {
         self.last_two_ticks = Some(ticks);
         let pause = (self.waited + 1).min(LONGEST_PAUSE).min(PARTS - self.waited);
         self.waited += pause;
+        debug!(pause = ?(ticks / PARTS * pause), "the servers' answers do not fit together: asking again");
         port.pause(ticks / PARTS * pause).await;
         self.ask_again(port).await;
         true

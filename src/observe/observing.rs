@@ -1,6 +1,7 @@
 //! The look itself: ask, settle, see a write commit, ask for details, conclude.
 
 use futures::future::join_all;
+use tracing::debug;
 
 use super::clients::clients;
 use super::findings::findings;
@@ -147,7 +148,19 @@ async fn conclude<E: Ensemble>(
         config: present.config,
     };
     observation.findings = findings(&observation, &reading);
+    debug!(
+        config_version = %observation.config.version,
+        leader = observation.leader.map_or_else(|| "none".to_owned(), |id| id.to_string()),
+        servers = states(&observation),
+        "looked at the ensemble"
+    );
     observation
+}
+
+/// The server ids and what each does, for the log.
+fn states(seen: &Observation) -> String {
+    let each = seen.servers.values().map(|server| format!("{} {:?}", server.id, server.standing));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// A session on the leader on which a write committed; where the leader lets no session in, one on

@@ -21,6 +21,8 @@ mod who;
 
 use std::collections::BTreeSet;
 
+use tracing::subscriber::{NoSubscriber, with_default};
+
 use crate::apply::position::{implied, position};
 use crate::apply::{End, Wait};
 use crate::check::{Breach, CheckedPlan};
@@ -168,7 +170,8 @@ impl Rehearsal {
 
 /// Rehearses a plan, as far as it may cost; one without a reconfig has no moments.
 pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unrehearsed> {
-    Ok(film(checked, limits.moments)?.played(limits.work))
+    // The code that is rehearsed logs what it does to servers; no server is there.
+    with_default(NoSubscriber::new(), || Ok(film(checked, limits.moments)?.played(limits.work)))
 }
 
 /// As much of a rehearsal as that much work allows, as [`Limits::work`] counts; the plan without a

@@ -82,6 +82,19 @@ fn usage_errors_are_64_and_help_is_none() {
 }
 
 #[test]
+fn a_log_level_that_is_none_is_a_usage_error() {
+    let desk = Desk::new();
+    let words = ["explain", "exit-codes"];
+    let answer = desk.zkplan_with(&words, &[("ZKPLAN_LOG", "loud")]);
+    assert_eq!((answer.code, answer.out.as_str()), (64, ""), "{answer:?}");
+    assert!(answer.err.contains("ZKPLAN_LOG") && answer.err.contains("trace"), "{answer:?}");
+    for fine in ["", "off", "debug"] {
+        let answer = desk.zkplan_with(&words, &[("ZKPLAN_LOG", fine)]);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{fine}: {answer:?}");
+    }
+}
+
+#[test]
 fn every_code_that_is_printed_can_be_explained() {
     let desk = Desk::new();
     let list = desk.zkplan(&["explain"]).out;

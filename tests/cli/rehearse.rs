@@ -26,6 +26,9 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     for part in ["before the first step", "after join-4", "await-4", "came to its end"] {
         assert!(words.contains(part), "{part}: {}", answer.out);
     }
+    // The code that is rehearsed logs what it does to servers: here it does nothing to any.
+    let verbose = desk.zkplan(&["rehearse", "plan.json", "-vv"]);
+    assert_eq!((&verbose.out, verbose.err.as_str()), (&answer.out, ""));
     let again = desk.zkplan(&["rehearse", "plan.json"]);
     assert_eq!(answer.out, again.out, "a rehearsal is the same every time");
     let planned = desk.zkplan(&["rehearse", "prod.yaml", "--live", "live"]);

@@ -38,6 +38,7 @@ mod import_agrees;
 mod joiners;
 mod ledger;
 mod limits;
+mod logs;
 mod much_data;
 mod next_lines;
 mod open_runs;
