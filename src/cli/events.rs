@@ -78,7 +78,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Healing { servers } => ("healing", json!({ "servers": servers })),
         Event::Sent { step, version } => ("sent", json!({ "step": step, "version": version })),
         Event::Committed { step, version, known } => {
-            ("committed", json!({ "step": step, "version": version, "how": how(*known) }))
+            ("committed", json!({ "step": step, "version": version, "how": known }))
         }
         Event::Done { step } => ("done", json!({ "step": step })),
         Event::NotNeeded { step } => ("not-needed", json!({ "step": step })),
@@ -110,11 +110,22 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
     }
 }
 
-const fn how(known: crate::apply::journal::Known) -> &'static str {
-    use crate::apply::journal::Known;
-    match known {
-        Known::Reply => "reply",
-        Known::ReadBack => "read back",
-        Known::Found => "found done",
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::journal::{Entry, Known};
+    use crate::plan::StepId;
+
+    /// One fact has one spelling in one stream: what happened, and what the journal holds of it.
+    #[test]
+    fn how_a_commit_is_known_is_spelled_as_in_the_journal() {
+        for known in [Known::Reply, Known::ReadBack, Known::Found] {
+            let (step, version) = (StepId::new("join-4"), "10000000a".to_owned());
+            let event = Event::Committed { step: step.clone(), version: version.clone(), known };
+            let entry = Entry::Committed { step, version, known };
+            let (_, happened) = told(&event, None);
+            let (_, recorded) = told(&Event::Recorded(entry), None);
+            assert_eq!(happened["how"], recorded["record"]["known"]);
+        }
     }
 }
