@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Grant, Plan, Positions, Step, is_within_reach};
+use crate::plan::{Action, Done, Plan, Positions, Schedule, Step, is_within_reach};
 
 /// More ways to read a membership are not looked at; each server that comes in, goes out and comes
 /// in again can be read in two.
@@ -101,8 +101,8 @@ fn line_after(id: ServerId, step: &Step) -> Option<&Server> {
 ///
 /// Where nobody leads nothing is held back; who leads matters only where that gets no further.
 fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
-    let grant = Grant::of(plan);
-    let steps = grant.steps();
+    let schedule = Schedule::of(plan);
+    let steps = schedule.steps();
     let fits = |at: &usize| {
         let step = steps[*at].1;
         step.reconfig().is_none() || wanted.contains(&step.id)
@@ -111,7 +111,7 @@ fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
     let leaders: Vec<Option<ServerId>> = std::iter::once(None).chain(members.map(Some)).collect();
     let mut done = Positions::none(steps.len());
     loop {
-        let open = leaders.iter().map(|leader| grant.next(&done, *leader));
+        let open = leaders.iter().map(|leader| schedule.ready_steps(&done, *leader));
         let taken = open.map(|open| open.into_iter().filter(fits).collect::<Vec<_>>());
         let Some(taken) = taken.into_iter().find(|taken| !taken.is_empty()) else { break };
         for at in taken {

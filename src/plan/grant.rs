@@ -65,7 +65,7 @@ fn within(first: usize, range: Range<usize>) -> u64 {
 
 /// The grant of one plan.
 #[derive(Debug, Clone)]
-pub struct Grant<'a> {
+pub struct Schedule<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
     /// The rule of each phase and where its steps end.
     phases: Vec<(Rule, usize)>,
@@ -74,7 +74,7 @@ pub struct Grant<'a> {
     begun_by: Vec<Vec<usize>>,
     /// Of each server that some step hands over for, should it lead: its steps, each with all that is
     /// held back as long as that one is to come.
-    held_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
+    deferred_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
 }
 
 impl Plan {
@@ -85,24 +85,28 @@ impl Plan {
     /// With them wait the later steps of whoever shares a request with it, so that the steps of one
     /// server are taken in their order.
     pub fn next_steps(&self, done: &Done, leader: Option<ServerId>) -> Vec<&Step> {
-        let grant = Grant::of(self);
-        let mut positions = Positions::none(grant.steps.len());
-        for (at, (_, step)) in grant.steps.iter().enumerate() {
+        let schedule = Schedule::of(self);
+        let mut positions = Positions::none(schedule.steps.len());
+        for (at, (_, step)) in schedule.steps.iter().enumerate() {
             if done.contains(&step.id) {
                 positions.insert(at);
             }
         }
-        grant.next(&positions, leader).into_iter().map(|at| grant.steps[at].1).collect()
+        schedule
+            .ready_steps(&positions, leader)
+            .into_iter()
+            .map(|at| schedule.steps[at].1)
+            .collect()
     }
 
     /// All steps in the order in which they go if the leader stays who it is, each with its phase.
     pub fn schedule(&self) -> Vec<(&Phase, &Step)> {
-        let grant = Grant::of(self);
-        grant.order(self.facts.leader).into_iter().map(|at| grant.steps[at]).collect()
+        let schedule = Schedule::of(self);
+        schedule.order(self.facts.leader).into_iter().map(|at| schedule.steps[at]).collect()
     }
 }
 
-impl<'a> Grant<'a> {
+impl<'a> Schedule<'a> {
     /// The grant of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         let steps = |phase: &'a Phase| phase.steps.iter().map(move |step| (phase, step));
@@ -127,17 +131,17 @@ impl<'a> Grant<'a> {
         let hands_over = |server: &ServerId, own: &[usize]| {
             own.iter().any(|at| steps[*at].1.hands_over(*server))
         };
-        let held_for = of_server.iter().filter(|(server, own)| hands_over(server, own)).map(
+        let deferred_for = of_server.iter().filter(|(server, own)| hands_over(server, own)).map(
             |(server, own)| {
-                let held = |nth: usize| with_followers(&own[nth..], &steps, &of_server);
+                let deferred = |nth: usize| with_followers(&own[nth..], &steps, &of_server);
                 (
                     *server,
-                    own.iter().copied().enumerate().map(|(nth, at)| (at, held(nth))).collect(),
+                    own.iter().copied().enumerate().map(|(nth, at)| (at, deferred(nth))).collect(),
                 )
             },
         );
-        let held_for = held_for.collect();
-        Self { steps, phases, reconfigs, begun_by, held_for }
+        let deferred_for = deferred_for.collect();
+        Self { steps, phases, reconfigs, begun_by, deferred_for }
     }
 
     /// All steps by position, each with its phase.
@@ -149,7 +153,7 @@ impl<'a> Grant<'a> {
     pub fn order(&self, leader: Option<ServerId>) -> Vec<usize> {
         let mut done = Positions::none(self.steps.len());
         let mut order = Vec::with_capacity(self.steps.len());
-        while let Some(at) = self.next(&done, leader).first().copied() {
+        while let Some(at) = self.ready_steps(&done, leader).first().copied() {
             done.insert(at);
             order.push(at);
         }
@@ -158,12 +162,12 @@ impl<'a> Grant<'a> {
 
     /// The positions of the steps that may be next; what [`Plan::next_steps`] says, many times a
     /// plan.
-    pub fn next(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
-        let held: &[usize] =
-            leader.and_then(|leader| self.held(done, leader)).map_or(&[], Vec::as_slice);
+    pub fn ready_steps(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
+        let deferred: &[usize] =
+            leader.and_then(|leader| self.deferred(done, leader)).map_or(&[], Vec::as_slice);
         let mut from = 0;
         for (rule, end) in &self.phases {
-            let mut open = done.missing(from, *end).filter(|at| !held.contains(at)).peekable();
+            let mut open = done.missing(from, *end).filter(|at| !deferred.contains(at)).peekable();
             match (rule, open.peek().copied()) {
                 (_, None) => from = *end,
                 (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open.collect(),
@@ -178,12 +182,13 @@ impl<'a> Grant<'a> {
     }
 
     /// What is held back while that one leads, if anything is.
-    fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
-        let (_, held) = self.held_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
-        let left = || held.iter().filter(|at| !done.contains(**at));
+    fn deferred(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
+        let (_, deferred) =
+            self.deferred_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
+        let left = || deferred.iter().filter(|at| !done.contains(**at));
         let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
         let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
-        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(held)
+        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(deferred)
     }
 }
 
@@ -193,17 +198,17 @@ fn with_followers(
     steps: &[(&Phase, &Step)],
     of_server: &BTreeMap<ServerId, Vec<usize>>,
 ) -> Vec<usize> {
-    let mut held: BTreeSet<usize> = own.iter().copied().collect();
+    let mut deferred: BTreeSet<usize> = own.iter().copied().collect();
     let mut new = own.to_vec();
     while let Some(at) = new.pop() {
         let of_servers = steps[at].1.servers().filter_map(|server| of_server.get(&server));
         for later in of_servers.flatten().filter(|later| **later > at) {
-            if held.insert(*later) {
+            if deferred.insert(*later) {
                 new.push(*later);
             }
         }
     }
-    held.into_iter().collect()
+    deferred.into_iter().collect()
 }
 
 fn begun_by(

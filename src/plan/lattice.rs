@@ -4,7 +4,7 @@
 //! each pass leaves only the edges that the best ways use, and the next pass chooses among those.
 
 use super::cost::Cost;
-use super::votes::Worth;
+use super::votes::Tolerance;
 
 /// One way to take one step more.
 #[derive(Debug, Clone)]
@@ -12,40 +12,40 @@ pub(super) struct Edge<T> {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) what: T,
-    pub(super) price: Price,
+    pub(super) edge_cost: EdgeCost,
 }
 
 /// What a step costs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Price {
+pub(super) struct EdgeCost {
     /// Whether the laws allow it, as far as the planner knows.
     pub(super) is_legal: bool,
     /// Risks to be accepted.
     pub(super) risks: usize,
     /// Voters that may fail at its worst moment.
-    pub(super) spare: i64,
+    pub(super) failures: i64,
     /// The same with the worst zone lost, after it.
-    pub(super) zone: i64,
+    pub(super) with_zone_lost: i64,
     /// Moments in which the loss of a zone would stop writes.
     pub(super) windows: usize,
     pub(super) reconfigs: usize,
 }
 
-impl Price {
+impl EdgeCost {
     pub(super) fn cost(&self) -> Cost {
-        let Self { is_legal, risks, spare, zone, windows, reconfigs } = *self;
-        Cost { is_legal, risks, worst: Worth { spare, zone }, reconfigs, windows }
+        let Self { is_legal, risks, failures, with_zone_lost, windows, reconfigs } = *self;
+        Cost { is_legal, risks, worst: Tolerance { failures, with_zone_lost }, reconfigs, windows }
     }
 }
 
 /// All steps between nothing and everything, in an order in which every node comes before those that
 /// its edges lead to.
-pub(super) struct Lattice<T> {
+pub(super) struct StateGraph<T> {
     nodes: usize,
     edges: Vec<Edge<T>>,
 }
 
-impl<T> Lattice<T> {
+impl<T> StateGraph<T> {
     /// A lattice from node 0 to the last one; its edges are sorted by where they come from.
     pub(super) fn new(nodes: usize, edges: Vec<Edge<T>>) -> Self {
         Self { nodes, edges }
@@ -55,50 +55,51 @@ impl<T> Lattice<T> {
     pub(super) fn keep_legal(&mut self) {
         let mut reached = vec![false; self.nodes];
         reached[0] = true;
-        for edge in self.edges.iter().filter(|edge| edge.price.is_legal) {
+        for edge in self.edges.iter().filter(|edge| edge.edge_cost.is_legal) {
             reached[edge.to] |= reached[edge.from];
         }
         if reached[self.nodes - 1] {
-            self.edges.retain(|edge| edge.price.is_legal);
+            self.edges.retain(|edge| edge.edge_cost.is_legal);
         }
     }
 
     /// Leaves the edges whose value is no smaller than that of the worst edge of the best way, or
     /// than `enough`.
-    pub(super) fn widest(&mut self, enough: i64, value: impl Fn(&Price) -> i64) {
+    pub(super) fn widest(&mut self, enough: i64, value: impl Fn(&EdgeCost) -> i64) {
         let mut best = vec![i64::MIN; self.nodes];
         best[0] = i64::MAX;
         for edge in &self.edges {
-            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.price)));
+            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.edge_cost)));
         }
         let least = best[self.nodes - 1].min(enough);
-        self.edges.retain(|edge| value(&edge.price) >= least);
+        self.edges.retain(|edge| value(&edge.edge_cost) >= least);
     }
 
     /// Leaves the edges of the ways with the smallest sum.
-    pub(super) fn shortest(&mut self, cost: impl Fn(&Price) -> usize) {
+    pub(super) fn shortest(&mut self, cost: impl Fn(&EdgeCost) -> usize) {
         const FAR: usize = usize::MAX / 4;
         let (mut before, mut after) = (vec![FAR; self.nodes], vec![FAR; self.nodes]);
         before[0] = 0;
         after[self.nodes - 1] = 0;
         for edge in &self.edges {
-            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.price));
+            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.edge_cost));
         }
         for edge in self.edges.iter().rev() {
-            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.price));
+            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.edge_cost));
         }
         let least = before[self.nodes - 1];
-        self.edges.retain(|edge| before[edge.from] + cost(&edge.price) + after[edge.to] == least);
+        self.edges
+            .retain(|edge| before[edge.from] + cost(&edge.edge_cost) + after[edge.to] == least);
     }
 
     /// The first way that is left, with its prices: at each node the first edge.
-    pub(super) fn way(self) -> Vec<(T, Price)> {
+    pub(super) fn way(self) -> Vec<(T, EdgeCost)> {
         let mut way = Vec::new();
         let mut at = 0;
         for edge in self.edges {
             if edge.from == at {
                 at = edge.to;
-                way.push((edge.what, edge.price));
+                way.push((edge.what, edge.edge_cost));
             }
         }
         way

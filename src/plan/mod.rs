@@ -16,7 +16,7 @@ mod step;
 mod together;
 mod votes;
 
-pub use grant::{Done, Grant, Positions};
+pub use grant::{Done, Positions, Schedule};
 pub use order::{Goal, Prefer, best};
 pub use reorder::{is_within_reach, reorder};
 pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::goes_in_turn;
+use super::kinds::is_interleaved;
 use super::removal::Removal;
-use super::search::{Bring, bring_in};
-use super::together::{in_chunks, most};
-use super::votes::{Electorate, Vote};
+use super::search::{Addition, plan_additions};
+use super::together::{batch_limit, in_chunks};
+use super::votes::{Vote, VoterSet};
 use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
@@ -79,8 +79,8 @@ fn phases(goal: &Goal) -> Vec<Phase> {
         return Vec::new();
     }
     let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
-    let way = bring_in(goal);
-    phases.extend(bring_in_phases(goal, way.steps));
+    let way = plan_additions(goal);
+    phases.extend(addition_phases(goal, way.steps));
     phases.push(gate_phase(goal));
     phases.extend(removal_phases(goal, way.removal));
     phases.push(late_readdress_phase(goal));
@@ -96,11 +96,11 @@ fn phases(goal: &Goal) -> Vec<Phase> {
 
 /// Those that come in, in the order that was found best; like steps that follow each other are one
 /// phase.
-fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
+fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for bring in way {
-        let (kind, rule, steps) = match bring {
-            Bring::Join(changes) => {
+    for addition in way {
+        let (kind, rule, steps) = match addition {
+            Addition::Join(changes) => {
                 let line = |change: &&Change| {
                     let line = change.after.clone()?;
                     Some(if observes_first(goal, change) { line.observing() } else { line })
@@ -108,18 +108,20 @@ fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
                 let lines = changes.iter().filter_map(line).collect();
                 (PhaseKind::Join, Rule::InOrder, vec![set(Move::Join, lines)])
             }
-            Bring::Promote(changes) => {
+            Addition::Promote(changes) => {
                 let lines = changes.iter().filter_map(|change| change.after.clone()).collect();
                 (PhaseKind::Promote, Rule::InOrder, vec![set(Move::Promote, lines)])
             }
-            Bring::Relist(changes) => {
-                (PhaseKind::Promote, Rule::InOrder, relisting(goal, &changes))
+            Addition::PromoteViaFollower(changes) => {
+                (PhaseKind::Promote, Rule::InOrder, promote_via_follower(goal, &changes))
             }
-            Bring::Replace(change) => {
+            Addition::Replace(change) => {
                 (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
             }
-            Bring::Bury(changes) => (PhaseKind::Dead, Rule::InOrder, vec![burial(&changes)]),
-            Bring::Readdress => {
+            Addition::RemoveDead(changes) => {
+                (PhaseKind::Dead, Rule::InOrder, vec![remove_dead(&changes)])
+            }
+            Addition::Readdress => {
                 let phase = readdress_phase(goal);
                 (phase.kind, phase.rule, phase.steps)
             }
@@ -156,11 +158,11 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
         return count;
     }
     let base = &goal.facts.base.membership;
-    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
     let spare = |members: &Membership| {
         let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
         let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
-        electorate.spare(&electorate.ids.iter().map(vote).collect::<Vec<_>>())
+        voter_set.tolerated_failures(&voter_set.ids.iter().map(vote).collect::<Vec<_>>())
     };
     let smaller = spare(base).min(spare(&goal.diff.target));
     u32::try_from(smaller).unwrap_or(0)
@@ -201,13 +203,13 @@ fn await_phase(goal: &Goal) -> Phase {
 fn dead_phase(goal: &Goal) -> Phase {
     let dead = |goes: fn(&Change) -> bool| {
         changes(goal, |change| {
-            !is_healthy(goal, change) && !goes_in_turn(goal, change) && goes(change)
+            !is_healthy(goal, change) && !is_interleaved(goal, change) && goes(change)
         })
     };
     let groups = [dead(is_out), dead(|change| demotion(change).is_some())];
-    let mut requests = in_chunks(&groups, most(goal));
+    let mut requests = in_chunks(&groups, batch_limit(goal));
     requests.sort_by_key(|request| request.first().map(|change| change.id));
-    let steps = requests.iter().map(|request| burial(request)).collect();
+    let steps = requests.iter().map(|request| remove_dead(request)).collect();
     Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
 }
 
@@ -217,7 +219,7 @@ pub(super) fn is_out(change: &Change) -> bool {
 }
 
 /// One request by which dead servers give up their votes.
-fn burial(request: &[&Change]) -> Step {
+fn remove_dead(request: &[&Change]) -> Step {
     match request.first() {
         Some(first) if is_out(first) => take_out(Move::Leave, ids(request)),
         _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
@@ -236,7 +238,7 @@ pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
 }
 
 /// Observers leave, come back as followers, and get their votes.
-fn relisting(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
+fn promote_via_follower(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
     let mut steps = vec![take_out(Move::Unlist, ids(changes))];
     for change in changes {
         let mut back = Step::named(Action::AwaitJoiner(change.id));
@@ -338,7 +340,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     let mut phases = vec![Phase {
         kind: PhaseKind::RemoveObservers,
         rule: Rule::LeaderLast,
-        steps: in_chunks(&[observers], most(goal)).iter().map(leave).collect(),
+        steps: in_chunks(&[observers], batch_limit(goal)).iter().map(leave).collect(),
     }];
     for request in removal.order {
         let Some(first) = request.first() else { continue };

@@ -8,16 +8,16 @@
 use std::collections::BTreeMap;
 
 use super::cost::Cost;
-use super::lattice::{Edge, Lattice, Price};
+use super::lattice::{Edge, EdgeCost, StateGraph};
 use super::search::{digits, stride};
-use super::votes::{Electorate, Vote};
+use super::votes::{Vote, VoterSet};
 use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 use crate::model::{Place, Reconfig, Server, ServerId};
 use crate::observe::Facts;
 
 /// More combinations than this are not searched; then unreachable servers go first and healthy ones
 /// last.
-const MOST_NODES: usize = 50_000;
+const MAX_NODES: usize = 50_000;
 
 /// What is left of a plan, put in the best order for the facts of now; `None` where no order keeps
 /// the safety rules, as far as the planner knows.
@@ -25,7 +25,7 @@ const MOST_NODES: usize = 50_000;
 /// `lowest` is the tolerance that the plan promised: no step of the order goes below it, and a moment
 /// that is below it already is only mended.
 pub fn reorder(plan: &Plan, lowest: i64, done: &Done, now: &Facts) -> Option<Plan> {
-    let left = Left::of(plan, lowest, done, now);
+    let left = Remaining::of(plan, lowest, done, now);
     let order = left.order()?;
     Some(Plan { phases: left.phases(&order), ..plan.clone() })
 }
@@ -77,28 +77,28 @@ impl Unit<'_> {
 
 /// What a server is at a moment.
 #[derive(Clone, Copy)]
-struct Seat {
+struct MemberState {
     is_member: bool,
     vote: Vote,
 }
 
 /// What a step does to one server: how it changes, whether it votes then, whether it answers now, and
 /// by which zone, group and weight its vote is told from others.
-type Does = (Move, bool, bool, (Option<usize>, Option<Place>));
+type PartEffect = (Move, bool, bool, (Option<usize>, Option<Place>));
 
 /// Units that no safety rule can tell apart: of one phase, on one side of the gate, both of the leader
 /// or neither, with requests that do the same to like servers.
-type Like = (usize, [bool; 2], Vec<Vec<Does>>);
+type UnitClass = (usize, [bool; 2], Vec<Vec<PartEffect>>);
 
 /// What is left of a plan, and those that answer now.
-struct Left<'a> {
+struct Remaining<'a> {
     plan: &'a Plan,
     done: &'a Done,
     now: &'a Facts,
     lowest: i64,
-    electorate: Electorate,
+    voter_set: VoterSet,
     /// By number of the electorate, when the units that have begun are finished.
-    seats: Vec<Seat>,
+    states: Vec<MemberState>,
     /// All that may move, in the order of the plan: done, begun, and to come.
     finished: Vec<Unit<'a>>,
     begun: Vec<Unit<'a>>,
@@ -108,16 +108,17 @@ struct Left<'a> {
     survives_zones: bool,
 }
 
-impl<'a> Left<'a> {
+impl<'a> Remaining<'a> {
     fn of(plan: &'a Plan, lowest: i64, done: &'a Done, now: &'a Facts) -> Self {
-        let electorate = Electorate::new(&plan.facts, &plan.target, &plan.policy);
+        let voter_set = VoterSet::new(&plan.facts, &plan.target, &plan.policy);
         let members = &now.base.membership;
-        let seat = |id: &ServerId| Seat {
+        let state = |id: &ServerId| MemberState {
             is_member: members.contains(*id),
             vote: Vote { votes: members.has_voter(*id), up: now.live.contains(id) },
         };
-        let seats: Vec<Seat> = electorate.ids.iter().map(seat).collect();
-        let survives_zones = electorate.has_zones() && electorate.worth(&votes(&seats)).zone >= 0;
+        let states: Vec<MemberState> = voter_set.ids.iter().map(state).collect();
+        let survives_zones =
+            voter_set.has_zones() && voter_set.tolerance(&votes(&states)).with_zone_lost >= 0;
         let is_done = |step: &&Step| done.contains(&step.id);
         let (finished, left): (Vec<_>, Vec<_>) =
             units(plan).into_iter().partition(|unit| unit.steps.iter().all(is_done));
@@ -137,19 +138,19 @@ impl<'a> Left<'a> {
             done,
             now,
             lowest,
-            electorate,
-            seats,
+            voter_set,
+            states,
             finished,
             begun,
             units,
             is_gated,
             survives_zones,
         };
-        let mut seats = left.seats.clone();
+        let mut states = left.states.clone();
         for unit in &left.begun {
-            left.take(&mut seats, unit);
+            left.take(&mut states, unit);
         }
-        left.seats = seats;
+        left.states = states;
         left
     }
 
@@ -159,19 +160,19 @@ impl<'a> Left<'a> {
         let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
         let product =
             sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1)).unwrap_or(0);
-        if !(1..=MOST_NODES).contains(&product) {
+        if !(1..=MAX_NODES).contains(&product) {
             return Some(self.by_health());
         }
-        let mut lattice = self.lattice(&kinds, product);
-        lattice.keep_legal();
-        lattice.shortest(|price| price.risks);
-        lattice.widest(self.lowest.max(self.tolerance()), |price| price.spare);
-        lattice.widest(0, |price| price.zone);
-        lattice.shortest(|price| price.windows);
+        let mut graph = self.graph(&kinds, product);
+        graph.keep_legal();
+        graph.shortest(|edge_cost| edge_cost.risks);
+        graph.widest(self.lowest.max(self.tolerance()), |edge_cost| edge_cost.failures);
+        graph.widest(0, |edge_cost| edge_cost.with_zone_lost);
+        graph.shortest(|edge_cost| edge_cost.windows);
         let mut cost = Cost::NONE;
         let mut order = Vec::with_capacity(self.units.len());
-        for (unit, price) in lattice.way() {
-            cost = cost.and(price.cost());
+        for (unit, edge_cost) in graph.way() {
+            cost = cost.and(edge_cost.cost());
             order.push(unit);
         }
         (order.len() == self.units.len() && cost.is_legal).then_some(order)
@@ -199,12 +200,12 @@ impl<'a> Left<'a> {
 
     /// The units by what the safety rules can tell of them, each kind in the order of the plan.
     fn kinds(&self) -> Vec<Vec<usize>> {
-        let does = |part: &Part, request: &Reconfig| -> Does {
-            let server = self.electorate.number(part.server);
+        let does = |part: &Part, request: &Reconfig| -> PartEffect {
+            let server = self.voter_set.number(part.server);
             let votes = line(request, part.server).is_some_and(Server::votes);
-            (part.change, votes, self.seats[server].vote.up, self.electorate.place(server))
+            (part.change, votes, self.states[server].vote.up, self.voter_set.place(server))
         };
-        let mut kinds: BTreeMap<Like, Vec<usize>> = BTreeMap::new();
+        let mut kinds: BTreeMap<UnitClass, Vec<usize>> = BTreeMap::new();
         for (at, unit) in self.units.iter().enumerate() {
             let requests = unit.steps.iter().filter_map(|step| Some((step, step.reconfig()?)));
             let does = |(step, request): (&&Step, &Reconfig)| {
@@ -217,16 +218,16 @@ impl<'a> Left<'a> {
         kinds.into_values().collect()
     }
 
-    fn lattice(&self, kinds: &[Vec<usize>], product: usize) -> Lattice<usize> {
+    fn graph(&self, kinds: &[Vec<usize>], product: usize) -> StateGraph<usize> {
         let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
         let mut edges = Vec::new();
         for node in 0..product {
             let done = digits(node, &sizes);
             let mut taken = vec![false; self.units.len()];
-            let mut seats = self.seats.clone();
+            let mut states = self.states.clone();
             for at in kinds.iter().zip(&done).flat_map(|(kind, done)| &kind[..*done]) {
                 taken[*at] = true;
-                self.take(&mut seats, &self.units[*at]);
+                self.take(&mut states, &self.units[*at]);
             }
             let next = kinds.iter().zip(&done).enumerate();
             let next = next.filter_map(|(kind, (all, done))| Some((kind, *all.get(*done)?)));
@@ -235,11 +236,11 @@ impl<'a> Left<'a> {
             next.sort_unstable_by_key(|(_, at)| *at);
             for (kind, at) in next {
                 let to = node + stride(&sizes, kind);
-                let price = self.price(&seats, &self.units[at]);
-                edges.push(Edge { from: node, to, what: at, price });
+                let edge_cost = self.edge_cost(&states, &self.units[at]);
+                edges.push(Edge { from: node, to, what: at, edge_cost });
             }
         }
-        Lattice::new(product, edges)
+        StateGraph::new(product, edges)
     }
 
     /// Whether a unit takes the leadership from who leads now.
@@ -265,49 +266,52 @@ impl<'a> Left<'a> {
     }
 
     /// Does what is left of a unit.
-    fn take(&self, seats: &mut [Seat], unit: &Unit<'_>) {
+    fn take(&self, states: &mut [MemberState], unit: &Unit<'_>) {
         for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
-            self.change(seats, step);
+            self.change(states, step);
         }
     }
 
-    fn change(&self, seats: &mut [Seat], step: &Step) {
+    fn change(&self, states: &mut [MemberState], step: &Step) {
         let Some(request) = step.reconfig() else { return };
         for part in step.parts() {
-            let seat = &mut seats[self.electorate.number(part.server)];
+            let state = &mut states[self.voter_set.number(part.server)];
             match line(request, part.server) {
-                None => *seat = Seat { is_member: false, vote: Vote { votes: false, up: false } },
+                None => {
+                    *state =
+                        MemberState { is_member: false, vote: Vote { votes: false, up: false } }
+                }
                 Some(line) => {
                     // A server that comes in has been seen following.
-                    seat.vote.up |= !seat.is_member;
-                    (seat.is_member, seat.vote.votes) = (true, line.votes());
+                    state.vote.up |= !state.is_member;
+                    (state.is_member, state.vote.votes) = (true, line.votes());
                 }
             }
         }
     }
 
-    fn price(&self, seats: &[Seat], unit: &Unit<'_>) -> Price {
-        let none = Price {
+    fn edge_cost(&self, states: &[MemberState], unit: &Unit<'_>) -> EdgeCost {
+        let none = EdgeCost {
             is_legal: true,
             risks: 0,
-            spare: i64::MAX,
-            zone: i64::MAX,
+            failures: i64::MAX,
+            with_zone_lost: i64::MAX,
             windows: 0,
             reconfigs: 0,
         };
-        let mut seats = seats.to_vec();
+        let mut states = states.to_vec();
         let mut all = none;
         for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
-            let before = seats.clone();
-            self.change(&mut seats, step);
+            let before = states.clone();
+            self.change(&mut states, step);
             if step.reconfig().is_some() {
-                let price = self.price_of(step, [&before, &seats]);
-                all = Price {
-                    is_legal: all.is_legal && price.is_legal,
-                    risks: all.risks + price.risks,
-                    spare: all.spare.min(price.spare),
-                    zone: all.zone.min(price.zone),
-                    windows: all.windows + price.windows,
+                let edge_cost = self.request_cost(step, [&before, &states]);
+                all = EdgeCost {
+                    is_legal: all.is_legal && edge_cost.is_legal,
+                    risks: all.risks + edge_cost.risks,
+                    failures: all.failures.min(edge_cost.failures),
+                    with_zone_lost: all.with_zone_lost.min(edge_cost.with_zone_lost),
+                    windows: all.windows + edge_cost.windows,
                     reconfigs: all.reconfigs + 1,
                 };
             }
@@ -316,12 +320,12 @@ impl<'a> Left<'a> {
     }
 
     /// One request, from one moment to the next.
-    fn price_of(&self, step: &Step, [before, after]: [&[Seat]; 2]) -> Price {
+    fn request_cost(&self, step: &Step, [before, after]: [&[MemberState]; 2]) -> EdgeCost {
         let (mut during, mut without) = (votes(after), votes(after));
         let (mut changes_votes, mut moves) = (false, false);
         let (mut takes_vote, mut gives_up) = (false, false);
         for Part { server, change } in step.parts().iter().copied() {
-            let at = self.electorate.number(server);
+            let at = self.voter_set.number(server);
             changes_votes |= before[at].vote.votes || after[at].vote.votes;
             let joins = after[at].is_member && !before[at].is_member;
             let in_place = matches!(change, Move::Promote) && !joins;
@@ -335,31 +339,31 @@ impl<'a> Left<'a> {
             gives_up |= gives && !self.now.other_machine.contains(&server);
         }
         let (was, is) = (votes(before), votes(after));
-        let worth = self.electorate.worth(&is);
-        let during = self.electorate.spare(&during);
+        let tolerance = self.voter_set.tolerance(&is);
+        let during = self.voter_set.tolerated_failures(&during);
         let promised = (self.tolerance() - i64::from(moves)).max(self.lowest);
-        let (had, worst) = (self.electorate.spare(&was), during.min(worth.spare));
+        let (had, worst) =
+            (self.voter_set.tolerated_failures(&was), during.min(tolerance.failures));
         // A moment that is below that already is only mended.
         let keeps_spare = worst >= promised || worst > had || worst == had && !takes_vote;
-        let overlaps =
-            self.plan.policy.changes_per_step == 0 || self.electorate.overlaps(&was, &is);
+        let overlaps = self.plan.policy.changes_per_step == 0 || self.voter_set.overlaps(&was, &is);
         let keeps_order = !gives_up || self.has_all_new_voters(after);
         let is_legal = !changes_votes || during >= 0 && keeps_spare && overlaps && keeps_order;
-        Price {
+        EdgeCost {
             is_legal,
-            risks: usize::from(changes_votes && self.electorate.spare(&without) < 0),
-            spare: worst,
-            zone: worth.zone,
-            windows: usize::from(self.survives_zones && worth.zone < 0),
+            risks: usize::from(changes_votes && self.voter_set.tolerated_failures(&without) < 0),
+            failures: worst,
+            with_zone_lost: tolerance.with_zone_lost,
+            windows: usize::from(self.survives_zones && tolerance.with_zone_lost < 0),
             reconfigs: 1,
         }
     }
 
     /// Whether all voters that the plan brings in vote.
-    fn has_all_new_voters(&self, seats: &[Seat]) -> bool {
+    fn has_all_new_voters(&self, states: &[MemberState]) -> bool {
         let base = &self.plan.facts.base.membership;
         let mut new = self.plan.target.servers().filter(|s| s.votes() && !base.has_voter(s.id));
-        new.all(|server| seats[self.electorate.number(server.id)].vote.votes)
+        new.all(|server| states[self.voter_set.number(server.id)].vote.votes)
     }
 
     /// All phases: waits for joiners, what is done and what has begun, what is to come in that order
@@ -443,8 +447,8 @@ fn units(plan: &Plan) -> Vec<Unit<'_>> {
     units
 }
 
-fn votes(seats: &[Seat]) -> Vec<Vote> {
-    seats.iter().map(|seat| seat.vote).collect()
+fn votes(states: &[MemberState]) -> Vec<Vote> {
+    states.iter().map(|state| state.vote).collect()
 }
 
 /// The line that a request gives to a server.

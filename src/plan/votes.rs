@@ -16,25 +16,28 @@ pub(super) struct Vote {
 
 /// What a moment is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Worth {
+pub(super) struct Tolerance {
     /// Voters that may fail.
-    pub(super) spare: i64,
+    pub(super) failures: i64,
     /// The same with the worst zone lost; `i64::MAX` where zones do not count.
-    pub(super) zone: i64,
+    pub(super) with_zone_lost: i64,
 }
 
-impl Worth {
+impl Tolerance {
     /// More than any moment is worth.
-    pub(super) const MOST: Self = Self { spare: i64::MAX, zone: i64::MAX };
+    pub(super) const MAX: Self = Self { failures: i64::MAX, with_zone_lost: i64::MAX };
 
     /// The worse of both, each figure by itself.
     pub(super) fn min(self, other: Self) -> Self {
-        Self { spare: self.spare.min(other.spare), zone: self.zone.min(other.zone) }
+        Self {
+            failures: self.failures.min(other.failures),
+            with_zone_lost: self.with_zone_lost.min(other.with_zone_lost),
+        }
     }
 }
 
 /// The servers of a plan, by number, and what is known of them.
-pub(super) struct Electorate {
+pub(super) struct VoterSet {
     pub(super) ids: Vec<ServerId>,
     /// Zones by number; empty where they do not count.
     zone_of: Vec<Option<usize>>,
@@ -43,7 +46,7 @@ pub(super) struct Electorate {
     places: Option<Vec<Option<Place>>>,
 }
 
-impl Electorate {
+impl VoterSet {
     pub(super) fn new(facts: &Facts, target: &Membership, policy: &Policy) -> Self {
         let base = &facts.base.membership;
         let mut ids: Vec<ServerId> = base.servers().chain(target.servers()).map(|s| s.id).collect();
@@ -79,7 +82,7 @@ impl Electorate {
     }
 
     /// Whether votes are told apart at all.
-    pub(super) fn tells_places(&self) -> bool {
+    pub(super) fn distinguishes_voters(&self) -> bool {
         self.has_zones() || self.places.is_some()
     }
 
@@ -98,12 +101,15 @@ impl Electorate {
         self.zones > 0
     }
 
-    pub(super) fn worth(&self, votes: &[Vote]) -> Worth {
-        Worth { spare: self.spare(votes), zone: self.zone_spare(votes) }
+    pub(super) fn tolerance(&self, votes: &[Vote]) -> Tolerance {
+        Tolerance {
+            failures: self.tolerated_failures(votes),
+            with_zone_lost: self.tolerated_with_zone_lost(votes),
+        }
     }
 
     /// How many of those that answer may fail; negative where they are too few.
-    pub(super) fn spare(&self, votes: &[Vote]) -> i64 {
+    pub(super) fn tolerated_failures(&self, votes: &[Vote]) -> i64 {
         match &self.places {
             None => majority(votes.iter().copied()),
             Some(places) => weighted(places, votes),
@@ -116,8 +122,8 @@ impl Electorate {
         self.places.as_ref().is_none_or(|places| overlap(places, before, after))
     }
 
-    fn zone_spare(&self, votes: &[Vote]) -> i64 {
-        let Some(places) = &self.places else { return self.zone_spare_of_majority(votes) };
+    fn tolerated_with_zone_lost(&self, votes: &[Vote]) -> i64 {
+        let Some(places) = &self.places else { return self.majority_with_zone_lost(votes) };
         let without = |zone: usize| {
             let mut left = votes.to_vec();
             for (server, vote) in left.iter_mut().enumerate() {
@@ -131,7 +137,7 @@ impl Electorate {
         (0..self.zones).filter(voting).map(without).min().unwrap_or(i64::MAX)
     }
 
-    fn zone_spare_of_majority(&self, votes: &[Vote]) -> i64 {
+    fn majority_with_zone_lost(&self, votes: &[Vote]) -> i64 {
         let mut up = vec![None; self.zones];
         for (server, vote) in votes.iter().enumerate().filter(|(_, vote)| vote.votes) {
             if let Some(zone) = self.zone_of[server] {
@@ -166,20 +172,20 @@ fn weighted(places: &[Option<Place>], votes: &[Vote]) -> i64 {
     }
     groups.retain(|_, (all, _)| *all > 0);
     let need = groups.len() / 2 + 1;
-    let mut prices: Vec<i64> =
-        groups.into_values().filter_map(|(all, up)| price(all, up)).collect();
-    if prices.len() < need {
+    let mut failure_counts: Vec<i64> =
+        groups.into_values().filter_map(|(all, up)| failures_to_lose(all, up)).collect();
+    if failure_counts.len() < need {
         return -1;
     }
-    prices.sort_unstable();
-    let lost = prices.len() - need + 1;
-    prices.into_iter().take(lost).sum::<i64>() - 1
+    failure_counts.sort_unstable();
+    let lost = failure_counts.len() - need + 1;
+    failure_counts.into_iter().take(lost).sum::<i64>() - 1
 }
 
 /// Of the servers of a group, what those weigh that vote before, that vote after, and each that does
 /// both.
 #[derive(Default)]
-struct Halves {
+struct GroupWeights {
     before: i128,
     after: i128,
     shared: Vec<i128>,
@@ -188,20 +194,21 @@ struct Halves {
 /// Two quorums that share no server need enough groups each: one group wins on both sides only where
 /// its servers can be parted so.
 fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
-    let mut groups: BTreeMap<i64, Halves> = BTreeMap::new();
+    let mut groups: BTreeMap<i64, GroupWeights> = BTreeMap::new();
     for (place, (before, after)) in places.iter().zip(before.iter().zip(after)) {
         let Some(Place { group, weight }) = *place else { continue };
-        let (halves, weight) = (groups.entry(group).or_default(), i128::from(weight));
-        halves.before += if before.votes { weight } else { 0 };
-        halves.after += if after.votes { weight } else { 0 };
+        let (group_weights, weight) = (groups.entry(group).or_default(), i128::from(weight));
+        group_weights.before += if before.votes { weight } else { 0 };
+        group_weights.after += if after.votes { weight } else { 0 };
         if before.votes && after.votes {
-            halves.shared.push(weight);
+            group_weights.shared.push(weight);
         }
     }
-    let count = |test: &dyn Fn(&Halves) -> bool| groups.values().filter(|all| test(all)).count();
+    let count =
+        |test: &dyn Fn(&GroupWeights) -> bool| groups.values().filter(|all| test(all)).count();
     let (counts_before, counts_after) = (count(&|all| all.before > 0), count(&|all| all.after > 0));
-    let contested = |all: &Halves| all.before > 0 && all.after > 0;
-    let both = count(&|all| contested(all) && all.is_parted());
+    let contested = |all: &GroupWeights| all.before > 0 && all.after > 0;
+    let both = count(&|all| contested(all) && all.can_split());
     let either = count(&contested) - both;
     let missing = |counts: usize| {
         let alone = counts - both - either;
@@ -210,17 +217,17 @@ fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
     missing(counts_before) + missing(counts_after) > either
 }
 
-impl Halves {
+impl GroupWeights {
     /// More sums than these are not looked at; such a group is refused.
-    const MOST_SUMS: usize = 100_000;
+    const MAX_SUMS: usize = 100_000;
 
     /// Whether it can win on both sides at once.
-    fn is_parted(&self) -> bool {
+    fn can_split(&self) -> bool {
         let mut sums = BTreeSet::from([0_i128]);
         for weight in &self.shared {
             let more: Vec<i128> = sums.iter().map(|sum| sum + weight).collect();
             sums.extend(more);
-            if sums.len() > Self::MOST_SUMS {
+            if sums.len() > Self::MAX_SUMS {
                 return false;
             }
         }
@@ -234,16 +241,16 @@ impl Halves {
 }
 
 /// How many of a group must fail for it to be lost; `None` where it is lost already.
-fn price(all: i128, mut up: Vec<i128>) -> Option<i64> {
+fn failures_to_lose(all: i128, mut up: Vec<i128>) -> Option<i64> {
     let mut left: i128 = up.iter().sum();
     up.sort_unstable_by(|one, other| other.cmp(one));
-    let mut price = 0;
+    let mut failures_to_lose = 0;
     for weight in up {
         if left <= all / 2 {
             break;
         }
         left -= weight;
-        price += 1;
+        failures_to_lose += 1;
     }
-    (price > 0).then_some(price)
+    (failures_to_lose > 0).then_some(failures_to_lose)
 }
