@@ -28,10 +28,10 @@ use crate::ensemble::simulated::{Deed, Simulated, World};
 use crate::model::{Millis, ServerId};
 use crate::plan::{Done, Plan, StepId};
 
-use self::run::{Applied, When, apply, settle};
-use self::stage::Stage;
-use self::who::{Blow, candidates};
-pub use self::who::{What, Who};
+use self::run::{Applied, StopAt, apply, settle};
+use self::stage::SimulatedPlan;
+use self::who::{FailureMode, candidates};
+pub use self::who::{FailureTarget, TargetKind};
 
 /// How long the rest needs to give up whoever is gone, and to elect, in simulated time.
 const GIVEN_UP: Millis = Millis(2000);
@@ -83,20 +83,20 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Who fails.
-    pub who: Who,
+    pub who: FailureTarget,
     /// Whether writes go on.
     pub writes: Writes,
     /// What apply makes of it.
-    pub course: Course,
+    pub apply_result: ApplyResult,
     /// What comes when it is back.
-    pub back: Back,
+    pub recovery: Recovery,
 }
 
 /// Whether clients can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Writes {
     /// Without a break.
-    GoOn,
+    Uninterrupted,
     /// As soon as another leads.
     AfterElection,
     /// Not before it is back.
@@ -105,9 +105,9 @@ pub enum Writes {
 
 /// How far an apply comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Course {
+pub enum ApplyResult {
     /// To the end of the plan.
-    ToTheEnd,
+    Completes,
     /// It waits, until its time-out.
     Waits {
         /// The step that cannot be taken; `None` where the ensemble does not show it.
@@ -126,13 +126,13 @@ pub enum Course {
 
 /// What comes when whoever failed is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Back {
+pub enum Recovery {
     /// Nothing is left to do.
     AtTarget,
     /// A second apply goes on to the target.
     Resumed,
     /// A second apply does not come to the target.
-    Not(Course),
+    Failed(ApplyResult),
 }
 
 /// Why a plan cannot be rehearsed.
@@ -141,7 +141,7 @@ pub enum Unrehearsed {
     /// The plan waits for servers that are down already.
     Awaits(BTreeSet<ServerId>),
     /// Even without any failure the plan does not come to its end in the simulator.
-    Undisturbed(Course),
+    Undisturbed(ApplyResult),
     /// It does not keep the laws.
     Unlawful(Vec<Breach>),
     /// It costs more than was granted ([`summary`]).
@@ -162,13 +162,13 @@ impl Rehearsal {
 
     /// Whether every one of them comes to the target in the end.
     pub fn always_ends(&self) -> bool {
-        self.all().all(|(_, failure)| !matches!(failure.back, Back::Not(_)))
+        self.all().all(|(_, failure)| !matches!(failure.recovery, Recovery::Failed(_)))
     }
 }
 
 /// Rehearses a plan, as far as it may cost; one without a reconfig has no moments.
 pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unrehearsed> {
-    Ok(film(checked, limits.moments)?.played(limits.work))
+    Ok(baseline(checked, limits.moments)?.played(limits.work))
 }
 
 /// As much of a rehearsal as that much work allows, as [`Limits::work`] counts; the plan without a
@@ -194,49 +194,49 @@ fn evenly(kept: usize, of: usize) -> Vec<usize> {
 }
 
 /// The plan without a failure.
-struct Film {
-    stage: Stage,
-    shots: Vec<Shot>,
+struct Baseline {
+    simulated: SimulatedPlan,
+    checkpoints: Vec<Checkpoint>,
     /// How many moments there are, looked at or not.
     moments: usize,
     failures: usize,
 }
 
 /// The ensemble at a moment.
-struct Shot {
+struct Checkpoint {
     after: Option<StepId>,
     /// Reconfigs that have committed.
     committed: Vec<StepId>,
     /// Whether there are more.
     is_last: bool,
     world: World,
-    candidates: Vec<(Who, Blow)>,
+    candidates: Vec<(FailureTarget, FailureMode)>,
 }
 
-impl Film {
+impl Baseline {
     /// Every scene, or as many as that much work allows.
     fn played(self, work: u64) -> Rehearsal {
-        let mut scenes: Vec<(usize, &Who, &Blow)> = Vec::new();
-        for (at, shot) in self.shots.iter().enumerate() {
-            scenes.extend(shot.candidates.iter().map(|(who, blow)| (at, who, blow)));
+        let mut scenes: Vec<(usize, &FailureTarget, &FailureMode)> = Vec::new();
+        for (at, checkpoint) in self.checkpoints.iter().enumerate() {
+            scenes.extend(checkpoint.candidates.iter().map(|(who, mode)| (at, who, mode)));
         }
         let kept = (scenes.len() as u64).saturating_mul(work) / self.work().max(1);
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).clamp(1, scenes.len().max(1));
         let mut moments: Vec<Moment> = Vec::new();
         for index in evenly(kept, scenes.len()) {
-            let (at, who, blow) = scenes[index];
-            let shot = &self.shots[at];
-            if moments.last().is_none_or(|moment| moment.after != shot.after) {
-                moments.push(Moment { after: shot.after.clone(), failures: Vec::new() });
+            let (at, who, mode) = scenes[index];
+            let checkpoint = &self.checkpoints[at];
+            if moments.last().is_none_or(|moment| moment.after != checkpoint.after) {
+                moments.push(Moment { after: checkpoint.after.clone(), failures: Vec::new() });
             }
-            let failure = play(&self.stage, shot, who.clone(), blow);
+            let failure = play(&self.simulated, checkpoint, who.clone(), mode);
             if let Some(moment) = moments.last_mut() {
                 moment.failures.push(failure);
             }
         }
         Rehearsal {
-            leader: self.stage.leader,
-            is_leader_assumed: self.stage.plan().facts.leader != self.stage.leader,
+            leader: self.simulated.leader,
+            is_leader_assumed: self.simulated.plan().facts.leader != self.simulated.leader,
             moments,
             of_moments: self.moments,
             failures: self.failures,
@@ -245,28 +245,30 @@ impl Film {
 
     /// What playing all of it costs.
     fn work(&self) -> u64 {
-        let steps = |shot: &Shot| self.moments - shot.committed.len() + BEGINNING;
-        let of = |shot: &Shot| shot.candidates.len() * steps(shot) * shot.world.processes().len();
-        self.shots.iter().map(of).sum::<usize>() as u64
+        let steps = |checkpoint: &Checkpoint| self.moments - checkpoint.committed.len() + BEGINNING;
+        let of = |checkpoint: &Checkpoint| {
+            checkpoint.candidates.len() * steps(checkpoint) * checkpoint.world.processes().len()
+        };
+        self.checkpoints.iter().map(of).sum::<usize>() as u64
     }
 }
 
-fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
-    let stage = Stage::of(checked)?;
-    let reconfigs = stage.plan().reconfigs();
+fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
+    let simulated = SimulatedPlan::of(checked)?;
+    let reconfigs = simulated.plan().reconfigs();
     if reconfigs == 0 {
-        return Ok(Film { stage, shots: Vec::new(), moments: 0, failures: 0 });
+        return Ok(Baseline { simulated, checkpoints: Vec::new(), moments: 0, failures: 0 });
     }
     let moments = reconfigs + 1;
     let kept = evenly(most, moments);
     let mut failures = 0;
-    let mut shots: Vec<Shot> = Vec::new();
+    let mut checkpoints: Vec<Checkpoint> = Vec::new();
     let mut committed: Vec<StepId> = Vec::new();
     let mut take = |world: &World, committed: &[StepId]| {
-        let candidates = candidates(&stage, world);
+        let candidates = candidates(&simulated, world);
         failures += candidates.iter().map(|(who, _)| who.count()).sum::<usize>();
         if kept.binary_search(&committed.len()).is_ok() {
-            shots.push(Shot {
+            checkpoints.push(Checkpoint {
                 after: committed.last().cloned(),
                 committed: committed.to_vec(),
                 is_last: committed.len() == reconfigs,
@@ -275,28 +277,31 @@ fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
             });
         }
     };
-    take(&stage.world, &committed);
-    let port = Simulated::new(stage.world.clone());
+    take(&simulated.world, &committed);
+    let port = Simulated::new(simulated.world.clone());
     let mut camera = |world: &mut World, step: Option<&StepId>| {
         committed.extend(step.cloned());
         take(world, &committed);
     };
-    let applied = apply(&stage, &port, "r0", Some((When::Committed, &mut camera)));
-    let course = course(&stage, &applied, &port.world(), &[]);
-    if course != Course::ToTheEnd {
-        let down = awaited_down(&stage, &course);
-        return Err(down.map_or(Unrehearsed::Undisturbed(course), Unrehearsed::Awaits));
+    let applied = apply(&simulated, &port, "r0", Some((StopAt::Committed, &mut camera)));
+    let apply_result = apply_result(&simulated, &applied, &port.world(), &[]);
+    if apply_result != ApplyResult::Completes {
+        let down = awaited_down(&simulated, &apply_result);
+        return Err(down.map_or(Unrehearsed::Undisturbed(apply_result), Unrehearsed::Awaits));
     }
     drop(port);
-    Ok(Film { stage, shots, moments, failures })
+    Ok(Baseline { simulated, checkpoints, moments, failures })
 }
 
 /// Whom a plan waits for and for nobody else, where they were down when it was made.
-fn awaited_down(stage: &Stage, course: &Course) -> Option<BTreeSet<ServerId>> {
-    let Course::Waits { waits, .. } = course else { return None };
+fn awaited_down(
+    simulated: &SimulatedPlan,
+    apply_result: &ApplyResult,
+) -> Option<BTreeSet<ServerId>> {
+    let ApplyResult::Waits { waits, .. } = apply_result else { return None };
     let down = waits.iter().map(|wait| match wait {
         Wait::Down { server, .. } | Wait::Bound { server, .. } => {
-            (!stage.plan().facts.live.contains(server)).then_some(*server)
+            (!simulated.plan().facts.live.contains(server)).then_some(*server)
         }
         _ => None,
     });
@@ -314,32 +319,39 @@ fn left_alone(world: &World) -> World {
     world
 }
 
-fn play(stage: &Stage, shot: &Shot, who: Who, blow: &Blow) -> Failure {
-    let writes = writes(&shot.world, blow);
-    let port = Simulated::new(shot.world.clone());
-    let when = if shot.is_last { When::Open } else { When::Fenced };
-    let mut strike = |world: &mut World, _: Option<&StepId>| blow.fall(world);
-    let applied = apply(stage, &port, "r1", Some((when, &mut strike)));
-    let course = course(stage, &applied, &port.world(), &shot.committed);
-    bring_back(&mut port.world(), stage, blow);
-    let back = if course == Course::ToTheEnd && is_at_target(&mut port.world(), stage) {
-        Back::AtTarget
-    } else {
-        let again = apply(stage, &port, "r2", None);
-        let told: Vec<StepId> = shot.committed.iter().chain(&applied.committed).cloned().collect();
-        let at_target = is_at_target(&mut port.world(), stage);
-        match self::course(stage, &again, &port.world(), &told) {
-            Course::ToTheEnd if at_target => Back::Resumed,
-            other => Back::Not(other),
-        }
-    };
-    Failure { who, writes, course, back }
+fn play(
+    simulated: &SimulatedPlan,
+    checkpoint: &Checkpoint,
+    who: FailureTarget,
+    mode: &FailureMode,
+) -> Failure {
+    let writes = writes(&checkpoint.world, mode);
+    let port = Simulated::new(checkpoint.world.clone());
+    let when = if checkpoint.is_last { StopAt::Open } else { StopAt::Fenced };
+    let mut hook = |world: &mut World, _: Option<&StepId>| mode.inflict(world);
+    let applied = apply(simulated, &port, "r1", Some((when, &mut hook)));
+    let apply_result = apply_result(simulated, &applied, &port.world(), &checkpoint.committed);
+    bring_back(&mut port.world(), simulated, mode);
+    let recovery =
+        if apply_result == ApplyResult::Completes && is_at_target(&mut port.world(), simulated) {
+            Recovery::AtTarget
+        } else {
+            let again = apply(simulated, &port, "r2", None);
+            let reported: Vec<StepId> =
+                checkpoint.committed.iter().chain(&applied.committed).cloned().collect();
+            let at_target = is_at_target(&mut port.world(), simulated);
+            match self::apply_result(simulated, &again, &port.world(), &reported) {
+                ApplyResult::Completes if at_target => Recovery::Resumed,
+                other => Recovery::Failed(other),
+            }
+        };
+    Failure { who, writes, apply_result, recovery }
 }
 
-fn writes(world: &World, blow: &Blow) -> Writes {
+fn writes(world: &World, mode: &FailureMode) -> Writes {
     let mut world = world.clone();
     let before = world.leader();
-    blow.fall(&mut world);
+    mode.inflict(&mut world);
     settle(&mut world, GIVEN_UP);
     let after = world.leader();
     // Who leads alone behind a cut leads nobody.
@@ -347,41 +359,46 @@ fn writes(world: &World, blow: &Blow) -> Writes {
     if !is_reached || !world.commits() {
         Writes::Stop
     } else if before == after {
-        Writes::GoOn
+        Writes::Uninterrupted
     } else {
         Writes::AfterElection
     }
 }
 
-fn bring_back(world: &mut World, stage: &Stage, blow: &Blow) {
-    match blow {
-        Blow::Dies(at) => {
+fn bring_back(world: &mut World, simulated: &SimulatedPlan, mode: &FailureMode) {
+    match mode {
+        FailureMode::Dies(at) => {
             let id = world.process(*at).id();
             // Nobody starts a server again that has left, or whose id is elsewhere by now.
             let is_newest = world.place_of(id) == Some(*at);
-            let stays = world.config().names(id) || stage.plan().target.contains(id);
+            let stays = world.config().names(id) || simulated.plan().target.contains(id);
             if is_newest && stays {
                 world.does(Deed::Start(*at));
             }
         }
-        Blow::CutOff(places) => world.cut(places, 0, false),
+        FailureMode::CutOff(places) => world.cut(places, 0, false),
     }
     settle(world, GIVEN_UP);
 }
 
-fn is_at_target(world: &mut World, stage: &Stage) -> bool {
-    world.config().config.membership == stage.plan().target && world.commits()
+fn is_at_target(world: &mut World, simulated: &SimulatedPlan) -> bool {
+    world.config().config.membership == simulated.plan().target && world.commits()
 }
 
-fn course(stage: &Stage, applied: &Applied, world: &World, before: &[StepId]) -> Course {
-    let told: Done = before.iter().chain(&applied.committed).cloned().collect();
-    let at = |waits: &[Wait]| next_step(stage.plan(), applied, world, &told, waits);
+fn apply_result(
+    simulated: &SimulatedPlan,
+    applied: &Applied,
+    world: &World,
+    before: &[StepId],
+) -> ApplyResult {
+    let reported: Done = before.iter().chain(&applied.committed).cloned().collect();
+    let at = |waits: &[Wait]| next_step(simulated.plan(), applied, world, &reported, waits);
     match &applied.end {
-        End::Finished => Course::ToTheEnd,
+        End::Finished => ApplyResult::Completes,
         End::RanOut { waits, .. } | End::NotGranted(waits) => {
-            Course::Waits { at: at(waits), waits: waits.clone() }
+            ApplyResult::Waits { at: at(waits), waits: waits.clone() }
         }
-        end => Course::Stops { at: at(&[]), end: Box::new(end.clone()) },
+        end => ApplyResult::Stops { at: at(&[]), end: Box::new(end.clone()) },
     }
 }
 
@@ -390,11 +407,11 @@ fn next_step(
     plan: &Plan,
     applied: &Applied,
     world: &World,
-    told: &Done,
+    reported: &Done,
     waits: &[Wait],
 ) -> Option<StepId> {
     let members = &world.config().config.membership;
-    let mut done = implied(plan, &position(plan, members, told)?);
+    let mut done = implied(plan, &position(plan, members, reported)?);
     done.extend(applied.done.iter().cloned());
     let awaited: Vec<ServerId> = waits
         .iter()

@@ -23,7 +23,7 @@ const SESSION_MS: u64 = 4000;
 const FIRST_ASSUMED_PORT: u16 = 2181;
 
 /// A plan that can be applied to a simulated ensemble, and that ensemble before the first step.
-pub(super) struct Stage {
+pub(super) struct SimulatedPlan {
     pub(super) checked: Arc<CheckedPlan>,
     pub(super) plan_id: String,
     /// What looking at the simulated ensemble takes.
@@ -33,7 +33,7 @@ pub(super) struct Stage {
     pub(super) leader: Option<ServerId>,
 }
 
-impl Stage {
+impl SimulatedPlan {
     /// Sets the stage from what a plan says of its ensemble: members that answered run, others are
     /// down, and joiners follow without a vote.
     pub(super) fn of(checked: &CheckedPlan) -> Result<Self, Unrehearsed> {
@@ -205,10 +205,10 @@ pub(super) fn attested(plan: &Plan) -> impl Iterator<Item = ServerId> {
 
 /// A person stops the old process of an id that goes to another machine, and starts the new one;
 /// once.
-pub(super) fn replace(world: &mut World, stage: &Stage, id: ServerId) {
+pub(super) fn replace(world: &mut World, simulated: &SimulatedPlan, id: ServerId) {
     let old: Vec<Place> = places_of(world, id);
     let (true, [at], Some(line)) =
-        (!stays(stage.plan(), id), old.as_slice(), stage.wanted(id).cloned())
+        (!stays(simulated.plan(), id), old.as_slice(), simulated.wanted(id).cloned())
     else {
         return;
     };

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::stage::Stage;
+use super::stage::SimulatedPlan;
 use crate::ensemble::simulated::{Condition, Now, Place, World};
 use crate::model::{Role, ServerId};
 
 /// Who fails.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Who {
+pub struct FailureTarget {
     /// What it is at that moment.
-    pub what: What,
+    pub what: TargetKind,
     /// The servers. Those of a zone fail together; of others the first one was played, and the rest
     /// differ from it in nothing but the id.
     pub servers: Vec<ServerId>,
@@ -18,7 +18,7 @@ pub struct Who {
 
 /// What a server is when it fails, or that it is a zone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum TargetKind {
     /// It leads.
     Leader,
     /// It follows, with a vote.
@@ -33,24 +33,24 @@ pub enum What {
     Zone(String),
 }
 
-impl Who {
+impl FailureTarget {
     /// How many failures it stands for.
     pub fn count(&self) -> usize {
-        if matches!(self.what, What::Zone(_)) { 1 } else { self.servers.len() }
+        if matches!(self.what, TargetKind::Zone(_)) { 1 } else { self.servers.len() }
     }
 }
 
 /// How whoever fails is gone.
 #[derive(Debug, Clone)]
-pub(super) enum Blow {
+pub(super) enum FailureMode {
     /// The process ends.
     Dies(Place),
     /// The machines reach nobody, and nobody reaches them.
     CutOff(Vec<Place>),
 }
 
-impl Blow {
-    pub(super) fn fall(&self, world: &mut World) {
+impl FailureMode {
+    pub(super) fn inflict(&self, world: &mut World) {
         match self {
             Self::Dies(at) => world.kill(*at),
             Self::CutOff(places) => {
@@ -63,24 +63,27 @@ impl Blow {
 }
 
 /// Everything that makes a difference between two servers, beside their ids.
-type Kind<'a> = (What, Option<&'a str>, Option<Role>, bool, bool);
+type ServerClass<'a> = (TargetKind, Option<&'a str>, Option<Role>, bool, bool);
 
 /// Every server that runs, one of each kind, and every zone.
-pub(super) fn candidates(stage: &Stage, world: &World) -> Vec<(Who, Blow)> {
-    let facts = &stage.plan().facts;
-    let mut kinds: BTreeMap<Kind<'_>, Vec<(ServerId, Place)>> = BTreeMap::new();
+pub(super) fn candidates(
+    simulated: &SimulatedPlan,
+    world: &World,
+) -> Vec<(FailureTarget, FailureMode)> {
+    let facts = &simulated.plan().facts;
+    let mut kinds: BTreeMap<ServerClass<'_>, Vec<(ServerId, Place)>> = BTreeMap::new();
     let mut zones: BTreeMap<&str, Vec<(ServerId, Place)>> = BTreeMap::new();
     let running = world.processes().filter(|(_, process)| process.condition == Condition::Up);
     for (at, process) in running {
         let id = process.id();
         let zone = facts.zones.get(&id).map(String::as_str);
-        let then = stage.plan().target.get(id);
+        let then = simulated.plan().target.get(id);
         let moves = then.is_some_and(|then| {
             let now = world.config().config.membership.get(id);
             now.is_some_and(|now| now.peers != then.peers || now.client != then.client)
         });
         let other = facts.other_machine.contains(&id);
-        let kind = (what(stage, world, at), zone, then.map(|then| then.role), moves, other);
+        let kind = (what(simulated, world, at), zone, then.map(|then| then.role), moves, other);
         kinds.entry(kind).or_default().push((id, at));
         if let Some(zone) = zone {
             zones.entry(zone).or_default().push((id, at));
@@ -90,25 +93,25 @@ pub(super) fn candidates(stage: &Stage, world: &World) -> Vec<(Who, Blow)> {
     let servers = kinds.into_iter().filter_map(|((what, ..), mut servers)| {
         servers.sort_unstable();
         let (_, at) = *servers.first()?;
-        Some((Who { what, servers: ids(&servers) }, Blow::Dies(at)))
+        Some((FailureTarget { what, servers: ids(&servers) }, FailureMode::Dies(at)))
     });
     let zones = zones.into_iter().map(|(zone, mut servers)| {
         servers.sort_unstable();
         let places = servers.iter().map(|(_, at)| *at).collect();
-        let who = Who { what: What::Zone(zone.to_owned()), servers: ids(&servers) };
-        (who, Blow::CutOff(places))
+        let who = FailureTarget { what: TargetKind::Zone(zone.to_owned()), servers: ids(&servers) };
+        (who, FailureMode::CutOff(places))
     });
     servers.chain(zones).collect()
 }
 
-fn what(stage: &Stage, world: &World, at: Place) -> What {
+fn what(simulated: &SimulatedPlan, world: &World, at: Place) -> TargetKind {
     let process = world.process(at);
     let member = world.config().config.membership.get(process.id());
     match member.map(|member| member.role) {
-        _ if world.leader() == Some(at) || process.now == Now::Leading => What::Leader,
-        Some(Role::Participant) => What::Follower,
-        Some(Role::Observer) => What::Observer,
-        None if stage.plan().target.contains(process.id()) => What::Joiner,
-        None => What::Left,
+        _ if world.leader() == Some(at) || process.now == Now::Leading => TargetKind::Leader,
+        Some(Role::Participant) => TargetKind::Follower,
+        Some(Role::Observer) => TargetKind::Observer,
+        None if simulated.plan().target.contains(process.id()) => TargetKind::Joiner,
+        None => TargetKind::Left,
     }
 }
