@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use crate::apply::position::{implied, position};
 use crate::apply::{End, Wait};
 use crate::check::{Breach, CheckedPlan};
-use crate::ensemble::simulated::{Deed, Simulated, World};
+use crate::ensemble::simulated::{AdminAction, Simulated, World};
 use crate::model::{Millis, ServerId};
 use crate::plan::{Done, Plan, StepId};
 
@@ -373,7 +373,7 @@ fn bring_back(world: &mut World, simulated: &SimulatedPlan, mode: &FailureMode) 
             let is_newest = world.place_of(id) == Some(*at);
             let stays = world.config().names(id) || simulated.plan().target.contains(id);
             if is_newest && stays {
-                world.does(Deed::Start(*at));
+                world.does(AdminAction::Start(*at));
             }
         }
         FailureMode::CutOff(places) => world.cut(places, 0, false),

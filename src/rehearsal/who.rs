@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::stage::SimulatedPlan;
-use crate::ensemble::simulated::{Condition, Now, Place, World};
+use crate::ensemble::simulated::{Condition, PeerState, Place, World};
 use crate::model::{Role, ServerId};
 
 /// Who fails.
@@ -108,7 +108,7 @@ fn what(simulated: &SimulatedPlan, world: &World, at: Place) -> TargetKind {
     let process = world.process(at);
     let member = world.config().config.membership.get(process.id());
     match member.map(|member| member.role) {
-        _ if world.leader() == Some(at) || process.now == Now::Leading => TargetKind::Leader,
+        _ if world.leader() == Some(at) || process.now == PeerState::Leading => TargetKind::Leader,
         Some(Role::Participant) => TargetKind::Follower,
         Some(Role::Observer) => TargetKind::Observer,
         None if simulated.plan().target.contains(process.id()) => TargetKind::Joiner,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use zkplan::apply::paths::Paths;
 use zkplan::ensemble::Code;
 use zkplan::ensemble::simulated::{
-    Chaos, Condition, Deed, Fate, Kind, Now, Operation, Place, Process, World,
+    AdminAction, Chaos, Condition, Fate, Kind, Operation, PeerState, Place, Process, World,
 };
 use zkplan::model::{Reconfig, Update};
 
@@ -159,7 +159,7 @@ impl Faults {
         if uses && process.is_without_vote() {
             coverage.note(Situation::WithoutVoteUsed);
         }
-        if process.now == Now::Leading
+        if process.now == PeerState::Leading
             && process.condition == Condition::Up
             && world.leader() != Some(at)
         {
@@ -219,27 +219,27 @@ impl Faults {
             Fault::Freeze => {
                 let at = self.any(world, up)?;
                 world.freeze(at);
-                world.later(ms, Deed::Thaw(at));
+                world.later(ms, AdminAction::Thaw(at));
             }
             Fault::FreezeForAWrite => {
                 let at = operation.at?;
                 world.freeze(at);
-                world.later(ms / 2, Deed::Thaw(at));
+                world.later(ms / 2, AdminAction::Thaw(at));
             }
             Fault::FreezeNewcomer => {
                 let at = self.any(world, Process::is_without_vote)?;
                 world.freeze(at);
-                world.later(2 * ms, Deed::Thaw(at));
+                world.later(2 * ms, AdminAction::Thaw(at));
             }
             Fault::Kill => {
                 let at = self.any(world, up)?;
                 world.kill(at);
-                world.later(ms, Deed::Start(at));
+                world.later(ms, AdminAction::Start(at));
             }
             Fault::KillLeader => {
                 let at = world.leader()?;
                 world.kill(at);
-                world.later(ms, Deed::Start(at));
+                world.later(ms, AdminAction::Start(at));
             }
             Fault::KillLeaderForGood => {
                 let at = world.leader()?;
@@ -247,7 +247,7 @@ impl Faults {
             }
             Fault::Return => {
                 let at = self.any(world, |process| process.condition == Condition::Down)?;
-                world.does(Deed::Start(at));
+                world.does(AdminAction::Start(at));
             }
             Fault::Cut => {
                 let residue = self.chance.below(3);
@@ -258,10 +258,10 @@ impl Faults {
                     .map(|(at, _)| at)
                     .collect();
                 world.cut(&zone, 1, hidden);
-                world.later(2 * ms, Deed::Join);
+                world.later(2 * ms, AdminAction::Join);
             }
             Fault::Lag => {
-                let at = self.any(world, |process| process.now == Now::Following)?;
+                let at = self.any(world, |process| process.now == PeerState::Following)?;
                 world.lag(at, ms / 2);
             }
             Fault::EndSession => {

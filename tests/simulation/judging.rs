@@ -7,7 +7,7 @@ use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
 use zkplan::apply::{End, Event, Wait};
 use zkplan::check::Detail;
-use zkplan::ensemble::simulated::{CommittedConfig, Condition, Now, World};
+use zkplan::ensemble::simulated::{CommittedConfig, Condition, PeerState, World};
 use zkplan::model::{Membership, quorum_of};
 use zkplan::plan::{Action, Done, Move, Plan, Step, StepId};
 
@@ -301,7 +301,7 @@ fn ending(
         wrong.push("the healed ensemble is not at the target".to_owned());
     }
     let up = || world.processes().filter(|(_, process)| process.condition == Condition::Up);
-    let leaders = up().filter(|(_, process)| process.now == Now::Leading).count();
+    let leaders = up().filter(|(_, process)| process.now == PeerState::Leading).count();
     if leaders != 1 || world.leader().is_none() {
         wrong.push(format!("{leaders} servers lead in the end"));
     }

@@ -11,7 +11,7 @@ use std::task::Poll;
 use zkplan::apply::archive::Archive;
 use zkplan::apply::unlock::take_over;
 use zkplan::apply::{End, Event};
-use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
+use zkplan::ensemble::simulated::{AdminAction, Condition, Place, Rules, Simulated};
 use zkplan::ensemble::{Control, Session};
 use zkplan::model::{EnsembleConfig, Folder, Update};
 use zkplan::trust::OwnIds;
@@ -243,7 +243,7 @@ async fn fence<S: Session>(session: &S) -> Option<()> {
 fn heal(port: &Simulated, prepared: &Prepared) {
     let mut world = port.world();
     world.spare();
-    world.does(Deed::Join);
+    world.does(AdminAction::Join);
     let all: Vec<(Place, Condition)> =
         world.processes().map(|(at, process)| (at, process.condition)).collect();
     for (at, condition) in all {
@@ -252,7 +252,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
         match condition {
             Condition::Frozen => world.thaw(at),
             Condition::Down if stays && !prepared.is_down_from_the_beginning(at) => {
-                world.does(Deed::Start(at));
+                world.does(AdminAction::Start(at));
             }
             Condition::Down | Condition::Up => {}
         }

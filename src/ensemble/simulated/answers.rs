@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, Place};
 use super::requests::Route;
 use super::tree::Tree;
 use super::world::World;
@@ -33,7 +33,7 @@ impl World {
         // The whitelist is asked before anything else (`CommandExecutor`).
         Some(if word != Word::Srvr && !process.rich {
             Err(Silence::NotWhitelisted)
-        } else if process.now == Now::Looking {
+        } else if process.now == PeerState::Looking {
             Err(Silence::NotServing)
         } else {
             Ok(self.text(at, word))
@@ -55,9 +55,9 @@ impl World {
         let written = match word {
             Word::Srvr => {
                 let mode = match process.now {
-                    Now::Leading => "leader",
-                    Now::Following | Now::Looking => "follower",
-                    Now::Observing => "observer",
+                    PeerState::Leading => "leader",
+                    PeerState::Following | PeerState::Looking => "follower",
+                    PeerState::Observing => "observer",
                 };
                 let (zxid, znodes) = (process.applied, self.shown(at).len());
                 let connections = self.connected(at).count() + 1;
@@ -88,9 +88,9 @@ impl World {
                 let znodes = self.shown(at).len();
                 let mismatches = u8::from(process.alien);
                 let state = match process.now {
-                    Now::Leading => "leading",
-                    Now::Following | Now::Looking => "following",
-                    Now::Observing => "observing",
+                    PeerState::Leading => "leading",
+                    PeerState::Following | PeerState::Looking => "following",
+                    PeerState::Observing => "observing",
                 };
                 let written = write!(
                     text,
@@ -124,7 +124,7 @@ impl World {
     /// .dumpMonitorValues`): those of participant type, and which of them have no vote.
     fn learners(&self, text: &mut String, at: Place) -> std::fmt::Result {
         let process = &self.processes[at.0];
-        if process.now != Now::Leading || self.term.is_none_or(|term| term.place != at) {
+        if process.now != PeerState::Leading || self.term.is_none_or(|term| term.place != at) {
             return Ok(());
         }
         let mut synced = self.synced();
@@ -133,7 +133,7 @@ impl World {
         let observing = self
             .processes
             .iter()
-            .filter(|p| p.is_up() && p.now == Now::Observing && p.epoch == process.epoch);
+            .filter(|p| p.is_up() && p.now == PeerState::Observing && p.epoch == process.epoch);
         let learners = synced.len() + observing.count() + getting;
         let without_vote = synced.iter().filter(|id| !process.config.voters.contains(id)).count();
         writeln!(
@@ -191,7 +191,7 @@ impl World {
             return Knock::Unreachable;
         }
         let listens = here.any(|process| {
-            let (peer, leads) = (process.line.peer(), process.now == Now::Leading);
+            let (peer, leads) = (process.line.peer(), process.now == PeerState::Leading);
             let client = process.line.client.as_ref().map(|client| client.port);
             process.condition != Condition::Down
                 && (peer.election_port == port

@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, Place};
 use super::requests::Proposal;
 use super::truth::Happening;
-use super::world::{Term, World};
+use super::world::{Leadership, World};
 use crate::model::ServerId;
 
 impl World {
@@ -67,11 +67,11 @@ impl World {
                 process.turns_at = None;
                 let now = process.now;
                 match now {
-                    Now::Leading if self.term.is_none_or(|term| term.place != at) => {
+                    PeerState::Leading if self.term.is_none_or(|term| term.place != at) => {
                         self.processes[at.0].look();
                     }
-                    Now::Looking if self.begins_sync(at) => {}
-                    Now::Looking => self.join(at),
+                    PeerState::Looking if self.begins_sync(at) => {}
+                    PeerState::Looking => self.join(at),
                     _ => {}
                 }
             }
@@ -114,7 +114,7 @@ impl World {
         self.acknowledged = None;
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
-        if leader.condition == Condition::Down || leader.now != Now::Leading {
+        if leader.condition == Condition::Down || leader.now != PeerState::Leading {
             self.end_term();
             return;
         }
@@ -160,7 +160,7 @@ impl World {
         process.view = None;
         process.lag_until = 0;
         process.applied = committed;
-        if process.now == Now::Following {
+        if process.now == PeerState::Following {
             process.logged = end;
         } else {
             process.logged = committed;
@@ -194,14 +194,14 @@ impl World {
     /// Sees to it that those who look will find a leader, or elect one.
     fn prepare(&mut self) {
         self.retire_thawed();
-        if !self.processes.iter().any(|p| p.is_up() && p.now == Now::Looking) {
+        if !self.processes.iter().any(|p| p.is_up() && p.now == PeerState::Looking) {
             return;
         }
         let led = self.term.map(|term| &self.processes[term.place.0]);
         let led = led.filter(|leader| leader.is_up()).map(|leader| leader.side);
         let soon = self.now_ms + self.timing.join_ms;
         for process in &mut self.processes {
-            let looks = process.is_up() && process.now == Now::Looking;
+            let looks = process.is_up() && process.now == PeerState::Looking;
             if looks && Some(process.side) == led {
                 process.turns_at.get_or_insert(soon);
             }
@@ -218,7 +218,7 @@ impl World {
         let (epoch, term) = (self.term.map(|term| term.epoch), self.term.map(|term| term.place));
         let soon = self.now_ms + self.timing.tick_ms / 2;
         for (at, process) in self.processes.iter_mut().enumerate() {
-            if process.now == Now::Leading && Some(Place(at)) != term {
+            if process.now == PeerState::Leading && Some(Place(at)) != term {
                 process.turns_at.get_or_insert(soon);
             } else if process.learns()
                 && process.is_up()
@@ -233,7 +233,7 @@ impl World {
 
     /// The sides of the network on which somebody looks.
     fn sides(&self) -> impl Iterator<Item = u8> {
-        let looking = self.processes.iter().filter(|p| p.is_up() && p.now == Now::Looking);
+        let looking = self.processes.iter().filter(|p| p.is_up() && p.now == PeerState::Looking);
         looking.map(|process| process.side).collect::<BTreeSet<u8>>().into_iter()
     }
 
@@ -241,7 +241,7 @@ impl World {
     fn winner(&self, side: u8, handed: Option<Place>) -> Option<Place> {
         let looking = || {
             self.processes().filter(|(_, process)| {
-                process.is_up() && process.now == Now::Looking && process.side == side
+                process.is_up() && process.now == PeerState::Looking && process.side == side
             })
         };
         // Notifications carry the committed configuration, and a newer one is taken on
@@ -287,7 +287,7 @@ impl World {
         }
         let looking: Vec<Place> = self
             .processes()
-            .filter(|(_, p)| p.is_up() && p.now == Now::Looking && p.side == side)
+            .filter(|(_, p)| p.is_up() && p.now == PeerState::Looking && p.side == side)
             .map(|(at, _)| at)
             .collect();
         let epochs = looking.iter().map(|at| self.processes[at.0].epoch);
@@ -299,12 +299,12 @@ impl World {
         }
         self.forget_beyond(logged);
         self.given = epoch << 32;
-        self.term = Some(Term { place: winner, epoch, falls_at: None });
+        self.term = Some(Leadership { place: winner, epoch, falls_at: None });
         self.say(Happening::Elected(winner, epoch));
         self.touch_all();
         let end = self.end_of_tail();
         let leader = &mut self.processes[winner.0];
-        leader.now = Now::Leading;
+        leader.now = PeerState::Leading;
         leader.epoch = epoch;
         leader.turns_at = None;
         leader.view = None;

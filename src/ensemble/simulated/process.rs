@@ -24,7 +24,7 @@ pub enum Condition {
 
 /// What a process does (`QuorumPeer.ServerState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Now {
+pub enum PeerState {
     /// It looks for a leader, or is on its way to one.
     Looking,
     /// It leads, or has not noticed yet that it does not.
@@ -57,7 +57,7 @@ pub struct Process {
     /// (`zookeeper.DigestAuthenticationProvider.superDigest`).
     pub knows_super: bool,
     /// What it does.
-    pub now: Now,
+    pub now: PeerState,
     /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
     pub(super) config: Arc<Config>,
     /// The one that it saw proposed last (`QuorumPeer.getLastSeenQuorumVerifier`).
@@ -102,7 +102,7 @@ impl Process {
             rich: true,
             alien: false,
             knows_super: true,
-            now: Now::Looking,
+            now: PeerState::Looking,
             config: Arc::clone(config),
             seen: Arc::clone(config),
             epoch: 0,
@@ -139,12 +139,12 @@ impl Process {
     /// Whether it follows without a vote: it does so as a follower, and no configuration that it
     /// knows names it (`QuorumPeer.updateLearnerType`).
     pub fn is_without_vote(&self) -> bool {
-        self.now == Now::Following && !self.config.names(self.id())
+        self.now == PeerState::Following && !self.config.names(self.id())
     }
 
     /// Whether it is a learner.
     pub(super) fn learns(&self) -> bool {
-        matches!(self.now, Now::Following | Now::Observing)
+        matches!(self.now, PeerState::Following | PeerState::Observing)
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -159,17 +159,17 @@ impl Process {
 
     /// What it is as a learner: an observer where its configuration says so; a participant where it
     /// does, or where it names no such server (`QuorumPeer.updateLearnerType`).
-    pub(super) fn learner(&self) -> Now {
+    pub(super) fn learner(&self) -> PeerState {
         match self.config.config.membership.get(self.id()).map(|line| line.role) {
-            Some(Role::Observer) => Now::Observing,
-            Some(Role::Participant) | None => Now::Following,
+            Some(Role::Observer) => PeerState::Observing,
+            Some(Role::Participant) | None => PeerState::Following,
         }
     }
 
     /// Closes all connections, as a server does that looks for a leader
     /// (`Learner.shutdown`, `closeAllConnections`).
     pub(super) fn look(&mut self) {
-        self.now = Now::Looking;
+        self.now = PeerState::Looking;
         self.incarnation += 1;
         self.out_since = None;
         self.turns_at = None;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Now, Place, Process};
+use super::process::{PeerState, Place, Process};
 use super::requests::Proposal;
 use super::truth::{CommittedConfig, Happening};
 use super::world::World;
@@ -94,7 +94,7 @@ impl World {
     pub(super) fn synced(&self) -> BTreeSet<ServerId> {
         let Some(term) = self.term else { return BTreeSet::new() };
         let attached = self.processes().filter(|(at, process)| {
-            *at == term.place || process.now == Now::Following && process.epoch == term.epoch
+            *at == term.place || process.now == PeerState::Following && process.epoch == term.epoch
         });
         attached.map(|(_, process)| process.id()).collect()
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, Place};
 use super::tree::Owned;
 use super::truth::Happening;
 use super::world::World;
@@ -131,7 +131,8 @@ impl World {
     /// counts them.
     pub(super) fn acknowledging(&self) -> BTreeSet<ServerId> {
         let all = self.processes().filter(|(at, process)| {
-            matches!(process.now, Now::Following | Now::Leading) && self.is_in_touch(*at)
+            matches!(process.now, PeerState::Following | PeerState::Leading)
+                && self.is_in_touch(*at)
         });
         all.map(|(_, process)| process.id()).collect()
     }
@@ -149,7 +150,7 @@ impl World {
     pub(super) fn route(&self, at: Place) -> Route {
         let process = &self.processes[at.0];
         match (process.condition, process.now) {
-            (Condition::Down, _) | (Condition::Up, Now::Looking) => Route::Lost,
+            (Condition::Down, _) | (Condition::Up, PeerState::Looking) => Route::Lost,
             (Condition::Up, _) if !process.hidden && self.is_in_touch(at) => Route::Direct,
             (Condition::Up | Condition::Frozen, _) => Route::Waits,
         }
@@ -322,7 +323,8 @@ impl World {
         let (zxid, config) = (proposal.zxid, proposal.config().cloned());
         let is_first = self.tail.is_empty();
         for at in 0..self.processes.len() {
-            let follows = matches!(self.processes[at].now, Now::Following | Now::Leading);
+            let follows =
+                matches!(self.processes[at].now, PeerState::Following | PeerState::Leading);
             if follows && self.is_in_touch(Place(at)) {
                 self.processes[at].logged = zxid;
                 if let Some(config) = &config {

@@ -1,6 +1,6 @@
 //! Sessions: who owns one, who keeps it, when it is over.
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, Place};
 use super::requests::Route;
 use super::tree::Tree;
 use super::truth::Happening;
@@ -111,7 +111,7 @@ impl World {
             }
             Route::Waits => {
                 // Who leads no more and does not know it asks nobody.
-                let is_old = process.is_up() && process.now == Now::Leading;
+                let is_old = process.is_up() && process.now == PeerState::Leading;
                 if is_old && process.applied >= seen && self.sessions.contains_key(&session) {
                     return Attached::To(process.incarnation);
                 }
@@ -141,7 +141,7 @@ impl World {
     /// Whether a server answers a read without a sync.
     pub(super) fn answers(&self, at: Place) -> bool {
         let process = &self.processes[at.0];
-        process.is_up() && !process.hidden && process.now != Now::Looking
+        process.is_up() && !process.hidden && process.now != PeerState::Looking
     }
 
     /// Nobody pings for that session any more.
@@ -233,7 +233,7 @@ impl World {
         }
         match self.route(at) {
             Route::Direct => self.tail.is_empty(),
-            Route::Waits => process.now == Now::Leading,
+            Route::Waits => process.now == PeerState::Leading,
             Route::Lost => false,
         }
     }

@@ -45,7 +45,7 @@ fn place(port: &Simulated, number: i64) -> Place {
     port.world().place_of(id(number)).expect("a process")
 }
 
-fn now(port: &Simulated, number: i64) -> Now {
+fn now(port: &Simulated, number: i64) -> PeerState {
     let place = place(port, number);
     port.world().process(place).now
 }
@@ -86,7 +86,7 @@ fn a_joiner_follows_without_a_vote_and_then_with_one() {
     assert_eq!(send(&port, &session, &join("4")), Ok(()));
     assert!(!port.world().process(joiner).is_without_vote());
     assert_eq!(port.world().config().voters.len(), 4);
-    assert_eq!(now(&port, 3), Now::Leading);
+    assert_eq!(now(&port, 3), PeerState::Leading);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn the_leader_hands_over_when_it_leaves_and_for_nothing_else() {
     assert_eq!(send(&port, &session, &leave(3)), Ok(()));
     assert!(led(&port) && port.world().leader().is_none());
     // For up to a tick it still says that it leads.
-    assert_eq!(now(&port, 3), Now::Leading);
+    assert_eq!(now(&port, 3), PeerState::Leading);
     let later = port.world().now_ms() + 1000;
     port.world().advance(later);
     assert!(port.world().leader().is_some());
@@ -422,12 +422,12 @@ fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
     });
     let world = World::new(Membership::of(members), Timing::default(), Rules::default());
     let port = Simulated::new(world.clone());
-    assert_eq!(now(&port, 3), Now::Leading);
+    assert_eq!(now(&port, 3), PeerState::Leading);
     let dies = place(&port, 3);
     port.world().kill(dies);
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!((now(&port, 2), now(&port, 4)), (Now::Leading, Now::Following));
+    assert_eq!((now(&port, 2), now(&port, 4)), (PeerState::Leading, PeerState::Following));
 
     let mut next = BTreeSet::new();
     for bias in 0..16 {
@@ -457,10 +457,10 @@ fn a_reconfig_that_commits_while_a_server_finishes_its_sync_is_not_activated_the
     let port = with_joiner_that_syncs();
     let session = open(&port, 1);
     assert_eq!(send(&port, &session, &leave(9)), Ok(()));
-    assert_eq!(now(&port, 4), Now::Looking);
+    assert_eq!(now(&port, 4), PeerState::Looking);
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!(now(&port, 4), Now::Following);
+    assert_eq!(now(&port, 4), PeerState::Following);
     let joiner = place(&port, 4);
     let known = |port: &Simulated| port.world().process(joiner).config().version();
     let committed = |port: &Simulated| port.world().config().version();
@@ -477,8 +477,8 @@ fn the_leader_counts_a_learner_that_finishes_its_sync() {
         let answer = port.run(port.ask(&at(3), Word::Mntr)).expect("a client that lives");
         Mntr::parse(&answer.expect("an answer")).learners
     };
-    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Looking));
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), PeerState::Looking));
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Following));
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), PeerState::Following));
 }

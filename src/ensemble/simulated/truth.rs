@@ -65,7 +65,7 @@ pub enum Happening {
 
 /// What really happened.
 #[derive(Debug, Clone, Default)]
-pub struct Truth {
+pub struct GroundTruth {
     /// The configurations that have committed, the first one first.
     pub configs: Vec<CommittedConfig>,
     /// Everything else, in order.

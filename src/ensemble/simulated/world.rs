@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, Now, Place, Process};
+use super::process::{Condition, PeerState, Place, Process};
 use super::requests::{Mail, Proposal, Ticket, Waiting};
 use super::sessions::Held;
 use super::tree::Tree;
-use super::truth::{CommittedConfig, Happening, Truth};
+use super::truth::{CommittedConfig, GroundTruth, Happening};
 use crate::ensemble::{AclEntry, Node};
 use crate::model::{Endpoint, Host, Membership, Role, Server, ServerId};
 
@@ -87,7 +87,7 @@ impl Default for Rules {
 
 /// Something that is done to an ensemble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Deed {
+pub enum AdminAction {
     /// [`World::kill`].
     Kill(Place),
     /// [`World::start`], or [`World::start_afresh`] where no configuration on its disk names it.
@@ -102,7 +102,7 @@ pub enum Deed {
 
 /// Who leads, since the last election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Term {
+pub(super) struct Leadership {
     pub(super) place: Place,
     pub(super) epoch: u64,
     /// When it gives up for want of a quorum (`Leader.lead` looks once a half tick).
@@ -122,7 +122,7 @@ pub struct World {
     /// reply outruns the end of its connection) follows from this number and is counted on in it.
     pub bias: u64,
     pub(super) processes: Vec<Process>,
-    pub(super) term: Option<Term>,
+    pub(super) term: Option<Leadership>,
     /// When those who look will have elected, and whom a leader handed over to.
     pub(super) election: Option<(u64, Option<Place>)>,
     pub(super) config: Arc<Config>,
@@ -145,11 +145,11 @@ pub struct World {
     /// Versions that a fence should have disarmed, where the rule is switched off.
     pub(super) armed: Vec<u64>,
     /// What will be done to it, and when.
-    pub(super) deeds: Vec<(u64, Deed)>,
+    pub(super) deeds: Vec<(u64, AdminAction)>,
     /// What names resolve to, beside IP literals; a name that is not here has an address of its own.
     pub names: BTreeMap<String, IpAddr>,
     /// What really happened.
-    pub truth: Truth,
+    pub truth: GroundTruth,
 }
 
 impl World {
@@ -168,7 +168,7 @@ impl World {
             |process: &Process| process.line.votes() && config.is_electable(process.id());
         let leader = processes.iter().rposition(may_lead);
         for (at, process) in processes.iter_mut().enumerate() {
-            process.now = if Some(at) == leader { Now::Leading } else { process.learner() };
+            process.now = if Some(at) == leader { PeerState::Leading } else { process.learner() };
             process.epoch = FIRST_EPOCH;
             (process.logged, process.applied) = (zxid, zxid);
         }
@@ -179,7 +179,11 @@ impl World {
             rules,
             bias: 0,
             processes,
-            term: leader.map(|at| Term { place: Place(at), epoch: FIRST_EPOCH, falls_at: None }),
+            term: leader.map(|at| Leadership {
+                place: Place(at),
+                epoch: FIRST_EPOCH,
+                falls_at: None,
+            }),
             election: None,
             tree: Arc::new(Tree::new(&config)),
             config,
@@ -196,7 +200,7 @@ impl World {
             armed: Vec::new(),
             deeds: Vec::new(),
             names: BTreeMap::new(),
-            truth: Truth { configs: vec![first], ..Truth::default() },
+            truth: GroundTruth { configs: vec![first], ..GroundTruth::default() },
         }
     }
 
@@ -207,7 +211,7 @@ impl World {
         if let (Some(to), Some(term)) = (to, &mut self.term) {
             let from = std::mem::replace(&mut term.place, to);
             self.processes[from.0].now = self.processes[from.0].learner();
-            self.processes[to.0].now = Now::Leading;
+            self.processes[to.0].now = PeerState::Leading;
         }
         self
     }
@@ -376,17 +380,17 @@ impl World {
     }
 
     /// Does something.
-    pub fn does(&mut self, deed: Deed) {
+    pub fn does(&mut self, deed: AdminAction) {
         match deed {
-            Deed::Kill(at) => self.kill(at),
-            Deed::Start(at) => {
+            AdminAction::Kill(at) => self.kill(at),
+            AdminAction::Start(at) => {
                 if !self.start(at) {
                     self.start_afresh(at);
                 }
             }
-            Deed::Freeze(at) => self.freeze(at),
-            Deed::Thaw(at) => self.thaw(at),
-            Deed::Join => {
+            AdminAction::Freeze(at) => self.freeze(at),
+            AdminAction::Thaw(at) => self.thaw(at),
+            AdminAction::Join => {
                 let all: Vec<Place> = (0..self.processes.len()).map(Place).collect();
                 self.cut(&all, 0, false);
             }
@@ -394,7 +398,7 @@ impl World {
     }
 
     /// Does something when so much time has passed.
-    pub fn later(&mut self, ms: u64, deed: Deed) {
+    pub fn later(&mut self, ms: u64, deed: AdminAction) {
         self.deeds.push((self.now_ms + ms, deed));
     }
 

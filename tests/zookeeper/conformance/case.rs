@@ -11,7 +11,7 @@ pub(super) struct Case {
 
 /// One thing that is done.
 pub(super) struct Step {
-    pub(super) deed: Deed,
+    pub(super) deed: AdminAction,
     pub(super) told: Told,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Who {
     Last,
 }
 
-pub(super) enum Deed {
+pub(super) enum AdminAction {
     /// Sends a reconfig on a session of its own, and looks at all servers once they are calm.
     Send(Request),
     /// Sends a reconfig on a session of its own, and does not look.
@@ -209,7 +209,7 @@ impl Request {
     }
 
     pub(super) fn is(self, told: Told) -> Step {
-        Deed::Send(self).is(told)
+        AdminAction::Send(self).is(told)
     }
 
     pub(super) fn accepted(self) -> Step {
@@ -225,7 +225,7 @@ impl Request {
     }
 }
 
-impl Deed {
+impl AdminAction {
     pub(super) fn is(self, told: Told) -> Step {
         Step { deed: self, told }
     }

@@ -2,7 +2,7 @@
 
 use zkplan::ensemble::Code;
 
-use super::case::{Case, Deed, Part, Step, Told, Who, join, joins, leaves, request};
+use super::case::{AdminAction, Case, Part, Step, Told, Who, join, joins, leaves, request};
 
 use Who::{Id, Last, Leader, Voter};
 
@@ -15,7 +15,7 @@ fn case(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Case {
 
 /// For voters 1 to 3, observers 6 to 8, joiners 4 and 5 that follow, and 9, 11, 12 that never run.
 pub(super) fn of_eight() -> Vec<Case> {
-    let mut cases = vec![case("everybody is in place", [Deed::Look.done()])];
+    let mut cases = vec![case("everybody is in place", [AdminAction::Look.done()])];
     cases.extend(words());
     cases.extend(accepted());
     cases.extend(refused());
@@ -33,26 +33,26 @@ pub(super) fn of_eight() -> Vec<Case> {
 /// For voters 1 to 3, of which the first does not know the super user.
 pub(super) fn of_three_without_super_user_on_the_first() -> Vec<Case> {
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case(
             "a user is what the server says that the session is on, wherever the session comes from",
             [
-                Deed::Open(Id(1)).done(),
-                Deed::ProbeWrite.refused(Code::NoAuth),
-                Deed::Attach(Id(2)).done(),
-                Deed::ProbeWrite.done(),
-                Deed::Attach(Id(1)).done(),
-                Deed::ProbeWrite.refused(Code::NoAuth),
-                Deed::Attach(Id(3)).done(),
-                Deed::ProbeWrite.done(),
-                Deed::Close.done(),
+                AdminAction::Open(Id(1)).done(),
+                AdminAction::ProbeWrite.refused(Code::NoAuth),
+                AdminAction::Attach(Id(2)).done(),
+                AdminAction::ProbeWrite.done(),
+                AdminAction::Attach(Id(1)).done(),
+                AdminAction::ProbeWrite.refused(Code::NoAuth),
+                AdminAction::Attach(Id(3)).done(),
+                AdminAction::ProbeWrite.done(),
+                AdminAction::Close.done(),
             ],
         ),
     ]
 }
 
 fn words() -> [Case; 1] {
-    [case("`srvr`, `conf` and `mntr` of everybody", [Deed::AskWords.done()])]
+    [case("`srvr`, `conf` and `mntr` of everybody", [AdminAction::AskWords.done()])]
 }
 
 fn accepted() -> [Case; 9] {
@@ -161,17 +161,17 @@ fn in_order() -> [Case; 8] {
         case(
             "a write at an impossible version",
             [
-                Deed::ProbeWriteAsNobody.refused(Code::NoAuth),
-                Deed::Open(Leader).done(),
-                Deed::ProbeWrite.done(),
+                AdminAction::ProbeWriteAsNobody.refused(Code::NoAuth),
+                AdminAction::Open(Leader).done(),
+                AdminAction::ProbeWrite.done(),
             ],
         ),
         case(
             "a reconfig at an impossible version",
             [
-                Deed::ProbeReconfigAsNobody.done(),
-                Deed::Open(Voter(0)).done(),
-                Deed::ProbeReconfig.done(),
+                AdminAction::ProbeReconfigAsNobody.done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::ProbeReconfig.done(),
             ],
         ),
     ]
@@ -258,18 +258,18 @@ fn hand_overs() -> [Case; 5] {
         ),
         case(
             "the leader makes room for a joiner",
-            [request(&[join(Id(4))], &[Leader]).hands_over(), Deed::Look.done()],
+            [request(&[join(Id(4))], &[Leader]).hands_over(), AdminAction::Look.done()],
         ),
     ]
 }
 
 /// A case of one session on a follower.
 fn on_a_session(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Case {
-    case(name, [Deed::Open(Voter(0)).done()].into_iter().chain(steps))
+    case(name, [AdminAction::Open(Voter(0)).done()].into_iter().chain(steps))
 }
 
-fn all(parts: &'static [Part]) -> Deed {
-    Deed::Do(parts)
+fn all(parts: &'static [Part]) -> AdminAction {
+    AdminAction::Do(parts)
 }
 
 fn transactions() -> [Case; 7] {
@@ -278,20 +278,20 @@ fn transactions() -> [Case; 7] {
         on_a_session(
             "a transaction that only checks is committed and leaves nothing",
             [
-                Deed::Children("/").done(),
-                Deed::Raise(&[Check("/", -1)]).done(),
-                Deed::Raise(&[Check("/", 999)]).refused(Code::BadVersion),
-                Deed::Children("/").done(),
+                AdminAction::Children("/").done(),
+                AdminAction::Raise(&[Check("/", -1)]).done(),
+                AdminAction::Raise(&[Check("/", 999)]).refused(Code::BadVersion),
+                AdminAction::Children("/").done(),
             ],
         ),
         on_a_session(
             "znodes are made, and found",
             [
-                Deed::Make("/a").done(),
+                AdminAction::Make("/a").done(),
                 all(&[Make("/a/b"), Make("/a/c")]).done(),
-                Deed::See("/a/b").done(),
-                Deed::Children("/a").done(),
-                Deed::Children("/nowhere").done(),
+                AdminAction::See("/a/b").done(),
+                AdminAction::Children("/a").done(),
+                AdminAction::Children("/nowhere").done(),
             ],
         ),
         on_a_session(
@@ -299,24 +299,24 @@ fn transactions() -> [Case; 7] {
             [
                 all(&[Make("/x"), Set("/a"), Check("/a", 7)]).refused(Code::BadVersion),
                 all(&[Check("/a", 7), Make("/x"), Set("/a")]).refused(Code::BadVersion),
-                Deed::See("/x").refused(Code::NoNode),
-                Deed::See("/a").done(),
+                AdminAction::See("/x").refused(Code::NoNode),
+                AdminAction::See("/a").done(),
             ],
         ),
         on_a_session(
             "a check of what is not there",
             [
                 all(&[Make("/x"), Check("/nowhere", 0)]).refused(Code::BadVersion),
-                Deed::See("/x").refused(Code::NoNode),
+                AdminAction::See("/x").refused(Code::NoNode),
             ],
         ),
         on_a_session(
             "what is there is made again",
             [
-                Deed::Make("/a").refused(Code::NodeExists),
+                AdminAction::Make("/a").refused(Code::NodeExists),
                 all(&[Make("/x"), Make("/a")]).refused(Code::NodeExists),
                 all(&[Make("/x"), Make("/x")]).refused(Code::NodeExists),
-                Deed::See("/x").refused(Code::NoNode),
+                AdminAction::See("/x").refused(Code::NoNode),
             ],
         ),
         on_a_session(
@@ -324,13 +324,13 @@ fn transactions() -> [Case; 7] {
             [
                 all(&[Set("/nowhere")]).refused(Code::NoNode),
                 all(&[Delete("/nowhere")]).refused(Code::NoNode),
-                Deed::SetMany("/nowhere", 3).refused(Code::NoNode),
+                AdminAction::SetMany("/nowhere", 3).refused(Code::NoNode),
             ],
         ),
         on_a_session(
             "a parent is not there",
             [
-                Deed::Make("/nowhere/x").refused(Code::NoNode),
+                AdminAction::Make("/nowhere/x").refused(Code::NoNode),
                 all(&[Make("/nowhere/x")]).refused(Code::NoNode),
             ],
         ),
@@ -345,14 +345,14 @@ fn parts_of_transactions() -> [Case; 6] {
             [
                 all(&[Delete("/a")]).refused(Code::NotEmpty),
                 all(&[Delete("/a/c")]).done(),
-                Deed::Children("/a").done(),
+                AdminAction::Children("/a").done(),
             ],
         ),
         on_a_session(
             "an ephemeral znode has no children",
             [
                 all(&[MakeEphemeral("/e")]).done(),
-                Deed::Make("/e/x").refused(Code::NoChildrenForEphemerals),
+                AdminAction::Make("/e/x").refused(Code::NoChildrenForEphemerals),
                 all(&[MakeEphemeral("/e2"), Make("/e2/x")]).refused(Code::NoChildrenForEphemerals),
             ],
         ),
@@ -362,9 +362,9 @@ fn parts_of_transactions() -> [Case; 6] {
                 all(&[Make("/p"), Make("/p/q"), Check("/p", 0)]).done(),
                 all(&[Set("/p"), Check("/p", 1)]).done(),
                 all(&[Set("/p"), Check("/p", 1)]).refused(Code::BadVersion),
-                Deed::See("/p").done(),
+                AdminAction::See("/p").done(),
                 all(&[Delete("/p/q"), Delete("/p")]).done(),
-                Deed::See("/p").refused(Code::NoNode),
+                AdminAction::See("/p").refused(Code::NoNode),
             ],
         ),
         on_a_session(
@@ -382,14 +382,14 @@ fn parts_of_transactions() -> [Case; 6] {
         ),
         on_a_session(
             "many writes in a row",
-            [Deed::SetMany("/a", 20).done(), Deed::See("/a").done()],
+            [AdminAction::SetMany("/a", 20).done(), AdminAction::See("/a").done()],
         ),
         on_a_session(
             "a transaction of nothing but checks",
             [
                 all(&[Check("/a", 20)]).done(),
                 all(&[Check("/a", 21)]).refused(Code::BadVersion),
-                Deed::See("/a").done(),
+                AdminAction::See("/a").done(),
             ],
         ),
     ]
@@ -401,49 +401,49 @@ fn sessions() -> [Case; 5] {
         case(
             "a session moves with its id and its ephemeral znode",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Do(lock).done(),
-                Deed::Attach(Voter(1)).done(),
-                Deed::See("/lock").done(),
-                Deed::Attach(Leader).done(),
-                Deed::Attach(Id(7)).done(),
-                Deed::SeeFromElsewhere("/lock").done(),
-                Deed::Do(&[Part::Set("/lock")]).done(),
-                Deed::See("/lock").done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Attach(Voter(1)).done(),
+                AdminAction::See("/lock").done(),
+                AdminAction::Attach(Leader).done(),
+                AdminAction::Attach(Id(7)).done(),
+                AdminAction::SeeFromElsewhere("/lock").done(),
+                AdminAction::Do(&[Part::Set("/lock")]).done(),
+                AdminAction::See("/lock").done(),
             ],
         ),
         case(
             "closing a session deletes what lived with it",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Do(lock).done(),
-                Deed::Attach(Voter(1)).done(),
-                Deed::Close.done(),
-                Deed::SeeFromElsewhere("/lock").refused(Code::NoNode),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Attach(Voter(1)).done(),
+                AdminAction::Close.done(),
+                AdminAction::SeeFromElsewhere("/lock").refused(Code::NoNode),
             ],
         ),
         case(
             "a session that expired is over, and its ephemeral znode gone",
             [
-                Deed::OpenFor(Voter(0), 1000).done(),
-                Deed::Do(lock).done(),
-                Deed::Freeze(Voter(0)).done(),
-                Deed::AwaitGone("/lock").done(),
-                Deed::Thaw(Voter(0)).done(),
-                Deed::Attach(Voter(1)).is(Told::Over),
-                Deed::See("/lock").is(Told::Silent),
-                Deed::Look.done(),
+                AdminAction::OpenFor(Voter(0), 1000).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Freeze(Voter(0)).done(),
+                AdminAction::AwaitGone("/lock").done(),
+                AdminAction::Thaw(Voter(0)).done(),
+                AdminAction::Attach(Voter(1)).is(Told::Over),
+                AdminAction::See("/lock").is(Told::Silent),
+                AdminAction::Look.done(),
             ],
         ),
-        case("a session lives for two ticks at least", [Deed::OpenFor(Voter(0), 1).done()]),
+        case("a session lives for two ticks at least", [AdminAction::OpenFor(Voter(0), 1).done()]),
         case(
             "two of three acknowledge",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Freeze(Voter(1)).done(),
-                Deed::Make("/two-are-enough").done(),
-                Deed::Thaw(Voter(1)).done(),
-                Deed::Look.done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Freeze(Voter(1)).done(),
+                AdminAction::Make("/two-are-enough").done(),
+                AdminAction::Thaw(Voter(1)).done(),
+                AdminAction::Look.done(),
             ],
         ),
     ]
@@ -452,7 +452,7 @@ fn sessions() -> [Case; 5] {
 /// For voters 1 to 3 that may become a standalone server, and 9 that never runs.
 pub(super) fn of_three_with_standalone() -> Vec<Case> {
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case(
             "where one server may be standalone: two voters are left",
             [leaves(Voter(0)).accepted(), joins(join(Last)).accepted()],
@@ -483,7 +483,7 @@ pub(super) fn of_three_with_standalone() -> Vec<Case> {
 /// For one voter, and a joiner that follows.
 pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
     vec![
-        case("one leads, and one follows without a vote", [Deed::Look.done()]),
+        case("one leads, and one follows without a vote", [AdminAction::Look.done()]),
         case("one becomes two", [joins(join(Id(2))).accepted()]),
         case(
             "of two, the leader is removed and follows without a vote",
@@ -492,26 +492,26 @@ pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
         case(
             "a joiner that is frozen counts as synced: the request is stuck until it goes on",
             [
-                Deed::Freeze(Last).done(),
-                Deed::SendOnly(joins(join(Last))).is(Told::Silent),
-                Deed::FindNoQuorum.done(),
-                Deed::Thaw(Last).done(),
-                Deed::Settle.done(),
+                AdminAction::Freeze(Last).done(),
+                AdminAction::SendOnly(joins(join(Last))).is(Told::Silent),
+                AdminAction::FindNoQuorum.done(),
+                AdminAction::Thaw(Last).done(),
+                AdminAction::Settle.done(),
             ],
         ),
         case(
             "one of two dies: writes stop until it is back",
             [
-                Deed::Open(Leader).done(),
-                Deed::Make("/before").done(),
-                Deed::Kill(Voter(0)).done(),
-                Deed::FindNoQuorum.done(),
-                Deed::Make("/stuck").is(Told::Silent),
-                Deed::Start(Voter(0)).done(),
-                Deed::Settle.done(),
-                Deed::Open(Leader).done(),
-                Deed::Make("/after").done(),
-                Deed::See("/before").done(),
+                AdminAction::Open(Leader).done(),
+                AdminAction::Make("/before").done(),
+                AdminAction::Kill(Voter(0)).done(),
+                AdminAction::FindNoQuorum.done(),
+                AdminAction::Make("/stuck").is(Told::Silent),
+                AdminAction::Start(Voter(0)).done(),
+                AdminAction::Settle.done(),
+                AdminAction::Open(Leader).done(),
+                AdminAction::Make("/after").done(),
+                AdminAction::See("/before").done(),
             ],
         ),
     ]
@@ -523,7 +523,7 @@ pub(super) fn of_groups() -> Vec<Case> {
     let dead = [join(Id(9)).in_group(2, 1), join(Id(11)).in_group(3, 1)];
     let joins_group = |group, weight| joins(join(Id(6)).in_group(group, weight));
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case("the whole list as it is", [request(&[], &[]).accepted()]),
         case(
             "into a group, and out of it",

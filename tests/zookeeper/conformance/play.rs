@@ -16,7 +16,7 @@ use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
 };
 
-use super::case::{Case, Deed, Differs, Line, Part, Request, Told, Who};
+use super::case::{AdminAction, Case, Differs, Line, Part, Request, Told, Who};
 use super::stage::Stage;
 use crate::harness::{PATIENCE, SUPER_PASSWORD};
 
@@ -180,33 +180,36 @@ struct Player<'a, S: Stage> {
 }
 
 impl<S: Stage> Player<'_, S> {
-    async fn does(&mut self, deed: &Deed, wanted: Told) -> Answer {
+    async fn does(&mut self, deed: &AdminAction, wanted: Told) -> Answer {
         match deed {
-            Deed::Send(request) => self.send(request, wanted).await,
-            Deed::SendOnly(request) => {
+            AdminAction::Send(request) => self.send(request, wanted).await,
+            AdminAction::SendOnly(request) => {
                 let told = self.ask(request).await.map(drop);
                 word(&told, wanted).alone()
             }
-            Deed::Look => self.look(None).await,
-            Deed::Settle => self.look(None).await.told.alone(),
-            Deed::FindNoQuorum => self.find_no_quorum().await,
-            Deed::AskWords => self.ask_words().await,
-            Deed::Open(who) => self.open(*who, 4000).await,
-            Deed::OpenFor(who, timeout) => self.open(*who, *timeout).await,
-            Deed::Attach(who) => {
+            AdminAction::Look => self.look(None).await,
+            AdminAction::Settle => self.look(None).await.told.alone(),
+            AdminAction::FindNoQuorum => self.find_no_quorum().await,
+            AdminAction::AskWords => self.ask_words().await,
+            AdminAction::Open(who) => self.open(*who, 4000).await,
+            AdminAction::OpenFor(who, timeout) => self.open(*who, *timeout).await,
+            AdminAction::Attach(who) => {
                 let at = self.knowledge.endpoint(*who);
                 let session = self.held.as_mut().expect("a session");
                 let before = session.id();
                 let told = session.attach(&at).await;
                 word(&told, wanted).with([format!("the same id: {}", session.id() == before)])
             }
-            Deed::Close => {
+            AdminAction::Close => {
                 self.held.take().expect("a session").close().await;
                 Told::Done.alone()
             }
-            Deed::Kill(_) | Deed::Start(_) | Deed::Freeze(_) | Deed::Thaw(_) => self.turns(deed),
-            Deed::SeeFromElsewhere(path) => self.see_from_elsewhere(path).await,
-            Deed::AwaitGone(path) => {
+            AdminAction::Kill(_)
+            | AdminAction::Start(_)
+            | AdminAction::Freeze(_)
+            | AdminAction::Thaw(_) => self.turns(deed),
+            AdminAction::SeeFromElsewhere(path) => self.see_from_elsewhere(path).await,
+            AdminAction::AwaitGone(path) => {
                 for _ in 0..pauses() {
                     let seen = self.see_from_elsewhere(path).await;
                     if seen.told == Told::Refused(Code::NoNode) {
@@ -216,10 +219,10 @@ impl<S: Stage> Player<'_, S> {
                 }
                 Told::Never.alone()
             }
-            Deed::ProbeWriteAsNobody | Deed::ProbeReconfigAsNobody => {
+            AdminAction::ProbeWriteAsNobody | AdminAction::ProbeReconfigAsNobody => {
                 let session = self.session(Who::Leader, true).await;
                 let told = match deed {
-                    Deed::ProbeWriteAsNobody => session.probe_write(CONFIG).await,
+                    AdminAction::ProbeWriteAsNobody => session.probe_write(CONFIG).await,
                     _ => session.probe_reconfig().await,
                 };
                 session.close().await;
@@ -230,28 +233,28 @@ impl<S: Stage> Player<'_, S> {
     }
 
     /// What is asked of the session that is held.
-    async fn in_session(&self, deed: &Deed, wanted: Told) -> Answer {
+    async fn in_session(&self, deed: &AdminAction, wanted: Told) -> Answer {
         let session = self.held.as_ref().expect("a session");
         let acl = everybody();
         match deed {
-            Deed::Do(parts) => {
+            AdminAction::Do(parts) => {
                 let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
                 word(&session.transact(&ops).await, wanted).alone()
             }
-            Deed::Raise(parts) => self.raise(session, parts, wanted).await,
-            Deed::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
-            Deed::SetMany(path, count) => {
+            AdminAction::Raise(parts) => self.raise(session, parts, wanted).await,
+            AdminAction::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
+            AdminAction::SetMany(path, count) => {
                 word(&session.set_many(path, *count).await, wanted).alone()
             }
-            Deed::See(path) => see(session, path, wanted).await,
-            Deed::Children(path) => {
+            AdminAction::See(path) => see(session, path, wanted).await,
+            AdminAction::Children(path) => {
                 let listed = session.children(path).await;
                 word(&listed, wanted).with(listed.unwrap_or_default())
             }
-            Deed::ProbeWrite => {
+            AdminAction::ProbeWrite => {
                 word(&session.probe_write(CONFIG).await.map_err(Failure::Refused), wanted).alone()
             }
-            Deed::ProbeReconfig => {
+            AdminAction::ProbeReconfig => {
                 word(&session.probe_reconfig().await.map_err(Failure::Refused), wanted).alone()
             }
             _ => unreachable!("everything else is no matter of that session"),
@@ -278,19 +281,22 @@ impl<S: Stage> Player<'_, S> {
         word(&told, wanted).with([format!("raises the zxid by {raised}")])
     }
 
-    fn turns(&mut self, deed: &Deed) -> Answer {
-        let (Deed::Kill(who) | Deed::Start(who) | Deed::Freeze(who) | Deed::Thaw(who)) = deed
+    fn turns(&mut self, deed: &AdminAction) -> Answer {
+        let (AdminAction::Kill(who)
+        | AdminAction::Start(who)
+        | AdminAction::Freeze(who)
+        | AdminAction::Thaw(who)) = deed
         else {
             unreachable!("nothing else is done to servers")
         };
         let id = self.knowledge.id(*who);
         match deed {
-            Deed::Kill(_) => self.stage.kill(id),
-            Deed::Start(_) => self.stage.start(id),
-            Deed::Freeze(_) => self.stage.freeze(id),
+            AdminAction::Kill(_) => self.stage.kill(id),
+            AdminAction::Start(_) => self.stage.start(id),
+            AdminAction::Freeze(_) => self.stage.freeze(id),
             _ => self.stage.thaw(id),
         }
-        if matches!(deed, Deed::Kill(_) | Deed::Freeze(_)) {
+        if matches!(deed, AdminAction::Kill(_) | AdminAction::Freeze(_)) {
             self.knowledge.up.remove(&id);
         } else {
             self.knowledge.up.insert(id);
