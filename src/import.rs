@@ -209,7 +209,7 @@ impl Imported {
         if !unknown.is_empty() {
             notes.push(Note::ClientPortUnknown(unknown));
         }
-        let odd = servers.keys().copied().filter(|id| !id.is_wantable()).collect::<Vec<_>>();
+        let odd = servers.keys().copied().filter(|id| !id.is_valid_in_spec()).collect::<Vec<_>>();
         if !odd.is_empty() {
             notes.push(Note::UnwantableIds(odd));
         }
@@ -276,7 +276,7 @@ impl Imported {
                 ..Connect::default()
             },
             servers: self.servers.clone(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: Policy { standalone_enabled, ..Policy::default() },
             hooks: Hooks::default(),
         }

@@ -159,7 +159,7 @@ pub fn spec_of(plan: &Plan) -> Spec {
         ensemble: plan.ensemble.clone(),
         connect: plan.connect.clone(),
         servers: plan.target.servers().map(wanted).collect(),
-        former_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
+        leaving_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
         policy: plan.policy.clone(),
         hooks: plan.hooks.clone(),
     }

@@ -24,7 +24,7 @@ pub struct Now<'a> {
 
 /// A plan that is not stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fresh {
+pub struct ResumePoint {
     /// The reconfigs that are done.
     pub done: Done,
     /// Whether the version was moved by somebody that no run tells of: changed and changed back.
@@ -32,7 +32,7 @@ pub struct Fresh {
 }
 
 /// Where the live configuration stands on the way of a plan.
-pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, Stale> {
+pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<ResumePoint, Stale> {
     let Now { plan_id, config, identity, zxid, runs } = now;
     let ours = runs.iter().filter(|run| run.is_of(plan_id));
     if !is_same_ensemble(plan, identity, ours.clone()) {
@@ -58,7 +58,7 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
         let (plan, live) = both();
         return Err(Stale::Version { plan, live });
     }
-    Ok(Fresh { done, version_moved })
+    Ok(ResumePoint { done, version_moved })
 }
 
 /// The same identity; or one that a run of this very plan gave.

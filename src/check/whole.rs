@@ -134,7 +134,7 @@ fn identity(table: &Table<'_>) -> Vec<Detail> {
     let plan = table.plan;
     let new = plan.changes.iter().filter(|change| change.kind == ChangeKind::Join);
     let mut found: Vec<Detail> = new
-        .filter(|change| !change.id.is_wantable())
+        .filter(|change| !change.id.is_valid_in_spec())
         .map(|change| Detail::UnwantableId(change.id))
         .collect();
     if plan.policy.reuse_ids == ReuseIds::Never {

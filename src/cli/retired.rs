@@ -14,7 +14,7 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{Failure, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
 use crate::observe::{
-    AskedServer, Beside, Finding, FindingKind, History, Observation, ObserveError, Question,
+    AskedServer, Beside, Finding, FindingKind, Lineage, Observation, ObserveError, Question,
     RetiredBy, RetiredState, Standing, ask_beside, observe,
 };
 use crate::saved;
@@ -119,7 +119,7 @@ impl Past {
     }
 
     /// The run that retired members of one of two histories; this journal is of the history `own`.
-    fn claim(&self, histories: &[History; 2], own: usize) -> Option<RetiredBy> {
+    fn claim(&self, histories: &[Lineage; 2], own: usize) -> Option<RetiredBy> {
         let by = |number: u64, side: usize, from, to| {
             let run = self.runs.iter().find(|run| run.number == number)?;
             let last_entry = last_entry(run).unwrap_or_default().to_owned();

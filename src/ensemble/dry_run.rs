@@ -85,7 +85,7 @@ async fn once(
     version: ConfigVersion,
 ) -> Result<DryRun, Silence> {
     let stream = transport::open(at, tls, limits).await?;
-    let mut session = Bare { stream, limits, xid: 0 };
+    let mut session = RawSession { stream, limits, xid: 0 };
     session.open(tls).await?;
     if shows_look {
         session.show_look().await?;
@@ -97,13 +97,13 @@ async fn once(
 }
 
 /// One connection with a session of nobody's on it. It never reconnects.
-struct Bare {
+struct RawSession {
     stream: Box<dyn Stream>,
     limits: Limits,
     xid: i32,
 }
 
-impl Bare {
+impl RawSession {
     /// `ConnectRequest` and its response. In TLS 1.3 a server that wants a certificate says so only
     /// here.
     async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), Silence> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{
-    MalformedEscape, Place, Property, Reconfig, Server, ServerId, ServerLineError, properties,
+    MalformedEscape, Property, Reconfig, Server, ServerId, ServerLineError, VoteWeight, properties,
 };
 
 /// More servers than this are not read. Session ids tell apart no more than 256
@@ -41,14 +41,14 @@ impl Entries {
 
     /// Takes the entry of one voter out: its group and its weight, 1 unless it is said otherwise
     /// (`QuorumHierarchical.parse`).
-    fn take(&mut self, id: ServerId) -> Option<Place> {
+    fn take(&mut self, id: ServerId) -> Option<VoteWeight> {
         let (group, ids) = self.groups.iter_mut().find(|(_, ids)| ids.contains(&id))?;
         let group = *group;
         ids.remove(&id);
         if ids.is_empty() {
             self.groups.remove(&group);
         }
-        Some(Place { group, weight: self.weights.remove(&id).unwrap_or(1) })
+        Some(VoteWeight { group, weight: self.weights.remove(&id).unwrap_or(1) })
     }
 }
 
@@ -125,7 +125,7 @@ impl Membership {
 
     /// Where a voter counts in a hierarchical quorum; `None` where quorums are majorities or the
     /// server has no vote.
-    pub fn place(&self, id: ServerId) -> Option<Place> {
+    pub fn place(&self, id: ServerId) -> Option<VoteWeight> {
         self.get(id)?.place
     }
 
@@ -135,7 +135,7 @@ impl Membership {
     /// ZooKeeper starts with some of that, and counts it.
     pub fn has_odd_places(&self) -> bool {
         let is_odd = |server: &Server| match server.place {
-            Some(place) => !server.votes() || !place.is_wantable(),
+            Some(place) => !server.votes() || !place.is_valid_in_spec(),
             None => server.votes(),
         };
         self.is_weighted() && (!self.strangers.is_empty() || self.servers().any(is_odd))
@@ -236,7 +236,7 @@ impl Membership {
         // A live configuration may hold any weights, which sum up to more than one of them could.
         let mut groups: BTreeMap<i64, Sum> = BTreeMap::new();
         for server in self.servers() {
-            let Some(Place { group, weight }) = server.place else { continue };
+            let Some(VoteWeight { group, weight }) = server.place else { continue };
             let acks = server.votes() && acknowledging.contains(&server.id);
             groups.entry(group).or_default().add(weight, acks);
         }
@@ -282,7 +282,7 @@ impl fmt::Display for Membership {
         }
         let Entries { mut groups, mut weights } = self.strangers.clone();
         for server in self.servers() {
-            if let Some(Place { group, weight }) = server.place {
+            if let Some(VoteWeight { group, weight }) = server.place {
                 groups.entry(group).or_default().insert(server.id);
                 weights.insert(server.id, weight);
             }
@@ -394,7 +394,7 @@ mod tests {
         assert_eq!(members.to_string(), STRANGERS);
         assert!(members.has_odd_places());
         assert!(!members.is_complete());
-        assert_eq!(members.place(ServerId::new(2)), Some(Place { group: 2, weight: 1 }));
+        assert_eq!(members.place(ServerId::new(2)), Some(VoteWeight { group: 2, weight: 1 }));
         assert_eq!(members.place(ServerId::new(3)), None);
         // Server 3 doubles the weight of its group, and no acknowledgement of its own is counted.
         assert!(!members.is_quorum(&ids(&[1, 2, 3])));
@@ -430,7 +430,7 @@ mod tests {
             role: crate::model::Role::Participant,
             ..members.get(ServerId::new(3)).unwrap().clone()
         };
-        let placed = Server { place: Some(Place { group: 2, weight: 0 }), ..voter };
+        let placed = Server { place: Some(VoteWeight { group: 2, weight: 0 }), ..voter };
         let next =
             members.with(&Reconfig { joining: vec![placed], leaving: vec![ServerId::new(1)] });
         assert_eq!(

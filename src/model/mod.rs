@@ -30,5 +30,5 @@ pub use policy::{
 pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
-pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};
+pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight};
 pub use timeouts::Timeouts;

@@ -12,7 +12,7 @@ use super::{Endpoint, Host};
 ///
 /// ZooKeeper's parser takes any signed 64-bit number (`Long.parseLong` in
 /// `QuorumPeerConfig.parseDynamicConfig`), so a live ensemble may show any, and a spec may keep it.
-/// What a new server may have is narrower: see [`ServerId::is_wantable`].
+/// What a new server may have is narrower: see [`ServerId::is_valid_in_spec`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -34,7 +34,7 @@ impl ServerId {
     ///
     /// Session ids carry only the low 8 bits (`SessionTrackerImpl.initializeNextSessionId`), TTL
     /// nodes refuse ids above 254 (`EphemeralType.validateServerId`), and 0 trips other tools.
-    pub const fn is_wantable(self) -> bool {
+    pub const fn is_valid_in_spec(self) -> bool {
         self.0 >= 1 && self.0 <= 254
     }
 }
@@ -112,17 +112,17 @@ impl fmt::Display for ClientAddress {
 
 /// The group and the weight of a voter in a hierarchical quorum (`group.G`, `weight.N`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct VoteWeight {
     /// The number of its group.
     pub group: i64,
     /// What its vote weighs in the group; 1 unless it is said otherwise.
     pub weight: i64,
 }
 
-impl Place {
+impl VoteWeight {
     /// Whether a spec may ask for it: neither number is below 0 or above what anybody would write.
     /// ZooKeeper takes any, and sums weights up without a look at what is too large.
-    pub fn is_wantable(self) -> bool {
+    pub fn is_valid_in_spec(self) -> bool {
         [self.group, self.weight].iter().all(|number| u32::try_from(*number).is_ok())
     }
 }
@@ -145,7 +145,7 @@ pub struct Server {
     pub secure_client: Option<String>,
     /// Where its vote counts; no part of the line. `None` for observers, and where quorums are
     /// majorities.
-    pub place: Option<Place>,
+    pub place: Option<VoteWeight>,
 }
 
 impl Server {

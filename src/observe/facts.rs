@@ -41,7 +41,7 @@ pub struct Facts {
     pub zones: BTreeMap<ServerId, String>,
     /// Whether a single voter is known to be possible: `standaloneEnabled=false` is asserted, or
     /// proven by a server that leads alone.
-    pub one_voter_possible: bool,
+    pub standalone_disabled: bool,
     /// Members that the spec wants at another host, where the process there is another one.
     pub other_machine: BTreeSet<ServerId>,
     /// Members without a client part that answered with their own id where the spec says.
@@ -114,7 +114,7 @@ impl Facts {
             live,
             following,
             zones: spec.zones(),
-            one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
+            standalone_disabled: standalone_disabled(spec) || leads_alone(seen),
             findings: findings(seen, spec, &machines),
             other_machine,
             client_confirmed: client_confirmed(seen, spec),
@@ -151,7 +151,7 @@ impl Facts {
             following: BTreeSet::new(),
             zones: spec.zones(),
             // Of a standalone server the znode is empty.
-            one_voter_possible: one_voter_possible(spec) || members.voters().len() == 1,
+            standalone_disabled: standalone_disabled(spec) || members.voters().len() == 1,
             other_machine: members.servers().filter(moved).map(|server| server.id).collect(),
             client_confirmed: members
                 .servers()
@@ -198,7 +198,7 @@ fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
 }
 
 /// Whether the operator says so.
-fn one_voter_possible(spec: &Spec) -> bool {
+fn standalone_disabled(spec: &Spec) -> bool {
     spec.policy.standalone_enabled == StandaloneEnabled::False
 }
 

@@ -32,7 +32,7 @@ pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
     let mut findings = Vec::new();
     for server in membership.servers() {
         let mut found = |kind| findings.push(Finding { kind, server: Some(server.id) });
-        if !server.id.is_wantable() {
+        if !server.id.is_valid_in_spec() {
             found(FindingKind::UnwantableId);
         }
         let quorum = server.peers.iter().map(|peer| &peer.host);

@@ -8,7 +8,7 @@ use super::clients::clients;
 use super::following::following;
 use super::look::Look;
 use super::probe::Probe;
-use super::{History, Identity, ObserveError, TargetEnsemble, Tried};
+use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
 use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
@@ -275,8 +275,8 @@ async fn two_histories<E: Ensemble>(
 /// spec describes, unless it was never reconfigured: then its version is the first of its epoch.
 fn before_the_merge(
     look: &Look,
-    present: &History,
-    target: &History,
+    present: &Lineage,
+    target: &Lineage,
 ) -> Option<Vec<(ServerId, Endpoint)>> {
     let is_contact = |at: &Endpoint| look.contacts.contains(at);
     let is_present = present.answered.iter().any(is_contact);
@@ -296,13 +296,13 @@ fn before_the_merge(
 }
 
 /// Whether an address of one history is one of the other's.
-fn share_members(one: &History, other: &History) -> bool {
-    let peers = |history: &History| -> BTreeSet<(String, u16)> {
+fn share_members(one: &Lineage, other: &Lineage) -> bool {
+    let peers = |history: &Lineage| -> BTreeSet<(String, u16)> {
         let servers = history.config.membership.servers();
         let peers = servers.flat_map(|server| &server.peers);
         peers.map(|peer| (peer.host.canonical(), peer.quorum_port)).collect()
     };
-    let names = |history: &History, at: &Endpoint| {
+    let names = |history: &Lineage, at: &Endpoint| {
         let mut servers = history.config.membership.servers();
         servers.any(|server| server.client_endpoint().as_ref() == Some(at))
     };
@@ -315,8 +315,8 @@ fn share_members(one: &History, other: &History) -> bool {
 async fn target_runs<E: Ensemble>(
     port: &E,
     look: &Look,
-    present: History,
-    target: History,
+    present: Lineage,
+    target: Lineage,
     wanted: Vec<(ServerId, Endpoint)>,
 ) -> ObserveError {
     let asked = join_all(target.answered.iter().map(|at| clients(port, at, None, None))).await;
@@ -334,7 +334,7 @@ async fn history<E: Ensemble>(
     look: &Look,
     first: &Probe,
     config: &EnsembleConfig,
-) -> History {
+) -> Lineage {
     let agrees = |probe: &&Probe| probe.serves() && probe.runs_with(config);
     let side: Vec<&Probe> = look.counted().filter(agrees).collect();
     let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
@@ -344,7 +344,7 @@ async fn history<E: Ensemble>(
         Some(session) => session.clone(),
         None => port.read(&writer.endpoint).await,
     };
-    History {
+    Lineage {
         leader: leader.map(|probe| (look.own_id(probe), probe.endpoint.clone())),
         config: config.clone(),
         zxid: side.iter().filter_map(|probe| probe.zxid()).max(),

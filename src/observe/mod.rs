@@ -44,7 +44,7 @@ pub use observing::observe;
 pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
-    Clients, DataFigures, Digests, History, Identity, NoDigests, Observation, ObserveError,
+    Clients, DataFigures, Digests, Identity, Lineage, NoDigests, Observation, ObserveError,
     OwnPorts, PlainPort, RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried,
     WantedSight,
 };

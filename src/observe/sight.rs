@@ -396,7 +396,7 @@ pub enum ObserveError {
     #[error("two histories answer{}", by_run(retired.as_deref()))]
     TwoHistories {
         /// One, and the other.
-        histories: Box<[History; 2]>,
+        histories: Box<[Lineage; 2]>,
         /// The run that has retired the members of one, where a proven one is known. It decides
         /// nothing.
         retired: Option<Box<RetiredBy>>,
@@ -405,7 +405,7 @@ pub enum ObserveError {
     #[error("{}", target_runs(target))]
     TargetRuns {
         /// The ensemble that is present.
-        present: Box<History>,
+        present: Box<Lineage>,
         /// The one of the wanted server.
         target: Box<TargetEnsemble>,
     },
@@ -429,7 +429,7 @@ fn target_runs(target: &TargetEnsemble) -> String {
 #[derive(Debug, Clone)]
 pub struct TargetEnsemble {
     /// What is known of it.
-    pub history: History,
+    pub history: Lineage,
     /// The wanted servers that are part of it, and where.
     pub wanted: Vec<(ServerId, Endpoint)>,
     /// How many znodes it has, where that is known.
@@ -450,7 +450,7 @@ pub struct Tried {
 
 /// One of two histories.
 #[derive(Debug, Clone)]
-pub struct History {
+pub struct Lineage {
     /// Who leads it, and where it was asked.
     pub leader: Option<(Option<ServerId>, Endpoint)>,
     /// Its configuration.

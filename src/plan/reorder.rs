@@ -12,7 +12,7 @@ use super::lattice::{Edge, EdgeCost, StateGraph};
 use super::search::{digits, stride};
 use super::votes::{Vote, VoterSet};
 use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
-use crate::model::{Place, Reconfig, Server, ServerId};
+use crate::model::{Reconfig, Server, ServerId, VoteWeight};
 use crate::observe::Facts;
 
 /// More combinations than this are not searched; then unreachable servers go first and healthy ones
@@ -84,7 +84,7 @@ struct MemberState {
 
 /// What a step does to one server: how it changes, whether it votes then, whether it answers now, and
 /// by which zone, group and weight its vote is told from others.
-type PartEffect = (Move, bool, bool, (Option<usize>, Option<Place>));
+type PartEffect = (Move, bool, bool, (Option<usize>, Option<VoteWeight>));
 
 /// Units that no safety rule can tell apart: of one phase, on one side of the gate, both of the leader
 /// or neither, with requests that do the same to like servers.

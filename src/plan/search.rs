@@ -415,7 +415,7 @@ impl<'a> Search<'a> {
         self.apply_all(&mut after, ClassKind::RemoveDead { leave: true }, changes);
         let changes_votes = changes.iter().any(|change| loses_vote(change));
         let mut edge_cost = self.edge_cost(votes, [&after, &after], changes_votes, 0);
-        let least = if self.goal.facts.one_voter_possible { 1 } else { 2 };
+        let least = if self.goal.facts.standalone_disabled { 1 } else { 2 };
         edge_cost.is_legal &= after.iter().filter(|vote| vote.votes).count() >= least;
         edge_cost.is_legal &= is_lawful_batch(self.goal, &self.voter_set, [votes, &after]);
         edge_cost

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Majority, Membership, Place, Policy, ServerId, ZonePolicy};
+use crate::model::{Majority, Membership, Policy, ServerId, VoteWeight, ZonePolicy};
 use crate::observe::Facts;
 
 /// What one server is at a moment.
@@ -43,7 +43,7 @@ pub(super) struct VoterSet {
     zone_of: Vec<Option<usize>>,
     zones: usize,
     /// Group and weight, where quorums are by them.
-    places: Option<Vec<Option<Place>>>,
+    places: Option<Vec<Option<VoteWeight>>>,
 }
 
 impl VoterSet {
@@ -77,7 +77,7 @@ impl VoterSet {
     }
 
     /// All by which votes are told apart.
-    pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<Place>) {
+    pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<VoteWeight>) {
         (self.zone(server), self.weight(server))
     }
 
@@ -87,7 +87,7 @@ impl VoterSet {
     }
 
     /// What its vote weighs, where quorums are by groups and weights.
-    pub(super) fn weight(&self, server: usize) -> Option<Place> {
+    pub(super) fn weight(&self, server: usize) -> Option<VoteWeight> {
         self.places.as_ref()?[server]
     }
 
@@ -160,10 +160,10 @@ fn majority(votes: impl Iterator<Item = Vote>) -> i64 {
 
 /// Of groups and weights: to stop writes is to win back enough groups, the cheapest first, each by
 /// its heaviest servers.
-fn weighted(places: &[Option<Place>], votes: &[Vote]) -> i64 {
+fn weighted(places: &[Option<VoteWeight>], votes: &[Vote]) -> i64 {
     let mut groups: BTreeMap<i64, (i128, Vec<i128>)> = BTreeMap::new();
     for (place, vote) in places.iter().zip(votes).filter(|(_, vote)| vote.votes) {
-        let Some(Place { group, weight }) = *place else { continue };
+        let Some(VoteWeight { group, weight }) = *place else { continue };
         let (all, up) = groups.entry(group).or_default();
         *all += i128::from(weight);
         if vote.up {
@@ -193,10 +193,10 @@ struct GroupWeights {
 
 /// Two quorums that share no server need enough groups each: one group wins on both sides only where
 /// its servers can be parted so.
-fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
+fn overlap(places: &[Option<VoteWeight>], before: &[Vote], after: &[Vote]) -> bool {
     let mut groups: BTreeMap<i64, GroupWeights> = BTreeMap::new();
     for (place, (before, after)) in places.iter().zip(before.iter().zip(after)) {
-        let Some(Place { group, weight }) = *place else { continue };
+        let Some(VoteWeight { group, weight }) = *place else { continue };
         let (group_weights, weight) = (groups.entry(group).or_default(), i128::from(weight));
         group_weights.before += if before.votes { weight } else { 0 };
         group_weights.after += if after.votes { weight } else { 0 };

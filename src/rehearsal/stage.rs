@@ -119,7 +119,7 @@ fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
 fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
     let facts = &plan.facts;
     let members = &facts.base.membership;
-    let rules = Rules { standalone_enabled: !facts.one_voter_possible, ..Rules::default() };
+    let rules = Rules { standalone_enabled: !facts.standalone_disabled, ..Rules::default() };
     let voters = members.voters();
     let live: Vec<ServerId> = voters.intersection(&facts.live).copied().collect();
     let mut world = World::new(members.clone(), timing(), rules);

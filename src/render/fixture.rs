@@ -72,7 +72,7 @@ impl Scene {
             live,
             following,
             zones: BTreeMap::new(),
-            one_voter_possible: false,
+            standalone_disabled: false,
             other_machine: BTreeSet::new(),
             client_confirmed: BTreeSet::new(),
             resolved: BTreeMap::new(),
@@ -166,7 +166,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
         ensemble: "prod-eu".to_owned(),
         connect: Connect::default(),
         servers: wanted.into_iter().enumerate().map(server).collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy: Policy::default(),
         hooks: Hooks::default(),
     }

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Place, Reconfig, Role, Server, ServerId};
+use crate::model::{Reconfig, Role, Server, ServerId, VoteWeight};
 use crate::observe::{Finding, FindingKind};
 use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 
@@ -258,8 +258,8 @@ fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
 const MOST_NAMED: usize = 6;
 
 /// Where a vote counts, for the narrowest screen.
-fn short(place: Place) -> String {
-    let Place { group, weight } = place;
+fn short(place: VoteWeight) -> String {
+    let VoteWeight { group, weight } = place;
     if weight == 1 { format!("group {group}") } else { format!("group {group} x{weight}") }
 }
 

@@ -7,7 +7,7 @@ use super::{retired, sessions};
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
 use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
-use crate::model::{Host, Place, ServerId};
+use crate::model::{Host, ServerId, VoteWeight};
 use crate::observe::{
     Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, NotShown,
     Source, Standing, WithoutDigests, fixed_in,
@@ -67,7 +67,7 @@ pub fn acceptance(risk: &Acceptance) -> String {
 }
 
 /// Where a vote counts, like `group 2, weight 1`.
-pub(super) fn place(place: Place) -> String {
+pub(super) fn place(place: VoteWeight) -> String {
     format!("group {}, weight {}", place.group, place.weight)
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::check::{CheckedPlan, Figures, Window};
 use crate::diff::diff;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Reach, Reconfig, Server, ServerId,
+    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
+    VoteWeight,
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
@@ -302,7 +303,7 @@ impl Base {
             live: facts.live.clone(),
             following: facts.following.clone(),
             zones: facts.zones.iter().map(|(id, zone)| (id.to_string(), zone.clone())).collect(),
-            one_voter_possible: facts.one_voter_possible,
+            one_voter_possible: facts.standalone_disabled,
             other_machine: facts.other_machine.clone(),
             client_confirmed: facts.client_confirmed.clone(),
             resolved: facts.resolved.clone(),
@@ -327,7 +328,7 @@ impl Base {
             live: self.live,
             following: self.following,
             zones: zones?,
-            one_voter_possible: self.one_voter_possible,
+            standalone_disabled: self.one_voter_possible,
             other_machine: self.other_machine,
             client_confirmed: self.client_confirmed,
             resolved: self.resolved,
@@ -406,13 +407,13 @@ impl ActionShape {
 fn placed(line: &str, places: &BTreeMap<String, PlaceShape>) -> Result<Server, String> {
     let server = Server::parse_line(line).map_err(|cause| format!("`{line}`: {cause}"))?;
     let place = places.get(&server.id.to_string());
-    let place = place.map(|of| Place { group: of.group, weight: of.weight });
+    let place = place.map(|of| VoteWeight { group: of.group, weight: of.weight });
     Ok(Server { place, ..server })
 }
 
 fn places(joining: &[Server]) -> BTreeMap<String, PlaceShape> {
     let of = |server: &Server| {
-        let Place { group, weight } = server.place?;
+        let VoteWeight { group, weight } = server.place?;
         Some((server.id.to_string(), PlaceShape { group, weight }))
     };
     joining.iter().filter_map(of).collect()

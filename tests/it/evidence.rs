@@ -51,7 +51,7 @@ fn an_address_that_was_shared_before_is_not_the_steps() {
 fn one_voter_with_a_configuration_leads_alone() {
     let (spec, facts) =
         lines("server.1=a:2888:3888;2181", "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181");
-    assert!(facts.one_voter_possible);
+    assert!(facts.standalone_disabled);
     assert_eq!(spec.policy.standalone_enabled, StandaloneEnabled::Unknown);
 }
 

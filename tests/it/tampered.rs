@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use zkplan::check::{Breach, Detail, Law, check};
-use zkplan::model::{MinTolerance, Place, Reconfig, ReuseIds, Server, StandaloneEnabled};
+use zkplan::model::{MinTolerance, Reconfig, ReuseIds, Server, StandaloneEnabled, VoteWeight};
 use zkplan::plan::{Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
 use zkplan::proposal::propose;
 
@@ -78,15 +78,17 @@ fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
 #[test]
 fn a_step_gives_a_vote_no_other_place_than_the_target() {
     let world = World::new("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2");
-    let tampered = |place: Option<Place>| {
+    let tampered = |place: Option<VoteWeight>| {
         let mut plan = planned(&world);
         let step = &mut phase_mut(&mut plan, PhaseKind::Join).steps[0];
         let Action::Reconfig { request, .. } = &mut step.action else { panic!("a reconfig") };
         request.joining[0].place = place;
         laws(plan)
     };
-    assert_eq!(tampered(Some(Place { group: 2, weight: 1 })), BTreeSet::new());
-    for other in [None, Some(Place { group: 1, weight: 1 }), Some(Place { group: 2, weight: 9 })] {
+    assert_eq!(tampered(Some(VoteWeight { group: 2, weight: 1 })), BTreeSet::new());
+    for other in
+        [None, Some(VoteWeight { group: 1, weight: 1 }), Some(VoteWeight { group: 2, weight: 9 })]
+    {
         assert_eq!(tampered(other), BTreeSet::from([Law::Form]));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::model::{
-    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Server, ServerId,
+    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Policy, Server, ServerId, VoteWeight,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
@@ -57,11 +57,11 @@ fn server(word: &str) -> Server {
     Server { place: place(marks), ..Server::parse_line(&line).expect("a server line") }
 }
 
-fn place(marks: &str) -> Option<Place> {
+fn place(marks: &str) -> Option<VoteWeight> {
     let (_, text) = marks.split_once('g')?;
     let (group, weight) = text.split_once('w').unwrap_or((text, "1"));
     let number = |text: &str| text.parse().expect("a number");
-    Some(Place { group: number(group), weight: number(weight) })
+    Some(VoteWeight { group: number(group), weight: number(weight) })
 }
 
 pub(crate) fn servers(text: &str) -> Vec<Server> {
@@ -121,7 +121,7 @@ impl World {
             live,
             following: BTreeSet::new(),
             zones: self.zone_map(),
-            one_voter_possible: alone
+            standalone_disabled: alone
                 || self.policy.standalone_enabled == zkplan::model::StandaloneEnabled::False,
             other_machine: self
                 .wanted
@@ -149,7 +149,7 @@ impl World {
             ensemble: "test".to_owned(),
             connect: Connect::default(),
             servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: self.policy.clone(),
             hooks: Hooks::default(),
         }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use zkplan::model::{
     AddAs, ClientAddress, Connect, EnsembleConfig, Hooks, Host, Membership, MinTolerance,
-    PeerAddress, Place, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, ZonePolicy,
+    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, VoteWeight,
+    ZonePolicy,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
@@ -159,9 +160,9 @@ impl Case {
     }
 
     /// Where its vote counts.
-    fn place(&self, seat: usize) -> Option<Place> {
+    fn place(&self, seat: usize) -> Option<VoteWeight> {
         let (group, weight) = self.seats[seat].place;
-        (group > 0).then(|| Place { group: group.into(), weight: weight.into() })
+        (group > 0).then(|| VoteWeight { group: group.into(), weight: weight.into() })
     }
 
     /// The line of a server. Its hosts and ports hang on the server, not on its id.
@@ -218,7 +219,7 @@ impl Case {
             live: self.ids_where(|fate| fate.was != Is::Out && fate.live),
             following: BTreeSet::new(),
             zones: self.seats.iter().filter_map(zone).collect(),
-            one_voter_possible: self.rules.one_voter || voters == 1,
+            standalone_disabled: self.rules.one_voter || voters == 1,
             other_machine: self.ids_where(|fate| fate.moves == Moves::Machine),
             client_confirmed: BTreeSet::new(),
             resolved: BTreeMap::new(),
@@ -239,7 +240,7 @@ impl Case {
             ensemble: "proof".to_owned(),
             connect: Connect::default(),
             servers: wanted.collect(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: self.policy(),
             hooks: Hooks::default(),
         }

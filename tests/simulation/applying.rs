@@ -15,7 +15,7 @@ use zkplan::apply::{End, Event};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
 use zkplan::ensemble::simulated::Simulated;
-use zkplan::model::{Connect, Folder, Hooks, Millis, Place, Policy, Server};
+use zkplan::model::{Connect, Folder, Hooks, Millis, Policy, Server, VoteWeight};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
@@ -35,7 +35,7 @@ fn server(word: &str) -> Server {
     let line = format!("server.{id}=zk{id}:{ports}:{role};2181");
     let group = marks.split_once('g').map(|(_, group)| group.parse().expect("a group"));
     Server {
-        place: group.map(|group| Place { group, weight: 1 }),
+        place: group.map(|group| VoteWeight { group, weight: 1 }),
         ..Server::parse_line(&line).expect("a server line")
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
             ..Connect::default()
         },
         servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy,
         hooks: Hooks::default(),
     }

@@ -125,7 +125,7 @@ impl Prepared {
                 wanted.zone = Some(zone(id.get()));
             }
             let former = members.ids().into_iter().map(|id| (id, zone(id.get())));
-            spec.former_zones = former.collect::<BTreeMap<_, _>>();
+            spec.leaving_zones = former.collect::<BTreeMap<_, _>>();
         }
         let port = Simulated::new(world);
         let seen = port.run(observe(&port, &Question::of(&spec))).expect("a client that lives");

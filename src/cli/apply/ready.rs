@@ -14,7 +14,7 @@ use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::reorder::{accepted_order, reordered};
 use crate::apply::resume::Asked;
-use crate::apply::stale::{Fresh, Now, fresh};
+use crate::apply::stale::{Now, ResumePoint, fresh};
 use crate::apply::{End, Stale};
 use crate::check::{self, Breach, CheckedPlan};
 use crate::ensemble::{Code, ZooKeeper};
@@ -83,7 +83,7 @@ pub(super) async fn ready(
         zxid: seen.leader_zxid,
         runs,
     };
-    let Fresh { done, version_moved: _ } =
+    let ResumePoint { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
             .map_err(|stale| refuse_stale((args, source), stale, resumes, output))?;
     let done = implied(checked.plan(), &done);

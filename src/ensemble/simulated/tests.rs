@@ -417,7 +417,7 @@ fn a_removed_server_does_not_start_again() {
 #[test]
 fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
     let members = [1, 1, 1, 0].into_iter().zip(1_i64..).map(|(weight, number)| {
-        let place = Some(crate::model::Place { group: 1, weight });
+        let place = Some(crate::model::VoteWeight { group: 1, weight });
         Server { place, ..server(&number.to_string()) }
     });
     let world = World::new(Membership::of(members), Timing::default(), Rules::default());

@@ -3,24 +3,24 @@
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Mode, Silence};
-use crate::observe::{History, TargetEnsemble};
+use crate::observe::{Lineage, TargetEnsemble};
 
-fn two(fake: &FakeEnsemble, question: &Question) -> [History; 2] {
+fn two(fake: &FakeEnsemble, question: &Question) -> [Lineage; 2] {
     match look(fake, question) {
         Err(ObserveError::TwoHistories { histories, .. }) => *histories,
         other => panic!("not two histories: {other:?}"),
     }
 }
 
-fn target(fake: &FakeEnsemble, question: &Question) -> (History, TargetEnsemble) {
+fn target(fake: &FakeEnsemble, question: &Question) -> (Lineage, TargetEnsemble) {
     match look(fake, question) {
         Err(ObserveError::TargetRuns { present, target }) => (*present, *target),
         other => panic!("no target before the merge: {other:?}"),
     }
 }
 
-fn sides(histories: &[History; 2]) -> Vec<(Vec<i64>, bool)> {
-    let members = |history: &History| {
+fn sides(histories: &[Lineage; 2]) -> Vec<(Vec<i64>, bool)> {
+    let members = |history: &Lineage| {
         history.config.membership.ids().into_iter().map(ServerId::get).collect()
     };
     let mut sides: Vec<_> = histories.iter().map(|h| (members(h), h.commits)).collect();

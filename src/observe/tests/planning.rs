@@ -26,7 +26,7 @@ fn spec(lines: &[&str]) -> Spec {
         ensemble: "test".into(),
         connect: Connect { servers: vec!["10.0.0.1:2181".into()], ..Connect::default() },
         servers: servers.collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy: Policy::default(),
         hooks: Hooks::default(),
     }
@@ -255,7 +255,7 @@ fn zones_unknown_are_said_where_any_is_known() {
     };
     assert_eq!(unknown(&facts(&fake, &spec)), []);
     spec.servers.get_mut(&id(3)).expect("wanted").zone = Some("a".into());
-    spec.former_zones.insert(id(1), "b".into());
+    spec.leaving_zones.insert(id(1), "b".into());
     let facts = facts(&fake, &spec);
     assert_eq!(unknown(&facts), [Some(id(2))]);
     assert_eq!(facts.zones.len(), 2);
@@ -264,12 +264,12 @@ fn zones_unknown_are_said_where_any_is_known() {
 #[test]
 fn one_voter_is_possible_where_one_leads_alone_or_the_operator_knows() {
     let alone = FakeEnsemble::of(voters(&[1], FIRST));
-    assert!(facts(&alone, &wanted(&[1])).one_voter_possible);
+    assert!(facts(&alone, &wanted(&[1])).standalone_disabled);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let mut spec = wanted(&[3]);
-    assert!(!facts(&fake, &spec).one_voter_possible);
+    assert!(!facts(&fake, &spec).standalone_disabled);
     spec.policy.standalone_enabled = StandaloneEnabled::False;
-    assert!(facts(&fake, &spec).one_voter_possible);
+    assert!(facts(&fake, &spec).standalone_disabled);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use zkplan::ensemble::{
     Op, Session, SessionTerms, Word,
 };
 use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Place, Reconfig, Server, ServerId,
-    Update,
+    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
+    Update, VoteWeight,
 };
 use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
@@ -105,7 +105,7 @@ impl Knowledge {
         }
         server.role = line.role.unwrap_or(server.role);
         server.place = match line.place {
-            Some((group, weight)) => Some(Place { group, weight }),
+            Some((group, weight)) => Some(VoteWeight { group, weight }),
             None => server.place.filter(|_| server.votes()),
         };
         server
