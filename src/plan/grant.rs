@@ -1,7 +1,8 @@
-//! What a plan grants: which steps may be next, given what is done and who leads.
+//! The order of the steps of a plan: which steps may be next, given the finished steps and the
+//! leader.
 //!
-//! Render shows the order that it gives for the present leader, check walks every order that it can
-//! give under any leader, and apply takes no other step.
+//! Render shows the order for the present leader. Check walks every order that is possible under
+//! any leader. Apply takes no step that the schedule does not allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,29 +13,29 @@ use crate::model::ServerId;
 /// The steps that are done.
 pub type Done = BTreeSet<StepId>;
 
-/// A set of steps by position: the first of the first phase is 0.
+/// A set of steps by position. The first step of the first phase is 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Positions(Vec<u64>);
 
 impl Positions {
-    /// None of so many.
+    /// An empty set for `of` steps.
     pub fn none(of: usize) -> Self {
         Self(vec![0; of.div_ceil(64)])
     }
 
-    /// Whether it has that one.
+    /// Whether it contains a position.
     pub fn contains(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
-    /// Puts one in.
+    /// Adds a position.
     pub fn insert(&mut self, at: usize) {
         if let Some(word) = self.0.get_mut(at / 64) {
             *word |= 1 << (at % 64);
         }
     }
 
-    /// Those of `from..end` that are not in it.
+    /// The positions of `from..end` that are not in it.
     fn missing(&self, from: usize, end: usize) -> impl Iterator<Item = usize> {
         let words = from / 64..end.div_ceil(64);
         words.flat_map(move |at| {
@@ -47,14 +48,15 @@ impl Positions {
         })
     }
 
-    /// How many of these are not in it.
+    /// How many positions of `of` are not in it.
     fn count_missing(&self, of: &Self) -> usize {
         let missing = of.0.iter().zip(&self.0).map(|(of, done)| (of & !done).count_ones() as usize);
         missing.sum()
     }
 }
 
-/// Those of 64 positions, the first of which is given, that are in a range that has some of them.
+/// A mask of the positions of `range` in the word that begins at position `first`. The range must
+/// overlap the word.
 fn within(first: usize, range: Range<usize>) -> u64 {
     let from = u64::MAX << range.start.saturating_sub(first);
     match range.end - first {
@@ -63,27 +65,27 @@ fn within(first: usize, range: Range<usize>) -> u64 {
     }
 }
 
-/// The grant of one plan.
+/// The schedule of one plan.
 #[derive(Debug, Clone)]
 pub struct Schedule<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
-    /// The rule of each phase and where its steps end.
+    /// The order rule of each phase, and where its steps end.
     phases: Vec<(Rule, usize)>,
     reconfigs: Positions,
-    /// The earlier steps of its phase that are about a server of each step, too.
+    /// For each step, the earlier steps of its phase that concern one of its servers.
     begun_by: Vec<Vec<usize>>,
-    /// Of each server that some step hands over for, should it lead: its steps, each with all that is
-    /// held back as long as that one is to come.
+    /// For each server that would hand over the leadership in some step: its steps, each with all
+    /// steps that are deferred until that one is done.
     deferred_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
 }
 
 impl Plan {
-    /// The steps that may be next; empty when all are done.
+    /// The steps that may be next. Empty when all are done.
     ///
-    /// The steps of the server that leads are held back while a hand-over is among them and any
-    /// other server's reconfig is still to come: the leader's own change is the last of the plan.
-    /// With them wait the later steps of whoever shares a request with it, so that the steps of one
-    /// server are taken in their order.
+    /// The leader's own change is the last one of the plan. The leader's steps are deferred while a
+    /// hand-over is among them and a reconfig of another server is left. Later steps of servers
+    /// that share a request with the leader are deferred too, so that the steps of each server keep
+    /// their order.
     pub fn next_steps(&self, done: &Done, leader: Option<ServerId>) -> Vec<&Step> {
         let schedule = Schedule::of(self);
         let mut positions = Positions::none(schedule.steps.len());
@@ -99,7 +101,7 @@ impl Plan {
             .collect()
     }
 
-    /// All steps in the order in which they go if the leader stays who it is, each with its phase.
+    /// All steps in their order if the leader does not change, each with its phase.
     pub fn schedule(&self) -> Vec<(&Phase, &Step)> {
         let schedule = Schedule::of(self);
         schedule.order(self.facts.leader).into_iter().map(|at| schedule.steps[at]).collect()
@@ -107,7 +109,7 @@ impl Plan {
 }
 
 impl<'a> Schedule<'a> {
-    /// The grant of a plan.
+    /// The schedule of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         let steps = |phase: &'a Phase| phase.steps.iter().map(move |step| (phase, step));
         let steps: Vec<_> = plan.phases.iter().flat_map(steps).collect();
@@ -149,7 +151,7 @@ impl<'a> Schedule<'a> {
         &self.steps
     }
 
-    /// All positions in the order in which they go if that one leads throughout.
+    /// All positions in their order if `leader` leads throughout.
     pub fn order(&self, leader: Option<ServerId>) -> Vec<usize> {
         let mut done = Positions::none(self.steps.len());
         let mut order = Vec::with_capacity(self.steps.len());
@@ -160,8 +162,8 @@ impl<'a> Schedule<'a> {
         order
     }
 
-    /// The positions of the steps that may be next; what [`Plan::next_steps`] says, many times a
-    /// plan.
+    /// The positions of the steps that may be next. Like [`Plan::next_steps`], but cheap to call
+    /// many times for one plan.
     pub fn ready_steps(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
         let deferred: &[usize] =
             leader.and_then(|leader| self.deferred(done, leader)).map_or(&[], Vec::as_slice);
@@ -181,7 +183,7 @@ impl<'a> Schedule<'a> {
         Vec::new()
     }
 
-    /// What is held back while that one leads, if anything is.
+    /// The steps that are deferred while `leader` leads.
     fn deferred(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
         let (_, deferred) =
             self.deferred_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;

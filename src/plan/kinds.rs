@@ -1,5 +1,6 @@
-//! What has to be brought in, put into kinds: servers that come in the same way and that no law tells
-//! apart, so that what is searched is how many of each are done.
+//! Groups the changes of a plan into classes. A class holds servers that are added in the same way
+//! and that no safety rule distinguishes. The search then only decides how many of each class are
+//! done.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,12 @@ use super::votes::{Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
 
-/// Which of the voters whose ids go to other machines take turns with those that leave, and not with
-/// those that come: none, then any of the dead, those of one place alike, and then with them all that
-/// are healthy. Of these some now and some later would be away at a time, were one that leads now held
-/// back until then.
+/// Which replaced voters are handled among the removals, not among the additions. A replaced voter
+/// keeps its id and moves to another machine.
+///
+/// The candidates are: none; any number of unreachable ones per class; and the same with all
+/// healthy ones. Healthy ones are deferred together. If some were handled early and others late,
+/// and one that leads were deferred, two could be away at the same time.
 pub(super) fn deferred_replacements<'a>(
     goal: &'a Goal,
     voter_set: &VoterSet,
@@ -47,17 +50,17 @@ pub(super) fn deferred_replacements<'a>(
     all
 }
 
-/// Whether a healthy voter's id goes to another machine.
+/// Whether a healthy voter moves to another machine under its id.
 pub(super) fn is_live_replacement(goal: &Goal, change: &Change) -> bool {
     change.kind == ChangeKind::Replace
         && is_healthy(goal, change)
         && change.before.as_ref().is_some_and(Server::votes)
 }
 
-/// More ways to choose who goes to another machine late are not tried.
+/// The limit on ways to choose the deferred replacements. With more, none is deferred.
 const MAX_DEFERRED_CHOICES: usize = 32;
 
-/// Servers that come in the same way, one after the other.
+/// Servers that are added in the same way, one after the other.
 pub(super) struct ChangeClass<'a> {
     pub(super) what: ClassKind,
     pub(super) servers: Vec<&'a Change>,
@@ -69,14 +72,14 @@ pub(super) enum ClassKind {
     Replace,
     Promote,
     Readdress,
-    /// The dead leave, or become observers.
+    /// Unreachable servers leave, or become observers.
     RemoveDead {
         leave: bool,
     },
 }
 
 impl ChangeClass<'_> {
-    /// How many steps of the search it takes: all addresses move at once.
+    /// How many steps of the search the class takes. All addresses change in one step.
     pub(super) fn steps(&self) -> usize {
         if self.what == ClassKind::Readdress { 1 } else { self.servers.len() }
     }
@@ -86,7 +89,7 @@ pub(super) fn readdressed(goal: &Goal) -> Vec<&Change> {
     changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
 }
 
-/// All kinds, but for voters whose ids go to other machines later.
+/// All classes, without the deferred replacements.
 pub(super) fn change_classes<'a>(
     goal: &'a Goal,
     voter_set: &VoterSet,
@@ -106,8 +109,8 @@ pub(super) fn change_classes<'a>(
     });
     let all = replaced.into_iter().map(|change| (ClassKind::Replace, change));
     let all = all.chain(promoted.into_iter().map(|change| (ClassKind::Promote, change)));
-    // One class for each place, and for those that answer, those that do not and those that come.
-    // What a class is tells its place, and not who is in it.
+    // One class for each zone, group and weight, split into reachable, unreachable and new servers.
+    // The order of classes depends only on these, not on the ids in them.
     let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for (what, change) in all {
         let place = voter_set.place(voter_set.number(change.id));
@@ -123,7 +126,8 @@ pub(super) fn change_classes<'a>(
     kinds
 }
 
-/// The dead that take turns. Without weights no law asks in which zone they were.
+/// The unreachable servers that are interleaved with additions. Without weights no safety rule
+/// depends on their zone.
 fn dead_classes<'a>(goal: &'a Goal, voter_set: &VoterSet) -> Vec<ChangeClass<'a>> {
     let mut classes: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for change in changes(goal, |change| is_interleaved(goal, change)) {
@@ -154,11 +158,11 @@ pub(super) fn without_dead(goal: &Goal, voter_set: &VoterSet, mut votes: Vec<Vot
     votes
 }
 
-/// Whether the dead give up their votes in turn with those that come in, and not before them.
+/// Whether unreachable voters lose their votes between additions, and not before all of them.
 ///
-/// To take the vote of a server that does not answer never makes a majority weaker. Where quorums are
-/// by groups and weights, though, too few participants could be left, or quorums miss each other; and
-/// where a request changes up to so many servers, how many fit depends on how many vote.
+/// Removing the vote of an unreachable server never weakens a majority. With groups and weights it
+/// may leave too few participants, or quorums that do not overlap. With a limit on the changes of
+/// one request, the number that fits depends on how many servers vote.
 pub(super) fn dead_are_interleaved(goal: &Goal) -> bool {
     match batch_limit(goal) {
         1 => goal.facts.base.membership.is_weighted(),
@@ -166,7 +170,7 @@ pub(super) fn dead_are_interleaved(goal: &Goal) -> bool {
     }
 }
 
-/// Whether that server is dead and takes turns.
+/// Whether the server is unreachable and its change is interleaved with additions.
 pub(super) fn is_interleaved(goal: &Goal, change: &Change) -> bool {
     dead_are_interleaved(goal)
         && !is_healthy(goal, change)
@@ -185,7 +189,7 @@ pub(super) fn loses_vote(change: &Change) -> bool {
         && (change.kind == ChangeKind::Replace || !change.after.as_ref().is_some_and(Server::votes))
 }
 
-/// The votes in the end.
+/// The votes at the target.
 pub(super) fn votes_wanted(goal: &Goal, voter_set: &VoterSet) -> Vec<Vote> {
     let base = &goal.facts.base.membership;
     let comes = |id: &ServerId| {

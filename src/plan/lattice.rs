@@ -1,12 +1,13 @@
-//! The best way through everything that can be brought in in more than one order.
+//! The state graph of a search, and the best path through it.
 //!
-//! A node is how much of each kind is done, an edge is one more. What counts most is settled first:
-//! each pass leaves only the edges that the best ways use, and the next pass chooses among those.
+//! A node says how many changes of each class are done. An edge is one more request. The measures
+//! are applied in the order of their importance: each pass keeps only the edges of the best paths,
+//! and the next pass chooses among those.
 
 use super::cost::Cost;
 use super::votes::Tolerance;
 
-/// One way to take one step more.
+/// One way to take one more step.
 #[derive(Debug, Clone)]
 pub(super) struct Edge<T> {
     pub(super) from: usize,
@@ -15,18 +16,18 @@ pub(super) struct Edge<T> {
     pub(super) edge_cost: EdgeCost,
 }
 
-/// What a step costs.
+/// The cost of a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EdgeCost {
-    /// Whether the laws allow it, as far as the planner knows.
+    /// Whether the safety rules allow it, as far as the planner knows.
     pub(super) is_legal: bool,
-    /// Risks to be accepted.
+    /// Risks that the operator must accept.
     pub(super) risks: usize,
-    /// Voters that may fail at its worst moment.
+    /// Voter failures tolerated at its worst moment.
     pub(super) failures: i64,
-    /// The same with the worst zone lost, after it.
+    /// Voter failures tolerated after it if the worst zone is lost as well.
     pub(super) with_zone_lost: i64,
-    /// Moments in which the loss of a zone would stop writes.
+    /// Moments at which the loss of a zone would stop writes.
     pub(super) windows: usize,
     pub(super) reconfigs: usize,
 }
@@ -38,20 +39,20 @@ impl EdgeCost {
     }
 }
 
-/// All steps between nothing and everything, in an order in which every node comes before those that
-/// its edges lead to.
+/// All steps between nothing and everything. The order of the nodes is topological: every edge
+/// leads to a later node.
 pub(super) struct StateGraph<T> {
     nodes: usize,
     edges: Vec<Edge<T>>,
 }
 
 impl<T> StateGraph<T> {
-    /// A lattice from node 0 to the last one; its edges are sorted by where they come from.
+    /// A graph from node 0 to the last node. The edges must be sorted by their source.
     pub(super) fn new(nodes: usize, edges: Vec<Edge<T>>) -> Self {
         Self { nodes, edges }
     }
 
-    /// Leaves legal edges alone, unless they lead nowhere.
+    /// Keeps only legal edges, if these reach the last node.
     pub(super) fn keep_legal(&mut self) {
         let mut reached = vec![false; self.nodes];
         reached[0] = true;
@@ -63,8 +64,8 @@ impl<T> StateGraph<T> {
         }
     }
 
-    /// Leaves the edges whose value is no smaller than that of the worst edge of the best way, or
-    /// than `enough`.
+    /// Keeps the edges whose value is at least the bottleneck of the widest path, or `enough`,
+    /// whichever is smaller.
     pub(super) fn widest(&mut self, enough: i64, value: impl Fn(&EdgeCost) -> i64) {
         let mut best = vec![i64::MIN; self.nodes];
         best[0] = i64::MAX;
@@ -75,7 +76,7 @@ impl<T> StateGraph<T> {
         self.edges.retain(|edge| value(&edge.edge_cost) >= least);
     }
 
-    /// Leaves the edges of the ways with the smallest sum.
+    /// Keeps the edges of the paths with the smallest sum.
     pub(super) fn shortest(&mut self, cost: impl Fn(&EdgeCost) -> usize) {
         const FAR: usize = usize::MAX / 4;
         let (mut before, mut after) = (vec![FAR; self.nodes], vec![FAR; self.nodes]);
@@ -92,7 +93,7 @@ impl<T> StateGraph<T> {
             .retain(|edge| before[edge.from] + cost(&edge.edge_cost) + after[edge.to] == least);
     }
 
-    /// The first way that is left, with its prices: at each node the first edge.
+    /// The first path that is left, with its costs: the first edge at each node.
     pub(super) fn way(self) -> Vec<(T, EdgeCost)> {
         let mut way = Vec::new();
         let mut at = 0;

@@ -1,9 +1,9 @@
-//! From what has to change to phases of steps.
+//! Turns changes into phases of steps.
 //!
-//! The order is: wait for joiners, take out the dead, bring in, move addresses, let clients move,
-//! take out observers, demote, take out voters, prove, retire. In which order servers come in, and
-//! by which way observers get a vote, is searched (`search`); in which order voters go, where zones
-//! or weights tell them apart, too.
+//! The order of phases is: await joiners, remove unreachable servers, add, change addresses, wait
+//! for clients to move, remove observers, demote voters, remove voters, prove, retire. A search
+//! finds the order of additions, and the way in which observers get a vote (`search`). Another one
+//! finds the order in which voters are removed, if zones or weights distinguish them (`removal`).
 
 use std::collections::BTreeMap;
 
@@ -20,16 +20,16 @@ use crate::model::{
 };
 use crate::observe::Facts;
 
-/// Everything that a plan is made from.
+/// The input of the planner.
 #[derive(Debug, Clone)]
 pub struct Goal {
     /// The label of the ensemble.
     pub ensemble: String,
-    /// What was seen.
+    /// The facts that were observed.
     pub facts: Facts,
-    /// What has to change.
+    /// The changes to make.
     pub diff: Diff,
-    /// What is asked of the way.
+    /// The rules that the operator set.
     pub policy: Policy,
     /// How to reach the ensemble.
     pub connect: Connect,
@@ -37,22 +37,22 @@ pub struct Goal {
     pub reach: BTreeMap<ServerId, Reach>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
-    /// Risks accepted by name.
+    /// Risks that the operator accepted by name.
     pub accepted: Vec<Acceptance>,
-    /// What counts most.
+    /// The preference among safe plans.
     pub prefer: Prefer,
 }
 
-/// What is asked of the way first.
+/// The preference among safe plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prefer {
-    /// The most voters to spare at the worst moment, then the fewest reconfigs.
+    /// The highest tolerance at the worst moment, then the fewest reconfigs.
     #[default]
     Safest,
-    /// The fewest reconfigs that the laws allow, then the most voters to spare.
+    /// The fewest reconfigs that the safety rules allow, then the highest tolerance.
     Fewest,
-    /// The fewest hand-overs, then as [`Prefer::Safest`]. A plan hands over once where the leader's
-    /// own change is wanted, in whatever order, so that this is the safest one.
+    /// The fewest leader changes, then as [`Prefer::Safest`]. A plan has one leader change if the
+    /// leader itself changes, in every order. So the result is the plan of [`Prefer::Safest`].
     NoLeaderChange,
 }
 
@@ -61,7 +61,7 @@ impl Prefer {
     pub const ALL: [Self; 3] = [Self::Safest, Self::Fewest, Self::NoLeaderChange];
 }
 
-/// The best plan that the planner knows; whether it is lawful, `check` says.
+/// The best plan that the planner finds. `check` says whether it is safe.
 pub fn best(goal: &Goal) -> Plan {
     plan_of(goal, phases(goal))
 }
@@ -94,8 +94,7 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     phases
 }
 
-/// Those that come in, in the order that was found best; like steps that follow each other are one
-/// phase.
+/// The additions in the order that was found best. Consecutive steps of one kind are one phase.
 fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
     for addition in way {
@@ -151,8 +150,8 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
     }
 }
 
-/// `auto` is the smaller of what the ensemble tolerates now and what the target will, with those
-/// that are down now still down.
+/// The tolerance that the plan must keep, as a number. `auto` is the smaller of the present
+/// tolerance and that of the target. Servers that are down now count as down in both.
 pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
         return count;
@@ -198,8 +197,8 @@ fn await_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Await, rule: Rule::SideBySide, steps }
 }
 
-/// Those that do not answer give up their votes first, where they take no turns with others: each
-/// only raises the quorum.
+/// Unreachable voters lose their votes first, unless they are interleaved with additions. An
+/// unreachable voter only raises the quorum.
 fn dead_phase(goal: &Goal) -> Phase {
     let dead = |goes: fn(&Change) -> bool| {
         changes(goal, |change| {
@@ -213,12 +212,12 @@ fn dead_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
 }
 
-/// Whether a change takes its server out of the ensemble, if only for a time.
+/// Whether a change removes its server from the ensemble, even if only for a time.
 pub(super) fn is_out(change: &Change) -> bool {
     matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace)
 }
 
-/// One request by which dead servers give up their votes.
+/// One request that removes the votes of unreachable servers.
 fn remove_dead(request: &[&Change]) -> Step {
     match request.first() {
         Some(first) if is_out(first) => take_out(Move::Leave, ids(request)),
@@ -230,14 +229,14 @@ fn ids(changes: &[&Change]) -> Vec<ServerId> {
     changes.iter().map(|change| change.id).collect()
 }
 
-/// Whether a joiner comes in as an observer first, to be promoted when all are in.
+/// Whether a joiner is added as an observer first. It is promoted when all joiners have been added.
 pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
     goal.policy.add_as == AddAs::Observer
         && change.kind == ChangeKind::Join
         && change.after.as_ref().is_some_and(Server::votes)
 }
 
-/// Observers leave, come back as followers, and get their votes.
+/// Observers are removed, follow again as non-voting followers, and get their votes.
 fn promote_via_follower(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
     let mut steps = vec![take_out(Move::Unlist, ids(changes))];
     for change in changes {
@@ -256,7 +255,7 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     if is_healthy(goal, change) {
         steps.push(take_out(Move::Leave, vec![change.id]));
     }
-    // Two processes of one id are never up at once: acknowledgements are counted by id.
+    // Two processes with one id must never be up at once: acknowledgements are counted by id.
     steps.push(Step::named(Action::Prove(Some(change.id))));
     steps.push(stop_step(goal, change.id));
     steps.push(Step::named(Action::AttestBlank(change.id)));
@@ -268,7 +267,7 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     steps
 }
 
-/// An observer that gets a vote and another address moves first, while it has no vote to lose.
+/// An observer that gets a vote and a new address changes its address first, while it has no vote.
 fn early_readdress_phase(goal: &Goal) -> Phase {
     let moves =
         |change: &Change| gains_vote_elsewhere(change).then(|| moved(change, true)).flatten();
@@ -276,7 +275,7 @@ fn early_readdress_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
 }
 
-/// A voter that becomes an observer at another address moves last, when it has no vote to lose.
+/// A voter that becomes an observer at a new address changes its address last, when it has no vote.
 fn late_readdress_phase(goal: &Goal) -> Phase {
     let moves = |change: &Change| {
         let loses = change.kind == ChangeKind::RoleAndAddress && !gains_vote_elsewhere(change);
@@ -286,12 +285,12 @@ fn late_readdress_phase(goal: &Goal) -> Phase {
     Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
 }
 
-/// Whether a change is that of an observer that becomes a voter at another address.
+/// Whether an observer becomes a voter at a new address.
 pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
     change.kind == ChangeKind::RoleAndAddress && change.after.as_ref().is_some_and(Server::votes)
 }
 
-/// The move of an observer to its new address.
+/// The step that gives an observer its new address.
 fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
     let before = change.before.as_ref()?;
     let mut after = change.after.clone()?;
@@ -360,7 +359,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     phases
 }
 
-/// The line of a voter that becomes an observer where it stands.
+/// The line of a voter that becomes an observer at its present address.
 fn demotion(change: &Change) -> Option<Server> {
     match change.kind {
         ChangeKind::Demote => change.after.clone(),

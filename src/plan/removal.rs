@@ -1,8 +1,8 @@
-//! Who goes when: in any order, or, where the loss of a zone or the weight of a vote tells voters
-//! apart and that is better, in the best one.
+//! The order in which voters are removed. Any order will do, unless zones or weights distinguish
+//! voters and one order is better than the others.
 //!
-//! Whoever leads goes last, so that an order of removals is worth what it is with any one of them
-//! held back.
+//! The leader is removed last. So the tolerance of an order is its tolerance if any one of the
+//! removals is deferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,16 +17,16 @@ use super::votes::{Tolerance, Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
 
-/// Voters that go, request after request, and whether in that order.
+/// Requests that remove voters, and whether their order matters.
 pub(super) struct Removal<'a> {
     pub(super) order: Batching<'a>,
     pub(super) rule: Rule,
-    /// That of it all, whoever is held back.
+    /// The cost of all of them, whichever server is deferred.
     pub(super) cost: Cost,
 }
 
-/// Healthy voters that leave or become observers, with those whose ids go to other machines `deferred`
-/// among them: in every way that may be a part of the best plan.
+/// Healthy voters that leave or become observers, together with the `deferred` replacements: every
+/// candidate that may be a part of the best plan.
 pub(super) fn removals<'a>(goal: &'a Goal, deferred: &[&'a Change]) -> Vec<Removal<'a>> {
     let mut any = departing_voters(goal);
     any.extend(deferred);
@@ -51,7 +51,7 @@ pub(super) fn removals<'a>(goal: &'a Goal, deferred: &[&'a Change]) -> Vec<Remov
     best
 }
 
-/// No way for any to go costs less than what is left in the end.
+/// A lower bound of the cost: no order of removals is better than the target itself.
 fn least_cost(goal: &Goal, voter_set: &VoterSet, any: bool) -> Cost {
     let worst = voter_set.tolerance(&votes_wanted(goal, voter_set));
     Cost { worst, windows: usize::from(any && worst.with_zone_lost < 0), ..Cost::NONE }
@@ -70,7 +70,8 @@ fn leaves(change: &Change) -> bool {
     change.after.is_none()
 }
 
-/// The votes when everybody is in, but for the dead whose ids come back on other machines later.
+/// The votes after all additions. Unreachable servers whose replacement is deferred do not vote
+/// yet.
 fn votes_before(goal: &Goal, voter_set: &VoterSet, deferred: &[&Change]) -> Vec<Vote> {
     let mut votes = without_dead(goal, voter_set, votes_now(goal, voter_set));
     for change in &goal.diff.changes {
@@ -86,23 +87,23 @@ fn votes_before(goal: &Goal, voter_set: &VoterSet, deferred: &[&Change]) -> Vec<
     votes
 }
 
-/// What a request does.
+/// The effect of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum RemovalKind {
     Demote,
     Leave,
-    /// Leave, and come back on another machine.
+    /// The server leaves, and returns on another machine.
     Return,
-    /// Come back on another machine, long gone from the old one.
+    /// The server returns on another machine. The old one was removed before.
     Come,
 }
 
-/// Requests by which voters go, those that are alike as one class.
+/// The requests that remove voters, grouped into classes of equivalent ones.
 struct RemovalSearch<'e, 'a> {
     goal: &'a Goal,
     voter_set: &'e VoterSet,
     votes: &'e [Vote],
-    /// Of each class.
+    /// The effect of each class.
     kinds: Vec<RemovalKind>,
     classes: Vec<Batching<'a>>,
     sizes: Vec<usize>,
@@ -129,7 +130,7 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         Self { goal, voter_set, votes, kinds, classes, sizes }
     }
 
-    /// In any order, unless the best one is better.
+    /// Any order, unless the best order costs less.
     fn best(&self, requests: Batching<'a>) -> Removal<'a> {
         let any_returns = self.kinds.iter().any(|kind| *kind >= RemovalKind::Return);
         let tells_apart = requests.len() > 1 && self.voter_set.distinguishes_voters();
@@ -155,7 +156,7 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         }
     }
 
-    /// What they come to in any order; nothing where quorums could miss each other in some.
+    /// The cost in the worst order. `None` if quorums would not overlap in some order.
     fn unordered(&self) -> Option<Cost> {
         let is_alone = |class: &Batching<'_>| class[0].len() == 1;
         let is_weighted = self.goal.facts.base.membership.is_weighted();
@@ -167,17 +168,17 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         }
     }
 
-    /// Whether its servers leave and come back on another machine.
+    /// Whether its servers leave and return on another machine.
     fn returns(&self, class: usize) -> bool {
         self.kinds[class] == RemovalKind::Return
     }
 
-    /// Whether one of so many of each class that are done may have led and been held back.
+    /// Whether a finished request of this class may have been deferred, because its server led.
     fn may_be_deferred(&self, class: usize, gone: &[usize]) -> bool {
         gone[class] > 0 && self.kinds[class] != RemovalKind::Come
     }
 
-    /// Who votes when so many of each class are gone.
+    /// The votes when the first `gone[class]` requests of each class are done.
     fn votes(&self, gone: &[usize]) -> Vec<Vote> {
         let mut votes = self.votes.to_vec();
         for class in (0..gone.len()).filter(|class| !self.returns(*class)) {
@@ -190,13 +191,14 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         votes
     }
 
-    /// What is left when one of that class has gone, at worst, if any one of all may be held back.
+    /// The lowest tolerance after a request of `class`, if any one of the finished requests may be
+    /// deferred.
     fn tolerance(&self, class: usize, gone: &[usize]) -> Tolerance {
         let mut worst = self.tolerance_without(gone, self.returns(class).then_some(class));
         let mut deferred = gone.to_vec();
         for other in (0..gone.len()).filter(|other| self.may_be_deferred(*other, gone)) {
             if self.returns(other) {
-                // It led when it was its turn, and goes only now.
+                // The server led when it was its turn, and leaves only now.
                 worst = worst.min(self.tolerance_without(gone, Some(other)));
                 continue;
             }
@@ -208,7 +210,8 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         worst
     }
 
-    /// What is left when so many are gone and, for now, one that returns.
+    /// The tolerance when the given requests are done. The server of `away` has left and not
+    /// returned yet.
     fn tolerance_without(&self, gone: &[usize], away: Option<usize>) -> Tolerance {
         let mut votes = self.votes(gone);
         if let Some(class) = away {
@@ -217,14 +220,14 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         self.voter_set.tolerance(&votes)
     }
 
-    /// What is left at the end when one that returns leads, and so goes last.
+    /// The lowest tolerance at the end, when a server that returns leads and therefore is last.
     fn worst_with_leader_last(&self) -> Tolerance {
         let returning = (0..self.classes.len()).filter(|class| self.returns(*class));
         let worths = returning.map(|class| self.tolerance(class, &self.sizes));
         worths.fold(Tolerance::MAX, Tolerance::min)
     }
 
-    /// Whether the quorum needs the very server that comes back.
+    /// 1 if the quorum depends on the server that returns.
     fn risks(&self, class: usize, gone: &[usize]) -> usize {
         let mut votes = self.votes(gone);
         votes[self.voter_set.number(self.classes[class][0][0].id)].up = false;
@@ -240,7 +243,7 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         (product <= most).then_some(product)
     }
 
-    /// The class that goes next, step by step.
+    /// The best order: the class of each request.
     fn best_order(&self) -> Vec<usize> {
         let Some(nodes) = self.nodes() else { return self.greedy_order() };
         let mut edges = Vec::new();
@@ -275,8 +278,8 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         graph.way().into_iter().map(|(class, _)| class).collect()
     }
 
-    /// Whether quorums before and after one of that class has gone meet, if any one of the others may
-    /// have been held back, and goes only later or only now.
+    /// Whether quorums before and after a request of `class` overlap, even if any other request was
+    /// deferred and comes only later or only now.
     fn quorums_overlap(&self, class: usize, gone: &[usize]) -> bool {
         if !self.voter_set.is_weighted() {
             return true;
@@ -302,10 +305,11 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
                 .all(|other| meet(class, &without(gone, other)) && meet(other, gone))
     }
 
-    /// At each step the class that leaves most behind; of those, the one of the fullest zone.
+    /// At each step, the class that leaves the highest tolerance. Among equals, the one with the
+    /// most requests left.
     ///
-    /// Of voters that differ in their zones alone this is best at every step: what is left is worth
-    /// what its fullest zone leaves of it.
+    /// If voters differ only in their zones, this is optimal: the tolerance is limited only by the
+    /// fullest zone.
     fn greedy_order(&self) -> Vec<usize> {
         let mut gone = vec![0; self.sizes.len()];
         let mut order = Vec::new();
@@ -340,13 +344,13 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         all
     }
 
-    /// That of one request.
+    /// The cost of one request.
     fn cost(worst: Tolerance) -> Cost {
         Cost { worst, reconfigs: 1, windows: usize::from(worst.with_zone_lost < 0), ..Cost::NONE }
     }
 
-    /// At each size what is worst: those that stand elsewhere go first, zone by zone. Those that
-    /// become observers go before those that leave.
+    /// For each number of finished requests, the lowest tolerance. The worst order removes the
+    /// voters of all other zones first, for each zone in turn. Demotions come before removals.
     fn cost_in_any_order(&self) -> Cost {
         let total: usize = self.sizes.iter().sum();
         let mut worst: Vec<Option<Tolerance>> = vec![None; total];
@@ -378,7 +382,8 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
             .fold(Cost::NONE, |all, tolerance| all.and(Self::cost(tolerance)))
     }
 
-    /// The same where no order of classes is worst: whatever may be gone.
+    /// The same if no order of classes is known to be the worst: every set of finished requests is
+    /// tried.
     fn cost_at_any_node(&self) -> Option<Cost> {
         let total: usize = self.sizes.iter().sum();
         let mut worst: Vec<Option<Tolerance>> = vec![None; total + 1];

@@ -1,9 +1,9 @@
-//! Another order of what is left of a plan, where a server has died or come back since it was made.
+//! Reorders the rest of a plan after a server has failed or come back.
 //!
-//! The steps are the plan's own, word for word. Steps that share a server within a phase stay
-//! together, the steps of a server keep their order, newcomers join in theirs, and waits, gate, proof
-//! and stops keep their places. What may move are the requests between them. Whether an order is
-//! safe, and still within what was granted, `check` says.
+//! The steps stay exactly as in the plan. Steps of one phase that share a server stay together, the
+//! steps of each server keep their order, and joiners keep theirs. Waits, gate, proof and stops
+//! keep their places. Only the requests between them may move. `check` says whether an order is
+//! safe and within what the plan allows.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,24 @@ use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
 use crate::model::{Reconfig, Server, ServerId, VoteWeight};
 use crate::observe::Facts;
 
-/// More combinations than this are not searched; then unreachable servers go first and healthy ones
-/// last.
+/// The limit on nodes of the search. With more, changes of unreachable servers come first and those
+/// of healthy ones last.
 const MAX_NODES: usize = 50_000;
 
-/// What is left of a plan, put in the best order for the facts of now; `None` where no order keeps
-/// the safety rules, as far as the planner knows.
+/// Puts the rest of a plan into the best order for the present facts. `None` if no order keeps the
+/// safety rules, as far as the planner knows.
 ///
-/// `lowest` is the tolerance that the plan promised: no step of the order goes below it, and a moment
-/// that is below it already is only mended.
+/// `lowest` is the tolerance that the plan promised. No step of the order may go below it. If the
+/// present tolerance is already lower, steps may only improve it.
 pub fn reorder(plan: &Plan, lowest: i64, done: &Done, now: &Facts) -> Option<Plan> {
     let left = Remaining::of(plan, lowest, done, now);
     let order = left.order()?;
     Some(Plan { phases: left.phases(&order), ..plan.clone() })
 }
 
-/// Whether some order of the plan's own steps comes to a moment at which just these of its reconfigs
-/// are done: each server's in their order, newcomers ascending, and nothing that stands behind the
-/// gate before what must stand in front of it.
+/// Whether some order of the plan's steps reaches a moment at which exactly these reconfigs are
+/// done. The steps of each server keep their order, joiners are added by ascending id, and no step
+/// moves from behind the gate to before it.
 pub fn is_within_reach(plan: &Plan, wanted: &Done) -> bool {
     let gate = gate(plan);
     let steps = plan.phases.iter().enumerate();
@@ -52,12 +52,12 @@ pub fn is_within_reach(plan: &Plan, wanted: &Done) -> bool {
     })
 }
 
-/// The phase of the gate, where there is one.
+/// The phase of the gate.
 fn gate(plan: &Plan) -> Option<usize> {
     plan.phases.iter().position(|phase| phase.kind == PhaseKind::Gate)
 }
 
-/// Whether a step brings in a server that was no member when the plan was made.
+/// Whether a step adds a server that was no member when the plan was made.
 fn joins(plan: &Plan, step: &Step) -> bool {
     let is_new = |part: &Part| !plan.facts.base.membership.contains(part.server);
     step.parts().iter().any(|part| part.change == Move::Join && is_new(part))
@@ -75,35 +75,36 @@ impl Unit<'_> {
     }
 }
 
-/// What a server is at a moment.
+/// The state of a server at a moment.
 #[derive(Clone, Copy)]
 struct MemberState {
     is_member: bool,
     vote: Vote,
 }
 
-/// What a step does to one server: how it changes, whether it votes then, whether it answers now, and
-/// by which zone, group and weight its vote is told from others.
+/// The effect of a step on one server: the change, whether the server votes afterwards, whether it
+/// answers now, and the zone, group and weight of its vote.
 type PartEffect = (Move, bool, bool, (Option<usize>, Option<VoteWeight>));
 
-/// Units that no safety rule can tell apart: of one phase, on one side of the gate, both of the leader
-/// or neither, with requests that do the same to like servers.
+/// A class of units that no safety rule distinguishes. They belong to one phase, stand on one side
+/// of the gate, all or none hand over the leadership, and their requests have the same effects on
+/// equivalent servers.
 type UnitClass = (usize, [bool; 2], Vec<Vec<PartEffect>>);
 
-/// What is left of a plan, and those that answer now.
+/// The rest of a plan, and the servers that answer now.
 struct Remaining<'a> {
     plan: &'a Plan,
     done: &'a Done,
     now: &'a Facts,
     lowest: i64,
     voter_set: VoterSet,
-    /// By number of the electorate, when the units that have begun are finished.
+    /// By index of the voter set, after the units that have begun are finished.
     states: Vec<MemberState>,
-    /// All that may move, in the order of the plan: done, begun, and to come.
+    /// All units that may move, in the order of the plan: finished, begun, and not begun.
     finished: Vec<Unit<'a>>,
     begun: Vec<Unit<'a>>,
     units: Vec<Unit<'a>>,
-    /// Whether each unit that is to come stands behind a gate that is to come.
+    /// For each unit that has not begun, whether it must wait for a gate that is still closed.
     is_gated: Vec<bool>,
     survives_zones: bool,
 }
@@ -126,7 +127,7 @@ impl<'a> Remaining<'a> {
             left.into_iter().partition(|unit| unit.steps.iter().any(is_done));
         let gate = gate(plan).filter(|gate| !plan.phases[*gate].steps.iter().all(|s| is_done(&s)));
         let answers = |step: &Step| step.servers().any(|server| now.live.contains(&server));
-        // A server that answers is not taken out before the gate that removals wait for.
+        // A server that answers is not removed before the gate.
         let is_gated = |unit: &Unit<'_>| {
             let goes = |step: &&Step| step.only_takes_out();
             let falls = unit.steps.iter().all(goes) && unit.steps.iter().any(|step| answers(step));
@@ -154,7 +155,7 @@ impl<'a> Remaining<'a> {
         left
     }
 
-    /// The units that are to come, in the best order.
+    /// The units that have not begun, in the best order.
     fn order(&self) -> Option<Vec<usize>> {
         let kinds = self.kinds();
         let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
@@ -182,8 +183,8 @@ impl<'a> Remaining<'a> {
         i64::from(self.plan.min_tolerance)
     }
 
-    /// Where there are too many to search: those that take out unreachable servers first, those that
-    /// take out others later, and who leads last.
+    /// The order if there are too many units to search: removals of unreachable servers first, then
+    /// additions, then removals of healthy servers, and the leader last.
     fn by_health(&self) -> Vec<usize> {
         let rank = |at: &usize| {
             let unit = &self.units[*at];
@@ -198,7 +199,7 @@ impl<'a> Remaining<'a> {
         order
     }
 
-    /// The units by what the safety rules can tell of them, each kind in the order of the plan.
+    /// The units in classes that no safety rule distinguishes, each class in the order of the plan.
     fn kinds(&self) -> Vec<Vec<usize>> {
         let does = |part: &Part, request: &Reconfig| -> PartEffect {
             let server = self.voter_set.number(part.server);
@@ -243,13 +244,13 @@ impl<'a> Remaining<'a> {
         StateGraph::new(product, edges)
     }
 
-    /// Whether a unit takes the leadership from who leads now.
+    /// Whether a unit takes the leadership from the present leader.
     fn hands_over(&self, unit: &Unit<'_>) -> bool {
         let leader = self.now.leader;
         leader.is_some_and(|leader| unit.steps.iter().any(|step| step.hands_over(leader)))
     }
 
-    /// Whether all that must come before a unit is done.
+    /// Whether everything that must come before a unit is done.
     fn may_be_next(&self, at: usize, taken: &[bool]) -> bool {
         let unit = &self.units[at];
         let newcomer = |unit: &Unit<'_>| unit.steps.iter().any(|step| joins(self.plan, step));
@@ -260,12 +261,12 @@ impl<'a> Remaining<'a> {
             let shares = before.shares_server(unit);
             let comes_first = other < at && (shares || newcomer(before) && newcomer(unit))
                 || !self.is_gated[other] && self.is_gated[at] && !self.hands_over(before);
-            // Who leads goes last.
+            // The leader's own change is last.
             !comes_first && (!hands_over || shares)
         })
     }
 
-    /// Does what is left of a unit.
+    /// Applies the unfinished steps of a unit.
     fn take(&self, states: &mut [MemberState], unit: &Unit<'_>) {
         for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
             self.change(states, step);
@@ -282,7 +283,7 @@ impl<'a> Remaining<'a> {
                         MemberState { is_member: false, vote: Vote { votes: false, up: false } }
                 }
                 Some(line) => {
-                    // A server that comes in has been seen following.
+                    // A server that is added has been observed as a follower.
                     state.vote.up |= !state.is_member;
                     (state.is_member, state.vote.votes) = (true, line.votes());
                 }
@@ -319,7 +320,7 @@ impl<'a> Remaining<'a> {
         all
     }
 
-    /// One request, from one moment to the next.
+    /// The cost of one request, from the moment before to the moment after.
     fn request_cost(&self, step: &Step, [before, after]: [&[MemberState]; 2]) -> EdgeCost {
         let (mut during, mut without) = (votes(after), votes(after));
         let (mut changes_votes, mut moves) = (false, false);
@@ -344,7 +345,7 @@ impl<'a> Remaining<'a> {
         let promised = (self.tolerance() - i64::from(moves)).max(self.lowest);
         let (had, worst) =
             (self.voter_set.tolerated_failures(&was), during.min(tolerance.failures));
-        // A moment that is below that already is only mended.
+        // If the tolerance is already below the promise, steps may only improve it.
         let keeps_spare = worst >= promised || worst > had || worst == had && !takes_vote;
         let overlaps = self.plan.policy.changes_per_step == 0 || self.voter_set.overlaps(&was, &is);
         let keeps_order = !gives_up || self.has_all_new_voters(after);
@@ -359,15 +360,15 @@ impl<'a> Remaining<'a> {
         }
     }
 
-    /// Whether all voters that the plan brings in vote.
+    /// Whether all voters that the plan adds have their votes.
     fn has_all_new_voters(&self, states: &[MemberState]) -> bool {
         let base = &self.plan.facts.base.membership;
         let mut new = self.plan.target.servers().filter(|s| s.votes() && !base.has_voter(s.id));
         new.all(|server| states[self.voter_set.number(server.id)].vote.votes)
     }
 
-    /// All phases: waits for joiners, what is done and what has begun, what is to come in that order
-    /// with the gate in its place, proof and stops.
+    /// All phases: waits for joiners, units that are finished or begun, the rest in the given order
+    /// with the gate in its place, proof, stops.
     fn phases(&self, order: &[usize]) -> Vec<Phase> {
         let of_kind = |kinds: &'a [PhaseKind]| {
             self.plan.phases.iter().filter(move |phase| kinds.contains(&phase.kind)).cloned()
@@ -399,7 +400,7 @@ impl<'a> Remaining<'a> {
         phases
     }
 
-    /// Units one after the other; like ones that follow each other are one phase.
+    /// Appends units one after the other. Consecutive ones of one kind are one phase.
     fn extend<'u>(&self, phases: &mut Vec<Phase>, units: impl IntoIterator<Item = &'u Unit<'a>>)
     where
         'a: 'u,
@@ -419,7 +420,7 @@ impl<'a> Remaining<'a> {
     }
 }
 
-/// All that may move, in the order of the plan.
+/// All units that may move, in the order of the plan.
 fn units(plan: &Plan) -> Vec<Unit<'_>> {
     let mut units: Vec<Unit<'_>> = Vec::new();
     for (at, phase) in plan.phases.iter().enumerate() {
@@ -457,8 +458,8 @@ fn line(request: &Reconfig, server: ServerId) -> Option<&Server> {
 }
 
 impl Step {
-    /// Whether it sends a request by which servers leave or give up their votes, and none other: what
-    /// a gate keeps waiting.
+    /// Whether it sends a request by which servers only leave or lose their votes. Such requests
+    /// wait for the gate.
     pub fn only_takes_out(&self) -> bool {
         let goes = |part: &Part| matches!(part.change, Move::Leave | Move::Demote);
         matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)

@@ -1,9 +1,9 @@
-//! Who comes in when: the part of a plan that can go in the most orders.
+//! The order of additions. Of all parts of a plan this one can be ordered in the most ways.
 //!
-//! The dead go first, or take turns with the others (`kinds` says when). Healthy voters go after every
-//! new voter votes (ZKQ7). In between, newcomers, observers that get a vote, ids that go to other
-//! machines and addresses that move may take turns, and each observer may get its vote where it
-//! stands or by way of a non-voting follower.
+//! Unreachable voters are removed first, or interleaved with additions (`kinds` decides). Healthy
+//! voters are removed after every new voter votes (ZKQ7). In between, joiners, promoted observers,
+//! replaced servers and address changes may be interleaved. Each observer is promoted in place or
+//! by way of a non-voting follower.
 
 use std::ops::Range;
 
@@ -21,40 +21,41 @@ use super::votes::{Tolerance, Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
 
-/// More combinations than this are not searched: then observers get their votes after everybody has
-/// come in, one zone after the other.
+/// The limit on nodes of the search. With more, observers are promoted after all additions, one
+/// zone after the other.
 pub(super) const MAX_NODES: usize = 20_000;
 
-/// The same where one request may take several changes, so that there are more ways from each.
+/// The limit if one request may make several changes, so that each node has more edges.
 pub(super) const MAX_NODES_BATCHED: usize = 1000;
 
-/// What comes in by one request, or the moment at which addresses move.
+/// The servers that one request adds, or the moment at which addresses change.
 #[derive(Debug, Clone)]
 pub(super) enum Addition<'a> {
     Join(Vec<&'a Change>),
-    /// Where they stand.
+    /// Promoted at their present addresses.
     Promote(Vec<&'a Change>),
-    /// By way of non-voting followers.
+    /// Promoted by way of non-voting followers.
     PromoteViaFollower(Vec<&'a Change>),
     Replace(&'a Change),
     Readdress,
-    /// The dead give up their votes, or their places.
+    /// Unreachable servers lose their votes, or are removed.
     RemoveDead(Vec<&'a Change>),
 }
 
-/// Everything that comes in, in the best order.
+/// All additions, in the best order.
 pub(super) struct AdditionPlan<'a> {
     pub(super) steps: Vec<Addition<'a>>,
-    /// Who goes then.
+    /// The removals that follow.
     pub(super) removal: Removal<'a>,
-    /// That of both.
+    /// The cost of both.
     cost: Cost,
 }
 
-/// The best way to bring everybody in.
+/// The best order of additions.
 ///
-/// Some voters whose ids go to other machines may take turns with those that leave; and who goes with
-/// whom, where requests take several out, may be worth more requests or not.
+/// The removals are a part of the choice: some replaced voters may be handled among the removals,
+/// and with several changes per request, which servers leave together affects the tolerance and the
+/// number of requests.
 pub(super) fn plan_additions(goal: &Goal) -> AdditionPlan<'_> {
     let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
     let [now, wanted] = [votes_now, votes_wanted].map(|votes| votes(goal, &voter_set));
@@ -108,13 +109,13 @@ fn addition_plan<'a>(
 struct Search<'a> {
     goal: &'a Goal,
     voter_set: VoterSet,
-    /// The votes once the dead are out, where they go first.
+    /// The votes after the unreachable voters are removed, if they are removed first.
     base: Vec<Vote>,
     /// Whether the base survives the loss of a zone.
     survives_zones: bool,
     tolerance: i64,
     classes: Vec<ChangeClass<'a>>,
-    /// The worst of all moments on which this search has no influence.
+    /// The lowest tolerance of all moments on which this search has no influence.
     rest: Tolerance,
 }
 
@@ -138,7 +139,8 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// The base, every moment of the removal, and the leader's own change in the end.
+    /// The lowest tolerance of the base, of the removals, and of the leader's own change at the
+    /// end.
     fn worst_outside_search(&self, deferred: &[&Change], now: Tolerance) -> Tolerance {
         let mut votes = self.base.clone();
         for kind in &self.classes {
@@ -151,7 +153,7 @@ impl<'a> Search<'a> {
             self.take(&mut votes, change);
         }
         self.apply_all(&mut votes, ClassKind::Replace, deferred);
-        // Whoever leads goes last.
+        // The leader's own change is last.
         for change in &self.goal.diff.changes {
             let mut away = votes.clone();
             match change.kind {
@@ -169,8 +171,8 @@ impl<'a> Search<'a> {
         worst
     }
 
-    /// A voter whose id goes to another machine and that leads when it is its turn may go at any
-    /// later moment: whenever another is elected.
+    /// The lowest tolerance if a replaced voter leads at its turn. It may then be replaced at any
+    /// later moment, as soon as another server is elected.
     fn worst_with_leader_deferred(
         &self,
         steps: &[Addition<'_>],
@@ -220,7 +222,7 @@ impl<'a> Search<'a> {
         votes[self.voter_set.number(change.id)].votes = false;
     }
 
-    /// A server that moves does not answer for a moment, one that goes to another machine leaves.
+    /// A server that changes its address does not answer for a moment. A replaced server leaves.
     fn leave(&self, votes: &mut [Vote], what: ClassKind, change: &Change) {
         let vote = &mut votes[self.voter_set.number(change.id)];
         vote.up = false;
@@ -287,8 +289,7 @@ impl<'a> Search<'a> {
         StateGraph::new(node + 1, edges)
     }
 
-    /// How many of each kind may come next, by one request: only of those kinds, and only of like
-    /// ones.
+    /// How many of each class one request may take next. All must be of the same kind.
     fn choices(&self, done: &[usize], of: Range<usize>) -> Vec<Vec<usize>> {
         let mut all = Vec::new();
         let mut at = of.start;
@@ -335,7 +336,7 @@ impl<'a> Search<'a> {
         let of_kind = |at: usize| self.classes[at].servers.iter().skip(done[at]).take(choice[at]);
         let mut changes: Vec<&Change> = (first..choice.len()).flat_map(of_kind).copied().collect();
         changes.sort_by_key(|change| change.id);
-        // Who comes in as an observer is promoted when all are in.
+        // A joiner that is added as an observer is promoted when all joiners have been added.
         let is_in = |change: &&Change| votes[self.voter_set.number(change.id)].up;
         let observes_first = |change: &&Change| observes_first(self.goal, change);
         if what == ClassKind::Promote && changes.iter().any(observes_first) {
@@ -370,7 +371,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether a dead server has yet to leave before it comes back.
+    /// Whether an unreachable server must still leave before it returns.
     fn is_removed_later(&self, change: &Change, done: &[usize]) -> bool {
         self.classes.iter().zip(done).any(|(kind, done)| {
             matches!(kind.what, ClassKind::RemoveDead { .. })
@@ -378,7 +379,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Servers that follow without a vote get one, or become observers.
+    /// Non-voting followers get their votes, or become observers.
     fn joins(&self, votes: &[Vote], what: ClassKind, changes: &[&Change]) -> EdgeCost {
         let mut after = votes.to_vec();
         self.apply_all(&mut after, what, changes);
@@ -409,7 +410,7 @@ impl<'a> Search<'a> {
         edge_cost
     }
 
-    /// The votes of servers that do not answer go.
+    /// Unreachable voters are removed.
     fn removes_dead(&self, votes: &[Vote], changes: &[&Change]) -> EdgeCost {
         let mut after = votes.to_vec();
         self.apply_all(&mut after, ClassKind::RemoveDead { leave: true }, changes);
@@ -440,7 +441,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// All addresses move in one phase, each server away for a moment.
+    /// All addresses change in one phase. Each server is away for a moment.
     fn moves(&self, votes: &[Vote]) -> EdgeCost {
         let mut all = self.edge_cost(votes, [votes, votes], false, 0);
         all.reconfigs = 0;
@@ -488,7 +489,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// How much of each kind is done at a node.
+/// How many of each class are done at a node.
 pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
     let mut digits = vec![0; sizes.len()];
     for (digit, size) in digits.iter_mut().zip(sizes).rev() {

@@ -1,8 +1,8 @@
-//! Which changes one request takes together, where `policy.changesPerStep` allows more than one.
+//! Batches of changes for one request, if `policy.changesPerStep` allows more than one.
 //!
-//! Servers come in together or go together, and only in like ways: a request never does both. With
-//! a bound, quorums before and after must share a server all the same, which two voters allow where
-//! their number is even, and more never; without one they need not.
+//! A request adds or removes servers, and never does both. With a limit, quorums before and after
+//! it must share a server: two voters may change if their number is even, more never. Without a
+//! limit quorums need not overlap.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::votes::{Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Majority, Server};
 
-/// More ways to choose the next request are not looked at.
+/// The limit on ways to choose the next request.
 const MAX_CHOICES: usize = 256;
 
-/// More ways to part those that go into requests are not looked at.
+/// The limit on ways to split removals into requests.
 const MAX_BATCHINGS: usize = 64;
 
-/// Requests: who goes with whom.
+/// A list of requests, each with the changes that it makes.
 pub(super) type Batching<'a> = Vec<Vec<&'a Change>>;
 
 /// How many servers one request may change.
@@ -28,8 +28,8 @@ pub(super) fn batch_limit(goal: &Goal) -> usize {
     }
 }
 
-/// How many of each of some classes may go in one request, the largest requests first: as many of
-/// them as there are left, or all ways to take from one class where there are too many.
+/// How many of each class one request may take, the largest requests first. Mixed choices are
+/// included unless there are too many; then each request takes servers of one class.
 pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     let ways = left.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1));
     let is_mixed = most > 1 && ways.is_some_and(|ways| ways <= MAX_CHOICES);
@@ -54,8 +54,8 @@ pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     choices
 }
 
-/// Whether a request that changes several votes is lawful: quorums before and after share a server
-/// where they must, and its newcomers are no quorum by themselves.
+/// Whether a request that changes several votes is safe: quorums before and after overlap if they
+/// must, and the new voters alone are not a quorum.
 pub(super) fn is_lawful_batch(
     goal: &Goal,
     voter_set: &VoterSet,
@@ -82,12 +82,12 @@ fn is_majority(goal: &Goal) -> bool {
     !goal.facts.base.membership.is_weighted()
 }
 
-/// Ways to put healthy servers that go into requests that are lawful in any order: whoever leads goes
-/// last, and with it all that its request takes out. The first goes by ids; the others by places,
-/// where these tell servers apart, the fewest requests first.
+/// Ways to group healthy servers that are removed into requests that are safe in any order. The
+/// leader is last, with all servers of its request. The first way groups by id. The others group by
+/// zone and weight if these distinguish servers, the fewest requests first.
 ///
-/// Who moves as well shares no request: should another of it lead, its move would have to wait for
-/// the leader's own change, which comes last.
+/// A server that also changes its address is removed alone. If another server of its request led,
+/// the address change would have to wait for the leader's own change, which is last.
 pub(super) fn batchings<'a>(
     goal: &Goal,
     voter_set: &VoterSet,
@@ -103,7 +103,8 @@ pub(super) fn batchings<'a>(
     batchings
 }
 
-/// The same for those that only go, between others that go alone or not.
+/// The same for servers that are only removed. `between_others` says whether other requests with a
+/// single server stand between them.
 fn batchings_of_removals<'a>(
     goal: &Goal,
     voter_set: &VoterSet,
@@ -114,7 +115,7 @@ fn batchings_of_removals<'a>(
     let groups = [demoted, leaving];
     let all: usize = groups.iter().map(Vec::len).sum();
     let size = match max_batch(goal, voters, &groups) {
-        // A pair goes where the number of voters is even.
+        // Two voters may be removed at once only if the number of voters is even.
         2 if between_others && groups.iter().flatten().any(|change| voted(change)) => 1,
         size => size,
     };
@@ -144,7 +145,7 @@ fn batchings_of_removals<'a>(
     batchings
 }
 
-/// Takes so many of each group at once, and what is left in the end.
+/// Groups of at most `size`, taken from each list in turn.
 pub(super) fn in_chunks<'a>(groups: &[Vec<&'a Change>], size: usize) -> Batching<'a> {
     let split = |group: &Vec<&'a Change>| -> Vec<Vec<&'a Change>> {
         group.chunks(size.min(group.len().max(1))).map(<[_]>::to_vec).collect()
@@ -152,7 +153,7 @@ pub(super) fn in_chunks<'a>(groups: &[Vec<&'a Change>], size: usize) -> Batching
     groups.iter().flat_map(split).collect()
 }
 
-/// How many healthy servers that go may do so by any one request.
+/// How many healthy servers one request may remove.
 fn max_batch(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> usize {
     match batch_limit(goal) {
         1 => 1,
@@ -168,8 +169,8 @@ fn max_batch(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> usize {
     }
 }
 
-/// All ways to part servers into pairs, or, where there is no such bound, into requests of any size,
-/// of which each goes by which places are in it; nothing where there are too many.
+/// All ways to group servers into pairs, or into requests of any size if there is no limit, by the
+/// zones and weights in each request. `None` if there are too many ways.
 fn by_places<'a, P: Ord>(
     servers: &[&'a Change],
     place: &impl Fn(&&'a Change) -> P,
@@ -198,8 +199,8 @@ fn by_places<'a, P: Ord>(
     is_whole.then(|| all.into_iter().map(of_counts).collect())
 }
 
-/// Parts what is left of each class, no request before one that is larger in their order; whether all
-/// ways are found.
+/// Splits what is left of each class into requests in descending order. Returns whether all ways
+/// were found.
 fn split(
     left: &[usize],
     size: usize,

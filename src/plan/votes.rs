@@ -1,33 +1,33 @@
-//! The planner's own figures: who votes, who answers, what would be spare.
+//! The planner's own quorum arithmetic: which servers vote and answer, and how many may fail.
 //!
-//! The checker counts on its own; nothing here is shared with it.
+//! The checker has its own arithmetic. The two share no code here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Majority, Membership, Policy, ServerId, VoteWeight, ZonePolicy};
 use crate::observe::Facts;
 
-/// What one server is at a moment.
+/// The state of one server at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Vote {
     pub(super) votes: bool,
     pub(super) up: bool,
 }
 
-/// What a moment is worth.
+/// The tolerance of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tolerance {
-    /// Voters that may fail.
+    /// Voter failures that it tolerates.
     pub(super) failures: i64,
-    /// The same with the worst zone lost; `i64::MAX` where zones do not count.
+    /// The same if the worst zone is lost as well. `i64::MAX` if zones do not count.
     pub(super) with_zone_lost: i64,
 }
 
 impl Tolerance {
-    /// More than any moment is worth.
+    /// Higher than the tolerance of any moment.
     pub(super) const MAX: Self = Self { failures: i64::MAX, with_zone_lost: i64::MAX };
 
-    /// The worse of both, each figure by itself.
+    /// The lower value of each figure.
     pub(super) fn min(self, other: Self) -> Self {
         Self {
             failures: self.failures.min(other.failures),
@@ -36,13 +36,13 @@ impl Tolerance {
     }
 }
 
-/// The servers of a plan, by number, and what is known of them.
+/// The servers of a plan by index, with their zones and weights.
 pub(super) struct VoterSet {
     pub(super) ids: Vec<ServerId>,
-    /// Zones by number; empty where they do not count.
+    /// The zone of each server by index. Empty if zones do not count.
     zone_of: Vec<Option<usize>>,
     zones: usize,
-    /// Group and weight, where quorums are by them.
+    /// Group and weight of each server, in a hierarchical quorum.
     places: Option<Vec<Option<VoteWeight>>>,
 }
 
@@ -76,27 +76,28 @@ impl VoterSet {
         self.zone_of[server]
     }
 
-    /// All by which votes are told apart.
+    /// Everything that distinguishes one vote from another.
     pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<VoteWeight>) {
         (self.zone(server), self.weight(server))
     }
 
-    /// Whether votes are told apart at all.
+    /// Whether anything distinguishes votes.
     pub(super) fn distinguishes_voters(&self) -> bool {
         self.has_zones() || self.places.is_some()
     }
 
-    /// What its vote weighs, where quorums are by groups and weights.
+    /// The group and weight of a vote, in a hierarchical quorum.
     pub(super) fn weight(&self, server: usize) -> Option<VoteWeight> {
         self.places.as_ref()?[server]
     }
 
-    /// Whether quorums are by groups and weights; majorities that differ in one voter always meet.
+    /// Whether quorums depend on groups and weights. Two majorities that differ in one voter always
+    /// overlap.
     pub(super) fn is_weighted(&self) -> bool {
         self.places.is_some()
     }
 
-    /// Whether the loss of a zone says anything.
+    /// Whether the loss of a zone matters.
     pub(super) fn has_zones(&self) -> bool {
         self.zones > 0
     }
@@ -108,7 +109,7 @@ impl VoterSet {
         }
     }
 
-    /// How many of those that answer may fail; negative where they are too few.
+    /// How many of the servers that answer may fail. Negative if too few answer.
     pub(super) fn tolerated_failures(&self, votes: &[Vote]) -> i64 {
         match &self.places {
             None => majority(votes.iter().copied()),
@@ -116,8 +117,8 @@ impl VoterSet {
         }
     }
 
-    /// Whether any quorum of those voters and any of these share a server. Of majorities that differ
-    /// in one voter they do.
+    /// Whether every quorum before and every quorum after share a server. Two majorities that
+    /// differ in one voter always do.
     pub(super) fn overlaps(&self, before: &[Vote], after: &[Vote]) -> bool {
         self.places.as_ref().is_none_or(|places| overlap(places, before, after))
     }
@@ -158,8 +159,8 @@ fn majority(votes: impl Iterator<Item = Vote>) -> i64 {
     Majority { voters, live }.spare()
 }
 
-/// Of groups and weights: to stop writes is to win back enough groups, the cheapest first, each by
-/// its heaviest servers.
+/// The tolerance with groups and weights. Writes stop when enough groups are lost. The cheapest
+/// groups count first, and in each group the heaviest servers.
 fn weighted(places: &[Option<VoteWeight>], votes: &[Vote]) -> i64 {
     let mut groups: BTreeMap<i64, (i128, Vec<i128>)> = BTreeMap::new();
     for (place, vote) in places.iter().zip(votes).filter(|(_, vote)| vote.votes) {
@@ -182,8 +183,8 @@ fn weighted(places: &[Option<VoteWeight>], votes: &[Vote]) -> i64 {
     failure_counts.into_iter().take(lost).sum::<i64>() - 1
 }
 
-/// Of the servers of a group, what those weigh that vote before, that vote after, and each that does
-/// both.
+/// The weights of one group: of the voters before, of the voters after, and of each server that
+/// votes in both.
 #[derive(Default)]
 struct GroupWeights {
     before: i128,
@@ -191,8 +192,8 @@ struct GroupWeights {
     shared: Vec<i128>,
 }
 
-/// Two quorums that share no server need enough groups each: one group wins on both sides only where
-/// its servers can be parted so.
+/// Two quorums without a common server need a majority of groups each. A group counts for both only
+/// if its servers can be split so.
 fn overlap(places: &[Option<VoteWeight>], before: &[Vote], after: &[Vote]) -> bool {
     let mut groups: BTreeMap<i64, GroupWeights> = BTreeMap::new();
     for (place, (before, after)) in places.iter().zip(before.iter().zip(after)) {
@@ -218,10 +219,10 @@ fn overlap(places: &[Option<VoteWeight>], before: &[Vote], after: &[Vote]) -> bo
 }
 
 impl GroupWeights {
-    /// More sums than these are not looked at; such a group is refused.
+    /// The limit on sums. A group with more is refused.
     const MAX_SUMS: usize = 100_000;
 
-    /// Whether it can win on both sides at once.
+    /// Whether the group can count for both quorums at once.
     fn can_split(&self) -> bool {
         let mut sums = BTreeSet::from([0_i128]);
         for weight in &self.shared {
@@ -240,7 +241,7 @@ impl GroupWeights {
     }
 }
 
-/// How many of a group must fail for it to be lost; `None` where it is lost already.
+/// How many servers of a group must fail to lose it. `None` if it is already lost.
 fn failures_to_lose(all: i128, mut up: Vec<i128>) -> Option<i64> {
     let mut left: i128 = up.iter().sum();
     up.sort_unstable_by(|one, other| other.cmp(one));

@@ -1,19 +1,22 @@
-//! A plan played through in the simulator, every server and every zone failing at every moment.
+//! Simulates a plan with every server and every zone failing at every moment.
 //!
-//! In: a checked plan. Out: a [`Rehearsal`]: for the moment before the first step and for the one
-//! after each reconfig, who fails, whether writes go on without it, what apply makes of it, and
-//! whether a second apply comes to the target once it is back. Nobody is asked.
+//! In: a checked plan. Out: a [`Rehearsal`]. It covers the moment before the first step and the
+//! moment after each reconfig. For each it says which server or zone fails, whether writes continue
+//! without it, how far apply gets, and whether a second apply reaches the target once the server is
+//! back. No server is contacted.
 //!
-//! The ensemble is that of [`crate::ensemble::simulated`], as the plan's facts describe it: members
-//! that answered run, others are down, joiners follow without a vote. What applies is the driver
-//! that ships. Hooks are left to a person, who does their work; gates and attestations are
-//! approved. A server fails by the end of its process, at once; a zone by all its machines being
-//! cut off from each other, from the rest and from us. Both are back with what they had on disk.
+//! The ensemble is that of [`crate::ensemble::simulated`], built from the plan's facts: members
+//! that answered are up, other members are down, joiners follow without a vote. The driver is the
+//! one that ships. Simulated people do what hooks would do, and approve gates and attestations. A
+//! server fails by the end of its process. A zone fails by a network partition: its machines are
+//! cut off from each other, from the rest and from zkplan. Both come back with what they had on
+//! disk.
 //!
-//! The plan is applied once without a failure, and the ensemble kept at each moment with the journal
-//! that is in it, so that each rehearsal begins there. Servers that differ in nothing but their id
-//! are rehearsed once. Where that is still too much, what is left out is chosen evenly and counted
-//! ([`Rehearsal::played`] of [`Rehearsal::failures`]). No clock: work is counted, not timed.
+//! The plan is applied once without a failure. The ensemble, with its journal, is kept at each
+//! moment, and each rehearsal begins there. Servers that differ only in their id are rehearsed
+//! once. If that is still too much work, an even sample is simulated, and the rest is counted
+//! ([`Rehearsal::played`] of [`Rehearsal::failures`]). The limit is work, not time, so no clock is
+//! needed.
 
 mod run;
 mod stage;
@@ -33,62 +36,63 @@ use self::stage::SimulatedPlan;
 use self::who::{FailureMode, candidates};
 pub use self::who::{FailureTarget, TargetKind};
 
-/// How long the rest needs to give up whoever is gone, and to elect, in simulated time.
+/// How long the other servers need to give up a failed server and to elect, in simulated time.
 const GIVEN_UP: Millis = Millis(2000);
 
-/// What comes before the first step of every apply (looks, a session, the lock, the fence), in steps.
+/// The work before the first step of every apply (surveys, a session, the lock, the fence), in
+/// steps.
 const BEGINNING: usize = 8;
 
-/// What a rehearsal may cost.
+/// The work that a rehearsal may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Moments that are looked at.
+    /// Moments to simulate.
     pub moments: usize,
-    /// Work: servers times steps, for each failure.
+    /// Work: servers times steps, summed over all failures.
     pub work: u64,
 }
 
 impl Default for Limits {
-    /// Every moment of a plan of 60 reconfigs; a few seconds.
+    /// Every moment of a plan of 60 reconfigs. This takes a few seconds.
     fn default() -> Self {
         Self { moments: 61, work: 100_000 }
     }
 }
 
-/// What came of it.
+/// The result of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// Who led at the beginning, and whether that is no more than assumed.
+    /// The leader at the beginning.
     pub leader: Option<ServerId>,
-    /// Whether the plan does not tell who leads.
+    /// Whether the leader is assumed, because the plan does not name one.
     pub is_leader_assumed: bool,
-    /// The moments that were rehearsed, in the order of the plan.
+    /// The moments that were simulated, in the order of the plan.
     pub moments: Vec<Moment>,
-    /// How many moments there are.
+    /// How many moments the plan has.
     pub of_moments: usize,
-    /// Failures that can befall the plan: of each server and zone at each moment.
+    /// All possible failures: of each server and zone at each moment.
     pub failures: usize,
 }
 
-/// A moment: just after a reconfig has committed, or before the first.
+/// A moment: just after a reconfig has committed, or before the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// The reconfig that has committed; `None` before the first.
     pub after: Option<StepId>,
-    /// What was rehearsed.
+    /// The simulated failures.
     pub failures: Vec<Failure>,
 }
 
-/// What becomes of a failure.
+/// The outcome of one failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Who fails.
+    /// The server or zone that fails.
     pub who: FailureTarget,
-    /// Whether writes go on.
+    /// Whether writes continue.
     pub writes: Writes,
-    /// What apply makes of it.
+    /// How far the running apply gets.
     pub apply_result: ApplyResult,
-    /// What comes when it is back.
+    /// What a second apply achieves once the server is back.
     pub recovery: Recovery,
 }
 
@@ -97,41 +101,41 @@ pub struct Failure {
 pub enum Writes {
     /// Without a break.
     Uninterrupted,
-    /// As soon as another leads.
+    /// After an election.
     AfterElection,
-    /// Not before it is back.
+    /// Only after the failed server is back.
     Stop,
 }
 
-/// How far an apply comes.
+/// How far an apply gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApplyResult {
     /// To the end of the plan.
     Completes,
     /// It waits, until its time-out.
     Waits {
-        /// The step that cannot be taken; `None` where the ensemble does not show it.
+        /// The step that cannot be taken. `None` if the ensemble does not show it.
         at: Option<StepId>,
-        /// What for.
+        /// What it waits for.
         waits: Vec<Wait>,
     },
     /// It stops.
     Stops {
-        /// The step that was not taken; `None` where the ensemble does not show it.
+        /// The step that was not taken. `None` if the ensemble does not show it.
         at: Option<StepId>,
-        /// Why.
+        /// The reason.
         end: Box<End>,
     },
 }
 
-/// What comes when whoever failed is back.
+/// What a second apply achieves once the failed server is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
     /// Nothing is left to do.
     AtTarget,
-    /// A second apply goes on to the target.
+    /// It reaches the target.
     Resumed,
-    /// A second apply does not come to the target.
+    /// It does not reach the target.
     Failed(ApplyResult),
 }
 
@@ -140,39 +144,39 @@ pub enum Recovery {
 pub enum Unrehearsed {
     /// The plan waits for servers that are down already.
     Awaits(BTreeSet<ServerId>),
-    /// Even without any failure the plan does not come to its end in the simulator.
+    /// Even without a failure the plan does not complete in the simulator.
     Undisturbed(ApplyResult),
-    /// It does not keep the laws.
+    /// The plan breaks the safety rules.
     Unlawful(Vec<Breach>),
-    /// It costs more than was granted ([`summary`]).
+    /// It costs more work than the caller allows ([`summary`]).
     TooMuch,
 }
 
 impl Rehearsal {
-    /// What was rehearsed, with its moment.
+    /// Every simulated failure, with its moment.
     pub fn all(&self) -> impl Iterator<Item = (&Moment, &Failure)> {
         self.moments.iter().flat_map(|moment| moment.failures.iter().map(move |f| (moment, f)))
     }
 
-    /// Failures whose outcome is known: those that were played, and those that differ in nothing but
-    /// the id.
+    /// Failures whose outcome is known: the simulated ones, and those of servers that differ from a
+    /// simulated one only in their id.
     pub fn played(&self) -> usize {
         self.all().map(|(_, failure)| failure.who.count()).sum()
     }
 
-    /// Whether every one of them comes to the target in the end.
+    /// Whether the target is reached after every one of them.
     pub fn always_ends(&self) -> bool {
         self.all().all(|(_, failure)| !matches!(failure.recovery, Recovery::Failed(_)))
     }
 }
 
-/// Rehearses a plan, as far as it may cost; one without a reconfig has no moments.
+/// Rehearses a plan within `limits`. A plan without a reconfig has no moments.
 pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unrehearsed> {
     Ok(baseline(checked, limits.moments)?.played(limits.work))
 }
 
-/// As much of a rehearsal as that much work allows, as [`Limits::work`] counts; the plan without a
-/// failure counts too, and may take half of it at most.
+/// Rehearses as much as `work` allows, counted as [`Limits::work`]. The apply without a failure
+/// counts too, and may take at most half of it.
 pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearsed> {
     let plan = checked.plan();
     let joiners = plan.target.ids().difference(&plan.facts.base.membership.ids()).count();
@@ -184,7 +188,7 @@ pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearse
     rehearse(checked, Limits { moments: usize::MAX, work: work - undisturbed })
 }
 
-/// So many of them, evenly, the first and the last among them.
+/// An even sample of `kept` out of `of` positions, including the first and the last.
 fn evenly(kept: usize, of: usize) -> Vec<usize> {
     match (kept.min(of), of) {
         (0, _) => Vec::new(),
@@ -193,11 +197,11 @@ fn evenly(kept: usize, of: usize) -> Vec<usize> {
     }
 }
 
-/// The plan without a failure.
+/// The plan, applied without a failure.
 struct Baseline {
     simulated: SimulatedPlan,
     checkpoints: Vec<Checkpoint>,
-    /// How many moments there are, looked at or not.
+    /// How many moments there are, including those that were skipped.
     moments: usize,
     failures: usize,
 }
@@ -207,14 +211,14 @@ struct Checkpoint {
     after: Option<StepId>,
     /// Reconfigs that have committed.
     committed: Vec<StepId>,
-    /// Whether there are more.
+    /// Whether this is the last moment.
     is_last: bool,
     world: World,
     candidates: Vec<(FailureTarget, FailureMode)>,
 }
 
 impl Baseline {
-    /// Every scene, or as many as that much work allows.
+    /// Simulates every failure, or as many as `work` allows.
     fn played(self, work: u64) -> Rehearsal {
         let mut scenes: Vec<(usize, &FailureTarget, &FailureMode)> = Vec::new();
         for (at, checkpoint) in self.checkpoints.iter().enumerate() {
@@ -243,7 +247,7 @@ impl Baseline {
         }
     }
 
-    /// What playing all of it costs.
+    /// The work of simulating every failure.
     fn work(&self) -> u64 {
         let steps = |checkpoint: &Checkpoint| self.moments - checkpoint.committed.len() + BEGINNING;
         let of = |checkpoint: &Checkpoint| {
@@ -293,7 +297,7 @@ fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed>
     Ok(Baseline { simulated, checkpoints, moments, failures })
 }
 
-/// Whom a plan waits for and for nobody else, where they were down when it was made.
+/// The servers that a plan waits for, if they were already down when it was made.
 fn awaited_down(
     simulated: &SimulatedPlan,
     apply_result: &ApplyResult,
@@ -308,7 +312,7 @@ fn awaited_down(
     down.collect()
 }
 
-/// The ensemble without whoever applied: as if that process had just ended.
+/// The ensemble after the process of zkplan has ended.
 fn left_alone(world: &World) -> World {
     let mut world = world.clone();
     world.truth.log.clear();
@@ -354,7 +358,7 @@ fn writes(world: &World, mode: &FailureMode) -> Writes {
     mode.inflict(&mut world);
     settle(&mut world, GIVEN_UP);
     let after = world.leader();
-    // Who leads alone behind a cut leads nobody.
+    // A leader that is cut off alone leads no follower.
     let is_reached = after.is_some_and(|at| !world.process(at).hidden);
     if !is_reached || !world.commits() {
         Writes::Stop
@@ -369,7 +373,8 @@ fn bring_back(world: &mut World, simulated: &SimulatedPlan, mode: &FailureMode) 
     match mode {
         FailureMode::Dies(at) => {
             let id = world.process(*at).id();
-            // Nobody starts a server again that has left, or whose id is elsewhere by now.
+            // A server that was removed, or whose id is now on another machine, is not started
+            // again.
             let is_newest = world.place_of(id) == Some(*at);
             let stays = world.config().names(id) || simulated.plan().target.contains(id);
             if is_newest && stays {
@@ -402,7 +407,7 @@ fn apply_result(
     }
 }
 
-/// The step that is not taken: of those that may be next, one whose server is waited for.
+/// The step that is not taken: of those that may be next, one whose server is awaited.
 fn next_step(
     plan: &Plan,
     applied: &Applied,

@@ -20,35 +20,35 @@ use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
 use crate::trust::OwnIds;
 
-/// So long is waited for anything, in simulated milliseconds: longer than an election, a learner
-/// that is given up, a server that proves its ports and two that hang take together.
+/// The time-out of every wait, in simulated milliseconds. It is longer than an election, giving up
+/// a learner, proving the ports of a server, and two servers that hang, taken together.
 const TIMEOUT_MS: u64 = 5000;
 
-/// When something is done to the ensemble in the middle of an apply.
+/// The moment of an apply at which the ensemble is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAt {
     /// Just after the fence, before the next request.
     Fenced,
-    /// As soon as the run is open: there is nothing left to send.
+    /// As soon as the run is open. No request is left to send.
     Open,
-    /// Just after a request was carried out and that was written down, each time.
+    /// Each time a request was carried out and the journal records it.
     Committed,
 }
 
-/// What is done then; it is told which step has just committed.
+/// What is done at that moment. It receives the step that has just committed.
 pub(super) type FailureHook<'a> = (StopAt, &'a mut dyn FnMut(&mut World, Option<&StepId>));
 
-/// What came of one apply.
+/// The result of one apply.
 pub(super) struct Applied {
     pub(super) end: End,
-    /// The steps that it saw done.
+    /// The steps that it reported as done.
     pub(super) done: Done,
-    /// The reconfigs that it saw commit, in order.
+    /// The reconfigs that it reported as committed, in order.
     pub(super) committed: Vec<StepId>,
     pub(super) leader: Option<ServerId>,
 }
 
-/// Applies what is left of a plan, as `zkplan apply` does: a look, a session, the driver.
+/// Applies the rest of a plan as `zkplan apply` does: survey, session, driver.
 pub(super) fn apply<'a>(
     simulated: &'a SimulatedPlan,
     port: &'a Simulated,
@@ -97,7 +97,7 @@ async fn begin(
     }
 }
 
-/// Whoever rehearses says yes to everything that a person is asked.
+/// The simulated operator approves everything.
 fn options(simulated: &SimulatedPlan) -> Options {
     let blank: BTreeSet<ServerId> = attested(simulated.plan()).collect();
     Options {
@@ -130,8 +130,8 @@ fn mine(simulated: &SimulatedPlan, nonce: &str) -> Mine {
     }
 }
 
-/// What surrounds an apply: simulated time, a person who does what is asked, and what befalls the
-/// ensemble.
+/// The host of a simulated run: simulated time, an operator who does what is asked, and the failure
+/// to inject.
 struct RehearsalHost<'a> {
     simulated: &'a SimulatedPlan,
     port: &'a Simulated,
@@ -151,7 +151,7 @@ impl RehearsalHost<'_> {
         }
     }
 
-    /// Ids that go to other machines wait for a person.
+    /// The simulated operator moves an id to its new machine when the run waits for that.
     fn attend(&self, waits: &[Wait]) {
         for wait in waits {
             if let Wait::StopByHand { server } | Wait::Joiner { server, .. } = wait {

@@ -1,4 +1,4 @@
-//! Who can fail at a moment, and how.
+//! Which servers and zones can fail at a moment, and how.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use super::stage::SimulatedPlan;
 use crate::ensemble::simulated::{Condition, PeerState, Place, World};
 use crate::model::{Role, ServerId};
 
-/// Who fails.
+/// The server or zone that fails.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailureTarget {
-    /// What it is at that moment.
+    /// Its role at that moment.
     pub what: TargetKind,
-    /// The servers. Those of a zone fail together; of others the first one was played, and the rest
-    /// differ from it in nothing but the id.
+    /// The servers. Those of a zone fail together. Otherwise the first one was simulated, and the
+    /// others differ from it only in their id.
     pub servers: Vec<ServerId>,
 }
 
-/// What a server is when it fails, or that it is a zone.
+/// The role of a server when it fails, or the zone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TargetKind {
     /// It leads.
@@ -29,23 +29,23 @@ pub enum TargetKind {
     Joiner,
     /// It is no member any more.
     Left,
-    /// A zone with everybody in it.
+    /// A zone with all its servers.
     Zone(String),
 }
 
 impl FailureTarget {
-    /// How many failures it stands for.
+    /// How many failures it represents.
     pub fn count(&self) -> usize {
         if matches!(self.what, TargetKind::Zone(_)) { 1 } else { self.servers.len() }
     }
 }
 
-/// How whoever fails is gone.
+/// How a server or zone fails.
 #[derive(Debug, Clone)]
 pub(super) enum FailureMode {
     /// The process ends.
     Dies(Place),
-    /// The machines reach nobody, and nobody reaches them.
+    /// The network partitions its machines from each other and from all others.
     CutOff(Vec<Place>),
 }
 
@@ -62,10 +62,10 @@ impl FailureMode {
     }
 }
 
-/// Everything that makes a difference between two servers, beside their ids.
+/// Everything in which two servers can differ, except their id.
 type ServerClass<'a> = (TargetKind, Option<&'a str>, Option<Role>, bool, bool);
 
-/// Every server that runs, one of each kind, and every zone.
+/// Every server that is up, one of each class, and every zone.
 pub(super) fn candidates(
     simulated: &SimulatedPlan,
     world: &World,
