@@ -189,7 +189,7 @@ async fn everything(
 ) -> Result<RawTree, Exit> {
     let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
     let servers = sessions_at(seen, spec);
-    let session = secret::open_as_nobody(port, &servers, &spec.connect).await;
+    let session = secret::open_unauthenticated(port, &servers, &spec.connect).await;
     let session = session.map_err(|_| lost(output))?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;

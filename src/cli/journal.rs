@@ -67,7 +67,7 @@ pub(super) async fn read(
     spec: &Spec,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
-    let session = secret::open_as_nobody(port, servers, &spec.connect).await;
+    let session = secret::open_unauthenticated(port, servers, &spec.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;

@@ -144,7 +144,7 @@ pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
 
 /// A session that only reads and proves nobody. A client's certificate is shown only where no server
 /// takes a session without one.
-pub(super) async fn open_as_nobody(
+pub(super) async fn open_unauthenticated(
     port: &ZooKeeper,
     servers: &[Endpoint],
     connect: &Connect,
@@ -153,7 +153,7 @@ pub(super) async fn open_as_nobody(
     if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
         return open(port, servers, &nobody).await;
     }
-    match open(&port.as_nobody(), servers, &nobody).await {
+    match open(&port.unauthenticated(), servers, &nobody).await {
         Ok(session) => Ok(session),
         Err(_) => open(port, servers, &nobody).await,
     }

@@ -1,5 +1,5 @@
-//! One attachment of a held session to one server: to which address, with what to show, for how long
-//! it is tried.
+//! One attachment of a held session to one server: the address, the credential to show, and the
+//! time limit.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use super::ways::{Show, Shown, Ways};
 use super::{Code, Credential, Silence};
 use crate::model::Endpoint;
 
-/// What every attachment takes.
+/// The options of every attachment.
 pub(super) struct Means {
-    /// What the session was asked for with.
+    /// The terms under which the session was requested.
     pub(super) terms: SessionTerms,
     /// How servers are reached in TLS.
     pub(super) tls: Option<TlsFiles>,
@@ -27,22 +27,23 @@ pub(super) struct Means {
     pub(super) pace: Arc<Pace>,
     /// The turn among our connections.
     pub(super) admission: Admission,
-    /// What servers want to be shown.
+    /// The credentials that servers require.
     pub(super) ways: Arc<Ways>,
-    /// What may be shown where servers enforce SASL, whoever asks, and at which addresses.
-    pub(super) looks_as: Option<(Credential, BTreeSet<Endpoint>)>,
+    /// The credential for servers that enforce SASL, for every session, and the addresses at which
+    /// it may be shown.
+    pub(super) survey_sasl: Option<(Credential, BTreeSet<Endpoint>)>,
 }
 
-/// One client of the session, on one server. Dropping it ends everything that the library does for
-/// this client, without a word to the server.
+/// One client of the session, on one server. Dropping it ends all work of the library for this
+/// client. The server receives no message about it.
 pub(super) struct Attached {
-    /// Through which it is asked.
+    /// The client that sends requests.
     pub(super) client: Client,
-    /// What the library runs in.
+    /// The runtime of the library.
     pub(super) runtime: Background,
     /// Where it is connected to.
     pub(super) to: String,
-    /// What it showed as it connected.
+    /// The credential that it showed when it connected.
     pub(super) show: Show,
     /// After the runtime, for it ends with the connection.
     pub(super) pass: Pass,
@@ -58,8 +59,8 @@ pub(super) enum Detached {
 }
 
 impl Means {
-    /// Attaches a session, or opens one, and shows no more than the server wants before it takes
-    /// any session.
+    /// Attaches a session, or opens one. It shows no more than the server requires before it
+    /// accepts a session.
     pub(super) async fn attach(
         &self,
         at: &Endpoint,
@@ -82,15 +83,16 @@ impl Means {
         }
     }
 
-    /// What may be shown there where servers enforce SASL: the credential of the session, which is
-    /// attached only where `apply::access` lets it, else that of looks.
+    /// The credential for a server that enforces SASL: the credential of the session if it has one,
+    /// else that of surveys. A session is attached with a credential only where `apply::access`
+    /// allows it.
     fn sasl_at(&self, at: &Endpoint) -> Option<&Credential> {
         let own = self.terms.auth.as_ref().filter(|own| !own.sends_password());
-        let looks = self.looks_as.as_ref().filter(|(_, named)| named.contains(at));
+        let looks = self.survey_sasl.as_ref().filter(|(_, named)| named.contains(at));
         own.or(looks.map(|(credential, _)| credential))
     }
 
-    /// One connection, which shows that and nothing else.
+    /// One connection that shows exactly this credential.
     pub(super) async fn connect(
         &self,
         (at, to): (&Endpoint, &str),
@@ -121,7 +123,7 @@ impl Means {
                 Ok(Attached { client, runtime, to: to.to_owned(), show, pass })
             }
             Ok(Err(cause)) => Err(match cause {
-                // Of a session that is asked for again, only a server says that it is over.
+                // If the session is attached again, only a server can report that it has expired.
                 Error::SessionExpired if attaches => Failure::SessionOver,
                 Error::AuthFailed => Failure::Refused(Code::AuthFailed),
                 _ => Failure::NotSent,
@@ -135,8 +137,8 @@ impl Means {
         self.pace.limits(Kind::Session)
     }
 
-    /// How long an attachment may take. Where servers are slow, longer, yet never so long that a
-    /// server that does not answer costs the session: another one is to be tried in time.
+    /// How long an attachment may take. It is longer for slow servers, but short enough to try
+    /// another server before the session expires.
     fn bound(&self, at: &Endpoint) -> Duration {
         let of =
             |limits: Limits| limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
@@ -144,9 +146,10 @@ impl Means {
         of(self.limits()).min(half.max(of(self.pace.first())))
     }
 
-    /// What is connected to. In TLS that is the host as the file names it, for the certificate
-    /// proves it. Else it is one address, the one that was judged: where a credential may come to
-    /// be shown, all that the host leads to now must be this machine's, or allowed.
+    /// The address to connect to. With TLS it is the host as written in the file, because the
+    /// certificate proves it. Otherwise it is the one address that was verified: if a credential
+    /// may be shown, all addresses to which the host resolves now must belong to this machine or be
+    /// allowed.
     async fn address(&self, at: &Endpoint) -> Result<String, Failure> {
         if !at.host.is_plain() {
             return Err(Failure::NotSent);

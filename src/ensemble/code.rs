@@ -72,7 +72,7 @@ codes! {
     NoNode = -101,
     /// Not authorized.
     NoAuth = -102,
-    /// Another version than the one asked for.
+    /// The version differs from the expected one.
     BadVersion = -103,
     /// Ephemeral znodes have no children.
     NoChildrenForEphemerals = -108,
@@ -86,7 +86,7 @@ codes! {
     InvalidCallback = -113,
     /// The ACL is wrong.
     InvalidAcl = -114,
-    /// The client could not prove who it is.
+    /// The client could not authenticate.
     AuthFailed = -115,
     /// The session has moved to another server.
     SessionMoved = -118,
@@ -100,7 +100,7 @@ codes! {
     RequestTimeout = -122,
     /// The leader runs with `reconfigEnabled=false`.
     ReconfigDisabled = -123,
-    /// The server wants SASL and closes the session.
+    /// The server requires SASL and closes the session.
     SessionClosedRequireSaslAuth = -124,
     /// A quota is spent.
     QuotaExceeded = -125,

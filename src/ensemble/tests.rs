@@ -30,7 +30,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-/// Listens, counts those who come, and does something with each.
+/// Listens, counts the connections, and serves each one.
 async fn listen<F>(serve: fn(TcpStream) -> F) -> (Endpoint, Arc<AtomicUsize>)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -48,7 +48,7 @@ where
     (Endpoint::plain(Host::new("127.0.0.1"), port), came)
 }
 
-/// As a process that was stopped: the kernel accepts, nobody answers.
+/// Like a stopped process: the kernel accepts, but no answer comes.
 async fn never(stream: TcpStream) {
     std::future::pending::<()>().await;
     drop(stream);
@@ -58,7 +58,7 @@ async fn hang_up(stream: TcpStream) {
     drop(stream);
 }
 
-/// Reads the word, says something, and hangs up.
+/// Reads the word, answers, and closes the connection.
 async fn say(mut stream: TcpStream, what: &[u8]) {
     let mut word = [0; 4];
     if stream.read_exact(&mut word).await.is_ok() {
@@ -73,11 +73,11 @@ fn a_port_without_a_listener_is_refused() {
         let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let nobody = Endpoint { port, ..at };
-        assert_eq!(zookeeper().ask(&nobody, Word::Srvr).await, Err(Silence::Refused));
-        assert_eq!(zookeeper().read(&nobody).await, Err(Silence::Refused));
-        assert_eq!(zookeeper().knock(&nobody.host, port).await, Knock::Refused);
-        let admin = zookeeper().admin(&format!("http://{nobody}"), "zabstate").await;
+        let unused = Endpoint { port, ..at };
+        assert_eq!(zookeeper().ask(&unused, Word::Srvr).await, Err(Silence::Refused));
+        assert_eq!(zookeeper().read(&unused).await, Err(Silence::Refused));
+        assert_eq!(zookeeper().knock(&unused.host, port).await, Knock::Refused);
+        let admin = zookeeper().admin(&format!("http://{unused}"), "zabstate").await;
         assert_eq!(admin, Err(Silence::Refused));
     });
 }
@@ -93,7 +93,7 @@ fn an_answer_that_comes_late_is_awaited_longer_the_second_time() {
         let port = zookeeper();
         assert_eq!(port.ask(&at, Word::Srvr).await.as_deref(), Ok("Mode: follower\n"));
         assert_eq!(came.load(Ordering::Relaxed), 2);
-        // What was learned holds from the first try on.
+        // The measured time applies from the first try on.
         assert_eq!(port.ask(&at, Word::Srvr).await.as_deref(), Ok("Mode: follower\n"));
         assert_eq!(came.load(Ordering::Relaxed), 3);
     });
@@ -125,7 +125,7 @@ fn a_frozen_server_is_not_waited_for_longer_than_the_limits() {
             port.admin(&format!("http://{at}"), "leader").await,
             Err(Silence::AnswerTimedOut)
         );
-        // The client library goes on reconnecting by itself; not here.
+        // The client library would keep reconnecting. This client does not.
         let before = came.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!(came.load(Ordering::Relaxed), before);
@@ -239,13 +239,13 @@ fn certificates_that_cannot_be_used_are_named() {
     assert!(error.to_string().ends_with("holds no certificate in PEM form"), "{error}");
 }
 
-/// Listens as a server with `maxClientCnxns`: it answers words in a while, and closes a connection too
-/// many at once. Counts the most that it had at a time, and those that it closed.
+/// Listens like a server with `maxClientCnxns`: it answers words after a while, and closes excess
+/// connections at once. Counts the most open connections, and the closed ones.
 async fn limited(limit: usize) -> (Endpoint, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let [now, most, closed] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
-    let told = (Arc::clone(&most), Arc::clone(&closed));
+    let counts = (Arc::clone(&most), Arc::clone(&closed));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if now.load(Ordering::SeqCst) >= limit {
@@ -260,10 +260,10 @@ async fn limited(limit: usize) -> (Endpoint, Arc<AtomicUsize>, Arc<AtomicUsize>)
             });
         }
     });
-    (Endpoint::plain(Host::new("127.0.0.1"), port), told.0, told.1)
+    (Endpoint::plain(Host::new("127.0.0.1"), port), counts.0, counts.1)
 }
 
-/// Says something where it was asked something, and has the end counted before it hangs up.
+/// Answers a request, and waits until the end is counted before it closes the connection.
 async fn say_then<T>(mut stream: TcpStream, text: &[u8], end: impl FnOnce() -> T) {
     let mut word = [0; 4];
     if stream.read_exact(&mut word).await.is_ok() {

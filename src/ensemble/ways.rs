@@ -1,10 +1,10 @@
-//! What servers want to be shown before they take a session, as far as they have said so.
+//! The credentials that servers require before they accept a session, as far as known.
 //!
-//! A look shows nothing that it does not have to. A server that wants more says so by a refusal
-//! that does not name what it wants: `SessionClosedRequireSaslAuth` (-124) is the code for every
-//! enforced scheme (`AuthenticationHelper`). So what could be shown is tried in turn, that without
-//! a secret first, and what a server took is shown there from then on: every refused try leaves a
-//! session on the servers until it expires.
+//! A survey shows no more than it must. A server that requires more refuses without naming the
+//! scheme: `SessionClosedRequireSaslAuth` (-124) is the code for every enforced scheme
+//! (`AuthenticationHelper`). So the possible credentials are tried in turn, those without a secret
+//! first. The one that a server accepts is used there from then on, because every refused try
+//! leaves a session on the servers until it expires.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,10 @@ use super::credential::{Credential, LOOK};
 use super::{Silence, TlsFailure};
 use crate::model::Endpoint;
 
-/// How long a refusal is remembered, so that who looks again and again leaves no heap of sessions.
+/// How long a refusal is remembered, so that frequent surveys do not leave many sessions.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// What is shown to a server, or could be.
+/// The credential that is shown to a server, or could be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// The client's own certificate.
@@ -31,7 +31,7 @@ pub(super) struct Shown {
     pub(super) sasl: bool,
 }
 
-/// What servers took, by where they were asked.
+/// The accepted credentials, by endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Ways(Mutex<HashMap<Endpoint, Known>>);
 
@@ -41,7 +41,7 @@ struct Known {
     refused: Option<(Instant, Silence)>,
 }
 
-/// What one session shows as soon as it connects.
+/// The credential that one session shows when it connects.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Show {
     /// A digest without a secret.
@@ -51,7 +51,7 @@ pub(super) struct Show {
 }
 
 impl Shown {
-    /// What is tried after such a refusal, of what may be shown at all.
+    /// The next credential to try after such a refusal, if any is left.
     pub(super) const fn beyond(self, refusal: Silence, may: Self) -> Option<Self> {
         let certificate = may.certificate && !self.certificate;
         match refusal {
@@ -67,23 +67,23 @@ impl Shown {
 }
 
 impl Ways {
-    /// What that server took last.
+    /// The credential that the server accepted last.
     pub(super) fn shown(&self, at: &Endpoint) -> Shown {
         self.lock().get(at).map(|known| known.shown).unwrap_or_default()
     }
 
-    /// That server wants more.
+    /// Records that the server requires more.
     pub(super) fn show(&self, at: &Endpoint, shown: Shown) {
         self.lock().entry(at.clone()).or_default().shown = shown;
     }
 
-    /// How that server refused all that may be shown to it, where that was just now.
+    /// The recent refusal of all possible credentials by that server.
     pub(super) fn refused(&self, at: &Endpoint) -> Option<Silence> {
         let (when, silence) = self.lock().get(at)?.refused?;
         (when.elapsed() < REMEMBERED).then_some(silence)
     }
 
-    /// That server refused all that may be shown to it.
+    /// Records that the server refused all possible credentials.
     pub(super) fn refuse(&self, at: &Endpoint, silence: Silence) {
         self.lock().entry(at.clone()).or_default().refused = Some((Instant::now(), silence));
     }

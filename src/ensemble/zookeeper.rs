@@ -23,30 +23,31 @@ use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 /// Whose turn it is at a port.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// Asks real servers. Needs a tokio runtime with I/O and time.
+/// The client for real servers. It needs a tokio runtime with I/O and time.
 ///
-/// Who only looks proves nobody: with scheme `x509` a certificate makes every session that of its
-/// subject. So it is shown only to servers that take no connection, or no session, without one
-/// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
-/// ([`Control::open`]). For servers that enforce another scheme see [`Credential`].
+/// Surveys are unauthenticated. With scheme `x509` a certificate authenticates every session as its
+/// subject. So it is shown only to servers that have refused a connection or a session without one
+/// (`ssl.clientAuth=need`, the default), and on held sessions ([`Control::open`]). For servers that
+/// enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     pace: Arc<Pace>,
     tls: Option<TlsFiles>,
-    /// What servers want to be shown.
+    /// The credentials that servers require.
     ways: Arc<Ways>,
-    /// What looks may show where servers enforce SASL, and at which addresses.
+    /// The credential of surveys for servers that enforce SASL, and the addresses at which it may
+    /// be shown.
     sasl: Option<(Credential, BTreeSet<Endpoint>)>,
     /// Where the identity is read.
     folder: Folder,
-    /// One knock at a time on each port: a server takes the connections to its election port one
-    /// after the other (`QuorumCnxManager.Listener`).
+    /// Allows one check at a time of each port: a server handles the connections to its election
+    /// port one after the other (`QuorumCnxManager.Listener`).
     knocking: Mutex<HashMap<(Host, u16), Turn>>,
-    /// So many connections at a time to each server.
+    /// Limits the open connections to each server.
     admission: Admission,
 }
 
 impl ZooKeeper {
-    /// With those certificates for endpoints that speak TLS; reads their files.
+    /// A client with these certificates for TLS endpoints. Reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsFiles::read).transpose()?;
         Ok(Self {
@@ -66,23 +67,24 @@ impl ZooKeeper {
         Self { folder, ..self }
     }
 
-    /// Looks with that SASL credential at those addresses, where servers take no session without
-    /// one. The addresses are those that the operator's file or flags name.
+    /// Uses this SASL credential for surveys at these addresses, if servers accept no session
+    /// without one. The addresses are those that the operator's file or flags name.
     #[must_use]
-    pub fn looking_as(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
-        // A password that is sent is never shown to look.
+    pub fn with_survey_credential(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
+        // A password that would be sent in clear is never shown by a survey.
         let sasl = (!credential.sends_password()).then_some((credential, at));
         Self { sasl, ..self }
     }
 
-    /// The same servers, asked without a certificate of the client's own: with scheme `x509` a
-    /// certificate makes every session that of its subject, the super user's for one. Servers that
-    /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
+    /// The same servers, asked without the client's own certificate. With scheme `x509` a
+    /// certificate authenticates every session as its subject, for example as the super user.
+    /// Servers that require a certificate of every client (`ssl.clientAuth=need`, the default)
+    /// refuse such a connection.
     #[must_use]
-    pub fn as_nobody(&self) -> Self {
+    pub fn unauthenticated(&self) -> Self {
         Self {
             pace: Arc::clone(&self.pace),
-            tls: self.tls.as_ref().map(TlsFiles::as_nobody),
+            tls: self.tls.as_ref().map(TlsFiles::unauthenticated),
             ways: Arc::clone(&self.ways),
             sasl: self.sasl.clone(),
             folder: self.folder.clone(),
@@ -91,28 +93,29 @@ impl ZooKeeper {
         }
     }
 
-    /// Has the leader check one reconfig without carrying it out: on a session of its own that
-    /// proves nobody, and only where such a session was just seen to have no permission.
+    /// Has the leader check one reconfig without carrying it out. It uses a separate,
+    /// unauthenticated session, and sends the request only after the leader proved that such a
+    /// session has no permission.
     ///
     /// # Errors
     ///
-    /// Why that server gave no session; nothing was sent. `CertificateWanted` where it takes no
-    /// connection without a client certificate: none is shown.
+    /// The reason why the server gave no session. Nothing was sent. `CertificateWanted` if the
+    /// server accepts no connection without a client certificate: none is shown.
     pub async fn dry_run(
         &self,
         at: &Endpoint,
         request: &Update,
         version: ConfigVersion,
     ) -> Result<DryRun, Silence> {
-        let tls = self.tls.as_ref().map(|tls| tls.clients().nobody);
+        let tls = self.tls.as_ref().map(|tls| tls.clients().anonymous);
         let limits = self.pace.limits(Kind::Session);
         let mut pass = self.admission.question(at, limits).await;
         pass.linger();
         dry_run::dry_run(at, tls.as_ref(), limits, request, version).await
     }
 
-    /// Asks in its turn. What is cut off while another connection of ours stands there is asked once
-    /// more by itself: that connection may have been one too many.
+    /// Sends a request in its turn. A request that is cut off while another of our connections is
+    /// open is repeated alone: it may have been one connection too many.
     async fn admitted<T>(
         &self,
         at: &Endpoint,
@@ -138,8 +141,8 @@ impl ZooKeeper {
         answer
     }
 
-    /// Whether a server cuts a question off that answers by itself, beside a connection of which
-    /// nothing is asked.
+    /// Whether a server closes a request that works alone, while another connection is open without
+    /// a request.
     async fn is_cut_off_beside(&self, at: &Endpoint) -> bool {
         let limits = self.pace.limits(Kind::Word);
         let Ok(beside) = transport::connect(&at.host, at.port, limits).await else {
@@ -152,7 +155,7 @@ impl ZooKeeper {
         is_cut_off
     }
 
-    /// Asks a server as nobody; with what it wants to be shown where it answers nobody.
+    /// Asks a server unauthenticated, or with the credential that it requires.
     async fn asking<T>(
         &self,
         at: &Endpoint,
@@ -165,7 +168,8 @@ impl ZooKeeper {
             let own = tls.as_ref().and_then(|tls| tls.own.as_ref());
             let (certificate, sasl) = (own.is_some(), self.sasl_at(at).is_some());
             let may = Shown { certificate, look: true, sasl };
-            let client = own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.nobody));
+            let client =
+                own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.anonymous));
             let silence = match ask(client.cloned(), shown).await {
                 Err(silence) => silence,
                 answer => return answer,
@@ -196,7 +200,7 @@ impl ZooKeeper {
         named.contains(at).then_some(credential)
     }
 
-    /// Asks within the limits that are known to fit, and once more where time ran out.
+    /// Sends a request within the measured limits. If it times out, it is repeated once.
     async fn patiently<T>(
         &self,
         place: (&Host, u16),
@@ -208,7 +212,7 @@ impl ZooKeeper {
         let mut again = true;
         loop {
             let began = Instant::now();
-            // Boxed, for it is large and part of every look.
+            // Boxed, because it is large and part of every survey.
             let answer = Box::pin(ask(limits)).await;
             let silence = answer.as_ref().err().copied();
             if silence.is_some_and(is_out_of_time)
@@ -268,7 +272,7 @@ impl ZooKeeper {
         if began.elapsed() >= limits.answer_from(at) {
             return Err(Silence::AnswerTimedOut);
         }
-        // The library tells a refused connection or handshake from one that was hung up by nothing.
+        // The library does not distinguish a refused connection or handshake from a closed one.
         Err(match self.say(at, tls.as_ref(), Word::Srvr, limits).await {
             Err(why @ (Silence::Refused | Silence::NoRoute | Silence::Tls(_))) => why,
             _ => silence,
@@ -295,8 +299,8 @@ impl Ensemble for ZooKeeper {
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
         let answer = Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await;
-        if let (Word::Conf, Ok(told)) = (word, &answer)
-            && let Some(connections) = words::Conf::parse(told).max_client_connections
+        if let (Word::Conf, Ok(answer)) = (word, &answer)
+            && let Some(connections) = words::Conf::parse(answer).max_client_connections
         {
             self.admission.takes(at, connections);
         }
@@ -304,7 +308,8 @@ impl Ensemble for ZooKeeper {
     }
 
     async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
-        // The library takes a connect string: a host with a comma or a slash would mean others.
+        // The library accepts a connect string. A host with a comma or a slash would name other
+        // servers.
         if !at.host.is_plain() {
             return Err(Silence::Unresolved);
         }
@@ -366,13 +371,14 @@ impl Control for ZooKeeper {
             pace: Arc::clone(&self.pace),
             admission: self.admission.clone(),
             ways: Arc::clone(&self.ways),
-            looks_as: self.sasl.clone(),
+            survey_sasl: self.sasl.clone(),
         };
         HeldSession::open(at, means).await
     }
 }
 
-/// Whether a server closed a connection, as it does with one too many. In TLS that ends the handshake.
+/// Whether a server closed a connection, as it does with one too many. With TLS that ends the
+/// handshake.
 fn is_cut_off<T>(answer: &Result<T, Silence>) -> bool {
     matches!(answer, Err(Silence::Closed | Silence::Tls(TlsFailure::Handshake)))
 }
@@ -391,7 +397,7 @@ async fn exchange(
     sent.await.map_err(|cause| transport::why_lost(&cause, tls))?;
     let mut answer = Vec::with_capacity(16 * 1024);
     let end = stream.take(u64::from(answer_bytes) + 1).read_to_end(&mut answer).await;
-    // Servers close with a reset, or in TLS without saying so, after a whole answer.
+    // Servers close with a reset, or in TLS without a close alert, after a complete answer.
     if let (Err(cause), true) = (&end, answer.is_empty()) {
         return Err(transport::why_lost(cause, tls));
     }

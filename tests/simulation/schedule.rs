@@ -242,7 +242,7 @@ async fn fence<S: Session>(session: &S) -> Option<()> {
 /// Everything is well again; what was on its way arrives.
 fn heal(port: &Simulated, prepared: &Prepared) {
     let mut world = port.world();
-    world.spare();
+    world.cancel_actions();
     world.does(AdminAction::Join);
     let all: Vec<(Place, Condition)> =
         world.processes().map(|(at, process)| (at, process.condition)).collect();

@@ -1,4 +1,4 @@
-//! What a server answers to four-letter words, in ZooKeeper's own words.
+//! The answers of a server to four-letter words, in ZooKeeper's own format.
 
 use std::fmt::Write;
 
@@ -11,14 +11,14 @@ use crate::ensemble::{
 };
 use crate::model::{Folder, Host};
 
-/// The release that every server says it is.
+/// The release that every server reports.
 const RELEASE: &str = "3.9.4-simulated, built on 2025-08-19 19:50 UTC";
 
-/// So many digests are listed at most.
+/// The limit on listed digests.
 const LISTED: usize = 8;
 
 impl World {
-    /// What the server says; `None` as long as nothing comes.
+    /// The answer of the server. `None` while no answer arrives.
     pub(super) fn word(&self, at: Option<Place>, word: Word) -> Option<Result<String, Silence>> {
         let Some(at) = at else { return Some(Err(Silence::Refused)) };
         let process = &self.processes[at.0];
@@ -30,7 +30,7 @@ impl World {
             Condition::Frozen => return None,
             Condition::Up => {}
         }
-        // The whitelist is asked before anything else (`CommandExecutor`).
+        // The whitelist is checked before anything else (`CommandExecutor`).
         Some(if word != Word::Srvr && !process.rich {
             Err(Silence::NotWhitelisted)
         } else if process.now == PeerState::Looking {
@@ -120,8 +120,9 @@ impl World {
         text
     }
 
-    /// What a leader says of its learners (`Leader.getNonVotingFollowers`, `LeaderZooKeeperServer
-    /// .dumpMonitorValues`): those of participant type, and which of them have no vote.
+    /// The figures of a leader about its learners (`Leader.getNonVotingFollowers`,
+    /// `LeaderZooKeeperServer .dumpMonitorValues`): those of participant type, and how many of them
+    /// have no vote.
     fn learners(&self, text: &mut String, at: Place) -> std::fmt::Result {
         let process = &self.processes[at.0];
         if process.now != PeerState::Leading || self.term.is_none_or(|term| term.place != at) {
@@ -153,8 +154,8 @@ impl World {
         there.map(|(id, _)| *id)
     }
 
-    /// Whether a server answers a new session at once: what it reads then, after three writes, which
-    /// are the beginning of the session, a transaction that changes nothing, and the session's end.
+    /// The result of a new session if the server answers at once: the session reads after three
+    /// writes, which are its beginning, an empty transaction, and its end.
     pub(super) fn glance(&mut self, at: Place) -> Option<Reading> {
         let lags = self.processes[at.0].lag_until > self.now_ms;
         if lags || self.route(at) != Route::Direct || !self.commits() {
@@ -166,7 +167,7 @@ impl World {
         Some(self.reading(at))
     }
 
-    /// What a session reads there.
+    /// The configuration that a session reads there.
     pub(super) fn reading(&self, at: Place) -> Reading {
         let tree = self.shown(at);
         let text = |path| Some(String::from_utf8_lossy(&tree.get(path)?.data).into_owned());
@@ -181,8 +182,8 @@ impl World {
         }
     }
 
-    /// What a knock shows. Every server listens at its election port, only the leader at its quorum
-    /// port (`Leader`, `QuorumCnxManager.Listener`).
+    /// The result of a port check. Every server listens on its election port, only the leader on
+    /// its quorum port (`Leader`, `QuorumCnxManager.Listener`).
     pub(super) fn knocked(&self, host: &Host, port: u16) -> Knock {
         let address = self.address(host);
         let mut here =
@@ -202,7 +203,7 @@ impl World {
     }
 }
 
-/// What it has where zkplan keeps its state.
+/// The state that zkplan keeps in the tree.
 fn folder(tree: &Tree) -> FolderReading {
     let folder = Folder::default();
     let identity = folder.child(IDENTITY_NAME);

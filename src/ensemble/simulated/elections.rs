@@ -1,9 +1,9 @@
-//! Time, and what it brings: learners that are given up, leaders that fall, elections, joins.
+//! Time and its effects: learners are given up, leaders fall, elections, joins.
 //!
-//! A simplification of `FastLeaderElection` and of the phases behind it: those who look on one side
-//! of the network exchange their committed configurations, the one with the latest log wins, and it
-//! leads if everybody who looks there is a quorum of all that it knows. Not modelled: two histories
-//! from forgotten `zoo.cfg.dynamic.next` files.
+//! A simplification of `FastLeaderElection` and the phases after it. The servers that look for a
+//! leader on one side of the network exchange their committed configurations. The one with the
+//! latest log wins. It leads if those servers are a quorum of the configuration that it knows. Not
+//! modelled: two lineages from forgotten `zoo.cfg.dynamic.next` files.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ impl World {
     /// Lets time pass until then.
     pub fn advance(&mut self, to_ms: u64) {
         while let Some(due) = self.due().filter(|due| *due <= to_ms) {
-            // What is kept until now is kept until then.
+            // A session that is alive now is alive until its new deadline.
             let due = due.max(self.now_ms);
             self.touch();
             self.now_ms = due;
@@ -43,8 +43,8 @@ impl World {
         let falls = self.term.and_then(|term| term.falls_at);
         let election = self.election.map(|(at, _)| at);
         let mail = self.mail.iter().map(|mail| mail.due_ms).filter(|due| *due > self.now_ms).min();
-        let deeds = self.deeds.iter().map(|(at, _)| *at).min();
-        let rest = [falls, election, mail, deeds, self.next_expiry()];
+        let admin_actions = self.admin_actions.iter().map(|(at, _)| *at).min();
+        let rest = [falls, election, mail, admin_actions, self.next_expiry()];
         of_processes.chain(rest).flatten().min()
     }
 
@@ -83,17 +83,18 @@ impl World {
                 self.say(Happening::Unbound(at));
             }
         }
-        self.check_term();
+        self.check_leadership();
         if self.term.is_some_and(|term| term.falls_at.is_some_and(|at| at <= now)) {
-            self.end_term();
+            self.end_leadership();
         }
         if let Some((_, to)) = self.election.filter(|(at, _)| *at <= now) {
             self.election = None;
             self.elect(to);
         }
         self.expire_due();
-        let deeds: Vec<_> = self.deeds.extract_if(.., |(at, _)| *at <= now).collect();
-        for (_, deed) in deeds {
+        let admin_actions: Vec<_> =
+            self.admin_actions.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, deed) in admin_actions {
             self.does(deed);
         }
         self.refresh();
@@ -101,7 +102,7 @@ impl World {
 
     /// Draws the consequences of whatever changed.
     pub(super) fn refresh(&mut self) {
-        self.check_term();
+        self.check_leadership();
         self.commit_tail();
         if !self.mail.is_empty() {
             self.deliver();
@@ -109,13 +110,13 @@ impl World {
         self.prepare();
     }
 
-    /// Who hears of whom, and whether the leader still has a quorum.
-    pub(super) fn check_term(&mut self) {
+    /// Which servers reach each other, and whether the leader still has a quorum.
+    pub(super) fn check_leadership(&mut self) {
         self.acknowledged = None;
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
         if leader.condition == Condition::Down || leader.now != PeerState::Leading {
-            self.end_term();
+            self.end_leadership();
             return;
         }
         let awake = leader.is_up();
@@ -145,7 +146,7 @@ impl World {
             let pending = self.tail.iter().find_map(Proposal::config);
             let holds = self.config.is_quorum(&synced)
                 && pending.is_none_or(|pending| pending.is_quorum(&synced));
-            // `Leader.lead` looks every half tick.
+            // `Leader.lead` checks every half tick.
             let falls_at = self.now_ms + self.timing.tick_ms / 2;
             if let Some(term) = &mut self.term {
                 term.falls_at = if holds { None } else { Some(term.falls_at.unwrap_or(falls_at)) };
@@ -153,7 +154,7 @@ impl World {
         }
     }
 
-    /// A process hears of everything that has committed meanwhile.
+    /// A process receives everything that has committed meanwhile.
     pub(super) fn catch_up(&mut self, at: Place) {
         let (committed, end) = (self.committed, self.end_of_tail());
         let process = &mut self.processes[at.0];
@@ -172,8 +173,8 @@ impl World {
         self.tail.last().map_or(self.committed, |last| last.zxid)
     }
 
-    /// The leader leads no more; those who hear of that look for another.
-    fn end_term(&mut self) {
+    /// The leader stops leading. Servers that notice look for another.
+    fn end_leadership(&mut self) {
         let Some(term) = self.term else { return };
         self.say(Happening::SteppedDown(term.place));
         for at in (0..self.processes.len()).map(Place) {
@@ -191,7 +192,7 @@ impl World {
         self.acknowledged = None;
     }
 
-    /// Sees to it that those who look will find a leader, or elect one.
+    /// Plans the end of the election, if servers are looking for a leader.
     fn prepare(&mut self) {
         self.retire_thawed();
         if !self.processes.iter().any(|p| p.is_up() && p.now == PeerState::Looking) {
@@ -213,7 +214,7 @@ impl World {
         }
     }
 
-    /// Whoever leads no more and has been frozen notices soon.
+    /// A deposed leader that was frozen notices soon.
     fn retire_thawed(&mut self) {
         let (epoch, term) = (self.term.map(|term| term.epoch), self.term.map(|term| term.place));
         let soon = self.now_ms + self.timing.tick_ms / 2;
@@ -231,13 +232,13 @@ impl World {
         }
     }
 
-    /// The sides of the network on which somebody looks.
+    /// The sides of the network on which a server looks for a leader.
     fn sides(&self) -> impl Iterator<Item = u8> {
         let looking = self.processes.iter().filter(|p| p.is_up() && p.now == PeerState::Looking);
         looking.map(|process| process.side).collect::<BTreeSet<u8>>().into_iter()
     }
 
-    /// Who would win among those who look on that side, if they are enough.
+    /// The winner among the servers that look on that side, if they are enough.
     fn winner(&self, side: u8, handed: Option<Place>) -> Option<Place> {
         let looking = || {
             self.processes().filter(|(_, process)| {
@@ -326,8 +327,8 @@ impl World {
         }
     }
 
-    /// Whether a process begins to write the data that it got, which takes its time: it does not serve
-    /// meanwhile, and what commits is sent behind.
+    /// Whether a process begins to write the data that it received. This takes time: it does not
+    /// serve meanwhile, and new commits are sent afterwards.
     fn begins_sync(&mut self, at: Place) -> bool {
         let Some(term) = self.term.filter(|_| self.timing.sync_ms > 0) else { return false };
         let leader = &self.processes[term.place.0];
@@ -356,9 +357,9 @@ impl World {
             process.fuzzy_to = committed;
         }
         if let Some((known, zxid)) = syncing {
-            // A reconfig is activated between NEWLEADER and UPTODATE only where it is the first
-            // proposal of that time (`packetsNotCommitted.peekFirst`); of which it was proposed, it
-            // knows.
+            // A reconfig is activated between NEWLEADER and UPTODATE only if it is the first
+            // proposal of that time (`packetsNotCommitted.peekFirst`). The process knows every
+            // configuration that was proposed.
             let version = self.config.version();
             if version > zxid + 1 && version != known.version() {
                 (process.config, process.seen) = (known, Arc::clone(&self.config));
@@ -368,7 +369,7 @@ impl World {
         process.epoch = term.epoch;
         process.out_since = None;
         process.turns_at = None;
-        // As which kind of learner, the leader's configuration tells.
+        // The learner type follows from the leader's configuration.
         self.adopt(at);
         let process = &mut self.processes[at.0];
         process.now = process.learner();

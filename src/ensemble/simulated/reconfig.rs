@@ -1,4 +1,4 @@
-//! Reconfigs: whether one is taken, and what it does once it has committed.
+//! Reconfigs: whether one is accepted, and its effects when it has committed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::world::World;
 use crate::ensemble::Code;
 use crate::model::{Membership, Server, ServerId, Update};
 
-/// A server that cannot bind the address that it was named at tries three times, a second apart
+/// A server that cannot bind its configured address tries three times, a second apart
 /// (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
 const BIND_RETRIES_MS: u64 = 3000;
 
@@ -30,7 +30,7 @@ impl World {
         }
         session_checked?;
         let next = self.checked(request, base)?;
-        // The ACL comes last: whoever may not do it learns everything else first.
+        // The ACL is checked last: a session without permission gets every other error first.
         if self.is_authorised(session) { Ok(next) } else { Err(Code::NoAuth) }
     }
 
@@ -64,7 +64,7 @@ impl World {
             || !self.rules.fences && self.armed.contains(&base)
     }
 
-    /// The members that a request asks for.
+    /// The membership that a request asks for.
     fn edited(&self, request: &Update) -> Result<Membership, Code> {
         let now = &self.config.config.membership;
         match request {
@@ -77,7 +77,7 @@ impl World {
                 if change.joining.iter().any(|server| server.client.is_none()) {
                     return Err(Code::BadArguments);
                 }
-                // Removals come first; an id that is no member's is passed over.
+                // Removals come first. An id that no member has is ignored.
                 let next = now.with(change);
                 let joins = |server: &Server| change.joining.iter().any(|j| j.id == server.id);
                 if next.servers().filter(|server| joins(server)).any(|s| is_taken(&next, s)) {
@@ -88,9 +88,9 @@ impl World {
         }
     }
 
-    /// Those whom the leader counts as synced (`Leader.isQuorumSynced`): itself and attached
-    /// learners of participant type. Whoever follows without a vote is one and an observer is not;
-    /// one that is frozen is one until `syncLimit` is over.
+    /// The servers that the leader counts as synced (`Leader.isQuorumSynced`): itself and attached
+    /// learners of participant type. Non-voting followers count, observers do not. A frozen learner
+    /// counts until `syncLimit` has passed.
     pub(super) fn synced(&self) -> BTreeSet<ServerId> {
         let Some(term) = self.term else { return BTreeSet::new() };
         let attached = self.processes().filter(|(at, process)| {
@@ -131,8 +131,9 @@ impl World {
         }
     }
 
-    /// The leader hands over to one of those who acknowledged and vote now. Everybody who follows
-    /// another leader from now on closes all connections; the old leader goes on for up to a tick.
+    /// The leader hands over to a voter of the new configuration that acknowledged. Every server
+    /// that now follows another leader closes all connections. The old leader continues for up to a
+    /// tick.
     pub(super) fn hand_over(&mut self, acknowledged: &BTreeSet<ServerId>) {
         let Some(term) = self.term else { return };
         let old = self.processes[term.place.0].id();
@@ -164,7 +165,7 @@ impl World {
         }
     }
 
-    /// Somebody leads no more and does not know it until then.
+    /// A leader is deposed and does not notice until then.
     pub(super) fn retire(&mut self, at: Place, until: u64) {
         let tree = Arc::clone(&self.tree);
         let process = &mut self.processes[at.0];
@@ -188,8 +189,8 @@ impl World {
         process.config = config;
         let then = process.learner();
         if process.learns() && process.now != then {
-            // Whoever turns from an observer into a follower or back starts anew, and its clients
-            // are cut off.
+            // A server that turns from an observer into a follower, or back, restarts and closes
+            // its client connections.
             process.look();
             process.turns_at = Some(self.now_ms + self.timing.join_ms);
         }
@@ -230,8 +231,8 @@ fn listens_at(process: &Process, address: IpAddr, line: &Server) -> bool {
         && own.election_port == wanted.election_port
 }
 
-/// Whether an address of a server is another's too (`QuorumPeerConfig`, `checkAddressDuplicate`,
-/// 3.5.1); wildcards and loopback are not looked at, nor is one server by itself.
+/// Whether a server uses an address of another one (`QuorumPeerConfig`, `checkAddressDuplicate`,
+/// 3.5.1). Wildcards and loopback addresses are not compared, nor the addresses of one server.
 fn is_taken(members: &Membership, server: &Server) -> bool {
     let addresses = |server: &Server| {
         let peers = server.peers.iter().flat_map(|peer| {

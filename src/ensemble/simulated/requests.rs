@@ -1,8 +1,8 @@
-//! The way of a write: from a server to the leader, to a proposal, to a quorum, to the answer.
+//! The path of a write: server, leader, proposal, quorum, answer.
 //!
-//! Whatever reaches the leader becomes a proposal, refusals too (`PrepRequestProcessor`: a failed
-//! request is a transaction of type `error`), and proposals commit in order. So behind one that no
-//! quorum acknowledges nothing is answered at all.
+//! Everything that reaches the leader becomes a proposal, even refusals (`PrepRequestProcessor`: a
+//! failed request is a transaction of type `error`), and proposals commit in order. So after a
+//! proposal that no quorum acknowledges, nothing is answered.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use super::world::World;
 use crate::ensemble::{Code, Failure, Op};
 use crate::model::{ServerId, Update};
 
-/// Of so many zxids one has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
+/// One of this many zxids has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
 
 /// A request that is not answered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(pub(super) u64);
 
-/// Who waits for an answer, and where.
+/// The client that waits for an answer, and its server.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     place: Place,
@@ -33,7 +33,7 @@ pub(super) struct Waiting {
 /// An answer.
 pub(super) type Answer = Result<Reply, Failure>;
 
-/// What an answer brings.
+/// The content of an answer.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Done,
@@ -41,7 +41,7 @@ pub(super) enum Reply {
     Session(i64),
 }
 
-/// What is asked for.
+/// The request of a client.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
     Open {
@@ -66,7 +66,7 @@ pub(super) struct Mail {
     pub(super) ticket: Option<Ticket>,
 }
 
-/// What a transaction does.
+/// The effect of a transaction.
 #[derive(Debug, Clone)]
 enum Txn {
     Error(Code),
@@ -95,7 +95,7 @@ impl Proposal {
     }
 }
 
-/// What became of a request.
+/// The state of a request.
 pub(super) enum Sent {
     /// It is answered.
     Answered(Answer),
@@ -114,7 +114,7 @@ pub(super) enum Route {
 }
 
 impl World {
-    /// Whether leader and process hear of each other; so does the leader of itself.
+    /// Whether the leader and a process reach each other. The leader reaches itself.
     pub(super) fn is_in_touch(&self, at: Place) -> bool {
         let Some(term) = self.term else { return false };
         let (leader, process) = (&self.processes[term.place.0], &self.processes[at.0]);
@@ -126,9 +126,8 @@ impl World {
                     && process.side == leader.side)
     }
 
-    /// Those whose acknowledgement counts: the leader and whoever follows. Observers do not
-    /// acknowledge (`ObserverZooKeeperServer`); those who follow without a vote do, and no quorum
-    /// counts them.
+    /// The servers whose acknowledgement counts: the leader and its followers. Observers do not
+    /// acknowledge (`ObserverZooKeeperServer`). Non-voting followers do, but no quorum counts them.
     pub(super) fn acknowledging(&self) -> BTreeSet<ServerId> {
         let all = self.processes().filter(|(at, process)| {
             matches!(process.now, PeerState::Following | PeerState::Leading)
@@ -156,8 +155,8 @@ impl World {
         }
     }
 
-    /// Sends a request through a server. `incarnation` is that of the server when the connection was
-    /// made.
+    /// Sends a request through a server. `incarnation` is that of the server when the connection
+    /// was made.
     pub(super) fn send(
         &mut self,
         (place, incarnation): (Place, u32),
@@ -176,18 +175,19 @@ impl World {
                 Sent::Waits(ticket)
             }
             Route::Direct => match self.lead(place, session, request, None) {
-                Some(answer) => self.told(place, incarnation, answer),
+                Some(answer) => self.answered(place, incarnation, answer),
                 None => Sent::Waits(self.ticket_of_last(place)),
             },
         }
     }
 
     /// An answer that has yet to reach the client.
-    fn told(&mut self, place: Place, incarnation: u32, answer: Answer) -> Sent {
+    fn answered(&mut self, place: Place, incarnation: u32, answer: Answer) -> Sent {
         let process = &self.processes[place.0];
         if process.incarnation != incarnation {
-            // The server closes its connections as soon as it has activated, and races the reply
-            // (`Learner.closeAllConnections`); in five of six runs the reply was late.
+            // The server closes its connections as soon as it has activated the configuration,
+            // which races with the reply (`Learner.closeAllConnections`). In five of six real runs
+            // the reply was late.
             let late = self.choose(6) > 0;
             return Sent::Answered(if late { Err(Failure::Unknown) } else { answer });
         }
@@ -213,8 +213,7 @@ impl World {
         ticket
     }
 
-    /// Keeps a request until it is due, and then for as long as the server cannot take it to the
-    /// leader.
+    /// Keeps a request until it is due, and then until the server can forward it to the leader.
     pub(super) fn hold(&mut self, mail: Mail) {
         self.say(Happening::Held(mail.place));
         self.mail.push(mail);
@@ -235,7 +234,7 @@ impl World {
         self.waiting.remove(&ticket)?.answer
     }
 
-    /// Nobody waits for that any more.
+    /// The client no longer waits for that request.
     pub(super) fn give_up(&mut self, ticket: Ticket) {
         self.waiting.remove(&ticket);
     }
@@ -288,8 +287,8 @@ impl World {
         self.propose(txn, count, ticket)
     }
 
-    /// An administrator's reconfig, with `skipACL` or not, through the leader and with no version.
-    /// Nothing where nobody leads.
+    /// An administrator's reconfig, with `skipACL` or not, through the leader and without a
+    /// version. No effect without a leader.
     pub fn administer(&mut self, request: &Update) -> Result<(), Code> {
         if self.leader().is_none() {
             return Err(Code::ConnectionLoss);
@@ -318,7 +317,8 @@ impl World {
         Some(self.commit(proposal))
     }
 
-    /// Proposes what may have to wait. Whoever hears of it logs it, and acknowledges it.
+    /// Proposes a transaction that may have to wait. Every server that receives it logs and
+    /// acknowledges it.
     fn propose_behind(&mut self, proposal: Proposal) -> Option<Answer> {
         let (zxid, config) = (proposal.zxid, proposal.config().cloned());
         let is_first = self.tail.is_empty();
@@ -338,13 +338,14 @@ impl World {
             return Some(self.commit(proposal));
         }
         if config.is_some() {
-            self.check_term();
+            self.check_leadership();
         }
         None
     }
 
-    /// Whether the first proposal has a quorum of the voters of now, and from a reconfig until it is
-    /// active one of the next voters too (`SyncedLearnerTracker.hasAllQuorums`, `Leader.propose`).
+    /// Whether the first proposal has a quorum of the present voters, and, from a reconfig until it
+    /// is active, of the next voters as well (`SyncedLearnerTracker.hasAllQuorums`,
+    /// `Leader.propose`).
     fn has_quorums(&mut self) -> bool {
         if !self.is_acknowledged() || self.leader().is_none() {
             return false;
@@ -367,11 +368,11 @@ impl World {
             if !closed {
                 self.resolve_ticket(ticket, answer);
             }
-            self.check_term();
+            self.check_leadership();
         }
     }
 
-    /// Forgets proposals that are not in the log of whoever leads now.
+    /// Discards proposals that are not in the log of the present leader.
     pub(super) fn forget_beyond(&mut self, zxid: u64) {
         let kept = self.tail.iter().take_while(|proposal| proposal.zxid <= zxid).count();
         let forgotten = self.tail.len() - kept;
@@ -410,7 +411,7 @@ impl World {
             Txn::Close(session) => {
                 self.sessions.remove(&session);
                 if self.tree.has_of(session) {
-                    Arc::make_mut(&mut self.tree).bury(session);
+                    Arc::make_mut(&mut self.tree).delete_ephemerals(session);
                 }
                 Ok(Reply::Done)
             }
@@ -429,7 +430,7 @@ impl World {
         Err(Failure::Refused(code))
     }
 
-    /// Everybody who hears of commits has logged and applied up to there.
+    /// Every server that receives commits has logged and applied up to this zxid.
     pub(super) fn passed(&mut self, zxid: u64) {
         if (self.committed / DIGEST_INTERVAL) != (zxid / DIGEST_INTERVAL) {
             self.digests.push(zxid - zxid % DIGEST_INTERVAL);
@@ -453,14 +454,14 @@ impl World {
         matches!(self.propose(Txn::Ops(0, ops), 1, None), Some(Ok(_)))
     }
 
-    /// Writes the root so many times, where a write commits at once.
+    /// Writes the root `count` times, if a write commits at once.
     pub(super) fn written(&mut self, count: u32) -> bool {
         let count_of = usize::try_from(count).unwrap_or(usize::MAX);
         let mark = Txn::Mark("/".into(), count_of);
         matches!(self.propose(mark, count.into(), None), Some(Ok(_)))
     }
 
-    /// Closes a session that nobody keeps.
+    /// Closes an expired session.
     pub(super) fn expire(&mut self, session: i64) {
         self.say(Happening::Expired(session));
         if let Some(held) = self.sessions.get_mut(&session) {
@@ -469,7 +470,7 @@ impl World {
         self.propose(Txn::Close(session), 1, None);
     }
 
-    /// Takes requests to the leader whose time has come.
+    /// Delivers the requests that are due to the leader.
     pub(super) fn deliver(&mut self) {
         let mut at = 0;
         while let Some(mail) = self.mail.get(at) {
@@ -487,7 +488,7 @@ impl World {
                 if let Some(answer) = answer.filter(|_| !closed) {
                     self.resolve_ticket(ticket, answer);
                 }
-                self.check_term();
+                self.check_leadership();
                 at = 0;
             } else {
                 at += 1;
@@ -495,8 +496,8 @@ impl World {
         }
     }
 
-    /// A transaction of a session that is answered at once, where it can be; this is how almost all
-    /// of them go.
+    /// A transaction of a session that is answered at once if possible. Almost all transactions
+    /// take this path.
     pub(super) fn transact(
         &mut self,
         (place, incarnation): (Place, u32),

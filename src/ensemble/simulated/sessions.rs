@@ -1,4 +1,4 @@
-//! Sessions: who owns one, who keeps it, when it is over.
+//! Sessions: their owners, their pings, and their expiry.
 
 use super::process::{Condition, PeerState, Place};
 use super::requests::Route;
@@ -16,23 +16,23 @@ pub struct Held {
     pub(super) incarnation: u32,
     /// How long it lives unseen.
     pub timeout_ms: u64,
-    /// When the leader heard of it last.
+    /// When the leader last heard of it.
     pub(super) touched_ms: u64,
     /// Whether its client runs and pings.
     pub(super) kept: bool,
-    /// Whether its client shows the super user's credential wherever it is connected.
+    /// Whether its client authenticates as the super user on every connection.
     pub(super) authenticates: bool,
     /// Whether its end is proposed already.
     pub(super) expires: bool,
 }
 
-/// What came of attaching a session.
+/// The result of attaching a session.
 pub(super) enum Attached {
     /// It is attached; the owner's incarnation.
     To(u32),
-    /// The server says that it is over.
+    /// The server reports that the session has expired.
     Over,
-    /// No connection came about.
+    /// No connection was made.
     Not,
     /// Nothing yet.
     NotYet,
@@ -65,16 +65,16 @@ impl World {
         i64::from(low) << 56 | self.next_session
     }
 
-    /// A client shows a credential, or none, from now on.
+    /// A client starts or stops authenticating.
     pub(super) fn authenticate(&mut self, session: i64, shows: bool) {
         if let Some(held) = self.sessions.get_mut(&session) {
             held.authenticates |= shows;
         }
     }
 
-    /// Whether a session may change the configuration. The server that it is on tells who it is
+    /// Whether a session may change the configuration. The server of the session authenticates it
     /// (`DigestAuthenticationProvider.superDigest` is a property of each server's process), and the
-    /// leader takes its word (`Request.authInfo`).
+    /// leader trusts that server (`Request.authInfo`).
     pub(super) fn is_authorised(&self, session: i64) -> bool {
         let is_super = |held: &Held| held.authenticates && self.processes[held.owner.0].knows_super;
         !self.rules.needs_auth || self.sessions.get(&session).is_some_and(is_super)
@@ -87,8 +87,9 @@ impl World {
         if may { Code::BadVersion } else { Code::NoAuth }
     }
 
-    /// Takes a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the leader
-    /// is asked, and makes that server its owner. A server refuses who has seen more than it has.
+    /// Moves a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the
+    /// server asks the leader, which makes it the owner. A server refuses a client that has seen a
+    /// later zxid.
     pub(super) fn attach(&mut self, session: i64, to: Place, seen: u64) -> Attached {
         let process = &self.processes[to.0];
         if process.hidden || process.condition == Condition::Down {
@@ -110,7 +111,7 @@ impl World {
                 Attached::To(incarnation)
             }
             Route::Waits => {
-                // Who leads no more and does not know it asks nobody.
+                // A deposed leader that has not noticed asks no other server.
                 let is_old = process.is_up() && process.now == PeerState::Leading;
                 if is_old && process.applied >= seen && self.sessions.contains_key(&session) {
                     return Attached::To(process.incarnation);
@@ -128,12 +129,12 @@ impl World {
         }
     }
 
-    /// Whether a connection to a server still stands.
+    /// Whether a connection to a server is still open.
     pub(super) fn is_connected(&self, at: Place, incarnation: u32) -> bool {
         self.processes[at.0].incarnation == incarnation
     }
 
-    /// Whether there is such a session: a server hangs up on one that is over.
+    /// Whether the session exists. A server closes the connection of one that has expired.
     pub(super) fn is_session(&self, session: i64) -> bool {
         self.sessions.contains_key(&session)
     }
@@ -144,7 +145,7 @@ impl World {
         process.is_up() && !process.hidden && process.now != PeerState::Looking
     }
 
-    /// Nobody pings for that session any more.
+    /// The client of that session stops pinging.
     pub(super) fn abandon(&mut self, session: i64) {
         self.touch();
         if let Some(held) = self.sessions.get_mut(&session) {
@@ -168,7 +169,7 @@ impl World {
             && self.is_in_touch(held.owner)
     }
 
-    /// Notes which sessions are alive now. To be called before anything changes that bears on that.
+    /// Notes which sessions are alive now. Must be called before any change that affects that.
     pub(super) fn touch(&mut self) {
         let kept: Vec<i64> = self
             .sessions
@@ -191,7 +192,7 @@ impl World {
         }
     }
 
-    /// When the next session is over, unless somebody comes for it.
+    /// When the next session expires, unless its client returns.
     pub(super) fn next_expiry(&self) -> Option<u64> {
         self.leader()?;
         let left = self.sessions.values().filter(|held| !held.expires && !self.is_kept(held));
@@ -223,9 +224,9 @@ impl World {
         }
     }
 
-    /// Whether a `sync` that was sent to a server is answered (`LearnerZooKeeperServer`, `Leader
-    /// .processSync`): it goes to the leader and comes back behind everything that was proposed
-    /// before. Whoever believes that it leads answers it by itself.
+    /// Whether a `sync` is answered (`LearnerZooKeeperServer`, `Leader .processSync`): it goes to
+    /// the leader and returns after everything that was proposed before. A server that believes it
+    /// is the leader answers it by itself.
     pub(super) fn is_synced(&self, at: Place) -> bool {
         let process = &self.processes[at.0];
         if !process.is_up() || process.hidden || process.lag_until > self.now_ms {

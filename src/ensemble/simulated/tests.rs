@@ -112,7 +112,8 @@ fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
     assert_eq!(refused(open.clone(), &all, -1), Code::BadArguments);
     let ghosts = Reconfig { joining: ["4", "5", "6"].map(server).to_vec(), leaving: vec![] };
     assert_eq!(refused(open.clone(), &ghosts, -1), Code::NewConfigNoQuorum);
-    // Two voters that are not there are taken, and who may not do it learns all of that first.
+    // A reconfig with two unreachable voters is accepted. A session without permission gets all
+    // other errors first.
     let two = Reconfig { joining: ["4", "5"].map(server).to_vec(), leaving: vec![] };
     assert_eq!(refused(open, &two, -1), Code::NoAuth);
 }
@@ -209,7 +210,7 @@ fn the_leader_hands_over_when_it_leaves_and_for_nothing_else() {
     assert!(!led(&port));
     assert_eq!(send(&port, &session, &leave(3)), Ok(()));
     assert!(led(&port) && port.world().leader().is_none());
-    // For up to a tick it still says that it leads.
+    // For up to a tick the old leader still claims to lead.
     assert_eq!(now(&port, 3), PeerState::Leading);
     let later = port.world().now_ms() + 1000;
     port.world().advance(later);
@@ -279,7 +280,7 @@ fn a_session_that_nobody_keeps_is_over_and_takes_its_znodes_along() {
     let later = port.world().now_ms() + 4000;
     port.world().advance(later);
     assert_eq!(there(&port), None);
-    // Whoever is connected keeps its session.
+    // A connected client keeps its session.
     assert!(port.world().sessions().any(|(id, _)| id == other.id()));
 }
 
@@ -313,7 +314,7 @@ fn a_part_of_a_transaction_sees_what_those_before_it_did() {
     assert_eq!(all(&[lives, of_mortal]), refused(Code::NoChildrenForEphemerals));
     assert_eq!(all(&[set, check(1)]), refused(Code::BadVersion));
     assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, set]), refused(Code::NoNode));
-    // Nothing of what was refused is left.
+    // The refused transaction has no effect.
     assert_eq!(all(&[check(1), gone]), refused(Code::NotEmpty));
     assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, made, check(0)]), Ok(()));
     let read = port.run(session.read(&["/e", "/p/q"])).expect("a client that lives");
@@ -363,7 +364,7 @@ fn a_quorum_by_groups_decides_where_there_are_groups() {
     let members = Membership::parse(&(text + groups)).expect("a membership");
     let port = Simulated::new(World::new(members.clone(), Timing::default(), Rules::default()));
     let session = open(&port, 6);
-    // Four of six are a majority, and no quorum when each group but one lacks a server.
+    // Four of six are a majority. They are no quorum if every group but one lacks a server.
     for down in [1, 3] {
         let down = place(&port, down);
         port.world().kill(down);
@@ -442,7 +443,7 @@ fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
     assert_eq!(next, [1, 2, 4].map(id).into());
 }
 
-/// A world of three in which a joiner 4 is between NEWLEADER and UPTODATE.
+/// A world of three in which joiner 4 is between NEWLEADER and UPTODATE.
 fn with_joiner_that_syncs() -> Simulated {
     let members = Membership::of(["1", "2", "3"].map(server));
     let timing = Timing { sync_ms: 2000, ..Timing::default() };

@@ -1,4 +1,4 @@
-//! What really happened, whoever saw it.
+//! A record of everything that happened, independent of what any client saw.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ pub struct CommittedConfig {
     pub config: Arc<Config>,
     /// The version that its request started from; −1 for none.
     pub base: i64,
-    /// The session that asked for it; `None` for the first one, and for an administrator's.
+    /// The session that sent the request. `None` for the first configuration and for an
+    /// administrator's.
     pub by: Option<i64>,
     /// When, in simulated milliseconds.
     pub at_ms: u64,
@@ -23,7 +24,7 @@ pub struct CommittedConfig {
 /// Something that happened, in small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Happening {
-    /// A client's operation began: which client, what, and on which process.
+    /// An operation of a client began: the client, the kind, and the process.
     Operation(u32, super::chaos::Kind, Option<Place>),
     /// Something was done to that operation.
     Struck(super::chaos::Fate),
@@ -39,7 +40,7 @@ pub enum Happening {
     Arrived(Place),
     /// A request that was held up is lost.
     Dropped(Place),
-    /// Proposals that no quorum has were forgotten; so many.
+    /// This many proposals without a quorum were discarded.
     Forgotten(usize),
     /// A process leads a new epoch.
     Elected(Place, u64),
@@ -49,21 +50,21 @@ pub enum Happening {
     SteppedDown(Place),
     /// A learner follows.
     Joined(Place),
-    /// A session is over because nobody kept it.
+    /// A session expired.
     Expired(i64),
     /// A session went to another server.
     Moved(i64, Place),
     /// A process was killed, frozen, thawed, started, or taken to another side.
     Turned(Place, super::process::Condition, u8),
-    /// A process ended because it could not bind the address that it was named at.
+    /// A process ended because it could not bind its configured address.
     Unbound(Place),
-    /// An acknowledged transaction is not in the log of whoever leads now: it is lost.
+    /// An acknowledged transaction is not in the log of the present leader: it is lost.
     Lost(u64),
     /// Two leaders could commit at a time.
     TwoLeaders(Place, Place),
 }
 
-/// What really happened.
+/// The record of everything that happened.
 #[derive(Debug, Clone, Default)]
 pub struct GroundTruth {
     /// The configurations that have committed, the first one first.
@@ -72,7 +73,7 @@ pub struct GroundTruth {
     pub log: Vec<Happening>,
     /// Acknowledged transactions that are lost, by zxid; empty unless quorums did not overlap.
     pub lost: Vec<u64>,
-    /// Pairs of servers that led at a time, each with a quorum; never any unless somebody broke an
-    /// ensemble apart.
+    /// Pairs of servers that led at the same time, each with a quorum. Empty unless the ensemble
+    /// was deliberately split.
     pub rivals: Vec<(ServerId, ServerId)>,
 }
