@@ -1,4 +1,4 @@
-//! Who is connected to a server.
+//! The clients of a server.
 
 use serde_json::Value;
 
@@ -16,9 +16,9 @@ pub struct OwnSession<'a> {
     pub at: &'a Endpoint,
 }
 
-/// The clients on a server, ours left out; `cons`, else the AdminServer, else `srvr`.
+/// The clients of a server, without ours, by `cons`, else by the AdminServer, else by `srvr`.
 ///
-/// To be called when no session of ours is open but the one that is named.
+/// Must be called while no session of ours is open except `own`.
 pub async fn clients<E: Ensemble>(
     port: &E,
     at: &Endpoint,

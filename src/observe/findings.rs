@@ -1,4 +1,4 @@
-//! What an observation gives reason to say, beside what stands in the way.
+//! The findings of an observation, apart from obstacles.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{DataProof, Digests, Finding, FindingKind, Observation, ServerSight, 
 use crate::ensemble::{Knock, Reading, ServerVersion, Silence};
 use crate::model::{EnsembleConfig, Membership, PeerAddress, ServerId};
 
-/// All findings about what was seen, in canonical order.
+/// All findings of an observation, in canonical order.
 pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
     let mut findings = of_membership(&seen.config.membership);
     if was_written(reading) {
@@ -27,7 +27,7 @@ pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
     findings
 }
 
-/// What the text of a membership alone gives reason to say.
+/// The findings of the text of a membership alone.
 pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
     let mut findings = Vec::new();
     for server in membership.servers() {
@@ -48,8 +48,8 @@ pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
     findings
 }
 
-/// Whether somebody wrote to the configuration's znode: ZooKeeper itself keeps its data version at
-/// −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
+/// Whether the configuration's znode was written by hand. ZooKeeper itself keeps its data version
+/// at −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
 fn was_written(reading: &Reading) -> bool {
     let Ok(config) = EnsembleConfig::parse(&reading.config) else { return true };
     let mzxid = u64::try_from(reading.config_mzxid).ok();
@@ -71,7 +71,7 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
         _ => {}
     }
     found.extend(other_file(seen, sight).filter(|_| member));
-    // Of a machine that is down or a name that leads nowhere enough is said already.
+    // A machine that is down and a name that does not resolve have findings of their own.
     let gone = matches!(
         sight.standing,
         Standing::Silent(Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut)
@@ -92,7 +92,7 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
     found
 }
 
-/// What a member's own file writes otherwise than the configuration; only servers without reconfigs
+/// Differences between a member's own file and the configuration. Only servers without reconfigs
 /// show their files.
 fn other_file(seen: &Observation, sight: &ServerSight) -> Option<FindingKind> {
     let (own, ours) = (&sight.config.as_ref()?.value, &seen.config);
@@ -130,13 +130,13 @@ fn mixed_versions(seen: &Observation) -> Option<Finding> {
     mixed(seen, &BTreeSet::new())
 }
 
-/// What there is to say of the way to a spec, beside what was seen of the members.
+/// The findings about the way to a spec, beside those about the members.
 pub(super) fn of_joiners(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Vec<Finding> {
     mixed(seen, joiners).into_iter().chain(judged_by_counts(seen, joiners)).collect()
 }
 
-/// Whether members and those that are to join run different minor versions: a change has all of them
-/// in one ensemble at some moment, and those that leave until they have left.
+/// Whether members and joiners run different minor versions. During a change all of them are in one
+/// ensemble at some moment, including servers that leave later.
 fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     let is_member = |id: &ServerId| seen.config.membership.contains(*id);
     let versions = |counts: &dyn Fn(&ServerId) -> bool| -> BTreeSet<ServerVersion> {
@@ -161,7 +161,7 @@ fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     Some(Finding { kind: FindingKind::MixedVersions { lowest, highest, joiners }, server: None })
 }
 
-/// The joiners whose data no digest can be compared of, as far as that is known already.
+/// The joiners whose data cannot be compared by digests, as far as known.
 fn judged_by_counts(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     let lacks = |id: &ServerId| match seen.servers.get(id)?.data.digests {
         Digests::Lacking(why) => Some(WithoutDigests { id: *id, why }),

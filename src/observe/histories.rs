@@ -1,4 +1,4 @@
-//! Which ensemble is looked at, and whether it is one.
+//! Decides which ensemble is observed, and whether it is only one.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
 /// The one ensemble that answers.
 pub(super) struct Present {
-    /// Its configuration. Without reconfigs each server has its own file: then this is the leader's,
-    /// with the hosts of the others' where that has wildcards.
+    /// Its configuration. Without reconfigs each server has its own file. Then this is the leader's
+    /// file, with the hosts of the other files in place of wildcards.
     pub(super) config: EnsembleConfig,
-    /// Who leads it, and where it was asked.
+    /// The leader and the address at which it was asked.
     pub(super) leader: Option<(ServerId, Endpoint)>,
-    /// The configuration as the leader shows it.
+    /// The configuration as the leader reports it.
     shown: EnsembleConfig,
     /// Where servers were seen to follow whose own files write it otherwise.
     own_files: BTreeSet<Endpoint>,
@@ -31,17 +31,18 @@ impl Present {
         probe.runs_with(&self.shown) || self.own_files.contains(&probe.endpoint)
     }
 
-    /// Whether a server has a file of its own that may be one of this ensemble, and was not seen to
-    /// follow.
+    /// Whether a server has its own file, which may belong to this ensemble, and was not observed
+    /// to follow.
     pub(super) fn may_have(&self, probe: &Probe) -> bool {
         !self.is_of(probe) && probe.has_file_like(&self.shown)
     }
 }
 
-/// The one ensemble that answers, or why there is none.
+/// The one ensemble that answers, or the reason why there is none.
 ///
-/// Whose configuration cannot be one of this ensemble's by its text is of another, unless it is seen
-/// to follow; whose file merely writes the servers otherwise has to be seen to follow as well.
+/// A server whose configuration cannot be one of this ensemble's by its text belongs to another
+/// ensemble, unless it is observed to follow. A server whose file only writes the servers
+/// differently must be observed to follow as well.
 pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Present, ObserveError> {
     too_old(look)?;
     standalone(look)?;
@@ -51,7 +52,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
         [(leader, config)] => (*leader, config.clone()),
         [(one, mine), (other, theirs), ..] => {
             let sides = [(*one, mine), (*other, theirs)];
-            return Err(two_histories(port, look, sides).await);
+            return Err(two_lineages(port, look, sides).await);
         }
     };
     let leads = mine.mode() == Some(Mode::Leader);
@@ -71,7 +72,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     let follow = following(port, look, mine, &doubtful).await;
     for (probe, theirs) in &strangers {
         if !follow.contains(&probe.endpoint) {
-            return Err(two_histories(port, look, [(mine, &shown), (*probe, theirs)]).await);
+            return Err(two_lineages(port, look, [(mine, &shown), (*probe, theirs)]).await);
         }
     }
     doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
@@ -83,8 +84,8 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     })
 }
 
-/// The members with a host in the place of each wildcard, as far as one of the other files has it: a
-/// server's own line often says `0.0.0.0` in its own file, and in no other.
+/// The members, with a host in place of each wildcard if another file has one. A server's own line
+/// often has `0.0.0.0` in its own file, but in no other.
 fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
     let is_wildcard = |line: &Server| line.peers.iter().any(|peer| peer.host.is_wildcard());
     let mut members = shown.membership.clone();
@@ -99,12 +100,12 @@ fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
     members
 }
 
-/// Whether a configuration that somebody runs with cannot be an older one of ours.
+/// Whether a server's configuration cannot be an older one of this ensemble.
 ///
-/// A version is the zxid of the reconfig that made it, so that one version has one content; but
-/// every fresh ensemble begins with the same one. A server cannot be ahead of its leader, nor can
-/// it follow a leader that its configuration does not name at the leader's address. Version 0 is that of servers with
-/// `reconfigEnabled=false`, which never take a newer one.
+/// A version is the zxid of the reconfig that made it, so one version has one content. But every
+/// new ensemble begins with the same version. A server cannot be ahead of its leader, and it cannot
+/// follow a leader that its configuration does not list at the leader's address. Version 0 is that
+/// of servers with `reconfigEnabled=false`, which never accept a newer one.
 pub(super) fn is_other_lineage(
     theirs: &EnsembleConfig,
     ours: &EnsembleConfig,
@@ -128,7 +129,7 @@ pub(super) fn is_other_lineage(
     stranger || (dated && theirs.version >= ours.version)
 }
 
-/// Dynamic reconfiguration came with 3.5.0; before, there is no configuration to read.
+/// Dynamic reconfiguration came with 3.5.0. Earlier releases have no configuration to read.
 fn too_old(look: &Look) -> Result<(), ObserveError> {
     const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
     let old = |probe: &Probe| {
@@ -160,8 +161,8 @@ fn standalone(look: &Look) -> Result<(), ObserveError> {
     }
 }
 
-/// Nobody says that it leads: the newest configuration of those who follow, for the leader may be
-/// out of our reach; a write must still prove that there is one.
+/// If no server reports to lead, uses the newest configuration of the followers, because the leader
+/// may be out of reach. A write must still prove that there is a leader.
 fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError> {
     let follows = look.counted().filter(|probe| probe.serves());
     let newest = follows
@@ -174,11 +175,11 @@ fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError>
     if let Some((endpoint, cause)) = look.counted().find_map(unreadable) {
         return Err(ObserveError::UnreadableConfig { endpoint, cause });
     }
-    Err(nobody(look))
+    Err(not_serving(look))
 }
 
-/// Nobody serves with a configuration that could be seen.
-fn nobody(look: &Look) -> ObserveError {
+/// The error if no server serves with a readable configuration.
+fn not_serving(look: &Look) -> ObserveError {
     let tried = tried(look);
     let id = |at: &Endpoint| {
         look.counted().find(|probe| probe.endpoint == *at).and_then(|probe| look.own_id(probe))
@@ -203,8 +204,8 @@ fn nobody(look: &Look) -> ObserveError {
     }
 }
 
-/// That a server enforces authentication, where one of these said so. One that was shown a credential and
-/// refused it says more than one that was shown none.
+/// The error that a server enforces authentication. A server that refused a credential is preferred
+/// to one that was shown none.
 pub(super) fn enforced(
     look: &Look,
     (tried, by): (&[Tried], &[Tried]),
@@ -220,8 +221,8 @@ pub(super) fn enforced(
     })
 }
 
-/// What is known of whose votes are missing: by a configuration that somebody serves with, where
-/// there is one; else those are members whom `connect` names.
+/// The servers whose votes are missing: by the configuration of a server that serves, else the
+/// members in `connect`.
 pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
     let members = look.members();
     let votes = |at: &Endpoint| {
@@ -250,12 +251,12 @@ pub(super) fn tried(look: &Look) -> Vec<Tried> {
     tried.map(|(endpoint, silence)| Tried { endpoint, silence }).collect()
 }
 
-async fn two_histories<E: Ensemble>(
+async fn two_lineages<E: Ensemble>(
     port: &E,
     look: &Look,
     sides: [(&Probe, &EnsembleConfig); 2],
 ) -> ObserveError {
-    let [one, other] = sides.map(|(probe, config)| history(port, look, probe, config));
+    let [one, other] = sides.map(|(probe, config)| lineage(port, look, probe, config));
     let (one, other) = futures::join!(one, other);
     if let Some(wanted) = before_the_merge(look, &one, &other) {
         return target_runs(port, look, one, other, wanted).await;
@@ -266,13 +267,14 @@ async fn two_histories<E: Ensemble>(
     ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None }
 }
 
-/// The wanted servers that run an ensemble of their own, where that is the target before the merge;
-/// `None` where it may be anything else.
+/// The wanted servers that run an ensemble of their own, if that is the target of a merge. `None`
+/// if it may be anything else.
 ///
-/// Only where nothing ties the two: `connect` names servers of the one and none of the other, no
-/// address is a member's of both, and they do not have one identity, as an ensemble and its own
-/// retired servers have. A target whose servers have the ids that the spec gives them may be what the
-/// spec describes, unless it was never reconfigured: then its version is the first of its epoch.
+/// The two ensembles must be unrelated: `connect` lists servers of one and none of the other, no
+/// address is a member of both, and they do not have one identity, as an ensemble and its own
+/// retired servers have. A target whose servers have the ids of the spec may be the ensemble that
+/// the spec describes, unless it was never reconfigured: then its version is the first of its
+/// epoch.
 fn before_the_merge(
     look: &Look,
     present: &Lineage,
@@ -295,7 +297,7 @@ fn before_the_merge(
     is_target.then_some(wanted)
 }
 
-/// Whether an address of one history is one of the other's.
+/// Whether an address of one lineage is one of the other.
 fn share_members(one: &Lineage, other: &Lineage) -> bool {
     let peers = |history: &Lineage| -> BTreeSet<(String, u16)> {
         let servers = history.config.membership.servers();
@@ -311,7 +313,7 @@ fn share_members(one: &Lineage, other: &Lineage) -> bool {
         || one.answered.iter().any(|at| names(other, at))
 }
 
-/// What there is to know of a target that runs an ensemble of its own.
+/// The details of a target that runs an ensemble of its own.
 async fn target_runs<E: Ensemble>(
     port: &E,
     look: &Look,
@@ -320,7 +322,7 @@ async fn target_runs<E: Ensemble>(
     wanted: Vec<(ServerId, Endpoint)>,
 ) -> ObserveError {
     let asked = join_all(target.answered.iter().map(|at| clients(port, at, None, None))).await;
-    let counts = asked.into_iter().map(|told| Some(told?.value.count));
+    let counts = asked.into_iter().map(|clients| Some(clients?.value.count));
     let clients = counts.sum::<Option<u64>>();
     let side = look.counted().filter(|probe| target.answered.contains(&probe.endpoint));
     let znodes = side.filter_map(|probe| probe.srvr.as_ref().ok()?.znodes).max();
@@ -328,8 +330,8 @@ async fn target_runs<E: Ensemble>(
     ObserveError::TargetRuns { present: Box::new(present), target }
 }
 
-/// What is known of one history: those who run with its configuration.
-async fn history<E: Ensemble>(
+/// The details of one lineage: the servers that run with its configuration.
+async fn lineage<E: Ensemble>(
     port: &E,
     look: &Look,
     first: &Probe,

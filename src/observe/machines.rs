@@ -19,7 +19,7 @@ use crate::ensemble::{Mode, Silence};
 use crate::model::{Endpoint, Host, Server};
 use crate::spec::WantedServer;
 
-/// What was seen of the machine on which a member is wanted.
+/// The evidence about the machine on which a member is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Machine {
     /// It holds the vote.
@@ -72,7 +72,7 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -
     }
 }
 
-/// Whether what serves at the wanted address is no part of this ensemble.
+/// Whether the server at the wanted address does not belong to this ensemble.
 fn is_another_ensemble(sight: Option<&ServerSight>, there: Option<&WantedSight>) -> bool {
     let Some(there) = there else { return false };
     let serves_elsewhere = |sight: &ServerSight| {
@@ -82,9 +82,9 @@ fn is_another_ensemble(sight: Option<&ServerSight>, there: Option<&WantedSight>)
     there.mode == Some(Mode::Standalone) || sight.is_some_and(serves_elsewhere)
 }
 
-/// Whether a second process answers with the id of a member on its machine. There a process listens at
-/// one client port: where another one answers with the same id, it is another process. A member that
-/// is re-addressed in place has no process at its new port yet.
+/// Whether a second process answers with the id of a member on its machine. A process listens on
+/// one client port, so the same id on another port is another process. A member that gets a new
+/// address in place has no process on its new port yet.
 fn has_another_process(seen: &Observation, now: &Server) -> bool {
     let plain = |at: &&Endpoint| !at.tls;
     let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));

@@ -1,4 +1,4 @@
-//! What answers where servers were once.
+//! Servers at former addresses.
 
 use super::fake::{Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
@@ -52,7 +52,7 @@ fn one_that_hangs_costs_half_a_second_and_hides_no_other() {
 #[test]
 fn what_follows_this_ensemble_is_told_from_what_does_not() {
     let now = config(&[4, 5, 6], "300000005");
-    // It was stopped before the last reconfigs came to it.
+    // It was stopped before it received the last reconfigs.
     let older = config(&[1, 4, 5, 6], "300000001");
     let fake = moved([server(1, Mode::Follower, &now), server(2, Mode::Follower, &older)]);
     assert_eq!(beside(&fake), [(1, Beside::Follows), (2, Beside::Follows)]);
@@ -75,7 +75,7 @@ fn without_a_session_it_is_not_known_whose_data_serve() {
     // One of them is enough: they have one configuration.
     fake.server(1, |server| server.no_session = None);
     assert_eq!(beside(&fake)[2], (3, Beside::Serves(Mode::Leader)));
-    // A server that runs alone gives itself no id; its data tell.
+    // A server that runs alone has no id. Its data identify it.
     let fake = moved([server(1, Mode::Standalone, "")]);
     assert_eq!(beside(&fake), [(1, Beside::Serves(Mode::Standalone))]);
 }

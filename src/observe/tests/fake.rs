@@ -1,5 +1,5 @@
-//! An ensemble in memory: servers that answer in ZooKeeper's own words, and a script of what
-//! happens while zkplan waits.
+//! An ensemble in memory: servers that answer in ZooKeeper's own words, and a script of events
+//! during waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,35 +25,35 @@ pub(super) struct Fake {
     pub(super) rich: bool,
     /// Why even `srvr` is not answered.
     pub(super) silent: Option<Silence>,
-    /// Whether it takes connections and never says a word.
+    /// Whether it accepts connections and never answers.
     pub(super) hangs: bool,
     /// The identity in its data, where that is not the world's.
     pub(super) identity: Option<&'static str>,
     /// Why no session can be had.
     pub(super) no_session: Option<Silence>,
-    /// With whom it commits, where each write is one more in its zxid.
+    /// The ensemble in which it commits. Each write raises the zxid by one.
     pub(super) commits_with: Option<u8>,
     /// Its zxid once a write was committed anywhere.
     pub(super) zxid_after_write: Option<u64>,
     pub(super) hash: &'static str,
     pub(super) cons: &'static str,
     pub(super) dump: &'static str,
-    /// What `mntr` says of local sessions.
+    /// The number of local sessions in `mntr`.
     pub(super) local_sessions: u64,
-    /// How many connections it says that it takes.
+    /// The connection limit that it reports.
     pub(super) max_client_connections: u32,
     /// Whether it was seen to take one only.
     pub(super) takes_one: bool,
     pub(super) connections: u64,
     pub(super) digest_mismatches: u64,
     pub(super) znodes: u64,
-    /// What `/zookeeper/config` holds, where that is not what it runs with.
+    /// The content of `/zookeeper/config`, if it differs from the configuration in force.
     pub(super) held: Option<String>,
-    /// What it runs with once its znode was read.
+    /// The configuration in force after its znode was read.
     pub(super) config_after_read: Option<String>,
 }
 
-/// What happens after so much waiting.
+/// An event after some time of waiting.
 type Event = (Duration, Box<dyn FnOnce(&mut World)>);
 
 /// Everything outside.
@@ -61,7 +61,7 @@ type Event = (Duration, Box<dyn FnOnce(&mut World)>);
 pub(super) struct World {
     pub(super) servers: Vec<Fake>,
     pub(super) identity: Option<&'static str>,
-    /// The data version of the configuration znode, where somebody wrote to it.
+    /// The data version of the configuration znode, if it was written by hand.
     pub(super) written: Option<(i32, &'static str)>,
     pub(super) names: BTreeMap<&'static str, Vec<IpAddr>>,
     pub(super) knocks: BTreeMap<(String, u16), Knock>,
@@ -75,7 +75,7 @@ pub(super) struct FakeEnsemble {
     script: RefCell<Vec<Event>>,
     pub(super) waited: Cell<Duration>,
     pub(super) sessions: Cell<usize>,
-    /// Every word that was asked, and where.
+    /// Every word that was sent, and its address.
     pub(super) words: RefCell<Vec<(Endpoint, Word)>>,
     /// Every host and port to which it was connected.
     pub(super) dialled: RefCell<BTreeSet<(String, u16)>>,
@@ -238,7 +238,7 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// Where the server with that id is asked: `10.0.0.ID:2181`.
+/// The address of the server with that id: `10.0.0.ID:2181`.
 pub(super) fn at(id: i64) -> Endpoint {
     Endpoint::plain(Host::new(&format!("10.0.0.{id}")), 2181)
 }

@@ -6,7 +6,7 @@ use crate::ensemble::{Knock, Mode, Silence};
 use crate::model::{Endpoint, Zxid};
 use crate::observe::{ClientsOf, Identity, Source};
 
-/// Servers of static origin: no client part, `srvr` alone.
+/// Statically configured servers: no client address, only `srvr`.
 fn plain(ids: &[i64]) -> Vec<Fake> {
     let lines: Vec<String> =
         ids.iter().map(|id| format!("server.{id}=10.0.0.{id}:2888:3888:participant")).collect();
@@ -32,7 +32,7 @@ fn one_contact_shows_the_whole_ensemble_and_one_session_suffices() {
     assert!(seen.write_committed && !seen.reconfig_disabled && !seen.assumed);
     assert_eq!((fake.sessions.get(), fake.waited.get()), (1, millis(0)));
     let first = &seen.servers[&id(1)];
-    assert_eq!(first.own_id.map(|told| told.source), Some(Source::Conf));
+    assert_eq!(first.own_id.map(|value| value.source), Some(Source::Conf));
     assert_eq!(first.addresses, ["10.0.0.1"]);
     assert_eq!(first.data.bytes, Some(27));
     assert_eq!((first.quorum_port, first.election_port), (Some(Knock::Open), Some(Knock::Open)));
@@ -51,7 +51,7 @@ fn plain_servers_are_known_by_their_sessions() {
     let seen = seen(&fake, &contacts(&[1, 2, 3]));
     assert_eq!(standing(&seen, 1), Standing::Following);
     assert_eq!(standing(&seen, 3), Standing::Leading);
-    assert_eq!(seen.servers[&id(2)].own_id.map(|told| told.source), Some(Source::Session));
+    assert_eq!(seen.servers[&id(2)].own_id.map(|value| value.source), Some(Source::Session));
     assert_eq!(fake.sessions.get(), 3);
 }
 
@@ -111,9 +111,9 @@ fn the_admin_server_tells_id_and_mode_where_words_do_not() {
     ]);
     let seen = seen(&fake, &question);
     let first = &seen.servers[&id(1)];
-    assert_eq!(first.own_id.map(|told| told.source), Some(Source::AdminServer));
+    assert_eq!(first.own_id.map(|value| value.source), Some(Source::AdminServer));
     assert_eq!((first.mode, first.zxid), (Some(Mode::Follower), Some(Zxid::new(0x1_0000_0007))));
-    // Its configuration is still unknown, so that it does not count.
+    // Its configuration is still unknown, so it does not count.
     assert_eq!(first.standing, Standing::Silent(Silence::NotWhitelisted));
 }
 
@@ -142,7 +142,7 @@ fn an_admin_server_of_somebody_else_is_not_believed() {
     let id_of_other = serde_json::json!({ "server_id": 9 });
     fake.world.borrow_mut().admins.insert(("http://9", "configuration"), id_of_other);
     let seen = seen(&fake, &question);
-    assert_eq!(seen.servers[&id(1)].own_id.map(|told| told.source), Some(Source::Session));
+    assert_eq!(seen.servers[&id(1)].own_id.map(|value| value.source), Some(Source::Session));
     assert_eq!(standing(&seen, 1), Standing::Following);
 }
 
@@ -195,8 +195,8 @@ fn clients_are_counted_by_the_best_source() {
     let question = Question { clients: ClientsOf::Leaving, ..question };
     let seen = seen(&fake, &question);
     let clients = |number| {
-        let told = seen.servers[&id(number)].clients.clone();
-        told.map(|told| (told.value.count, told.value.addresses, told.source))
+        let value = seen.servers[&id(number)].clients.clone();
+        value.map(|value| (value.value.count, value.value.addresses, value.source))
     };
     assert_eq!(clients(1), Some((1, vec!["10.9.9.9:4000".to_owned()], Source::Cons)));
     assert_eq!(clients(2), Some((4, vec![], Source::Srvr)));
@@ -216,7 +216,7 @@ fn clients_are_counted_by_the_admin_server_where_cons_is_off() {
         "secure_connections": []
     });
     fake.world.borrow_mut().admins.insert(("http://1", "connections"), json);
-    let clients = seen(&fake, &question).servers[&id(1)].clients.clone().expect("told");
+    let clients = seen(&fake, &question).servers[&id(1)].clients.clone().expect("clients");
     assert_eq!((clients.value.count, clients.source), (1, Source::AdminServer));
 }
 

@@ -60,12 +60,12 @@ fn a_fresh_ensemble_of_the_wanted_servers_is_the_target_before_the_merge() {
     assert_eq!(target.wanted, [4, 5, 6].map(|number| (id(number), at(number))));
     assert_eq!(target.history.leader, Some((Some(id(6)), at(6))));
     assert_eq!((target.znodes, target.clients), (Some(5), Some(0)));
-    // Where both are named as contacts, nothing tells which one is meant.
+    // If both are contacts, nothing shows which one is meant.
     let both = two(&fake, &wanting(contacts(&[1, 4]), &[4, 5, 6]));
     assert_eq!(sides(&both), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
 }
 
-/// Three servers 1 to 3 at the addresses at which 4 to 6 are wanted, with a life of their own.
+/// Servers 1 to 3 run an ensemble of their own at the addresses at which 4 to 6 are wanted.
 fn with_former_life() -> FakeEnsemble {
     let mut own = voters(&[1, 2, 3], "200000007");
     for server in &mut own {
@@ -109,7 +109,7 @@ fn a_resurrected_ensemble_may_have_the_higher_version() {
 
 #[test]
 fn joiners_that_elected_among_themselves_are_found_by_their_text() {
-    // 4 and 5 were given {3,4,5} and elected 5, which cannot be reached; 3 leads the real one.
+    // 4 and 5 got {3,4,5} and elected 5, which cannot be reached. 3 leads the real ensemble.
     let mut servers = voters(&[1, 2, 3], FIRST);
     servers.push(server(4, Mode::Follower, &config(&[3, 4, 5], FIRST)));
     let fake = FakeEnsemble::of(servers);
@@ -175,7 +175,7 @@ fn a_reconfig_that_overtakes_the_look_is_looked_at() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let newer: &'static str = config(&[1, 2, 3, 4], "100000005").leak();
     fake.world.borrow_mut().written = Some((-1, newer));
-    // The words stay behind for ever: the look gives up, and believes the servers.
+    // The words never catch up. The survey gives up and believes the servers.
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!(seen.config.version.to_string(), FIRST);
     assert_eq!(fake.sessions.get(), 3);

@@ -1,4 +1,4 @@
-//! Servers without reconfigs, each of which shows its own file, and lines that name no address.
+//! Servers without reconfigs, each with its own file, and lines without a usable address.
 
 use super::fake::{FIRST, Fake, FakeEnsemble, config, server};
 use super::*;
@@ -20,7 +20,7 @@ fn file(host: impl Fn(i64) -> String) -> String {
     [1, 2, 3].map(line).concat() + "version=0"
 }
 
-/// Each server's own line is a wildcard in its own file.
+/// Each server has a wildcard in its own line of its own file.
 fn own_wildcard(own: i64) -> String {
     file(|number| {
         let other = format!("10.0.0.{number}");
@@ -78,14 +78,14 @@ fn a_long_name_in_the_own_file_is_the_same_server() {
     let alike = seen(&fake, &question);
     assert_eq!(standing(&alike, 1), Standing::Following);
     assert!(differs(&alike, 1, &[1, 3], true), "{:?}", alike.findings);
-    // Where nothing resolves, who follows is one of them all the same.
+    // If no name resolves, a server that follows still belongs to the ensemble.
     let (fake, question) = asked();
     let unresolved = seen(&fake, &question);
     assert_eq!(standing(&unresolved, 1), Standing::Following);
     assert!(differs(&unresolved, 1, &[1, 3], false), "{:?}", unresolved.findings);
 }
 
-/// Everything that is written down fits, and the writes of one never show in the other.
+/// All files agree, but the writes of one server never appear in the other.
 #[test]
 fn who_does_not_commit_with_the_leader_is_of_another_ensemble() {
     for commits_with in [None, Some(2)] {
@@ -93,7 +93,7 @@ fn who_does_not_commit_with_the_leader_is_of_another_ensemble() {
         fake.server(1, |server| server.commits_with = commits_with);
         assert!(matches!(look(&fake, &contacts(&[1, 3])), Err(ObserveError::TwoHistories { .. })));
     }
-    // In another epoch, and beyond what the leader has.
+    // In another epoch, and ahead of the leader.
     for zxid in [0x2_0000_0008, 0x1_0000_ffff] {
         let fake = three(own_wildcard);
         fake.server(1, |server| server.zxid = zxid);
@@ -121,7 +121,7 @@ fn a_wildcard_is_never_dialled() {
     let unknown = seen(&fake, &contacts(&[1, 3]));
     assert_eq!(standing(&unknown, 2), Standing::NotAsked);
     assert!(fake.dialled.borrow().iter().all(|(host, _)| host != "0.0.0.0"));
-    // Where it answers with its own id, it is known, and its ports are knocked at there.
+    // If it answers with its own id, it is known, and its ports are checked there.
     let known = seen(&fake, &contacts(&[1, 2, 3]));
     assert_eq!(standing(&known, 2), Standing::Following);
     assert!(fake.dialled.borrow().contains(&("10.0.0.2".to_owned(), 3888)));

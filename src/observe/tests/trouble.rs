@@ -1,4 +1,4 @@
-//! Servers that are silent, behind, alone or somebody else.
+//! Servers that do not answer, are behind, run alone, or are not the expected server.
 
 use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
@@ -18,7 +18,7 @@ fn a_silent_contact_that_may_be_any_member_is_listed() {
     for server in &mut plain {
         server.config = server.config.replace(";0.0.0.0:2181", "");
     }
-    // With client parts, the configuration tells whose address it is.
+    // With client addresses, the configuration shows which server each address belongs to.
     assert_eq!(silent_contacts(rich), []);
     let tried = Tried { endpoint: at(2), silence: Silence::AnswerTimedOut };
     assert_eq!(silent_contacts(plain), [tried]);
@@ -55,13 +55,13 @@ fn servers_that_keep_local_sessions_are_noted() {
     };
     let none = look(&|_| {});
     assert!(!none.findings.iter().any(|f| matches!(f.kind, FindingKind::LocalSessions { .. })));
-    // A server counts those that clients have there.
-    let told = look(&|fake| fake.server(2, |server| server.local_sessions = 1));
-    assert!(has(&told, &found(&[2]), None), "{:?}", told.findings);
-    // Where no client is, and before 3.6, `dump` of the leader tells.
+    // A server counts its clients' local sessions.
+    let seen = look(&|fake| fake.server(2, |server| server.local_sessions = 1));
+    assert!(has(&seen, &found(&[2]), None), "{:?}", seen.findings);
+    // Without clients there, and before 3.6, the leader's `dump` shows them.
     let dump = "SessionTracker dump:\nLocal Session Sets (0)/(0):\nGlobal Sessions(0):\n";
-    let told = look(&|fake| fake.server(3, |server| server.dump = dump));
-    assert!(has(&told, &found(&[3]), None), "{:?}", told.findings);
+    let seen = look(&|fake| fake.server(3, |server| server.dump = dump));
+    assert!(has(&seen, &found(&[3]), None), "{:?}", seen.findings);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn followers_of_a_leader_out_of_reach_are_an_ensemble_where_writes_commit() {
     fake.server(3, |server| server.silent = Some(Silence::ConnectTimedOut));
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!((seen.leader, seen.leader_zxid), (None, None));
-    // Nobody's zxid can be measured.
+    // No server's zxid can be compared.
     assert_eq!(standing(&seen, 1), Standing::Behind);
 }
 
@@ -196,21 +196,21 @@ fn without_a_quorum_voters_are_told_from_joiners() {
     for number in [2, 3] {
         fake.server(number, |server| server.silent = Some(Silence::Refused));
     }
-    let told = |question: &Question| match look(&fake, question) {
+    let seen = |question: &Question| match look(&fake, question) {
         Err(ObserveError::NoQuorum { tried, voteless, unclear }) => {
             assert!(tried.iter().any(|one| one.endpoint == at(4)), "{tried:?}");
             (voteless, unclear)
         }
         other => panic!("{other:?}"),
     };
-    // Nobody serves, so nobody tells who is a member but `connect`.
+    // No server serves, so only `connect` shows the members.
     let some = wanting(contacts(&[1, 2]), &[1, 2, 3, 4]);
-    assert_eq!(told(&some), (vec![], vec![at(3), at(4)]));
-    // One follows, and no leader commits: its configuration tells.
+    assert_eq!(seen(&some), (vec![], vec![at(3), at(4)]));
+    // One server follows, and no leader commits: its configuration counts.
     fake.server(1, |server| {
         (server.silent, server.no_session) = (None, Some(Silence::AnswerTimedOut));
     });
-    assert_eq!(told(&some), (vec![at(4)], vec![]));
+    assert_eq!(seen(&some), (vec![at(4)], vec![]));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_release_before_reconfig_is_refused_by_its_number() {
     assert!(matches!(error, ObserveError::TooOld { version, .. } if version == old), "{error}");
 }
 
-/// Another ensemble uses the same ids at other addresses, and is older than ours by its version.
+/// Another ensemble uses the same ids at other addresses, and has an older version than ours.
 #[test]
 fn a_contact_in_another_ensemble_with_the_same_ids_is_two_histories() {
     let mut servers = voters(&[1, 2, 3], "200000004");
@@ -329,8 +329,8 @@ fn data_that_differs_and_mismatches_are_found() {
     assert!(!has(&seen, &FindingKind::DataDiffers, Some(2)));
 }
 
-/// A server that copied its data under writes lists wrong digests of that time: a look cannot tell
-/// them from other data, unless the figures at one zxid differ too.
+/// A server that copied its data during writes lists wrong digests of that time. A survey cannot
+/// distinguish them from other data, unless the figures at one zxid differ too.
 #[test]
 fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4], FIRST));
@@ -349,7 +349,7 @@ fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
     }
 }
 
-/// It finished its sync while a reconfig committed: what it holds is not what it runs with.
+/// It finished its sync while a reconfig committed: the configuration in its znode is not in force.
 #[test]
 fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
@@ -362,7 +362,8 @@ fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
     assert!(!has(&seen, &FindingKind::MemberDisagrees, Some(1)));
 }
 
-/// The reconfig commits between the look at `conf` and that at the znode: nobody missed anything.
+/// The reconfig commits between reading `conf` and reading the znode: no server has missed
+/// anything.
 #[test]
 fn whoever_takes_a_configuration_on_meanwhile_missed_none() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
