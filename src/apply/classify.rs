@@ -1,8 +1,8 @@
-//! What the answer to a reconfig means.
+//! The meaning of an answer to a reconfig.
 
 use crate::ensemble::{Code, Failure};
 
-/// What came of a reconfig that was sent.
+/// The outcome of a reconfig that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// It was refused before it was proposed: it has changed nothing and never will.
@@ -16,8 +16,8 @@ pub enum Class {
 /// Why a reconfig was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refused {
-    /// The configuration has another version: somebody changed it, or an earlier request of ours
-    /// was carried out after all.
+    /// The configuration has another version: it was changed, or an earlier request of ours was
+    /// carried out after all.
     Moved,
     /// Another reconfig is under way.
     InProgress,
@@ -33,8 +33,8 @@ pub enum Refused {
     Wrong(Code),
 }
 
-/// The class of what came back. Only what the leader answers before it proposes is a refusal
-/// (`PrepRequestProcessor`, `case OpCode.reconfig`); every other error leaves the outcome open.
+/// The class of an answer. Only an answer of the leader before the proposal is a refusal
+/// (`PrepRequestProcessor`, `case OpCode.reconfig`). Every other error leaves the outcome open.
 pub const fn classify(failure: Failure) -> Class {
     let code = match failure {
         Failure::Refused(code) => code,
@@ -80,8 +80,8 @@ pub const fn classify(failure: Failure) -> Class {
 mod tests {
     use super::*;
 
-    /// Every code that ZooKeeper knows, and what becomes of it; a code that is not listed here, or
-    /// listed elsewhere, fails.
+    /// Every code of ZooKeeper, and its class. A code that is missing here, or has another class,
+    /// fails the test.
     #[test]
     fn every_code_has_its_class() {
         let refused: &[(i32, Refused)] = &[

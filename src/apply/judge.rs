@@ -1,4 +1,4 @@
-//! Whether a step may be taken now. Pure: what was seen goes in, a verdict comes out.
+//! Decides whether a step may be taken now. Pure: an observation goes in, a verdict comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,27 +12,27 @@ use crate::model::{Server, ServerId, Zxid};
 use crate::observe::{DataProof, Finding, FindingKind, NoDigests, Standing, WithoutDigests};
 use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
 
-/// How often a server that is named tries to bind its election port before it ends with code 14
-/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), where it does not tell another
-/// setting.
+/// How often an added server tries to bind its election port before it exits with code 14
+/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), if it reports no other setting.
 const DEFAULT_BIND_TRIES: u64 = 3;
 
-/// The time from one try to bind to the next, in milliseconds; one more is granted for the end.
+/// The time between two tries to bind, in milliseconds. One more is added for the exit.
 const BIND_TRY_MS: u64 = 1000;
 
-/// A server that has run for so long without serving, in milliseconds, is more than late.
+/// A server that has been up for this long without serving, in milliseconds, is more than slow.
 const LONG_MS: u64 = 10_000;
 
-/// What a run remembers from look to look.
+/// What a run remembers between surveys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Steps that are done, reconfigs included.
     pub done: Done,
-    /// Since when, in milliseconds of the run, a joiner has been seen following without a break.
+    /// Since when, in milliseconds of the run, a joiner has been observed as a follower without a
+    /// break.
     pub following_since: BTreeMap<ServerId, u64>,
-    /// How far joiners were when they were first seen serving, without a break since.
+    /// The zxids of joiners when they were first observed to serve, without a break since.
     pub first_served: BTreeMap<ServerId, Zxid>,
-    /// Since when, in milliseconds of the run, joiners have been seen running without serving.
+    /// Since when, in milliseconds of the run, joiners have been up without serving.
     pub not_serving_since: BTreeMap<ServerId, u64>,
     /// Joiners that were seen following at some time.
     pub followed: BTreeSet<ServerId>,
@@ -42,7 +42,8 @@ pub struct Memory {
     pub admitting: BTreeSet<ServerId>,
     /// Commands that have done their work.
     pub hooked: BTreeSet<StepId>,
-    /// Servers that were named at an address and have not proven that they are there.
+    /// Servers whose configured address is new and that have not proven yet that they have bound
+    /// it.
     pub named: BTreeMap<ServerId, Named>,
 }
 
@@ -51,7 +52,7 @@ pub struct Memory {
 pub struct Named {
     /// When, in milliseconds of the run.
     pub at_ms: u64,
-    /// How many looks in a row have seen it live and listening there.
+    /// How many surveys in a row have seen it healthy and listening there.
     pub seen: u32,
 }
 
@@ -60,12 +61,12 @@ pub struct Named {
 pub struct Approved {
     /// That clients are where they should be, before servers are taken out.
     pub cutover: bool,
-    /// That servers are stopped whoever is connected.
+    /// To stop servers even if clients are connected.
     pub stop: bool,
     /// That the data directories of these servers were blank when they started.
     pub blank: BTreeSet<ServerId>,
-    /// Risks by name, beside those that the plan holds: by the command of this very apply, never by
-    /// what an earlier one wrote down.
+    /// Risks accepted by name in the command of this apply, in addition to those in the plan. Those
+    /// of an earlier apply do not count.
     pub accepted: Vec<Acceptance>,
 }
 
@@ -78,7 +79,7 @@ pub enum Verdict {
     Proceed,
     /// Not yet.
     Wait(Vec<Wait>),
-    /// Somebody has to be asked.
+    /// The operator must be asked.
     Ask(End),
     /// Not at all.
     Stop(End),
@@ -89,11 +90,11 @@ pub enum Verdict {
 pub struct Judge<'a> {
     /// The plan.
     pub checked: &'a CheckedPlan,
-    /// What was seen.
+    /// The observation.
     pub sight: &'a Sight,
-    /// What is remembered.
+    /// What the run remembers.
     pub memory: &'a Memory,
-    /// What was approved.
+    /// What the operator has approved.
     pub approved: &'a Approved,
     /// Whether commands are left to a person.
     pub no_hooks: bool,
@@ -102,7 +103,7 @@ pub struct Judge<'a> {
 }
 
 impl Memory {
-    /// Takes in what a look showed.
+    /// Records a survey.
     pub fn see(&mut self, sight: &Sight, now_ms: u64) {
         for (id, joiner) in &sight.joiners {
             if sight.facts.following.contains(id) || follows(joiner) {
@@ -110,7 +111,7 @@ impl Memory {
                 self.followed.insert(*id);
             } else {
                 self.following_since.remove(id);
-                // What was proven of a process is not proven of the next one.
+                // A proof about one process says nothing about the next one.
                 self.proven.remove(id);
                 self.admitting.remove(id);
             }
@@ -143,7 +144,8 @@ impl Memory {
     }
 }
 
-/// Whether a server serves the data of this ensemble, however late or with whatever configuration.
+/// Whether a server serves the data of this ensemble, even if it is behind or has another
+/// configuration.
 const fn serves(standing: &Standing) -> bool {
     matches!(
         standing,
@@ -158,12 +160,13 @@ fn follows(joiner: &Joiner) -> bool {
     joiner.standing == Standing::FollowingWithoutVote
 }
 
-/// Whether a server has shown that it listens where it was named.
+/// Whether a server has proven that it listens at its configured address.
 ///
-/// Where it tells its own ports, they are those, and the second look in a row found somebody
-/// listening there after it had taken the configuration on, the bind is proven: the old listener is
-/// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). Where it does not tell,
-/// whoever listens there may be another process, and only time shows that it did not end.
+/// If it reports its own ports and they are the configured ones, the bind is proven when the second
+/// survey in a row finds the port open after it activated the configuration: the old listener is
+/// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). If it does not report
+/// its ports, another process may be listening there, and only time proves that the server did not
+/// exit.
 fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
     match bind_proof(sight, id) {
         BindProof::OwnPorts => named.seen >= 2,
@@ -174,7 +177,7 @@ fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
     }
 }
 
-/// What proves of a server that it has bound its election port.
+/// The kind of proof that a server has bound its election port.
 fn bind_proof(sight: &Sight, id: ServerId) -> BindProof {
     let time = |tries: u64| tries.saturating_add(1).saturating_mul(BIND_TRY_MS);
     match sight.bind_tries.get(&id) {
@@ -242,7 +245,7 @@ impl Judge<'_> {
             let proof = joiner.data.clone();
             return missing(Missing::Data { proof, marked_in_vain: None });
         }
-        // The password goes to a proven joiner only: one that is attested blank is not asked.
+        // The password goes only to a proven joiner. A joiner that is attested blank is not asked.
         if self.memory.proven.contains(&id) && !self.memory.admitting.contains(&id) {
             return missing(Missing::Permission(joiner.asked.clone()));
         }
@@ -254,7 +257,8 @@ impl Judge<'_> {
         }
     }
 
-    /// That the data of a joiner can be judged by counts alone, which nobody has accepted.
+    /// The finding that the data of a joiner can be judged only by counts, if the operator has not
+    /// accepted it.
     fn not_accepted(
         &self,
         id: ServerId,
@@ -298,7 +302,7 @@ impl Judge<'_> {
             return Verdict::Stop(End::Unsafe(lasting, findings.clone()));
         }
         if !passing.is_empty() {
-            // A law says what must not be; this is why.
+            // The broken rule names the effect. These waits name the cause.
             let down = self.sight.down.iter().map(|(server, standing)| Wait::Down {
                 server: *server,
                 standing: standing.clone(),
@@ -334,7 +338,7 @@ impl Judge<'_> {
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
     }
 
-    /// The last configuration is active when nothing is left to say against the next write.
+    /// The last configuration is active if no safety rule forbids the next write.
     fn proof(&self) -> Verdict {
         let waits = self.unbound();
         let now = check::broken_now(&self.sight.facts).into_iter().map(Wait::Law);
@@ -369,8 +373,8 @@ impl Judge<'_> {
         if done { Verdict::AlreadyDone } else { Verdict::Proceed }
     }
 
-    /// Whether the process of a server that leaves is gone. That its machine does not answer is no
-    /// proof, unless somebody has stopped it or says so.
+    /// Whether the process of a leaving server has ended. That its machine does not answer is no
+    /// proof, unless a command stopped it or the operator confirms it.
     fn is_gone(&self, id: ServerId, stopped: bool) -> bool {
         match self.sight.leaving.get(&id).map(|leaving| leaving.presence) {
             Some(Presence::Gone) => true,
@@ -399,7 +403,8 @@ impl Judge<'_> {
         Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
     }
 
-    /// Without a command, stopping is advice; but two processes of one id are never up at once.
+    /// Without a command, stopping is only advice. But two processes of one id must never be up at
+    /// once.
     fn by_hand(&self, kind: PhaseKind, id: ServerId) -> Verdict {
         if kind == PhaseKind::Retire || self.is_gone(id, false) {
             return Verdict::AlreadyDone;

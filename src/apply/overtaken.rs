@@ -1,5 +1,5 @@
-//! A client without rights that comes in between two requests of a session, where no real server can
-//! be made to wait.
+//! A client without permissions that interferes between two requests of a session, where no real
+//! server can be made to wait.
 
 use std::cell::Cell;
 
@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::trust::{Doubt, Life, OwnIds, Unproven};
 
-/// A session before whose request of that name another client makes a transaction of its own, once.
+/// A session before whose request of that name another client makes a transaction, once.
 struct Overtaken<'a, S> {
     inner: S,
     thief: &'a S,
@@ -136,25 +136,25 @@ fn keeper() -> Keeper {
     Keeper::new(Mine { lock, identity, folder: Folder::default(), own: OwnIds::default() })
 }
 
-/// What taking the lock comes to where another client makes this transaction between the look at
-/// the folder and the lock; the folder stands already, empty, and looks like an operator's.
+/// The result of taking the lock if another client makes this transaction between reading the
+/// folder and locking. The folder already exists, is empty, and looks like an operator's.
 fn lock_overtaken_by(swap: &[Op<'_>]) -> Input {
     let port = Simulated::new(world());
-    let told = port.run(async {
+    let result = port.run(async {
         let thief = port.open(&at(), &TERMS).await.unwrap();
         thief.create("/zkplan", b"", &[entry("world", "anyone", 1)]).await.unwrap();
         let inner = port.open(&at(), &TERMS).await.unwrap();
         let before = "transact";
         keeper().lock(&Overtaken { inner, thief: &thief, before, swap: Cell::new(swap) }).await
     });
-    told.unwrap()
+    result.unwrap()
 }
 
 #[test]
 fn a_folder_that_is_swapped_between_look_and_lock_is_not_believed() {
     let everybody = [entry("world", "anyone", 31)];
     let deleted = Op::Delete { path: "/zkplan" };
-    // Nothing comes in between.
+    // No other client interferes.
     assert!(matches!(lock_overtaken_by(&[]), Input::Locked(_)));
     // The lock gets into the stranger's folder, and is seen to be there.
     let open = lock_overtaken_by(&[deleted, made("/zkplan", &everybody)]);
@@ -169,12 +169,12 @@ fn a_folder_that_is_swapped_between_look_and_lock_is_not_believed() {
 #[test]
 fn a_folder_that_is_swapped_while_it_is_read_is_not_believed() {
     let (readers, everybody) = ([entry("world", "anyone", 1)], [entry("world", "anyone", 31)]);
-    // An empty one that looks like an operator's gives way to an open one with an identity whose
-    // list is closed since it was made.
+    // An empty folder that looks like an operator's is replaced by an open one with an identity,
+    // whose ACL has been closed since it was made.
     let swap =
         [Op::Delete { path: "/zkplan" }, made("/zkplan", &everybody), made("/zkplan/id", &readers)];
     let port = Simulated::new(world());
-    let told = port.run(async {
+    let result = port.run(async {
         let thief = port.open(&at(), &TERMS).await.unwrap();
         thief.create("/zkplan", b"", &readers).await.unwrap();
         let inner = port.open(&at(), &TERMS).await.unwrap();
@@ -183,7 +183,7 @@ fn a_folder_that_is_swapped_while_it_is_read_is_not_believed() {
         let archive = Archive::as_far_as_seen(&session, &Folder::default()).await.unwrap();
         archive.journal(1).await.unwrap()
     });
-    let journal = told.unwrap();
+    let journal = result.unwrap();
     assert_eq!(journal.identity, None);
     let open = Doubt::Open(vec!["world:anyone".to_owned()]);
     let unproven = Unproven { path: "/zkplan".to_owned(), doubt: open };
@@ -199,7 +199,7 @@ fn no_write_is_tried_in_the_folder_of_another_user() {
         let (list, mut world) = (masked(user), world());
         world.set_acl(CONFIG, &masked("op"));
         let port = Simulated::new(world);
-        let told = port.run(async {
+        let result = port.run(async {
             let thief = port.open(&at(), &TERMS).await.unwrap();
             thief.create("/zkplan", b"", &list).await.unwrap();
             thief.create("/zkplan/runs", b"", &list).await.unwrap();
@@ -210,7 +210,7 @@ fn no_write_is_tried_in_the_folder_of_another_user() {
             archive.ground().await.unwrap();
             thief.get("/tried").await.unwrap().is_some()
         });
-        told.unwrap()
+        result.unwrap()
     };
     assert!(tries("op"));
     assert!(!tries("other"));
@@ -222,7 +222,7 @@ fn a_lock_of_another_session_teaches_no_ids() {
     // Digests are masked, as for an operator without ADMIN on the configuration.
     world.set_acl(CONFIG, &[entry("digest", "op:x", 31)]);
     let port = Simulated::new(world);
-    let told = port.run(async {
+    let result = port.run(async {
         let session = port.open(&at(), &TERMS).await.unwrap();
         let entries = vec![entry("digest", "op:stranger", 31)];
         session.create("/theirs", b"", &entries).await.unwrap();
@@ -237,5 +237,5 @@ fn a_lock_of_another_session_teaches_no_ids() {
         }
         believed
     });
-    assert_eq!(told, Some(vec![false, true]));
+    assert_eq!(result, Some(vec![false, true]));
 }

@@ -1,4 +1,4 @@
-//! What one look in the middle of a run shows, as far as applying goes.
+//! The view of one survey during a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,37 +9,37 @@ use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, ServerSig
 use crate::plan::{Action, Plan};
 use crate::spec::{Spec, WantedServer};
 
-/// What one look in the middle of a run shows.
+/// The view of one survey during a run.
 #[derive(Debug, Clone)]
 pub struct Sight {
-    /// What the laws are held against; its base is the live configuration.
+    /// The facts for the safety rules. Their base is the live configuration.
     pub facts: Facts,
     /// Servers that the plan awaits and that are no members now.
     pub joiners: BTreeMap<ServerId, Joiner>,
-    /// Members that do not do their part, and what they do instead.
+    /// Members that are not healthy, with their status.
     pub down: BTreeMap<ServerId, Standing>,
     /// Members whose election port listens where the configuration names it.
     pub bound: BTreeSet<ServerId>,
-    /// Servers that tell their own ports.
+    /// Servers that report their own ports.
     pub tell_ports: BTreeSet<ServerId>,
-    /// How often servers try to bind their election ports, a second apart, where that was seen; 0 is
-    /// for ever.
+    /// How often servers try to bind their election ports, a second apart, if they report it. 0
+    /// means without end.
     pub bind_tries: BTreeMap<ServerId, u64>,
     /// Servers of the target that run and do not serve.
     pub not_serving: BTreeSet<ServerId>,
-    /// Whether the leader has a learner more than serve: one that is getting its data.
+    /// Whether the leader has one more learner than serve: one that is still getting its data.
     pub is_syncing: bool,
     /// Servers that the plan takes out, members or not.
     pub leaving: BTreeMap<ServerId, Leaving>,
-    /// Servers whose next address is taken by somebody, before they were moved to it.
+    /// Servers whose next address another process already uses, before they were moved to it.
     pub taken: BTreeMap<ServerId, u16>,
     /// The leader's last zxid.
     pub leader_zxid: Option<Zxid>,
 }
 
 impl Sight {
-    /// Members and awaited servers whose znode holds the configuration and that run with an older
-    /// one.
+    /// Members and awaited servers whose znode contains the configuration, while an older one is in
+    /// force.
     pub fn not_in_force(&self) -> BTreeSet<ServerId> {
         let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.standing));
         let all = self.down.iter().chain(joiners);
@@ -52,23 +52,21 @@ impl Sight {
 /// A server that is awaited.
 #[derive(Debug, Clone)]
 pub struct Joiner {
-    /// What it does.
+    /// Its status.
     pub standing: Standing,
     /// Whether anything answers at its address.
     pub up: bool,
     /// How far it is.
     pub zxid: Option<Zxid>,
-    /// Its own ports, where they are not those that it would be named at.
+    /// Its own ports, if they differ from those of its line.
     pub other_ports: Option<OwnPorts>,
-    /// Whether somebody listens at the election port that it would be named at.
+    /// Whether the election port of its line listens.
     pub election_port: Option<Knock>,
-    /// Whether somebody listens at the quorum port that it would be named at: before it leads, it
-    /// does not.
+    /// Whether the quorum port of its line listens. It must not, before the joiner leads.
     pub quorum_port: Option<Knock>,
-    /// Whether its data are the leader's; `None` where that was not asked yet.
+    /// Whether its data equal the leader's. `None` if that was not compared yet.
     pub data: Option<DataProof>,
-    /// Whether it lets the session's user change the configuration; `None` where that was not asked
-    /// yet.
+    /// Whether it lets the session's user change the configuration. `None` if it was not asked yet.
     pub asked: Option<Asked>,
 }
 
@@ -77,9 +75,9 @@ pub struct Joiner {
 pub struct Leaving {
     /// Whether its process is there.
     pub presence: Presence,
-    /// Clients on it, zkplan's own left out; `None` where it does not tell.
+    /// The clients on it, without zkplan's own. `None` if it does not report them.
     pub clients: Option<Clients>,
-    /// Whether its own configuration still names it; `None` where it does not tell.
+    /// Whether its own configuration still contains it. `None` if it does not report that.
     pub names_itself: Option<bool>,
 }
 
@@ -88,17 +86,17 @@ pub struct Leaving {
 pub enum Presence {
     /// It answers, or holds its port.
     Up,
-    /// Its machine says that nobody listens there.
+    /// Its machine refuses the connection.
     Gone,
     /// Its machine does not answer: down, or only out of reach from here.
     OutOfReach,
-    /// Nobody knows where clients reach it.
+    /// Its client address is unknown.
     Unknown,
 }
 
 impl Presence {
-    /// What a silence says of the process behind it. A connection that was closed, as beyond a limit on
-    /// them, was closed by a process.
+    /// What a missing answer says about the process. A connection that was closed, as over a limit,
+    /// was closed by a process.
     pub(super) const fn of(silence: Silence) -> Self {
         match silence {
             Silence::Refused => Self::Gone,
@@ -117,7 +115,7 @@ impl Presence {
 }
 
 impl Leaving {
-    /// Whether nobody is connected to it: it says so, or it is gone.
+    /// Whether no client is connected to it: it reports that, or it is gone.
     pub fn is_drained(&self) -> bool {
         match (&self.clients, self.presence) {
             (Some(clients), _) => clients.count == 0,
@@ -126,17 +124,18 @@ impl Leaving {
     }
 }
 
-/// The ports at which a server was seen to listen: those at which it answered with its own id, and
-/// those that it tells. A line of static origin does not have its client port.
+/// The ports on which a server is known to listen: those at which it answered with its own id, and
+/// those that it reports. The line of a statically configured server does not contain its client
+/// port.
 pub fn own_ports(seen: &ServerSight) -> BTreeSet<u16> {
-    let is_it = seen.own_id.is_some_and(|told| told.value == seen.id);
+    let is_it = seen.own_id.is_some_and(|own| own.value == seen.id);
     let asked = seen.endpoint.iter().filter(|_| is_it).chain(&seen.reached_at);
-    let told = seen.own_ports.iter().filter(|_| is_it);
-    let told = told.flat_map(|own| own.quorum.iter().chain(&own.election).copied());
-    asked.map(|at| at.port).chain(told).collect()
+    let reported = seen.own_ports.iter().filter(|_| is_it);
+    let reported = reported.flat_map(|own| own.quorum.iter().chain(&own.election).copied());
+    asked.map(|at| at.port).chain(reported).collect()
 }
 
-/// The spec that a plan was made from, as far as looking at the ensemble goes.
+/// The spec from which a plan was made, as far as a survey needs it.
 pub fn spec_of(plan: &Plan) -> Spec {
     let wanted = |server: &Server| {
         let reach = plan.reach.get(&server.id);
@@ -165,8 +164,8 @@ pub fn spec_of(plan: &Plan) -> Spec {
     }
 }
 
-/// The servers that a plan takes out: members of its base that its target does not name, and ids
-/// that go to another machine.
+/// The servers that a plan removes: members of its base that are not in its target, and ids that
+/// move to another machine.
 pub fn leaving(plan: &Plan) -> BTreeSet<ServerId> {
     let base = &plan.facts.base.membership;
     let gone = base.ids().into_iter().filter(|id| !plan.target.contains(*id));
@@ -182,7 +181,7 @@ pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
     awaited.collect()
 }
 
-/// What an observation tells, before joiners' data and the clients of leaving servers are asked
+/// The view of an observation, before joiners' data and the clients of leaving servers are asked
 /// for.
 pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let facts = Facts::of(seen, spec);
@@ -215,10 +214,11 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     }
 }
 
-/// Where sessions can be had: servers that follow this ensemble's leader, members that stay first.
+/// The servers that can give a session: those that follow this ensemble's leader, members that stay
+/// first.
 ///
-/// No other server is asked for one: only a server of this ensemble is believed when it says that a
-/// session is over. Which of them may be sent a password, [`super::access`] decides.
+/// No other server is asked for one: only a server of this ensemble is trusted to report that a
+/// session has expired. [`super::access`] decides which of them may receive a password.
 pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
     let ours = |standing: &Standing| match standing {
         Standing::Leading

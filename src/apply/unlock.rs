@@ -1,7 +1,8 @@
-//! The lock of an apply that hangs: taken over, and whatever was sent under it disarmed.
+//! Takes over the lock of an apply that hangs, and disarms every request that it sent.
 //!
-//! The lock is taken over, not removed: an apply that waits for it must not begin before the fence
-//! has committed, which it could not tell from a stranger's request. It goes with the session.
+//! The lock is taken over, not removed: an apply that waits for the lock must not begin before the
+//! fence has committed, because it could not distinguish the fence from a foreign request. The lock
+//! is released with the session.
 
 use std::time::Duration;
 
@@ -10,15 +11,15 @@ use super::journal::{self, LockText, Record};
 use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Lifetime, Op, Session};
 use crate::model::{EnsembleConfig, Update};
 
-/// How often a fence is tried that is refused for now: the request of whoever hangs may be under way
-/// for as long as a learner is missed.
+/// How often a fence is tried that is refused for the moment: the hanging apply's request may be
+/// pending until the leader gives a learner up.
 const ATTEMPTS: usize = 40;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
-/// place. In one transaction, so that no other apply can take it in between.
+/// Takes over the lock that was taken at that version, and no other; if it is already released,
+/// takes its place. One transaction, so that no other apply can take it in between.
 pub async fn take_over<S: Session>(
     session: &S,
     archive: &Archive<'_, S>,
@@ -47,11 +48,11 @@ pub struct Fence {
     pub version: String,
 }
 
-/// Fences: whatever was sent before is refused for ever.
+/// Fences: every earlier request is refused from now on.
 ///
 /// # Errors
 ///
-/// What the last try came to; it is not known then to have committed.
+/// The result of the last try. Whether it committed is then unknown.
 pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, Failure> {
     let mut failure = Failure::NotSent;
     for _ in 0..ATTEMPTS {
