@@ -13,7 +13,7 @@ pub(super) struct Edge<T> {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) what: T,
-    pub(super) edge_cost: EdgeCost,
+    pub(super) cost: EdgeCost,
 }
 
 /// The cost of a step.
@@ -56,11 +56,11 @@ impl<T> StateGraph<T> {
     pub(super) fn keep_legal(&mut self) {
         let mut reached = vec![false; self.nodes];
         reached[0] = true;
-        for edge in self.edges.iter().filter(|edge| edge.edge_cost.is_legal) {
+        for edge in self.edges.iter().filter(|edge| edge.cost.is_legal) {
             reached[edge.to] |= reached[edge.from];
         }
         if reached[self.nodes - 1] {
-            self.edges.retain(|edge| edge.edge_cost.is_legal);
+            self.edges.retain(|edge| edge.cost.is_legal);
         }
     }
 
@@ -70,10 +70,10 @@ impl<T> StateGraph<T> {
         let mut best = vec![i64::MIN; self.nodes];
         best[0] = i64::MAX;
         for edge in &self.edges {
-            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.edge_cost)));
+            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.cost)));
         }
         let least = best[self.nodes - 1].min(enough);
-        self.edges.retain(|edge| value(&edge.edge_cost) >= least);
+        self.edges.retain(|edge| value(&edge.cost) >= least);
     }
 
     /// Keeps the edges of the paths with the smallest sum.
@@ -83,26 +83,25 @@ impl<T> StateGraph<T> {
         before[0] = 0;
         after[self.nodes - 1] = 0;
         for edge in &self.edges {
-            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.edge_cost));
+            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.cost));
         }
         for edge in self.edges.iter().rev() {
-            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.edge_cost));
+            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.cost));
         }
         let least = before[self.nodes - 1];
-        self.edges
-            .retain(|edge| before[edge.from] + cost(&edge.edge_cost) + after[edge.to] == least);
+        self.edges.retain(|edge| before[edge.from] + cost(&edge.cost) + after[edge.to] == least);
     }
 
     /// The first path that is left, with its costs: the first edge at each node.
-    pub(super) fn way(self) -> Vec<(T, EdgeCost)> {
-        let mut way = Vec::new();
+    pub(super) fn path(self) -> Vec<(T, EdgeCost)> {
+        let mut path = Vec::new();
         let mut at = 0;
         for edge in self.edges {
             if edge.from == at {
                 at = edge.to;
-                way.push((edge.what, edge.edge_cost));
+                path.push((edge.what, edge.cost));
             }
         }
-        way
+        path
     }
 }

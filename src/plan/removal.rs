@@ -264,7 +264,7 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
                     reconfigs: 1,
                 };
                 let to = from + stride(&self.sizes, class);
-                edges.push(Edge { from, to, what: class, edge_cost });
+                edges.push(Edge { from, to, what: class, cost: edge_cost });
                 gone[class] -= 1;
             }
         }
@@ -275,7 +275,7 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
         graph.widest(end.failures, |edge_cost| edge_cost.failures);
         graph.widest(end.with_zone_lost, |edge_cost| edge_cost.with_zone_lost);
         graph.shortest(|edge_cost| edge_cost.windows);
-        graph.way().into_iter().map(|(class, _)| class).collect()
+        graph.path().into_iter().map(|(class, _)| class).collect()
     }
 
     /// Whether quorums before and after a request of `class` overlap, even if any other request was

@@ -172,7 +172,7 @@ impl<'a> Remaining<'a> {
         graph.shortest(|edge_cost| edge_cost.windows);
         let mut cost = Cost::NONE;
         let mut order = Vec::with_capacity(self.units.len());
-        for (unit, edge_cost) in graph.way() {
+        for (unit, edge_cost) in graph.path() {
             cost = cost.and(edge_cost.cost());
             order.push(unit);
         }
@@ -238,7 +238,7 @@ impl<'a> Remaining<'a> {
             for (kind, at) in next {
                 let to = node + stride(&sizes, kind);
                 let edge_cost = self.edge_cost(&states, &self.units[at]);
-                edges.push(Edge { from: node, to, what: at, edge_cost });
+                edges.push(Edge { from: node, to, what: at, cost: edge_cost });
             }
         }
         StateGraph::new(product, edges)

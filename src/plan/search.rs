@@ -97,7 +97,7 @@ fn addition_plan<'a>(
     graph.shortest(|edge_cost| edge_cost.reconfigs);
     graph.shortest(|edge_cost| edge_cost.windows);
     let mut cost = Cost { worst: rest, ..Cost::NONE }.and(removal.cost);
-    let steps = graph.way().into_iter().map(|(step, edge_cost)| {
+    let steps = graph.path().into_iter().map(|(step, edge_cost)| {
         cost = cost.and(edge_cost.cost());
         step
     });
@@ -345,7 +345,7 @@ impl<'a> Search<'a> {
                 return;
             }
         }
-        let mut add = |what, edge_cost| edges.push(Edge { from, to, what, edge_cost });
+        let mut add = |what, edge_cost| edges.push(Edge { from, to, what, cost: edge_cost });
         match (what, changes.as_slice()) {
             (ClassKind::Join, all) => {
                 let edge_cost = self.joins(votes, ClassKind::Join, all);

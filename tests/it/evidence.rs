@@ -1,4 +1,4 @@
-//! What is believed of an ensemble, and what has to be accepted by name.
+//! Which facts about an ensemble are trusted, and which must be accepted by name.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

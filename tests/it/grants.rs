@@ -1,6 +1,6 @@
-//! What a plan grants, walked by brute force: every order that [`Plan::next_steps`] allows under
-//! every leader, one by one, against the little that must never happen. The checker may take short
-//! cuts; this does not.
+//! Walks the schedule of a plan by brute force: every order that [`Plan::next_steps`] allows under
+//! every leader, compared with the few things that must never happen. The checker may take
+//! shortcuts; this does not.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -42,7 +42,7 @@ impl Moment {
         live - i64::try_from(voters.len() / 2 + 1).expect("few")
     }
 
-    /// The moment after a step, or what must never happen.
+    /// The state after a step, or a violation.
     fn after(&self, plan: &Plan, leader: ServerId, step: &Step) -> Result<Self, String> {
         let mut next = self.clone();
         next.done.insert(step.id.clone());
@@ -108,7 +108,7 @@ fn shared_address(members: &Membership) -> Result<(), String> {
     Ok(())
 }
 
-/// What all orders come to.
+/// The summary of all orders.
 #[derive(Default)]
 struct Sum {
     moments: usize,
@@ -121,7 +121,7 @@ struct Sum {
 }
 
 impl Moment {
-    /// What is spare at the worst loss of one zone.
+    /// The tolerance with the worst zone lost.
     fn zone_spare(&self, facts: &Facts) -> Option<i64> {
         let voters = self.members.voters();
         let zones: BTreeSet<&String> = voters.iter().filter_map(|id| facts.zones.get(id)).collect();
@@ -135,7 +135,7 @@ impl Moment {
     }
 }
 
-/// Walks every order; what they come to, or the first thing that must never happen.
+/// Walks every order. Returns their summary, or the first violation.
 fn walk(plan: &Plan, limit: usize) -> Result<Sum, String> {
     let mut seen = HashSet::new();
     let base = Moment::base(&plan.facts);

@@ -1,5 +1,4 @@
-//! Plans rehearsed in the simulator: what a failure comes to, and that simulator and checker agree
-//! on how many may fail.
+//! Rehearsed plans: the outcome of failures. Simulator and checker must agree on how many may fail.
 
 use zkplan::apply::Wait;
 use zkplan::check::CheckedPlan;
@@ -25,7 +24,7 @@ fn rehearsed(world: &World) -> Rehearsal {
     rehearse(&planned(world), Limits::default()).expect("a rehearsal")
 }
 
-/// What came of the failure of one server at one moment.
+/// The outcome of the failure of one server at one moment.
 fn failure<'a>(rehearsal: &'a Rehearsal, after: Option<&str>, server: i64) -> &'a Failure {
     let found = rehearsal.all().find(|(moment, failure)| {
         moment.after.as_ref().map(zkplan::plan::StepId::as_str) == after
@@ -90,14 +89,14 @@ fn a_zone_of_one_server_of_three_can_be_cut_off() {
         .filter(|failure| matches!(failure.who.what, TargetKind::Zone(_)))
         .collect();
     assert_eq!(zones.len(), 9, "three zones at three moments");
-    // Server 1 and joiner 4 share a zone: as voters of four they are one too many.
+    // Server 1 and joiner 4 share a zone: as two voters of four they are too many.
     let stops = zones.iter().filter(|failure| failure.writes == Writes::Stop).count();
     assert!(stops > 0, "{zones:?}");
     assert!(rehearsal.always_ends(), "{rehearsal:?}");
 }
 
-/// Checker and simulator share no arithmetic: where the checker says that nobody may fail, some
-/// single voter's death stops writes in the simulator, and nowhere else; zones alike.
+/// Checker and simulator share no arithmetic. Where the checker tolerates no failure, the failure
+/// of some single voter stops writes in the simulator, and nowhere else. The same holds for zones.
 #[test]
 fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
     let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6").zones(Zones::Three));
@@ -167,8 +166,8 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
     assert!(moments > 60, "{moments} moments");
 }
 
-/// Server 4 has the highest id and no weight: it leads where a leader has handed over to it, and no
-/// election makes it lead.
+/// Server 4 has the highest id and weight 0: it leads after a hand-over, but no election makes it
+/// the leader.
 #[test]
 fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
     let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
@@ -190,7 +189,7 @@ fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
         }
         assert!(rehearsal.always_ends(), "{rehearsal:?}");
     }
-    // Two groups: without the one server of the second only one of them is left.
+    // Two groups: without the only server of the second one, one group is left.
     let rehearsal = rehearsed(&World::new("1g1 2g1 3g1 4g2", "1g1 2g1 3g1 4g2 5g3"));
     let (alone, of_three) = (failure(&rehearsal, None, 4), failure(&rehearsal, None, 1));
     assert_eq!((alone.writes, of_three.writes), (Writes::Stop, Writes::Uninterrupted));

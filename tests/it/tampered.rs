@@ -1,4 +1,4 @@
-//! Plans that were changed by hand, so that every digest fits: the checker believes none of them.
+//! Plans that were changed by hand, with correct digests: the checker trusts none of them.
 
 use std::collections::BTreeSet;
 
@@ -164,7 +164,7 @@ fn a_promotion_moves_nothing() {
 
 #[test]
 fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
-    // Voters and observers, up and down, of four kinds of change in one phase.
+    // Voters and observers, up and down, with four kinds of change in one phase.
     let many: Vec<String> = (1..=128).map(|n| format!("server.{n}=h{n}:2888:3888;2181")).collect();
     let base = many.join("\n");
     let wanted: Vec<String> = many

@@ -1,4 +1,4 @@
-//! Small made-up ensembles: who is a member, who is wanted, who is down.
+//! Small artificial ensembles: members, target and unreachable servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use zkplan::model::{
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
 
-/// Servers in short hand: `1 2 3o 4p 5h 6m 7@1 8a`, where `o` is an observer, `p` has other ports,
-/// `h` another name of the same host, `m` another machine, `@1` that of server 1, `a` a second address,
-/// and `g2` a vote in group 2, `g2w3` one that weighs 3 there.
+/// Servers in a short form: `1 2 3o 4p 5h 6m 7@1 8a`. `o` is an observer, `p` has other ports, `h`
+/// another name of the same host, `m` another machine, `@1` the machine of server 1, `a` a second
+/// address, `g2` a vote in group 2, and `g2w3` one with weight 3 there.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     pub(crate) base: String,
@@ -68,7 +68,8 @@ pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
 }
 
-/// A policy from lines of a spec, like `reuseIds: blank, minTolerance: 0`; `defaults` is no line.
+/// A policy from lines of a spec, like `reuseIds: blank, minTolerance: 0`. `defaults` stands for no
+/// line.
 pub(crate) fn policy_of(lines: &str) -> Policy {
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
     let fields: serde_json::Map<String, serde_json::Value> = lines

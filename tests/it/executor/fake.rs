@@ -1,5 +1,5 @@
-//! An ensemble as small as the executor can tell: one configuration with a version, a lock, a
-//! journal, and requests that come late.
+//! A minimal ensemble for the executor: one configuration with a version, a lock, a journal, and
+//! requests that arrive late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity,
 use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::saved::plan_id;
 
-/// What happens to one output.
+/// The fault of one output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The process dies before it.
     DiesBefore,
-    /// The process dies when it is done, before anything is told of it.
+    /// The process dies after it is carried out, before any event is reported.
     DiesAfter,
-    /// It never arrives, and nobody says so.
+    /// It never arrives, and no error is reported.
     LostBefore,
     /// It is done, and the answer is lost.
     LostAfter,
-    /// A reconfig that waits in a frozen server and arrives when the next one is sent.
+    /// A reconfig waits in a frozen server and arrives when the next one is sent.
     Late,
     /// The same, but the process that sent it dies.
     LateAndDies,
@@ -49,7 +49,7 @@ pub(crate) struct Fake {
     late: Vec<(What, Update, ConfigVersion)>,
     /// Steps that were carried out, in order.
     pub(crate) carried_out: Vec<StepId>,
-    /// Requests that were carried out after the journal had said that they never would be.
+    /// Requests that were carried out although the journal had recorded that they never would be.
     pub(crate) lies: Vec<What>,
     /// Servers that are down.
     pub(crate) down: BTreeSet<ServerId>,
@@ -57,24 +57,25 @@ pub(crate) struct Fake {
     pub(crate) not_serving: BTreeSet<ServerId>,
     /// Whether the leader has a learner that does not serve.
     pub(crate) is_syncing: bool,
-    /// Servers that hold the configuration and run with an older one, and the version that they miss.
+    /// Servers whose znode has the configuration while an older one is in force, with the version
+    /// that they missed.
     pub(crate) missed: BTreeMap<ServerId, ConfigVersion>,
-    /// What comparing a joiner's data gives, where it does not prove them; and how far joiners are.
+    /// The result of comparing a joiner's data, if it is no proof; and the zxids of joiners.
     pub(crate) data: Option<DataProof>,
     pub(crate) joiners_at: Option<Zxid>,
     /// How often marks were written.
     pub(crate) marks: usize,
     /// Commands that were run.
     pub(crate) commands: Vec<StepId>,
-    /// What applies have told.
+    /// The events of all applies.
     pub(crate) events: Vec<Event>,
-    /// Whether no look shows who leads.
+    /// Whether no survey shows a leader.
     pub(crate) is_leader_hidden: bool,
-    /// What looks give reason to say.
+    /// The findings of surveys.
     pub(crate) findings: Vec<FindingKind>,
-    /// What the next apply accepts on its command line.
+    /// The risks that the next apply accepts on its command line.
     pub(crate) accepted: Vec<Acceptance>,
-    /// Who leads, where it is not the one with the highest id.
+    /// The leader, if it is not the server with the highest id.
     pub(crate) leads: Option<ServerId>,
     pub(crate) now_ms: u64,
 }
@@ -113,7 +114,7 @@ impl Fake {
         &self.config.membership
     }
 
-    /// Somebody else changes the configuration.
+    /// Another client changes the configuration.
     pub(crate) fn change(&mut self, request: &Update) {
         self.version += 1;
         self.config = EnsembleConfig {
@@ -122,7 +123,7 @@ impl Fake {
         };
     }
 
-    /// Somebody else takes the lock, as after an unlock.
+    /// Another client takes the lock, as after an unlock.
     pub(crate) fn steal_lock(&mut self) {
         self.czxid += 1;
         self.lock = Some((self.czxid, lock_text("thief", "another")));
@@ -133,7 +134,7 @@ impl Fake {
         self.lock = None;
     }
 
-    /// Runs an apply to its end, with faults at some outputs; `None` where it died. `seen` is told
+    /// Runs an apply to its end, with faults at some outputs. `None` if it died. `seen` receives
     /// every output.
     pub(crate) fn apply(
         &mut self,
@@ -261,7 +262,8 @@ impl Fake {
         }
     }
 
-    /// Written in one transaction with the check that a lock stands; the check cannot tell whose.
+    /// Written in one transaction with the check that a lock exists. The check cannot distinguish
+    /// whose lock it is.
     fn record(&mut self, run: u64, entry: &Entry, nonce: &str) -> Input {
         if self.lock.is_none() {
             return Input::Failed(Failure::Refused(Code::BadVersion));
@@ -276,7 +278,7 @@ impl Fake {
         Input::Done
     }
 
-    /// Whether the journal says that a request will not be carried out.
+    /// Whether the journal records that a request will not be carried out.
     fn is_denied(&self, what: &What, version: ConfigVersion) -> bool {
         let What::Step(step) = what else { return false };
         let records = self.runs.iter().flat_map(|run| &run.records);
@@ -307,7 +309,8 @@ impl Fake {
         Ok(())
     }
 
-    /// What comparing a joiner's data gives; as real servers do, by counts where that is accepted.
+    /// The result of comparing a joiner's data. As with real servers, counts are used only if they
+    /// are accepted.
     fn compared(&self, id: ServerId, question: &Question) -> DataProof {
         let counts = &question.counts;
         let data = self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)));
@@ -323,7 +326,7 @@ impl Fake {
         }
     }
 
-    /// Everybody who is not down follows whoever has the highest id, and joiners have the data.
+    /// Every server that is up follows the one with the highest id, and joiners have the data.
     pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
         let plan = checked.plan();
         let members = self.members();

@@ -1,4 +1,4 @@
-//! Joiners that are not finished yet: what they hold, what they run with, and whose data they have.
+//! Joiners that are not ready: their configuration, the one in force, and their data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::fake::Fake;
 use super::planned;
 use crate::world::{World, id};
 
-/// Applies "1 2 3" to "1 2 3 4"; `seen` is told every output.
+/// Applies "1 2 3" to "1 2 3 4". `seen` receives every output.
 fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake)) -> (End, Fake) {
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));
     let mut fake = Fake::of(&checked);
@@ -50,7 +50,7 @@ fn the_fence_waits_for_a_server_that_finishes_its_sync() {
     assert_eq!((end, fences(&fake)), (End::Finished, 1));
 }
 
-/// A server that looks for a leader for ever is in nobody's way for ever.
+/// A server that never finds a leader does not delay a run without end.
 #[test]
 fn the_fence_is_held_back_for_a_time_only() {
     let held = |is_syncing: bool| {
@@ -84,7 +84,8 @@ fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
         },
     );
     assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
-    // A member is healed before the run is closed, though nothing else waits for it.
+    // A member activates its configuration before the run is closed, although nothing else waits
+    // for it.
     let mut is_missed = false;
     let (end, fake) = join(
         |_| {},
@@ -148,7 +149,7 @@ fn by_counts() -> Vec<Acceptance> {
     vec![Acceptance { code: FindingKind::BY_COUNTS.to_owned(), step: None }]
 }
 
-/// What stopped an apply, by code, and the joiners that it is about.
+/// The codes for which an apply stopped, and the joiners concerned.
 fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
     let End::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
     let codes = breaches.iter().map(|breach| acceptance(breach).code).collect();
@@ -159,8 +160,8 @@ fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
     (codes, joiners.collect())
 }
 
-/// Where no mark brings a digest that both list, counts are left, for whoever accepts them: no wait
-/// lasts for ever.
+/// If no mark produces a common digest, only counts are left, if they are accepted. No wait lasts
+/// without end.
 #[test]
 fn marks_are_not_written_for_ever() {
     let nothing_common = |fake: &mut Fake| fake.data = Some(DataProof::NoCommonDigest);
@@ -175,7 +176,7 @@ fn marks_are_not_written_for_ever() {
     assert_eq!((end, fake.marks), (End::Finished, 512));
 }
 
-/// Without digests nothing is written for them, and nothing is added that nobody accepts.
+/// Without digests no mark is written for them, and no joiner is added unless that is accepted.
 #[test]
 fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
     let none = |fake: &mut Fake| {
@@ -193,7 +194,7 @@ fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
     assert_eq!((end, fake.marks), (End::Finished, 0));
 }
 
-/// The snapshot that it got was fuzzy: digests up to the zxid at which it first served say nothing.
+/// Its snapshot was fuzzy: digests up to the zxid at which it first served prove nothing.
 #[test]
 fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
     let (end, fake) = join(
@@ -211,7 +212,7 @@ fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
     assert_eq!((end, fake.marks), (End::Finished, 128));
 }
 
-/// It served before, and what it has applied since gives other data.
+/// It served before, and the transactions that it has applied since produced other data.
 #[test]
 fn a_digest_that_differs_behind_the_first_service_convicts() {
     let (end, fake) = join(
@@ -230,7 +231,7 @@ fn a_digest_that_differs_behind_the_first_service_convicts() {
     assert_eq!(fake.carried_out, [], "it got no vote");
 }
 
-/// What was seen of a process is not true of the next one.
+/// What was observed of one process is not true of the next one.
 #[test]
 fn a_joiner_that_starts_anew_serves_anew() {
     let mut looks = 0;

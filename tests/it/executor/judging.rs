@@ -1,4 +1,4 @@
-//! Verdicts that a single look decides.
+//! Verdicts that follow from a single survey.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::fake::Fake;
 use super::{planned, planned_with};
 use crate::world::{World, id};
 
-/// A plan, what a look shows, what is remembered and approved.
+/// A plan, the view of a survey, what is remembered and what is approved.
 struct Case {
     checked: Arc<CheckedPlan>,
     sight: Sight,

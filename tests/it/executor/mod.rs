@@ -1,6 +1,6 @@
-//! The executor against every single fault at every boundary, without a network: whatever happens
-//! to an apply, the next one brings the plan to its end, carries nothing out twice, and the journal
-//! tells the truth.
+//! The executor against every single fault at every boundary, without a network. Whatever happens
+//! to an apply, the next one completes the plan, carries out nothing twice, and the journal is
+//! correct.
 
 mod fake;
 mod joining;
@@ -54,7 +54,7 @@ fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
     Arc::new(checked.expect("a plan"))
 }
 
-/// The test shows its figures.
+/// Prints the figures of a test.
 #[expect(clippy::print_stdout, reason = "the figures of a proof are what it is for")]
 fn say(figures: &str) {
     println!("{figures}");
@@ -65,7 +65,7 @@ fn fits(fault: Fault, output: &Output) -> bool {
         Fault::Late | Fault::LateAndDies => {
             matches!(output, Output::Send { what: What::Step(_), .. })
         }
-        // What the driver answers by itself cannot get lost.
+        // The driver's own answers cannot get lost.
         Fault::LostBefore | Fault::LostAfter => !matches!(
             output,
             Output::Pause(_) | Output::Hook(_) | Output::Ask(_) | Output::Look(_) | Output::Close
@@ -82,7 +82,7 @@ fn reconfigs(checked: &CheckedPlan) -> Vec<StepId> {
     ids
 }
 
-/// What must hold at the end, whatever happened on the way.
+/// The invariants at the end, whatever happened before.
 fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
     assert_eq!(*fake.members(), checked.plan().target, "{context}");
     let mut carried_out = fake.carried_out.clone();
@@ -98,7 +98,7 @@ fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
     }
 }
 
-/// Every reconfig was intended before it was carried out, and the journal tells once that it was.
+/// Every reconfig was intended before it was carried out, and the journal records its commit once.
 fn is_true(run: &Run, fake: &Fake, context: &str) {
     let told: Vec<&StepId> = run
         .records
@@ -274,7 +274,7 @@ fn nothing_is_sent_once_the_lock_is_anothers() {
                 fake.steal_lock();
                 stolen = true;
             }
-            // What is on its way already, the fence of the thief refuses.
+            // The other apply's fence refuses requests that are already on their way.
             sent += usize::from(noticed && matches!(output, Output::Send { .. }));
             noticed |= stolen && matches!(output, Output::Look(_) | Output::Read);
         });
@@ -339,7 +339,7 @@ fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
     }
 }
 
-/// What the journals tell of a reconfig.
+/// The entries of the journals about a reconfig.
 fn told_of(step: &StepId, fake: &Fake) -> Vec<String> {
     let entries = fake.runs.iter().flat_map(|run| &run.records).map(|record| record.entry.name());
     entries.filter(|name| name.split(' ').nth(1) == Some(step.as_str())).collect()
@@ -374,7 +374,7 @@ fn carried_out(fake: &Fake) -> Vec<&str> {
     fake.carried_out.iter().map(StepId::as_str).collect()
 }
 
-/// The last orders that were said to be taken.
+/// The last order that was reported.
 fn reordered(fake: &Fake) -> Option<&Reordered> {
     let orders = fake.events.iter().rev().filter_map(|event| match event {
         Event::Reordered(reordered) => Some(reordered),
@@ -417,7 +417,8 @@ fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
 #[test]
 fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
     let worlds = [
-        // A server is down and to leave first, and is back before that; or it dies on the way.
+        // A server is down and is to be removed first, and comes back before that; or it fails
+        // during the run.
         (World::new("1 2 3", "1 3 4").down("2"), None),
         (World::new("1 2 3", "4 5 6").down("2"), None),
         (World::new("1 2 3 4 5", "4 5 6 7"), Some(("join-6", 1))),
@@ -508,7 +509,7 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
     holds(&checked, &fake, "back");
 }
 
-/// What is accepted on the command line is accepted in another order as well.
+/// A risk that is accepted on the command line is accepted in another order as well.
 #[test]
 fn a_finding_that_is_accepted_by_the_command_stands_against_no_order() {
     let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
@@ -530,7 +531,8 @@ fn a_run_that_sent_nothing_but_its_fence_closes_itself() {
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
     assert!(matches!(end, Some(End::RanOut { .. })), "{end:?}");
     assert!(fake.runs.iter().all(|run| !run.has_acted() && !run.is_open()), "{:?}", fake.runs);
-    // What was sent, or may have been, is left open: whoever comes next has to settle it.
+    // A request that was sent, or may have been, stays open: the next apply must find out its
+    // outcome.
     fake.down.clear();
     let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, output, fake| {
         if matches!(output, Output::Record(_, Entry::Committed { .. })) {
@@ -573,7 +575,7 @@ fn where_only_a_lower_tolerance_would_do_the_run_stops_and_asks_for_another_plan
             fake.down.insert(id(1));
         }
     });
-    // It may come back, so that it is waited for first.
+    // It may come back, so the run waits for it first.
     assert!(matches!(end, Some(End::NotGranted(_))), "{end:?}");
     assert_eq!(carried_out(&fake), ["join-4"]);
     fake.down.clear();

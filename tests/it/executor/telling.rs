@@ -1,4 +1,4 @@
-//! What a run tells of itself is true, and what is accepted holds for the command that says so.
+//! The events of a run are true, and an acceptance is valid only for the command that contains it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::fake::Fake;
 use super::{planned, planned_with};
 use crate::world::{World, id};
 
-/// Whoever loses sight of the leader has seen no hand-over.
+/// Losing sight of the leader is no leader change.
 #[test]
 fn a_leader_out_of_sight_is_no_new_leader() {
     let checked = planned(&World::new("1 2 3 4 5", "3 4 5"));
@@ -32,7 +32,7 @@ fn a_leader_out_of_sight_is_no_new_leader() {
     assert!(told.is_empty(), "{told:?}");
 }
 
-/// Wherever the lock is removed: that nothing was sent since is said only where it is so.
+/// Wherever the lock is removed: the run reports that nothing was sent since only if that is true.
 #[test]
 fn what_was_sent_after_the_lock_was_gone_is_told() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
@@ -52,7 +52,7 @@ fn what_was_sent_after_the_lock_was_gone_is_told() {
                 fake.remove_lock();
             }
             match output {
-                // Until then it was seen to stand.
+                // Until then the lock was observed.
                 Output::Record(..) | Output::Read | Output::Look(_) if at < index => sent = None,
                 Output::Send { what, .. } => sent = Some(what.clone()),
                 _ => {}
@@ -87,7 +87,7 @@ fn a_lock_that_was_never_taken_is_not_lost() {
     assert_eq!(*end, End::LockLost { unknown: None, since: Since::NeverTaken });
 }
 
-/// A dead machine that was replaced does not run on; it must never come back.
+/// An unreachable machine that was replaced is reported, because it must never come back.
 #[test]
 fn a_dead_server_that_was_replaced_is_warned_of() {
     let told = |down: &str, hooks: Hooks| {
@@ -116,8 +116,8 @@ fn a_dead_server_that_was_replaced_is_warned_of() {
     assert_eq!(told("", hooks), (Vec::new(), vec![StepId::new("stop-3")]));
 }
 
-/// A finding that appears only later may be accepted in advance, or on a resume; what an earlier
-/// command accepted, the next one does not.
+/// A finding that appears only later may be accepted in advance, or on a resume. Acceptances of an
+/// earlier command do not count.
 #[test]
 fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
