@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_know_the_user_says_so() {
+    fn a_server_that_does_not_know_the_user_refuses() {
         let (port, (spec, named)) = (world(), named());
         let seen = seen(&port, &spec);
         let at = port.world().place_of(ServerId::new(1)).expect("server 1");

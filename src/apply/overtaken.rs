@@ -151,7 +151,7 @@ fn lock_overtaken_by(swap: &[Op<'_>]) -> Input {
 }
 
 #[test]
-fn a_folder_that_is_swapped_between_look_and_lock_is_not_believed() {
+fn a_folder_that_is_swapped_between_survey_and_lock_is_not_trusted() {
     let everybody = [entry("world", "anyone", 31)];
     let deleted = Op::Delete { path: "/zkplan" };
     // No other client interferes.

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_a_lock_while_whoever_took_it_over_fences() {
+    fn no_apply_gets_the_lock_while_unlock_fences() {
         let members = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181";
         let members = Membership::parse(members).unwrap();
         let port = Simulated::new(World::new(members, Timing::default(), Rules::default()));

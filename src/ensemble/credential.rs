@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_stays_on_this_machine_unless_the_operator_says_otherwise() {
+    fn a_password_stays_on_this_machine_unless_the_operator_consents() {
         let allowed =
             |in_clear: InClear, ip: &str| in_clear.allows(ip.parse().expect("an address"));
         for (ip, is_loopback) in [("127.0.0.1", true), ("127.8.8.8", true), ("::1", true)]

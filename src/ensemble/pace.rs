@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_asked_once_more_and_then_once_a_look_until_it_answers() {
+    fn a_missing_answer_is_retried_once_and_then_asked_once_a_survey() {
         let pace = Pace::new(Limits::default());
         let limits = pace.again(&place(1), Kind::Word).expect("it was not asked before");
         assert_eq!(limits.answer, 3 * Limits::default().answer);

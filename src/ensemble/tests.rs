@@ -303,7 +303,7 @@ fn a_server_at_its_limit_is_asked_one_question_after_the_other() {
 
 /// Others have all that it allows.
 #[test]
-fn a_server_that_takes_nobody_closes_and_takes_not_one() {
+fn a_server_that_closes_every_connection_is_not_one_with_a_limit_of_one() {
     run(async {
         let (at, ..) = limited(0).await;
         let port = zookeeper();

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn cons_tells_clients_from_those_who_only_ask() {
+    fn cons_distinguishes_clients_from_word_connections() {
         let cons = parse_cons(include_str!("testdata/follower.cons"));
         let clients = cons.iter().filter(|c| c.session.is_some()).count();
         assert_eq!((cons.len(), clients), (2, 1));
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_from_answers() {
+    fn refusals_are_distinguished_from_answers() {
         let refused = include_str!("testdata/plain.conf");
         assert_eq!(refusal(refused), Some(Silence::NotWhitelisted));
         let looking = include_str!("testdata/looking.srvr");

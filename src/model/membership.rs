@@ -389,7 +389,7 @@ mod tests {
         group.1=1:3\ngroup.2=2:9\nweight.1=1\nweight.2=1\nweight.3=1\nweight.7=2\nweight.9=0\n";
 
     #[test]
-    fn entries_of_nobodys_vote_are_kept_and_weigh() {
+    fn entries_without_a_vote_are_kept_and_add_weight() {
         let members = Membership::parse(STRANGERS).unwrap();
         assert_eq!(members.to_string(), STRANGERS);
         assert!(members.has_odd_places());
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_voter_in_a_group_weighs_1_unless_it_is_said() {
+    fn the_default_weight_of_a_voter_in_a_group_is_1() {
         let text =
             "server.1=a:1:2:participant\nserver.2=b:1:2:participant\ngroup.5=1:2\nweight.2=3\n";
         let members = Membership::parse(text).unwrap();

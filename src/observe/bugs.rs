@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_sent_to_the_release_that_spreads_a_hole() {
+    fn the_release_that_spreads_a_log_gap_is_never_recommended() {
         for bug in BUGS {
             for minor in 5..=9 {
                 for patch in 0..=10 {

@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_step_tells_its_servers() {
+    fn the_name_of_a_step_contains_its_servers() {
         for (ids, name) in [
             (vec![4], "leave-4"),
             (vec![4, 5], "leave-4,5"),

@@ -265,7 +265,7 @@ fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
 }
 
 #[test]
-fn two_of_three_are_replaced_one_after_the_other_whoever_is_elected() {
+fn two_of_three_are_replaced_one_after_the_other_under_any_leader() {
     let world = World::new("1 2 3", "1 2m 3m").policy(|policy| {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
@@ -286,7 +286,7 @@ fn an_address_that_another_server_has_yet_to_leave_is_taken() {
 }
 
 #[test]
-fn moving_ports_that_nobody_shares_is_granted_in_any_order() {
+fn moving_ports_that_no_server_shares_is_allowed_in_any_order() {
     let (spec, facts) = lines(
         "server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\nserver.3=h:2890:3890;2183",
         "server.1=h:2988:3988;2181\nserver.2=h:2989:3989;2182\nserver.3=h:2990:3990;2183",

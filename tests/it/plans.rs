@@ -188,7 +188,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn planning_again_from_any_moment_goes_on(world in any_world()) {
+    fn planning_again_from_any_moment_continues(world in any_world()) {
         let Some(plan) = planned(&world) else { return Ok(()) };
         let mut facts = plan.facts.clone();
         for (_, step) in plan.schedule() {
@@ -226,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn a_joiner_that_nobody_awaits_is_refused(world in any_world()) {
+    fn a_joiner_that_no_step_awaits_is_refused(world in any_world()) {
         let Some(mut plan) = planned(&world) else { return Ok(()) };
         let awaited = plan.steps().any(|step| matches!(step.action, Action::AwaitJoiner(_)));
         for phase in &mut plan.phases {
@@ -273,7 +273,7 @@ fn the_leader_goes_last_over_the_whole_plan() {
 }
 
 #[test]
-fn a_gate_stands_before_the_first_removal_where_nobody_stays() {
+fn a_gate_comes_before_the_first_removal_if_no_server_stays() {
     let gates = |base, wanted| -> Vec<GateKind> {
         let world = World::new(base, wanted);
         let plan = propose(&world.spec(), &world.facts(), &[]).expect("planned").plan().clone();
@@ -323,7 +323,7 @@ fn requests_of(world: World, most: u32) -> Vec<String> {
 
 /// Unreachable servers never lead, so they may be removed in any order that keeps the rules.
 #[test]
-fn the_dead_share_requests_where_the_number_of_voters_allows() {
+fn unreachable_servers_share_requests_if_the_number_of_voters_allows() {
     let requests = |base, wanted, down| requests_of(World::new(base, wanted).down(down), 2);
     assert_eq!(requests("1 2 3 4o", "1 2", "3 4"), ["leave-3,4"]);
     let seven = "1 2 3 4 5 6 7";

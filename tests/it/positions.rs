@@ -75,7 +75,7 @@ fn together(base: &str, wanted: &str) -> World {
 }
 
 #[test]
-fn whoever_stands_in_a_group_without_a_vote_belongs_to_the_place_on_the_way() {
+fn a_group_entry_without_a_vote_is_part_of_the_position() {
     let plan = plan(&World::new("1g1 2g1 3g1 4g1 5o", "1g1 2g1 3g1 5o"));
     let base = &plan.facts.base.membership;
     assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));

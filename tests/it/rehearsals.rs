@@ -115,7 +115,7 @@ fn a_server_that_is_down_and_moves_is_waited_for() {
 }
 
 #[test]
-fn what_may_fail_is_what_the_checker_says_at_every_moment() {
+fn the_simulator_agrees_with_the_checker_at_every_moment() {
     let mut moments = 0;
     for (base, wanted, down) in [
         ("1 2 3", "4 5 6", ""),
@@ -169,7 +169,7 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
 /// Server 4 has the highest id and weight 0: it leads after a hand-over, but no election makes it
 /// the leader.
 #[test]
-fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
+fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
     let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
     for leader in [None, Some(id(4))] {
         let facts = Facts { leader, ..world.facts() };

@@ -1,9 +1,9 @@
-//! The executor that ships, as a table.
+//! The shipped executor, as a table.
 //!
-//! [`Machine`] is deterministic: the same machine that is told the same comes to the same output.
-//! So each pair of a machine and an answer is put to the shipped code once, when the search first
-//! comes to it, and remembered; machines that are equal are one. A state of the model holds a number
-//! for each executor, and hundreds of thousands of states share a few thousand machines.
+//! [`Machine`] is deterministic: equal machines that get equal answers have equal outputs. So each
+//! pair of a machine and an answer is given to the shipped code once, when the search first reaches
+//! it, and remembered. Equal machines are one entry. A state of the model holds a number for each
+//! executor, and hundreds of thousands of states share a few thousand machines.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +22,7 @@ use crate::world::{Config, Request, View, World, counted};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Executor(u32);
 
-/// What an executor is told.
+/// An answer to an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     Granted,
@@ -35,18 +35,18 @@ pub(crate) enum Answer {
     Runs(Journal),
     Replied(Config),
     Saw(View),
-    /// Nobody knows what came of it.
+    /// The outcome is unknown.
     Unknown,
     SessionOver,
     /// The lock's check in the transaction failed, or the version of a request is not the
     /// configuration's.
     BadVersion,
     NoQuorum,
-    /// The operator wants it to stop; no answer to its output.
+    /// The operator interrupts it. This is no answer to its output.
     Interrupt,
 }
 
-/// What an executor wants to be done.
+/// The output of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Asks {
     Permission,
@@ -56,11 +56,11 @@ pub(crate) enum Asks {
     MakeIdentity,
     OpenRun(u64),
     Record(u64, EntryId),
-    /// A reconfig, from the version that the model counts so; `None` for one that it never made.
+    /// A reconfig with the number of its version. `None` for a version that the model never made.
     Send(Request, Option<u8>),
     Look,
     Settle,
-    /// A pause, or what makes no difference here.
+    /// A pause, or something that makes no difference here.
     Nothing,
     Close,
     End(Ended),
@@ -70,7 +70,7 @@ pub(crate) enum Asks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ended {
     Finished,
-    /// It took what it saw for the work of somebody else.
+    /// It took the change for a foreign one.
     Stranger,
     /// Its lock is gone.
     LockLost,
@@ -78,15 +78,15 @@ pub(crate) enum Ended {
     Resumable,
 }
 
-/// An executor that was told something, and what it told its operator then.
+/// An executor after an answer, and the events that it emitted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Next {
     pub(crate) executor: Executor,
-    /// The steps that it said have committed: bit n for request n.
+    /// The steps that it reported as committed: bit n for request n.
     pub(crate) said: u8,
 }
 
-/// Every executor that the search has come to.
+/// Every executor that the search has reached.
 #[derive(Debug)]
 pub(crate) struct Executors {
     world: Arc<World>,
@@ -99,7 +99,7 @@ pub(crate) struct Executors {
 #[derive(Debug, Default)]
 struct Tables {
     known: Vec<Known>,
-    /// Machines by a hash of what they want next.
+    /// Machines by a hash of their next output.
     alike: HashMap<u64, Vec<Executor>>,
     told: QuickMap<(Executor, Answer), Next>,
 }
@@ -120,35 +120,35 @@ impl Executors {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An executor that asks for its first output.
+    /// An executor before its first output.
     pub(crate) fn fresh(&self) -> Executor {
         let mut machine = Machine::new(Arc::clone(&self.world.checked), self.world.options());
         let output = machine.next(0, Input::Begin);
         self.number(&mut self.tables(), machine, output)
     }
 
-    /// What it wants to be done.
+    /// Its next output.
     pub(crate) fn asks(&self, executor: Executor) -> Asks {
         self.tables().known[executor.0 as usize].asks
     }
 
-    /// What its output is called.
+    /// The name of its output.
     pub(crate) fn name(&self, executor: Executor) -> String {
         self.tables().known[executor.0 as usize].output.name()
     }
 
-    /// How many executors and answers the shipped code was asked for.
+    /// How many executors and answers were given to the shipped code.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let tables = self.tables();
         (tables.known.len(), tables.told.len())
     }
 
-    /// How many executors took the order of what was left anew.
+    /// How many executors reordered the rest of the plan.
     pub(crate) fn reordered(&self) -> u64 {
         self.reordered.load(Ordering::Relaxed)
     }
 
-    /// Puts an answer to the shipped code, or remembers what came of it.
+    /// Gives an answer to the shipped code, or returns the remembered result.
     pub(crate) fn tell(&self, executor: Executor, answer: Answer) -> Next {
         let mut tables = self.tables();
         if let Some(next) = tables.told.get(&(executor, answer)) {
@@ -177,7 +177,7 @@ impl Executors {
         next
     }
 
-    /// The answer as the driver would give it; `None` for what is no answer.
+    /// The answer as the driver would give it. `None` if it is no answer to this output.
     fn input(&self, output: &Output, answer: Answer) -> Option<Input> {
         let world = &self.world;
         Some(match answer {
@@ -201,7 +201,7 @@ impl Executors {
         })
     }
 
-    /// The number of a machine that wants this next.
+    /// The number of a machine with this next output.
     fn number(&self, tables: &mut Tables, machine: Machine, output: Output) -> Executor {
         let mut hasher = DefaultHasher::new();
         format!("{output:?}").hash(&mut hasher);

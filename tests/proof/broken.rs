@@ -1,4 +1,4 @@
-//! The proof itself is tried: what is broken on purpose is found.
+//! Tests of the proof itself: what is broken on purpose is found.
 
 use zkplan::model::Reconfig;
 use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step};
@@ -109,7 +109,7 @@ fn a_hand_over_that_is_not_called_one_is_found() {
 }
 
 #[test]
-fn a_dead_voter_that_was_counted_is_found() {
+fn an_unreachable_voter_that_was_counted_is_found() {
     let mut hoped = case(&[STAYS, STAYS, STAYS, STAYS, LEAVES]);
     hoped.rules.tolerance = Some(0);
     let plan = planned(&hoped);
@@ -125,7 +125,7 @@ fn a_dead_voter_that_was_counted_is_found() {
 #[test]
 fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
     let case = case(&[STAYS, STAYS, dead(STAYS), IS_PROMOTED]);
-    // Three of four must acknowledge, and who is promoted does not.
+    // Three of four must acknowledge, and the promoted server does not.
     let plan = Plan {
         min_tolerance: u32::try_from(Ground::of(&case).asked).expect("a count"),
         ..planned(&self::case(&[STAYS, STAYS, STAYS, IS_PROMOTED]))
@@ -136,7 +136,7 @@ fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
     assert_eq!(found(&case, &in_place), "ZKQ2");
 }
 
-/// Weak on purpose, so that no other law is in the way.
+/// Weak on purpose, so that no other rule refuses it.
 fn exchange() -> Case {
     let mut exchange = case(&[LEAVES, STAYS, STAYS, JOINS]);
     exchange.rules.tolerance = Some(0);
@@ -175,7 +175,7 @@ fn another_order_is_found() {
 }
 
 #[test]
-fn a_vote_that_nobody_else_wants_back_is_too_few() {
+fn a_single_vote_for_the_way_back_is_too_few() {
     let mut alone = case(&[STAYS, LEAVES]);
     alone.rules.one_voter = true;
     let plan = planned(&alone);
@@ -184,7 +184,7 @@ fn a_vote_that_nobody_else_wants_back_is_too_few() {
 }
 
 #[test]
-fn a_request_that_does_more_than_it_says_is_found() {
+fn a_request_that_does_more_than_its_step_is_found() {
     let case = case(&[LEAVES, LEAVES, STAYS, STAYS, STAYS]);
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {

@@ -1,4 +1,4 @@
-//! An apply as the command line makes it: a look, a session, and the driver that ships.
+//! An apply as the command line does it: a survey, a session, and the shipped driver.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,7 +21,7 @@ use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
 use zkplan::trust::OwnIds;
 
-/// Servers in short hand: `1 2 3o 4p 5g2`, where `o` is an observer, `p` has other ports, and `g2`
+/// Servers in a short form: `1 2 3o 4p 5g2`. `o` is an observer, `p` has other ports, and `g2`
 /// votes in group 2 with weight 1.
 pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
@@ -40,7 +40,7 @@ fn server(word: &str) -> Server {
     }
 }
 
-/// What is wanted.
+/// The target.
 pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
     let contacts = servers(base).into_iter().filter_map(|server| server.client_endpoint());
     let wanted = servers(wanted).into_iter().map(|server| WantedServer {
@@ -64,7 +64,7 @@ pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
     }
 }
 
-/// What surrounds an apply.
+/// The host of an apply.
 pub(crate) struct Around<'a> {
     pub(crate) port: &'a Simulated,
     pub(crate) began_ms: u64,
@@ -109,7 +109,7 @@ impl Surroundings for Around<'_> {
     }
 }
 
-/// What is applied, by whom.
+/// The plan to apply, and the user.
 #[derive(Clone, Copy)]
 pub(crate) struct Order<'a> {
     pub(crate) checked: &'a Arc<CheckedPlan>,
@@ -163,12 +163,12 @@ fn stamp(nonce: &str) -> Stamp {
     }
 }
 
-/// What sessions are opened with.
+/// The terms of sessions.
 pub(crate) fn terms() -> SessionTerms {
     SessionTerms { timeout: Millis(10_000), auth: None }
 }
 
-/// Applies, as `zkplan apply` does: a look, a session on a server that follows, the driver.
+/// Applies as `zkplan apply` does: a survey, a session on a server that follows, the driver.
 pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> End {
     let spec = spec_of(order.checked.plan());
     let mut question = Question::of(&spec);

@@ -1,4 +1,4 @@
-//! What befalls a schedule: which faults at all, how often each, and when.
+//! The faults of a schedule: their kinds, how often each occurs, and when.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -58,10 +58,11 @@ const FAULTS: [Fault; 16] = [
     Fault::FreezeNewcomer,
 ];
 
-/// Those of schedules in which servers stay dead, or come back that were dead from the beginning.
+/// The faults of schedules in which servers fail for good, or come back that were down from the
+/// beginning.
 const DEATHS: [Fault; 2] = [Fault::KillLeaderForGood, Fault::Return];
 
-/// What has befallen a schedule so far.
+/// The faults of a schedule so far.
 #[derive(Debug, Default)]
 pub(crate) struct Befallen {
     pub(crate) operations: u64,
@@ -81,14 +82,14 @@ struct Faults {
     reconfigs: u64,
 }
 
-/// Faults for one schedule. Each kind is there or not, and rare or frequent.
+/// The faults of one schedule. Each kind is absent, rare or frequent.
 pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>, deaths: bool) -> Chaos {
     let more = DEATHS.into_iter().filter(|_| deaths);
     let all = FAULTS.into_iter().chain(more);
     let rate_of = |fault: Fault| {
         let rare = match fault {
             Fault::Foreign | Fault::EndSession | Fault::StealLock => 4,
-            // Only reconfigs and writes are asked for these.
+            // These faults affect only reconfigs and writes.
             Fault::Delay | Fault::Duplicate | Fault::FreezeForAWrite | Fault::FreezeNewcomer => 1,
             _ => 2,
         };
@@ -145,7 +146,8 @@ impl Faults {
         if world.pending().is_some() {
             coverage.note(Situation::StuckReconfig);
             if self.chance.once_in(4) {
-                // Somebody else tries right now; the refusal is a proposal behind what is stuck.
+                // Another client tries at this moment. The refusal is a proposal behind the stuck
+                // one.
                 let change = Update::fence(&world.config().config.membership);
                 world.administer(&change).ok();
             }
@@ -280,7 +282,7 @@ impl Faults {
                     return None;
                 }
                 let change = self.foreign(world)?;
-                // Without an answer it may commit all the same.
+                // Without an answer it may still commit.
                 let answer = world.administer(&change);
                 let is_out = matches!(answer, Ok(()) | Err(Code::ConnectionLoss));
                 self.befallen.borrow_mut().foreign |= is_out;

@@ -1,4 +1,4 @@
-//! What must hold, whatever befell a schedule.
+//! The invariants of every schedule.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ struct Taken<'a> {
     changes: bool,
 }
 
-/// Everything that does not hold; and whether a foreign change kept the plan from its target.
+/// Every violation, and whether a foreign change kept the plan from its target.
 pub(crate) fn judge(
     prepared: &Prepared,
     world: &World,
@@ -89,8 +89,8 @@ fn members(config: &CommittedConfig) -> &Membership {
     &config.config.config.membership
 }
 
-/// The committed configurations are what the plan grants, in an order that it grants, each step
-/// once, and each by the apply that fenced last.
+/// The committed configurations are those of the plan, in an order that it allows, each step once,
+/// and each by the apply that fenced last.
 fn histories(
     wrong: &mut Vec<String>,
     prepared: &Prepared,
@@ -144,8 +144,8 @@ fn histories(
     }
 }
 
-/// The step that a step must not come before, in whatever order: an earlier one of its own server, of a
-/// newcomer where it is one, or, where a gate stands between them, one that takes nobody out.
+/// The step that a step must not overtake in any order: an earlier one of its own server, one of an
+/// earlier joiner if it adds one, or, across a gate, one that removes no server.
 fn overtaken(plan: &Plan, done: &Done, step: &StepId) -> Option<StepId> {
     let steps: Vec<&Step> = plan.steps().collect();
     let at = steps.iter().position(|known| known.id == *step)?;
@@ -204,7 +204,8 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
                 if *times > really.count() {
                     wrong.push(format!("run {run} tells too often that {step} has committed"));
                 }
-                // A version may be a later one, under which it was found; it is in the past.
+                // The version may be a later one, under which the step was found. It is in the
+                // past.
                 let known = versions.get(version).is_some_and(|t| zxid_of(t) <= entry.zxid);
                 let done = taken
                     .iter()
@@ -221,9 +222,9 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
     }
 }
 
-/// Whatever was carried out, some run had intended before, and none had given up.
+/// Every step that was carried out was intended by some run before, and abandoned by none.
 fn carried_out_as_intended(wrong: &mut Vec<String>, taken: &[Taken<'_>], runs: &[Journal]) {
-    // What an administrator did by hand, just as the plan would have, is nobody's lie.
+    // An administrator who does by hand what the plan would do does not make the journal wrong.
     for taken in taken.iter().filter(|taken| taken.config.by.is_some()) {
         let (Some(step), zxid) = (&taken.step, zxid_of(taken)) else { continue };
         let intends = |told: &Told| match &told.entry {
@@ -261,8 +262,8 @@ fn base_of(version: &str) -> Option<i64> {
     i64::from_str_radix(version, 16).ok()
 }
 
-/// Whether a server that was down when the plan was made is back, leads, and is to leave: the plan has
-/// no leader change, so that the run stops and asks for one that has.
+/// Whether a server that was down when the plan was made is back, leads, and is to be removed. The
+/// plan has no leader change, so the run stops and asks for a new plan.
 fn is_not_granted(prepared: &Prepared, world: &World, applies: &[Applied]) -> bool {
     let leads = world.leader().map(|at| world.process(at).id());
     let goes = leads.filter(|id| !prepared.checked.plan().target.has_voter(*id));

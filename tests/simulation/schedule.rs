@@ -23,11 +23,11 @@ use crate::faults::{Befallen, chaos};
 use crate::judging::judge;
 use crate::shapes::Prepared;
 
-/// How long each wait of an apply may take while faults fall, and afterwards.
+/// The time-out of each wait of an apply, with faults and afterwards.
 const IMPATIENT_MS: u64 = 4000;
 const PATIENT_MS: u64 = 60_000;
 
-/// One apply, and what it told.
+/// One apply, and its events.
 pub(crate) struct Applied {
     pub(crate) nonce: String,
     pub(crate) events: Vec<(usize, Event)>,
@@ -35,22 +35,22 @@ pub(crate) struct Applied {
     pub(crate) end: Option<End>,
 }
 
-/// What came of a schedule.
+/// The result of a schedule.
 pub(crate) struct Outcome {
     pub(crate) operations: u64,
     pub(crate) faults: u64,
     pub(crate) applies: u64,
     pub(crate) violations: Vec<String>,
     pub(crate) coverage: Coverage,
-    /// Why it did not end at the target, where a foreign change is why.
+    /// Whether a foreign change kept it from the target.
     pub(crate) stale: bool,
     /// Of the whole log.
     pub(crate) hash: u64,
-    /// The log, where it was asked for.
+    /// The log, if requested.
     pub(crate) log: String,
 }
 
-/// Runs one schedule. `change` may switch off rules that mechanisms of zkplan rest on.
+/// Runs one schedule. `change` may switch off rules on which zkplan's mechanisms depend.
 pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bool) -> Outcome {
     let mut chance = Chance::of(seed);
     let prepared = drawn(all, &mut chance);
@@ -172,7 +172,7 @@ fn alternate<'a>(
         let first = usize::from(chance.once_in(2));
         let runnable = |at: &usize| futures[*at].is_some() && ready[*at];
         let Some(at) = [first, 1 - first].into_iter().find(runnable) else {
-            // Nobody can go on: time does.
+            // No client can continue, so time advances.
             let mut world = clients[0].world();
             let waits = clients.iter().zip(&futures).filter(|(_, future)| future.is_some());
             let next = waits.map(|(client, _)| client.wake_ms()).chain(world.due()).min();
@@ -193,7 +193,7 @@ fn alternate<'a>(
             Poll::Pending => {
                 let world = clients[at].world();
                 ready[at] = clients[at].wake_ms() <= world.now_ms();
-                // What one did may be what the other waits for.
+                // The work of one client may be what the other waits for.
                 ready[1 - at] |= world.truth.log.len() > before;
             }
         }
@@ -201,7 +201,7 @@ fn alternate<'a>(
     ends
 }
 
-/// Takes the lock over as `zkplan unlock` does, with its fence or interrupted before it.
+/// Takes the lock over as `zkplan unlock` does, with its fence, or interrupted before it.
 fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
     let client = port.client(u32::try_from(number).unwrap_or(0));
     let unlock = async {
@@ -239,7 +239,7 @@ async fn fence<S: Session>(session: &S) -> Option<()> {
     Some(())
 }
 
-/// Everything is well again; what was on its way arrives.
+/// Everything is healthy again, and requests on their way arrive.
 fn heal(port: &Simulated, prepared: &Prepared) {
     let mut world = port.world();
     world.cancel_actions();
@@ -261,7 +261,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
     world.advance(later);
 }
 
-/// What happened, and what the applies told, in order.
+/// All events of the ensemble and of the applies, in order.
 fn merged(log: &[zkplan::ensemble::simulated::Happening], applies: &[Applied]) -> String {
     let mut told: Vec<(usize, &str, &Event)> = applies
         .iter()

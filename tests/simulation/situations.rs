@@ -1,4 +1,4 @@
-//! Which situations of interest a schedule ran into, as far as its logs tell.
+//! The situations of interest in which a schedule ended up, by its logs.
 
 use zkplan::apply::journal::{Entry, Known};
 use zkplan::apply::{End, Event};

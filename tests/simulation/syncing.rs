@@ -1,5 +1,5 @@
-//! Servers that copy their data while an apply begins, as ZooKeeper does it: slowly, fuzzily, and
-//! without taking on what commits meanwhile.
+//! Servers that copy their data when an apply begins, as ZooKeeper does it: slowly, with fuzzy
+//! snapshots, and without activating a configuration that commits meanwhile.
 
 use zkplan::apply::{End, Event};
 use zkplan::ensemble::simulated::{Place, Simulated};
@@ -8,7 +8,7 @@ use zkplan::model::ServerId;
 use crate::applying::{Around, Order, apply};
 use crate::shapes::{Prepared, SHAPES};
 
-/// "1 2 3" to "1 2 3 4", where 4 has just been started on an empty disk, and takes that long.
+/// "1 2 3" to "1 2 3 4", where 4 has just been started on an empty disk and takes that long.
 fn begins(sync_ms: u64) -> (Prepared, Simulated, Place) {
     let prepared = Prepared::of(SHAPES[0]);
     let mut world = prepared.start.clone();
@@ -55,7 +55,7 @@ fn a_server_that_was_stranded_is_healed() {
     assert_eq!(port.world().config().config.membership, prepared.checked.plan().target);
 }
 
-/// Whatever it lists of the time in which it copied is wrong, and nothing is wrong with its data.
+/// The digests of its copy time are wrong, although its data are correct.
 #[test]
 fn a_server_that_copied_under_writes_is_no_alien() {
     let (prepared, port, _) = begins(2000);

@@ -119,7 +119,7 @@ fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
 }
 
 #[test]
-fn removing_nobody_raises_the_version_and_disarms_the_one_before() {
+fn a_removal_without_effect_raises_the_version_and_disarms_earlier_requests() {
     let port = with_joiners("1 2 3", "");
     let session = open(&port, 1);
     let before = version(&port);
@@ -247,7 +247,7 @@ fn a_session_moves_and_what_was_sent_before_is_refused() {
 }
 
 #[test]
-fn what_waits_in_a_frozen_server_arrives_when_it_goes_on() {
+fn a_request_in_a_frozen_server_arrives_after_the_thaw() {
     let port = with_joiners("1 2 3", "");
     let (late, other, frozen) = (open(&port, 1), open(&port, 2), place(&port, 1));
     port.world().freeze(frozen);
@@ -264,7 +264,7 @@ fn what_waits_in_a_frozen_server_arrives_when_it_goes_on() {
 }
 
 #[test]
-fn a_session_that_nobody_keeps_is_over_and_takes_its_znodes_along() {
+fn an_abandoned_session_expires_with_its_znodes() {
     let port = with_joiners("1 2 3", "");
     let (dying, other) = (open(&port, 1), open(&port, 2));
     let lifetime = Lifetime::Ephemeral;
@@ -337,7 +337,7 @@ fn a_leader_counts_its_followers_with_a_vote_and_without() {
 }
 
 #[test]
-fn words_are_answered_by_those_who_serve() {
+fn words_are_answered_by_serving_servers() {
     let port = with_joiners("1 2 3", "");
     let ask = |port: &Simulated, number: i64, word| {
         port.run(port.ask(&at(number), word)).expect("a client that lives")
@@ -416,7 +416,7 @@ fn a_removed_server_does_not_start_again() {
 }
 
 #[test]
-fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
+fn a_server_of_weight_0_is_not_elected_but_may_get_a_hand_over() {
     let members = [1, 1, 1, 0].into_iter().zip(1_i64..).map(|(weight, number)| {
         let place = Some(crate::model::VoteWeight { group: 1, weight });
         Server { place, ..server(&number.to_string()) }

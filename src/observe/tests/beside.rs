@@ -50,7 +50,7 @@ fn one_that_hangs_costs_half_a_second_and_hides_no_other() {
 }
 
 #[test]
-fn what_follows_this_ensemble_is_told_from_what_does_not() {
+fn followers_of_this_ensemble_are_distinguished_from_others() {
     let now = config(&[4, 5, 6], "300000005");
     // It was stopped before it received the last reconfigs.
     let older = config(&[1, 4, 5, 6], "300000001");

@@ -85,7 +85,7 @@ fn a_guess_at_a_port_counts_only_for_the_member_meant() {
 }
 
 #[test]
-fn ids_beyond_a_byte_are_told_by_their_low_byte_where_it_is_theirs_alone() {
+fn ids_above_a_byte_are_identified_by_a_unique_low_byte() {
     let fake = FakeEnsemble::of(plain(&[1, 258]));
     let seen = seen(&fake, &contacts(&[1, 258]));
     assert_eq!(standing(&seen, 258), Standing::Leading);
@@ -95,7 +95,7 @@ fn ids_beyond_a_byte_are_told_by_their_low_byte_where_it_is_theirs_alone() {
 }
 
 #[test]
-fn the_admin_server_tells_id_and_mode_where_words_do_not() {
+fn the_admin_server_reports_id_and_mode_if_words_do_not() {
     let mut servers = plain(&[1, 3]);
     servers[0].silent = Some(Silence::NotWhitelisted);
     let fake = FakeEnsemble::of(servers);
@@ -118,7 +118,7 @@ fn the_admin_server_tells_id_and_mode_where_words_do_not() {
 }
 
 #[test]
-fn the_admin_server_tells_how_often_a_port_is_tried() {
+fn the_admin_server_reports_the_bind_tries() {
     let tries = |properties: serde_json::Value| {
         let fake = FakeEnsemble::of(plain(&[1, 3]));
         let mut question = wanting(contacts(&[3]), &[1, 3]);
@@ -135,7 +135,7 @@ fn the_admin_server_tells_how_often_a_port_is_tried() {
 }
 
 #[test]
-fn an_admin_server_of_somebody_else_is_not_believed() {
+fn an_admin_server_of_another_server_is_not_trusted() {
     let fake = FakeEnsemble::of(plain(&[1, 3]));
     let mut question = wanting(contacts(&[]), &[1, 3]);
     question.wanted.get_mut(&id(1)).expect("wanted").admin = Some("http://9".into());
@@ -159,7 +159,7 @@ fn followers_of_a_fresh_leader_are_up_to_date_once_a_write_committed() {
 }
 
 #[test]
-fn observers_and_joiners_are_told_from_voters() {
+fn observers_and_joiners_are_distinguished_from_voters() {
     let text = format!(
         "{}\nserver.7=10.0.0.7:2888:3888:observer;0.0.0.0:2181\nversion={FIRST}",
         fake::line(3)

@@ -171,7 +171,7 @@ fn a_member_without_reconfig_stays_at_version_zero() {
 }
 
 #[test]
-fn a_reconfig_that_overtakes_the_look_is_looked_at() {
+fn a_reconfig_during_the_survey_is_observed() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let newer: &'static str = config(&[1, 2, 3, 4], "100000005").leak();
     fake.world.borrow_mut().written = Some((-1, newer));

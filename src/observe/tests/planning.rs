@@ -78,7 +78,7 @@ fn a_joiner_on_other_ports_or_elsewhere_cannot_be_named() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_an_obstacle() {
+fn reasons_against_any_plan_are_obstacles() {
     let mut servers = voters(&[1, 2, 3], "100000005");
     servers[0].config = config(&[1, 2, 3], "0");
     servers.push(server(4, Mode::Standalone, ""));
@@ -118,7 +118,7 @@ fn a_server_that_takes_one_connection_is_an_obstacle() {
 }
 
 #[test]
-fn a_member_that_is_somebody_else_is_an_obstacle() {
+fn a_member_with_another_id_is_an_obstacle() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.id = 8);
     let facts = facts(&fake, &wanted(&[1, 3]));
@@ -246,7 +246,7 @@ fn members_without_a_client_part_are_confirmed_where_they_answer() {
 }
 
 #[test]
-fn zones_unknown_are_said_where_any_is_known() {
+fn unknown_zones_are_reported_if_any_is_known() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let mut spec = wanted(&[3]);
     let unknown = |facts: &Facts| -> Vec<Option<ServerId>> {
@@ -324,7 +324,7 @@ fn other_data_of_a_joiner_are_an_obstacle_and_those_of_a_member_a_finding() {
 
 /// A bug that every release of the line has is reported only if the change triggers it.
 #[test]
-fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about() {
+fn a_bug_without_a_fix_is_reported_if_the_change_triggers_it() {
     let found = |named: bool, wants: &[i64]| -> Vec<Issue> {
         let mut servers = voters(&[1, 2, 3], FIRST);
         let name = |text: &str| text.replace("10.0.0.", "zk");

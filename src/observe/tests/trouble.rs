@@ -7,7 +7,7 @@ use crate::model::{Endpoint, Zxid};
 use crate::observe::{DataProof, Issue, JoinersRun, Tried};
 
 #[test]
-fn a_silent_contact_that_may_be_any_member_is_listed() {
+fn an_unreachable_contact_that_may_be_any_member_is_listed() {
     let silent_contacts = |voters: Vec<Fake>| {
         let fake = FakeEnsemble::of(voters);
         fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
@@ -25,7 +25,7 @@ fn a_silent_contact_that_may_be_any_member_is_listed() {
 }
 
 #[test]
-fn a_frozen_member_is_silent() {
+fn a_frozen_member_does_not_answer() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
     let seen = seen(&fake, &contacts(&[1]));
@@ -65,7 +65,7 @@ fn servers_that_keep_local_sessions_are_noted() {
 }
 
 #[test]
-fn a_member_that_looks_for_a_leader_serves_nobody() {
+fn a_member_that_looks_for_a_leader_does_not_serve() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.silent = Some(Silence::NotServing));
     assert_eq!(standing(&seen(&fake, &contacts(&[1])), 2), Standing::NotServing);
@@ -190,7 +190,7 @@ fn servers_without_a_leader_are_no_quorum() {
 }
 
 #[test]
-fn without_a_quorum_voters_are_told_from_joiners() {
+fn without_a_quorum_voters_are_distinguished_from_joiners() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.silent = Some(Silence::NotServing));
     for number in [2, 3] {
@@ -214,7 +214,7 @@ fn without_a_quorum_voters_are_told_from_joiners() {
 }
 
 #[test]
-fn a_hand_over_in_which_nobody_serves_is_waited_for() {
+fn the_survey_waits_for_a_hand_over_without_a_serving_server() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     for number in [1, 2, 3] {
         fake.server(number, |server| server.silent = Some(Silence::NotServing));
@@ -304,7 +304,7 @@ fn a_plain_ensemble_with_garbage_for_a_configuration_cannot_be_read() {
 }
 
 #[test]
-fn ports_are_knocked_at() {
+fn ports_are_checked() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.world.borrow_mut().knocks.extend([
         (("10.0.0.1".into(), 2888), Knock::Unreachable),
@@ -332,7 +332,7 @@ fn data_that_differs_and_mismatches_are_found() {
 /// A server that copied its data during writes lists wrong digests of that time. A survey cannot
 /// distinguish them from other data, unless the figures at one zxid differ too.
 #[test]
-fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
+fn a_digest_that_differs_is_no_proof_if_the_figures_are_equal() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4], FIRST));
     fake.server(1, |server| server.hash = "100000080: 77\n100000100: 6\n");
     fake.server(2, |server| server.hash = "100000080: -5\n100000100: 77\n");
@@ -351,7 +351,7 @@ fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
 
 /// It finished its sync while a reconfig committed: the configuration in its znode is not in force.
 #[test]
-fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
+fn a_configuration_that_is_not_in_force_is_distinguished_from_another_one() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
     fake.server(1, |server| {
         server.held = Some(std::mem::replace(&mut server.config, config(&[1, 2, 3], FIRST)));
@@ -365,7 +365,7 @@ fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
 /// The reconfig commits between reading `conf` and reading the znode: no server has missed
 /// anything.
 #[test]
-fn whoever_takes_a_configuration_on_meanwhile_missed_none() {
+fn a_server_that_activates_a_configuration_meanwhile_missed_none() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
     let new = config(&[1, 2, 3], "100000009");
     fake.server(1, |server| {

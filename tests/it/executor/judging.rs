@@ -76,7 +76,7 @@ fn stopping() -> Case {
 }
 
 #[test]
-fn a_named_server_that_tells_its_ports_is_believed_at_the_second_look() {
+fn an_added_server_that_reports_its_ports_is_proven_at_the_second_survey() {
     let mut case = moving();
     let looks_until = |case: &mut Case, times: &[u64]| {
         case.memory.named.insert(id(3), Named { at_ms: 0, seen: 0 });
@@ -150,7 +150,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
 }
 
 #[test]
-fn a_joiner_that_looks_for_a_leader_for_long_is_told_from_one_that_is_late() {
+fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() {
     let mut case = moving();
     let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
     joiner.standing = Standing::NotServing;
@@ -182,7 +182,7 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
 }
 
 #[test]
-fn a_gate_opens_for_nobody_who_is_not_known_to_have_moved() {
+fn a_gate_stays_closed_while_a_client_may_be_connected() {
     let mut case = moving();
     assert_eq!(case.verdict("gate"), Verdict::Proceed);
     let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
@@ -197,7 +197,7 @@ fn a_gate_opens_for_nobody_who_is_not_known_to_have_moved() {
 }
 
 #[test]
-fn a_server_is_gone_only_when_its_machine_says_so() {
+fn a_server_is_gone_only_if_its_machine_refuses_the_connection() {
     let mut case = stopping();
     let become_ = |case: &mut Case, presence| {
         let leaving = case.sight.leaving.get_mut(&id(3)).expect("it leaves");

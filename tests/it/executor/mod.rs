@@ -307,7 +307,7 @@ fn a_foreign_change_stops_the_run_wherever_it_comes() {
 }
 
 #[test]
-fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
+fn a_step_that_was_undone_is_never_reported_as_not_applied() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4o 5o"));
     let mut sends = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |at, output, fake| {
@@ -511,7 +511,7 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
 
 /// A risk that is accepted on the command line is accepted in another order as well.
 #[test]
-fn a_finding_that_is_accepted_by_the_command_stands_against_no_order() {
+fn a_finding_that_the_command_accepts_forbids_no_order() {
     let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
     let written = FindingKind::ConfigWritten;
     let mut fake = Fake::of(&checked);

@@ -34,7 +34,7 @@ fn a_leader_out_of_sight_is_no_new_leader() {
 
 /// Wherever the lock is removed: the run reports that nothing was sent since only if that is true.
 #[test]
-fn what_was_sent_after_the_lock_was_gone_is_told() {
+fn requests_after_the_loss_of_the_lock_are_reported() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
     let mut outputs = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
@@ -89,7 +89,7 @@ fn a_lock_that_was_never_taken_is_not_lost() {
 
 /// An unreachable machine that was replaced is reported, because it must never come back.
 #[test]
-fn a_dead_server_that_was_replaced_is_warned_of() {
+fn a_replaced_server_that_is_unreachable_is_reported() {
     let told = |down: &str, hooks: Hooks| {
         let checked = planned_with(&World::new("1 2 3", "1 2 4").down(down), hooks);
         let mut fake = Fake::of(&checked);
