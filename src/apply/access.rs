@@ -23,10 +23,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::paths::Paths;
 use super::sight;
 use crate::ensemble::{
-    CONFIG, Code, Control, Credential, Failure, Session, SessionTerms, Silence, Word,
+    CONFIG, Credential, ErrorCode, FourLetterWord, NoAnswer, RequestError, Session, SessionFactory,
+    SessionTerms,
 };
 use crate::model::{Auth, Connect, Endpoint, EnsembleConfig, Server, ServerId};
-use crate::observe::{Identity, Observation, Question, Standing};
+use crate::observe::{Identity, Observation, Question, ServerStatus};
 use crate::plan::Plan;
 use crate::spec::Spec;
 
@@ -50,7 +51,7 @@ pub enum Signer {
     Certificate,
     /// No identity.
     #[default]
-    Nobody,
+    Anonymous,
 }
 
 /// The addresses in the operator's file.
@@ -105,7 +106,7 @@ impl Signer {
             Some(Auth::Sasl { user, .. }) => Self::Sasl(user.clone()),
             Some(Auth::X509) => Self::Certificate,
             None if has_certificate => Self::Certificate,
-            None => Self::Nobody,
+            None => Self::Anonymous,
         }
     }
 
@@ -152,8 +153,11 @@ impl Named {
             return Vec::new();
         }
         let members = &seen.config.membership;
-        let may = |standing: &Standing| {
-            matches!(standing, Standing::Leading | Standing::Following | Standing::Observing)
+        let may = |standing: &ServerStatus| {
+            matches!(
+                standing,
+                ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
+            )
         };
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
         let named = sights.filter(|sight| may(&sight.standing)).filter_map(|sight| {
@@ -169,7 +173,7 @@ impl Named {
     /// proven.
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
         let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
-        let follows = sight.standing == Standing::FollowingWithoutVote;
+        let follows = sight.standing == ServerStatus::FollowingWithoutVote;
         let at = sight.reached_at.iter().find(|at| follows && self.names(seen, at))?;
         Some(Recipient { server: id, at: at.clone() })
     }
@@ -215,7 +219,7 @@ impl Access {
             Some(auth) if auth.sends_password() => Signer::User(auth.user().to_owned()),
             Some(auth) => Signer::Sasl(auth.user().to_owned()),
             None if self.named.certificate => Signer::Certificate,
-            None => Signer::Nobody,
+            None => Signer::Anonymous,
         }
     }
 
@@ -245,13 +249,13 @@ impl Access {
 
     /// A session on the first of these servers that opens one and matches the survey. Otherwise the
     /// last error.
-    pub async fn open<P: Control>(
+    pub async fn open<P: SessionFactory>(
         &self,
         port: &P,
         seen: &Observation,
         recipients: &[Recipient],
-    ) -> Result<P::Session, Failure> {
-        let mut last = Failure::NotSent;
+    ) -> Result<P::Session, RequestError> {
+        let mut last = RequestError::NotSent;
         for to in recipients {
             match self.session(port, seen, to).await {
                 Ok(session) => return Ok(session),
@@ -263,19 +267,19 @@ impl Access {
 
     /// A session on one server. The credential is shown only after the session itself has verified
     /// that this is the observed server. Otherwise the session is closed.
-    pub async fn session<P: Control>(
+    pub async fn session<P: SessionFactory>(
         &self,
         port: &P,
         seen: &Observation,
         to: &Recipient,
-    ) -> Result<P::Session, Failure> {
+    ) -> Result<P::Session, RequestError> {
         let mut session = port.open(&to.at, &self.terms).await?;
         if self.terms.auth.is_none() {
             return Ok(session);
         }
         let shown = match self.is_as_seen(&session, seen, to.server).await {
             Ok(true) => session.authenticate().await,
-            Ok(false) => Err(Failure::NotSent),
+            Ok(false) => Err(RequestError::NotSent),
             Err(failure) => Err(failure),
         };
         match shown {
@@ -289,15 +293,20 @@ impl Access {
 
     /// Asks whether a server lets this user change the configuration, on a short session of its
     /// own. Changes nothing.
-    pub async fn ask<P: Control>(&self, port: &P, seen: &Observation, to: &Recipient) -> Asked {
+    pub async fn ask<P: SessionFactory>(
+        &self,
+        port: &P,
+        seen: &Observation,
+        to: &Recipient,
+    ) -> Asked {
         let permission = match self.session(port, seen, to).await {
             Ok(session) => {
                 let probed = session.probe_write(CONFIG).await;
                 session.close().await;
                 permission(&probed)
             }
-            Err(Failure::InClear) => Permission::InClear,
-            Err(Failure::Refused(Code::AuthFailed)) => Permission::Refused,
+            Err(RequestError::InClear) => Permission::InClear,
+            Err(RequestError::Refused(ErrorCode::AuthFailed)) => Permission::Refused,
             Err(_) => Permission::Unknown,
         };
         Asked { at: to.at.clone(), signer: self.signer(), permission }
@@ -305,8 +314,12 @@ impl Access {
 
     /// Whether a server closes every connection beside a session: a connection limit
     /// (`maxClientCnxns`) then leaves room for no other request.
-    pub async fn is_shut_out_beside<P: Control>(&self, port: &P, session: &P::Session) -> bool {
-        port.ask(session.at(), Word::Srvr).await == Err(Silence::Closed)
+    pub async fn is_shut_out_beside<P: SessionFactory>(
+        &self,
+        port: &P,
+        session: &P::Session,
+    ) -> bool {
+        port.ask(session.at(), FourLetterWord::Srvr).await == Err(NoAnswer::Closed)
             && session.get(CONFIG).await.is_ok()
     }
 
@@ -317,7 +330,7 @@ impl Access {
         session: &S,
         seen: &Observation,
         server: ServerId,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, RequestError> {
         // The low byte of the server's id is the top byte of the sessions that it creates
         // (`SessionTrackerImpl.initializeNextSessionId`).
         if session.id().to_be_bytes()[0] != server.get().to_le_bytes()[0] {
@@ -333,7 +346,7 @@ impl Access {
         let identity = match session.get(&self.named.paths.identity()).await {
             Ok(node) => node.map_or(Identity::NoneYet, |node| Identity::Known(node.text())),
             // The znode is not readable for everyone, so it proves nothing here.
-            Err(Failure::Refused(Code::NoAuth)) => return Ok(is_known),
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => return Ok(is_known),
             Err(failure) => return Err(failure),
         };
         Ok(is_known && identity == seen.identity)
@@ -341,10 +354,10 @@ impl Access {
 }
 
 /// The meaning of a probe's answer.
-pub const fn permission(probed: &Result<(), Code>) -> Permission {
+pub const fn permission(probed: &Result<(), ErrorCode>) -> Permission {
     match probed {
         Ok(()) => Permission::Granted,
-        Err(Code::NoAuth | Code::AuthFailed) => Permission::Refused,
+        Err(ErrorCode::NoAuth | ErrorCode::AuthFailed) => Permission::Refused,
         Err(_) => Permission::Unknown,
     }
 }
@@ -428,9 +441,11 @@ mod tests {
             let members = ids(&named.recipients(&seen, &BTreeSet::new()));
             (members, named.joiner(&seen, one).map(|to| to.server))
         };
-        assert_eq!(standing(Standing::Following), (vec![1], None));
-        assert_eq!(standing(Standing::FollowingWithoutVote), (Vec::new(), Some(one)));
-        for other in [Standing::Behind, Standing::OtherConfiguration, Standing::Standalone] {
+        assert_eq!(standing(ServerStatus::Following), (vec![1], None));
+        assert_eq!(standing(ServerStatus::FollowingWithoutVote), (Vec::new(), Some(one)));
+        for other in
+            [ServerStatus::Behind, ServerStatus::OtherConfiguration, ServerStatus::Standalone]
+        {
             assert_eq!(standing(other), (Vec::new(), None));
         }
     }

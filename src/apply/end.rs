@@ -7,16 +7,16 @@ use super::event::{Occupied, Wait};
 use super::journal::{HookEnd, LockText, Run};
 use super::resume::Differs;
 use crate::check::Breach;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, Zxid};
 use crate::observe::{Finding, Identity};
 use crate::plan::StepId;
 use crate::trust::Unproven;
 
-/// The outcome of one apply. Except after [`End::Finished`], the ensemble is in a state in which
+/// The outcome of one apply. Except after [`Outcome::Finished`], the ensemble is in a state in which
 /// the plan may stop for any time, and the run stays open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum Outcome {
     /// Everything is done.
     Finished,
     /// The live state is not a state of the plan.
@@ -70,7 +70,7 @@ pub enum End {
         /// Whether it is the folder.
         is_folder: bool,
         /// The answer.
-        code: Code,
+        code: ErrorCode,
     },
     /// The session is local to its server, which does not allow ephemeral znodes such as the lock
     /// on it (`localSessionsEnabled=true` without `localSessionsUpgradingEnabled=true`).
@@ -142,7 +142,7 @@ pub enum End {
         /// The step. `None` for the work before the steps.
         step: Option<StepId>,
         /// The answer.
-        code: Code,
+        code: ErrorCode,
     },
     /// No server could be reached.
     Unreachable,
@@ -197,7 +197,7 @@ pub enum Stale {
     },
 }
 
-impl End {
+impl Outcome {
     /// That a run of another plan is open.
     pub fn other_run(run: &Run) -> Self {
         let why = run

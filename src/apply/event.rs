@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Recipient, Signer};
-use super::end::End;
-use super::journal::{Entry, HookEnd, Known, LockText};
+use super::end::Outcome;
+use super::journal::{CommitEvidence, Entry, HookEnd, LockText};
 use super::reorder::Reordered;
 use crate::check::Breach;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{Endpoint, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, OwnPorts, Standing};
+use crate::observe::{Clients, DataProof, OwnPorts, ServerStatus};
 use crate::plan::StepId;
 
 /// Something that happened.
@@ -72,7 +72,7 @@ pub enum Event {
         /// The version that it made.
         version: String,
         /// How that is known.
-        known: Known,
+        known: CommitEvidence,
     },
     /// A step without a request is done.
     Done {
@@ -146,7 +146,7 @@ pub enum Event {
         to: String,
     },
     /// The run is over for this apply.
-    Ended(End),
+    Ended(Outcome),
 }
 
 /// Something that a run waits for.
@@ -175,7 +175,7 @@ pub enum Wait {
         /// The member.
         server: ServerId,
         /// Its status.
-        standing: Standing,
+        standing: ServerStatus,
     },
     /// A member that was added, moved or promoted has not proven yet that it has bound its ports.
     Bound {
@@ -196,7 +196,7 @@ pub enum Wait {
         port: u16,
     },
     /// The server refused for the moment.
-    Refused(Code),
+    Refused(ErrorCode),
     /// The outcome of a request is unknown. These servers must acknowledge it.
     Stuck {
         /// The step; `None` for the fence.
@@ -246,7 +246,7 @@ pub enum Missing {
     /// It does not follow.
     Following {
         /// Its status.
-        standing: Standing,
+        standing: ServerStatus,
         /// Its zxid and the leader's, where it serves and both are known.
         zxids: Option<(Zxid, Zxid)>,
         /// Whether it followed before, in this run.

@@ -161,7 +161,7 @@ pub enum Entry {
         /// The version that it made.
         version: String,
         /// How that is known.
-        known: Known,
+        known: CommitEvidence,
     },
     /// A reconfig was not carried out, and never will be.
     NotApplied {
@@ -181,7 +181,7 @@ pub enum Entry {
         /// The gate.
         step: StepId,
         /// Why.
-        how: Passage,
+        how: GateOpenedBy,
     },
     /// The operator attested that a data directory is blank.
     Attested {
@@ -225,7 +225,7 @@ pub enum Entry {
 /// How it is known that a reconfig has committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Known {
+pub enum CommitEvidence {
     /// By the server's reply.
     Reply,
     /// By reading the configuration while holding the lock.
@@ -237,7 +237,7 @@ pub enum Known {
 /// Why a gate was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Passage {
+pub enum GateOpenedBy {
     /// No client was left on the leaving servers.
     Drained,
     /// By approval.
@@ -262,7 +262,7 @@ pub enum HookEnd {
 
 /// What is known about a reconfig that was intended and got no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UnresolvedRequest {
     /// The version that it starts from.
     pub from: String,
     /// Whether a fence has committed from that version. If so, the reconfig has not: a version has
@@ -439,7 +439,7 @@ impl Run {
     }
 
     /// Reconfigs that were intended and have no further entry.
-    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, Doubt> {
+    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, UnresolvedRequest> {
         let (mut doubt, mut fenced) = (BTreeMap::new(), BTreeSet::new());
         for record in &self.records {
             match &record.entry {
@@ -458,7 +458,7 @@ impl Run {
             }
         }
         let unresolved = |(step, from): (StepId, &String)| {
-            (step, Doubt { from: from.clone(), is_fenced: fenced.contains(from) })
+            (step, UnresolvedRequest { from: from.clone(), is_fenced: fenced.contains(from) })
         };
         doubt.into_iter().map(unresolved).collect()
     }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Permission};
-use super::end::End;
+use super::end::Outcome;
 use super::event::{BindProof, Missing, Occupied, Wait};
-use super::sight::{self, Joiner, Presence, Sight};
+use super::sight::{self, Joiner, Presence, RunView};
 use crate::check::{self, Breach, CheckedPlan, Detail, Law};
-use crate::ensemble::Knock;
+use crate::ensemble::PortState;
 use crate::model::{Server, ServerId, Zxid};
-use crate::observe::{DataProof, Finding, FindingKind, NoDigests, Standing, WithoutDigests};
-use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
+use crate::observe::{DataProof, Finding, FindingKind, NoDigests, ServerStatus, WithoutDigests};
+use crate::plan::{
+    Acceptance, Action, ChangeVerb, Done, GateKind, PhaseKind, ServerChange, Step, StepId,
+};
 
 /// How often an added server tries to bind its election port before it exits with code 14
 /// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), if it reports no other setting.
@@ -24,7 +26,7 @@ const LONG_MS: u64 = 10_000;
 
 /// What a run remembers between surveys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
+pub struct RunState {
     /// Steps that are done, reconfigs included.
     pub done: Done,
     /// Since when, in milliseconds of the run, a joiner has been observed as a follower without a
@@ -44,12 +46,12 @@ pub struct Memory {
     pub hooked: BTreeSet<StepId>,
     /// Servers whose configured address is new and that have not proven yet that they have bound
     /// it.
-    pub named: BTreeMap<ServerId, Named>,
+    pub named: BTreeMap<ServerId, PendingBind>,
 }
 
 /// A server that was named at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Named {
+pub struct PendingBind {
     /// When, in milliseconds of the run.
     pub at_ms: u64,
     /// How many surveys in a row have seen it healthy and listening there.
@@ -80,9 +82,9 @@ pub enum Verdict {
     /// Not yet.
     Wait(Vec<Wait>),
     /// The operator must be asked.
-    Ask(End),
+    Ask(Outcome),
     /// Not at all.
-    Stop(End),
+    Stop(Outcome),
 }
 
 /// Everything that a verdict rests on.
@@ -91,9 +93,9 @@ pub struct Judge<'a> {
     /// The plan.
     pub checked: &'a CheckedPlan,
     /// The observation.
-    pub sight: &'a Sight,
+    pub sight: &'a RunView,
     /// What the run remembers.
-    pub memory: &'a Memory,
+    pub memory: &'a RunState,
     /// What the operator has approved.
     pub approved: &'a Approved,
     /// Whether commands are left to a person.
@@ -102,9 +104,9 @@ pub struct Judge<'a> {
     pub now_ms: u64,
 }
 
-impl Memory {
+impl RunState {
     /// Records a survey.
-    pub fn see(&mut self, sight: &Sight, now_ms: u64) {
+    pub fn see(&mut self, sight: &RunView, now_ms: u64) {
         for (id, joiner) in &sight.joiners {
             if sight.facts.following.contains(id) || follows(joiner) {
                 self.following_since.entry(*id).or_insert(now_ms);
@@ -130,7 +132,7 @@ impl Memory {
                     self.first_served.remove(id);
                 }
             }
-            if joiner.standing == Standing::NotServing {
+            if joiner.standing == ServerStatus::NotServing {
                 self.not_serving_since.entry(*id).or_insert(now_ms);
             } else {
                 self.not_serving_since.remove(id);
@@ -146,18 +148,18 @@ impl Memory {
 
 /// Whether a server serves the data of this ensemble, even if it is behind or has another
 /// configuration.
-const fn serves(standing: &Standing) -> bool {
+const fn serves(standing: &ServerStatus) -> bool {
     matches!(
         standing,
-        Standing::FollowingWithoutVote
-            | Standing::Behind
-            | Standing::ConfigNotInForce
-            | Standing::OtherConfiguration
+        ServerStatus::FollowingWithoutVote
+            | ServerStatus::Behind
+            | ServerStatus::ConfigNotInForce
+            | ServerStatus::OtherConfiguration
     )
 }
 
 fn follows(joiner: &Joiner) -> bool {
-    joiner.standing == Standing::FollowingWithoutVote
+    joiner.standing == ServerStatus::FollowingWithoutVote
 }
 
 /// Whether a server has proven that it listens at its configured address.
@@ -167,7 +169,7 @@ fn follows(joiner: &Joiner) -> bool {
 /// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). If it does not report
 /// its ports, another process may be listening there, and only time proves that the server did not
 /// exit.
-fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
+fn is_proven(sight: &RunView, id: ServerId, named: &PendingBind, now_ms: u64) -> bool {
     match bind_proof(sight, id) {
         BindProof::OwnPorts => named.seen >= 2,
         BindProof::SettingSeen(ms) | BindProof::DefaultAssumed(ms) => {
@@ -178,7 +180,7 @@ fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
 }
 
 /// The kind of proof that a server has bound its election port.
-fn bind_proof(sight: &Sight, id: ServerId) -> BindProof {
+fn bind_proof(sight: &RunView, id: ServerId) -> BindProof {
     let time = |tries: u64| tries.saturating_add(1).saturating_mul(BIND_TRY_MS);
     match sight.bind_tries.get(&id) {
         _ if sight.tell_ports.contains(&id) => BindProof::OwnPorts,
@@ -208,7 +210,7 @@ impl Judge<'_> {
         let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
         let Some(joiner) = self.sight.joiners.get(&id) else {
             return missing(Missing::Following {
-                standing: Standing::NotAsked,
+                standing: ServerStatus::NotAsked,
                 zxids: None,
                 followed_before: false,
                 for_long: false,
@@ -226,17 +228,17 @@ impl Judge<'_> {
             });
         }
         let peer = self.checked.plan().target.get(id).map(Server::peer);
-        if joiner.election_port != Some(Knock::Open) {
+        if joiner.election_port != Some(PortState::Open) {
             let port = peer.map(|peer| peer.election_port).unwrap_or_default();
             return missing(Missing::ElectionPort(port));
         }
-        if joiner.quorum_port == Some(Knock::Open) {
+        if joiner.quorum_port == Some(PortState::Open) {
             let port = peer.map(|peer| peer.quorum_port).unwrap_or_default();
             return missing(Missing::QuorumPortTaken(port));
         }
         let served = self.memory.first_served.get(&id).copied();
         if joiner.data.as_ref().is_some_and(|proof| proof.convicts(served)) {
-            return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
+            return Verdict::Stop(Outcome::DataDiffer(BTreeSet::from([id])));
         }
         if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
             if let Some(DataProof::NoDigests { leader, joiner }) = joiner.data {
@@ -264,7 +266,7 @@ impl Judge<'_> {
         id: ServerId,
         leader: Option<NoDigests>,
         joiner: Option<NoDigests>,
-    ) -> End {
+    ) -> Outcome {
         let lacks = |id: Option<ServerId>, why: Option<NoDigests>| {
             Some(WithoutDigests { id: id?, why: why? })
         };
@@ -276,7 +278,7 @@ impl Judge<'_> {
         };
         let detail = Detail::Finding(kind.code());
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail };
-        End::Unsafe(vec![breach], vec![Finding { kind, server: None }])
+        Outcome::Unsafe(vec![breach], vec![Finding { kind, server: None }])
     }
 
     /// Whether a joiner has run for long without serving.
@@ -291,7 +293,7 @@ impl Judge<'_> {
         named.map(|server| Wait::Bound { server, by: bind_proof(self.sight, server) })
     }
 
-    fn reconfig(&self, parts: &[Part]) -> Verdict {
+    fn reconfig(&self, parts: &[ServerChange]) -> Verdict {
         let mut waits: Vec<Wait> = self.unbound().collect();
         let (done, now) = (&self.memory.done, &self.sight.facts);
         let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
@@ -299,7 +301,7 @@ impl Judge<'_> {
             breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
         if !lasting.is_empty() {
             let findings = &self.sight.facts.findings;
-            return Verdict::Stop(End::Unsafe(lasting, findings.clone()));
+            return Verdict::Stop(Outcome::Unsafe(lasting, findings.clone()));
         }
         if !passing.is_empty() {
             // The broken rule names the effect. These waits name the cause.
@@ -310,11 +312,13 @@ impl Judge<'_> {
             waits.splice(0..0, down);
         }
         waits.extend(passing.into_iter().map(Wait::Law));
-        for Part { server, change } in parts.iter().copied() {
-            if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
+        for ServerChange { server, change } in parts.iter().copied() {
+            if let (ChangeVerb::Readdress { .. }, Some(port)) =
+                (change, self.sight.taken.get(&server))
+            {
                 waits.push(Wait::PortTaken { server, port: *port });
             }
-            let joins = matches!(change, Move::Join) || self.is_unlisted(server, change);
+            let joins = matches!(change, ChangeVerb::Join) || self.is_unlisted(server, change);
             if joins && let Verdict::Wait(missing) = self.joiner_still(server) {
                 waits.extend(missing);
             }
@@ -322,8 +326,8 @@ impl Judge<'_> {
         if waits.is_empty() { Verdict::Proceed } else { Verdict::Wait(waits) }
     }
 
-    fn is_unlisted(&self, server: ServerId, change: Move) -> bool {
-        change == Move::Promote && !self.sight.facts.base.membership.contains(server)
+    fn is_unlisted(&self, server: ServerId, change: ChangeVerb) -> bool {
+        change == ChangeVerb::Promote && !self.sight.facts.base.membership.contains(server)
     }
 
     /// A joiner is seen again just before it is named.
@@ -332,7 +336,7 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
-        let standing = standing.unwrap_or(Standing::NotAsked);
+        let standing = standing.unwrap_or(ServerStatus::NotAsked);
         let (zxids, for_long) = (None, self.is_late(id));
         let missing = Missing::Following { standing, zxids, followed_before: true, for_long };
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
@@ -353,7 +357,7 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = "cutover".to_owned();
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
     }
 
     /// The servers that are not known to be free of clients.
@@ -400,7 +404,7 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = "stop".to_owned();
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
     }
 
     /// Without a command, stopping is only advice. But two processes of one id must never be up at
@@ -417,6 +421,6 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = format!("attest-{id}");
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
     }
 }

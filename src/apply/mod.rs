@@ -1,7 +1,7 @@
 //! Applies a checked plan: fenced, with a journal, resumable.
 //!
 //! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that can be applied, and the
-//! operator's approvals. Out: [`Event`]s during the run, and an [`End`].
+//! operator's approvals. Out: [`Event`]s during the run, and an [`Outcome`].
 //!
 //! In reading order: [`resume`] (which plan an apply resumes), [`stale`] and [`position`] (the
 //! position of the live configuration within the plan), [`sight`] (the view of a survey), [`judge`]
@@ -36,6 +36,6 @@ pub mod sight;
 pub mod stale;
 pub mod unlock;
 
-pub use end::{End, Since, Stale};
+pub use end::{Outcome, Since, Stale};
 pub use event::{BindProof, Event, Missing, Occupied, Wait};
 pub use reorder::Reordered;

@@ -3,15 +3,15 @@
 
 use std::cell::Cell;
 
-use super::archive::{Archive, Ground};
-use super::end::End;
+use super::archive::{Archive, FolderState};
+use super::end::Outcome;
 use super::journal::{IdentityText, LockText, Stamp};
-use super::keeper::{Keeper, Mine};
+use super::keeper::{ApplyIdentity, RunStore};
 use super::machine::Input;
 use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
 use crate::ensemble::{
-    AclEntry, CONFIG, Code, Control, Credential, Failure, InClear, Lifetime, Node, NodeAcl, Op,
-    Session, SessionTerms,
+    AclEntry, CONFIG, Credential, ErrorCode, InClear, Lifetime, Node, NodeAcl, Op, RequestError,
+    Session, SessionFactory, SessionTerms,
 };
 use crate::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Folder, Host, Membership, Millis, Update,
@@ -27,7 +27,7 @@ struct Overtaken<'a, S> {
 }
 
 impl<S: Session> Overtaken<'_, S> {
-    async fn asks(&self, request: String) -> Result<(), Failure> {
+    async fn asks(&self, request: String) -> Result<(), RequestError> {
         let swap = if request == self.before { self.swap.take() } else { &[] };
         if swap.is_empty() { Ok(()) } else { self.thief.transact(swap).await }
     }
@@ -42,11 +42,11 @@ impl<S: Session> Session for Overtaken<'_, S> {
         self.inner.at()
     }
 
-    async fn authenticate(&mut self) -> Result<(), Failure> {
+    async fn authenticate(&mut self) -> Result<(), RequestError> {
         self.inner.authenticate().await
     }
 
-    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), RequestError> {
         self.inner.attach(at).await
     }
 
@@ -54,37 +54,37 @@ impl<S: Session> Session for Overtaken<'_, S> {
         self.inner.timeout_ms()
     }
 
-    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, RequestError> {
         self.inner.read(paths).await
     }
 
-    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+    async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         self.asks(format!("get {path}")).await?;
         self.inner.get(path).await
     }
 
-    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+    async fn children(&self, path: &str) -> Result<Vec<String>, RequestError> {
         self.inner.children(path).await
     }
 
-    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, RequestError> {
         self.inner.count_children(path).await
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, RequestError> {
         self.inner.acl(path).await
     }
 
-    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), RequestError> {
         self.inner.create(path, data, acl).await
     }
 
-    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), RequestError> {
         self.asks("transact".to_owned()).await?;
         self.inner.transact(ops).await
     }
 
-    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), RequestError> {
         self.inner.set_many(path, count).await
     }
 
@@ -92,16 +92,16 @@ impl<S: Session> Session for Overtaken<'_, S> {
         &self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<EnsembleConfig, Failure> {
+    ) -> Result<EnsembleConfig, RequestError> {
         self.inner.reconfig(request, version).await
     }
 
-    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+    async fn probe_write(&self, path: &str) -> Result<(), ErrorCode> {
         self.asks(format!("probe {path}")).await.expect("the other client may do that");
         self.inner.probe_write(path).await
     }
 
-    async fn probe_reconfig(&self) -> Result<(), Code> {
+    async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
         self.inner.probe_reconfig().await
     }
 
@@ -129,11 +129,16 @@ fn made<'a>(path: &'a str, acl: &'a [AclEntry]) -> Op<'a> {
     Op::Create { path, data: b"forged", lifetime: Lifetime::Persistent, acl }
 }
 
-fn keeper() -> Keeper {
+fn keeper() -> RunStore {
     let by = Stamp { nonce: "n".into(), who: "w".into(), host: "h".into(), pid: 1, at: "t".into() };
     let lock = LockText::new(by, "apply", "p".into());
     let identity = IdentityText::new("i".into(), "e".into());
-    Keeper::new(Mine { lock, identity, folder: Folder::default(), own: OwnIds::default() })
+    RunStore::new(ApplyIdentity {
+        lock,
+        identity,
+        folder: Folder::default(),
+        own: OwnIds::default(),
+    })
 }
 
 /// The result of taking the lock if another client makes this transaction between reading the
@@ -159,7 +164,7 @@ fn a_folder_that_is_swapped_between_survey_and_lock_is_not_trusted() {
     // The lock gets into the stranger's folder, and is seen to be there.
     let open = lock_overtaken_by(&[deleted, made("/zkplan", &everybody)]);
     let Input::Denied(end) = open else { panic!("{open:?}") };
-    assert!(matches!(*end, End::Unproven(_)), "{end:?}");
+    assert!(matches!(*end, Outcome::Unproven(_)), "{end:?}");
     // The stranger's has more in it than the transaction expects.
     let swap = [deleted, made("/zkplan", &everybody), made("/zkplan/runs", &everybody)];
     let filled = lock_overtaken_by(&swap);
@@ -187,7 +192,7 @@ fn a_folder_that_is_swapped_while_it_is_read_is_not_believed() {
     assert_eq!(journal.identity, None);
     let open = Doubt::Open(vec!["world:anyone".to_owned()]);
     let unproven = Unproven { path: "/zkplan".to_owned(), doubt: open };
-    assert_eq!(journal.ground, Ground::Unproven(unproven));
+    assert_eq!(journal.ground, FolderState::Unproven(unproven));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The result of a run, collected from its events.
 
-use super::end::End;
+use super::end::Outcome;
 use super::event::{Event, Wait};
-use super::journal::{Entry, Known};
+use super::journal::{CommitEvidence, Entry};
 use crate::model::ServerId;
 use crate::plan::StepId;
 
 /// The result of one apply.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
+pub struct RunReport {
     /// The run, and whether an earlier apply began it.
     pub run: Option<(u64, bool)>,
     /// The reconfigs of this apply, in order.
@@ -54,7 +54,7 @@ pub struct Commit {
     /// The version that it made.
     pub version: String,
     /// How that is known.
-    pub known: Known,
+    pub known: CommitEvidence,
     /// From the request to the reply, or until it was read back. `None` if an earlier apply sent
     /// it.
     pub took_ms: Option<u64>,
@@ -63,7 +63,7 @@ pub struct Commit {
     pub gap_ms: Option<u64>,
 }
 
-impl Report {
+impl RunReport {
     /// Records an event.
     pub fn take(&mut self, now_ms: u64, event: &Event) {
         match event {
@@ -79,7 +79,7 @@ impl Report {
                     step: step.clone(),
                     version: version.clone(),
                     known: *known,
-                    took_ms: took_ms.filter(|_| *known != Known::Found),
+                    took_ms: took_ms.filter(|_| *known != CommitEvidence::Found),
                     gap_ms: None,
                 });
             }
@@ -95,7 +95,7 @@ impl Report {
             Event::Waiting(waits) if waits.iter().any(is_away) => {
                 self.away_since.get_or_insert(self.last_write_ms.unwrap_or(now_ms));
             }
-            Event::Ended(End::Finished) => {}
+            Event::Ended(Outcome::Finished) => {}
             Event::Ended(_) => self.end_away(now_ms, Gap::StillAway),
             Event::HookStarted { step, .. } => self.running_hook = Some(step.clone()),
             Event::HookEnded { .. } => self.running_hook = None,
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_run_that_has_closed_itself_is_not_left_open() {
-        let mut report = Report::default();
+        let mut report = RunReport::default();
         assert_eq!(report.left_open(), None);
         report.run = Some((3, false));
         assert_eq!(report.left_open(), Some(3));

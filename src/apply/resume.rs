@@ -15,7 +15,7 @@ use crate::spec::Spec;
 
 /// The operator's request.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
+pub enum ApplyRequest<'a> {
     /// A plan.
     Plan(&'a CheckedPlan),
     /// The target of a spec, with these risks accepted.
@@ -62,18 +62,18 @@ impl Differs {
 ///
 /// Why it cannot resume.
 pub fn resumed(
-    asked: Asked<'_>,
+    asked: ApplyRequest<'_>,
     run: &Run,
     stored: Option<&CheckedPlan>,
     now: &Facts,
 ) -> Result<CheckedPlan, Differs> {
     let header = run.header.as_ref().map_err(|why| Differs::Header(why.clone()))?;
     let (spec, accepted) = match asked {
-        Asked::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
+        ApplyRequest::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
             return Ok(checked.clone());
         }
-        Asked::Plan(_) => return Err(Differs::OtherPlan),
-        Asked::Spec(spec, accepted) => (spec, accepted),
+        ApplyRequest::Plan(_) => return Err(Differs::OtherPlan),
+        ApplyRequest::Spec(spec, accepted) => (spec, accepted),
     };
     let stored = stored
         .filter(|stored| saved::plan_id(stored.plan()) == header.plan_id)

@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::journal::{Entry, Run};
 use crate::model::{Endpoint, Membership, Server, ServerId};
 use crate::observe::contact;
-use crate::plan::{Move, Plan, Step};
+use crate::plan::{ChangeVerb, Plan, Step};
 
 /// How long after its last entry the servers that a run retired are watched.
 pub const WATCHED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -96,7 +96,7 @@ impl Claim<'_> {
         let steps = plan.steps().filter(|step| committed.contains(&step.id));
         let left: BTreeSet<ServerId> = steps
             .flat_map(Step::parts)
-            .filter(|part| part.change == Move::Leave)
+            .filter(|part| part.change == ChangeVerb::Leave)
             .map(|part| part.server)
             .collect();
         let is_latest = self.by.number == self.latest.number;
@@ -163,7 +163,7 @@ fn leaving(run: &Run) -> impl Iterator<Item = (Server, Option<Endpoint>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::journal::{Header, Known, LeavingText, Record, Stamp};
+    use super::super::journal::{CommitEvidence, Header, LeavingText, Record, Stamp};
     use super::*;
     use crate::plan::StepId;
 
@@ -198,7 +198,7 @@ mod tests {
 
     fn committed(step: &str) -> Entry {
         let (step, version) = (StepId::new(step), "300000005".to_owned());
-        Entry::Committed { step, version, known: Known::Reply }
+        Entry::Committed { step, version, known: CommitEvidence::Reply }
     }
 
     fn after_days(days: u64) -> Duration {

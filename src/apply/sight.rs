@@ -3,21 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
-use crate::ensemble::{Knock, Silence};
+use crate::ensemble::{NoAnswer, PortState};
 use crate::model::{Endpoint, Server, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, ServerSight, Standing};
+use crate::observe::{
+    Clients, DataProof, Facts, Observation, OwnPorts, ServerObservation, ServerStatus,
+};
 use crate::plan::{Action, Plan};
 use crate::spec::{Spec, WantedServer};
 
 /// The view of one survey during a run.
 #[derive(Debug, Clone)]
-pub struct Sight {
+pub struct RunView {
     /// The facts for the safety rules. Their base is the live configuration.
     pub facts: Facts,
     /// Servers that the plan awaits and that are no members now.
     pub joiners: BTreeMap<ServerId, Joiner>,
     /// Members that are not healthy, with their status.
-    pub down: BTreeMap<ServerId, Standing>,
+    pub down: BTreeMap<ServerId, ServerStatus>,
     /// Members whose election port listens where the configuration names it.
     pub bound: BTreeSet<ServerId>,
     /// Servers that report their own ports.
@@ -37,13 +39,13 @@ pub struct Sight {
     pub leader_zxid: Option<Zxid>,
 }
 
-impl Sight {
+impl RunView {
     /// Members and awaited servers whose znode contains the configuration, while an older one is in
     /// force.
     pub fn not_in_force(&self) -> BTreeSet<ServerId> {
         let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.standing));
         let all = self.down.iter().chain(joiners);
-        all.filter(|(_, standing)| **standing == Standing::ConfigNotInForce)
+        all.filter(|(_, standing)| **standing == ServerStatus::ConfigNotInForce)
             .map(|(id, _)| *id)
             .collect()
     }
@@ -53,7 +55,7 @@ impl Sight {
 #[derive(Debug, Clone)]
 pub struct Joiner {
     /// Its status.
-    pub standing: Standing,
+    pub standing: ServerStatus,
     /// Whether anything answers at its address.
     pub up: bool,
     /// How far it is.
@@ -61,9 +63,9 @@ pub struct Joiner {
     /// Its own ports, if they differ from those of its line.
     pub other_ports: Option<OwnPorts>,
     /// Whether the election port of its line listens.
-    pub election_port: Option<Knock>,
+    pub election_port: Option<PortState>,
     /// Whether the quorum port of its line listens. It must not, before the joiner leads.
-    pub quorum_port: Option<Knock>,
+    pub quorum_port: Option<PortState>,
     /// Whether its data equal the leader's. `None` if that was not compared yet.
     pub data: Option<DataProof>,
     /// Whether it lets the session's user change the configuration. `None` if it was not asked yet.
@@ -97,19 +99,21 @@ pub enum Presence {
 impl Presence {
     /// What a missing answer says about the process. A connection that was closed, as over a limit,
     /// was closed by a process.
-    pub(super) const fn of(silence: Silence) -> Self {
+    pub(super) const fn of(silence: NoAnswer) -> Self {
         match silence {
-            Silence::Refused => Self::Gone,
-            Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Self::OutOfReach,
-            Silence::AnswerTimedOut
-            | Silence::Closed
-            | Silence::NotWhitelisted
-            | Silence::NotServing
-            | Silence::Tls(_)
-            | Silence::NeedsAuth
-            | Silence::AuthRefused
-            | Silence::AuthWithheld
-            | Silence::Unreadable => Self::Up,
+            NoAnswer::Refused => Self::Gone,
+            NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut => {
+                Self::OutOfReach
+            }
+            NoAnswer::AnswerTimedOut
+            | NoAnswer::Closed
+            | NoAnswer::NotWhitelisted
+            | NoAnswer::NotServing
+            | NoAnswer::Tls(_)
+            | NoAnswer::NeedsAuth
+            | NoAnswer::AuthRefused
+            | NoAnswer::AuthWithheld
+            | NoAnswer::Unreadable => Self::Up,
         }
     }
 }
@@ -127,7 +131,7 @@ impl Leaving {
 /// The ports on which a server is known to listen: those at which it answered with its own id, and
 /// those that it reports. The line of a statically configured server does not contain its client
 /// port.
-pub fn own_ports(seen: &ServerSight) -> BTreeSet<u16> {
+pub fn own_ports(seen: &ServerObservation) -> BTreeSet<u16> {
     let is_it = seen.own_id.is_some_and(|own| own.value == seen.id);
     let asked = seen.endpoint.iter().filter(|_| is_it).chain(&seen.reached_at);
     let reported = seen.own_ports.iter().filter(|_| is_it);
@@ -183,7 +187,7 @@ pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
 
 /// The view of an observation, before joiners' data and the clients of leaving servers are asked
 /// for.
-pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
+pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> RunView {
     let facts = Facts::of(seen, spec);
     let members = &facts.base.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
@@ -191,15 +195,14 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
     let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
     let down = down.map(|sight| (sight.id, sight.standing.clone())).collect();
-    let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
+    let listens = member_sights().filter(|sight| sight.election_port == Some(PortState::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
     let tries = seen.servers.values().filter_map(|sight| Some((sight.id, sight.bind_tries?)));
-    let not_serving = seen
-        .servers
-        .values()
-        .filter(|sight| sight.standing == Standing::NotServing && plan.target.contains(sight.id));
-    Sight {
+    let not_serving = seen.servers.values().filter(|sight| {
+        sight.standing == ServerStatus::NotServing && plan.target.contains(sight.id)
+    });
+    RunView {
         joiners,
         down,
         bound,
@@ -220,22 +223,22 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
 /// No other server is asked for one: only a server of this ensemble is trusted to report that a
 /// session has expired. [`super::access`] decides which of them may receive a password.
 pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
-    let ours = |standing: &Standing| match standing {
-        Standing::Leading
-        | Standing::Following
-        | Standing::Observing
-        | Standing::FollowingWithoutVote
-        | Standing::Behind => true,
-        Standing::OtherConfiguration
-        | Standing::ConfigNotInForce
-        | Standing::AnswersAs(_)
-        | Standing::IdUnknown
-        | Standing::Standalone
-        | Standing::ReadOnly
-        | Standing::NotServing
-        | Standing::Silent(_)
-        | Standing::NotAsked
-        | Standing::Assumed => false,
+    let ours = |standing: &ServerStatus| match standing {
+        ServerStatus::Leading
+        | ServerStatus::Following
+        | ServerStatus::Observing
+        | ServerStatus::FollowingWithoutVote
+        | ServerStatus::Behind => true,
+        ServerStatus::OtherConfiguration
+        | ServerStatus::ConfigNotInForce
+        | ServerStatus::AnswersAs(_)
+        | ServerStatus::IdUnknown
+        | ServerStatus::Standalone
+        | ServerStatus::ReadOnly
+        | ServerStatus::NotServing
+        | ServerStatus::Silent(_)
+        | ServerStatus::NotAsked
+        | ServerStatus::Assumed => false,
     };
     let members = &seen.config.membership;
     let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
@@ -254,7 +257,7 @@ fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
     });
     Some(Joiner {
         standing: sight.standing.clone(),
-        up: !matches!(sight.standing, Standing::Silent(_) | Standing::NotAsked),
+        up: !matches!(sight.standing, ServerStatus::Silent(_) | ServerStatus::NotAsked),
         zxid: sight.zxid,
         other_ports: other,
         election_port: sight.election_port,

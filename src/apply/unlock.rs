@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::archive::{Archive, StateLock};
 use super::journal::{self, LockText, Record};
-use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Lifetime, Op, Session};
+use crate::ensemble::{CONFIG, Ensemble, ErrorCode, Lifetime, Op, RequestError, Session};
 use crate::model::{EnsembleConfig, Update};
 
 /// How often a fence is tried that is refused for the moment: the hanging apply's request may be
@@ -25,7 +25,7 @@ pub async fn take_over<S: Session>(
     archive: &Archive<'_, S>,
     lock: &StateLock,
     mine: &LockText,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let (path, acl) = (archive.paths().lock(), &archive.list()[..]);
     let text = journal::write(mine);
     let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
@@ -34,7 +34,9 @@ pub async fn take_over<S: Session>(
     let set = Op::Set { path: archive.paths().folder(), data: mine.by.nonce.as_bytes() };
     let taken = session.transact(&[check, Op::Delete { path: &path }, create, set]).await;
     match taken {
-        Err(Failure::Refused(Code::NoNode)) => session.transact(&[check, create, set]).await,
+        Err(RequestError::Refused(ErrorCode::NoNode)) => {
+            session.transact(&[check, create, set]).await
+        }
         taken => taken,
     }
 }
@@ -53,15 +55,18 @@ pub struct Fence {
 /// # Errors
 ///
 /// The result of the last try. Whether it committed is then unknown.
-pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, Failure> {
-    let mut failure = Failure::NotSent;
+pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, RequestError> {
+    let mut failure = RequestError::NotSent;
     for _ in 0..ATTEMPTS {
         let text = session.get(CONFIG).await?.map(|node| node.text()).unwrap_or_default();
         let Ok(config) = EnsembleConfig::parse(&text) else { break };
         let from = config.version.to_string();
         match session.reconfig(&Update::fence(&config.membership), config.version).await {
             Ok(fenced) => return Ok(Fence { from, version: fenced.version.to_string() }),
-            Err(again @ Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {
+            Err(
+                again
+                @ RequestError::Refused(ErrorCode::BadVersion | ErrorCode::ReconfigInProgress),
+            ) => {
                 failure = again;
                 port.pause(PAUSE).await;
             }
@@ -76,7 +81,7 @@ pub async fn record_fence<S: Session>(
     session: &S,
     archive: &Archive<'_, S>,
     fenced: &Record,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let Some(run) = archive.runs(1).await?.latest.pop() else { return Ok(()) };
     let path = archive.paths().record(run.number, run.last + 1);
     session.create(&path, journal::write(fenced).as_bytes(), &archive.list()).await
@@ -86,10 +91,10 @@ pub async fn record_fence<S: Session>(
 mod tests {
     use super::*;
     use crate::apply::journal::{Entry, IdentityText, Stamp};
-    use crate::apply::keeper::{Keeper, Mine};
+    use crate::apply::keeper::{ApplyIdentity, RunStore};
     use crate::apply::machine::Input;
     use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
-    use crate::ensemble::{Control, SessionTerms};
+    use crate::ensemble::{SessionFactory, SessionTerms};
     use crate::model::{Endpoint, Folder, Host, Membership, Millis};
     use crate::trust::OwnIds;
 
@@ -108,10 +113,10 @@ mod tests {
         LockText::new(by, operation, "p".into())
     }
 
-    fn keeper(nonce: &str) -> Keeper {
+    fn keeper(nonce: &str) -> RunStore {
         let identity = IdentityText::new("i".into(), "e".into());
         let (folder, own) = (Folder::default(), OwnIds::default());
-        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity, folder, own })
+        RunStore::new(ApplyIdentity { lock: lock_of(nonce, "apply"), identity, folder, own })
     }
 
     #[test]
@@ -135,9 +140,9 @@ mod tests {
             let holder = waits.lock(&next).await;
             assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
             let late = take_over(&next, &archive, &stands, &lock_of("n", "unlock")).await;
-            assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
+            assert_eq!(late, Err(RequestError::Refused(ErrorCode::BadVersion)));
             let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
-            assert!(matches!(written, Input::Failed(Failure::Refused(_))));
+            assert!(matches!(written, Input::Failed(RequestError::Refused(_))));
             assert!(fence(&port, &operator).await.is_ok());
             operator.close().await;
             assert!(matches!(waits.lock(&next).await, Input::Locked(_)));

@@ -12,7 +12,7 @@ use super::laws::Transition;
 use super::state::{Mark, State};
 use super::table::{Effect, Table, alike};
 use crate::model::ZonePolicy;
-use crate::plan::{Action, Positions, Rule, Schedule, StepId};
+use crate::plan::{Action, Positions, Schedule, StepId, StepOrder};
 
 /// Moments that one walk looks at before the plan is refused for having too many orders. An exchange
 /// of 127 voters needs some ten thousand.
@@ -176,7 +176,7 @@ impl<'a> Explorer<'a> {
     fn turns(&self, moment: &Moment) -> Vec<Turn> {
         let free = self.schedule.ready_steps(&moment.done, None);
         let Some(first) = free.first() else { return Vec::new() };
-        if self.table.steps[*first].rule == Rule::SideBySide {
+        if self.table.steps[*first].rule == StepOrder::SideBySide {
             // Waits and stops change nothing for each other, and no leader holds them back for good.
             let open = self.unheld(moment, &free);
             return open.map(|at| vec![Turn { at, leader: None }]).unwrap_or_default();
@@ -349,7 +349,8 @@ impl Walk {
         // held back before, or the next one while this one is. No two are held back at once.
         let first = explorer.first_open(moment);
         for (other, like) in table.steps.iter().enumerate() {
-            let at_this_moment = entry.rule != Rule::InOrder || at == first && other <= first + 1;
+            let at_this_moment =
+                entry.rule != StepOrder::InOrder || at == first && other <= first + 1;
             let alike = explorer.classes[other] == explorer.classes[at];
             let could = other == at || alike && at_this_moment;
             if could && self.windows.get(&like.step.id).is_none_or(worse) {
@@ -391,7 +392,7 @@ fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
     let mut known: BTreeMap<(usize, Vec<usize>, usize), usize> = BTreeMap::new();
     let mut classes = Vec::with_capacity(table.steps.len());
     for (at, entry) in table.steps.iter().enumerate() {
-        let alone = entry.rule == Rule::InOrder && !only_go[entry.phase];
+        let alone = entry.rule == StepOrder::InOrder && !only_go[entry.phase];
         let class = if alone || entry.servers.is_empty() {
             (entry.phase, Vec::new(), at)
         } else {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::apply::access::Signer;
 use crate::apply::journal::HookEnd;
-use crate::apply::{End, Event, Reordered};
+use crate::apply::{Event, Outcome, Reordered};
 use crate::render::run;
 use crate::saved;
 
@@ -63,7 +63,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Refused { by, signer } => {
             let user = match signer {
                 Signer::User(user) | Signer::Sasl(user) => Some(user),
-                Signer::Certificate | Signer::Nobody => None,
+                Signer::Certificate | Signer::Anonymous => None,
             };
             ("refused", json!({ "id": by.server, "server": by.at.to_string(), "user": user }))
         }
@@ -105,16 +105,16 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Abandoned { run } => ("abandoned", json!({ "run": run })),
         Event::StopByHand { server } => ("stop-by-hand", json!({ "server": server })),
         Event::VersionMoved { from, to } => ("version-moved", json!({ "from": from, "to": to })),
-        Event::Ended(End::Finished) => ("finished", json!({ "exit": exit })),
+        Event::Ended(Outcome::Finished) => ("finished", json!({ "exit": exit })),
         Event::Ended(end) => ("stopped", json!({ "exit": exit, "why": end.word() })),
     }
 }
 
-const fn how(known: crate::apply::journal::Known) -> &'static str {
-    use crate::apply::journal::Known;
+const fn how(known: crate::apply::journal::CommitEvidence) -> &'static str {
+    use crate::apply::journal::CommitEvidence;
     match known {
-        Known::Reply => "reply",
-        Known::ReadBack => "read back",
-        Known::Found => "found done",
+        CommitEvidence::Reply => "reply",
+        CommitEvidence::ReadBack => "read back",
+        CommitEvidence::Found => "found done",
     }
 }

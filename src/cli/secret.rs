@@ -9,7 +9,7 @@ use super::apply::open;
 use super::args::AccessArgs;
 use super::exit::Exit;
 use super::output::Output;
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::access::Recipient;
 use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
 use crate::model::{Auth, AuthScheme, Connect, Endpoint, Mechanism, PasswordSource};
@@ -148,7 +148,7 @@ pub(super) async fn open_unauthenticated(
     port: &ZooKeeper,
     servers: &[Endpoint],
     connect: &Connect,
-) -> Result<HeldSession, End> {
+) -> Result<HeldSession, Outcome> {
     let nobody = SessionTerms { timeout: connect.session_timeout, auth: None };
     if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
         return open(port, servers, &nobody).await;

@@ -11,14 +11,14 @@ use zookeeper_client::{Client, Error, SessionInfo};
 use super::admission::{Admission, Pass};
 use super::connection::Background;
 use super::pace::{Kind, Limits, Pace};
-use super::port::{Failure, SessionTerms};
+use super::port::{RequestError, SessionTerms};
 use super::transport::{self, TlsFiles};
 use super::ways::{Show, Shown, Ways};
-use super::{Code, Credential, Silence};
+use super::{Credential, ErrorCode, NoAnswer};
 use crate::model::Endpoint;
 
 /// The options of every attachment.
-pub(super) struct Means {
+pub(super) struct ConnectOptions {
     /// The terms under which the session was requested.
     pub(super) terms: SessionTerms,
     /// How servers are reached in TLS.
@@ -58,7 +58,7 @@ pub(super) enum Detached {
     No,
 }
 
-impl Means {
+impl ConnectOptions {
     /// Attaches a session, or opens one. It shows no more than the server requires before it
     /// accepts a session.
     pub(super) async fn attach(
@@ -66,7 +66,7 @@ impl Means {
         at: &Endpoint,
         session: Option<SessionInfo>,
         detached: Detached,
-    ) -> Result<Attached, Failure> {
+    ) -> Result<Attached, RequestError> {
         let to = self.address(at).await?;
         let may = Shown { certificate: false, look: true, sasl: self.sasl_at(at).is_some() };
         let mut shown = self.ways.shown(at);
@@ -74,8 +74,8 @@ impl Means {
             let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
             let show = Show { look: shown.look, credential };
             match self.connect((at, &to), session.clone(), detached, show).await {
-                Err(refused @ Failure::Refused(Code::AuthFailed)) => {
-                    shown = shown.beyond(Silence::NeedsAuth, may).ok_or(refused)?;
+                Err(refused @ RequestError::Refused(ErrorCode::AuthFailed)) => {
+                    shown = shown.beyond(NoAnswer::NeedsAuth, may).ok_or(refused)?;
                     self.ways.show(at, shown);
                 }
                 attached => return attached,
@@ -99,7 +99,7 @@ impl Means {
         session: Option<SessionInfo>,
         detached: Detached,
         show: Show,
-    ) -> Result<Attached, Failure> {
+    ) -> Result<Attached, RequestError> {
         let Self { terms, tls, .. } = self;
         let pass = self.admission.session(at, self.limits()).await;
         let mut connector = Client::connector()
@@ -113,7 +113,7 @@ impl Means {
             connector = connector.with_session(session);
         }
         if at.tls {
-            let tls = tls.as_ref().ok_or(Failure::NotSent)?.clients();
+            let tls = tls.as_ref().ok_or(RequestError::NotSent)?.clients();
             connector = connector.with_tls(tls.holder().sessions.clone());
         }
         let keeper = show.without_secret().on(connector.clone());
@@ -124,11 +124,11 @@ impl Means {
             }
             Ok(Err(cause)) => Err(match cause {
                 // If the session is attached again, only a server can report that it has expired.
-                Error::SessionExpired if attaches => Failure::SessionOver,
-                Error::AuthFailed => Failure::Refused(Code::AuthFailed),
-                _ => Failure::NotSent,
+                Error::SessionExpired if attaches => RequestError::SessionOver,
+                Error::AuthFailed => RequestError::Refused(ErrorCode::AuthFailed),
+                _ => RequestError::NotSent,
             }),
-            Err(_) => Err(Failure::NotSent),
+            Err(_) => Err(RequestError::NotSent),
         }
     }
 
@@ -150,25 +150,25 @@ impl Means {
     /// certificate proves it. Otherwise it is the one address that was verified: if a credential
     /// may be shown, all addresses to which the host resolves now must belong to this machine or be
     /// allowed.
-    async fn address(&self, at: &Endpoint) -> Result<String, Failure> {
+    async fn address(&self, at: &Endpoint) -> Result<String, RequestError> {
         if !at.host.is_plain() {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
         if at.tls {
             return Ok(format!("tcp+tls://{at}"));
         }
         let found = transport::addresses(&at.host, at.port, self.limits()).await;
-        let found = found.map_err(|_| Failure::NotSent)?;
+        let found = found.map_err(|_| RequestError::NotSent)?;
         if let Some(credential) = &self.terms.auth
             && !found.iter().all(|address| credential.in_clear().allows(address.ip()))
         {
-            return Err(Failure::InClear);
+            return Err(RequestError::InClear);
         }
         let address = match found.as_slice() {
             [address] => *address,
-            many => {
-                transport::first_open(many, self.limits()).await.map_err(|_| Failure::NotSent)?
-            }
+            many => transport::first_open(many, self.limits())
+                .await
+                .map_err(|_| RequestError::NotSent)?,
         };
         Ok(format!("tcp://{address}"))
     }

@@ -1,4 +1,4 @@
-//! Every error code of ZooKeeper's protocol (`KeeperException.Code`, 3.9).
+//! Every error code of ZooKeeper's protocol (`KeeperException.ErrorCode`, 3.9).
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
         /// A ZooKeeper error code, as a server or a client library gives it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum ErrorCode {
             $($(#[$doc])* $name,)*
             /// A number that ZooKeeper 3.9 does not define.
             Other(i32),
         }
 
-        impl Code {
+        impl ErrorCode {
             /// Every code that ZooKeeper 3.9 defines, success left out.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -108,7 +108,7 @@ codes! {
     ThrottledOp = -127,
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name(), self.number())
     }

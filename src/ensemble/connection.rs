@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use zookeeper_client::{Client, Connector, Error, SessionInfo, SessionState};
 
-use super::Failure;
+use super::RequestError;
 
 /// Between two tries to reach a server again that a session was on.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -58,9 +58,9 @@ impl Background {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, RequestError> {
         // The library panicked, or the connection is gone.
-        self.handle.spawn(work).await.map_err(|_| Failure::Unknown)
+        self.handle.spawn(work).await.map_err(|_| RequestError::Unknown)
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::credential::LOOK;
 use super::held::IMPOSSIBLE_DATA_VERSION;
 use super::transport::{self, Stream, TlsClient};
-use super::{CONFIG, Code, Limits, Silence};
+use super::{CONFIG, ErrorCode, Limits, NoAnswer};
 use crate::model::{ConfigVersion, Endpoint, Update};
 
 /// The result of a dry run.
@@ -29,12 +29,12 @@ pub enum DryRun {
     /// The leader refused it only for lack of permission. It has checked everything else.
     Sound,
     /// The leader refused it with this code, before it checked permissions.
-    Refused(Code),
+    Refused(ErrorCode),
     /// An unauthenticated session may write the configuration. The request was not sent, because it
     /// would have been carried out.
     OpenToAll,
     /// Whether permissions are checked is unknown. The request was not sent.
-    NotSent(Code),
+    NotSent(ErrorCode),
     /// The server stopped answering. Either the request was not sent, or it was sent by a session
     /// that was just proven to have no permission.
     NoAnswer,
@@ -69,8 +69,8 @@ pub(super) async fn dry_run(
     limits: Limits,
     request: &Update,
     version: ConfigVersion,
-) -> Result<DryRun, Silence> {
-    let enforced = DryRun::NotSent(Code::SessionClosedRequireSaslAuth);
+) -> Result<DryRun, NoAnswer> {
+    let enforced = DryRun::NotSent(ErrorCode::SessionClosedRequireSaslAuth);
     match once(at, (tls, false), limits, request, version).await {
         Ok(dry_run) if dry_run == enforced => once(at, (tls, true), limits, request, version).await,
         dry_run => dry_run,
@@ -84,7 +84,7 @@ async fn once(
     limits: Limits,
     request: &Update,
     version: ConfigVersion,
-) -> Result<DryRun, Silence> {
+) -> Result<DryRun, NoAnswer> {
     let stream = transport::open(at, tls, limits).await?;
     let mut session = RawSession { stream, limits, xid: 0 };
     session.open(tls).await?;
@@ -107,19 +107,19 @@ struct RawSession {
 impl RawSession {
     /// `ConnectRequest` and its response. In TLS 1.3 a server that requires a certificate reports
     /// that only here.
-    async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), Silence> {
+    async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), NoAnswer> {
         let mut record = Record::default();
         record.int(0).long(0).int(SESSION_TIMEOUT_MS).long(0).buffer(&[0; 16]).bool(false);
         let reply = self.exchange_with(&record.0, tls).await?;
         // Protocol version, the time-out that is granted, and the session's id.
         match reply.get(4..8).map(int) {
             Some(granted) if granted > 0 => Ok(()),
-            _ => Err(Silence::Closed),
+            _ => Err(NoAnswer::Closed),
         }
     }
 
     /// `AuthPacket` and its reply, which is never about the password.
-    async fn show_look(&mut self) -> Result<(), Silence> {
+    async fn show_look(&mut self) -> Result<(), NoAnswer> {
         let mut record = Record::default();
         record.int(AUTH_XID).int(AUTH).int(0).text("digest").text(LOOK);
         self.exchange(&record.0).await.map(drop)
@@ -130,18 +130,18 @@ impl RawSession {
         &mut self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<DryRun, Silence> {
+    ) -> Result<DryRun, NoAnswer> {
         let mut probe = Record::default();
         probe.text(CONFIG).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
         match self.send(SET_DATA, &probe.0).await? {
-            Err(Code::NoAuth) => {}
+            Err(ErrorCode::NoAuth) => {}
             // No znode has that data version. A server that reports otherwise is not suitable for a
             // dry run.
-            Ok(()) | Err(Code::BadVersion) => return Ok(DryRun::OpenToAll),
+            Ok(()) | Err(ErrorCode::BadVersion) => return Ok(DryRun::OpenToAll),
             Err(code) => return Ok(DryRun::NotSent(code)),
         }
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
-            return Ok(DryRun::NotSent(Code::BadArguments));
+            return Ok(DryRun::NotSent(ErrorCode::BadArguments));
         };
         let mut record = Record::default();
         match request {
@@ -154,14 +154,18 @@ impl RawSession {
         }
         record.long(version);
         Ok(match self.send(RECONFIG, &record.0).await? {
-            Err(Code::NoAuth) => DryRun::Sound,
+            Err(ErrorCode::NoAuth) => DryRun::Sound,
             Err(code) => DryRun::Refused(code),
             Ok(()) => DryRun::CarriedOut,
         })
     }
 
     /// One request and its reply.
-    async fn send(&mut self, operation: i32, body: &[u8]) -> Result<Result<(), Code>, Silence> {
+    async fn send(
+        &mut self,
+        operation: i32,
+        body: &[u8],
+    ) -> Result<Result<(), ErrorCode>, NoAnswer> {
         self.xid += 1;
         let mut record = Record::default();
         record.int(self.xid).int(operation);
@@ -171,13 +175,13 @@ impl RawSession {
         // between.
         match (reply.get(..4).map(int), reply.get(12..16).map(int)) {
             (Some(xid), Some(0)) if xid == self.xid => Ok(Ok(())),
-            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(Code::of(number))),
-            _ => Err(Silence::Unreadable),
+            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(ErrorCode::of(number))),
+            _ => Err(NoAnswer::Unreadable),
         }
     }
 
     /// Writes one packet and reads one.
-    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, Silence> {
+    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         self.exchange_with(packet, None).await
     }
 
@@ -186,7 +190,7 @@ impl RawSession {
         &mut self,
         packet: &[u8],
         tls: Option<&TlsClient>,
-    ) -> Result<Vec<u8>, Silence> {
+    ) -> Result<Vec<u8>, NoAnswer> {
         let lost = |cause: std::io::Error| transport::why_lost(&cause, tls);
         let mut framed = Record::default();
         framed.buffer(packet);
@@ -201,10 +205,10 @@ impl RawSession {
                     stream.read_exact(&mut reply).await.map_err(lost)?;
                     Ok(reply)
                 }
-                _ => Err(Silence::Unreadable),
+                _ => Err(NoAnswer::Unreadable),
             }
         };
-        timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))
+        timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))
     }
 }
 
@@ -307,13 +311,13 @@ mod tests {
 
     /// A dry run of an addition against a server that answers with these errors, and the requests
     /// that the server received.
-    fn refused_by(errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
+    fn refused_by(errors: &[i32]) -> (Result<DryRun, NoAnswer>, Requests) {
         let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
         let change = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
         refused(&Update::Incremental(change), errors)
     }
 
-    fn refused(request: &Update, errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
+    fn refused(request: &Update, errors: &[i32]) -> (Result<DryRun, NoAnswer>, Requests) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -339,8 +343,8 @@ mod tests {
     fn the_request_goes_out_directly_after_a_write_without_permission() {
         for (error, outcome) in [
             (-102, DryRun::Sound),
-            (-13, DryRun::Refused(Code::NewConfigNoQuorum)),
-            (-103, DryRun::Refused(Code::BadVersion)),
+            (-13, DryRun::Refused(ErrorCode::NewConfigNoQuorum)),
+            (-103, DryRun::Refused(ErrorCode::BadVersion)),
             (0, DryRun::CarriedOut),
         ] {
             let (dry_run, asked) = refused_by(&[-102, error, 0]);
@@ -351,13 +355,14 @@ mod tests {
 
     #[test]
     fn nothing_but_the_want_of_permission_lets_the_request_out() {
-        let others = Code::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
+        let others =
+            ErrorCode::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
         for error in others.chain([0, 7, -999]) {
             let (dry_run, asked) = refused_by(&[error, 0, 0]);
-            let (outcome, again) = match Code::of(error) {
-                Code::BadVersion | Code::Other(0) => (DryRun::OpenToAll, &[][..]),
+            let (outcome, again) = match ErrorCode::of(error) {
+                ErrorCode::BadVersion | ErrorCode::Other(0) => (DryRun::OpenToAll, &[][..]),
                 // The same with a digest. This server then lets the session write.
-                Code::SessionClosedRequireSaslAuth => {
+                ErrorCode::SessionClosedRequireSaslAuth => {
                     (DryRun::OpenToAll, &[CONNECTED, AUTH, SET_DATA, CLOSE][..])
                 }
                 code => (DryRun::NotSent(code), &[][..]),

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Silence;
+use super::NoAnswer;
 use crate::model::{Endpoint, Host, Millis, Timeouts};
 
 /// Bounds of every question.
@@ -100,7 +100,7 @@ pub(super) enum Kind {
 }
 
 /// The address of a request.
-pub(super) type Place = (Host, u16);
+pub(super) type HostPort = (Host, u16);
 
 /// The pace of an ensemble.
 pub(super) struct Pace {
@@ -111,11 +111,11 @@ pub(super) struct Pace {
 #[derive(Default)]
 struct Seen {
     /// The fastest round trip at each place.
-    round_trips: HashMap<Place, Duration>,
+    round_trips: HashMap<HostPort, Duration>,
     /// The time of the slowest session.
     session: Option<Duration>,
     /// Where a question got no answer in the longer time either.
-    unanswered: HashSet<(Place, Kind)>,
+    unanswered: HashSet<(HostPort, Kind)>,
 }
 
 impl Pace {
@@ -149,7 +149,7 @@ impl Pace {
 
     /// The limits for repeating a request that timed out. `None` if repeating it has already
     /// failed.
-    pub(super) fn again(&self, place: &Place, kind: Kind) -> Option<Limits> {
+    pub(super) fn again(&self, place: &HostPort, kind: Kind) -> Option<Limits> {
         let learned = self.limits(kind);
         let seen = self.seen();
         if seen.unanswered.contains(&(place.clone(), kind)) {
@@ -174,10 +174,10 @@ impl Pace {
     /// Records the result of a request and the time that it took.
     pub(super) fn learn(
         &self,
-        place: &Place,
+        place: &HostPort,
         kind: Kind,
         took: Duration,
-        silence: Option<Silence>,
+        silence: Option<NoAnswer>,
     ) {
         let mut seen = self.seen();
         if silence.is_some_and(is_out_of_time) {
@@ -200,15 +200,15 @@ impl Pace {
 }
 
 impl Seen {
-    fn round_trip(&mut self, place: &Place, took: Duration) {
+    fn round_trip(&mut self, place: &HostPort, took: Duration) {
         let fastest = self.round_trips.entry(place.clone()).or_insert(took);
         *fastest = took.min(*fastest);
     }
 }
 
 /// Whether a request timed out and a longer limit might have helped.
-pub(super) fn is_out_of_time(silence: Silence) -> bool {
-    matches!(silence, Silence::ConnectTimedOut | Silence::AnswerTimedOut)
+pub(super) fn is_out_of_time(silence: NoAnswer) -> bool {
+    matches!(silence, NoAnswer::ConnectTimedOut | NoAnswer::AnswerTimedOut)
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
     const NEAR: Duration = Duration::from_millis(1);
     const FAR: Duration = Duration::from_millis(600);
 
-    fn place(port: u16) -> Place {
+    fn place(port: u16) -> HostPort {
         (Host::new("127.0.0.1"), port)
     }
 
@@ -246,7 +246,7 @@ mod tests {
     fn the_fastest_answer_of_a_place_is_its_round_trip() {
         let pace = Pace::new(Limits::default());
         pace.learn(&place(1), Kind::Connection, FAR, None);
-        pace.learn(&place(1), Kind::Connection, NEAR, Some(Silence::Refused));
+        pace.learn(&place(1), Kind::Connection, NEAR, Some(NoAnswer::Refused));
         assert!(pace.limits(Kind::Word).connect < Duration::from_millis(1_010));
     }
 
@@ -263,7 +263,7 @@ mod tests {
         let pace = Pace::new(Limits::default());
         let limits = pace.again(&place(1), Kind::Word).expect("it was not asked before");
         assert_eq!(limits.answer, 3 * Limits::default().answer);
-        pace.learn(&place(1), Kind::Word, limits.answer, Some(Silence::AnswerTimedOut));
+        pace.learn(&place(1), Kind::Word, limits.answer, Some(NoAnswer::AnswerTimedOut));
         assert_eq!(pace.again(&place(1), Kind::Word), None);
         assert!(pace.again(&place(1), Kind::Session).is_some(), "another question");
         pace.learn(&place(1), Kind::Word, NEAR, None);

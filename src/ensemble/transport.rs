@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 };
 use zookeeper_client::TlsOptions;
 
-use super::{Limits, Silence, TlsFailure, validity};
+use super::{Limits, NoAnswer, TlsFailure, validity};
 use crate::model::{Endpoint, Host, Tls};
 
 /// A stream of either kind.
@@ -262,23 +262,23 @@ pub(super) async fn addresses(
     host: &Host,
     port: u16,
     limits: Limits,
-) -> Result<Vec<SocketAddr>, Silence> {
+) -> Result<Vec<SocketAddr>, NoAnswer> {
     if let Some(ip) = host.literal() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     if !host.is_plain() {
-        return Err(Silence::Unresolved);
+        return Err(NoAnswer::Unresolved);
     }
     let found = timeout(limits.lookup(), lookup_host((host.as_str(), port))).await;
     match found {
         Ok(Ok(found)) => Some(found.collect::<Vec<_>>()).filter(|all| !all.is_empty()),
         Ok(Err(_)) | Err(_) => None,
     }
-    .ok_or(Silence::Unresolved)
+    .ok_or(NoAnswer::Unresolved)
 }
 
 /// Connects to the first address that accepts. All addresses together have the time limit of one.
-pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, Silence> {
+pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, NoAnswer> {
     connect_to(&addresses(host, port, limits).await?, limits).await
 }
 
@@ -286,14 +286,14 @@ pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<Tc
 pub(super) async fn first_open(
     addresses: &[SocketAddr],
     limits: Limits,
-) -> Result<SocketAddr, Silence> {
+) -> Result<SocketAddr, NoAnswer> {
     let stream = connect_to(addresses, limits).await?;
-    stream.peer_addr().map_err(|_| Silence::Closed)
+    stream.peer_addr().map_err(|_| NoAnswer::Closed)
 }
 
-async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, Silence> {
+async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, NoAnswer> {
     let share = limits.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let mut last = Silence::Unresolved;
+    let mut last = NoAnswer::Unresolved;
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
@@ -302,7 +302,7 @@ async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStrea
                 return Ok(stream);
             }
             Ok(Err(cause)) => last = why_no_connection(&cause),
-            Err(_) => last = Silence::ConnectTimedOut,
+            Err(_) => last = NoAnswer::ConnectTimedOut,
         }
     }
     Err(last)
@@ -313,27 +313,27 @@ pub(super) async fn open(
     at: &Endpoint,
     tls: Option<&TlsClient>,
     limits: Limits,
-) -> Result<Box<dyn Stream>, Silence> {
+) -> Result<Box<dyn Stream>, NoAnswer> {
     let stream = connect(&at.host, at.port, limits).await?;
     if !at.tls {
         return Ok(Box::new(stream));
     }
-    let tls = tls.ok_or(Silence::Tls(TlsFailure::NoAuthority))?;
+    let tls = tls.ok_or(NoAnswer::Tls(TlsFailure::NoAuthority))?;
     let name = ServerName::try_from(at.host.as_str().to_owned());
-    let name = name.map_err(|_| Silence::Tls(TlsFailure::OtherHost))?;
+    let name = name.map_err(|_| NoAnswer::Tls(TlsFailure::OtherHost))?;
     match timeout(limits.handshake, tls.words.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(cause)) => Err(Silence::Tls(why_no_tls(&cause, tls))),
-        Err(_) => Err(Silence::AnswerTimedOut),
+        Ok(Err(cause)) => Err(NoAnswer::Tls(why_no_tls(&cause, tls))),
+        Err(_) => Err(NoAnswer::AnswerTimedOut),
     }
 }
 
 /// Why an open connection was lost. In TLS 1.3 a server verifies the client's certificate after the
 /// client's handshake is done, and reports a failure only then.
-pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> Silence {
+pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> NoAnswer {
     match (alert(cause), tls) {
-        (Some(_), Some(tls)) => Silence::Tls(why_no_tls(cause, tls)),
-        _ => Silence::Closed,
+        (Some(_), Some(tls)) => NoAnswer::Tls(why_no_tls(cause, tls)),
+        _ => NoAnswer::Closed,
     }
 }
 
@@ -395,16 +395,16 @@ fn why_no_tls(cause: &io::Error, tls: &TlsClient) -> TlsFailure {
     }
 }
 
-fn why_no_connection(cause: &io::Error) -> Silence {
+fn why_no_connection(cause: &io::Error) -> NoAnswer {
     match cause.kind() {
-        io::ErrorKind::ConnectionRefused => Silence::Refused,
-        io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
+        io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
+        io::ErrorKind::TimedOut => NoAnswer::ConnectTimedOut,
         // The server has already closed the connection. The result is a broken pipe if its end
         // arrived before the reset.
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::NotConnected => Silence::Closed,
-        _ => Silence::NoRoute,
+        | io::ErrorKind::NotConnected => NoAnswer::Closed,
+        _ => NoAnswer::NoRoute,
     }
 }

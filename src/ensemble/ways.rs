@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use zookeeper_client::Connector;
 
 use super::credential::{Credential, LOOK};
-use super::{Silence, TlsFailure};
+use super::{NoAnswer, TlsFailure};
 use crate::model::Endpoint;
 
 /// How long a refusal is remembered, so that frequent surveys do not leave many sessions.
@@ -38,7 +38,7 @@ pub(super) struct Ways(Mutex<HashMap<Endpoint, Known>>);
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     shown: Shown,
-    refused: Option<(Instant, Silence)>,
+    refused: Option<(Instant, NoAnswer)>,
 }
 
 /// The credential that one session shows when it connects.
@@ -52,15 +52,15 @@ pub(super) struct Show {
 
 impl Shown {
     /// The next credential to try after such a refusal, if any is left.
-    pub(super) const fn beyond(self, refusal: Silence, may: Self) -> Option<Self> {
+    pub(super) const fn beyond(self, refusal: NoAnswer, may: Self) -> Option<Self> {
         let certificate = may.certificate && !self.certificate;
         match refusal {
-            Silence::Tls(TlsFailure::CertificateWanted) if certificate => {
+            NoAnswer::Tls(TlsFailure::CertificateWanted) if certificate => {
                 Some(Self { certificate: true, ..self })
             }
-            Silence::NeedsAuth if may.look && !self.look => Some(Self { look: true, ..self }),
-            Silence::NeedsAuth if certificate => Some(Self { certificate: true, ..self }),
-            Silence::NeedsAuth if may.sasl && !self.sasl => Some(Self { sasl: true, ..self }),
+            NoAnswer::NeedsAuth if may.look && !self.look => Some(Self { look: true, ..self }),
+            NoAnswer::NeedsAuth if certificate => Some(Self { certificate: true, ..self }),
+            NoAnswer::NeedsAuth if may.sasl && !self.sasl => Some(Self { sasl: true, ..self }),
             _ => None,
         }
     }
@@ -78,13 +78,13 @@ impl Ways {
     }
 
     /// The recent refusal of all possible credentials by that server.
-    pub(super) fn refused(&self, at: &Endpoint) -> Option<Silence> {
+    pub(super) fn refused(&self, at: &Endpoint) -> Option<NoAnswer> {
         let (when, silence) = self.lock().get(at)?.refused?;
         (when.elapsed() < REMEMBERED).then_some(silence)
     }
 
     /// Records that the server refused all possible credentials.
-    pub(super) fn refuse(&self, at: &Endpoint, silence: Silence) {
+    pub(super) fn refuse(&self, at: &Endpoint, silence: NoAnswer) {
         self.lock().entry(at.clone()).or_default().refused = Some((Instant::now(), silence));
     }
 
@@ -118,7 +118,7 @@ mod tests {
     const ALL: Shown = Shown { certificate: true, look: true, sasl: true };
 
     fn tried(may: Shown) -> Vec<Shown> {
-        let next = |shown: &Shown| shown.beyond(Silence::NeedsAuth, may);
+        let next = |shown: &Shown| shown.beyond(NoAnswer::NeedsAuth, may);
         std::iter::successors(Some(Shown::default()), next).collect()
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let certificate = Shown { certificate: true, ..look };
         assert_eq!(tried(ALL), [Shown::default(), look, certificate, ALL]);
         assert_eq!(tried(look), [Shown::default(), look]);
-        let wanted = Silence::Tls(TlsFailure::CertificateWanted);
+        let wanted = NoAnswer::Tls(TlsFailure::CertificateWanted);
         let shown = Shown::default().beyond(wanted, ALL);
         assert_eq!(shown, Some(Shown { certificate: true, ..Shown::default() }));
         assert_eq!(Shown::default().beyond(wanted, look), None);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_no_reason_to_show_more() {
-        for silence in [Silence::AuthRefused, Silence::Closed, Silence::AnswerTimedOut] {
+        for silence in [NoAnswer::AuthRefused, NoAnswer::Closed, NoAnswer::AnswerTimedOut] {
             assert_eq!(Shown::default().beyond(silence, ALL), None);
         }
     }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Silence, Word};
+use super::{FourLetterWord, NoAnswer};
 use crate::model::{ConfigParseError, EnsembleConfig, ServerId, Zxid};
 
 /// The limit on lines. `hash` has 1024, `cons` one for each connection.
@@ -100,17 +100,17 @@ impl fmt::Display for ServerVersion {
 ///
 /// Whitelist and readiness are checked before any word is run (`CommandExecutor`,
 /// `AbstractFourLetterCommand`).
-pub fn refusal(answer: &str) -> Option<Silence> {
+pub fn refusal(answer: &str) -> Option<NoAnswer> {
     if answer.contains("is not executed because it is not in the whitelist") {
-        Some(Silence::NotWhitelisted)
+        Some(NoAnswer::NotWhitelisted)
     } else if answer.contains("This ZooKeeper instance is not currently serving requests") {
-        Some(Silence::NotServing)
+        Some(NoAnswer::NotServing)
     } else {
         None
     }
 }
 
-impl Word {
+impl FourLetterWord {
     /// Whether a valid answer to it is never empty, so that an empty one means a closed connection.
     pub const fn always_says_something(self) -> bool {
         match self {
@@ -435,9 +435,9 @@ mod tests {
     #[test]
     fn refusals_are_distinguished_from_answers() {
         let refused = include_str!("testdata/plain.conf");
-        assert_eq!(refusal(refused), Some(Silence::NotWhitelisted));
+        assert_eq!(refusal(refused), Some(NoAnswer::NotWhitelisted));
         let looking = include_str!("testdata/looking.srvr");
-        assert_eq!(refusal(looking), Some(Silence::NotServing));
+        assert_eq!(refusal(looking), Some(NoAnswer::NotServing));
         assert_eq!(refusal(include_str!("testdata/leader.srvr")), None);
     }
 

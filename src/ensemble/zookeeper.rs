@@ -10,13 +10,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::admission::Admission;
-use super::attachment::Means;
+use super::attachment::ConnectOptions;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
 use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
-    Control, Credential, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms,
-    Silence, TlsFailure, Word, dry_run, session, words,
+    ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer, PortState,
+    RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -27,7 +27,7 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 ///
 /// Surveys are unauthenticated. With scheme `x509` a certificate authenticates every session as its
 /// subject. So it is shown only to servers that have refused a connection or a session without one
-/// (`ssl.clientAuth=need`, the default), and on held sessions ([`Control::open`]). For servers that
+/// (`ssl.clientAuth=need`, the default), and on held sessions ([`SessionFactory::open`]). For servers that
 /// enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     pace: Arc<Pace>,
@@ -41,7 +41,7 @@ pub struct ZooKeeper {
     folder: Folder,
     /// Allows one check at a time of each port: a server handles the connections to its election
     /// port one after the other (`QuorumCnxManager.Listener`).
-    knocking: Mutex<HashMap<(Host, u16), Turn>>,
+    port_checks: Mutex<HashMap<(Host, u16), Turn>>,
     /// Limits the open connections to each server.
     admission: Admission,
 }
@@ -56,7 +56,7 @@ impl ZooKeeper {
             ways: Arc::default(),
             sasl: None,
             folder: Folder::default(),
-            knocking: Mutex::default(),
+            port_checks: Mutex::default(),
             admission: Admission::default(),
         })
     }
@@ -88,7 +88,7 @@ impl ZooKeeper {
             ways: Arc::clone(&self.ways),
             sasl: self.sasl.clone(),
             folder: self.folder.clone(),
-            knocking: Mutex::default(),
+            port_checks: Mutex::default(),
             admission: self.admission.clone(),
         }
     }
@@ -106,7 +106,7 @@ impl ZooKeeper {
         at: &Endpoint,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<DryRun, Silence> {
+    ) -> Result<DryRun, NoAnswer> {
         let tls = self.tls.as_ref().map(|tls| tls.clients().anonymous);
         let limits = self.pace.limits(Kind::Session);
         let mut pass = self.admission.question(at, limits).await;
@@ -119,9 +119,9 @@ impl ZooKeeper {
     async fn admitted<T>(
         &self,
         at: &Endpoint,
-        [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, Silence>) -> bool; 2],
-        ask: impl AsyncFn() -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, NoAnswer>) -> bool; 2],
+        ask: impl AsyncFn() -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let limits = self.pace.limits(Kind::Connection);
         let mut pass = self.admission.question(at, limits).await;
         let answer = ask().await;
@@ -148,8 +148,9 @@ impl ZooKeeper {
         let Ok(beside) = transport::connect(&at.host, at.port, limits).await else {
             return false;
         };
-        let answer =
-            self.asking(at, async |tls, _| self.say(at, tls.as_ref(), Word::Srvr, limits).await);
+        let answer = self.asking(at, async |tls, _| {
+            self.say(at, tls.as_ref(), FourLetterWord::Srvr, limits).await
+        });
         let is_cut_off = is_cut_off(&answer.await);
         drop(beside);
         is_cut_off
@@ -159,8 +160,8 @@ impl ZooKeeper {
     async fn asking<T>(
         &self,
         at: &Endpoint,
-        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let files = self.tls.as_ref().filter(|_| at.tls);
         let mut shown = self.ways.shown(at);
         loop {
@@ -174,14 +175,16 @@ impl ZooKeeper {
                 Err(silence) => silence,
                 answer => return answer,
             };
-            if let (Silence::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
+            if let (NoAnswer::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
                 && files.have_changed(tls)
             {
                 continue;
             }
             let Some(more) = shown.beyond(silence, may) else {
                 let silence = match silence {
-                    Silence::NeedsAuth if self.sasl.is_some() && !may.sasl => Silence::AuthWithheld,
+                    NoAnswer::NeedsAuth if self.sasl.is_some() && !may.sasl => {
+                        NoAnswer::AuthWithheld
+                    }
                     silence => silence,
                 };
                 if silence.is_for_want_of_auth() {
@@ -205,8 +208,8 @@ impl ZooKeeper {
         &self,
         place: (&Host, u16),
         kind: Kind,
-        ask: impl AsyncFn(Limits) -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        ask: impl AsyncFn(Limits) -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let place = (place.0.clone(), place.1);
         let mut limits = self.pace.limits(kind);
         let mut again = true;
@@ -232,16 +235,16 @@ impl ZooKeeper {
         &self,
         at: &Endpoint,
         tls: Option<&TlsClient>,
-        word: Word,
+        word: FourLetterWord,
         limits: Limits,
-    ) -> Result<String, Silence> {
+    ) -> Result<String, NoAnswer> {
         let stream = transport::open(at, tls, limits).await?;
         let exchange = exchange(stream, tls, word, limits.answer_bytes);
         let answer =
-            timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
+            timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))?;
         match words::refusal(&answer) {
             Some(silence) => Err(silence),
-            None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
+            None if answer.is_empty() && word.always_says_something() => Err(NoAnswer::Closed),
             None => Ok(answer),
         }
     }
@@ -252,7 +255,7 @@ impl ZooKeeper {
         at: &Endpoint,
         tls: Option<TlsClient>,
         (shown, limits): (Shown, Limits),
-    ) -> Result<Reading, Silence> {
+    ) -> Result<ConfigRead, NoAnswer> {
         let (endpoint, client) = (at.clone(), tls.clone());
         let folder = self.folder.clone();
         let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
@@ -264,42 +267,45 @@ impl ZooKeeper {
         .await;
         let silence = match reading {
             Ok(Ok(reading)) => return Ok(reading),
-            Ok(Err(Silence::Closed)) => Silence::Closed,
+            Ok(Err(NoAnswer::Closed)) => NoAnswer::Closed,
             Ok(Err(silence)) => return Err(silence),
             // The library panicked; its thread is gone, and with it the session's connection.
-            Err(_) => return Err(Silence::Unreadable),
+            Err(_) => return Err(NoAnswer::Unreadable),
         };
         if began.elapsed() >= limits.answer_from(at) {
-            return Err(Silence::AnswerTimedOut);
+            return Err(NoAnswer::AnswerTimedOut);
         }
         // The library does not distinguish a refused connection or handshake from a closed one.
-        Err(match self.say(at, tls.as_ref(), Word::Srvr, limits).await {
-            Err(why @ (Silence::Refused | Silence::NoRoute | Silence::Tls(_))) => why,
+        Err(match self.say(at, tls.as_ref(), FourLetterWord::Srvr, limits).await {
+            Err(why @ (NoAnswer::Refused | NoAnswer::NoRoute | NoAnswer::Tls(_))) => why,
             _ => silence,
         })
     }
 
     fn turn_at(&self, host: &Host, port: u16) -> Turn {
-        let mut all = self.knocking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.port_checks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry((host.clone(), port)).or_default())
     }
 }
 
 impl Ensemble for ZooKeeper {
-    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        type Answer = Result<String, Silence>;
+    async fn ask(&self, at: &Endpoint, word: FourLetterWord) -> Result<String, NoAnswer> {
+        type Answer = Result<String, NoAnswer>;
         let is_cut_off: fn(&Answer) -> bool =
             |answer| is_cut_off(answer) || answer.as_ref().is_ok_and(String::is_empty);
         // A server closes the connection behind its answer.
         let is_ended_by_us: fn(&Answer) -> bool = |answer| {
-            matches!(answer, Err(Silence::AnswerTimedOut | Silence::Unreadable | Silence::Tls(_)))
+            matches!(
+                answer,
+                Err(NoAnswer::AnswerTimedOut | NoAnswer::Unreadable | NoAnswer::Tls(_))
+            )
         };
         let say = async |limits| {
             self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word, limits).await).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
         let answer = Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await;
-        if let (Word::Conf, Ok(answer)) = (word, &answer)
+        if let (FourLetterWord::Conf, Ok(answer)) = (word, &answer)
             && let Some(connections) = words::Conf::parse(answer).max_client_connections
         {
             self.admission.takes(at, connections);
@@ -307,11 +313,11 @@ impl Ensemble for ZooKeeper {
         answer
     }
 
-    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+    async fn read(&self, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
         // The library accepts a connect string. A host with a comma or a slash would name other
         // servers.
         if !at.host.is_plain() {
-            return Err(Silence::Unresolved);
+            return Err(NoAnswer::Unresolved);
         }
         if let Some(silence) = self.ways.refused(at) {
             return Err(silence);
@@ -321,7 +327,7 @@ impl Ensemble for ZooKeeper {
             self.asking(at, read).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
-        let is_cut_off: fn(&Result<Reading, Silence>) -> bool = is_cut_off;
+        let is_cut_off: fn(&Result<ConfigRead, NoAnswer>) -> bool = is_cut_off;
         Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await
     }
 
@@ -329,21 +335,21 @@ impl Ensemble for ZooKeeper {
         self.admission.takes_one(at)
     }
 
-    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
+    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, NoAnswer> {
         let url = format!("{}/commands/{command}", base.trim_end_matches('/'));
         let limits = self.pace.limits(Kind::Word);
         // Joining fails only where the blocking task panicked.
-        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(Silence::Unreadable))
+        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(NoAnswer::Unreadable))
     }
 
-    async fn knock(&self, host: &Host, port: u16) -> Knock {
+    async fn check_port(&self, host: &Host, port: u16) -> PortState {
         let turn = self.turn_at(host, port);
         let _mine = turn.lock().await;
         let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
         match self.patiently((host, port), Kind::Connection, connect).await {
-            Ok(()) => Knock::Open,
-            Err(Silence::Refused | Silence::Closed) => Knock::Refused,
-            Err(_) => Knock::Unreachable,
+            Ok(()) => PortState::Open,
+            Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
+            Err(_) => PortState::Unreachable,
         }
     }
 
@@ -361,11 +367,11 @@ impl Ensemble for ZooKeeper {
     }
 }
 
-impl Control for ZooKeeper {
+impl SessionFactory for ZooKeeper {
     type Session = HeldSession;
 
-    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
-        let means = Means {
+    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, RequestError> {
+        let means = ConnectOptions {
             terms: terms.clone(),
             tls: self.tls.clone(),
             pace: Arc::clone(&self.pace),
@@ -379,17 +385,17 @@ impl Control for ZooKeeper {
 
 /// Whether a server closed a connection, as it does with one too many. With TLS that ends the
 /// handshake.
-fn is_cut_off<T>(answer: &Result<T, Silence>) -> bool {
-    matches!(answer, Err(Silence::Closed | Silence::Tls(TlsFailure::Handshake)))
+fn is_cut_off<T>(answer: &Result<T, NoAnswer>) -> bool {
+    matches!(answer, Err(NoAnswer::Closed | NoAnswer::Tls(TlsFailure::Handshake)))
 }
 
 /// Sends a word and reads to the end.
 async fn exchange(
     mut stream: Box<dyn Stream>,
     tls: Option<&TlsClient>,
-    word: Word,
+    word: FourLetterWord,
     answer_bytes: u32,
-) -> Result<String, Silence> {
+) -> Result<String, NoAnswer> {
     let sent = async {
         stream.write_all(word.letters().as_bytes()).await?;
         stream.flush().await
@@ -402,13 +408,13 @@ async fn exchange(
         return Err(transport::why_lost(cause, tls));
     }
     if answer.len() > usize::try_from(answer_bytes).unwrap_or(usize::MAX) {
-        return Err(Silence::Unreadable);
+        return Err(NoAnswer::Unreadable);
     }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// One HTTP request: no redirect is followed, no proxy is used.
-fn get(url: &str, limits: Limits) -> Result<serde_json::Value, Silence> {
+fn get(url: &str, limits: Limits) -> Result<serde_json::Value, NoAnswer> {
     let agent = ureq::Agent::config_builder()
         .timeout_connect(Some(limits.connect))
         .timeout_global(Some(limits.connect + limits.answer))
@@ -419,25 +425,25 @@ fn get(url: &str, limits: Limits) -> Result<serde_json::Value, Silence> {
     let response = agent.get(url).call().map_err(|cause| why(&cause))?;
     let body = response.into_body().into_with_config().limit(u64::from(limits.answer_bytes));
     let body = body.read_to_vec().map_err(|cause| why(&cause))?;
-    serde_json::from_slice(&body).map_err(|_| Silence::Unreadable)
+    serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)
 }
 
-fn why(cause: &ureq::Error) -> Silence {
+fn why(cause: &ureq::Error) -> NoAnswer {
     match cause {
         ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
-            Silence::Unresolved
+            NoAnswer::Unresolved
         }
-        ureq::Error::Timeout(ureq::Timeout::Connect) => Silence::ConnectTimedOut,
-        ureq::Error::Timeout(_) => Silence::AnswerTimedOut,
-        ureq::Error::ConnectionFailed => Silence::NoRoute,
+        ureq::Error::Timeout(ureq::Timeout::Connect) => NoAnswer::ConnectTimedOut,
+        ureq::Error::Timeout(_) => NoAnswer::AnswerTimedOut,
+        ureq::Error::ConnectionFailed => NoAnswer::NoRoute,
         ureq::Error::Io(cause) => match cause.kind() {
-            std::io::ErrorKind::ConnectionRefused => Silence::Refused,
-            std::io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
+            std::io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
+            std::io::ErrorKind::TimedOut => NoAnswer::ConnectTimedOut,
             std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
-                Silence::Closed
+                NoAnswer::Closed
             }
-            _ => Silence::NoRoute,
+            _ => NoAnswer::NoRoute,
         },
-        _ => Silence::Unreadable,
+        _ => NoAnswer::Unreadable,
     }
 }

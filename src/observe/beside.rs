@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{join_all, select};
 
 use super::histories::is_other_lineage;
-use super::probe::Probe;
+use super::probe::EndpointAnswers;
 use super::{Identity, Observation};
 use crate::ensemble::{Ensemble, Mode};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
@@ -49,7 +49,7 @@ pub async fn ask_beside<E: Ensemble>(
     let asked = servers.iter().filter(|(_, at)| can_be(at) && !is_asked(at)).map(|(id, at)| {
         let answers = &answers;
         async move {
-            let probe = Probe::of(port, at, None).await;
+            let probe = EndpointAnswers::of(port, at, None).await;
             let Some(first) = by_words(&probe, *id, seen) else { return };
             let key = (*id, at.clone());
             let config = probe.config().map(|config| config.value);
@@ -88,7 +88,7 @@ fn by_others(
 
 /// The result by four-letter words, or by a session instead. `None` if another server answers, or
 /// one that does not serve.
-fn by_words(probe: &Probe, id: ServerId, seen: &Observation) -> Option<Beside> {
+fn by_words(probe: &EndpointAnswers, id: ServerId, seen: &Observation) -> Option<Beside> {
     let mode = probe.mode()?;
     let own = probe.own_id(|| seen.config.membership.ids().into_iter().chain([id]).collect());
     if own.is_some_and(|own| own.value != id) {
@@ -105,7 +105,7 @@ fn by_words(probe: &Probe, id: ServerId, seen: &Observation) -> Option<Beside> {
 /// The result by the identity in its data. `None` if that is the identity of another ensemble.
 async fn by_data<E: Ensemble>(
     port: &E,
-    probe: &Probe,
+    probe: &EndpointAnswers,
     mode: Mode,
     ours: &Identity,
 ) -> Option<Beside> {

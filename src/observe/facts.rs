@@ -9,8 +9,8 @@ use super::bugs::triggered_bugs;
 use super::findings::{of_joiners, of_membership};
 use super::machines::{Machine, machine};
 use super::{
-    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
-    Standing, WantedSight, contact,
+    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerObservation,
+    ServerStatus, TargetProbe, contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{
@@ -90,17 +90,22 @@ impl Facts {
     /// The facts of an observation for the way to a spec.
     pub fn of(seen: &Observation, spec: &Spec) -> Self {
         let members = &seen.config.membership;
-        let stands = |healthy: fn(&Standing) -> bool, member: bool| -> BTreeSet<ServerId> {
+        let stands = |healthy: fn(&ServerStatus) -> bool, member: bool| -> BTreeSet<ServerId> {
             let sights = seen.servers.iter();
             let fitting =
                 sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.standing));
             fitting.map(|(id, _)| *id).collect()
         };
         let live = stands(
-            |s| matches!(s, Standing::Leading | Standing::Following | Standing::Observing),
+            |s| {
+                matches!(
+                    s,
+                    ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
+                )
+            },
             true,
         );
-        let mut following = stands(|s| *s == Standing::FollowingWithoutVote, false);
+        let mut following = stands(|s| *s == ServerStatus::FollowingWithoutVote, false);
         following.retain(|id| {
             let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));
             there && spec.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
@@ -179,7 +184,7 @@ fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
     let contacts: Vec<String> = spec.connect.servers.iter().filter(is_elsewhere).cloned().collect();
     let stays = |id: &ServerId| spec.servers.contains_key(id);
     let members = seen.servers.values().filter(|sight| seen.config.membership.contains(sight.id));
-    let reached = |sight: &&ServerSight| {
+    let reached = |sight: &&ServerObservation| {
         let tls = sight.endpoint.as_ref().map(|at| at.tls);
         sight.mode.is_some() && tls == Some(spec.connect.tls.is_some())
     };
@@ -247,7 +252,7 @@ fn other_machine(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> BTreeSe
 
 /// Members without a client address that answered with their own id at the address of the spec.
 fn client_confirmed(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
-    let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
+    let is_there = |wanted: &WantedServer, at: &TargetProbe| match &wanted.server.client {
         // A secure client port proves no plain one.
         Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
         Some(_) | None => true,
@@ -332,10 +337,10 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     }
     for (id, sight) in &seen.servers {
         match &sight.standing {
-            Standing::OtherConfiguration if !members.contains(*id) => {
+            ServerStatus::OtherConfiguration if !members.contains(*id) => {
                 obstacles.push(Obstacle::WantedElsewhere(*id));
             }
-            Standing::AnswersAs(other) if members.contains(*id) => {
+            ServerStatus::AnswersAs(other) if members.contains(*id) => {
                 obstacles.push(Obstacle::MemberAnswersAs(*id, *other));
             }
             _ => {}

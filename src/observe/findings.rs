@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use super::bugs::known_bugs;
 use super::finding::{JoinersRun, WithoutDigests};
 use super::machines::shares;
-use super::{DataProof, Digests, Finding, FindingKind, Observation, ServerSight, Standing};
-use crate::ensemble::{Knock, Reading, ServerVersion, Silence};
+use super::{
+    DataProof, Digests, Finding, FindingKind, Observation, ServerObservation, ServerStatus,
+};
+use crate::ensemble::{ConfigRead, NoAnswer, PortState, ServerVersion};
 use crate::model::{EnsembleConfig, Membership, PeerAddress, ServerId};
 
 /// All findings of an observation, in canonical order.
-pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
+pub(super) fn findings(seen: &Observation, reading: &ConfigRead) -> Vec<Finding> {
     let mut findings = of_membership(&seen.config.membership);
     if was_written(reading) {
         findings.push(Finding { kind: FindingKind::ConfigWritten, server: None });
@@ -50,36 +52,36 @@ pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
 
 /// Whether the configuration's znode was written by hand. ZooKeeper itself keeps its data version
 /// at −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
-fn was_written(reading: &Reading) -> bool {
+fn was_written(reading: &ConfigRead) -> bool {
     let Ok(config) = EnsembleConfig::parse(&reading.config) else { return true };
     let mzxid = u64::try_from(reading.config_mzxid).ok();
     reading.config_data_version != -1 || mzxid != Some(config.version.as_zxid().get())
 }
 
-fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
+fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> {
     let mut found = Vec::new();
     let member = seen.config.membership.contains(sight.id);
     match &sight.standing {
-        Standing::Silent(Silence::Closed) if member => {
+        ServerStatus::Silent(NoAnswer::Closed) if member => {
             found.push(FindingKind::MemberClosesConnections);
         }
-        Standing::Silent(_) | Standing::NotServing | Standing::NotAsked if member => {
+        ServerStatus::Silent(_) | ServerStatus::NotServing | ServerStatus::NotAsked if member => {
             found.push(FindingKind::MemberSilent);
         }
-        Standing::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
-        Standing::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
+        ServerStatus::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
+        ServerStatus::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }
     found.extend(other_file(seen, sight).filter(|_| member));
     // A machine that is down and a name that does not resolve have findings of their own.
     let gone = matches!(
         sight.standing,
-        Standing::Silent(Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut)
+        ServerStatus::Silent(NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut)
     );
-    if sight.quorum_port == Some(Knock::Unreachable) && !gone {
+    if sight.quorum_port == Some(PortState::Unreachable) && !gone {
         found.push(FindingKind::QuorumPortUnreachable);
     }
-    let closed = sight.election_port.is_some_and(|knock| knock != Knock::Open);
+    let closed = sight.election_port.is_some_and(|check_port| check_port != PortState::Open);
     if closed && sight.mode.is_some() {
         found.push(FindingKind::ElectionPortClosed);
     }
@@ -94,7 +96,7 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
 
 /// Differences between a member's own file and the configuration. Only servers without reconfigs
 /// show their files.
-fn other_file(seen: &Observation, sight: &ServerSight) -> Option<FindingKind> {
+fn other_file(seen: &Observation, sight: &ServerObservation) -> Option<FindingKind> {
     let (own, ours) = (&sight.config.as_ref()?.value, &seen.config);
     let are_files = own.version.is_zero() && ours.version.is_zero();
     if !are_files || !own.membership.has_the_votes_of(&ours.membership) {

@@ -6,14 +6,14 @@ use futures::future::join_all;
 
 use super::clients::clients;
 use super::following::following;
-use super::look::Look;
-use super::probe::Probe;
+use super::look::Survey;
+use super::probe::EndpointAnswers;
 use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
-use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
+use crate::ensemble::{Ensemble, Mode, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
 /// The one ensemble that answers.
-pub(super) struct Present {
+pub(super) struct LiveEnsemble {
     /// Its configuration. Without reconfigs each server has its own file. Then this is the leader's
     /// file, with the hosts of the other files in place of wildcards.
     pub(super) config: EnsembleConfig,
@@ -25,15 +25,15 @@ pub(super) struct Present {
     own_files: BTreeSet<Endpoint>,
 }
 
-impl Present {
+impl LiveEnsemble {
     /// Whether a server runs with the configuration of the ensemble.
-    pub(super) fn is_of(&self, probe: &Probe) -> bool {
+    pub(super) fn is_of(&self, probe: &EndpointAnswers) -> bool {
         probe.runs_with(&self.shown) || self.own_files.contains(&probe.endpoint)
     }
 
     /// Whether a server has its own file, which may belong to this ensemble, and was not observed
     /// to follow.
-    pub(super) fn may_have(&self, probe: &Probe) -> bool {
+    pub(super) fn may_have(&self, probe: &EndpointAnswers) -> bool {
         !self.is_of(probe) && probe.has_file_like(&self.shown)
     }
 }
@@ -43,7 +43,10 @@ impl Present {
 /// A server whose configuration cannot be one of this ensemble's by its text belongs to another
 /// ensemble, unless it is observed to follow. A server whose file only writes the servers
 /// differently must be observed to follow as well.
-pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Present, ObserveError> {
+pub(super) async fn present<E: Ensemble>(
+    port: &E,
+    look: &Survey,
+) -> Result<LiveEnsemble, ObserveError> {
     too_old(look)?;
     standalone(look)?;
     let leaders = look.leaders();
@@ -57,8 +60,8 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     };
     let leads = mine.mode() == Some(Mode::Leader);
     let id = look.own_id(mine).filter(|_| leads);
-    let mut strangers: Vec<(&Probe, EnsembleConfig)> = Vec::new();
-    let mut doubtful: Vec<&Probe> = Vec::new();
+    let mut strangers: Vec<(&EndpointAnswers, EnsembleConfig)> = Vec::new();
+    let mut doubtful: Vec<&EndpointAnswers> = Vec::new();
     for probe in look.counted().filter(|probe| probe.serves()) {
         let Some(theirs) = probe.config().filter(|theirs| theirs.value != shown) else { continue };
         let is_stranger = is_other_lineage(&theirs.value, &shown, id);
@@ -76,7 +79,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
         }
     }
     doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
-    Ok(Present {
+    Ok(LiveEnsemble {
         config: EnsembleConfig { membership: named(&shown, &doubtful), ..shown.clone() },
         leader: id.map(|id| (id, mine.endpoint.clone())),
         own_files: doubtful.iter().map(|probe| probe.endpoint.clone()).collect(),
@@ -86,7 +89,7 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
 
 /// The members, with a host in place of each wildcard if another file has one. A server's own line
 /// often has `0.0.0.0` in its own file, but in no other.
-fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
+fn named(shown: &EnsembleConfig, others: &[&EndpointAnswers]) -> Membership {
     let is_wildcard = |line: &Server| line.peers.iter().any(|peer| peer.host.is_wildcard());
     let mut members = shown.membership.clone();
     let files: Vec<EnsembleConfig> =
@@ -130,9 +133,9 @@ pub(super) fn is_other_lineage(
 }
 
 /// Dynamic reconfiguration came with 3.5.0. Earlier releases have no configuration to read.
-fn too_old(look: &Look) -> Result<(), ObserveError> {
+fn too_old(look: &Survey) -> Result<(), ObserveError> {
     const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
-    let old = |probe: &Probe| {
+    let old = |probe: &EndpointAnswers| {
         let version = probe.version().filter(|version| *version < FIRST)?;
         Some(ObserveError::TooOld { endpoint: probe.endpoint.clone(), version })
     };
@@ -140,10 +143,11 @@ fn too_old(look: &Look) -> Result<(), ObserveError> {
 }
 
 /// The present ensemble must not be a standalone server.
-fn standalone(look: &Look) -> Result<(), ObserveError> {
-    let alone = |probe: &&Probe| probe.mode() == Some(Mode::Standalone);
+fn standalone(look: &Survey) -> Result<(), ObserveError> {
+    let alone = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Standalone);
     let named = |at: &Endpoint| {
-        let configs = look.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
+        let configs =
+            look.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
         configs
             .flat_map(|config| config.value.membership.servers().cloned().collect::<Vec<_>>())
             .any(|server| server.client_endpoint().as_ref() == Some(at))
@@ -152,8 +156,9 @@ fn standalone(look: &Look) -> Result<(), ObserveError> {
         .counted()
         .filter(alone)
         .find(|probe| look.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
-    let nobody_else =
-        !look.counted().any(|probe| probe.serves() || probe.silence() == Some(Silence::NotServing));
+    let nobody_else = !look
+        .counted()
+        .any(|probe| probe.serves() || probe.silence() == Some(NoAnswer::NotServing));
     let only = look.counted().find(alone).filter(|_| nobody_else);
     match contact.or(only) {
         Some(probe) => Err(ObserveError::Standalone { endpoint: probe.endpoint.clone() }),
@@ -163,7 +168,7 @@ fn standalone(look: &Look) -> Result<(), ObserveError> {
 
 /// If no server reports to lead, uses the newest configuration of the followers, because the leader
 /// may be out of reach. A write must still prove that there is a leader.
-fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError> {
+fn without_leader(look: &Survey) -> Result<(&EndpointAnswers, EnsembleConfig), ObserveError> {
     let follows = look.counted().filter(|probe| probe.serves());
     let newest = follows
         .filter_map(|probe| Some((probe, probe.config()?.value)))
@@ -171,7 +176,8 @@ fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError>
     if let Some(newest) = newest {
         return Ok(newest);
     }
-    let unreadable = |probe: &Probe| Some((probe.endpoint.clone(), probe.config_error()?));
+    let unreadable =
+        |probe: &EndpointAnswers| Some((probe.endpoint.clone(), probe.config_error()?));
     if let Some((endpoint, cause)) = look.counted().find_map(unreadable) {
         return Err(ObserveError::UnreadableConfig { endpoint, cause });
     }
@@ -179,7 +185,7 @@ fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError>
 }
 
 /// The error if no server serves with a readable configuration.
-fn not_serving(look: &Look) -> ObserveError {
+fn not_serving(look: &Survey) -> ObserveError {
     let tried = tried(look);
     let id = |at: &Endpoint| {
         look.counted().find(|probe| probe.endpoint == *at).and_then(|probe| look.own_id(probe))
@@ -187,15 +193,16 @@ fn not_serving(look: &Look) -> ObserveError {
     if let Some(error) = enforced(look, (&tried, &tried), id) {
         return error;
     }
-    let leads =
-        |probe: &&Probe| probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some();
+    let leads = |probe: &&EndpointAnswers| {
+        probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some()
+    };
     if let Some(probe) = look.counted().find(leads)
         && let Some(leader) = look.own_id(probe).or_else(|| look.meant_at(&probe.endpoint))
     {
         return ObserveError::NoCommit { leader, endpoint: probe.endpoint.clone(), tried };
     }
     let serves_nobody =
-        |one: &Tried| matches!(one.silence, Silence::NotServing | Silence::NotWhitelisted);
+        |one: &Tried| matches!(one.silence, NoAnswer::NotServing | NoAnswer::NotWhitelisted);
     let mut answers = look.counted().filter(|probe| probe.mode().is_some());
     if answers.next().is_some() || tried.iter().any(serves_nobody) {
         no_quorum(look, tried)
@@ -207,11 +214,11 @@ fn not_serving(look: &Look) -> ObserveError {
 /// The error that a server enforces authentication. A server that refused a credential is preferred
 /// to one that was shown none.
 pub(super) fn enforced(
-    look: &Look,
+    look: &Survey,
     (tried, by): (&[Tried], &[Tried]),
     id: impl Fn(&Endpoint) -> Option<ServerId>,
 ) -> Option<ObserveError> {
-    let refused = by.iter().find(|one| one.silence == Silence::AuthRefused);
+    let refused = by.iter().find(|one| one.silence == NoAnswer::AuthRefused);
     let one = refused.or_else(|| by.iter().find(|one| one.silence.is_for_want_of_auth()))?;
     Some(ObserveError::NeedsAuth {
         server: id(&one.endpoint).or_else(|| look.meant_at(&one.endpoint)),
@@ -223,7 +230,7 @@ pub(super) fn enforced(
 
 /// The servers whose votes are missing: by the configuration of a server that serves, else the
 /// members in `connect`.
-pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
+pub(super) fn no_quorum(look: &Survey, tried: Vec<Tried>) -> ObserveError {
     let members = look.members();
     let votes = |at: &Endpoint| {
         let is_there = |member: &&Server| match member.client_endpoint() {
@@ -246,15 +253,15 @@ pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
 }
 
 /// Everything that was tried in vain.
-pub(super) fn tried(look: &Look) -> Vec<Tried> {
+pub(super) fn tried(look: &Survey) -> Vec<Tried> {
     let tried = look.silent().into_iter();
     tried.map(|(endpoint, silence)| Tried { endpoint, silence }).collect()
 }
 
 async fn two_lineages<E: Ensemble>(
     port: &E,
-    look: &Look,
-    sides: [(&Probe, &EnsembleConfig); 2],
+    look: &Survey,
+    sides: [(&EndpointAnswers, &EnsembleConfig); 2],
 ) -> ObserveError {
     let [one, other] = sides.map(|(probe, config)| lineage(port, look, probe, config));
     let (one, other) = futures::join!(one, other);
@@ -276,7 +283,7 @@ async fn two_lineages<E: Ensemble>(
 /// the spec describes, unless it was never reconfigured: then its version is the first of its
 /// epoch.
 fn before_the_merge(
-    look: &Look,
+    look: &Survey,
     present: &Lineage,
     target: &Lineage,
 ) -> Option<Vec<(ServerId, Endpoint)>> {
@@ -316,7 +323,7 @@ fn share_members(one: &Lineage, other: &Lineage) -> bool {
 /// The details of a target that runs an ensemble of its own.
 async fn target_runs<E: Ensemble>(
     port: &E,
-    look: &Look,
+    look: &Survey,
     present: Lineage,
     target: Lineage,
     wanted: Vec<(ServerId, Endpoint)>,
@@ -333,13 +340,13 @@ async fn target_runs<E: Ensemble>(
 /// The details of one lineage: the servers that run with its configuration.
 async fn lineage<E: Ensemble>(
     port: &E,
-    look: &Look,
-    first: &Probe,
+    look: &Survey,
+    first: &EndpointAnswers,
     config: &EnsembleConfig,
 ) -> Lineage {
-    let agrees = |probe: &&Probe| probe.serves() && probe.runs_with(config);
-    let side: Vec<&Probe> = look.counted().filter(agrees).collect();
-    let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
+    let agrees = |probe: &&EndpointAnswers| probe.serves() && probe.runs_with(config);
+    let side: Vec<&EndpointAnswers> = look.counted().filter(agrees).collect();
+    let leads = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Leader);
     let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));
     let writer = leader.unwrap_or(first);
     let reading = match &writer.session {

@@ -14,8 +14,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{NotShown, Observation, ServerSight, Standing, WantedSight};
-use crate::ensemble::{Mode, Silence};
+use super::{NotShown, Observation, ServerObservation, ServerStatus, TargetProbe};
+use crate::ensemble::{Mode, NoAnswer};
 use crate::model::{Endpoint, Host, Server};
 use crate::spec::WantedServer;
 
@@ -58,7 +58,7 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -
     }
     let has_no_address =
         |host: &Host| seen.resolved.get(&host.canonical()).is_none_or(Vec::is_empty);
-    let waits = there.is_some_and(|there| there.silence == Some(Silence::NotServing));
+    let waits = there.is_some_and(|there| there.silence == Some(NoAnswer::NotServing));
     if has_no_address(is) {
         Machine::Unknown(NotShown::WantedHost)
     } else if is_at_old || is_another_ensemble(sight, there) {
@@ -73,11 +73,11 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -
 }
 
 /// Whether the server at the wanted address does not belong to this ensemble.
-fn is_another_ensemble(sight: Option<&ServerSight>, there: Option<&WantedSight>) -> bool {
+fn is_another_ensemble(sight: Option<&ServerObservation>, there: Option<&TargetProbe>) -> bool {
     let Some(there) = there else { return false };
-    let serves_elsewhere = |sight: &ServerSight| {
+    let serves_elsewhere = |sight: &ServerObservation| {
         sight.endpoint.as_ref() == Some(&there.endpoint)
-            && matches!(sight.standing, Standing::OtherConfiguration | Standing::ReadOnly)
+            && matches!(sight.standing, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
     };
     there.mode == Some(Mode::Standalone) || sight.is_some_and(serves_elsewhere)
 }

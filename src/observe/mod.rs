@@ -46,6 +46,6 @@ pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
     Clients, DataFigures, Digests, Identity, Lineage, NoDigests, Observation, ObserveError,
-    OwnPorts, PlainPort, RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried,
-    WantedSight,
+    OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
+    TargetEnsemble, TargetProbe, Tried,
 };

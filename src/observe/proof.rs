@@ -25,9 +25,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{Digests, NoDigests, ServerSight};
+use super::{Digests, NoDigests, ServerObservation};
 use crate::ensemble::words::{Mntr, Srvr, parse_hash};
-use crate::ensemble::{Ensemble, ServerVersion, Silence, Word};
+use crate::ensemble::{Ensemble, FourLetterWord, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, ServerId, Zxid};
 
 /// The limit on compared pairs of answers, until two have one zxid.
@@ -146,7 +146,7 @@ pub async fn prove_data<E: Ensemble>(
 
 /// Compares the digests of a joiner with those of the leader.
 async fn by_digests_of<E: Ensemble>(port: &E, leaders: &Digests, joiner: &Endpoint) -> DataProof {
-    let (own, mntr) = futures::join!(digests(port, joiner), port.ask(joiner, Word::Mntr));
+    let (own, mntr) = futures::join!(digests(port, joiner), port.ask(joiner, FourLetterWord::Mntr));
     let mismatches = mntr.ok().and_then(|answer| Mntr::parse(&answer).digest_mismatches);
     let lacking = |digests: &Digests| match digests {
         Digests::Lacking(why) => Some(*why),
@@ -162,7 +162,8 @@ async fn by_digests_of<E: Ensemble>(port: &E, leaders: &Digests, joiner: &Endpoi
 
 /// The digests that a server reports now.
 async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Digests {
-    let (srvr, hash) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Hash));
+    let (srvr, hash) =
+        futures::join!(port.ask(at, FourLetterWord::Srvr), port.ask(at, FourLetterWord::Hash));
     digests_of(srvr.ok().and_then(|answer| Srvr::parse(&answer).version), hash)
 }
 
@@ -171,14 +172,17 @@ async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Digests {
 /// Releases before 3.6 do not know the word and close the connection: their answer is empty, like
 /// that of a later release without a digest yet. With `zookeeper.digest.enabled=false` a server
 /// keeps listing zeros.
-pub(super) fn digests_of(version: Option<ServerVersion>, hash: Result<String, Silence>) -> Digests {
+pub(super) fn digests_of(
+    version: Option<ServerVersion>,
+    hash: Result<String, NoAnswer>,
+) -> Digests {
     const FIRST: ServerVersion = ServerVersion::new(3, 6, 0);
     if version.is_some_and(|version| version < FIRST) {
         return Digests::Lacking(NoDigests::OldRelease);
     }
     let listed = match hash {
         Ok(answer) => parse_hash(&answer),
-        Err(Silence::NotWhitelisted) => return Digests::Lacking(NoDigests::NotAllowed),
+        Err(NoAnswer::NotWhitelisted) => return Digests::Lacking(NoDigests::NotAllowed),
         Err(_) => return Digests::Unknown,
     };
     let (zeros, listed): (BTreeMap<Zxid, u64>, BTreeMap<Zxid, u64>) =
@@ -232,13 +236,13 @@ async fn by_counts<E: Ensemble>(
 /// (`DigestCalculator.DIGEST_VERSION`).
 pub(super) async fn compare<E: Ensemble>(
     port: &E,
-    leader: &ServerSight,
-    others: impl Iterator<Item = &mut ServerSight>,
+    leader: &ServerObservation,
+    others: impl Iterator<Item = &mut ServerObservation>,
 ) {
     let (Some(at), Digests::Listed(theirs)) = (&leader.endpoint, &leader.data.digests) else {
         return;
     };
-    let comparable = |sight: &&mut ServerSight| {
+    let comparable = |sight: &&mut ServerObservation| {
         sight.id != leader.id && sight.version == leader.version && sight.mode.is_some()
     };
     join_all(others.filter(comparable).map(|sight| async {
@@ -300,11 +304,11 @@ struct Figures {
 
 /// Figures that belong to one zxid: it was the same before and after.
 async fn figures<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Figures> {
-    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let srvr = Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?);
     let (zxid, znodes) = (srvr.zxid?, srvr.znodes?);
-    let mntr = port.ask(at, Word::Mntr).await.ok();
+    let mntr = port.ask(at, FourLetterWord::Mntr).await.ok();
     let bytes = mntr.and_then(|answer| Mntr::parse(&answer).bytes);
-    let after = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let after = Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?);
     (after.zxid == Some(zxid)).then_some(Figures { zxid, znodes, bytes })
 }
 
@@ -359,12 +363,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(lacks(release(5), answer("")), NoDigests::OldRelease);
-        assert_eq!(lacks(release(5), Err(Silence::Closed)), NoDigests::OldRelease);
-        assert_eq!(lacks(release(8), Err(Silence::NotWhitelisted)), NoDigests::NotAllowed);
+        assert_eq!(lacks(release(5), Err(NoAnswer::Closed)), NoDigests::OldRelease);
+        assert_eq!(lacks(release(8), Err(NoAnswer::NotWhitelisted)), NoDigests::NotAllowed);
         assert_eq!(lacks(release(8), answer("100000080: 0\n")), NoDigests::SwitchedOff);
         assert_eq!(lacks(None, answer("")), NoDigests::NoAnswer);
         assert_eq!(digests_of(release(8), answer("")), Digests::Listed(BTreeMap::new()));
-        assert_eq!(digests_of(release(8), Err(Silence::AnswerTimedOut)), Digests::Unknown);
+        assert_eq!(digests_of(release(8), Err(NoAnswer::AnswerTimedOut)), Digests::Unknown);
         let some = digests(&[(0x1_0000_0080, 5)]);
         assert_eq!(digests_of(release(6), answer("100000080: 5\n")), Digests::Listed(some));
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{DataProof, Finding};
-use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
+use crate::ensemble::{Mode, NoAnswer, PortState, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
 use crate::trust::FolderSeen;
 
@@ -25,9 +25,9 @@ pub struct Observation {
     /// The leader's last zxid.
     pub leader_zxid: Option<Zxid>,
     /// Every member and every wanted server.
-    pub servers: BTreeMap<ServerId, ServerSight>,
+    pub servers: BTreeMap<ServerId, ServerObservation>,
     /// Other servers that were asked and are neither members nor wanted.
-    pub strangers: Vec<ServerSight>,
+    pub strangers: Vec<ServerObservation>,
     /// Contacts that did not answer and are not known to be the address of any server above.
     pub silent_contacts: Vec<Tried>,
     /// Contacts that are neither members nor wanted servers: another server answers there, or none
@@ -38,7 +38,7 @@ pub struct Observation {
     pub shared_names: BTreeMap<Endpoint, Endpoint>,
     /// The answers at the address at which the spec wants each server. That may differ from its
     /// present address.
-    pub wanted_at: BTreeMap<ServerId, WantedSight>,
+    pub wanted_at: BTreeMap<ServerId, TargetProbe>,
     /// The addresses of each host of the configuration and of the spec, by its canonical spelling;
     /// as text, sorted. Empty if a name does not resolve.
     pub resolved: BTreeMap<String, Vec<String>>,
@@ -57,8 +57,8 @@ impl Observation {
     /// everything that a follower has applied was proposed by the leader.
     pub fn leader_reached(&self) -> Option<Zxid> {
         let own = self.leader_zxid?;
-        let follows = |sight: &&ServerSight| {
-            sight.standing.is_healthy() || sight.standing == Standing::ConfigNotInForce
+        let follows = |sight: &&ServerObservation| {
+            sight.standing.is_healthy() || sight.standing == ServerStatus::ConfigNotInForce
         };
         let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
         reached.filter(|zxid| zxid.epoch() == own.epoch()).chain([own]).max()
@@ -66,7 +66,7 @@ impl Observation {
 
     /// The members that run with `reconfigEnabled=false`: their configuration always has version 0.
     pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
-        let is_disabled = |sight: &&ServerSight| {
+        let is_disabled = |sight: &&ServerObservation| {
             let config = sight.config.as_ref();
             self.config.membership.contains(sight.id)
                 && config.is_some_and(|own| own.value.version.is_zero())
@@ -86,7 +86,7 @@ pub enum Identity {
 
 /// A fact with the best source that gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told<T> {
+pub struct Sourced<T> {
     /// The fact.
     pub value: T,
     /// The source of the value.
@@ -112,7 +112,7 @@ pub enum Source {
 
 /// The observation of one server.
 #[derive(Debug, Clone)]
-pub struct ServerSight {
+pub struct ServerObservation {
     /// The id it goes by in the configuration or in the spec.
     pub id: ServerId,
     /// Where it was asked. `None` if no client address is known.
@@ -121,9 +121,9 @@ pub struct ServerSight {
     /// own id; those with TLS first.
     pub reached_at: Vec<Endpoint>,
     /// The status that follows from its answers.
-    pub standing: Standing,
+    pub standing: ServerStatus,
     /// The id that it gives itself.
-    pub own_id: Option<Told<ServerId>>,
+    pub own_id: Option<Sourced<ServerId>>,
     /// Its software.
     pub version: Option<ServerVersion>,
     /// The state that it reports.
@@ -131,15 +131,15 @@ pub struct ServerSight {
     /// Its last zxid.
     pub zxid: Option<Zxid>,
     /// The configuration it runs with.
-    pub config: Option<Told<EnsembleConfig>>,
+    pub config: Option<Sourced<EnsembleConfig>>,
     /// Clients connected to it, zkplan's own left out.
-    pub clients: Option<Told<Clients>>,
+    pub clients: Option<Sourced<Clients>>,
     /// Figures of its data.
     pub data: DataFigures,
     /// Whether its quorum port listens.
-    pub quorum_port: Option<Knock>,
+    pub quorum_port: Option<PortState>,
     /// Whether its election port listens.
-    pub election_port: Option<Knock>,
+    pub election_port: Option<PortState>,
     /// Its own quorum and election ports, if it reports them; several of each if it has several
     /// addresses.
     pub own_ports: Option<OwnPorts>,
@@ -157,9 +157,9 @@ pub struct ServerSight {
     pub takes_one_connection: bool,
 }
 
-impl ServerSight {
+impl ServerObservation {
     /// A server of which only the status is known.
-    pub(crate) fn blank(id: ServerId, standing: Standing) -> Self {
+    pub(crate) fn blank(id: ServerId, standing: ServerStatus) -> Self {
         Self {
             id,
             endpoint: None,
@@ -197,11 +197,11 @@ pub struct OwnPorts {
 
 /// The answers at the client address at which a spec wants a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedSight {
+pub struct TargetProbe {
     /// That address.
     pub endpoint: Endpoint,
     /// Why nothing is known of it; `None` where something is.
-    pub silence: Option<Silence>,
+    pub silence: Option<NoAnswer>,
     /// The id that it gives itself.
     pub own_id: Option<ServerId>,
     /// The state that it reports.
@@ -280,7 +280,7 @@ pub enum NoDigests {
 
 /// The status that follows from a server's answers. Only the first four are healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum ServerStatus {
     /// The one leader, in broadcast.
     Leading,
     /// A member with a vote that follows, up to date, with the ensemble's configuration.
@@ -309,14 +309,14 @@ pub enum Standing {
     /// It runs, but does not serve.
     NotServing,
     /// It did not answer, or not to the question that would have identified it.
-    Silent(Silence),
+    Silent(NoAnswer),
     /// No client address of it is known.
     NotAsked,
     /// It was not asked. It is assumed to be up in its role.
     Assumed,
 }
 
-impl Standing {
+impl ServerStatus {
     /// Whether it is one of the first four: a server of this ensemble, in sync.
     pub const fn is_healthy(&self) -> bool {
         match self {
@@ -375,7 +375,7 @@ pub enum ObserveError {
         /// The address at which it was asked.
         endpoint: Endpoint,
         /// What was missing.
-        why: Silence,
+        why: NoAnswer,
         /// Everything that was tried in vain, sessions included.
         tried: Vec<Tried>,
     },
@@ -446,7 +446,7 @@ pub struct Tried {
     /// Where.
     pub endpoint: Endpoint,
     /// The result.
-    pub silence: Silence,
+    pub silence: NoAnswer,
 }
 
 /// One of two lineages of data.

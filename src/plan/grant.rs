@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Phase, Plan, Rule, Step, StepId};
+use super::{Phase, Plan, Step, StepId, StepOrder};
 use crate::model::ServerId;
 
 /// The steps that are done.
@@ -70,7 +70,7 @@ fn within(first: usize, range: Range<usize>) -> u64 {
 pub struct Schedule<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
     /// The order rule of each phase, and where its steps end.
-    phases: Vec<(Rule, usize)>,
+    phases: Vec<(StepOrder, usize)>,
     reconfigs: Positions,
     /// For each step, the earlier steps of its phase that concern one of its servers.
     begun_by: Vec<Vec<usize>>,
@@ -118,7 +118,7 @@ impl<'a> Schedule<'a> {
             end += phase.steps.len();
             (phase.rule, end)
         });
-        let phases: Vec<(Rule, usize)> = phases.collect();
+        let phases: Vec<(StepOrder, usize)> = phases.collect();
         let mut reconfigs = Positions::none(steps.len());
         let mut of_server: BTreeMap<ServerId, Vec<usize>> = BTreeMap::new();
         for (at, (_, step)) in steps.iter().enumerate() {
@@ -172,8 +172,8 @@ impl<'a> Schedule<'a> {
             let mut open = done.missing(from, *end).filter(|at| !deferred.contains(at)).peekable();
             match (rule, open.peek().copied()) {
                 (_, None) => from = *end,
-                (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open.collect(),
-                (Rule::InOrder, Some(first)) => {
+                (StepOrder::SideBySide | StepOrder::LeaderLast, Some(_)) => return open.collect(),
+                (StepOrder::InOrder, Some(first)) => {
                     let is_begun =
                         |at: &usize| self.begun_by[*at].iter().any(|other| done.contains(*other));
                     return vec![open.find(is_begun).unwrap_or(first)];
@@ -214,7 +214,7 @@ fn with_followers(
 }
 
 fn begun_by(
-    phases: &[(Rule, usize)],
+    phases: &[(StepOrder, usize)],
     of_server: &BTreeMap<ServerId, Vec<usize>>,
     steps: usize,
 ) -> Vec<Vec<usize>> {

@@ -19,7 +19,9 @@ mod votes;
 pub use grant::{Done, Positions, Schedule};
 pub use order::{Goal, Prefer, best};
 pub use reorder::{is_within_reach, reorder};
-pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
+pub use step::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
+};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -12,7 +12,10 @@ use super::removal::Removal;
 use super::search::{Addition, plan_additions};
 use super::together::{batch_limit, in_chunks};
 use super::votes::{Vote, VoterSet};
-use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use super::{
+    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
+    StepOrder,
+};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
     AddAs, Connect, Cutover, Hooks, Membership, MinTolerance, Policy, Reach, Reconfig, Server,
@@ -86,7 +89,7 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
-        rule: Rule::InOrder,
+        rule: StepOrder::InOrder,
         steps: vec![Step::named(Action::Prove(None))],
     });
     phases.push(retire_phase(goal));
@@ -105,20 +108,20 @@ fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
                     Some(if observes_first(goal, change) { line.observing() } else { line })
                 };
                 let lines = changes.iter().filter_map(line).collect();
-                (PhaseKind::Join, Rule::InOrder, vec![set(Move::Join, lines)])
+                (PhaseKind::Join, StepOrder::InOrder, vec![set(ChangeVerb::Join, lines)])
             }
             Addition::Promote(changes) => {
                 let lines = changes.iter().filter_map(|change| change.after.clone()).collect();
-                (PhaseKind::Promote, Rule::InOrder, vec![set(Move::Promote, lines)])
+                (PhaseKind::Promote, StepOrder::InOrder, vec![set(ChangeVerb::Promote, lines)])
             }
             Addition::PromoteViaFollower(changes) => {
-                (PhaseKind::Promote, Rule::InOrder, promote_via_follower(goal, &changes))
+                (PhaseKind::Promote, StepOrder::InOrder, promote_via_follower(goal, &changes))
             }
             Addition::Replace(change) => {
-                (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
+                (PhaseKind::Replace, StepOrder::InOrder, replacement(goal, change))
             }
             Addition::RemoveDead(changes) => {
-                (PhaseKind::Dead, Rule::InOrder, vec![remove_dead(&changes)])
+                (PhaseKind::Dead, StepOrder::InOrder, vec![remove_dead(&changes)])
             }
             Addition::Readdress => {
                 let phase = readdress_phase(goal);
@@ -168,20 +171,20 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
 }
 
 /// One request that adds or updates these lines.
-fn set(change: Move, lines: Vec<Server>) -> Step {
-    let parts = lines.iter().map(|line| Part { server: line.id, change }).collect();
+fn set(change: ChangeVerb, lines: Vec<Server>) -> Step {
+    let parts = lines.iter().map(|line| ServerChange { server: line.id, change }).collect();
     let request = Reconfig { joining: lines, leaving: Vec::new() };
     Step::named(Action::Reconfig { parts, request })
 }
 
 /// One request that removes these servers.
-fn take_out(change: Move, ids: Vec<ServerId>) -> Step {
-    let parts = ids.iter().map(|id| Part { server: *id, change }).collect();
+fn take_out(change: ChangeVerb, ids: Vec<ServerId>) -> Step {
+    let parts = ids.iter().map(|id| ServerChange { server: *id, change }).collect();
     let request = Reconfig { joining: Vec::new(), leaving: ids };
     Step::named(Action::Reconfig { parts, request })
 }
 
-fn set_wanted(change: &Change, meaning: Move) -> Option<Step> {
+fn set_wanted(change: &Change, meaning: ChangeVerb) -> Option<Step> {
     Some(set(meaning, vec![change.after.clone()?]))
 }
 
@@ -194,7 +197,7 @@ fn await_phase(goal: &Goal) -> Phase {
         }
         steps.push(Step::named(Action::AwaitJoiner(change.id)));
     }
-    Phase { kind: PhaseKind::Await, rule: Rule::SideBySide, steps }
+    Phase { kind: PhaseKind::Await, rule: StepOrder::SideBySide, steps }
 }
 
 /// Unreachable voters lose their votes first, unless they are interleaved with additions. An
@@ -209,7 +212,7 @@ fn dead_phase(goal: &Goal) -> Phase {
     let mut requests = in_chunks(&groups, batch_limit(goal));
     requests.sort_by_key(|request| request.first().map(|change| change.id));
     let steps = requests.iter().map(|request| remove_dead(request)).collect();
-    Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Dead, rule: StepOrder::LeaderLast, steps }
 }
 
 /// Whether a change removes its server from the ensemble, even if only for a time.
@@ -220,8 +223,10 @@ pub(super) fn is_out(change: &Change) -> bool {
 /// One request that removes the votes of unreachable servers.
 fn remove_dead(request: &[&Change]) -> Step {
     match request.first() {
-        Some(first) if is_out(first) => take_out(Move::Leave, ids(request)),
-        _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
+        Some(first) if is_out(first) => take_out(ChangeVerb::Leave, ids(request)),
+        _ => {
+            set(ChangeVerb::Demote, request.iter().filter_map(|change| demotion(change)).collect())
+        }
     }
 }
 
@@ -238,7 +243,7 @@ pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
 
 /// Observers are removed, follow again as non-voting followers, and get their votes.
 fn promote_via_follower(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
-    let mut steps = vec![take_out(Move::Unlist, ids(changes))];
+    let mut steps = vec![take_out(ChangeVerb::Unlist, ids(changes))];
     for change in changes {
         let mut back = Step::named(Action::AwaitJoiner(change.id));
         if observes_first(goal, change) {
@@ -246,14 +251,14 @@ fn promote_via_follower(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
         }
         steps.push(back);
     }
-    steps.push(set(Move::Promote, changes.iter().filter_map(|c| c.after.clone()).collect()));
+    steps.push(set(ChangeVerb::Promote, changes.iter().filter_map(|c| c.after.clone()).collect()));
     steps
 }
 
 fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     let mut steps = Vec::new();
     if is_healthy(goal, change) {
-        steps.push(take_out(Move::Leave, vec![change.id]));
+        steps.push(take_out(ChangeVerb::Leave, vec![change.id]));
     }
     // Two processes with one id must never be up at once: acknowledgements are counted by id.
     steps.push(Step::named(Action::Prove(Some(change.id))));
@@ -263,7 +268,7 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
         steps.push(Step::named(Action::Start(change.id)));
     }
     steps.push(Step::named(Action::AwaitJoiner(change.id)));
-    steps.extend(set_wanted(change, Move::Join));
+    steps.extend(set_wanted(change, ChangeVerb::Join));
     steps
 }
 
@@ -272,7 +277,7 @@ fn early_readdress_phase(goal: &Goal) -> Phase {
     let moves =
         |change: &Change| gains_vote_elsewhere(change).then(|| moved(change, true)).flatten();
     let steps = goal.diff.changes.iter().filter_map(moves).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
 /// A voter that becomes an observer at a new address changes its address last, when it has no vote.
@@ -282,7 +287,7 @@ fn late_readdress_phase(goal: &Goal) -> Phase {
         loses.then(|| moved(change, false)).flatten()
     };
     let steps = goal.diff.changes.iter().filter_map(moves).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
 /// Whether an observer becomes a voter at a new address.
@@ -301,18 +306,18 @@ fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
         line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
     };
     let quorum = address(before) != address(&after);
-    Some(set(Move::Readdress { quorum }, vec![after]))
+    Some(set(ChangeVerb::Readdress { quorum }, vec![after]))
 }
 
 fn readdress_phase(goal: &Goal) -> Phase {
     let step = |change: &Change| match change.kind {
         ChangeKind::Readdress(fields) => {
-            set_wanted(change, Move::Readdress { quorum: fields.quorum })
+            set_wanted(change, ChangeVerb::Readdress { quorum: fields.quorum })
         }
         _ => None,
     };
     let steps = goal.diff.changes.iter().filter_map(step).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
 fn gate_phase(goal: &Goal) -> Phase {
@@ -326,11 +331,11 @@ fn gate_phase(goal: &Goal) -> Phase {
         Cutover::Auto | Cutover::None => None,
     };
     let gate = gate.filter(|_| removes).map(|kind| Step::named(Action::Gate(kind)));
-    Phase { kind: PhaseKind::Gate, rule: Rule::InOrder, steps: gate.into_iter().collect() }
+    Phase { kind: PhaseKind::Gate, rule: StepOrder::InOrder, steps: gate.into_iter().collect() }
 }
 
 fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
-    let leave = |request: &Vec<&Change>| take_out(Move::Leave, ids(request));
+    let leave = |request: &Vec<&Change>| take_out(ChangeVerb::Leave, ids(request));
     let observers = changes(goal, |change| {
         change.kind == ChangeKind::Leave
             && change.before.as_ref().is_some_and(|server| !server.votes())
@@ -338,7 +343,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     });
     let mut phases = vec![Phase {
         kind: PhaseKind::RemoveObservers,
-        rule: Rule::LeaderLast,
+        rule: StepOrder::LeaderLast,
         steps: in_chunks(&[observers], batch_limit(goal)).iter().map(leave).collect(),
     }];
     for request in removal.order {
@@ -347,7 +352,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
             ChangeKind::Replace => (PhaseKind::Replace, replacement(goal, first)),
             _ if first.after.is_some() => {
                 let lines = request.iter().filter_map(|change| demotion(change)).collect();
-                (PhaseKind::Demote, vec![set(Move::Demote, lines)])
+                (PhaseKind::Demote, vec![set(ChangeVerb::Demote, lines)])
             }
             _ => (PhaseKind::Remove, vec![leave(&request)]),
         };
@@ -383,5 +388,5 @@ fn stop_step(goal: &Goal, id: ServerId) -> Step {
 fn retire_phase(goal: &Goal) -> Phase {
     let leaving = changes(goal, |change| change.kind == ChangeKind::Leave);
     let steps = leaving.iter().map(|change| stop_step(goal, change.id)).collect();
-    Phase { kind: PhaseKind::Retire, rule: Rule::SideBySide, steps }
+    Phase { kind: PhaseKind::Retire, rule: StepOrder::SideBySide, steps }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Rule;
+use super::StepOrder;
 use super::cost::Cost;
 use super::kinds::{departing_voters, votes_now, votes_wanted, without_dead};
 use super::lattice::{Edge, EdgeCost, StateGraph};
@@ -20,7 +20,7 @@ use crate::model::Server;
 /// Requests that remove voters, and whether their order matters.
 pub(super) struct Removal<'a> {
     pub(super) order: Batching<'a>,
-    pub(super) rule: Rule,
+    pub(super) rule: StepOrder,
     /// The cost of all of them, whichever server is deferred.
     pub(super) cost: Cost,
 }
@@ -147,11 +147,11 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
             {
                 let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
                 let order = order.into_iter().filter_map(|class| queues[class].next().cloned());
-                Removal { order: order.collect(), rule: Rule::InOrder, cost }
+                Removal { order: order.collect(), rule: StepOrder::InOrder, cost }
             }
             (_, other) => {
                 let cost = other.unwrap_or(Cost { is_legal: false, ..Cost::NONE });
-                Removal { order: requests, rule: Rule::LeaderLast, cost }
+                Removal { order: requests, rule: StepOrder::LeaderLast, cost }
             }
         }
     }

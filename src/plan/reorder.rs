@@ -11,7 +11,7 @@ use super::cost::Cost;
 use super::lattice::{Edge, EdgeCost, StateGraph};
 use super::search::{digits, stride};
 use super::votes::{Vote, VoterSet};
-use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
+use super::{Action, ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepOrder};
 use crate::model::{Reconfig, Server, ServerId, VoteWeight};
 use crate::observe::Facts;
 
@@ -59,8 +59,8 @@ fn gate(plan: &Plan) -> Option<usize> {
 
 /// Whether a step adds a server that was no member when the plan was made.
 fn joins(plan: &Plan, step: &Step) -> bool {
-    let is_new = |part: &Part| !plan.facts.base.membership.contains(part.server);
-    step.parts().iter().any(|part| part.change == Move::Join && is_new(part))
+    let is_new = |part: &ServerChange| !plan.facts.base.membership.contains(part.server);
+    step.parts().iter().any(|part| part.change == ChangeVerb::Join && is_new(part))
 }
 
 /// Steps of one phase that stay together.
@@ -84,7 +84,7 @@ struct MemberState {
 
 /// The effect of a step on one server: the change, whether the server votes afterwards, whether it
 /// answers now, and the zone, group and weight of its vote.
-type PartEffect = (Move, bool, bool, (Option<usize>, Option<VoteWeight>));
+type PartEffect = (ChangeVerb, bool, bool, (Option<usize>, Option<VoteWeight>));
 
 /// A class of units that no safety rule distinguishes. They belong to one phase, stand on one side
 /// of the gate, all or none hand over the leadership, and their requests have the same effects on
@@ -201,7 +201,7 @@ impl<'a> Remaining<'a> {
 
     /// The units in classes that no safety rule distinguishes, each class in the order of the plan.
     fn kinds(&self) -> Vec<Vec<usize>> {
-        let does = |part: &Part, request: &Reconfig| -> PartEffect {
+        let does = |part: &ServerChange, request: &Reconfig| -> PartEffect {
             let server = self.voter_set.number(part.server);
             let votes = line(request, part.server).is_some_and(Server::votes);
             (part.change, votes, self.states[server].vote.up, self.voter_set.place(server))
@@ -325,12 +325,12 @@ impl<'a> Remaining<'a> {
         let (mut during, mut without) = (votes(after), votes(after));
         let (mut changes_votes, mut moves) = (false, false);
         let (mut takes_vote, mut gives_up) = (false, false);
-        for Part { server, change } in step.parts().iter().copied() {
+        for ServerChange { server, change } in step.parts().iter().copied() {
             let at = self.voter_set.number(server);
             changes_votes |= before[at].vote.votes || after[at].vote.votes;
             let joins = after[at].is_member && !before[at].is_member;
-            let in_place = matches!(change, Move::Promote) && !joins;
-            let readdressed = matches!(change, Move::Readdress { .. });
+            let in_place = matches!(change, ChangeVerb::Promote) && !joins;
+            let readdressed = matches!(change, ChangeVerb::Readdress { .. });
             moves |= readdressed;
             // It observes until the change is active, or is away for a moment.
             during[at].up &= !in_place && !readdressed;
@@ -412,7 +412,7 @@ impl<'a> Remaining<'a> {
             match of_run.last_mut().filter(|last| last.kind == kind) {
                 Some(last) => last.steps.extend(steps),
                 None => {
-                    of_run.push(Phase { kind, rule: Rule::InOrder, steps: steps.collect() });
+                    of_run.push(Phase { kind, rule: StepOrder::InOrder, steps: steps.collect() });
                 }
             }
         }
@@ -461,7 +461,8 @@ impl Step {
     /// Whether it sends a request by which servers only leave or lose their votes. Such requests
     /// wait for the gate.
     pub fn only_takes_out(&self) -> bool {
-        let goes = |part: &Part| matches!(part.change, Move::Leave | Move::Demote);
+        let goes =
+            |part: &ServerChange| matches!(part.change, ChangeVerb::Leave | ChangeVerb::Demote);
         matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)
     }
 }

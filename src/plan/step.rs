@@ -51,7 +51,7 @@ pub enum Action {
     /// Sends one reconfig request, with the version from which it starts.
     Reconfig {
         /// What the request changes for each server, by id. Never empty.
-        parts: Vec<Part>,
+        parts: Vec<ServerChange>,
         /// The request.
         request: Reconfig,
     },
@@ -74,11 +74,11 @@ pub enum Action {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
-pub struct Part {
+pub struct ServerChange {
     /// The server that changes.
     pub server: ServerId,
     /// The kind of change.
-    pub change: Move,
+    pub change: ChangeVerb,
 }
 
 /// The kind of change that a reconfig request makes to a server.
@@ -86,7 +86,7 @@ pub struct Part {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Move {
+pub enum ChangeVerb {
     /// It becomes a member.
     Join,
     /// It is removed from the members.
@@ -125,7 +125,7 @@ pub struct Phase {
     /// The kind of its steps.
     pub kind: PhaseKind,
     /// The order of its steps.
-    pub rule: Rule,
+    pub rule: StepOrder,
     /// The steps, in canonical order.
     pub steps: Vec<Step>,
 }
@@ -167,7 +167,7 @@ pub enum PhaseKind {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
-pub enum Rule {
+pub enum StepOrder {
     /// All at once.
     SideBySide,
     /// One after the other, as listed. The steps of one server are finished before those of the
@@ -218,7 +218,7 @@ impl Step {
     }
 
     /// The change of each server in its request.
-    pub fn parts(&self) -> &[Part] {
+    pub fn parts(&self) -> &[ServerChange] {
         match &self.action {
             Action::Reconfig { parts, .. } => parts,
             _ => &[],
@@ -266,7 +266,7 @@ fn runs(numbers: impl Iterator<Item = i64>) -> String {
     runs.into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
-impl Move {
+impl ChangeVerb {
     /// The word for it in step names.
     pub const fn word(self) -> &'static str {
         match self {
@@ -297,7 +297,8 @@ mod tests {
             (vec![1, 4, 5, 6, 7, 9, 10], "leave-1,4..7,9,10"),
             (vec![-1, 0, i64::MAX], "leave--1,0,9223372036854775807"),
         ] {
-            let part = |id: &i64| Part { server: ServerId::new(*id), change: Move::Leave };
+            let part =
+                |id: &i64| ServerChange { server: ServerId::new(*id), change: ChangeVerb::Leave };
             let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
             let parts = ids.iter().map(part).collect();
             assert_eq!(Step::named(Action::Reconfig { parts, request }).id.as_str(), name);

@@ -25,7 +25,7 @@ mod who;
 use std::collections::BTreeSet;
 
 use crate::apply::position::{implied, position};
-use crate::apply::{End, Wait};
+use crate::apply::{Outcome, Wait};
 use crate::check::{Breach, CheckedPlan};
 use crate::ensemble::simulated::{AdminAction, Simulated, World};
 use crate::model::{Millis, ServerId};
@@ -124,7 +124,7 @@ pub enum ApplyResult {
         /// The step that was not taken. `None` if the ensemble does not show it.
         at: Option<StepId>,
         /// The reason.
-        end: Box<End>,
+        end: Box<Outcome>,
     },
 }
 
@@ -399,8 +399,8 @@ fn apply_result(
     let reported: Done = before.iter().chain(&applied.committed).cloned().collect();
     let at = |waits: &[Wait]| next_step(simulated.plan(), applied, world, &reported, waits);
     match &applied.end {
-        End::Finished => ApplyResult::Completes,
-        End::RanOut { waits, .. } | End::NotGranted(waits) => {
+        Outcome::Finished => ApplyResult::Completes,
+        Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
             ApplyResult::Waits { at: at(waits), waits: waits.clone() }
         }
         end => ApplyResult::Stops { at: at(&[]), end: Box::new(end.clone()) },

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::stage::{SimulatedPlan, attested, replace};
 use crate::apply::access::{Access, Named};
-use crate::apply::driver::{Surroundings, Task, drive};
+use crate::apply::driver::{RunHost, Task, drive};
 use crate::apply::journal::{Entry, HookEnd, IdentityText, LockText, Stamp};
 use crate::apply::judge::Approved;
-use crate::apply::keeper::Mine;
+use crate::apply::keeper::ApplyIdentity;
 use crate::apply::machine::Options;
 use crate::apply::sight::leaving;
-use crate::apply::{End, Event, Wait};
+use crate::apply::{Event, Outcome, Wait};
 use crate::ensemble::SessionTerms;
 use crate::ensemble::simulated::{Simulated, World};
 use crate::model::{Folder, Millis, ServerId};
@@ -40,7 +40,7 @@ pub(super) type FailureHook<'a> = (StopAt, &'a mut dyn FnMut(&mut World, Option<
 
 /// The result of one apply.
 pub(super) struct Applied {
-    pub(super) end: End,
+    pub(super) end: Outcome,
     /// The steps that it reported as done.
     pub(super) done: Done,
     /// The reconfigs that it reported as committed, in order.
@@ -65,7 +65,7 @@ pub(super) fn apply<'a>(
         done: Done::new(),
         committed: Vec::new(),
     };
-    let end = port.run(begin(simulated, port, &mut around, nonce)).unwrap_or(End::Unreachable);
+    let end = port.run(begin(simulated, port, &mut around, nonce)).unwrap_or(Outcome::Unreachable);
     let RehearsalHost { done, committed, .. } = around;
     let leader = {
         let world = port.world();
@@ -79,10 +79,10 @@ async fn begin(
     port: &Simulated,
     around: &mut RehearsalHost<'_>,
     nonce: &str,
-) -> End {
+) -> Outcome {
     let mut question = Question::of(&simulated.spec);
     question.skip_data = true;
-    let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
+    let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
     let terms = SessionTerms { timeout: simulated.plan().connect.session_timeout, auth: None };
     let access = Access::new(terms, Named::of(&simulated.spec, Some(simulated.plan())));
     let recipients = access.recipients(&seen, &leaving(simulated.plan()));
@@ -93,7 +93,7 @@ async fn begin(
             let task = Task { checked, options, mine, seen, access, plan_of: None };
             drive(port, around, session, task).await
         }
-        Err(_) => End::Unreachable,
+        Err(_) => Outcome::Unreachable,
     }
 }
 
@@ -113,7 +113,7 @@ fn options(simulated: &SimulatedPlan) -> Options {
     }
 }
 
-fn mine(simulated: &SimulatedPlan, nonce: &str) -> Mine {
+fn mine(simulated: &SimulatedPlan, nonce: &str) -> ApplyIdentity {
     let by = Stamp {
         nonce: nonce.to_owned(),
         who: "rehearsal".to_owned(),
@@ -122,7 +122,7 @@ fn mine(simulated: &SimulatedPlan, nonce: &str) -> Mine {
         at: String::new(),
     };
     let ensemble = simulated.plan().ensemble.clone();
-    Mine {
+    ApplyIdentity {
         lock: LockText::new(by, "rehearse", simulated.plan_id.clone()),
         identity: IdentityText::new("rehearsal".to_owned(), ensemble),
         folder: Folder::default(),
@@ -161,7 +161,7 @@ impl RehearsalHost<'_> {
     }
 }
 
-impl Surroundings for RehearsalHost<'_> {
+impl RunHost for RehearsalHost<'_> {
     fn now_ms(&self) -> u64 {
         self.port.world().now_ms() - self.began_ms
     }
@@ -198,7 +198,7 @@ impl Surroundings for RehearsalHost<'_> {
         HookEnd::Succeeded
     }
 
-    async fn ask(&mut self, _: &End) -> bool {
+    async fn ask(&mut self, _: &Outcome) -> bool {
         false
     }
 }

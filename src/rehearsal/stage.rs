@@ -7,7 +7,7 @@ use super::Unrehearsed;
 use crate::apply::sight::spec_of;
 use crate::check::{CheckedPlan, check};
 use crate::ensemble::Ensemble;
-use crate::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
+use crate::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use crate::model::{
     ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Timeouts,
 };
@@ -208,7 +208,7 @@ pub(super) fn attested(plan: &Plan) -> impl Iterator<Item = ServerId> {
 /// The operator stops the old process of an id that moves to another machine, and starts the new
 /// one. This happens once.
 pub(super) fn replace(world: &mut World, simulated: &SimulatedPlan, id: ServerId) {
-    let old: Vec<Place> = places_of(world, id);
+    let old: Vec<ProcessId> = places_of(world, id);
     let (true, [at], Some(line)) =
         (!stays(simulated.plan(), id), old.as_slice(), simulated.wanted(id).cloned())
     else {
@@ -218,6 +218,6 @@ pub(super) fn replace(world: &mut World, simulated: &SimulatedPlan, id: ServerId
     world.place(line);
 }
 
-fn places_of(world: &World, id: ServerId) -> Vec<Place> {
+fn places_of(world: &World, id: ServerId) -> Vec<ProcessId> {
     world.processes().filter(|(_, process)| process.id() == id).map(|(at, _)| at).collect()
 }

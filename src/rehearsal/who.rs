@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::stage::SimulatedPlan;
-use crate::ensemble::simulated::{Condition, PeerState, Place, World};
+use crate::ensemble::simulated::{Condition, PeerState, ProcessId, World};
 use crate::model::{Role, ServerId};
 
 /// The server or zone that fails.
@@ -44,9 +44,9 @@ impl FailureTarget {
 #[derive(Debug, Clone)]
 pub(super) enum FailureMode {
     /// The process ends.
-    Dies(Place),
+    Dies(ProcessId),
     /// The network partitions its machines from each other and from all others.
-    CutOff(Vec<Place>),
+    CutOff(Vec<ProcessId>),
 }
 
 impl FailureMode {
@@ -71,8 +71,8 @@ pub(super) fn candidates(
     world: &World,
 ) -> Vec<(FailureTarget, FailureMode)> {
     let facts = &simulated.plan().facts;
-    let mut kinds: BTreeMap<ServerClass<'_>, Vec<(ServerId, Place)>> = BTreeMap::new();
-    let mut zones: BTreeMap<&str, Vec<(ServerId, Place)>> = BTreeMap::new();
+    let mut kinds: BTreeMap<ServerClass<'_>, Vec<(ServerId, ProcessId)>> = BTreeMap::new();
+    let mut zones: BTreeMap<&str, Vec<(ServerId, ProcessId)>> = BTreeMap::new();
     let running = world.processes().filter(|(_, process)| process.condition == Condition::Up);
     for (at, process) in running {
         let id = process.id();
@@ -89,7 +89,7 @@ pub(super) fn candidates(
             zones.entry(zone).or_default().push((id, at));
         }
     }
-    let ids = |servers: &[(ServerId, Place)]| servers.iter().map(|(id, _)| *id).collect();
+    let ids = |servers: &[(ServerId, ProcessId)]| servers.iter().map(|(id, _)| *id).collect();
     let servers = kinds.into_iter().filter_map(|((what, ..), mut servers)| {
         servers.sort_unstable();
         let (_, at) = *servers.first()?;
@@ -104,7 +104,7 @@ pub(super) fn candidates(
     servers.chain(zones).collect()
 }
 
-fn what(simulated: &SimulatedPlan, world: &World, at: Place) -> TargetKind {
+fn what(simulated: &SimulatedPlan, world: &World, at: ProcessId) -> TargetKind {
     let process = world.process(at);
     let member = world.config().config.membership.get(process.id());
     match member.map(|member| member.role) {

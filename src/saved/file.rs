@@ -15,7 +15,8 @@ use crate::model::{
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
-    Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId,
+    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
+    StepOrder,
 };
 
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
@@ -117,7 +118,7 @@ struct PhaseShape {
     /// What the steps have in common.
     kind: PhaseKind,
     /// In which order they go.
-    rule: Rule,
+    rule: StepOrder,
     /// The steps.
     steps: Vec<StepShape>,
 }
@@ -144,10 +145,10 @@ enum ActionShape {
         server: Option<ServerId>,
         /// How.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        change: Option<Move>,
+        change: Option<ChangeVerb>,
         /// What it means for each server, by id, where it changes several.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        parts: Vec<Part>,
+        parts: Vec<ServerChange>,
         /// Server lines that are added or replaced.
         joining: Vec<String>,
         /// Ids that are removed.
@@ -385,7 +386,7 @@ impl ActionShape {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
             Self::Reconfig { server, change, parts, joining, leaving, places } => {
                 let parts = match (server, change, parts.is_empty()) {
-                    (Some(server), Some(change), true) => vec![Part { server, change }],
+                    (Some(server), Some(change), true) => vec![ServerChange { server, change }],
                     (None, None, false) => parts,
                     _ => return Err("a reconfig has `server` and `change`, or `parts`".to_owned()),
                 };

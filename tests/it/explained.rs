@@ -11,7 +11,9 @@ use zkplan::check::{Breach, CheckedPlan, Law, check};
 use zkplan::explain;
 use zkplan::model::{Reconfig, Server};
 use zkplan::observe::Facts;
-use zkplan::plan::{Acceptance, Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::{Refusal, propose};
 use zkplan::render::refusal;
 
@@ -125,7 +127,7 @@ fn by_hand(
     facts: &Facts,
 ) -> Result<CheckedPlan, Box<Refusal>> {
     let mut plan = made.map_or_else(|refusal| refusal.nearest, |checked| checked.plan().clone());
-    let alone = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
+    let alone = |step| Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: vec![step] };
     plan.phases = steps.split_whitespace().map(|word| alone(step(word, &plan))).collect();
     check(plan.clone(), facts)
         .map_err(|breaches| Box::new(Refusal { nearest: plan, breaches, remedies: Vec::new() }))
@@ -139,12 +141,12 @@ fn step(word: &str, plan: &Plan) -> Step {
     let (verb, servers) = parts(says);
     let server = servers[0];
     let change = match verb {
-        "join" => Move::Join,
-        "leave" => Move::Leave,
-        "unlist" => Move::Unlist,
-        "promote" => Move::Promote,
-        "demote" => Move::Demote,
-        "readdress" => Move::Readdress { quorum: true },
+        "join" => ChangeVerb::Join,
+        "leave" => ChangeVerb::Leave,
+        "unlist" => ChangeVerb::Unlist,
+        "promote" => ChangeVerb::Promote,
+        "demote" => ChangeVerb::Demote,
+        "readdress" => ChangeVerb::Readdress { quorum: true },
         "await" => return Step::named(Action::AwaitJoiner(id(server))),
         "stop" => return Step::named(Action::AskToStop(id(server))),
         "attest" => return Step::named(Action::AttestBlank(id(server))),
@@ -158,7 +160,7 @@ fn step(word: &str, plan: &Plan) -> Step {
             _ => request.joining.extend(servers.into_iter().map(|server| line(plan, server))),
         }
     }
-    let parts = servers.iter().map(|server| Part { server: id(*server), change }).collect();
+    let parts = servers.iter().map(|server| ServerChange { server: id(*server), change }).collect();
     Step::named(Action::Reconfig { parts, request })
 }
 

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use zkplan::check::Law;
 use zkplan::model::{Host, Membership, Reconfig, ReuseIds, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Action, ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, id, lines};
@@ -64,7 +66,7 @@ impl Moment {
             }
             Action::Reconfig { parts, request } => {
                 next.members = self.members.with(request);
-                for Part { server, .. } in parts {
+                for ServerChange { server, .. } in parts {
                     next.proven.remove(server);
                     let stays = next.members.contains(*server);
                     if !stays {
@@ -299,16 +301,16 @@ fn moving_ports_that_no_server_shares_is_allowed_in_any_order() {
 fn who_shares_a_request_with_the_leader_waits_only_while_that_is_to_come() {
     let world = World::new("1 2 3 4", "1 2 3 4");
     let mut plan = propose(&world.spec(), &world.facts(), &[]).expect("no changes").plan().clone();
-    let step = |change: Move, ids: &[i64]| {
-        let parts = ids.iter().map(|number| Part { server: id(*number), change }).collect();
+    let step = |change: ChangeVerb, ids: &[i64]| {
+        let parts = ids.iter().map(|number| ServerChange { server: id(*number), change }).collect();
         let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         Step::named(Action::Reconfig { parts, request })
     };
-    let phase = |steps| Phase { kind: PhaseKind::Remove, rule: Rule::LeaderLast, steps };
+    let phase = |steps| Phase { kind: PhaseKind::Remove, rule: StepOrder::LeaderLast, steps };
     plan.phases = vec![
-        phase(vec![step(Move::Demote, &[2, 3])]),
-        phase(vec![step(Move::Readdress { quorum: true }, &[2])]),
-        phase(vec![step(Move::Leave, &[1]), step(Move::Leave, &[3])]),
+        phase(vec![step(ChangeVerb::Demote, &[2, 3])]),
+        phase(vec![step(ChangeVerb::Readdress { quorum: true }, &[2])]),
+        phase(vec![step(ChangeVerb::Leave, &[1]), step(ChangeVerb::Leave, &[3])]),
     ];
     let next = |done: &[&str]| -> Vec<String> {
         let done: Done = done.iter().map(|step| StepId::new(*step)).collect();

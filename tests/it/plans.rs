@@ -8,7 +8,9 @@ use zkplan::check::{Detail, Law, check};
 use zkplan::diff::ChangeKind;
 use zkplan::model::{MinTolerance, Reconfig, ServerId, ZonePolicy};
 use zkplan::observe::Obstacle;
-use zkplan::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, ids};
@@ -103,18 +105,22 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
 /// One way to bring one server to its wanted role.
 fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
     let change = plan.changes.iter().find(|change| change.id == id).expect("a change");
-    let reconfig = |change: Move, request| {
-        Step::named(Action::Reconfig { parts: vec![Part { server: id, change }], request })
+    let reconfig = |change: ChangeVerb, request| {
+        Step::named(Action::Reconfig { parts: vec![ServerChange { server: id, change }], request })
     };
     let come = |meaning| reconfig(meaning, Reconfig::join(change.after.clone().expect("wanted")));
     let wait = || Step::named(Action::AwaitJoiner(id));
     match change.kind {
-        ChangeKind::Join => vec![vec![wait(), come(Move::Join)]],
-        ChangeKind::Leave => vec![vec![reconfig(Move::Leave, Reconfig::leave(id))]],
-        ChangeKind::Demote => vec![vec![come(Move::Demote)]],
+        ChangeKind::Join => vec![vec![wait(), come(ChangeVerb::Join)]],
+        ChangeKind::Leave => vec![vec![reconfig(ChangeVerb::Leave, Reconfig::leave(id))]],
+        ChangeKind::Demote => vec![vec![come(ChangeVerb::Demote)]],
         ChangeKind::Promote => vec![
-            vec![come(Move::Promote)],
-            vec![reconfig(Move::Unlist, Reconfig::leave(id)), wait(), come(Move::Promote)],
+            vec![come(ChangeVerb::Promote)],
+            vec![
+                reconfig(ChangeVerb::Unlist, Reconfig::leave(id)),
+                wait(),
+                come(ChangeVerb::Promote),
+            ],
         ],
         ChangeKind::Readdress(_)
         | ChangeKind::Replace
@@ -144,7 +150,8 @@ fn legal_order(
     looked_at: &mut usize,
 ) -> Option<Vec<Step>> {
     *looked_at += 1;
-    let phases = vec![Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: so_far.to_vec() }];
+    let phases =
+        vec![Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: so_far.to_vec() }];
     let other = Plan { phases, ..plan.clone() };
     match check(other, &plan.facts) {
         Ok(_) => return Some(so_far.to_vec()),
@@ -215,7 +222,7 @@ proptest! {
         let Some(mut plan) = planned(&world) else { return Ok(()) };
         // A promotion may be legal without the detour, at the price of one tolerated failure.
         let needed = |step: &&Step| {
-            step.parts().iter().any(|part| part.change != Move::Unlist)
+            step.parts().iter().any(|part| part.change != ChangeVerb::Unlist)
         };
         let reconfigs: Vec<StepId> = plan.steps().filter(needed).map(|s| s.id.clone()).collect();
         let dropped = at.get(&reconfigs).clone();

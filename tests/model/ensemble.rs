@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zkplan::apply::journal::{Entry, Known};
+use zkplan::apply::journal::{CommitEvidence, Entry};
 use zkplan::plan::StepId;
 
-use crate::executors::{Answer, Asks, Ended, Executor, Executors};
+use crate::executors::{Answer, Asks, Ended, ExecutorId, Executors};
 use crate::journals::{EntryId, Journals};
 use crate::state::{Apply, Broken, Rank, State, UnderWay};
 use crate::world::{Config, FENCE, Request, View, World, version};
@@ -152,7 +152,7 @@ impl Rules {
     }
 
     /// Whether an executor stays the same if it surveys, sees this and surveys again.
-    fn is_fixed(&self, executor: Executor, saw: Answer) -> bool {
+    fn is_fixed(&self, executor: ExecutorId, saw: Answer) -> bool {
         let next = self.executors.tell(executor, saw);
         let paused = self.executors.asks(next.executor) == Asks::Nothing;
         paused && self.executors.tell(next.executor, Answer::Done).executor == executor
@@ -298,9 +298,9 @@ impl Rules {
         match said {
             Entry::Committed { step, known, .. } => {
                 match known {
-                    Known::Reply => {}
-                    Known::ReadBack => self.saw(Moment::SettledAsApplied),
-                    Known::Found => self.saw(Moment::FoundApplied),
+                    CommitEvidence::Reply => {}
+                    CommitEvidence::ReadBack => self.saw(Moment::SettledAsApplied),
+                    CommitEvidence::Found => self.saw(Moment::FoundApplied),
                 }
                 if !has_committed(step) {
                     state.broken.add(Broken::FALSE_COMMITTED);

@@ -1,6 +1,6 @@
 //! The shipped executor, as a table.
 //!
-//! [`Machine`] is deterministic: equal machines that get equal answers have equal outputs. So each
+//! [`Executor`] is deterministic: equal machines that get equal answers have equal outputs. So each
 //! pair of a machine and an answer is given to the shipped code once, when the search first reaches
 //! it, and remembered. Equal machines are one entry. A state of the model holds a number for each
 //! executor, and hundreds of thousands of states share a few thousand machines.
@@ -10,9 +10,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use zkplan::apply::machine::{Input, Machine, Output};
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::{Code, Failure};
+use zkplan::apply::machine::{Executor, Input, Output};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::{ErrorCode, RequestError};
 
 use crate::journals::{EntryId, Journal, Journals};
 use crate::quick::QuickMap;
@@ -20,7 +20,7 @@ use crate::world::{Config, Request, View, World, counted};
 
 /// An executor in one of its states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Executor(u32);
+pub(crate) struct ExecutorId(u32);
 
 /// An answer to an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ pub(crate) enum Ended {
 /// An executor after an answer, and the events that it emitted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Next {
-    pub(crate) executor: Executor,
+    pub(crate) executor: ExecutorId,
     /// The steps that it reported as committed: bit n for request n.
     pub(crate) said: u8,
 }
@@ -100,13 +100,13 @@ pub(crate) struct Executors {
 struct Tables {
     known: Vec<Known>,
     /// Machines by a hash of their next output.
-    alike: HashMap<u64, Vec<Executor>>,
-    told: QuickMap<(Executor, Answer), Next>,
+    alike: HashMap<u64, Vec<ExecutorId>>,
+    told: QuickMap<(ExecutorId, Answer), Next>,
 }
 
 #[derive(Debug)]
 struct Known {
-    machine: Machine,
+    machine: Executor,
     output: Output,
     asks: Asks,
 }
@@ -121,19 +121,19 @@ impl Executors {
     }
 
     /// An executor before its first output.
-    pub(crate) fn fresh(&self) -> Executor {
-        let mut machine = Machine::new(Arc::clone(&self.world.checked), self.world.options());
+    pub(crate) fn fresh(&self) -> ExecutorId {
+        let mut machine = Executor::new(Arc::clone(&self.world.checked), self.world.options());
         let output = machine.next(0, Input::Begin);
         self.number(&mut self.tables(), machine, output)
     }
 
     /// Its next output.
-    pub(crate) fn asks(&self, executor: Executor) -> Asks {
+    pub(crate) fn asks(&self, executor: ExecutorId) -> Asks {
         self.tables().known[executor.0 as usize].asks
     }
 
     /// The name of its output.
-    pub(crate) fn name(&self, executor: Executor) -> String {
+    pub(crate) fn name(&self, executor: ExecutorId) -> String {
         self.tables().known[executor.0 as usize].output.name()
     }
 
@@ -149,7 +149,7 @@ impl Executors {
     }
 
     /// Gives an answer to the shipped code, or returns the remembered result.
-    pub(crate) fn tell(&self, executor: Executor, answer: Answer) -> Next {
+    pub(crate) fn tell(&self, executor: ExecutorId, answer: Answer) -> Next {
         let mut tables = self.tables();
         if let Some(next) = tables.told.get(&(executor, answer)) {
             return *next;
@@ -193,16 +193,16 @@ impl Executors {
                 let sight = world.sight(view, question);
                 Input::Saw(Box::new(sight), Box::new(world.read(view)))
             }
-            Answer::Unknown => Input::Failed(Failure::Unknown),
-            Answer::SessionOver => Input::Failed(Failure::SessionOver),
-            Answer::BadVersion => Input::Failed(Failure::Refused(Code::BadVersion)),
-            Answer::NoQuorum => Input::Failed(Failure::Refused(Code::NewConfigNoQuorum)),
+            Answer::Unknown => Input::Failed(RequestError::Unknown),
+            Answer::SessionOver => Input::Failed(RequestError::SessionOver),
+            Answer::BadVersion => Input::Failed(RequestError::Refused(ErrorCode::BadVersion)),
+            Answer::NoQuorum => Input::Failed(RequestError::Refused(ErrorCode::NewConfigNoQuorum)),
             Answer::Interrupt => return None,
         })
     }
 
     /// The number of a machine with this next output.
-    fn number(&self, tables: &mut Tables, machine: Machine, output: Output) -> Executor {
+    fn number(&self, tables: &mut Tables, machine: Executor, output: Output) -> ExecutorId {
         let mut hasher = DefaultHasher::new();
         format!("{output:?}").hash(&mut hasher);
         let alike = tables.alike.entry(hasher.finish()).or_default();
@@ -214,7 +214,7 @@ impl Executors {
         if let Some(same) = same {
             return *same;
         }
-        let number = Executor(u32::try_from(known.len()).expect("few machines"));
+        let number = ExecutorId(u32::try_from(known.len()).expect("few machines"));
         let asks = self.asked(&output);
         known.push(Known { machine, output, asks });
         alike.push(number);
@@ -238,12 +238,12 @@ impl Executors {
             Output::Pause(_) | Output::Mark(..) | Output::Move(_) => Asks::Nothing,
             Output::Close => Asks::Close,
             Output::End(end) => Asks::End(match **end {
-                End::Finished => Ended::Finished,
-                End::Foreign { .. }
-                | End::Stale(_)
-                | End::Overtaken { .. }
-                | End::OtherRun { .. } => Ended::Stranger,
-                End::LockLost { .. } => Ended::LockLost,
+                Outcome::Finished => Ended::Finished,
+                Outcome::Foreign { .. }
+                | Outcome::Stale(_)
+                | Outcome::Overtaken { .. }
+                | Outcome::OtherRun { .. } => Ended::Stranger,
+                Outcome::LockLost { .. } => Ended::LockLost,
                 _ => Ended::Resumable,
             }),
             Output::Hook(_) | Output::Ask(_) => unreachable!("a plan without commands and gates"),

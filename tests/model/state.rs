@@ -1,6 +1,6 @@
 //! A state of the model: one ensemble, the live applies, the requests on their way.
 
-use crate::executors::Executor;
+use crate::executors::ExecutorId;
 use crate::journals::{EntryId, Journal};
 use crate::world::{Config, Request};
 
@@ -41,7 +41,7 @@ pub(crate) struct State {
 /// A process that applies the plan, on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Apply {
-    pub(crate) executor: Executor,
+    pub(crate) executor: ExecutorId,
     /// The lock that its session made, there or not; 0 for none.
     pub(crate) rank: Rank,
     /// Whether its session lives.

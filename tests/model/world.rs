@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Options, Question, ReadBack, What};
-use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
+use zkplan::apply::machine::{Options, Question, ReadBack, RequestPurpose};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::Knock;
+use zkplan::ensemble::PortState;
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, Millis, ServerId, Update, Zxid,
 };
-use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
+use zkplan::observe::{Clients, DataProof, Facts, Identity, ServerStatus};
 use zkplan::plan::{Done, Plan, StepId};
 use zkplan::proposal::propose;
 use zkplan::saved::plan_id;
@@ -172,10 +172,10 @@ impl World {
     }
 
     /// The request that an executor sends. It must be exactly the plan's.
-    pub(crate) fn request(&self, what: &What, request: &Update) -> Request {
+    pub(crate) fn request(&self, what: &RequestPurpose, request: &Update) -> Request {
         let number = match what {
-            What::Fence => FENCE,
-            What::Step(step) => self.step(step),
+            RequestPurpose::Fence => FENCE,
+            RequestPurpose::Step(step) => self.step(step),
         };
         assert_eq!(*request, self.requests[usize::from(number)], "{what:?}");
         number
@@ -226,7 +226,7 @@ impl World {
 
     /// The view of a survey: every server is healthy, and every joiner follows with the leader's
     /// data.
-    pub(crate) fn sight(&self, view: View, question: &Question) -> Sight {
+    pub(crate) fn sight(&self, view: View, question: &Question) -> RunView {
         let plan = self.checked.plan();
         let base = self.config(view.config);
         let members = base.membership.ids();
@@ -234,16 +234,16 @@ impl World {
         let following: BTreeSet<ServerId> =
             awaited(plan).difference(&members).copied().filter(is_up).collect();
         let live: BTreeSet<ServerId> = members.iter().copied().filter(is_up).collect();
-        let down = members.difference(&live).map(|id| (*id, Standing::NotServing)).collect();
+        let down = members.difference(&live).map(|id| (*id, ServerStatus::NotServing)).collect();
         let voters = base.membership.voters();
         let leader = plan.facts.leader.filter(is_up).or(voters.intersection(&live).next().copied());
         let joiner = |id: &ServerId| Joiner {
-            standing: Standing::FollowingWithoutVote,
+            standing: ServerStatus::FollowingWithoutVote,
             up: true,
             zxid: None,
             other_ports: None,
-            election_port: Some(Knock::Open),
-            quorum_port: Some(Knock::Refused),
+            election_port: Some(PortState::Open),
+            quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
             asked: question.ask.contains(id).then(accepting),
         };
@@ -252,7 +252,7 @@ impl World {
             clients: Some(Clients::default()),
             names_itself: Some(members.contains(&id)),
         };
-        Sight {
+        RunView {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
             down,
             bound: live.clone(),
@@ -323,5 +323,5 @@ fn granted(plan: &Plan) -> Vec<Membership> {
 /// A joiner takes the user.
 fn accepting() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
+    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

@@ -1,7 +1,7 @@
 //! Tests of the proof itself: what is broken on purpose is found.
 
 use zkplan::model::Reconfig;
-use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step};
+use zkplan::plan::{Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, Step, StepOrder};
 use zkplan::proposal::propose;
 
 use crate::ground::Ground;
@@ -56,20 +56,20 @@ fn without(plan: &Plan, drops: impl Fn(&Step) -> bool) -> Plan {
 }
 
 fn one_by_one(plan: &Plan, steps: Vec<Step>) -> Plan {
-    let phase = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
+    let phase = |step| Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: vec![step] };
     Plan { phases: steps.into_iter().map(phase).collect(), ..plan.clone() }
 }
 
-fn changes(step: &Step, change: Move) -> bool {
+fn changes(step: &Step, change: ChangeVerb) -> bool {
     step.parts().iter().any(|part| part.change == change)
 }
 
 fn takes_out(step: &Step) -> bool {
-    changes(step, Move::Leave)
+    changes(step, ChangeVerb::Leave)
 }
 
 fn brings_in(step: &Step) -> bool {
-    changes(step, Move::Join)
+    changes(step, ChangeVerb::Join)
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_hand_over_that_is_not_called_one_is_found() {
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
         if let Action::Reconfig { parts, .. } = &mut step.action {
-            parts[0].change = Move::Readdress { quorum: false };
+            parts[0].change = ChangeVerb::Readdress { quorum: false };
         }
     }
     assert!(found(&case, &plan).contains("says that it hands over"));
@@ -131,7 +131,7 @@ fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
         ..planned(&self::case(&[STAYS, STAYS, STAYS, IS_PROMOTED]))
     };
     let in_place = without(&plan, |step| {
-        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist)
+        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, ChangeVerb::Unlist)
     });
     assert_eq!(found(&case, &in_place), "ZKQ2");
 }
@@ -267,8 +267,9 @@ fn a_plan_that_is_worse_than_another_is_found() {
     let mut judge = Judge::default();
     judge.is_best(&case, &plan).unwrap_or_else(|what| panic!("{what}"));
     // Legal, but one spare less than there could be.
-    let detour =
-        |step: &Step| matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist);
+    let detour = |step: &Step| {
+        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, ChangeVerb::Unlist)
+    };
     let worse = judge.is_best(&case, &without(&plan, detour)).expect_err("found");
     assert!(worse.contains("spare: 0") && worse.contains("spare: 1"), "{worse}");
 }

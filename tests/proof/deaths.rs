@@ -14,7 +14,7 @@ use zkplan::apply::reorder::accepted_order;
 use zkplan::check::{CheckedPlan, broken_now, recheck, regrant};
 use zkplan::model::{Membership, Role, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Phase, PhaseKind, Plan, Rule, reorder};
+use zkplan::plan::{Action, Done, Phase, PhaseKind, Plan, StepOrder, reorder};
 use zkplan::proposal::propose;
 
 use crate::classes::{Kind, classes, seated};
@@ -348,7 +348,7 @@ fn all_orders(plan: &Plan) -> Vec<Plan> {
         .flat_map(|phase| {
             phase.steps.iter().map(|step| Phase {
                 kind: phase.kind,
-                rule: Rule::InOrder,
+                rule: StepOrder::InOrder,
                 steps: vec![step.clone()],
             })
         })

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use zkplan::check::{CheckedPlan, Law};
 use zkplan::model::{Server, ServerId};
-use zkplan::plan::{PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{PhaseKind, Plan, Step, StepId, StepOrder};
 use zkplan::proposal::{Refusal, Remedy, propose};
 
 use crate::ground::Ground;
@@ -209,7 +209,7 @@ fn ids(word: &str) -> Option<Vec<i64>> {
     Some(ids)
 }
 
-type Shapes = Vec<(PhaseKind, Rule, Vec<Shape>)>;
+type Shapes = Vec<(PhaseKind, StepOrder, Vec<Shape>)>;
 
 fn shapes(case: &Case, plan: &Plan) -> Shapes {
     let phases = plan.phases.iter().map(|phase| {
@@ -262,7 +262,7 @@ fn laws(refusal: &Refusal) -> BTreeSet<Law> {
     refusal.breaches.iter().map(|breach| breach.law).collect()
 }
 
-type Unordered = Vec<(PhaseKind, Rule, Vec<(String, Vec<Option<Fate>>)>)>;
+type Unordered = Vec<(PhaseKind, StepOrder, Vec<(String, Vec<Option<Fate>>)>)>;
 
 /// Phase by phase, the changes to servers of each fate.
 fn unordered(case: &Case, plan: &Plan) -> Unordered {

@@ -2,7 +2,7 @@
 //! is an unordered group of like steps, and the leader's own change is last in the whole plan.
 
 use zkplan::model::{Role, Server};
-use zkplan::plan::{Action, Plan, Rule, Step};
+use zkplan::plan::{Action, Plan, Step, StepOrder};
 
 use crate::ground::{MOST, Seats};
 use crate::world::{Case, Is, Moves};
@@ -32,7 +32,7 @@ pub(crate) enum Does {
 /// A plan by numbers.
 pub(crate) struct Script<'a> {
     pub(crate) steps: Vec<(&'a Step, Vec<Does>)>,
-    phases: Vec<(Rule, Steps)>,
+    phases: Vec<(StepOrder, Steps)>,
     pub(crate) all: Steps,
     pub(crate) reconfigs: Steps,
     /// For each server, the steps in which it would hand over, if it leads.
@@ -149,9 +149,9 @@ impl<'a> Script<'a> {
                 continue;
             }
             return match rule {
-                Rule::SideBySide => (open, true),
-                Rule::LeaderLast => (open, false),
-                Rule::InOrder => (self.first(open, done & mask), false),
+                StepOrder::SideBySide => (open, true),
+                StepOrder::LeaderLast => (open, false),
+                StepOrder::InOrder => (self.first(open, done & mask), false),
             };
         }
         (0, false)

@@ -5,13 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use zkplan::apply::access::{Access, Named};
-use zkplan::apply::driver::{Surroundings, Task, drive};
+use zkplan::apply::driver::{RunHost, Task, drive};
 use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::keeper::Mine;
+use zkplan::apply::keeper::ApplyIdentity;
 use zkplan::apply::machine::Options;
 use zkplan::apply::sight::{leaving, spec_of};
-use zkplan::apply::{End, Event};
+use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
 use zkplan::ensemble::simulated::Simulated;
@@ -78,7 +78,7 @@ impl<'a> Around<'a> {
     }
 }
 
-impl Surroundings for Around<'_> {
+impl RunHost for Around<'_> {
     fn now_ms(&self) -> u64 {
         self.port.world().now_ms() - self.began_ms
     }
@@ -104,7 +104,7 @@ impl Surroundings for Around<'_> {
         HookEnd::Succeeded
     }
 
-    async fn ask(&mut self, _: &End) -> bool {
+    async fn ask(&mut self, _: &Outcome) -> bool {
         false
     }
 }
@@ -142,9 +142,9 @@ impl Order<'_> {
         }
     }
 
-    fn mine(&self) -> Mine {
+    fn mine(&self) -> ApplyIdentity {
         let by = stamp(self.nonce);
-        Mine {
+        ApplyIdentity {
             lock: LockText::new(by, "apply", self.plan_id.to_owned()),
             identity: IdentityText::new(format!("made-by-{}", self.nonce), "test".to_owned()),
             folder: Folder::default(),
@@ -169,15 +169,17 @@ pub(crate) fn terms() -> SessionTerms {
 }
 
 /// Applies as `zkplan apply` does: a survey, a session on a server that follows, the driver.
-pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> End {
+pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> Outcome {
     let spec = spec_of(order.checked.plan());
     let mut question = Question::of(&spec);
     question.skip_data = true;
-    let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
+    let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
     let plan = order.checked.plan();
     let access = Access::new(terms(), Named::of(&spec, Some(plan)));
     let recipients = access.recipients(&seen, &leaving(plan));
-    let Ok(session) = access.open(port, &seen, &recipients).await else { return End::Unreachable };
+    let Ok(session) = access.open(port, &seen, &recipients).await else {
+        return Outcome::Unreachable;
+    };
     let checked = Arc::clone(order.checked);
     let (options, mine) = (order.options(), order.mine());
     let task = Task { checked, options, mine, seen, access, plan_of: None };

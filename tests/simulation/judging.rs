@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use zkplan::apply::journal::{Entry, Record, number};
 use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
-use zkplan::apply::{End, Event, Wait};
+use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::Detail;
 use zkplan::ensemble::simulated::{CommittedConfig, Condition, PeerState, World};
 use zkplan::model::{Membership, quorum_of};
-use zkplan::plan::{Action, Done, Move, Plan, Step, StepId};
+use zkplan::plan::{Action, ChangeVerb, Done, Plan, Step, StepId};
 
 use crate::faults::Befallen;
 use crate::schedule::Applied;
@@ -150,14 +150,15 @@ fn overtaken(plan: &Plan, done: &Done, step: &StepId) -> Option<StepId> {
     let steps: Vec<&Step> = plan.steps().collect();
     let at = steps.iter().position(|known| known.id == *step)?;
     let gate = steps.iter().position(|step| matches!(step.action, Action::Gate(_)));
-    let is = |step: &Step, change: Move| step.parts().iter().any(|part| part.change == change);
+    let is =
+        |step: &Step, change: ChangeVerb| step.parts().iter().any(|part| part.change == change);
     let left = steps[..at].iter().enumerate();
     let left = left.filter(|(_, step)| step.reconfig().is_some() && !done.contains(&step.id));
     let mut wrong = left.filter(|(before, earlier)| {
         let splits = gate.is_some_and(|gate| *before < gate && gate < at);
-        let goes = is(earlier, Move::Leave) || is(earlier, Move::Demote);
+        let goes = is(earlier, ChangeVerb::Leave) || is(earlier, ChangeVerb::Demote);
         earlier.shares_server(steps[at])
-            || is(earlier, Move::Join) && is(steps[at], Move::Join)
+            || is(earlier, ChangeVerb::Join) && is(steps[at], ChangeVerb::Join)
             || splits && !goes
     });
     wrong.next().map(|(_, earlier)| earlier.id.clone())
@@ -269,7 +270,7 @@ fn is_not_granted(prepared: &Prepared, world: &World, applies: &[Applied]) -> bo
     let goes = leads.filter(|id| !prepared.checked.plan().target.has_voter(*id));
     let last = applies.last().and_then(|applied| applied.end.as_ref());
     let waits = match last {
-        Some(End::NotGranted(waits)) => waits.as_slice(),
+        Some(Outcome::NotGranted(waits)) => waits.as_slice(),
         _ => &[],
     };
     let is_why = |wait: &Wait| {
@@ -291,12 +292,17 @@ fn ending(
     let away = befallen.foreign
         && matches!(
             last.end,
-            Some(End::Stale(_) | End::Overtaken { .. } | End::Foreign { .. } | End::RanOut { .. })
+            Some(
+                Outcome::Stale(_)
+                    | Outcome::Overtaken { .. }
+                    | Outcome::Foreign { .. }
+                    | Outcome::RanOut { .. }
+            )
         );
     if away {
         return true;
     }
-    if last.end != Some(End::Finished) {
+    if last.end != Some(Outcome::Finished) {
         wrong.push(format!("the healed ensemble is left with {:?}", last.end));
     } else if world.config().config.membership != plan.target {
         wrong.push("the healed ensemble is not at the target".to_owned());

@@ -5,7 +5,7 @@ use std::time::Instant;
 use zkplan::ensemble::simulated::Rules;
 
 use crate::coverage::Coverage;
-use crate::schedule::{Outcome, run};
+use crate::schedule::{ScheduleOutcome, run};
 use crate::shapes::{DEADLY, Prepared, SHAPES, Shape};
 
 /// The number of schedules, unless `ZKPLAN_SIM_SCHEDULES` is set.
@@ -29,12 +29,12 @@ struct Sum {
     faults: u64,
     applies: u64,
     stale: u64,
-    violations: Vec<(u64, Outcome)>,
+    violations: Vec<(u64, ScheduleOutcome)>,
     coverage: Coverage,
 }
 
 impl Sum {
-    fn add(&mut self, seed: u64, outcome: Outcome) {
+    fn add(&mut self, seed: u64, outcome: ScheduleOutcome) {
         self.operations += outcome.operations;
         self.faults += outcome.faults;
         self.applies += outcome.applies;

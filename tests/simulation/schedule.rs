@@ -10,9 +10,9 @@ use std::task::Poll;
 
 use zkplan::apply::archive::Archive;
 use zkplan::apply::unlock::take_over;
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::simulated::{AdminAction, Condition, Place, Rules, Simulated};
-use zkplan::ensemble::{Control, Session};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::simulated::{AdminAction, Condition, ProcessId, Rules, Simulated};
+use zkplan::ensemble::{Session, SessionFactory};
 use zkplan::model::{EnsembleConfig, Folder, Update};
 use zkplan::trust::OwnIds;
 
@@ -32,11 +32,11 @@ pub(crate) struct Applied {
     pub(crate) nonce: String,
     pub(crate) events: Vec<(usize, Event)>,
     /// `None` where it died.
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<Outcome>,
 }
 
 /// The result of a schedule.
-pub(crate) struct Outcome {
+pub(crate) struct ScheduleOutcome {
     pub(crate) operations: u64,
     pub(crate) faults: u64,
     pub(crate) applies: u64,
@@ -51,7 +51,12 @@ pub(crate) struct Outcome {
 }
 
 /// Runs one schedule. `change` may switch off rules on which zkplan's mechanisms depend.
-pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bool) -> Outcome {
+pub(crate) fn run(
+    all: &[Prepared],
+    seed: u64,
+    change: fn(&mut Rules),
+    talks: bool,
+) -> ScheduleOutcome {
     let mut chance = Chance::of(seed);
     let prepared = drawn(all, &mut chance);
     let port = Simulated::new(prepared.start.clone());
@@ -72,7 +77,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     }
     let more = chance.below(2);
     for number in 0..more {
-        if applies.iter().any(|applied| applied.end == Some(End::Finished)) {
+        if applies.iter().any(|applied| applied.end == Some(Outcome::Finished)) {
             break;
         }
         if chance.once_in(2) && force_unlock(&port, 100 + number, chance.once_in(2)) {
@@ -83,7 +88,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     port.set_chaos(None);
     heal(&port, prepared);
     let healer = one(&port, prepared, 9, PATIENT_MS);
-    if applies.iter().all(|applied| applied.end != Some(End::Finished))
+    if applies.iter().all(|applied| applied.end != Some(Outcome::Finished))
         && healer.events.iter().any(|(_, e)| matches!(e, Event::Run { resumed: true, .. }))
     {
         befallen.borrow_mut().coverage.note(Situation::HealedByResuming);
@@ -97,7 +102,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     let mut hasher = DefaultHasher::new();
     world.truth.log.hash(&mut hasher);
     for applied in &applies {
-        (applied.events.len(), applied.end.as_ref().map(End::word)).hash(&mut hasher);
+        (applied.events.len(), applied.end.as_ref().map(Outcome::word)).hash(&mut hasher);
     }
     let log = if talks || !violations.is_empty() {
         let plan = prepared.checked.plan();
@@ -107,7 +112,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     } else {
         String::new()
     };
-    Outcome {
+    ScheduleOutcome {
         operations: befallen.operations,
         faults: befallen.faults,
         applies: applies.len() as u64,
@@ -162,9 +167,9 @@ fn two_at_once(port: &Simulated, prepared: &Prepared, chance: &mut Chance) -> [A
 
 fn alternate<'a>(
     clients: &[Simulated; 2],
-    futures: [Pin<Box<dyn Future<Output = End> + 'a>>; 2],
+    futures: [Pin<Box<dyn Future<Output = Outcome> + 'a>>; 2],
     chance: &mut Chance,
-) -> [Option<End>; 2] {
+) -> [Option<Outcome>; 2] {
     let mut futures = futures.map(Some);
     let mut ends = [None, None];
     let mut ready = [true, true];
@@ -244,7 +249,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
     let mut world = port.world();
     world.cancel_actions();
     world.does(AdminAction::Join);
-    let all: Vec<(Place, Condition)> =
+    let all: Vec<(ProcessId, Condition)> =
         world.processes().map(|(at, process)| (at, process.condition)).collect();
     for (at, condition) in all {
         let id = world.process(at).id();
@@ -262,7 +267,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
 }
 
 /// All events of the ensemble and of the applies, in order.
-fn merged(log: &[zkplan::ensemble::simulated::Happening], applies: &[Applied]) -> String {
+fn merged(log: &[zkplan::ensemble::simulated::SimEvent], applies: &[Applied]) -> String {
     let mut told: Vec<(usize, &str, &Event)> = applies
         .iter()
         .flat_map(|applied| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::simulated::{Condition, Place, Rules, Simulated, Timing, World};
+use zkplan::ensemble::simulated::{Condition, ProcessId, Rules, Simulated, Timing, World};
 use zkplan::model::{Membership, StandaloneEnabled};
 use zkplan::observe::{Facts, Question, observe};
 use zkplan::proposal::{acceptance, propose};
@@ -102,7 +102,7 @@ impl Prepared {
                 world.place(server);
             }
         }
-        let places: Vec<Place> = world.processes().map(|(at, _)| at).collect();
+        let places: Vec<ProcessId> = world.processes().map(|(at, _)| at).collect();
         for at in &places {
             world.process_mut(*at).rich = shape.rich;
         }
@@ -141,7 +141,7 @@ impl Prepared {
     }
 
     /// Servers that are down from the beginning.
-    pub(crate) fn is_down_from_the_beginning(&self, at: Place) -> bool {
+    pub(crate) fn is_down_from_the_beginning(&self, at: ProcessId) -> bool {
         self.start.process(at).condition == Condition::Down
     }
 }

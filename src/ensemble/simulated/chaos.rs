@@ -1,8 +1,8 @@
 //! Faults that can happen to an operation.
 
-use super::process::Place;
+use super::process::ProcessId;
 use super::world::World;
-use crate::ensemble::Word;
+use crate::ensemble::FourLetterWord;
 
 /// An operation of a client, before it is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -12,18 +12,18 @@ pub struct Operation {
     /// The kind of operation.
     pub kind: Kind,
     /// The process that receives it.
-    pub at: Option<Place>,
+    pub at: Option<ProcessId>,
 }
 
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A four-letter word.
-    Ask(Word),
+    Ask(FourLetterWord),
     /// A short session that reads.
     Look,
     /// A port check.
-    Knock,
+    PortCheck,
     /// Some time passes.
     Pause,
     /// A session is opened.
@@ -46,7 +46,7 @@ pub enum Kind {
 
 /// The fault that happens to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fate {
+pub enum Fault {
     /// It is carried out.
     Proceed,
     /// It never arrives, and the connection is gone.
@@ -66,7 +66,7 @@ pub enum Fate {
 }
 
 /// Chooses the fault of each operation. It may also change the world at that moment.
-pub type Chaos = Box<dyn FnMut(&mut World, &Operation) -> Fate>;
+pub type FaultInjector = Box<dyn FnMut(&mut World, &Operation) -> Fault>;
 
 impl Kind {
     /// Whether it is a write of a session. Only these can arrive late or twice.

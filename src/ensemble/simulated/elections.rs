@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::process::{Condition, PeerState, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::requests::Proposal;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::{Leadership, World};
 use crate::model::ServerId;
 
@@ -50,7 +50,7 @@ impl World {
 
     fn fire(&mut self) {
         let (now, sync_ms) = (self.now_ms, self.timing.sync_limit * self.timing.tick_ms);
-        for at in (0..self.processes.len()).map(Place) {
+        for at in (0..self.processes.len()).map(ProcessId) {
             let process = &mut self.processes[at.0];
             if process.lag_until > 0 && process.lag_until <= now {
                 process.lag_until = 0;
@@ -80,7 +80,7 @@ impl World {
                 process.exits_at = None;
                 process.condition = Condition::Down;
                 process.incarnation += 1;
-                self.say(Happening::Unbound(at));
+                self.say(SimEvent::Unbound(at));
             }
         }
         self.check_leadership();
@@ -120,7 +120,7 @@ impl World {
             return;
         }
         let awake = leader.is_up();
-        for at in (0..self.processes.len()).map(Place) {
+        for at in (0..self.processes.len()).map(ProcessId) {
             let (touch, process) = (self.is_in_touch(at), &mut self.processes[at.0]);
             if at == term.place || !process.learns() || process.epoch != term.epoch {
                 if touch {
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// A process receives everything that has committed meanwhile.
-    pub(super) fn catch_up(&mut self, at: Place) {
+    pub(super) fn catch_up(&mut self, at: ProcessId) {
         let (committed, end) = (self.committed, self.end_of_tail());
         let process = &mut self.processes[at.0];
         process.view = None;
@@ -176,8 +176,8 @@ impl World {
     /// The leader stops leading. Servers that notice look for another.
     fn end_leadership(&mut self) {
         let Some(term) = self.term else { return };
-        self.say(Happening::SteppedDown(term.place));
-        for at in (0..self.processes.len()).map(Place) {
+        self.say(SimEvent::SteppedDown(term.place));
+        for at in (0..self.processes.len()).map(ProcessId) {
             let heard = self.processes[term.place.0].side == self.processes[at.0].side;
             let process = &mut self.processes[at.0];
             if process.learns() && process.is_up() && heard && process.epoch == term.epoch {
@@ -219,7 +219,7 @@ impl World {
         let (epoch, term) = (self.term.map(|term| term.epoch), self.term.map(|term| term.place));
         let soon = self.now_ms + self.timing.tick_ms / 2;
         for (at, process) in self.processes.iter_mut().enumerate() {
-            if process.now == PeerState::Leading && Some(Place(at)) != term {
+            if process.now == PeerState::Leading && Some(ProcessId(at)) != term {
                 process.turns_at.get_or_insert(soon);
             } else if process.learns()
                 && process.is_up()
@@ -239,7 +239,7 @@ impl World {
     }
 
     /// The winner among the servers that look on that side, if they are enough.
-    fn winner(&self, side: u8, handed: Option<Place>) -> Option<Place> {
+    fn winner(&self, side: u8, handed: Option<ProcessId>) -> Option<ProcessId> {
         let looking = || {
             self.processes().filter(|(_, process)| {
                 process.is_up() && process.now == PeerState::Looking && process.side == side
@@ -263,7 +263,7 @@ impl World {
         enough.then_some(best)
     }
 
-    fn elect(&mut self, handed: Option<Place>) {
+    fn elect(&mut self, handed: Option<ProcessId>) {
         let led = self.term.map(|term| &self.processes[term.place.0]);
         let led = led.filter(|leader| leader.is_up()).map(|leader| leader.side);
         let sides: Vec<u8> = self.sides().filter(|side| Some(*side) != led).collect();
@@ -275,18 +275,18 @@ impl World {
         }
     }
 
-    fn crown(&mut self, winner: Place, side: u8) {
+    fn crown(&mut self, winner: ProcessId, side: u8) {
         if let Some(term) = self.term {
             if self.leader().is_some() && self.config.is_quorum(&self.acknowledging()) {
                 let (one, other) = (self.process(term.place).id(), self.process(winner).id());
                 self.truth.rivals.push((one, other));
-                self.say(Happening::TwoLeaders(term.place, winner));
+                self.say(SimEvent::TwoLeaders(term.place, winner));
             }
             let tick = usize::try_from(self.timing.tick_ms).unwrap_or(usize::MAX);
             let noticed = self.now_ms + 1 + self.choose(tick) as u64;
             self.retire(term.place, noticed);
         }
-        let looking: Vec<Place> = self
+        let looking: Vec<ProcessId> = self
             .processes()
             .filter(|(_, p)| p.is_up() && p.now == PeerState::Looking && p.side == side)
             .map(|(at, _)| at)
@@ -296,12 +296,12 @@ impl World {
         let logged = self.processes[winner.0].logged;
         if logged < self.committed {
             self.truth.lost.push(self.committed);
-            self.say(Happening::Lost(self.committed));
+            self.say(SimEvent::Lost(self.committed));
         }
         self.forget_beyond(logged);
         self.given = epoch << 32;
         self.term = Some(Leadership { place: winner, epoch, falls_at: None });
-        self.say(Happening::Elected(winner, epoch));
+        self.say(SimEvent::Elected(winner, epoch));
         self.touch_all();
         let end = self.end_of_tail();
         let leader = &mut self.processes[winner.0];
@@ -329,7 +329,7 @@ impl World {
 
     /// Whether a process begins to write the data that it received. This takes time: it does not
     /// serve meanwhile, and new commits are sent afterwards.
-    fn begins_sync(&mut self, at: Place) -> bool {
+    fn begins_sync(&mut self, at: ProcessId) -> bool {
         let Some(term) = self.term.filter(|_| self.timing.sync_ms > 0) else { return false };
         let leader = &self.processes[term.place.0];
         let is_there = leader.is_up() && leader.side == self.processes[at.0].side;
@@ -343,7 +343,7 @@ impl World {
     }
 
     /// A process follows the leader, with its data (`Learner.syncWithLeader`).
-    fn join(&mut self, at: Place) {
+    fn join(&mut self, at: ProcessId) {
         let syncing = self.processes[at.0].syncing.take();
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
@@ -376,6 +376,6 @@ impl World {
         process.turns_at = None;
         self.catch_up(at);
         self.acknowledged = None;
-        self.say(Happening::Joined(at));
+        self.say(SimEvent::Joined(at));
     }
 }

@@ -27,7 +27,7 @@
 //!   foreign reconfig), [`World::end_session`], [`World::delete`]; or at a later time with
 //!   [`World::later`].
 //! * **Inject faults**: the function of [`Simulated::set_chaos`] is called before every operation of
-//!   every client. It may change the world, and returns the fault of the operation: a [`Fate`]. If a
+//!   every client. It may change the world, and returns the fault of the operation: a [`Fault`]. If a
 //!   client dies, [`Simulated::run`] returns `None`.
 //! * **Read the truth**: [`World::truth`] holds every committed configuration with the session that
 //!   sent it, a log of everything that happened, and the two things that must never happen: lost
@@ -54,11 +54,11 @@ mod tree;
 mod truth;
 mod world;
 
-pub use chaos::{Chaos, Fate, Kind, Operation};
+pub use chaos::{Fault, FaultInjector, Kind, Operation};
 pub use config::Config;
 pub use held::HeldSession;
 pub use port::Simulated;
-pub use process::{Condition, PeerState, Place, Process};
+pub use process::{Condition, PeerState, Process, ProcessId};
 pub use sessions::Held;
-pub use truth::{CommittedConfig, GroundTruth, Happening};
+pub use truth::{CommittedConfig, GroundTruth, SimEvent};
 pub use world::{AdminAction, Rules, Timing, World};

@@ -10,7 +10,7 @@ use crate::model::{Endpoint, Role, Server, ServerId};
 /// The index of a process, in the order in which processes were placed. Two processes may have one
 /// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(pub(super) usize);
+pub struct ProcessId(pub(super) usize);
 
 /// Whether a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{PeerState, Place, Process};
+use super::process::{PeerState, Process, ProcessId};
 use super::requests::Proposal;
-use super::truth::{CommittedConfig, Happening};
+use super::truth::{CommittedConfig, SimEvent};
 use super::world::World;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{Membership, Server, ServerId, Update};
 
 /// A server that cannot bind its configured address tries three times, a second apart
@@ -23,36 +23,36 @@ impl World {
         request: &Update,
         base: i64,
         session: i64,
-        session_checked: Result<(), Code>,
-    ) -> Result<Arc<Config>, Code> {
+        session_checked: Result<(), ErrorCode>,
+    ) -> Result<Arc<Config>, ErrorCode> {
         if !self.rules.reconfig_enabled {
-            return Err(Code::ReconfigDisabled);
+            return Err(ErrorCode::ReconfigDisabled);
         }
         session_checked?;
         let next = self.checked(request, base)?;
         // The ACL is checked last: a session without permission gets every other error first.
-        if self.is_authorised(session) { Ok(next) } else { Err(Code::NoAuth) }
+        if self.is_authorised(session) { Ok(next) } else { Err(ErrorCode::NoAuth) }
     }
 
     /// Everything between the check of the session and that of the ACL.
-    pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, Code> {
+    pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, ErrorCode> {
         if !self.rules.reconfig_enabled {
-            return Err(Code::ReconfigDisabled);
+            return Err(ErrorCode::ReconfigDisabled);
         }
         if self.tail.iter().any(|proposal| proposal.config().is_some()) {
-            return Err(Code::ReconfigInProgress);
+            return Err(ErrorCode::ReconfigInProgress);
         }
         // -1 switches the check off.
         if base != -1 && !self.is_current(base.cast_unsigned()) {
-            return Err(Code::BadVersion);
+            return Err(ErrorCode::BadVersion);
         }
         let members = self.edited(request)?;
         let least = if self.rules.standalone_enabled { 2 } else { 1 };
         let next = Config::new(self.given + 1, members);
         if next.voters.len() < least {
-            return Err(Code::BadArguments);
+            return Err(ErrorCode::BadArguments);
         }
-        if next.is_quorum(&self.synced()) { Ok(next) } else { Err(Code::NewConfigNoQuorum) }
+        if next.is_quorum(&self.synced()) { Ok(next) } else { Err(ErrorCode::NewConfigNoQuorum) }
     }
 
     /// Whether the leader saw that version last.
@@ -65,23 +65,23 @@ impl World {
     }
 
     /// The membership that a request asks for.
-    fn edited(&self, request: &Update) -> Result<Membership, Code> {
+    fn edited(&self, request: &Update) -> Result<Membership, ErrorCode> {
         let now = &self.config.config.membership;
         match request {
-            Update::Full(members) if !members.is_complete() => Err(Code::BadArguments),
+            Update::Full(members) if !members.is_complete() => Err(ErrorCode::BadArguments),
             Update::Full(members) => Ok(members.clone()),
             // Only the whole list can change groups and weights.
-            Update::Incremental(_) if now.is_weighted() => Err(Code::BadArguments),
+            Update::Incremental(_) if now.is_weighted() => Err(ErrorCode::BadArguments),
             Update::Incremental(change) => {
                 // "3 ports": a joining server needs a client address.
                 if change.joining.iter().any(|server| server.client.is_none()) {
-                    return Err(Code::BadArguments);
+                    return Err(ErrorCode::BadArguments);
                 }
                 // Removals come first. An id that no member has is ignored.
                 let next = now.with(change);
                 let joins = |server: &Server| change.joining.iter().any(|j| j.id == server.id);
                 if next.servers().filter(|server| joins(server)).any(|s| is_taken(&next, s)) {
-                    return Err(Code::BadArguments);
+                    return Err(ErrorCode::BadArguments);
                 }
                 Ok(next)
             }
@@ -111,12 +111,12 @@ impl World {
         Arc::make_mut(&mut self.tree).configure(config);
         let at_ms = self.now_ms;
         self.truth.configs.push(CommittedConfig { config: Arc::clone(config), base, by, at_ms });
-        self.say(Happening::Reconfigured(config.version()));
+        self.say(SimEvent::Reconfigured(config.version()));
         let acknowledged = self.acknowledging();
         for at in 0..self.processes.len() {
-            let heard = self.is_in_touch(Place(at));
+            let heard = self.is_in_touch(ProcessId(at));
             if heard && self.processes[at].lag_until <= self.now_ms {
-                self.adopt(Place(at));
+                self.adopt(ProcessId(at));
             }
         }
         let Some(term) = self.term else { return };
@@ -137,7 +137,7 @@ impl World {
     pub(super) fn hand_over(&mut self, acknowledged: &BTreeSet<ServerId>) {
         let Some(term) = self.term else { return };
         let old = self.processes[term.place.0].id();
-        let next: Vec<Place> = self
+        let next: Vec<ProcessId> = self
             .processes()
             .filter(|(at, process)| {
                 let id = process.id();
@@ -150,9 +150,9 @@ impl World {
         let tick = usize::try_from(self.timing.tick_ms).unwrap_or(usize::MAX);
         let noticed = self.now_ms + 1 + self.choose(tick) as u64;
         for at in 0..self.processes.len() {
-            if Place(at) != term.place && self.is_in_touch(Place(at)) {
+            if ProcessId(at) != term.place && self.is_in_touch(ProcessId(at)) {
                 if self.processes[at].lag_until > self.now_ms {
-                    self.catch_up(Place(at));
+                    self.catch_up(ProcessId(at));
                 }
                 self.processes[at].look();
             }
@@ -161,12 +161,12 @@ impl World {
         self.retire(term.place, noticed);
         self.election = Some((self.now_ms + self.timing.handover_ms, to));
         if let Some(to) = to {
-            self.say(Happening::HandedOver(term.place, to));
+            self.say(SimEvent::HandedOver(term.place, to));
         }
     }
 
     /// A leader is deposed and does not notice until then.
-    pub(super) fn retire(&mut self, at: Place, until: u64) {
+    pub(super) fn retire(&mut self, at: ProcessId, until: u64) {
         let tree = Arc::clone(&self.tree);
         let process = &mut self.processes[at.0];
         process.view = Some(tree);
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// A process takes the committed configuration on (`QuorumPeer.processReconfig`).
-    pub(super) fn adopt(&mut self, at: Place) {
+    pub(super) fn adopt(&mut self, at: ProcessId) {
         let config = Arc::clone(&self.config);
         let pending = self.tail.iter().find_map(Proposal::config).cloned();
         let process = &mut self.processes[at.0];
@@ -199,7 +199,7 @@ impl World {
     }
 
     /// A server listens where its configuration names it, where it can.
-    fn bind(&mut self, at: Place) {
+    fn bind(&mut self, at: ProcessId) {
         let id = self.processes[at.0].id();
         let Some(line) = self.processes[at.0].config.config.membership.get(id).cloned() else {
             return;

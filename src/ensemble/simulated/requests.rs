@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, PeerState, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::tree::Owned;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::World;
-use crate::ensemble::{Code, Failure, Op};
+use crate::ensemble::{ErrorCode, Op, RequestError};
 use crate::model::{ServerId, Update};
 
 /// One of this many zxids has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
@@ -25,13 +25,13 @@ pub(super) struct Ticket(pub(super) u64);
 /// The client that waits for an answer, and its server.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    place: Place,
+    place: ProcessId,
     incarnation: u32,
     answer: Option<Answer>,
 }
 
 /// An answer.
-pub(super) type Answer = Result<Reply, Failure>;
+pub(super) type Answer = Result<Reply, RequestError>;
 
 /// The content of an answer.
 #[derive(Debug, Clone)]
@@ -57,9 +57,9 @@ pub(super) enum Request {
 
 /// A request that has not reached the leader.
 #[derive(Debug, Clone)]
-pub(super) struct Mail {
+pub(super) struct InFlight {
     pub(super) due_ms: u64,
-    pub(super) place: Place,
+    pub(super) place: ProcessId,
     pub(super) incarnation: u32,
     pub(super) session: i64,
     pub(super) request: Request,
@@ -69,7 +69,7 @@ pub(super) struct Mail {
 /// The effect of a transaction.
 #[derive(Debug, Clone)]
 enum Txn {
-    Error(Code),
+    Error(ErrorCode),
     Open(super::sessions::Held),
     Ops(i64, Vec<Owned>),
     Mark(Arc<str>, usize),
@@ -115,7 +115,7 @@ pub(super) enum Route {
 
 impl World {
     /// Whether the leader and a process reach each other. The leader reaches itself.
-    pub(super) fn is_in_touch(&self, at: Place) -> bool {
+    pub(super) fn is_in_touch(&self, at: ProcessId) -> bool {
         let Some(term) = self.term else { return false };
         let (leader, process) = (&self.processes[term.place.0], &self.processes[at.0]);
         leader.is_up()
@@ -146,7 +146,7 @@ impl World {
         known
     }
 
-    pub(super) fn route(&self, at: Place) -> Route {
+    pub(super) fn route(&self, at: ProcessId) -> Route {
         let process = &self.processes[at.0];
         match (process.condition, process.now) {
             (Condition::Down, _) | (Condition::Up, PeerState::Looking) => Route::Lost,
@@ -159,7 +159,7 @@ impl World {
     /// was made.
     pub(super) fn send(
         &mut self,
-        (place, incarnation): (Place, u32),
+        (place, incarnation): (ProcessId, u32),
         session: i64,
         request: Request,
     ) -> Sent {
@@ -171,7 +171,14 @@ impl World {
             Route::Waits => {
                 let ticket = self.await_answer(place, None);
                 let (due_ms, ticket_of) = (self.now_ms, Some(ticket));
-                self.hold(Mail { due_ms, place, incarnation, session, request, ticket: ticket_of });
+                self.hold(InFlight {
+                    due_ms,
+                    place,
+                    incarnation,
+                    session,
+                    request,
+                    ticket: ticket_of,
+                });
                 Sent::Waits(ticket)
             }
             Route::Direct => match self.lead(place, session, request, None) {
@@ -182,14 +189,14 @@ impl World {
     }
 
     /// An answer that has yet to reach the client.
-    fn answered(&mut self, place: Place, incarnation: u32, answer: Answer) -> Sent {
+    fn answered(&mut self, place: ProcessId, incarnation: u32, answer: Answer) -> Sent {
         let process = &self.processes[place.0];
         if process.incarnation != incarnation {
             // The server closes its connections as soon as it has activated the configuration,
             // which races with the reply (`Learner.closeAllConnections`). In five of six real runs
             // the reply was late.
             let late = self.choose(6) > 0;
-            return Sent::Answered(if late { Err(Failure::Unknown) } else { answer });
+            return Sent::Answered(if late { Err(RequestError::Unknown) } else { answer });
         }
         if process.lag_until > self.now_ms {
             return Sent::Waits(self.await_answer(place, Some(answer)));
@@ -197,7 +204,7 @@ impl World {
         Sent::Answered(answer)
     }
 
-    fn await_answer(&mut self, place: Place, answer: Option<Answer>) -> Ticket {
+    fn await_answer(&mut self, place: ProcessId, answer: Option<Answer>) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let incarnation = self.processes[place.0].incarnation;
@@ -205,7 +212,7 @@ impl World {
         ticket
     }
 
-    fn ticket_of_last(&mut self, place: Place) -> Ticket {
+    fn ticket_of_last(&mut self, place: ProcessId) -> Ticket {
         let ticket = self.await_answer(place, None);
         if let Some(last) = self.tail.last_mut() {
             last.ticket = Some(ticket);
@@ -214,8 +221,8 @@ impl World {
     }
 
     /// Keeps a request until it is due, and then until the server can forward it to the leader.
-    pub(super) fn hold(&mut self, mail: Mail) {
-        self.say(Happening::Held(mail.place));
+    pub(super) fn hold(&mut self, mail: InFlight) {
+        self.say(SimEvent::Held(mail.place));
         self.mail.push(mail);
     }
 
@@ -225,7 +232,7 @@ impl World {
         let process = &self.processes[waiting.place.0];
         if process.incarnation != waiting.incarnation {
             self.waiting.remove(&ticket);
-            return Some(Err(Failure::Unknown));
+            return Some(Err(RequestError::Unknown));
         }
         let is_there = process.is_up() && process.lag_until <= self.now_ms;
         if !is_there || waiting.answer.is_none() {
@@ -246,13 +253,13 @@ impl World {
     }
 
     /// Whether `PrepRequestProcessor.checkSession` lets a session's request pass.
-    fn check_session(&self, session: i64, place: Place) -> Result<(), Code> {
+    fn check_session(&self, session: i64, place: ProcessId) -> Result<(), ErrorCode> {
         match self.sessions.get(&session) {
-            None => Err(Code::SessionExpired),
+            None => Err(ErrorCode::SessionExpired),
             // Its end is proposed: it makes nothing more (`SessionTrackerImpl.checkSession`,
             // `isClosing`).
-            Some(held) if held.expires => Err(Code::SessionExpired),
-            Some(held) if held.owner != place => Err(Code::SessionMoved),
+            Some(held) if held.expires => Err(ErrorCode::SessionExpired),
+            Some(held) if held.owner != place => Err(ErrorCode::SessionMoved),
             Some(_) => Ok(()),
         }
     }
@@ -260,7 +267,7 @@ impl World {
     /// The leader takes a request in; the answer, where it commits at once.
     fn lead(
         &mut self,
-        place: Place,
+        place: ProcessId,
         session: i64,
         request: Request,
         ticket: Option<Ticket>,
@@ -289,9 +296,9 @@ impl World {
 
     /// An administrator's reconfig, with `skipACL` or not, through the leader and without a
     /// version. No effect without a leader.
-    pub fn administer(&mut self, request: &Update) -> Result<(), Code> {
+    pub fn administer(&mut self, request: &Update) -> Result<(), ErrorCode> {
         if self.leader().is_none() {
-            return Err(Code::ConnectionLoss);
+            return Err(ErrorCode::ConnectionLoss);
         }
         let txn = match self.checked(request, -1) {
             Ok(config) => Txn::Reconfig(config, -1, None),
@@ -300,9 +307,9 @@ impl World {
         let answer = self.propose(txn, 1, None);
         self.refresh();
         match answer {
-            Some(Err(Failure::Refused(code))) => Err(code),
+            Some(Err(RequestError::Refused(code))) => Err(code),
             Some(_) => Ok(()),
-            None => Err(Code::ConnectionLoss),
+            None => Err(ErrorCode::ConnectionLoss),
         }
     }
 
@@ -325,7 +332,7 @@ impl World {
         for at in 0..self.processes.len() {
             let follows =
                 matches!(self.processes[at].now, PeerState::Following | PeerState::Leading);
-            if follows && self.is_in_touch(Place(at)) {
+            if follows && self.is_in_touch(ProcessId(at)) {
                 self.processes[at].logged = zxid;
                 if let Some(config) = &config {
                     self.processes[at].seen = Arc::clone(config);
@@ -378,7 +385,7 @@ impl World {
         let forgotten = self.tail.len() - kept;
         if forgotten > 0 {
             self.tail.truncate(kept);
-            self.say(Happening::Forgotten(forgotten));
+            self.say(SimEvent::Forgotten(forgotten));
         }
     }
 
@@ -398,7 +405,7 @@ impl World {
             }
             Txn::Mark(path, count) => {
                 if !self.tree.has(&path) {
-                    return self.refused(Code::NoNode);
+                    return self.refused(ErrorCode::NoNode);
                 }
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
                 Arc::make_mut(&mut self.tree).set_many(zxid, &path, b"mark", count);
@@ -425,9 +432,9 @@ impl World {
         }
     }
 
-    fn refused(&mut self, code: Code) -> Answer {
-        self.say(Happening::Refused(code));
-        Err(Failure::Refused(code))
+    fn refused(&mut self, code: ErrorCode) -> Answer {
+        self.say(SimEvent::Refused(code));
+        Err(RequestError::Refused(code))
     }
 
     /// Every server that receives commits has logged and applied up to this zxid.
@@ -436,9 +443,9 @@ impl World {
             self.digests.push(zxid - zxid % DIGEST_INTERVAL);
         }
         self.committed = zxid;
-        self.say(Happening::Committed(zxid));
+        self.say(SimEvent::Committed(zxid));
         for at in 0..self.processes.len() {
-            if self.is_in_touch(Place(at)) {
+            if self.is_in_touch(ProcessId(at)) {
                 let process = &mut self.processes[at];
                 process.logged = process.logged.max(zxid);
                 if process.lag_until <= self.now_ms {
@@ -463,7 +470,7 @@ impl World {
 
     /// Closes an expired session.
     pub(super) fn expire(&mut self, session: i64) {
-        self.say(Happening::Expired(session));
+        self.say(SimEvent::Expired(session));
         if let Some(held) = self.sessions.get_mut(&session) {
             held.expires = true;
         }
@@ -478,11 +485,11 @@ impl World {
             let route = self.route(mail.place);
             if process.incarnation != mail.incarnation || route == Route::Lost {
                 let mail = self.mail.remove(at);
-                self.say(Happening::Dropped(mail.place));
+                self.say(SimEvent::Dropped(mail.place));
             } else if route == Route::Direct && mail.due_ms <= self.now_ms {
-                let Mail { place, incarnation, session, request, ticket, .. } =
+                let InFlight { place, incarnation, session, request, ticket, .. } =
                     self.mail.remove(at);
-                self.say(Happening::Arrived(place));
+                self.say(SimEvent::Arrived(place));
                 let answer = self.lead(place, session, request, ticket);
                 let closed = self.processes[place.0].incarnation != incarnation;
                 if let Some(answer) = answer.filter(|_| !closed) {
@@ -500,7 +507,7 @@ impl World {
     /// take this path.
     pub(super) fn transact(
         &mut self,
-        (place, incarnation): (Place, u32),
+        (place, incarnation): (ProcessId, u32),
         session: i64,
         ops: &[Op<'_>],
     ) -> Sent {

@@ -1,17 +1,17 @@
 //! Sessions: their owners, their pings, and their expiry.
 
-use super::process::{Condition, PeerState, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::requests::Route;
 use super::tree::Tree;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::World;
-use crate::ensemble::{AclEntry, Code};
+use crate::ensemble::{AclEntry, ErrorCode};
 
 /// A session.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// The server whose requests of it are taken (`SessionTrackerImpl.setOwner`).
-    pub owner: Place,
+    pub owner: ProcessId,
     /// The owner's incarnation when the client connected.
     pub(super) incarnation: u32,
     /// How long it lives unseen.
@@ -44,7 +44,7 @@ impl World {
         self.sessions.iter().map(|(id, held)| (*id, held))
     }
 
-    pub(super) fn new_session(&self, owner: Place, asked_ms: u64) -> Held {
+    pub(super) fn new_session(&self, owner: ProcessId, asked_ms: u64) -> Held {
         // `minSessionTimeout` and `maxSessionTimeout`: 2 and 20 ticks.
         let tick = self.timing.tick_ms;
         Held {
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// `SessionTrackerImpl.initializeNextSessionId`: the id's low byte on top.
-    pub(super) fn next_session_id(&mut self, owner: Place) -> i64 {
+    pub(super) fn next_session_id(&mut self, owner: ProcessId) -> i64 {
         self.next_session += 1;
         let [low, ..] = self.processes[owner.0].id().get().to_le_bytes();
         i64::from(low) << 56 | self.next_session
@@ -80,17 +80,17 @@ impl World {
         !self.rules.needs_auth || self.sessions.get(&session).is_some_and(is_super)
     }
 
-    pub(super) fn of_probe(&self, session: i64, path: &str) -> Code {
-        let Some(acl) = self.tree.acl(path) else { return Code::NoNode };
+    pub(super) fn of_probe(&self, session: i64, path: &str) -> ErrorCode {
+        let Some(acl) = self.tree.acl(path) else { return ErrorCode::NoNode };
         let is_open = |entry: &AclEntry| entry.scheme == "world" && entry.writes();
         let may = self.is_authorised(session) || acl.entries.iter().any(is_open);
-        if may { Code::BadVersion } else { Code::NoAuth }
+        if may { ErrorCode::BadVersion } else { ErrorCode::NoAuth }
     }
 
     /// Moves a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the
     /// server asks the leader, which makes it the owner. A server refuses a client that has seen a
     /// later zxid.
-    pub(super) fn attach(&mut self, session: i64, to: Place, seen: u64) -> Attached {
+    pub(super) fn attach(&mut self, session: i64, to: ProcessId, seen: u64) -> Attached {
         let process = &self.processes[to.0];
         if process.hidden || process.condition == Condition::Down {
             return if process.hidden { Attached::NotYet } else { Attached::Not };
@@ -106,7 +106,7 @@ impl World {
                 let moves = held.owner != to;
                 (held.owner, held.incarnation, held.touched_ms) = (to, incarnation, now_ms);
                 if moves {
-                    self.say(Happening::Moved(session, to));
+                    self.say(SimEvent::Moved(session, to));
                 }
                 Attached::To(incarnation)
             }
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Whether a connection to a server is still open.
-    pub(super) fn is_connected(&self, at: Place, incarnation: u32) -> bool {
+    pub(super) fn is_connected(&self, at: ProcessId, incarnation: u32) -> bool {
         self.processes[at.0].incarnation == incarnation
     }
 
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// Whether a server answers a read without a sync.
-    pub(super) fn answers(&self, at: Place) -> bool {
+    pub(super) fn answers(&self, at: ProcessId) -> bool {
         let process = &self.processes[at.0];
         process.is_up() && !process.hidden && process.now != PeerState::Looking
     }
@@ -216,7 +216,7 @@ impl World {
     }
 
     /// The znodes as a server shows them now.
-    pub(super) fn shown(&self, at: Place) -> &Tree {
+    pub(super) fn shown(&self, at: ProcessId) -> &Tree {
         let process = &self.processes[at.0];
         match &process.view {
             Some(view) if process.lag_until > self.now_ms || !self.is_in_touch(at) => view,
@@ -227,7 +227,7 @@ impl World {
     /// Whether a `sync` is answered (`LearnerZooKeeperServer`, `Leader .processSync`): it goes to
     /// the leader and returns after everything that was proposed before. A server that believes it
     /// is the leader answers it by itself.
-    pub(super) fn is_synced(&self, at: Place) -> bool {
+    pub(super) fn is_synced(&self, at: ProcessId) -> bool {
         let process = &self.processes[at.0];
         if !process.is_up() || process.hidden || process.lag_until > self.now_ms {
             return false;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AclEntry, CONFIG, Code, Lifetime, Node, NodeAcl, Op};
+use super::super::{AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op};
 use super::config::Config;
 
 /// One znode.
@@ -150,7 +150,12 @@ impl Tree {
 
     /// Carries out all operations, or none. Each one sees the effects of those before it
     /// (`PrepRequestProcessor`, `OpCode.multi`: `outstandingChanges`).
-    pub(super) fn transact(&mut self, zxid: u64, session: i64, ops: &[Op<'_>]) -> Result<(), Code> {
+    pub(super) fn transact(
+        &mut self,
+        zxid: u64,
+        session: i64,
+        ops: &[Op<'_>],
+    ) -> Result<(), ErrorCode> {
         let mut before = Vec::with_capacity(ops.len());
         for op in ops {
             if let Err(code) = self.check(op) {
@@ -164,24 +169,24 @@ impl Tree {
         Ok(())
     }
 
-    fn check(&self, op: &Op<'_>) -> Result<(), Code> {
+    fn check(&self, op: &Op<'_>) -> Result<(), ErrorCode> {
         match *op {
             // Every failed check is reported in one way, as the port promises.
             Op::Check { path, version } => match self.nodes.get(path) {
                 Some(node) if version == -1 || node.version == version => Ok(()),
-                _ => Err(Code::BadVersion),
+                _ => Err(ErrorCode::BadVersion),
             },
-            Op::Create { path, .. } if self.has(path) => Err(Code::NodeExists),
+            Op::Create { path, .. } if self.has(path) => Err(ErrorCode::NodeExists),
             Op::Create { path, .. } => {
                 let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
                 match self.nodes.get(if parent.is_empty() { "/" } else { parent }) {
-                    Some(node) if node.owner != 0 => Err(Code::NoChildrenForEphemerals),
+                    Some(node) if node.owner != 0 => Err(ErrorCode::NoChildrenForEphemerals),
                     Some(_) => Ok(()),
-                    None => Err(Code::NoNode),
+                    None => Err(ErrorCode::NoNode),
                 }
             }
-            Op::Set { path, .. } | Op::Delete { path } if !self.has(path) => Err(Code::NoNode),
-            Op::Delete { path } if !self.children(path).is_empty() => Err(Code::NotEmpty),
+            Op::Set { path, .. } | Op::Delete { path } if !self.has(path) => Err(ErrorCode::NoNode),
+            Op::Delete { path } if !self.children(path).is_empty() => Err(ErrorCode::NotEmpty),
             Op::Set { .. } | Op::Delete { .. } => Ok(()),
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::Place;
-use crate::ensemble::Code;
+use super::process::ProcessId;
+use crate::ensemble::ErrorCode;
 use crate::model::ServerId;
 
 /// A configuration that has committed.
@@ -23,45 +23,45 @@ pub struct CommittedConfig {
 
 /// Something that happened, in small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Happening {
+pub enum SimEvent {
     /// An operation of a client began: the client, the kind, and the process.
-    Operation(u32, super::chaos::Kind, Option<Place>),
+    Operation(u32, super::chaos::Kind, Option<ProcessId>),
     /// Something was done to that operation.
-    Struck(super::chaos::Fate),
+    Struck(super::chaos::Fault),
     /// A transaction has committed.
     Committed(u64),
     /// A configuration has committed.
     Reconfigured(u64),
     /// The leader refused a request.
-    Refused(Code),
+    Refused(ErrorCode),
     /// A request is held up.
-    Held(Place),
+    Held(ProcessId),
     /// A request that was held up has reached the leader.
-    Arrived(Place),
+    Arrived(ProcessId),
     /// A request that was held up is lost.
-    Dropped(Place),
+    Dropped(ProcessId),
     /// This many proposals without a quorum were discarded.
     Forgotten(usize),
     /// A process leads a new epoch.
-    Elected(Place, u64),
+    Elected(ProcessId, u64),
     /// The leader has handed over.
-    HandedOver(Place, Place),
+    HandedOver(ProcessId, ProcessId),
     /// The leader has lost its quorum, or the others have lost it.
-    SteppedDown(Place),
+    SteppedDown(ProcessId),
     /// A learner follows.
-    Joined(Place),
+    Joined(ProcessId),
     /// A session expired.
     Expired(i64),
     /// A session went to another server.
-    Moved(i64, Place),
+    Moved(i64, ProcessId),
     /// A process was killed, frozen, thawed, started, or taken to another side.
-    Turned(Place, super::process::Condition, u8),
+    Turned(ProcessId, super::process::Condition, u8),
     /// A process ended because it could not bind its configured address.
-    Unbound(Place),
+    Unbound(ProcessId),
     /// An acknowledged transaction is not in the log of the present leader: it is lost.
     Lost(u64),
     /// Two leaders could commit at a time.
-    TwoLeaders(Place, Place),
+    TwoLeaders(ProcessId, ProcessId),
 }
 
 /// The record of everything that happened.
@@ -70,7 +70,7 @@ pub struct GroundTruth {
     /// The configurations that have committed, the first one first.
     pub configs: Vec<CommittedConfig>,
     /// Everything else, in order.
-    pub log: Vec<Happening>,
+    pub log: Vec<SimEvent>,
     /// Acknowledged transactions that are lost, by zxid; empty unless quorums did not overlap.
     pub lost: Vec<u64>,
     /// Pairs of servers that led at the same time, each with a quorum. Empty unless the ensemble

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, PeerState, Place, Process};
-use super::requests::{Mail, Proposal, Ticket, Waiting};
+use super::process::{Condition, PeerState, Process, ProcessId};
+use super::requests::{InFlight, Proposal, Ticket, Waiting};
 use super::sessions::Held;
 use super::tree::Tree;
-use super::truth::{CommittedConfig, GroundTruth, Happening};
+use super::truth::{CommittedConfig, GroundTruth, SimEvent};
 use crate::ensemble::{AclEntry, Node};
 use crate::model::{Endpoint, Host, Membership, Role, Server, ServerId};
 
@@ -89,13 +89,13 @@ impl Default for Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AdminAction {
     /// [`World::kill`].
-    Kill(Place),
+    Kill(ProcessId),
     /// [`World::start`], or [`World::start_afresh`] where no configuration on its disk names it.
-    Start(Place),
+    Start(ProcessId),
     /// [`World::freeze`].
-    Freeze(Place),
+    Freeze(ProcessId),
     /// [`World::thaw`].
-    Thaw(Place),
+    Thaw(ProcessId),
     /// All processes are on one side of the network again, and can be reached.
     Join,
 }
@@ -103,7 +103,7 @@ pub enum AdminAction {
 /// The leader since the last election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leadership {
-    pub(super) place: Place,
+    pub(super) place: ProcessId,
     pub(super) epoch: u64,
     /// When it gives up for lack of a quorum (`Leader.lead` checks every half tick).
     pub(super) falls_at: Option<u64>,
@@ -124,7 +124,7 @@ pub struct World {
     pub(super) processes: Vec<Process>,
     pub(super) term: Option<Leadership>,
     /// When the running election ends, and the server to which a leader has handed over.
-    pub(super) election: Option<(u64, Option<Place>)>,
+    pub(super) election: Option<(u64, Option<ProcessId>)>,
     pub(super) config: Arc<Config>,
     pub(super) tree: Arc<Tree>,
     /// The last transaction that has committed.
@@ -137,7 +137,7 @@ pub struct World {
     pub(super) acknowledged: Option<bool>,
     pub(super) sessions: BTreeMap<i64, Held>,
     pub(super) next_session: i64,
-    pub(super) mail: Vec<Mail>,
+    pub(super) mail: Vec<InFlight>,
     pub(super) waiting: BTreeMap<Ticket, Waiting>,
     pub(super) next_ticket: u64,
     /// Zxids of which a digest is kept.
@@ -180,7 +180,7 @@ impl World {
             bias: 0,
             processes,
             term: leader.map(|at| Leadership {
-                place: Place(at),
+                place: ProcessId(at),
                 epoch: FIRST_EPOCH,
                 falls_at: None,
             }),
@@ -219,14 +219,14 @@ impl World {
     /// Starts a joiner with that line. Its own first configuration contains the present members and
     /// itself as an observer, as ZooKeeper's guide recommends ("Adding servers"). It has version 0,
     /// so every other one wins.
-    pub fn place(&mut self, line: Server) -> Place {
+    pub fn place(&mut self, line: Server) -> ProcessId {
         let first = self.first_config(&line);
         let address = self.address(&line.peer().host);
         let mut process = Process::new(line, address, &first);
         process.rich = self.processes.first().is_none_or(|process| process.rich);
         self.processes.push(process);
         self.refresh();
-        Place(self.processes.len() - 1)
+        ProcessId(self.processes.len() - 1)
     }
 
     fn first_config(&self, line: &Server) -> Arc<Config> {
@@ -241,37 +241,37 @@ impl World {
     }
 
     /// All processes, in the order in which they were placed.
-    pub fn processes(&self) -> impl ExactSizeIterator<Item = (Place, &Process)> {
-        self.processes.iter().enumerate().map(|(at, process)| (Place(at), process))
+    pub fn processes(&self) -> impl ExactSizeIterator<Item = (ProcessId, &Process)> {
+        self.processes.iter().enumerate().map(|(at, process)| (ProcessId(at), process))
     }
 
     /// One process.
-    pub fn process(&self, at: Place) -> &Process {
+    pub fn process(&self, at: ProcessId) -> &Process {
         &self.processes[at.0]
     }
 
     /// One process, to set what the world itself does not change: `rich`, `alien`.
-    pub fn process_mut(&mut self, at: Place) -> &mut Process {
+    pub fn process_mut(&mut self, at: ProcessId) -> &mut Process {
         &mut self.processes[at.0]
     }
 
     /// The process with that id. If there are several, the one that was placed last.
-    pub fn place_of(&self, id: ServerId) -> Option<Place> {
-        self.processes.iter().rposition(|process| process.id() == id).map(Place)
+    pub fn place_of(&self, id: ServerId) -> Option<ProcessId> {
+        self.processes.iter().rposition(|process| process.id() == id).map(ProcessId)
     }
 
     /// The process that listens for clients there.
-    pub fn place_at(&self, at: &Endpoint) -> Option<Place> {
+    pub fn place_at(&self, at: &Endpoint) -> Option<ProcessId> {
         let address = self.address(&at.host);
         let listens = |process: &Process| {
             let there = process.line.client.as_ref().is_some_and(|client| client.port == at.port);
             there && process.condition != Condition::Down && process.address == address
         };
-        self.processes.iter().position(listens).map(Place)
+        self.processes.iter().position(listens).map(ProcessId)
     }
 
     /// The leader that has a quorum.
-    pub fn leader(&self) -> Option<Place> {
+    pub fn leader(&self) -> Option<ProcessId> {
         let term = self.term.filter(|term| term.falls_at.is_none())?;
         self.process(term.place).is_up().then_some(term.place)
     }
@@ -297,7 +297,7 @@ impl World {
     }
 
     /// Ends a process.
-    pub fn kill(&mut self, at: Place) {
+    pub fn kill(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition != Condition::Down {
@@ -312,7 +312,7 @@ impl World {
     /// Starts a process again where it was, with what it has on disk. A process does not start if
     /// no configuration on its disk contains it (`QuorumPeer.start`: "My id … not in the peer
     /// list").
-    pub fn start(&mut self, at: Place) -> bool {
+    pub fn start(&mut self, at: ProcessId) -> bool {
         self.touch();
         let process = &mut self.processes[at.0];
         let named = process.config.names(process.id()) || process.seen.names(process.id());
@@ -327,7 +327,7 @@ impl World {
 
     /// Starts a process again as a joiner: its first configuration is restored by an administrator,
     /// and its data are kept.
-    pub fn start_afresh(&mut self, at: Place) {
+    pub fn start_afresh(&mut self, at: ProcessId) {
         let first = self.first_config(&self.processes[at.0].line);
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Down {
@@ -337,7 +337,7 @@ impl World {
     }
 
     /// Freezes a process.
-    pub fn freeze(&mut self, at: Place) {
+    pub fn freeze(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Up {
@@ -347,7 +347,7 @@ impl World {
     }
 
     /// Lets a frozen process go on.
-    pub fn thaw(&mut self, at: Place) {
+    pub fn thaw(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Frozen {
@@ -358,19 +358,19 @@ impl World {
 
     /// Moves processes to that side of the network. From now on they reach only processes on the
     /// same side. Clients reach them unless `hidden`.
-    pub fn cut(&mut self, places: &[Place], side: u8, hidden: bool) {
+    pub fn cut(&mut self, places: &[ProcessId], side: u8, hidden: bool) {
         self.touch();
         for at in places {
             let process = &mut self.processes[at.0];
             process.side = side;
             process.hidden = hidden;
-            self.truth.log.push(Happening::Turned(*at, self.processes[at.0].condition, side));
+            self.truth.log.push(SimEvent::Turned(*at, self.processes[at.0].condition, side));
         }
         self.refresh();
     }
 
     /// Delays commits on their way to a process: it acknowledges, and shows the older state.
-    pub fn lag(&mut self, at: Place, ms: u64) {
+    pub fn lag(&mut self, at: ProcessId, ms: u64) {
         self.touch();
         let (until, tree) = (self.now_ms + ms, Arc::clone(&self.tree));
         let process = &mut self.processes[at.0];
@@ -392,7 +392,7 @@ impl World {
             AdminAction::Freeze(at) => self.freeze(at),
             AdminAction::Thaw(at) => self.thaw(at),
             AdminAction::Join => {
-                let all: Vec<Place> = (0..self.processes.len()).map(Place).collect();
+                let all: Vec<ProcessId> = (0..self.processes.len()).map(ProcessId).collect();
                 self.cut(&all, 0, false);
             }
         }
@@ -429,7 +429,7 @@ impl World {
     }
 
     /// Empties the data directory of a process that does not run.
-    pub fn wipe(&mut self, at: Place) {
+    pub fn wipe(&mut self, at: ProcessId) {
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Down {
             (process.epoch, process.logged, process.applied) = (0, 0, 0);
@@ -442,7 +442,7 @@ impl World {
     }
 
     /// Whether a process shows an older state.
-    pub fn is_lagging(&self, at: Place) -> bool {
+    pub fn is_lagging(&self, at: ProcessId) -> bool {
         self.processes[at.0].lag_until > self.now_ms
     }
 
@@ -454,9 +454,9 @@ impl World {
         self.names.get(&host.canonical()).copied().unwrap_or_else(|| address_of(host))
     }
 
-    fn turned(&mut self, at: Place) {
+    fn turned(&mut self, at: ProcessId) {
         let process = &self.processes[at.0];
-        self.truth.log.push(Happening::Turned(at, process.condition, process.side));
+        self.truth.log.push(SimEvent::Turned(at, process.condition, process.side));
         self.refresh();
     }
 
@@ -470,7 +470,7 @@ impl World {
         usize::try_from(z % count.max(1) as u64).unwrap_or(0)
     }
 
-    pub(super) fn say(&mut self, happening: Happening) {
+    pub(super) fn say(&mut self, happening: SimEvent) {
         self.truth.log.push(happening);
     }
 }

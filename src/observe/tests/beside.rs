@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, Silence};
+use crate::ensemble::{Mode, NoAnswer};
 use crate::observe::{Beside, ask_beside};
 
 /// Servers 4, 5 and 6 with an identity, and these beside them.
@@ -63,14 +63,14 @@ fn another_ensemble_at_an_old_address_is_none_of_ours() {
     let fake = moved(restored());
     fake.server(1, |server| server.identity = Some("them"));
     fake.server(2, |server| server.id = 7);
-    fake.server(3, |server| server.silent = Some(Silence::Refused));
+    fake.server(3, |server| server.silent = Some(NoAnswer::Refused));
     assert_eq!(beside(&fake), []);
 }
 
 #[test]
 fn without_a_session_it_is_not_known_whose_data_serve() {
     let fake = moved(restored());
-    (1..=3).for_each(|id| fake.server(id, |server| server.no_session = Some(Silence::Closed)));
+    (1..=3).for_each(|id| fake.server(id, |server| server.no_session = Some(NoAnswer::Closed)));
     assert_eq!(beside(&fake)[2], (3, Beside::NotKnown(Mode::Leader)));
     // One of them is enough: they have one configuration.
     fake.server(1, |server| server.no_session = None);

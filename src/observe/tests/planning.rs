@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, ServerVersion, Silence, Word};
+use crate::ensemble::{FourLetterWord, Mode, NoAnswer, ServerVersion};
 use crate::model::{
     AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, ReuseIds, Server,
     StandaloneEnabled,
@@ -206,7 +206,7 @@ fn who_answers_where_a_wildcard_is_to_get_its_host_stays_on_its_machine() {
 
     // The other servers cannot connect to it, so it looks for a leader.
     let fake = with_wildcard();
-    fake.server(2, |server| server.silent = Some(Silence::NotServing));
+    fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
     let looks = facts(&fake, &spec);
     assert_eq!(looks.other_machine, ids(&[]));
     assert_eq!(not_shown(&looks, 2), Some(NotShown::NoAnswer));
@@ -433,7 +433,7 @@ fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
 }
 
 /// The words that a survey sends to each server, with their number.
-fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<Word, usize> {
+fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<FourLetterWord, usize> {
     let mut count = BTreeMap::new();
     for (_, word) in fake.words.borrow().iter().filter(|(to, _)| *to == at(number)) {
         *count.entry(*word).or_default() += 1;
@@ -446,11 +446,11 @@ fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<Word, usize> {
 fn an_ensemble_that_matches_its_spec_is_asked_little() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4, 5], FIRST));
     seen(&fake, &Question::of(&wanted(&[1, 2, 3, 4, 5])));
-    let of_all = [(Word::Srvr, 1), (Word::Conf, 1)];
+    let of_all = [(FourLetterWord::Srvr, 1), (FourLetterWord::Conf, 1)];
     for number in 1..=4 {
         assert_eq!(words_asked(&fake, number), of_all.into(), "server {number}");
     }
-    let of_leader = of_all.into_iter().chain([(Word::Mntr, 1)]);
+    let of_leader = of_all.into_iter().chain([(FourLetterWord::Mntr, 1)]);
     assert_eq!(words_asked(&fake, 5), of_leader.collect());
     assert_eq!(fake.sessions.get(), 1);
 }
@@ -461,7 +461,11 @@ fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
         let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
         seen(&fake, &Question::of(&spec));
         for number in 1..=3 {
-            assert_eq!(words_asked(&fake, number).get(&Word::Hash), Some(&1), "server {number}");
+            assert_eq!(
+                words_asked(&fake, number).get(&FourLetterWord::Hash),
+                Some(&1),
+                "server {number}"
+            );
         }
     }
 }

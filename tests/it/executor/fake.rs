@@ -7,15 +7,17 @@ use std::sync::Arc;
 use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
-use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
-use zkplan::apply::{End, Event};
+use zkplan::apply::machine::{
+    Executor, Input, Options, Output, Question, ReadBack, RequestPurpose,
+};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
+use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::{Code, Failure, Knock};
+use zkplan::ensemble::{ErrorCode, PortState, RequestError};
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, ServerId, Update, Zxid,
 };
-use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, Standing};
+use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, ServerStatus};
 use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::saved::plan_id;
 
@@ -46,11 +48,11 @@ pub(crate) struct Fake {
     identity: Identity,
     pub(crate) runs: Vec<Run>,
     /// Requests that are still on their way.
-    late: Vec<(What, Update, ConfigVersion)>,
+    late: Vec<(RequestPurpose, Update, ConfigVersion)>,
     /// Steps that were carried out, in order.
     pub(crate) carried_out: Vec<StepId>,
     /// Requests that were carried out although the journal had recorded that they never would be.
-    pub(crate) lies: Vec<What>,
+    pub(crate) lies: Vec<RequestPurpose>,
     /// Servers that are down.
     pub(crate) down: BTreeSet<ServerId>,
     /// Servers that run and do not serve.
@@ -142,13 +144,13 @@ impl Fake {
         nonce: &str,
         faults: &BTreeMap<usize, Fault>,
         mut seen: impl FnMut(usize, &Output, &mut Self),
-    ) -> Option<End> {
+    ) -> Option<Outcome> {
         const MANY: usize = 3000;
         // The ephemeral lock of an apply that died goes with its session.
         self.lock = None;
         let mut options = options(checked, nonce);
         options.approved.accepted.clone_from(&self.accepted);
-        let mut machine = Machine::new(Arc::clone(checked), options);
+        let mut machine = Executor::new(Arc::clone(checked), options);
         let mut input = Input::Begin;
         for index in 0..MANY {
             let output = machine.next(self.now_ms, input);
@@ -161,10 +163,10 @@ impl Fake {
             seen(index, &output, self);
             input = match faults.get(&index) {
                 Some(Fault::DiesBefore) => return None,
-                Some(Fault::LostBefore) => Input::Failed(Failure::Unknown),
+                Some(Fault::LostBefore) => Input::Failed(RequestError::Unknown),
                 Some(Fault::LostAfter) => {
                     self.perform(checked, nonce, &output);
-                    Input::Failed(Failure::Unknown)
+                    Input::Failed(RequestError::Unknown)
                 }
                 Some(Fault::DiesAfter) => {
                     self.perform(checked, nonce, &output);
@@ -178,7 +180,7 @@ impl Fake {
                     if *fault == Fault::LateAndDies {
                         return None;
                     }
-                    Input::Failed(Failure::Unknown)
+                    Input::Failed(RequestError::Unknown)
                 }
                 None => self.perform(checked, nonce, &output),
             };
@@ -224,7 +226,7 @@ impl Fake {
                 }
                 match self.reconfig(what, request, *version) {
                     Ok(()) => Input::Replied(Box::new(self.config.clone())),
-                    Err(code) => Input::Failed(Failure::Refused(code)),
+                    Err(code) => Input::Failed(RequestError::Refused(code)),
                 }
             }
             Output::Look(question) => {
@@ -266,7 +268,7 @@ impl Fake {
     /// whose lock it is.
     fn record(&mut self, run: u64, entry: &Entry, nonce: &str) -> Input {
         if self.lock.is_none() {
-            return Input::Failed(Failure::Refused(Code::BadVersion));
+            return Input::Failed(RequestError::Refused(ErrorCode::BadVersion));
         }
         let run = self.runs.iter_mut().find(|known| known.number == run).expect("an open run");
         let record = Record::new(entry.clone(), nonce.to_owned(), String::new());
@@ -279,8 +281,8 @@ impl Fake {
     }
 
     /// Whether the journal records that a request will not be carried out.
-    fn is_denied(&self, what: &What, version: ConfigVersion) -> bool {
-        let What::Step(step) = what else { return false };
+    fn is_denied(&self, what: &RequestPurpose, version: ConfigVersion) -> bool {
+        let RequestPurpose::Step(step) = what else { return false };
         let records = self.runs.iter().flat_map(|run| &run.records);
         let records: Vec<&Entry> = records.map(|record| &record.entry).collect();
         let intents = records.iter().rposition(|entry| {
@@ -295,15 +297,15 @@ impl Fake {
 
     fn reconfig(
         &mut self,
-        what: &What,
+        what: &RequestPurpose,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<(), Code> {
+    ) -> Result<(), ErrorCode> {
         if version != self.config.version {
-            return Err(Code::BadVersion);
+            return Err(ErrorCode::BadVersion);
         }
         self.change(request);
-        if let What::Step(step) = what {
+        if let RequestPurpose::Step(step) = what {
             self.carried_out.push(step.clone());
         }
         Ok(())
@@ -327,7 +329,7 @@ impl Fake {
     }
 
     /// Every server that is up follows the one with the highest id, and joiners have the data.
-    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
+    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> RunView {
         let plan = checked.plan();
         let members = self.members();
         let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);
@@ -338,15 +340,15 @@ impl Fake {
         let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
         let joiner = |id: &ServerId| Joiner {
             standing: match (up(id), misses(id)) {
-                (true, _) => Standing::FollowingWithoutVote,
-                (false, true) => Standing::ConfigNotInForce,
-                (false, false) => Standing::NotServing,
+                (true, _) => ServerStatus::FollowingWithoutVote,
+                (false, true) => ServerStatus::ConfigNotInForce,
+                (false, false) => ServerStatus::NotServing,
             },
             up: up(id),
             zxid: self.joiners_at,
             other_ports: None,
-            election_port: Some(Knock::Open),
-            quorum_port: Some(Knock::Refused),
+            election_port: Some(PortState::Open),
+            quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then(|| self.compared(*id, question)),
             asked: question.ask.contains(id).then(granted),
         };
@@ -355,7 +357,7 @@ impl Fake {
             clients: Some(Clients::default()),
             names_itself: Some(members.contains(id)),
         };
-        Sight {
+        RunView {
             facts: Facts {
                 base: self.config.clone(),
                 leader: self
@@ -376,7 +378,7 @@ impl Fake {
                 .ids()
                 .into_iter()
                 .filter(misses)
-                .map(|id| (id, Standing::ConfigNotInForce))
+                .map(|id| (id, ServerStatus::ConfigNotInForce))
                 .collect(),
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
             bound: live.clone(),
@@ -444,5 +446,5 @@ pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
 /// A joiner takes the user.
 fn granted() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
+    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

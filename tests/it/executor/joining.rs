@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::apply::journal::Entry;
-use zkplan::apply::machine::{Output, What};
-use zkplan::apply::{End, Missing, Wait};
+use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::model::{ServerId, Zxid};
-use zkplan::observe::{DataProof, FindingKind, NoDigests, Standing};
+use zkplan::observe::{DataProof, FindingKind, NoDigests, ServerStatus};
 use zkplan::plan::Acceptance;
 use zkplan::proposal::acceptance;
 
@@ -15,7 +15,10 @@ use super::planned;
 use crate::world::{World, id};
 
 /// Applies "1 2 3" to "1 2 3 4". `seen` receives every output.
-fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake)) -> (End, Fake) {
+fn join(
+    prepare: impl FnOnce(&mut Fake),
+    mut seen: impl FnMut(&Output, &mut Fake),
+) -> (Outcome, Fake) {
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));
     let mut fake = Fake::of(&checked);
     prepare(&mut fake);
@@ -24,7 +27,7 @@ fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake
 }
 
 const fn is_fence(output: &Output) -> bool {
-    matches!(output, Output::Send { what: What::Fence, .. })
+    matches!(output, Output::Send { what: RequestPurpose::Fence, .. })
 }
 
 fn fences(fake: &Fake) -> usize {
@@ -47,7 +50,7 @@ fn the_fence_waits_for_a_server_that_finishes_its_sync() {
             assert!(!intends || looks >= 100);
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 1));
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 1));
 }
 
 /// A server that never finds a leader does not delay a run without end.
@@ -63,7 +66,7 @@ fn the_fence_is_held_back_for_a_time_only() {
                 }
             },
         );
-        assert_eq!(end, End::Finished);
+        assert_eq!(end, Outcome::Finished);
         fenced_ms.expect("it was sent")
     };
     assert!((9_000..12_000).contains(&held(false)), "{}", held(false));
@@ -83,7 +86,7 @@ fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
             }
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2), "{:#?}", fake.runs);
     // A member activates its configuration before the run is closed, although nothing else waits
     // for it.
     let mut is_missed = false;
@@ -97,7 +100,7 @@ fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
             }
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2), "{:#?}", fake.runs);
 }
 
 #[test]
@@ -110,12 +113,12 @@ fn healing_is_tried_a_few_times_and_its_wait_names_the_server() {
             }
         },
     );
-    let End::RanOut { waits, .. } = &end else { panic!("{end:?}") };
+    let Outcome::RanOut { waits, .. } = &end else { panic!("{end:?}") };
     assert!(
         matches!(
             waits.as_slice(),
             [Wait::Joiner {
-                missing: Missing::Following { standing: Standing::ConfigNotInForce, .. },
+                missing: Missing::Following { standing: ServerStatus::ConfigNotInForce, .. },
                 ..
             }]
         ),
@@ -141,7 +144,7 @@ fn healing_waits_for_a_server_that_finishes_its_sync() {
             assert!(!is_fence(output) || fences(fake) == 0 || looks >= 20);
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2));
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2));
 }
 
 /// Accepts that counts cannot prove the content of data.
@@ -150,8 +153,8 @@ fn by_counts() -> Vec<Acceptance> {
 }
 
 /// The codes for which an apply stopped, and the joiners concerned.
-fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
-    let End::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
+fn stopped_by(end: &Outcome) -> (Vec<String>, BTreeSet<ServerId>) {
+    let Outcome::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
     let codes = breaches.iter().map(|breach| acceptance(breach).code).collect();
     let joiners = findings.iter().flat_map(|finding| match &finding.kind {
         FindingKind::JudgedByCounts { joiners, .. } => joiners.clone(),
@@ -173,7 +176,7 @@ fn marks_are_not_written_for_ever() {
         fake.accepted = by_counts();
     };
     let (end, fake) = join(accepting, |_, _| {});
-    assert_eq!((end, fake.marks), (End::Finished, 512));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 512));
 }
 
 /// Without digests no mark is written for them, and no joiner is added unless that is accepted.
@@ -191,7 +194,7 @@ fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
         fake.accepted = by_counts();
     };
     let (end, fake) = join(accepting, |_, _| {});
-    assert_eq!((end, fake.marks), (End::Finished, 0));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 0));
 }
 
 /// Its snapshot was fuzzy: digests up to the zxid at which it first served prove nothing.
@@ -209,7 +212,7 @@ fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
             }
         },
     );
-    assert_eq!((end, fake.marks), (End::Finished, 128));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 128));
 }
 
 /// It served before, and the transactions that it has applied since produced other data.
@@ -227,7 +230,7 @@ fn a_digest_that_differs_behind_the_first_service_convicts() {
             }
         },
     );
-    assert_eq!(end, End::DataDiffer(BTreeSet::from([id(4)])));
+    assert_eq!(end, Outcome::DataDiffer(BTreeSet::from([id(4)])));
     assert_eq!(fake.carried_out, [], "it got no vote");
 }
 
@@ -252,5 +255,5 @@ fn a_joiner_that_starts_anew_serves_anew() {
             }
         },
     );
-    assert_eq!(end, End::Finished);
+    assert_eq!(end, Outcome::Finished);
 }

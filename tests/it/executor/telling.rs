@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use zkplan::apply::machine::{Output, What};
-use zkplan::apply::{End, Event, Since};
+use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::{Event, Outcome, Since};
 use zkplan::model::Hooks;
 use zkplan::observe::FindingKind;
 use zkplan::plan::{Acceptance, StepId};
@@ -24,7 +24,7 @@ fn a_leader_out_of_sight_is_no_new_leader() {
             fake.is_leader_hidden = looks % 2 == 0;
         }
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert!(looks > 2, "{looks} looks");
     // Server 5 leads from the beginning to the end.
     let told: Vec<&Event> =
@@ -58,13 +58,13 @@ fn requests_after_the_loss_of_the_lock_are_reported() {
                 _ => {}
             }
         });
-        let Some(End::LockLost { unknown: None, since }) = end else {
+        let Some(Outcome::LockLost { unknown: None, since }) = end else {
             panic!("{end:?} after {} at {index}", output.name())
         };
         let (kind, expected) = match sent {
             None => (0, Since::Nothing),
-            Some(What::Fence) => (1, Since::Committed(None)),
-            Some(What::Step(step)) => (2, Since::Committed(Some(step))),
+            Some(RequestPurpose::Fence) => (1, Since::Committed(None)),
+            Some(RequestPurpose::Step(step)) => (2, Since::Committed(Some(step))),
         };
         kinds[kind] += 1;
         assert_eq!(since, expected, "after {} at {index}", output.name());
@@ -75,16 +75,16 @@ fn requests_after_the_loss_of_the_lock_are_reported() {
 /// A session that ends before it had the lock has lost none.
 #[test]
 fn a_lock_that_was_never_taken_is_not_lost() {
-    use zkplan::apply::machine::{Input, Machine};
-    use zkplan::ensemble::Failure;
+    use zkplan::apply::machine::{Executor, Input};
+    use zkplan::ensemble::RequestError;
 
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));
-    let mut machine = Machine::new(checked.clone(), super::fake::options(&checked, "one"));
+    let mut machine = Executor::new(checked.clone(), super::fake::options(&checked, "one"));
     assert_eq!(machine.next(0, Input::Begin), Output::Permission);
     assert_eq!(machine.next(1, Input::Granted), Output::Lock);
-    machine.next(2, Input::Failed(Failure::SessionOver));
+    machine.next(2, Input::Failed(RequestError::SessionOver));
     let Output::End(end) = machine.next(3, Input::Done) else { panic!("it goes on") };
-    assert_eq!(*end, End::LockLost { unknown: None, since: Since::NeverTaken });
+    assert_eq!(*end, Outcome::LockLost { unknown: None, since: Since::NeverTaken });
 }
 
 /// An unreachable machine that was replaced is reported, because it must never come back.
@@ -95,7 +95,7 @@ fn a_replaced_server_that_is_unreachable_is_reported() {
         let mut fake = Fake::of(&checked);
         fake.down = down.split_whitespace().filter_map(|word| word.parse().ok()).map(id).collect();
         let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-        assert_eq!(end, Some(End::Finished));
+        assert_eq!(end, Some(Outcome::Finished));
         let of_stop = |event: &&Event| {
             matches!(
                 event,
@@ -124,7 +124,7 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
     let written = FindingKind::ConfigWritten;
     let accept = vec![Acceptance { code: written.code().to_owned(), step: None }];
     let after_join = |output: &Output, fake: &mut Fake| {
-        if matches!(output, Output::Send { what: What::Step(step), .. } if step.as_str() == "join-4")
+        if matches!(output, Output::Send { what: RequestPurpose::Step(step), .. } if step.as_str() == "join-4")
         {
             fake.findings = vec![FindingKind::ConfigWritten];
         }
@@ -134,14 +134,14 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
         fake.apply(&checked, nonce, &BTreeMap::new(), |_, output, fake| after_join(output, fake))
     };
     let mut fake = Fake::of(&checked);
-    assert_eq!(apply(&mut fake, "in advance", &accept), Some(End::Finished));
+    assert_eq!(apply(&mut fake, "in advance", &accept), Some(Outcome::Finished));
 
     let mut fake = Fake::of(&checked);
-    assert!(matches!(apply(&mut fake, "first", &[]), Some(End::Unsafe(..))));
+    assert!(matches!(apply(&mut fake, "first", &[]), Some(Outcome::Unsafe(..))));
     assert_eq!(fake.carried_out, [StepId::new("join-4")]);
-    assert!(matches!(apply(&mut fake, "again", &[]), Some(End::Unsafe(..))));
+    assert!(matches!(apply(&mut fake, "again", &[]), Some(Outcome::Unsafe(..))));
     let mut unaware = fake.clone();
-    assert_eq!(apply(&mut fake, "resumes", &accept), Some(End::Finished));
+    assert_eq!(apply(&mut fake, "resumes", &accept), Some(Outcome::Finished));
 
     // The earlier command is no word of the later one.
     unaware.findings.clear();
@@ -151,5 +151,5 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
         interrupted = true;
     });
     unaware.findings = vec![FindingKind::ConfigWritten];
-    assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(End::Unsafe(..))));
+    assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(Outcome::Unsafe(..))));
 }

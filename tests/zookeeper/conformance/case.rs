@@ -1,6 +1,6 @@
 //! A case as data: what is done, in which order, and what ZooKeeper is known to answer.
 
-use zkplan::ensemble::Code;
+use zkplan::ensemble::ErrorCode;
 use zkplan::model::Role;
 
 /// A rule.
@@ -21,7 +21,7 @@ pub(super) enum Told {
     /// It was done.
     Done,
     /// It was refused.
-    Refused(Code),
+    Refused(ErrorCode),
     /// It was done, whether or not the answer came: it races the end of the connection.
     DoneOrLost,
     /// No answer came, or there was no connection to ask on.
@@ -216,7 +216,7 @@ impl Request {
         self.is(Told::Done)
     }
 
-    pub(super) fn refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: ErrorCode) -> Step {
         self.is(Told::Refused(code))
     }
 
@@ -234,7 +234,7 @@ impl AdminAction {
         self.is(Told::Done)
     }
 
-    pub(super) fn refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: ErrorCode) -> Step {
         self.is(Told::Refused(code))
     }
 }

@@ -1,6 +1,6 @@
 //! The rules, each with what ZooKeeper answers. A case begins where the one before it has ended.
 
-use zkplan::ensemble::Code;
+use zkplan::ensemble::ErrorCode;
 
 use super::case::{AdminAction, Case, Part, Step, Told, Who, join, joins, leaves, request};
 
@@ -38,11 +38,11 @@ pub(super) fn of_three_without_super_user_on_the_first() -> Vec<Case> {
             "a user is what the server says that the session is on, wherever the session comes from",
             [
                 AdminAction::Open(Id(1)).done(),
-                AdminAction::ProbeWrite.refused(Code::NoAuth),
+                AdminAction::ProbeWrite.refused(ErrorCode::NoAuth),
                 AdminAction::Attach(Id(2)).done(),
                 AdminAction::ProbeWrite.done(),
                 AdminAction::Attach(Id(1)).done(),
-                AdminAction::ProbeWrite.refused(Code::NoAuth),
+                AdminAction::ProbeWrite.refused(ErrorCode::NoAuth),
                 AdminAction::Attach(Id(3)).done(),
                 AdminAction::ProbeWrite.done(),
                 AdminAction::Close.done(),
@@ -95,36 +95,43 @@ fn accepted() -> [Case; 9] {
 fn refused() -> [Case; 8] {
     let ghosts = [join(Id(9)), join(Id(11)), join(Id(12))];
     [
-        case("the version is an older one", [leaves(NOBODY).stale().refused(Code::BadVersion)]),
+        case(
+            "the version is an older one",
+            [leaves(NOBODY).stale().refused(ErrorCode::BadVersion)],
+        ),
         case(
             "more dead joiners than a quorum can miss",
-            [request(&ghosts, &[]).refused(Code::NewConfigNoQuorum)],
+            [request(&ghosts, &[]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "more observers promoted than voters acknowledge",
             [request(&[6, 7, 8].map(|id| join(Id(id)).participant()), &[])
-                .refused(Code::NewConfigNoQuorum)],
+                .refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "the voters that are there leave those that are not",
             [request(&[join(Id(9)), join(Id(11))], &[Voter(0), Voter(1)])
-                .refused(Code::NewConfigNoQuorum)],
+                .refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "all voters are removed",
-            [request(&[], &[Id(1), Id(2), Id(3)]).refused(Code::BadArguments)],
+            [request(&[], &[Id(1), Id(2), Id(3)]).refused(ErrorCode::BadArguments)],
         ),
         case(
             "all members are removed",
-            [request(&[], &[1, 2, 3, 6, 7, 8].map(Id)).refused(Code::BadArguments)],
+            [request(&[], &[1, 2, 3, 6, 7, 8].map(Id)).refused(ErrorCode::BadArguments)],
         ),
         case(
             "a joiner has no client part",
-            [joins(join(Id(4)).without_client_part()).incremental().refused(Code::BadArguments)],
+            [joins(join(Id(4)).without_client_part())
+                .incremental()
+                .refused(ErrorCode::BadArguments)],
         ),
         case(
             "a member is named without its client part",
-            [joins(join(Voter(0)).without_client_part()).incremental().refused(Code::BadArguments)],
+            [joins(join(Voter(0)).without_client_part())
+                .incremental()
+                .refused(ErrorCode::BadArguments)],
         ),
     ]
 }
@@ -134,34 +141,37 @@ fn in_order() -> [Case; 8] {
     let ghosts = request(&[join(Id(9)), join(Id(11)), join(Id(12))], &[]);
     let bare = joins(join(Id(4)).without_client_part()).incremental();
     [
-        case("an old version before arguments", [bare.clone().stale().refused(Code::BadVersion)]),
+        case(
+            "an old version before arguments",
+            [bare.clone().stale().refused(ErrorCode::BadVersion)],
+        ),
         case(
             "an old version before a missing quorum",
-            [ghosts.clone().stale().refused(Code::BadVersion)],
+            [ghosts.clone().stale().refused(ErrorCode::BadVersion)],
         ),
         case(
             "an old version before a missing permission",
-            [leaves(NOBODY).stale().by_nobody().refused(Code::BadVersion)],
+            [leaves(NOBODY).stale().by_nobody().refused(ErrorCode::BadVersion)],
         ),
         case(
             "arguments before a missing permission",
-            [bare.by_nobody().refused(Code::BadArguments)],
+            [bare.by_nobody().refused(ErrorCode::BadArguments)],
         ),
         case(
             "a missing quorum before a missing permission",
-            [ghosts.by_nobody().refused(Code::NewConfigNoQuorum)],
+            [ghosts.by_nobody().refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "a missing permission comes last",
             [
-                joins(join(Id(4))).by_nobody().refused(Code::NoAuth),
-                leaves(NOBODY).by_nobody().through(Voter(0)).refused(Code::NoAuth),
+                joins(join(Id(4))).by_nobody().refused(ErrorCode::NoAuth),
+                leaves(NOBODY).by_nobody().through(Voter(0)).refused(ErrorCode::NoAuth),
             ],
         ),
         case(
             "a write at an impossible version",
             [
-                AdminAction::ProbeWriteAsNobody.refused(Code::NoAuth),
+                AdminAction::ProbeWriteAsNobody.refused(ErrorCode::NoAuth),
                 AdminAction::Open(Leader).done(),
                 AdminAction::ProbeWrite.done(),
             ],
@@ -280,7 +290,7 @@ fn transactions() -> [Case; 7] {
             [
                 AdminAction::Children("/").done(),
                 AdminAction::Raise(&[Check("/", -1)]).done(),
-                AdminAction::Raise(&[Check("/", 999)]).refused(Code::BadVersion),
+                AdminAction::Raise(&[Check("/", 999)]).refused(ErrorCode::BadVersion),
                 AdminAction::Children("/").done(),
             ],
         ),
@@ -297,41 +307,41 @@ fn transactions() -> [Case; 7] {
         on_a_session(
             "a check that fails leaves everything as it was",
             [
-                all(&[Make("/x"), Set("/a"), Check("/a", 7)]).refused(Code::BadVersion),
-                all(&[Check("/a", 7), Make("/x"), Set("/a")]).refused(Code::BadVersion),
-                AdminAction::See("/x").refused(Code::NoNode),
+                all(&[Make("/x"), Set("/a"), Check("/a", 7)]).refused(ErrorCode::BadVersion),
+                all(&[Check("/a", 7), Make("/x"), Set("/a")]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
                 AdminAction::See("/a").done(),
             ],
         ),
         on_a_session(
             "a check of what is not there",
             [
-                all(&[Make("/x"), Check("/nowhere", 0)]).refused(Code::BadVersion),
-                AdminAction::See("/x").refused(Code::NoNode),
+                all(&[Make("/x"), Check("/nowhere", 0)]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "what is there is made again",
             [
-                AdminAction::Make("/a").refused(Code::NodeExists),
-                all(&[Make("/x"), Make("/a")]).refused(Code::NodeExists),
-                all(&[Make("/x"), Make("/x")]).refused(Code::NodeExists),
-                AdminAction::See("/x").refused(Code::NoNode),
+                AdminAction::Make("/a").refused(ErrorCode::NodeExists),
+                all(&[Make("/x"), Make("/a")]).refused(ErrorCode::NodeExists),
+                all(&[Make("/x"), Make("/x")]).refused(ErrorCode::NodeExists),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "what is not there is written or deleted",
             [
-                all(&[Set("/nowhere")]).refused(Code::NoNode),
-                all(&[Delete("/nowhere")]).refused(Code::NoNode),
-                AdminAction::SetMany("/nowhere", 3).refused(Code::NoNode),
+                all(&[Set("/nowhere")]).refused(ErrorCode::NoNode),
+                all(&[Delete("/nowhere")]).refused(ErrorCode::NoNode),
+                AdminAction::SetMany("/nowhere", 3).refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "a parent is not there",
             [
-                AdminAction::Make("/nowhere/x").refused(Code::NoNode),
-                all(&[Make("/nowhere/x")]).refused(Code::NoNode),
+                AdminAction::Make("/nowhere/x").refused(ErrorCode::NoNode),
+                all(&[Make("/nowhere/x")]).refused(ErrorCode::NoNode),
             ],
         ),
     ]
@@ -343,7 +353,7 @@ fn parts_of_transactions() -> [Case; 6] {
         on_a_session(
             "what has children is deleted",
             [
-                all(&[Delete("/a")]).refused(Code::NotEmpty),
+                all(&[Delete("/a")]).refused(ErrorCode::NotEmpty),
                 all(&[Delete("/a/c")]).done(),
                 AdminAction::Children("/a").done(),
             ],
@@ -352,8 +362,9 @@ fn parts_of_transactions() -> [Case; 6] {
             "an ephemeral znode has no children",
             [
                 all(&[MakeEphemeral("/e")]).done(),
-                AdminAction::Make("/e/x").refused(Code::NoChildrenForEphemerals),
-                all(&[MakeEphemeral("/e2"), Make("/e2/x")]).refused(Code::NoChildrenForEphemerals),
+                AdminAction::Make("/e/x").refused(ErrorCode::NoChildrenForEphemerals),
+                all(&[MakeEphemeral("/e2"), Make("/e2/x")])
+                    .refused(ErrorCode::NoChildrenForEphemerals),
             ],
         ),
         on_a_session(
@@ -361,10 +372,10 @@ fn parts_of_transactions() -> [Case; 6] {
             [
                 all(&[Make("/p"), Make("/p/q"), Check("/p", 0)]).done(),
                 all(&[Set("/p"), Check("/p", 1)]).done(),
-                all(&[Set("/p"), Check("/p", 1)]).refused(Code::BadVersion),
+                all(&[Set("/p"), Check("/p", 1)]).refused(ErrorCode::BadVersion),
                 AdminAction::See("/p").done(),
                 all(&[Delete("/p/q"), Delete("/p")]).done(),
-                AdminAction::See("/p").refused(Code::NoNode),
+                AdminAction::See("/p").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
@@ -372,11 +383,11 @@ fn parts_of_transactions() -> [Case; 6] {
             [
                 all(&[Make("/p"), Delete("/p")]).done(),
                 all(&[Make("/p"), Delete("/p"), Make("/p")]).done(),
-                all(&[Delete("/p"), Set("/p")]).refused(Code::NoNode),
+                all(&[Delete("/p"), Set("/p")]).refused(ErrorCode::NoNode),
                 all(&[Delete("/p"), Make("/p"), Check("/p", 0)]).done(),
-                all(&[Make("/p/q"), Delete("/p")]).refused(Code::NotEmpty),
-                all(&[Delete("/p"), Make("/p/q")]).refused(Code::NoNode),
-                all(&[Delete("/p"), Check("/p", 0)]).refused(Code::BadVersion),
+                all(&[Make("/p/q"), Delete("/p")]).refused(ErrorCode::NotEmpty),
+                all(&[Delete("/p"), Make("/p/q")]).refused(ErrorCode::NoNode),
+                all(&[Delete("/p"), Check("/p", 0)]).refused(ErrorCode::BadVersion),
                 all(&[Delete("/p")]).done(),
             ],
         ),
@@ -388,7 +399,7 @@ fn parts_of_transactions() -> [Case; 6] {
             "a transaction of nothing but checks",
             [
                 all(&[Check("/a", 20)]).done(),
-                all(&[Check("/a", 21)]).refused(Code::BadVersion),
+                all(&[Check("/a", 21)]).refused(ErrorCode::BadVersion),
                 AdminAction::See("/a").done(),
             ],
         ),
@@ -419,7 +430,7 @@ fn sessions() -> [Case; 5] {
                 AdminAction::Do(lock).done(),
                 AdminAction::Attach(Voter(1)).done(),
                 AdminAction::Close.done(),
-                AdminAction::SeeFromElsewhere("/lock").refused(Code::NoNode),
+                AdminAction::SeeFromElsewhere("/lock").refused(ErrorCode::NoNode),
             ],
         ),
         case(
@@ -460,22 +471,22 @@ pub(super) fn of_three_with_standalone() -> Vec<Case> {
         case(
             "where one server may be standalone: one voter would be left",
             [
-                request(&[], &[Voter(0), Voter(1)]).refused(Code::BadArguments),
-                request(&[], &[Voter(0), Leader]).refused(Code::BadArguments),
-                request(&[], &[Voter(0), Voter(1)]).by_nobody().refused(Code::BadArguments),
+                request(&[], &[Voter(0), Voter(1)]).refused(ErrorCode::BadArguments),
+                request(&[], &[Voter(0), Leader]).refused(ErrorCode::BadArguments),
+                request(&[], &[Voter(0), Voter(1)]).by_nobody().refused(ErrorCode::BadArguments),
             ],
         ),
         case(
             "where one server may be standalone: no voter would be left",
-            [request(&[], &[1, 2, 3].map(Id)).refused(Code::BadArguments)],
+            [request(&[], &[1, 2, 3].map(Id)).refused(ErrorCode::BadArguments)],
         ),
         case(
             "where one server may be standalone: one voter and an observer would be left",
-            [request(&[join(Voter(0)).observer()], &[Voter(1)]).refused(Code::BadArguments)],
+            [request(&[join(Voter(0)).observer()], &[Voter(1)]).refused(ErrorCode::BadArguments)],
         ),
         case(
             "where one server may be standalone: one voter and a dead one are no quorum",
-            [request(&[join(Id(9))], &[Voter(0), Voter(1)]).refused(Code::NewConfigNoQuorum)],
+            [request(&[join(Id(9))], &[Voter(0), Voter(1)]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
     ]
 }
@@ -555,25 +566,28 @@ pub(super) fn of_groups() -> Vec<Case> {
         case(
             "by groups, those who come and go cannot be named alone",
             [
-                joins_group(2, 1).incremental().refused(Code::BadArguments),
-                leaves(NOBODY).incremental().refused(Code::BadArguments),
-                leaves(NOBODY).incremental().stale().refused(Code::BadVersion),
+                joins_group(2, 1).incremental().refused(ErrorCode::BadArguments),
+                leaves(NOBODY).incremental().refused(ErrorCode::BadArguments),
+                leaves(NOBODY).incremental().stale().refused(ErrorCode::BadVersion),
             ],
         ),
-        case("a participant without a group", [joins(join(Id(6))).refused(Code::BadArguments)]),
+        case(
+            "a participant without a group",
+            [joins(join(Id(6))).refused(ErrorCode::BadArguments)],
+        ),
         case(
             "the whole list of an older version",
-            [joins_group(2, 1).stale().refused(Code::BadVersion)],
+            [joins_group(2, 1).stale().refused(ErrorCode::BadVersion)],
         ),
         case(
             "in two of three groups half would be dead",
-            [request(&dead, &[]).refused(Code::NewConfigNoQuorum)],
+            [request(&dead, &[]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "the whole list without permission, checked last",
             [
-                joins_group(2, 1).by_nobody().refused(Code::NoAuth),
-                request(&dead, &[]).by_nobody().refused(Code::NewConfigNoQuorum),
+                joins_group(2, 1).by_nobody().refused(ErrorCode::NoAuth),
+                request(&dead, &[]).by_nobody().refused(ErrorCode::NewConfigNoQuorum),
             ],
         ),
         case(

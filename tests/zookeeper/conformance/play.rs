@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use zkplan::ensemble::words::{Conf, Mntr, Srvr};
 use zkplan::ensemble::{
-    AclEntry, CONFIG, Code, Control, Credential, Ensemble as _, Failure, InClear, Knock, Lifetime,
-    Op, Session, SessionTerms, Word,
+    AclEntry, CONFIG, Credential, Ensemble as _, ErrorCode, FourLetterWord, InClear, Lifetime, Op,
+    PortState, RequestError, Session, SessionFactory, SessionTerms,
 };
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
     Update, VoteWeight,
 };
 use zkplan::observe::{
-    ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
+    ClientsOf, Observation, ObserveError, Question, ServerObservation, ServerStatus, Wanted,
+    observe,
 };
 
 use super::case::{AdminAction, Case, Differs, Line, Part, Request, Told, Who};
@@ -137,18 +138,18 @@ impl Knowledge {
 
     /// Whether everybody who runs does what it goes on doing.
     fn is_calm(&self, seen: &Observation) -> bool {
-        let healthy = |sight: &ServerSight| {
+        let healthy = |sight: &ServerObservation| {
             matches!(
                 sight.standing,
-                Standing::Leading
-                    | Standing::Following
-                    | Standing::Observing
-                    | Standing::FollowingWithoutVote
+                ServerStatus::Leading
+                    | ServerStatus::Following
+                    | ServerStatus::Observing
+                    | ServerStatus::FollowingWithoutVote
             )
         };
         // On every new membership a server closes its election port for a moment
         // (`QuorumPeer.restartLeaderElection`).
-        let listens = |sight: &ServerSight| sight.election_port == Some(Knock::Open);
+        let listens = |sight: &ServerObservation| sight.election_port == Some(PortState::Open);
         let calm = |id: &ServerId| seen.servers.get(id).is_some_and(|s| healthy(s) && listens(s));
         seen.leader.is_some() && seen.write_committed && self.up.iter().all(calm)
     }
@@ -171,7 +172,7 @@ pub(super) async fn play<S: Stage>(
     answers
 }
 
-type Held<S> = <<S as Stage>::Port as Control>::Session;
+type Held<S> = <<S as Stage>::Port as SessionFactory>::Session;
 
 struct Player<'a, S: Stage> {
     stage: &'a S,
@@ -212,7 +213,7 @@ impl<S: Stage> Player<'_, S> {
             AdminAction::AwaitGone(path) => {
                 for _ in 0..pauses() {
                     let seen = self.see_from_elsewhere(path).await;
-                    if seen.told == Told::Refused(Code::NoNode) {
+                    if seen.told == Told::Refused(ErrorCode::NoNode) {
                         return Told::Done.alone();
                     }
                     self.stage.port().pause(PAUSE).await;
@@ -226,7 +227,7 @@ impl<S: Stage> Player<'_, S> {
                     _ => session.probe_reconfig().await,
                 };
                 session.close().await;
-                word(&told.map_err(Failure::Refused), wanted).alone()
+                word(&told.map_err(RequestError::Refused), wanted).alone()
             }
             _ => self.in_session(deed, wanted).await,
         }
@@ -252,10 +253,11 @@ impl<S: Stage> Player<'_, S> {
                 word(&listed, wanted).with(listed.unwrap_or_default())
             }
             AdminAction::ProbeWrite => {
-                word(&session.probe_write(CONFIG).await.map_err(Failure::Refused), wanted).alone()
+                word(&session.probe_write(CONFIG).await.map_err(RequestError::Refused), wanted)
+                    .alone()
             }
             AdminAction::ProbeReconfig => {
-                word(&session.probe_reconfig().await.map_err(Failure::Refused), wanted).alone()
+                word(&session.probe_reconfig().await.map_err(RequestError::Refused), wanted).alone()
             }
             _ => unreachable!("everything else is no matter of that session"),
         }
@@ -268,10 +270,11 @@ impl<S: Stage> Player<'_, S> {
         let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
         let at = self.knowledge.endpoint(Who::Leader);
         let zxid = async || {
-            let told = self.stage.port().ask(&at, Word::Srvr).await.expect("the leader answers");
+            let told =
+                self.stage.port().ask(&at, FourLetterWord::Srvr).await.expect("the leader answers");
             Srvr::parse(&told).zxid.expect("a zxid").get()
         };
-        let mut told = Err(Failure::NotSent);
+        let mut told = Err(RequestError::NotSent);
         let mut raised = u64::MAX;
         for _ in 0..5 {
             let before = zxid().await;
@@ -311,7 +314,7 @@ impl<S: Stage> Player<'_, S> {
 
     /// Opens a session, as soon as the server takes one: no case is about that.
     async fn opened(&self, at: &Endpoint, terms: &SessionTerms) -> Held<S> {
-        let mut why = Failure::NotSent;
+        let mut why = RequestError::NotSent;
         for _ in 0..pauses() {
             match self.stage.port().open(at, terms).await {
                 Ok(mut session) => match session.authenticate().await {
@@ -338,7 +341,7 @@ impl<S: Stage> Player<'_, S> {
     }
 
     /// A request, and the configuration of the reply.
-    async fn ask(&mut self, request: &Request) -> Result<EnsembleConfig, Failure> {
+    async fn ask(&mut self, request: &Request) -> Result<EnsembleConfig, RequestError> {
         let session = self.session(request.at, request.by_nobody).await;
         let reconfig = self.knowledge.reconfig(request);
         let now = self.knowledge.now().config.version;
@@ -430,7 +433,8 @@ impl<S: Stage> Player<'_, S> {
         for id in &self.knowledge.up {
             let at = self.knowledge.line_of(*id).client_endpoint().expect("a client part");
             let port = self.stage.port();
-            let [srvr, conf, mntr] = [Word::Srvr, Word::Conf, Word::Mntr];
+            let [srvr, conf, mntr] =
+                [FourLetterWord::Srvr, FourLetterWord::Conf, FourLetterWord::Mntr];
             let srvr = port.ask(&at, srvr).await.map(|text| Srvr::parse(&text));
             let conf = port.ask(&at, conf).await.map(|text| Conf::parse(&text));
             let mntr = port.ask(&at, mntr).await.map(|text| Mntr::parse(&text));
@@ -488,7 +492,7 @@ async fn see(session: &impl Session, path: &str, wanted: Told) -> Answer {
                 let owner = if node.owner == 0 { "persistent" } else { "ephemeral" };
                 Told::Done.with([format!("{owner}, written {} times", node.version)])
             }
-            None => Told::Refused(Code::NoNode).alone(),
+            None => Told::Refused(ErrorCode::NoNode).alone(),
         },
         Err(why) => word(&Err::<(), _>(why), wanted).alone(),
     }
@@ -521,13 +525,13 @@ fn op(part: Part, acl: &[AclEntry]) -> Op<'_> {
 
 /// An answer in one word. Where it races the end of the connection, whether it came is left to
 /// chance.
-fn word<T>(answer: &Result<T, Failure>, wanted: Told) -> Told {
+fn word<T>(answer: &Result<T, RequestError>, wanted: Told) -> Told {
     match answer {
-        Ok(_) | Err(Failure::Unknown) if wanted == Told::DoneOrLost => Told::DoneOrLost,
+        Ok(_) | Err(RequestError::Unknown) if wanted == Told::DoneOrLost => Told::DoneOrLost,
         Ok(_) => Told::Done,
-        Err(Failure::Refused(code)) => Told::Refused(*code),
-        Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => Told::Silent,
-        Err(Failure::SessionOver) => Told::Over,
+        Err(RequestError::Refused(code)) => Told::Refused(*code),
+        Err(RequestError::Unknown | RequestError::NotSent | RequestError::InClear) => Told::Silent,
+        Err(RequestError::SessionOver) => Told::Over,
     }
 }
 
