@@ -23,7 +23,7 @@ use crate::model::{
     Auth, ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
     StandaloneEnabled, Tls,
 };
-use crate::observe::{Finding, FindingKind, Observation, ServerSight};
+use crate::observe::{Finding, FindingKind, Observation, ServerObservation};
 use crate::spec::{self, Spec, WantedServer};
 
 /// What could be learned of an ensemble.
@@ -103,7 +103,7 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
 
 /// Where a server answered with its own id. Where its line does not tell its client port, at its
 /// quorum host if it did: a contact may be an address of one of a service's names.
-fn answered_at<'a>(server: &Server, sight: &'a ServerSight) -> Option<&'a Endpoint> {
+fn answered_at<'a>(server: &Server, sight: &'a ServerObservation) -> Option<&'a Endpoint> {
     let own = sight.own_id.is_some_and(|told| told.value == sight.id);
     let first = sight.endpoint.as_ref().filter(|_| own);
     let mut reached = sight.reached_at.iter().filter(|_| server.client.is_none());
@@ -209,7 +209,7 @@ impl Imported {
         if !unknown.is_empty() {
             notes.push(Note::ClientPortUnknown(unknown));
         }
-        let odd = servers.keys().copied().filter(|id| !id.is_wantable()).collect::<Vec<_>>();
+        let odd = servers.keys().copied().filter(|id| !id.is_valid_in_spec()).collect::<Vec<_>>();
         if !odd.is_empty() {
             notes.push(Note::UnwantableIds(odd));
         }
@@ -276,7 +276,7 @@ impl Imported {
                 ..Connect::default()
             },
             servers: self.servers.clone(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: Policy { standalone_enabled, ..Policy::default() },
             hooks: Hooks::default(),
         }

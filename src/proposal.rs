@@ -168,7 +168,7 @@ fn remedied(goal: &Goal, remedies: &BTreeSet<Remedy>) -> Goal {
             Remedy::MaxShrink(count) => policy.max_shrink = *count,
             Remedy::StandaloneDisabled => {
                 policy.standalone_enabled = StandaloneEnabled::False;
-                goal.facts.one_voter_possible = true;
+                goal.facts.standalone_disabled = true;
             }
             Remedy::ZonesBest => policy.zones = ZonePolicy::Best,
             Remedy::ReuseBlankIds => policy.reuse_ids = ReuseIds::Blank,

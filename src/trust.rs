@@ -12,7 +12,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ensemble::{AclEntry, Credential, FolderReading, IDENTITY_NAME, Kept, NodeAcl};
+use crate::ensemble::{AclEntry, Credential, FolderRead, IDENTITY_NAME, Kept, NodeAcl};
 
 /// What a session has proven to be, in the words of access control lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum Doubt {
     Ephemeral,
     /// It does not live with a session.
     NotEphemeral,
-    /// A server does not show it: a `KeeperException.Code`.
+    /// A server does not show it: a `KeeperException.ErrorCode`.
     Unreadable(i32),
     /// It was made anew while it was read.
     Moving,
@@ -196,7 +196,7 @@ pub enum FolderSeen {
 
 impl FolderSeen {
     /// Reads the evidence of one look.
-    pub fn of(reading: &FolderReading) -> Self {
+    pub fn of(reading: &FolderRead) -> Self {
         let folder = reading.folder.as_str();
         let identity = &reading.folder.child(IDENTITY_NAME);
         let doubt = |path: &str, doubt| Self::Unproven(Unproven { path: path.to_owned(), doubt });
@@ -246,7 +246,7 @@ impl FolderSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::{Code, InClear, digest_id};
+    use crate::ensemble::{ErrorCode, InClear, digest_id};
 
     fn entry(scheme: &str, id: &str, permissions: u8) -> AclEntry {
         AclEntry { scheme: scheme.into(), id: id.into(), permissions }
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn an_identity_counts_from_a_folder_that_held_still_and_is_closed() {
         let seen = FolderSeen::of;
-        let made = FolderReading::of_super(Some("us"));
+        let made = FolderRead::of_super(Some("us"));
         assert_eq!(seen(&made).identity(), Some("us"));
         let mut open = made.clone();
         if let Kept::Here { acl, .. } = &mut open.identity {
@@ -367,8 +367,8 @@ mod tests {
             seen(&swapped),
             FolderSeen::Unproven(Unproven { doubt: Doubt::Moving, .. })
         ));
-        let unreadable = FolderReading { identity: Kept::Refused(Code::NoAuth), ..made };
+        let unreadable = FolderRead { identity: Kept::Refused(ErrorCode::NoAuth), ..made };
         assert_eq!(seen(&unreadable).identity(), None);
-        assert_eq!(seen(&FolderReading::default()), FolderSeen::Empty);
+        assert_eq!(seen(&FolderRead::default()), FolderSeen::Empty);
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::check::{Breach, CheckedPlan, check};
 use crate::model::ServerId;
-use crate::plan::{Action, Move, Phase, Plan, Rule, Step};
+use crate::plan::{Action, ChangeVerb, Phase, Plan, Step, StepOrder};
 
 /// Another order of one server's change, as in `remove 2 first` or `join 5 before 4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,11 +104,11 @@ impl Wish {
         own.any(|part| {
             matches!(
                 (self.verb, part.change),
-                (Verb::Remove, Move::Leave)
-                    | (Verb::Join, Move::Join)
-                    | (Verb::Promote, Move::Promote)
-                    | (Verb::Demote, Move::Demote)
-                    | (Verb::Move, Move::Readdress { .. })
+                (Verb::Remove, ChangeVerb::Leave)
+                    | (Verb::Join, ChangeVerb::Join)
+                    | (Verb::Promote, ChangeVerb::Promote)
+                    | (Verb::Demote, ChangeVerb::Demote)
+                    | (Verb::Move, ChangeVerb::Readdress { .. })
             )
         })
     }
@@ -155,7 +155,7 @@ fn rearranged(plan: &Plan, wish: &Wish) -> Option<Plan> {
         Place::Directly => {
             let way = |step: &Step| {
                 matches!(step.action, Action::AwaitJoiner(_))
-                    || step.parts().iter().any(|part| part.change == Move::Unlist)
+                    || step.parts().iter().any(|part| part.change == ChangeVerb::Unlist)
             };
             unit.phase.steps.retain(|step| !way(step));
             from
@@ -172,7 +172,7 @@ fn units(plan: &Plan, wish: &Wish) -> Vec<Unit> {
     for (phase, step) in plan.schedule() {
         let sends = phase.steps.iter().any(|s| s.reconfig().is_some());
         let changes: Vec<ServerId> =
-            step.servers().filter(|_| sends && phase.rule != Rule::SideBySide).collect();
+            step.servers().filter(|_| sends && phase.rule != StepOrder::SideBySide).collect();
         let joins = units.last_mut().filter(|unit| {
             unit.phase.kind == phase.kind && (unit.changes == changes || changes.is_empty())
         });
@@ -185,7 +185,7 @@ fn units(plan: &Plan, wish: &Wish) -> Vec<Unit> {
             None => units.push(Unit {
                 phase: Phase {
                     kind: phase.kind,
-                    rule: if changes.is_empty() { phase.rule } else { Rule::InOrder },
+                    rule: if changes.is_empty() { phase.rule } else { StepOrder::InOrder },
                     steps: vec![step.clone()],
                 },
                 is_wished,

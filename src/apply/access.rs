@@ -1,30 +1,33 @@
-//! As whom a run acts, and which servers may be sent the credential of that.
+//! The identity of a run, and the servers that may receive its credential.
 //!
-//! Scheme `digest` sends the password in clear, and a server proves nothing before. So it goes to a
-//! server only where all of this holds, and this page is the one that decides. A SASL credential is
-//! held to it too, but for what looks need where servers enforce SASL ([`Credential`]).
+//! Scheme `digest` sends the password in clear, and no server proves its identity before. So the
+//! password goes to a server only if all of these rules hold. This page is the only one that
+//! decides. A SASL credential follows the same rules, except for surveys of servers that enforce
+//! SASL ([`Credential`]).
 //!
-//! 1. The *file* names its host and port ([`Named`]): `connect.servers`, an address of a name there
-//!    included, `servers`, and the base lines of a plan that was given as a file. What only the live configuration names gets nothing:
-//!    anybody who may write that could name an address of their own.
-//! 2. In the look just before, it leads, follows or observes this ensemble under its own id, as a
-//!    member ([`Named::recipients`]), or it is a joiner whose data are proven; and where a plan file
-//!    holds an identity, the ensemble has it.
-//! 3. On the very session on which the password is shown, it shows the same server id, configuration
-//!    and identity ([`Access::session`]); and when a session comes from another server, it takes that
-//!    session, as only a server of the same ensemble can (`Session::attach`).
-//! 4. The connection is TLS with a certificate for the host in the file, or goes to loopback, or the
-//!    operator consents (`InClear`, held against the address of every connection).
+//! 1. The *file* names its host and port ([`Named`]): in `connect.servers`, including the addresses
+//!    of a name there, in `servers`, or in the base lines of a plan file. An address that only the
+//!    live configuration contains gets nothing: an attacker who can write the configuration could
+//!    add one.
+//! 2. In the survey just before, it leads, follows or observes this ensemble under its own id, as a
+//!    member ([`Named::recipients`]), or it is a joiner whose data are proven. If a plan file holds
+//!    an identity, the ensemble must have it.
+//! 3. On the very session on which the password is shown, it reports the same server id,
+//!    configuration and identity ([`Access::session`]). If a session comes from another server, it
+//!    accepts that session, which only a server of the same ensemble can (`Session::attach`).
+//! 4. The connection uses TLS with a certificate for the host in the file, or goes to loopback, or
+//!    the operator consents (`InClear`, checked for the address of every connection).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::Paths;
 use super::sight;
 use crate::ensemble::{
-    CONFIG, Code, Control, Credential, Failure, Session, SessionTerms, Silence, Word,
+    CONFIG, Credential, ErrorCode, FourLetterWord, NoAnswer, RequestError, Session, SessionFactory,
+    SessionTerms,
 };
 use crate::model::{Auth, Connect, Endpoint, EnsembleConfig, Server, ServerId};
-use crate::observe::{Identity, Observation, Question, Standing};
+use crate::observe::{Identity, Observation, Question, ServerStatus};
 use crate::plan::Plan;
 use crate::spec::Spec;
 
@@ -37,7 +40,7 @@ pub struct Recipient {
     pub at: Endpoint,
 }
 
-/// As whom sessions change something.
+/// The identity under which sessions change something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Signer {
     /// As this user of scheme `digest`.
@@ -46,16 +49,16 @@ pub enum Signer {
     Sasl(String),
     /// As the subject of the client's certificate (scheme `x509`).
     Certificate,
-    /// As nobody.
+    /// No identity.
     #[default]
-    Nobody,
+    Anonymous,
 }
 
-/// What the operator's file names.
+/// The addresses in the operator's file.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     endpoints: BTreeSet<Endpoint>,
-    /// Whether sessions show a client's certificate.
+    /// Whether sessions show a client certificate.
     certificate: bool,
     /// The identity that a plan file holds.
     identity: Option<String>,
@@ -63,7 +66,7 @@ pub struct Named {
     paths: Paths,
 }
 
-/// As whom a run acts, and where it may show that.
+/// The identity of a run, and the servers that may receive its credential.
 #[derive(Debug, Clone)]
 pub struct Access {
     terms: SessionTerms,
@@ -77,25 +80,25 @@ pub enum Permission {
     Granted,
     /// It refuses: the password is wrong, or this server does not know the user.
     Refused,
-    /// It was not asked: the password would have gone without TLS to another machine.
+    /// It was not asked: the password would have been sent to another machine without TLS.
     InClear,
     /// It gave no answer.
     Unknown,
 }
 
-/// What came of asking one server.
+/// The result of asking one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Where it was asked.
+    /// The address.
     pub at: Endpoint,
-    /// As whom.
+    /// The identity that was shown.
     pub signer: Signer,
     /// Its answer.
     pub permission: Permission,
 }
 
 impl Signer {
-    /// As whom a file says that sessions change something.
+    /// The identity under which a file lets sessions change something.
     pub fn of(connect: &Connect) -> Self {
         let has_certificate = connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
         match &connect.auth {
@@ -103,7 +106,7 @@ impl Signer {
             Some(Auth::Sasl { user, .. }) => Self::Sasl(user.clone()),
             Some(Auth::X509) => Self::Certificate,
             None if has_certificate => Self::Certificate,
-            None => Self::Nobody,
+            None => Self::Anonymous,
         }
     }
 
@@ -119,14 +122,14 @@ impl Signer {
 }
 
 impl Named {
-    /// The addresses in a spec, and in a plan's base where the plan is the file that was given. A
-    /// plan that was read from the ensemble or made just now names nothing.
+    /// The addresses in a spec, and in a plan's base if the plan is the given file. A plan that was
+    /// read from the ensemble, or was just made, names no address.
     pub fn of(spec: &Spec, plan: Option<&Plan>) -> Self {
         let Question { contacts, wanted, .. } = Question::of(spec);
         let wanted: BTreeMap<ServerId, Endpoint> =
             wanted.into_iter().filter_map(|(id, wanted)| Some((id, wanted.endpoint?))).collect();
         let base = plan.into_iter().flat_map(|plan| plan.facts.base.membership.servers());
-        // Where the file names a secure client port, the plain one is no way round it.
+        // If the file names a secure client port, the plain one must not be used to avoid it.
         let is_secure = |id: &ServerId| wanted.get(id).is_some_and(|at| at.tls);
         let base = base.filter(|server| !is_secure(&server.id)).filter_map(Server::client_endpoint);
         let base: Vec<Endpoint> = base.collect();
@@ -144,14 +147,17 @@ impl Named {
         &self.endpoints
     }
 
-    /// The members that may be sent a credential, those that stay first.
+    /// The members that may receive a credential, those that stay first.
     pub fn recipients(&self, seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<Recipient> {
         if !self.fits(seen) {
             return Vec::new();
         }
         let members = &seen.config.membership;
-        let may = |standing: &Standing| {
-            matches!(standing, Standing::Leading | Standing::Following | Standing::Observing)
+        let may = |standing: &ServerStatus| {
+            matches!(
+                standing,
+                ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
+            )
         };
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
         let named = sights.filter(|sight| may(&sight.standing)).filter_map(|sight| {
@@ -163,16 +169,16 @@ impl Named {
         named
     }
 
-    /// A joiner that follows without a vote, where it may be sent a credential once its data are
+    /// A joiner that follows without a vote, if it may receive a credential once its data are
     /// proven.
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
         let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
-        let follows = sight.standing == Standing::FollowingWithoutVote;
+        let follows = sight.standing == ServerStatus::FollowingWithoutVote;
         let at = sight.reached_at.iter().find(|at| follows && self.names(seen, at))?;
         Some(Recipient { server: id, at: at.clone() })
     }
 
-    /// Members that serve and that the file names at no address where they do.
+    /// Members that serve only at addresses that the file does not name.
     pub fn unnamed(&self, seen: &Observation) -> Vec<Recipient> {
         let members = &seen.config.membership;
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
@@ -184,7 +190,7 @@ impl Named {
         unnamed.collect()
     }
 
-    /// Whether the file names an address, by itself or by a name that several servers share.
+    /// Whether the file names an address, directly or by a name that several servers share.
     fn names(&self, seen: &Observation, at: &Endpoint) -> bool {
         let name = seen.shared_names.get(at);
         self.endpoints.contains(at) || name.is_some_and(|name| self.endpoints.contains(name))
@@ -202,23 +208,23 @@ impl Access {
         Self { terms, named }
     }
 
-    /// The user, where sessions show one.
+    /// The user that sessions authenticate as, if any.
     pub fn user(&self) -> Option<&str> {
         self.terms.auth.as_ref().map(Credential::user)
     }
 
-    /// As whom sessions change something.
+    /// The identity under which sessions change something.
     pub fn signer(&self) -> Signer {
         match &self.terms.auth {
             Some(auth) if auth.sends_password() => Signer::User(auth.user().to_owned()),
             Some(auth) => Signer::Sasl(auth.user().to_owned()),
             None if self.named.certificate => Signer::Certificate,
-            None => Signer::Nobody,
+            None => Signer::Anonymous,
         }
     }
 
-    /// The servers that may take the session, those that stay first. Without a credential there is
-    /// nothing to protect, and every server of the ensemble may.
+    /// The servers that may receive the session, those that stay first. Without a credential there
+    /// is nothing to protect, so every server of the ensemble may.
     pub fn recipients(&self, seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<Recipient> {
         if self.terms.auth.is_some() {
             return self.named.recipients(seen, leaving);
@@ -227,12 +233,12 @@ impl Access {
         serving.map(|(server, at)| Recipient { server, at }).collect()
     }
 
-    /// Members that serve and that the file names at no address where they do.
+    /// Members that serve only at addresses that the file does not name.
     pub fn unnamed(&self, seen: &Observation) -> Vec<Recipient> {
         self.named.unnamed(seen)
     }
 
-    /// A joiner that may be asked, where its data are proven.
+    /// A joiner that may be asked once its data are proven.
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
         if self.terms.auth.is_some() {
             return self.named.joiner(seen, id);
@@ -241,15 +247,15 @@ impl Access {
         Some(Recipient { server: id, at })
     }
 
-    /// A session on the first of these servers that gives one and is what was seen. The last
-    /// failure where none does.
-    pub async fn open<P: Control>(
+    /// A session on the first of these servers that opens one and matches the survey. Otherwise the
+    /// last error.
+    pub async fn open<P: SessionFactory>(
         &self,
         port: &P,
         seen: &Observation,
         recipients: &[Recipient],
-    ) -> Result<P::Session, Failure> {
-        let mut last = Failure::NotSent;
+    ) -> Result<P::Session, RequestError> {
+        let mut last = RequestError::NotSent;
         for to in recipients {
             match self.session(port, seen, to).await {
                 Ok(session) => return Ok(session),
@@ -259,21 +265,21 @@ impl Access {
         Err(last)
     }
 
-    /// A session on one server. The credential is shown on it once the session itself has shown the
-    /// server that the look saw; else it is closed again.
-    pub async fn session<P: Control>(
+    /// A session on one server. The credential is shown only after the session itself has verified
+    /// that this is the observed server. Otherwise the session is closed.
+    pub async fn session<P: SessionFactory>(
         &self,
         port: &P,
         seen: &Observation,
         to: &Recipient,
-    ) -> Result<P::Session, Failure> {
+    ) -> Result<P::Session, RequestError> {
         let mut session = port.open(&to.at, &self.terms).await?;
         if self.terms.auth.is_none() {
             return Ok(session);
         }
         let shown = match self.is_as_seen(&session, seen, to.server).await {
             Ok(true) => session.authenticate().await,
-            Ok(false) => Err(Failure::NotSent),
+            Ok(false) => Err(RequestError::NotSent),
             Err(failure) => Err(failure),
         };
         match shown {
@@ -285,38 +291,47 @@ impl Access {
         }
     }
 
-    /// Whether a server lets this user change the configuration; changes nothing. On a short session
-    /// of its own.
-    pub async fn ask<P: Control>(&self, port: &P, seen: &Observation, to: &Recipient) -> Asked {
+    /// Asks whether a server lets this user change the configuration, on a short session of its
+    /// own. Changes nothing.
+    pub async fn ask<P: SessionFactory>(
+        &self,
+        port: &P,
+        seen: &Observation,
+        to: &Recipient,
+    ) -> Asked {
         let permission = match self.session(port, seen, to).await {
             Ok(session) => {
                 let probed = session.probe_write(CONFIG).await;
                 session.close().await;
                 permission(&probed)
             }
-            Err(Failure::InClear) => Permission::InClear,
-            Err(Failure::Refused(Code::AuthFailed)) => Permission::Refused,
+            Err(RequestError::InClear) => Permission::InClear,
+            Err(RequestError::Refused(ErrorCode::AuthFailed)) => Permission::Refused,
             Err(_) => Permission::Unknown,
         };
         Asked { at: to.at.clone(), signer: self.signer(), permission }
     }
 
-    /// Whether a server closes every connection beside a session that it answers on: a limit on
-    /// connections (`maxClientCnxns`) leaves no question to ask then.
-    pub async fn is_shut_out_beside<P: Control>(&self, port: &P, session: &P::Session) -> bool {
-        port.ask(session.at(), Word::Srvr).await == Err(Silence::Closed)
+    /// Whether a server closes every connection beside a session: a connection limit
+    /// (`maxClientCnxns`) then leaves room for no other request.
+    pub async fn is_shut_out_beside<P: SessionFactory>(
+        &self,
+        port: &P,
+        session: &P::Session,
+    ) -> bool {
+        port.ask(session.at(), FourLetterWord::Srvr).await == Err(NoAnswer::Closed)
             && session.get(CONFIG).await.is_ok()
     }
 
-    /// Whether a session that proves nobody yet is on the server that a look saw: its id, the
-    /// configuration or a newer one, and the identity.
+    /// Whether an unauthenticated session is on the server that the survey observed: the id, the
+    /// same or a newer configuration, and the identity.
     async fn is_as_seen<S: Session>(
         &self,
         session: &S,
         seen: &Observation,
         server: ServerId,
-    ) -> Result<bool, Failure> {
-        // The low byte of the server's id is the top byte of the sessions that it makes
+    ) -> Result<bool, RequestError> {
+        // The low byte of the server's id is the top byte of the sessions that it creates
         // (`SessionTrackerImpl.initializeNextSessionId`).
         if session.id().to_be_bytes()[0] != server.get().to_le_bytes()[0] {
             return Ok(false);
@@ -330,19 +345,19 @@ impl Access {
             known.version.is_zero() || config == *known || config.version > known.version;
         let identity = match session.get(&self.named.paths.identity()).await {
             Ok(node) => node.map_or(Identity::NoneYet, |node| Identity::Known(node.text())),
-            // Not everybody may read it, so it tells nothing here.
-            Err(Failure::Refused(Code::NoAuth)) => return Ok(is_known),
+            // The znode is not readable for everyone, so it proves nothing here.
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => return Ok(is_known),
             Err(failure) => return Err(failure),
         };
         Ok(is_known && identity == seen.identity)
     }
 }
 
-/// What a probe's answer means.
-pub const fn permission(probed: &Result<(), Code>) -> Permission {
+/// The meaning of a probe's answer.
+pub const fn permission(probed: &Result<(), ErrorCode>) -> Permission {
     match probed {
         Ok(()) => Permission::Granted,
-        Err(Code::NoAuth | Code::AuthFailed) => Permission::Refused,
+        Err(ErrorCode::NoAuth | ErrorCode::AuthFailed) => Permission::Refused,
         Err(_) => Permission::Unknown,
     }
 }
@@ -359,7 +374,8 @@ mod tests {
     const MEMBERS: &str = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\n\
                            server.3=h3:2888:3888;2181";
 
-    /// Wants server 1, and 2 elsewhere than it is; reaches the ensemble through server 1.
+    /// Lists server 1, and 2 at another address than its present one. Reaches the ensemble through
+    /// server 1.
     const SPEC: &str = "apiVersion: zkplan/v1\nensemble: test\nconnect: { servers: [h1:2181] }\n\
                         servers: [{ id: 1, host: h1 }, { id: 2, host: h2, clientPort: 9999 }]";
 
@@ -393,14 +409,14 @@ mod tests {
     fn only_addresses_in_the_file_are_sent_a_password() {
         let (port, (spec, named)) = (world(), named());
         let seen = seen(&port, &spec);
-        let nobody = BTreeSet::new();
-        assert_eq!(ids(&named.recipients(&seen, &nobody)), [1]);
+        let none = BTreeSet::new();
+        assert_eq!(ids(&named.recipients(&seen, &none)), [1]);
         assert_eq!(ids(&named.unnamed(&seen)), [2, 3], "2 serves elsewhere than the file says");
         let other = Named { identity: Some("another".to_owned()), ..named.clone() };
-        assert_eq!(other.recipients(&seen, &nobody), [], "it is another ensemble than the plan's");
-        // Who proves nobody has nothing to lose.
+        assert_eq!(other.recipients(&seen, &none), [], "it is another ensemble than the plan's");
+        // An unauthenticated session has no credential to lose.
         let terms = SessionTerms { timeout: Millis(4000), auth: None };
-        assert_eq!(ids(&Access::new(terms, named).recipients(&seen, &nobody)), [1, 2, 3]);
+        assert_eq!(ids(&Access::new(terms, named).recipients(&seen, &none)), [1, 2, 3]);
     }
 
     #[test]
@@ -425,9 +441,11 @@ mod tests {
             let members = ids(&named.recipients(&seen, &BTreeSet::new()));
             (members, named.joiner(&seen, one).map(|to| to.server))
         };
-        assert_eq!(standing(Standing::Following), (vec![1], None));
-        assert_eq!(standing(Standing::FollowingWithoutVote), (Vec::new(), Some(one)));
-        for other in [Standing::Behind, Standing::OtherConfiguration, Standing::Standalone] {
+        assert_eq!(standing(ServerStatus::Following), (vec![1], None));
+        assert_eq!(standing(ServerStatus::FollowingWithoutVote), (Vec::new(), Some(one)));
+        for other in
+            [ServerStatus::Behind, ServerStatus::OtherConfiguration, ServerStatus::Standalone]
+        {
             assert_eq!(standing(other), (Vec::new(), None));
         }
     }
@@ -452,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_know_the_user_says_so() {
+    fn a_server_that_does_not_know_the_user_refuses() {
         let (port, (spec, named)) = (world(), named());
         let seen = seen(&port, &spec);
         let at = port.world().place_of(ServerId::new(1)).expect("server 1");

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::journal::{self, Header, LockText, Record, Run, Runs};
 use super::paths::Paths;
-use crate::ensemble::{AclEntry, CONFIG, Code, Failure, NodeAcl, Session};
+use crate::ensemble::{AclEntry, CONFIG, ErrorCode, NodeAcl, RequestError, Session};
 use crate::model::Folder;
 use crate::trust::{Doubt, Life, OwnIds, Proof, Unproven, Writers};
 
@@ -30,7 +30,7 @@ pub struct Archive<'a, S> {
 
 /// What stands at the place of zkplan's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ground {
+pub enum FolderState {
     /// There is no znode.
     Absent,
     /// A znode that holds nothing, and that a client without rights can have made.
@@ -45,7 +45,7 @@ pub enum Ground {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
     /// The folder.
-    pub ground: Ground,
+    pub ground: FolderState,
     /// The identity of the ensemble.
     pub identity: Option<String>,
     /// The lock, where there is one.
@@ -69,32 +69,36 @@ pub struct StateLock {
     pub doubt: Option<Doubt>,
 }
 
-fn unproven(path: &str, doubt: Doubt) -> Ground {
-    Ground::Unproven(Unproven { path: path.to_owned(), doubt })
+fn unproven(path: &str, doubt: Doubt) -> FolderState {
+    FolderState::Unproven(Unproven { path: path.to_owned(), doubt })
 }
 
 impl Journal {
-    fn without(ground: Ground) -> Self {
+    fn without(ground: FolderState) -> Self {
         Self { ground, identity: None, lock: None, runs: Runs::default(), is_certain: true }
     }
 
     /// The folder, where it is not proven.
     pub const fn unproven(&self) -> Option<&Unproven> {
         match &self.ground {
-            Ground::Unproven(unproven) => Some(unproven),
-            Ground::Absent | Ground::Vacant | Ground::Proven(_) => None,
+            FolderState::Unproven(unproven) => Some(unproven),
+            FolderState::Absent | FolderState::Vacant | FolderState::Proven(_) => None,
         }
     }
 }
 
 impl<'a, S: Session> Archive<'a, S> {
     /// What a session without credentials can see: servers mask digests for it.
-    pub async fn as_far_as_seen(session: &'a S, folder: &Folder) -> Result<Self, Failure> {
+    pub async fn as_far_as_seen(session: &'a S, folder: &Folder) -> Result<Self, RequestError> {
         Self::open(session, folder, OwnIds::default(), false).await
     }
 
     /// What a session can prove that knows its own ids.
-    pub async fn proven(session: &'a S, folder: &Folder, own: OwnIds) -> Result<Self, Failure> {
+    pub async fn proven(
+        session: &'a S,
+        folder: &Folder,
+        own: OwnIds,
+    ) -> Result<Self, RequestError> {
         Self::open(session, folder, own, true).await
     }
 
@@ -103,11 +107,11 @@ impl<'a, S: Session> Archive<'a, S> {
         folder: &Folder,
         own: OwnIds,
         is_decisive: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, RequestError> {
         let config = match session.acl(CONFIG).await {
             Ok(acl) => acl.map(|acl| acl.entries).unwrap_or_default(),
             // No writer is known then, and nothing but a super user's folder is closed.
-            Err(Failure::Refused(Code::NoAuth)) => Vec::new(),
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => Vec::new(),
             Err(failure) => return Err(failure),
         };
         let (paths, writers) = (Paths::below(folder.clone()), Writers::of(&config, own));
@@ -140,11 +144,11 @@ impl<'a, S: Session> Archive<'a, S> {
         &self,
         path: &str,
         life: Life,
-    ) -> Result<Option<Result<NodeAcl, Doubt>>, Failure> {
+    ) -> Result<Option<Result<NodeAcl, Doubt>>, RequestError> {
         let acl = match self.session.acl(path).await {
             Ok(Some(acl)) => acl,
             Ok(None) => return Ok(None),
-            Err(Failure::Refused(code)) => {
+            Err(RequestError::Refused(code)) => {
                 return Ok(Some(Err(Doubt::Unreadable(code.number()))));
             }
             Err(failure) => return Err(failure),
@@ -158,23 +162,23 @@ impl<'a, S: Session> Archive<'a, S> {
             Proof::Proven | Proof::AsFarAsSeen => Ok(acl),
             Proof::IfWritable => match self.session.probe_write(path).await {
                 Ok(()) => Ok(acl),
-                Err(Code::NoAuth) => Err(masked()),
-                Err(code) => return Err(Failure::of_probe(code)),
+                Err(ErrorCode::NoAuth) => Err(masked()),
+                Err(code) => return Err(RequestError::of_probe(code)),
             },
             Proof::Doubtful(doubt) => Err(doubt),
         }))
     }
 
     /// What stands at the place of the folder.
-    pub async fn ground(&self) -> Result<Ground, Failure> {
+    pub async fn ground(&self) -> Result<FolderState, RequestError> {
         let path = self.paths.folder();
         let Some(children) = self.session.count_children(path).await? else {
-            return Ok(Ground::Absent);
+            return Ok(FolderState::Absent);
         };
         let acl = match self.proof(path, Life::Persistent).await? {
-            None => return Ok(Ground::Absent),
+            None => return Ok(FolderState::Absent),
             Some(Ok(acl)) => acl,
-            Some(Err(_)) if children == 0 => return Ok(Ground::Vacant),
+            Some(Err(_)) if children == 0 => return Ok(FolderState::Vacant),
             Some(Err(doubt)) => return Ok(unproven(path, doubt)),
         };
         for path in [self.paths.runs(), self.paths.identity()] {
@@ -182,16 +186,16 @@ impl<'a, S: Session> Archive<'a, S> {
                 return Ok(unproven(&path, doubt));
             }
         }
-        Ok(Ground::Proven(acl))
+        Ok(FolderState::Proven(acl))
     }
 
     /// Everything, of one and the same folder: where it is made anew meanwhile, it is read again.
-    pub async fn journal(&self, count: usize) -> Result<Journal, Failure> {
+    pub async fn journal(&self, count: usize) -> Result<Journal, RequestError> {
         for _ in 0..TRIES {
             // What is read after it is as new as that.
             self.session.read(&[CONFIG]).await?;
             let ground = self.ground().await?;
-            let Ground::Proven(before) = &ground else { return Ok(Journal::without(ground)) };
+            let FolderState::Proven(before) = &ground else { return Ok(Journal::without(ground)) };
             let identity = self.session.get(&self.paths.identity()).await?;
             let lock = self.lock().await?;
             let runs = self.runs(count).await?;
@@ -209,7 +213,7 @@ impl<'a, S: Session> Archive<'a, S> {
     }
 
     /// The lock.
-    pub async fn lock(&self) -> Result<Option<StateLock>, Failure> {
+    pub async fn lock(&self) -> Result<Option<StateLock>, RequestError> {
         let path = self.paths.lock();
         let [folder, lock] =
             self.session.read(&[self.paths.folder(), &path]).await?.try_into().unwrap_or_default();
@@ -226,14 +230,14 @@ impl<'a, S: Session> Archive<'a, S> {
     }
 
     /// The latest runs of a proven folder, read side by side.
-    pub async fn runs(&self, count: usize) -> Result<Runs, Failure> {
+    pub async fn runs(&self, count: usize) -> Result<Runs, RequestError> {
         let names = self.session.children(&self.paths.runs()).await?;
         let numbers: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
         let mut runs = Runs { highest: numbers.last().copied().unwrap_or(0), ..Runs::default() };
         let read = numbers.iter().rev().take(count).rev().map(|number| async {
             let mut run = Runs::default();
             self.run(*number, &mut run).await?;
-            Ok::<_, Failure>(run)
+            Ok::<_, RequestError>(run)
         });
         for run in try_join_all(read).await? {
             runs.latest.extend(run.latest);
@@ -244,7 +248,7 @@ impl<'a, S: Session> Archive<'a, S> {
 
     /// The proven runs before these, as far as they take servers out; the latest so many, oldest
     /// first. They are read side by side, so that many take hardly longer than one.
-    pub async fn retiring(&self, before: &[Run], count: usize) -> Result<Vec<Run>, Failure> {
+    pub async fn retiring(&self, before: &[Run], count: usize) -> Result<Vec<Run>, RequestError> {
         let first = before.first().map_or(0, |run| run.number);
         let names = self.session.children(&self.paths.runs()).await?;
         let numbers = names.iter().filter_map(|name| journal::number(name));
@@ -257,13 +261,13 @@ impl<'a, S: Session> Archive<'a, S> {
             if header.is_some_and(|header| !header.leaving.is_empty()) {
                 self.run(*number, &mut run).await?;
             }
-            Ok::<_, Failure>(run.latest)
+            Ok::<_, RequestError>(run.latest)
         });
         Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }
 
     /// Adds one run of a proven folder, where there is one.
-    pub async fn run(&self, number: u64, to: &mut Runs) -> Result<(), Failure> {
+    pub async fn run(&self, number: u64, to: &mut Runs) -> Result<(), RequestError> {
         let path = self.paths.run(number);
         match self.proof(&path, Life::Persistent).await? {
             None => return Ok(()),
@@ -302,12 +306,15 @@ impl<'a, S: Session> Archive<'a, S> {
         &self,
         run: u64,
         entry: u64,
-    ) -> Result<Option<Result<Vec<u8>, Unproven>>, Failure> {
+    ) -> Result<Option<Result<Vec<u8>, Unproven>>, RequestError> {
         self.believed(self.paths.record(run, entry)).await
     }
 
     /// The data of a znode that is proven.
-    async fn believed(&self, path: String) -> Result<Option<Result<Vec<u8>, Unproven>>, Failure> {
+    async fn believed(
+        &self,
+        path: String,
+    ) -> Result<Option<Result<Vec<u8>, Unproven>>, RequestError> {
         Ok(match self.proof(&path, Life::Persistent).await? {
             None => None,
             Some(Err(doubt)) => Some(Err(Unproven { path, doubt })),
@@ -316,7 +323,7 @@ impl<'a, S: Session> Archive<'a, S> {
     }
 
     /// The plan of a run, to be read; `None` where it is not all there, or not proven.
-    pub async fn plan(&self, run: &Run) -> Result<Option<String>, Failure> {
+    pub async fn plan(&self, run: &Run) -> Result<Option<String>, RequestError> {
         let Ok(header) = &run.header else { return Ok(None) };
         let mut plan = String::new();
         for piece in 0..header.pieces {
@@ -358,7 +365,7 @@ pub struct RawNode {
 }
 
 /// Reads a folder whole, with bounds: a stranger's may be huge.
-pub async fn raw_tree<S: Session>(session: &S, folder: &Folder) -> Result<RawTree, Failure> {
+pub async fn raw_tree<S: Session>(session: &S, folder: &Folder) -> Result<RawTree, RequestError> {
     const MOST_NODES: usize = 10_000;
     const MOST_BYTES: usize = 32 * 1024 * 1024;
     let (mut tree, mut bytes) = (RawTree::default(), 0);
@@ -369,13 +376,13 @@ pub async fn raw_tree<S: Session>(session: &S, folder: &Folder) -> Result<RawTre
             break;
         }
         let readable = |answer| match answer {
-            Err(Failure::Refused(Code::NoAuth)) => Ok(None),
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => Ok(None),
             answer => answer,
         };
         let Some(acl) = readable(session.acl(&path).await)? else { continue };
         let data = match session.get(&path).await {
             Ok(node) => node.map(|node| node.text()).unwrap_or_default(),
-            Err(Failure::Refused(Code::NoAuth)) => String::new(),
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => String::new(),
             Err(failure) => return Err(failure),
         };
         match session.children(&path).await {
@@ -384,7 +391,7 @@ pub async fn raw_tree<S: Session>(session: &S, folder: &Folder) -> Result<RawTre
                 tree.is_cut |= names.len() > room;
                 paths.extend(names.iter().take(room).rev().map(|name| format!("{path}/{name}")));
             }
-            Err(Failure::Refused(Code::NoAuth)) => {}
+            Err(RequestError::Refused(ErrorCode::NoAuth)) => {}
             Err(failure) => return Err(failure),
         }
         bytes += data.len();

@@ -1,10 +1,10 @@
-//! What the answer to a reconfig means.
+//! The meaning of an answer to a reconfig.
 
-use crate::ensemble::{Code, Failure};
+use crate::ensemble::{ErrorCode, RequestError};
 
-/// What came of a reconfig that was sent.
+/// The outcome of a reconfig that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum ReplyClass {
     /// It was refused before it was proposed: it has changed nothing and never will.
     Refused(Refused),
     /// Whether it was carried out, or still will be, is not known.
@@ -16,8 +16,8 @@ pub enum Class {
 /// Why a reconfig was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refused {
-    /// The configuration has another version: somebody changed it, or an earlier request of ours
-    /// was carried out after all.
+    /// The configuration has another version: it was changed, or an earlier request of ours was
+    /// carried out after all.
     Moved,
     /// Another reconfig is under way.
     InProgress,
@@ -30,49 +30,51 @@ pub enum Refused {
     /// The server is too busy.
     Busy,
     /// The request is wrong.
-    Wrong(Code),
+    Wrong(ErrorCode),
 }
 
-/// The class of what came back. Only what the leader answers before it proposes is a refusal
-/// (`PrepRequestProcessor`, `case OpCode.reconfig`); every other error leaves the outcome open.
-pub const fn classify(failure: Failure) -> Class {
+/// The class of an answer. Only an answer of the leader before the proposal is a refusal
+/// (`PrepRequestProcessor`, `case OpCode.reconfig`). Every other error leaves the outcome open.
+pub const fn classify(failure: RequestError) -> ReplyClass {
     let code = match failure {
-        Failure::Refused(code) => code,
-        Failure::Unknown | Failure::NotSent | Failure::InClear => return Class::Unknown,
-        Failure::SessionOver => return Class::SessionOver,
+        RequestError::Refused(code) => code,
+        RequestError::Unknown | RequestError::NotSent | RequestError::InClear => {
+            return ReplyClass::Unknown;
+        }
+        RequestError::SessionOver => return ReplyClass::SessionOver,
     };
-    Class::Refused(match code {
-        Code::BadVersion => Refused::Moved,
-        Code::ReconfigInProgress => Refused::InProgress,
-        Code::NewConfigNoQuorum => Refused::NoQuorum,
-        Code::NoAuth => Refused::NotAuthorized,
-        Code::ReconfigDisabled | Code::Unimplemented => Refused::Disabled,
-        Code::ThrottledOp => Refused::Busy,
-        Code::BadArguments
-        | Code::MarshallingError
-        | Code::NotReadOnly
-        | Code::QuotaExceeded
-        | Code::InvalidAcl => Refused::Wrong(code),
-        Code::SystemError
-        | Code::RuntimeInconsistency
-        | Code::DataInconsistency
-        | Code::ConnectionLoss
-        | Code::OperationTimeout
-        | Code::UnknownSession
-        | Code::ApiError
-        | Code::NoNode
-        | Code::NoChildrenForEphemerals
-        | Code::NodeExists
-        | Code::NotEmpty
-        | Code::SessionExpired
-        | Code::InvalidCallback
-        | Code::AuthFailed
-        | Code::SessionMoved
-        | Code::EphemeralOnLocalSession
-        | Code::NoWatcher
-        | Code::RequestTimeout
-        | Code::SessionClosedRequireSaslAuth
-        | Code::Other(_) => return Class::Unknown,
+    ReplyClass::Refused(match code {
+        ErrorCode::BadVersion => Refused::Moved,
+        ErrorCode::ReconfigInProgress => Refused::InProgress,
+        ErrorCode::NewConfigNoQuorum => Refused::NoQuorum,
+        ErrorCode::NoAuth => Refused::NotAuthorized,
+        ErrorCode::ReconfigDisabled | ErrorCode::Unimplemented => Refused::Disabled,
+        ErrorCode::ThrottledOp => Refused::Busy,
+        ErrorCode::BadArguments
+        | ErrorCode::MarshallingError
+        | ErrorCode::NotReadOnly
+        | ErrorCode::QuotaExceeded
+        | ErrorCode::InvalidAcl => Refused::Wrong(code),
+        ErrorCode::SystemError
+        | ErrorCode::RuntimeInconsistency
+        | ErrorCode::DataInconsistency
+        | ErrorCode::ConnectionLoss
+        | ErrorCode::OperationTimeout
+        | ErrorCode::UnknownSession
+        | ErrorCode::ApiError
+        | ErrorCode::NoNode
+        | ErrorCode::NoChildrenForEphemerals
+        | ErrorCode::NodeExists
+        | ErrorCode::NotEmpty
+        | ErrorCode::SessionExpired
+        | ErrorCode::InvalidCallback
+        | ErrorCode::AuthFailed
+        | ErrorCode::SessionMoved
+        | ErrorCode::EphemeralOnLocalSession
+        | ErrorCode::NoWatcher
+        | ErrorCode::RequestTimeout
+        | ErrorCode::SessionClosedRequireSaslAuth
+        | ErrorCode::Other(_) => return ReplyClass::Unknown,
     })
 }
 
@@ -80,36 +82,36 @@ pub const fn classify(failure: Failure) -> Class {
 mod tests {
     use super::*;
 
-    /// Every code that ZooKeeper knows, and what becomes of it; a code that is not listed here, or
-    /// listed elsewhere, fails.
+    /// Every code of ZooKeeper, and its class. A code that is missing here, or has another class,
+    /// fails the test.
     #[test]
     fn every_code_has_its_class() {
         let refused: &[(i32, Refused)] = &[
-            (-5, Refused::Wrong(Code::MarshallingError)),
+            (-5, Refused::Wrong(ErrorCode::MarshallingError)),
             (-6, Refused::Disabled),
-            (-8, Refused::Wrong(Code::BadArguments)),
+            (-8, Refused::Wrong(ErrorCode::BadArguments)),
             (-13, Refused::NoQuorum),
             (-14, Refused::InProgress),
             (-102, Refused::NotAuthorized),
             (-103, Refused::Moved),
-            (-114, Refused::Wrong(Code::InvalidAcl)),
-            (-119, Refused::Wrong(Code::NotReadOnly)),
+            (-114, Refused::Wrong(ErrorCode::InvalidAcl)),
+            (-119, Refused::Wrong(ErrorCode::NotReadOnly)),
             (-123, Refused::Disabled),
-            (-125, Refused::Wrong(Code::QuotaExceeded)),
+            (-125, Refused::Wrong(ErrorCode::QuotaExceeded)),
             (-127, Refused::Busy),
         ];
-        assert_eq!(Code::ALL.len(), 31);
-        for code in Code::ALL {
+        assert_eq!(ErrorCode::ALL.len(), 31);
+        for code in ErrorCode::ALL {
             let listed = refused.iter().find(|(number, _)| *number == code.number());
-            let wanted = listed.map_or(Class::Unknown, |(_, why)| Class::Refused(*why));
-            assert_eq!(classify(Failure::Refused(*code)), wanted, "{code}");
-            assert_eq!(Code::of(code.number()), *code);
+            let wanted = listed.map_or(ReplyClass::Unknown, |(_, why)| ReplyClass::Refused(*why));
+            assert_eq!(classify(RequestError::Refused(*code)), wanted, "{code}");
+            assert_eq!(ErrorCode::of(code.number()), *code);
         }
         for number in [-9, -104, -999, 7] {
-            assert_eq!(classify(Failure::Refused(Code::of(number))), Class::Unknown);
+            assert_eq!(classify(RequestError::Refused(ErrorCode::of(number))), ReplyClass::Unknown);
         }
-        assert_eq!(classify(Failure::Unknown), Class::Unknown);
-        assert_eq!(classify(Failure::NotSent), Class::Unknown);
-        assert_eq!(classify(Failure::SessionOver), Class::SessionOver);
+        assert_eq!(classify(RequestError::Unknown), ReplyClass::Unknown);
+        assert_eq!(classify(RequestError::NotSent), ReplyClass::Unknown);
+        assert_eq!(classify(RequestError::SessionOver), ReplyClass::SessionOver);
     }
 }

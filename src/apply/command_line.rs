@@ -3,12 +3,12 @@
 use crate::model::ServerId;
 use crate::plan::{Action, Plan, Step};
 
-/// The command of a step, with its server's id and host in place.
+/// The command of a step, with its server's id and host filled in.
 ///
 /// # Errors
 ///
-/// The server whose host is not plain: a host stands in the live configuration, where ZooKeeper
-/// takes nearly any text for one, a command line or an option too.
+/// The server whose host is not plain. A live configuration may contain nearly any text as a host,
+/// even a command line or an option.
 pub fn argv(plan: &Plan, step: &Step) -> Option<Result<Vec<String>, ServerId>> {
     let (command, id, members) = match step.action {
         Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),

@@ -1,7 +1,6 @@
 //! The thin shell around the executor: does what it says, one output at a time, and reports back.
 //!
-//! Nothing is decided here. Sockets are the port's, and clock, terminal and commands are the
-//! [`Surroundings`]'.
+//! Nothing is decided here. The port has the sockets, the [`RunHost`] clock, terminal and commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -12,16 +11,19 @@ use tracing::debug;
 
 use super::access::{Access, Permission, Recipient, permission};
 use super::command_line::argv;
-use super::end::End;
+use super::end::Outcome;
 use super::event::Event;
 use super::journal::HookEnd;
-use super::keeper::{Keeper, Mine, Opening};
+use super::keeper::{ApplyIdentity, Opening, RunStore};
 use super::leaving::{known_endpoints, leaving_now, reached};
-use super::machine::{Input, Machine, Options, Output, Question};
-use super::sight::{self, Sight};
+use super::machine::{Executor, Input, Options, Output, Question};
+use super::sight::{self, RunView};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::Mntr;
-use crate::ensemble::{CONFIG, Code, Control, Ensemble, Failure, Knock, Mode, Session, Word};
+use crate::ensemble::{
+    CONFIG, Ensemble, ErrorCode, FourLetterWord, Mode, PortState, RequestError, Session,
+    SessionFactory,
+};
 use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::StepId;
@@ -31,7 +33,7 @@ use crate::spec::Spec;
 const HANGS_MS: u64 = 1000;
 
 /// What surrounds a run on the machine that it runs on.
-pub trait Surroundings {
+pub trait RunHost {
     /// The time since the run began, in milliseconds.
     fn now_ms(&self) -> u64;
 
@@ -51,17 +53,17 @@ pub trait Surroundings {
     fn hook(&mut self, argv: &[String], limit_ms: u64) -> impl Future<Output = HookEnd>;
 
     /// Asks the operator whether to go on in spite of that.
-    fn ask(&mut self, why: &End) -> impl Future<Output = bool>;
+    fn ask(&mut self, why: &Outcome) -> impl Future<Output = bool>;
 }
 
 /// Carries out what the executor says.
-pub struct Driver<'a, P: Control, S> {
+pub struct Driver<'a, P: SessionFactory, S> {
     port: &'a P,
     surroundings: &'a mut S,
     checked: Arc<CheckedPlan>,
     spec: Spec,
     session: Option<P::Session>,
-    keeper: Keeper,
+    keeper: RunStore,
     /// As whom, and where the credential may go.
     access: Access,
     /// The look that the session was opened after.
@@ -88,7 +90,7 @@ pub struct Task {
     /// What the operator asks.
     pub options: Options,
     /// Who applies.
-    pub mine: Mine,
+    pub mine: ApplyIdentity,
     /// What was seen before.
     pub seen: Observation,
     /// As whom, and where the credential may go.
@@ -98,23 +100,23 @@ pub struct Task {
 }
 
 /// Applies a plan on a session that is open, and says how it ended. The session is closed then.
-pub async fn drive<P: Control, S: Surroundings>(
+pub async fn drive<P: SessionFactory, S: RunHost>(
     port: &P,
     surroundings: &mut S,
     session: P::Session,
     task: Task,
-) -> End {
+) -> Outcome {
     let Task { checked, mut options, mine, seen, access, plan_of } = task;
     // A crashed apply's lock stands until its session is over, which had a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
     let timeout_ms = options.timeout_ms;
-    let mut machine = Machine::new(Arc::clone(&checked), options).with_plan_of(plan_of);
+    let mut machine = Executor::new(Arc::clone(&checked), options).with_plan_of(plan_of);
     let mut driver = Driver {
         port,
         surroundings,
         leaving: known_endpoints(checked.plan(), &seen),
-        keeper: Keeper::new(mine),
+        keeper: RunStore::new(mine),
         recipients: access.recipients(&seen, &sight::leaving(checked.plan())),
         refused: BTreeSet::new(),
         granted: BTreeSet::new(),
@@ -140,8 +142,8 @@ pub async fn drive<P: Control, S: Surroundings>(
         }
         if let Output::End(end) = output {
             return match *end {
-                End::NotAuthorized { .. } => driver.not_authorized(),
-                End::LocalSession { .. } => End::LocalSession { by: driver.on },
+                Outcome::NotAuthorized { .. } => driver.not_authorized(),
+                Outcome::LocalSession { .. } => Outcome::LocalSession { by: driver.on },
                 end => end,
             };
         }
@@ -161,10 +163,10 @@ pub async fn drive<P: Control, S: Surroundings>(
 
 /// Whether the server that the session is on does not let the user do what was asked.
 const fn is_refused(input: &Input) -> bool {
-    matches!(input, Input::Failed(Failure::Refused(Code::NoAuth)))
+    matches!(input, Input::Failed(RequestError::Refused(ErrorCode::NoAuth)))
 }
 
-impl<P: Control, S: Surroundings> Driver<'_, P, S> {
+impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     async fn perform(&mut self, output: Output) -> Input {
         let Some(session) = &mut self.session else { return Input::Done };
         match output {
@@ -260,7 +262,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 
     /// Adds what is asked for beside a look.
-    async fn complete(&mut self, seen: &Observation, question: &Question) -> Sight {
+    async fn complete(&mut self, seen: &Observation, question: &Question) -> RunView {
         let plan = self.checked.plan();
         let mut sight = sight::sight(plan, &self.spec, seen);
         let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
@@ -304,7 +306,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
 
     /// A port that a server is to move to and that another process has already: none at which it was
     /// seen to listen itself, by its line or by its own answers.
-    async fn taken(&self, id: ServerId, sight: &Sight, own: &BTreeSet<u16>) -> Option<u16> {
+    async fn taken(&self, id: ServerId, sight: &RunView, own: &BTreeSet<u16>) -> Option<u16> {
         let now = sight.facts.base.membership.get(id)?;
         let then = self.checked.plan().target.get(id)?;
         let peer = now.peer();
@@ -316,7 +318,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         let peers = [(&peer.host, peer.quorum_port), (&peer.host, peer.election_port)];
         let places = peers.map(|(host, port)| (host.clone(), port)).into_iter().chain(client);
         for (host, port) in places.filter(|(_, port)| !old.contains(port)) {
-            if self.port.knock(&host, port).await == Knock::Open {
+            if self.port.check_port(&host, port).await == PortState::Open {
                 return Some(port);
             }
         }
@@ -324,7 +326,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 
     /// Whether joiners take the user: those whose data are proven, and no others.
-    async fn ask_joiners(&self, seen: &Observation, question: &Question, sight: &mut Sight) {
+    async fn ask_joiners(&self, seen: &Observation, question: &Question, sight: &mut RunView) {
         let is_proven = |id: &ServerId| {
             let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
             data.map_or(!question.prove.contains(id), observe::DataProof::is_equal)
@@ -360,14 +362,14 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
         if refuses {
             match self.settle().await {
                 Input::Done => {}
-                over @ Input::Failed(Failure::SessionOver) => return over,
+                over @ Input::Failed(RequestError::SessionOver) => return over,
                 // Nothing was sent yet, so there is nothing to wait for.
                 _ => return Input::Denied(Box::new(self.not_authorized())),
             }
         }
         let Some(session) = &self.session else { return Input::Done };
         if self.access.is_shut_out_beside(self.port, session).await {
-            return Input::Denied(Box::new(End::TakesOneConnection { by: self.on.clone() }));
+            return Input::Denied(Box::new(Outcome::TakesOneConnection { by: self.on.clone() }));
         }
         self.keeper.permission(session).await
     }
@@ -426,7 +428,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
             let Some(session) = &mut self.session else { return Input::Done };
             let began_ms = self.surroundings.now_ms();
             let mut attached = session.attach(&to.at).await;
-            if attached == Err(Failure::SessionOver) && !self.asked_for_lock {
+            if attached == Err(RequestError::SessionOver) && !self.asked_for_lock {
                 attached = self.open_another(to).await;
             }
             let hung = self.surroundings.now_ms().saturating_sub(began_ms) >= HANGS_MS;
@@ -436,9 +438,9 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
                     if self.takes_the_user(to).await {
                         return Input::Done;
                     }
-                    failures.push(Failure::Refused(Code::NoAuth));
+                    failures.push(RequestError::Refused(ErrorCode::NoAuth));
                 }
-                Err(Failure::SessionOver) => return Input::Failed(Failure::SessionOver),
+                Err(RequestError::SessionOver) => return Input::Failed(RequestError::SessionOver),
                 Err(failure) => {
                     failures.push(failure);
                     if hung {
@@ -457,7 +459,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     /// Opens another session in the place of one that is over and holds nothing. A local session
     /// (`localSessionsEnabled`) is known to no server but its own, and is a global one only once the
     /// lock was made on it.
-    async fn open_another(&mut self, on: &Recipient) -> Result<(), Failure> {
+    async fn open_another(&mut self, on: &Recipient) -> Result<(), RequestError> {
         let session = self.access.session(self.port, &self.seen, on).await?;
         self.session = Some(session);
         Ok(())
@@ -490,20 +492,20 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
     }
 
     /// What it means that no server took the session: a refusal where each of them refused the user.
-    fn not_attached(&self, failures: &[Failure]) -> Input {
-        let is_refused = |failure: &Failure| matches!(failure, Failure::Refused(_));
+    fn not_attached(&self, failures: &[RequestError]) -> Input {
+        let is_refused = |failure: &RequestError| matches!(failure, RequestError::Refused(_));
         if !failures.is_empty() && failures.iter().all(is_refused) {
             return Input::Denied(Box::new(self.not_authorized()));
         }
-        let in_clear = failures.iter().find(|failure| **failure == Failure::InClear);
-        Input::Failed(in_clear.copied().unwrap_or(Failure::NotSent))
+        let in_clear = failures.iter().find(|failure| **failure == RequestError::InClear);
+        Input::Failed(in_clear.copied().unwrap_or(RequestError::NotSent))
     }
 
     /// That the user may not change the configuration, and who said so.
-    fn not_authorized(&self) -> End {
+    fn not_authorized(&self) -> Outcome {
         let on = self.on.iter().filter(|_| self.refused.is_empty());
         let by = self.refused.iter().chain(on).cloned().collect();
-        End::NotAuthorized { by, signer: self.access.signer() }
+        Outcome::NotAuthorized { by, signer: self.access.signer() }
     }
 
     async fn hook(&mut self, step: &StepId) -> Input {
@@ -520,7 +522,7 @@ impl<P: Control, S: Surroundings> Driver<'_, P, S> {
 /// Whether a leader has more learners than were seen serving: it has one from the moment at which that
 /// one connects (`Leader.addLearnerHandler`).
 async fn has_more_learners<E: Ensemble>(port: &E, leader: &Endpoint, seen: &Observation) -> bool {
-    let mntr = port.ask(leader, Word::Mntr).await.map(|answer| Mntr::parse(&answer));
+    let mntr = port.ask(leader, FourLetterWord::Mntr).await.map(|answer| Mntr::parse(&answer));
     let learners = mntr.ok().and_then(|mntr| mntr.learners).unwrap_or_default();
     let all = seen.servers.values().chain(&seen.strangers);
     let serving = all.filter(|s| matches!(s.mode, Some(Mode::Follower | Mode::Observer))).count();

@@ -7,19 +7,19 @@ use super::event::{Occupied, Wait};
 use super::journal::{HookEnd, LockText, Run};
 use super::resume::Differs;
 use crate::check::Breach;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, Zxid};
 use crate::observe::{Finding, Identity};
 use crate::plan::StepId;
 use crate::trust::Unproven;
 
-/// How a run ends for one apply. Everything but [`End::Finished`] leaves the ensemble at a place
-/// where the plan may stop for ever, and the run open.
+/// The outcome of one apply. Except after [`Outcome::Finished`], the ensemble is in a state in which
+/// the plan may stop for any time, and the run stays open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum Outcome {
     /// Everything is done.
     Finished,
-    /// The plan does not start from what is there.
+    /// The live state is not a state of the plan.
     Stale(Stale),
     /// Another apply holds the lock.
     Locked(Option<LockText>),
@@ -30,28 +30,28 @@ pub enum End {
         /// Why this apply does not go on with it.
         why: Differs,
     },
-    /// The run that is open does not come to what is there: the configuration was changed since.
+    /// The open run cannot be resumed: the configuration was changed in the meantime.
     Overtaken {
         /// Its number.
         number: u64,
-        /// Why its plan does not start from what is there.
+        /// Why the live state is not a state of its plan.
         stale: Stale,
     },
-    /// The run that is to be given up is not the one that is open.
+    /// The run to abandon is not the open one.
     NotOpen {
         /// The number that was given.
         number: u64,
     },
-    /// The run whose plan was to be carried out is not there any more, or is another.
+    /// The run whose plan was to be applied is gone, or another run has taken its place.
     RunGone {
         /// Its number.
         number: u64,
     },
     /// The user may not change the configuration.
     NotAuthorized {
-        /// The servers that said so, where it is known.
+        /// The servers that refused, if known.
         by: Vec<Recipient>,
-        /// As whom.
+        /// The identity that was shown.
         signer: Signer,
     },
     /// The file names no server that may be sent the password.
@@ -61,59 +61,59 @@ pub enum End {
     },
     /// The leader runs with `reconfigEnabled=false`.
     ReconfigDisabled,
-    /// That what stands where zkplan keeps its state is an operator's is not proven.
+    /// There is no proof that an operator wrote the state of zkplan.
     Unproven(Unproven),
-    /// The folder of what zkplan keeps cannot be made, or not written to.
+    /// The folder for the state of zkplan cannot be created or written to.
     FolderRefused {
-        /// The znode that refuses: the folder, or the one that it is to be made in.
+        /// The znode that refuses: the folder or its parent.
         path: String,
         /// Whether it is the folder.
         is_folder: bool,
         /// The answer.
-        code: Code,
+        code: ErrorCode,
     },
-    /// The session is known to its server alone, and that lets no ephemeral znode, such as the lock, be
-    /// made on it (`localSessionsEnabled=true` without `localSessionsUpgradingEnabled=true`).
+    /// The session is local to its server, which does not allow ephemeral znodes such as the lock
+    /// on it (`localSessionsEnabled=true` without `localSessionsUpgradingEnabled=true`).
     LocalSession {
-        /// The server that said so, where it is known which one the session is on.
+        /// The server that refused, if the server of the session is known.
         by: Option<Recipient>,
     },
-    /// The server that has the session closes every connection beside it: a limit on connections.
+    /// The server of the session closes every other connection: a connection limit.
     TakesOneConnection {
         /// That server, where it is known which one it is.
         by: Option<Recipient>,
     },
-    /// A command of the plan is given a host that is no plain name or address.
+    /// A command of the plan would get a host that is no plain name or address.
     HostNotPlain {
         /// Whose host it is.
         server: ServerId,
     },
     /// The lock is not ours any more, or its session is over.
     LockLost {
-        /// The request of which nobody knows what came.
+        /// The request whose outcome is unknown.
         unknown: Option<StepId>,
-        /// What this apply did after the lock was last seen to be ours.
+        /// What this apply did after it last held the lock for certain.
         since: Since,
     },
-    /// Somebody changed the configuration in the middle of the run.
+    /// The configuration was changed by another client during the run.
     Foreign {
-        /// What it was.
+        /// The configuration before.
         before: Box<EnsembleConfig>,
-        /// What it is.
+        /// The configuration now.
         after: Box<EnsembleConfig>,
     },
-    /// The operator asked to stop.
+    /// The operator interrupted the run.
     Interrupted {
-        /// The request of which nobody knows what came.
+        /// The request whose outcome is unknown.
         unknown: Option<StepId>,
     },
-    /// A gate is not open and nobody is there to be asked.
+    /// A gate is closed and no operator is present to approve it.
     Gate {
         /// The gate, or the stop that waits for its clients.
         step: StepId,
-        /// What is given to `--approve`.
+        /// The value for `--approve`.
         approve: String,
-        /// Who is still connected to the servers that leave.
+        /// The leaving servers that still have clients.
         occupied: Vec<Occupied>,
     },
     /// A command did not do its work.
@@ -125,79 +125,79 @@ pub enum End {
     },
     /// A wait ran out.
     RanOut {
-        /// What was awaited.
+        /// What the run waited for.
         waits: Vec<Wait>,
-        /// The request of which nobody knows what came.
+        /// The request whose outcome is unknown.
         unknown: Option<StepId>,
     },
     /// The data of joiners are not the leader's.
     DataDiffer(BTreeSet<ServerId>),
-    /// A server has died or come back since the plan was made, and no order that the plan grants
-    /// keeps the laws: what stands against them, and who is down.
+    /// A server has failed or come back since the plan was made, and no order of the plan's steps
+    /// keeps the safety rules. With the broken rules and the servers that are down.
     NotGranted(Vec<Wait>),
-    /// A finding has come up since that nobody accepted; beside it, what was found.
+    /// The safety rules are broken, or there is a new finding that the operator has not accepted.
     Unsafe(Vec<Breach>, Vec<Finding>),
     /// A server refused a request that it should have taken.
     Refused {
-        /// The step; `None` for what precedes them.
+        /// The step. `None` for the work before the steps.
         step: Option<StepId>,
         /// The answer.
-        code: Code,
+        code: ErrorCode,
     },
     /// No server could be reached.
     Unreachable,
 }
 
-/// What an apply did after its lock was last seen to be its own.
+/// What an apply did after it last held its lock for certain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
     /// The lock had never been taken: nothing but questions was sent.
     NeverTaken,
     /// Nothing was sent.
     Nothing,
-    /// A request was sent whose answer did not come; `None` is the fence, which changes no member.
+    /// It sent a request and got no answer. `None` is the fence, which changes no member.
     Sent(Option<StepId>),
-    /// A request was sent and committed, and the journal does not tell of it; `None` is the fence.
+    /// It sent a request that committed, and the journal does not record it. `None` is the fence.
     Committed(Option<StepId>),
 }
 
-/// Why a plan does not start from what is there.
+/// Why the live state is not a state of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stale {
-    /// It is another ensemble, or lost its identity, or got one without a run that tells of it.
+    /// It is another ensemble, or it lost its identity, or it has one that no run recorded.
     Identity {
-        /// What the plan holds.
+        /// The identity in the plan.
         plan: Identity,
-        /// What the ensemble has.
+        /// The identity of the ensemble.
         live: Identity,
     },
-    /// Its history is shorter than when the plan was made.
+    /// Its last zxid is lower than when the plan was made.
     ZxidBack {
         /// The leader's zxid then.
         plan: Zxid,
         /// The leader's zxid now.
         live: Zxid,
     },
-    /// The members are neither those of the base nor a state on the way.
+    /// The members are neither those of the base nor a state of the plan.
     Members {
-        /// What the plan starts from.
+        /// The base of the plan.
         plan: Box<EnsembleConfig>,
-        /// What is there.
+        /// The live configuration.
         live: Box<EnsembleConfig>,
-        /// The run that made it, where one tells.
+        /// The run that made it, if one recorded it.
         by: Option<u64>,
     },
-    /// The members are those of the plan, and the version was moved by somebody that no run tells
-    /// of.
+    /// The members are those of the plan, but the version was raised by a client that no run
+    /// recorded.
     Version {
-        /// What the plan starts from.
+        /// The base of the plan.
         plan: Box<EnsembleConfig>,
-        /// What is there.
+        /// The live configuration.
         live: Box<EnsembleConfig>,
     },
 }
 
-impl End {
+impl Outcome {
     /// That a run of another plan is open.
     pub fn other_run(run: &Run) -> Self {
         let why = run
@@ -239,7 +239,7 @@ impl End {
         }
     }
 
-    /// The request of which nobody knows what came.
+    /// The request whose outcome is unknown.
     pub const fn unknown(&self) -> Option<&StepId> {
         match self {
             Self::LockLost { unknown, .. }

@@ -1,21 +1,21 @@
-//! What a run tells of itself while it goes; printing is somebody else's job.
+//! The events of a run. The executor emits them; render and cli print them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Recipient, Signer};
-use super::end::End;
-use super::journal::{Entry, HookEnd, Known, LockText};
+use super::end::Outcome;
+use super::journal::{CommitEvidence, Entry, HookEnd, LockText};
 use super::reorder::Reordered;
 use crate::check::Breach;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{Endpoint, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, OwnPorts, Standing};
+use crate::observe::{Clients, DataProof, OwnPorts, ServerStatus};
 use crate::plan::StepId;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An output of the executor is about to be carried out; counted from 0.
+    /// An output of the executor is about to be carried out. The number counts from 0.
     Output {
         /// Which one.
         index: u64,
@@ -24,11 +24,11 @@ pub enum Event {
     },
     /// The session is on that server now.
     Attached(Endpoint),
-    /// A server does not let the user change the configuration; another one is tried.
+    /// A server does not let the user change the configuration. Another server is tried.
     Refused {
         /// The server.
         by: Recipient,
-        /// As whom.
+        /// The identity that was shown.
         signer: Signer,
     },
     /// The run is open.
@@ -37,7 +37,7 @@ pub enum Event {
         number: u64,
         /// Its plan.
         plan_id: String,
-        /// Whether an earlier apply had begun it.
+        /// Whether an earlier apply began it.
         resumed: bool,
     },
     /// A fence has committed.
@@ -49,11 +49,11 @@ pub enum Event {
     DataProven {
         /// The joiner.
         server: ServerId,
-        /// What comparing gave.
+        /// The result of the comparison.
         proof: DataProof,
     },
-    /// A reconfig that changes nothing is about to be sent, so that these servers activate the
-    /// configuration that they hold.
+    /// A reconfig without changes is about to be sent, so that these servers activate the
+    /// configuration in their znode.
     Healing {
         /// The servers.
         servers: BTreeSet<ServerId>,
@@ -72,36 +72,36 @@ pub enum Event {
         /// The version that it made.
         version: String,
         /// How that is known.
-        known: Known,
+        known: CommitEvidence,
     },
     /// A step without a request is done.
     Done {
         /// The step.
         step: StepId,
     },
-    /// A step without a request needs no doing: what it is for is so already.
+    /// A step without a request is skipped, because its goal is already reached.
     NotNeeded {
         /// The step.
         step: StepId,
     },
-    /// An entry stands in the journal.
+    /// The journal contains a new entry.
     Recorded(Entry),
-    /// The leader is another one than the last that was seen. That none is seen is no change.
+    /// The leader differs from the last one that was observed. Observing no leader is no change.
     LeaderChanged {
-        /// Who led when a leader was seen last.
+        /// The leader that was observed before.
         from: ServerId,
-        /// Who leads.
+        /// The leader now.
         to: ServerId,
-        /// The step whose hand-over it was; `None` where nobody planned it.
+        /// The step that handed over. `None` if the change was not planned.
         step: Option<StepId>,
     },
-    /// What is left goes in another order that the plan grants.
+    /// The rest of the plan continues in another order that the plan allows.
     Reordered(Reordered),
     /// The run waits.
     Waiting(Vec<Wait>),
     /// Another apply holds the lock.
     Locked(LockText),
-    /// Nobody is sure of the outcome of a request.
+    /// The outcome of a request is unknown and is being checked.
     Settling {
         /// The step; `None` for the fence.
         step: Option<StepId>,
@@ -113,7 +113,7 @@ pub enum Event {
         /// The command.
         argv: Vec<String>,
     },
-    /// A command has come to an end.
+    /// A command has ended.
     HookEnded {
         /// The step.
         step: StepId,
@@ -125,21 +125,20 @@ pub enum Event {
         /// The server.
         server: ServerId,
     },
-    /// A retired server that is to be stopped does not answer, so that nothing is stopped. Nothing
-    /// shows that it stays down.
+    /// A retired server that should be stopped does not answer, so no command is run. There is no
+    /// proof that it stays down.
     NoAnswer {
         /// The step.
         step: StepId,
         /// The server.
         server: ServerId,
     },
-    /// An earlier run is given up where it stood.
+    /// An earlier run was abandoned where it was.
     Abandoned {
         /// Its number.
         run: u64,
     },
-    /// The configuration has versions that no run accounts for, and the members of the plan all the
-    /// same.
+    /// The configuration has versions that no run recorded, but the members are those of the plan.
     VersionMoved {
         /// The version that the plan was made from.
         from: String,
@@ -147,7 +146,7 @@ pub enum Event {
         to: String,
     },
     /// The run is over for this apply.
-    Ended(End),
+    Ended(Outcome),
 }
 
 /// Something that a run waits for.
@@ -160,12 +159,13 @@ pub enum Wait {
         /// What is missing.
         missing: Missing,
     },
-    /// A wanted server runs and does not serve yet: a reconfig that commits while it finishes its sync
-    /// would not come into force there.
+    /// A wanted server is up but does not serve yet. A reconfig that commits while it finishes its
+    /// sync would not come into force there.
     Syncing {
         /// The server.
         server: ServerId,
-        /// Whether the leader has a learner more than serve; else it may be looking for a leader.
+        /// Whether the leader has one more learner than serve. Otherwise the server may be looking
+        /// for a leader.
         is_seen: bool,
         /// How long the fence is held back for it at most.
         left_ms: u64,
@@ -174,19 +174,19 @@ pub enum Wait {
     Down {
         /// The member.
         server: ServerId,
-        /// What it does.
-        standing: Standing,
+        /// Its status.
+        standing: ServerStatus,
     },
-    /// A member that was named, moved or promoted has not proven yet that it is there.
+    /// A member that was added, moved or promoted has not proven yet that it has bound its ports.
     Bound {
         /// The member.
         server: ServerId,
-        /// What proves it.
+        /// The kind of proof.
         by: BindProof,
     },
-    /// A law stands against going on, and may not stand there for ever.
+    /// A safety rule is broken at present, possibly only for a time.
     Law(Breach),
-    /// Nobody leads, or no write commits.
+    /// There is no leader, or no write commits.
     Ensemble(String),
     /// A port that a server is to move to is taken.
     PortTaken {
@@ -195,9 +195,9 @@ pub enum Wait {
         /// The port.
         port: u16,
     },
-    /// The server refused for now.
-    Refused(Code),
-    /// A request is out of which nobody knows what came; these servers must acknowledge it.
+    /// The server refused for the moment.
+    Refused(ErrorCode),
+    /// The outcome of a request is unknown. These servers must acknowledge it.
     Stuck {
         /// The step; `None` for the fence.
         step: Option<StepId>,
@@ -214,39 +214,39 @@ pub enum Wait {
         /// The server.
         server: ServerId,
     },
-    /// A person has to stop a server before its id can go to another machine.
+    /// The operator must stop a server before its id can move to another machine.
     StopByHand {
         /// The server.
         server: ServerId,
     },
     /// No server can be reached.
     Connection,
-    /// A server could take the session, but the password would go without TLS to an address that is
-    /// not this machine's.
+    /// A server could take the session, but the password would be sent without TLS to an address of
+    /// another machine.
     InClear,
 }
 
-/// What proves that a server has bound the election port that it was named at.
+/// The proof that a server has bound its configured election port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BindProof {
-    /// It tells its own ports (`conf`): two looks in a row that find it there.
+    /// It reports its own ports (`conf`): two surveys in a row find it there.
     OwnPorts,
-    /// That it is still there when its tries to bind are over, after so many milliseconds: as its
-    /// `AdminServer` tells its setting.
+    /// It is still up when all its tries to bind are over, after this many milliseconds, by the
+    /// setting that its `AdminServer` reports.
     SettingSeen(u64),
     /// The same, by ZooKeeper's default: its setting cannot be seen.
     DefaultAssumed(u64),
-    /// Nothing: it is set to try for ever, and does not tell its own ports.
+    /// No proof is possible: it is set to try without end, and does not report its own ports.
     TriesForEver,
 }
 
-/// What is missing before a joiner may be named.
+/// What is missing before a joiner can be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
     /// It does not follow.
     Following {
-        /// What it does.
-        standing: Standing,
+        /// Its status.
+        standing: ServerStatus,
         /// Its zxid and the leader's, where it serves and both are known.
         zxids: Option<(Zxid, Zxid)>,
         /// Whether it followed before, in this run.
@@ -256,19 +256,20 @@ pub enum Missing {
     },
     /// It listens on other ports than it would be named at.
     Ports(OwnPorts),
-    /// Nobody listens at its election port.
+    /// Its election port does not listen.
     ElectionPort(u16),
-    /// Another process has the quorum port that it would be named at: it could never lead.
+    /// Another process uses its configured quorum port: the joiner could never lead.
     QuorumPortTaken(u16),
     /// Its data are not proven to be the leader's.
     Data {
-        /// What comparing gave last; `None` where that was not done yet.
+        /// The last result of the comparison. `None` if there is none yet.
         proof: Option<DataProof>,
-        /// How often the run's mark was written for a digest to compare, where it is not written any
-        /// more.
+        /// How many times the run's mark was written for a digest to compare, if that limit is
+        /// reached.
         marked_in_vain: Option<usize>,
     },
-    /// It is not known to let the user change the configuration; what it said, where it was asked.
+    /// It is not known whether the user may change the configuration there. With its answer, if it
+    /// was asked.
     Permission(Option<Asked>),
     /// It follows, but not for long enough.
     Stable {
@@ -282,6 +283,6 @@ pub enum Missing {
 pub struct Occupied {
     /// The server.
     pub server: ServerId,
-    /// Its clients; `None` where it does not tell.
+    /// Its clients. `None` if it does not report them.
     pub clients: Option<Clients>,
 }

@@ -1,21 +1,21 @@
-//! The journal: what a run leaves in the ensemble, so that anybody can go on from anywhere.
+//! The journal: the state of a run in the ensemble, so that it can be resumed from any machine.
 //!
 //! ```text
-//! /zkplan/id                   who the ensemble is, made at the first apply
-//! /zkplan/lock                 who applies now; ephemeral
+//! /zkplan/id                   the identity of the ensemble, made at the first apply
+//! /zkplan/lock                 the holder of the lock; ephemeral
 //! /zkplan/runs/0000000001      one run: its header
-//!                 …/plan-0     the whole plan, in pieces that a znode can hold
+//!                 …/plan-0     the whole plan, in pieces that fit into a znode
 //!                 …/mark       written to when data are compared
-//!                 …/0000000001 what was intended and what came of it, one entry a znode
+//!                 …/0000000001 what was intended and its result, one entry a znode
 //! ```
 //!
-//! It attributes and explains; it decides nothing. Which reconfigs are done, the live configuration
-//! shows ([`super::position`]); gates, attestations and commands are judged by looking, or asked
-//! again. What is read here is believed only from znodes that are proven ([`crate::trust`],
+//! The journal attributes and explains. It decides nothing: the live configuration shows which
+//! reconfigs are done ([`super::position`]), and gates, attestations and commands are checked by a
+//! survey or asked again. Its content is trusted only in znodes that are proven ([`crate::trust`],
 //! [`super::archive`]).
 //!
-//! Every znode has a `formatVersion`; later versions add keys and kinds of entries. What this
-//! version does not understand is counted and named ([`Illegible`]), never passed over. Journals of
+//! Every znode has a `formatVersion`. Later versions add keys and kinds of entries. Content that
+//! this version does not understand is counted and named ([`Illegible`]), never ignored. Journals of
 //! zkplan 0.1 have no version and are read as version 0.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,16 +27,17 @@ use crate::observe::contact;
 use crate::plan::StepId;
 use crate::trust::Unproven;
 
-/// What the `format` key of a header says.
+/// The `format` key of a header.
 const FORMAT: &str = "zkplan/run";
 
-/// The version of what this version writes.
+/// The version that this program writes.
 const FORMAT_VERSION: u32 = 1;
 
-/// A znode holds at most a mebibyte (`jute.maxbuffer`); so much of a plan goes into one.
+/// A znode holds at most a mebibyte (`jute.maxbuffer`), so a plan is split into pieces of this
+/// size.
 const PIECE_BYTES: usize = 512 * 1024;
 
-/// Who did something, and when.
+/// The user and the time of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Made for one apply; names its lock.
@@ -51,23 +52,23 @@ pub struct Stamp {
     pub at: String,
 }
 
-/// What the lock holds.
+/// The content of the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LockText {
     #[serde(default)]
     format_version: u32,
-    /// Who holds it, since when.
+    /// Its holder, and the time of locking.
     #[serde(flatten)]
     pub by: Stamp,
-    /// What for, like `apply`.
+    /// The operation, like `apply`.
     pub operation: String,
     /// The plan that is applied.
     #[serde(alias = "plan_id")]
     pub plan_id: String,
 }
 
-/// What the ensemble's identity holds.
+/// The content of the ensemble's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityText {
@@ -79,7 +80,7 @@ pub struct IdentityText {
     pub ensemble: String,
 }
 
-/// What a run's own znode holds.
+/// The content of a run's own znode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
@@ -93,9 +94,9 @@ pub struct Header {
     pub ensemble: String,
     /// In how many pieces the plan is kept.
     pub pieces: usize,
-    /// Where the servers that leave were reached: no configuration will tell.
+    /// The addresses of leaving servers, because no later configuration will contain them.
     pub leaving: BTreeMap<i64, LeavingText>,
-    /// Who opened it.
+    /// The user who opened it.
     pub opened: Stamp,
 }
 
@@ -106,7 +107,7 @@ pub struct LeavingText {
     pub line: String,
     /// `host:port` of its client port, where it was known.
     pub client: Option<String>,
-    /// Whether that port speaks TLS.
+    /// Whether that port uses TLS.
     pub tls: bool,
 }
 
@@ -116,7 +117,7 @@ pub struct LeavingText {
 pub struct Record {
     #[serde(default)]
     format_version: u32,
-    /// What it says.
+    /// Its content.
     #[serde(flatten)]
     pub entry: Entry,
     /// The apply that wrote it.
@@ -125,13 +126,13 @@ pub struct Record {
     pub at: String,
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
     /// An apply took the run up.
     Claimed {
-        /// Who, as `user@host`.
+        /// The user, as `user@host`.
         who: String,
     },
     /// A fence is about to be sent.
@@ -160,7 +161,7 @@ pub enum Entry {
         /// The version that it made.
         version: String,
         /// How that is known.
-        known: Known,
+        known: CommitEvidence,
     },
     /// A reconfig was not carried out, and never will be.
     NotApplied {
@@ -169,8 +170,8 @@ pub enum Entry {
         /// Why that is known.
         because: String,
     },
-    /// A reconfig of which no answer came never will be carried out; whether it was, and somebody
-    /// has undone it since, no configuration tells.
+    /// A reconfig without an answer can never commit from now on. It may have committed and been
+    /// reverted before; no configuration shows that.
     Disarmed {
         /// The step.
         step: StepId,
@@ -180,9 +181,9 @@ pub enum Entry {
         /// The gate.
         step: StepId,
         /// Why.
-        how: Passage,
+        how: GateOpenedBy,
     },
-    /// Somebody attested that a data directory is blank.
+    /// The operator attested that a data directory is blank.
     Attested {
         /// The step.
         step: StepId,
@@ -192,7 +193,7 @@ pub enum Entry {
         /// The step.
         step: StepId,
     },
-    /// A command has come to an end.
+    /// A command has ended.
     HookEnded {
         /// The step.
         step: StepId,
@@ -211,12 +212,12 @@ pub enum Entry {
     },
     /// The run has done everything.
     Closed,
-    /// The run ended before anything but its fence was sent and before a command was run: nothing of
-    /// it is left to be finished.
+    /// The run ended before any request but its fence was sent and before a command was run. There
+    /// is nothing to resume.
     Withdrawn,
-    /// Somebody gave the run up.
+    /// The run was abandoned.
     Abandoned {
-        /// Who, as `user@host`.
+        /// The user, as `user@host`.
         who: String,
     },
 }
@@ -224,10 +225,10 @@ pub enum Entry {
 /// How it is known that a reconfig has committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Known {
-    /// The server said so.
+pub enum CommitEvidence {
+    /// By the server's reply.
     Reply,
-    /// The configuration was read back while our lock stood.
+    /// By reading the configuration while holding the lock.
     ReadBack,
     /// A later apply found it.
     Found,
@@ -236,14 +237,14 @@ pub enum Known {
 /// Why a gate was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Passage {
+pub enum GateOpenedBy {
     /// No client was left on the leaving servers.
     Drained,
-    /// Somebody said so.
+    /// By approval.
     Approved,
 }
 
-/// How a command came to its end.
+/// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HookEnd {
@@ -255,17 +256,17 @@ pub enum HookEnd {
     TimedOut,
     /// It could not be started.
     NotStarted(String),
-    /// The apply that ran it died before it could say.
+    /// The apply that ran it ended before it could record the result.
     Unknown,
 }
 
-/// What is known of a reconfig that was intended and of which no answer came.
+/// What is known about a reconfig that was intended and got no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UnresolvedRequest {
     /// The version that it starts from.
     pub from: String,
-    /// Whether a fence has committed from that version. Then the reconfig has not: only one
-    /// configuration comes next.
+    /// Whether a fence has committed from that version. If so, the reconfig has not: a version has
+    /// only one successor.
     pub is_fenced: bool,
 }
 
@@ -280,7 +281,7 @@ pub struct Run {
     pub records: Vec<Record>,
     /// Its entries that this version does not understand, by their numbers.
     pub illegible: BTreeMap<u64, Illegible>,
-    /// The number of its last entry, understood or not; 0 where it has none.
+    /// The number of its last entry, understood or not. 0 if it has none.
     pub last: u64,
 }
 
@@ -299,14 +300,14 @@ pub enum Illegible {
 pub struct Runs {
     /// The latest, oldest first.
     pub latest: Vec<Run>,
-    /// The highest number that any run has, read or not; 0 where there is none.
+    /// The highest number of any run, readable or not. 0 if there is none.
     pub highest: u64,
     /// Znodes of runs that are not proven. They are not believed.
     pub unproven: Vec<Unproven>,
 }
 
 impl Entry {
-    /// What it is called, with the step that it is about.
+    /// Its name, with its step.
     pub fn name(&self) -> String {
         let (word, step) = match self {
             Self::Claimed { .. } => ("claimed", None),
@@ -353,7 +354,7 @@ impl Header {
         if header.format == FORMAT { Ok(header) } else { Err(Illegible::Garbled) }
     }
 
-    /// Where a server that leaves was reached, if it is the one of this line.
+    /// The address of a leaving server, if it has this line.
     pub fn reached(&self, line: &Server) -> Option<Endpoint> {
         let text = self.leaving.get(&line.id.get())?;
         let same = text.line == line.to_string();
@@ -362,7 +363,7 @@ impl Header {
 }
 
 impl LockText {
-    /// What this version writes.
+    /// The header that this program writes.
     pub fn new(by: Stamp, operation: &str, plan_id: String) -> Self {
         let operation = operation.to_owned();
         Self { format_version: FORMAT_VERSION, by, operation, plan_id }
@@ -370,14 +371,14 @@ impl LockText {
 }
 
 impl IdentityText {
-    /// What this version writes.
+    /// The identity that this program writes.
     pub fn new(id: String, ensemble: String) -> Self {
         Self { format_version: FORMAT_VERSION, id, ensemble }
     }
 }
 
 impl Record {
-    /// What this version writes.
+    /// The record that this program writes.
     pub fn new(entry: Entry, nonce: String, at: String) -> Self {
         Self { format_version: FORMAT_VERSION, entry, nonce, at }
     }
@@ -408,8 +409,8 @@ impl Run {
         self.last > 0
     }
 
-    /// Whether it was begun, and has neither done everything nor been given up, as far as its
-    /// entries are understood.
+    /// Whether it was begun and is neither complete nor abandoned, as far as its entries are
+    /// understood.
     pub fn is_open(&self) -> bool {
         self.is_begun()
             && !self.records.iter().any(|r| {
@@ -417,14 +418,14 @@ impl Run {
             })
     }
 
-    /// Whether anything but a fence was sent for it, or a command run, as far as its entries are
-    /// understood; what is not understood may tell of either.
+    /// Whether a request other than a fence was sent, or a command run, as far as its entries are
+    /// understood. Entries that are not understood count as either.
     pub fn has_acted(&self) -> bool {
         let acts = |r: &Record| matches!(r.entry, Entry::Intent { .. } | Entry::HookIntent { .. });
         !self.illegible.is_empty() || self.records.iter().any(acts)
     }
 
-    /// Hooks that were begun and of which nobody knows how they ended.
+    /// Hooks that were begun and whose result is unknown.
     pub fn hooks_in_doubt(&self) -> BTreeSet<StepId> {
         let mut doubt = BTreeSet::new();
         for record in &self.records {
@@ -437,8 +438,8 @@ impl Run {
         doubt
     }
 
-    /// Reconfigs that were intended and of which nothing more is told.
-    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, Doubt> {
+    /// Reconfigs that were intended and have no further entry.
+    pub fn reconfigs_in_doubt(&self) -> BTreeMap<StepId, UnresolvedRequest> {
         let (mut doubt, mut fenced) = (BTreeMap::new(), BTreeSet::new());
         for record in &self.records {
             match &record.entry {
@@ -456,13 +457,13 @@ impl Run {
                 _ => {}
             }
         }
-        let told = |(step, from): (StepId, &String)| {
-            (step, Doubt { from: from.clone(), is_fenced: fenced.contains(from) })
+        let unresolved = |(step, from): (StepId, &String)| {
+            (step, UnresolvedRequest { from: from.clone(), is_fenced: fenced.contains(from) })
         };
-        doubt.into_iter().map(told).collect()
+        doubt.into_iter().map(unresolved).collect()
     }
 
-    /// The reconfigs that somebody saw commit.
+    /// The reconfigs that are recorded as committed.
     pub fn committed(&self) -> BTreeSet<StepId> {
         let committed = |record: &Record| match &record.entry {
             Entry::Committed { step, .. } => Some(step.clone()),
@@ -473,17 +474,17 @@ impl Run {
 
     /// The versions that it accounts for.
     pub fn versions(&self) -> BTreeSet<&str> {
-        let told = self.records.iter().filter_map(|record| match &record.entry {
+        let versions = self.records.iter().filter_map(|record| match &record.entry {
             Entry::Committed { version, .. } | Entry::Fenced { version, .. } => {
                 Some(version.as_str())
             }
             _ => None,
         });
-        told.collect()
+        versions.collect()
     }
 }
 
-/// The number that the name of a run or an entry stands for.
+/// The number in the name of a run or an entry.
 pub fn number(name: &str) -> Option<u64> {
     name.parse().ok().filter(|_| name.len() == 10)
 }
@@ -501,12 +502,12 @@ pub fn pieces(plan: &str) -> Vec<&str> {
     pieces
 }
 
-/// Reads what a znode of the journal holds; `None` where it is not what it should be.
+/// Reads the content of a znode of the journal. `None` if it is malformed.
 pub fn read<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Option<T> {
     serde_json::from_slice(data).ok()
 }
 
-/// Reads what a znode with a version holds.
+/// Reads the content of a versioned znode.
 fn legible<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Result<T, Illegible> {
     let value: serde_json::Value = read(data).ok_or(Illegible::Garbled)?;
     let version = value.get("formatVersion").map_or(Some(0), serde_json::Value::as_u64);
@@ -518,7 +519,7 @@ fn legible<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Result<T, Illegible> {
     }
 }
 
-/// Writes what a znode of the journal holds.
+/// Encodes the content of a znode of the journal.
 pub fn write<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
     crate::saved::canonical(&value, false)

@@ -1,38 +1,40 @@
-//! Whether a step may be taken now. Pure: what was seen goes in, a verdict comes out.
+//! Decides whether a step may be taken now. Pure: an observation goes in, a verdict comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Permission};
-use super::end::End;
+use super::end::Outcome;
 use super::event::{BindProof, Missing, Occupied, Wait};
-use super::sight::{self, Joiner, Presence, Sight};
+use super::sight::{self, Joiner, Presence, RunView};
 use crate::check::{self, Breach, CheckedPlan, Detail, Law};
-use crate::ensemble::Knock;
+use crate::ensemble::PortState;
 use crate::model::{Server, ServerId, Zxid};
-use crate::observe::{DataProof, Finding, FindingKind, NoDigests, Standing, WithoutDigests};
-use crate::plan::{Acceptance, Action, Done, GateKind, Move, Part, PhaseKind, Step, StepId};
+use crate::observe::{DataProof, Finding, FindingKind, NoDigests, ServerStatus, WithoutDigests};
+use crate::plan::{
+    Acceptance, Action, ChangeVerb, Done, GateKind, PhaseKind, ServerChange, Step, StepId,
+};
 
-/// How often a server that is named tries to bind its election port before it ends with code 14
-/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), where it does not tell another
-/// setting.
+/// How often an added server tries to bind its election port before it exits with code 14
+/// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`), if it reports no other setting.
 const DEFAULT_BIND_TRIES: u64 = 3;
 
-/// The time from one try to bind to the next, in milliseconds; one more is granted for the end.
+/// The time between two tries to bind, in milliseconds. One more is added for the exit.
 const BIND_TRY_MS: u64 = 1000;
 
-/// A server that has run for so long without serving, in milliseconds, is more than late.
+/// A server that has been up for this long without serving, in milliseconds, is more than slow.
 const LONG_MS: u64 = 10_000;
 
-/// What a run remembers from look to look.
+/// What a run remembers between surveys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
+pub struct RunState {
     /// Steps that are done, reconfigs included.
     pub done: Done,
-    /// Since when, in milliseconds of the run, a joiner has been seen following without a break.
+    /// Since when, in milliseconds of the run, a joiner has been observed as a follower without a
+    /// break.
     pub following_since: BTreeMap<ServerId, u64>,
-    /// How far joiners were when they were first seen serving, without a break since.
+    /// The zxids of joiners when they were first observed to serve, without a break since.
     pub first_served: BTreeMap<ServerId, Zxid>,
-    /// Since when, in milliseconds of the run, joiners have been seen running without serving.
+    /// Since when, in milliseconds of the run, joiners have been up without serving.
     pub not_serving_since: BTreeMap<ServerId, u64>,
     /// Joiners that were seen following at some time.
     pub followed: BTreeSet<ServerId>,
@@ -42,16 +44,17 @@ pub struct Memory {
     pub admitting: BTreeSet<ServerId>,
     /// Commands that have done their work.
     pub hooked: BTreeSet<StepId>,
-    /// Servers that were named at an address and have not proven that they are there.
-    pub named: BTreeMap<ServerId, Named>,
+    /// Servers whose configured address is new and that have not proven yet that they have bound
+    /// it.
+    pub named: BTreeMap<ServerId, PendingBind>,
 }
 
 /// A server that was named at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Named {
+pub struct PendingBind {
     /// When, in milliseconds of the run.
     pub at_ms: u64,
-    /// How many looks in a row have seen it live and listening there.
+    /// How many surveys in a row have seen it healthy and listening there.
     pub seen: u32,
 }
 
@@ -60,12 +63,12 @@ pub struct Named {
 pub struct Approved {
     /// That clients are where they should be, before servers are taken out.
     pub cutover: bool,
-    /// That servers are stopped whoever is connected.
+    /// To stop servers even if clients are connected.
     pub stop: bool,
     /// That the data directories of these servers were blank when they started.
     pub blank: BTreeSet<ServerId>,
-    /// Risks by name, beside those that the plan holds: by the command of this very apply, never by
-    /// what an earlier one wrote down.
+    /// Risks accepted by name in the command of this apply, in addition to those in the plan. Those
+    /// of an earlier apply do not count.
     pub accepted: Vec<Acceptance>,
 }
 
@@ -78,10 +81,10 @@ pub enum Verdict {
     Proceed,
     /// Not yet.
     Wait(Vec<Wait>),
-    /// Somebody has to be asked.
-    Ask(End),
+    /// The operator must be asked.
+    Ask(Outcome),
     /// Not at all.
-    Stop(End),
+    Stop(Outcome),
 }
 
 /// Everything that a verdict rests on.
@@ -89,11 +92,11 @@ pub enum Verdict {
 pub struct Judge<'a> {
     /// The plan.
     pub checked: &'a CheckedPlan,
-    /// What was seen.
-    pub sight: &'a Sight,
-    /// What is remembered.
-    pub memory: &'a Memory,
-    /// What was approved.
+    /// The observation.
+    pub sight: &'a RunView,
+    /// What the run remembers.
+    pub memory: &'a RunState,
+    /// What the operator has approved.
     pub approved: &'a Approved,
     /// Whether commands are left to a person.
     pub no_hooks: bool,
@@ -101,16 +104,16 @@ pub struct Judge<'a> {
     pub now_ms: u64,
 }
 
-impl Memory {
-    /// Takes in what a look showed.
-    pub fn see(&mut self, sight: &Sight, now_ms: u64) {
+impl RunState {
+    /// Records a survey.
+    pub fn see(&mut self, sight: &RunView, now_ms: u64) {
         for (id, joiner) in &sight.joiners {
             if sight.facts.following.contains(id) || follows(joiner) {
                 self.following_since.entry(*id).or_insert(now_ms);
                 self.followed.insert(*id);
             } else {
                 self.following_since.remove(id);
-                // What was proven of a process is not proven of the next one.
+                // A proof about one process says nothing about the next one.
                 self.proven.remove(id);
                 self.admitting.remove(id);
             }
@@ -129,7 +132,7 @@ impl Memory {
                     self.first_served.remove(id);
                 }
             }
-            if joiner.standing == Standing::NotServing {
+            if joiner.standing == ServerStatus::NotServing {
                 self.not_serving_since.entry(*id).or_insert(now_ms);
             } else {
                 self.not_serving_since.remove(id);
@@ -143,28 +146,30 @@ impl Memory {
     }
 }
 
-/// Whether a server serves the data of this ensemble, however late or with whatever configuration.
-const fn serves(standing: &Standing) -> bool {
+/// Whether a server serves the data of this ensemble, even if it is behind or has another
+/// configuration.
+const fn serves(standing: &ServerStatus) -> bool {
     matches!(
         standing,
-        Standing::FollowingWithoutVote
-            | Standing::Behind
-            | Standing::ConfigNotInForce
-            | Standing::OtherConfiguration
+        ServerStatus::FollowingWithoutVote
+            | ServerStatus::Behind
+            | ServerStatus::ConfigNotInForce
+            | ServerStatus::OtherConfiguration
     )
 }
 
 fn follows(joiner: &Joiner) -> bool {
-    joiner.standing == Standing::FollowingWithoutVote
+    joiner.standing == ServerStatus::FollowingWithoutVote
 }
 
-/// Whether a server has shown that it listens where it was named.
+/// Whether a server has proven that it listens at its configured address.
 ///
-/// Where it tells its own ports, they are those, and the second look in a row found somebody
-/// listening there after it had taken the configuration on, the bind is proven: the old listener is
-/// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). Where it does not tell,
-/// whoever listens there may be another process, and only time shows that it did not end.
-fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
+/// If it reports its own ports and they are the configured ones, the bind is proven when the second
+/// survey in a row finds the port open after it activated the configuration: the old listener is
+/// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). If it does not report
+/// its ports, another process may be listening there, and only time proves that the server did not
+/// exit.
+fn is_proven(sight: &RunView, id: ServerId, named: &PendingBind, now_ms: u64) -> bool {
     match bind_proof(sight, id) {
         BindProof::OwnPorts => named.seen >= 2,
         BindProof::SettingSeen(ms) | BindProof::DefaultAssumed(ms) => {
@@ -174,8 +179,8 @@ fn is_proven(sight: &Sight, id: ServerId, named: &Named, now_ms: u64) -> bool {
     }
 }
 
-/// What proves of a server that it has bound its election port.
-fn bind_proof(sight: &Sight, id: ServerId) -> BindProof {
+/// The kind of proof that a server has bound its election port.
+fn bind_proof(sight: &RunView, id: ServerId) -> BindProof {
     let time = |tries: u64| tries.saturating_add(1).saturating_mul(BIND_TRY_MS);
     match sight.bind_tries.get(&id) {
         _ if sight.tell_ports.contains(&id) => BindProof::OwnPorts,
@@ -205,7 +210,7 @@ impl Judge<'_> {
         let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
         let Some(joiner) = self.sight.joiners.get(&id) else {
             return missing(Missing::Following {
-                standing: Standing::NotAsked,
+                standing: ServerStatus::NotAsked,
                 zxids: None,
                 followed_before: false,
                 for_long: false,
@@ -223,17 +228,17 @@ impl Judge<'_> {
             });
         }
         let peer = self.checked.plan().target.get(id).map(Server::peer);
-        if joiner.election_port != Some(Knock::Open) {
+        if joiner.election_port != Some(PortState::Open) {
             let port = peer.map(|peer| peer.election_port).unwrap_or_default();
             return missing(Missing::ElectionPort(port));
         }
-        if joiner.quorum_port == Some(Knock::Open) {
+        if joiner.quorum_port == Some(PortState::Open) {
             let port = peer.map(|peer| peer.quorum_port).unwrap_or_default();
             return missing(Missing::QuorumPortTaken(port));
         }
         let served = self.memory.first_served.get(&id).copied();
         if joiner.data.as_ref().is_some_and(|proof| proof.convicts(served)) {
-            return Verdict::Stop(End::DataDiffer(BTreeSet::from([id])));
+            return Verdict::Stop(Outcome::DataDiffer(BTreeSet::from([id])));
         }
         if !self.memory.proven.contains(&id) && !self.approved.blank.contains(&id) {
             if let Some(DataProof::NoDigests { leader, joiner }) = joiner.data {
@@ -242,7 +247,7 @@ impl Judge<'_> {
             let proof = joiner.data.clone();
             return missing(Missing::Data { proof, marked_in_vain: None });
         }
-        // The password goes to a proven joiner only: one that is attested blank is not asked.
+        // The password goes only to a proven joiner. A joiner that is attested blank is not asked.
         if self.memory.proven.contains(&id) && !self.memory.admitting.contains(&id) {
             return missing(Missing::Permission(joiner.asked.clone()));
         }
@@ -254,13 +259,14 @@ impl Judge<'_> {
         }
     }
 
-    /// That the data of a joiner can be judged by counts alone, which nobody has accepted.
+    /// The finding that the data of a joiner can be judged only by counts, if the operator has not
+    /// accepted it.
     fn not_accepted(
         &self,
         id: ServerId,
         leader: Option<NoDigests>,
         joiner: Option<NoDigests>,
-    ) -> End {
+    ) -> Outcome {
         let lacks = |id: Option<ServerId>, why: Option<NoDigests>| {
             Some(WithoutDigests { id: id?, why: why? })
         };
@@ -272,7 +278,7 @@ impl Judge<'_> {
         };
         let detail = Detail::Finding(kind.code());
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail };
-        End::Unsafe(vec![breach], vec![Finding { kind, server: None }])
+        Outcome::Unsafe(vec![breach], vec![Finding { kind, server: None }])
     }
 
     /// Whether a joiner has run for long without serving.
@@ -287,7 +293,7 @@ impl Judge<'_> {
         named.map(|server| Wait::Bound { server, by: bind_proof(self.sight, server) })
     }
 
-    fn reconfig(&self, parts: &[Part]) -> Verdict {
+    fn reconfig(&self, parts: &[ServerChange]) -> Verdict {
         let mut waits: Vec<Wait> = self.unbound().collect();
         let (done, now) = (&self.memory.done, &self.sight.facts);
         let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
@@ -295,10 +301,10 @@ impl Judge<'_> {
             breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
         if !lasting.is_empty() {
             let findings = &self.sight.facts.findings;
-            return Verdict::Stop(End::Unsafe(lasting, findings.clone()));
+            return Verdict::Stop(Outcome::Unsafe(lasting, findings.clone()));
         }
         if !passing.is_empty() {
-            // A law says what must not be; this is why.
+            // The broken rule names the effect. These waits name the cause.
             let down = self.sight.down.iter().map(|(server, standing)| Wait::Down {
                 server: *server,
                 standing: standing.clone(),
@@ -306,11 +312,13 @@ impl Judge<'_> {
             waits.splice(0..0, down);
         }
         waits.extend(passing.into_iter().map(Wait::Law));
-        for Part { server, change } in parts.iter().copied() {
-            if let (Move::Readdress { .. }, Some(port)) = (change, self.sight.taken.get(&server)) {
+        for ServerChange { server, change } in parts.iter().copied() {
+            if let (ChangeVerb::Readdress { .. }, Some(port)) =
+                (change, self.sight.taken.get(&server))
+            {
                 waits.push(Wait::PortTaken { server, port: *port });
             }
-            let joins = matches!(change, Move::Join) || self.is_unlisted(server, change);
+            let joins = matches!(change, ChangeVerb::Join) || self.is_unlisted(server, change);
             if joins && let Verdict::Wait(missing) = self.joiner_still(server) {
                 waits.extend(missing);
             }
@@ -318,8 +326,8 @@ impl Judge<'_> {
         if waits.is_empty() { Verdict::Proceed } else { Verdict::Wait(waits) }
     }
 
-    fn is_unlisted(&self, server: ServerId, change: Move) -> bool {
-        change == Move::Promote && !self.sight.facts.base.membership.contains(server)
+    fn is_unlisted(&self, server: ServerId, change: ChangeVerb) -> bool {
+        change == ChangeVerb::Promote && !self.sight.facts.base.membership.contains(server)
     }
 
     /// A joiner is seen again just before it is named.
@@ -328,13 +336,13 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
-        let standing = standing.unwrap_or(Standing::NotAsked);
+        let standing = standing.unwrap_or(ServerStatus::NotAsked);
         let (zxids, for_long) = (None, self.is_late(id));
         let missing = Missing::Following { standing, zxids, followed_before: true, for_long };
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
     }
 
-    /// The last configuration is active when nothing is left to say against the next write.
+    /// The last configuration is active if no safety rule forbids the next write.
     fn proof(&self) -> Verdict {
         let waits = self.unbound();
         let now = check::broken_now(&self.sight.facts).into_iter().map(Wait::Law);
@@ -349,7 +357,7 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = "cutover".to_owned();
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
     }
 
     /// The servers that are not known to be free of clients.
@@ -369,8 +377,8 @@ impl Judge<'_> {
         if done { Verdict::AlreadyDone } else { Verdict::Proceed }
     }
 
-    /// Whether the process of a server that leaves is gone. That its machine does not answer is no
-    /// proof, unless somebody has stopped it or says so.
+    /// Whether the process of a leaving server has ended. That its machine does not answer is no
+    /// proof, unless a command stopped it or the operator confirms it.
     fn is_gone(&self, id: ServerId, stopped: bool) -> bool {
         match self.sight.leaving.get(&id).map(|leaving| leaving.presence) {
             Some(Presence::Gone) => true,
@@ -396,10 +404,11 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = "stop".to_owned();
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
     }
 
-    /// Without a command, stopping is advice; but two processes of one id are never up at once.
+    /// Without a command, stopping is only advice. But two processes of one id must never be up at
+    /// once.
     fn by_hand(&self, kind: PhaseKind, id: ServerId) -> Verdict {
         if kind == PhaseKind::Retire || self.is_gone(id, false) {
             return Verdict::AlreadyDone;
@@ -412,6 +421,6 @@ impl Judge<'_> {
             return Verdict::Proceed;
         }
         let approve = format!("attest-{id}");
-        Verdict::Ask(End::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
+        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::access::Signer;
-use super::archive::{Archive, Ground, LATEST};
-use super::end::End;
+use super::archive::{Archive, FolderState, LATEST};
+use super::end::Outcome;
 use super::journal::{self, Entry, Header, IdentityText, LeavingText, LockText, Record, Stamp};
 use super::machine::{Input, ReadBack};
 use super::paths::Paths;
 use crate::check::CheckedPlan;
-use crate::ensemble::{AclEntry, CONFIG, Code, Failure, Lifetime, Node, NodeAcl, Op, Session};
+use crate::ensemble::{
+    AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session,
+};
 use crate::model::{Endpoint, EnsembleConfig, Folder, ServerId};
 use crate::observe::Identity;
 use crate::saved;
@@ -20,7 +22,7 @@ const TRIES: usize = 3;
 
 /// Who applies.
 #[derive(Debug, Clone)]
-pub struct Mine {
+pub struct ApplyIdentity {
     /// What the lock holds.
     pub lock: LockText,
     /// The identity that the ensemble gets where it has none.
@@ -46,8 +48,8 @@ pub struct Opening<'a> {
 
 /// What a run keeps in the ensemble.
 #[derive(Debug)]
-pub struct Keeper {
-    mine: Mine,
+pub struct RunStore {
+    mine: ApplyIdentity,
     paths: Paths,
     acl: Vec<AclEntry>,
     /// The version that the folder got when the lock was taken.
@@ -69,9 +71,9 @@ macro_rules! answered {
     };
 }
 
-impl Keeper {
+impl RunStore {
     /// Keeps nothing yet.
-    pub fn new(mine: Mine) -> Self {
+    pub fn new(mine: ApplyIdentity) -> Self {
         Self {
             paths: Paths::below(mine.folder.clone()),
             mine,
@@ -99,22 +101,28 @@ impl Keeper {
         let denied = |end| Input::Denied(Box::new(end));
         match session.probe_write(CONFIG).await {
             Ok(()) => {}
-            Err(Code::NoAuth) => {
-                return denied(End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody });
+            Err(ErrorCode::NoAuth) => {
+                return denied(Outcome::NotAuthorized {
+                    by: Vec::new(),
+                    signer: Signer::Anonymous,
+                });
             }
-            Err(code) => return Input::Failed(Failure::of_probe(code)),
+            Err(code) => return Input::Failed(RequestError::of_probe(code)),
         }
         match session.probe_reconfig().await {
-            Ok(()) | Err(Code::ReconfigInProgress) => {}
-            Err(Code::ReconfigDisabled | Code::Unimplemented) => {
-                return denied(End::ReconfigDisabled);
+            Ok(()) | Err(ErrorCode::ReconfigInProgress) => {}
+            Err(ErrorCode::ReconfigDisabled | ErrorCode::Unimplemented) => {
+                return denied(Outcome::ReconfigDisabled);
             }
-            Err(code) => return Input::Failed(Failure::of_probe(code)),
+            Err(code) => return Input::Failed(RequestError::of_probe(code)),
         }
         Input::Granted
     }
 
-    async fn archive<'a, S: Session>(&self, session: &'a S) -> Result<Archive<'a, S>, Failure> {
+    async fn archive<'a, S: Session>(
+        &self,
+        session: &'a S,
+    ) -> Result<Archive<'a, S>, RequestError> {
         Archive::proven(session, &self.mine.folder, self.mine.own.clone()).await
     }
 
@@ -132,59 +140,74 @@ impl Keeper {
         let mut is_closed_to_us = false;
         for _ in 0..TRIES {
             let ground = match answered!(archive.ground().await) {
-                Ground::Proven(acl) if is_closed_to_us && acl.children == 0 => Ground::Vacant,
+                FolderState::Proven(acl) if is_closed_to_us && acl.children == 0 => {
+                    FolderState::Vacant
+                }
                 ground => ground,
             };
             let is_folder = match &ground {
-                Ground::Unproven(unproven) => {
-                    return Input::Denied(Box::new(End::Unproven(unproven.clone())));
+                FolderState::Unproven(unproven) => {
+                    return Input::Denied(Box::new(Outcome::Unproven(unproven.clone())));
                 }
-                Ground::Absent | Ground::Vacant => false,
-                Ground::Proven(_) => true,
+                FolderState::Absent | FolderState::Vacant => false,
+                FolderState::Proven(_) => true,
             };
             match self.take(session, &ground).await {
                 // Made now, or by an earlier try whose answer got lost.
                 Ok(()) => return self.taken(session, &mut archive).await,
-                Err(Failure::Refused(Code::NodeExists)) if matches!(ground, Ground::Proven(_)) => {
+                Err(RequestError::Refused(ErrorCode::NodeExists))
+                    if matches!(ground, FolderState::Proven(_)) =>
+                {
                     return self.taken(session, &mut archive).await;
                 }
                 // Any client can have made an empty one with such a list.
-                Err(Failure::Refused(Code::NoAuth)) if matches!(&ground, Ground::Proven(acl) if acl.children == 0) =>
+                Err(RequestError::Refused(ErrorCode::NoAuth)) if matches!(&ground, FolderState::Proven(acl) if acl.children == 0) =>
                 {
                     is_closed_to_us = true;
                 }
                 // Another client was here between the look and the transaction.
-                Err(Failure::Refused(Code::NodeExists | Code::NotEmpty | Code::BadVersion)) => {}
-                Err(Failure::Refused(Code::NoNode)) if ground != Ground::Absent => {}
-                Err(Failure::Refused(
-                    code @ (Code::NoAuth | Code::NoNode | Code::QuotaExceeded),
+                Err(RequestError::Refused(
+                    ErrorCode::NodeExists | ErrorCode::NotEmpty | ErrorCode::BadVersion,
+                )) => {}
+                Err(RequestError::Refused(ErrorCode::NoNode)) if ground != FolderState::Absent => {}
+                Err(RequestError::Refused(
+                    code @ (ErrorCode::NoAuth | ErrorCode::NoNode | ErrorCode::QuotaExceeded),
                 )) => {
                     let (folder, parent) = (self.paths.folder(), self.paths.parent());
                     let path = if is_folder { folder } else { parent }.to_owned();
-                    return Input::Denied(Box::new(End::FolderRefused { path, is_folder, code }));
+                    return Input::Denied(Box::new(Outcome::FolderRefused {
+                        path,
+                        is_folder,
+                        code,
+                    }));
                 }
-                Err(Failure::Refused(Code::EphemeralOnLocalSession)) => {
-                    return Input::Denied(Box::new(End::LocalSession { by: None }));
+                Err(RequestError::Refused(ErrorCode::EphemeralOnLocalSession)) => {
+                    return Input::Denied(Box::new(Outcome::LocalSession { by: None }));
                 }
                 Err(failure) => return Input::Failed(failure),
             }
         }
         let path = self.paths.folder().to_owned();
-        Input::Denied(Box::new(End::Unproven(Unproven { path, doubt: Doubt::Moving })))
+        Input::Denied(Box::new(Outcome::Unproven(Unproven { path, doubt: Doubt::Moving })))
     }
 
     /// The transaction that makes the lock, and the folder where there is none.
-    async fn take<S: Session>(&self, session: &S, ground: &Ground) -> Result<(), Failure> {
+    async fn take<S: Session>(
+        &self,
+        session: &S,
+        ground: &FolderState,
+    ) -> Result<(), RequestError> {
         let (runs, lock) = (self.paths.runs(), self.paths.lock());
         let (folder, nonce) = (self.paths.folder(), self.mine.lock.by.nonce.as_bytes());
         let text = journal::write(&self.mine.lock);
         let acl = &self.acl[..];
         let made = |path| Op::Create { path, data: b"", lifetime: Lifetime::Persistent, acl };
-        let has_runs = matches!(ground, Ground::Proven(_)) && session.get(&runs).await?.is_some();
+        let has_runs =
+            matches!(ground, FolderState::Proven(_)) && session.get(&runs).await?.is_some();
         let mut ops = match ground {
-            Ground::Vacant => vec![Op::Delete { path: folder }, made(folder)],
-            Ground::Absent => vec![made(folder)],
-            Ground::Proven(_) | Ground::Unproven(_) => Vec::new(),
+            FolderState::Vacant => vec![Op::Delete { path: folder }, made(folder)],
+            FolderState::Absent => vec![made(folder)],
+            FolderState::Proven(_) | FolderState::Unproven(_) => Vec::new(),
         };
         if !has_runs {
             ops.push(made(&runs));
@@ -208,12 +231,14 @@ impl Keeper {
                 archive.learn(&acl);
             }
             return match answered!(archive.ground().await) {
-                Ground::Proven(_) => {
+                FolderState::Proven(_) => {
                     self.turn = root.version;
                     Input::Locked(node.czxid)
                 }
-                Ground::Unproven(unproven) => Input::Denied(Box::new(End::Unproven(unproven))),
-                Ground::Absent | Ground::Vacant => Input::Held(None),
+                FolderState::Unproven(unproven) => {
+                    Input::Denied(Box::new(Outcome::Unproven(unproven)))
+                }
+                FolderState::Absent | FolderState::Vacant => Input::Held(None),
             };
         }
         let proof: Option<Result<NodeAcl, Doubt>> =
@@ -222,9 +247,14 @@ impl Keeper {
     }
 
     /// A persistent znode; it may be there already.
-    async fn make<S: Session>(&self, session: &S, path: &str, data: &[u8]) -> Result<(), Failure> {
+    async fn make<S: Session>(
+        &self,
+        session: &S,
+        path: &str,
+        data: &[u8],
+    ) -> Result<(), RequestError> {
         match session.create(path, data, &self.acl).await {
-            Ok(()) | Err(Failure::Refused(Code::NodeExists)) => Ok(()),
+            Ok(()) | Err(RequestError::Refused(ErrorCode::NodeExists)) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
@@ -236,7 +266,7 @@ impl Keeper {
         let [config, lock, identity] = nodes.try_into().unwrap_or_default();
         let text = config.as_ref().map(Node::text).unwrap_or_default();
         let Ok(config) = EnsembleConfig::parse(&text) else {
-            return Input::Failed(Failure::Refused(Code::DataInconsistency));
+            return Input::Failed(RequestError::Refused(ErrorCode::DataInconsistency));
         };
         let identity = identity.as_ref().map(Node::text);
         self.identity.clone_from(&identity);
@@ -332,7 +362,7 @@ impl Keeper {
             ];
             match session.transact(&ops).await {
                 Ok(()) => break,
-                Err(Failure::Refused(Code::NodeExists)) => {}
+                Err(RequestError::Refused(ErrorCode::NodeExists)) => {}
                 Err(failure) => return Input::Failed(failure),
             }
             let there = answered!(session.get(&path).await);

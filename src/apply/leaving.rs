@@ -9,7 +9,7 @@ use super::journal::{Header, Runs};
 use super::sight::{self, Leaving, Presence};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::Conf;
-use crate::ensemble::{Ensemble, Word};
+use crate::ensemble::{Ensemble, FourLetterWord};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession};
 use crate::plan::Plan;
@@ -60,7 +60,7 @@ pub async fn leaving_now<E: Ensemble>(
             let presence = Presence::Unknown;
             return (*id, Leaving { presence, clients: None, names_itself: None });
         };
-        let presence = match port.ask(at, Word::Srvr).await {
+        let presence = match port.ask(at, FourLetterWord::Srvr).await {
             Ok(_) => Presence::Up,
             Err(silence) => Presence::of(silence),
         };
@@ -76,7 +76,7 @@ pub async fn leaving_now<E: Ensemble>(
 
 /// The members that a server itself knows.
 async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> {
-    let conf = port.ask(at, Word::Conf).await.ok().map(|answer| Conf::parse(&answer));
+    let conf = port.ask(at, FourLetterWord::Conf).await.ok().map(|answer| Conf::parse(&answer));
     if let Some(Ok(config)) = conf.and_then(|conf| conf.config) {
         return Some(config.membership);
     }

@@ -1,20 +1,18 @@
-//! Carrying a checked plan out: fenced, journalled, resumable.
+//! Applies a checked plan: fenced, with a journal, resumable.
 //!
-//! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that may be applied, and what the
-//! operator approved. Out: [`Event`]s while it goes, and an [`End`].
+//! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that can be applied, and the
+//! operator's approvals. Out: [`Event`]s during the run, and an [`Outcome`].
 //!
-//! In reading order: [`resume`] (which plan an apply goes on with), [`stale`] and [`position`] (where the live configuration stands on the way of
-//! the plan), [`sight`] (what a look shows), [`leaving`] (who is still on the servers that leave),
-//! [`judge`] (whether a step may be taken now),
-//! [`reorder`] (another order, where a server has died or come back),
-//! [`classify`] (what an answer means), [`machine`] (the executor, without I/O), [`journal`] (what a
-//! run leaves in the ensemble), [`paths`] (where), [`keeper`] (who writes it, under the lock),
-//! [`archive`] (who reads it back, as far as it is proven), [`retired`] (which servers earlier runs
-//! took out), [`access`] (as whom, and which servers
-//! may be sent the password), [`command_line`] (what is run on this machine),
-//! [`driver`] (the thin shell that does what the executor says),
-//! [`report`] (what came of it),
-//! [`unlock`] (how another gets the lock).
+//! In reading order: [`resume`] (which plan an apply resumes), [`stale`] and [`position`] (the
+//! position of the live configuration within the plan), [`sight`] (the view of a survey),
+//! [`leaving`] (the servers that leave, and their clients), [`judge`]
+//! (whether a step may be taken now), [`reorder`] (another order, if a server has failed or come
+//! back), [`classify`] (the meaning of an answer), [`machine`] (the executor, without I/O),
+//! [`journal`] (the state of a run in the ensemble), [`paths`] (its znodes), [`keeper`] (writes it,
+//! under the lock), [`archive`] (reads it back, as far as it is proven), [`retired`] (servers that
+//! earlier runs removed), [`access`] (the identity of a run, and the servers that may receive the
+//! password), [`command_line`] (commands on this machine), [`driver`] (the thin shell that does
+//! what the executor orders), [`report`] (the result), [`unlock`] (how to take over the lock).
 
 pub mod access;
 pub mod archive;
@@ -40,6 +38,6 @@ pub mod sight;
 pub mod stale;
 pub mod unlock;
 
-pub use end::{End, Since, Stale};
+pub use end::{Outcome, Since, Stale};
 pub use event::{BindProof, Event, Missing, Occupied, Wait};
 pub use reorder::Reordered;

@@ -1,24 +1,24 @@
-//! A client without rights that comes in between two requests of a session, where no real server can
-//! be made to wait.
+//! A client without permissions that interferes between two requests of a session, where no real
+//! server can be made to wait.
 
 use std::cell::Cell;
 
-use super::archive::{Archive, Ground};
-use super::end::End;
+use super::archive::{Archive, FolderState};
+use super::end::Outcome;
 use super::journal::{IdentityText, LockText, Stamp};
-use super::keeper::{Keeper, Mine};
+use super::keeper::{ApplyIdentity, RunStore};
 use super::machine::Input;
 use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
 use crate::ensemble::{
-    AclEntry, CONFIG, Code, Control, Credential, Failure, InClear, Lifetime, Node, NodeAcl, Op,
-    Session, SessionTerms,
+    AclEntry, CONFIG, Credential, ErrorCode, InClear, Lifetime, Node, NodeAcl, Op, RequestError,
+    Session, SessionFactory, SessionTerms,
 };
 use crate::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Folder, Host, Membership, Millis, Update,
 };
 use crate::trust::{Doubt, Life, OwnIds, Unproven};
 
-/// A session before whose request of that name another client makes a transaction of its own, once.
+/// A session before whose request of that name another client makes a transaction, once.
 struct Overtaken<'a, S> {
     inner: S,
     thief: &'a S,
@@ -27,7 +27,7 @@ struct Overtaken<'a, S> {
 }
 
 impl<S: Session> Overtaken<'_, S> {
-    async fn asks(&self, request: String) -> Result<(), Failure> {
+    async fn asks(&self, request: String) -> Result<(), RequestError> {
         let swap = if request == self.before { self.swap.take() } else { &[] };
         if swap.is_empty() { Ok(()) } else { self.thief.transact(swap).await }
     }
@@ -42,11 +42,11 @@ impl<S: Session> Session for Overtaken<'_, S> {
         self.inner.at()
     }
 
-    async fn authenticate(&mut self) -> Result<(), Failure> {
+    async fn authenticate(&mut self) -> Result<(), RequestError> {
         self.inner.authenticate().await
     }
 
-    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), RequestError> {
         self.inner.attach(at).await
     }
 
@@ -54,37 +54,37 @@ impl<S: Session> Session for Overtaken<'_, S> {
         self.inner.timeout_ms()
     }
 
-    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, RequestError> {
         self.inner.read(paths).await
     }
 
-    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+    async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         self.asks(format!("get {path}")).await?;
         self.inner.get(path).await
     }
 
-    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+    async fn children(&self, path: &str) -> Result<Vec<String>, RequestError> {
         self.inner.children(path).await
     }
 
-    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, RequestError> {
         self.inner.count_children(path).await
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, RequestError> {
         self.inner.acl(path).await
     }
 
-    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), RequestError> {
         self.inner.create(path, data, acl).await
     }
 
-    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), RequestError> {
         self.asks("transact".to_owned()).await?;
         self.inner.transact(ops).await
     }
 
-    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), RequestError> {
         self.inner.set_many(path, count).await
     }
 
@@ -92,16 +92,16 @@ impl<S: Session> Session for Overtaken<'_, S> {
         &self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<EnsembleConfig, Failure> {
+    ) -> Result<EnsembleConfig, RequestError> {
         self.inner.reconfig(request, version).await
     }
 
-    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+    async fn probe_write(&self, path: &str) -> Result<(), ErrorCode> {
         self.asks(format!("probe {path}")).await.expect("the other client may do that");
         self.inner.probe_write(path).await
     }
 
-    async fn probe_reconfig(&self) -> Result<(), Code> {
+    async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
         self.inner.probe_reconfig().await
     }
 
@@ -129,37 +129,42 @@ fn made<'a>(path: &'a str, acl: &'a [AclEntry]) -> Op<'a> {
     Op::Create { path, data: b"forged", lifetime: Lifetime::Persistent, acl }
 }
 
-fn keeper() -> Keeper {
+fn keeper() -> RunStore {
     let by = Stamp { nonce: "n".into(), who: "w".into(), host: "h".into(), pid: 1, at: "t".into() };
     let lock = LockText::new(by, "apply", "p".into());
     let identity = IdentityText::new("i".into(), "e".into());
-    Keeper::new(Mine { lock, identity, folder: Folder::default(), own: OwnIds::default() })
+    RunStore::new(ApplyIdentity {
+        lock,
+        identity,
+        folder: Folder::default(),
+        own: OwnIds::default(),
+    })
 }
 
-/// What taking the lock comes to where another client makes this transaction between the look at
-/// the folder and the lock; the folder stands already, empty, and looks like an operator's.
+/// The result of taking the lock if another client makes this transaction between reading the
+/// folder and locking. The folder already exists, is empty, and looks like an operator's.
 fn lock_overtaken_by(swap: &[Op<'_>]) -> Input {
     let port = Simulated::new(world());
-    let told = port.run(async {
+    let result = port.run(async {
         let thief = port.open(&at(), &TERMS).await.unwrap();
         thief.create("/zkplan", b"", &[entry("world", "anyone", 1)]).await.unwrap();
         let inner = port.open(&at(), &TERMS).await.unwrap();
         let before = "transact";
         keeper().lock(&Overtaken { inner, thief: &thief, before, swap: Cell::new(swap) }).await
     });
-    told.unwrap()
+    result.unwrap()
 }
 
 #[test]
-fn a_folder_that_is_swapped_between_look_and_lock_is_not_believed() {
+fn a_folder_that_is_swapped_between_survey_and_lock_is_not_trusted() {
     let everybody = [entry("world", "anyone", 31)];
     let deleted = Op::Delete { path: "/zkplan" };
-    // Nothing comes in between.
+    // No other client interferes.
     assert!(matches!(lock_overtaken_by(&[]), Input::Locked(_)));
     // The lock gets into the stranger's folder, and is seen to be there.
     let open = lock_overtaken_by(&[deleted, made("/zkplan", &everybody)]);
     let Input::Denied(end) = open else { panic!("{open:?}") };
-    assert!(matches!(*end, End::Unproven(_)), "{end:?}");
+    assert!(matches!(*end, Outcome::Unproven(_)), "{end:?}");
     // The stranger's has more in it than the transaction expects.
     let swap = [deleted, made("/zkplan", &everybody), made("/zkplan/runs", &everybody)];
     let filled = lock_overtaken_by(&swap);
@@ -169,12 +174,12 @@ fn a_folder_that_is_swapped_between_look_and_lock_is_not_believed() {
 #[test]
 fn a_folder_that_is_swapped_while_it_is_read_is_not_believed() {
     let (readers, everybody) = ([entry("world", "anyone", 1)], [entry("world", "anyone", 31)]);
-    // An empty one that looks like an operator's gives way to an open one with an identity whose
-    // list is closed since it was made.
+    // An empty folder that looks like an operator's is replaced by an open one with an identity,
+    // whose ACL has been closed since it was made.
     let swap =
         [Op::Delete { path: "/zkplan" }, made("/zkplan", &everybody), made("/zkplan/id", &readers)];
     let port = Simulated::new(world());
-    let told = port.run(async {
+    let result = port.run(async {
         let thief = port.open(&at(), &TERMS).await.unwrap();
         thief.create("/zkplan", b"", &readers).await.unwrap();
         let inner = port.open(&at(), &TERMS).await.unwrap();
@@ -183,11 +188,11 @@ fn a_folder_that_is_swapped_while_it_is_read_is_not_believed() {
         let archive = Archive::as_far_as_seen(&session, &Folder::default()).await.unwrap();
         archive.journal(1).await.unwrap()
     });
-    let journal = told.unwrap();
+    let journal = result.unwrap();
     assert_eq!(journal.identity, None);
     let open = Doubt::Open(vec!["world:anyone".to_owned()]);
     let unproven = Unproven { path: "/zkplan".to_owned(), doubt: open };
-    assert_eq!(journal.ground, Ground::Unproven(unproven));
+    assert_eq!(journal.ground, FolderState::Unproven(unproven));
 }
 
 #[test]
@@ -199,7 +204,7 @@ fn no_write_is_tried_in_the_folder_of_another_user() {
         let (list, mut world) = (masked(user), world());
         world.set_acl(CONFIG, &masked("op"));
         let port = Simulated::new(world);
-        let told = port.run(async {
+        let result = port.run(async {
             let thief = port.open(&at(), &TERMS).await.unwrap();
             thief.create("/zkplan", b"", &list).await.unwrap();
             thief.create("/zkplan/runs", b"", &list).await.unwrap();
@@ -210,7 +215,7 @@ fn no_write_is_tried_in_the_folder_of_another_user() {
             archive.ground().await.unwrap();
             thief.get("/tried").await.unwrap().is_some()
         });
-        told.unwrap()
+        result.unwrap()
     };
     assert!(tries("op"));
     assert!(!tries("other"));
@@ -222,7 +227,7 @@ fn a_lock_of_another_session_teaches_no_ids() {
     // Digests are masked, as for an operator without ADMIN on the configuration.
     world.set_acl(CONFIG, &[entry("digest", "op:x", 31)]);
     let port = Simulated::new(world);
-    let told = port.run(async {
+    let result = port.run(async {
         let session = port.open(&at(), &TERMS).await.unwrap();
         let entries = vec![entry("digest", "op:stranger", 31)];
         session.create("/theirs", b"", &entries).await.unwrap();
@@ -237,5 +242,5 @@ fn a_lock_of_another_session_teaches_no_ids() {
         }
         believed
     });
-    assert_eq!(told, Some(vec![false, true]));
+    assert_eq!(result, Some(vec![false, true]));
 }

@@ -1,4 +1,4 @@
-//! Where zkplan keeps what in an ensemble.
+//! The znodes in which zkplan keeps its state.
 
 use crate::ensemble::IDENTITY_NAME;
 use crate::model::Folder;
@@ -10,7 +10,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Those below that folder.
+    /// The paths below that folder.
     pub const fn below(folder: Folder) -> Self {
         Self { folder }
     }

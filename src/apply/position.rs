@@ -1,25 +1,26 @@
-//! Where a live membership stands on the way that a plan grants.
+//! The position of a live membership within a plan.
 //!
-//! The live configuration is the only authority on which reconfigs are done; a journal can name
-//! them, but cannot move them.
+//! Only the live configuration decides which reconfigs are done. A journal can name them, but
+//! cannot change that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Membership, Server, ServerId};
-use crate::plan::{Action, Done, Grant, Plan, Positions, Step, is_within_reach};
+use crate::plan::{Action, Done, Plan, Positions, Schedule, Step, is_within_reach};
 
-/// More ways to read a membership are not looked at; each server that comes in, goes out and comes
-/// in again can be read in two.
+/// The limit on readings of a membership. A server that is added, removed and added again can be
+/// read in two ways.
 const MOST_READINGS: usize = 4096;
 
-/// The reconfigs of a plan that a membership shows as done; `None` where the membership is neither
-/// the base nor a state that the grant can reach, in the order of the plan or in one that a server
-/// that died or came back made necessary.
+/// The reconfigs of a plan that are done by a membership. `None` if the membership is neither the
+/// base nor a state that the plan can reach, in its own order or in one that a failure or a return
+/// made necessary.
 ///
-/// A joiner that was listed and unlisted again looks like one that was never listed: of several
-/// readings the one counts that agrees best with `told`, the reconfigs that somebody saw commit, and
-/// then one that the order of the plan reaches, and then the one with the fewest.
-pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
+/// A joiner that was added and removed again looks like one that was never added. Of several
+/// readings, the one that agrees best with `recorded` counts: these are the reconfigs that the
+/// journal records as committed. Among equals, one that the order of the plan reaches is preferred,
+/// and then the one with the fewest reconfigs.
+pub fn position(plan: &Plan, live: &Membership, recorded: &Done) -> Option<Done> {
     let base = &plan.facts.base.membership;
     if !live.has_the_strangers_of(base) {
         return None;
@@ -55,7 +56,7 @@ pub fn position(plan: &Plan, live: &Membership, told: &Done) -> Option<Done> {
     let is_granted = |reading: &Done| is_within_reach(plan, reading) || is_in_order(plan, reading);
     readings.retain(|reading| is_one_state(reading) && is_granted(reading));
     let fit = |reading: &Done| {
-        let agrees = reading.intersection(told).count();
+        let agrees = reading.intersection(recorded).count();
         (std::cmp::Reverse(agrees), !is_in_order(plan, reading), reading.len())
     };
     readings.into_iter().min_by_key(fit)
@@ -72,7 +73,7 @@ fn chains(plan: &Plan) -> BTreeMap<ServerId, Vec<&Step>> {
     chains
 }
 
-/// How many of a server's reconfigs can have led from its line in the base to its line now.
+/// How many of a server's reconfigs can have led from its line in the base to its present line.
 fn taken<'a>(
     id: ServerId,
     base: Option<&'a Server>,
@@ -97,12 +98,13 @@ fn line_after(id: ServerId, step: &Step) -> Option<&Server> {
     step.reconfig()?.joining.iter().find(|line| line.id == id)
 }
 
-/// Whether the order of the plan, under some leaders, takes just these reconfigs.
+/// Whether the plan in its own order, under some leaders, takes exactly these reconfigs.
 ///
-/// Where nobody leads nothing is held back; who leads matters only where that gets no further.
+/// Without a leader no step is deferred. The leader is considered only if there is no progress
+/// otherwise.
 fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
-    let grant = Grant::of(plan);
-    let steps = grant.steps();
+    let schedule = Schedule::of(plan);
+    let steps = schedule.steps();
     let fits = |at: &usize| {
         let step = steps[*at].1;
         step.reconfig().is_none() || wanted.contains(&step.id)
@@ -111,7 +113,7 @@ fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
     let leaders: Vec<Option<ServerId>> = std::iter::once(None).chain(members.map(Some)).collect();
     let mut done = Positions::none(steps.len());
     loop {
-        let open = leaders.iter().map(|leader| grant.next(&done, *leader));
+        let open = leaders.iter().map(|leader| schedule.ready_steps(&done, *leader));
         let taken = open.map(|open| open.into_iter().filter(fits).collect::<Vec<_>>());
         let Some(taken) = taken.into_iter().find(|taken| !taken.is_empty()) else { break };
         for at in taken {
@@ -122,8 +124,8 @@ fn is_in_order(plan: &Plan, wanted: &Done) -> bool {
     all.all(|(at, (_, step))| done.contains(at) || !wanted.contains(&step.id))
 }
 
-/// Steps that need no doing any more, because the reconfigs behind them are done: waits for joiners
-/// that are members, gates that were passed.
+/// Steps that are implied, because reconfigs after them are done: waits for joiners that are
+/// members, and gates that were passed.
 pub fn implied(plan: &Plan, reconfigs: &Done) -> Done {
     let mut implied = reconfigs.clone();
     let last = plan

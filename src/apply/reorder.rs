@@ -1,4 +1,4 @@
-//! The order in which what is left of a plan goes, where a server has died or come back.
+//! The order of the rest of a plan, if a server has failed or come back.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{self, Acceptance, Done, Plan, StepId};
 
-/// Another order of what is left.
+/// Another order of the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reordered {
-    /// Members that do not answer and did when the plan was made, or have joined since.
+    /// Members that do not answer, and that answered when the plan was made or joined since.
     pub down: BTreeSet<ServerId>,
     /// Members that answer and did not when the plan was made.
     pub back: BTreeSet<ServerId>,
-    /// The reconfigs that are left, in the order in which they go if the leader stays who it is.
+    /// The remaining reconfigs in their order if the leader does not change.
     pub order: Vec<StepId>,
 }
 
-/// The plan in an order that the checker accepts as things are now: its own, else another one that
-/// its grant allows; `None` where there is none. `accepted` are risks that the operator accepts beside
-/// those of the plan.
+/// The plan in an order that the checker accepts at present: its own, else another one that the
+/// plan allows. `None` if there is none. `accepted` are risks that the operator accepts in addition
+/// to those in the plan.
 pub fn accepted_order(
     granted: &CheckedPlan,
     done: &Done,
@@ -34,7 +34,7 @@ pub fn accepted_order(
     check::regrant(granted, order, (done, now), accepted)
 }
 
-/// What is said of an order: who died or came back, and what is left.
+/// The report of an order: which servers failed or came back, and what is left.
 pub fn reordered(plan: &Plan, done: &Done, now: &Facts) -> Reordered {
     let then = &plan.facts;
     let members = now.base.membership.ids();

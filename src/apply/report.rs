@@ -1,27 +1,27 @@
-//! What came of a run, gathered from what it told.
+//! The result of a run, collected from its events.
 
-use super::end::End;
+use super::end::Outcome;
 use super::event::{Event, Wait};
-use super::journal::{Entry, Known};
+use super::journal::{CommitEvidence, Entry};
 use crate::model::ServerId;
 use crate::plan::StepId;
 
-/// What came of one apply.
+/// The result of one apply.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
-    /// The run, and whether an earlier apply had begun it.
+pub struct RunReport {
+    /// The run, and whether an earlier apply began it.
     pub run: Option<(u64, bool)>,
     /// The reconfigs of this apply, in order.
     pub commits: Vec<Commit>,
-    /// Who led, who leads, and the step that it was planned for.
+    /// The old leader, the new leader, and the step that planned the change.
     pub hand_overs: Vec<(ServerId, ServerId, Option<StepId>)>,
     /// Servers that a person is to stop.
     pub stop_by_hand: Vec<ServerId>,
-    /// Retired servers that do not answer, and that no command of this run has stopped.
+    /// Retired servers that do not answer and that no command of this run has stopped.
     pub silent_leavers: Vec<ServerId>,
     /// The run that was abandoned first.
     pub abandoned: Option<u64>,
-    /// The request of which nobody knows what came.
+    /// The request whose outcome is unknown.
     pub unknown: Option<StepId>,
     /// The command that runs.
     pub running_hook: Option<StepId>,
@@ -31,7 +31,7 @@ pub struct Report {
     last_write_ms: Option<u64>,
     /// Since when the ensemble has not answered.
     away_since: Option<u64>,
-    /// The longest time for which it did not answer, and whether it still did not at the end.
+    /// The longest time without an answer, and whether it lasted until the end.
     away: Option<(u64, Gap)>,
 }
 
@@ -54,17 +54,17 @@ pub struct Commit {
     /// The version that it made.
     pub version: String,
     /// How that is known.
-    pub known: Known,
-    /// From the request to the reply, or to when it was read back; `None` where an earlier apply
-    /// had sent it.
+    pub known: CommitEvidence,
+    /// From the request to the reply, or until it was read back. `None` if an earlier apply sent
+    /// it.
     pub took_ms: Option<u64>,
-    /// From the last write of our own that had committed before the request to the first one after
-    /// it: for so long at most, nothing of ours committed.
+    /// From our last write that committed before the request to our first one after it. This is an
+    /// upper bound of the time in which no write of ours committed.
     pub gap_ms: Option<u64>,
 }
 
-impl Report {
-    /// Takes in what happened.
+impl RunReport {
+    /// Records an event.
     pub fn take(&mut self, now_ms: u64, event: &Event) {
         match event {
             Event::Run { number, resumed, .. } => self.run = Some((*number, *resumed)),
@@ -79,7 +79,7 @@ impl Report {
                     step: step.clone(),
                     version: version.clone(),
                     known: *known,
-                    took_ms: took_ms.filter(|_| *known != Known::Found),
+                    took_ms: took_ms.filter(|_| *known != CommitEvidence::Found),
                     gap_ms: None,
                 });
             }
@@ -95,7 +95,7 @@ impl Report {
             Event::Waiting(waits) if waits.iter().any(is_away) => {
                 self.away_since.get_or_insert(self.last_write_ms.unwrap_or(now_ms));
             }
-            Event::Ended(End::Finished) => {}
+            Event::Ended(Outcome::Finished) => {}
             Event::Ended(_) => self.end_away(now_ms, Gap::StillAway),
             Event::HookStarted { step, .. } => self.running_hook = Some(step.clone()),
             Event::HookEnded { .. } => self.running_hook = None,
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_run_that_has_closed_itself_is_not_left_open() {
-        let mut report = Report::default();
+        let mut report = RunReport::default();
         assert_eq!(report.left_open(), None);
         report.run = Some((3, false));
         assert_eq!(report.left_open(), Some(3));

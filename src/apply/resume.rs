@@ -1,9 +1,9 @@
-//! Whether an apply goes on with the run that is open: decided once, for every screen.
+//! Decides whether an apply resumes the open run, once for all callers.
 //!
-//! What a run does comes from the file that the operator gives, on a resume too. A plan file is the
-//! plan. With a spec, the plan that the run keeps in the ensemble is used where it wants what the
-//! spec wants, with the spec's policy, commands and acceptances: it then tells where the run began,
-//! and which servers it has retired.
+//! The target of a run comes from the operator's file, on a resume too. A plan file is the plan.
+//! With a spec, the plan that the run keeps in the ensemble is used if it has the target, policy,
+//! commands and acceptances of the spec: it shows where the run began, and which servers it has
+//! retired.
 
 use super::journal::{Illegible, Run};
 use crate::check::CheckedPlan;
@@ -13,12 +13,12 @@ use crate::plan::Acceptance;
 use crate::saved;
 use crate::spec::Spec;
 
-/// What an operator asks for.
+/// The operator's request.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
+pub enum ApplyRequest<'a> {
     /// A plan.
     Plan(&'a CheckedPlan),
-    /// What a spec wants, with these risks accepted.
+    /// The target of a spec, with these risks accepted.
     Spec(&'a Spec, &'a [Acceptance]),
 }
 
@@ -31,7 +31,7 @@ pub enum Differs {
     PlanLost,
     /// It carries out another plan than the file's.
     OtherPlan,
-    /// It wants something else than the spec.
+    /// The run has another target than the spec.
     OtherSpec {
         /// Whether that is other servers.
         servers: bool,
@@ -45,7 +45,7 @@ pub enum Differs {
 }
 
 impl Differs {
-    /// The risks that the run accepts and the operator does not, where nothing else is between them.
+    /// The risks that the run accepts and the operator does not, if nothing else differs.
     pub fn lacks_only(&self) -> Option<&[Acceptance]> {
         match self {
             Self::OtherSpec { servers: false, policy: false, hooks: false, accepted } => {
@@ -56,24 +56,24 @@ impl Differs {
     }
 }
 
-/// The plan with which an apply goes on.
+/// The plan with which an apply continues.
 ///
 /// # Errors
 ///
-/// Why it does not.
+/// Why it cannot resume.
 pub fn resumed(
-    asked: Asked<'_>,
+    asked: ApplyRequest<'_>,
     run: &Run,
     stored: Option<&CheckedPlan>,
     now: &Facts,
 ) -> Result<CheckedPlan, Differs> {
     let header = run.header.as_ref().map_err(|why| Differs::Header(why.clone()))?;
     let (spec, accepted) = match asked {
-        Asked::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
+        ApplyRequest::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
             return Ok(checked.clone());
         }
-        Asked::Plan(_) => return Err(Differs::OtherPlan),
-        Asked::Spec(spec, accepted) => (spec, accepted),
+        ApplyRequest::Plan(_) => return Err(Differs::OtherPlan),
+        ApplyRequest::Spec(spec, accepted) => (spec, accepted),
     };
     let stored = stored
         .filter(|stored| saved::plan_id(stored.plan()) == header.plan_id)

@@ -1,11 +1,11 @@
-//! Which servers earlier runs have retired, and where they were reached.
+//! The servers that earlier runs retired, and their addresses.
 //!
-//! A retired server that gets its first files back elects a leader with the others of its kind, and
-//! serves an old copy of the data. No configuration of this ensemble names it any more; the journal
-//! still does. Only proven runs come here ([`super::archive`]), and nothing is sent to such a server
-//! but questions without credentials.
+//! Retired servers that get their first files back can elect a leader among themselves and serve an
+//! old copy of the data. The configuration of this ensemble no longer contains them, but the
+//! journal does. Only proven runs are used here ([`super::archive`]), and such a server receives
+//! only questions without credentials.
 //!
-//! The watch ends by itself. It needs no attestation that a server is gone: one that refuses the
+//! The watch ends by itself. No attestation is needed that a server is gone: one that refuses the
 //! connection, or serves another ensemble, is no finding.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +14,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::journal::{Entry, Run};
 use crate::model::{Endpoint, Membership, Server, ServerId};
 use crate::observe::contact;
-use crate::plan::{Move, Plan, Step};
+use crate::plan::{ChangeVerb, Plan, Step};
 
-/// For so long after its last entry the servers that a run retired are watched.
+/// How long after its last entry the servers that a run retired are watched.
 pub const WATCHED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A server that a run has retired.
@@ -30,30 +30,30 @@ pub struct Retired {
     pub at: Option<Endpoint>,
 }
 
-/// A run that has moved the ensemble away from servers, as its records and its plan have it.
+/// A run that moved the ensemble away from servers, by its records and its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// Its number.
     pub run: u64,
-    /// Servers that it has retired and that are members all the same.
+    /// Servers that it retired and that are still members.
     pub from: BTreeSet<ServerId>,
-    /// Where it moved the ensemble to, and where that is reached, as far as it is known.
+    /// The servers to which it moved the ensemble, and their addresses if known.
     pub to: BTreeMap<ServerId, Option<Endpoint>>,
 }
 
-/// The runs by which a membership is held against what was retired before.
+/// The runs that are needed to judge a membership by earlier retirements.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
-    /// The run that has members of today among the servers that it takes out.
+    /// The run that removed servers which are members now.
     by: &'a Run,
-    /// The latest run: its plan tells whether they came back, and where the ensemble went.
+    /// The latest run. Its plan shows whether they came back, and which servers replaced them.
     pub latest: &'a Run,
 }
 
-/// The servers that runs have retired lately and that are no members.
+/// The servers that runs have retired recently and that are no members.
 ///
-/// `now` is the operator's clock, as the time since 1970 (UTC). A run whose time cannot be read counts
-/// as recent.
+/// `now` is the operator's clock, as the time since 1970 (UTC). A run whose time cannot be read
+/// counts as recent.
 pub fn retired<'a>(
     runs: impl DoubleEndedIterator<Item = &'a Run>,
     members: &Membership,
@@ -71,7 +71,7 @@ pub fn retired<'a>(
     found
 }
 
-/// The runs that may speak against a membership: the plan of the latest has to be read to know.
+/// The runs that may contradict a membership. The plan of the latest one must be read to decide.
 pub fn claim<'a>(
     runs: impl DoubleEndedIterator<Item = &'a Run>,
     members: &Membership,
@@ -89,14 +89,14 @@ pub fn claim<'a>(
 }
 
 impl Claim<'_> {
-    /// What the runs say of a membership, by the plan of the latest; `None` where a server that was
-    /// retired came back later, or where the run has not taken it out yet.
+    /// The judgement of a membership by the plan of the latest run. `None` if a retired server came
+    /// back later, or if the run has not removed it yet.
     pub fn moved(self, plan: &Plan, members: &Membership) -> Option<Moved> {
         let committed = self.by.committed();
         let steps = plan.steps().filter(|step| committed.contains(&step.id));
         let left: BTreeSet<ServerId> = steps
             .flat_map(Step::parts)
-            .filter(|part| part.change == Move::Leave)
+            .filter(|part| part.change == ChangeVerb::Leave)
             .map(|part| part.server)
             .collect();
         let is_latest = self.by.number == self.latest.number;
@@ -112,14 +112,15 @@ impl Claim<'_> {
     }
 }
 
-/// The servers that a plan wants, and where they are reached.
+/// The servers of a plan's target, and their addresses.
 pub fn target(plan: &Plan) -> BTreeMap<ServerId, Option<Endpoint>> {
     let reach = |server: &Server| plan.reach.get(&server.id).map(|reach| reach.client.clone());
     let servers = plan.target.servers();
     servers.map(|line| (line.id, reach(line).or_else(|| line.client_endpoint()))).collect()
 }
 
-/// Whether two lines are about one server: one id, and the other servers reach it alike.
+/// Whether two lines describe one server: the same id, reached by the other servers in the same
+/// way.
 pub fn is_same(one: &Server, other: &Server) -> bool {
     one.id == other.id && one.peers == other.peers
 }
@@ -129,7 +130,7 @@ pub fn has(members: &Membership, line: &Server) -> bool {
     members.get(line.id).is_some_and(|member| is_same(member, line))
 }
 
-/// When the last entry of a run was written, as the clock of that host had it.
+/// The time of a run's last entry, by the clock of that host.
 pub fn last_entry(run: &Run) -> Option<&str> {
     run.records.last().map(|record| record.at.as_str())
 }
@@ -139,7 +140,7 @@ pub fn is_closed(run: &Run) -> bool {
     run.records.iter().any(|record| record.entry == Entry::Closed)
 }
 
-/// Whether servers that a run takes out can be out: it has done everything, or some of it.
+/// Whether servers that a run removes can be removed already: the run is complete, or partly done.
 fn has_retired(run: &Run) -> bool {
     is_closed(run) || !run.committed().is_empty()
 }
@@ -151,7 +152,7 @@ fn is_recent(run: &Run, now: Duration) -> bool {
     age.is_none_or(|age| age <= WATCHED)
 }
 
-/// The servers that a run takes out, as far as its header is understood.
+/// The servers that a run removes, as far as its header is understood.
 fn leaving(run: &Run) -> impl Iterator<Item = (Server, Option<Endpoint>)> {
     let leaving = run.header.iter().flat_map(|header| header.leaving.values());
     leaving.filter_map(|text| {
@@ -162,7 +163,7 @@ fn leaving(run: &Run) -> impl Iterator<Item = (Server, Option<Endpoint>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::journal::{Header, Known, LeavingText, Record, Stamp};
+    use super::super::journal::{CommitEvidence, Header, LeavingText, Record, Stamp};
     use super::*;
     use crate::plan::StepId;
 
@@ -197,7 +198,7 @@ mod tests {
 
     fn committed(step: &str) -> Entry {
         let (step, version) = (StepId::new(step), "300000005".to_owned());
-        Entry::Committed { step, version, known: Known::Reply }
+        Entry::Committed { step, version, known: CommitEvidence::Reply }
     }
 
     fn after_days(days: u64) -> Duration {

@@ -1,49 +1,51 @@
-//! What one look in the middle of a run shows, as far as applying goes.
+//! The view of one survey during a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
-use crate::ensemble::{Knock, Silence};
+use crate::ensemble::{NoAnswer, PortState};
 use crate::model::{Endpoint, Server, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, Facts, Observation, OwnPorts, ServerSight, Standing};
+use crate::observe::{
+    Clients, DataProof, Facts, Observation, OwnPorts, ServerObservation, ServerStatus,
+};
 use crate::plan::{Action, Plan};
 use crate::spec::{Spec, WantedServer};
 
-/// What one look in the middle of a run shows.
+/// The view of one survey during a run.
 #[derive(Debug, Clone)]
-pub struct Sight {
-    /// What the laws are held against; its base is the live configuration.
+pub struct RunView {
+    /// The facts for the safety rules. Their base is the live configuration.
     pub facts: Facts,
     /// Servers that the plan awaits and that are no members now.
     pub joiners: BTreeMap<ServerId, Joiner>,
-    /// Members that do not do their part, and what they do instead.
-    pub down: BTreeMap<ServerId, Standing>,
+    /// Members that are not healthy, with their status.
+    pub down: BTreeMap<ServerId, ServerStatus>,
     /// Members whose election port listens where the configuration names it.
     pub bound: BTreeSet<ServerId>,
-    /// Servers that tell their own ports.
+    /// Servers that report their own ports.
     pub tell_ports: BTreeSet<ServerId>,
-    /// How often servers try to bind their election ports, a second apart, where that was seen; 0 is
-    /// for ever.
+    /// How often servers try to bind their election ports, a second apart, if they report it. 0
+    /// means without end.
     pub bind_tries: BTreeMap<ServerId, u64>,
     /// Servers of the target that run and do not serve.
     pub not_serving: BTreeSet<ServerId>,
-    /// Whether the leader has a learner more than serve: one that is getting its data.
+    /// Whether the leader has one more learner than serve: one that is still getting its data.
     pub is_syncing: bool,
     /// Servers that the plan takes out, members or not.
     pub leaving: BTreeMap<ServerId, Leaving>,
-    /// Servers whose next address is taken by somebody, before they were moved to it.
+    /// Servers whose next address another process already uses, before they were moved to it.
     pub taken: BTreeMap<ServerId, u16>,
     /// The leader's last zxid.
     pub leader_zxid: Option<Zxid>,
 }
 
-impl Sight {
-    /// Members and awaited servers whose znode holds the configuration and that run with an older
-    /// one.
+impl RunView {
+    /// Members and awaited servers whose znode contains the configuration, while an older one is in
+    /// force.
     pub fn not_in_force(&self) -> BTreeSet<ServerId> {
         let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.standing));
         let all = self.down.iter().chain(joiners);
-        all.filter(|(_, standing)| **standing == Standing::ConfigNotInForce)
+        all.filter(|(_, standing)| **standing == ServerStatus::ConfigNotInForce)
             .map(|(id, _)| *id)
             .collect()
     }
@@ -52,23 +54,21 @@ impl Sight {
 /// A server that is awaited.
 #[derive(Debug, Clone)]
 pub struct Joiner {
-    /// What it does.
-    pub standing: Standing,
+    /// Its status.
+    pub standing: ServerStatus,
     /// Whether anything answers at its address.
     pub up: bool,
     /// How far it is.
     pub zxid: Option<Zxid>,
-    /// Its own ports, where they are not those that it would be named at.
+    /// Its own ports, if they differ from those of its line.
     pub other_ports: Option<OwnPorts>,
-    /// Whether somebody listens at the election port that it would be named at.
-    pub election_port: Option<Knock>,
-    /// Whether somebody listens at the quorum port that it would be named at: before it leads, it
-    /// does not.
-    pub quorum_port: Option<Knock>,
-    /// Whether its data are the leader's; `None` where that was not asked yet.
+    /// Whether the election port of its line listens.
+    pub election_port: Option<PortState>,
+    /// Whether the quorum port of its line listens. It must not, before the joiner leads.
+    pub quorum_port: Option<PortState>,
+    /// Whether its data equal the leader's. `None` if that was not compared yet.
     pub data: Option<DataProof>,
-    /// Whether it lets the session's user change the configuration; `None` where that was not asked
-    /// yet.
+    /// Whether it lets the session's user change the configuration. `None` if it was not asked yet.
     pub asked: Option<Asked>,
 }
 
@@ -77,9 +77,9 @@ pub struct Joiner {
 pub struct Leaving {
     /// Whether its process is there.
     pub presence: Presence,
-    /// Clients on it, zkplan's own left out; `None` where it does not tell.
+    /// The clients on it, without zkplan's own. `None` if it does not report them.
     pub clients: Option<Clients>,
-    /// Whether its own configuration still names it; `None` where it does not tell.
+    /// Whether its own configuration still contains it. `None` if it does not report that.
     pub names_itself: Option<bool>,
 }
 
@@ -88,36 +88,38 @@ pub struct Leaving {
 pub enum Presence {
     /// It answers, or holds its port.
     Up,
-    /// Its machine says that nobody listens there.
+    /// Its machine refuses the connection.
     Gone,
     /// Its machine does not answer: down, or only out of reach from here.
     OutOfReach,
-    /// Nobody knows where clients reach it.
+    /// Its client address is unknown.
     Unknown,
 }
 
 impl Presence {
-    /// What a silence says of the process behind it. A connection that was closed, as beyond a limit on
-    /// them, was closed by a process.
-    pub(super) const fn of(silence: Silence) -> Self {
+    /// What a missing answer says about the process. A connection that was closed, as over a limit,
+    /// was closed by a process.
+    pub(super) const fn of(silence: NoAnswer) -> Self {
         match silence {
-            Silence::Refused => Self::Gone,
-            Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut => Self::OutOfReach,
-            Silence::AnswerTimedOut
-            | Silence::Closed
-            | Silence::NotWhitelisted
-            | Silence::NotServing
-            | Silence::Tls(_)
-            | Silence::NeedsAuth
-            | Silence::AuthRefused
-            | Silence::AuthWithheld
-            | Silence::Unreadable => Self::Up,
+            NoAnswer::Refused => Self::Gone,
+            NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut => {
+                Self::OutOfReach
+            }
+            NoAnswer::AnswerTimedOut
+            | NoAnswer::Closed
+            | NoAnswer::NotWhitelisted
+            | NoAnswer::NotServing
+            | NoAnswer::Tls(_)
+            | NoAnswer::NeedsAuth
+            | NoAnswer::AuthRefused
+            | NoAnswer::AuthWithheld
+            | NoAnswer::Unreadable => Self::Up,
         }
     }
 }
 
 impl Leaving {
-    /// Whether nobody is connected to it: it says so, or it is gone.
+    /// Whether no client is connected to it: it reports that, or it is gone.
     pub fn is_drained(&self) -> bool {
         match (&self.clients, self.presence) {
             (Some(clients), _) => clients.count == 0,
@@ -126,17 +128,18 @@ impl Leaving {
     }
 }
 
-/// The ports at which a server was seen to listen: those at which it answered with its own id, and
-/// those that it tells. A line of static origin does not have its client port.
-pub fn own_ports(seen: &ServerSight) -> BTreeSet<u16> {
-    let is_it = seen.own_id.is_some_and(|told| told.value == seen.id);
+/// The ports on which a server is known to listen: those at which it answered with its own id, and
+/// those that it reports. The line of a statically configured server does not contain its client
+/// port.
+pub fn own_ports(seen: &ServerObservation) -> BTreeSet<u16> {
+    let is_it = seen.own_id.is_some_and(|own| own.value == seen.id);
     let asked = seen.endpoint.iter().filter(|_| is_it).chain(&seen.reached_at);
-    let told = seen.own_ports.iter().filter(|_| is_it);
-    let told = told.flat_map(|own| own.quorum.iter().chain(&own.election).copied());
-    asked.map(|at| at.port).chain(told).collect()
+    let reported = seen.own_ports.iter().filter(|_| is_it);
+    let reported = reported.flat_map(|own| own.quorum.iter().chain(&own.election).copied());
+    asked.map(|at| at.port).chain(reported).collect()
 }
 
-/// The spec that a plan was made from, as far as looking at the ensemble goes.
+/// The spec from which a plan was made, as far as a survey needs it.
 pub fn spec_of(plan: &Plan) -> Spec {
     let wanted = |server: &Server| {
         let reach = plan.reach.get(&server.id);
@@ -159,14 +162,14 @@ pub fn spec_of(plan: &Plan) -> Spec {
         ensemble: plan.ensemble.clone(),
         connect: plan.connect.clone(),
         servers: plan.target.servers().map(wanted).collect(),
-        former_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
+        leaving_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
         policy: plan.policy.clone(),
         hooks: plan.hooks.clone(),
     }
 }
 
-/// The servers that a plan takes out: members of its base that its target does not name, and ids
-/// that go to another machine.
+/// The servers that a plan removes: members of its base that are not in its target, and ids that
+/// move to another machine.
 pub fn leaving(plan: &Plan) -> BTreeSet<ServerId> {
     let base = &plan.facts.base.membership;
     let gone = base.ids().into_iter().filter(|id| !plan.target.contains(*id));
@@ -182,9 +185,9 @@ pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
     awaited.collect()
 }
 
-/// What an observation tells, before joiners' data and the clients of leaving servers are asked
+/// The view of an observation, before joiners' data and the clients of leaving servers are asked
 /// for.
-pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
+pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> RunView {
     let facts = Facts::of(seen, spec);
     let members = &facts.base.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
@@ -192,15 +195,14 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
     let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
     let down = down.map(|sight| (sight.id, sight.standing.clone())).collect();
-    let listens = member_sights().filter(|sight| sight.election_port == Some(Knock::Open));
+    let listens = member_sights().filter(|sight| sight.election_port == Some(PortState::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
     let tries = seen.servers.values().filter_map(|sight| Some((sight.id, sight.bind_tries?)));
-    let not_serving = seen
-        .servers
-        .values()
-        .filter(|sight| sight.standing == Standing::NotServing && plan.target.contains(sight.id));
-    Sight {
+    let not_serving = seen.servers.values().filter(|sight| {
+        sight.standing == ServerStatus::NotServing && plan.target.contains(sight.id)
+    });
+    RunView {
         joiners,
         down,
         bound,
@@ -215,27 +217,28 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> Sight {
     }
 }
 
-/// Where sessions can be had: servers that follow this ensemble's leader, members that stay first.
+/// The servers that can give a session: those that follow this ensemble's leader, members that stay
+/// first.
 ///
-/// No other server is asked for one: only a server of this ensemble is believed when it says that a
-/// session is over. Which of them may be sent a password, [`super::access`] decides.
+/// No other server is asked for one: only a server of this ensemble is trusted to report that a
+/// session has expired. [`super::access`] decides which of them may receive a password.
 pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
-    let ours = |standing: &Standing| match standing {
-        Standing::Leading
-        | Standing::Following
-        | Standing::Observing
-        | Standing::FollowingWithoutVote
-        | Standing::Behind => true,
-        Standing::OtherConfiguration
-        | Standing::ConfigNotInForce
-        | Standing::AnswersAs(_)
-        | Standing::IdUnknown
-        | Standing::Standalone
-        | Standing::ReadOnly
-        | Standing::NotServing
-        | Standing::Silent(_)
-        | Standing::NotAsked
-        | Standing::Assumed => false,
+    let ours = |standing: &ServerStatus| match standing {
+        ServerStatus::Leading
+        | ServerStatus::Following
+        | ServerStatus::Observing
+        | ServerStatus::FollowingWithoutVote
+        | ServerStatus::Behind => true,
+        ServerStatus::OtherConfiguration
+        | ServerStatus::ConfigNotInForce
+        | ServerStatus::AnswersAs(_)
+        | ServerStatus::IdUnknown
+        | ServerStatus::Standalone
+        | ServerStatus::ReadOnly
+        | ServerStatus::NotServing
+        | ServerStatus::Silent(_)
+        | ServerStatus::NotAsked
+        | ServerStatus::Assumed => false,
     };
     let members = &seen.config.membership;
     let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
@@ -254,7 +257,7 @@ fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
     });
     Some(Joiner {
         standing: sight.standing.clone(),
-        up: !matches!(sight.standing, Standing::Silent(_) | Standing::NotAsked),
+        up: !matches!(sight.standing, ServerStatus::Silent(_) | ServerStatus::NotAsked),
         zxid: sight.zxid,
         other_ports: other,
         election_port: sight.election_port,

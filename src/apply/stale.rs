@@ -1,4 +1,4 @@
-//! Whether a plan still starts from what is there.
+//! Whether the live state is still a state of the plan.
 
 use super::end::Stale;
 use super::journal::Run;
@@ -7,7 +7,7 @@ use crate::model::{EnsembleConfig, Zxid};
 use crate::observe::Identity;
 use crate::plan::{Done, Plan};
 
-/// What is there now.
+/// The live state.
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'a> {
     /// The plan's own id.
@@ -16,7 +16,7 @@ pub struct Now<'a> {
     pub config: &'a EnsembleConfig,
     /// The identity that the ensemble has.
     pub identity: &'a Identity,
-    /// The leader's last zxid, where it was asked.
+    /// The leader's last zxid, if it was asked.
     pub zxid: Option<Zxid>,
     /// The latest runs.
     pub runs: &'a [Run],
@@ -24,15 +24,16 @@ pub struct Now<'a> {
 
 /// A plan that is not stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fresh {
+pub struct ResumePoint {
     /// The reconfigs that are done.
     pub done: Done,
-    /// Whether the version was moved by somebody that no run tells of: changed and changed back.
+    /// Whether the version was raised by a client that no run recorded: the members were changed
+    /// and changed back.
     pub version_moved: bool,
 }
 
-/// Where the live configuration stands on the way of a plan.
-pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, Stale> {
+/// The position of the live configuration within a plan.
+pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<ResumePoint, Stale> {
     let Now { plan_id, config, identity, zxid, runs } = now;
     let ours = runs.iter().filter(|run| run.is_of(plan_id));
     if !is_same_ensemble(plan, identity, ours.clone()) {
@@ -45,20 +46,20 @@ pub fn fresh(plan: &Plan, now: Now<'_>, strict_version: bool) -> Result<Fresh, S
     }
     let base = &plan.facts.base;
     let both = || (Box::new(base.clone()), Box::new(config.clone()));
-    let told = ours.clone().flat_map(Run::committed).collect();
-    let Some(done) = position(plan, &config.membership, &told) else {
+    let recorded = ours.clone().flat_map(Run::committed).collect();
+    let Some(done) = position(plan, &config.membership, &recorded) else {
         let (plan, live) = both();
         let by = made_by(config, runs).map(|run| run.number);
         return Err(Stale::Members { plan, live, by });
     };
-    // The versions of a run that is open are its own, written down or not.
+    // The versions of an open run are its own, recorded or not.
     let is_open = ours.into_iter().any(Run::is_open);
     let version_moved = !is_open && !is_accounted(plan, config, runs);
     if version_moved && strict_version {
         let (plan, live) = both();
         return Err(Stale::Version { plan, live });
     }
-    Ok(Fresh { done, version_moved })
+    Ok(ResumePoint { done, version_moved })
 }
 
 /// The same identity; or one that a run of this very plan gave.
@@ -68,7 +69,7 @@ fn is_same_ensemble<'a>(
     mut ours: impl Iterator<Item = &'a Run>,
 ) -> bool {
     match (&plan.facts.identity, live) {
-        // Nobody was asked when the plan was made.
+        // No server was asked when the plan was made.
         _ if plan.facts.assumed => true,
         (Identity::NoneYet, Identity::NoneYet) => true,
         (Identity::NoneYet, Identity::Known(_)) => ours.next().is_some(),
@@ -76,8 +77,8 @@ fn is_same_ensemble<'a>(
     }
 }
 
-/// Whether the version is that of the plan, or a run tells who made it. A plan that was made from a
-/// file has no version to speak of.
+/// Whether the version is that of the plan, or a run recorded how it was made. A plan that was made
+/// from a file has no reliable version.
 fn is_accounted(plan: &Plan, live: &EnsembleConfig, runs: &[Run]) -> bool {
     plan.facts.assumed || live.version == plan.facts.base.version || made_by(live, runs).is_some()
 }

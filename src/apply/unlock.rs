@@ -1,30 +1,31 @@
-//! The lock of an apply that hangs: taken over, and whatever was sent under it disarmed.
+//! Takes over the lock of an apply that hangs, and disarms every request that it sent.
 //!
-//! The lock is taken over, not removed: an apply that waits for it must not begin before the fence
-//! has committed, which it could not tell from a stranger's request. It goes with the session.
+//! The lock is taken over, not removed: an apply that waits for the lock must not begin before the
+//! fence has committed, because it could not distinguish the fence from a foreign request. The lock
+//! is released with the session.
 
 use std::time::Duration;
 
 use super::archive::{Archive, StateLock};
 use super::journal::{self, LockText, Record};
-use crate::ensemble::{CONFIG, Code, Ensemble, Failure, Lifetime, Op, Session};
+use crate::ensemble::{CONFIG, Ensemble, ErrorCode, Lifetime, Op, RequestError, Session};
 use crate::model::{EnsembleConfig, Update};
 
-/// How often a fence is tried that is refused for now: the request of whoever hangs may be under way
-/// for as long as a learner is missed.
+/// How often a fence is tried that is refused for the moment: the hanging apply's request may be
+/// pending until the leader gives a learner up.
 const ATTEMPTS: usize = 40;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Takes over the lock that was taken at that version, and no other; where it is gone by itself, its
-/// place. In one transaction, so that no other apply can take it in between.
+/// Takes over the lock that was taken at that version, and no other; if it is already released,
+/// takes its place. One transaction, so that no other apply can take it in between.
 pub async fn take_over<S: Session>(
     session: &S,
     archive: &Archive<'_, S>,
     lock: &StateLock,
     mine: &LockText,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let (path, acl) = (archive.paths().lock(), &archive.list()[..]);
     let text = journal::write(mine);
     let (data, lifetime) = (text.as_bytes(), Lifetime::Ephemeral);
@@ -33,7 +34,9 @@ pub async fn take_over<S: Session>(
     let set = Op::Set { path: archive.paths().folder(), data: mine.by.nonce.as_bytes() };
     let taken = session.transact(&[check, Op::Delete { path: &path }, create, set]).await;
     match taken {
-        Err(Failure::Refused(Code::NoNode)) => session.transact(&[check, create, set]).await,
+        Err(RequestError::Refused(ErrorCode::NoNode)) => {
+            session.transact(&[check, create, set]).await
+        }
         taken => taken,
     }
 }
@@ -47,20 +50,23 @@ pub struct Fence {
     pub version: String,
 }
 
-/// Fences: whatever was sent before is refused for ever.
+/// Fences: every earlier request is refused from now on.
 ///
 /// # Errors
 ///
-/// What the last try came to; it is not known then to have committed.
-pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, Failure> {
-    let mut failure = Failure::NotSent;
+/// The result of the last try. Whether it committed is then unknown.
+pub async fn fence<E: Ensemble, S: Session>(port: &E, session: &S) -> Result<Fence, RequestError> {
+    let mut failure = RequestError::NotSent;
     for _ in 0..ATTEMPTS {
         let text = session.get(CONFIG).await?.map(|node| node.text()).unwrap_or_default();
         let Ok(config) = EnsembleConfig::parse(&text) else { break };
         let from = config.version.to_string();
         match session.reconfig(&Update::fence(&config.membership), config.version).await {
             Ok(fenced) => return Ok(Fence { from, version: fenced.version.to_string() }),
-            Err(again @ Failure::Refused(Code::BadVersion | Code::ReconfigInProgress)) => {
+            Err(
+                again
+                @ RequestError::Refused(ErrorCode::BadVersion | ErrorCode::ReconfigInProgress),
+            ) => {
                 failure = again;
                 port.pause(PAUSE).await;
             }
@@ -75,7 +81,7 @@ pub async fn record_fence<S: Session>(
     session: &S,
     archive: &Archive<'_, S>,
     fenced: &Record,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let Some(run) = archive.runs(1).await?.latest.pop() else { return Ok(()) };
     let path = archive.paths().record(run.number, run.last + 1);
     session.create(&path, journal::write(fenced).as_bytes(), &archive.list()).await
@@ -85,10 +91,10 @@ pub async fn record_fence<S: Session>(
 mod tests {
     use super::*;
     use crate::apply::journal::{Entry, IdentityText, Stamp};
-    use crate::apply::keeper::{Keeper, Mine};
+    use crate::apply::keeper::{ApplyIdentity, RunStore};
     use crate::apply::machine::Input;
     use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
-    use crate::ensemble::{Control, SessionTerms};
+    use crate::ensemble::{SessionFactory, SessionTerms};
     use crate::model::{Endpoint, Folder, Host, Membership, Millis};
     use crate::trust::OwnIds;
 
@@ -107,14 +113,14 @@ mod tests {
         LockText::new(by, operation, "p".into())
     }
 
-    fn keeper(nonce: &str) -> Keeper {
+    fn keeper(nonce: &str) -> RunStore {
         let identity = IdentityText::new("i".into(), "e".into());
         let (folder, own) = (Folder::default(), OwnIds::default());
-        Keeper::new(Mine { lock: lock_of(nonce, "apply"), identity, folder, own })
+        RunStore::new(ApplyIdentity { lock: lock_of(nonce, "apply"), identity, folder, own })
     }
 
     #[test]
-    fn nobody_gets_a_lock_while_whoever_took_it_over_fences() {
+    fn no_apply_gets_the_lock_while_unlock_fences() {
         let members = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181";
         let members = Membership::parse(members).unwrap();
         let port = Simulated::new(World::new(members, Timing::default(), Rules::default()));
@@ -134,9 +140,9 @@ mod tests {
             let holder = waits.lock(&next).await;
             assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
             let late = take_over(&next, &archive, &stands, &lock_of("n", "unlock")).await;
-            assert_eq!(late, Err(Failure::Refused(Code::BadVersion)));
+            assert_eq!(late, Err(RequestError::Refused(ErrorCode::BadVersion)));
             let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
-            assert!(matches!(written, Input::Failed(Failure::Refused(_))));
+            assert!(matches!(written, Input::Failed(RequestError::Refused(_))));
             assert!(fence(&port, &operator).await.is_ok());
             operator.close().await;
             assert!(matches!(waits.lock(&next).await, Input::Locked(_)));

@@ -8,7 +8,7 @@ use super::state::{Mark, State};
 use super::table::{Change, Table};
 use crate::model::{Host, Server};
 use crate::observe::Facts;
-use crate::plan::Rule;
+use crate::plan::StepOrder;
 
 /// What steps give to servers over the whole plan: everything of it that no order changes.
 pub(super) struct Addresses {
@@ -95,7 +95,7 @@ impl Addresses {
                 && !is_member
                 && table.facts.live.contains(&table.ids[rival.server]);
             // Any of an unordered phase may come first or later: each may have any of its lines.
-            let any_time = entry.rule != Rule::InOrder
+            let any_time = entry.rule != StepOrder::InOrder
                 && table.steps.iter().any(|other| {
                     other.phase == entry.phase && other.servers.contains(&rival.server)
                 });

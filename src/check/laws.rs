@@ -286,7 +286,7 @@ impl<'a> Transition<'a> {
     /// ZKQ9.
     fn two_participants(&self) -> Found {
         let left = self.after.voters;
-        let floor = if self.table.facts.one_voter_possible { 1 } else { 2 };
+        let floor = if self.table.facts.standalone_disabled { 1 } else { 2 };
         (left < self.before.voters && left < floor)
             .then_some((Law::TwoParticipants, Detail::TooFewParticipants { left }))
     }

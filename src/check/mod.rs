@@ -28,7 +28,7 @@ use self::state::State;
 use self::table::Table;
 use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::{Facts, Finding, Level};
-use crate::plan::{Acceptance, Grant, Plan, StepId};
+use crate::plan::{Acceptance, Plan, Schedule, StepId};
 
 /// A plan that keeps the laws. There is no other way to make one than [`check`], or [`regrant()`] from
 /// one that has passed it.
@@ -147,10 +147,10 @@ pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<Unl
 
 fn judged(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
     let table = Table::new(plan, facts);
-    let grant = Grant::of(plan);
+    let schedule = Schedule::of(plan);
     let mut breaches = whole::broken(&table);
     let walk = if whole::can_be_walked(&breaches) {
-        let mut walk = walk::walk(&table, &grant, &walk::Start::of(&table));
+        let mut walk = walk::walk(&table, &schedule, &walk::Start::of(&table));
         breaches.append(&mut walk.breaches);
         if !table.ends_at_target() {
             breaches.push(whole::of_plan(Law::Form, Detail::WrongEnd));
@@ -164,7 +164,7 @@ fn judged(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
     if !refused.is_empty() {
         return Err(refused);
     }
-    let rows = rows(&table, &grant);
+    let rows = rows(&table, &schedule);
     let mut windows = walk.windows;
     if table.base_survives_zones {
         // Of the order that is shown, every window is named.
@@ -210,12 +210,12 @@ fn figures(table: &Table<'_>, state: &State) -> Figures {
 }
 
 /// The figures of each step if the leader stays who it is.
-fn rows(table: &Table<'_>, grant: &Grant<'_>) -> Vec<Row> {
+fn rows(table: &Table<'_>, schedule: &Schedule<'_>) -> Vec<Row> {
     // Nobody knows who leads once that one has handed over.
     let mut leader = table.facts.leader;
     let mut state = State::base(table);
     let mut rows: Vec<Row> = Vec::with_capacity(table.steps.len());
-    for at in grant.order(table.facts.leader) {
+    for at in schedule.order(table.facts.leader) {
         let entry = &table.steps[at];
         let hands_over = leader.take_if(|leader| entry.step.hands_over(*leader)).is_some();
         let after = state.after(table, entry);

@@ -10,7 +10,7 @@ use super::breach::{Breach, Detail, Law};
 use super::rest::recheck_accepting;
 use super::{CheckedPlan, whole};
 use crate::observe::Facts;
-use crate::plan::{Acceptance, Action, Done, Plan, Rule, Step, StepId};
+use crate::plan::{Acceptance, Action, Done, Plan, Step, StepId, StepOrder};
 
 /// Holds another order of a plan's steps against the laws and against what the plan granted, on the
 /// facts of now; `None` where either stands against it.
@@ -48,7 +48,7 @@ fn is_another_order(granted: &Plan, order: &Plan, done: &Done) -> bool {
         by_id(granted) == by_id(order) && granted.steps().count() == order.steps().count();
     // Requests go one after the other.
     let is_known = order.phases.iter().all(|phase| {
-        phase.rule == Rule::InOrder && whole::is_alike(phase) || granted.phases.contains(phase)
+        phase.rule == StepOrder::InOrder && whole::is_alike(phase) || granted.phases.contains(phase)
     });
     is_same && is_known && keeps_places(granted, order, done)
 }

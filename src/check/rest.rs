@@ -9,7 +9,7 @@ use super::walk::{self, Start};
 use super::{CheckedPlan, is_accepted, regrant, whole};
 use crate::model::ServerId;
 use crate::observe::Facts;
-use crate::plan::{Acceptance, Done, Grant, Plan, Positions};
+use crate::plan::{Acceptance, Done, Plan, Positions, Schedule};
 
 /// Every law that stands against going on, where `done` says which steps are done.
 ///
@@ -33,7 +33,7 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     let mut breaches = whole::now(now);
     breaches.extend(whole::findings(now));
     breaches.extend(regrant::broken(checked, done, now));
-    breaches.append(&mut walk::walk(&table, &Grant::of(plan), &start).breaches);
+    breaches.append(&mut walk::walk(&table, &Schedule::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(&plan.accepted, breach));
     breaches
 }

@@ -12,7 +12,7 @@ use super::quorum::Rule as Quorum;
 use super::state::{Mark, State};
 use crate::model::{Membership, Reconfig, Server, ServerId};
 use crate::observe::Facts;
-use crate::plan::{Action, Move, Part, Plan, Rule, Step};
+use crate::plan::{Action, ChangeVerb, Plan, ServerChange, Step, StepOrder};
 
 /// A plan as the checker sees it.
 pub(super) struct Table<'a> {
@@ -46,7 +46,7 @@ pub(super) struct Table<'a> {
 pub(super) struct Entry<'a> {
     pub(super) step: &'a Step,
     pub(super) phase: usize,
-    pub(super) rule: Rule,
+    pub(super) rule: StepOrder,
     /// The servers that it is about.
     pub(super) servers: Vec<usize>,
     /// What it does to each server that its request changes; empty where it sends none.
@@ -327,28 +327,29 @@ fn change_of<'a>(
 
 /// Whether a request changes others than it says, or in another way. What the plan grants follows
 /// from what its steps say.
-fn is_mislabelled(parts: &[Part], changes: &[Change<'_>], request: &Reconfig) -> bool {
+fn is_mislabelled(parts: &[ServerChange], changes: &[Change<'_>], request: &Reconfig) -> bool {
     let mut touched = request.joining.iter().map(|line| &line.id).chain(&request.leaving);
     let alone = touched.all(|id| parts.iter().any(|part| part.server == *id));
     let ascending = parts.is_sorted_by(|one, next| one.server < next.server);
-    let does = |(part, change): (&Part, &Change<'_>)| does(part.change, change);
+    let does = |(part, change): (&ServerChange, &Change<'_>)| does(part.change, change);
     !(alone && ascending && !parts.is_empty() && parts.iter().zip(changes).all(does))
 }
 
-fn does(says: Move, change: &Change<'_>) -> bool {
+fn does(says: ChangeVerb, change: &Change<'_>) -> bool {
     let peers = |line: Option<&Server>| line.map(|line| line.peers.clone());
     let quorum_address = |line: Option<&Server>| {
         let peers = line.into_iter().flat_map(|line| &line.peers);
         peers.map(|peer| (peer.host.clone(), peer.quorum_port)).collect::<Vec<_>>()
     };
     match (says, change.effect) {
-        (Move::Join | Move::Promote, Effect::Joins) | (Move::Leave, Effect::Leaves) => true,
-        (Move::Promote, Effect::GainsVote) | (Move::Demote, Effect::LosesVote) => {
+        (ChangeVerb::Join | ChangeVerb::Promote, Effect::Joins)
+        | (ChangeVerb::Leave, Effect::Leaves) => true,
+        (ChangeVerb::Promote, Effect::GainsVote) | (ChangeVerb::Demote, Effect::LosesVote) => {
             peers(change.before) == peers(change.after)
         }
         // A voter that leads would hand over, and an unlisting is not held back for it.
-        (Move::Unlist, Effect::Leaves) => !change.voted(),
-        (Move::Readdress { quorum }, Effect::Moves) => {
+        (ChangeVerb::Unlist, Effect::Leaves) => !change.voted(),
+        (ChangeVerb::Readdress { quorum }, Effect::Moves) => {
             quorum == (quorum_address(change.before) != quorum_address(change.after))
         }
         _ => false,

@@ -12,7 +12,7 @@ use super::laws::Transition;
 use super::state::{Mark, State};
 use super::table::{Effect, Table, alike};
 use crate::model::ZonePolicy;
-use crate::plan::{Action, Grant, Positions, Rule, StepId};
+use crate::plan::{Action, Positions, Schedule, StepId, StepOrder};
 
 /// Moments that one walk looks at before the plan is refused for having too many orders. An exchange
 /// of 127 voters needs some ten thousand.
@@ -53,18 +53,18 @@ impl Start {
 }
 
 /// Walks every order that the plan grants from there on. Its unordered phases hold like steps.
-pub(super) fn walk(table: &Table<'_>, grant: &Grant<'_>, start: &Start) -> Walk {
+pub(super) fn walk(table: &Table<'_>, schedule: &Schedule<'_>, start: &Start) -> Walk {
     let addresses = Addresses::of(table);
     let base = &start.state;
     let mut walk = Walk { worst_spare: table.spare(base), ..Walk::default() };
-    walk.explore(&Explorer::new(table, grant, &addresses, None), start);
+    walk.explore(&Explorer::new(table, schedule, &addresses, None), start);
     if table.plan.policy.zones != ZonePolicy::Ignore {
         walk.worst_zone = table.worst_zone(base).map(|zone| table.without(base, zone));
         for zone in zones(table) {
             if walk.breaches.iter().any(|b| matches!(b.detail, Detail::TooManyOrders(_))) {
                 break;
             }
-            walk.explore(&Explorer::new(table, grant, &addresses, Some(zone)), start);
+            walk.explore(&Explorer::new(table, schedule, &addresses, Some(zone)), start);
         }
     }
     walk.breaches.sort();
@@ -88,7 +88,7 @@ fn zones(table: &Table<'_>) -> Vec<usize> {
 /// One walk: by all laws but that of zones, or by that of one zone.
 struct Explorer<'a> {
     table: &'a Table<'a>,
-    grant: &'a Grant<'a>,
+    schedule: &'a Schedule<'a>,
     addresses: &'a Addresses,
     zone: Option<usize>,
     /// The class of each server.
@@ -125,13 +125,13 @@ struct Turn {
 impl<'a> Explorer<'a> {
     fn new(
         table: &'a Table<'a>,
-        grant: &'a Grant<'a>,
+        schedule: &'a Schedule<'a>,
         addresses: &'a Addresses,
         zone: Option<usize>,
     ) -> Self {
         let servers = alike(table, zone);
         let (classes, count) = classes(table, &servers);
-        Self { table, grant, addresses, zone, servers, classes, count }
+        Self { table, schedule, addresses, zone, servers, classes, count }
     }
 
     fn first(&self, start: &Start) -> Moment {
@@ -174,9 +174,9 @@ impl<'a> Explorer<'a> {
     /// A leader that owns none of the steps that would be open under no leader at all holds none of
     /// them back, so that one such leader stands for all; of those that own one, one for each class.
     fn turns(&self, moment: &Moment) -> Vec<Turn> {
-        let free = self.grant.next(&moment.done, None);
+        let free = self.schedule.ready_steps(&moment.done, None);
         let Some(first) = free.first() else { return Vec::new() };
-        if self.table.steps[*first].rule == Rule::SideBySide {
+        if self.table.steps[*first].rule == StepOrder::SideBySide {
             // Waits and stops change nothing for each other, and no leader holds them back for good.
             let open = self.unheld(moment, &free);
             return open.map(|at| vec![Turn { at, leader: None }]).unwrap_or_default();
@@ -209,7 +209,7 @@ impl<'a> Explorer<'a> {
                     continue;
                 }
                 leaders.push(class);
-                for at in self.grant.next(&moment.done, Some(self.table.ids[server])) {
+                for at in self.schedule.ready_steps(&moment.done, Some(self.table.ids[server])) {
                     let leads = self.table.steps[at].servers.contains(&server);
                     add(Turn { at, leader: leads.then_some(server) });
                 }
@@ -223,7 +223,9 @@ impl<'a> Explorer<'a> {
         let held = |at: &&usize| {
             let servers = self.table.steps[**at].servers.iter();
             let mut leaders = servers.filter(|s| moment.state.has(**s, Mark::VOTER | Mark::LIVE));
-            leaders.any(|s| !self.grant.next(&moment.done, Some(self.table.ids[*s])).contains(*at))
+            leaders.any(|s| {
+                !self.schedule.ready_steps(&moment.done, Some(self.table.ids[*s])).contains(*at)
+            })
         };
         free.iter().find(|at| !held(at)).or(free.first()).copied()
     }
@@ -347,7 +349,8 @@ impl Walk {
         // held back before, or the next one while this one is. No two are held back at once.
         let first = explorer.first_open(moment);
         for (other, like) in table.steps.iter().enumerate() {
-            let at_this_moment = entry.rule != Rule::InOrder || at == first && other <= first + 1;
+            let at_this_moment =
+                entry.rule != StepOrder::InOrder || at == first && other <= first + 1;
             let alike = explorer.classes[other] == explorer.classes[at];
             let could = other == at || alike && at_this_moment;
             if could && self.windows.get(&like.step.id).is_none_or(worse) {
@@ -389,7 +392,7 @@ fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
     let mut known: BTreeMap<(usize, Vec<usize>, usize), usize> = BTreeMap::new();
     let mut classes = Vec::with_capacity(table.steps.len());
     for (at, entry) in table.steps.iter().enumerate() {
-        let alone = entry.rule == Rule::InOrder && !only_go[entry.phase];
+        let alone = entry.rule == StepOrder::InOrder && !only_go[entry.phase];
         let class = if alone || entry.servers.is_empty() {
             (entry.phase, Vec::new(), at)
         } else {

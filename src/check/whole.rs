@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Membership, MinTolerance, ReuseIds, Server, ServerId};
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
-use crate::plan::{Action, Move, Part, Phase, Plan, Rule, Step};
+use crate::plan::{Action, ChangeVerb, Phase, Plan, ServerChange, Step, StepOrder};
 
 /// A breach that is about the whole plan.
 pub(super) fn of_plan(law: Law, detail: Detail) -> Breach {
@@ -134,7 +134,7 @@ fn identity(table: &Table<'_>) -> Vec<Detail> {
     let plan = table.plan;
     let new = plan.changes.iter().filter(|change| change.kind == ChangeKind::Join);
     let mut found: Vec<Detail> = new
-        .filter(|change| !change.id.is_wantable())
+        .filter(|change| !change.id.is_valid_in_spec())
         .map(|change| Detail::UnwantableId(change.id))
         .collect();
     if plan.policy.reuse_ids == ReuseIds::Never {
@@ -157,16 +157,19 @@ fn form(table: &Table<'_>) -> impl Iterator<Item = Detail> + use<> {
 pub(super) fn is_alike(phase: &Phase) -> bool {
     let all = |test: fn(&Action) -> bool| phase.steps.iter().all(|step| test(&step.action));
     match phase.rule {
-        Rule::InOrder => true,
-        Rule::SideBySide => {
+        StepOrder::InOrder => true,
+        StepOrder::SideBySide => {
             all(|action| matches!(action, Action::Start(_) | Action::AwaitJoiner(_)))
                 || all(|action| matches!(action, Action::Stop(_) | Action::AskToStop(_)))
         }
-        Rule::LeaderLast => {
+        StepOrder::LeaderLast => {
             let servers: Vec<ServerId> = phase.steps.iter().flat_map(Step::servers).collect();
             let once: BTreeSet<&ServerId> = servers.iter().collect();
-            let kept_apart = |part: &Part| {
-                matches!(part.change, Move::Leave | Move::Demote | Move::Readdress { .. })
+            let kept_apart = |part: &ServerChange| {
+                matches!(
+                    part.change,
+                    ChangeVerb::Leave | ChangeVerb::Demote | ChangeVerb::Readdress { .. }
+                )
             };
             once.len() == servers.len()
                 && phase

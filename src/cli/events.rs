@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::apply::access::Signer;
 use crate::apply::journal::HookEnd;
-use crate::apply::{End, Event, Reordered};
+use crate::apply::{Event, Outcome, Reordered};
 use crate::render::run;
 use crate::saved;
 
@@ -63,7 +63,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Refused { by, signer } => {
             let user = match signer {
                 Signer::User(user) | Signer::Sasl(user) => Some(user),
-                Signer::Certificate | Signer::Nobody => None,
+                Signer::Certificate | Signer::Anonymous => None,
             };
             ("refused", json!({ "id": by.server, "server": by.at.to_string(), "user": user }))
         }
@@ -105,7 +105,7 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
         Event::Abandoned { run } => ("abandoned", json!({ "run": run })),
         Event::StopByHand { server } => ("stop-by-hand", json!({ "server": server })),
         Event::VersionMoved { from, to } => ("version-moved", json!({ "from": from, "to": to })),
-        Event::Ended(End::Finished) => ("finished", json!({ "exit": exit })),
+        Event::Ended(Outcome::Finished) => ("finished", json!({ "exit": exit })),
         Event::Ended(end) => ("stopped", json!({ "exit": exit, "why": end.word() })),
     }
 }
@@ -113,13 +113,13 @@ fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apply::journal::{Entry, Known};
+    use crate::apply::journal::{CommitEvidence, Entry};
     use crate::plan::StepId;
 
     /// One fact has one spelling in one stream: what happened, and what the journal holds of it.
     #[test]
     fn how_a_commit_is_known_is_spelled_as_in_the_journal() {
-        for known in [Known::Reply, Known::ReadBack, Known::Found] {
+        for known in [CommitEvidence::Reply, CommitEvidence::ReadBack, CommitEvidence::Found] {
             let (step, version) = (StepId::new("join-4"), "10000000a".to_owned());
             let event = Event::Committed { step: step.clone(), version: version.clone(), known };
             let entry = Entry::Committed { step, version, known };

@@ -9,10 +9,10 @@ use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::secret;
 use super::source::{Source, accepts};
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
-use crate::apply::resume::{Asked, Differs};
+use crate::apply::resume::{ApplyRequest, Differs};
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
@@ -70,7 +70,7 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
 fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     output.aside(&ends::screen(&ends::Screen {
-        end: &End::Unproven(unproven.clone()),
+        end: &Outcome::Unproven(unproven.clone()),
         again: "",
         path: &path,
         plans: "",
@@ -90,8 +90,8 @@ fn next(
 ) -> Option<String> {
     let facts = Facts::of(seen, spec);
     let asked = match source {
-        Source::Plan(checked) => Asked::Plan(checked),
-        Source::Spec(spec) => Asked::Spec(spec, &[]),
+        Source::Plan(checked) => ApplyRequest::Plan(checked),
+        Source::Spec(spec) => ApplyRequest::Spec(spec, &[]),
     };
     let open = earlier.open(asked, &facts, None)?;
     let path = words_for_shell(&args.file.display().to_string());
@@ -189,7 +189,7 @@ async fn everything(
 ) -> Result<RawTree, Exit> {
     let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
     let servers = sessions_at(seen, spec);
-    let session = secret::open_as_nobody(port, &servers, &spec.connect).await;
+    let session = secret::open_unauthenticated(port, &servers, &spec.connect).await;
     let session = session.map_err(|_| lost(output))?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;

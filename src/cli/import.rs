@@ -84,7 +84,9 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
             None => None,
         };
         let port = match credential {
-            Some(credential) => port.looking_as(credential, contacts.iter().cloned().collect()),
+            Some(credential) => {
+                port.with_survey_credential(credential, contacts.iter().cloned().collect())
+            }
             None => port,
         };
         Ok::<_, Exit>(observe(&port, &Question::of_contacts(contacts)).await)

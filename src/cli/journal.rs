@@ -6,11 +6,11 @@ use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
 use crate::apply::position::implied;
-use crate::apply::resume::{Asked, Differs, resumed};
+use crate::apply::resume::{ApplyRequest, Differs, resumed};
 use crate::apply::sight;
 use crate::apply::stale::{Now, fresh};
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, Failure, Session, ZooKeeper};
+use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
 use crate::plan::{Acceptance, Done};
@@ -50,7 +50,7 @@ pub(super) enum Unread {
     /// No server takes a session, or the connection was lost.
     NoSession,
     /// A server refused.
-    Refused(Code),
+    Refused(ErrorCode),
 }
 
 /// The run that is open, and what an apply does with it.
@@ -67,7 +67,7 @@ pub(super) async fn read(
     spec: &Spec,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
-    let session = secret::open_as_nobody(port, servers, &spec.connect).await;
+    let session = secret::open_unauthenticated(port, servers, &spec.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;
@@ -87,12 +87,12 @@ pub(super) async fn read(
             Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
             None => Past::default(),
         };
-        Ok::<_, Failure>(Earlier { journal, plan, stored, past })
+        Ok::<_, RequestError>(Earlier { journal, plan, stored, past })
     };
     let read = read.await;
     session.close().await;
     read.map_err(|failure| match failure {
-        Failure::Refused(code) => Unread::Refused(code),
+        RequestError::Refused(code) => Unread::Refused(code),
         _ => Unread::NoSession,
     })
 }
@@ -106,7 +106,7 @@ impl Earlier {
     /// The run that is open, unless it is given up, and what an apply does with it.
     pub(super) fn open(
         &self,
-        asked: Asked<'_>,
+        asked: ApplyRequest<'_>,
         facts: &Facts,
         abandon: Option<u64>,
     ) -> Option<Open<'_>> {
@@ -161,7 +161,7 @@ pub(super) async fn told(
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let open = earlier.open(Asked::Spec(spec, accepted), facts, None);
+    let open = earlier.open(ApplyRequest::Spec(spec, accepted), facts, None);
     let kind = open.as_ref().map(|open| finding(open_run(open, &earlier, seen)));
     let Found { findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();

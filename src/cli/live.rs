@@ -37,7 +37,7 @@ pub(super) fn servers(spec: &Spec, named: &Named, output: &Output) -> Result<Zoo
     let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec", output)?;
     let port = port.with_folder(connect.folder.clone());
     Ok(match secret::for_looks(connect) {
-        Some(credential) => port.looking_as(credential, named.endpoints().clone()),
+        Some(credential) => port.with_survey_credential(credential, named.endpoints().clone()),
         None => port,
     })
 }

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use super::events::Events;
 use super::output::Output;
 use super::progress::Progress;
-use crate::apply::driver::Surroundings;
+use crate::apply::driver::RunHost;
 use crate::apply::journal::{HookEnd, Stamp};
-use crate::apply::report::Report;
-use crate::apply::{End, Event};
+use crate::apply::report::RunReport;
+use crate::apply::{Event, Outcome};
 use crate::model::{Auth, Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
 
@@ -42,7 +42,7 @@ pub(super) struct Local<'a> {
     events: Option<Events>,
     progress: Progress<'a>,
     /// What came of the run so far.
-    pub(super) report: Report,
+    pub(super) report: RunReport,
     /// Environment variables that hold a password; commands get none.
     secrets: Vec<String>,
 }
@@ -96,7 +96,7 @@ impl<'a> Local<'a> {
             interrupts,
             events,
             progress: Progress::new(output, steps),
-            report: Report::default(),
+            report: RunReport::default(),
             secrets: Vec::new(),
         }
     }
@@ -184,7 +184,7 @@ impl Drop for Group {
     }
 }
 
-impl Surroundings for Local<'_> {
+impl RunHost for Local<'_> {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -235,7 +235,7 @@ impl Surroundings for Local<'_> {
         }
     }
 
-    async fn ask(&mut self, why: &End) -> bool {
+    async fn ask(&mut self, why: &Outcome) -> bool {
         self.progress.clear();
         self.progress.aside(&ends::question(why, self.output.width));
         let asked = async {

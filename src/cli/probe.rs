@@ -7,7 +7,7 @@ use super::output::Output;
 use crate::apply::access::Named;
 use crate::apply::sight;
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, DryRun, Silence, TlsFailure};
+use crate::ensemble::{DryRun, ErrorCode, NoAnswer, TlsFailure};
 use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::Observation;
 use crate::plan::{Action, Plan, Step};
@@ -90,7 +90,7 @@ fn asked(
         for at in leader_first(seen) {
             match port.dry_run(&at, &request, base.version).await {
                 Ok(dry_run) => return Answer::Told { step, dry_run: Some(dry_run) },
-                Err(Silence::Tls(TlsFailure::CertificateWanted)) => wants_certificate = true,
+                Err(NoAnswer::Tls(TlsFailure::CertificateWanted)) => wants_certificate = true,
                 Err(_) => {}
             }
         }
@@ -121,16 +121,17 @@ fn exit_of(answer: &Answer) -> Exit {
     };
     match dry_run {
         DryRun::Sound | DryRun::OpenToAll | DryRun::NotSent(_) => Exit::Done,
-        DryRun::NoAnswer | DryRun::Refused(Code::ReconfigDisabled | Code::ThrottledOp) => {
+        DryRun::NoAnswer
+        | DryRun::Refused(ErrorCode::ReconfigDisabled | ErrorCode::ThrottledOp) => {
             Exit::Unreachable
         }
-        DryRun::Refused(Code::BadVersion) => Exit::Stale,
+        DryRun::Refused(ErrorCode::BadVersion) => Exit::Stale,
         DryRun::Refused(
-            Code::NewConfigNoQuorum
-            | Code::ReconfigInProgress
-            | Code::BadArguments
-            | Code::MarshallingError
-            | Code::Unimplemented,
+            ErrorCode::NewConfigNoQuorum
+            | ErrorCode::ReconfigInProgress
+            | ErrorCode::BadArguments
+            | ErrorCode::MarshallingError
+            | ErrorCode::Unimplemented,
         ) => Exit::Unsafe,
         DryRun::Refused(_) | DryRun::CarriedOut => Exit::Error,
     }

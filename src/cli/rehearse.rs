@@ -11,7 +11,9 @@ use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::observe::Facts;
 use crate::proposal::propose;
-use crate::rehearsal::{Back, Course, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse};
+use crate::rehearsal::{
+    ApplyResult, Limits, Recovery, Rehearsal, TargetKind, Unrehearsed, Writes, rehearse,
+};
 use crate::render::plan::SpecFile;
 use crate::render::refusal;
 use crate::render::rehearse as render;
@@ -80,11 +82,11 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
     })
 }
 
-fn apply(course: &Course) -> Value {
+fn apply(course: &ApplyResult) -> Value {
     let (how, at) = match course {
-        Course::ToTheEnd => ("ends", &None),
-        Course::Waits { at, .. } => ("waits", at),
-        Course::Stops { at, .. } => ("stops", at),
+        ApplyResult::Completes => ("ends", &None),
+        ApplyResult::Waits { at, .. } => ("waits", at),
+        ApplyResult::Stops { at, .. } => ("stops", at),
     };
     json!({ "how": how, "at": at, "says": render::course(course, &[]).1 })
 }
@@ -92,26 +94,26 @@ fn apply(course: &Course) -> Value {
 fn document(checked: &CheckedPlan, rehearsal: &Rehearsal) -> Value {
     let failures = rehearsal.all().map(|(moment, failure)| {
         let (kind, zone) = match &failure.who.what {
-            What::Leader => ("leader", None),
-            What::Follower => ("follower", None),
-            What::Observer => ("observer", None),
-            What::Joiner => ("joiner", None),
-            What::Left => ("left", None),
-            What::Zone(zone) => ("zone", Some(zone)),
+            TargetKind::Leader => ("leader", None),
+            TargetKind::Follower => ("follower", None),
+            TargetKind::Observer => ("observer", None),
+            TargetKind::Joiner => ("joiner", None),
+            TargetKind::Left => ("left", None),
+            TargetKind::Zone(zone) => ("zone", Some(zone)),
         };
         json!({
             "after": moment.after,
             "who": { "kind": kind, "zone": zone, "servers": failure.who.servers },
             "writes": match failure.writes {
-                Writes::GoOn => "go-on",
+                Writes::Uninterrupted => "go-on",
                 Writes::AfterElection => "after-election",
                 Writes::Stop => "stop",
             },
-            "apply": apply(&failure.course),
-            "back": match &failure.back {
-                Back::AtTarget => json!({ "how": "at-target" }),
-                Back::Resumed => json!({ "how": "resumed" }),
-                Back::Not(course) => json!({ "how": "not", "apply": apply(course) }),
+            "apply": apply(&failure.apply_result),
+            "back": match &failure.recovery {
+                Recovery::AtTarget => json!({ "how": "at-target" }),
+                Recovery::Resumed => json!({ "how": "resumed" }),
+                Recovery::Failed(course) => json!({ "how": "not", "apply": apply(course) }),
             },
         })
     });

@@ -11,11 +11,11 @@ use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::Run;
 use crate::apply::retired::{self, Moved, Retired, claim, has, last_entry, retired};
 use crate::check::CheckedPlan;
-use crate::ensemble::{Failure, Session, ZooKeeper};
+use crate::ensemble::{RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
 use crate::observe::{
-    AskedServer, Beside, Finding, FindingKind, History, Observation, ObserveError, Question,
-    RetiredBy, RetiredState, Standing, ask_beside, observe,
+    AskedServer, Beside, Finding, FindingKind, Lineage, Observation, ObserveError, Question,
+    RetiredBy, RetiredState, ServerStatus, ask_beside, observe,
 };
 use crate::saved;
 use crate::spec::Spec;
@@ -71,7 +71,7 @@ impl<'a> Watch<'a> {
         archive: &Archive<'_, S>,
         journal: &Journal,
         stored: Option<&CheckedPlan>,
-    ) -> Result<Past, Failure> {
+    ) -> Result<Past, RequestError> {
         let Self { members, now } = self;
         let latest = &journal.runs.latest;
         let mut runs = archive.retiring(latest, OLDER).await?;
@@ -119,7 +119,7 @@ impl Past {
     }
 
     /// The run that retired members of one of two histories; this journal is of the history `own`.
-    fn claim(&self, histories: &[History; 2], own: usize) -> Option<RetiredBy> {
+    fn claim(&self, histories: &[Lineage; 2], own: usize) -> Option<RetiredBy> {
         let by = |number: u64, side: usize, from, to| {
             let run = self.runs.iter().find(|run| run.number == number)?;
             let last_entry = last_entry(run).unwrap_or_default().to_owned();
@@ -183,7 +183,7 @@ fn is_back(moved: &Moved, seen: &Observation, answers: &Answers) -> bool {
     moved.to.iter().any(|(id, at)| {
         let answer = at.as_ref().and_then(|at| answers.get(&(*id, at.clone())));
         let wanted = seen.servers.get(id).map(|sight| &sight.standing);
-        answer == Some(&Beside::Follows) || wanted == Some(&Standing::FollowingWithoutVote)
+        answer == Some(&Beside::Follows) || wanted == Some(&ServerStatus::FollowingWithoutVote)
     })
 }
 

@@ -9,7 +9,7 @@ use super::apply::open;
 use super::args::AccessArgs;
 use super::exit::Exit;
 use super::output::Output;
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::access::Recipient;
 use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
 use crate::model::{Auth, AuthScheme, Connect, Endpoint, Mechanism, PasswordSource};
@@ -144,16 +144,16 @@ pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
 
 /// A session that only reads and proves nobody. A client's certificate is shown only where no server
 /// takes a session without one.
-pub(super) async fn open_as_nobody(
+pub(super) async fn open_unauthenticated(
     port: &ZooKeeper,
     servers: &[Endpoint],
     connect: &Connect,
-) -> Result<HeldSession, End> {
+) -> Result<HeldSession, Outcome> {
     let nobody = SessionTerms { timeout: connect.session_timeout, auth: None };
     if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
         return open(port, servers, &nobody).await;
     }
-    match open(&port.as_nobody(), servers, &nobody).await {
+    match open(&port.unauthenticated(), servers, &nobody).await {
         Ok(session) => Ok(session),
         Err(_) => open(port, servers, &nobody).await,
     }

@@ -7,12 +7,12 @@ use super::live::{self, nobody_answers};
 use super::output::Output;
 use super::source::Source;
 use super::{local, secret};
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::access::{Access, Permission, Signer, permission};
-use crate::apply::archive::{Archive, Ground, StateLock};
+use crate::apply::archive::{Archive, FolderState, StateLock};
 use crate::apply::journal::{Entry, LockText, Record};
 use crate::apply::unlock::{Fence, fence, record_fence, take_over};
-use crate::ensemble::{CONFIG, Code, Ensemble, Failure, HeldSession, Session, ZooKeeper};
+use crate::ensemble::{CONFIG, Ensemble, ErrorCode, HeldSession, RequestError, Session, ZooKeeper};
 use crate::model::ServerId;
 use crate::observe::Observation;
 use crate::render::run::holder;
@@ -64,7 +64,7 @@ async fn signed_in(
     if signer.has_password() {
         let members = named.recipients(seen, &leaving);
         if members.is_empty() {
-            let end = End::NoRecipient { unnamed: named.unnamed(seen) };
+            let end = Outcome::NoRecipient { unnamed: named.unnamed(seen) };
             return Err(ended(args, source, &end, output));
         }
         if signer.sends_password() {
@@ -87,12 +87,12 @@ async fn signed_in(
     if by.is_empty() {
         return Err(nobody_answers(&source.plans(&args.file), output));
     }
-    let end = End::NotAuthorized { by, signer: access.signer() };
+    let end = Outcome::NotAuthorized { by, signer: access.signer() };
     Err(ended(args, source, &end, output))
 }
 
 /// Says why nothing was done.
-fn ended(args: &UnlockArgs, source: &Source, end: &End, output: &Output) -> Exit {
+fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     let nonce = words_for_shell(&args.nonce);
     output.aside(&ends::screen(&ends::Screen {
@@ -114,7 +114,7 @@ async fn remove<E: Ensemble, S: Session>(
     output: &Output,
 ) -> Result<Exit, Exit> {
     let lost = |failure| lost(failure, output);
-    if let Ground::Unproven(unproven) = archive.ground().await.map_err(lost)? {
+    if let FolderState::Unproven(unproven) = archive.ground().await.map_err(lost)? {
         return Err(not_proven((args, source), unproven, output));
     }
     let Some(lock) = archive.lock().await.map_err(lost)? else {
@@ -145,11 +145,11 @@ async fn remove<E: Ensemble, S: Session>(
     let mine = LockText::new(stamp, "unlock", plan_id);
     match take_over(session, archive, &lock, &mine).await {
         Ok(()) => {}
-        Err(Failure::Refused(Code::BadVersion | Code::NodeExists)) => {
+        Err(RequestError::Refused(ErrorCode::BadVersion | ErrorCode::NodeExists)) => {
             output.error("somebody else holds the lock by now", "nothing was changed");
             return Err(Exit::Locked);
         }
-        Err(Failure::Refused(code)) => return Err(refused(code, output)),
+        Err(RequestError::Refused(code)) => return Err(refused(code, output)),
         Err(failure) => return Err(lost(failure)),
     }
     let Fence { from, version } =
@@ -173,7 +173,7 @@ async fn remove<E: Ensemble, S: Session>(
 fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     output.aside(&ends::screen(&ends::Screen {
-        end: &End::Unproven(unproven),
+        end: &Outcome::Unproven(unproven),
         again: "",
         path: &path,
         plans: &source.plans(&args.file),
@@ -184,7 +184,7 @@ fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output
     Exit::Unsafe
 }
 
-fn lost(_: Failure, output: &Output) -> Exit {
+fn lost(_: RequestError, output: &Output) -> Exit {
     output.error(
         "the connection was lost; whether the lock was removed is not known",
         "run the same command again",
@@ -192,7 +192,7 @@ fn lost(_: Failure, output: &Output) -> Exit {
     Exit::Unreachable
 }
 
-fn refused(code: Code, output: &Output) -> Exit {
+fn refused(code: ErrorCode, output: &Output) -> Exit {
     output.error(
         &format!("the server refused: {code}"),
         "unlocking takes the rights of an apply; see connect.auth",
@@ -200,9 +200,9 @@ fn refused(code: Code, output: &Output) -> Exit {
     Exit::Unreachable
 }
 
-fn not_fenced(failure: Failure, output: &Output) -> Exit {
+fn not_fenced(failure: RequestError, output: &Output) -> Exit {
     let what = match failure {
-        Failure::Refused(code) => {
+        RequestError::Refused(code) => {
             format!(
                 "the lock is gone; the fence that disarms what was sent before is refused: {code}"
             )

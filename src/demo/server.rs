@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use super::StageError;
 use super::java::Java;
 use crate::ensemble::words::Srvr;
-use crate::ensemble::{Ensemble as _, Mode, Word, ZooKeeper};
+use crate::ensemble::{Ensemble as _, FourLetterWord, Mode, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
 
 /// The part of every `zoo.cfg` that is the same.
@@ -91,7 +91,7 @@ impl Running {
         if let Ok(Some(status)) = self.child.try_wait() {
             return Err(StageError::Ended { id: self.id, status, log: self.log_tail() });
         }
-        let answer = port.ask(&self.client, Word::Srvr).await;
+        let answer = port.ask(&self.client, FourLetterWord::Srvr).await;
         Ok(answer.ok().and_then(|answer| Srvr::parse(&answer).mode))
     }
 

@@ -1,9 +1,10 @@
-//! At most two connections of ours to one server at a time.
+//! At most two connections to one server at a time.
 //!
-//! A server counts every TCP connection from one address, sessions and four-letter words alike, and
-//! closes one too many as soon as it has taken it (`maxClientCnxns`; `maxCnxns` for all addresses
-//! together). It says nothing before. So questions wait here for their turn, and one that is cut off
-//! while another connection of ours was there is asked once more by itself.
+//! A server counts every TCP connection from one address: sessions and four-letter words alike. It
+//! closes a connection over the limit as soon as it has accepted it (`maxClientCnxns`; `maxCnxns`
+//! for all addresses together), and does not announce the limit before. So requests wait here for
+//! their turn. A request that is cut off while another of our connections was open is repeated
+//! alone.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,19 +18,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Limits, transport};
 use crate::model::{Endpoint, Host};
 
-/// So many connections to one server stand at a time: the session that a run holds, and beside it one
-/// question; without one, two questions.
+/// How many connections to one server are open at a time: the session of a run and one request, or
+/// two requests without a session.
 const AT_ONCE: usize = 2;
 
-/// For so long a connection that we have closed counts as standing: the server counts it until it has
-/// noticed, and does not say when. A server that takes longer may close one more; that is asked again.
+/// How long a closed connection still counts as open. The server counts it until it has noticed the
+/// close, and does not say when. A server that takes longer may close one connection too many; that
+/// request is repeated.
 const LINGER: Duration = Duration::from_millis(25);
 
-/// A server that takes so many connections from one address has room for ours that it has not noticed
-/// the end of yet, and for other clients of this address.
+/// A server that accepts this many connections from one address has room for connections that we
+/// have closed and for other clients of this address.
 const WIDE: u32 = 10;
 
-/// Who may connect to which server now. Clones share what they know.
+/// Which server may be connected to now. Clones share their state.
 #[derive(Clone, Default)]
 pub(super) struct Admission {
     doors: Arc<Mutex<Doors>>,
@@ -46,12 +48,12 @@ struct Doors {
 struct Door {
     /// For every connection.
     all: Arc<Semaphore>,
-    /// For those that end by themselves, which all do but the session that a run holds.
+    /// For connections that end by themselves: all but the session of a run.
     questions: Arc<Semaphore>,
-    /// How many connections stand.
-    standing: AtomicUsize,
-    /// How many were ever begun.
-    begun: AtomicU64,
+    /// Connections that are open.
+    open: AtomicUsize,
+    /// Connections that were ever opened.
+    opened: AtomicU64,
     /// Whether a second connection of ours was seen to be closed at once.
     takes_one: AtomicBool,
     /// Whether it is known to take more connections than we ever open.
@@ -63,8 +65,8 @@ impl Default for Door {
         Self {
             all: Arc::new(Semaphore::new(AT_ONCE)),
             questions: Arc::new(Semaphore::new(AT_ONCE)),
-            standing: AtomicUsize::new(0),
-            begun: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            opened: AtomicU64::new(0),
             takes_one: AtomicBool::new(false),
             is_wide: AtomicBool::new(false),
         }
@@ -77,10 +79,10 @@ pub(super) struct Pass {
     turn: Option<Turn>,
     /// Whether the server may take a moment to notice the end.
     lingers: bool,
-    /// Whether another connection of ours stood when it began.
+    /// Whether another of our connections was open when it began.
     was_shared: bool,
-    /// How many had begun then, this one included.
-    begun: u64,
+    /// How many connections had been opened then, including this one.
+    opened: u64,
 }
 
 struct Turn {
@@ -90,19 +92,19 @@ struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.door.standing.fetch_sub(1, Ordering::SeqCst);
+        self.door.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Admission {
-    /// Waits for a turn to ask something.
+    /// Waits for its turn to send a request.
     pub(super) async fn question(&self, at: &Endpoint, limits: Limits) -> Pass {
         let Some(door) = self.door(at, limits).await else { return Pass::NOWHERE };
         let is_single = door.takes_one.load(Ordering::SeqCst);
         door.enter(Some(if is_single { AT_ONCE } else { 1 })).await
     }
 
-    /// Waits for a turn to ask something while no other question is open there.
+    /// Waits for its turn to send a request while no other request is open on that server.
     pub(super) async fn question_alone(&self, at: &Endpoint, limits: Limits) -> Pass {
         let Some(door) = self.door(at, limits).await else { return Pass::NOWHERE };
         door.enter(Some(AT_ONCE)).await
@@ -116,7 +118,7 @@ impl Admission {
         pass
     }
 
-    /// Whether a server was seen to close a second connection of ours while it took one.
+    /// Whether the server once closed a second connection of ours while it accepted one.
     pub(super) fn takes_one(&self, at: &Endpoint) -> bool {
         let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         let place = doors.places.get(&(at.host.clone(), at.port));
@@ -124,7 +126,7 @@ impl Admission {
         door.is_some_and(|door| door.takes_one.load(Ordering::SeqCst))
     }
 
-    /// Takes to heart how many connections from one address a server says that it takes; 0 is any
+    /// Records the number of connections from one address that the server accepts. 0 means any
     /// number (`NIOServerCnxnFactory.getMaxClientCnxnsPerHost`).
     pub(super) fn takes(&self, at: &Endpoint, connections: u32) {
         let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +153,7 @@ impl Admission {
 }
 
 impl Door {
-    /// Waits for a turn; for that many turns among the questions, where it is one.
+    /// Waits for a turn. `questions` is the number of request turns to take, if it is a request.
     async fn enter(self: Arc<Self>, questions: Option<usize>) -> Pass {
         let mut permits = Vec::with_capacity(2);
         // Neither is ever closed.
@@ -160,19 +162,19 @@ impl Door {
             permits.extend(Arc::clone(&self.questions).acquire_many_owned(count).await.ok());
         }
         permits.extend(Arc::clone(&self.all).acquire_owned().await.ok());
-        let was_shared = self.standing.fetch_add(1, Ordering::SeqCst) > 0;
-        let begun = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let was_shared = self.open.fetch_add(1, Ordering::SeqCst) > 0;
+        let opened = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
         let turn = Some(Turn { door: self, _permits: permits });
-        Pass { turn, lingers: false, was_shared, begun }
+        Pass { turn, lingers: false, was_shared, opened }
     }
 }
 
 impl Pass {
-    const NOWHERE: Self = Self { turn: None, lingers: false, was_shared: false, begun: 0 };
+    const NOWHERE: Self = Self { turn: None, lingers: false, was_shared: false, opened: 0 };
 
-    /// Whether another connection of ours stood at any time since it began.
+    /// Whether another of our connections was open at any time since it began.
     pub(super) fn is_shared(&self) -> bool {
-        let more = |turn: &Turn| turn.door.begun.load(Ordering::SeqCst) > self.begun;
+        let more = |turn: &Turn| turn.door.opened.load(Ordering::SeqCst) > self.opened;
         self.was_shared || self.turn.as_ref().is_some_and(more)
     }
 
@@ -181,12 +183,13 @@ impl Pass {
         self.lingers = true;
     }
 
-    /// Whether no other connection of ours stands.
+    /// Whether no other of our connections is open.
     pub(super) fn is_only(&self) -> bool {
-        self.turn.as_ref().is_some_and(|turn| turn.door.standing.load(Ordering::SeqCst) == 1)
+        self.turn.as_ref().is_some_and(|turn| turn.door.open.load(Ordering::SeqCst) == 1)
     }
 
-    /// A second connection of ours was closed at once: from now on questions go one after the other.
+    /// A second connection of ours was closed at once. From now on requests are sent one after the
+    /// other.
     pub(super) fn takes_one(&self) {
         if let Some(turn) = &self.turn {
             turn.door.takes_one.store(true, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! One attachment of a held session to one server: to which address, with what to show, for how long
-//! it is tried.
+//! One attachment of a held session to one server: the address, the credential to show, and the
+//! time limit.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use zookeeper_client::{Client, Error, SessionInfo};
 use super::admission::{Admission, Pass};
 use super::connection::Background;
 use super::pace::{Kind, Limits, Pace};
-use super::port::{Failure, SessionTerms};
+use super::port::{RequestError, SessionTerms};
 use super::transport::{self, TlsFiles};
 use super::ways::{Show, Shown, Ways};
-use super::{Code, Credential, Silence};
+use super::{Credential, ErrorCode, NoAnswer};
 use crate::model::Endpoint;
 
-/// What every attachment takes.
-pub(super) struct Means {
-    /// What the session was asked for with.
+/// The options of every attachment.
+pub(super) struct ConnectOptions {
+    /// The terms under which the session was requested.
     pub(super) terms: SessionTerms,
     /// How servers are reached in TLS.
     pub(super) tls: Option<TlsFiles>,
@@ -27,22 +27,23 @@ pub(super) struct Means {
     pub(super) pace: Arc<Pace>,
     /// The turn among our connections.
     pub(super) admission: Admission,
-    /// What servers want to be shown.
+    /// The credentials that servers require.
     pub(super) ways: Arc<Ways>,
-    /// What may be shown where servers enforce SASL, whoever asks, and at which addresses.
-    pub(super) looks_as: Option<(Credential, BTreeSet<Endpoint>)>,
+    /// The credential for servers that enforce SASL, for every session, and the addresses at which
+    /// it may be shown.
+    pub(super) survey_sasl: Option<(Credential, BTreeSet<Endpoint>)>,
 }
 
-/// One client of the session, on one server. Dropping it ends everything that the library does for
-/// this client, without a word to the server.
+/// One client of the session, on one server. Dropping it ends all work of the library for this
+/// client. The server receives no message about it.
 pub(super) struct Attached {
-    /// Through which it is asked.
+    /// The client that sends requests.
     pub(super) client: Client,
-    /// What the library runs in.
+    /// The runtime of the library.
     pub(super) runtime: Background,
     /// Where it is connected to.
     pub(super) to: String,
-    /// What it showed as it connected.
+    /// The credential that it showed when it connected.
     pub(super) show: Show,
     /// After the runtime, for it ends with the connection.
     pub(super) pass: Pass,
@@ -57,15 +58,15 @@ pub(super) enum Detached {
     No,
 }
 
-impl Means {
-    /// Attaches a session, or opens one, and shows no more than the server wants before it takes
-    /// any session.
+impl ConnectOptions {
+    /// Attaches a session, or opens one. It shows no more than the server requires before it
+    /// accepts a session.
     pub(super) async fn attach(
         &self,
         at: &Endpoint,
         session: Option<SessionInfo>,
         detached: Detached,
-    ) -> Result<Attached, Failure> {
+    ) -> Result<Attached, RequestError> {
         let to = self.address(at).await?;
         let may = Shown { certificate: false, look: true, sasl: self.sasl_at(at).is_some() };
         let mut shown = self.ways.shown(at);
@@ -73,8 +74,8 @@ impl Means {
             let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
             let show = Show { look: shown.look, credential };
             match self.connect((at, &to), session.clone(), detached, show).await {
-                Err(refused @ Failure::Refused(Code::AuthFailed)) => {
-                    shown = shown.beyond(Silence::NeedsAuth, may).ok_or(refused)?;
+                Err(refused @ RequestError::Refused(ErrorCode::AuthFailed)) => {
+                    shown = shown.beyond(NoAnswer::NeedsAuth, may).ok_or(refused)?;
                     self.ways.show(at, shown);
                 }
                 attached => return attached,
@@ -82,22 +83,23 @@ impl Means {
         }
     }
 
-    /// What may be shown there where servers enforce SASL: the credential of the session, which is
-    /// attached only where `apply::access` lets it, else that of looks.
+    /// The credential for a server that enforces SASL: the credential of the session if it has one,
+    /// else that of surveys. A session is attached with a credential only where `apply::access`
+    /// allows it.
     fn sasl_at(&self, at: &Endpoint) -> Option<&Credential> {
         let own = self.terms.auth.as_ref().filter(|own| !own.sends_password());
-        let looks = self.looks_as.as_ref().filter(|(_, named)| named.contains(at));
+        let looks = self.survey_sasl.as_ref().filter(|(_, named)| named.contains(at));
         own.or(looks.map(|(credential, _)| credential))
     }
 
-    /// One connection, which shows that and nothing else.
+    /// One connection that shows exactly this credential.
     pub(super) async fn connect(
         &self,
         (at, to): (&Endpoint, &str),
         session: Option<SessionInfo>,
         detached: Detached,
         show: Show,
-    ) -> Result<Attached, Failure> {
+    ) -> Result<Attached, RequestError> {
         let Self { terms, tls, .. } = self;
         let pass = self.admission.session(at, self.limits()).await;
         let mut connector = Client::connector()
@@ -111,7 +113,7 @@ impl Means {
             connector = connector.with_session(session);
         }
         if at.tls {
-            let tls = tls.as_ref().ok_or(Failure::NotSent)?.clients();
+            let tls = tls.as_ref().ok_or(RequestError::NotSent)?.clients();
             connector = connector.with_tls(tls.holder().sessions.clone());
         }
         let keeper = show.without_secret().on(connector.clone());
@@ -121,12 +123,12 @@ impl Means {
                 Ok(Attached { client, runtime, to: to.to_owned(), show, pass })
             }
             Ok(Err(cause)) => Err(match cause {
-                // Of a session that is asked for again, only a server says that it is over.
-                Error::SessionExpired if attaches => Failure::SessionOver,
-                Error::AuthFailed => Failure::Refused(Code::AuthFailed),
-                _ => Failure::NotSent,
+                // If the session is attached again, only a server can report that it has expired.
+                Error::SessionExpired if attaches => RequestError::SessionOver,
+                Error::AuthFailed => RequestError::Refused(ErrorCode::AuthFailed),
+                _ => RequestError::NotSent,
             }),
-            Err(_) => Err(Failure::NotSent),
+            Err(_) => Err(RequestError::NotSent),
         }
     }
 
@@ -135,8 +137,8 @@ impl Means {
         self.pace.limits(Kind::Session)
     }
 
-    /// How long an attachment may take. Where servers are slow, longer, yet never so long that a
-    /// server that does not answer costs the session: another one is to be tried in time.
+    /// How long an attachment may take. It is longer for slow servers, but short enough to try
+    /// another server before the session expires.
     fn bound(&self, at: &Endpoint) -> Duration {
         let of =
             |limits: Limits| limits.connect + limits.answer_from(at).max(Duration::from_secs(1));
@@ -144,28 +146,29 @@ impl Means {
         of(self.limits()).min(half.max(of(self.pace.first())))
     }
 
-    /// What is connected to. In TLS that is the host as the file names it, for the certificate
-    /// proves it. Else it is one address, the one that was judged: where a credential may come to
-    /// be shown, all that the host leads to now must be this machine's, or allowed.
-    async fn address(&self, at: &Endpoint) -> Result<String, Failure> {
+    /// The address to connect to. With TLS it is the host as written in the file, because the
+    /// certificate proves it. Otherwise it is the one address that was verified: if a credential
+    /// may be shown, all addresses to which the host resolves now must belong to this machine or be
+    /// allowed.
+    async fn address(&self, at: &Endpoint) -> Result<String, RequestError> {
         if !at.host.is_plain() {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
         if at.tls {
             return Ok(format!("tcp+tls://{at}"));
         }
         let found = transport::addresses(&at.host, at.port, self.limits()).await;
-        let found = found.map_err(|_| Failure::NotSent)?;
+        let found = found.map_err(|_| RequestError::NotSent)?;
         if let Some(credential) = &self.terms.auth
             && !found.iter().all(|address| credential.in_clear().allows(address.ip()))
         {
-            return Err(Failure::InClear);
+            return Err(RequestError::InClear);
         }
         let address = match found.as_slice() {
             [address] => *address,
-            many => {
-                transport::first_open(many, self.limits()).await.map_err(|_| Failure::NotSent)?
-            }
+            many => transport::first_open(many, self.limits())
+                .await
+                .map_err(|_| RequestError::NotSent)?,
         };
         Ok(format!("tcp://{address}"))
     }

@@ -1,4 +1,4 @@
-//! Every error code of ZooKeeper's protocol (`KeeperException.Code`, 3.9).
+//! Every error code of ZooKeeper's protocol (`KeeperException.ErrorCode`, 3.9).
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
         /// A ZooKeeper error code, as a server or a client library gives it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum ErrorCode {
             $($(#[$doc])* $name,)*
             /// A number that ZooKeeper 3.9 does not define.
             Other(i32),
         }
 
-        impl Code {
+        impl ErrorCode {
             /// Every code that ZooKeeper 3.9 defines, success left out.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -72,7 +72,7 @@ codes! {
     NoNode = -101,
     /// Not authorized.
     NoAuth = -102,
-    /// Another version than the one asked for.
+    /// The version differs from the expected one.
     BadVersion = -103,
     /// Ephemeral znodes have no children.
     NoChildrenForEphemerals = -108,
@@ -86,7 +86,7 @@ codes! {
     InvalidCallback = -113,
     /// The ACL is wrong.
     InvalidAcl = -114,
-    /// The client could not prove who it is.
+    /// The client could not authenticate.
     AuthFailed = -115,
     /// The session has moved to another server.
     SessionMoved = -118,
@@ -100,7 +100,7 @@ codes! {
     RequestTimeout = -122,
     /// The leader runs with `reconfigEnabled=false`.
     ReconfigDisabled = -123,
-    /// The server wants SASL and closes the session.
+    /// The server requires SASL and closes the session.
     SessionClosedRequireSaslAuth = -124,
     /// A quota is spent.
     QuotaExceeded = -125,
@@ -108,7 +108,7 @@ codes! {
     ThrottledOp = -127,
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name(), self.number())
     }

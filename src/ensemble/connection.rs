@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use zookeeper_client::{Client, Connector, Error, SessionInfo, SessionState};
 
-use super::Failure;
+use super::RequestError;
 
 /// Between two tries to reach a server again that a session was on.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -16,13 +16,12 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// The same where servers enforce authentication and take nothing without the credential.
 const REFUSED_AGAIN: Duration = Duration::from_millis(500);
 
-/// A thread with a runtime of its own for one connection.
+/// A thread with its own runtime for one connection.
 ///
-/// The library would connect again by itself, and show the credential there unasked, before that
-/// server has said a word. So the runtime ends with the connection: after every turn of a task the
-/// thread looks whether the library has lost it (`event_interval`), before that task has another.
-/// From then on the thread only keeps the session alive at that address, showing nothing, until it
-/// is attached again.
+/// The library would reconnect by itself and show the credential to a server that was not verified.
+/// So the runtime ends with the connection: after every turn of a task (`event_interval`) the
+/// thread checks whether the library has lost the connection. From then on the thread only keeps
+/// the session alive at that address, without a credential, until the session is attached again.
 pub(super) struct Background {
     handle: Handle,
     /// Ends the thread when it is dropped.
@@ -31,8 +30,8 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Connects in a runtime of its own. The session is kept alive by another connector, which
-    /// shows no secret.
+    /// Connects in its own runtime. `keeper` is a connector without a secret that keeps the session
+    /// alive.
     pub(super) async fn connect(
         connector: Connector,
         keeper: Connector,
@@ -40,7 +39,7 @@ impl Background {
     ) -> Result<(Client, Self), Error> {
         let runtime = runtime().map_err(|_| Error::ConnectionLoss)?;
         let (stop, mut stopped) = oneshot::channel();
-        let (tell, told) = oneshot::channel();
+        let (tell, received) = oneshot::channel();
         let handle = runtime.handle().clone();
         let work = move || {
             let session = runtime.block_on(one_connection(connector, &to, tell, &mut stopped));
@@ -51,7 +50,7 @@ impl Background {
         };
         let thread = std::thread::Builder::new().spawn(work).map_err(|_| Error::ConnectionLoss)?;
         let background = Self { handle, stop: Some(stop), thread: Some(thread) };
-        let client = told.await.map_err(|_| Error::ConnectionLoss)??;
+        let client = received.await.map_err(|_| Error::ConnectionLoss)??;
         Ok((client, background))
     }
 
@@ -59,15 +58,15 @@ impl Background {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, RequestError> {
         // The library panicked, or the connection is gone.
-        self.handle.spawn(work).await.map_err(|_| Failure::Unknown)
+        self.handle.spawn(work).await.map_err(|_| RequestError::Unknown)
     }
 }
 
 impl Drop for Background {
-    /// Nothing of it may reach a server once the session is attached elsewhere: that would take the
-    /// session back. The thread waits for nothing but the library and the word to stop.
+    /// No message of this thread may reach a server once the session is attached elsewhere: it
+    /// would move the session back. The thread waits only for the library and for the stop signal.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -81,7 +80,7 @@ fn runtime() -> std::io::Result<Runtime> {
     builder.enable_time().event_interval(1).build()
 }
 
-/// Connects, and ends when the connection is gone, with the session; or when it is told to stop.
+/// Connects. Ends when the connection and the session are gone, or at the stop signal.
 async fn one_connection(
     connector: Connector,
     to: &str,
@@ -105,7 +104,7 @@ async fn one_connection(
     (!state.state().is_terminated()).then_some(session)
 }
 
-/// Keeps a session alive whose connection was lost. Nothing is asked on it.
+/// Keeps a session alive after its connection was lost. No request is sent on it.
 async fn keep_alive(connector: &Connector, to: &str, stopped: &mut oneshot::Receiver<()>) {
     loop {
         let client = tokio::select! {
@@ -114,7 +113,7 @@ async fn keep_alive(connector: &Connector, to: &str, stopped: &mut oneshot::Rece
         };
         let over = async {
             match client {
-                // Here the library may connect again: it has nothing to show.
+                // Here the library may reconnect: it has no secret to show.
                 Ok(client) => {
                     let mut state = client.state_watcher();
                     while !state.state().is_terminated() {

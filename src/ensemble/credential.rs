@@ -1,4 +1,4 @@
-//! What proves an operator to a server, and to whom it may be shown.
+//! The credential of an operator, and the servers to which it may be shown.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,31 +7,32 @@ use zookeeper_client::{Connector, SaslOptions};
 
 use super::digest_id;
 
-/// A user and a password, and how both are shown.
+/// A user, a password, and the way in which they are shown.
 ///
-/// # Whom it may be shown to
+/// # Which servers may receive it
 ///
-/// A secret goes to a server that was seen leading or following this ensemble at this very attach
-/// (`apply::access`), and to no other. Where servers enforce authentication a session has to show
-/// something before its first request, so that nothing can be judged on it before. Both hold by
-/// this:
+/// A secret goes only to a server that was observed leading or following this ensemble at this
+/// attach (`apply::access`). Servers that enforce authentication require a credential before the
+/// first request, when nothing about them can be verified yet. The rules are:
 ///
-/// * *Looks* show no secret. Servers that enforce scheme `digest` check the scheme and never the
-///   password (`AuthenticationHelper.enforceAuthentication`), so a look shows `zkplan:look`, which
-///   is public. On a connection that shows it no list with an entry `auth` is made: that would
-///   hold the public id.
-/// * *Scheme `digest`* sends the password in clear. A held session is opened without it, with the
-///   public one where that is enforced. It is judged; then the same session is attached at the
-///   same address once more, with the password on that connection and without the public one.
-/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password does not travel, and a
-///   response is worth nothing for another challenge. Where SASL is not enforced it is handled like
-///   `digest`. Where it is, a session without it can read nothing: then looks use it too, at
-///   addresses that the file or a flag names, and nowhere else.
+/// * *Surveys* show no secret. Servers that enforce scheme `digest` check the scheme and never the
+///   password (`AuthenticationHelper.enforceAuthentication`). So a survey shows `zkplan:look`,
+///   which is public. A connection that shows it creates no ACL with an entry `auth`, because that
+///   would contain the public id.
+/// * *Scheme `digest`* sends the password in clear. A held session is opened without it, or with
+///   the public credential if authentication is enforced. The server is verified. Then the same
+///   session is attached again at the same address, with the password and without the public
+///   credential.
+/// * *SASL `DIGEST-MD5`* is a challenge and a response: the password is not sent, and a response is
+///   useless for another challenge. If SASL is not enforced it is handled like `digest`. If it is
+///   enforced, a session without it can read nothing. Then surveys use it too, but only at
+///   addresses that the file or a flag names.
 /// * *Scheme `x509`* has no secret to show: the certificate is a part of the TLS handshake.
 ///
-/// A server without a JAAS section answers a SASL client as if all were well
-/// (`ZooKeeperServer.processSasl`: `cnxn.saslServer is null`), and every digest is taken. So a
-/// connect proves nothing: a credential is proven by a write that only its version makes fail.
+/// A server without a JAAS section answers a SASL client as if it had authenticated
+/// (`ZooKeeperServer.processSasl`: `cnxn.saslServer is null`), and every digest is accepted. So a
+/// connection proves nothing. A credential is proven only by a write that fails with a version
+/// error and not with a permission error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     scheme: Scheme,
@@ -40,7 +41,7 @@ pub struct Credential {
     in_clear: InClear,
 }
 
-/// How a credential is shown.
+/// The way in which a credential is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     /// `DigestAuthenticationProvider`.
@@ -49,7 +50,8 @@ enum Scheme {
     SaslDigestMd5,
 }
 
-/// What is shown where scheme `digest` is enforced and nothing is to be proven. No secret.
+/// The public credential for servers that enforce scheme `digest`. It is no secret and proves
+/// nothing.
 pub(super) const LOOK: &str = "zkplan:look";
 
 /// Where a credential may go without TLS.
@@ -78,8 +80,8 @@ impl Credential {
         Self { scheme: Scheme::Digest, user, password, in_clear }
     }
 
-    /// A user of scheme `sasl`, by mechanism `DIGEST-MD5`. Its password does not travel, so that it
-    /// may be shown without TLS.
+    /// A user of scheme `sasl` with mechanism `DIGEST-MD5`. Its password is not sent, so it may be
+    /// used without TLS.
     pub fn sasl_digest_md5(user: &str, password: &str) -> Self {
         let (user, password) = (user.to_owned(), password.to_owned());
         Self { scheme: Scheme::SaslDigestMd5, user, password, in_clear: InClear::Anywhere }
@@ -95,7 +97,7 @@ impl Credential {
         matches!(self.scheme, Scheme::Digest)
     }
 
-    /// Its scheme and id in access control lists; of a digest with ZooKeeper's default algorithm.
+    /// Its scheme and id in access control lists. A digest uses ZooKeeper's default algorithm.
     pub fn id(&self) -> (&'static str, String) {
         match self.scheme {
             Scheme::Digest => ("digest", digest_id(&self.user, &self.password)),
@@ -108,7 +110,8 @@ impl Credential {
         self.in_clear
     }
 
-    /// What an `auth` request sends for it; `None` for a credential that only a connect can show.
+    /// The content of its `auth` request. `None` for a credential that is shown only while
+    /// connecting.
     pub(super) fn packet(&self) -> Option<(&'static str, String)> {
         match self.scheme {
             Scheme::Digest => Some(("digest", format!("{}:{}", self.user, self.password))),
@@ -116,7 +119,7 @@ impl Credential {
         }
     }
 
-    /// A connector that shows it as soon as it connects.
+    /// A connector that shows it when it connects.
     pub(super) fn shown_by(&self, connector: Connector) -> Connector {
         if let Some((scheme, secret)) = self.packet() {
             return connector.with_auth(scheme, secret.as_bytes());
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_stays_on_this_machine_unless_the_operator_says_otherwise() {
+    fn a_password_stays_on_this_machine_unless_the_operator_consents() {
         let allowed =
             |in_clear: InClear, ip: &str| in_clear.allows(ip.parse().expect("an address"));
         for (ip, is_loopback) in [("127.0.0.1", true), ("127.8.8.8", true), ("::1", true)]

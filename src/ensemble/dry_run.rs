@@ -1,17 +1,18 @@
-//! A reconfig that is sent to be refused, so that the leader says whether it would take it.
+//! A reconfig that is sent in order to be refused, so that the leader says whether it would accept
+//! it.
 //!
-//! The leader checks the ACL of a reconfig last (`PrepRequestProcessor`, `case OpCode.reconfig`):
-//! a session that has no permission gets every other refusal first, and `NoAuth` where all else is
-//! well. With `skipACL=yes`, or where anybody may write `/zookeeper/config`, the same request would
-//! be carried out. So a dry run asks that first, on the same connection, and sends nothing more
-//! unless the answer was `NoAuth`.
+//! The leader checks the ACL of a reconfig last (`PrepRequestProcessor`, `case OpCode.reconfig`). A
+//! session without permission gets every other refusal first, and `NoAuth` if the request is
+//! otherwise valid. With `skipACL=yes`, or if anyone may write `/zookeeper/config`, the same
+//! request would be carried out. So a dry run checks that first on the same connection, and sends
+//! the request only if the answer was `NoAuth`.
 //!
-//! Nothing here goes through the client library: that one reconnects by itself and sends then what
-//! was asked of it before, to a leader that may be another one with another `skipACL`. One
-//! connection is one leader: a server that loses its leader, or the lead, hangs up on its clients
-//! (`Learner.shutdown`, `Leader.shutdown`). There is no way to prove who we are here: no SASL, TLS
-//! shows no certificate, and an `auth` request is made only where digests are enforced, with the
-//! public one of a look.
+//! The client library is not used. It reconnects by itself and repeats requests, possibly to
+//! another leader with another `skipACL`. One connection belongs to one leader: a server that loses
+//! its leader, or stops leading, closes its client connections (`Learner.shutdown`,
+//! `Leader.shutdown`). The connection cannot authenticate: it has no SASL, TLS shows no
+//! certificate, and an `auth` request is sent only if digests are enforced, with the public
+//! credential of a survey.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -19,23 +20,23 @@ use tokio::time::timeout;
 use super::credential::LOOK;
 use super::held::IMPOSSIBLE_DATA_VERSION;
 use super::transport::{self, Stream, TlsClient};
-use super::{CONFIG, Code, Limits, Silence};
+use super::{CONFIG, ErrorCode, Limits, NoAnswer};
 use crate::model::{ConfigVersion, Endpoint, Update};
 
-/// What came of a dry run.
+/// The result of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DryRun {
-    /// The leader refused it for want of permission: it has checked everything else.
+    /// The leader refused it only for lack of permission. It has checked everything else.
     Sound,
-    /// The leader refused it with that code, before it came to permissions.
-    Refused(Code),
-    /// A session that proves nobody may write the configuration: it was not sent, for it would have
-    /// been carried out.
+    /// The leader refused it with this code, before it checked permissions.
+    Refused(ErrorCode),
+    /// An unauthenticated session may write the configuration. The request was not sent, because it
+    /// would have been carried out.
     OpenToAll,
-    /// Whether permissions are asked for could not be learned: it was not sent.
-    NotSent(Code),
-    /// The server went silent. Either nothing was sent, or by a session that had just been seen to
-    /// have no permission.
+    /// Whether permissions are checked is unknown. The request was not sent.
+    NotSent(ErrorCode),
+    /// The server stopped answering. Either the request was not sent, or it was sent by a session
+    /// that was just proven to have no permission.
     NoAnswer,
     /// The leader carried it out: permissions were taken back between two requests.
     CarriedOut,
@@ -52,24 +53,24 @@ const AUTH_XID: i32 = -4;
 /// `ZooDefs.OpCode.closeSession`.
 const CLOSE: i32 = -11;
 
-/// The session time-out that is asked for in milliseconds: the least that a server with ZooKeeper's
+/// The requested session time-out in milliseconds: the minimum that a server with ZooKeeper's
 /// default tick of two seconds grants.
 const SESSION_TIMEOUT_MS: i32 = 4_000;
 
-/// Sends one reconfig to be refused, unless it might be carried out. What TLS takes must show no
+/// Sends one reconfig in order to be refused, unless it might be carried out. `tls` must show no
 /// certificate.
 ///
 /// # Errors
 ///
-/// Why that server gave no session; nothing was sent.
+/// The reason why the server gave no session. Nothing was sent.
 pub(super) async fn dry_run(
     at: &Endpoint,
     tls: Option<&TlsClient>,
     limits: Limits,
     request: &Update,
     version: ConfigVersion,
-) -> Result<DryRun, Silence> {
-    let enforced = DryRun::NotSent(Code::SessionClosedRequireSaslAuth);
+) -> Result<DryRun, NoAnswer> {
+    let enforced = DryRun::NotSent(ErrorCode::SessionClosedRequireSaslAuth);
     match once(at, (tls, false), limits, request, version).await {
         Ok(dry_run) if dry_run == enforced => once(at, (tls, true), limits, request, version).await,
         dry_run => dry_run,
@@ -83,9 +84,9 @@ async fn once(
     limits: Limits,
     request: &Update,
     version: ConfigVersion,
-) -> Result<DryRun, Silence> {
+) -> Result<DryRun, NoAnswer> {
     let stream = transport::open(at, tls, limits).await?;
-    let mut session = Bare { stream, limits, xid: 0 };
+    let mut session = RawSession { stream, limits, xid: 0 };
     session.open(tls).await?;
     if shows_look {
         session.show_look().await?;
@@ -96,50 +97,51 @@ async fn once(
     Ok(answer.unwrap_or(DryRun::NoAnswer))
 }
 
-/// One connection with a session of nobody's on it. It never reconnects.
-struct Bare {
+/// One connection with an unauthenticated session. It never reconnects.
+struct RawSession {
     stream: Box<dyn Stream>,
     limits: Limits,
     xid: i32,
 }
 
-impl Bare {
-    /// `ConnectRequest` and its response. In TLS 1.3 a server that wants a certificate says so only
-    /// here.
-    async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), Silence> {
+impl RawSession {
+    /// `ConnectRequest` and its response. In TLS 1.3 a server that requires a certificate reports
+    /// that only here.
+    async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), NoAnswer> {
         let mut record = Record::default();
         record.int(0).long(0).int(SESSION_TIMEOUT_MS).long(0).buffer(&[0; 16]).bool(false);
         let reply = self.exchange_with(&record.0, tls).await?;
         // Protocol version, the time-out that is granted, and the session's id.
         match reply.get(4..8).map(int) {
             Some(granted) if granted > 0 => Ok(()),
-            _ => Err(Silence::Closed),
+            _ => Err(NoAnswer::Closed),
         }
     }
 
     /// `AuthPacket` and its reply, which is never about the password.
-    async fn show_look(&mut self) -> Result<(), Silence> {
+    async fn show_look(&mut self) -> Result<(), NoAnswer> {
         let mut record = Record::default();
         record.int(AUTH_XID).int(AUTH).int(0).text("digest").text(LOOK);
         self.exchange(&record.0).await.map(drop)
     }
 
-    /// The write that shows whether permissions are asked for, and directly after it the request.
+    /// The write that shows whether permissions are checked, directly followed by the request.
     async fn guarded(
         &mut self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<DryRun, Silence> {
+    ) -> Result<DryRun, NoAnswer> {
         let mut probe = Record::default();
         probe.text(CONFIG).buffer(&[]).int(IMPOSSIBLE_DATA_VERSION);
         match self.send(SET_DATA, &probe.0).await? {
-            Err(Code::NoAuth) => {}
-            // No znode has that data version; a server that says otherwise is none to try this on.
-            Ok(()) | Err(Code::BadVersion) => return Ok(DryRun::OpenToAll),
+            Err(ErrorCode::NoAuth) => {}
+            // No znode has that data version. A server that reports otherwise is not suitable for a
+            // dry run.
+            Ok(()) | Err(ErrorCode::BadVersion) => return Ok(DryRun::OpenToAll),
             Err(code) => return Ok(DryRun::NotSent(code)),
         }
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
-            return Ok(DryRun::NotSent(Code::BadArguments));
+            return Ok(DryRun::NotSent(ErrorCode::BadArguments));
         };
         let mut record = Record::default();
         match request {
@@ -152,38 +154,43 @@ impl Bare {
         }
         record.long(version);
         Ok(match self.send(RECONFIG, &record.0).await? {
-            Err(Code::NoAuth) => DryRun::Sound,
+            Err(ErrorCode::NoAuth) => DryRun::Sound,
             Err(code) => DryRun::Refused(code),
             Ok(()) => DryRun::CarriedOut,
         })
     }
 
-    /// One request and what its reply says.
-    async fn send(&mut self, operation: i32, body: &[u8]) -> Result<Result<(), Code>, Silence> {
+    /// One request and its reply.
+    async fn send(
+        &mut self,
+        operation: i32,
+        body: &[u8],
+    ) -> Result<Result<(), ErrorCode>, NoAnswer> {
         self.xid += 1;
         let mut record = Record::default();
         record.int(self.xid).int(operation);
         record.0.extend_from_slice(body);
         let reply = self.exchange(&record.0).await?;
-        // `ReplyHeader`: xid, zxid, err. Nothing was watched, so nothing else comes in between.
+        // `ReplyHeader`: xid, zxid, err. Nothing is watched, so no other message arrives in
+        // between.
         match (reply.get(..4).map(int), reply.get(12..16).map(int)) {
             (Some(xid), Some(0)) if xid == self.xid => Ok(Ok(())),
-            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(Code::of(number))),
-            _ => Err(Silence::Unreadable),
+            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(ErrorCode::of(number))),
+            _ => Err(NoAnswer::Unreadable),
         }
     }
 
     /// Writes one packet and reads one.
-    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, Silence> {
+    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         self.exchange_with(packet, None).await
     }
 
-    /// The same, where a server's alert tells why it hung up.
+    /// The same. The server's TLS alert says why it closed the connection.
     async fn exchange_with(
         &mut self,
         packet: &[u8],
         tls: Option<&TlsClient>,
-    ) -> Result<Vec<u8>, Silence> {
+    ) -> Result<Vec<u8>, NoAnswer> {
         let lost = |cause: std::io::Error| transport::why_lost(&cause, tls);
         let mut framed = Record::default();
         framed.buffer(packet);
@@ -198,10 +205,10 @@ impl Bare {
                     stream.read_exact(&mut reply).await.map_err(lost)?;
                     Ok(reply)
                 }
-                _ => Err(Silence::Unreadable),
+                _ => Err(NoAnswer::Unreadable),
             }
         };
-        timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))
+        timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))
     }
 }
 
@@ -230,7 +237,7 @@ impl Record {
     }
 
     fn buffer(&mut self, bytes: &[u8]) -> &mut Self {
-        // No packet of ours is anywhere near that long; a server refuses what is.
+        // No packet of ours is nearly that long. A server would refuse it.
         self.int(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
         self.0.extend_from_slice(bytes);
         self
@@ -245,7 +252,7 @@ impl Record {
         self.int(-1)
     }
 
-    /// What a request lists, parted by commas; nothing where it lists nothing.
+    /// A list joined by commas. Null if it is empty.
     fn list<T: ToString>(&mut self, items: &[T]) -> &mut Self {
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
         if items.is_empty() { self.nothing() } else { self.text(&items.join(",")) }
@@ -270,7 +277,7 @@ mod tests {
         adapt: false,
     };
 
-    /// What a server was asked: a connection, or the opcode and body of a request.
+    /// The requests that a server received: a connection, or the opcode and body of a request.
     type Asked = Arc<Mutex<Vec<(i32, Vec<u8>)>>>;
 
     /// The opcode under which a connection is noted.
@@ -299,17 +306,18 @@ mod tests {
         Ok(())
     }
 
-    /// What a server was asked: the kind of each request, and its body.
+    /// The requests that a server received, with their kinds and bodies.
     type Requests = Vec<(i32, Vec<u8>)>;
 
-    /// A dry run of an addition against a server that gives these errors, and what it was asked.
-    fn refused_by(errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
+    /// A dry run of an addition against a server that answers with these errors, and the requests
+    /// that the server received.
+    fn refused_by(errors: &[i32]) -> (Result<DryRun, NoAnswer>, Requests) {
         let joiner = Server::parse_line("server.4=zk-4:2888:3888:participant;2181").unwrap();
         let change = Reconfig { joining: vec![joiner], leaving: vec![ServerId::new(3)] };
         refused(&Update::Incremental(change), errors)
     }
 
-    fn refused(request: &Update, errors: &[i32]) -> (Result<DryRun, Silence>, Requests) {
+    fn refused(request: &Update, errors: &[i32]) -> (Result<DryRun, NoAnswer>, Requests) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -335,8 +343,8 @@ mod tests {
     fn the_request_goes_out_directly_after_a_write_without_permission() {
         for (error, outcome) in [
             (-102, DryRun::Sound),
-            (-13, DryRun::Refused(Code::NewConfigNoQuorum)),
-            (-103, DryRun::Refused(Code::BadVersion)),
+            (-13, DryRun::Refused(ErrorCode::NewConfigNoQuorum)),
+            (-103, DryRun::Refused(ErrorCode::BadVersion)),
             (0, DryRun::CarriedOut),
         ] {
             let (dry_run, asked) = refused_by(&[-102, error, 0]);
@@ -347,13 +355,14 @@ mod tests {
 
     #[test]
     fn nothing_but_the_want_of_permission_lets_the_request_out() {
-        let others = Code::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
+        let others =
+            ErrorCode::ALL.iter().map(|code| code.number()).filter(|number| *number != -102);
         for error in others.chain([0, 7, -999]) {
             let (dry_run, asked) = refused_by(&[error, 0, 0]);
-            let (outcome, again) = match Code::of(error) {
-                Code::BadVersion | Code::Other(0) => (DryRun::OpenToAll, &[][..]),
-                // The same once more with a digest, which this server then lets write.
-                Code::SessionClosedRequireSaslAuth => {
+            let (outcome, again) = match ErrorCode::of(error) {
+                ErrorCode::BadVersion | ErrorCode::Other(0) => (DryRun::OpenToAll, &[][..]),
+                // The same with a digest. This server then lets the session write.
+                ErrorCode::SessionClosedRequireSaslAuth => {
                     (DryRun::OpenToAll, &[CONNECTED, AUTH, SET_DATA, CLOSE][..])
                 }
                 code => (DryRun::NotSent(code), &[][..]),

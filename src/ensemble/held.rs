@@ -14,11 +14,11 @@ use zookeeper_client::{
     Permission, SessionInfo, SessionState, Stat,
 };
 
-use super::attachment::{Attached, Detached, Means};
-use super::port::{AclEntry, Failure, Lifetime, Node, NodeAcl, Op, Session};
+use super::attachment::{Attached, ConnectOptions, Detached};
+use super::port::{AclEntry, Lifetime, Node, NodeAcl, Op, RequestError, Session};
 use super::ways::Show;
 use super::zookeeper::outcome;
-use super::{CONFIG, Code, session};
+use super::{CONFIG, ErrorCode, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has: a write that names it changes nothing, and tells whether
@@ -30,7 +30,7 @@ const IMPOSSIBLE_CONFIG_VERSION: i64 = 0x7fff_ffff_ffff_fffe;
 
 /// A real session.
 pub struct HeldSession {
-    means: Means,
+    means: ConnectOptions,
     at: Endpoint,
     session: SessionInfo,
     timeout_ms: u64,
@@ -41,7 +41,7 @@ pub struct HeldSession {
 
 impl HeldSession {
     /// Opens a session on that server.
-    pub(super) async fn open(at: &Endpoint, means: Means) -> Result<Self, Failure> {
+    pub(super) async fn open(at: &Endpoint, means: ConnectOptions) -> Result<Self, RequestError> {
         let attached = means.attach(at, None, Detached::Yes).await;
         debug!(server = %at, outcome = outcome(&attached), "opened a session");
         let attached = attached?;
@@ -58,12 +58,12 @@ impl HeldSession {
 
     /// Shows the credential to the server that the session is attached to: on the connection that
     /// stands where that can be, else on one more to the same address.
-    async fn show(&mut self) -> Result<(), Failure> {
+    async fn show(&mut self) -> Result<(), RequestError> {
         let (Some(credential), Some(attached)) = (&self.means.terms.auth, &self.attached) else {
             return Ok(());
         };
         if attached.client.state() != SessionState::SyncConnected {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
         if attached.show.credential.as_ref() == Some(credential) {
             return Ok(());
@@ -74,14 +74,14 @@ impl HeldSession {
         let shown = attached.client.auth(scheme, secret.as_bytes());
         match timeout(self.means.terms.timeout.as_duration(), shown).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Error::AuthFailed)) => Err(Failure::Refused(Code::AuthFailed)),
-            Ok(Err(_)) | Err(_) => Err(Failure::NotSent),
+            Ok(Err(Error::AuthFailed)) => Err(RequestError::Refused(ErrorCode::AuthFailed)),
+            Ok(Err(_)) | Err(_) => Err(RequestError::NotSent),
         }
     }
 
     /// Attaches the session once more where it is, with the credential and nothing else.
-    async fn show_anew(&mut self) -> Result<(), Failure> {
-        let Some(before) = self.attached.take() else { return Err(Failure::NotSent) };
+    async fn show_anew(&mut self) -> Result<(), RequestError> {
+        let Some(before) = self.attached.take() else { return Err(RequestError::NotSent) };
         let to = before.to.clone();
         // Two clients of one session would take it from each other.
         drop(before);
@@ -104,15 +104,15 @@ impl HeldSession {
     async fn perform<T, F>(
         &self,
         request: impl FnOnce(Client) -> F + Send + 'static,
-    ) -> Result<T, Failure>
+    ) -> Result<T, RequestError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send,
     {
-        let Some(attached) = &self.attached else { return Err(Failure::NotSent) };
+        let Some(attached) = &self.attached else { return Err(RequestError::NotSent) };
         match attached.client.state() {
             SessionState::SyncConnected => {}
-            _ => return Err(Failure::NotSent),
+            _ => return Err(RequestError::NotSent),
         }
         let client = attached.client.clone();
         let answer = attached.runtime.run(async move { request(client).await });
@@ -120,7 +120,7 @@ impl HeldSession {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(cause))) => Err(failure(&cause)),
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::Unknown),
+            Err(_) => Err(RequestError::Unknown),
         }
     }
 }
@@ -134,14 +134,14 @@ impl Session for HeldSession {
         &self.at
     }
 
-    async fn authenticate(&mut self) -> Result<(), Failure> {
+    async fn authenticate(&mut self) -> Result<(), RequestError> {
         self.authenticates = true;
         let shown = self.show().await;
         debug!(server = %self.at, outcome = outcome(&shown), "showed the credential");
         shown
     }
 
-    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), RequestError> {
         drop(self.attached.take());
         let session = Some(self.session.clone());
         let attached = self.means.attach(at, session, Detached::Yes).await;
@@ -158,7 +158,7 @@ impl Session for HeldSession {
         self.timeout_ms
     }
 
-    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, RequestError> {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         // A session's requests are answered in the order in which they were made.
         let read = self.perform(move |client| async move {
@@ -171,12 +171,12 @@ impl Session for HeldSession {
         read.await
     }
 
-    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+    async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         let path = path.to_owned();
         self.perform(move |client| async move { found(client.get_data(&path).await) }).await
     }
 
-    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+    async fn children(&self, path: &str) -> Result<Vec<String>, RequestError> {
         let path = path.to_owned();
         let listed = self.perform(move |client| async move {
             match client.list_children(&path).await {
@@ -189,20 +189,20 @@ impl Session for HeldSession {
         Ok(names)
     }
 
-    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, RequestError> {
         let path = path.to_owned();
         let stat = self.perform(move |client| async move { client.check_stat(&path).await });
         Ok(stat.await?.map(|stat| stat.num_children))
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, RequestError> {
         let path = path.to_owned();
         self.perform(move |client| async move { listed(client.get_acl(&path).await) }).await
     }
 
-    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), RequestError> {
         if self.is_public(acl) {
-            return Err(Failure::Refused(Code::InvalidAcl));
+            return Err(RequestError::Refused(ErrorCode::InvalidAcl));
         }
         let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
         let created = self.perform(move |client| async move {
@@ -212,13 +212,13 @@ impl Session for HeldSession {
         created.await
     }
 
-    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), RequestError> {
         let is_public = |op: &Op<'_>| match op {
             Op::Create { acl, .. } => self.is_public(acl),
             Op::Check { .. } | Op::Set { .. } | Op::Delete { .. } => false,
         };
         if ops.iter().any(is_public) {
-            return Err(Failure::Refused(Code::InvalidAcl));
+            return Err(RequestError::Refused(ErrorCode::InvalidAcl));
         }
         let ops: Vec<Owned> = ops.iter().map(Owned::of).collect();
         let done = self.perform(move |client| async move {
@@ -241,7 +241,7 @@ impl Session for HeldSession {
         done.await
     }
 
-    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), RequestError> {
         let path = path.to_owned();
         let set = self.perform(move |client| async move {
             let one = |n: usize| client.set_data(&path, n.to_string().as_bytes(), None);
@@ -254,9 +254,9 @@ impl Session for HeldSession {
         &self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<EnsembleConfig, Failure> {
+    ) -> Result<EnsembleConfig, RequestError> {
         let Ok(version) = i64::try_from(version.as_zxid().get()) else {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         };
         debug!(
             server = %self.at,
@@ -268,10 +268,10 @@ impl Session for HeldSession {
         debug!(outcome = outcome(&reply), "the answer to the reconfig");
         let text = reply?;
         // A reply that cannot be read was none.
-        EnsembleConfig::parse(&text).map_err(|_| Failure::Unknown)
+        EnsembleConfig::parse(&text).map_err(|_| RequestError::Unknown)
     }
 
-    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+    async fn probe_write(&self, path: &str) -> Result<(), ErrorCode> {
         let path = path.to_owned();
         let probe = self.perform(move |client| async move {
             client.set_data(&path, b"", Some(IMPOSSIBLE_DATA_VERSION)).await
@@ -279,7 +279,7 @@ impl Session for HeldSession {
         of_probe(&probe.await)
     }
 
-    async fn probe_reconfig(&self) -> Result<(), Code> {
+    async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         of_probe(&self.update(&Update::Incremental(nobody), IMPOSSIBLE_CONFIG_VERSION).await)
     }
@@ -303,7 +303,7 @@ impl Session for HeldSession {
 }
 
 impl HeldSession {
-    async fn update(&self, request: &Update, version: i64) -> Result<String, Failure> {
+    async fn update(&self, request: &Update, version: i64) -> Result<String, RequestError> {
         let request = request.clone();
         let reply = self.perform(move |client| async move {
             let (joining, leaving, ensemble): (Vec<String>, Vec<String>, Vec<String>);
@@ -329,13 +329,15 @@ impl HeldSession {
 }
 
 /// A probe is made to be refused: by its version, where it would have been allowed.
-fn of_probe<T>(answer: &Result<T, Failure>) -> Result<(), Code> {
+fn of_probe<T>(answer: &Result<T, RequestError>) -> Result<(), ErrorCode> {
     match *answer {
-        Err(Failure::Refused(Code::BadVersion)) => Ok(()),
-        Err(Failure::Refused(code)) => Err(code),
-        Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => Err(Code::ConnectionLoss),
-        Err(Failure::SessionOver) => Err(Code::SessionExpired),
-        Ok(_) => Err(Code::DataInconsistency),
+        Err(RequestError::Refused(ErrorCode::BadVersion)) => Ok(()),
+        Err(RequestError::Refused(code)) => Err(code),
+        Err(RequestError::Unknown | RequestError::NotSent | RequestError::InClear) => {
+            Err(ErrorCode::ConnectionLoss)
+        }
+        Err(RequestError::SessionOver) => Err(ErrorCode::SessionExpired),
+        Ok(_) => Err(ErrorCode::DataInconsistency),
     }
 }
 
@@ -386,7 +388,7 @@ impl Owned {
 /// session lives on, and what else it writes commits.
 async fn of_ephemeral(client: &Client) -> Error {
     match session::commits(client).await {
-        Ok(()) => Error::UnexpectedErrorCode(Code::EphemeralOnLocalSession.number()),
+        Ok(()) => Error::UnexpectedErrorCode(ErrorCode::EphemeralOnLocalSession.number()),
         Err(_) => Error::SessionExpired,
     }
 }
@@ -410,25 +412,25 @@ fn found(answer: Result<(Vec<u8>, Stat), Error>) -> Result<Option<Node>, Error> 
 ///
 /// The library calls a session expired also by its own clock; that is not believed, so that the
 /// request is unknown until a server has said whether the session is over.
-pub(super) fn failure(cause: &Error) -> Failure {
-    Failure::Refused(match cause {
-        Error::NoNode => Code::NoNode,
-        Error::NoAuth => Code::NoAuth,
-        Error::BadVersion => Code::BadVersion,
-        Error::NoChildrenForEphemerals => Code::NoChildrenForEphemerals,
-        Error::NodeExists => Code::NodeExists,
-        Error::NotEmpty => Code::NotEmpty,
-        Error::InvalidAcl => Code::InvalidAcl,
-        Error::NotReadOnly => Code::NotReadOnly,
-        Error::NoWatcher => Code::NoWatcher,
-        Error::QuotaExceeded => Code::QuotaExceeded,
-        Error::Throttled => Code::ThrottledOp,
-        Error::MarshallingError => Code::MarshallingError,
-        Error::Unimplemented => Code::Unimplemented,
-        Error::BadArguments(_) => Code::BadArguments,
-        Error::ReconfigDisabled => Code::ReconfigDisabled,
-        Error::UnexpectedErrorCode(number) => Code::of(*number),
-        _ => return Failure::Unknown,
+pub(super) fn failure(cause: &Error) -> RequestError {
+    RequestError::Refused(match cause {
+        Error::NoNode => ErrorCode::NoNode,
+        Error::NoAuth => ErrorCode::NoAuth,
+        Error::BadVersion => ErrorCode::BadVersion,
+        Error::NoChildrenForEphemerals => ErrorCode::NoChildrenForEphemerals,
+        Error::NodeExists => ErrorCode::NodeExists,
+        Error::NotEmpty => ErrorCode::NotEmpty,
+        Error::InvalidAcl => ErrorCode::InvalidAcl,
+        Error::NotReadOnly => ErrorCode::NotReadOnly,
+        Error::NoWatcher => ErrorCode::NoWatcher,
+        Error::QuotaExceeded => ErrorCode::QuotaExceeded,
+        Error::Throttled => ErrorCode::ThrottledOp,
+        Error::MarshallingError => ErrorCode::MarshallingError,
+        Error::Unimplemented => ErrorCode::Unimplemented,
+        Error::BadArguments(_) => ErrorCode::BadArguments,
+        Error::ReconfigDisabled => ErrorCode::ReconfigDisabled,
+        Error::UnexpectedErrorCode(number) => ErrorCode::of(*number),
+        _ => return RequestError::Unknown,
     })
 }
 

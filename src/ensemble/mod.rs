@@ -1,6 +1,6 @@
 //! The port: everything that zkplan can ask of the world outside, one server at a time.
 //!
-//! [`Ensemble`] is what looking takes; [`Control`] and [`Session`] are what applying takes beside
+//! [`Ensemble`] is what looking takes; [`SessionFactory`] and [`Session`] are what applying takes beside
 //! it: one session that is held, moved and closed. Nothing here judges: an implementation reports
 //! what it was told, or why it was told nothing.
 //!
@@ -32,13 +32,15 @@ use std::net::IpAddr;
 
 use crate::model::{Endpoint, Folder, Host};
 
-pub use code::Code;
+pub use code::ErrorCode;
 pub use credential::{Credential, InClear};
 pub use digest::digest_id;
 pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use pace::Limits;
-pub use port::{AclEntry, Control, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms};
+pub use port::{
+    AclEntry, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionFactory, SessionTerms,
+};
 pub use transport::{KeyForm, TlsSetupError};
 pub use words::{Mode, ServerVersion};
 pub use zookeeper::ZooKeeper;
@@ -56,7 +58,11 @@ pub const IDENTITY_NAME: &str = "id";
 /// by side.
 pub trait Ensemble {
     /// Sends a four-letter word to a client port and returns the whole answer.
-    fn ask(&self, at: &Endpoint, word: Word) -> impl Future<Output = Result<String, Silence>>;
+    fn ask(
+        &self,
+        at: &Endpoint,
+        word: FourLetterWord,
+    ) -> impl Future<Output = Result<String, NoAnswer>>;
 
     /// Opens a session on that server and no other, commits a transaction that only checks `/`,
     /// reads, and closes the session.
@@ -64,18 +70,18 @@ pub trait Ensemble {
     /// The transaction adds one to the zxid and changes no znode. An answer proves that a quorum
     /// acknowledges writes that come through this server. The session itself proves nothing: a local
     /// one is no transaction.
-    fn read(&self, at: &Endpoint) -> impl Future<Output = Result<Reading, Silence>>;
+    fn read(&self, at: &Endpoint) -> impl Future<Output = Result<ConfigRead, NoAnswer>>;
 
     /// Asks an AdminServer; `base` is its URL without `/commands/…`. The answer is its JSON.
     fn admin(
         &self,
         base: &str,
         command: &str,
-    ) -> impl Future<Output = Result<serde_json::Value, Silence>>;
+    ) -> impl Future<Output = Result<serde_json::Value, NoAnswer>>;
 
     /// Connects to a port and hangs up at once (an idle connection on an election port delays
     /// elections).
-    fn knock(&self, host: &Host, port: u16) -> impl Future<Output = Knock>;
+    fn check_port(&self, host: &Host, port: u16) -> impl Future<Output = PortState>;
 
     /// Resolves a host; empty where it has no address.
     fn resolve(&self, host: &Host) -> impl Future<Output = Vec<IpAddr>>;
@@ -92,7 +98,7 @@ pub trait Ensemble {
 
 /// Four-letter words that zkplan uses (`FourLetterCommands`); only `srvr` is always on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Word {
+pub enum FourLetterWord {
     /// Version, mode, zxid, number of connections.
     Srvr,
     /// The server's own configuration, membership included.
@@ -107,7 +113,7 @@ pub enum Word {
     Dump,
 }
 
-impl Word {
+impl FourLetterWord {
     /// The four letters.
     pub const fn letters(self) -> &'static str {
         match self {
@@ -123,7 +129,7 @@ impl Word {
 
 /// What a session on one server showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct ConfigRead {
     /// The top byte of the session id: the low byte of the id of the server that made the session
     /// (`SessionTrackerImpl.initializeNextSessionId`).
     pub server_id_byte: u8,
@@ -134,12 +140,12 @@ pub struct Reading {
     /// The znode's mzxid; equal to the config version unless somebody wrote to it by hand.
     pub config_mzxid: i64,
     /// What it has where zkplan keeps its state.
-    pub folder: FolderReading,
+    pub folder: FolderRead,
 }
 
 /// What a server has where zkplan keeps its state, with all that tells who can have written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderReading {
+pub struct FolderRead {
     /// Its place.
     pub folder: Folder,
     /// The access control list of `/zookeeper/config`.
@@ -148,14 +154,14 @@ pub struct FolderReading {
     /// (`FinalRequestProcessor`, `OpCode.exists`).
     pub is_empty: bool,
     /// The folder itself, before anything in it was read; `None` where there is none.
-    pub before: Result<Option<NodeAcl>, Code>,
+    pub before: Result<Option<NodeAcl>, ErrorCode>,
     /// The identity that it holds.
     pub identity: Kept,
     /// The folder itself, after that.
-    pub after: Result<Option<NodeAcl>, Code>,
+    pub after: Result<Option<NodeAcl>, ErrorCode>,
 }
 
-impl Default for FolderReading {
+impl Default for FolderRead {
     /// There is no folder.
     fn default() -> Self {
         Self {
@@ -169,7 +175,7 @@ impl Default for FolderReading {
     }
 }
 
-impl FolderReading {
+impl FolderRead {
     /// The text of the identity, whoever wrote it.
     pub fn text(&self) -> Option<&str> {
         match &self.identity {
@@ -205,7 +211,7 @@ pub enum Kept {
     #[default]
     Absent,
     /// A session without credentials may not read it, or a server refused for another reason.
-    Refused(Code),
+    Refused(ErrorCode),
     /// It is there.
     Here {
         /// Who may do what to it, and its `Stat`.
@@ -217,7 +223,7 @@ pub enum Kept {
 
 /// Why a question got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Silence {
+pub enum NoAnswer {
     /// The host has no address.
     Unresolved,
     /// Nobody listens on the port.
@@ -250,7 +256,7 @@ pub enum Silence {
     Unreadable,
 }
 
-impl Silence {
+impl NoAnswer {
     /// Whether the server enforces authentication, and what was shown was not enough.
     pub const fn is_for_want_of_auth(self) -> bool {
         matches!(self, Self::NeedsAuth | Self::AuthRefused | Self::AuthWithheld)
@@ -285,7 +291,7 @@ pub enum TlsFailure {
 
 /// What a knock on a quorum or election port showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Knock {
+pub enum PortState {
     /// Somebody listens.
     Open,
     /// Nobody listens; the host is there.
@@ -294,7 +300,7 @@ pub enum Knock {
     Unreachable,
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for FourLetterWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.letters())
     }

@@ -1,49 +1,51 @@
-//! How fast servers answered so far, and so how long the next question may take.
+//! How fast servers have answered, and so how long the next request may take.
 //!
-//! A limit that fits one rack calls servers on another continent dead, and one that fits those waits
-//! for every dead server for ever. So the first limits are those of a near ensemble, a question that
-//! ran out of time is asked once more with longer ones, and the limits of all later questions grow
-//! with what was measured. Where even the longer limit ran out, one try is enough until an answer comes.
+//! A limit that fits one rack declares servers on another continent unreachable. A limit that fits
+//! those waits too long for every unreachable server. So the first limits are those of a near
+//! ensemble. A request that timed out is repeated with longer limits, and the limits of all later
+//! requests grow with the measured times. If even the longer limit was exceeded, one try is enough
+//! until the server answers again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Silence;
+use super::NoAnswer;
 use crate::model::{Endpoint, Host, Millis, Timeouts};
 
 /// Bounds of every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long connecting may take; resolving a name may take three times as long.
+    /// How long connecting may take. Resolving a name may take three times as long.
     pub connect: Duration,
-    /// How long a TLS handshake may take. The first one after a server's start takes seconds where
-    /// the machine is busy: Java loads its classes for it.
+    /// How long a TLS handshake may take. The first one after the start of a server takes seconds
+    /// on a busy machine, because Java loads its classes.
     pub handshake: Duration,
     /// How long an answer may take from the connection, or the handshake, on.
     pub answer: Duration,
-    /// How much of an answer is read, in bytes; what is longer is unreadable.
+    /// The maximum size of an answer in bytes. A longer one is unreadable.
     pub answer_bytes: u32,
-    /// Whether they grow with what servers are seen to take.
+    /// Whether the limits grow with the measured times.
     pub adapt: bool,
 }
 
 impl Limits {
-    /// How long resolving a name may take. A name server that is asked over a slow line takes the
-    /// time of several connections.
+    /// How long resolving a name may take. A name server on a slow line takes the time of several
+    /// connections.
     pub(super) fn lookup(self) -> Duration {
         self.connect * 3
     }
 
-    /// How long an answer from there may take on a connection of the library's, which makes the
-    /// handshake itself.
+    /// How long an answer may take on a connection of the library, which makes the handshake
+    /// itself.
     pub(super) fn answer_from(self, at: &Endpoint) -> Duration {
         if at.tls { self.handshake + self.answer } else { self.answer }
     }
 }
 
 impl Default for Limits {
-    /// A second to connect, five for a TLS handshake, two to answer, a mebibyte; they adapt.
+    /// A second to connect, five for a TLS handshake, two to answer, one mebibyte. The limits
+    /// adapt.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
@@ -72,34 +74,33 @@ impl From<Timeouts> for Limits {
 /// No limit that was learned is longer.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Before anything was measured, a question is asked once more with limits so many times as long.
+/// Before the first measurement, a request is repeated with limits this many times as long.
 const UNMEASURED: u32 = 3;
 
-/// Round trips that a connection is given beyond the first limit: a lost packet is sent again after
-/// twice the time of one at the earliest, and after twice as long again.
+/// Round trips beyond the first limit that connecting may take: a lost packet is sent again after
+/// two round trips at the earliest, and then after four.
 const ROUND_TRIPS_TO_CONNECT: u32 = 8;
 
-/// Round trips that an answer is given beyond the first limit: a session takes five of the client's
-/// and its server's own, each of which may lose a packet.
+/// Round trips beyond the first limit that an answer may take: a session needs five between client
+/// and server, and each may lose a packet.
 const ROUND_TRIPS_TO_ANSWER: u32 = 16;
 
-/// So many times what the slowest session took, the next one may take: the disks that made it slow
-/// may be slower then.
+/// The next session may take this many times the slowest one. Slow disks may become slower.
 const SLOWEST_SESSION: u32 = 4;
 
-/// What is asked of a server.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// That it takes a connection.
     Connection,
     /// A four-letter word.
     Word,
-    /// A session: it waits for a quorum, and so for the disks of others.
+    /// A session. It waits for a quorum, and so for the disks of other servers.
     Session,
 }
 
-/// A place that is asked.
-pub(super) type Place = (Host, u16);
+/// The address of a request.
+pub(super) type HostPort = (Host, u16);
 
 /// The pace of an ensemble.
 pub(super) struct Pace {
@@ -110,11 +111,11 @@ pub(super) struct Pace {
 #[derive(Default)]
 struct Seen {
     /// The fastest round trip at each place.
-    round_trips: HashMap<Place, Duration>,
-    /// What the slowest session took.
+    round_trips: HashMap<HostPort, Duration>,
+    /// The time of the slowest session.
     session: Option<Duration>,
     /// Where a question got no answer in the longer time either.
-    unanswered: HashSet<(Place, Kind)>,
+    unanswered: HashSet<(HostPort, Kind)>,
 }
 
 impl Pace {
@@ -127,7 +128,7 @@ impl Pace {
         self.first
     }
 
-    /// How long a question may take by what is known.
+    /// How long a request may take, by the measured times.
     pub(super) fn limits(&self, kind: Kind) -> Limits {
         let Limits { connect, handshake, answer, .. } = self.first;
         if !self.first.adapt {
@@ -146,9 +147,9 @@ impl Pace {
         }
     }
 
-    /// With which limits a question that ran out of time is asked once more; `None` where that was
-    /// in vain before.
-    pub(super) fn again(&self, place: &Place, kind: Kind) -> Option<Limits> {
+    /// The limits for repeating a request that timed out. `None` if repeating it has already
+    /// failed.
+    pub(super) fn again(&self, place: &HostPort, kind: Kind) -> Option<Limits> {
         let learned = self.limits(kind);
         let seen = self.seen();
         if seen.unanswered.contains(&(place.clone(), kind)) {
@@ -170,13 +171,13 @@ impl Pace {
         })
     }
 
-    /// Takes to heart what came of a question, and how long it took.
+    /// Records the result of a request and the time that it took.
     pub(super) fn learn(
         &self,
-        place: &Place,
+        place: &HostPort,
         kind: Kind,
         took: Duration,
-        silence: Option<Silence>,
+        silence: Option<NoAnswer>,
     ) {
         let mut seen = self.seen();
         if silence.is_some_and(is_out_of_time) {
@@ -199,15 +200,15 @@ impl Pace {
 }
 
 impl Seen {
-    fn round_trip(&mut self, place: &Place, took: Duration) {
+    fn round_trip(&mut self, place: &HostPort, took: Duration) {
         let fastest = self.round_trips.entry(place.clone()).or_insert(took);
         *fastest = took.min(*fastest);
     }
 }
 
-/// Whether a question ran out of time, where a longer one might have had an answer.
-pub(super) fn is_out_of_time(silence: Silence) -> bool {
-    matches!(silence, Silence::ConnectTimedOut | Silence::AnswerTimedOut)
+/// Whether a request timed out and a longer limit might have helped.
+pub(super) fn is_out_of_time(silence: NoAnswer) -> bool {
+    matches!(silence, NoAnswer::ConnectTimedOut | NoAnswer::AnswerTimedOut)
 }
 
 #[cfg(test)]
@@ -217,7 +218,7 @@ mod tests {
     const NEAR: Duration = Duration::from_millis(1);
     const FAR: Duration = Duration::from_millis(600);
 
-    fn place(port: u16) -> Place {
+    fn place(port: u16) -> HostPort {
         (Host::new("127.0.0.1"), port)
     }
 
@@ -245,7 +246,7 @@ mod tests {
     fn the_fastest_answer_of_a_place_is_its_round_trip() {
         let pace = Pace::new(Limits::default());
         pace.learn(&place(1), Kind::Connection, FAR, None);
-        pace.learn(&place(1), Kind::Connection, NEAR, Some(Silence::Refused));
+        pace.learn(&place(1), Kind::Connection, NEAR, Some(NoAnswer::Refused));
         assert!(pace.limits(Kind::Word).connect < Duration::from_millis(1_010));
     }
 
@@ -258,11 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_asked_once_more_and_then_once_a_look_until_it_answers() {
+    fn a_missing_answer_is_retried_once_and_then_asked_once_a_survey() {
         let pace = Pace::new(Limits::default());
         let limits = pace.again(&place(1), Kind::Word).expect("it was not asked before");
         assert_eq!(limits.answer, 3 * Limits::default().answer);
-        pace.learn(&place(1), Kind::Word, limits.answer, Some(Silence::AnswerTimedOut));
+        pace.learn(&place(1), Kind::Word, limits.answer, Some(NoAnswer::AnswerTimedOut));
         assert_eq!(pace.again(&place(1), Kind::Word), None);
         assert!(pace.again(&place(1), Kind::Session).is_some(), "another question");
         pace.learn(&place(1), Kind::Word, NEAR, None);

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::future::Future;
 
-use super::{Code, Credential, Ensemble};
+use super::{Credential, Ensemble, ErrorCode};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Millis, Update};
 
 /// An ensemble on which sessions can be held.
-pub trait Control: Ensemble {
+pub trait SessionFactory: Ensemble {
     /// A held session.
     type Session: Session;
 
@@ -17,7 +17,7 @@ pub trait Control: Ensemble {
         &self,
         at: &Endpoint,
         terms: &SessionTerms,
-    ) -> impl Future<Output = Result<Self::Session, Failure>>;
+    ) -> impl Future<Output = Result<Self::Session, RequestError>>;
 }
 
 /// What a session is opened with.
@@ -44,34 +44,36 @@ pub trait Session {
     /// then on to every server that it is attached to. Nothing where the terms have none.
     ///
     /// Whoever calls it has judged the server on this very session: the connection is the same.
-    fn authenticate(&mut self) -> impl Future<Output = Result<(), Failure>>;
+    fn authenticate(&mut self) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Takes the session to that server. Requests that the old server still holds are refused from
     /// then on (`SessionTrackerImpl.checkSession`: `SessionMoved`).
     ///
     /// A credential is shown once the server has taken the session, which only a server of the
     /// session's own ensemble can do.
-    fn attach(&mut self, at: &Endpoint) -> impl Future<Output = Result<(), Failure>>;
+    fn attach(&mut self, at: &Endpoint) -> impl Future<Output = Result<(), RequestError>>;
 
     /// The time-out that the servers gave it, in milliseconds.
     fn timeout_ms(&self) -> u64;
 
     /// Znodes in that order, each at least as new as anything that had committed before; `None` where
     /// there is none.
-    fn read(&self, paths: &[&str]) -> impl Future<Output = Result<Vec<Option<Node>>, Failure>>;
+    fn read(&self, paths: &[&str])
+    -> impl Future<Output = Result<Vec<Option<Node>>, RequestError>>;
 
     /// A znode; `None` where there is none.
-    fn get(&self, path: &str) -> impl Future<Output = Result<Option<Node>, Failure>>;
+    fn get(&self, path: &str) -> impl Future<Output = Result<Option<Node>, RequestError>>;
 
     /// The names of a znode's children, sorted; none where there is no such znode.
-    fn children(&self, path: &str) -> impl Future<Output = Result<Vec<String>, Failure>>;
+    fn children(&self, path: &str) -> impl Future<Output = Result<Vec<String>, RequestError>>;
 
     /// How many children a znode has; `None` where there is none. No list forbids to ask that
     /// (`FinalRequestProcessor`, `OpCode.exists`).
-    fn count_children(&self, path: &str) -> impl Future<Output = Result<Option<i32>, Failure>>;
+    fn count_children(&self, path: &str)
+    -> impl Future<Output = Result<Option<i32>, RequestError>>;
 
     /// Who may do what to a znode, with the `Stat` of the same reply; `None` where there is none.
-    fn acl(&self, path: &str) -> impl Future<Output = Result<Option<NodeAcl>, Failure>>;
+    fn acl(&self, path: &str) -> impl Future<Output = Result<Option<NodeAcl>, RequestError>>;
 
     /// Makes a persistent znode.
     fn create(
@@ -79,14 +81,14 @@ pub trait Session {
         path: &str,
         data: &[u8],
         acl: &[AclEntry],
-    ) -> impl Future<Output = Result<(), Failure>>;
+    ) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Carries all of that out, or nothing of it. A [`Op::Check`] that does not hold is refused with
-    /// [`Code::BadVersion`], whatever is wrong with it.
-    fn transact(&self, ops: &[Op<'_>]) -> impl Future<Output = Result<(), Failure>>;
+    /// [`ErrorCode::BadVersion`], whatever is wrong with it.
+    fn transact(&self, ops: &[Op<'_>]) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Writes a znode so many times in a row, without waiting in between.
-    fn set_many(&self, path: &str, count: usize) -> impl Future<Output = Result<(), Failure>>;
+    fn set_many(&self, path: &str, count: usize) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Sends one reconfig that starts from that version, and returns the configuration of the
     /// reply.
@@ -94,13 +96,13 @@ pub trait Session {
         &self,
         request: &Update,
         version: ConfigVersion,
-    ) -> impl Future<Output = Result<EnsembleConfig, Failure>>;
+    ) -> impl Future<Output = Result<EnsembleConfig, RequestError>>;
 
     /// Whether this session may write a znode; changes nothing.
-    fn probe_write(&self, path: &str) -> impl Future<Output = Result<(), Code>>;
+    fn probe_write(&self, path: &str) -> impl Future<Output = Result<(), ErrorCode>>;
 
     /// Whether the leader takes reconfigs at all; changes nothing.
-    fn probe_reconfig(&self) -> impl Future<Output = Result<(), Code>>;
+    fn probe_reconfig(&self) -> impl Future<Output = Result<(), ErrorCode>>;
 
     /// Closes the session, and with it every ephemeral znode of it.
     fn close(self) -> impl Future<Output = ()>;
@@ -257,9 +259,9 @@ impl fmt::Display for AclEntry {
 
 /// What a request without success means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Failure {
+pub enum RequestError {
     /// A server refused it.
-    Refused(Code),
+    Refused(ErrorCode),
     /// Nobody knows whether it was carried out, or still will be.
     Unknown,
     /// It never left: there was no connection.
@@ -271,12 +273,12 @@ pub enum Failure {
     SessionOver,
 }
 
-impl Failure {
+impl RequestError {
     /// That of a probe, which tells a code where it got no answer too.
-    pub const fn of_probe(code: Code) -> Self {
+    pub const fn of_probe(code: ErrorCode) -> Self {
         match code {
-            Code::ConnectionLoss => Self::Unknown,
-            Code::SessionExpired => Self::SessionOver,
+            ErrorCode::ConnectionLoss => Self::Unknown,
+            ErrorCode::SessionExpired => Self::SessionOver,
             code => Self::Refused(code),
         }
     }

@@ -10,8 +10,8 @@ use super::held::{failure, listed};
 use super::transport::TlsClient;
 use super::ways::Show;
 use super::{
-    CONFIG, Code, Failure, FolderReading, IDENTITY_NAME, Kept, Limits, NodeAcl, Reading, Silence,
-    TlsFailure,
+    CONFIG, ConfigRead, ErrorCode, FolderRead, IDENTITY_NAME, Kept, Limits, NoAnswer, NodeAcl,
+    RequestError, TlsFailure,
 };
 use crate::model::{Endpoint, Folder};
 
@@ -39,14 +39,14 @@ pub(super) fn read(
     folder: &Folder,
     limits: Limits,
     show: &Show,
-) -> Result<Reading, Silence> {
+) -> Result<ConfigRead, NoAnswer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|_| Silence::NoRoute)?;
+    let runtime = runtime.map_err(|_| NoAnswer::NoRoute)?;
     let reading = runtime.block_on(async {
         let bound = limits.connect + limits.answer_from(at);
         timeout(bound, in_session(at, tls, folder, limits, show))
             .await
-            .unwrap_or(Err(Silence::AnswerTimedOut))
+            .unwrap_or(Err(NoAnswer::AnswerTimedOut))
     });
     // Abandons what the library still does in the background.
     runtime.shutdown_background();
@@ -59,9 +59,9 @@ async fn in_session(
     folder: &Folder,
     limits: Limits,
     show: &Show,
-) -> Result<Reading, Silence> {
+) -> Result<ConfigRead, NoAnswer> {
     let why = |cause: &Error| match cause {
-        Error::AuthFailed if show.credential.is_some() => Silence::AuthRefused,
+        Error::AuthFailed if show.credential.is_some() => NoAnswer::AuthRefused,
         cause => why(cause),
     };
     let connector = Client::connector()
@@ -73,7 +73,7 @@ async fn in_session(
     let scheme = if at.tls { "tcp+tls" } else { "tcp" };
     if at.tls {
         connector =
-            connector.with_tls(tls.ok_or(Silence::Tls(TlsFailure::NoAuthority))?.sessions.clone());
+            connector.with_tls(tls.ok_or(NoAnswer::Tls(TlsFailure::NoAuthority))?.sessions.clone());
     }
     let client = connector.connect(&format!("{scheme}://{at}")).await;
     let client = client.map_err(|cause| why(&cause))?;
@@ -86,7 +86,7 @@ async fn in_session(
 
 /// Sends everything at once: a session's requests are answered in order, so that the reads see at
 /// least what had committed before the transaction.
-async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error> {
+async fn read_through(client: &Client, folder: &Folder) -> Result<ConfigRead, Error> {
     let path = folder.as_str();
     let identity = folder.child(IDENTITY_NAME);
     let commits = commits(client);
@@ -98,7 +98,7 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
         futures::join!(commits, config, lists.0, lists.1, lists.2, stat, data, after);
     commits?;
     let (config, stat) = config?;
-    let folder = FolderReading {
+    let folder = FolderRead {
         folder: folder.clone(),
         config: answered(listed(of_config))?
             .ok()
@@ -110,7 +110,7 @@ async fn read_through(client: &Client, folder: &Folder) -> Result<Reading, Error
         before: answered(listed(before))?,
         after: answered(listed(after))?,
     };
-    Ok(Reading {
+    Ok(ConfigRead {
         server_id_byte: client.session_id().0.to_be_bytes()[0],
         config: String::from_utf8_lossy(&config).into_owned(),
         config_data_version: stat.version,
@@ -140,11 +140,11 @@ pub(super) fn commits(client: &Client) -> impl Future<Output = Result<(), Error>
 }
 
 /// What a server answered; an error is one of the connection.
-fn answered<T>(answer: Result<T, Error>) -> Result<Result<T, Code>, Error> {
+fn answered<T>(answer: Result<T, Error>) -> Result<Result<T, ErrorCode>, Error> {
     match answer {
         Ok(value) => Ok(Ok(value)),
         Err(cause) => match failure(&cause) {
-            Failure::Refused(code) => Ok(Err(code)),
+            RequestError::Refused(code) => Ok(Err(code)),
             _ => Err(cause),
         },
     }
@@ -174,16 +174,16 @@ async fn closed(mut state: StateWatcher) {
 
 /// The library does not say why no host could be used; a server that serves nobody hangs up on
 /// every new session (`NIOServerCnxn`: "`ZooKeeperServer` not running").
-fn why(cause: &Error) -> Silence {
+fn why(cause: &Error) -> NoAnswer {
     match cause {
-        Error::Timeout => Silence::AnswerTimedOut,
-        Error::AuthFailed => Silence::NeedsAuth,
+        Error::Timeout => NoAnswer::AnswerTimedOut,
+        Error::AuthFailed => NoAnswer::NeedsAuth,
         // It has lost its quorum and only reads (`ReadOnlyRequestProcessor`).
-        Error::NotReadOnly => Silence::NotServing,
+        Error::NotReadOnly => NoAnswer::NotServing,
         Error::UnmarshalError { .. }
         | Error::NoAuth
         | Error::NoNode
-        | Error::UnexpectedErrorCode(_) => Silence::Unreadable,
-        _ => Silence::Closed,
+        | Error::UnexpectedErrorCode(_) => NoAnswer::Unreadable,
+        _ => NoAnswer::Closed,
     }
 }

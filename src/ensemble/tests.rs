@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Ensemble, Knock, Limits, Silence, TlsFailure, TlsSetupError, Word, ZooKeeper};
+use super::{
+    Ensemble, FourLetterWord, Limits, NoAnswer, PortState, TlsFailure, TlsSetupError, ZooKeeper,
+};
 use crate::model::{Endpoint, Host, Tls};
 
 /// Short enough for a test, long enough for a busy machine.
@@ -30,7 +32,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-/// Listens, counts those who come, and does something with each.
+/// Listens, counts the connections, and serves each one.
 async fn listen<F>(serve: fn(TcpStream) -> F) -> (Endpoint, Arc<AtomicUsize>)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -48,7 +50,7 @@ where
     (Endpoint::plain(Host::new("127.0.0.1"), port), came)
 }
 
-/// As a process that was stopped: the kernel accepts, nobody answers.
+/// Like a stopped process: the kernel accepts, but no answer comes.
 async fn never(stream: TcpStream) {
     std::future::pending::<()>().await;
     drop(stream);
@@ -58,7 +60,7 @@ async fn hang_up(stream: TcpStream) {
     drop(stream);
 }
 
-/// Reads the word, says something, and hangs up.
+/// Reads the word, answers, and closes the connection.
 async fn say(mut stream: TcpStream, what: &[u8]) {
     let mut word = [0; 4];
     if stream.read_exact(&mut word).await.is_ok() {
@@ -73,12 +75,12 @@ fn a_port_without_a_listener_is_refused() {
         let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let nobody = Endpoint { port, ..at };
-        assert_eq!(zookeeper().ask(&nobody, Word::Srvr).await, Err(Silence::Refused));
-        assert_eq!(zookeeper().read(&nobody).await, Err(Silence::Refused));
-        assert_eq!(zookeeper().knock(&nobody.host, port).await, Knock::Refused);
-        let admin = zookeeper().admin(&format!("http://{nobody}"), "zabstate").await;
-        assert_eq!(admin, Err(Silence::Refused));
+        let unused = Endpoint { port, ..at };
+        assert_eq!(zookeeper().ask(&unused, FourLetterWord::Srvr).await, Err(NoAnswer::Refused));
+        assert_eq!(zookeeper().read(&unused).await, Err(NoAnswer::Refused));
+        assert_eq!(zookeeper().check_port(&unused.host, port).await, PortState::Refused);
+        let admin = zookeeper().admin(&format!("http://{unused}"), "zabstate").await;
+        assert_eq!(admin, Err(NoAnswer::Refused));
     });
 }
 
@@ -91,10 +93,10 @@ fn an_answer_that_comes_late_is_awaited_longer_the_second_time() {
         })
         .await;
         let port = zookeeper();
-        assert_eq!(port.ask(&at, Word::Srvr).await.as_deref(), Ok("Mode: follower\n"));
+        assert_eq!(port.ask(&at, FourLetterWord::Srvr).await.as_deref(), Ok("Mode: follower\n"));
         assert_eq!(came.load(Ordering::Relaxed), 2);
-        // What was learned holds from the first try on.
-        assert_eq!(port.ask(&at, Word::Srvr).await.as_deref(), Ok("Mode: follower\n"));
+        // The measured time applies from the first try on.
+        assert_eq!(port.ask(&at, FourLetterWord::Srvr).await.as_deref(), Ok("Mode: follower\n"));
         assert_eq!(came.load(Ordering::Relaxed), 3);
     });
 }
@@ -105,7 +107,7 @@ fn a_server_that_did_not_answer_twice_is_asked_once_from_then_on() {
         let (at, came) = listen(never).await;
         let port = zookeeper();
         for tries in [2, 3, 4] {
-            assert_eq!(port.ask(&at, Word::Srvr).await, Err(Silence::AnswerTimedOut));
+            assert_eq!(port.ask(&at, FourLetterWord::Srvr).await, Err(NoAnswer::AnswerTimedOut));
             assert_eq!(came.load(Ordering::Relaxed), tries);
         }
     });
@@ -117,15 +119,15 @@ fn a_frozen_server_is_not_waited_for_longer_than_the_limits() {
         let (at, came) = listen(never).await;
         let began = Instant::now();
         let port = zookeeper();
-        let (word, session) = futures::join!(port.ask(&at, Word::Srvr), port.read(&at));
-        assert_eq!(word, Err(Silence::AnswerTimedOut));
-        assert_eq!(session, Err(Silence::AnswerTimedOut));
+        let (word, session) = futures::join!(port.ask(&at, FourLetterWord::Srvr), port.read(&at));
+        assert_eq!(word, Err(NoAnswer::AnswerTimedOut));
+        assert_eq!(session, Err(NoAnswer::AnswerTimedOut));
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         assert_eq!(
             port.admin(&format!("http://{at}"), "leader").await,
-            Err(Silence::AnswerTimedOut)
+            Err(NoAnswer::AnswerTimedOut)
         );
-        // The client library goes on reconnecting by itself; not here.
+        // The client library would keep reconnecting. This client does not.
         let before = came.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!(came.load(Ordering::Relaxed), before);
@@ -136,9 +138,9 @@ fn a_frozen_server_is_not_waited_for_longer_than_the_limits() {
 fn a_server_that_hangs_up_is_closed() {
     run(async {
         let (at, _) = listen(hang_up).await;
-        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Closed));
-        assert_eq!(zookeeper().read(&at).await, Err(Silence::Closed));
-        assert_eq!(zookeeper().knock(&at.host, at.port).await, Knock::Open);
+        assert_eq!(zookeeper().ask(&at, FourLetterWord::Srvr).await, Err(NoAnswer::Closed));
+        assert_eq!(zookeeper().read(&at).await, Err(NoAnswer::Closed));
+        assert_eq!(zookeeper().check_port(&at.host, at.port).await, PortState::Open);
     });
 }
 
@@ -149,7 +151,7 @@ fn refusals_are_recognised() {
             say(stream, b"conf is not executed because it is not in the whitelist.\n").await;
         })
         .await;
-        assert_eq!(zookeeper().ask(&at, Word::Conf).await, Err(Silence::NotWhitelisted));
+        assert_eq!(zookeeper().ask(&at, FourLetterWord::Conf).await, Err(NoAnswer::NotWhitelisted));
     });
 }
 
@@ -161,7 +163,7 @@ fn an_answer_without_end_is_unreadable() {
                 |mut stream| async move { while stream.write_all(&[b'x'; 1024]).await.is_ok() {} },
             )
             .await;
-        assert_eq!(zookeeper().ask(&at, Word::Mntr).await, Err(Silence::Unreadable));
+        assert_eq!(zookeeper().ask(&at, FourLetterWord::Mntr).await, Err(NoAnswer::Unreadable));
         let session = zookeeper().read(&at).await;
         assert!(session.is_err(), "{session:?}");
     });
@@ -172,7 +174,7 @@ fn an_answer_of_other_bytes_than_text_is_kept_as_text() {
     run(async {
         let (at, _) = listen(|stream| async { say(stream, b"Mode: \xff\xfe\n").await }).await;
         assert_eq!(
-            zookeeper().ask(&at, Word::Srvr).await.as_deref(),
+            zookeeper().ask(&at, FourLetterWord::Srvr).await.as_deref(),
             Ok("Mode: \u{fffd}\u{fffd}\n")
         );
     });
@@ -196,7 +198,7 @@ fn an_admin_server_is_read_and_its_redirects_are_not_followed() {
         })
         .await;
         let answer = zookeeper().admin(&format!("http://{at}"), "zabstate").await;
-        assert_eq!(answer, Err(Silence::Unreadable));
+        assert_eq!(answer, Err(NoAnswer::Unreadable));
     });
 }
 
@@ -205,9 +207,9 @@ fn hosts_that_are_no_names_are_never_looked_up() {
     run(async {
         for text in ["zk\u{1b}[2J", "a,127.0.0.1", "a/b", ""] {
             let at = Endpoint::plain(Host::new(text), 2181);
-            assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(Silence::Unresolved));
-            assert_eq!(zookeeper().read(&at).await, Err(Silence::Unresolved));
-            assert_eq!(zookeeper().knock(&at.host, 1).await, Knock::Unreachable);
+            assert_eq!(zookeeper().ask(&at, FourLetterWord::Srvr).await, Err(NoAnswer::Unresolved));
+            assert_eq!(zookeeper().read(&at).await, Err(NoAnswer::Unresolved));
+            assert_eq!(zookeeper().check_port(&at.host, 1).await, PortState::Unreachable);
             assert!(zookeeper().resolve(&at.host).await.is_empty());
         }
         let loopback = zookeeper().resolve(&Host::new("localhost")).await;
@@ -220,8 +222,8 @@ fn tls_without_certificates_is_no_tls() {
     run(async {
         let (at, _) = listen(hang_up).await;
         let at = Endpoint { tls: true, ..at };
-        let none = Silence::Tls(TlsFailure::NoAuthority);
-        assert_eq!(zookeeper().ask(&at, Word::Srvr).await, Err(none));
+        let none = NoAnswer::Tls(TlsFailure::NoAuthority);
+        assert_eq!(zookeeper().ask(&at, FourLetterWord::Srvr).await, Err(none));
         assert_eq!(zookeeper().read(&at).await, Err(none));
     });
 }
@@ -239,13 +241,13 @@ fn certificates_that_cannot_be_used_are_named() {
     assert!(error.to_string().ends_with("holds no certificate in PEM form"), "{error}");
 }
 
-/// Listens as a server with `maxClientCnxns`: it answers words in a while, and closes a connection too
-/// many at once. Counts the most that it had at a time, and those that it closed.
+/// Listens like a server with `maxClientCnxns`: it answers words after a while, and closes excess
+/// connections at once. Counts the most open connections, and the closed ones.
 async fn limited(limit: usize) -> (Endpoint, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let [now, most, closed] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
-    let told = (Arc::clone(&most), Arc::clone(&closed));
+    let counts = (Arc::clone(&most), Arc::clone(&closed));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if now.load(Ordering::SeqCst) >= limit {
@@ -260,10 +262,10 @@ async fn limited(limit: usize) -> (Endpoint, Arc<AtomicUsize>, Arc<AtomicUsize>)
             });
         }
     });
-    (Endpoint::plain(Host::new("127.0.0.1"), port), told.0, told.1)
+    (Endpoint::plain(Host::new("127.0.0.1"), port), counts.0, counts.1)
 }
 
-/// Says something where it was asked something, and has the end counted before it hangs up.
+/// Answers a request, and waits until the end is counted before it closes the connection.
 async fn say_then<T>(mut stream: TcpStream, text: &[u8], end: impl FnOnce() -> T) {
     let mut word = [0; 4];
     if stream.read_exact(&mut word).await.is_ok() {
@@ -277,7 +279,8 @@ fn a_server_has_two_connections_at_a_time_at_most() {
     run(async {
         let (at, most, closed) = limited(usize::MAX).await;
         let port = zookeeper();
-        let all = futures::future::join_all((0..9).map(|_| port.ask(&at, Word::Srvr))).await;
+        let all =
+            futures::future::join_all((0..9).map(|_| port.ask(&at, FourLetterWord::Srvr))).await;
         assert!(all.iter().all(Result::is_ok), "{all:?}");
         assert_eq!((most.load(Ordering::SeqCst), closed.load(Ordering::SeqCst)), (2, 0));
         assert!(!port.takes_one_connection(&at));
@@ -289,7 +292,9 @@ fn a_server_at_its_limit_is_asked_one_question_after_the_other() {
     run(async {
         let (at, most, closed) = limited(1).await;
         let port = zookeeper();
-        let ask = || async { futures::join!(port.ask(&at, Word::Srvr), port.ask(&at, Word::Mntr)) };
+        let ask = || async {
+            futures::join!(port.ask(&at, FourLetterWord::Srvr), port.ask(&at, FourLetterWord::Mntr))
+        };
         let (one, other) = ask().await;
         assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
         assert!(port.takes_one_connection(&at));
@@ -303,12 +308,15 @@ fn a_server_at_its_limit_is_asked_one_question_after_the_other() {
 
 /// Others have all that it allows.
 #[test]
-fn a_server_that_takes_nobody_closes_and_takes_not_one() {
+fn a_server_that_closes_every_connection_is_not_one_with_a_limit_of_one() {
     run(async {
         let (at, ..) = limited(0).await;
         let port = zookeeper();
-        let answers = futures::join!(port.ask(&at, Word::Srvr), port.ask(&at, Word::Conf));
-        assert_eq!(answers, (Err(Silence::Closed), Err(Silence::Closed)));
+        let answers = futures::join!(
+            port.ask(&at, FourLetterWord::Srvr),
+            port.ask(&at, FourLetterWord::Conf)
+        );
+        assert_eq!(answers, (Err(NoAnswer::Closed), Err(NoAnswer::Closed)));
         assert!(!port.takes_one_connection(&at));
     });
 }

@@ -1,4 +1,4 @@
-//! Bounded connections: names resolved, ports tried, TLS where it is asked for.
+//! Connections with time limits: resolves names, tries ports, and uses TLS if required.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 };
 use zookeeper_client::TlsOptions;
 
-use super::{Limits, Silence, TlsFailure, validity};
+use super::{Limits, NoAnswer, TlsFailure, validity};
 use crate::model::{Endpoint, Host, Tls};
 
 /// A stream of either kind.
@@ -26,25 +26,25 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// How servers are reached in TLS: as nobody, and with a certificate of the client's own.
+/// The two TLS clients: one without a certificate, and one with the client's own certificate.
 #[derive(Clone)]
 pub(super) struct TlsClients {
     /// Without a certificate of the client's own.
-    pub(super) nobody: TlsClient,
+    pub(super) anonymous: TlsClient,
     /// With the one that is given, where one is.
     pub(super) own: Option<TlsClient>,
     /// How often the files had been read again, and held something else.
     reading: u32,
 }
 
-/// Certificates, in the forms that the two TLS clients want.
+/// The same certificates in the forms that the two TLS clients need.
 #[derive(Clone)]
 pub(super) struct TlsClient {
     /// For four-letter words.
     words: TlsConnector,
     /// For sessions.
     pub(super) sessions: TlsOptions,
-    /// Whether a certificate is shown.
+    /// Whether it shows a certificate.
     shows: bool,
     /// When that certificate ends, where that could be read.
     ends: Option<String>,
@@ -66,7 +66,7 @@ pub enum TlsSetupError {
     NoPem {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         what: &'static str,
     },
     /// It is in another form than PEM, or encrypted.
@@ -74,13 +74,13 @@ pub enum TlsSetupError {
     OtherForm {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The form found.
         form: KeyForm,
     },
     /// A certificate without its key, or a key without its certificate.
     #[error("a client certificate and its key are needed together")]
     HalfAnIdentity,
-    /// The key does not belong to the certificate, or is of an unknown kind.
+    /// The key does not belong to the certificate, or its type is unknown.
     #[error("the client certificate in `{}` and its key do not fit", path.display())]
     Mismatch {
         /// The certificate's file.
@@ -113,10 +113,11 @@ impl fmt::Display for KeyForm {
 }
 
 impl KeyForm {
-    /// What a file holds that cannot be used as it is.
+    /// Recognises content that cannot be used.
     fn of(bytes: &[u8]) -> Option<Self> {
         let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        // Behind the tag of the outer sequence: its length, in one byte or behind a count of bytes.
+        // After the tag of the outer sequence comes its length, in one byte or in a counted number
+        // of bytes.
         let inside = match bytes {
             [0x30, length, ..] => {
                 let more = if length & 0x80 == 0 { 0 } else { usize::from(length & 0x7f) };
@@ -137,20 +138,20 @@ impl KeyForm {
     }
 }
 
-/// The files of certificates and key, and what they hold.
+/// The certificate and key files, and their content.
 ///
-/// A run may outlive a certificate: where TLS fails, the files are read once more, and what they
-/// hold by then is used from then on.
+/// A run may last longer than a certificate. If TLS fails, the files are read again, and their new
+/// content is used from then on.
 #[derive(Clone)]
 pub(super) struct TlsFiles {
     files: Tls,
     /// Shared by all that was made of the same port.
     now: Arc<Mutex<(Texts, TlsClients)>>,
-    /// Whether the client's own certificate is shown where it is wanted.
+    /// Whether the client's own certificate is shown to servers that request it.
     shows_own: bool,
 }
 
-/// What the files hold: authorities, certificate, key.
+/// The content of the files: authorities, certificate, key.
 #[derive(Clone, PartialEq, Eq)]
 struct Texts {
     ca: String,
@@ -168,18 +169,18 @@ impl TlsFiles {
     }
 
     /// The same without a certificate of the client's own.
-    pub(super) fn as_nobody(&self) -> Self {
+    pub(super) fn unauthenticated(&self) -> Self {
         Self { shows_own: false, ..self.clone() }
     }
 
-    /// What they hold.
+    /// The TLS clients with the present certificates.
     pub(super) fn clients(&self) -> TlsClients {
         let (_, clients) = &*self.now.lock().unwrap_or_else(PoisonError::into_inner);
         if self.shows_own { clients.clone() } else { TlsClients { own: None, ..clients.clone() } }
     }
 
-    /// Reads the files once more where nobody has since those clients were made; whether they hold
-    /// something else by now that can be used.
+    /// Reads the files again, unless that has happened since these clients were made. Returns
+    /// whether they hold different, usable content.
     pub(super) fn have_changed(&self, since: &TlsClients) -> bool {
         let Ok(texts) = Texts::read(&self.files) else { return false };
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,7 +203,7 @@ impl Texts {
 }
 
 impl TlsClients {
-    /// Clients of what these files hold.
+    /// TLS clients with the content of these files.
     fn of(files: &Tls, texts: &Texts) -> Result<Self, TlsSetupError> {
         let ca = &texts.ca;
         let no = |path: &PathBuf, what| TlsSetupError::NoPem { path: path.clone(), what };
@@ -215,7 +216,7 @@ impl TlsClients {
             TlsOptions::new().with_pem_ca(ca).map_err(|_| no(&files.ca, "certificate"))?;
         let builder = ClientConfig::builder().with_root_certificates(roots);
         let words = TlsConnector::from(Arc::new(builder.clone().with_no_client_auth()));
-        let nobody = TlsClient { words, sessions: sessions.clone(), shows: false, ends: None };
+        let anonymous = TlsClient { words, sessions: sessions.clone(), shows: false, ends: None };
         let Tls { cert: cert_path, key: key_path, .. } = files;
         let own = match (cert_path, &texts.cert, key_path, &texts.key) {
             (None, _, None, _) => None,
@@ -236,13 +237,13 @@ impl TlsClients {
             }
             _ => return Err(TlsSetupError::HalfAnIdentity),
         };
-        Ok(Self { nobody, own, reading: 0 })
+        Ok(Self { anonymous, own, reading: 0 })
     }
 
-    /// As whom a session is held that may change something: by the client's own certificate, where
-    /// there is one.
+    /// The client of held sessions that may change something: the one with a certificate if there
+    /// is one.
     pub(super) fn holder(&self) -> &TlsClient {
-        self.own.as_ref().unwrap_or(&self.nobody)
+        self.own.as_ref().unwrap_or(&self.anonymous)
     }
 }
 
@@ -255,29 +256,29 @@ fn read(path: &PathBuf) -> Result<String, TlsSetupError> {
     String::from_utf8(bytes).map_err(|_| unreadable(io::Error::other("it is no text")))
 }
 
-/// The addresses of a host. A host that no name server could know is not looked up: it came from
-/// a live configuration, which takes any text.
+/// The addresses of a host. A host that no name server could know is not looked up: it may come
+/// from a live configuration, which can contain any text.
 pub(super) async fn addresses(
     host: &Host,
     port: u16,
     limits: Limits,
-) -> Result<Vec<SocketAddr>, Silence> {
+) -> Result<Vec<SocketAddr>, NoAnswer> {
     if let Some(ip) = host.literal() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     if !host.is_plain() {
-        return Err(Silence::Unresolved);
+        return Err(NoAnswer::Unresolved);
     }
     let found = timeout(limits.lookup(), lookup_host((host.as_str(), port))).await;
     match found {
         Ok(Ok(found)) => Some(found.collect::<Vec<_>>()).filter(|all| !all.is_empty()),
         Ok(Err(_)) | Err(_) => None,
     }
-    .ok_or(Silence::Unresolved)
+    .ok_or(NoAnswer::Unresolved)
 }
 
-/// Connects to the first address that accepts; all together get the time of one.
-pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, Silence> {
+/// Connects to the first address that accepts. All addresses together have the time limit of one.
+pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<TcpStream, NoAnswer> {
     connect_to(&addresses(host, port, limits).await?, limits).await
 }
 
@@ -285,54 +286,54 @@ pub(super) async fn connect(host: &Host, port: u16, limits: Limits) -> Result<Tc
 pub(super) async fn first_open(
     addresses: &[SocketAddr],
     limits: Limits,
-) -> Result<SocketAddr, Silence> {
+) -> Result<SocketAddr, NoAnswer> {
     let stream = connect_to(addresses, limits).await?;
-    stream.peer_addr().map_err(|_| Silence::Closed)
+    stream.peer_addr().map_err(|_| NoAnswer::Closed)
 }
 
-async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, Silence> {
+async fn connect_to(addresses: &[SocketAddr], limits: Limits) -> Result<TcpStream, NoAnswer> {
     let share = limits.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let mut last = Silence::Unresolved;
+    let mut last = NoAnswer::Unresolved;
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // Words are answered sooner without waiting for more to send; it may fail freely.
+                // Small messages are answered sooner without delay. A failure has no effect.
                 stream.set_nodelay(true).ok();
                 return Ok(stream);
             }
             Ok(Err(cause)) => last = why_no_connection(&cause),
-            Err(_) => last = Silence::ConnectTimedOut,
+            Err(_) => last = NoAnswer::ConnectTimedOut,
         }
     }
     Err(last)
 }
 
-/// Connects to a client port, in TLS where the endpoint says so.
+/// Connects to a client port, with TLS if the endpoint requires it.
 pub(super) async fn open(
     at: &Endpoint,
     tls: Option<&TlsClient>,
     limits: Limits,
-) -> Result<Box<dyn Stream>, Silence> {
+) -> Result<Box<dyn Stream>, NoAnswer> {
     let stream = connect(&at.host, at.port, limits).await?;
     if !at.tls {
         return Ok(Box::new(stream));
     }
-    let tls = tls.ok_or(Silence::Tls(TlsFailure::NoAuthority))?;
+    let tls = tls.ok_or(NoAnswer::Tls(TlsFailure::NoAuthority))?;
     let name = ServerName::try_from(at.host.as_str().to_owned());
-    let name = name.map_err(|_| Silence::Tls(TlsFailure::OtherHost))?;
+    let name = name.map_err(|_| NoAnswer::Tls(TlsFailure::OtherHost))?;
     match timeout(limits.handshake, tls.words.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(cause)) => Err(Silence::Tls(why_no_tls(&cause, tls))),
-        Err(_) => Err(Silence::AnswerTimedOut),
+        Ok(Err(cause)) => Err(NoAnswer::Tls(why_no_tls(&cause, tls))),
+        Err(_) => Err(NoAnswer::AnswerTimedOut),
     }
 }
 
-/// Why a connection was lost that stood. In TLS 1.3 a server judges the client's certificate after
-/// the client's handshake is done, and says so only then.
-pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> Silence {
+/// Why an open connection was lost. In TLS 1.3 a server verifies the client's certificate after the
+/// client's handshake is done, and reports a failure only then.
+pub(super) fn why_lost(cause: &io::Error, tls: Option<&TlsClient>) -> NoAnswer {
     match (alert(cause), tls) {
-        (Some(_), Some(tls)) => Silence::Tls(why_no_tls(cause, tls)),
-        _ => Silence::Closed,
+        (Some(_), Some(tls)) => NoAnswer::Tls(why_no_tls(cause, tls)),
+        _ => NoAnswer::Closed,
     }
 }
 
@@ -363,7 +364,8 @@ fn why_no_tls(cause: &io::Error, tls: &TlsClient) -> TlsFailure {
             | Bad::NotValidYetContext { .. } => TlsFailure::NotValidNow,
             _ => TlsFailure::Unverified,
         },
-        // Java says the first to a client without a certificate, and in TLS 1.3 the second.
+        // Java sends the first alert to a client without a certificate, and in TLS 1.3 the second
+        // one.
         Some(Error::AlertReceived(Alert::BadCertificate | Alert::CertificateRequired))
             if !shown =>
         {
@@ -377,7 +379,7 @@ fn why_no_tls(cause: &io::Error, tls: &TlsClient) -> TlsFailure {
             | Alert::UnknownCA
             | Alert::UnsupportedCertificate,
         )) if shown => {
-            // The alert does not tell the one from the other.
+            // The alert does not distinguish the two cases.
             let has_ended = |end: &String| validity::has_passed(end, SystemTime::now());
             if tls.ends.as_ref().is_some_and(has_ended) {
                 TlsFailure::CertificateExpired
@@ -385,22 +387,24 @@ fn why_no_tls(cause: &io::Error, tls: &TlsClient) -> TlsFailure {
                 TlsFailure::CertificateRefused
             }
         }
-        // A plain client port hangs up: it takes the handshake for a packet that is too long.
+        // A plain client port closes the connection: it reads the handshake as a packet that is too
+        // long.
         Some(Error::InvalidMessage(_)) => TlsFailure::NoTls,
         None if cause.kind() == io::ErrorKind::UnexpectedEof => TlsFailure::NoTls,
         _ => TlsFailure::Handshake,
     }
 }
 
-fn why_no_connection(cause: &io::Error) -> Silence {
+fn why_no_connection(cause: &io::Error) -> NoAnswer {
     match cause.kind() {
-        io::ErrorKind::ConnectionRefused => Silence::Refused,
-        io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
-        // The server has closed it already: a broken pipe where its end came before the reset.
+        io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
+        io::ErrorKind::TimedOut => NoAnswer::ConnectTimedOut,
+        // The server has already closed the connection. The result is a broken pipe if its end
+        // arrived before the reset.
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::NotConnected => Silence::Closed,
-        _ => Silence::NoRoute,
+        | io::ErrorKind::NotConnected => NoAnswer::Closed,
+        _ => NoAnswer::NoRoute,
     }
 }

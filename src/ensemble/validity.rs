@@ -1,8 +1,9 @@
-//! When a certificate ends. A server that does not take one does not say whether that is why.
+//! The end of a certificate's validity. A server that refuses a certificate does not say whether it
+//! has expired.
 
 use std::time::SystemTime;
 
-/// `UTCTime`: two digits of the year, of this century below 50 (RFC 5280, 4.1.2.5.1).
+/// `UTCTime`: two digits of the year. Below 50 the year is in this century (RFC 5280, 4.1.2.5.1).
 const UTC_TIME: u8 = 0x17;
 /// `GeneralizedTime`: four digits of the year.
 const GENERALIZED_TIME: u8 = 0x18;
@@ -11,7 +12,7 @@ const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
 /// The end of a certificate's validity, as the digits of year, month, day, hour, minute and second
-/// in UTC; `None` where that cannot be read.
+/// in UTC. `None` if it cannot be read.
 pub(super) fn not_after(certificate: &[u8]) -> Option<String> {
     let (_, certificate, _) = element(certificate).filter(|(tag, ..)| *tag == SEQUENCE)?;
     let (_, mut signed, _) = element(certificate).filter(|(tag, ..)| *tag == SEQUENCE)?;
@@ -44,7 +45,7 @@ pub(super) fn has_passed(end: &str, now: SystemTime) -> bool {
     *end < *now
 }
 
-/// The first element of DER: its tag, its content, and what follows it.
+/// The first element of DER: its tag, its content, and the remaining bytes.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, length, rest @ ..] = der else { return None };
     let is_short = *length < 0x80;

@@ -1,10 +1,10 @@
-//! What servers want to be shown before they take a session, as far as they have said so.
+//! The credentials that servers require before they accept a session, as far as known.
 //!
-//! A look shows nothing that it does not have to. A server that wants more says so by a refusal
-//! that does not name what it wants: `SessionClosedRequireSaslAuth` (-124) is the code for every
-//! enforced scheme (`AuthenticationHelper`). So what could be shown is tried in turn, that without
-//! a secret first, and what a server took is shown there from then on: every refused try leaves a
-//! session on the servers until it expires.
+//! A survey shows no more than it must. A server that requires more refuses without naming the
+//! scheme: `SessionClosedRequireSaslAuth` (-124) is the code for every enforced scheme
+//! (`AuthenticationHelper`). So the possible credentials are tried in turn, those without a secret
+//! first. The one that a server accepts is used there from then on, because every refused try
+//! leaves a session on the servers until it expires.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use zookeeper_client::Connector;
 
 use super::credential::{Credential, LOOK};
-use super::{Silence, TlsFailure};
+use super::{NoAnswer, TlsFailure};
 use crate::model::Endpoint;
 
-/// How long a refusal is remembered, so that who looks again and again leaves no heap of sessions.
+/// How long a refusal is remembered, so that frequent surveys do not leave many sessions.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// What is shown to a server, or could be.
+/// The credential that is shown to a server, or could be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// The client's own certificate.
@@ -31,17 +31,17 @@ pub(super) struct Shown {
     pub(super) sasl: bool,
 }
 
-/// What servers took, by where they were asked.
+/// The accepted credentials, by endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Ways(Mutex<HashMap<Endpoint, Known>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     shown: Shown,
-    refused: Option<(Instant, Silence)>,
+    refused: Option<(Instant, NoAnswer)>,
 }
 
-/// What one session shows as soon as it connects.
+/// The credential that one session shows when it connects.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Show {
     /// A digest without a secret.
@@ -51,40 +51,40 @@ pub(super) struct Show {
 }
 
 impl Shown {
-    /// What is tried after such a refusal, of what may be shown at all.
-    pub(super) const fn beyond(self, refusal: Silence, may: Self) -> Option<Self> {
+    /// The next credential to try after such a refusal, if any is left.
+    pub(super) const fn beyond(self, refusal: NoAnswer, may: Self) -> Option<Self> {
         let certificate = may.certificate && !self.certificate;
         match refusal {
-            Silence::Tls(TlsFailure::CertificateWanted) if certificate => {
+            NoAnswer::Tls(TlsFailure::CertificateWanted) if certificate => {
                 Some(Self { certificate: true, ..self })
             }
-            Silence::NeedsAuth if may.look && !self.look => Some(Self { look: true, ..self }),
-            Silence::NeedsAuth if certificate => Some(Self { certificate: true, ..self }),
-            Silence::NeedsAuth if may.sasl && !self.sasl => Some(Self { sasl: true, ..self }),
+            NoAnswer::NeedsAuth if may.look && !self.look => Some(Self { look: true, ..self }),
+            NoAnswer::NeedsAuth if certificate => Some(Self { certificate: true, ..self }),
+            NoAnswer::NeedsAuth if may.sasl && !self.sasl => Some(Self { sasl: true, ..self }),
             _ => None,
         }
     }
 }
 
 impl Ways {
-    /// What that server took last.
+    /// The credential that the server accepted last.
     pub(super) fn shown(&self, at: &Endpoint) -> Shown {
         self.lock().get(at).map(|known| known.shown).unwrap_or_default()
     }
 
-    /// That server wants more.
+    /// Records that the server requires more.
     pub(super) fn show(&self, at: &Endpoint, shown: Shown) {
         self.lock().entry(at.clone()).or_default().shown = shown;
     }
 
-    /// How that server refused all that may be shown to it, where that was just now.
-    pub(super) fn refused(&self, at: &Endpoint) -> Option<Silence> {
+    /// The recent refusal of all possible credentials by that server.
+    pub(super) fn refused(&self, at: &Endpoint) -> Option<NoAnswer> {
         let (when, silence) = self.lock().get(at)?.refused?;
         (when.elapsed() < REMEMBERED).then_some(silence)
     }
 
-    /// That server refused all that may be shown to it.
-    pub(super) fn refuse(&self, at: &Endpoint, silence: Silence) {
+    /// Records that the server refused all possible credentials.
+    pub(super) fn refuse(&self, at: &Endpoint, silence: NoAnswer) {
         self.lock().entry(at.clone()).or_default().refused = Some((Instant::now(), silence));
     }
 
@@ -118,7 +118,7 @@ mod tests {
     const ALL: Shown = Shown { certificate: true, look: true, sasl: true };
 
     fn tried(may: Shown) -> Vec<Shown> {
-        let next = |shown: &Shown| shown.beyond(Silence::NeedsAuth, may);
+        let next = |shown: &Shown| shown.beyond(NoAnswer::NeedsAuth, may);
         std::iter::successors(Some(Shown::default()), next).collect()
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let certificate = Shown { certificate: true, ..look };
         assert_eq!(tried(ALL), [Shown::default(), look, certificate, ALL]);
         assert_eq!(tried(look), [Shown::default(), look]);
-        let wanted = Silence::Tls(TlsFailure::CertificateWanted);
+        let wanted = NoAnswer::Tls(TlsFailure::CertificateWanted);
         let shown = Shown::default().beyond(wanted, ALL);
         assert_eq!(shown, Some(Shown { certificate: true, ..Shown::default() }));
         assert_eq!(Shown::default().beyond(wanted, look), None);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_no_reason_to_show_more() {
-        for silence in [Silence::AuthRefused, Silence::Closed, Silence::AnswerTimedOut] {
+        for silence in [NoAnswer::AuthRefused, NoAnswer::Closed, NoAnswer::AnswerTimedOut] {
             assert_eq!(Shown::default().beyond(silence, ALL), None);
         }
     }

@@ -1,5 +1,5 @@
-//! What servers answer to four-letter words, read without trust: any text gives an answer, with
-//! every figure that cannot be read left out.
+//! Parsers for the answers to four-letter words. They trust no input: any text is accepted, and
+//! every figure that cannot be read is left out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Silence, Word};
+use super::{FourLetterWord, NoAnswer};
 use crate::model::{ConfigParseError, EnsembleConfig, ServerId, Zxid};
 
-/// More lines than this are not read; `hash` has 1024, `cons` one for each connection.
+/// The limit on lines. `hash` has 1024, `cons` one for each connection.
 const MAX_LINES: usize = 100_000;
 
-/// What a server does (`ServerStats`), which is not what it is configured to be.
+/// The state of a server (`ServerStats`). It may differ from the configured role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// It leads.
@@ -23,7 +23,7 @@ pub enum Mode {
     Follower,
     /// It observes.
     Observer,
-    /// It runs alone, outside any ensemble.
+    /// It runs alone, outside every ensemble.
     Standalone,
     /// It lost its ensemble and serves reads only.
     ReadOnly,
@@ -78,7 +78,7 @@ impl ServerVersion {
         (self.major, self.minor)
     }
 
-    /// Reads the start of the text of `Zookeeper version:`, such as
+    /// Reads the beginning of the text of `Zookeeper version:`, such as
     /// `3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC`.
     pub fn from_build(text: &str) -> Option<Self> {
         let mut numbers = text.trim().splitn(3, '.');
@@ -96,22 +96,22 @@ impl fmt::Display for ServerVersion {
     }
 }
 
-/// The reason why a server did not answer, where it said so itself.
+/// The reason that the server gave for not answering.
 ///
 /// Whitelist and readiness are checked before any word is run (`CommandExecutor`,
 /// `AbstractFourLetterCommand`).
-pub fn refusal(answer: &str) -> Option<Silence> {
+pub fn refusal(answer: &str) -> Option<NoAnswer> {
     if answer.contains("is not executed because it is not in the whitelist") {
-        Some(Silence::NotWhitelisted)
+        Some(NoAnswer::NotWhitelisted)
     } else if answer.contains("This ZooKeeper instance is not currently serving requests") {
-        Some(Silence::NotServing)
+        Some(NoAnswer::NotServing)
     } else {
         None
     }
 }
 
-impl Word {
-    /// Whether a served answer to it is never empty, so that an empty one is a hang-up.
+impl FourLetterWord {
+    /// Whether a valid answer to it is never empty, so that an empty one means a closed connection.
     pub const fn always_says_something(self) -> bool {
         match self {
             Self::Srvr | Self::Conf | Self::Mntr | Self::Dump => true,
@@ -125,11 +125,11 @@ impl Word {
 pub struct Srvr {
     /// Its software.
     pub version: Option<ServerVersion>,
-    /// What it does.
+    /// Its state.
     pub mode: Option<Mode>,
     /// Its last zxid.
     pub zxid: Option<Zxid>,
-    /// Open connections, the one that asked included.
+    /// Open connections, including the one that sent the word.
     pub connections: Option<u64>,
     /// Number of znodes.
     pub znodes: Option<u64>,
@@ -156,7 +156,7 @@ impl Srvr {
 /// The answer to `conf` (`ConfCommand`, `ZooKeeperServerConf`, `QuorumPeer`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conf {
-    /// The server's own id; a standalone server says 0.
+    /// The server's own id. A standalone server reports 0.
     pub server_id: Option<ServerId>,
     /// Its client port.
     pub client_port: Option<u16>,
@@ -181,7 +181,7 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// Reads it. What follows the line `membership:` is the configuration, to the end.
+    /// Reads the answer. Everything after the line `membership:` is the configuration.
     pub fn parse(answer: &str) -> Self {
         let (figures, membership) = match answer.split_once("\nmembership:") {
             Some((figures, membership)) => (figures, Some(membership)),
@@ -219,21 +219,21 @@ pub struct Mntr {
     pub znodes: Option<u64>,
     /// Approximate size of the data in bytes.
     pub bytes: Option<u64>,
-    /// Open connections, the one that asked included.
+    /// Open connections, including the one that sent the word.
     pub connections: Option<u64>,
     /// Digest mismatches counted (3.6 and later).
     pub digest_mismatches: Option<u64>,
-    /// On the leader: connected learners of participant type, those in the middle of a sync and
-    /// those without a vote included.
+    /// On the leader: connected learners of participant type, including those that are still
+    /// syncing and those without a vote.
     pub synced_followers: Option<u64>,
-    /// On the leader: those of them without a vote (3.6 and later).
+    /// On the leader: connected learners of participant type without a vote (3.6 and later).
     pub synced_non_voting_followers: Option<u64>,
-    /// On the leader: connected learners of either type, those in the middle of a sync included
+    /// On the leader: connected learners of either type, including those that are still syncing
     /// (`zk_learners`; `zk_followers` in 3.5).
     pub learners: Option<u64>,
     /// Voters in the configuration (3.6 and later).
     pub quorum_size: Option<u64>,
-    /// Sessions that it alone knows (3.6 and later); 0 where it keeps none.
+    /// Sessions that only this server knows (3.6 and later). 0 if it keeps none.
     pub local_sessions: Option<u64>,
 }
 
@@ -263,7 +263,7 @@ impl Mntr {
     }
 }
 
-/// Whether a server that answers `dump` with that keeps local sessions: it lists them apart
+/// Whether a server with this answer to `dump` keeps local sessions: it lists them separately
 /// (`UpgradeableSessionTracker`, `LeaderSessionTracker.dumpSessions`).
 pub fn keeps_local_sessions(answer: &str) -> bool {
     answer.lines().any(|line| line.starts_with("Local Session"))
@@ -272,9 +272,9 @@ pub fn keeps_local_sessions(answer: &str) -> bool {
 /// One line of the answer to `cons` (`ServerCnxn.dumpConnectionInfo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Where it comes from, `address:port`.
+    /// The client's address, `address:port`.
     pub from: String,
-    /// Its session; a connection that asks a four-letter word has none.
+    /// Its session. A connection that sends a four-letter word has none.
     pub session: Option<u64>,
 }
 
@@ -298,7 +298,7 @@ pub fn parse_hash(answer: &str) -> BTreeMap<Zxid, u64> {
     lines.filter_map(parse_digest).collect()
 }
 
-/// Reads `ZXID: DIGEST`: the one in hex without `0x`, the other in decimal and signed
+/// Reads `ZXID: DIGEST`. The zxid is hex without `0x`, the digest is a signed decimal number
 /// (`HashCommand`).
 fn parse_digest(line: &str) -> Option<(Zxid, u64)> {
     let (zxid, digest) = line.split_once(':')?;
@@ -311,7 +311,7 @@ fn pairs(answer: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
     lines.filter_map(move |line| line.split_once(separator)).map(|(k, v)| (k.trim(), v.trim()))
 }
 
-/// The text of a configuration, unless it is longer than ZooKeeper itself could pass on: election
+/// The text of a configuration, unless it is longer than ZooKeeper itself could transmit: election
 /// notifications carry it, and they are limited to 512 KiB (`QuorumCnxManager.PACKETMAXSIZE`).
 fn bounded(text: &str) -> Result<&str, ConfigParseError> {
     const MAX: usize = 512 * 1024;
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(mntr.digest_mismatches, Some(0));
     }
 
-    /// 3.5 has fewer figures, under other names, and 3.6.4 an empty qualifier behind its number.
+    /// 3.5 has fewer figures with other names. 3.6.4 has an empty qualifier after its number.
     #[test]
     fn mntr_of_other_releases() {
         let of_35 = "zk_version\t3.5.10-a32c7183d42325b03e44a06aade6a0f16955bf13, built on 05/29/2022 \
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn cons_tells_clients_from_those_who_only_ask() {
+    fn cons_distinguishes_clients_from_word_connections() {
         let cons = parse_cons(include_str!("testdata/follower.cons"));
         let clients = cons.iter().filter(|c| c.session.is_some()).count();
         assert_eq!((cons.len(), clients), (2, 1));
@@ -433,11 +433,11 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_from_answers() {
+    fn refusals_are_distinguished_from_answers() {
         let refused = include_str!("testdata/plain.conf");
-        assert_eq!(refusal(refused), Some(Silence::NotWhitelisted));
+        assert_eq!(refusal(refused), Some(NoAnswer::NotWhitelisted));
         let looking = include_str!("testdata/looking.srvr");
-        assert_eq!(refusal(looking), Some(Silence::NotServing));
+        assert_eq!(refusal(looking), Some(NoAnswer::NotServing));
         assert_eq!(refusal(include_str!("testdata/leader.srvr")), None);
     }
 

@@ -12,43 +12,44 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, trace};
 
 use super::admission::Admission;
-use super::attachment::Means;
+use super::attachment::ConnectOptions;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
 use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
-    Control, Credential, DryRun, Ensemble, Failure, HeldSession, Knock, Reading, SessionTerms,
-    Silence, TlsFailure, Word, dry_run, session, words,
+    ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer, PortState,
+    RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, session, words,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
 /// Whose turn it is at a port.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// Asks real servers. Needs a tokio runtime with I/O and time.
+/// The client for real servers. It needs a tokio runtime with I/O and time.
 ///
-/// Who only looks proves nobody: with scheme `x509` a certificate makes every session that of its
-/// subject. So it is shown only to servers that take no connection, or no session, without one
-/// (`ssl.clientAuth=need`, the default), once they have said so; and on sessions that are held
-/// ([`Control::open`]). For servers that enforce another scheme see [`Credential`].
+/// Surveys are unauthenticated. With scheme `x509` a certificate authenticates every session as its
+/// subject. So it is shown only to servers that have refused a connection or a session without one
+/// (`ssl.clientAuth=need`, the default), and on held sessions ([`SessionFactory::open`]). For servers that
+/// enforce another scheme see [`Credential`].
 pub struct ZooKeeper {
     pace: Arc<Pace>,
     tls: Option<TlsFiles>,
-    /// What servers want to be shown.
+    /// The credentials that servers require.
     ways: Arc<Ways>,
-    /// What looks may show where servers enforce SASL, and at which addresses.
+    /// The credential of surveys for servers that enforce SASL, and the addresses at which it may
+    /// be shown.
     sasl: Option<(Credential, BTreeSet<Endpoint>)>,
     /// Where the identity is read.
     folder: Folder,
-    /// One knock at a time on each port: a server takes the connections to its election port one
-    /// after the other (`QuorumCnxManager.Listener`).
-    knocking: Mutex<HashMap<(Host, u16), Turn>>,
-    /// So many connections at a time to each server.
+    /// Allows one check at a time of each port: a server handles the connections to its election
+    /// port one after the other (`QuorumCnxManager.Listener`).
+    port_checks: Mutex<HashMap<(Host, u16), Turn>>,
+    /// Limits the open connections to each server.
     admission: Admission,
 }
 
 impl ZooKeeper {
-    /// With those certificates for endpoints that speak TLS; reads their files.
+    /// A client with these certificates for TLS endpoints. Reads their files.
     pub fn new(limits: Limits, tls: Option<&Tls>) -> Result<Self, TlsSetupError> {
         let tls = tls.map(TlsFiles::read).transpose()?;
         Ok(Self {
@@ -57,7 +58,7 @@ impl ZooKeeper {
             ways: Arc::default(),
             sasl: None,
             folder: Folder::default(),
-            knocking: Mutex::default(),
+            port_checks: Mutex::default(),
             admission: Admission::default(),
         })
     }
@@ -68,59 +69,61 @@ impl ZooKeeper {
         Self { folder, ..self }
     }
 
-    /// Looks with that SASL credential at those addresses, where servers take no session without
-    /// one. The addresses are those that the operator's file or flags name.
+    /// Uses this SASL credential for surveys at these addresses, if servers accept no session
+    /// without one. The addresses are those that the operator's file or flags name.
     #[must_use]
-    pub fn looking_as(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
-        // A password that is sent is never shown to look.
+    pub fn with_survey_credential(self, credential: Credential, at: BTreeSet<Endpoint>) -> Self {
+        // A password that would be sent in clear is never shown by a survey.
         let sasl = (!credential.sends_password()).then_some((credential, at));
         Self { sasl, ..self }
     }
 
-    /// The same servers, asked without a certificate of the client's own: with scheme `x509` a
-    /// certificate makes every session that of its subject, the super user's for one. Servers that
-    /// want one of every client (`ssl.clientAuth=need`, the default) take no such connection.
+    /// The same servers, asked without the client's own certificate. With scheme `x509` a
+    /// certificate authenticates every session as its subject, for example as the super user.
+    /// Servers that require a certificate of every client (`ssl.clientAuth=need`, the default)
+    /// refuse such a connection.
     #[must_use]
-    pub fn as_nobody(&self) -> Self {
+    pub fn unauthenticated(&self) -> Self {
         Self {
             pace: Arc::clone(&self.pace),
-            tls: self.tls.as_ref().map(TlsFiles::as_nobody),
+            tls: self.tls.as_ref().map(TlsFiles::unauthenticated),
             ways: Arc::clone(&self.ways),
             sasl: self.sasl.clone(),
             folder: self.folder.clone(),
-            knocking: Mutex::default(),
+            port_checks: Mutex::default(),
             admission: self.admission.clone(),
         }
     }
 
-    /// Has the leader check one reconfig without carrying it out: on a session of its own that
-    /// proves nobody, and only where such a session was just seen to have no permission.
+    /// Has the leader check one reconfig without carrying it out. It uses a separate,
+    /// unauthenticated session, and sends the request only after the leader proved that such a
+    /// session has no permission.
     ///
     /// # Errors
     ///
-    /// Why that server gave no session; nothing was sent. `CertificateWanted` where it takes no
-    /// connection without a client certificate: none is shown.
+    /// The reason why the server gave no session. Nothing was sent. `CertificateWanted` if the
+    /// server accepts no connection without a client certificate: none is shown.
     pub async fn dry_run(
         &self,
         at: &Endpoint,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<DryRun, Silence> {
-        let tls = self.tls.as_ref().map(|tls| tls.clients().nobody);
+    ) -> Result<DryRun, NoAnswer> {
+        let tls = self.tls.as_ref().map(|tls| tls.clients().anonymous);
         let limits = self.pace.limits(Kind::Session);
         let mut pass = self.admission.question(at, limits).await;
         pass.linger();
         dry_run::dry_run(at, tls.as_ref(), limits, request, version).await
     }
 
-    /// Asks in its turn. What is cut off while another connection of ours stands there is asked once
-    /// more by itself: that connection may have been one too many.
+    /// Sends a request in its turn. A request that is cut off while another of our connections is
+    /// open is repeated alone: it may have been one connection too many.
     async fn admitted<T>(
         &self,
         at: &Endpoint,
-        [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, Silence>) -> bool; 2],
-        ask: impl AsyncFn() -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, NoAnswer>) -> bool; 2],
+        ask: impl AsyncFn() -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let limits = self.pace.limits(Kind::Connection);
         let mut pass = self.admission.question(at, limits).await;
         let answer = ask().await;
@@ -144,26 +147,27 @@ impl ZooKeeper {
         answer
     }
 
-    /// Whether a server cuts a question off that answers by itself, beside a connection of which
-    /// nothing is asked.
+    /// Whether a server closes a request that works alone, while another connection is open without
+    /// a request.
     async fn is_cut_off_beside(&self, at: &Endpoint) -> bool {
         let limits = self.pace.limits(Kind::Word);
         let Ok(beside) = transport::connect(&at.host, at.port, limits).await else {
             return false;
         };
-        let answer =
-            self.asking(at, async |tls, _| self.say(at, tls.as_ref(), Word::Srvr, limits).await);
+        let answer = self.asking(at, async |tls, _| {
+            self.say(at, tls.as_ref(), FourLetterWord::Srvr, limits).await
+        });
         let is_cut_off = is_cut_off(&answer.await);
         drop(beside);
         is_cut_off
     }
 
-    /// Asks a server as nobody; with what it wants to be shown where it answers nobody.
+    /// Asks a server unauthenticated, or with the credential that it requires.
     async fn asking<T>(
         &self,
         at: &Endpoint,
-        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        ask: impl AsyncFn(Option<TlsClient>, Shown) -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let files = self.tls.as_ref().filter(|_| at.tls);
         let mut shown = self.ways.shown(at);
         loop {
@@ -171,19 +175,22 @@ impl ZooKeeper {
             let own = tls.as_ref().and_then(|tls| tls.own.as_ref());
             let (certificate, sasl) = (own.is_some(), self.sasl_at(at).is_some());
             let may = Shown { certificate, look: true, sasl };
-            let client = own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.nobody));
+            let client =
+                own.filter(|_| shown.certificate).or(tls.as_ref().map(|tls| &tls.anonymous));
             let silence = match ask(client.cloned(), shown).await {
                 Err(silence) => silence,
                 answer => return answer,
             };
-            if let (Silence::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
+            if let (NoAnswer::Tls(_), Some(files), Some(tls)) = (silence, files, &tls)
                 && files.have_changed(tls)
             {
                 continue;
             }
             let Some(more) = shown.beyond(silence, may) else {
                 let silence = match silence {
-                    Silence::NeedsAuth if self.sasl.is_some() && !may.sasl => Silence::AuthWithheld,
+                    NoAnswer::NeedsAuth if self.sasl.is_some() && !may.sasl => {
+                        NoAnswer::AuthWithheld
+                    }
                     silence => silence,
                 };
                 if silence.is_for_want_of_auth() {
@@ -202,19 +209,19 @@ impl ZooKeeper {
         named.contains(at).then_some(credential)
     }
 
-    /// Asks within the limits that are known to fit, and once more where time ran out.
+    /// Sends a request within the measured limits. If it times out, it is repeated once.
     async fn patiently<T>(
         &self,
         place: (&Host, u16),
         kind: Kind,
-        ask: impl AsyncFn(Limits) -> Result<T, Silence>,
-    ) -> Result<T, Silence> {
+        ask: impl AsyncFn(Limits) -> Result<T, NoAnswer>,
+    ) -> Result<T, NoAnswer> {
         let place = (place.0.clone(), place.1);
         let mut limits = self.pace.limits(kind);
         let mut again = true;
         loop {
             let began = Instant::now();
-            // Boxed, for it is large and part of every look.
+            // Boxed, because it is large and part of every survey.
             let answer = Box::pin(ask(limits)).await;
             let silence = answer.as_ref().err().copied();
             if silence.is_some_and(is_out_of_time)
@@ -240,16 +247,16 @@ impl ZooKeeper {
         &self,
         at: &Endpoint,
         tls: Option<&TlsClient>,
-        word: Word,
+        word: FourLetterWord,
         limits: Limits,
-    ) -> Result<String, Silence> {
+    ) -> Result<String, NoAnswer> {
         let stream = transport::open(at, tls, limits).await?;
         let exchange = exchange(stream, tls, word, limits.answer_bytes);
         let answer =
-            timeout(limits.answer, exchange).await.unwrap_or(Err(Silence::AnswerTimedOut))?;
+            timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))?;
         match words::refusal(&answer) {
             Some(silence) => Err(silence),
-            None if answer.is_empty() && word.always_says_something() => Err(Silence::Closed),
+            None if answer.is_empty() && word.always_says_something() => Err(NoAnswer::Closed),
             None => Ok(answer),
         }
     }
@@ -260,7 +267,7 @@ impl ZooKeeper {
         at: &Endpoint,
         tls: Option<TlsClient>,
         (shown, limits): (Shown, Limits),
-    ) -> Result<Reading, Silence> {
+    ) -> Result<ConfigRead, NoAnswer> {
         let (endpoint, client) = (at.clone(), tls.clone());
         let folder = self.folder.clone();
         let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
@@ -272,35 +279,38 @@ impl ZooKeeper {
         .await;
         let silence = match reading {
             Ok(Ok(reading)) => return Ok(reading),
-            Ok(Err(Silence::Closed)) => Silence::Closed,
+            Ok(Err(NoAnswer::Closed)) => NoAnswer::Closed,
             Ok(Err(silence)) => return Err(silence),
             // The library panicked; its thread is gone, and with it the session's connection.
-            Err(_) => return Err(Silence::Unreadable),
+            Err(_) => return Err(NoAnswer::Unreadable),
         };
         if began.elapsed() >= limits.answer_from(at) {
-            return Err(Silence::AnswerTimedOut);
+            return Err(NoAnswer::AnswerTimedOut);
         }
-        // The library tells a refused connection or handshake from one that was hung up by nothing.
-        Err(match self.say(at, tls.as_ref(), Word::Srvr, limits).await {
-            Err(why @ (Silence::Refused | Silence::NoRoute | Silence::Tls(_))) => why,
+        // The library does not distinguish a refused connection or handshake from a closed one.
+        Err(match self.say(at, tls.as_ref(), FourLetterWord::Srvr, limits).await {
+            Err(why @ (NoAnswer::Refused | NoAnswer::NoRoute | NoAnswer::Tls(_))) => why,
             _ => silence,
         })
     }
 
     fn turn_at(&self, host: &Host, port: u16) -> Turn {
-        let mut all = self.knocking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.port_checks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry((host.clone(), port)).or_default())
     }
 }
 
 impl Ensemble for ZooKeeper {
-    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
-        type Answer = Result<String, Silence>;
+    async fn ask(&self, at: &Endpoint, word: FourLetterWord) -> Result<String, NoAnswer> {
+        type Answer = Result<String, NoAnswer>;
         let is_cut_off: fn(&Answer) -> bool =
             |answer| is_cut_off(answer) || answer.as_ref().is_ok_and(String::is_empty);
         // A server closes the connection behind its answer.
         let is_ended_by_us: fn(&Answer) -> bool = |answer| {
-            matches!(answer, Err(Silence::AnswerTimedOut | Silence::Unreadable | Silence::Tls(_)))
+            matches!(
+                answer,
+                Err(NoAnswer::AnswerTimedOut | NoAnswer::Unreadable | NoAnswer::Tls(_))
+            )
         };
         let say = async |limits| {
             self.asking(at, async |tls, _| self.say(at, tls.as_ref(), word, limits).await).await
@@ -316,7 +326,7 @@ impl Ensemble for ZooKeeper {
             took_ms = millis_since(began),
             "asked"
         );
-        if let (Word::Conf, Ok(told)) = (word, &answer)
+        if let (FourLetterWord::Conf, Ok(told)) = (word, &answer)
             && let Some(connections) = words::Conf::parse(told).max_client_connections
         {
             self.admission.takes(at, connections);
@@ -324,10 +334,11 @@ impl Ensemble for ZooKeeper {
         answer
     }
 
-    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
-        // The library takes a connect string: a host with a comma or a slash would mean others.
+    async fn read(&self, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
+        // The library accepts a connect string. A host with a comma or a slash would name other
+        // servers.
         if !at.host.is_plain() {
-            return Err(Silence::Unresolved);
+            return Err(NoAnswer::Unresolved);
         }
         if let Some(silence) = self.ways.refused(at) {
             return Err(silence);
@@ -337,7 +348,7 @@ impl Ensemble for ZooKeeper {
             self.asking(at, read).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
-        let is_cut_off: fn(&Result<Reading, Silence>) -> bool = is_cut_off;
+        let is_cut_off: fn(&Result<ConfigRead, NoAnswer>) -> bool = is_cut_off;
         let began = Instant::now();
         let reading = Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await;
         debug!(
@@ -353,21 +364,21 @@ impl Ensemble for ZooKeeper {
         self.admission.takes_one(at)
     }
 
-    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
+    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, NoAnswer> {
         let url = format!("{}/commands/{command}", base.trim_end_matches('/'));
         let limits = self.pace.limits(Kind::Word);
         // Joining fails only where the blocking task panicked.
-        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(Silence::Unreadable))
+        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(NoAnswer::Unreadable))
     }
 
-    async fn knock(&self, host: &Host, port: u16) -> Knock {
+    async fn check_port(&self, host: &Host, port: u16) -> PortState {
         let turn = self.turn_at(host, port);
         let _mine = turn.lock().await;
         let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
         let state = match self.patiently((host, port), Kind::Connection, connect).await {
-            Ok(()) => Knock::Open,
-            Err(Silence::Refused | Silence::Closed) => Knock::Refused,
-            Err(_) => Knock::Unreachable,
+            Ok(()) => PortState::Open,
+            Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
+            Err(_) => PortState::Unreachable,
         };
         trace!(%host, port, ?state, "checked a port");
         state
@@ -387,17 +398,17 @@ impl Ensemble for ZooKeeper {
     }
 }
 
-impl Control for ZooKeeper {
+impl SessionFactory for ZooKeeper {
     type Session = HeldSession;
 
-    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
-        let means = Means {
+    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, RequestError> {
+        let means = ConnectOptions {
             terms: terms.clone(),
             tls: self.tls.clone(),
             pace: Arc::clone(&self.pace),
             admission: self.admission.clone(),
             ways: Arc::clone(&self.ways),
-            looks_as: self.sasl.clone(),
+            survey_sasl: self.sasl.clone(),
         };
         HeldSession::open(at, means).await
     }
@@ -414,17 +425,17 @@ fn millis_since(began: Instant) -> u64 {
 }
 
 /// Whether a server closed a connection, as it does with one too many. In TLS that ends the handshake.
-fn is_cut_off<T>(answer: &Result<T, Silence>) -> bool {
-    matches!(answer, Err(Silence::Closed | Silence::Tls(TlsFailure::Handshake)))
+fn is_cut_off<T>(answer: &Result<T, NoAnswer>) -> bool {
+    matches!(answer, Err(NoAnswer::Closed | NoAnswer::Tls(TlsFailure::Handshake)))
 }
 
 /// Sends a word and reads to the end.
 async fn exchange(
     mut stream: Box<dyn Stream>,
     tls: Option<&TlsClient>,
-    word: Word,
+    word: FourLetterWord,
     answer_bytes: u32,
-) -> Result<String, Silence> {
+) -> Result<String, NoAnswer> {
     let sent = async {
         stream.write_all(word.letters().as_bytes()).await?;
         stream.flush().await
@@ -432,18 +443,18 @@ async fn exchange(
     sent.await.map_err(|cause| transport::why_lost(&cause, tls))?;
     let mut answer = Vec::with_capacity(16 * 1024);
     let end = stream.take(u64::from(answer_bytes) + 1).read_to_end(&mut answer).await;
-    // Servers close with a reset, or in TLS without saying so, after a whole answer.
+    // Servers close with a reset, or in TLS without a close alert, after a complete answer.
     if let (Err(cause), true) = (&end, answer.is_empty()) {
         return Err(transport::why_lost(cause, tls));
     }
     if answer.len() > usize::try_from(answer_bytes).unwrap_or(usize::MAX) {
-        return Err(Silence::Unreadable);
+        return Err(NoAnswer::Unreadable);
     }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// One HTTP request: no redirect is followed, no proxy is used.
-fn get(url: &str, limits: Limits) -> Result<serde_json::Value, Silence> {
+fn get(url: &str, limits: Limits) -> Result<serde_json::Value, NoAnswer> {
     let agent = ureq::Agent::config_builder()
         .timeout_connect(Some(limits.connect))
         .timeout_global(Some(limits.connect + limits.answer))
@@ -454,25 +465,25 @@ fn get(url: &str, limits: Limits) -> Result<serde_json::Value, Silence> {
     let response = agent.get(url).call().map_err(|cause| why(&cause))?;
     let body = response.into_body().into_with_config().limit(u64::from(limits.answer_bytes));
     let body = body.read_to_vec().map_err(|cause| why(&cause))?;
-    serde_json::from_slice(&body).map_err(|_| Silence::Unreadable)
+    serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)
 }
 
-fn why(cause: &ureq::Error) -> Silence {
+fn why(cause: &ureq::Error) -> NoAnswer {
     match cause {
         ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
-            Silence::Unresolved
+            NoAnswer::Unresolved
         }
-        ureq::Error::Timeout(ureq::Timeout::Connect) => Silence::ConnectTimedOut,
-        ureq::Error::Timeout(_) => Silence::AnswerTimedOut,
-        ureq::Error::ConnectionFailed => Silence::NoRoute,
+        ureq::Error::Timeout(ureq::Timeout::Connect) => NoAnswer::ConnectTimedOut,
+        ureq::Error::Timeout(_) => NoAnswer::AnswerTimedOut,
+        ureq::Error::ConnectionFailed => NoAnswer::NoRoute,
         ureq::Error::Io(cause) => match cause.kind() {
-            std::io::ErrorKind::ConnectionRefused => Silence::Refused,
-            std::io::ErrorKind::TimedOut => Silence::ConnectTimedOut,
+            std::io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
+            std::io::ErrorKind::TimedOut => NoAnswer::ConnectTimedOut,
             std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
-                Silence::Closed
+                NoAnswer::Closed
             }
-            _ => Silence::NoRoute,
+            _ => NoAnswer::NoRoute,
         },
-        _ => Silence::Unreadable,
+        _ => NoAnswer::Unreadable,
     }
 }

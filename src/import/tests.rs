@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::EnsembleConfig;
-use crate::observe::{Finding, Identity, Source, Standing, Told};
+use crate::observe::{Finding, Identity, ServerStatus, Source, Sourced};
 use crate::trust::FolderSeen;
 
 /// What every file needs; behind the lines of a test, so that their numbers stay.
@@ -176,17 +176,17 @@ fn a_file_with_nothing_but_a_secure_client_port_gives_a_spec_that_says_so() {
     assert_eq!(spec.servers[&ServerId::new(2)].server.client_endpoint(), None, "{yaml}");
 }
 
-fn sight(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerSight) {
-    let told = |id| Told { value: ServerId::new(id), source: Source::Conf };
-    let sight = ServerSight {
+fn sight(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerObservation) {
+    let told = |id| Sourced { value: ServerId::new(id), source: Source::Conf };
+    let sight = ServerObservation {
         endpoint: Some(endpoint),
         own_id: own_id.map(told),
-        ..ServerSight::blank(ServerId::new(id), Standing::IdUnknown)
+        ..ServerObservation::blank(ServerId::new(id), ServerStatus::IdUnknown)
     };
     (sight.id, sight)
 }
 
-fn observation(config: &str, servers: Vec<(ServerId, ServerSight)>) -> Observation {
+fn observation(config: &str, servers: Vec<(ServerId, ServerObservation)>) -> Observation {
     Observation {
         config: EnsembleConfig::parse(config).unwrap(),
         identity: Identity::NoneYet,

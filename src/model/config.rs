@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{MalformedEscape, Membership, MembershipParseError, Property, properties};
 
-/// A longer text is not read: no znode holds it (`jute.maxbuffer`).
+/// Longer texts are refused: no znode can hold them (`jute.maxbuffer`).
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// The version of a configuration: the zxid of the reconfig that made it (`QuorumVerifier`).

@@ -33,7 +33,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where one server is asked.
+/// Where zkplan sends questions to one server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reach {
     /// Its client port, or its secure one.
@@ -51,7 +51,8 @@ pub struct Connect {
         pattern = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*):[0-9]{1,5}$"
     )))]
     pub servers: Vec<String>,
-    /// Who asks for reconfigs. Reading needs nobody, unless servers enforce SASL.
+    /// The identity that sends reconfigs. Reading needs no identity, unless the servers enforce
+    /// SASL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Certificates, where the client ports speak TLS.
@@ -97,7 +98,7 @@ fn is_usual(folder: &Folder) -> bool {
     *folder == Folder::default()
 }
 
-/// As whom the configuration is changed, without the secret itself.
+/// The identity that changes the configuration. It does not hold the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scheme", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Auth {
@@ -126,7 +127,7 @@ pub enum Auth {
 /// Mechanisms of SASL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mechanism {
-    /// By a password that both know (`DigestLoginModule`).
+    /// By a password that client and server both know (`DigestLoginModule`).
     #[serde(rename = "DIGEST-MD5")]
     DigestMd5,
 }
@@ -143,7 +144,7 @@ pub enum AuthScheme {
 }
 
 impl Auth {
-    /// That scheme, with a user whose password comes from there; a certificate has neither.
+    /// The identity of a scheme. `user` and `password` are not used by a certificate.
     pub fn of(scheme: AuthScheme, user: String, password: PasswordSource) -> Self {
         match scheme {
             AuthScheme::Digest => Self::Digest { user, password },
@@ -161,7 +162,7 @@ impl Auth {
         }
     }
 
-    /// The user, and where its password comes from; a certificate has neither.
+    /// The user and the source of its password. `None` for a certificate, which has neither.
     pub const fn user(&self) -> Option<(&String, &PasswordSource)> {
         match self {
             Self::Digest { user, password } | Self::Sasl { user, password, .. } => {
@@ -171,7 +172,7 @@ impl Auth {
         }
     }
 
-    /// The same, to change it.
+    /// The same as [`Auth::user`], mutable.
     pub const fn user_mut(&mut self) -> Option<(&mut String, &mut PasswordSource)> {
         match self {
             Self::Digest { user, password } | Self::Sasl { user, password, .. } => {

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 pub struct Folder(String);
 
 impl Folder {
-    /// The folder of ensembles whose spec names none.
+    /// The folder that is used when the spec names none.
     pub const USUAL: &'static str = "/zkplan";
 
-    /// Reads a path. `None` where it is not an absolute path of plain names, where a name is `.` or
-    /// `..` (`PathUtils.validatePath`), or where it lies in `/zookeeper`, which is the servers' own.
+    /// Reads a path. `None` if it is not an absolute path of plain names, if a name is `.` or `..`
+    /// (`PathUtils.validatePath`), or if it lies in `/zookeeper`, which belongs to the servers.
     pub fn parse(text: &str) -> Option<Self> {
         let names = text.strip_prefix('/')?;
         let is_plain = |name: &str| {
@@ -38,7 +38,7 @@ impl Folder {
         format!("{}/{name}", self.0)
     }
 
-    /// The znode that the folder is made in.
+    /// The parent znode, in which the folder is created.
     pub fn parent(&self) -> &str {
         match self.0.rsplit_once('/') {
             Some((parent, _)) if !parent.is_empty() => parent,

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// A host name or IP literal, kept as it was written.
 ///
-/// Two hosts are equal when they mean the same to ZooKeeper's text: names without regard to case and
-/// to a last dot, which only says that the name is whole; IP literals by value, so that `::1` equals
-/// the `0:0:0:0:0:0:0:1` that ZooKeeper prints for it. Names are never resolved here.
+/// Two hosts are equal when ZooKeeper would treat them as the same. Names are compared without case
+/// and without a trailing dot. IP literals are compared by value: `::1` equals the
+/// `0:0:0:0:0:0:0:1` that ZooKeeper prints for it. Names are never resolved here.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Host(String);
@@ -43,7 +43,7 @@ impl Host {
         self.literal().map_or_else(|| self.canonical() == "localhost", |ip| ip.is_loopback())
     }
 
-    /// Whether only characters stand in it that a DNS name or an IP literal can have.
+    /// Whether every character is one that a DNS name or an IP literal can have.
     ///
     /// ZooKeeper 3.8.0 accepts any text as a host, terminal escapes included.
     pub fn is_plain(&self) -> bool {
@@ -53,20 +53,20 @@ impl Host {
             && (!self.0.contains(':') || self.literal().is_some())
     }
 
-    /// Whether a command can be given it as an argument, or as a part of one: it is plain, and no
-    /// program takes it for an option.
+    /// Whether it is safe as a command argument, or as a part of one: it is plain, and no program
+    /// reads it as an option.
     pub fn is_argument(&self) -> bool {
         self.is_plain() && !self.0.starts_with('-')
     }
 
     /// The one spelling that equal hosts share.
     pub fn canonical(&self) -> String {
-        // An IPv4 literal has one spelling, a name no colon.
+        // An IPv4 literal has one spelling. A name has no colon.
         let literal = self.0.contains(':').then(|| self.literal()).flatten();
         literal.map_or_else(|| self.undotted().to_ascii_lowercase(), |ip| ip.to_string())
     }
 
-    /// Without the last dot of a name that is written as a whole one.
+    /// The name without its trailing dot.
     fn undotted(&self) -> &str {
         self.0.strip_suffix('.').unwrap_or(&self.0)
     }

@@ -1,8 +1,8 @@
-//! Who is in an ensemble, with a vote of which weight, and which of them are a quorum.
+//! The members of an ensemble, the weight of their votes, and which sets of them are a quorum.
 //!
-//! A hierarchical quorum is said in lines of its own (`group.G`, `weight.N`). What they say of a
-//! voter is its place and travels with the server; what they say of anybody else is kept apart, so
-//! that every text that a server prints can be printed back.
+//! A hierarchical quorum is written in lines of its own (`group.G`, `weight.N`). The entries of a
+//! voter are kept with the server, as its weight. All other entries are kept apart, so that every
+//! text that a server prints can be printed back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,23 +11,23 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{
-    MalformedEscape, Place, Property, Reconfig, Server, ServerId, ServerLineError, properties,
+    MalformedEscape, Property, Reconfig, Server, ServerId, ServerLineError, VoteWeight, properties,
 };
 
-/// More servers than this are not read. Session ids tell apart no more than 256
+/// Longer lists are refused. Session ids distinguish only 256 servers
 /// (`SessionTrackerImpl.initializeNextSessionId`).
 const MAX_SERVERS: usize = 1024;
 
 /// The members of an ensemble, with groups and weights where its quorum is hierarchical.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Membership {
-    /// Shared between memberships: a plan has hundreds of them that differ in one server.
+    /// Shared between memberships: a plan holds hundreds of them that differ in one server.
     servers: BTreeMap<ServerId, Arc<Server>>,
-    /// Entries that are not the place of a voter.
+    /// `group` and `weight` entries that do not belong to a voter.
     strangers: Entries,
 }
 
-/// What `group` and `weight` lines say.
+/// The content of `group` and `weight` lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Entries {
     groups: BTreeMap<i64, BTreeSet<ServerId>>,
@@ -39,33 +39,33 @@ impl Entries {
         self.groups.is_empty() && self.weights.is_empty()
     }
 
-    /// Takes the entry of one voter out: its group and its weight, 1 unless it is said otherwise
+    /// Removes and returns the entry of one voter: its group, and its weight, which is 1 by default
     /// (`QuorumHierarchical.parse`).
-    fn take(&mut self, id: ServerId) -> Option<Place> {
+    fn take(&mut self, id: ServerId) -> Option<VoteWeight> {
         let (group, ids) = self.groups.iter_mut().find(|(_, ids)| ids.contains(&id))?;
         let group = *group;
         ids.remove(&id);
         if ids.is_empty() {
             self.groups.remove(&group);
         }
-        Some(Place { group, weight: self.weights.remove(&id).unwrap_or(1) })
+        Some(VoteWeight { group, weight: self.weights.remove(&id).unwrap_or(1) })
     }
 }
 
 impl Membership {
-    /// A membership of those; its quorums are majorities unless they have places.
+    /// A membership of these servers. Quorums are majorities unless the servers have weights.
     pub fn of(servers: impl IntoIterator<Item = Server>) -> Self {
         let servers = servers.into_iter().map(|server| (server.id, Arc::new(server))).collect();
         Self { servers, ..Self::default() }
     }
 
-    /// Reads `server.N`, `group.G` and `weight.N` lines, as ZooKeeper reads them
+    /// Reads `server.N`, `group.G` and `weight.N` lines as ZooKeeper reads them
     /// (`QuorumPeer.configFromString`): they are `java.util.Properties`.
     pub fn parse(text: &str) -> Result<Self, MembershipParseError> {
         Self::of_properties(&properties(text)?)
     }
 
-    /// The same of what was read already.
+    /// The same as [`Membership::parse`], for properties that are already read.
     pub(super) fn of_properties(all: &[Property]) -> Result<Self, MembershipParseError> {
         let mut members = Self::default();
         for property in all {
@@ -87,7 +87,7 @@ impl Membership {
         let line = || if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
         let unreadable = || MembershipParseError::Line(line());
         let (kind, number) = key.split_once('.').ok_or_else(unreadable)?;
-        // What came in by an escape and would not be read again as it is printed.
+        // A value that came from an escape sequence would not be read back as it is printed.
         if value.contains(['\n', '\r', '\\']) {
             return Err(unreadable());
         }
@@ -123,38 +123,38 @@ impl Membership {
         !self.strangers.is_empty() || self.servers().any(|server| server.place.is_some())
     }
 
-    /// Where a voter counts in a hierarchical quorum; `None` where quorums are majorities or the
-    /// server has no vote.
-    pub fn place(&self, id: ServerId) -> Option<Place> {
+    /// The group and weight of a voter in a hierarchical quorum. `None` if quorums are majorities
+    /// or if the server has no vote.
+    pub fn place(&self, id: ServerId) -> Option<VoteWeight> {
         self.get(id)?.place
     }
 
-    /// Whether its groups and weights say more than where each voter counts, or less: a group or a
-    /// weight of somebody without a vote, a voter in no group, numbers that no spec can say.
+    /// Whether the group and weight entries differ from what a spec can express: an entry for a
+    /// server without a vote, a voter in no group, or numbers that are out of range.
     ///
-    /// ZooKeeper starts with some of that, and counts it.
+    /// ZooKeeper starts with some of these and counts them.
     pub fn has_odd_places(&self) -> bool {
         let is_odd = |server: &Server| match server.place {
-            Some(place) => !server.votes() || !place.is_wantable(),
+            Some(place) => !server.votes() || !place.is_valid_in_spec(),
             None => server.votes(),
         };
         self.is_weighted() && (!self.strangers.is_empty() || self.servers().any(is_odd))
     }
 
-    /// Whether both say the same of those in groups and with weights who have no vote.
+    /// Whether both have the same group and weight entries for servers without a vote.
     pub fn has_the_strangers_of(&self, other: &Self) -> bool {
         self.strangers == other.strangers
     }
 
-    /// Whether both have the same servers in the same roles, whose votes count in the same places,
-    /// whatever their addresses: then the same sets of servers are quorums of both.
+    /// Whether both have the same servers with the same roles, groups and weights. Addresses may
+    /// differ. Such memberships have the same quorums.
     pub fn has_the_votes_of(&self, other: &Self) -> bool {
         let votes = |server: &Server| (server.id, server.role, server.place);
         self.has_the_strangers_of(other) && self.servers().map(votes).eq(other.servers().map(votes))
     }
 
-    /// Whether a server would take it: where quorums are by groups, every voter stands in one, and
-    /// whoever stands in one has a weight (`QuorumHierarchical.parse`).
+    /// Whether a server would accept it. In a hierarchical quorum every voter must be in a group,
+    /// and every server in a group must have a weight (`QuorumHierarchical.parse`).
     pub fn is_complete(&self) -> bool {
         let Entries { groups, weights } = &self.strangers;
         let placed = || self.servers().all(|server| !server.votes() || self.is_grouped(server));
@@ -216,31 +216,31 @@ impl Membership {
         next
     }
 
-    /// Puts a server in, in the place of the one with its id.
+    /// Adds a server, or replaces the server that has its id.
     pub fn put(&mut self, server: Server) {
         self.servers.insert(server.id, Arc::new(server));
     }
 
-    /// Takes a server out.
+    /// Removes a server.
     pub fn remove(&mut self, id: ServerId) {
         self.servers.remove(&id);
     }
 
-    /// Whether a set of servers that acknowledge is a quorum, by ZooKeeper's own rule
+    /// Whether a set of acknowledging servers is a quorum by ZooKeeper's own rule
     /// (`QuorumMaj.containsQuorum`, `QuorumHierarchical.containsQuorum`).
     pub fn is_quorum(&self, acknowledging: &BTreeSet<ServerId>) -> bool {
         if !self.is_weighted() {
             let voters = self.voters();
             return acknowledging.intersection(&voters).count() >= super::quorum_of(voters.len());
         }
-        // A live configuration may hold any weights, which sum up to more than one of them could.
+        // A live configuration may hold any weights, and their sum may not fit in an `i64`.
         let mut groups: BTreeMap<i64, Sum> = BTreeMap::new();
         for server in self.servers() {
-            let Some(Place { group, weight }) = server.place else { continue };
+            let Some(VoteWeight { group, weight }) = server.place else { continue };
             let acks = server.votes() && acknowledging.contains(&server.id);
             groups.entry(group).or_default().add(weight, acks);
         }
-        // Whoever stands in a group counts in what the group weighs; only voters are asked.
+        // Every server in a group adds to the weight of the group. Only voters acknowledge.
         for (group, ids) in &self.strangers.groups {
             for id in ids {
                 let weight = self.strangers.weights.get(id).copied().unwrap_or(0);
@@ -253,7 +253,7 @@ impl Membership {
     }
 }
 
-/// What a group weighs, and what those of it weigh that acknowledge.
+/// The weight of a whole group, and of its servers that acknowledge.
 #[derive(Default)]
 struct Sum {
     all: i128,
@@ -268,21 +268,21 @@ impl Sum {
         }
     }
 
-    /// A group of which nobody acknowledges is not looked at.
+    /// A group without any acknowledgement does not count.
     fn is_won(&self) -> bool {
         self.acked.is_some_and(|acked| acked > self.all / 2)
     }
 }
 
 impl fmt::Display for Membership {
-    /// Writes every line with its line end, servers by id, then groups and weights.
+    /// Writes every line with its line end: servers by id, then groups and weights.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for server in self.servers() {
             writeln!(f, "{server}")?;
         }
         let Entries { mut groups, mut weights } = self.strangers.clone();
         for server in self.servers() {
-            if let Some(Place { group, weight }) = server.place {
+            if let Some(VoteWeight { group, weight }) = server.place {
                 groups.entry(group).or_default().insert(server.id);
                 weights.insert(server.id, weight);
             }
@@ -383,18 +383,18 @@ mod tests {
         assert_eq!(Membership::parse(&members.to_string()).unwrap(), members);
     }
 
-    /// Two groups of one voter each, and entries of nobody's vote.
+    /// Two groups of one voter each, and entries for servers without a vote.
     const STRANGERS: &str = "server.1=a:1:2:participant\nserver.2=b:1:2:participant\n\
         server.3=c:1:2:observer\nserver.4=d:1:2:participant\n\
         group.1=1:3\ngroup.2=2:9\nweight.1=1\nweight.2=1\nweight.3=1\nweight.7=2\nweight.9=0\n";
 
     #[test]
-    fn entries_of_nobodys_vote_are_kept_and_weigh() {
+    fn entries_without_a_vote_are_kept_and_add_weight() {
         let members = Membership::parse(STRANGERS).unwrap();
         assert_eq!(members.to_string(), STRANGERS);
         assert!(members.has_odd_places());
         assert!(!members.is_complete());
-        assert_eq!(members.place(ServerId::new(2)), Some(Place { group: 2, weight: 1 }));
+        assert_eq!(members.place(ServerId::new(2)), Some(VoteWeight { group: 2, weight: 1 }));
         assert_eq!(members.place(ServerId::new(3)), None);
         // Server 3 doubles the weight of its group, and no acknowledgement of its own is counted.
         assert!(!members.is_quorum(&ids(&[1, 2, 3])));
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_voter_in_a_group_weighs_1_unless_it_is_said() {
+    fn the_default_weight_of_a_voter_in_a_group_is_1() {
         let text =
             "server.1=a:1:2:participant\nserver.2=b:1:2:participant\ngroup.5=1:2\nweight.2=3\n";
         let members = Membership::parse(text).unwrap();
@@ -430,7 +430,7 @@ mod tests {
             role: crate::model::Role::Participant,
             ..members.get(ServerId::new(3)).unwrap().clone()
         };
-        let placed = Server { place: Some(Place { group: 2, weight: 0 }), ..voter };
+        let placed = Server { place: Some(VoteWeight { group: 2, weight: 0 }), ..voter };
         let next =
             members.with(&Reconfig { joining: vec![placed], leaving: vec![ServerId::new(1)] });
         assert_eq!(

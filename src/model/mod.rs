@@ -1,8 +1,8 @@
-//! The words everything else is written in: servers, memberships, quorums, policy.
+//! The basic types of zkplan: servers, memberships, quorums, policy.
 //!
-//! In: text that ZooKeeper prints. Out: values with the meaning that ZooKeeper gives them. No I/O,
-//! no clock, no opinion on what is safe. The model is tolerant: whatever a live ensemble shows can
-//! be held and printed back; being strict about what is wanted is the business of `spec`.
+//! In: text that ZooKeeper prints. Out: values with the meaning that ZooKeeper gives them. The
+//! model does no I/O, reads no clock and does not judge what is safe. It is tolerant: everything
+//! that a live ensemble shows can be held and printed back. `spec` is strict about what is wanted.
 
 mod config;
 mod connect;
@@ -30,5 +30,5 @@ pub use policy::{
 pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
-pub use server::{ClientAddress, PeerAddress, Place, Role, Server, ServerId, ServerLineError};
+pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight};
 pub use timeouts::Timeouts;

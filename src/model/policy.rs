@@ -1,4 +1,4 @@
-//! What the operator asks of the way from one membership to the next.
+//! The rules that the operator sets for the way from one membership to the next.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// So many seconds.
+    /// A length in seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs * 1000)
     }
@@ -67,29 +67,30 @@ impl<'de> Deserialize<'de> for Millis {
     }
 }
 
-/// What the operator asks of a plan; every field has a default.
+/// The rules that the operator sets for a plan. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Policy {
-    /// Voters that may fail at any moment of the plan without stopping writes.
+    /// Voter failures that the ensemble tolerates at every moment of the plan without stopping
+    /// writes.
     pub min_tolerance: MinTolerance,
-    /// What the loss of a whole zone may do on the way.
+    /// How strictly the plan must survive the loss of a whole zone.
     pub zones: ZonePolicy,
-    /// Voters changed by one reconfig; 0 for as many as the laws allow.
+    /// Voters that one reconfig may change. 0 means as many as the safety rules allow.
     pub changes_per_step: u32,
-    /// How new voters come in.
+    /// How new voters are added.
     pub add_as: AddAs,
-    /// Whether the plan waits for clients before old servers leave.
+    /// Whether the plan waits for clients before it removes old servers.
     pub cutover: Cutover,
-    /// A wait on top of proof, for each joiner.
+    /// An extra wait for each joiner, after it has been proven ready.
     pub stable_for: Millis,
-    /// Removals that no addition matches.
+    /// Removals that no addition replaces.
     pub max_shrink: u32,
-    /// What the operator knows of the servers' `standaloneEnabled`, which cannot be seen.
+    /// What the operator knows about the servers' `standaloneEnabled`, which zkplan cannot read.
     pub standalone_enabled: StandaloneEnabled,
-    /// Whether an id may go to another machine.
+    /// Whether an id may be moved to another machine.
     pub reuse_ids: ReuseIds,
-    /// Whether server lines of static origin get their client part.
+    /// Whether statically configured server lines get their client address.
     pub client_part: ClientPart,
 }
 
@@ -110,12 +111,12 @@ impl Default for Policy {
     }
 }
 
-/// Voters that may fail at any moment.
+/// Voter failures that the ensemble tolerates at every moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MinTolerance {
-    /// The smaller of now and target.
+    /// The smaller of the present tolerance and that of the target.
     Auto,
-    /// At least so many; never more than the ensemble has to begin with.
+    /// At least this many, but never more than the ensemble tolerates at the start.
     AtLeast(u32),
 }
 
@@ -155,35 +156,35 @@ impl JsonSchema for MinTolerance {
     }
 }
 
-/// What the loss of a whole zone may do on the way.
+/// How strictly the plan must survive the loss of a whole zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ZonePolicy {
-    /// The best that any order allows; windows are named.
+    /// As safe as any order of steps allows. The plan lists the steps after which it is not safe.
     Best,
-    /// No window in which the loss of one zone would stop writes.
+    /// The loss of one zone must not stop writes at any moment.
     Strict,
-    /// Zones are not looked at.
+    /// Zones are not considered.
     Ignore,
 }
 
-/// How new voters come in.
+/// How new voters are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AddAs {
     /// With a vote at once.
     Participant,
-    /// As observers, promoted when all are in.
+    /// As observers, promoted when all have been added.
     Observer,
 }
 
-/// Whether the plan waits for clients before old servers leave.
+/// Whether the plan waits for clients before it removes old servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Cutover {
-    /// A gate before the first removal where no present server stays; else none.
+    /// A gate before the first removal if no present server stays. Otherwise no gate.
     Auto,
-    /// A gate before the first removal that only approval opens.
+    /// A gate before the first removal that opens only by approval.
     Manual,
     /// A gate before the first removal that opens when no client is left on a leaving server.
     Drained,
@@ -191,7 +192,7 @@ pub enum Cutover {
     None,
 }
 
-/// What the operator knows of the servers' `standaloneEnabled`.
+/// What the operator knows about the servers' `standaloneEnabled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandaloneEnabled {
     /// Nothing; ZooKeeper's default is true.
@@ -236,17 +237,17 @@ impl JsonSchema for StandaloneEnabled {
     }
 }
 
-/// Whether an id may go to another machine.
+/// Whether an id may be moved to another machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ReuseIds {
     /// Never.
     Never,
-    /// To a machine whose data directory is attested blank.
+    /// Only to a machine whose data directory the operator attests to be blank.
     Blank,
 }
 
-/// Whether server lines of static origin get their client part.
+/// Whether statically configured server lines get their client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClientPart {

@@ -10,12 +10,12 @@ pub struct Property {
     pub key: String,
     /// The value, with the blanks at its end, which `Properties` keeps.
     pub value: String,
-    /// The line that it begins on, from 1.
+    /// The line on which it begins, from 1.
     pub line: usize,
 }
 
-/// A `\u` without four hexadecimal digits behind it: `Properties.load` throws, and no key of the
-/// text is read.
+/// A `\u` without four hexadecimal digits after it. `Properties.load` throws, so no key of the text
+/// is read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line}: malformed \\uxxxx encoding")]
 pub struct MalformedEscape {
@@ -38,19 +38,18 @@ pub fn properties(text: &str) -> Result<Vec<Property>, MalformedEscape> {
     Ok(all)
 }
 
-/// The text of bytes as `Properties.load(InputStream)` takes it: ISO-8859-1, so that any file is a
-/// text.
+/// Bytes decoded as `Properties.load(InputStream)` does: ISO-8859-1, so every file can be decoded.
 pub fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// A value as ZooKeeper uses most of them: without the blanks and control characters around it
+/// A value without the blanks and control characters around it, as ZooKeeper uses most values
 /// (`String.trim`).
 pub fn trimmed(value: &str) -> &str {
     value.trim_matches(|c| c <= ' ')
 }
 
-/// Lines with their continuations put together, without comments and blank lines.
+/// Lines with their continuations joined, without comments and blank lines.
 fn logical_lines(text: &str) -> Vec<(usize, Vec<char>)> {
     let mut whole: Vec<(usize, Vec<char>)> = Vec::new();
     let mut continues = false;
@@ -110,7 +109,7 @@ fn unescape(text: &[char]) -> Option<String> {
                 let digits: Vec<char> = rest.by_ref().take(4).collect();
                 let code =
                     digits.iter().try_fold(0, |code, c| Some(code * 16 + c.to_digit(16)?))?;
-                // Half of a character beyond 16 bits stands in no name that zkplan takes.
+                // No name that zkplan accepts contains half of a character beyond 16 bits.
                 let unit = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
                 plain.push((digits.len() == 4).then_some(unit)?);
             }

@@ -20,7 +20,7 @@ impl Majority {
         quorum_of(self.voters)
     }
 
-    /// How many of the live may fail before writes stop; negative where they have stopped.
+    /// How many of the live voters may fail before writes stop. Negative if they have stopped.
     pub fn spare(self) -> i64 {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         count(self.live) - count(self.quorum())

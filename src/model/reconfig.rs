@@ -1,16 +1,15 @@
-//! Requests that change an ensemble: what is meant, and the form in which it is sent.
+//! Requests that change an ensemble: their meaning, and the form in which they are sent.
 
 use super::{Membership, Server, ServerId};
 
 /// What one reconfig request changes.
 ///
-/// A server that only changes its role or address stands in `joining`: ZooKeeper updates it in
-/// place.
+/// A server that changes only its role or address is in `joining`: ZooKeeper updates it in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconfig {
-    /// Server lines that are added or replaced, by id.
+    /// Server lines to add or replace, by id.
     pub joining: Vec<Server>,
-    /// Ids that are removed, ascending.
+    /// Ids to remove, ascending.
     pub leaving: Vec<ServerId>,
 }
 
@@ -29,16 +28,16 @@ impl Reconfig {
 /// The form in which a request is sent (`ReconfigRequest`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
-    /// Servers that come and go (`joiningServers`, `leavingServers`).
+    /// Servers to add and to remove (`joiningServers`, `leavingServers`).
     Incremental(Reconfig),
-    /// The whole list (`newMembers`).
+    /// The whole list of members (`newMembers`).
     Full(Membership),
 }
 
 impl Update {
-    /// The form that servers with these members take: the whole list where groups and weights
-    /// count, which nothing else can change, and where a server has no plain client port, which
-    /// nothing else lets in (`PrepRequestProcessor`, `case OpCode.reconfig`).
+    /// The form that an ensemble with these members accepts. The whole list is sent in two cases:
+    /// groups and weights can be changed in no other way, and a server without a plain client port
+    /// is accepted in no other way (`PrepRequestProcessor`, `case OpCode.reconfig`).
     pub fn of(now: &Membership, reconfig: &Reconfig) -> Self {
         if now.is_weighted() || reconfig.joining.iter().any(|server| server.client.is_none()) {
             Self::Full(now.with(reconfig))
@@ -47,19 +46,19 @@ impl Update {
         }
     }
 
-    /// A request that changes nothing but the config version: the removal of an id that is no
-    /// member's, which is passed over, or the whole list as it is.
+    /// A request that changes only the config version. It removes an id that no member has, which
+    /// ZooKeeper ignores, or it sends the whole list unchanged.
     pub fn fence(now: &Membership) -> Self {
-        // A request that comes too late must name no id that somebody was given since.
+        // A late request must not name an id that was assigned to a server in the meantime.
         let mut ids = (Self::HIGHEST_GIVEN + 1..i64::MAX).map(ServerId::new);
         let free = ids.find(|id| !now.contains(*id));
         Self::of(now, &Reconfig::leave(free.unwrap_or(ServerId::new(i64::MAX))))
     }
 
-    /// No spec asks for an id above it.
+    /// No spec may use an id above this one.
     const HIGHEST_GIVEN: i64 = 254;
 
-    /// The members that it makes of those.
+    /// The membership that results when it is applied to `now`.
     #[must_use]
     pub fn applied(&self, now: &Membership) -> Membership {
         match self {

@@ -10,9 +10,9 @@ use super::{Endpoint, Host};
 
 /// A server id (`myid`, `sid`).
 ///
-/// ZooKeeper's parser takes any signed 64-bit number (`Long.parseLong` in
-/// `QuorumPeerConfig.parseDynamicConfig`), so a live ensemble may show any, and a spec may keep it.
-/// What a new server may have is narrower: see [`ServerId::is_wantable`].
+/// ZooKeeper's parser accepts any signed 64-bit number (`Long.parseLong` in
+/// `QuorumPeerConfig.parseDynamicConfig`). A live ensemble may therefore show any number, and a
+/// spec may keep it. The range for new servers is narrower: see [`ServerId::is_valid_in_spec`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -33,8 +33,8 @@ impl ServerId {
     /// Whether a new server may have it: 1 to 254.
     ///
     /// Session ids carry only the low 8 bits (`SessionTrackerImpl.initializeNextSessionId`), TTL
-    /// nodes refuse ids above 254 (`EphemeralType.validateServerId`), and 0 trips other tools.
-    pub const fn is_wantable(self) -> bool {
+    /// nodes refuse ids above 254 (`EphemeralType.validateServerId`), and 0 confuses other tools.
+    pub const fn is_valid_in_spec(self) -> bool {
         self.0 >= 1 && self.0 <= 254
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// What a server is configured to be (`QuorumPeer.LearnerType`).
+/// The configured role of a server (`QuorumPeer.LearnerType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Votes in elections and acknowledges writes.
@@ -70,14 +70,14 @@ impl fmt::Display for Role {
     }
 }
 
-/// Where the other servers reach a server.
+/// The address at which the other servers reach a server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerAddress {
     /// The host of both ports.
     pub host: Host,
-    /// Followers connect to it on the leader; only the leader listens.
+    /// Followers connect to it on the leader. Only the leader listens on it.
     pub quorum_port: u16,
-    /// Leader election; every server listens.
+    /// The port of leader election. Every server listens on it.
     pub election_port: u16,
 }
 
@@ -87,7 +87,7 @@ impl fmt::Display for PeerAddress {
     }
 }
 
-/// Where clients reach a server.
+/// The address at which clients reach a server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientAddress {
     /// The address that the server binds; `0.0.0.0` for all.
@@ -112,17 +112,17 @@ impl fmt::Display for ClientAddress {
 
 /// The group and the weight of a voter in a hierarchical quorum (`group.G`, `weight.N`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct VoteWeight {
     /// The number of its group.
     pub group: i64,
-    /// What its vote weighs in the group; 1 unless it is said otherwise.
+    /// The weight of its vote in the group. The default is 1.
     pub weight: i64,
 }
 
-impl Place {
-    /// Whether a spec may ask for it: neither number is below 0 or above what anybody would write.
-    /// ZooKeeper takes any, and sums weights up without a look at what is too large.
-    pub fn is_wantable(self) -> bool {
+impl VoteWeight {
+    /// Whether a spec may use it: both numbers fit in 32 bits without a sign. ZooKeeper accepts any
+    /// number and does not check for overflow when it adds weights.
+    pub fn is_valid_in_spec(self) -> bool {
         [self.group, self.weight].iter().all(|number| u32::try_from(*number).is_ok())
     }
 }
@@ -132,20 +132,20 @@ impl Place {
 pub struct Server {
     /// Its id.
     pub id: ServerId,
-    /// Its address; more than one only where `zookeeper.multiAddress.enabled` (3.6 and later).
+    /// Its addresses. More than one only with `zookeeper.multiAddress.enabled` (3.6 and later).
     /// Never empty.
     pub peers: Vec<PeerAddress>,
     /// Its role.
     pub role: Role,
-    /// Where clients reach it. Absent on ensembles of static origin: their client port stands in
-    /// each server's own `zoo.cfg`.
+    /// The address for clients. Absent in statically configured ensembles: there the client port is
+    /// only in each server's own `zoo.cfg`.
     pub client: Option<ClientAddress>,
-    /// What stands behind the client address: the secure client address of ZooKeeper 3.10
-    /// (ZOOKEEPER-4276), kept word for word; a port alone as ZooKeeper prints it.
+    /// The text after the client address: the secure client address of ZooKeeper 3.10
+    /// (ZOOKEEPER-4276). It is kept unchanged; a port alone is kept as ZooKeeper prints it.
     pub secure_client: Option<String>,
-    /// Where its vote counts; no part of the line. `None` for observers, and where quorums are
-    /// majorities.
-    pub place: Option<Place>,
+    /// The group and weight of its vote. It is no part of the line. `None` for observers, and if
+    /// quorums are majorities.
+    pub place: Option<VoteWeight>,
 }
 
 impl Server {
@@ -154,10 +154,9 @@ impl Server {
         &self.peers[0]
     }
 
-    /// Where to reach it as a client: through its quorum host where its client address is a
-    /// wildcard. `None` without a client part, and where the line names no address that others
-    /// reach: a wildcard leads to the machine that dials it, and so does a loopback address of a
-    /// server that the others reach elsewhere.
+    /// The address to use as a client. If the client address is a wildcard, its host is the quorum
+    /// host. `None` without a client address, and if no other machine can use it: a wildcard, or a
+    /// loopback address of a server that the others reach under another address.
     pub fn client_endpoint(&self) -> Option<Endpoint> {
         let client = self.client.as_ref()?;
         let host = if client.host.is_wildcard() { &self.peer().host } else { &client.host };
@@ -165,8 +164,8 @@ impl Server {
         (!is_own).then(|| Endpoint::plain(host.clone(), client.port))
     }
 
-    /// Whether clients reach it from its own machine alone: its client address is a loopback
-    /// address, and none of its quorum hosts is.
+    /// Whether only clients on its own machine reach it: its client address is a loopback address,
+    /// and none of its quorum hosts is.
     pub fn has_own_client_address(&self) -> bool {
         let is_loopback = self.client.as_ref().is_some_and(|client| client.host.is_loopback());
         is_loopback && !self.peers.iter().any(|peer| peer.host.is_loopback())
@@ -202,7 +201,7 @@ impl Server {
             peers.push(peer);
         }
         let secure_client = rest.join(";");
-        // As for the client part, a port alone is one on all addresses.
+        // As for the client address, a port alone means all addresses.
         let secure_client = match parse_port(&secure_client) {
             Ok(port) => ClientAddress::on_all_addresses(port).to_string(),
             Err(_) => secure_client,

@@ -5,36 +5,36 @@ use serde::{Deserialize, Serialize};
 
 use super::Millis;
 
-/// How long a connection, and an answer on it, may take before a server counts as not answering.
+/// How long a connection, and an answer on it, may take before a server counts as unreachable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Form", into = "Form")]
 pub enum Timeouts {
-    /// Learned from what servers of this ensemble were seen to take.
+    /// Learned from the answer times of this ensemble.
     #[default]
     Auto,
-    /// As the operator says.
+    /// Set by the operator.
     Fixed {
         /// For a connection.
         connect: Millis,
-        /// For an answer, from the connection on.
+        /// For an answer, counted from the connection on.
         answer: Millis,
     },
 }
 
 impl Timeouts {
-    /// Whether they are learned.
+    /// Whether the time-outs are learned.
     pub fn is_auto(&self) -> bool {
         *self == Self::Auto
     }
 }
 
-/// The same as it stands in a file.
+/// The form of the value in a file.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Form {
-    /// Learned from what servers were seen to take.
+    /// Learned from the answer times of the servers.
     Word(Word),
-    /// Given.
+    /// Set by the operator.
     Fixed(Fixed),
 }
 

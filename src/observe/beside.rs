@@ -1,8 +1,8 @@
-//! Addresses that are asked beside the members, because servers of this ensemble were there once.
+//! Asks former addresses of servers of this ensemble, beside the members.
 //!
-//! They are asked for [`LIMIT`] in all, side by side, without credentials, and never counted as
-//! members. What answers counts as that server only with its id, and as one that serves beside the
-//! ensemble only with this ensemble's identity.
+//! All of them together get [`LIMIT`], concurrently and without credentials, and they never count
+//! as members. An answer counts as that server only if it has its id, and as one that serves beside
+//! the ensemble only if it has the identity of this ensemble.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,30 +11,29 @@ use std::time::Duration;
 use futures::future::{join_all, select};
 
 use super::histories::is_other_lineage;
-use super::probe::Probe;
+use super::probe::EndpointAnswers;
 use super::{Identity, Observation};
 use crate::ensemble::{Ensemble, Mode};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::trust::FolderSeen;
 
-/// By no more than this the addresses slow a look down, all together. What has not answered by then
-/// is not waited for.
+/// The extra time of a survey for all former addresses together. Answers after it are ignored.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// What answers where a server was, where something does that may be it.
+/// What a server at a former address does, if it may be the server that was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
     /// That server. It follows this ensemble.
     Follows,
     /// That server. It serves this ensemble's data beside the ensemble.
     Serves(Mode),
-    /// A server with its id, or that does not tell its id, which serves beside the ensemble. Which
-    /// data it serves is not known.
+    /// A server with its id, or one that does not report its id, serves beside the ensemble. Its
+    /// data are unknown.
     NotKnown(Mode),
 }
 
-/// Asks where servers were, by their ids. Addresses of members and of wanted servers are left out:
-/// the look has asked them.
+/// Asks the former addresses of servers, by id. Addresses of members and of wanted servers are left
+/// out, because the survey has asked them already.
 pub async fn ask_beside<E: Ensemble>(
     port: &E,
     seen: &Observation,
@@ -44,13 +43,13 @@ pub async fn ask_beside<E: Ensemble>(
         let known = seen.servers.values().filter_map(|sight| sight.endpoint.as_ref());
         known.chain(seen.wanted_at.values().map(|wanted| &wanted.endpoint)).any(|own| own == at)
     };
-    // A wildcard is nobody's address.
+    // No server can be asked at a wildcard.
     let can_be = |at: &Endpoint| at.host.is_plain() && !at.host.is_wildcard();
     let answers = RefCell::new(BTreeMap::new());
     let asked = servers.iter().filter(|(_, at)| can_be(at) && !is_asked(at)).map(|(id, at)| {
         let answers = &answers;
         async move {
-            let probe = Probe::of(port, at, None).await;
+            let probe = EndpointAnswers::of(port, at, None).await;
             let Some(first) = by_words(&probe, *id, seen) else { return };
             let key = (*id, at.clone());
             let config = probe.config().map(|config| config.value);
@@ -71,7 +70,8 @@ pub async fn ask_beside<E: Ensemble>(
     by_others(answers.into_inner())
 }
 
-/// What of a server is not known is that of one that serves with the same configuration.
+/// Fills in what is unknown about a server from another one that serves with the same
+/// configuration.
 fn by_others(
     answers: BTreeMap<(ServerId, Endpoint), (Beside, Option<EnsembleConfig>)>,
 ) -> BTreeMap<(ServerId, Endpoint), Beside> {
@@ -86,9 +86,9 @@ fn by_others(
     known.collect()
 }
 
-/// What the words tell, or a session in their place; `None` where another server answers, or none
-/// that serves.
-fn by_words(probe: &Probe, id: ServerId, seen: &Observation) -> Option<Beside> {
+/// The result by four-letter words, or by a session instead. `None` if another server answers, or
+/// one that does not serve.
+fn by_words(probe: &EndpointAnswers, id: ServerId, seen: &Observation) -> Option<Beside> {
     let mode = probe.mode()?;
     let own = probe.own_id(|| seen.config.membership.ids().into_iter().chain([id]).collect());
     if own.is_some_and(|own| own.value != id) {
@@ -102,10 +102,10 @@ fn by_words(probe: &Probe, id: ServerId, seen: &Observation) -> Option<Beside> {
     Some(if follows { Beside::Follows } else { Beside::NotKnown(mode) })
 }
 
-/// What the identity in its data tells; `None` where that is another ensemble's.
+/// The result by the identity in its data. `None` if that is the identity of another ensemble.
 async fn by_data<E: Ensemble>(
     port: &E,
-    probe: &Probe,
+    probe: &EndpointAnswers,
     mode: Mode,
     ours: &Identity,
 ) -> Option<Beside> {

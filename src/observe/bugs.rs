@@ -11,28 +11,28 @@ struct Bug {
     issue: Issue,
     /// The first release with it.
     since: ServerVersion,
-    /// The first release without it of each line that has one, ascending. Lines above the last have it
-    /// never; lines below that are not named have it in every release.
+    /// For each line with a fix, the first release that has it, ascending. Later lines never have
+    /// the bug. Earlier lines that are not listed have it in every release.
     fixed: &'static [ServerVersion],
-    /// What brings it about.
+    /// The trigger of the bug.
     trigger: Trigger,
 }
 
-/// What in a change brings a bug about.
+/// The kind of change that triggers a bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trigger {
     /// Any change.
     Change,
-    /// Any change, where members have their client ports in `zoo.cfg` alone.
+    /// Any change, if members have their client ports only in `zoo.cfg`.
     StaticChange,
     /// A server gets its data from a leader.
     Join,
-    /// The leader changes, or a server changes its role: it starts anew in the same process.
+    /// The leader changes, or a server changes its role: it restarts inside the same process.
     NewLeader,
     /// A server votes that observed before, without a restart in between.
     Promotion,
-    /// Any change, where servers are named: at each reconfig the leader compares its own address, resolved
-    /// or not, with that in the configuration (`Leader.getDesignatedLeader`).
+    /// Any change, if servers have host names: at each reconfig the leader compares its own
+    /// address, resolved or not, with the one in the configuration (`Leader.getDesignatedLeader`).
     ChangeByName,
 }
 
@@ -49,12 +49,13 @@ const fn bug(
     Bug { issue, since, fixed, trigger }
 }
 
-/// By issue. The tags that hold a fix count (`git tag --contains`), not the fields of the tracker.
+/// By issue. The release tags that contain a fix count (`git tag --contains`), not the fields of
+/// the issue tracker.
 const BUGS: &[Bug] = &[
     bug(Issue::Zk2014, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Change),
     bug(Issue::Zk2080, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Change),
     bug(Issue::Zk2172, v(3, 5, 0), &[v(3, 5, 3), v(3, 6, 0)], Trigger::Join),
-    // The locks that it is about came with the fix of 2080.
+    // The locks in question came with the fix of 2080.
     bug(Issue::Zk2778, v(3, 5, 3), &[v(3, 5, 5), v(3, 6, 0)], Trigger::Change),
     bug(Issue::Zk2847, v(3, 5, 0), &[v(3, 6, 0)], Trigger::StaticChange),
     bug(Issue::Zk3540, v(3, 5, 0), &[v(3, 6, 0)], Trigger::Change),
@@ -68,10 +69,10 @@ const BUGS: &[Bug] = &[
     bug(Issue::Zk4394, v(3, 5, 0), &[v(3, 9, 3)], Trigger::Join),
     // Of a pull request; on no branch.
     bug(Issue::Zk4689, v(3, 5, 0), &[], Trigger::Join),
-    // On master alone.
+    // Fixed only on master.
     bug(Issue::Zk4708, v(3, 5, 0), &[], Trigger::ChangeByName),
     bug(Issue::Zk4712, v(3, 5, 0), &[v(3, 9, 3)], Trigger::NewLeader),
-    // No more than a warning: every release up to these has it, those of distributions included.
+    // Only a warning: every release before these has the bug, including those of distributions.
     bug(Issue::Zk4785, v(3, 5, 0), &[v(3, 8, 5), v(3, 9, 2)], Trigger::Join),
     bug(Issue::Zk4846, v(3, 5, 0), &[v(3, 8, 5), v(3, 9, 4)], Trigger::Join),
     // It came with the fix of 4394.
@@ -80,22 +81,23 @@ const BUGS: &[Bug] = &[
     bug(Issue::Zk4925Observer, v(3, 5, 0), &[v(3, 9, 4)], Trigger::Promotion),
 ];
 
-/// Nobody is advised to run this one: what joins it can get a history with a hole (4925).
+/// This release is never recommended: servers that join it can get a transaction log with a gap
+/// (4925).
 const NEVER_ADVISED: ServerVersion = v(3, 9, 3);
 
 /// Instead of that.
 const ADVISED: ServerVersion = v(3, 9, 4);
 
-/// The release without a bug that a server which has it is to be upgraded to: the first of its own
-/// line, else of the next line that has one; `None` where no release is.
+/// The release to which a server with the bug should be upgraded: the first fixed one of its own
+/// line, else of the next line with a fix. `None` if there is none.
 pub fn fixed_in(issue: Issue, version: ServerVersion) -> Option<ServerVersion> {
     let bug = BUGS.iter().find(|bug| bug.issue == issue && bug.affects(version))?;
     let first = bug.fixed.iter().copied().find(|fixed| *fixed > version)?;
     Some(if first == NEVER_ADVISED { ADVISED } else { first })
 }
 
-/// The bugs of the releases that were seen and that an upgrade within their lines cures; not that of a
-/// promotion, which only a plan that promotes has to do with.
+/// The bugs of the observed releases that an upgrade within their lines fixes. Bugs of promotions
+/// are left out: only a plan that promotes a server triggers them.
 pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
     findings(seen, |bug, version| {
         bug.fixed_on_line(version).is_some()
@@ -104,9 +106,9 @@ pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
     })
 }
 
-/// The bugs that no release of a server's line is without, or that a promotion alone brings about, and
-/// that the change to a spec brings about:
-/// nobody is told of what he can neither cure nor avoid.
+/// The bugs that the change to a spec triggers, if no release of the server's line fixes them or
+/// only a promotion triggers them. A bug that the operator can neither fix nor avoid is not
+/// reported.
 pub(super) fn triggered_bugs(seen: &Observation, spec: &Spec) -> Vec<Finding> {
     let triggers = triggers(seen, spec);
     findings(seen, |bug, version| {
@@ -119,7 +121,7 @@ fn has_static_lines(seen: &Observation) -> bool {
     seen.config.membership.servers().any(|server| server.client.is_none())
 }
 
-/// What a change brings about.
+/// What the change to a spec triggers.
 fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
     let members = &seen.config.membership;
     let wanted = |id: &ServerId| spec.servers.get(id).map(|wanted| &wanted.server);
@@ -155,7 +157,7 @@ fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
     all.into_iter().filter(|(_, is_so)| *is_so).map(|(trigger, _)| trigger).collect()
 }
 
-/// The bugs for which that holds; one finding for all servers where they run the same.
+/// The bugs that fulfil a condition. One finding covers all servers of the same release.
 fn findings(seen: &Observation, shows: impl Fn(&Bug, ServerVersion) -> bool) -> Vec<Finding> {
     let versions: Vec<_> =
         seen.servers.iter().filter_map(|(id, sight)| Some((*id, sight.version?))).collect();
@@ -202,7 +204,7 @@ mod tests {
     use super::*;
     use crate::observe::Level;
 
-    /// Bugs of a release; with those that no release of its line is without, behind.
+    /// The bugs of a release, and after them those that no release of its line fixes.
     fn of(version: ServerVersion) -> (Vec<Issue>, Vec<Issue>) {
         let all = BUGS.iter().filter(|bug| bug.affects(version));
         let (cured, not): (Vec<&Bug>, Vec<&Bug>) =
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_sent_to_the_release_that_spreads_a_hole() {
+    fn the_release_that_spreads_a_log_gap_is_never_recommended() {
         for bug in BUGS {
             for minor in 5..=9 {
                 for patch in 0..=10 {

@@ -1,10 +1,10 @@
-//! Who is connected to a server.
+//! The clients of a server.
 
 use serde_json::Value;
 
-use super::{Clients, Source, Told};
+use super::{Clients, Source, Sourced};
 use crate::ensemble::words::{Srvr, parse_cons};
-use crate::ensemble::{Ensemble, Word};
+use crate::ensemble::{Ensemble, FourLetterWord};
 use crate::model::Endpoint;
 
 /// The session that is ours, and the server that it is attached to.
@@ -16,21 +16,21 @@ pub struct OwnSession<'a> {
     pub at: &'a Endpoint,
 }
 
-/// The clients on a server, ours left out; `cons`, else the AdminServer, else `srvr`.
+/// The clients of a server, without ours, by `cons`, else by the AdminServer, else by `srvr`.
 ///
-/// To be called when no session of ours is open but the one that is named.
+/// Must be called while no session of ours is open except `own`.
 pub async fn clients<E: Ensemble>(
     port: &E,
     at: &Endpoint,
     admin: Option<&str>,
     own: Option<OwnSession<'_>>,
-) -> Option<Told<Clients>> {
+) -> Option<Sourced<Clients>> {
     let is_ours = |session: u64| own.is_some_and(|own| own.id == session);
-    if let Ok(answer) = port.ask(at, Word::Cons).await {
+    if let Ok(answer) = port.ask(at, FourLetterWord::Cons).await {
         let sessions = parse_cons(&answer).into_iter();
         let theirs = sessions.filter(|c| c.session.is_some_and(|session| !is_ours(session)));
         let addresses = theirs.map(|connection| connection.from);
-        return Some(Told { value: counted(addresses), source: Source::Cons });
+        return Some(Sourced { value: counted(addresses), source: Source::Cons });
     }
     if let Some(base) = admin
         && let Ok(answer) = port.admin(base, "connections").await
@@ -45,13 +45,13 @@ pub async fn clients<E: Ensemble>(
             let from = one.get("remote_socket_address").and_then(Value::as_str);
             from.unwrap_or_default().to_owned()
         });
-        return Some(Told { value: counted(addresses), source: Source::AdminServer });
+        return Some(Sourced { value: counted(addresses), source: Source::AdminServer });
     }
-    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let srvr = Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?);
     // The connection that asks is counted too, and our session where it is attached.
     let ours = 1 + u64::from(own.is_some_and(|own| own.at == at));
     let count = srvr.connections?.saturating_sub(ours);
-    Some(Told { value: Clients { count, addresses: Vec::new() }, source: Source::Srvr })
+    Some(Sourced { value: Clients { count, addresses: Vec::new() }, source: Source::Srvr })
 }
 
 fn counted(addresses: impl Iterator<Item = String>) -> Clients {

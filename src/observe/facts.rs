@@ -1,4 +1,4 @@
-//! What planning and checking take from an observation: nothing but sets and names.
+//! The part of an observation that planning and checking use: only sets and names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use super::bugs::triggered_bugs;
 use super::findings::{of_joiners, of_membership};
 use super::machines::{Machine, machine};
 use super::{
-    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerSight,
-    Standing, WantedSight, contact,
+    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerObservation,
+    ServerStatus, TargetProbe, contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{
@@ -18,88 +18,94 @@ use crate::model::{
 };
 use crate::spec::{Spec, WantedServer};
 
-/// What planning and checking take from an observation.
+/// The part of an observation that planning and checking use.
 ///
-/// A plan carries its facts, so that the same check can be run on the saved file.
+/// A plan contains its facts, so the same check can be run on the saved file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The configuration that the plan starts from.
     pub base: EnsembleConfig,
     /// Which ensemble it is.
     pub identity: Identity,
-    /// Who led, where it is known.
+    /// The leader, if it is known.
     pub leader: Option<ServerId>,
-    /// The leader's last zxid, where it is known: no later look at the same history shows less.
+    /// The leader's last zxid, if it is known. A later survey of the same lineage shows none that
+    /// is smaller.
     pub leader_zxid: Option<Zxid>,
-    /// Members that were verified to answer, to follow the one leader and to be up to date; the
-    /// leader too.
+    /// Synced members: they answered, they follow the one leader, and they are up to date. The
+    /// leader is included.
     pub live: BTreeSet<ServerId>,
-    /// Wanted servers that are no members and were seen following without a vote where the spec wants
-    /// them, on no other ports than it gives them.
+    /// Wanted servers that are no members and follow without a vote at the address of the spec, on
+    /// no other ports than the spec's.
     pub following: BTreeSet<ServerId>,
     /// Failure domains, where they are known.
     pub zones: BTreeMap<ServerId, String>,
-    /// Whether a single voter is known to be possible: `standaloneEnabled=false` is asserted, or
-    /// proven by a server that leads alone.
-    pub one_voter_possible: bool,
-    /// Members that the spec wants at another host, where the process there is another one.
+    /// Whether a single voter is possible: `standaloneEnabled=false` is asserted by the operator,
+    /// or proven by a server that leads alone.
+    pub standalone_disabled: bool,
+    /// Members that the spec wants at another host, if another process runs there.
     pub other_machine: BTreeSet<ServerId>,
-    /// Members without a client part that answered with their own id where the spec says.
+    /// Members without a client address that answered with their own id at the address of the spec.
     pub client_confirmed: BTreeSet<ServerId>,
-    /// What each host resolves to, by its canonical spelling; sorted.
+    /// The addresses of each host, by its canonical spelling; sorted.
     pub resolved: BTreeMap<String, Vec<String>>,
-    /// What stands in the way of any plan.
+    /// Reasons why no plan is possible.
     pub obstacles: Vec<Obstacle>,
     /// Things worth knowing.
     pub findings: Vec<Finding>,
-    /// Whether everybody is assumed to answer.
+    /// Whether every member is assumed to be up.
     pub assumed: bool,
 }
 
-/// What stands in the way of any plan (laws ZKQ1 and ZKQ11).
+/// Reasons why no plan is possible (safety rules ZKQ1 and ZKQ11).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Obstacle {
-    /// These members run with `reconfigEnabled=false`; none is named where the configuration came
+    /// These members run with `reconfigEnabled=false`. None is listed if the configuration came
     /// from a file.
     ReconfigDisabled(BTreeSet<ServerId>),
     /// No committed write was seen.
     NoCommit,
     /// A wanted server runs standalone.
     WantedStandalone(ServerId),
-    /// The line of a server would get a plain client port, and the server has none: it serves clients
-    /// in TLS alone. It opens the port when it restarts; a leader hangs at once
+    /// The line of a server would get a plain client port, but the server serves clients only in
+    /// TLS. It would open the port only after a restart, and a leader would hang at once
     /// (`QuorumPeer.processReconfig`, ZOOKEEPER-4276).
     NoPlainPort(ServerId),
     /// A wanted server answers with another id.
     WantedAnswersAs(ServerId, ServerId),
     /// A wanted server that is no member serves with another configuration than the ensemble's.
     WantedElsewhere(ServerId),
-    /// A server takes one connection of ours at a time, and an apply needs two: its session, and a
-    /// question beside it. With what it says of its limit (`maxClientCnxns`), where it says something.
+    /// A server accepts one connection of ours at a time, and an apply needs two: its session and
+    /// one request. With its limit (`maxClientCnxns`), if it reports one.
     TakesOneConnection(ServerId, Option<u32>),
     /// A member answers with another id.
     MemberAnswersAs(ServerId, ServerId),
-    /// A wanted server that is no member has other data than the leader: those of another ensemble, or
-    /// damaged ones. No plan that names it can be applied.
+    /// A wanted server that is no member has other data than the leader: those of another ensemble,
+    /// or damaged ones. No plan that adds it can be applied.
     WantedDataDiffer(ServerId),
 }
 
 impl Facts {
-    /// What an observation tells of the way to a spec.
+    /// The facts of an observation for the way to a spec.
     pub fn of(seen: &Observation, spec: &Spec) -> Self {
         let members = &seen.config.membership;
-        let stands = |healthy: fn(&Standing) -> bool, member: bool| -> BTreeSet<ServerId> {
+        let stands = |healthy: fn(&ServerStatus) -> bool, member: bool| -> BTreeSet<ServerId> {
             let sights = seen.servers.iter();
             let fitting =
                 sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.standing));
             fitting.map(|(id, _)| *id).collect()
         };
         let live = stands(
-            |s| matches!(s, Standing::Leading | Standing::Following | Standing::Observing),
+            |s| {
+                matches!(
+                    s,
+                    ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
+                )
+            },
             true,
         );
-        let mut following = stands(|s| *s == Standing::FollowingWithoutVote, false);
+        let mut following = stands(|s| *s == ServerStatus::FollowingWithoutVote, false);
         following.retain(|id| {
             let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));
             there && spec.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
@@ -114,7 +120,7 @@ impl Facts {
             live,
             following,
             zones: spec.zones(),
-            one_voter_possible: one_voter_possible(spec) || leads_alone(seen),
+            standalone_disabled: standalone_disabled(spec) || leads_alone(seen),
             findings: findings(seen, spec, &machines),
             other_machine,
             client_confirmed: client_confirmed(seen, spec),
@@ -124,8 +130,8 @@ impl Facts {
         }
     }
 
-    /// What a configuration from a file tells, where nobody is asked and everybody is assumed to
-    /// answer.
+    /// The facts of a configuration from a file. No server is asked and every member is assumed to
+    /// be up.
     pub fn assumed(config: EnsembleConfig, spec: &Spec) -> Self {
         let members = &config.membership;
         let wanted = |server: &&Server| spec.servers.contains_key(&server.id);
@@ -151,7 +157,7 @@ impl Facts {
             following: BTreeSet::new(),
             zones: spec.zones(),
             // Of a standalone server the znode is empty.
-            one_voter_possible: one_voter_possible(spec) || members.voters().len() == 1,
+            standalone_disabled: standalone_disabled(spec) || members.voters().len() == 1,
             other_machine: members.servers().filter(moved).map(|server| server.id).collect(),
             client_confirmed: members
                 .servers()
@@ -168,7 +174,8 @@ impl Facts {
     }
 }
 
-/// Contacts of the spec that are no members, and where its members are reached instead.
+/// Contacts of the spec that are no members, and the addresses at which its members are reached
+/// instead.
 fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
     let is_elsewhere = |text: &&String| {
         let at = contact(text, spec.connect.tls.is_some());
@@ -177,7 +184,7 @@ fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
     let contacts: Vec<String> = spec.connect.servers.iter().filter(is_elsewhere).cloned().collect();
     let stays = |id: &ServerId| spec.servers.contains_key(id);
     let members = seen.servers.values().filter(|sight| seen.config.membership.contains(sight.id));
-    let reached = |sight: &&ServerSight| {
+    let reached = |sight: &&ServerObservation| {
         let tls = sight.endpoint.as_ref().map(|at| at.tls);
         sight.mode.is_some() && tls == Some(spec.connect.tls.is_some())
     };
@@ -189,7 +196,7 @@ fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
     any.then_some(Finding { kind, server: None })
 }
 
-/// The ports that a wanted server has, where they are not those that the spec gives it.
+/// The ports of a wanted server, if they differ from those of the spec.
 fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
     let own = seen.servers.get(&wanted.server.id)?.own_ports.clone()?;
     let peer = wanted.server.peer();
@@ -197,8 +204,8 @@ fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
     (!same).then_some(own)
 }
 
-/// Whether the operator says so.
-fn one_voter_possible(spec: &Spec) -> bool {
+/// Whether the operator asserts it.
+fn standalone_disabled(spec: &Spec) -> bool {
     spec.policy.standalone_enabled == StandaloneEnabled::False
 }
 
@@ -208,7 +215,7 @@ fn leads_alone(seen: &Observation) -> bool {
     voters.len() == 1 && seen.leader.is_some_and(|leader| voters.contains(&leader))
 }
 
-/// What was seen of the machines on which members are wanted.
+/// The machines on which members are wanted.
 fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
     let changed = spec.servers.iter().filter_map(|(id, wanted)| {
         let now = seen.config.membership.get(*id)?;
@@ -217,7 +224,7 @@ fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
     changed.collect()
 }
 
-/// The members whose addresses would change in place without a sign that they are where they are
+/// The members whose addresses would change in place, without evidence that they are where they are
 /// wanted.
 fn not_shown(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> Vec<Finding> {
     if spec.policy.reuse_ids == ReuseIds::Blank {
@@ -232,20 +239,20 @@ fn not_shown(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> Vec<Finding
     findings.collect()
 }
 
-/// Members that the spec wants at another host, where the process there is another one.
+/// Members that the spec wants at another host, if another process runs there.
 fn other_machine(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> BTreeSet<ServerId> {
     let is_other = |machine: &Machine| match machine {
         Machine::Same => false,
         Machine::Other => true,
-        // Who reuses ids for blank machines asks for no more than that.
+        // With `reuseIds: blank` this is enough.
         Machine::Unknown(_) => spec.policy.reuse_ids == ReuseIds::Blank,
     };
     machines.iter().filter(|(_, machine)| is_other(machine)).map(|(id, _)| *id).collect()
 }
 
-/// Members without a client part that answered with their own id where the spec says.
+/// Members without a client address that answered with their own id at the address of the spec.
 fn client_confirmed(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
-    let is_there = |wanted: &WantedServer, at: &WantedSight| match &wanted.server.client {
+    let is_there = |wanted: &WantedServer, at: &TargetProbe| match &wanted.server.client {
         // A secure client port proves no plain one.
         Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
         Some(_) | None => true,
@@ -258,7 +265,7 @@ fn client_confirmed(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
     spec.servers.iter().filter(is_confirmed).map(|(id, _)| *id).collect()
 }
 
-/// What is to be said of the ensemble and of the way to a spec, in canonical order.
+/// The findings about the ensemble and about the way to a spec, in canonical order.
 fn findings(
     seen: &Observation,
     spec: &Spec,
@@ -266,7 +273,7 @@ fn findings(
 ) -> Vec<Finding> {
     let members = &seen.config.membership;
     let mut findings = seen.findings.clone();
-    // Of the members alone: what is said of the way to the spec holds for them too.
+    // Findings about members only: those about the way to the spec apply to them too.
     findings.retain(|finding| !matches!(finding.kind, FindingKind::MixedVersions { .. }));
     let new = spec.servers.keys().copied().filter(|id| is_joiner(seen, spec, *id));
     findings.extend(of_joiners(seen, &new.chain(other_machine(machines, spec)).collect()));
@@ -274,7 +281,7 @@ fn findings(
     findings.extend(stale_contacts(seen, spec));
     findings.extend(triggered_bugs(seen, spec));
     findings.extend(not_shown(machines, spec));
-    // Of a joiner it is no risk to be accepted: apply gives it no vote.
+    // For a joiner this is no risk to accept: apply gives it no vote.
     findings.retain(|finding| {
         let differs = finding.kind == FindingKind::DataDiffers;
         !differs || finding.server.is_none_or(|id| !is_joiner(seen, spec, id))
@@ -294,8 +301,8 @@ fn is_joiner(seen: &Observation, spec: &Spec, id: ServerId) -> bool {
     spec.servers.contains_key(&id) && !seen.config.membership.contains(id)
 }
 
-/// Whether a server's line would get a client part that it has not: with whatever else changes in it,
-/// or by itself under `clientPart: write`.
+/// Whether a server's line would get a new client address: together with another change of the
+/// line, or alone under `clientPart: write`.
 fn gets_client_part(now: Option<&Server>, spec: &Spec, wanted: &Server) -> bool {
     let is_as_wanted = |now: &Server| {
         let place = wanted.place.or(now.place);
@@ -330,10 +337,10 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     }
     for (id, sight) in &seen.servers {
         match &sight.standing {
-            Standing::OtherConfiguration if !members.contains(*id) => {
+            ServerStatus::OtherConfiguration if !members.contains(*id) => {
                 obstacles.push(Obstacle::WantedElsewhere(*id));
             }
-            Standing::AnswersAs(other) if members.contains(*id) => {
+            ServerStatus::AnswersAs(other) if members.contains(*id) => {
                 obstacles.push(Obstacle::MemberAnswersAs(*id, *other));
             }
             _ => {}
@@ -351,7 +358,7 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     obstacles
 }
 
-/// What the spec gives reason to say.
+/// The findings that the spec gives rise to.
 fn of_spec(config: &EnsembleConfig, spec: &Spec) -> Vec<Finding> {
     let mut findings = Vec::new();
     let zones = spec.zones();

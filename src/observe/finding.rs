@@ -10,10 +10,10 @@ use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};
 use crate::trust::Unproven;
 
-/// Something that the observation or the spec gave reason to say.
+/// A finding about the ensemble or the spec.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What it is.
+    /// Its kind.
     pub kind: FindingKind,
     /// The server it is about, where it is about one.
     pub server: Option<ServerId>,
@@ -30,11 +30,11 @@ pub enum Level {
     Accept,
 }
 
-/// What was found.
+/// The kind of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum FindingKind {
-    /// A release with a known bug that loses data or jams during membership changes.
+    /// A release with a known bug that loses data or blocks membership changes.
     KnownBug {
         /// The release.
         version: ServerVersion,
@@ -47,21 +47,20 @@ pub enum FindingKind {
         lowest: ServerVersion,
         /// The highest.
         highest: ServerVersion,
-        /// What those that are to join run, beside the members.
+        /// The releases of the joiners, beside the members.
         #[serde(default, skip_serializing_if = "JoinersRun::is_as_members")]
         joiners: JoinersRun,
     },
-    /// There are no digests by which the data of these joiners could be compared with the leader's:
-    /// counts alone can be.
+    /// The data of these joiners cannot be compared with the leader's by digests, only by counts.
     JudgedByCounts {
-        /// Those joiners.
+        /// The joiners.
         joiners: BTreeSet<ServerId>,
         /// The leader and joiners that give no digests.
         without: Vec<WithoutDigests>,
     },
     /// A live host holds characters that no host name has.
     HostileName {
-        /// The host as it stands in the configuration.
+        /// The host as written in the configuration.
         host: Host,
     },
     /// A live quorum host is a wildcard: the other servers connect to themselves.
@@ -69,24 +68,24 @@ pub enum FindingKind {
         /// The host.
         host: Host,
     },
-    /// Somebody wrote to `/zookeeper/config` by hand; its content is not the membership.
+    /// `/zookeeper/config` was written by hand, and its content is not the membership.
     ConfigWritten,
     /// A quorum port cannot be reached, not even to be refused.
     QuorumPortUnreachable,
-    /// Nobody listens on an election port.
+    /// An election port does not listen.
     ElectionPortClosed,
     /// A member does not answer.
     MemberSilent,
     /// A member follows another configuration, so it counts as down.
     MemberDisagrees,
-    /// A member's znode holds the ensemble's configuration and an older one is in force there, so it
-    /// counts as down until the next reconfig.
+    /// A member's znode holds the ensemble's configuration, but an older one is in force there. The
+    /// member counts as down until the next reconfig.
     ConfigNotInForce,
-    /// The zone of a present server is not known; it is taken for a zone of its own.
+    /// The zone of a present server is unknown. It counts as a zone of its own.
     ZoneUnknown,
-    /// An even number of voters costs one more acknowledgement and tolerates no more failures.
+    /// An even number of voters needs one more acknowledgement and tolerates no more failures.
     EvenVoters {
-        /// How many the spec asks for.
+        /// The number in the spec.
         voters: usize,
     },
     /// A server has counted digest mismatches: its data may differ.
@@ -96,90 +95,90 @@ pub enum FindingKind {
     },
     /// A server's data differs from the leader's at the same zxid.
     DataDiffers,
-    /// A live id cannot be asked for in a spec.
+    /// A live id cannot be used in a spec.
     UnwantableId,
-    /// A server that wants to join listens on other ports than the spec gives it: named at those, it
-    /// would try to bind them and end (`QuorumCnxManager.Listener`).
+    /// A joiner listens on other ports than the spec gives it. If it were added with the spec's
+    /// ports, it would try to bind them and exit (`QuorumCnxManager.Listener`).
     PortsDiffer {
-        /// What it listens on.
+        /// The ports on which it listens.
         own: OwnPorts,
     },
-    /// A run of an earlier apply has neither done everything nor been given up: apply goes on with
-    /// it, or refuses.
+    /// A run of an earlier apply is neither complete nor abandoned. Apply resumes it, or refuses.
     OpenRun {
         /// Its number.
         run: u64,
         /// The plan that it carries out.
         plan_id: String,
-        /// Who opened it, as `user@host`.
+        /// The user who opened it, as `user@host`.
         opened_by: String,
         /// The time, as the clock of that host had it.
         opened_at: String,
-        /// Who held the lock, as `user@host`: then somebody is at work on it, or was until just now.
+        /// The user who held the lock, as `user@host`: the run is in progress, or was until just
+        /// now.
         locked_by: Option<String>,
-        /// Whether an apply of the spec that was planned for goes on with it.
+        /// Whether an apply of the present spec resumes it.
         goes_on: bool,
         /// Why not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<NotResumed>,
-        /// Whether servers mask who may write the folder: that it is an operator's is then only as
-        /// far as can be told without credentials; an apply finds out.
+        /// Whether servers mask who may write the folder. Whether an operator opened the run can
+        /// then be checked only as far as possible without credentials. An apply checks it fully.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         masked: bool,
     },
-    /// Addresses in `connect.servers` are no members. Without the other addresses of the spec nothing
-    /// would answer there, or another ensemble.
+    /// Addresses in `connect.servers` are no members. Without the other addresses of the spec, no
+    /// server or another ensemble would answer there.
     StaleContacts {
         /// The addresses, as the spec has them.
         contacts: Vec<String>,
-        /// Where members are reached, those that stay if there are any.
+        /// The addresses of members, preferably of those that stay.
         instead: Vec<String>,
     },
-    /// It is not proven that only operators wrote what stands where zkplan keeps its state.
+    /// There is no proof that only operators wrote the state of zkplan.
     FolderNotProven(Unproven),
-    /// Servers answer that a proven run retired, or that may be those.
+    /// Servers answer that a proven run retired, or that may be those servers.
     RetiredAnswers {
         /// The run.
         run: u64,
-        /// What they do.
+        /// Their state.
         state: RetiredState,
-        /// Who, and where.
+        /// The servers and their addresses.
         servers: Vec<AskedServer>,
     },
-    /// Members of this ensemble are servers that a proven run retired, and none of the servers that it
-    /// moved the ensemble to serves.
+    /// Members of this ensemble are servers that a proven run retired, and no server of the
+    /// ensemble to which it moved serves.
     MembersRetired {
         /// The run.
         run: u64,
-        /// Those members.
+        /// The members.
         members: BTreeSet<ServerId>,
         /// Where the run moved the ensemble to.
         moved_to: Vec<AskedServer>,
     },
-    /// A member without reconfigs has a file that writes servers otherwise than the configuration
-    /// that is shown, which is the leader's.
+    /// A member without reconfigs has a file that differs from the displayed configuration, which
+    /// is the leader's.
     FileDiffers {
         /// The servers.
         lines: BTreeSet<ServerId>,
-        /// Whether that leads to the same addresses: a wildcard in its own line, or other names.
+        /// Whether both lead to the same addresses: a wildcard in its own line, or other names.
         is_alike: bool,
     },
-    /// A member is wanted at another host, and whether that is the machine that holds the vote was not
-    /// seen. On any other machine its data would be missing.
+    /// A member is wanted at another host, and there is no evidence that this is the machine that
+    /// holds the vote. On another machine its data would be missing.
     MachineNotShown {
         /// The host at which it is wanted.
         host: Host,
         /// Why it was not seen.
         because: NotShown,
     },
-    /// Servers keep sessions that they alone know (`localSessionsEnabled`). Whether the lock can be
-    /// made on one is not known before it is tried (`localSessionsUpgradingEnabled`).
+    /// Servers keep local sessions (`localSessionsEnabled`). Whether the lock can be created on one
+    /// is unknown before it is tried (`localSessionsUpgradingEnabled`).
     LocalSessions {
-        /// Those that were seen to.
+        /// The servers that were observed to do so.
         servers: BTreeSet<ServerId>,
     },
-    /// A member closes every connection at once, as servers do beyond a limit on connections. It is
-    /// not counted, and not known to be down.
+    /// A member closes every connection at once, as servers do over a connection limit. It does not
+    /// count as synced, and it is not known to be down.
     MemberClosesConnections,
 }
 
@@ -197,7 +196,7 @@ pub enum NotShown {
     NoAnswer,
 }
 
-/// What servers run that are to join, beside the members.
+/// The releases of the joiners, beside the members.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -233,13 +232,14 @@ pub struct WithoutDigests {
     pub why: NoDigests,
 }
 
-/// What answers at the addresses of retired servers.
+/// The state of servers at the addresses of retired servers.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum RetiredState {
-    /// They serve this ensemble's data beside the ensemble, as restored first files bring about.
+    /// They serve this ensemble's data beside the ensemble, as after a restart from their first
+    /// files.
     Serve,
     /// They follow this ensemble without a vote, as they do until they are stopped.
     Follow,
@@ -256,18 +256,18 @@ pub struct AskedServer {
     /// Where, `host:port`; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// What it says it does, in ZooKeeper's word; absent where it does not answer.
+    /// The state that it reports, in ZooKeeper's word. Absent if it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
 }
 
-/// Why an apply of a spec does not go on with the run that is open.
+/// Why an apply of a spec does not resume the open run.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum NotResumed {
-    /// It wants something else than the spec.
+    /// The run has another target than the spec.
     OtherSpec,
     /// The configuration was changed since, and not by the run.
     Overtaken,
@@ -280,45 +280,45 @@ pub enum NotResumed {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Issue {
-    /// Whoever reaches a client port may change the members.
+    /// Every client that reaches a client port may change the members.
     #[serde(rename = "ZOOKEEPER-2014")]
     Zk2014,
     /// A reconfig and an election wait for each other's locks.
     #[serde(rename = "ZOOKEEPER-2080")]
     Zk2080,
-    /// A learner that follows a reconfig while it gets a snapshot forgets to activate it, and ends.
+    /// A learner that receives a reconfig while it gets a snapshot does not activate it, and exits.
     #[serde(rename = "ZOOKEEPER-2172")]
     Zk2172,
-    /// A server that takes up a new configuration and the one that connects to it wait for each
-    /// other's locks.
+    /// A server that activates a new configuration and another one that connects to it wait for
+    /// each other's locks.
     #[serde(rename = "ZOOKEEPER-2778")]
     Zk2778,
-    /// A server whose client port stands in `zoo.cfg` alone binds it a second time, in vain.
+    /// A server whose client port is only in `zoo.cfg` tries to bind it a second time, and fails.
     #[serde(rename = "ZOOKEEPER-2847")]
     Zk2847,
-    /// The same with Netty, wherever the client port stands.
+    /// The same with Netty, wherever the client port is configured.
     #[serde(rename = "ZOOKEEPER-3540")]
     Zk3540,
-    /// A learner that loses its leader in the middle of a snapshot can take a DIFF on top of what it
-    /// got.
+    /// A learner that loses its leader during a snapshot can apply a DIFF on top of the partial
+    /// snapshot.
     #[serde(rename = "ZOOKEEPER-3642")]
     Zk3642,
-    /// A dead peer holds up every connection of an election for the time that connecting may take.
+    /// An unreachable peer delays every connection of an election by the connection time-out.
     #[serde(rename = "ZOOKEEPER-3756")]
     Zk3756,
     /// Half a vote ends the thread that receives votes.
     #[serde(rename = "ZOOKEEPER-3769")]
     Zk3769,
-    /// Members that were changed by rolling restarts leave a leader that commits nothing, or one
-    /// that goes on dialling whoever is gone.
+    /// After rolling restarts with changed members, a leader may commit nothing, or keep connecting
+    /// to removed servers.
     #[serde(rename = "ZOOKEEPER-3829")]
     Zk3829,
-    /// A learner that was sent a DIFF logs what was not committed, and serves it: acknowledged
-    /// writes are lost.
+    /// A learner that was sent a DIFF logs and serves uncommitted transactions: acknowledged writes
+    /// are lost.
     #[serde(rename = "ZOOKEEPER-3911")]
     Zk3911,
-    /// A learner that syncs while writes commit can fail, make the leader step down, or lose what was
-    /// acknowledged if it crashes (with 3023, 4643, 4646, 4685).
+    /// A learner that syncs while writes commit can fail, make the leader step down, or lose
+    /// acknowledged writes if it crashes (with 3023, 4643, 4646, 4685).
     #[serde(rename = "ZOOKEEPER-4394")]
     Zk4394,
     /// The ACLs of znodes that are written while a snapshot is sent can get lost.
@@ -327,20 +327,22 @@ pub enum Issue {
     /// A leader elected while its own name does not resolve never commits.
     #[serde(rename = "ZOOKEEPER-4708")]
     Zk4708,
-    /// A learner that changes its leader is shut down in part: what it had yet to log can come later.
+    /// A learner that changes its leader is shut down only partly: transactions that it had not
+    /// logged yet can be logged later.
     #[serde(rename = "ZOOKEEPER-4712")]
     Zk4712,
-    /// A learner that crashes in the middle of a sync can lose what it acknowledged.
+    /// A learner that crashes during a sync can lose acknowledged writes.
     #[serde(rename = "ZOOKEEPER-4785")]
     Zk4785,
-    /// A server cannot load its data because an ACL is missing that a fuzzy snapshot refers to.
+    /// A server cannot load its data because an ACL is missing to which a fuzzy snapshot refers.
     #[serde(rename = "ZOOKEEPER-4846")]
     Zk4846,
-    /// A joiner or stale follower gets a history with a hole, and spreads it when it leads.
+    /// A joiner or a stale follower gets a transaction log with a gap, and spreads it when it
+    /// leads.
     #[serde(rename = "ZOOKEEPER-4925")]
     Zk4925,
-    /// The same in another place: what a server committed while it observed, it keeps without zxids.
-    /// Once it votes and leads, it sends a server that comes back a part of the data only.
+    /// The same bug in another place: an observer keeps its commits without zxids. Once it votes
+    /// and leads, it sends only a part of the data to a server that comes back.
     #[serde(rename = "ZOOKEEPER-4925-observer")]
     Zk4925Observer,
 }
@@ -402,10 +404,10 @@ impl FindingKind {
         }
     }
 
-    /// The codes of those that may have to be accepted; see [`Self::level`].
+    /// The codes of findings that may need acceptance; see [`Self::level`].
     pub const ACCEPTED: [&str; 6] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13", Self::BY_COUNTS, "ZKF24"];
 
-    /// The code of [`Self::JudgedByCounts`], which a run asks about by itself.
+    /// The code of [`Self::JudgedByCounts`], for which a run asks separately.
     pub const BY_COUNTS: &str = "ZKF20";
 
     /// How much it weighs.
@@ -426,7 +428,7 @@ impl FindingKind {
             | Self::DataDiffers
             | Self::MachineNotShown { .. }
             | Self::ConfigWritten => Level::Accept,
-            // There is no release to go to, and nothing to do but to know it.
+            // No fixed release exists, and no action is possible.
             Self::KnownBug { issue: Issue::Zk4689, .. }
             | Self::ZoneUnknown
             | Self::EvenVoters { .. }

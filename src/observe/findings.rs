@@ -1,16 +1,18 @@
-//! What an observation gives reason to say, beside what stands in the way.
+//! The findings of an observation, apart from obstacles.
 
 use std::collections::BTreeSet;
 
 use super::bugs::known_bugs;
 use super::finding::{JoinersRun, WithoutDigests};
 use super::machines::shares;
-use super::{DataProof, Digests, Finding, FindingKind, Observation, ServerSight, Standing};
-use crate::ensemble::{Knock, Reading, ServerVersion, Silence};
+use super::{
+    DataProof, Digests, Finding, FindingKind, Observation, ServerObservation, ServerStatus,
+};
+use crate::ensemble::{ConfigRead, NoAnswer, PortState, ServerVersion};
 use crate::model::{EnsembleConfig, Membership, PeerAddress, ServerId};
 
-/// All findings about what was seen, in canonical order.
-pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
+/// All findings of an observation, in canonical order.
+pub(super) fn findings(seen: &Observation, reading: &ConfigRead) -> Vec<Finding> {
     let mut findings = of_membership(&seen.config.membership);
     if was_written(reading) {
         findings.push(Finding { kind: FindingKind::ConfigWritten, server: None });
@@ -27,12 +29,12 @@ pub(super) fn findings(seen: &Observation, reading: &Reading) -> Vec<Finding> {
     findings
 }
 
-/// What the text of a membership alone gives reason to say.
+/// The findings of the text of a membership alone.
 pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
     let mut findings = Vec::new();
     for server in membership.servers() {
         let mut found = |kind| findings.push(Finding { kind, server: Some(server.id) });
-        if !server.id.is_wantable() {
+        if !server.id.is_valid_in_spec() {
             found(FindingKind::UnwantableId);
         }
         let quorum = server.peers.iter().map(|peer| &peer.host);
@@ -48,38 +50,38 @@ pub(super) fn of_membership(membership: &Membership) -> Vec<Finding> {
     findings
 }
 
-/// Whether somebody wrote to the configuration's znode: ZooKeeper itself keeps its data version at
-/// −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
-fn was_written(reading: &Reading) -> bool {
+/// Whether the configuration's znode was written by hand. ZooKeeper itself keeps its data version
+/// at −1 and its mzxid at the version of the configuration (`ZKDatabase.initConfigInZKDatabase`).
+fn was_written(reading: &ConfigRead) -> bool {
     let Ok(config) = EnsembleConfig::parse(&reading.config) else { return true };
     let mzxid = u64::try_from(reading.config_mzxid).ok();
     reading.config_data_version != -1 || mzxid != Some(config.version.as_zxid().get())
 }
 
-fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
+fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> {
     let mut found = Vec::new();
     let member = seen.config.membership.contains(sight.id);
     match &sight.standing {
-        Standing::Silent(Silence::Closed) if member => {
+        ServerStatus::Silent(NoAnswer::Closed) if member => {
             found.push(FindingKind::MemberClosesConnections);
         }
-        Standing::Silent(_) | Standing::NotServing | Standing::NotAsked if member => {
+        ServerStatus::Silent(_) | ServerStatus::NotServing | ServerStatus::NotAsked if member => {
             found.push(FindingKind::MemberSilent);
         }
-        Standing::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
-        Standing::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
+        ServerStatus::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
+        ServerStatus::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }
     found.extend(other_file(seen, sight).filter(|_| member));
-    // Of a machine that is down or a name that leads nowhere enough is said already.
+    // A machine that is down and a name that does not resolve have findings of their own.
     let gone = matches!(
         sight.standing,
-        Standing::Silent(Silence::Unresolved | Silence::NoRoute | Silence::ConnectTimedOut)
+        ServerStatus::Silent(NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut)
     );
-    if sight.quorum_port == Some(Knock::Unreachable) && !gone {
+    if sight.quorum_port == Some(PortState::Unreachable) && !gone {
         found.push(FindingKind::QuorumPortUnreachable);
     }
-    let closed = sight.election_port.is_some_and(|knock| knock != Knock::Open);
+    let closed = sight.election_port.is_some_and(|check_port| check_port != PortState::Open);
     if closed && sight.mode.is_some() {
         found.push(FindingKind::ElectionPortClosed);
     }
@@ -92,9 +94,9 @@ fn of_server(seen: &Observation, sight: &ServerSight) -> Vec<FindingKind> {
     found
 }
 
-/// What a member's own file writes otherwise than the configuration; only servers without reconfigs
+/// Differences between a member's own file and the configuration. Only servers without reconfigs
 /// show their files.
-fn other_file(seen: &Observation, sight: &ServerSight) -> Option<FindingKind> {
+fn other_file(seen: &Observation, sight: &ServerObservation) -> Option<FindingKind> {
     let (own, ours) = (&sight.config.as_ref()?.value, &seen.config);
     let are_files = own.version.is_zero() && ours.version.is_zero();
     if !are_files || !own.membership.has_the_votes_of(&ours.membership) {
@@ -130,13 +132,13 @@ fn mixed_versions(seen: &Observation) -> Option<Finding> {
     mixed(seen, &BTreeSet::new())
 }
 
-/// What there is to say of the way to a spec, beside what was seen of the members.
+/// The findings about the way to a spec, beside those about the members.
 pub(super) fn of_joiners(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Vec<Finding> {
     mixed(seen, joiners).into_iter().chain(judged_by_counts(seen, joiners)).collect()
 }
 
-/// Whether members and those that are to join run different minor versions: a change has all of them
-/// in one ensemble at some moment, and those that leave until they have left.
+/// Whether members and joiners run different minor versions. During a change all of them are in one
+/// ensemble at some moment, including servers that leave later.
 fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     let is_member = |id: &ServerId| seen.config.membership.contains(*id);
     let versions = |counts: &dyn Fn(&ServerId) -> bool| -> BTreeSet<ServerVersion> {
@@ -161,7 +163,7 @@ fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     Some(Finding { kind: FindingKind::MixedVersions { lowest, highest, joiners }, server: None })
 }
 
-/// The joiners whose data no digest can be compared of, as far as that is known already.
+/// The joiners whose data cannot be compared by digests, as far as known.
 fn judged_by_counts(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     let lacks = |id: &ServerId| match seen.servers.get(id)?.data.digests {
         Digests::Lacking(why) => Some(WithoutDigests { id: *id, why }),

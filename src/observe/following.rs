@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::look::Look;
-use super::probe::Probe;
+use super::look::Survey;
+use super::probe::EndpointAnswers;
 use crate::ensemble::words::{Mntr, Srvr};
-use crate::ensemble::{Ensemble, Mode, Word};
+use crate::ensemble::{Ensemble, FourLetterWord, Mode};
 use crate::model::{Endpoint, Zxid};
 
 /// Two ensembles may count in the same epoch, and pass a number by chance; hardly twice, each time
@@ -24,11 +24,11 @@ const ROUNDS: usize = 2;
 /// them than the leader counts as synced.
 pub(super) async fn following<E: Ensemble>(
     port: &E,
-    look: &Look,
-    first: &Probe,
-    others: &[&Probe],
+    look: &Survey,
+    first: &EndpointAnswers,
+    others: &[&EndpointAnswers],
 ) -> BTreeSet<Endpoint> {
-    let mut left: Vec<&Probe> = others.to_vec();
+    let mut left: Vec<&EndpointAnswers> = others.to_vec();
     for _ in 0..ROUNDS {
         if left.is_empty() {
             break;
@@ -46,7 +46,7 @@ pub(super) async fn following<E: Ensemble>(
         return BTreeSet::new();
     }
     let followers = left.iter().filter(|probe| probe.mode() == Some(Mode::Follower)).count();
-    let answer = port.ask(&first.endpoint, Word::Mntr).await.ok();
+    let answer = port.ask(&first.endpoint, FourLetterWord::Mntr).await.ok();
     let synced = answer.and_then(|answer| Mntr::parse(&answer).synced_followers);
     if synced.is_some_and(|synced| u64::try_from(followers).is_ok_and(|own| own > synced)) {
         return BTreeSet::new();
@@ -64,7 +64,7 @@ async fn write<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Zxid> {
 }
 
 /// The last zxid of a server once it is beyond that one in the same epoch; two ticks are waited for.
-async fn reaches<E: Ensemble>(port: &E, look: &Look, at: &Endpoint, bound: Zxid) -> Option<Zxid> {
+async fn reaches<E: Ensemble>(port: &E, look: &Survey, at: &Endpoint, bound: Zxid) -> Option<Zxid> {
     let mut left = look.two_ticks();
     let mut pause = Duration::from_millis(5);
     loop {
@@ -94,5 +94,5 @@ async fn upper_bound<E: Ensemble>(port: &E, at: &Endpoint, highest: Option<Zxid>
 }
 
 async fn zxid<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Zxid> {
-    Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?).zxid
+    Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?).zxid
 }

@@ -1,4 +1,4 @@
-//! Which ensemble is looked at, and whether it is one.
+//! Decides which ensemble is observed, and whether it is only one.
 
 use std::collections::BTreeSet;
 
@@ -6,43 +6,47 @@ use futures::future::join_all;
 
 use super::clients::clients;
 use super::following::following;
-use super::look::Look;
-use super::probe::Probe;
-use super::{History, Identity, ObserveError, TargetEnsemble, Tried};
-use crate::ensemble::{Ensemble, Mode, ServerVersion, Silence};
+use super::look::Survey;
+use super::probe::EndpointAnswers;
+use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
+use crate::ensemble::{Ensemble, Mode, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
 /// The one ensemble that answers.
-pub(super) struct Present {
-    /// Its configuration. Without reconfigs each server has its own file: then this is the leader's,
-    /// with the hosts of the others' where that has wildcards.
+pub(super) struct LiveEnsemble {
+    /// Its configuration. Without reconfigs each server has its own file. Then this is the leader's
+    /// file, with the hosts of the other files in place of wildcards.
     pub(super) config: EnsembleConfig,
-    /// Who leads it, and where it was asked.
+    /// The leader and the address at which it was asked.
     pub(super) leader: Option<(ServerId, Endpoint)>,
-    /// The configuration as the leader shows it.
+    /// The configuration as the leader reports it.
     shown: EnsembleConfig,
     /// Where servers were seen to follow whose own files write it otherwise.
     own_files: BTreeSet<Endpoint>,
 }
 
-impl Present {
+impl LiveEnsemble {
     /// Whether a server runs with the configuration of the ensemble.
-    pub(super) fn is_of(&self, probe: &Probe) -> bool {
+    pub(super) fn is_of(&self, probe: &EndpointAnswers) -> bool {
         probe.runs_with(&self.shown) || self.own_files.contains(&probe.endpoint)
     }
 
-    /// Whether a server has a file of its own that may be one of this ensemble, and was not seen to
-    /// follow.
-    pub(super) fn may_have(&self, probe: &Probe) -> bool {
+    /// Whether a server has its own file, which may belong to this ensemble, and was not observed
+    /// to follow.
+    pub(super) fn may_have(&self, probe: &EndpointAnswers) -> bool {
         !self.is_of(probe) && probe.has_file_like(&self.shown)
     }
 }
 
-/// The one ensemble that answers, or why there is none.
+/// The one ensemble that answers, or the reason why there is none.
 ///
-/// Whose configuration cannot be one of this ensemble's by its text is of another, unless it is seen
-/// to follow; whose file merely writes the servers otherwise has to be seen to follow as well.
-pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Present, ObserveError> {
+/// A server whose configuration cannot be one of this ensemble's by its text belongs to another
+/// ensemble, unless it is observed to follow. A server whose file only writes the servers
+/// differently must be observed to follow as well.
+pub(super) async fn present<E: Ensemble>(
+    port: &E,
+    look: &Survey,
+) -> Result<LiveEnsemble, ObserveError> {
     too_old(look)?;
     standalone(look)?;
     let leaders = look.leaders();
@@ -51,13 +55,13 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
         [(leader, config)] => (*leader, config.clone()),
         [(one, mine), (other, theirs), ..] => {
             let sides = [(*one, mine), (*other, theirs)];
-            return Err(two_histories(port, look, sides).await);
+            return Err(two_lineages(port, look, sides).await);
         }
     };
     let leads = mine.mode() == Some(Mode::Leader);
     let id = look.own_id(mine).filter(|_| leads);
-    let mut strangers: Vec<(&Probe, EnsembleConfig)> = Vec::new();
-    let mut doubtful: Vec<&Probe> = Vec::new();
+    let mut strangers: Vec<(&EndpointAnswers, EnsembleConfig)> = Vec::new();
+    let mut doubtful: Vec<&EndpointAnswers> = Vec::new();
     for probe in look.counted().filter(|probe| probe.serves()) {
         let Some(theirs) = probe.config().filter(|theirs| theirs.value != shown) else { continue };
         let is_stranger = is_other_lineage(&theirs.value, &shown, id);
@@ -71,11 +75,11 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     let follow = following(port, look, mine, &doubtful).await;
     for (probe, theirs) in &strangers {
         if !follow.contains(&probe.endpoint) {
-            return Err(two_histories(port, look, [(mine, &shown), (*probe, theirs)]).await);
+            return Err(two_lineages(port, look, [(mine, &shown), (*probe, theirs)]).await);
         }
     }
     doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
-    Ok(Present {
+    Ok(LiveEnsemble {
         config: EnsembleConfig { membership: named(&shown, &doubtful), ..shown.clone() },
         leader: id.map(|id| (id, mine.endpoint.clone())),
         own_files: doubtful.iter().map(|probe| probe.endpoint.clone()).collect(),
@@ -83,9 +87,9 @@ pub(super) async fn present<E: Ensemble>(port: &E, look: &Look) -> Result<Presen
     })
 }
 
-/// The members with a host in the place of each wildcard, as far as one of the other files has it: a
-/// server's own line often says `0.0.0.0` in its own file, and in no other.
-fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
+/// The members, with a host in place of each wildcard if another file has one. A server's own line
+/// often has `0.0.0.0` in its own file, but in no other.
+fn named(shown: &EnsembleConfig, others: &[&EndpointAnswers]) -> Membership {
     let is_wildcard = |line: &Server| line.peers.iter().any(|peer| peer.host.is_wildcard());
     let mut members = shown.membership.clone();
     let files: Vec<EnsembleConfig> =
@@ -99,12 +103,12 @@ fn named(shown: &EnsembleConfig, others: &[&Probe]) -> Membership {
     members
 }
 
-/// Whether a configuration that somebody runs with cannot be an older one of ours.
+/// Whether a server's configuration cannot be an older one of this ensemble.
 ///
-/// A version is the zxid of the reconfig that made it, so that one version has one content; but
-/// every fresh ensemble begins with the same one. A server cannot be ahead of its leader, nor can
-/// it follow a leader that its configuration does not name at the leader's address. Version 0 is that of servers with
-/// `reconfigEnabled=false`, which never take a newer one.
+/// A version is the zxid of the reconfig that made it, so one version has one content. But every
+/// new ensemble begins with the same version. A server cannot be ahead of its leader, and it cannot
+/// follow a leader that its configuration does not list at the leader's address. Version 0 is that
+/// of servers with `reconfigEnabled=false`, which never accept a newer one.
 pub(super) fn is_other_lineage(
     theirs: &EnsembleConfig,
     ours: &EnsembleConfig,
@@ -128,10 +132,10 @@ pub(super) fn is_other_lineage(
     stranger || (dated && theirs.version >= ours.version)
 }
 
-/// Dynamic reconfiguration came with 3.5.0; before, there is no configuration to read.
-fn too_old(look: &Look) -> Result<(), ObserveError> {
+/// Dynamic reconfiguration came with 3.5.0. Earlier releases have no configuration to read.
+fn too_old(look: &Survey) -> Result<(), ObserveError> {
     const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
-    let old = |probe: &Probe| {
+    let old = |probe: &EndpointAnswers| {
         let version = probe.version().filter(|version| *version < FIRST)?;
         Some(ObserveError::TooOld { endpoint: probe.endpoint.clone(), version })
     };
@@ -139,10 +143,11 @@ fn too_old(look: &Look) -> Result<(), ObserveError> {
 }
 
 /// The present ensemble must not be a standalone server.
-fn standalone(look: &Look) -> Result<(), ObserveError> {
-    let alone = |probe: &&Probe| probe.mode() == Some(Mode::Standalone);
+fn standalone(look: &Survey) -> Result<(), ObserveError> {
+    let alone = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Standalone);
     let named = |at: &Endpoint| {
-        let configs = look.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
+        let configs =
+            look.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
         configs
             .flat_map(|config| config.value.membership.servers().cloned().collect::<Vec<_>>())
             .any(|server| server.client_endpoint().as_ref() == Some(at))
@@ -151,8 +156,9 @@ fn standalone(look: &Look) -> Result<(), ObserveError> {
         .counted()
         .filter(alone)
         .find(|probe| look.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
-    let nobody_else =
-        !look.counted().any(|probe| probe.serves() || probe.silence() == Some(Silence::NotServing));
+    let nobody_else = !look
+        .counted()
+        .any(|probe| probe.serves() || probe.silence() == Some(NoAnswer::NotServing));
     let only = look.counted().find(alone).filter(|_| nobody_else);
     match contact.or(only) {
         Some(probe) => Err(ObserveError::Standalone { endpoint: probe.endpoint.clone() }),
@@ -160,9 +166,9 @@ fn standalone(look: &Look) -> Result<(), ObserveError> {
     }
 }
 
-/// Nobody says that it leads: the newest configuration of those who follow, for the leader may be
-/// out of our reach; a write must still prove that there is one.
-fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError> {
+/// If no server reports to lead, uses the newest configuration of the followers, because the leader
+/// may be out of reach. A write must still prove that there is a leader.
+fn without_leader(look: &Survey) -> Result<(&EndpointAnswers, EnsembleConfig), ObserveError> {
     let follows = look.counted().filter(|probe| probe.serves());
     let newest = follows
         .filter_map(|probe| Some((probe, probe.config()?.value)))
@@ -170,15 +176,16 @@ fn without_leader(look: &Look) -> Result<(&Probe, EnsembleConfig), ObserveError>
     if let Some(newest) = newest {
         return Ok(newest);
     }
-    let unreadable = |probe: &Probe| Some((probe.endpoint.clone(), probe.config_error()?));
+    let unreadable =
+        |probe: &EndpointAnswers| Some((probe.endpoint.clone(), probe.config_error()?));
     if let Some((endpoint, cause)) = look.counted().find_map(unreadable) {
         return Err(ObserveError::UnreadableConfig { endpoint, cause });
     }
-    Err(nobody(look))
+    Err(not_serving(look))
 }
 
-/// Nobody serves with a configuration that could be seen.
-fn nobody(look: &Look) -> ObserveError {
+/// The error if no server serves with a readable configuration.
+fn not_serving(look: &Survey) -> ObserveError {
     let tried = tried(look);
     let id = |at: &Endpoint| {
         look.counted().find(|probe| probe.endpoint == *at).and_then(|probe| look.own_id(probe))
@@ -186,15 +193,16 @@ fn nobody(look: &Look) -> ObserveError {
     if let Some(error) = enforced(look, (&tried, &tried), id) {
         return error;
     }
-    let leads =
-        |probe: &&Probe| probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some();
+    let leads = |probe: &&EndpointAnswers| {
+        probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some()
+    };
     if let Some(probe) = look.counted().find(leads)
         && let Some(leader) = look.own_id(probe).or_else(|| look.meant_at(&probe.endpoint))
     {
         return ObserveError::NoCommit { leader, endpoint: probe.endpoint.clone(), tried };
     }
     let serves_nobody =
-        |one: &Tried| matches!(one.silence, Silence::NotServing | Silence::NotWhitelisted);
+        |one: &Tried| matches!(one.silence, NoAnswer::NotServing | NoAnswer::NotWhitelisted);
     let mut answers = look.counted().filter(|probe| probe.mode().is_some());
     if answers.next().is_some() || tried.iter().any(serves_nobody) {
         no_quorum(look, tried)
@@ -203,14 +211,14 @@ fn nobody(look: &Look) -> ObserveError {
     }
 }
 
-/// That a server enforces authentication, where one of these said so. One that was shown a credential and
-/// refused it says more than one that was shown none.
+/// The error that a server enforces authentication. A server that refused a credential is preferred
+/// to one that was shown none.
 pub(super) fn enforced(
-    look: &Look,
+    look: &Survey,
     (tried, by): (&[Tried], &[Tried]),
     id: impl Fn(&Endpoint) -> Option<ServerId>,
 ) -> Option<ObserveError> {
-    let refused = by.iter().find(|one| one.silence == Silence::AuthRefused);
+    let refused = by.iter().find(|one| one.silence == NoAnswer::AuthRefused);
     let one = refused.or_else(|| by.iter().find(|one| one.silence.is_for_want_of_auth()))?;
     Some(ObserveError::NeedsAuth {
         server: id(&one.endpoint).or_else(|| look.meant_at(&one.endpoint)),
@@ -220,9 +228,9 @@ pub(super) fn enforced(
     })
 }
 
-/// What is known of whose votes are missing: by a configuration that somebody serves with, where
-/// there is one; else those are members whom `connect` names.
-pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
+/// The servers whose votes are missing: by the configuration of a server that serves, else the
+/// members in `connect`.
+pub(super) fn no_quorum(look: &Survey, tried: Vec<Tried>) -> ObserveError {
     let members = look.members();
     let votes = |at: &Endpoint| {
         let is_there = |member: &&Server| match member.client_endpoint() {
@@ -245,17 +253,17 @@ pub(super) fn no_quorum(look: &Look, tried: Vec<Tried>) -> ObserveError {
 }
 
 /// Everything that was tried in vain.
-pub(super) fn tried(look: &Look) -> Vec<Tried> {
+pub(super) fn tried(look: &Survey) -> Vec<Tried> {
     let tried = look.silent().into_iter();
     tried.map(|(endpoint, silence)| Tried { endpoint, silence }).collect()
 }
 
-async fn two_histories<E: Ensemble>(
+async fn two_lineages<E: Ensemble>(
     port: &E,
-    look: &Look,
-    sides: [(&Probe, &EnsembleConfig); 2],
+    look: &Survey,
+    sides: [(&EndpointAnswers, &EnsembleConfig); 2],
 ) -> ObserveError {
-    let [one, other] = sides.map(|(probe, config)| history(port, look, probe, config));
+    let [one, other] = sides.map(|(probe, config)| lineage(port, look, probe, config));
     let (one, other) = futures::join!(one, other);
     if let Some(wanted) = before_the_merge(look, &one, &other) {
         return target_runs(port, look, one, other, wanted).await;
@@ -266,17 +274,18 @@ async fn two_histories<E: Ensemble>(
     ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None }
 }
 
-/// The wanted servers that run an ensemble of their own, where that is the target before the merge;
-/// `None` where it may be anything else.
+/// The wanted servers that run an ensemble of their own, if that is the target of a merge. `None`
+/// if it may be anything else.
 ///
-/// Only where nothing ties the two: `connect` names servers of the one and none of the other, no
-/// address is a member's of both, and they do not have one identity, as an ensemble and its own
-/// retired servers have. A target whose servers have the ids that the spec gives them may be what the
-/// spec describes, unless it was never reconfigured: then its version is the first of its epoch.
+/// The two ensembles must be unrelated: `connect` lists servers of one and none of the other, no
+/// address is a member of both, and they do not have one identity, as an ensemble and its own
+/// retired servers have. A target whose servers have the ids of the spec may be the ensemble that
+/// the spec describes, unless it was never reconfigured: then its version is the first of its
+/// epoch.
 fn before_the_merge(
-    look: &Look,
-    present: &History,
-    target: &History,
+    look: &Survey,
+    present: &Lineage,
+    target: &Lineage,
 ) -> Option<Vec<(ServerId, Endpoint)>> {
     let is_contact = |at: &Endpoint| look.contacts.contains(at);
     let is_present = present.answered.iter().any(is_contact);
@@ -295,14 +304,14 @@ fn before_the_merge(
     is_target.then_some(wanted)
 }
 
-/// Whether an address of one history is one of the other's.
-fn share_members(one: &History, other: &History) -> bool {
-    let peers = |history: &History| -> BTreeSet<(String, u16)> {
+/// Whether an address of one lineage is one of the other.
+fn share_members(one: &Lineage, other: &Lineage) -> bool {
+    let peers = |history: &Lineage| -> BTreeSet<(String, u16)> {
         let servers = history.config.membership.servers();
         let peers = servers.flat_map(|server| &server.peers);
         peers.map(|peer| (peer.host.canonical(), peer.quorum_port)).collect()
     };
-    let names = |history: &History, at: &Endpoint| {
+    let names = |history: &Lineage, at: &Endpoint| {
         let mut servers = history.config.membership.servers();
         servers.any(|server| server.client_endpoint().as_ref() == Some(at))
     };
@@ -311,16 +320,16 @@ fn share_members(one: &History, other: &History) -> bool {
         || one.answered.iter().any(|at| names(other, at))
 }
 
-/// What there is to know of a target that runs an ensemble of its own.
+/// The details of a target that runs an ensemble of its own.
 async fn target_runs<E: Ensemble>(
     port: &E,
-    look: &Look,
-    present: History,
-    target: History,
+    look: &Survey,
+    present: Lineage,
+    target: Lineage,
     wanted: Vec<(ServerId, Endpoint)>,
 ) -> ObserveError {
     let asked = join_all(target.answered.iter().map(|at| clients(port, at, None, None))).await;
-    let counts = asked.into_iter().map(|told| Some(told?.value.count));
+    let counts = asked.into_iter().map(|clients| Some(clients?.value.count));
     let clients = counts.sum::<Option<u64>>();
     let side = look.counted().filter(|probe| target.answered.contains(&probe.endpoint));
     let znodes = side.filter_map(|probe| probe.srvr.as_ref().ok()?.znodes).max();
@@ -328,23 +337,23 @@ async fn target_runs<E: Ensemble>(
     ObserveError::TargetRuns { present: Box::new(present), target }
 }
 
-/// What is known of one history: those who run with its configuration.
-async fn history<E: Ensemble>(
+/// The details of one lineage: the servers that run with its configuration.
+async fn lineage<E: Ensemble>(
     port: &E,
-    look: &Look,
-    first: &Probe,
+    look: &Survey,
+    first: &EndpointAnswers,
     config: &EnsembleConfig,
-) -> History {
-    let agrees = |probe: &&Probe| probe.serves() && probe.runs_with(config);
-    let side: Vec<&Probe> = look.counted().filter(agrees).collect();
-    let leads = |probe: &&Probe| probe.mode() == Some(Mode::Leader);
+) -> Lineage {
+    let agrees = |probe: &&EndpointAnswers| probe.serves() && probe.runs_with(config);
+    let side: Vec<&EndpointAnswers> = look.counted().filter(agrees).collect();
+    let leads = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Leader);
     let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));
     let writer = leader.unwrap_or(first);
     let reading = match &writer.session {
         Some(session) => session.clone(),
         None => port.read(&writer.endpoint).await,
     };
-    History {
+    Lineage {
         leader: leader.map(|probe| (look.own_id(probe), probe.endpoint.clone())),
         config: config.clone(),
         zxid: side.iter().filter_map(|probe| probe.zxid()).max(),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tracing::debug;
 
-use super::probe::Probe;
+use super::probe::EndpointAnswers;
 use super::{Question, Source};
-use crate::ensemble::{Ensemble, Mode, Silence};
+use crate::ensemble::{Ensemble, Mode, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};
 
 /// ZooKeeper's default tick, taken for servers that do not tell their own.
@@ -53,8 +53,8 @@ async fn contacts<E: Ensemble>(
 }
 
 /// Everybody who was asked.
-pub(super) struct Look {
-    pub(super) probes: Vec<Probe>,
+pub(super) struct Survey {
+    pub(super) probes: Vec<EndpointAnswers>,
     /// The URLs of the `AdminServer`s that belong to endpoints.
     admins: BTreeMap<Endpoint, String>,
     /// Where the spec wants servers.
@@ -68,7 +68,7 @@ pub(super) struct Look {
     last_two_ticks: Option<Duration>,
 }
 
-impl Look {
+impl Survey {
     /// Asks contacts and wanted servers, then the members that they name.
     pub(super) async fn at<E: Ensemble>(port: &E, question: &Question) -> Self {
         let wanted = question.wanted.values();
@@ -91,7 +91,7 @@ impl Look {
 
     /// Asks again until the answers agree, or no patience is left.
     pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) {
-        while !self.is_settled() && self.probes.iter().any(Probe::serves) {
+        while !self.is_settled() && self.probes.iter().any(EndpointAnswers::serves) {
             if !self.wait(port).await {
                 return;
             }
@@ -121,7 +121,7 @@ impl Look {
             if !probe.may_change() {
                 return probe.clone();
             }
-            let now = Probe::of(port, &probe.endpoint, probe.admin_url.as_deref()).await;
+            let now = EndpointAnswers::of(port, &probe.endpoint, probe.admin_url.as_deref()).await;
             now.guessing(probe.guess_of)
         }));
         self.probes = again.await;
@@ -130,7 +130,7 @@ impl Look {
 
     /// Reads the znode of those in whose `conf` an older configuration stands than this one.
     pub(super) async fn read_znodes<E: Ensemble>(&mut self, port: &E, config: &EnsembleConfig) {
-        let is_older = |probe: &&mut Probe| {
+        let is_older = |probe: &&mut EndpointAnswers| {
             let own = probe.config().filter(|told| told.source == Source::Conf);
             let is_older = own.is_some_and(|own| {
                 !own.value.version.is_zero() && own.value.version < config.version
@@ -151,29 +151,29 @@ impl Look {
 
     /// The probes whose answers count: a guessed port counts only where the member that was
     /// guessed at answers there, with the configuration that names it.
-    pub(super) fn counted(&self) -> impl Iterator<Item = &Probe> {
+    pub(super) fn counted(&self) -> impl Iterator<Item = &EndpointAnswers> {
         self.probes.iter().filter(|probe| probe.guess_of.is_none())
     }
 
     /// The id that a probe gives itself.
-    pub(super) fn own_id(&self, probe: &Probe) -> Option<ServerId> {
+    pub(super) fn own_id(&self, probe: &EndpointAnswers) -> Option<ServerId> {
         Some(probe.own_id(|| self.known(probe))?.value)
     }
 
     /// The ids that a probe could have.
-    pub(super) fn known(&self, probe: &Probe) -> BTreeSet<ServerId> {
+    pub(super) fn known(&self, probe: &EndpointAnswers) -> BTreeSet<ServerId> {
         let mut known: BTreeSet<ServerId> = self.wanted.keys().copied().collect();
         known.extend(probe.member_ids());
         known
     }
 
     /// Those who say that they lead and of what; one server seen at two endpoints stands once.
-    pub(super) fn leaders(&self) -> Vec<(&Probe, EnsembleConfig)> {
-        let mut leaders: Vec<(&Probe, EnsembleConfig)> = Vec::new();
+    pub(super) fn leaders(&self) -> Vec<(&EndpointAnswers, EnsembleConfig)> {
+        let mut leaders: Vec<(&EndpointAnswers, EnsembleConfig)> = Vec::new();
         for probe in self.counted().filter(|probe| probe.mode() == Some(Mode::Leader)) {
             let Some(config) = probe.config() else { continue };
             let id = self.own_id(probe);
-            let same = |(other, theirs): &(&Probe, EnsembleConfig)| {
+            let same = |(other, theirs): &(&EndpointAnswers, EnsembleConfig)| {
                 id.is_some() && self.own_id(other) == id && *theirs == config.value
             };
             if !leaders.iter().any(same) {
@@ -189,7 +189,8 @@ impl Look {
         let leaders = self.leaders();
         let [(leader, config)] = leaders.as_slice() else { return false };
         let votes = self.own_id(leader).is_none_or(|id| config.membership.has_voter(id));
-        let mut others = self.counted().filter(|probe| probe.serves()).filter_map(Probe::config);
+        let mut others =
+            self.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
         let stays = |other: &EnsembleConfig| other.version.is_zero() && config.version.is_zero();
         votes && others.all(|other| other.value == *config || stays(&other.value))
     }
@@ -201,8 +202,9 @@ impl Look {
                 new.push(at);
             }
         }
-        let asked =
-            new.iter().map(|at| Probe::of(port, at, self.admins.get(at).map(String::as_str)));
+        let asked = new
+            .iter()
+            .map(|at| EndpointAnswers::of(port, at, self.admins.get(at).map(String::as_str)));
         let asked = join_all(asked).await;
         self.probes.extend(asked);
     }
@@ -234,7 +236,7 @@ impl Look {
 
     /// Everybody whom any of the configurations names.
     pub(super) fn members(&self) -> Vec<Server> {
-        let configs = self.counted().filter(|p| p.serves()).filter_map(Probe::config);
+        let configs = self.counted().filter(|p| p.serves()).filter_map(EndpointAnswers::config);
         let mut members: Vec<Server> = Vec::new();
         for config in configs {
             for server in config.value.membership.servers() {
@@ -264,14 +266,15 @@ impl Look {
                 }
             }
         }
-        let asked = join_all(guesses.iter().map(|(_, at)| Probe::of(port, at, None))).await;
+        let asked =
+            join_all(guesses.iter().map(|(_, at)| EndpointAnswers::of(port, at, None))).await;
         for ((id, _), probe) in guesses.iter().zip(asked) {
             self.probes.push(probe.guessing(Some(*id)));
         }
     }
 
     /// Lifts the reserve from a guess that came true.
-    fn checked(&self, probe: Probe, configs: &[EnsembleConfig]) -> Probe {
+    fn checked(&self, probe: EndpointAnswers, configs: &[EnsembleConfig]) -> EndpointAnswers {
         let fits = |config: &EnsembleConfig| probe.runs_with(config) || probe.has_file_like(config);
         let right = probe
             .guess_of
@@ -285,8 +288,8 @@ impl Look {
     }
 
     /// Where nothing came of asking, and why.
-    pub(super) fn silent(&self) -> Vec<(Endpoint, Silence)> {
-        let why = |probe: &Probe| probe.silence().or_else(|| probe.session_silence());
+    pub(super) fn silent(&self) -> Vec<(Endpoint, NoAnswer)> {
+        let why = |probe: &EndpointAnswers| probe.silence().or_else(|| probe.session_silence());
         self.counted().filter_map(|probe| Some((probe.endpoint.clone(), why(probe)?))).collect()
     }
 }

@@ -14,12 +14,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{NotShown, Observation, ServerSight, Standing, WantedSight};
-use crate::ensemble::{Mode, Silence};
+use super::{NotShown, Observation, ServerObservation, ServerStatus, TargetProbe};
+use crate::ensemble::{Mode, NoAnswer};
 use crate::model::{Endpoint, Host, Server};
 use crate::spec::WantedServer;
 
-/// What was seen of the machine on which a member is wanted.
+/// The evidence about the machine on which a member is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Machine {
     /// It holds the vote.
@@ -58,7 +58,7 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -
     }
     let has_no_address =
         |host: &Host| seen.resolved.get(&host.canonical()).is_none_or(Vec::is_empty);
-    let waits = there.is_some_and(|there| there.silence == Some(Silence::NotServing));
+    let waits = there.is_some_and(|there| there.silence == Some(NoAnswer::NotServing));
     if has_no_address(is) {
         Machine::Unknown(NotShown::WantedHost)
     } else if is_at_old || is_another_ensemble(sight, there) {
@@ -72,19 +72,19 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -
     }
 }
 
-/// Whether what serves at the wanted address is no part of this ensemble.
-fn is_another_ensemble(sight: Option<&ServerSight>, there: Option<&WantedSight>) -> bool {
+/// Whether the server at the wanted address does not belong to this ensemble.
+fn is_another_ensemble(sight: Option<&ServerObservation>, there: Option<&TargetProbe>) -> bool {
     let Some(there) = there else { return false };
-    let serves_elsewhere = |sight: &ServerSight| {
+    let serves_elsewhere = |sight: &ServerObservation| {
         sight.endpoint.as_ref() == Some(&there.endpoint)
-            && matches!(sight.standing, Standing::OtherConfiguration | Standing::ReadOnly)
+            && matches!(sight.standing, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
     };
     there.mode == Some(Mode::Standalone) || sight.is_some_and(serves_elsewhere)
 }
 
-/// Whether a second process answers with the id of a member on its machine. There a process listens at
-/// one client port: where another one answers with the same id, it is another process. A member that
-/// is re-addressed in place has no process at its new port yet.
+/// Whether a second process answers with the id of a member on its machine. A process listens on
+/// one client port, so the same id on another port is another process. A member that gets a new
+/// address in place has no process on its new port yet.
 fn has_another_process(seen: &Observation, now: &Server) -> bool {
     let plain = |at: &&Endpoint| !at.tls;
     let at = seen.wanted_at.get(&now.id).filter(|at| at.own_id == Some(now.id));

@@ -1,16 +1,17 @@
-//! One look at an ensemble: who answers, as what, from which history.
+//! Observes an ensemble: which servers answer, in which state, and of which lineage.
 //!
-//! In: the port, the servers to contact. Out: an [`Observation`] in which every fact names its
-//! source and what nobody said is said to be unknown, or the reason why there is no ensemble to
-//! plan for. Observing writes nothing but the sessions that it opens and closes, and on each a
-//! transaction that only checks `/`.
+//! In: the port, the servers to contact. Out: an [`Observation`], or the reason why there is no
+//! ensemble to plan for. Every fact in it names its source; what is unknown is marked as unknown.
+//! Observing writes nothing except the sessions that it opens and closes, and in each a transaction
+//! that only checks `/`.
 //!
-//! In reading order: `question` (whom to look at), `observing` (the look), `probe` (one endpoint,
-//! and the table of evidence), `look` (whom to ask, until answers agree), `histories` (which
-//! ensemble, and whether it is one), `following` (who follows, where configurations differ), `sights` (what follows for each server), `findings`, `bugs`,
-//! `machines` (who stays where it is), and `facts`, which is what planning and checking take from it all. `proof`, `clients` and `beside`
-//! are asked for beside a look: whether a joiner's data are the leader's, who is connected to a server,
-//! and what answers where servers were once.
+//! In reading order: `question` (the servers to contact), `observing` (the whole observation),
+//! `probe` (one endpoint, and the table of evidence), `look` (surveys until the answers agree),
+//! `histories` (which ensemble, and whether it is only one), `following` (followers, if
+//! configurations differ), `sights` (the status of each server), `findings`, `bugs`, `machines`
+//! (members that stay on their machine), and `facts`, the part that planning and checking use.
+//! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
+//! leader's, the clients of a server, and former addresses of servers.
 
 mod beside;
 mod bugs;
@@ -44,7 +45,7 @@ pub use observing::observe;
 pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{
-    Clients, DataFigures, Digests, History, Identity, NoDigests, Observation, ObserveError,
-    OwnPorts, PlainPort, RetiredBy, ServerSight, Source, Standing, TargetEnsemble, Told, Tried,
-    WantedSight,
+    Clients, DataFigures, Digests, Identity, Lineage, NoDigests, Observation, ObserveError,
+    OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
+    TargetEnsemble, TargetProbe, Tried,
 };

@@ -5,13 +5,13 @@ use tracing::debug;
 
 use super::clients::clients;
 use super::findings::findings;
-use super::histories::{self, Present};
-use super::look::Look;
-use super::probe::Probe;
+use super::histories::{self, LiveEnsemble};
+use super::look::Survey;
+use super::probe::EndpointAnswers;
 use super::proof::compare;
 use super::sights::Round;
 use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
-use crate::ensemble::{Ensemble, Reading, Silence};
+use crate::ensemble::{ConfigRead, Ensemble, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig};
 use crate::trust::FolderSeen;
 
@@ -19,9 +19,9 @@ use crate::trust::FolderSeen;
 const ATTEMPTS: usize = 3;
 
 /// What a look rests on.
-struct Ground {
-    present: Present,
-    reading: Reading,
+struct SurveyResult {
+    present: LiveEnsemble,
+    reading: ConfigRead,
     round: Round,
 }
 
@@ -33,7 +33,7 @@ pub async fn observe<E: Ensemble>(
     port: &E,
     question: &Question,
 ) -> Result<Observation, ObserveError> {
-    let mut look = Look::at(port, question).await;
+    let mut look = Survey::at(port, question).await;
     let mut attempt = 1;
     let ground = loop {
         look.settle(port).await;
@@ -56,15 +56,15 @@ pub async fn observe<E: Ensemble>(
 /// Which ensemble it is, a committed write, and the details of its servers.
 async fn ground<E: Ensemble>(
     port: &E,
-    look: &Look,
+    look: &Survey,
     question: &Question,
-) -> Result<Ground, ObserveError> {
+) -> Result<SurveyResult, ObserveError> {
     let present = histories::present(port, look).await?;
     let (reading, round) = futures::join!(
         committed(port, look, &present),
         sights::round(port, look, &present, question)
     );
-    Ok(Ground { reading: reading?, present, round })
+    Ok(SurveyResult { reading: reading?, present, round })
 }
 
 /// Whether an election or a hand-over could be behind it. A question that timed out was given its
@@ -72,7 +72,7 @@ async fn ground<E: Ensemble>(
 fn may_pass(error: &ObserveError) -> bool {
     match error {
         ObserveError::NoQuorum { tried, .. } | ObserveError::NoCommit { tried, .. } => {
-            !tried.iter().any(|one| one.silence == Silence::AnswerTimedOut)
+            !tried.iter().any(|one| one.silence == NoAnswer::AnswerTimedOut)
         }
         ObserveError::Unreachable { .. }
         | ObserveError::NeedsAuth { .. }
@@ -86,13 +86,13 @@ fn may_pass(error: &ObserveError) -> bool {
 
 async fn conclude<E: Ensemble>(
     port: &E,
-    mut look: Look,
+    mut look: Survey,
     question: &Question,
-    ground: Ground,
+    ground: SurveyResult,
 ) -> Observation {
-    let Ground { present, reading, round } = ground;
+    let SurveyResult { present, reading, round } = ground;
     let leader_zxid = present.leader.as_ref().and_then(|(_, at)| {
-        look.counted().find(|probe| probe.endpoint == *at).and_then(Probe::zxid)
+        look.counted().find(|probe| probe.endpoint == *at).and_then(EndpointAnswers::zxid)
     });
     look.read_znodes(port, &present.config).await;
     sights::catch_up(port, &mut look, &present, leader_zxid).await;
@@ -167,9 +167,9 @@ fn states(seen: &Observation) -> String {
 /// a server that follows it.
 async fn committed<E: Ensemble>(
     port: &E,
-    look: &Look,
-    present: &Present,
-) -> Result<Reading, ObserveError> {
+    look: &Survey,
+    present: &LiveEnsemble,
+) -> Result<ConfigRead, ObserveError> {
     let leader = present.leader.as_ref().map(|(_, at)| at);
     let follows = look.counted().filter(|probe| probe.serves() && present.is_of(probe));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
@@ -195,7 +195,7 @@ async fn committed<E: Ensemble>(
 }
 
 /// What a session shows, opened only where none was yet.
-async fn read<E: Ensemble>(port: &E, look: &Look, at: &Endpoint) -> Result<Reading, Silence> {
+async fn read<E: Ensemble>(port: &E, look: &Survey, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
     match look.counted().find(|probe| probe.endpoint == *at).and_then(|p| p.session.clone()) {
         Some(session) => session,
         None => port.read(at).await,
@@ -204,8 +204,8 @@ async fn read<E: Ensemble>(port: &E, look: &Look, at: &Endpoint) -> Result<Readi
 
 /// Whether a newer configuration has committed since the servers were asked. Never so without
 /// reconfigs: a leader with `reconfigEnabled=false` leaves in the znode what it found there.
-fn is_overtaken(ground: &Ground) -> bool {
-    let Ground { present, reading, .. } = ground;
+fn is_overtaken(ground: &SurveyResult) -> bool {
+    let SurveyResult { present, reading, .. } = ground;
     let committed = EnsembleConfig::parse(&reading.config);
     reading.config_data_version == -1
         && !present.config.version.is_zero()

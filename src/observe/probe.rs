@@ -12,32 +12,32 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{OwnPorts, PlainPort, Source, Told};
+use super::{OwnPorts, PlainPort, Source, Sourced};
 use crate::ensemble::words::{Conf, Srvr};
-use crate::ensemble::{Ensemble, Mode, Reading, ServerVersion, Silence, Word};
+use crate::ensemble::{ConfigRead, Ensemble, FourLetterWord, Mode, NoAnswer, ServerVersion};
 use crate::model::{ConfigParseError, Endpoint, EnsembleConfig, ServerId, Zxid};
 
 /// Everything that one endpoint answered.
 #[derive(Debug, Clone)]
-pub(super) struct Probe {
+pub(super) struct EndpointAnswers {
     pub(super) endpoint: Endpoint,
     pub(super) admin_url: Option<String>,
-    pub(super) srvr: Result<Srvr, Silence>,
-    pub(super) conf: Result<Conf, Silence>,
+    pub(super) srvr: Result<Srvr, NoAnswer>,
+    pub(super) conf: Result<Conf, NoAnswer>,
     /// Opened only where words do not suffice.
-    pub(super) session: Option<Result<Reading, Silence>>,
+    pub(super) session: Option<Result<ConfigRead, NoAnswer>>,
     /// The configuration that the session showed.
     session_config: Option<Result<EnsembleConfig, ConfigParseError>>,
     /// What `/zookeeper/config` holds there, where that was asked beside `conf`.
     pub(super) znode: Option<EnsembleConfig>,
-    admin: AdminSight,
+    admin: AdminServerAnswers,
     /// The member that was expected at a guessed port; no other answer there counts.
     pub(super) guess_of: Option<ServerId>,
 }
 
 /// What the AdminServer said, where it was asked.
 #[derive(Debug, Clone, Default)]
-struct AdminSight {
+struct AdminServerAnswers {
     id: Option<ServerId>,
     mode: Option<Mode>,
     zxid: Option<Zxid>,
@@ -50,10 +50,11 @@ struct AdminSight {
 /// (`QuorumCnxManager.Listener`, `DEFAULT_PORT_BIND_MAX_RETRY`).
 const DEFAULT_BIND_TRIES: u64 = 3;
 
-impl Probe {
+impl EndpointAnswers {
     /// Asks one endpoint everything that is needed to know who it is.
     pub(super) async fn of<E: Ensemble>(port: &E, at: &Endpoint, admin: Option<&str>) -> Self {
-        let (srvr, conf) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Conf));
+        let (srvr, conf) =
+            futures::join!(port.ask(at, FourLetterWord::Srvr), port.ask(at, FourLetterWord::Conf));
         let mut probe = Self {
             endpoint: at.clone(),
             admin_url: admin.map(str::to_owned),
@@ -62,7 +63,7 @@ impl Probe {
             session: None,
             session_config: None,
             znode: None,
-            admin: AdminSight::default(),
+            admin: AdminServerAnswers::default(),
             guess_of: None,
         };
         let session =
@@ -70,7 +71,7 @@ impl Probe {
         let admin = async {
             match admin {
                 Some(base) if !probe.words_suffice() => ask_admin(port, base, &probe.srvr).await,
-                Some(_) | None => AdminSight::default(),
+                Some(_) | None => AdminServerAnswers::default(),
             }
         };
         (probe.session, probe.admin) = futures::join!(session, admin);
@@ -97,27 +98,27 @@ impl Probe {
     fn wants_session(&self) -> bool {
         let serves = match &self.srvr {
             Ok(srvr) => srvr.mode.is_none_or(Mode::in_ensemble),
-            Err(silence) => *silence == Silence::NotWhitelisted,
+            Err(silence) => *silence == NoAnswer::NotWhitelisted,
         };
         serves && !self.words_suffice()
     }
 
     /// Why nothing is known of it; `None` where something is.
-    pub(super) fn silence(&self) -> Option<Silence> {
+    pub(super) fn silence(&self) -> Option<NoAnswer> {
         match (&self.srvr, self.mode()) {
             (_, Some(_)) => None,
             (Err(silence), None) => Some(*silence),
-            (Ok(_), None) => Some(Silence::Unreadable),
+            (Ok(_), None) => Some(NoAnswer::Unreadable),
         }
     }
 
     /// Why its session gave nothing, where one was tried.
-    pub(super) fn session_silence(&self) -> Option<Silence> {
+    pub(super) fn session_silence(&self) -> Option<NoAnswer> {
         self.session.as_ref().and_then(|session| session.as_ref().err().copied())
     }
 
     /// Why nothing told its configuration.
-    pub(super) fn config_silence(&self) -> Option<Silence> {
+    pub(super) fn config_silence(&self) -> Option<NoAnswer> {
         self.session_silence().or_else(|| self.conf.as_ref().err().copied())
     }
 
@@ -126,20 +127,20 @@ impl Probe {
     pub(super) fn own_id(
         &self,
         known: impl FnOnce() -> BTreeSet<ServerId>,
-    ) -> Option<Told<ServerId>> {
+    ) -> Option<Sourced<ServerId>> {
         // A standalone server says 0, and means nothing by it.
         if self.mode() == Some(Mode::Standalone) {
             return None;
         }
         if let Some(value) = self.conf.as_ref().ok().and_then(|conf| conf.server_id) {
-            return Some(Told { value, source: Source::Conf });
+            return Some(Sourced { value, source: Source::Conf });
         }
         let byte = self.reading().map(|reading| reading.server_id_byte);
         if let Some(value) = self.admin.id
             // The URL comes from the spec and may lead to another server than the client port.
             && byte.is_none_or(|byte| low_byte(value) == byte)
         {
-            return Some(Told { value, source: Source::AdminServer });
+            return Some(Sourced { value, source: Source::AdminServer });
         }
         let byte = byte?;
         let mut alike = known().into_iter().filter(|id| low_byte(*id) == byte);
@@ -148,13 +149,13 @@ impl Probe {
             (None, _) => ServerId::new(i64::from(byte)),
             (Some(_), Some(_)) => return None,
         };
-        Some(Told { value, source: Source::Session })
+        Some(Sourced { value, source: Source::Session })
     }
 
     /// The configuration it runs with.
-    pub(super) fn config(&self) -> Option<Told<EnsembleConfig>> {
+    pub(super) fn config(&self) -> Option<Sourced<EnsembleConfig>> {
         match self.config_told()? {
-            (Ok(value), source) => Some(Told { value: value.clone(), source }),
+            (Ok(value), source) => Some(Sourced { value: value.clone(), source }),
             (Err(_), _) => None,
         }
     }
@@ -200,7 +201,7 @@ impl Probe {
     }
 
     /// What its session showed.
-    pub(super) fn reading(&self) -> Option<&Reading> {
+    pub(super) fn reading(&self) -> Option<&ConfigRead> {
         self.session.as_ref()?.as_ref().ok()
     }
 
@@ -259,7 +260,7 @@ impl Probe {
     /// middle of an election.
     pub(super) fn may_change(&self) -> bool {
         self.silence().is_none_or(|silence| {
-            matches!(silence, Silence::NotServing | Silence::Closed | Silence::Refused)
+            matches!(silence, NoAnswer::NotServing | NoAnswer::Closed | NoAnswer::Refused)
         })
     }
 
@@ -268,14 +269,14 @@ impl Probe {
     pub(super) async fn read_znode<E: Ensemble>(&mut self, port: &E) {
         let reading = port.read(&self.endpoint).await.ok();
         self.znode = reading.and_then(|reading| EnsembleConfig::parse(&reading.config).ok());
-        if let Ok(answer) = port.ask(&self.endpoint, Word::Conf).await {
+        if let Ok(answer) = port.ask(&self.endpoint, FourLetterWord::Conf).await {
             self.conf = Ok(Conf::parse(&answer));
         }
     }
 
     /// Asks again for mode and zxid alone.
     pub(super) async fn again<E: Ensemble>(&mut self, port: &E) {
-        let answer = port.ask(&self.endpoint, Word::Srvr).await;
+        let answer = port.ask(&self.endpoint, FourLetterWord::Srvr).await;
         self.srvr = answer.map(|answer| Srvr::parse(&answer));
     }
 }
@@ -297,8 +298,12 @@ fn bind_tries(properties: &Value) -> Option<u64> {
 
 /// The id from `zabstate` (3.6 and later) or `configuration`; mode, zxid and version only where
 /// `srvr` is silent.
-async fn ask_admin<E: Ensemble>(port: &E, base: &str, srvr: &Result<Srvr, Silence>) -> AdminSight {
-    let number = |answer: &Result<Value, Silence>, key: &str| {
+async fn ask_admin<E: Ensemble>(
+    port: &E,
+    base: &str,
+    srvr: &Result<Srvr, NoAnswer>,
+) -> AdminServerAnswers {
+    let number = |answer: &Result<Value, NoAnswer>, key: &str| {
         answer.as_ref().ok().and_then(|json| json.get(key)?.as_i64()).map(ServerId::new)
     };
     let (zabstate, configuration, properties) = futures::join!(
@@ -310,7 +315,12 @@ async fn ask_admin<E: Ensemble>(port: &E, base: &str, srvr: &Result<Srvr, Silenc
     let bind_tries = properties.ok().as_ref().and_then(bind_tries);
     let limit = configuration.as_ref().ok().and_then(|json| json.get("max_client_cnxns")?.as_u64());
     let max_client_connections = limit.and_then(|limit| u32::try_from(limit).ok());
-    let mut sight = AdminSight { id, bind_tries, max_client_connections, ..AdminSight::default() };
+    let mut sight = AdminServerAnswers {
+        id,
+        bind_tries,
+        max_client_connections,
+        ..AdminServerAnswers::default()
+    };
     if srvr.is_ok() {
         return sight;
     }

@@ -1,80 +1,81 @@
-//! Whether a joiner's data are the leader's: equality proven, not assumed.
+//! Proves that a joiner's data equal the leader's.
 //!
 //! An equal zxid is not enough: a data directory of another ensemble can be at any zxid, and a
-//! leader then sends the difference on top of it (`LearnerHandler.syncFollower`).
+//! leader then sends only the difference (`LearnerHandler.syncFollower`).
 //!
 //! # The digest rule
 //!
-//! The newest digest that both list decides. A server that gets a snapshot while writes commit
-//! gets a fuzzy one: it holds effects of transactions that are sent once more behind it. The digests
-//! that the server records while it carries those out (`Learner.syncWithLeader`,
-//! `DataTree.logZxidDigest`) differ from the leader's although nothing is wrong, and every later one
-//! is equal. So an older digest that differs says nothing beside a newer one that is equal, and one
-//! that differs convicts only if its zxid is behind the one at which the server was first seen
-//! serving: by then it has carried out all that was fuzzy. `zk_digest_mismatches_count` counts none
-//! of the fuzzy ones, so it confirms a difference.
+//! The newest digest that both list decides. A server that gets a snapshot while writes commit gets
+//! a fuzzy one: it contains effects of transactions that are sent again after it. The digests that
+//! the server records while it applies those (`Learner.syncWithLeader`, `DataTree.logZxidDigest`)
+//! differ from the leader's although the data are correct, and every later digest is equal. So an
+//! older digest that differs means nothing beside a newer one that is equal. A newest digest that
+//! differs proves different data only if its zxid is after the one at which the server was first
+//! observed to serve: by then it has applied everything fuzzy. `zk_digest_mismatches_count` counts
+//! none of the fuzzy ones, so it confirms a difference.
 //!
 //! # Without digests
 //!
-//! Where one of both gives none (3.5, `hash` not allowed, digests switched off), the counts of znodes
-//! and bytes at one zxid and zkplan's marker are all that can be compared. They cannot prove the
-//! content, so that this is done for an operator who accepts it, and for nobody else.
+//! If one of the two has no digest (3.5, `hash` not allowed, digests switched off), only the counts
+//! of znodes and bytes at one zxid and zkplan's marker can be compared. They do not prove the
+//! content, so they are used only if the operator accepts that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{Digests, NoDigests, ServerSight};
+use super::{Digests, NoDigests, ServerObservation};
 use crate::ensemble::words::{Mntr, Srvr, parse_hash};
-use crate::ensemble::{Ensemble, ServerVersion, Silence, Word};
+use crate::ensemble::{Ensemble, FourLetterWord, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, ServerId, Zxid};
 
-/// Pairs of answers that are compared at most until two are of one zxid.
+/// The limit on compared pairs of answers, until two have one zxid.
 const SAMPLES: usize = 128;
 
-/// The same within one look, which is not to take much longer for it.
+/// The same limit within a survey, which must not take much longer.
 const SAMPLES_OF_A_LOOK: usize = 25;
 
-/// So many pairs at one zxid, none of them equal, are no accident of counting.
+/// This many pairs at one zxid without an equal one are no accident.
 const MISSES: usize = 5;
 
 /// The time from one pair to the next.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// What comparing a joiner with the leader gave.
+/// The result of comparing a joiner with the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataProof {
     /// The newest tree digests at a common zxid are equal (`DataTree.ZxidDigest`).
     Digest(Zxid),
-    /// The same number of znodes, and of bytes where both tell, at one zxid, and what was written
-    /// last on the leader is read on the joiner. The content cannot be proven so.
+    /// The same number of znodes, and of bytes if both report it, at one zxid; and the last write
+    /// on the leader was read on the joiner. This does not prove the content.
     Counts {
         /// The zxid.
         zxid: Zxid,
         /// How many znodes.
         znodes: u64,
     },
-    /// The data differ: the server has counted digest mismatches, or its figures differ at one zxid.
+    /// The data differ: the server has counted digest mismatches, or its figures differ at one
+    /// zxid.
     Differ,
-    /// The newest tree digests at a common zxid, this one, differ. That convicts only where the
-    /// server was seen serving before that zxid.
+    /// The newest tree digests at a common zxid, given here, differ. That proves different data
+    /// only if the server was observed to serve before that zxid.
     DigestDiffers(Zxid),
-    /// Digests are kept, and none is common yet: one is made every 128 zxids.
+    /// Digests are kept, but there is no common one yet: one is made every 128 zxids.
     NoCommonDigest,
-    /// One of both gave no answer from which it follows whether there are digests to compare.
+    /// One of the two gave no answer, so it is unknown whether there are digests to compare.
     Unanswered,
-    /// There are no digests to compare, and the counts were not compared: nobody accepted that they
-    /// cannot prove the content.
+    /// There are no digests to compare, and counts were not compared because the operator has not
+    /// accepted that they do not prove the content.
     NoDigests {
         /// Why the leader gives none, where it does not.
         leader: Option<NoDigests>,
         /// Why the joiner gives none, where it does not.
         joiner: Option<NoDigests>,
     },
-    /// The marker is not read there: it may be behind, or hold other data.
+    /// The marker cannot be read there: the server may be behind, or have other data.
     NoMarker,
-    /// There are no digests to compare, and no two answers were of one zxid.
+    /// There are no digests to compare, and no two answers had one zxid.
     NeverMet,
 }
 
@@ -83,7 +84,7 @@ pub enum DataProof {
 pub struct ByCounts {
     /// Whether the operator accepts that counts cannot prove the content.
     pub is_accepted: bool,
-    /// Joiners that list digests of which none came to be common with one of the leader's.
+    /// Joiners that list digests, but never one in common with the leader.
     pub given_up: BTreeSet<ServerId>,
 }
 
@@ -93,7 +94,8 @@ impl DataProof {
         matches!(self, Self::Digest(_) | Self::Counts { .. })
     }
 
-    /// Whether the data are known to differ, where the server was first seen serving at that zxid.
+    /// Whether the data are proven to differ, if the server was first observed to serve at that
+    /// zxid.
     pub fn convicts(&self, first_served: Option<Zxid>) -> bool {
         match self {
             Self::Differ => true,
@@ -114,7 +116,7 @@ impl DataProof {
     }
 }
 
-/// Compares joiners with the leader, side by side. `identity` is what `/zkplan/id` holds.
+/// Compares joiners with the leader, concurrently. `identity` is the content of `/zkplan/id`.
 pub async fn prove_data<E: Ensemble>(
     port: &E,
     leader: &Endpoint,
@@ -142,9 +144,9 @@ pub async fn prove_data<E: Ensemble>(
     join_all(proofs).await.into_iter().collect()
 }
 
-/// What the digests of a joiner say beside those of the leader.
+/// Compares the digests of a joiner with those of the leader.
 async fn by_digests_of<E: Ensemble>(port: &E, leaders: &Digests, joiner: &Endpoint) -> DataProof {
-    let (own, mntr) = futures::join!(digests(port, joiner), port.ask(joiner, Word::Mntr));
+    let (own, mntr) = futures::join!(digests(port, joiner), port.ask(joiner, FourLetterWord::Mntr));
     let mismatches = mntr.ok().and_then(|answer| Mntr::parse(&answer).digest_mismatches);
     let lacking = |digests: &Digests| match digests {
         Digests::Lacking(why) => Some(*why),
@@ -158,38 +160,41 @@ async fn by_digests_of<E: Ensemble>(port: &E, leaders: &Digests, joiner: &Endpoi
     }
 }
 
-/// What a server tells of its digests now.
+/// The digests that a server reports now.
 async fn digests<E: Ensemble>(port: &E, at: &Endpoint) -> Digests {
-    let (srvr, hash) = futures::join!(port.ask(at, Word::Srvr), port.ask(at, Word::Hash));
+    let (srvr, hash) =
+        futures::join!(port.ask(at, FourLetterWord::Srvr), port.ask(at, FourLetterWord::Hash));
     digests_of(srvr.ok().and_then(|answer| Srvr::parse(&answer).version), hash)
 }
 
-/// What the answer of a server of that release to `hash` tells.
+/// Reads the answer to `hash` of a server of that release.
 ///
-/// Releases before 3.6 do not know the word, and close the connection at it: their answer is empty, as
-/// is that of a later one that has no digest yet. With `zookeeper.digest.enabled=false` a server goes
-/// on listing zeros.
-pub(super) fn digests_of(version: Option<ServerVersion>, hash: Result<String, Silence>) -> Digests {
+/// Releases before 3.6 do not know the word and close the connection: their answer is empty, like
+/// that of a later release without a digest yet. With `zookeeper.digest.enabled=false` a server
+/// keeps listing zeros.
+pub(super) fn digests_of(
+    version: Option<ServerVersion>,
+    hash: Result<String, NoAnswer>,
+) -> Digests {
     const FIRST: ServerVersion = ServerVersion::new(3, 6, 0);
     if version.is_some_and(|version| version < FIRST) {
         return Digests::Lacking(NoDigests::OldRelease);
     }
     let listed = match hash {
         Ok(answer) => parse_hash(&answer),
-        Err(Silence::NotWhitelisted) => return Digests::Lacking(NoDigests::NotAllowed),
+        Err(NoAnswer::NotWhitelisted) => return Digests::Lacking(NoDigests::NotAllowed),
         Err(_) => return Digests::Unknown,
     };
-    let (zeros, told): (BTreeMap<Zxid, u64>, BTreeMap<Zxid, u64>) =
+    let (zeros, listed): (BTreeMap<Zxid, u64>, BTreeMap<Zxid, u64>) =
         listed.into_iter().partition(|(_, digest)| *digest == 0);
-    match (zeros.is_empty(), told.is_empty()) {
+    match (zeros.is_empty(), listed.is_empty()) {
         (true, true) if version.is_none() => Digests::Lacking(NoDigests::NoAnswer),
         (false, true) => Digests::Lacking(NoDigests::SwitchedOff),
-        _ => Digests::Listed(told),
+        _ => Digests::Listed(listed),
     }
 }
 
-/// What the digests of the leader and of another server say, with the mismatches that the other has
-/// counted.
+/// Compares the digests of the leader and of another server, whose mismatches are given.
 fn by_digests(
     leaders: &BTreeMap<Zxid, u64>,
     own: &BTreeMap<Zxid, u64>,
@@ -204,7 +209,8 @@ fn by_digests(
     }
 }
 
-/// Compares figures that both tell at one zxid; a write in between only makes the pair useless.
+/// Compares the figures that both report at one zxid. A write in between only makes the pair
+/// unusable.
 async fn by_counts<E: Ensemble>(
     port: &E,
     leader: &Endpoint,
@@ -224,19 +230,19 @@ async fn by_counts<E: Ensemble>(
     }
 }
 
-/// Compares the data of everybody who runs the leader's release with the leader's, as far as one look
-/// can: digests that differ convict only where figures at one zxid do too, for no look knows when a
-/// server first served. Releases may count digests in different ways
+/// Compares the data of all servers of the leader's release with the leader's, as far as one survey
+/// can. Digests that differ are proof only if figures at one zxid differ too, because a survey does
+/// not know when a server first served. Releases may compute digests in different ways
 /// (`DigestCalculator.DIGEST_VERSION`).
 pub(super) async fn compare<E: Ensemble>(
     port: &E,
-    leader: &ServerSight,
-    others: impl Iterator<Item = &mut ServerSight>,
+    leader: &ServerObservation,
+    others: impl Iterator<Item = &mut ServerObservation>,
 ) {
     let (Some(at), Digests::Listed(theirs)) = (&leader.endpoint, &leader.data.digests) else {
         return;
     };
-    let comparable = |sight: &&mut ServerSight| {
+    let comparable = |sight: &&mut ServerObservation| {
         sight.id != leader.id && sight.version == leader.version && sight.mode.is_some()
     };
     join_all(others.filter(comparable).map(|sight| async {
@@ -256,14 +262,14 @@ pub(super) async fn compare<E: Ensemble>(
     .await;
 }
 
-/// What figures at one zxid said.
+/// The result of figures at one zxid.
 enum Met {
     Equal(Figures),
     Differ,
 }
 
-/// Asks two servers until they are at one zxid, at most so often; `None` where they never were, or
-/// too seldom to tell a difference from a slip.
+/// Asks two servers until they are at one zxid, up to a limit. `None` if they never were, or too
+/// rarely to distinguish a difference from an accident.
 async fn figures_at_one_zxid<E: Ensemble>(
     port: &E,
     leader: &Endpoint,
@@ -298,11 +304,11 @@ struct Figures {
 
 /// Figures that belong to one zxid: it was the same before and after.
 async fn figures<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Figures> {
-    let srvr = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let srvr = Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?);
     let (zxid, znodes) = (srvr.zxid?, srvr.znodes?);
-    let mntr = port.ask(at, Word::Mntr).await.ok();
+    let mntr = port.ask(at, FourLetterWord::Mntr).await.ok();
     let bytes = mntr.and_then(|answer| Mntr::parse(&answer).bytes);
-    let after = Srvr::parse(&port.ask(at, Word::Srvr).await.ok()?);
+    let after = Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?);
     (after.zxid == Some(zxid)).then_some(Figures { zxid, znodes, bytes })
 }
 
@@ -314,8 +320,8 @@ mod tests {
         pairs.iter().map(|(zxid, digest)| (Zxid::new(*zxid), *digest)).collect()
     }
 
-    /// A server that copied its data under writes lists wrong digests of that time: the newest one
-    /// decides.
+    /// A server that copied its data during writes lists wrong digests of that time. The newest
+    /// digest decides.
     #[test]
     fn the_newest_common_digest_decides() {
         let leader = digests(&[(128, 1), (256, 2), (384, 3)]);
@@ -346,7 +352,8 @@ mod tests {
         assert_eq!(proof(&[(128, 9), (256, 2)]), DataProof::Digest(Zxid::new(256)));
     }
 
-    /// 3.5 does not know the word and hangs up: that is not a server that has no digest yet.
+    /// 3.5 does not know the word and closes the connection. That differs from a server without a
+    /// digest yet.
     #[test]
     fn a_server_without_the_word_hash_gives_no_digests() {
         let release = |minor| Some(ServerVersion::new(3, minor, 1));
@@ -356,12 +363,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(lacks(release(5), answer("")), NoDigests::OldRelease);
-        assert_eq!(lacks(release(5), Err(Silence::Closed)), NoDigests::OldRelease);
-        assert_eq!(lacks(release(8), Err(Silence::NotWhitelisted)), NoDigests::NotAllowed);
+        assert_eq!(lacks(release(5), Err(NoAnswer::Closed)), NoDigests::OldRelease);
+        assert_eq!(lacks(release(8), Err(NoAnswer::NotWhitelisted)), NoDigests::NotAllowed);
         assert_eq!(lacks(release(8), answer("100000080: 0\n")), NoDigests::SwitchedOff);
         assert_eq!(lacks(None, answer("")), NoDigests::NoAnswer);
         assert_eq!(digests_of(release(8), answer("")), Digests::Listed(BTreeMap::new()));
-        assert_eq!(digests_of(release(8), Err(Silence::AnswerTimedOut)), Digests::Unknown);
+        assert_eq!(digests_of(release(8), Err(NoAnswer::AnswerTimedOut)), Digests::Unknown);
         let some = digests(&[(0x1_0000_0080, 5)]);
         assert_eq!(digests_of(release(6), answer("100000080: 5\n")), Digests::Listed(some));
     }

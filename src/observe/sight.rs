@@ -1,4 +1,4 @@
-//! What one look at an ensemble holds.
+//! The content of an observation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,39 +7,40 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{DataProof, Finding};
-use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
+use crate::ensemble::{Mode, NoAnswer, PortState, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
 use crate::trust::FolderSeen;
 
-/// One look at an ensemble, already somewhat in the past.
+/// One observation of an ensemble. It is already slightly old.
 #[derive(Debug, Clone)]
 pub struct Observation {
     /// The one configuration of the ensemble.
     pub config: EnsembleConfig,
     /// Which ensemble it is.
     pub identity: Identity,
-    /// What stands where zkplan keeps its state.
+    /// The state that zkplan keeps in the ensemble.
     pub folder: FolderSeen,
-    /// Who leads; unknown where the configuration came from a file.
+    /// The leader. Unknown if the configuration came from a file.
     pub leader: Option<ServerId>,
     /// The leader's last zxid.
     pub leader_zxid: Option<Zxid>,
     /// Every member and every wanted server.
-    pub servers: BTreeMap<ServerId, ServerSight>,
-    /// What was asked beside them, and answered as somebody who is neither member nor wanted.
-    pub strangers: Vec<ServerSight>,
-    /// Contacts that gave no answer, and are not known to be the address of any server above.
+    pub servers: BTreeMap<ServerId, ServerObservation>,
+    /// Other servers that were asked and are neither members nor wanted.
+    pub strangers: Vec<ServerObservation>,
+    /// Contacts that did not answer and are not known to be the address of any server above.
     pub silent_contacts: Vec<Tried>,
-    /// Contacts that are known to be no member and no wanted server: another server answers there, or
-    /// nothing does while every member is seen elsewhere.
+    /// Contacts that are neither members nor wanted servers: another server answers there, or none
+    /// does while every member is observed elsewhere.
     pub elsewhere: Vec<Endpoint>,
-    /// Addresses that were asked in the place of a contact whose name several servers share, with that
+    /// Addresses that were asked instead of a contact whose name several servers share, with that
     /// contact.
     pub shared_names: BTreeMap<Endpoint, Endpoint>,
-    /// What answers where the spec wants each server, which need not be where it is now.
-    pub wanted_at: BTreeMap<ServerId, WantedSight>,
-    /// What each host of the configuration and of the spec resolves to, by its canonical spelling;
-    /// addresses as text, sorted; none where a name leads nowhere.
+    /// The answers at the address at which the spec wants each server. That may differ from its
+    /// present address.
+    pub wanted_at: BTreeMap<ServerId, TargetProbe>,
+    /// The addresses of each host of the configuration and of the spec, by its canonical spelling;
+    /// as text, sorted. Empty if a name does not resolve.
     pub resolved: BTreeMap<String, Vec<String>>,
     /// Whether a committed write was seen.
     pub write_committed: bool,
@@ -47,29 +48,28 @@ pub struct Observation {
     pub reconfig_disabled: bool,
     /// Things worth knowing, in canonical order.
     pub findings: Vec<Finding>,
-    /// Whether nobody was asked and everybody is assumed to answer (`--live FILE`).
+    /// Whether no server was asked and every member is assumed to be up (`--live FILE`).
     pub assumed: bool,
 }
 
 impl Observation {
-    /// How far the leader has come by all that was seen: it was asked first, and what a server has
-    /// applied that follows it, it has proposed.
+    /// The highest zxid of the leader that follows from all answers. The leader is asked first, and
+    /// everything that a follower has applied was proposed by the leader.
     pub fn leader_reached(&self) -> Option<Zxid> {
-        let told = self.leader_zxid?;
-        let follows = |sight: &&ServerSight| {
-            sight.standing.is_healthy() || sight.standing == Standing::ConfigNotInForce
+        let own = self.leader_zxid?;
+        let follows = |sight: &&ServerObservation| {
+            sight.standing.is_healthy() || sight.standing == ServerStatus::ConfigNotInForce
         };
         let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
-        reached.filter(|zxid| zxid.epoch() == told.epoch()).chain([told]).max()
+        reached.filter(|zxid| zxid.epoch() == own.epoch()).chain([own]).max()
     }
 
-    /// The members that were seen to run with `reconfigEnabled=false`: their configuration is of
-    /// version 0 for ever.
+    /// The members that run with `reconfigEnabled=false`: their configuration always has version 0.
     pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
-        let is_disabled = |sight: &&ServerSight| {
+        let is_disabled = |sight: &&ServerObservation| {
             let config = sight.config.as_ref();
             self.config.membership.contains(sight.id)
-                && config.is_some_and(|told| told.value.version.is_zero())
+                && config.is_some_and(|own| own.value.version.is_zero())
         };
         self.servers.values().filter(is_disabled).map(|sight| sight.id).collect()
     }
@@ -86,14 +86,14 @@ pub enum Identity {
 
 /// A fact with the best source that gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told<T> {
+pub struct Sourced<T> {
     /// The fact.
     pub value: T,
-    /// Who said so.
+    /// The source of the value.
     pub source: Source,
 }
 
-/// Who said so, best first.
+/// The source of a value, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// The four-letter word `conf`.
@@ -110,56 +110,56 @@ pub enum Source {
     Session,
 }
 
-/// What one server showed.
+/// The observation of one server.
 #[derive(Debug, Clone)]
-pub struct ServerSight {
+pub struct ServerObservation {
     /// The id it goes by in the configuration or in the spec.
     pub id: ServerId,
-    /// Where it was asked; `None` where no client address is known.
+    /// Where it was asked. `None` if no client address is known.
     pub endpoint: Option<Endpoint>,
-    /// Every address at which it was seen to lead, follow or observe this ensemble under its own
-    /// id; those with TLS first.
+    /// Every address at which it was observed to lead, follow or observe this ensemble under its
+    /// own id; those with TLS first.
     pub reached_at: Vec<Endpoint>,
-    /// What follows from its answers.
-    pub standing: Standing,
+    /// The status that follows from its answers.
+    pub standing: ServerStatus,
     /// The id that it gives itself.
-    pub own_id: Option<Told<ServerId>>,
+    pub own_id: Option<Sourced<ServerId>>,
     /// Its software.
     pub version: Option<ServerVersion>,
-    /// What it says it does.
+    /// The state that it reports.
     pub mode: Option<Mode>,
     /// Its last zxid.
     pub zxid: Option<Zxid>,
     /// The configuration it runs with.
-    pub config: Option<Told<EnsembleConfig>>,
+    pub config: Option<Sourced<EnsembleConfig>>,
     /// Clients connected to it, zkplan's own left out.
-    pub clients: Option<Told<Clients>>,
+    pub clients: Option<Sourced<Clients>>,
     /// Figures of its data.
     pub data: DataFigures,
-    /// Whether somebody listens on its quorum port.
-    pub quorum_port: Option<Knock>,
-    /// Whether somebody listens on its election port.
-    pub election_port: Option<Knock>,
-    /// Its own quorum and election ports, where it tells them; several of each where it has several
+    /// Whether its quorum port listens.
+    pub quorum_port: Option<PortState>,
+    /// Whether its election port listens.
+    pub election_port: Option<PortState>,
+    /// Its own quorum and election ports, if it reports them; several of each if it has several
     /// addresses.
     pub own_ports: Option<OwnPorts>,
-    /// How often it tries to bind its election port, a second apart, where its `AdminServer` tells
-    /// (`zookeeper.electionPortBindRetry`); 0 is for ever.
+    /// How often it tries to bind its election port, a second apart, if its `AdminServer` reports
+    /// that (`zookeeper.electionPortBindRetry`). 0 means without end.
     pub bind_tries: Option<u64>,
     /// The addresses its host resolves to, as text, sorted.
     pub addresses: Vec<String>,
     /// Its tick in milliseconds.
     pub tick_ms: Option<u64>,
-    /// How many connections it takes from one address, where it tells (`maxClientCnxns`); 0 is any
-    /// number.
+    /// How many connections it accepts from one address, if it reports that (`maxClientCnxns`). 0
+    /// means any number.
     pub max_client_connections: Option<u32>,
-    /// Whether it was seen to close a second connection of ours at once while it took one.
+    /// Whether it once closed a second connection of ours at once while it accepted one.
     pub takes_one_connection: bool,
 }
 
-impl ServerSight {
-    /// A server of which nothing is known but what follows from that.
-    pub(crate) fn blank(id: ServerId, standing: Standing) -> Self {
+impl ServerObservation {
+    /// A server of which only the status is known.
+    pub(crate) fn blank(id: ServerId, standing: ServerStatus) -> Self {
         Self {
             id,
             endpoint: None,
@@ -189,22 +189,22 @@ impl ServerSight {
     Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct OwnPorts {
-    /// For what the leader tells its followers; only the leader listens.
+    /// The ports for followers. Only the leader listens on them.
     pub quorum: Vec<u16>,
     /// For votes.
     pub election: Vec<u16>,
 }
 
-/// What answers at the client address at which a spec wants a server.
+/// The answers at the client address at which a spec wants a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedSight {
+pub struct TargetProbe {
     /// That address.
     pub endpoint: Endpoint,
     /// Why nothing is known of it; `None` where something is.
-    pub silence: Option<Silence>,
+    pub silence: Option<NoAnswer>,
     /// The id that it gives itself.
     pub own_id: Option<ServerId>,
-    /// What it says it does.
+    /// The state that it reports.
     pub mode: Option<Mode>,
     /// Its own plain client port.
     pub plain_port: PlainPort,
@@ -213,10 +213,10 @@ pub struct WantedSight {
 /// The client port without TLS that a server itself has (`conf`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PlainPort {
-    /// It does not tell.
+    /// It does not report one.
     #[default]
     Unknown,
-    /// It has none: clients reach it in TLS alone.
+    /// It has none: clients reach it only in TLS.
     Nowhere,
     /// It is this one.
     At(u16),
@@ -231,33 +231,33 @@ pub struct Clients {
     pub addresses: Vec<String>,
 }
 
-/// What a server says of its data.
+/// The figures that a server reports about its data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataFigures {
     /// Number of znodes.
     pub znodes: Option<u64>,
     /// Approximate size in bytes.
     pub bytes: Option<u64>,
-    /// What it tells of the digests of its data.
+    /// The digests that it reports.
     pub digests: Digests,
     /// Digest mismatches that the server has counted.
     pub digest_mismatches: Option<u64>,
-    /// Whether it was seen to keep sessions that it alone knows (`localSessionsEnabled`).
+    /// Whether it was observed to keep local sessions (`localSessionsEnabled`).
     pub has_local_sessions: bool,
-    /// What comparing its digests with the leader's gave; `None` where one of both lists none, where
-    /// they run different releases, and for the leader itself.
+    /// The result of comparing its digests with the leader's. `None` if one of the two lists none,
+    /// if they run different releases, and for the leader itself.
     pub compared: Option<DataProof>,
 }
 
-/// What a server tells of the digests of its data (`HashCommand`, `DataTree.ZxidDigest`).
+/// The digests that a server reports (`HashCommand`, `DataTree.ZxidDigest`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Digests {
-    /// It was not asked, or it gave no answer from which anything follows.
+    /// It was not asked, or its answer was inconclusive.
     #[default]
     Unknown,
     /// It gives none that could be compared.
     Lacking(NoDigests),
-    /// Those that it lists, by zxid. It may list none yet: one is made every 128 zxids.
+    /// The listed digests by zxid. The list may still be empty: one is made every 128 zxids.
     Listed(BTreeMap<Zxid, u64>),
 }
 
@@ -267,23 +267,23 @@ pub enum Digests {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum NoDigests {
-    /// Its release is older than 3.6, which has the first: it closes the connection at the word
+    /// Its release is older than 3.6, the first with digests: it closes the connection at the word
     /// `hash`.
     OldRelease,
     /// The word `hash` is not in its `4lw.commands.whitelist`.
     NotAllowed,
     /// It lists zeros (`zookeeper.digest.enabled=false`).
     SwitchedOff,
-    /// It answers `hash` with nothing, and does not tell its release.
+    /// Its answer to `hash` is empty, and it does not report its release.
     NoAnswer,
 }
 
-/// What follows from a server's answers; only the first four count as healthy.
+/// The status that follows from a server's answers. Only the first four are healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum ServerStatus {
     /// The one leader, in broadcast.
     Leading,
-    /// A member with a vote that follows, with the ensemble's configuration and up to date.
+    /// A member with a vote that follows, up to date, with the ensemble's configuration.
     Following,
     /// A member without a vote that observes, up to date.
     Observing,
@@ -291,32 +291,32 @@ pub enum Standing {
     FollowingWithoutVote,
     /// It follows, but has not reached the zxid that the leader had before.
     Behind,
-    /// It serves with another configuration than the ensemble's, or in another role than that gives
-    /// it.
+    /// It serves with another configuration than the ensemble's, or in another role than its
+    /// configured one.
     OtherConfiguration,
-    /// Its znode holds the ensemble's configuration, and an older one is in force: a reconfig that
-    /// commits between NEWLEADER and UPTODATE is not activated on the learner
-    /// (`Learner.syncWithLeader`). The next reconfig heals it.
+    /// Its znode holds the ensemble's configuration, but an older one is in force: a learner does
+    /// not activate a reconfig that commits between NEWLEADER and UPTODATE
+    /// (`Learner.syncWithLeader`). The next reconfig repairs it.
     ConfigNotInForce,
-    /// It answers with another id than its own.
+    /// It answers with another server's id.
     AnswersAs(ServerId),
-    /// It does not say which id it has, so that it cannot be counted.
+    /// It does not report its id, so it cannot be counted.
     IdUnknown,
     /// It runs standalone.
     Standalone,
     /// It serves reads only.
     ReadOnly,
-    /// It runs and serves nobody.
+    /// It runs, but does not serve.
     NotServing,
-    /// It gave no answer, or none to the question that would have told who it is.
-    Silent(Silence),
+    /// It did not answer, or not to the question that would have identified it.
+    Silent(NoAnswer),
     /// No client address of it is known.
     NotAsked,
-    /// Nobody was asked; it is assumed to do what its role says.
+    /// It was not asked. It is assumed to be up in its role.
     Assumed,
 }
 
-impl Standing {
+impl ServerStatus {
     /// Whether it is one of the first four: a server of this ensemble, in sync.
     pub const fn is_healthy(&self) -> bool {
         match self {
@@ -339,73 +339,74 @@ impl Standing {
 /// Why there is no ensemble to plan for.
 #[derive(Debug, Clone, Error)]
 pub enum ObserveError {
-    /// Nobody answered.
+    /// No server answered.
     #[error("no server answered")]
     Unreachable {
         /// Everything that was tried.
         tried: Vec<Tried>,
     },
-    /// Somebody answered, but no quorum serves.
+    /// Servers answered, but no quorum serves.
     #[error("servers answer, but no leader is elected")]
     NoQuorum {
         /// Everything that was tried.
         tried: Vec<Tried>,
         /// Where no voter is: there a joiner or an observer is meant.
         voteless: Vec<Endpoint>,
-        /// Where the spec alone wants a server, and no configuration tells whether that is a voter
-        /// or a joiner.
+        /// Wanted servers whose role is unknown: only the spec lists them, and no configuration
+        /// shows whether each is a voter or a joiner.
         unclear: Vec<Endpoint>,
     },
     /// There is a leader, but no write commits.
     #[error("server {leader} leads, but no write commits")]
     NoCommit {
-        /// Who says that it leads.
+        /// The server that reports to lead.
         leader: ServerId,
-        /// Where it was asked.
+        /// The address at which it was asked.
         endpoint: Endpoint,
         /// Everything that was tried in vain, sessions included.
         tried: Vec<Tried>,
     },
-    /// Servers take no session without authentication, and what zkplan may show them was not enough.
+    /// Servers accept no session without authentication, and the credentials that zkplan may show
+    /// were not enough.
     #[error("the server at `{endpoint}` enforces authentication")]
     NeedsAuth {
         /// Its id, where it is known.
         server: Option<ServerId>,
-        /// Where it was asked.
+        /// The address at which it was asked.
         endpoint: Endpoint,
-        /// What was wanting.
-        why: Silence,
+        /// What was missing.
+        why: NoAnswer,
         /// Everything that was tried in vain, sessions included.
         tried: Vec<Tried>,
     },
-    /// A server's release has no dynamic reconfiguration, which came with 3.5.0.
+    /// The release of a server has no dynamic reconfiguration, which came with 3.5.0.
     #[error("the server at `{endpoint}` runs ZooKeeper {version}")]
     TooOld {
-        /// Where it was asked.
+        /// The address at which it was asked.
         endpoint: Endpoint,
-        /// What it runs.
+        /// Its release.
         version: ServerVersion,
     },
     /// The ensemble is one standalone server.
     #[error("the server at `{endpoint}` runs standalone")]
     Standalone {
-        /// Where it was asked.
+        /// The address at which it was asked.
         endpoint: Endpoint,
     },
-    /// Servers of two histories answered.
+    /// Servers of two ensembles answered.
     #[error("two histories answer{}", by_run(retired.as_deref()))]
     TwoHistories {
         /// One, and the other.
-        histories: Box<[History; 2]>,
-        /// The run that has retired the members of one, where a proven one is known. It decides
+        histories: Box<[Lineage; 2]>,
+        /// The run that retired the members of one of them, if a proven one is known. It decides
         /// nothing.
         retired: Option<Box<RetiredBy>>,
     },
-    /// A server that the spec wants still runs an ensemble of its own: the target before the merge.
+    /// A server that the spec wants still runs an ensemble of its own: the target before a merge.
     #[error("{}", target_runs(target))]
     TargetRuns {
         /// The ensemble that is present.
-        present: Box<History>,
+        present: Box<Lineage>,
         /// The one of the wanted server.
         target: Box<TargetEnsemble>,
     },
@@ -414,7 +415,7 @@ pub enum ObserveError {
     UnreadableConfig {
         /// Where it was read.
         endpoint: Endpoint,
-        /// What is wrong with it.
+        /// The error.
         cause: crate::model::ConfigParseError,
     },
 }
@@ -428,57 +429,57 @@ fn target_runs(target: &TargetEnsemble) -> String {
 /// An ensemble that runs where a spec wants servers to join another one.
 #[derive(Debug, Clone)]
 pub struct TargetEnsemble {
-    /// What is known of it.
-    pub history: History,
+    /// Its details.
+    pub history: Lineage,
     /// The wanted servers that are part of it, and where.
     pub wanted: Vec<(ServerId, Endpoint)>,
     /// How many znodes it has, where that is known.
     pub znodes: Option<u64>,
-    /// How many clients are connected to those of it that answered; `None` where one of them does not
-    /// tell.
+    /// How many clients are connected to its servers that answered. `None` if one of them does not
+    /// report that.
     pub clients: Option<u64>,
 }
 
-/// Something that was tried, and what came of it.
+/// An address that was tried, and the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {
     /// Where.
     pub endpoint: Endpoint,
-    /// What came of it.
-    pub silence: Silence,
+    /// The result.
+    pub silence: NoAnswer,
 }
 
-/// One of two histories.
+/// One of two lineages of data.
 #[derive(Debug, Clone)]
-pub struct History {
-    /// Who leads it, and where it was asked.
+pub struct Lineage {
+    /// Its leader, and the address at which it was asked.
     pub leader: Option<(Option<ServerId>, Endpoint)>,
     /// Its configuration.
     pub config: EnsembleConfig,
     /// Its highest zxid.
     pub zxid: Option<Zxid>,
-    /// Who answered from it.
+    /// The addresses that answered with its configuration.
     pub answered: Vec<Endpoint>,
     /// Whether a write committed in it.
     pub commits: bool,
-    /// The identity that the first apply gave it; `None` where it could not be read.
+    /// The identity that the first apply gave it. `None` if it could not be read.
     pub identity: Option<Identity>,
 }
 
-/// A proven run of an earlier apply that has retired members of one of two histories.
+/// A proven run of an earlier apply that retired members of one of two lineages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredBy {
     /// Its number.
     pub run: u64,
     /// Whether it has done everything; else it is open or was abandoned.
     pub is_closed: bool,
-    /// When its last entry was written, as the clock of that host had it.
+    /// The time of its last entry, by the clock of that host.
     pub last_entry: String,
-    /// Which of the two histories has the members that it retired.
+    /// The index of the lineage whose members it retired.
     pub side: usize,
-    /// Those members.
+    /// The members.
     pub from: BTreeSet<ServerId>,
-    /// The servers that it moved the ensemble to; empty where its plan could not be read.
+    /// The servers to which it moved the ensemble. Empty if its plan could not be read.
     pub to: BTreeSet<ServerId>,
 }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::histories::Present;
-use super::look::Look;
-use super::probe::Probe;
+use super::histories::LiveEnsemble;
+use super::look::Survey;
+use super::probe::EndpointAnswers;
 use super::proof::digests_of;
-use super::{DataFigures, Digests, Question, ServerSight, Standing, Tried, Wanted, WantedSight};
+use super::{
+    DataFigures, Digests, Question, ServerObservation, ServerStatus, TargetProbe, Tried, Wanted,
+};
 use crate::ensemble::words::{Mntr, keeps_local_sessions};
-use crate::ensemble::{Ensemble, Knock, Mode, Silence, Word};
+use crate::ensemble::{Ensemble, FourLetterWord, Mode, NoAnswer, PortState};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
 /// A server that the observation has to speak of: a member, a wanted server, or both.
@@ -41,8 +43,8 @@ impl Subject<'_> {
 #[derive(Default)]
 struct Details {
     data: DataFigures,
-    quorum_port: Option<Knock>,
-    election_port: Option<Knock>,
+    quorum_port: Option<PortState>,
+    election_port: Option<PortState>,
 }
 
 /// Everything that the details round gives.
@@ -52,7 +54,11 @@ pub(super) struct Round {
     pub(super) resolved: BTreeMap<String, Vec<String>>,
 }
 
-fn subjects<'a>(look: &Look, present: &'a Present, question: &'a Question) -> Vec<Subject<'a>> {
+fn subjects<'a>(
+    look: &Survey,
+    present: &'a LiveEnsemble,
+    question: &'a Question,
+) -> Vec<Subject<'a>> {
     let members = &present.config.membership;
     let ids: BTreeSet<ServerId> =
         members.ids().into_iter().chain(question.wanted.keys().copied()).collect();
@@ -66,8 +72,8 @@ fn subjects<'a>(look: &Look, present: &'a Present, question: &'a Question) -> Ve
 /// The probe that shows a server best: one where it answers with its own id and the ensemble's
 /// configuration; else one where it answers with its own id; else whatever is at its address.
 fn probe_of(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     id: ServerId,
     member: Option<&Server>,
     wanted: Option<&Wanted>,
@@ -96,8 +102,8 @@ fn probe_of(
 /// Asks for the details of every subject, side by side.
 pub(super) async fn round<E: Ensemble>(
     port: &E,
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     question: &Question,
 ) -> Round {
     let subjects = subjects(look, present, question);
@@ -130,7 +136,7 @@ enum Data {
 
 async fn details<E: Ensemble>(
     port: &E,
-    look: &Look,
+    look: &Survey,
     subject: &Subject<'_>,
     asked: Data,
 ) -> Details {
@@ -142,11 +148,11 @@ async fn details<E: Ensemble>(
         }
     };
     let ports = async {
-        match knocked(look, subject) {
+        match ports_to_check(look, subject) {
             // One after the other: an election port is knocked at alone.
             Some(peer) => {
-                let quorum = port.knock(&peer.host, peer.quorum_port).await;
-                (Some(quorum), Some(port.knock(&peer.host, peer.election_port).await))
+                let quorum = port.check_port(&peer.host, peer.quorum_port).await;
+                (Some(quorum), Some(port.check_port(&peer.host, peer.election_port).await))
             }
             None => (None, None),
         }
@@ -157,7 +163,7 @@ async fn details<E: Ensemble>(
 
 /// Where it listens for the others: by its line, or where it answered with its own id if that names no
 /// host. A wildcard is the address of whoever dials it.
-fn knocked(look: &Look, subject: &Subject<'_>) -> Option<PeerAddress> {
+fn ports_to_check(look: &Survey, subject: &Subject<'_>) -> Option<PeerAddress> {
     let peer = peer(subject)?;
     if !peer.host.is_wildcard() {
         return Some(peer.clone());
@@ -172,7 +178,7 @@ fn peer<'a>(subject: &Subject<'a>) -> Option<&'a PeerAddress> {
     subject.member.map(Server::peer).or_else(|| subject.wanted.map(|wanted| wanted.server.peer()))
 }
 
-async fn data<E: Ensemble>(port: &E, probe: &Probe, asked: Data) -> DataFigures {
+async fn data<E: Ensemble>(port: &E, probe: &EndpointAnswers, asked: Data) -> DataFigures {
     let with_sessions = match asked {
         Data::NotAsked => return DataFigures::default(),
         Data::Counted { with_sessions } => with_sessions,
@@ -182,11 +188,15 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe, asked: Data) -> DataFigures 
     // Which sessions a server keeps is a matter of all its sessions: it is asked of one server.
     let dump = async {
         let is_asked = with_sessions && probe.mode() == Some(Mode::Leader);
-        is_asked && port.ask(at, Word::Dump).await.is_ok_and(|answer| keeps_local_sessions(&answer))
+        is_asked
+            && port
+                .ask(at, FourLetterWord::Dump)
+                .await
+                .is_ok_and(|answer| keeps_local_sessions(&answer))
     };
     let digests = async {
         match asked {
-            Data::Compared => digests_of(probe.version(), port.ask(at, Word::Hash).await),
+            Data::Compared => digests_of(probe.version(), port.ask(at, FourLetterWord::Hash).await),
             Data::Counted { .. } | Data::NotAsked => Digests::default(),
         }
     };
@@ -197,13 +207,13 @@ async fn data<E: Ensemble>(port: &E, probe: &Probe, asked: Data) -> DataFigures 
     DataFigures { digests, has_local_sessions, ..counts }
 }
 
-async fn mntr<E: Ensemble>(port: &E, probe: &Probe) -> Mntr {
-    let answer = port.ask(&probe.endpoint, Word::Mntr).await;
+async fn mntr<E: Ensemble>(port: &E, probe: &EndpointAnswers) -> Mntr {
+    let answer = port.ask(&probe.endpoint, FourLetterWord::Mntr).await;
     answer.map(|answer| Mntr::parse(&answer)).unwrap_or_default()
 }
 
 /// What a server counts of its data.
-fn counts(probe: &Probe, mntr: &Mntr) -> DataFigures {
+fn counts(probe: &EndpointAnswers, mntr: &Mntr) -> DataFigures {
     let srvr = probe.srvr.as_ref().ok();
     DataFigures {
         znodes: mntr.znodes.or(srvr.and_then(|srvr| srvr.znodes)),
@@ -218,12 +228,13 @@ fn counts(probe: &Probe, mntr: &Mntr) -> DataFigures {
 /// contacts.
 async fn resolve<E: Ensemble>(
     port: &E,
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     question: &Question,
 ) -> BTreeMap<String, Vec<String>> {
     let mut hosts: BTreeSet<Host> = BTreeSet::new();
-    let files = look.counted().filter(|probe| present.is_of(probe)).filter_map(Probe::config);
+    let files =
+        look.counted().filter(|probe| present.is_of(probe)).filter_map(EndpointAnswers::config);
     let files: Vec<_> = files.map(|told| told.value).filter(|own| own.version.is_zero()).collect();
     let shown = files.iter().chain([&present.config]);
     for server in shown.flat_map(|config| config.membership.servers()) {
@@ -251,12 +262,12 @@ async fn resolve<E: Ensemble>(
 /// have been seen to commit before.
 pub(super) async fn catch_up<E: Ensemble>(
     port: &E,
-    look: &mut Look,
-    present: &Present,
+    look: &mut Survey,
+    present: &LiveEnsemble,
     leader_zxid: Option<Zxid>,
 ) {
     let Some(target) = leader_zxid else { return };
-    let is_late = |probe: &Probe| {
+    let is_late = |probe: &EndpointAnswers| {
         probe.guess_of.is_none()
             && probe.serves()
             && present.is_of(probe)
@@ -278,31 +289,31 @@ pub(super) async fn catch_up<E: Ensemble>(
 }
 
 /// Whether it has applied what the leader had, under the same leader.
-fn has_reached(probe: &Probe, target: Zxid) -> bool {
+fn has_reached(probe: &EndpointAnswers, target: Zxid) -> bool {
     probe.zxid().is_some_and(|zxid| zxid >= target && zxid.epoch() == target.epoch())
 }
 
 /// The sights of all members and wanted servers.
 pub(super) fn sights(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     question: &Question,
     leader_zxid: Option<Zxid>,
     mut round: Round,
-) -> BTreeMap<ServerId, ServerSight> {
+) -> BTreeMap<ServerId, ServerObservation> {
     let subjects = subjects(look, present, question);
     let mut sight = |subject: &Subject<'_>| {
         let probe = subject.probe.and_then(|index| look.probes.get(index));
         let asked_at = probe.map(|probe| probe.endpoint.clone());
         let standing = match probe {
             Some(probe) => standing(look, present, subject, probe, leader_zxid),
-            None => Standing::NotAsked,
+            None => ServerStatus::NotAsked,
         };
         let Details { data, quorum_port, election_port } =
             round.details.remove(&subject.id).unwrap_or_default();
         let host = peer(subject).map(|peer| peer.host.canonical()).unwrap_or_default();
         let seen = probe.map(|probe| seen(look, subject.id, probe));
-        ServerSight {
+        ServerObservation {
             endpoint: asked_at,
             reached_at: reached_at(look, present, subject, leader_zxid),
             standing,
@@ -310,7 +321,7 @@ pub(super) fn sights(
             quorum_port,
             election_port,
             addresses: round.resolved.get(&host).cloned().unwrap_or_default(),
-            ..seen.unwrap_or_else(|| ServerSight::blank(subject.id, Standing::NotAsked))
+            ..seen.unwrap_or_else(|| ServerObservation::blank(subject.id, ServerStatus::NotAsked))
         }
     };
     subjects.iter().map(|subject| (subject.id, sight(subject))).collect()
@@ -319,12 +330,12 @@ pub(super) fn sights(
 /// Where a server was seen to do its part. Each address is judged by what answered there: at
 /// another address of the same id another process may stand.
 fn reached_at(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     subject: &Subject<'_>,
     leader_zxid: Option<Zxid>,
 ) -> Vec<Endpoint> {
-    let serves = |probe: &&Probe| {
+    let serves = |probe: &&EndpointAnswers| {
         look.own_id(probe) == Some(subject.id)
             && standing(look, present, subject, probe, leader_zxid).is_healthy()
     };
@@ -335,8 +346,8 @@ fn reached_at(
 }
 
 /// What a probe tells of itself, whoever it is.
-fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
-    ServerSight {
+fn seen(look: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservation {
+    ServerObservation {
         own_id: probe.own_id(|| look.known(probe)),
         version: probe.version(),
         mode: probe.mode(),
@@ -346,64 +357,66 @@ fn seen(look: &Look, id: ServerId, probe: &Probe) -> ServerSight {
         bind_tries: probe.bind_tries(),
         tick_ms: probe.tick_ms(),
         max_client_connections: probe.max_client_connections(),
-        ..ServerSight::blank(id, Standing::NotAsked)
+        ..ServerObservation::blank(id, ServerStatus::NotAsked)
     }
 }
 
 /// What follows from a server's answers; whatever is unknown is never healthy.
 fn standing(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     subject: &Subject<'_>,
-    probe: &Probe,
+    probe: &EndpointAnswers,
     leader_zxid: Option<Zxid>,
-) -> Standing {
+) -> ServerStatus {
     let Some(mode) = probe.mode() else {
         return match probe.silence() {
-            Some(Silence::NotServing) => Standing::NotServing,
-            Some(silence) => Standing::Silent(silence),
-            None => Standing::Silent(Silence::Unreadable),
+            Some(NoAnswer::NotServing) => ServerStatus::NotServing,
+            Some(silence) => ServerStatus::Silent(silence),
+            None => ServerStatus::Silent(NoAnswer::Unreadable),
         };
     };
     match mode {
-        Mode::Standalone => return Standing::Standalone,
-        Mode::ReadOnly => return Standing::ReadOnly,
+        Mode::Standalone => return ServerStatus::Standalone,
+        Mode::ReadOnly => return ServerStatus::ReadOnly,
         Mode::Leader | Mode::Follower | Mode::Observer => {}
     }
     match (look.own_id(probe), probe.session_silence()) {
         (Some(id), _) if id == subject.id => {}
-        (Some(other), _) => return Standing::AnswersAs(other),
-        (None, Some(silence)) => return Standing::Silent(silence),
-        (None, None) => return Standing::IdUnknown,
+        (Some(other), _) => return ServerStatus::AnswersAs(other),
+        (None, Some(silence)) => return ServerStatus::Silent(silence),
+        (None, None) => return ServerStatus::IdUnknown,
     }
     match probe.config() {
         Some(_) if present.is_of(probe) => {}
-        Some(_) if present.may_have(probe) => return Standing::Behind,
+        Some(_) if present.may_have(probe) => return ServerStatus::Behind,
         Some(_) if probe.znode.as_ref() == Some(&present.config) => {
-            return Standing::ConfigNotInForce;
+            return ServerStatus::ConfigNotInForce;
         }
-        Some(_) => return Standing::OtherConfiguration,
-        None => return Standing::Silent(probe.config_silence().unwrap_or(Silence::Unreadable)),
+        Some(_) => return ServerStatus::OtherConfiguration,
+        None => {
+            return ServerStatus::Silent(probe.config_silence().unwrap_or(NoAnswer::Unreadable));
+        }
     }
     let leads = present.leader.as_ref().is_some_and(|(id, _)| *id == subject.id);
     let fresh = leader_zxid.is_some_and(|target| has_reached(probe, target));
     match (mode, subject.member.map(|member| member.role)) {
-        (Mode::Leader, _) if leads => Standing::Leading,
-        (Mode::Follower | Mode::Observer, _) if !fresh => Standing::Behind,
-        (Mode::Follower, Some(Role::Participant)) => Standing::Following,
-        (Mode::Follower | Mode::Observer, Some(Role::Observer)) => Standing::Observing,
-        (Mode::Follower, None) => Standing::FollowingWithoutVote,
+        (Mode::Leader, _) if leads => ServerStatus::Leading,
+        (Mode::Follower | Mode::Observer, _) if !fresh => ServerStatus::Behind,
+        (Mode::Follower, Some(Role::Participant)) => ServerStatus::Following,
+        (Mode::Follower | Mode::Observer, Some(Role::Observer)) => ServerStatus::Observing,
+        (Mode::Follower, None) => ServerStatus::FollowingWithoutVote,
         // An observer that has not yet become the voter that it is configured to be.
-        _ => Standing::OtherConfiguration,
+        _ => ServerStatus::OtherConfiguration,
     }
 }
 
 /// What answers where the spec wants each server.
-pub(super) fn wanted_at(look: &Look, question: &Question) -> BTreeMap<ServerId, WantedSight> {
+pub(super) fn wanted_at(look: &Survey, question: &Question) -> BTreeMap<ServerId, TargetProbe> {
     let sight = |(id, wanted): (&ServerId, &Wanted)| {
         let endpoint = wanted.endpoint.as_ref()?;
         let probe = look.counted().find(|probe| probe.endpoint == *endpoint)?;
-        let sight = WantedSight {
+        let sight = TargetProbe {
             endpoint: endpoint.clone(),
             silence: probe.silence(),
             own_id: look.own_id(probe),
@@ -418,8 +431,8 @@ pub(super) fn wanted_at(look: &Look, question: &Question) -> BTreeMap<ServerId, 
 /// Contacts of which nothing is known: where lines of static origin hide the client ports, one of
 /// them may be a member that is said not to have been asked.
 pub(super) fn silent_contacts(
-    look: &Look,
-    servers: &BTreeMap<ServerId, ServerSight>,
+    look: &Survey,
+    servers: &BTreeMap<ServerId, ServerObservation>,
 ) -> Vec<Tried> {
     let silent = |at: &Endpoint| {
         let probe = look.counted().find(|probe| probe.endpoint == *at)?;
@@ -434,10 +447,10 @@ pub(super) fn silent_contacts(
 /// known only where every member is seen elsewhere, for it may be another address of one that is
 /// down.
 pub(super) fn elsewhere(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     question: &Question,
-    servers: &BTreeMap<ServerId, ServerSight>,
+    servers: &BTreeMap<ServerId, ServerObservation>,
 ) -> Vec<Endpoint> {
     let members = &present.config.membership;
     let is_seen = |id: &ServerId| servers.get(id).is_some_and(|sight| sight.mode.is_some());
@@ -461,12 +474,12 @@ pub(super) fn elsewhere(
 
 /// Servers that were asked and answer as somebody who is neither member nor wanted.
 pub(super) fn strangers(
-    look: &Look,
-    present: &Present,
+    look: &Survey,
+    present: &LiveEnsemble,
     question: &Question,
     leader_zxid: Option<Zxid>,
-) -> Vec<ServerSight> {
-    let mut strangers: Vec<ServerSight> = Vec::new();
+) -> Vec<ServerObservation> {
+    let mut strangers: Vec<ServerObservation> = Vec::new();
     for probe in look.counted() {
         let Some(id) = look.own_id(probe) else { continue };
         let known = present.config.membership.contains(id) || question.wanted.contains_key(&id);
@@ -474,7 +487,7 @@ pub(super) fn strangers(
             continue;
         }
         let subject = Subject { id, member: None, wanted: None, probe: None };
-        strangers.push(ServerSight {
+        strangers.push(ServerObservation {
             endpoint: Some(probe.endpoint.clone()),
             standing: standing(look, present, &subject, probe, leader_zxid),
             ..seen(look, id, probe)

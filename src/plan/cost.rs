@@ -1,30 +1,30 @@
-//! What a whole plan costs, so that candidates that no single search holds are judged by one measure.
+//! The cost of a whole plan, by which the planner compares candidates of different searches.
 
 use std::cmp::Reverse;
 
 use super::order::Prefer;
-use super::votes::Worth;
+use super::votes::Tolerance;
 
-/// What a plan, or a part of one, comes to.
+/// The cost of a plan, or of a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cost {
-    /// Whether the laws allow it, as far as the planner knows.
+    /// Whether the safety rules allow it, as far as the planner knows.
     pub(super) is_legal: bool,
-    /// Risks to be accepted.
+    /// Risks that the operator must accept.
     pub(super) risks: usize,
-    /// Its worst moment.
-    pub(super) worst: Worth,
+    /// The lowest tolerance on the way.
+    pub(super) worst: Tolerance,
     pub(super) reconfigs: usize,
-    /// Moments that would not survive the loss of a zone.
+    /// Moments at which the loss of a zone would stop writes.
     pub(super) windows: usize,
 }
 
 impl Cost {
-    /// That of no step at all.
+    /// The cost of no step at all.
     pub(super) const NONE: Self =
-        Self { is_legal: true, risks: 0, worst: Worth::MOST, reconfigs: 0, windows: 0 };
+        Self { is_legal: true, risks: 0, worst: Tolerance::MAX, reconfigs: 0, windows: 0 };
 
-    /// Both parts, one after the other.
+    /// The cost of both parts, one after the other.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             is_legal: self.is_legal && other.is_legal,
@@ -35,16 +35,22 @@ impl Cost {
         }
     }
 
-    /// What the best plan has most of.
-    pub(super) fn merit(&self, prefer: Prefer) -> impl Ord + use<> {
-        let Self { is_legal, risks, worst: Worth { spare, zone }, reconfigs, windows } = *self;
+    /// The key by which plans are ranked. The best plan has the highest key.
+    pub(super) fn rank_key(&self, prefer: Prefer) -> impl Ord + use<> {
+        let Self {
+            is_legal,
+            risks,
+            worst: Tolerance { failures, with_zone_lost },
+            reconfigs,
+            windows,
+        } = *self;
         let first = if prefer == Prefer::Fewest { reconfigs } else { 0 };
         let fewest = [first, reconfigs, windows].map(Reverse);
-        ((is_legal, Reverse(risks), fewest[0]), (spare, zone), (fewest[1], fewest[2]))
+        ((is_legal, Reverse(risks), fewest[0]), (failures, with_zone_lost), (fewest[1], fewest[2]))
     }
 
-    /// Whether it is no worse by any measure, so that no plan needs the other.
-    pub(super) fn makes_needless(&self, other: &Self) -> bool {
+    /// Whether it is no worse by any measure (Pareto). A dominated plan is never needed.
+    pub(super) fn dominates(&self, other: &Self) -> bool {
         self.is_legal >= other.is_legal
             && self.risks <= other.risks
             && self.worst.min(other.worst) == other.worst

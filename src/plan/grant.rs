@@ -1,40 +1,41 @@
-//! What a plan grants: which steps may be next, given what is done and who leads.
+//! The order of the steps of a plan: which steps may be next, given the finished steps and the
+//! leader.
 //!
-//! Render shows the order that it gives for the present leader, check walks every order that it can
-//! give under any leader, and apply takes no other step.
+//! Render shows the order for the present leader. Check walks every order that is possible under
+//! any leader. Apply takes no step that the schedule does not allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Phase, Plan, Rule, Step, StepId};
+use super::{Phase, Plan, Step, StepId, StepOrder};
 use crate::model::ServerId;
 
 /// The steps that are done.
 pub type Done = BTreeSet<StepId>;
 
-/// A set of steps by position: the first of the first phase is 0.
+/// A set of steps by position. The first step of the first phase is 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Positions(Vec<u64>);
 
 impl Positions {
-    /// None of so many.
+    /// An empty set for `of` steps.
     pub fn none(of: usize) -> Self {
         Self(vec![0; of.div_ceil(64)])
     }
 
-    /// Whether it has that one.
+    /// Whether it contains a position.
     pub fn contains(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
-    /// Puts one in.
+    /// Adds a position.
     pub fn insert(&mut self, at: usize) {
         if let Some(word) = self.0.get_mut(at / 64) {
             *word |= 1 << (at % 64);
         }
     }
 
-    /// Those of `from..end` that are not in it.
+    /// The positions of `from..end` that are not in it.
     fn missing(&self, from: usize, end: usize) -> impl Iterator<Item = usize> {
         let words = from / 64..end.div_ceil(64);
         words.flat_map(move |at| {
@@ -47,14 +48,15 @@ impl Positions {
         })
     }
 
-    /// How many of these are not in it.
+    /// How many positions of `of` are not in it.
     fn count_missing(&self, of: &Self) -> usize {
         let missing = of.0.iter().zip(&self.0).map(|(of, done)| (of & !done).count_ones() as usize);
         missing.sum()
     }
 }
 
-/// Those of 64 positions, the first of which is given, that are in a range that has some of them.
+/// A mask of the positions of `range` in the word that begins at position `first`. The range must
+/// overlap the word.
 fn within(first: usize, range: Range<usize>) -> u64 {
     let from = u64::MAX << range.start.saturating_sub(first);
     match range.end - first {
@@ -63,47 +65,51 @@ fn within(first: usize, range: Range<usize>) -> u64 {
     }
 }
 
-/// The grant of one plan.
+/// The schedule of one plan.
 #[derive(Debug, Clone)]
-pub struct Grant<'a> {
+pub struct Schedule<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
-    /// The rule of each phase and where its steps end.
-    phases: Vec<(Rule, usize)>,
+    /// The order rule of each phase, and where its steps end.
+    phases: Vec<(StepOrder, usize)>,
     reconfigs: Positions,
-    /// The earlier steps of its phase that are about a server of each step, too.
+    /// For each step, the earlier steps of its phase that concern one of its servers.
     begun_by: Vec<Vec<usize>>,
-    /// Of each server that some step hands over for, should it lead: its steps, each with all that is
-    /// held back as long as that one is to come.
-    held_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
+    /// For each server that would hand over the leadership in some step: its steps, each with all
+    /// steps that are deferred until that one is done.
+    deferred_for: BTreeMap<ServerId, Vec<(usize, Vec<usize>)>>,
 }
 
 impl Plan {
-    /// The steps that may be next; empty when all are done.
+    /// The steps that may be next. Empty when all are done.
     ///
-    /// The steps of the server that leads are held back while a hand-over is among them and any
-    /// other server's reconfig is still to come: the leader's own change is the last of the plan.
-    /// With them wait the later steps of whoever shares a request with it, so that the steps of one
-    /// server are taken in their order.
+    /// The leader's own change is the last one of the plan. The leader's steps are deferred while a
+    /// hand-over is among them and a reconfig of another server is left. Later steps of servers
+    /// that share a request with the leader are deferred too, so that the steps of each server keep
+    /// their order.
     pub fn next_steps(&self, done: &Done, leader: Option<ServerId>) -> Vec<&Step> {
-        let grant = Grant::of(self);
-        let mut positions = Positions::none(grant.steps.len());
-        for (at, (_, step)) in grant.steps.iter().enumerate() {
+        let schedule = Schedule::of(self);
+        let mut positions = Positions::none(schedule.steps.len());
+        for (at, (_, step)) in schedule.steps.iter().enumerate() {
             if done.contains(&step.id) {
                 positions.insert(at);
             }
         }
-        grant.next(&positions, leader).into_iter().map(|at| grant.steps[at].1).collect()
+        schedule
+            .ready_steps(&positions, leader)
+            .into_iter()
+            .map(|at| schedule.steps[at].1)
+            .collect()
     }
 
-    /// All steps in the order in which they go if the leader stays who it is, each with its phase.
+    /// All steps in their order if the leader does not change, each with its phase.
     pub fn schedule(&self) -> Vec<(&Phase, &Step)> {
-        let grant = Grant::of(self);
-        grant.order(self.facts.leader).into_iter().map(|at| grant.steps[at]).collect()
+        let schedule = Schedule::of(self);
+        schedule.order(self.facts.leader).into_iter().map(|at| schedule.steps[at]).collect()
     }
 }
 
-impl<'a> Grant<'a> {
-    /// The grant of a plan.
+impl<'a> Schedule<'a> {
+    /// The schedule of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         let steps = |phase: &'a Phase| phase.steps.iter().map(move |step| (phase, step));
         let steps: Vec<_> = plan.phases.iter().flat_map(steps).collect();
@@ -112,7 +118,7 @@ impl<'a> Grant<'a> {
             end += phase.steps.len();
             (phase.rule, end)
         });
-        let phases: Vec<(Rule, usize)> = phases.collect();
+        let phases: Vec<(StepOrder, usize)> = phases.collect();
         let mut reconfigs = Positions::none(steps.len());
         let mut of_server: BTreeMap<ServerId, Vec<usize>> = BTreeMap::new();
         for (at, (_, step)) in steps.iter().enumerate() {
@@ -127,17 +133,17 @@ impl<'a> Grant<'a> {
         let hands_over = |server: &ServerId, own: &[usize]| {
             own.iter().any(|at| steps[*at].1.hands_over(*server))
         };
-        let held_for = of_server.iter().filter(|(server, own)| hands_over(server, own)).map(
+        let deferred_for = of_server.iter().filter(|(server, own)| hands_over(server, own)).map(
             |(server, own)| {
-                let held = |nth: usize| with_followers(&own[nth..], &steps, &of_server);
+                let deferred = |nth: usize| with_followers(&own[nth..], &steps, &of_server);
                 (
                     *server,
-                    own.iter().copied().enumerate().map(|(nth, at)| (at, held(nth))).collect(),
+                    own.iter().copied().enumerate().map(|(nth, at)| (at, deferred(nth))).collect(),
                 )
             },
         );
-        let held_for = held_for.collect();
-        Self { steps, phases, reconfigs, begun_by, held_for }
+        let deferred_for = deferred_for.collect();
+        Self { steps, phases, reconfigs, begun_by, deferred_for }
     }
 
     /// All steps by position, each with its phase.
@@ -145,29 +151,29 @@ impl<'a> Grant<'a> {
         &self.steps
     }
 
-    /// All positions in the order in which they go if that one leads throughout.
+    /// All positions in their order if `leader` leads throughout.
     pub fn order(&self, leader: Option<ServerId>) -> Vec<usize> {
         let mut done = Positions::none(self.steps.len());
         let mut order = Vec::with_capacity(self.steps.len());
-        while let Some(at) = self.next(&done, leader).first().copied() {
+        while let Some(at) = self.ready_steps(&done, leader).first().copied() {
             done.insert(at);
             order.push(at);
         }
         order
     }
 
-    /// The positions of the steps that may be next; what [`Plan::next_steps`] says, many times a
-    /// plan.
-    pub fn next(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
-        let held: &[usize] =
-            leader.and_then(|leader| self.held(done, leader)).map_or(&[], Vec::as_slice);
+    /// The positions of the steps that may be next. Like [`Plan::next_steps`], but cheap to call
+    /// many times for one plan.
+    pub fn ready_steps(&self, done: &Positions, leader: Option<ServerId>) -> Vec<usize> {
+        let deferred: &[usize] =
+            leader.and_then(|leader| self.deferred(done, leader)).map_or(&[], Vec::as_slice);
         let mut from = 0;
         for (rule, end) in &self.phases {
-            let mut open = done.missing(from, *end).filter(|at| !held.contains(at)).peekable();
+            let mut open = done.missing(from, *end).filter(|at| !deferred.contains(at)).peekable();
             match (rule, open.peek().copied()) {
                 (_, None) => from = *end,
-                (Rule::SideBySide | Rule::LeaderLast, Some(_)) => return open.collect(),
-                (Rule::InOrder, Some(first)) => {
+                (StepOrder::SideBySide | StepOrder::LeaderLast, Some(_)) => return open.collect(),
+                (StepOrder::InOrder, Some(first)) => {
                     let is_begun =
                         |at: &usize| self.begun_by[*at].iter().any(|other| done.contains(*other));
                     return vec![open.find(is_begun).unwrap_or(first)];
@@ -177,13 +183,14 @@ impl<'a> Grant<'a> {
         Vec::new()
     }
 
-    /// What is held back while that one leads, if anything is.
-    fn held(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
-        let (_, held) = self.held_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
-        let left = || held.iter().filter(|at| !done.contains(**at));
+    /// The steps that are deferred while `leader` leads.
+    fn deferred(&self, done: &Positions, leader: ServerId) -> Option<&Vec<usize>> {
+        let (_, deferred) =
+            self.deferred_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
+        let left = || deferred.iter().filter(|at| !done.contains(**at));
         let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
         let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
-        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(held)
+        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(deferred)
     }
 }
 
@@ -193,21 +200,21 @@ fn with_followers(
     steps: &[(&Phase, &Step)],
     of_server: &BTreeMap<ServerId, Vec<usize>>,
 ) -> Vec<usize> {
-    let mut held: BTreeSet<usize> = own.iter().copied().collect();
+    let mut deferred: BTreeSet<usize> = own.iter().copied().collect();
     let mut new = own.to_vec();
     while let Some(at) = new.pop() {
         let of_servers = steps[at].1.servers().filter_map(|server| of_server.get(&server));
         for later in of_servers.flatten().filter(|later| **later > at) {
-            if held.insert(*later) {
+            if deferred.insert(*later) {
                 new.push(*later);
             }
         }
     }
-    held.into_iter().collect()
+    deferred.into_iter().collect()
 }
 
 fn begun_by(
-    phases: &[(Rule, usize)],
+    phases: &[(StepOrder, usize)],
     of_server: &BTreeMap<ServerId, Vec<usize>>,
     steps: usize,
 ) -> Vec<Vec<usize>> {

@@ -1,106 +1,107 @@
-//! The best way through everything that can be brought in in more than one order.
+//! The state graph of a search, and the best path through it.
 //!
-//! A node is how much of each kind is done, an edge is one more. What counts most is settled first:
-//! each pass leaves only the edges that the best ways use, and the next pass chooses among those.
+//! A node says how many changes of each class are done. An edge is one more request. The measures
+//! are applied in the order of their importance: each pass keeps only the edges of the best paths,
+//! and the next pass chooses among those.
 
 use super::cost::Cost;
-use super::votes::Worth;
+use super::votes::Tolerance;
 
-/// One way to take one step more.
+/// One way to take one more step.
 #[derive(Debug, Clone)]
 pub(super) struct Edge<T> {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) what: T,
-    pub(super) price: Price,
+    pub(super) cost: EdgeCost,
 }
 
-/// What a step costs.
+/// The cost of a step.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Price {
-    /// Whether the laws allow it, as far as the planner knows.
+pub(super) struct EdgeCost {
+    /// Whether the safety rules allow it, as far as the planner knows.
     pub(super) is_legal: bool,
-    /// Risks to be accepted.
+    /// Risks that the operator must accept.
     pub(super) risks: usize,
-    /// Voters that may fail at its worst moment.
-    pub(super) spare: i64,
-    /// The same with the worst zone lost, after it.
-    pub(super) zone: i64,
-    /// Moments in which the loss of a zone would stop writes.
+    /// Voter failures tolerated at its worst moment.
+    pub(super) failures: i64,
+    /// Voter failures tolerated after it if the worst zone is lost as well.
+    pub(super) with_zone_lost: i64,
+    /// Moments at which the loss of a zone would stop writes.
     pub(super) windows: usize,
     pub(super) reconfigs: usize,
 }
 
-impl Price {
+impl EdgeCost {
     pub(super) fn cost(&self) -> Cost {
-        let Self { is_legal, risks, spare, zone, windows, reconfigs } = *self;
-        Cost { is_legal, risks, worst: Worth { spare, zone }, reconfigs, windows }
+        let Self { is_legal, risks, failures, with_zone_lost, windows, reconfigs } = *self;
+        Cost { is_legal, risks, worst: Tolerance { failures, with_zone_lost }, reconfigs, windows }
     }
 }
 
-/// All steps between nothing and everything, in an order in which every node comes before those that
-/// its edges lead to.
-pub(super) struct Lattice<T> {
+/// All steps between nothing and everything. The order of the nodes is topological: every edge
+/// leads to a later node.
+pub(super) struct StateGraph<T> {
     nodes: usize,
     edges: Vec<Edge<T>>,
 }
 
-impl<T> Lattice<T> {
-    /// A lattice from node 0 to the last one; its edges are sorted by where they come from.
+impl<T> StateGraph<T> {
+    /// A graph from node 0 to the last node. The edges must be sorted by their source.
     pub(super) fn new(nodes: usize, edges: Vec<Edge<T>>) -> Self {
         Self { nodes, edges }
     }
 
-    /// Leaves legal edges alone, unless they lead nowhere.
+    /// Keeps only legal edges, if these reach the last node.
     pub(super) fn keep_legal(&mut self) {
         let mut reached = vec![false; self.nodes];
         reached[0] = true;
-        for edge in self.edges.iter().filter(|edge| edge.price.is_legal) {
+        for edge in self.edges.iter().filter(|edge| edge.cost.is_legal) {
             reached[edge.to] |= reached[edge.from];
         }
         if reached[self.nodes - 1] {
-            self.edges.retain(|edge| edge.price.is_legal);
+            self.edges.retain(|edge| edge.cost.is_legal);
         }
     }
 
-    /// Leaves the edges whose value is no smaller than that of the worst edge of the best way, or
-    /// than `enough`.
-    pub(super) fn widest(&mut self, enough: i64, value: impl Fn(&Price) -> i64) {
+    /// Keeps the edges whose value is at least the bottleneck of the widest path, or `enough`,
+    /// whichever is smaller.
+    pub(super) fn widest(&mut self, enough: i64, value: impl Fn(&EdgeCost) -> i64) {
         let mut best = vec![i64::MIN; self.nodes];
         best[0] = i64::MAX;
         for edge in &self.edges {
-            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.price)));
+            best[edge.to] = best[edge.to].max(best[edge.from].min(value(&edge.cost)));
         }
         let least = best[self.nodes - 1].min(enough);
-        self.edges.retain(|edge| value(&edge.price) >= least);
+        self.edges.retain(|edge| value(&edge.cost) >= least);
     }
 
-    /// Leaves the edges of the ways with the smallest sum.
-    pub(super) fn shortest(&mut self, cost: impl Fn(&Price) -> usize) {
+    /// Keeps the edges of the paths with the smallest sum.
+    pub(super) fn shortest(&mut self, cost: impl Fn(&EdgeCost) -> usize) {
         const FAR: usize = usize::MAX / 4;
         let (mut before, mut after) = (vec![FAR; self.nodes], vec![FAR; self.nodes]);
         before[0] = 0;
         after[self.nodes - 1] = 0;
         for edge in &self.edges {
-            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.price));
+            before[edge.to] = before[edge.to].min(before[edge.from] + cost(&edge.cost));
         }
         for edge in self.edges.iter().rev() {
-            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.price));
+            after[edge.from] = after[edge.from].min(after[edge.to] + cost(&edge.cost));
         }
         let least = before[self.nodes - 1];
-        self.edges.retain(|edge| before[edge.from] + cost(&edge.price) + after[edge.to] == least);
+        self.edges.retain(|edge| before[edge.from] + cost(&edge.cost) + after[edge.to] == least);
     }
 
-    /// The first way that is left, with its prices: at each node the first edge.
-    pub(super) fn way(self) -> Vec<(T, Price)> {
-        let mut way = Vec::new();
+    /// The first path that is left, with its costs: the first edge at each node.
+    pub(super) fn path(self) -> Vec<(T, EdgeCost)> {
+        let mut path = Vec::new();
         let mut at = 0;
         for edge in self.edges {
             if edge.from == at {
                 at = edge.to;
-                way.push((edge.what, edge.price));
+                path.push((edge.what, edge.cost));
             }
         }
-        way
+        path
     }
 }

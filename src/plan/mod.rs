@@ -1,8 +1,8 @@
-//! The plan: an immutable value that names the state it starts from and every step of the way.
+//! The plan: an immutable value with the state from which it starts and every step to the target.
 //!
-//! In: facts, the wanted membership, policy. Out: a [`Plan`] whose phases leave apply no choice but
-//! the granted one: within an unordered phase any step may be next, and whoever leads goes last,
-//! over the whole plan. Nothing here says that a plan is safe; `check` does.
+//! In: facts, the wanted membership, policy. Out: a [`Plan`] that leaves apply no choice beyond its
+//! schedule: the steps of an unordered phase may be taken in any order, and the leader's own change
+//! comes last in the whole plan. Nothing here proves that a plan is safe; `check` does.
 
 mod cost;
 mod grant;
@@ -16,10 +16,12 @@ mod step;
 mod together;
 mod votes;
 
-pub use grant::{Done, Grant, Positions};
+pub use grant::{Done, Positions, Schedule};
 pub use order::{Goal, Prefer, best};
 pub use reorder::{is_within_reach, reorder};
-pub use step::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
+pub use step::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
+};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,42 +33,43 @@ use crate::diff::Change;
 use crate::model::{Connect, Hooks, Membership, Policy, Reach, ServerId};
 use crate::observe::Facts;
 
-/// Everything between a base configuration and a target membership.
+/// All that lies between a base configuration and a target membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The label of the ensemble.
     pub ensemble: String,
-    /// What was known when the plan was made, the base configuration included.
+    /// The facts when the plan was made, including the base configuration.
     pub facts: Facts,
-    /// The membership to end at.
+    /// The membership at the end.
     pub target: Membership,
-    /// What was asked of the way.
+    /// The rules that the operator set.
     pub policy: Policy,
-    /// Voters that may fail at any moment; `policy.minTolerance` fixed to a number.
+    /// Voter failures tolerated at every moment: `policy.minTolerance` as a number.
     pub min_tolerance: u32,
     /// How to reach the ensemble.
     pub connect: Connect,
-    /// Where each wanted server is asked: a line of static origin does not tell.
+    /// Where each wanted server is asked. The line of a statically configured server does not
+    /// contain that.
     pub reach: BTreeMap<ServerId, Reach>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
-    /// What changes, by server id.
+    /// The changes, by server id.
     pub changes: Vec<Change>,
-    /// How, in order.
+    /// The steps, in order.
     pub phases: Vec<Phase>,
     /// Risks that the operator accepted when the plan was made.
     pub accepted: Vec<Acceptance>,
-    /// The path of the spec that it was made from, where a file tells it. It is no part of what the
-    /// plan means.
+    /// The path of the spec from which it was made, if it was read from a file. It has no effect on
+    /// the meaning of the plan.
     pub spec: Option<PathBuf>,
 }
 
 /// A risk that the operator accepts by name: `--accept LAW:STEP`, or `--accept FINDING`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
-    /// The code of the law or finding.
+    /// The code of the safety rule or finding.
     pub code: String,
-    /// The step, where the code is that of a law.
+    /// The step, if the code is that of a safety rule.
     pub step: Option<StepId>,
 }
 
@@ -81,7 +84,7 @@ impl Plan {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// How many reconfig requests it sends.
+    /// How many reconfig requests the plan sends.
     pub fn reconfigs(&self) -> usize {
         self.steps().filter(|step| step.reconfig().is_some()).count()
     }

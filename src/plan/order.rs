@@ -1,18 +1,21 @@
-//! From what has to change to phases of steps.
+//! Turns changes into phases of steps.
 //!
-//! The order is: wait for joiners, take out the dead, bring in, move addresses, let clients move,
-//! take out observers, demote, take out voters, prove, retire. In which order servers come in, and
-//! by which way observers get a vote, is searched (`search`); in which order voters go, where zones
-//! or weights tell them apart, too.
+//! The order of phases is: await joiners, remove unreachable servers, add, change addresses, wait
+//! for clients to move, remove observers, demote voters, remove voters, prove, retire. A search
+//! finds the order of additions, and the way in which observers get a vote (`search`). Another one
+//! finds the order in which voters are removed, if zones or weights distinguish them (`removal`).
 
 use std::collections::BTreeMap;
 
-use super::kinds::goes_in_turn;
+use super::kinds::is_interleaved;
 use super::removal::Removal;
-use super::search::{Bring, bring_in};
-use super::together::{in_chunks, most};
-use super::votes::{Electorate, Vote};
-use super::{Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use super::search::{Addition, plan_additions};
+use super::together::{batch_limit, in_chunks};
+use super::votes::{Vote, VoterSet};
+use super::{
+    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
+    StepOrder,
+};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::model::{
     AddAs, Connect, Cutover, Hooks, Membership, MinTolerance, Policy, Reach, Reconfig, Server,
@@ -20,16 +23,16 @@ use crate::model::{
 };
 use crate::observe::Facts;
 
-/// Everything that a plan is made from.
+/// The input of the planner.
 #[derive(Debug, Clone)]
 pub struct Goal {
     /// The label of the ensemble.
     pub ensemble: String,
-    /// What was seen.
+    /// The facts that were observed.
     pub facts: Facts,
-    /// What has to change.
+    /// The changes to make.
     pub diff: Diff,
-    /// What is asked of the way.
+    /// The rules that the operator set.
     pub policy: Policy,
     /// How to reach the ensemble.
     pub connect: Connect,
@@ -37,22 +40,22 @@ pub struct Goal {
     pub reach: BTreeMap<ServerId, Reach>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
-    /// Risks accepted by name.
+    /// Risks that the operator accepted by name.
     pub accepted: Vec<Acceptance>,
-    /// What counts most.
+    /// The preference among safe plans.
     pub prefer: Prefer,
 }
 
-/// What is asked of the way first.
+/// The preference among safe plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prefer {
-    /// The most voters to spare at the worst moment, then the fewest reconfigs.
+    /// The highest tolerance at the worst moment, then the fewest reconfigs.
     #[default]
     Safest,
-    /// The fewest reconfigs that the laws allow, then the most voters to spare.
+    /// The fewest reconfigs that the safety rules allow, then the highest tolerance.
     Fewest,
-    /// The fewest hand-overs, then as [`Prefer::Safest`]. A plan hands over once where the leader's
-    /// own change is wanted, in whatever order, so that this is the safest one.
+    /// The fewest leader changes, then as [`Prefer::Safest`]. A plan has one leader change if the
+    /// leader itself changes, in every order. So the result is the plan of [`Prefer::Safest`].
     NoLeaderChange,
 }
 
@@ -61,7 +64,7 @@ impl Prefer {
     pub const ALL: [Self; 3] = [Self::Safest, Self::Fewest, Self::NoLeaderChange];
 }
 
-/// The best plan that the planner knows; whether it is lawful, `check` says.
+/// The best plan that the planner finds. `check` says whether it is safe.
 pub fn best(goal: &Goal) -> Plan {
     plan_of(goal, phases(goal))
 }
@@ -79,14 +82,14 @@ fn phases(goal: &Goal) -> Vec<Phase> {
         return Vec::new();
     }
     let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
-    let way = bring_in(goal);
-    phases.extend(bring_in_phases(goal, way.steps));
+    let way = plan_additions(goal);
+    phases.extend(addition_phases(goal, way.steps));
     phases.push(gate_phase(goal));
     phases.extend(removal_phases(goal, way.removal));
     phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
-        rule: Rule::InOrder,
+        rule: StepOrder::InOrder,
         steps: vec![Step::named(Action::Prove(None))],
     });
     phases.push(retire_phase(goal));
@@ -94,32 +97,33 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     phases
 }
 
-/// Those that come in, in the order that was found best; like steps that follow each other are one
-/// phase.
-fn bring_in_phases(goal: &Goal, way: Vec<Bring<'_>>) -> Vec<Phase> {
+/// The additions in the order that was found best. Consecutive steps of one kind are one phase.
+fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for bring in way {
-        let (kind, rule, steps) = match bring {
-            Bring::Join(changes) => {
+    for addition in way {
+        let (kind, rule, steps) = match addition {
+            Addition::Join(changes) => {
                 let line = |change: &&Change| {
                     let line = change.after.clone()?;
                     Some(if observes_first(goal, change) { line.observing() } else { line })
                 };
                 let lines = changes.iter().filter_map(line).collect();
-                (PhaseKind::Join, Rule::InOrder, vec![set(Move::Join, lines)])
+                (PhaseKind::Join, StepOrder::InOrder, vec![set(ChangeVerb::Join, lines)])
             }
-            Bring::Promote(changes) => {
+            Addition::Promote(changes) => {
                 let lines = changes.iter().filter_map(|change| change.after.clone()).collect();
-                (PhaseKind::Promote, Rule::InOrder, vec![set(Move::Promote, lines)])
+                (PhaseKind::Promote, StepOrder::InOrder, vec![set(ChangeVerb::Promote, lines)])
             }
-            Bring::Relist(changes) => {
-                (PhaseKind::Promote, Rule::InOrder, relisting(goal, &changes))
+            Addition::PromoteViaFollower(changes) => {
+                (PhaseKind::Promote, StepOrder::InOrder, promote_via_follower(goal, &changes))
             }
-            Bring::Replace(change) => {
-                (PhaseKind::Replace, Rule::InOrder, replacement(goal, change))
+            Addition::Replace(change) => {
+                (PhaseKind::Replace, StepOrder::InOrder, replacement(goal, change))
             }
-            Bring::Bury(changes) => (PhaseKind::Dead, Rule::InOrder, vec![burial(&changes)]),
-            Bring::Readdress => {
+            Addition::RemoveDead(changes) => {
+                (PhaseKind::Dead, StepOrder::InOrder, vec![remove_dead(&changes)])
+            }
+            Addition::Readdress => {
                 let phase = readdress_phase(goal);
                 (phase.kind, phase.rule, phase.steps)
             }
@@ -149,38 +153,38 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
     }
 }
 
-/// `auto` is the smaller of what the ensemble tolerates now and what the target will, with those
-/// that are down now still down.
+/// The tolerance that the plan must keep, as a number. `auto` is the smaller of the present
+/// tolerance and that of the target. Servers that are down now count as down in both.
 pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
         return count;
     }
     let base = &goal.facts.base.membership;
-    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
     let spare = |members: &Membership| {
         let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
         let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
-        electorate.spare(&electorate.ids.iter().map(vote).collect::<Vec<_>>())
+        voter_set.tolerated_failures(&voter_set.ids.iter().map(vote).collect::<Vec<_>>())
     };
     let smaller = spare(base).min(spare(&goal.diff.target));
     u32::try_from(smaller).unwrap_or(0)
 }
 
 /// One request that adds or updates these lines.
-fn set(change: Move, lines: Vec<Server>) -> Step {
-    let parts = lines.iter().map(|line| Part { server: line.id, change }).collect();
+fn set(change: ChangeVerb, lines: Vec<Server>) -> Step {
+    let parts = lines.iter().map(|line| ServerChange { server: line.id, change }).collect();
     let request = Reconfig { joining: lines, leaving: Vec::new() };
     Step::named(Action::Reconfig { parts, request })
 }
 
 /// One request that removes these servers.
-fn take_out(change: Move, ids: Vec<ServerId>) -> Step {
-    let parts = ids.iter().map(|id| Part { server: *id, change }).collect();
+fn take_out(change: ChangeVerb, ids: Vec<ServerId>) -> Step {
+    let parts = ids.iter().map(|id| ServerChange { server: *id, change }).collect();
     let request = Reconfig { joining: Vec::new(), leaving: ids };
     Step::named(Action::Reconfig { parts, request })
 }
 
-fn set_wanted(change: &Change, meaning: Move) -> Option<Step> {
+fn set_wanted(change: &Change, meaning: ChangeVerb) -> Option<Step> {
     Some(set(meaning, vec![change.after.clone()?]))
 }
 
@@ -193,34 +197,36 @@ fn await_phase(goal: &Goal) -> Phase {
         }
         steps.push(Step::named(Action::AwaitJoiner(change.id)));
     }
-    Phase { kind: PhaseKind::Await, rule: Rule::SideBySide, steps }
+    Phase { kind: PhaseKind::Await, rule: StepOrder::SideBySide, steps }
 }
 
-/// Those that do not answer give up their votes first, where they take no turns with others: each
-/// only raises the quorum.
+/// Unreachable voters lose their votes first, unless they are interleaved with additions. An
+/// unreachable voter only raises the quorum.
 fn dead_phase(goal: &Goal) -> Phase {
     let dead = |goes: fn(&Change) -> bool| {
         changes(goal, |change| {
-            !is_healthy(goal, change) && !goes_in_turn(goal, change) && goes(change)
+            !is_healthy(goal, change) && !is_interleaved(goal, change) && goes(change)
         })
     };
     let groups = [dead(is_out), dead(|change| demotion(change).is_some())];
-    let mut requests = in_chunks(&groups, most(goal));
+    let mut requests = in_chunks(&groups, batch_limit(goal));
     requests.sort_by_key(|request| request.first().map(|change| change.id));
-    let steps = requests.iter().map(|request| burial(request)).collect();
-    Phase { kind: PhaseKind::Dead, rule: Rule::LeaderLast, steps }
+    let steps = requests.iter().map(|request| remove_dead(request)).collect();
+    Phase { kind: PhaseKind::Dead, rule: StepOrder::LeaderLast, steps }
 }
 
-/// Whether a change takes its server out of the ensemble, if only for a time.
+/// Whether a change removes its server from the ensemble, even if only for a time.
 pub(super) fn is_out(change: &Change) -> bool {
     matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace)
 }
 
-/// One request by which dead servers give up their votes.
-fn burial(request: &[&Change]) -> Step {
+/// One request that removes the votes of unreachable servers.
+fn remove_dead(request: &[&Change]) -> Step {
     match request.first() {
-        Some(first) if is_out(first) => take_out(Move::Leave, ids(request)),
-        _ => set(Move::Demote, request.iter().filter_map(|change| demotion(change)).collect()),
+        Some(first) if is_out(first) => take_out(ChangeVerb::Leave, ids(request)),
+        _ => {
+            set(ChangeVerb::Demote, request.iter().filter_map(|change| demotion(change)).collect())
+        }
     }
 }
 
@@ -228,16 +234,16 @@ fn ids(changes: &[&Change]) -> Vec<ServerId> {
     changes.iter().map(|change| change.id).collect()
 }
 
-/// Whether a joiner comes in as an observer first, to be promoted when all are in.
+/// Whether a joiner is added as an observer first. It is promoted when all joiners have been added.
 pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
     goal.policy.add_as == AddAs::Observer
         && change.kind == ChangeKind::Join
         && change.after.as_ref().is_some_and(Server::votes)
 }
 
-/// Observers leave, come back as followers, and get their votes.
-fn relisting(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
-    let mut steps = vec![take_out(Move::Unlist, ids(changes))];
+/// Observers are removed, follow again as non-voting followers, and get their votes.
+fn promote_via_follower(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
+    let mut steps = vec![take_out(ChangeVerb::Unlist, ids(changes))];
     for change in changes {
         let mut back = Step::named(Action::AwaitJoiner(change.id));
         if observes_first(goal, change) {
@@ -245,16 +251,16 @@ fn relisting(goal: &Goal, changes: &[&Change]) -> Vec<Step> {
         }
         steps.push(back);
     }
-    steps.push(set(Move::Promote, changes.iter().filter_map(|c| c.after.clone()).collect()));
+    steps.push(set(ChangeVerb::Promote, changes.iter().filter_map(|c| c.after.clone()).collect()));
     steps
 }
 
 fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     let mut steps = Vec::new();
     if is_healthy(goal, change) {
-        steps.push(take_out(Move::Leave, vec![change.id]));
+        steps.push(take_out(ChangeVerb::Leave, vec![change.id]));
     }
-    // Two processes of one id are never up at once: acknowledgements are counted by id.
+    // Two processes with one id must never be up at once: acknowledgements are counted by id.
     steps.push(Step::named(Action::Prove(Some(change.id))));
     steps.push(stop_step(goal, change.id));
     steps.push(Step::named(Action::AttestBlank(change.id)));
@@ -262,34 +268,34 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
         steps.push(Step::named(Action::Start(change.id)));
     }
     steps.push(Step::named(Action::AwaitJoiner(change.id)));
-    steps.extend(set_wanted(change, Move::Join));
+    steps.extend(set_wanted(change, ChangeVerb::Join));
     steps
 }
 
-/// An observer that gets a vote and another address moves first, while it has no vote to lose.
+/// An observer that gets a vote and a new address changes its address first, while it has no vote.
 fn early_readdress_phase(goal: &Goal) -> Phase {
     let moves =
         |change: &Change| gains_vote_elsewhere(change).then(|| moved(change, true)).flatten();
     let steps = goal.diff.changes.iter().filter_map(moves).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
-/// A voter that becomes an observer at another address moves last, when it has no vote to lose.
+/// A voter that becomes an observer at a new address changes its address last, when it has no vote.
 fn late_readdress_phase(goal: &Goal) -> Phase {
     let moves = |change: &Change| {
         let loses = change.kind == ChangeKind::RoleAndAddress && !gains_vote_elsewhere(change);
         loses.then(|| moved(change, false)).flatten()
     };
     let steps = goal.diff.changes.iter().filter_map(moves).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
-/// Whether a change is that of an observer that becomes a voter at another address.
+/// Whether an observer becomes a voter at a new address.
 pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
     change.kind == ChangeKind::RoleAndAddress && change.after.as_ref().is_some_and(Server::votes)
 }
 
-/// The move of an observer to its new address.
+/// The step that gives an observer its new address.
 fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
     let before = change.before.as_ref()?;
     let mut after = change.after.clone()?;
@@ -300,18 +306,18 @@ fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
         line.peers.iter().map(|p| (p.host.clone(), p.quorum_port)).collect::<Vec<_>>()
     };
     let quorum = address(before) != address(&after);
-    Some(set(Move::Readdress { quorum }, vec![after]))
+    Some(set(ChangeVerb::Readdress { quorum }, vec![after]))
 }
 
 fn readdress_phase(goal: &Goal) -> Phase {
     let step = |change: &Change| match change.kind {
         ChangeKind::Readdress(fields) => {
-            set_wanted(change, Move::Readdress { quorum: fields.quorum })
+            set_wanted(change, ChangeVerb::Readdress { quorum: fields.quorum })
         }
         _ => None,
     };
     let steps = goal.diff.changes.iter().filter_map(step).collect();
-    Phase { kind: PhaseKind::Readdress, rule: Rule::LeaderLast, steps }
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
 }
 
 fn gate_phase(goal: &Goal) -> Phase {
@@ -325,11 +331,11 @@ fn gate_phase(goal: &Goal) -> Phase {
         Cutover::Auto | Cutover::None => None,
     };
     let gate = gate.filter(|_| removes).map(|kind| Step::named(Action::Gate(kind)));
-    Phase { kind: PhaseKind::Gate, rule: Rule::InOrder, steps: gate.into_iter().collect() }
+    Phase { kind: PhaseKind::Gate, rule: StepOrder::InOrder, steps: gate.into_iter().collect() }
 }
 
 fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
-    let leave = |request: &Vec<&Change>| take_out(Move::Leave, ids(request));
+    let leave = |request: &Vec<&Change>| take_out(ChangeVerb::Leave, ids(request));
     let observers = changes(goal, |change| {
         change.kind == ChangeKind::Leave
             && change.before.as_ref().is_some_and(|server| !server.votes())
@@ -337,8 +343,8 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     });
     let mut phases = vec![Phase {
         kind: PhaseKind::RemoveObservers,
-        rule: Rule::LeaderLast,
-        steps: in_chunks(&[observers], most(goal)).iter().map(leave).collect(),
+        rule: StepOrder::LeaderLast,
+        steps: in_chunks(&[observers], batch_limit(goal)).iter().map(leave).collect(),
     }];
     for request in removal.order {
         let Some(first) = request.first() else { continue };
@@ -346,7 +352,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
             ChangeKind::Replace => (PhaseKind::Replace, replacement(goal, first)),
             _ if first.after.is_some() => {
                 let lines = request.iter().filter_map(|change| demotion(change)).collect();
-                (PhaseKind::Demote, vec![set(Move::Demote, lines)])
+                (PhaseKind::Demote, vec![set(ChangeVerb::Demote, lines)])
             }
             _ => (PhaseKind::Remove, vec![leave(&request)]),
         };
@@ -358,7 +364,7 @@ fn removal_phases(goal: &Goal, removal: Removal<'_>) -> Vec<Phase> {
     phases
 }
 
-/// The line of a voter that becomes an observer where it stands.
+/// The line of a voter that becomes an observer at its present address.
 fn demotion(change: &Change) -> Option<Server> {
     match change.kind {
         ChangeKind::Demote => change.after.clone(),
@@ -382,5 +388,5 @@ fn stop_step(goal: &Goal, id: ServerId) -> Step {
 fn retire_phase(goal: &Goal) -> Phase {
     let leaving = changes(goal, |change| change.kind == ChangeKind::Leave);
     let steps = leaving.iter().map(|change| stop_step(goal, change.id)).collect();
-    Phase { kind: PhaseKind::Retire, rule: Rule::SideBySide, steps }
+    Phase { kind: PhaseKind::Retire, rule: StepOrder::SideBySide, steps }
 }

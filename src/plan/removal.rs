@@ -1,68 +1,68 @@
-//! Who goes when: in any order, or, where the loss of a zone or the weight of a vote tells voters
-//! apart and that is better, in the best one.
+//! The order in which voters are removed. Any order will do, unless zones or weights distinguish
+//! voters and one order is better than the others.
 //!
-//! Whoever leads goes last, so that an order of removals is worth what it is with any one of them
-//! held back.
+//! The leader is removed last. So the tolerance of an order is its tolerance if any one of the
+//! removals is deferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Rule;
+use super::StepOrder;
 use super::cost::Cost;
-use super::kinds::{gives_up, votes_now, votes_wanted, without_dead};
-use super::lattice::{Edge, Lattice, Price};
+use super::kinds::{departing_voters, votes_now, votes_wanted, without_dead};
+use super::lattice::{Edge, EdgeCost, StateGraph};
 use super::order::{Goal, is_healthy};
-use super::search::{MOST_NODES, MOST_NODES_TOGETHER, digits, stride};
-use super::together::{Parting, most, partings};
-use super::votes::{Electorate, Vote, Worth};
+use super::search::{MAX_NODES, MAX_NODES_BATCHED, digits, stride};
+use super::together::{Batching, batch_limit, batchings};
+use super::votes::{Tolerance, Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
 
-/// Voters that go, request after request, and whether in that order.
+/// Requests that remove voters, and whether their order matters.
 pub(super) struct Removal<'a> {
-    pub(super) order: Parting<'a>,
-    pub(super) rule: Rule,
-    /// That of it all, whoever is held back.
+    pub(super) order: Batching<'a>,
+    pub(super) rule: StepOrder,
+    /// The cost of all of them, whichever server is deferred.
     pub(super) cost: Cost,
 }
 
-/// Healthy voters that leave or become observers, with those whose ids go to other machines `late`
-/// among them: in every way that may be a part of the best plan.
-pub(super) fn removals<'a>(goal: &'a Goal, late: &[&'a Change]) -> Vec<Removal<'a>> {
-    let mut any = gives_up(goal);
-    any.extend(late);
+/// Healthy voters that leave or become observers, together with the `deferred` replacements: every
+/// candidate that may be a part of the best plan.
+pub(super) fn removals<'a>(goal: &'a Goal, deferred: &[&'a Change]) -> Vec<Removal<'a>> {
+    let mut any = departing_voters(goal);
+    any.extend(deferred);
     any.sort_by_key(|change| (leaves(change), change.id));
-    let electorate = Electorate::new(&goal.facts, &goal.diff.target, &goal.policy);
-    let votes = votes_before(goal, &electorate, late);
+    let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
+    let votes = votes_before(goal, &voter_set, deferred);
     let voters = votes.iter().filter(|vote| vote.votes).count();
-    let least = least_cost(goal, &electorate, !any.is_empty());
+    let least = least_cost(goal, &voter_set, !any.is_empty());
     let mut best: Vec<Removal<'_>> = Vec::new();
-    for requests in partings(goal, &electorate, voters, any) {
+    for requests in batchings(goal, &voter_set, voters, any) {
         let least = Cost { reconfigs: requests.len(), ..least };
-        if best.iter().any(|known| known.cost.makes_needless(&least)) {
+        if best.iter().any(|known| known.cost.dominates(&least)) {
             break;
         }
-        let going = Going::new(goal, &electorate, &votes, &requests);
+        let going = RemovalSearch::new(goal, &voter_set, &votes, &requests);
         let next = going.best(requests);
-        if !best.iter().any(|known| known.cost.makes_needless(&next.cost)) {
-            best.retain(|known| !next.cost.makes_needless(&known.cost));
+        if !best.iter().any(|known| known.cost.dominates(&next.cost)) {
+            best.retain(|known| !next.cost.dominates(&known.cost));
             best.push(next);
         }
     }
     best
 }
 
-/// No way for any to go costs less than what is left in the end.
-fn least_cost(goal: &Goal, electorate: &Electorate, any: bool) -> Cost {
-    let worst = electorate.worth(&votes_wanted(goal, electorate));
-    Cost { worst, windows: usize::from(any && worst.zone < 0), ..Cost::NONE }
+/// A lower bound of the cost: no order of removals is better than the target itself.
+fn least_cost(goal: &Goal, voter_set: &VoterSet, any: bool) -> Cost {
+    let worst = voter_set.tolerance(&votes_wanted(goal, voter_set));
+    Cost { worst, windows: usize::from(any && worst.with_zone_lost < 0), ..Cost::NONE }
 }
 
-fn does(goal: &Goal, change: &Change) -> Does {
+fn removal_kind(goal: &Goal, change: &Change) -> RemovalKind {
     match change.kind {
-        ChangeKind::Replace if is_healthy(goal, change) => Does::Return,
-        ChangeKind::Replace => Does::Come,
-        _ if leaves(change) => Does::Leave,
-        _ => Does::Demote,
+        ChangeKind::Replace if is_healthy(goal, change) => RemovalKind::Return,
+        ChangeKind::Replace => RemovalKind::Come,
+        _ if leaves(change) => RemovalKind::Leave,
+        _ => RemovalKind::Demote,
     }
 }
 
@@ -70,170 +70,182 @@ fn leaves(change: &Change) -> bool {
     change.after.is_none()
 }
 
-/// The votes when everybody is in, but for the dead whose ids come back on other machines later.
-fn votes_before(goal: &Goal, electorate: &Electorate, late: &[&Change]) -> Vec<Vote> {
-    let mut votes = without_dead(goal, electorate, votes_now(goal, electorate));
+/// The votes after all additions. Unreachable servers whose replacement is deferred do not vote
+/// yet.
+fn votes_before(goal: &Goal, voter_set: &VoterSet, deferred: &[&Change]) -> Vec<Vote> {
+    let mut votes = without_dead(goal, voter_set, votes_now(goal, voter_set));
     for change in &goal.diff.changes {
         if change.after.as_ref().is_some_and(Server::votes) {
             let moves = matches!(change.kind, ChangeKind::Readdress(_));
-            let vote = &mut votes[electorate.number(change.id)];
+            let vote = &mut votes[voter_set.number(change.id)];
             *vote = Vote { votes: true, up: vote.up || !moves };
         }
     }
-    for change in late.iter().filter(|change| !is_healthy(goal, change)) {
-        votes[electorate.number(change.id)] = Vote::default();
+    for change in deferred.iter().filter(|change| !is_healthy(goal, change)) {
+        votes[voter_set.number(change.id)] = Vote::default();
     }
     votes
 }
 
-/// What a request does.
+/// The effect of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Does {
+enum RemovalKind {
     Demote,
     Leave,
-    /// Leave, and come back on another machine.
+    /// The server leaves, and returns on another machine.
     Return,
-    /// Come back on another machine, long gone from the old one.
+    /// The server returns on another machine. The old one was removed before.
     Come,
 }
 
-/// Requests by which voters go, those that are alike as one class.
-struct Going<'e, 'a> {
+/// The requests that remove voters, grouped into classes of equivalent ones.
+struct RemovalSearch<'e, 'a> {
     goal: &'a Goal,
-    electorate: &'e Electorate,
+    voter_set: &'e VoterSet,
     votes: &'e [Vote],
-    /// Of each class.
-    does: Vec<Does>,
-    classes: Vec<Parting<'a>>,
+    /// The effect of each class.
+    kinds: Vec<RemovalKind>,
+    classes: Vec<Batching<'a>>,
     sizes: Vec<usize>,
 }
 
-impl<'e, 'a> Going<'e, 'a> {
+impl<'e, 'a> RemovalSearch<'e, 'a> {
     fn new(
         goal: &'a Goal,
-        electorate: &'e Electorate,
+        voter_set: &'e VoterSet,
         votes: &'e [Vote],
         requests: &[Vec<&'a Change>],
     ) -> Self {
-        let mut classes: BTreeMap<_, Parting<'_>> = BTreeMap::new();
+        let mut classes: BTreeMap<_, Batching<'_>> = BTreeMap::new();
         for request in requests {
-            let place = |change: &&Change| electorate.place(electorate.number(change.id));
+            let place = |change: &&Change| voter_set.place(voter_set.number(change.id));
             let mut places: Vec<_> = request.iter().map(place).collect();
             places.sort_unstable();
-            let class = (does(goal, request[0]), places);
+            let class = (removal_kind(goal, request[0]), places);
             classes.entry(class).or_default().push(request.clone());
         }
-        let does = classes.keys().map(|(does, _)| *does).collect();
-        let classes: Vec<Parting<'_>> = classes.into_values().collect();
+        let kinds = classes.keys().map(|(kind, _)| *kind).collect();
+        let classes: Vec<Batching<'_>> = classes.into_values().collect();
         let sizes = classes.iter().map(Vec::len).collect();
-        Self { goal, electorate, votes, does, classes, sizes }
+        Self { goal, voter_set, votes, kinds, classes, sizes }
     }
 
-    /// In any order, unless the best one is better.
-    fn best(&self, requests: Parting<'a>) -> Removal<'a> {
-        let any_returns = self.does.iter().any(|does| *does >= Does::Return);
-        let tells_apart = requests.len() > 1 && self.electorate.tells_places();
+    /// Any order, unless the best order costs less.
+    fn best(&self, requests: Batching<'a>) -> Removal<'a> {
+        let any_returns = self.kinds.iter().any(|kind| *kind >= RemovalKind::Return);
+        let tells_apart = requests.len() > 1 && self.voter_set.distinguishes_voters();
         let ordered = (tells_apart || any_returns).then(|| {
             let order = self.best_order();
-            let cost = self.in_order(&order);
+            let cost = self.cost_in_order(&order);
             (order, cost)
         });
         let unordered = if any_returns { None } else { self.unordered() };
-        let merit = |cost: &Cost| cost.merit(self.goal.prefer);
+        let rank_key = |cost: &Cost| cost.rank_key(self.goal.prefer);
         match (ordered, unordered) {
-            (Some((order, cost)), other) if other.is_none_or(|o| merit(&cost) > merit(&o)) => {
+            (Some((order, cost)), other)
+                if other.is_none_or(|o| rank_key(&cost) > rank_key(&o)) =>
+            {
                 let mut queues: Vec<_> = self.classes.iter().map(|class| class.iter()).collect();
                 let order = order.into_iter().filter_map(|class| queues[class].next().cloned());
-                Removal { order: order.collect(), rule: Rule::InOrder, cost }
+                Removal { order: order.collect(), rule: StepOrder::InOrder, cost }
             }
             (_, other) => {
                 let cost = other.unwrap_or(Cost { is_legal: false, ..Cost::NONE });
-                Removal { order: requests, rule: Rule::LeaderLast, cost }
+                Removal { order: requests, rule: StepOrder::LeaderLast, cost }
             }
         }
     }
 
-    /// What they come to in any order; nothing where quorums could miss each other in some.
+    /// The cost in the worst order. `None` if quorums would not overlap in some order.
     fn unordered(&self) -> Option<Cost> {
-        let is_alone = |class: &Parting<'_>| class[0].len() == 1;
+        let is_alone = |class: &Batching<'_>| class[0].len() == 1;
         let is_weighted = self.goal.facts.base.membership.is_weighted();
         let is_small = self.nodes().is_some() && !self.classes.iter().all(is_alone);
-        if is_weighted || is_small { self.at_any_node() } else { Some(self.in_any_order()) }
+        if is_weighted || is_small {
+            self.cost_at_any_node()
+        } else {
+            Some(self.cost_in_any_order())
+        }
     }
 
-    /// Whether its servers leave and come back on another machine.
+    /// Whether its servers leave and return on another machine.
     fn returns(&self, class: usize) -> bool {
-        self.does[class] == Does::Return
+        self.kinds[class] == RemovalKind::Return
     }
 
-    /// Whether one of so many of each class that are done may have led and been held back.
-    fn may_be_held(&self, class: usize, gone: &[usize]) -> bool {
-        gone[class] > 0 && self.does[class] != Does::Come
+    /// Whether a finished request of this class may have been deferred, because its server led.
+    fn may_be_deferred(&self, class: usize, gone: &[usize]) -> bool {
+        gone[class] > 0 && self.kinds[class] != RemovalKind::Come
     }
 
-    /// Who votes when so many of each class are gone.
+    /// The votes when the first `gone[class]` requests of each class are done.
     fn votes(&self, gone: &[usize]) -> Vec<Vote> {
         let mut votes = self.votes.to_vec();
         for class in (0..gone.len()).filter(|class| !self.returns(*class)) {
             for change in self.classes[class].iter().take(gone[class]).flatten() {
-                let comes = self.does[class] == Does::Come;
-                let vote = &mut votes[self.electorate.number(change.id)];
+                let comes = self.kinds[class] == RemovalKind::Come;
+                let vote = &mut votes[self.voter_set.number(change.id)];
                 *vote = Vote { votes: comes, up: vote.up || comes };
             }
         }
         votes
     }
 
-    /// What is left when one of that class has gone, at worst, if any one of all may be held back.
-    fn worth(&self, class: usize, gone: &[usize]) -> Worth {
-        let mut worst = self.worth_without(gone, self.returns(class).then_some(class));
-        let mut held = gone.to_vec();
-        for other in (0..gone.len()).filter(|other| self.may_be_held(*other, gone)) {
+    /// The lowest tolerance after a request of `class`, if any one of the finished requests may be
+    /// deferred.
+    fn tolerance(&self, class: usize, gone: &[usize]) -> Tolerance {
+        let mut worst = self.tolerance_without(gone, self.returns(class).then_some(class));
+        let mut deferred = gone.to_vec();
+        for other in (0..gone.len()).filter(|other| self.may_be_deferred(*other, gone)) {
             if self.returns(other) {
-                // It led when it was its turn, and goes only now.
-                worst = worst.min(self.worth_without(gone, Some(other)));
+                // The server led when it was its turn, and leaves only now.
+                worst = worst.min(self.tolerance_without(gone, Some(other)));
                 continue;
             }
-            held[other] -= 1;
+            deferred[other] -= 1;
             let away = self.returns(class).then_some(class);
-            worst = worst.min(self.worth_without(&held, away));
-            held[other] += 1;
+            worst = worst.min(self.tolerance_without(&deferred, away));
+            deferred[other] += 1;
         }
         worst
     }
 
-    /// What is left when so many are gone and, for now, one that returns.
-    fn worth_without(&self, gone: &[usize], away: Option<usize>) -> Worth {
+    /// The tolerance when the given requests are done. The server of `away` has left and not
+    /// returned yet.
+    fn tolerance_without(&self, gone: &[usize], away: Option<usize>) -> Tolerance {
         let mut votes = self.votes(gone);
         if let Some(class) = away {
-            votes[self.electorate.number(self.classes[class][0][0].id)].votes = false;
+            votes[self.voter_set.number(self.classes[class][0][0].id)].votes = false;
         }
-        self.electorate.worth(&votes)
+        self.voter_set.tolerance(&votes)
     }
 
-    /// What is left at the end when one that returns leads, and so goes last.
-    fn worst_end(&self) -> Worth {
+    /// The lowest tolerance at the end, when a server that returns leads and therefore is last.
+    fn worst_with_leader_last(&self) -> Tolerance {
         let returning = (0..self.classes.len()).filter(|class| self.returns(*class));
-        let worths = returning.map(|class| self.worth(class, &self.sizes));
-        worths.fold(Worth::MOST, Worth::min)
+        let worths = returning.map(|class| self.tolerance(class, &self.sizes));
+        worths.fold(Tolerance::MAX, Tolerance::min)
     }
 
-    /// Whether the quorum needs the very server that comes back.
+    /// 1 if the quorum depends on the server that returns.
     fn risks(&self, class: usize, gone: &[usize]) -> usize {
         let mut votes = self.votes(gone);
-        votes[self.electorate.number(self.classes[class][0][0].id)].up = false;
-        usize::from(self.does[class] >= Does::Return && self.electorate.spare(&votes) < 0)
+        votes[self.voter_set.number(self.classes[class][0][0].id)].up = false;
+        usize::from(
+            self.kinds[class] >= RemovalKind::Return
+                && self.voter_set.tolerated_failures(&votes) < 0,
+        )
     }
 
     fn nodes(&self) -> Option<usize> {
         let product = self.sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1))?;
-        let most = if most(self.goal) > 1 { MOST_NODES_TOGETHER } else { MOST_NODES };
+        let most = if batch_limit(self.goal) > 1 { MAX_NODES_BATCHED } else { MAX_NODES };
         (product <= most).then_some(product)
     }
 
-    /// The class that goes next, step by step.
+    /// The best order: the class of each request.
     fn best_order(&self) -> Vec<usize> {
-        let Some(nodes) = self.nodes() else { return self.good_order() };
+        let Some(nodes) = self.nodes() else { return self.greedy_order() };
         let mut edges = Vec::new();
         for from in 0..nodes {
             let mut gone = digits(from, &self.sizes);
@@ -242,34 +254,34 @@ impl<'e, 'a> Going<'e, 'a> {
                     continue;
                 }
                 gone[class] += 1;
-                let worth = self.worth(class, &gone);
-                let price = Price {
-                    is_legal: self.meets(class, &gone),
+                let tolerance = self.tolerance(class, &gone);
+                let edge_cost = EdgeCost {
+                    is_legal: self.quorums_overlap(class, &gone),
                     risks: self.risks(class, &gone),
-                    spare: worth.spare,
-                    zone: worth.zone,
-                    windows: usize::from(worth.zone < 0),
+                    failures: tolerance.failures,
+                    with_zone_lost: tolerance.with_zone_lost,
+                    windows: usize::from(tolerance.with_zone_lost < 0),
                     reconfigs: 1,
                 };
                 let to = from + stride(&self.sizes, class);
-                edges.push(Edge { from, to, what: class, price });
+                edges.push(Edge { from, to, what: class, cost: edge_cost });
                 gone[class] -= 1;
             }
         }
-        let mut lattice = Lattice::new(nodes, edges);
-        lattice.keep_legal();
-        lattice.shortest(|price| price.risks);
-        let end = self.worst_end();
-        lattice.widest(end.spare, |price| price.spare);
-        lattice.widest(end.zone, |price| price.zone);
-        lattice.shortest(|price| price.windows);
-        lattice.way().into_iter().map(|(class, _)| class).collect()
+        let mut graph = StateGraph::new(nodes, edges);
+        graph.keep_legal();
+        graph.shortest(|edge_cost| edge_cost.risks);
+        let end = self.worst_with_leader_last();
+        graph.widest(end.failures, |edge_cost| edge_cost.failures);
+        graph.widest(end.with_zone_lost, |edge_cost| edge_cost.with_zone_lost);
+        graph.shortest(|edge_cost| edge_cost.windows);
+        graph.path().into_iter().map(|(class, _)| class).collect()
     }
 
-    /// Whether quorums before and after one of that class has gone meet, if any one of the others may
-    /// have been held back, and goes only later or only now.
-    fn meets(&self, class: usize, gone: &[usize]) -> bool {
-        if !self.electorate.is_weighted() {
+    /// Whether quorums before and after a request of `class` overlap, even if any other request was
+    /// deferred and comes only later or only now.
+    fn quorums_overlap(&self, class: usize, gone: &[usize]) -> bool {
+        if !self.voter_set.is_weighted() {
             return true;
         }
         let without = |gone: &[usize], class: usize| {
@@ -279,25 +291,26 @@ impl<'e, 'a> Going<'e, 'a> {
         };
         let meet = |class: usize, gone: &[usize]| {
             let before = without(gone, class);
-            self.electorate.overlaps(&self.votes(&before), &self.votes(gone))
+            self.voter_set.overlaps(&self.votes(&before), &self.votes(gone))
         };
         if self.goal.policy.changes_per_step == 0 {
             return true;
         }
-        let may_be_held = |other: &usize| {
-            gone[*other] > usize::from(*other == class) && self.may_be_held(*other, gone)
+        let may_be_deferred = |other: &usize| {
+            gone[*other] > usize::from(*other == class) && self.may_be_deferred(*other, gone)
         };
         meet(class, gone)
             && (0..gone.len())
-                .filter(may_be_held)
+                .filter(may_be_deferred)
                 .all(|other| meet(class, &without(gone, other)) && meet(other, gone))
     }
 
-    /// At each step the class that leaves most behind; of those, the one of the fullest zone.
+    /// At each step, the class that leaves the highest tolerance. Among equals, the one with the
+    /// most requests left.
     ///
-    /// Of voters that differ in their zones alone this is best at every step: what is left is worth
-    /// what its fullest zone leaves of it.
-    fn good_order(&self) -> Vec<usize> {
+    /// If voters differ only in their zones, this is optimal: the tolerance is limited only by the
+    /// fullest zone.
+    fn greedy_order(&self) -> Vec<usize> {
         let mut gone = vec![0; self.sizes.len()];
         let mut order = Vec::new();
         loop {
@@ -305,9 +318,9 @@ impl<'e, 'a> Going<'e, 'a> {
             let best = left.max_by_key(|class| {
                 let mut next = gone.clone();
                 next[*class] += 1;
-                let worth = self.worth(*class, &next);
+                let tolerance = self.tolerance(*class, &next);
                 let full = self.sizes[*class] - gone[*class];
-                (worth.spare, worth.zone, full, std::cmp::Reverse(*class))
+                (tolerance.failures, tolerance.with_zone_lost, full, std::cmp::Reverse(*class))
             });
             let Some(best) = best else { return order };
             gone[best] += 1;
@@ -315,14 +328,14 @@ impl<'e, 'a> Going<'e, 'a> {
         }
     }
 
-    fn in_order(&self, order: &[usize]) -> Cost {
+    fn cost_in_order(&self, order: &[usize]) -> Cost {
         let mut gone = vec![0; self.sizes.len()];
         let mut all = Cost::NONE;
         for class in order {
             gone[*class] += 1;
-            let next = Self::cost(self.worth(*class, &gone));
+            let next = Self::cost(self.tolerance(*class, &gone));
             all = all.and(Cost {
-                is_legal: self.meets(*class, &gone),
+                is_legal: self.quorums_overlap(*class, &gone),
                 risks: self.risks(*class, &gone),
                 reconfigs: 1 + usize::from(self.returns(*class)),
                 ..next
@@ -331,17 +344,17 @@ impl<'e, 'a> Going<'e, 'a> {
         all
     }
 
-    /// That of one request.
-    fn cost(worst: Worth) -> Cost {
-        Cost { worst, reconfigs: 1, windows: usize::from(worst.zone < 0), ..Cost::NONE }
+    /// The cost of one request.
+    fn cost(worst: Tolerance) -> Cost {
+        Cost { worst, reconfigs: 1, windows: usize::from(worst.with_zone_lost < 0), ..Cost::NONE }
     }
 
-    /// At each size what is worst: those that stand elsewhere go first, zone by zone. Those that
-    /// become observers go before those that leave.
-    fn in_any_order(&self) -> Cost {
+    /// For each number of finished requests, the lowest tolerance. The worst order removes the
+    /// voters of all other zones first, for each zone in turn. Demotions come before removals.
+    fn cost_in_any_order(&self) -> Cost {
         let total: usize = self.sizes.iter().sum();
-        let mut worst: Vec<Option<Worth>> = vec![None; total];
-        let zone = |change: &&Change| self.electorate.zone(self.electorate.number(change.id));
+        let mut worst: Vec<Option<Tolerance>> = vec![None; total];
+        let zone = |change: &&Change| self.voter_set.zone(self.voter_set.number(change.id));
         let zones: BTreeSet<_> =
             self.classes.iter().flat_map(|class| class[0].iter()).map(zone).collect();
         for last in zones {
@@ -356,30 +369,40 @@ impl<'e, 'a> Going<'e, 'a> {
             for class in order {
                 for _ in 0..self.sizes[class] {
                     gone[class] += 1;
-                    let worth = self.worth(class, &gone);
-                    worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
+                    let tolerance = self.tolerance(class, &gone);
+                    worst[count] =
+                        Some(worst[count].map_or(tolerance, |known| known.min(tolerance)));
                     count += 1;
                 }
             }
         }
-        worst.into_iter().flatten().fold(Cost::NONE, |all, worth| all.and(Self::cost(worth)))
+        worst
+            .into_iter()
+            .flatten()
+            .fold(Cost::NONE, |all, tolerance| all.and(Self::cost(tolerance)))
     }
 
-    /// The same where no order of classes is worst: whatever may be gone.
-    fn at_any_node(&self) -> Option<Cost> {
+    /// The same if no order of classes is known to be the worst: every set of finished requests is
+    /// tried.
+    fn cost_at_any_node(&self) -> Option<Cost> {
         let total: usize = self.sizes.iter().sum();
-        let mut worst: Vec<Option<Worth>> = vec![None; total + 1];
+        let mut worst: Vec<Option<Tolerance>> = vec![None; total + 1];
         for node in 1..self.nodes()? {
             let gone = digits(node, &self.sizes);
             let count: usize = gone.iter().sum();
             for class in (0..gone.len()).filter(|class| gone[*class] > 0) {
-                if !self.meets(class, &gone) {
+                if !self.quorums_overlap(class, &gone) {
                     return None;
                 }
-                let worth = self.worth(class, &gone);
-                worst[count] = Some(worst[count].map_or(worth, |known| known.min(worth)));
+                let tolerance = self.tolerance(class, &gone);
+                worst[count] = Some(worst[count].map_or(tolerance, |known| known.min(tolerance)));
             }
         }
-        Some(worst.into_iter().flatten().fold(Cost::NONE, |all, worth| all.and(Self::cost(worth))))
+        Some(
+            worst
+                .into_iter()
+                .flatten()
+                .fold(Cost::NONE, |all, tolerance| all.and(Self::cost(tolerance))),
+        )
     }
 }

@@ -1,38 +1,38 @@
-//! Another order of what is left of a plan, where a server has died or come back since it was made.
+//! Reorders the rest of a plan after a server has failed or come back.
 //!
-//! The steps are the plan's own, word for word. Steps that share a server within a phase stay
-//! together, the steps of a server keep their order, newcomers join in theirs, and waits, gate, proof
-//! and stops keep their places. What may move are the requests between them. Whether an order is
-//! safe, and still within what was granted, `check` says.
+//! The steps stay exactly as in the plan. Steps of one phase that share a server stay together, the
+//! steps of each server keep their order, and joiners keep theirs. Waits, gate, proof and stops
+//! keep their places. Only the requests between them may move. `check` says whether an order is
+//! safe and within what the plan allows.
 
 use std::collections::BTreeMap;
 
 use super::cost::Cost;
-use super::lattice::{Edge, Lattice, Price};
+use super::lattice::{Edge, EdgeCost, StateGraph};
 use super::search::{digits, stride};
-use super::votes::{Electorate, Vote};
-use super::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
-use crate::model::{Place, Reconfig, Server, ServerId};
+use super::votes::{Vote, VoterSet};
+use super::{Action, ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepOrder};
+use crate::model::{Reconfig, Server, ServerId, VoteWeight};
 use crate::observe::Facts;
 
-/// More combinations than this are not searched; then unreachable servers go first and healthy ones
-/// last.
-const MOST_NODES: usize = 50_000;
+/// The limit on nodes of the search. With more, changes of unreachable servers come first and those
+/// of healthy ones last.
+const MAX_NODES: usize = 50_000;
 
-/// What is left of a plan, put in the best order for the facts of now; `None` where no order keeps
-/// the safety rules, as far as the planner knows.
+/// Puts the rest of a plan into the best order for the present facts. `None` if no order keeps the
+/// safety rules, as far as the planner knows.
 ///
-/// `lowest` is the tolerance that the plan promised: no step of the order goes below it, and a moment
-/// that is below it already is only mended.
+/// `lowest` is the tolerance that the plan promised. No step of the order may go below it. If the
+/// present tolerance is already lower, steps may only improve it.
 pub fn reorder(plan: &Plan, lowest: i64, done: &Done, now: &Facts) -> Option<Plan> {
-    let left = Left::of(plan, lowest, done, now);
+    let left = Remaining::of(plan, lowest, done, now);
     let order = left.order()?;
     Some(Plan { phases: left.phases(&order), ..plan.clone() })
 }
 
-/// Whether some order of the plan's own steps comes to a moment at which just these of its reconfigs
-/// are done: each server's in their order, newcomers ascending, and nothing that stands behind the
-/// gate before what must stand in front of it.
+/// Whether some order of the plan's steps reaches a moment at which exactly these reconfigs are
+/// done. The steps of each server keep their order, joiners are added by ascending id, and no step
+/// moves from behind the gate to before it.
 pub fn is_within_reach(plan: &Plan, wanted: &Done) -> bool {
     let gate = gate(plan);
     let steps = plan.phases.iter().enumerate();
@@ -52,15 +52,15 @@ pub fn is_within_reach(plan: &Plan, wanted: &Done) -> bool {
     })
 }
 
-/// The phase of the gate, where there is one.
+/// The phase of the gate.
 fn gate(plan: &Plan) -> Option<usize> {
     plan.phases.iter().position(|phase| phase.kind == PhaseKind::Gate)
 }
 
-/// Whether a step brings in a server that was no member when the plan was made.
+/// Whether a step adds a server that was no member when the plan was made.
 fn joins(plan: &Plan, step: &Step) -> bool {
-    let is_new = |part: &Part| !plan.facts.base.membership.contains(part.server);
-    step.parts().iter().any(|part| part.change == Move::Join && is_new(part))
+    let is_new = |part: &ServerChange| !plan.facts.base.membership.contains(part.server);
+    step.parts().iter().any(|part| part.change == ChangeVerb::Join && is_new(part))
 }
 
 /// Steps of one phase that stay together.
@@ -75,49 +75,51 @@ impl Unit<'_> {
     }
 }
 
-/// What a server is at a moment.
+/// The state of a server at a moment.
 #[derive(Clone, Copy)]
-struct Seat {
+struct MemberState {
     is_member: bool,
     vote: Vote,
 }
 
-/// What a step does to one server: how it changes, whether it votes then, whether it answers now, and
-/// by which zone, group and weight its vote is told from others.
-type Does = (Move, bool, bool, (Option<usize>, Option<Place>));
+/// The effect of a step on one server: the change, whether the server votes afterwards, whether it
+/// answers now, and the zone, group and weight of its vote.
+type PartEffect = (ChangeVerb, bool, bool, (Option<usize>, Option<VoteWeight>));
 
-/// Units that no safety rule can tell apart: of one phase, on one side of the gate, both of the leader
-/// or neither, with requests that do the same to like servers.
-type Like = (usize, [bool; 2], Vec<Vec<Does>>);
+/// A class of units that no safety rule distinguishes. They belong to one phase, stand on one side
+/// of the gate, all or none hand over the leadership, and their requests have the same effects on
+/// equivalent servers.
+type UnitClass = (usize, [bool; 2], Vec<Vec<PartEffect>>);
 
-/// What is left of a plan, and those that answer now.
-struct Left<'a> {
+/// The rest of a plan, and the servers that answer now.
+struct Remaining<'a> {
     plan: &'a Plan,
     done: &'a Done,
     now: &'a Facts,
     lowest: i64,
-    electorate: Electorate,
-    /// By number of the electorate, when the units that have begun are finished.
-    seats: Vec<Seat>,
-    /// All that may move, in the order of the plan: done, begun, and to come.
+    voter_set: VoterSet,
+    /// By index of the voter set, after the units that have begun are finished.
+    states: Vec<MemberState>,
+    /// All units that may move, in the order of the plan: finished, begun, and not begun.
     finished: Vec<Unit<'a>>,
     begun: Vec<Unit<'a>>,
     units: Vec<Unit<'a>>,
-    /// Whether each unit that is to come stands behind a gate that is to come.
+    /// For each unit that has not begun, whether it must wait for a gate that is still closed.
     is_gated: Vec<bool>,
     survives_zones: bool,
 }
 
-impl<'a> Left<'a> {
+impl<'a> Remaining<'a> {
     fn of(plan: &'a Plan, lowest: i64, done: &'a Done, now: &'a Facts) -> Self {
-        let electorate = Electorate::new(&plan.facts, &plan.target, &plan.policy);
+        let voter_set = VoterSet::new(&plan.facts, &plan.target, &plan.policy);
         let members = &now.base.membership;
-        let seat = |id: &ServerId| Seat {
+        let state = |id: &ServerId| MemberState {
             is_member: members.contains(*id),
             vote: Vote { votes: members.has_voter(*id), up: now.live.contains(id) },
         };
-        let seats: Vec<Seat> = electorate.ids.iter().map(seat).collect();
-        let survives_zones = electorate.has_zones() && electorate.worth(&votes(&seats)).zone >= 0;
+        let states: Vec<MemberState> = voter_set.ids.iter().map(state).collect();
+        let survives_zones =
+            voter_set.has_zones() && voter_set.tolerance(&votes(&states)).with_zone_lost >= 0;
         let is_done = |step: &&Step| done.contains(&step.id);
         let (finished, left): (Vec<_>, Vec<_>) =
             units(plan).into_iter().partition(|unit| unit.steps.iter().all(is_done));
@@ -125,7 +127,7 @@ impl<'a> Left<'a> {
             left.into_iter().partition(|unit| unit.steps.iter().any(is_done));
         let gate = gate(plan).filter(|gate| !plan.phases[*gate].steps.iter().all(|s| is_done(&s)));
         let answers = |step: &Step| step.servers().any(|server| now.live.contains(&server));
-        // A server that answers is not taken out before the gate that removals wait for.
+        // A server that answers is not removed before the gate.
         let is_gated = |unit: &Unit<'_>| {
             let goes = |step: &&Step| step.only_takes_out();
             let falls = unit.steps.iter().all(goes) && unit.steps.iter().any(|step| answers(step));
@@ -137,41 +139,41 @@ impl<'a> Left<'a> {
             done,
             now,
             lowest,
-            electorate,
-            seats,
+            voter_set,
+            states,
             finished,
             begun,
             units,
             is_gated,
             survives_zones,
         };
-        let mut seats = left.seats.clone();
+        let mut states = left.states.clone();
         for unit in &left.begun {
-            left.take(&mut seats, unit);
+            left.take(&mut states, unit);
         }
-        left.seats = seats;
+        left.states = states;
         left
     }
 
-    /// The units that are to come, in the best order.
+    /// The units that have not begun, in the best order.
     fn order(&self) -> Option<Vec<usize>> {
         let kinds = self.kinds();
         let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
         let product =
             sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1)).unwrap_or(0);
-        if !(1..=MOST_NODES).contains(&product) {
+        if !(1..=MAX_NODES).contains(&product) {
             return Some(self.by_health());
         }
-        let mut lattice = self.lattice(&kinds, product);
-        lattice.keep_legal();
-        lattice.shortest(|price| price.risks);
-        lattice.widest(self.lowest.max(self.tolerance()), |price| price.spare);
-        lattice.widest(0, |price| price.zone);
-        lattice.shortest(|price| price.windows);
+        let mut graph = self.graph(&kinds, product);
+        graph.keep_legal();
+        graph.shortest(|edge_cost| edge_cost.risks);
+        graph.widest(self.lowest.max(self.tolerance()), |edge_cost| edge_cost.failures);
+        graph.widest(0, |edge_cost| edge_cost.with_zone_lost);
+        graph.shortest(|edge_cost| edge_cost.windows);
         let mut cost = Cost::NONE;
         let mut order = Vec::with_capacity(self.units.len());
-        for (unit, price) in lattice.way() {
-            cost = cost.and(price.cost());
+        for (unit, edge_cost) in graph.path() {
+            cost = cost.and(edge_cost.cost());
             order.push(unit);
         }
         (order.len() == self.units.len() && cost.is_legal).then_some(order)
@@ -181,8 +183,8 @@ impl<'a> Left<'a> {
         i64::from(self.plan.min_tolerance)
     }
 
-    /// Where there are too many to search: those that take out unreachable servers first, those that
-    /// take out others later, and who leads last.
+    /// The order if there are too many units to search: removals of unreachable servers first, then
+    /// additions, then removals of healthy servers, and the leader last.
     fn by_health(&self) -> Vec<usize> {
         let rank = |at: &usize| {
             let unit = &self.units[*at];
@@ -197,14 +199,14 @@ impl<'a> Left<'a> {
         order
     }
 
-    /// The units by what the safety rules can tell of them, each kind in the order of the plan.
+    /// The units in classes that no safety rule distinguishes, each class in the order of the plan.
     fn kinds(&self) -> Vec<Vec<usize>> {
-        let does = |part: &Part, request: &Reconfig| -> Does {
-            let server = self.electorate.number(part.server);
+        let does = |part: &ServerChange, request: &Reconfig| -> PartEffect {
+            let server = self.voter_set.number(part.server);
             let votes = line(request, part.server).is_some_and(Server::votes);
-            (part.change, votes, self.seats[server].vote.up, self.electorate.place(server))
+            (part.change, votes, self.states[server].vote.up, self.voter_set.place(server))
         };
-        let mut kinds: BTreeMap<Like, Vec<usize>> = BTreeMap::new();
+        let mut kinds: BTreeMap<UnitClass, Vec<usize>> = BTreeMap::new();
         for (at, unit) in self.units.iter().enumerate() {
             let requests = unit.steps.iter().filter_map(|step| Some((step, step.reconfig()?)));
             let does = |(step, request): (&&Step, &Reconfig)| {
@@ -217,16 +219,16 @@ impl<'a> Left<'a> {
         kinds.into_values().collect()
     }
 
-    fn lattice(&self, kinds: &[Vec<usize>], product: usize) -> Lattice<usize> {
+    fn graph(&self, kinds: &[Vec<usize>], product: usize) -> StateGraph<usize> {
         let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
         let mut edges = Vec::new();
         for node in 0..product {
             let done = digits(node, &sizes);
             let mut taken = vec![false; self.units.len()];
-            let mut seats = self.seats.clone();
+            let mut states = self.states.clone();
             for at in kinds.iter().zip(&done).flat_map(|(kind, done)| &kind[..*done]) {
                 taken[*at] = true;
-                self.take(&mut seats, &self.units[*at]);
+                self.take(&mut states, &self.units[*at]);
             }
             let next = kinds.iter().zip(&done).enumerate();
             let next = next.filter_map(|(kind, (all, done))| Some((kind, *all.get(*done)?)));
@@ -235,20 +237,20 @@ impl<'a> Left<'a> {
             next.sort_unstable_by_key(|(_, at)| *at);
             for (kind, at) in next {
                 let to = node + stride(&sizes, kind);
-                let price = self.price(&seats, &self.units[at]);
-                edges.push(Edge { from: node, to, what: at, price });
+                let edge_cost = self.edge_cost(&states, &self.units[at]);
+                edges.push(Edge { from: node, to, what: at, cost: edge_cost });
             }
         }
-        Lattice::new(product, edges)
+        StateGraph::new(product, edges)
     }
 
-    /// Whether a unit takes the leadership from who leads now.
+    /// Whether a unit takes the leadership from the present leader.
     fn hands_over(&self, unit: &Unit<'_>) -> bool {
         let leader = self.now.leader;
         leader.is_some_and(|leader| unit.steps.iter().any(|step| step.hands_over(leader)))
     }
 
-    /// Whether all that must come before a unit is done.
+    /// Whether everything that must come before a unit is done.
     fn may_be_next(&self, at: usize, taken: &[bool]) -> bool {
         let unit = &self.units[at];
         let newcomer = |unit: &Unit<'_>| unit.steps.iter().any(|step| joins(self.plan, step));
@@ -259,55 +261,58 @@ impl<'a> Left<'a> {
             let shares = before.shares_server(unit);
             let comes_first = other < at && (shares || newcomer(before) && newcomer(unit))
                 || !self.is_gated[other] && self.is_gated[at] && !self.hands_over(before);
-            // Who leads goes last.
+            // The leader's own change is last.
             !comes_first && (!hands_over || shares)
         })
     }
 
-    /// Does what is left of a unit.
-    fn take(&self, seats: &mut [Seat], unit: &Unit<'_>) {
+    /// Applies the unfinished steps of a unit.
+    fn take(&self, states: &mut [MemberState], unit: &Unit<'_>) {
         for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
-            self.change(seats, step);
+            self.change(states, step);
         }
     }
 
-    fn change(&self, seats: &mut [Seat], step: &Step) {
+    fn change(&self, states: &mut [MemberState], step: &Step) {
         let Some(request) = step.reconfig() else { return };
         for part in step.parts() {
-            let seat = &mut seats[self.electorate.number(part.server)];
+            let state = &mut states[self.voter_set.number(part.server)];
             match line(request, part.server) {
-                None => *seat = Seat { is_member: false, vote: Vote { votes: false, up: false } },
+                None => {
+                    *state =
+                        MemberState { is_member: false, vote: Vote { votes: false, up: false } }
+                }
                 Some(line) => {
-                    // A server that comes in has been seen following.
-                    seat.vote.up |= !seat.is_member;
-                    (seat.is_member, seat.vote.votes) = (true, line.votes());
+                    // A server that is added has been observed as a follower.
+                    state.vote.up |= !state.is_member;
+                    (state.is_member, state.vote.votes) = (true, line.votes());
                 }
             }
         }
     }
 
-    fn price(&self, seats: &[Seat], unit: &Unit<'_>) -> Price {
-        let none = Price {
+    fn edge_cost(&self, states: &[MemberState], unit: &Unit<'_>) -> EdgeCost {
+        let none = EdgeCost {
             is_legal: true,
             risks: 0,
-            spare: i64::MAX,
-            zone: i64::MAX,
+            failures: i64::MAX,
+            with_zone_lost: i64::MAX,
             windows: 0,
             reconfigs: 0,
         };
-        let mut seats = seats.to_vec();
+        let mut states = states.to_vec();
         let mut all = none;
         for step in unit.steps.iter().filter(|step| !self.done.contains(&step.id)) {
-            let before = seats.clone();
-            self.change(&mut seats, step);
+            let before = states.clone();
+            self.change(&mut states, step);
             if step.reconfig().is_some() {
-                let price = self.price_of(step, [&before, &seats]);
-                all = Price {
-                    is_legal: all.is_legal && price.is_legal,
-                    risks: all.risks + price.risks,
-                    spare: all.spare.min(price.spare),
-                    zone: all.zone.min(price.zone),
-                    windows: all.windows + price.windows,
+                let edge_cost = self.request_cost(step, [&before, &states]);
+                all = EdgeCost {
+                    is_legal: all.is_legal && edge_cost.is_legal,
+                    risks: all.risks + edge_cost.risks,
+                    failures: all.failures.min(edge_cost.failures),
+                    with_zone_lost: all.with_zone_lost.min(edge_cost.with_zone_lost),
+                    windows: all.windows + edge_cost.windows,
                     reconfigs: all.reconfigs + 1,
                 };
             }
@@ -315,17 +320,17 @@ impl<'a> Left<'a> {
         all
     }
 
-    /// One request, from one moment to the next.
-    fn price_of(&self, step: &Step, [before, after]: [&[Seat]; 2]) -> Price {
+    /// The cost of one request, from the moment before to the moment after.
+    fn request_cost(&self, step: &Step, [before, after]: [&[MemberState]; 2]) -> EdgeCost {
         let (mut during, mut without) = (votes(after), votes(after));
         let (mut changes_votes, mut moves) = (false, false);
         let (mut takes_vote, mut gives_up) = (false, false);
-        for Part { server, change } in step.parts().iter().copied() {
-            let at = self.electorate.number(server);
+        for ServerChange { server, change } in step.parts().iter().copied() {
+            let at = self.voter_set.number(server);
             changes_votes |= before[at].vote.votes || after[at].vote.votes;
             let joins = after[at].is_member && !before[at].is_member;
-            let in_place = matches!(change, Move::Promote) && !joins;
-            let readdressed = matches!(change, Move::Readdress { .. });
+            let in_place = matches!(change, ChangeVerb::Promote) && !joins;
+            let readdressed = matches!(change, ChangeVerb::Readdress { .. });
             moves |= readdressed;
             // It observes until the change is active, or is away for a moment.
             during[at].up &= !in_place && !readdressed;
@@ -335,35 +340,35 @@ impl<'a> Left<'a> {
             gives_up |= gives && !self.now.other_machine.contains(&server);
         }
         let (was, is) = (votes(before), votes(after));
-        let worth = self.electorate.worth(&is);
-        let during = self.electorate.spare(&during);
+        let tolerance = self.voter_set.tolerance(&is);
+        let during = self.voter_set.tolerated_failures(&during);
         let promised = (self.tolerance() - i64::from(moves)).max(self.lowest);
-        let (had, worst) = (self.electorate.spare(&was), during.min(worth.spare));
-        // A moment that is below that already is only mended.
+        let (had, worst) =
+            (self.voter_set.tolerated_failures(&was), during.min(tolerance.failures));
+        // If the tolerance is already below the promise, steps may only improve it.
         let keeps_spare = worst >= promised || worst > had || worst == had && !takes_vote;
-        let overlaps =
-            self.plan.policy.changes_per_step == 0 || self.electorate.overlaps(&was, &is);
+        let overlaps = self.plan.policy.changes_per_step == 0 || self.voter_set.overlaps(&was, &is);
         let keeps_order = !gives_up || self.has_all_new_voters(after);
         let is_legal = !changes_votes || during >= 0 && keeps_spare && overlaps && keeps_order;
-        Price {
+        EdgeCost {
             is_legal,
-            risks: usize::from(changes_votes && self.electorate.spare(&without) < 0),
-            spare: worst,
-            zone: worth.zone,
-            windows: usize::from(self.survives_zones && worth.zone < 0),
+            risks: usize::from(changes_votes && self.voter_set.tolerated_failures(&without) < 0),
+            failures: worst,
+            with_zone_lost: tolerance.with_zone_lost,
+            windows: usize::from(self.survives_zones && tolerance.with_zone_lost < 0),
             reconfigs: 1,
         }
     }
 
-    /// Whether all voters that the plan brings in vote.
-    fn has_all_new_voters(&self, seats: &[Seat]) -> bool {
+    /// Whether all voters that the plan adds have their votes.
+    fn has_all_new_voters(&self, states: &[MemberState]) -> bool {
         let base = &self.plan.facts.base.membership;
         let mut new = self.plan.target.servers().filter(|s| s.votes() && !base.has_voter(s.id));
-        new.all(|server| seats[self.electorate.number(server.id)].vote.votes)
+        new.all(|server| states[self.voter_set.number(server.id)].vote.votes)
     }
 
-    /// All phases: waits for joiners, what is done and what has begun, what is to come in that order
-    /// with the gate in its place, proof and stops.
+    /// All phases: waits for joiners, units that are finished or begun, the rest in the given order
+    /// with the gate in its place, proof, stops.
     fn phases(&self, order: &[usize]) -> Vec<Phase> {
         let of_kind = |kinds: &'a [PhaseKind]| {
             self.plan.phases.iter().filter(move |phase| kinds.contains(&phase.kind)).cloned()
@@ -395,7 +400,7 @@ impl<'a> Left<'a> {
         phases
     }
 
-    /// Units one after the other; like ones that follow each other are one phase.
+    /// Appends units one after the other. Consecutive ones of one kind are one phase.
     fn extend<'u>(&self, phases: &mut Vec<Phase>, units: impl IntoIterator<Item = &'u Unit<'a>>)
     where
         'a: 'u,
@@ -407,7 +412,7 @@ impl<'a> Left<'a> {
             match of_run.last_mut().filter(|last| last.kind == kind) {
                 Some(last) => last.steps.extend(steps),
                 None => {
-                    of_run.push(Phase { kind, rule: Rule::InOrder, steps: steps.collect() });
+                    of_run.push(Phase { kind, rule: StepOrder::InOrder, steps: steps.collect() });
                 }
             }
         }
@@ -415,7 +420,7 @@ impl<'a> Left<'a> {
     }
 }
 
-/// All that may move, in the order of the plan.
+/// All units that may move, in the order of the plan.
 fn units(plan: &Plan) -> Vec<Unit<'_>> {
     let mut units: Vec<Unit<'_>> = Vec::new();
     for (at, phase) in plan.phases.iter().enumerate() {
@@ -443,8 +448,8 @@ fn units(plan: &Plan) -> Vec<Unit<'_>> {
     units
 }
 
-fn votes(seats: &[Seat]) -> Vec<Vote> {
-    seats.iter().map(|seat| seat.vote).collect()
+fn votes(states: &[MemberState]) -> Vec<Vote> {
+    states.iter().map(|state| state.vote).collect()
 }
 
 /// The line that a request gives to a server.
@@ -453,10 +458,11 @@ fn line(request: &Reconfig, server: ServerId) -> Option<&Server> {
 }
 
 impl Step {
-    /// Whether it sends a request by which servers leave or give up their votes, and none other: what
-    /// a gate keeps waiting.
+    /// Whether it sends a request by which servers only leave or lose their votes. Such requests
+    /// wait for the gate.
     pub fn only_takes_out(&self) -> bool {
-        let goes = |part: &Part| matches!(part.change, Move::Leave | Move::Demote);
+        let goes =
+            |part: &ServerChange| matches!(part.change, ChangeVerb::Leave | ChangeVerb::Demote);
         matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)
     }
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Reconfig, ServerId};
 
-/// The name of a step, made from what it does and to whom, like `join-4`.
+/// The name of a step, made from its action and its servers, like `join-4`.
 ///
-/// It does not depend on who leads, so that an approval of the step survives an election.
+/// It does not depend on the leader, so an approval of the step remains valid after an election.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -46,61 +46,61 @@ pub struct Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Waits until a server follows without a vote, with its data and addresses proven.
+    /// Waits until a server follows without a vote, and its data and addresses are proven.
     AwaitJoiner(ServerId),
-    /// Sends one reconfig request, with the version it starts from.
+    /// Sends one reconfig request, with the version from which it starts.
     Reconfig {
-        /// What it means for each server that it changes, by id; never empty.
-        parts: Vec<Part>,
+        /// What the request changes for each server, by id. Never empty.
+        parts: Vec<ServerChange>,
         /// The request.
         request: Reconfig,
     },
     /// Waits for clients or for a person.
     Gate(GateKind),
-    /// Runs `hooks.start` for a server, if it is not up when the step is reached.
+    /// Runs `hooks.start` for a server, unless it is already up.
     Start(ServerId),
-    /// Runs `hooks.stop` for a server that is no member any more.
+    /// Runs `hooks.stop` for a server that is no longer a member.
     Stop(ServerId),
-    /// Asks a person to stop a server that is no member any more.
+    /// Asks the operator to stop a server that is no longer a member.
     AskToStop(ServerId),
-    /// Asks a person to attest that a server's data directory is blank.
+    /// Asks the operator to attest that a server's data directory is blank.
     AttestBlank(ServerId),
     /// Proves that the last configuration is active: a write commits in it, and every server that
-    /// answers shows it. Where a server is named, the proof is that of its own leaving.
+    /// answers reports it. With a server, proves that the configuration without it is active.
     Prove(Option<ServerId>),
 }
 
-/// What a reconfig request means for one of its servers.
+/// The change of one server in a reconfig request.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
-pub struct Part {
+pub struct ServerChange {
     /// The server that changes.
     pub server: ServerId,
-    /// How it changes.
-    pub change: Move,
+    /// The kind of change.
+    pub change: ChangeVerb,
 }
 
-/// How a reconfig request changes a server.
+/// The kind of change that a reconfig request makes to a server.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Move {
+pub enum ChangeVerb {
     /// It becomes a member.
     Join,
-    /// It stops being a member.
+    /// It is removed from the members.
     Leave,
-    /// An observer stops being a member for a moment, so that it comes back as a follower that can
-    /// acknowledge (ZooKeeper's guide, "Changing an observer into a follower").
+    /// An observer is removed for a moment, so that it returns as a follower that can acknowledge
+    /// (ZooKeeper's guide, "Changing an observer into a follower").
     Unlist,
     /// It gets a vote.
     Promote,
     /// It loses its vote and observes.
     Demote,
-    /// It keeps its role and gets other addresses.
+    /// It keeps its role and gets a new address.
     Readdress {
-        /// Whether its quorum address is among them.
+        /// Whether its quorum address changes.
         quorum: bool,
     },
 }
@@ -119,18 +119,18 @@ pub enum GateKind {
     CutoverDrained,
 }
 
-/// Like steps that stand together.
+/// Consecutive steps of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase {
-    /// What its steps have in common.
+    /// The kind of its steps.
     pub kind: PhaseKind,
-    /// In which order they go.
-    pub rule: Rule,
+    /// The order of its steps.
+    pub rule: StepOrder,
     /// The steps, in canonical order.
     pub steps: Vec<Step>,
 }
 
-/// What the steps of a phase have in common; in the order of a whole plan.
+/// The kind of the steps of a phase, in the order of a whole plan.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -138,47 +138,47 @@ pub struct Phase {
 pub enum PhaseKind {
     /// Joiners are started and awaited.
     Await,
-    /// Members that do not answer lose their votes.
+    /// Unreachable members lose their votes.
     Dead,
-    /// Servers come in.
+    /// Servers are added.
     Join,
     /// Observers get a vote.
     Promote,
-    /// Ids go to other machines.
+    /// Ids move to other machines.
     Replace,
-    /// Servers get other addresses.
+    /// Servers get new addresses.
     Readdress,
-    /// Clients move, or a person says that they have.
+    /// Clients move, or the operator confirms that they have.
     Gate,
-    /// Observers are taken out.
+    /// Observers are removed.
     RemoveObservers,
     /// Voters become observers.
     Demote,
-    /// Voters are taken out.
+    /// Voters are removed.
     Remove,
     /// The last configuration is proven active.
     Prove,
-    /// Processes that no configuration names are stopped.
+    /// Processes of servers that are no longer members are stopped.
     Retire,
 }
 
-/// In which order the steps of a phase go.
+/// The order of the steps of a phase.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
-pub enum Rule {
+pub enum StepOrder {
     /// All at once.
     SideBySide,
-    /// One after the other, as listed; what a server has begun is finished before another begins,
-    /// even where an election came between.
+    /// One after the other, as listed. The steps of one server are finished before those of the
+    /// next begin, even after an election.
     InOrder,
-    /// One after the other, in any order; whoever leads goes last.
+    /// One after the other, in any order. The leader is last.
     LeaderLast,
 }
 
 impl Step {
-    /// The servers that it is about.
+    /// The servers that it concerns.
     pub fn servers(&self) -> impl Iterator<Item = ServerId> {
         let (one, parts) = match &self.action {
             Action::AwaitJoiner(server)
@@ -193,17 +193,17 @@ impl Step {
         one.into_iter().chain(parts.iter().map(|part| part.server))
     }
 
-    /// Whether it is about that server.
+    /// Whether it concerns that server.
     pub fn concerns(&self, server: ServerId) -> bool {
         self.servers().any(|own| own == server)
     }
 
-    /// Whether it is about a server that the other one is about, too.
+    /// Whether both concern one server.
     pub fn shares_server(&self, other: &Self) -> bool {
         self.servers().any(|server| other.concerns(server))
     }
 
-    /// The request it sends, where it sends one.
+    /// The request that it sends.
     pub fn reconfig(&self) -> Option<&Reconfig> {
         match &self.action {
             Action::Reconfig { request, .. } => Some(request),
@@ -217,15 +217,15 @@ impl Step {
         }
     }
 
-    /// What its request means for each server that it changes.
-    pub fn parts(&self) -> &[Part] {
+    /// The change of each server in its request.
+    pub fn parts(&self) -> &[ServerChange] {
         match &self.action {
             Action::Reconfig { parts, .. } => parts,
             _ => &[],
         }
     }
 
-    /// Whether that server hands over the leadership in it, should it lead.
+    /// Whether the server hands over the leadership in this step, if it leads.
     pub fn hands_over(&self, leader: ServerId) -> bool {
         self.parts().iter().any(|part| part.server == leader && part.change.hands_over())
     }
@@ -266,8 +266,8 @@ fn runs(numbers: impl Iterator<Item = i64>) -> String {
     runs.into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
-impl Move {
-    /// One word for it.
+impl ChangeVerb {
+    /// The word for it in step names.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Join => "join",
@@ -279,8 +279,7 @@ impl Move {
         }
     }
 
-    /// Whether its server hands over the leadership, should it lead
-    /// (`Leader.getDesignatedLeader`).
+    /// Whether its server hands over the leadership, if it leads (`Leader.getDesignatedLeader`).
     pub const fn hands_over(self) -> bool {
         matches!(self, Self::Leave | Self::Demote | Self::Readdress { quorum: true })
     }
@@ -291,14 +290,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_step_tells_its_servers() {
+    fn the_name_of_a_step_contains_its_servers() {
         for (ids, name) in [
             (vec![4], "leave-4"),
             (vec![4, 5], "leave-4,5"),
             (vec![1, 4, 5, 6, 7, 9, 10], "leave-1,4..7,9,10"),
             (vec![-1, 0, i64::MAX], "leave--1,0,9223372036854775807"),
         ] {
-            let part = |id: &i64| Part { server: ServerId::new(*id), change: Move::Leave };
+            let part =
+                |id: &i64| ServerChange { server: ServerId::new(*id), change: ChangeVerb::Leave };
             let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
             let parts = ids.iter().map(part).collect();
             assert_eq!(Step::named(Action::Reconfig { parts, request }).id.as_str(), name);

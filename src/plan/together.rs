@@ -1,38 +1,38 @@
-//! Which changes one request takes together, where `policy.changesPerStep` allows more than one.
+//! Batches of changes for one request, if `policy.changesPerStep` allows more than one.
 //!
-//! Servers come in together or go together, and only in like ways: a request never does both. With
-//! a bound, quorums before and after must share a server all the same, which two voters allow where
-//! their number is even, and more never; without one they need not.
+//! A request adds or removes servers, and never does both. With a limit, quorums before and after
+//! it must share a server: two voters may change if their number is even, more never. Without a
+//! limit quorums need not overlap.
 
 use std::collections::BTreeMap;
 
 use super::order::Goal;
-use super::votes::{Electorate, Vote};
+use super::votes::{Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Majority, Server};
 
-/// More ways to choose the next request are not looked at.
-const MOST_WAYS: usize = 256;
+/// The limit on ways to choose the next request.
+const MAX_CHOICES: usize = 256;
 
-/// More ways to part those that go into requests are not looked at.
-const MOST_PARTINGS: usize = 64;
+/// The limit on ways to split removals into requests.
+const MAX_BATCHINGS: usize = 64;
 
-/// Requests: who goes with whom.
-pub(super) type Parting<'a> = Vec<Vec<&'a Change>>;
+/// A list of requests, each with the changes that it makes.
+pub(super) type Batching<'a> = Vec<Vec<&'a Change>>;
 
 /// How many servers one request may change.
-pub(super) fn most(goal: &Goal) -> usize {
+pub(super) fn batch_limit(goal: &Goal) -> usize {
     match goal.policy.changes_per_step {
         0 => usize::MAX,
         most => usize::try_from(most).unwrap_or(usize::MAX),
     }
 }
 
-/// How many of each of some classes may go in one request, the largest requests first: as many of
-/// them as there are left, or all ways to take from one class where there are too many.
+/// How many of each class one request may take, the largest requests first. Mixed choices are
+/// included unless there are too many; then each request takes servers of one class.
 pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     let ways = left.iter().try_fold(1_usize, |all, size| all.checked_mul(size + 1));
-    let is_mixed = most > 1 && ways.is_some_and(|ways| ways <= MOST_WAYS);
+    let is_mixed = most > 1 && ways.is_some_and(|ways| ways <= MAX_CHOICES);
     let mut choices: Vec<Vec<usize>> = Vec::new();
     if is_mixed {
         for way in 1..ways.unwrap_or(0) {
@@ -54,11 +54,11 @@ pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     choices
 }
 
-/// Whether a request that changes several votes is lawful: quorums before and after share a server
-/// where they must, and its newcomers are no quorum by themselves.
-pub(super) fn may_go_together(
+/// Whether a request that changes several votes is safe: quorums before and after overlap if they
+/// must, and the new voters alone are not a quorum.
+pub(super) fn is_lawful_batch(
     goal: &Goal,
-    electorate: &Electorate,
+    voter_set: &VoterSet,
     [before, after]: [&[Vote]; 2],
 ) -> bool {
     let pairs = || before.iter().zip(after);
@@ -71,7 +71,7 @@ pub(super) fn may_go_together(
     let voters = |votes: &[Vote]| votes.iter().filter(|vote| vote.votes).count();
     let all = pairs().filter(|(was, is)| was.votes || is.votes).count();
     let overlap = || is_majority(goal) && quorum(voters(before)) + quorum(voters(after)) > all;
-    electorate.spare(&newcomers) < 0 && (goal.policy.changes_per_step == 0 || overlap())
+    voter_set.tolerated_failures(&newcomers) < 0 && (goal.policy.changes_per_step == 0 || overlap())
 }
 
 fn quorum(voters: usize) -> usize {
@@ -82,79 +82,80 @@ fn is_majority(goal: &Goal) -> bool {
     !goal.facts.base.membership.is_weighted()
 }
 
-/// Ways to put healthy servers that go into requests that are lawful in any order: whoever leads goes
-/// last, and with it all that its request takes out. The first goes by ids; the others by places,
-/// where these tell servers apart, the fewest requests first.
+/// Ways to group healthy servers that are removed into requests that are safe in any order. The
+/// leader is last, with all servers of its request. The first way groups by id. The others group by
+/// zone and weight if these distinguish servers, the fewest requests first.
 ///
-/// Who moves as well shares no request: should another of it lead, its move would have to wait for
-/// the leader's own change, which comes last.
-pub(super) fn partings<'a>(
+/// A server that also changes its address is removed alone. If another server of its request led,
+/// the address change would have to wait for the leader's own change, which is last.
+pub(super) fn batchings<'a>(
     goal: &Goal,
-    electorate: &Electorate,
+    voter_set: &VoterSet,
     voters: usize,
     going: Vec<&'a Change>,
-) -> Vec<Parting<'a>> {
+) -> Vec<Batching<'a>> {
     let moves = |change: &&Change| change.kind == ChangeKind::RoleAndAddress;
     let (alone, going): (Vec<_>, Vec<_>) = going.into_iter().partition(moves);
-    let mut partings = partings_of_like(goal, electorate, voters, (going, !alone.is_empty()));
-    for parting in &mut partings {
-        parting.extend(alone.iter().map(|change| vec![*change]));
+    let mut batchings = batchings_of_removals(goal, voter_set, voters, (going, !alone.is_empty()));
+    for batching in &mut batchings {
+        batching.extend(alone.iter().map(|change| vec![*change]));
     }
-    partings
+    batchings
 }
 
-/// The same for those that only go, between others that go alone or not.
-fn partings_of_like<'a>(
+/// The same for servers that are only removed. `between_others` says whether other requests with a
+/// single server stand between them.
+fn batchings_of_removals<'a>(
     goal: &Goal,
-    electorate: &Electorate,
+    voter_set: &VoterSet,
     voters: usize,
     (going, between_others): (Vec<&'a Change>, bool),
-) -> Vec<Parting<'a>> {
+) -> Vec<Batching<'a>> {
     let (leaving, demoted) = going.into_iter().partition(|change| change.after.is_none());
     let groups = [demoted, leaving];
     let all: usize = groups.iter().map(Vec::len).sum();
-    let size = match together_at_once(goal, voters, &groups) {
-        // A pair goes where the number of voters is even.
+    let size = match max_batch(goal, voters, &groups) {
+        // Two voters may be removed at once only if the number of voters is even.
         2 if between_others && groups.iter().flatten().any(|change| voted(change)) => 1,
         size => size,
     };
     let of_size = |size: usize| in_chunks(&groups, size);
-    let mut partings = vec![of_size(size)];
-    if size == 1 || all < 2 || !electorate.tells_places() {
-        return partings;
+    let mut batchings = vec![of_size(size)];
+    if size == 1 || all < 2 || !voter_set.distinguishes_voters() {
+        return batchings;
     }
-    let place = |change: &&'a Change| electorate.place(electorate.number(change.id));
+    let place = |change: &&'a Change| voter_set.place(voter_set.number(change.id));
     let ways = groups.iter().map(|group| by_places(group, &place, size));
-    let ways: Option<Vec<Vec<Parting<'_>>>> = ways.collect();
+    let ways: Option<Vec<Vec<Batching<'_>>>> = ways.collect();
     match ways {
-        Some(ways) if (1..=MOST_PARTINGS).contains(&ways.iter().map(Vec::len).product()) => {
+        Some(ways) if (1..=MAX_BATCHINGS).contains(&ways.iter().map(Vec::len).product()) => {
             let both = ways[0].iter().flat_map(|one| ways[1].iter().map(move |o| [&one[..], o]));
-            partings.extend(both.map(|both| both.concat()));
+            batchings.extend(both.map(|both| both.concat()));
         }
         _ => {
             let mut sorted = groups.clone();
             for group in &mut sorted {
                 group.sort_by_key(place);
             }
-            partings.push(in_chunks(&sorted, size));
+            batchings.push(in_chunks(&sorted, size));
         }
     }
-    partings.push(of_size(1));
-    partings.sort_by_key(Vec::len);
-    partings
+    batchings.push(of_size(1));
+    batchings.sort_by_key(Vec::len);
+    batchings
 }
 
-/// Takes so many of each group at once, and what is left in the end.
-pub(super) fn in_chunks<'a>(groups: &[Vec<&'a Change>], size: usize) -> Parting<'a> {
+/// Groups of at most `size`, taken from each list in turn.
+pub(super) fn in_chunks<'a>(groups: &[Vec<&'a Change>], size: usize) -> Batching<'a> {
     let split = |group: &Vec<&'a Change>| -> Vec<Vec<&'a Change>> {
         group.chunks(size.min(group.len().max(1))).map(<[_]>::to_vec).collect()
     };
     groups.iter().flat_map(split).collect()
 }
 
-/// How many healthy servers that go may do so by any one request.
-fn together_at_once(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> usize {
-    match most(goal) {
+/// How many healthy servers one request may remove.
+fn max_batch(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> usize {
+    match batch_limit(goal) {
         1 => 1,
         usize::MAX => usize::MAX,
         most if !groups.iter().flatten().any(|change| voted(change)) => most,
@@ -168,13 +169,13 @@ fn together_at_once(goal: &Goal, voters: usize, groups: &[Vec<&Change>; 2]) -> u
     }
 }
 
-/// All ways to part servers into pairs, or, where there is no such bound, into requests of any size,
-/// of which each goes by which places are in it; nothing where there are too many.
+/// All ways to group servers into pairs, or into requests of any size if there is no limit, by the
+/// zones and weights in each request. `None` if there are too many ways.
 fn by_places<'a, P: Ord>(
     servers: &[&'a Change],
     place: &impl Fn(&&'a Change) -> P,
     size: usize,
-) -> Option<Vec<Parting<'a>>> {
+) -> Option<Vec<Batching<'a>>> {
     let mut classes: BTreeMap<P, Vec<&Change>> = BTreeMap::new();
     for change in servers {
         classes.entry(place(change)).or_default().push(change);
@@ -182,8 +183,8 @@ fn by_places<'a, P: Ord>(
     let classes: Vec<Vec<&Change>> = classes.into_values().collect();
     let left: Vec<usize> = classes.iter().map(Vec::len).collect();
     let mut all = Vec::new();
-    let is_whole = part(&left, size, &mut Vec::new(), &mut all);
-    let of_counts = |parting: Vec<Vec<usize>>| {
+    let is_whole = split(&left, size, &mut Vec::new(), &mut all);
+    let of_counts = |batching: Vec<Vec<usize>>| {
         let mut queues: Vec<_> = classes.iter().map(|class| class.iter().copied()).collect();
         let request = |counts: Vec<usize>| {
             let some = queues.iter_mut().zip(counts).flat_map(|(queue, count)| queue.take(count));
@@ -191,16 +192,16 @@ fn by_places<'a, P: Ord>(
             request.sort_by_key(|change| change.id);
             request
         };
-        let mut requests: Vec<Vec<&Change>> = parting.into_iter().map(request).collect();
+        let mut requests: Vec<Vec<&Change>> = batching.into_iter().map(request).collect();
         requests.sort_by_key(|request| request[0].id);
         requests
     };
     is_whole.then(|| all.into_iter().map(of_counts).collect())
 }
 
-/// Parts what is left of each class, no request before one that is larger in their order; whether all
-/// ways are found.
-fn part(
+/// Splits what is left of each class into requests in descending order. Returns whether all ways
+/// were found.
+fn split(
     left: &[usize],
     size: usize,
     requests: &mut Vec<Vec<usize>>,
@@ -208,7 +209,7 @@ fn part(
 ) -> bool {
     if left.iter().all(|count| *count == 0) {
         all.push(requests.clone());
-        return all.len() <= MOST_PARTINGS;
+        return all.len() <= MAX_BATCHINGS;
     }
     let first = left.iter().position(|count| *count > 0).unwrap_or(0);
     for next in choices(left, size) {
@@ -219,7 +220,7 @@ fn part(
         }
         let rest: Vec<usize> = left.iter().zip(&next).map(|(all, some)| all - some).collect();
         requests.push(next);
-        let is_whole = part(&rest, size, requests, all);
+        let is_whole = split(&rest, size, requests, all);
         requests.pop();
         if !is_whole {
             return false;

@@ -1,49 +1,52 @@
-//! The planner's own figures: who votes, who answers, what would be spare.
+//! The planner's own quorum arithmetic: which servers vote and answer, and how many may fail.
 //!
-//! The checker counts on its own; nothing here is shared with it.
+//! The checker has its own arithmetic. The two share no code here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Majority, Membership, Place, Policy, ServerId, ZonePolicy};
+use crate::model::{Majority, Membership, Policy, ServerId, VoteWeight, ZonePolicy};
 use crate::observe::Facts;
 
-/// What one server is at a moment.
+/// The state of one server at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Vote {
     pub(super) votes: bool,
     pub(super) up: bool,
 }
 
-/// What a moment is worth.
+/// The tolerance of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Worth {
-    /// Voters that may fail.
-    pub(super) spare: i64,
-    /// The same with the worst zone lost; `i64::MAX` where zones do not count.
-    pub(super) zone: i64,
+pub(super) struct Tolerance {
+    /// Voter failures that it tolerates.
+    pub(super) failures: i64,
+    /// The same if the worst zone is lost as well. `i64::MAX` if zones do not count.
+    pub(super) with_zone_lost: i64,
 }
 
-impl Worth {
-    /// More than any moment is worth.
-    pub(super) const MOST: Self = Self { spare: i64::MAX, zone: i64::MAX };
+impl Tolerance {
+    /// Higher than the tolerance of any moment.
+    pub(super) const MAX: Self = Self { failures: i64::MAX, with_zone_lost: i64::MAX };
 
-    /// The worse of both, each figure by itself.
+    /// The lower value of each figure.
     pub(super) fn min(self, other: Self) -> Self {
-        Self { spare: self.spare.min(other.spare), zone: self.zone.min(other.zone) }
+        Self {
+            failures: self.failures.min(other.failures),
+            with_zone_lost: self.with_zone_lost.min(other.with_zone_lost),
+        }
     }
 }
 
-/// The servers of a plan, by number, and what is known of them.
-pub(super) struct Electorate {
+/// The servers of a plan by index, with their zones and weights.
+pub(super) struct VoterSet {
     pub(super) ids: Vec<ServerId>,
-    /// Zones by number; empty where they do not count.
+    /// The zone of each server by index. Empty if zones do not count.
     zone_of: Vec<Option<usize>>,
     zones: usize,
-    /// Group and weight, where quorums are by them.
-    places: Option<Vec<Option<Place>>>,
+    /// Group and weight of each server, in a hierarchical quorum.
+    places: Option<Vec<Option<VoteWeight>>>,
 }
 
-impl Electorate {
+impl VoterSet {
     pub(super) fn new(facts: &Facts, target: &Membership, policy: &Policy) -> Self {
         let base = &facts.base.membership;
         let mut ids: Vec<ServerId> = base.servers().chain(target.servers()).map(|s| s.id).collect();
@@ -73,51 +76,55 @@ impl Electorate {
         self.zone_of[server]
     }
 
-    /// All by which votes are told apart.
-    pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<Place>) {
+    /// Everything that distinguishes one vote from another.
+    pub(super) fn place(&self, server: usize) -> (Option<usize>, Option<VoteWeight>) {
         (self.zone(server), self.weight(server))
     }
 
-    /// Whether votes are told apart at all.
-    pub(super) fn tells_places(&self) -> bool {
+    /// Whether anything distinguishes votes.
+    pub(super) fn distinguishes_voters(&self) -> bool {
         self.has_zones() || self.places.is_some()
     }
 
-    /// What its vote weighs, where quorums are by groups and weights.
-    pub(super) fn weight(&self, server: usize) -> Option<Place> {
+    /// The group and weight of a vote, in a hierarchical quorum.
+    pub(super) fn weight(&self, server: usize) -> Option<VoteWeight> {
         self.places.as_ref()?[server]
     }
 
-    /// Whether quorums are by groups and weights; majorities that differ in one voter always meet.
+    /// Whether quorums depend on groups and weights. Two majorities that differ in one voter always
+    /// overlap.
     pub(super) fn is_weighted(&self) -> bool {
         self.places.is_some()
     }
 
-    /// Whether the loss of a zone says anything.
+    /// Whether the loss of a zone matters.
     pub(super) fn has_zones(&self) -> bool {
         self.zones > 0
     }
 
-    pub(super) fn worth(&self, votes: &[Vote]) -> Worth {
-        Worth { spare: self.spare(votes), zone: self.zone_spare(votes) }
+    pub(super) fn tolerance(&self, votes: &[Vote]) -> Tolerance {
+        Tolerance {
+            failures: self.tolerated_failures(votes),
+            with_zone_lost: self.tolerated_with_zone_lost(votes),
+        }
     }
 
-    /// How many of those that answer may fail; negative where they are too few.
-    pub(super) fn spare(&self, votes: &[Vote]) -> i64 {
+    /// How many of the servers that answer may fail. Negative if too few answer.
+    pub(super) fn tolerated_failures(&self, votes: &[Vote]) -> i64 {
         match &self.places {
             None => majority(votes.iter().copied()),
             Some(places) => weighted(places, votes),
         }
     }
 
-    /// Whether any quorum of those voters and any of these share a server. Of majorities that differ
-    /// in one voter they do.
+    /// Whether every quorum before and every quorum after share a server. Two majorities that
+    /// differ in one voter always do.
     pub(super) fn overlaps(&self, before: &[Vote], after: &[Vote]) -> bool {
         self.places.as_ref().is_none_or(|places| overlap(places, before, after))
     }
 
-    fn zone_spare(&self, votes: &[Vote]) -> i64 {
-        let Some(places) = &self.places else { return self.zone_spare_of_majority(votes) };
+    fn tolerated_with_zone_lost(&self, votes: &[Vote]) -> i64 {
+        let Some(places) = &self.places else { return self.majority_with_zone_lost(votes) };
         let without = |zone: usize| {
             let mut left = votes.to_vec();
             for (server, vote) in left.iter_mut().enumerate() {
@@ -131,7 +138,7 @@ impl Electorate {
         (0..self.zones).filter(voting).map(without).min().unwrap_or(i64::MAX)
     }
 
-    fn zone_spare_of_majority(&self, votes: &[Vote]) -> i64 {
+    fn majority_with_zone_lost(&self, votes: &[Vote]) -> i64 {
         let mut up = vec![None; self.zones];
         for (server, vote) in votes.iter().enumerate().filter(|(_, vote)| vote.votes) {
             if let Some(zone) = self.zone_of[server] {
@@ -152,12 +159,12 @@ fn majority(votes: impl Iterator<Item = Vote>) -> i64 {
     Majority { voters, live }.spare()
 }
 
-/// Of groups and weights: to stop writes is to win back enough groups, the cheapest first, each by
-/// its heaviest servers.
-fn weighted(places: &[Option<Place>], votes: &[Vote]) -> i64 {
+/// The tolerance with groups and weights. Writes stop when enough groups are lost. The cheapest
+/// groups count first, and in each group the heaviest servers.
+fn weighted(places: &[Option<VoteWeight>], votes: &[Vote]) -> i64 {
     let mut groups: BTreeMap<i64, (i128, Vec<i128>)> = BTreeMap::new();
     for (place, vote) in places.iter().zip(votes).filter(|(_, vote)| vote.votes) {
-        let Some(Place { group, weight }) = *place else { continue };
+        let Some(VoteWeight { group, weight }) = *place else { continue };
         let (all, up) = groups.entry(group).or_default();
         *all += i128::from(weight);
         if vote.up {
@@ -166,42 +173,43 @@ fn weighted(places: &[Option<Place>], votes: &[Vote]) -> i64 {
     }
     groups.retain(|_, (all, _)| *all > 0);
     let need = groups.len() / 2 + 1;
-    let mut prices: Vec<i64> =
-        groups.into_values().filter_map(|(all, up)| price(all, up)).collect();
-    if prices.len() < need {
+    let mut failure_counts: Vec<i64> =
+        groups.into_values().filter_map(|(all, up)| failures_to_lose(all, up)).collect();
+    if failure_counts.len() < need {
         return -1;
     }
-    prices.sort_unstable();
-    let lost = prices.len() - need + 1;
-    prices.into_iter().take(lost).sum::<i64>() - 1
+    failure_counts.sort_unstable();
+    let lost = failure_counts.len() - need + 1;
+    failure_counts.into_iter().take(lost).sum::<i64>() - 1
 }
 
-/// Of the servers of a group, what those weigh that vote before, that vote after, and each that does
-/// both.
+/// The weights of one group: of the voters before, of the voters after, and of each server that
+/// votes in both.
 #[derive(Default)]
-struct Halves {
+struct GroupWeights {
     before: i128,
     after: i128,
     shared: Vec<i128>,
 }
 
-/// Two quorums that share no server need enough groups each: one group wins on both sides only where
-/// its servers can be parted so.
-fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
-    let mut groups: BTreeMap<i64, Halves> = BTreeMap::new();
+/// Two quorums without a common server need a majority of groups each. A group counts for both only
+/// if its servers can be split so.
+fn overlap(places: &[Option<VoteWeight>], before: &[Vote], after: &[Vote]) -> bool {
+    let mut groups: BTreeMap<i64, GroupWeights> = BTreeMap::new();
     for (place, (before, after)) in places.iter().zip(before.iter().zip(after)) {
-        let Some(Place { group, weight }) = *place else { continue };
-        let (halves, weight) = (groups.entry(group).or_default(), i128::from(weight));
-        halves.before += if before.votes { weight } else { 0 };
-        halves.after += if after.votes { weight } else { 0 };
+        let Some(VoteWeight { group, weight }) = *place else { continue };
+        let (group_weights, weight) = (groups.entry(group).or_default(), i128::from(weight));
+        group_weights.before += if before.votes { weight } else { 0 };
+        group_weights.after += if after.votes { weight } else { 0 };
         if before.votes && after.votes {
-            halves.shared.push(weight);
+            group_weights.shared.push(weight);
         }
     }
-    let count = |test: &dyn Fn(&Halves) -> bool| groups.values().filter(|all| test(all)).count();
+    let count =
+        |test: &dyn Fn(&GroupWeights) -> bool| groups.values().filter(|all| test(all)).count();
     let (counts_before, counts_after) = (count(&|all| all.before > 0), count(&|all| all.after > 0));
-    let contested = |all: &Halves| all.before > 0 && all.after > 0;
-    let both = count(&|all| contested(all) && all.is_parted());
+    let contested = |all: &GroupWeights| all.before > 0 && all.after > 0;
+    let both = count(&|all| contested(all) && all.can_split());
     let either = count(&contested) - both;
     let missing = |counts: usize| {
         let alone = counts - both - either;
@@ -210,17 +218,17 @@ fn overlap(places: &[Option<Place>], before: &[Vote], after: &[Vote]) -> bool {
     missing(counts_before) + missing(counts_after) > either
 }
 
-impl Halves {
-    /// More sums than these are not looked at; such a group is refused.
-    const MOST_SUMS: usize = 100_000;
+impl GroupWeights {
+    /// The limit on sums. A group with more is refused.
+    const MAX_SUMS: usize = 100_000;
 
-    /// Whether it can win on both sides at once.
-    fn is_parted(&self) -> bool {
+    /// Whether the group can count for both quorums at once.
+    fn can_split(&self) -> bool {
         let mut sums = BTreeSet::from([0_i128]);
         for weight in &self.shared {
             let more: Vec<i128> = sums.iter().map(|sum| sum + weight).collect();
             sums.extend(more);
-            if sums.len() > Self::MOST_SUMS {
+            if sums.len() > Self::MAX_SUMS {
                 return false;
             }
         }
@@ -233,17 +241,17 @@ impl Halves {
     }
 }
 
-/// How many of a group must fail for it to be lost; `None` where it is lost already.
-fn price(all: i128, mut up: Vec<i128>) -> Option<i64> {
+/// How many servers of a group must fail to lose it. `None` if it is already lost.
+fn failures_to_lose(all: i128, mut up: Vec<i128>) -> Option<i64> {
     let mut left: i128 = up.iter().sum();
     up.sort_unstable_by(|one, other| other.cmp(one));
-    let mut price = 0;
+    let mut failures_to_lose = 0;
     for weight in up {
         if left <= all / 2 {
             break;
         }
         left -= weight;
-        price += 1;
+        failures_to_lose += 1;
     }
-    (price > 0).then_some(price)
+    (failures_to_lose > 0).then_some(failures_to_lose)
 }

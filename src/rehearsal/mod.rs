@@ -1,19 +1,22 @@
-//! A plan played through in the simulator, every server and every zone failing at every moment.
+//! Simulates a plan with every server and every zone failing at every moment.
 //!
-//! In: a checked plan. Out: a [`Rehearsal`]: for the moment before the first step and for the one
-//! after each reconfig, who fails, whether writes go on without it, what apply makes of it, and
-//! whether a second apply comes to the target once it is back. Nobody is asked.
+//! In: a checked plan. Out: a [`Rehearsal`]. It covers the moment before the first step and the
+//! moment after each reconfig. For each it says which server or zone fails, whether writes continue
+//! without it, how far apply gets, and whether a second apply reaches the target once the server is
+//! back. No server is contacted.
 //!
-//! The ensemble is that of [`crate::ensemble::simulated`], as the plan's facts describe it: members
-//! that answered run, others are down, joiners follow without a vote. What applies is the driver
-//! that ships. Hooks are left to a person, who does their work; gates and attestations are
-//! approved. A server fails by the end of its process, at once; a zone by all its machines being
-//! cut off from each other, from the rest and from us. Both are back with what they had on disk.
+//! The ensemble is that of [`crate::ensemble::simulated`], built from the plan's facts: members
+//! that answered are up, other members are down, joiners follow without a vote. The driver is the
+//! one that ships. Simulated people do what hooks would do, and approve gates and attestations. A
+//! server fails by the end of its process. A zone fails by a network partition: its machines are
+//! cut off from each other, from the rest and from zkplan. Both come back with what they had on
+//! disk.
 //!
-//! The plan is applied once without a failure, and the ensemble kept at each moment with the journal
-//! that is in it, so that each rehearsal begins there. Servers that differ in nothing but their id
-//! are rehearsed once. Where that is still too much, what is left out is chosen evenly and counted
-//! ([`Rehearsal::played`] of [`Rehearsal::failures`]). No clock: work is counted, not timed.
+//! The plan is applied once without a failure. The ensemble, with its journal, is kept at each
+//! moment, and each rehearsal begins there. Servers that differ only in their id are rehearsed
+//! once. If that is still too much work, an even sample is simulated, and the rest is counted
+//! ([`Rehearsal::played`] of [`Rehearsal::failures`]). The limit is work, not time, so no clock is
+//! needed.
 
 mod run;
 mod stage;
@@ -24,117 +27,118 @@ use std::collections::BTreeSet;
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::apply::position::{implied, position};
-use crate::apply::{End, Wait};
+use crate::apply::{Outcome, Wait};
 use crate::check::{Breach, CheckedPlan};
-use crate::ensemble::simulated::{Deed, Simulated, World};
+use crate::ensemble::simulated::{AdminAction, Simulated, World};
 use crate::model::{Millis, ServerId};
 use crate::plan::{Done, Plan, StepId};
 
-use self::run::{Applied, When, apply, settle};
-use self::stage::Stage;
-use self::who::{Blow, candidates};
-pub use self::who::{What, Who};
+use self::run::{Applied, StopAt, apply, settle};
+use self::stage::SimulatedPlan;
+use self::who::{FailureMode, candidates};
+pub use self::who::{FailureTarget, TargetKind};
 
-/// How long the rest needs to give up whoever is gone, and to elect, in simulated time.
+/// How long the other servers need to give up a failed server and to elect, in simulated time.
 const GIVEN_UP: Millis = Millis(2000);
 
-/// What comes before the first step of every apply (looks, a session, the lock, the fence), in steps.
+/// The work before the first step of every apply (surveys, a session, the lock, the fence), in
+/// steps.
 const BEGINNING: usize = 8;
 
-/// What a rehearsal may cost.
+/// The work that a rehearsal may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Moments that are looked at.
+    /// Moments to simulate.
     pub moments: usize,
-    /// Work: servers times steps, for each failure.
+    /// Work: servers times steps, summed over all failures.
     pub work: u64,
 }
 
 impl Default for Limits {
-    /// Every moment of a plan of 60 reconfigs; a few seconds.
+    /// Every moment of a plan of 60 reconfigs. This takes a few seconds.
     fn default() -> Self {
         Self { moments: 61, work: 100_000 }
     }
 }
 
-/// What came of it.
+/// The result of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// Who led at the beginning, and whether that is no more than assumed.
+    /// The leader at the beginning.
     pub leader: Option<ServerId>,
-    /// Whether the plan does not tell who leads.
+    /// Whether the leader is assumed, because the plan does not name one.
     pub is_leader_assumed: bool,
-    /// The moments that were rehearsed, in the order of the plan.
+    /// The moments that were simulated, in the order of the plan.
     pub moments: Vec<Moment>,
-    /// How many moments there are.
+    /// How many moments the plan has.
     pub of_moments: usize,
-    /// Failures that can befall the plan: of each server and zone at each moment.
+    /// All possible failures: of each server and zone at each moment.
     pub failures: usize,
 }
 
-/// A moment: just after a reconfig has committed, or before the first.
+/// A moment: just after a reconfig has committed, or before the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// The reconfig that has committed; `None` before the first.
     pub after: Option<StepId>,
-    /// What was rehearsed.
+    /// The simulated failures.
     pub failures: Vec<Failure>,
 }
 
-/// What becomes of a failure.
+/// The outcome of one failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Who fails.
-    pub who: Who,
-    /// Whether writes go on.
+    /// The server or zone that fails.
+    pub who: FailureTarget,
+    /// Whether writes continue.
     pub writes: Writes,
-    /// What apply makes of it.
-    pub course: Course,
-    /// What comes when it is back.
-    pub back: Back,
+    /// How far the running apply gets.
+    pub apply_result: ApplyResult,
+    /// What a second apply achieves once the server is back.
+    pub recovery: Recovery,
 }
 
 /// Whether clients can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Writes {
     /// Without a break.
-    GoOn,
-    /// As soon as another leads.
+    Uninterrupted,
+    /// After an election.
     AfterElection,
-    /// Not before it is back.
+    /// Only after the failed server is back.
     Stop,
 }
 
-/// How far an apply comes.
+/// How far an apply gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Course {
+pub enum ApplyResult {
     /// To the end of the plan.
-    ToTheEnd,
+    Completes,
     /// It waits, until its time-out.
     Waits {
-        /// The step that cannot be taken; `None` where the ensemble does not show it.
+        /// The step that cannot be taken. `None` if the ensemble does not show it.
         at: Option<StepId>,
-        /// What for.
+        /// What it waits for.
         waits: Vec<Wait>,
     },
     /// It stops.
     Stops {
-        /// The step that was not taken; `None` where the ensemble does not show it.
+        /// The step that was not taken. `None` if the ensemble does not show it.
         at: Option<StepId>,
-        /// Why.
-        end: Box<End>,
+        /// The reason.
+        end: Box<Outcome>,
     },
 }
 
-/// What comes when whoever failed is back.
+/// What a second apply achieves once the failed server is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Back {
+pub enum Recovery {
     /// Nothing is left to do.
     AtTarget,
-    /// A second apply goes on to the target.
+    /// It reaches the target.
     Resumed,
-    /// A second apply does not come to the target.
-    Not(Course),
+    /// It does not reach the target.
+    Failed(ApplyResult),
 }
 
 /// Why a plan cannot be rehearsed.
@@ -142,40 +146,40 @@ pub enum Back {
 pub enum Unrehearsed {
     /// The plan waits for servers that are down already.
     Awaits(BTreeSet<ServerId>),
-    /// Even without any failure the plan does not come to its end in the simulator.
-    Undisturbed(Course),
-    /// It does not keep the laws.
+    /// Even without a failure the plan does not complete in the simulator.
+    Undisturbed(ApplyResult),
+    /// The plan breaks the safety rules.
     Unlawful(Vec<Breach>),
-    /// It costs more than was granted ([`summary`]).
+    /// It costs more work than the caller allows ([`summary`]).
     TooMuch,
 }
 
 impl Rehearsal {
-    /// What was rehearsed, with its moment.
+    /// Every simulated failure, with its moment.
     pub fn all(&self) -> impl Iterator<Item = (&Moment, &Failure)> {
         self.moments.iter().flat_map(|moment| moment.failures.iter().map(move |f| (moment, f)))
     }
 
-    /// Failures whose outcome is known: those that were played, and those that differ in nothing but
-    /// the id.
+    /// Failures whose outcome is known: the simulated ones, and those of servers that differ from a
+    /// simulated one only in their id.
     pub fn played(&self) -> usize {
         self.all().map(|(_, failure)| failure.who.count()).sum()
     }
 
-    /// Whether every one of them comes to the target in the end.
+    /// Whether the target is reached after every one of them.
     pub fn always_ends(&self) -> bool {
-        self.all().all(|(_, failure)| !matches!(failure.back, Back::Not(_)))
+        self.all().all(|(_, failure)| !matches!(failure.recovery, Recovery::Failed(_)))
     }
 }
 
-/// Rehearses a plan, as far as it may cost; one without a reconfig has no moments.
+/// Rehearses a plan within `limits`. A plan without a reconfig has no moments.
 pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unrehearsed> {
     // The code that is rehearsed logs what it does to servers; no server is there.
-    with_default(NoSubscriber::new(), || Ok(film(checked, limits.moments)?.played(limits.work)))
+    with_default(NoSubscriber::new(), || Ok(baseline(checked, limits.moments)?.played(limits.work)))
 }
 
-/// As much of a rehearsal as that much work allows, as [`Limits::work`] counts; the plan without a
-/// failure counts too, and may take half of it at most.
+/// Rehearses as much as `work` allows, counted as [`Limits::work`]. The apply without a failure
+/// counts too, and may take at most half of it.
 pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearsed> {
     let plan = checked.plan();
     let joiners = plan.target.ids().difference(&plan.facts.base.membership.ids()).count();
@@ -187,7 +191,7 @@ pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearse
     rehearse(checked, Limits { moments: usize::MAX, work: work - undisturbed })
 }
 
-/// So many of them, evenly, the first and the last among them.
+/// An even sample of `kept` out of `of` positions, including the first and the last.
 fn evenly(kept: usize, of: usize) -> Vec<usize> {
     match (kept.min(of), of) {
         (0, _) => Vec::new(),
@@ -196,80 +200,82 @@ fn evenly(kept: usize, of: usize) -> Vec<usize> {
     }
 }
 
-/// The plan without a failure.
-struct Film {
-    stage: Stage,
-    shots: Vec<Shot>,
-    /// How many moments there are, looked at or not.
+/// The plan, applied without a failure.
+struct Baseline {
+    simulated: SimulatedPlan,
+    checkpoints: Vec<Checkpoint>,
+    /// How many moments there are, including those that were skipped.
     moments: usize,
     failures: usize,
 }
 
 /// The ensemble at a moment.
-struct Shot {
+struct Checkpoint {
     after: Option<StepId>,
     /// Reconfigs that have committed.
     committed: Vec<StepId>,
-    /// Whether there are more.
+    /// Whether this is the last moment.
     is_last: bool,
     world: World,
-    candidates: Vec<(Who, Blow)>,
+    candidates: Vec<(FailureTarget, FailureMode)>,
 }
 
-impl Film {
-    /// Every scene, or as many as that much work allows.
+impl Baseline {
+    /// Simulates every failure, or as many as `work` allows.
     fn played(self, work: u64) -> Rehearsal {
-        let mut scenes: Vec<(usize, &Who, &Blow)> = Vec::new();
-        for (at, shot) in self.shots.iter().enumerate() {
-            scenes.extend(shot.candidates.iter().map(|(who, blow)| (at, who, blow)));
+        let mut scenes: Vec<(usize, &FailureTarget, &FailureMode)> = Vec::new();
+        for (at, checkpoint) in self.checkpoints.iter().enumerate() {
+            scenes.extend(checkpoint.candidates.iter().map(|(who, mode)| (at, who, mode)));
         }
         let kept = (scenes.len() as u64).saturating_mul(work) / self.work().max(1);
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).clamp(1, scenes.len().max(1));
         let mut moments: Vec<Moment> = Vec::new();
         for index in evenly(kept, scenes.len()) {
-            let (at, who, blow) = scenes[index];
-            let shot = &self.shots[at];
-            if moments.last().is_none_or(|moment| moment.after != shot.after) {
-                moments.push(Moment { after: shot.after.clone(), failures: Vec::new() });
+            let (at, who, mode) = scenes[index];
+            let checkpoint = &self.checkpoints[at];
+            if moments.last().is_none_or(|moment| moment.after != checkpoint.after) {
+                moments.push(Moment { after: checkpoint.after.clone(), failures: Vec::new() });
             }
-            let failure = play(&self.stage, shot, who.clone(), blow);
+            let failure = play(&self.simulated, checkpoint, who.clone(), mode);
             if let Some(moment) = moments.last_mut() {
                 moment.failures.push(failure);
             }
         }
         Rehearsal {
-            leader: self.stage.leader,
-            is_leader_assumed: self.stage.plan().facts.leader != self.stage.leader,
+            leader: self.simulated.leader,
+            is_leader_assumed: self.simulated.plan().facts.leader != self.simulated.leader,
             moments,
             of_moments: self.moments,
             failures: self.failures,
         }
     }
 
-    /// What playing all of it costs.
+    /// The work of simulating every failure.
     fn work(&self) -> u64 {
-        let steps = |shot: &Shot| self.moments - shot.committed.len() + BEGINNING;
-        let of = |shot: &Shot| shot.candidates.len() * steps(shot) * shot.world.processes().len();
-        self.shots.iter().map(of).sum::<usize>() as u64
+        let steps = |checkpoint: &Checkpoint| self.moments - checkpoint.committed.len() + BEGINNING;
+        let of = |checkpoint: &Checkpoint| {
+            checkpoint.candidates.len() * steps(checkpoint) * checkpoint.world.processes().len()
+        };
+        self.checkpoints.iter().map(of).sum::<usize>() as u64
     }
 }
 
-fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
-    let stage = Stage::of(checked)?;
-    let reconfigs = stage.plan().reconfigs();
+fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
+    let simulated = SimulatedPlan::of(checked)?;
+    let reconfigs = simulated.plan().reconfigs();
     if reconfigs == 0 {
-        return Ok(Film { stage, shots: Vec::new(), moments: 0, failures: 0 });
+        return Ok(Baseline { simulated, checkpoints: Vec::new(), moments: 0, failures: 0 });
     }
     let moments = reconfigs + 1;
     let kept = evenly(most, moments);
     let mut failures = 0;
-    let mut shots: Vec<Shot> = Vec::new();
+    let mut checkpoints: Vec<Checkpoint> = Vec::new();
     let mut committed: Vec<StepId> = Vec::new();
     let mut take = |world: &World, committed: &[StepId]| {
-        let candidates = candidates(&stage, world);
+        let candidates = candidates(&simulated, world);
         failures += candidates.iter().map(|(who, _)| who.count()).sum::<usize>();
         if kept.binary_search(&committed.len()).is_ok() {
-            shots.push(Shot {
+            checkpoints.push(Checkpoint {
                 after: committed.last().cloned(),
                 committed: committed.to_vec(),
                 is_last: committed.len() == reconfigs,
@@ -278,35 +284,38 @@ fn film(checked: &CheckedPlan, most: usize) -> Result<Film, Unrehearsed> {
             });
         }
     };
-    take(&stage.world, &committed);
-    let port = Simulated::new(stage.world.clone());
+    take(&simulated.world, &committed);
+    let port = Simulated::new(simulated.world.clone());
     let mut camera = |world: &mut World, step: Option<&StepId>| {
         committed.extend(step.cloned());
         take(world, &committed);
     };
-    let applied = apply(&stage, &port, "r0", Some((When::Committed, &mut camera)));
-    let course = course(&stage, &applied, &port.world(), &[]);
-    if course != Course::ToTheEnd {
-        let down = awaited_down(&stage, &course);
-        return Err(down.map_or(Unrehearsed::Undisturbed(course), Unrehearsed::Awaits));
+    let applied = apply(&simulated, &port, "r0", Some((StopAt::Committed, &mut camera)));
+    let apply_result = apply_result(&simulated, &applied, &port.world(), &[]);
+    if apply_result != ApplyResult::Completes {
+        let down = awaited_down(&simulated, &apply_result);
+        return Err(down.map_or(Unrehearsed::Undisturbed(apply_result), Unrehearsed::Awaits));
     }
     drop(port);
-    Ok(Film { stage, shots, moments, failures })
+    Ok(Baseline { simulated, checkpoints, moments, failures })
 }
 
-/// Whom a plan waits for and for nobody else, where they were down when it was made.
-fn awaited_down(stage: &Stage, course: &Course) -> Option<BTreeSet<ServerId>> {
-    let Course::Waits { waits, .. } = course else { return None };
+/// The servers that a plan waits for, if they were already down when it was made.
+fn awaited_down(
+    simulated: &SimulatedPlan,
+    apply_result: &ApplyResult,
+) -> Option<BTreeSet<ServerId>> {
+    let ApplyResult::Waits { waits, .. } = apply_result else { return None };
     let down = waits.iter().map(|wait| match wait {
         Wait::Down { server, .. } | Wait::Bound { server, .. } => {
-            (!stage.plan().facts.live.contains(server)).then_some(*server)
+            (!simulated.plan().facts.live.contains(server)).then_some(*server)
         }
         _ => None,
     });
     down.collect()
 }
 
-/// The ensemble without whoever applied: as if that process had just ended.
+/// The ensemble after the process of zkplan has ended.
 fn left_alone(world: &World) -> World {
     let mut world = world.clone();
     world.truth.log.clear();
@@ -317,87 +326,100 @@ fn left_alone(world: &World) -> World {
     world
 }
 
-fn play(stage: &Stage, shot: &Shot, who: Who, blow: &Blow) -> Failure {
-    let writes = writes(&shot.world, blow);
-    let port = Simulated::new(shot.world.clone());
-    let when = if shot.is_last { When::Open } else { When::Fenced };
-    let mut strike = |world: &mut World, _: Option<&StepId>| blow.fall(world);
-    let applied = apply(stage, &port, "r1", Some((when, &mut strike)));
-    let course = course(stage, &applied, &port.world(), &shot.committed);
-    bring_back(&mut port.world(), stage, blow);
-    let back = if course == Course::ToTheEnd && is_at_target(&mut port.world(), stage) {
-        Back::AtTarget
-    } else {
-        let again = apply(stage, &port, "r2", None);
-        let told: Vec<StepId> = shot.committed.iter().chain(&applied.committed).cloned().collect();
-        let at_target = is_at_target(&mut port.world(), stage);
-        match self::course(stage, &again, &port.world(), &told) {
-            Course::ToTheEnd if at_target => Back::Resumed,
-            other => Back::Not(other),
-        }
-    };
-    Failure { who, writes, course, back }
+fn play(
+    simulated: &SimulatedPlan,
+    checkpoint: &Checkpoint,
+    who: FailureTarget,
+    mode: &FailureMode,
+) -> Failure {
+    let writes = writes(&checkpoint.world, mode);
+    let port = Simulated::new(checkpoint.world.clone());
+    let when = if checkpoint.is_last { StopAt::Open } else { StopAt::Fenced };
+    let mut hook = |world: &mut World, _: Option<&StepId>| mode.inflict(world);
+    let applied = apply(simulated, &port, "r1", Some((when, &mut hook)));
+    let apply_result = apply_result(simulated, &applied, &port.world(), &checkpoint.committed);
+    bring_back(&mut port.world(), simulated, mode);
+    let recovery =
+        if apply_result == ApplyResult::Completes && is_at_target(&mut port.world(), simulated) {
+            Recovery::AtTarget
+        } else {
+            let again = apply(simulated, &port, "r2", None);
+            let reported: Vec<StepId> =
+                checkpoint.committed.iter().chain(&applied.committed).cloned().collect();
+            let at_target = is_at_target(&mut port.world(), simulated);
+            match self::apply_result(simulated, &again, &port.world(), &reported) {
+                ApplyResult::Completes if at_target => Recovery::Resumed,
+                other => Recovery::Failed(other),
+            }
+        };
+    Failure { who, writes, apply_result, recovery }
 }
 
-fn writes(world: &World, blow: &Blow) -> Writes {
+fn writes(world: &World, mode: &FailureMode) -> Writes {
     let mut world = world.clone();
     let before = world.leader();
-    blow.fall(&mut world);
+    mode.inflict(&mut world);
     settle(&mut world, GIVEN_UP);
     let after = world.leader();
-    // Who leads alone behind a cut leads nobody.
+    // A leader that is cut off alone leads no follower.
     let is_reached = after.is_some_and(|at| !world.process(at).hidden);
     if !is_reached || !world.commits() {
         Writes::Stop
     } else if before == after {
-        Writes::GoOn
+        Writes::Uninterrupted
     } else {
         Writes::AfterElection
     }
 }
 
-fn bring_back(world: &mut World, stage: &Stage, blow: &Blow) {
-    match blow {
-        Blow::Dies(at) => {
+fn bring_back(world: &mut World, simulated: &SimulatedPlan, mode: &FailureMode) {
+    match mode {
+        FailureMode::Dies(at) => {
             let id = world.process(*at).id();
-            // Nobody starts a server again that has left, or whose id is elsewhere by now.
+            // A server that was removed, or whose id is now on another machine, is not started
+            // again.
             let is_newest = world.place_of(id) == Some(*at);
-            let stays = world.config().names(id) || stage.plan().target.contains(id);
+            let stays = world.config().names(id) || simulated.plan().target.contains(id);
             if is_newest && stays {
-                world.does(Deed::Start(*at));
+                world.does(AdminAction::Start(*at));
             }
         }
-        Blow::CutOff(places) => world.cut(places, 0, false),
+        FailureMode::CutOff(places) => world.cut(places, 0, false),
     }
     settle(world, GIVEN_UP);
 }
 
-fn is_at_target(world: &mut World, stage: &Stage) -> bool {
-    world.config().config.membership == stage.plan().target && world.commits()
+fn is_at_target(world: &mut World, simulated: &SimulatedPlan) -> bool {
+    world.config().config.membership == simulated.plan().target && world.commits()
 }
 
-fn course(stage: &Stage, applied: &Applied, world: &World, before: &[StepId]) -> Course {
-    let told: Done = before.iter().chain(&applied.committed).cloned().collect();
-    let at = |waits: &[Wait]| next_step(stage.plan(), applied, world, &told, waits);
+fn apply_result(
+    simulated: &SimulatedPlan,
+    applied: &Applied,
+    world: &World,
+    before: &[StepId],
+) -> ApplyResult {
+    let reported: Done = before.iter().chain(&applied.committed).cloned().collect();
+    let at = |waits: &[Wait]| next_step(simulated.plan(), applied, world, &reported, waits);
     match &applied.end {
-        End::Finished => Course::ToTheEnd,
-        End::RanOut { waits, .. } | End::NotGranted(waits) => {
-            Course::Waits { at: at(waits), waits: waits.clone() }
+        Outcome::Finished => ApplyResult::Completes,
+        Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
+            ApplyResult::Waits { at: at(waits), waits: waits.clone() }
         }
-        end => Course::Stops { at: at(&[]), end: Box::new(end.clone()) },
+        end => ApplyResult::Stops { at: at(&[]), end: Box::new(end.clone()) },
     }
 }
 
-/// The step that is not taken: of those that may be next, one whose server is waited for.
+/// The step that is not taken: of those that may be next, one whose server is awaited.
 fn next_step(
     plan: &Plan,
     applied: &Applied,
     world: &World,
-    told: &Done,
+    reported: &Done,
     waits: &[Wait],
 ) -> Option<StepId> {
     let members = &world.config().config.membership;
-    let mut done = implied(plan, &position(plan, members, told)?);
+    let mut done = implied(plan, &position(plan, members, reported)?);
     done.extend(applied.done.iter().cloned());
     let awaited: Vec<ServerId> = waits
         .iter()

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::stage::{Stage, attested, replace};
+use super::stage::{SimulatedPlan, attested, replace};
 use crate::apply::access::{Access, Named};
-use crate::apply::driver::{Surroundings, Task, drive};
+use crate::apply::driver::{RunHost, Task, drive};
 use crate::apply::journal::{Entry, HookEnd, IdentityText, LockText, Stamp};
 use crate::apply::judge::Approved;
-use crate::apply::keeper::Mine;
+use crate::apply::keeper::ApplyIdentity;
 use crate::apply::machine::Options;
 use crate::apply::sight::leaving;
-use crate::apply::{End, Event, Wait};
+use crate::apply::{Event, Outcome, Wait};
 use crate::ensemble::SessionTerms;
 use crate::ensemble::simulated::{Simulated, World};
 use crate::model::{Folder, Millis, ServerId};
@@ -20,53 +20,53 @@ use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
 use crate::trust::OwnIds;
 
-/// So long is waited for anything, in simulated milliseconds: longer than an election, a learner
-/// that is given up, a server that proves its ports and two that hang take together.
+/// The time-out of every wait, in simulated milliseconds. It is longer than an election, giving up
+/// a learner, proving the ports of a server, and two servers that hang, taken together.
 const TIMEOUT_MS: u64 = 5000;
 
-/// When something is done to the ensemble in the middle of an apply.
+/// The moment of an apply at which the ensemble is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum StopAt {
     /// Just after the fence, before the next request.
     Fenced,
-    /// As soon as the run is open: there is nothing left to send.
+    /// As soon as the run is open. No request is left to send.
     Open,
-    /// Just after a request was carried out and that was written down, each time.
+    /// Each time a request was carried out and the journal records it.
     Committed,
 }
 
-/// What is done then; it is told which step has just committed.
-pub(super) type Strike<'a> = (When, &'a mut dyn FnMut(&mut World, Option<&StepId>));
+/// What is done at that moment. It receives the step that has just committed.
+pub(super) type FailureHook<'a> = (StopAt, &'a mut dyn FnMut(&mut World, Option<&StepId>));
 
-/// What came of one apply.
+/// The result of one apply.
 pub(super) struct Applied {
-    pub(super) end: End,
-    /// The steps that it saw done.
+    pub(super) end: Outcome,
+    /// The steps that it reported as done.
     pub(super) done: Done,
-    /// The reconfigs that it saw commit, in order.
+    /// The reconfigs that it reported as committed, in order.
     pub(super) committed: Vec<StepId>,
     pub(super) leader: Option<ServerId>,
 }
 
-/// Applies what is left of a plan, as `zkplan apply` does: a look, a session, the driver.
+/// Applies the rest of a plan as `zkplan apply` does: survey, session, driver.
 pub(super) fn apply<'a>(
-    stage: &'a Stage,
+    simulated: &'a SimulatedPlan,
     port: &'a Simulated,
     nonce: &str,
-    strike: Option<Strike<'a>>,
+    hook: Option<FailureHook<'a>>,
 ) -> Applied {
     let began_ms = port.world().now_ms();
-    let mut around = Around {
-        stage,
+    let mut around = RehearsalHost {
+        simulated,
         port,
         began_ms,
-        strike,
-        struck: false,
+        hook,
+        has_failed: false,
         done: Done::new(),
         committed: Vec::new(),
     };
-    let end = port.run(begin(stage, port, &mut around, nonce)).unwrap_or(End::Unreachable);
-    let Around { done, committed, .. } = around;
+    let end = port.run(begin(simulated, port, &mut around, nonce)).unwrap_or(Outcome::Unreachable);
+    let RehearsalHost { done, committed, .. } = around;
     let leader = {
         let world = port.world();
         world.leader().map(|at| world.process(at).id())
@@ -74,29 +74,34 @@ pub(super) fn apply<'a>(
     Applied { end, done, committed, leader }
 }
 
-async fn begin(stage: &Stage, port: &Simulated, around: &mut Around<'_>, nonce: &str) -> End {
-    let mut question = Question::of(&stage.spec);
+async fn begin(
+    simulated: &SimulatedPlan,
+    port: &Simulated,
+    around: &mut RehearsalHost<'_>,
+    nonce: &str,
+) -> Outcome {
+    let mut question = Question::of(&simulated.spec);
     question.skip_data = true;
-    let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
-    let terms = SessionTerms { timeout: stage.plan().connect.session_timeout, auth: None };
-    let access = Access::new(terms, Named::of(&stage.spec, Some(stage.plan())));
-    let recipients = access.recipients(&seen, &leaving(stage.plan()));
+    let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
+    let terms = SessionTerms { timeout: simulated.plan().connect.session_timeout, auth: None };
+    let access = Access::new(terms, Named::of(&simulated.spec, Some(simulated.plan())));
+    let recipients = access.recipients(&seen, &leaving(simulated.plan()));
     match access.open(port, &seen, &recipients).await {
         Ok(session) => {
-            let (checked, mine) = (Arc::clone(&stage.checked), mine(stage, nonce));
-            let options = options(stage);
+            let (checked, mine) = (Arc::clone(&simulated.checked), mine(simulated, nonce));
+            let options = options(simulated);
             let task = Task { checked, options, mine, seen, access, plan_of: None };
             drive(port, around, session, task).await
         }
-        Err(_) => End::Unreachable,
+        Err(_) => Outcome::Unreachable,
     }
 }
 
-/// Whoever rehearses says yes to everything that a person is asked.
-fn options(stage: &Stage) -> Options {
-    let blank: BTreeSet<ServerId> = attested(stage.plan()).collect();
+/// The simulated operator approves everything.
+fn options(simulated: &SimulatedPlan) -> Options {
+    let blank: BTreeSet<ServerId> = attested(simulated.plan()).collect();
     Options {
-        plan_id: stage.plan_id.clone(),
+        plan_id: simulated.plan_id.clone(),
         who: "rehearsal".to_owned(),
         approved: Approved { cutover: true, stop: true, blank, accepted: Vec::new() },
         interactive: false,
@@ -108,7 +113,7 @@ fn options(stage: &Stage) -> Options {
     }
 }
 
-fn mine(stage: &Stage, nonce: &str) -> Mine {
+fn mine(simulated: &SimulatedPlan, nonce: &str) -> ApplyIdentity {
     let by = Stamp {
         nonce: nonce.to_owned(),
         who: "rehearsal".to_owned(),
@@ -116,47 +121,47 @@ fn mine(stage: &Stage, nonce: &str) -> Mine {
         pid: 0,
         at: String::new(),
     };
-    let ensemble = stage.plan().ensemble.clone();
-    Mine {
-        lock: LockText::new(by, "rehearse", stage.plan_id.clone()),
+    let ensemble = simulated.plan().ensemble.clone();
+    ApplyIdentity {
+        lock: LockText::new(by, "rehearse", simulated.plan_id.clone()),
         identity: IdentityText::new("rehearsal".to_owned(), ensemble),
         folder: Folder::default(),
         own: OwnIds::default(),
     }
 }
 
-/// What surrounds an apply: simulated time, a person who does what is asked, and what befalls the
-/// ensemble.
-struct Around<'a> {
-    stage: &'a Stage,
+/// The host of a simulated run: simulated time, an operator who does what is asked, and the failure
+/// to inject.
+struct RehearsalHost<'a> {
+    simulated: &'a SimulatedPlan,
     port: &'a Simulated,
     began_ms: u64,
-    strike: Option<Strike<'a>>,
-    struck: bool,
+    hook: Option<FailureHook<'a>>,
+    has_failed: bool,
     done: Done,
     committed: Vec<StepId>,
 }
 
-impl Around<'_> {
-    fn happens(&mut self, when: When, step: Option<&StepId>) {
-        let Some((at, strike)) = &mut self.strike else { return };
-        if *at == when && (when == When::Committed || !self.struck) {
-            self.struck = true;
-            strike(&mut self.port.world(), step);
+impl RehearsalHost<'_> {
+    fn happens(&mut self, when: StopAt, step: Option<&StepId>) {
+        let Some((at, hook)) = &mut self.hook else { return };
+        if *at == when && (when == StopAt::Committed || !self.has_failed) {
+            self.has_failed = true;
+            hook(&mut self.port.world(), step);
         }
     }
 
-    /// Ids that go to other machines wait for a person.
+    /// The simulated operator moves an id to its new machine when the run waits for that.
     fn attend(&self, waits: &[Wait]) {
         for wait in waits {
             if let Wait::StopByHand { server } | Wait::Joiner { server, .. } = wait {
-                replace(&mut self.port.world(), self.stage, *server);
+                replace(&mut self.port.world(), self.simulated, *server);
             }
         }
     }
 }
 
-impl Surroundings for Around<'_> {
+impl RunHost for RehearsalHost<'_> {
     fn now_ms(&self) -> u64 {
         self.port.world().now_ms() - self.began_ms
     }
@@ -167,14 +172,14 @@ impl Surroundings for Around<'_> {
 
     fn tell(&mut self, event: &Event) {
         match event {
-            Event::Run { .. } => self.happens(When::Open, None),
-            Event::Fenced { .. } => self.happens(When::Fenced, None),
+            Event::Run { .. } => self.happens(StopAt::Open, None),
+            Event::Fenced { .. } => self.happens(StopAt::Fenced, None),
             Event::Committed { step, .. } => self.committed.push(step.clone()),
             Event::Done { step } | Event::NotNeeded { step } | Event::NoAnswer { step, .. } => {
                 self.done.insert(step.clone());
             }
             Event::Recorded(Entry::Committed { step, .. }) => {
-                self.happens(When::Committed, Some(step));
+                self.happens(StopAt::Committed, Some(step));
             }
             Event::Waiting(waits) => self.attend(waits),
             _ => {}
@@ -193,7 +198,7 @@ impl Surroundings for Around<'_> {
         HookEnd::Succeeded
     }
 
-    async fn ask(&mut self, _: &End) -> bool {
+    async fn ask(&mut self, _: &Outcome) -> bool {
         false
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated ensemble that a plan is rehearsed on, and the plan as it is applied there.
+//! The simulated ensemble on which a plan is rehearsed, and the plan as it is applied there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::Unrehearsed;
 use crate::apply::sight::spec_of;
 use crate::check::{CheckedPlan, check};
 use crate::ensemble::Ensemble;
-use crate::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
+use crate::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use crate::model::{
     ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Timeouts,
 };
@@ -16,26 +16,26 @@ use crate::plan::{Action, Plan};
 use crate::saved::plan_id;
 use crate::spec::Spec;
 
-/// So long may a session live unseen.
+/// The session time-out.
 const SESSION_MS: u64 = 4000;
 
-/// Where the search for a client port that no server of the plan has begins.
+/// The lowest client port to try for a server whose client port is unknown.
 const FIRST_ASSUMED_PORT: u16 = 2181;
 
 /// A plan that can be applied to a simulated ensemble, and that ensemble before the first step.
-pub(super) struct Stage {
+pub(super) struct SimulatedPlan {
     pub(super) checked: Arc<CheckedPlan>,
     pub(super) plan_id: String,
-    /// What looking at the simulated ensemble takes.
+    /// The spec that a survey of the simulated ensemble needs.
     pub(super) spec: Spec,
     pub(super) world: World,
-    /// Who leads there at the beginning.
+    /// The leader of the simulated ensemble at the beginning.
     pub(super) leader: Option<ServerId>,
 }
 
-impl Stage {
-    /// Sets the stage from what a plan says of its ensemble: members that answered run, others are
-    /// down, and joiners follow without a vote.
+impl SimulatedPlan {
+    /// Builds the ensemble from the facts of a plan: members that answered are up, others are down,
+    /// and joiners follow without a vote.
     pub(super) fn of(checked: &CheckedPlan) -> Result<Self, Unrehearsed> {
         let plan = as_rehearsed(checked.plan());
         let facts = plan.facts.clone();
@@ -46,19 +46,20 @@ impl Stage {
         Ok(Self { checked: Arc::new(checked), plan_id, spec, world, leader })
     }
 
-    /// What is rehearsed.
+    /// The plan to rehearse.
     pub(super) fn plan(&self) -> &Plan {
         self.checked.plan()
     }
 
-    /// The line of a wanted server, with the client port that it is asked at.
+    /// The line of a wanted server, with the client port at which it is asked.
     pub(super) fn wanted(&self, id: ServerId) -> Option<&Server> {
         self.spec.servers.get(&id).map(|wanted| &wanted.server)
     }
 }
 
-/// The plan for an ensemble that nothing is known of yet and whose ports speak no TLS. No law speaks
-/// of what differs, and nobody waits in simulated time to see a joiner follow for longer.
+/// The same plan for an ensemble without an identity and without TLS. No safety rule depends on
+/// either. Joiners need not be stable for some time, because simulated time would only make the
+/// rehearsal slower.
 fn as_rehearsed(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.policy.stable_for = Millis(0);
@@ -99,8 +100,9 @@ fn as_rehearsed(plan: &Plan) -> Plan {
     plan
 }
 
-/// The client port of a server whose line and spec tell none: a member of static origin that leaves,
-/// a newcomer that serves clients in TLS alone. Any that no other server of the plan has will do.
+/// The client port of a server whose line and spec name none: a leaving member of a statically
+/// configured ensemble, or a joiner that serves clients only by TLS. Any port works that no other
+/// server of the plan uses.
 fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
     let members = &plan.facts.base.membership;
     let lines = || members.servers().chain(plan.target.servers());
@@ -119,7 +121,7 @@ fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
 fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
     let facts = &plan.facts;
     let members = &facts.base.membership;
-    let rules = Rules { standalone_enabled: !facts.one_voter_possible, ..Rules::default() };
+    let rules = Rules { standalone_enabled: !facts.standalone_disabled, ..Rules::default() };
     let voters = members.voters();
     let live: Vec<ServerId> = voters.intersection(&facts.live).copied().collect();
     let mut world = World::new(members.clone(), timing(), rules);
@@ -149,8 +151,8 @@ fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
     (world, leader)
 }
 
-/// Whoever is cut off is given up soon, by learners and by who asks: what is rehearsed does not depend
-/// on how long that takes.
+/// A server that is cut off is given up soon, by learners and by zkplan. The result of a rehearsal
+/// does not depend on how long that takes.
 fn timing() -> Timing {
     Timing { sync_limit: 4, answer_ms: 400, ..Timing::default() }
 }
@@ -161,8 +163,8 @@ fn set_client(world: &mut World, id: ServerId, client: ClientAddress) {
     }
 }
 
-/// Names of one machine resolve to one address: those that a server has now and will have, and the
-/// one at which clients reach it.
+/// Makes all names of one machine resolve to one address: the present and the future host of a
+/// server, and the host for clients.
 fn names(
     world: &World,
     members: &Membership,
@@ -195,7 +197,7 @@ fn stays(plan: &Plan, id: ServerId) -> bool {
     !plan.facts.other_machine.contains(&id)
 }
 
-/// Steps at which a person attests that a data directory is blank.
+/// Steps in which the operator attests that a data directory is blank.
 pub(super) fn attested(plan: &Plan) -> impl Iterator<Item = ServerId> {
     plan.steps().filter_map(|step| match step.action {
         Action::AttestBlank(id) => Some(id),
@@ -203,12 +205,12 @@ pub(super) fn attested(plan: &Plan) -> impl Iterator<Item = ServerId> {
     })
 }
 
-/// A person stops the old process of an id that goes to another machine, and starts the new one;
-/// once.
-pub(super) fn replace(world: &mut World, stage: &Stage, id: ServerId) {
-    let old: Vec<Place> = places_of(world, id);
+/// The operator stops the old process of an id that moves to another machine, and starts the new
+/// one. This happens once.
+pub(super) fn replace(world: &mut World, simulated: &SimulatedPlan, id: ServerId) {
+    let old: Vec<ProcessId> = places_of(world, id);
     let (true, [at], Some(line)) =
-        (!stays(stage.plan(), id), old.as_slice(), stage.wanted(id).cloned())
+        (!stays(simulated.plan(), id), old.as_slice(), simulated.wanted(id).cloned())
     else {
         return;
     };
@@ -216,6 +218,6 @@ pub(super) fn replace(world: &mut World, stage: &Stage, id: ServerId) {
     world.place(line);
 }
 
-fn places_of(world: &World, id: ServerId) -> Vec<Place> {
+fn places_of(world: &World, id: ServerId) -> Vec<ProcessId> {
     world.processes().filter(|(_, process)| process.id() == id).map(|(at, _)| at).collect()
 }

@@ -1,24 +1,24 @@
-//! Who can fail at a moment, and how.
+//! Which servers and zones can fail at a moment, and how.
 
 use std::collections::BTreeMap;
 
-use super::stage::Stage;
-use crate::ensemble::simulated::{Condition, Now, Place, World};
+use super::stage::SimulatedPlan;
+use crate::ensemble::simulated::{Condition, PeerState, ProcessId, World};
 use crate::model::{Role, ServerId};
 
-/// Who fails.
+/// The server or zone that fails.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Who {
-    /// What it is at that moment.
-    pub what: What,
-    /// The servers. Those of a zone fail together; of others the first one was played, and the rest
-    /// differ from it in nothing but the id.
+pub struct FailureTarget {
+    /// Its role at that moment.
+    pub what: TargetKind,
+    /// The servers. Those of a zone fail together. Otherwise the first one was simulated, and the
+    /// others differ from it only in their id.
     pub servers: Vec<ServerId>,
 }
 
-/// What a server is when it fails, or that it is a zone.
+/// The role of a server when it fails, or the zone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum TargetKind {
     /// It leads.
     Leader,
     /// It follows, with a vote.
@@ -29,28 +29,28 @@ pub enum What {
     Joiner,
     /// It is no member any more.
     Left,
-    /// A zone with everybody in it.
+    /// A zone with all its servers.
     Zone(String),
 }
 
-impl Who {
-    /// How many failures it stands for.
+impl FailureTarget {
+    /// How many failures it represents.
     pub fn count(&self) -> usize {
-        if matches!(self.what, What::Zone(_)) { 1 } else { self.servers.len() }
+        if matches!(self.what, TargetKind::Zone(_)) { 1 } else { self.servers.len() }
     }
 }
 
-/// How whoever fails is gone.
+/// How a server or zone fails.
 #[derive(Debug, Clone)]
-pub(super) enum Blow {
+pub(super) enum FailureMode {
     /// The process ends.
-    Dies(Place),
-    /// The machines reach nobody, and nobody reaches them.
-    CutOff(Vec<Place>),
+    Dies(ProcessId),
+    /// The network partitions its machines from each other and from all others.
+    CutOff(Vec<ProcessId>),
 }
 
-impl Blow {
-    pub(super) fn fall(&self, world: &mut World) {
+impl FailureMode {
+    pub(super) fn inflict(&self, world: &mut World) {
         match self {
             Self::Dies(at) => world.kill(*at),
             Self::CutOff(places) => {
@@ -62,53 +62,56 @@ impl Blow {
     }
 }
 
-/// Everything that makes a difference between two servers, beside their ids.
-type Kind<'a> = (What, Option<&'a str>, Option<Role>, bool, bool);
+/// Everything in which two servers can differ, except their id.
+type ServerClass<'a> = (TargetKind, Option<&'a str>, Option<Role>, bool, bool);
 
-/// Every server that runs, one of each kind, and every zone.
-pub(super) fn candidates(stage: &Stage, world: &World) -> Vec<(Who, Blow)> {
-    let facts = &stage.plan().facts;
-    let mut kinds: BTreeMap<Kind<'_>, Vec<(ServerId, Place)>> = BTreeMap::new();
-    let mut zones: BTreeMap<&str, Vec<(ServerId, Place)>> = BTreeMap::new();
+/// Every server that is up, one of each class, and every zone.
+pub(super) fn candidates(
+    simulated: &SimulatedPlan,
+    world: &World,
+) -> Vec<(FailureTarget, FailureMode)> {
+    let facts = &simulated.plan().facts;
+    let mut kinds: BTreeMap<ServerClass<'_>, Vec<(ServerId, ProcessId)>> = BTreeMap::new();
+    let mut zones: BTreeMap<&str, Vec<(ServerId, ProcessId)>> = BTreeMap::new();
     let running = world.processes().filter(|(_, process)| process.condition == Condition::Up);
     for (at, process) in running {
         let id = process.id();
         let zone = facts.zones.get(&id).map(String::as_str);
-        let then = stage.plan().target.get(id);
+        let then = simulated.plan().target.get(id);
         let moves = then.is_some_and(|then| {
             let now = world.config().config.membership.get(id);
             now.is_some_and(|now| now.peers != then.peers || now.client != then.client)
         });
         let other = facts.other_machine.contains(&id);
-        let kind = (what(stage, world, at), zone, then.map(|then| then.role), moves, other);
+        let kind = (what(simulated, world, at), zone, then.map(|then| then.role), moves, other);
         kinds.entry(kind).or_default().push((id, at));
         if let Some(zone) = zone {
             zones.entry(zone).or_default().push((id, at));
         }
     }
-    let ids = |servers: &[(ServerId, Place)]| servers.iter().map(|(id, _)| *id).collect();
+    let ids = |servers: &[(ServerId, ProcessId)]| servers.iter().map(|(id, _)| *id).collect();
     let servers = kinds.into_iter().filter_map(|((what, ..), mut servers)| {
         servers.sort_unstable();
         let (_, at) = *servers.first()?;
-        Some((Who { what, servers: ids(&servers) }, Blow::Dies(at)))
+        Some((FailureTarget { what, servers: ids(&servers) }, FailureMode::Dies(at)))
     });
     let zones = zones.into_iter().map(|(zone, mut servers)| {
         servers.sort_unstable();
         let places = servers.iter().map(|(_, at)| *at).collect();
-        let who = Who { what: What::Zone(zone.to_owned()), servers: ids(&servers) };
-        (who, Blow::CutOff(places))
+        let who = FailureTarget { what: TargetKind::Zone(zone.to_owned()), servers: ids(&servers) };
+        (who, FailureMode::CutOff(places))
     });
     servers.chain(zones).collect()
 }
 
-fn what(stage: &Stage, world: &World, at: Place) -> What {
+fn what(simulated: &SimulatedPlan, world: &World, at: ProcessId) -> TargetKind {
     let process = world.process(at);
     let member = world.config().config.membership.get(process.id());
     match member.map(|member| member.role) {
-        _ if world.leader() == Some(at) || process.now == Now::Leading => What::Leader,
-        Some(Role::Participant) => What::Follower,
-        Some(Role::Observer) => What::Observer,
-        None if stage.plan().target.contains(process.id()) => What::Joiner,
-        None => What::Left,
+        _ if world.leader() == Some(at) || process.now == PeerState::Leading => TargetKind::Leader,
+        Some(Role::Participant) => TargetKind::Follower,
+        Some(Role::Observer) => TargetKind::Observer,
+        None if simulated.plan().target.contains(process.id()) => TargetKind::Joiner,
+        None => TargetKind::Left,
     }
 }

@@ -5,9 +5,9 @@ use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
 use crate::apply::resume::Differs;
-use crate::apply::{End, Since, Stale, Wait};
+use crate::apply::{Outcome, Since, Stale, Wait};
 use crate::check::Breach;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::EnsembleConfig;
 use crate::observe::Identity;
 use crate::plan::StepId;
@@ -16,7 +16,7 @@ use crate::plan::StepId;
 #[derive(Debug, Clone, Copy)]
 pub struct Screen<'a> {
     /// How it ended.
-    pub end: &'a End,
+    pub end: &'a Outcome,
     /// The command that goes on, as it is typed.
     pub again: &'a str,
     /// The file that was applied, as it was given.
@@ -62,63 +62,63 @@ fn unknown(step: &StepId) -> String {
 }
 
 /// What happened and what to do next, of those that end an apply before it changes anything.
-fn at_the_door(end: &End, screen: &Screen<'_>) -> Option<(String, String)> {
+fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
     let Screen { again, path, plans, .. } = *screen;
     let path = &words::shell(path);
     let say = |what: &str, then: &str| (what.to_owned(), then.to_owned());
     Some(match end {
-        End::Stale(stale) => (
+        Outcome::Stale(stale) => (
             self::stale(stale),
             format!("{plans} plans for what is there now; {path} was not applied"),
         ),
-        End::Locked(_)
-        | End::OtherRun { .. }
-        | End::Overtaken { .. }
-        | End::RunGone { .. }
-        | End::NotOpen { .. } => of_runs(end, screen),
-        End::NotAuthorized { by, signer } => not_authorized(by, signer, again),
-        End::NoRecipient { unnamed } => no_recipient(unnamed, path),
-        End::ReconfigDisabled => say(
+        Outcome::Locked(_)
+        | Outcome::OtherRun { .. }
+        | Outcome::Overtaken { .. }
+        | Outcome::RunGone { .. }
+        | Outcome::NotOpen { .. } => of_runs(end, screen),
+        Outcome::NotAuthorized { by, signer } => not_authorized(by, signer, again),
+        Outcome::NoRecipient { unnamed } => no_recipient(unnamed, path),
+        Outcome::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
             "set reconfigEnabled=true on every server, restart one after the other, the leader last",
         ),
-        End::Unproven(unproven) => trust::not_proven(unproven, screen.path),
-        End::FolderRefused { path: znode, is_folder, code } => {
+        Outcome::Unproven(unproven) => trust::not_proven(unproven, screen.path),
+        Outcome::FolderRefused { path: znode, is_folder, code } => {
             folder_refused((znode, *is_folder), *code, again)
         }
-        End::LocalSession { by } => sessions::local(by.as_ref(), again),
-        End::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
-        End::HostNotPlain { server } => (
+        Outcome::LocalSession { by } => sessions::local(by.as_ref(), again),
+        Outcome::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
+        Outcome::HostNotPlain { server } => (
             format!(
                 "the host of server {server} is no plain name or address, and a command of the \
                  plan would be given it. Nothing was changed."
             ),
             format!("do the work of the commands by hand: {again} --no-hooks"),
         ),
-        End::Unreachable => (
+        Outcome::Unreachable => (
             "no server takes a session. Nothing was changed.".to_owned(),
             format!("{plans} shows who answers and who does not"),
         ),
-        End::Finished
-        | End::LockLost { .. }
-        | End::Foreign { .. }
-        | End::Interrupted { .. }
-        | End::Gate { .. }
-        | End::Hook { .. }
-        | End::RanOut { .. }
-        | End::DataDiffer(_)
-        | End::NotGranted(_)
-        | End::Unsafe(..)
-        | End::Refused { .. } => return None,
+        Outcome::Finished
+        | Outcome::LockLost { .. }
+        | Outcome::Foreign { .. }
+        | Outcome::Interrupted { .. }
+        | Outcome::Gate { .. }
+        | Outcome::Hook { .. }
+        | Outcome::RanOut { .. }
+        | Outcome::DataDiffer(_)
+        | Outcome::NotGranted(_)
+        | Outcome::Unsafe(..)
+        | Outcome::Refused { .. } => return None,
     })
 }
 
 /// The same of those that the lock or a run stands behind.
-fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
+fn of_runs(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
     let Screen { again, path, .. } = *screen;
     let path = &words::shell(path);
     match end {
-        End::Locked(Some(by)) => (
+        Outcome::Locked(Some(by)) => (
             format!("another apply holds the lock: {}. Nothing was changed.", run::holder(by)),
             format!(
                 "wait for it; the lock of a crashed apply goes with its session. If it hangs for \
@@ -127,18 +127,18 @@ fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
             ),
         ),
         // Who made it is not proven, or not understood: nothing here helps to remove it.
-        End::Locked(None) => (
+        Outcome::Locked(None) => (
             "a lock stands, and by whom is not known. Nothing was changed.".to_owned(),
             format!("wait: a lock goes with the session that made it; then {again}"),
         ),
-        End::OtherRun { number, why } => (
+        Outcome::OtherRun { number, why } => (
             format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
             format!(
                 "zkplan history {path} {number} shows how far it is. Finish it with the file that \
                  it was begun with, or abandon it where it stands: {again} --abandon {number}"
             ),
         ),
-        End::Overtaken { number, stale } => (
+        Outcome::Overtaken { number, stale } => (
             format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
             format!(
                 "where the change is meant, abandon the run where it stands and plan for what is \
@@ -146,11 +146,11 @@ fn of_runs(end: &End, screen: &Screen<'_>) -> (String, String) {
                 screen.anew.unwrap_or(APPLY_SPEC)
             ),
         ),
-        End::NotOpen { number } => (
+        Outcome::NotOpen { number } => (
             format!("there is no open run {number}. Nothing was changed."),
             format!("zkplan history {path} lists the runs"),
         ),
-        End::RunGone { number } => (
+        Outcome::RunGone { number } => (
             format!(
                 "run {number}, whose plan was to be carried out, is not there any more. Nothing was \
                  changed."
@@ -193,14 +193,18 @@ fn capital(text: &str) -> String {
 }
 
 /// What stands in the way of the folder, and the command that clears it.
-fn folder_refused((path, is_folder): (&str, bool), code: Code, again: &str) -> (String, String) {
+fn folder_refused(
+    (path, is_folder): (&str, bool),
+    code: ErrorCode,
+    again: &str,
+) -> (String, String) {
     let what = format!("{path} does not let zkplan keep its lock and its journal there: {code}.");
     let then = match code {
-        Code::QuotaExceeded => {
+        ErrorCode::QuotaExceeded => {
             let of = if path == "/" { "/zookeeper/quota".to_owned() } else { quota(path) };
             format!("a quota stands on it: delete it with zkCli.sh (deleteall {of}); then {again}")
         }
-        Code::NoNode => format!("make it with zkCli.sh (create {path}); then {again}"),
+        ErrorCode::NoNode => format!("make it with zkCli.sh (create {path}); then {again}"),
         _ if is_folder => format!(
             "apply as the super user, or as a user whom the folder lists; or name another \
              `connect.folder` in the spec; then {again}"
@@ -244,26 +248,26 @@ fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
 }
 
 /// The same of those that end an apply in a safe place on its way.
-fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
+fn on_the_way(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
     let Screen { again, .. } = *screen;
     let anew = anew(screen);
     let go_on = format!("{again} goes on from here, from any machine");
     match end {
-        End::LockLost { since: Since::NeverTaken, .. } => {
+        Outcome::LockLost { since: Since::NeverTaken, .. } => {
             (lock_lost(&Since::NeverTaken), format!("run it again: {again}"))
         }
-        End::LockLost { since, .. } => (lock_lost(since), go_on),
-        End::Foreign { .. } => (
+        Outcome::LockLost { since, .. } => (lock_lost(since), go_on),
+        Outcome::Foreign { .. } => (
             "another client changed the configuration during this run. ZooKeeper does not record who."
                 .to_owned(),
             format!("find out who did; where it was meant, {anew}; else undo it and {again}"),
         ),
-        End::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
-        End::Gate { step, approve, occupied } => (
+        Outcome::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
+        Outcome::Gate { step, approve, occupied } => (
             gate(step, approve, occupied.is_empty()),
             format!("{again} --approve {approve}, when it is so"),
         ),
-        End::Hook { step, how } => (
+        Outcome::Hook { step, how } => (
             format!(
                 "the command of {step} {}. The configuration is as it was before it.",
                 run::hook_end(how)
@@ -273,11 +277,11 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                  {again} --no-hooks"
             ),
         ),
-        End::RanOut { waits, .. } => (
+        Outcome::RanOut { waits, .. } => (
             "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
             format!("mend what is missing; {go_on}{}", where_gone(waits, &anew)),
         ),
-        End::DataDiffer(ids) => (
+        Outcome::DataDiffer(ids) => (
             format!(
                 "the data of {} are not the leader's: they come from another ensemble, or were \
                  damaged. It got no vote.",
@@ -288,31 +292,31 @@ fn on_the_way(end: &End, screen: &Screen<'_>) -> (String, String) {
                  down again and start it; {go_on}"
             ),
         ),
-        End::NotGranted(_) => not_granted(&anew, &go_on),
-        End::Unsafe(breaches, _) => (
+        Outcome::NotGranted(_) => not_granted(&anew, &go_on),
+        Outcome::Unsafe(breaches, _) => (
             "a finding came up during the run that was not accepted.".to_owned(),
             unsafe_now(breaches, screen),
         ),
-        End::Refused { step, code } => {
+        Outcome::Refused { step, code } => {
             let what = step.as_ref().map_or("a request".to_owned(), ToString::to_string);
             (format!("the server refused {what}: {code}. The leader's log has the reason."), go_on)
         }
-        End::Finished
-        | End::Stale(_)
-        | End::Locked(_)
-        | End::OtherRun { .. }
-        | End::NotOpen { .. }
-        | End::RunGone { .. }
-        | End::NotAuthorized { .. }
-        | End::NoRecipient { .. }
-        | End::ReconfigDisabled
-        | End::Overtaken { .. }
-        | End::Unproven(_)
-        | End::FolderRefused { .. }
-        | End::LocalSession { .. }
-        | End::TakesOneConnection { .. }
-        | End::HostNotPlain { .. }
-        | End::Unreachable => (String::new(), String::new()),
+        Outcome::Finished
+        | Outcome::Stale(_)
+        | Outcome::Locked(_)
+        | Outcome::OtherRun { .. }
+        | Outcome::NotOpen { .. }
+        | Outcome::RunGone { .. }
+        | Outcome::NotAuthorized { .. }
+        | Outcome::NoRecipient { .. }
+        | Outcome::ReconfigDisabled
+        | Outcome::Overtaken { .. }
+        | Outcome::Unproven(_)
+        | Outcome::FolderRefused { .. }
+        | Outcome::LocalSession { .. }
+        | Outcome::TakesOneConnection { .. }
+        | Outcome::HostNotPlain { .. }
+        | Outcome::Unreachable => (String::new(), String::new()),
     }
 }
 
@@ -385,9 +389,9 @@ fn where_gone(waits: &[Wait], anew: &str) -> String {
 }
 
 /// What somebody is asked who can let a run go on.
-pub fn question(end: &End, width: usize) -> Text {
+pub fn question(end: &Outcome, width: usize) -> Text {
     let mut text = Text::new();
-    let End::Gate { step, approve, occupied } = end else { return text };
+    let Outcome::Gate { step, approve, occupied } = end else { return text };
     let what = match approve.as_str() {
         "cutover" if occupied.is_empty() => {
             "no client is connected to the servers that leave. Going on removes them: have the \
@@ -451,23 +455,23 @@ fn stale(stale: &Stale) -> String {
     }
 }
 
-fn details(end: &End, width: usize) -> Text {
+fn details(end: &Outcome, width: usize) -> Text {
     let mut text = Text::new();
     match end {
-        End::Stale(Stale::Members { plan, live, .. })
-        | End::Overtaken { stale: Stale::Members { plan, live, .. }, .. } => {
+        Outcome::Stale(Stale::Members { plan, live, .. })
+        | Outcome::Overtaken { stale: Stale::Members { plan, live, .. }, .. } => {
             text.append(diff(plan, live, "what the plan starts from"));
         }
-        End::Foreign { before, after } => {
+        Outcome::Foreign { before, after } => {
             text.append(diff(before, after, "what this run had made"));
         }
-        End::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
-        End::RanOut { waits, .. } | End::NotGranted(waits) => {
+        Outcome::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
+        Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
             for wait in waits {
                 text.paragraph("  ", run::wait(wait), width);
             }
         }
-        End::Unsafe(breaches, findings) => {
+        Outcome::Unsafe(breaches, findings) => {
             text.append(refusal::breaches(breaches, findings, width));
         }
         _ => {}

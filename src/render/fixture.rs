@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::CheckedPlan;
-use crate::ensemble::{Knock, Silence};
+use crate::ensemble::{NoAnswer, PortState};
 use crate::model::{
     Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, Zxid,
 };
 use crate::observe::DataProof;
 use crate::observe::{
     Clients, DataFigures, Digests, Facts, Finding, FindingKind, Identity, Mode, Observation,
-    ServerSight, ServerVersion, Source, Standing, Told,
+    ServerObservation, ServerStatus, ServerVersion, Source, Sourced,
 };
 use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};
@@ -55,14 +55,14 @@ impl Scene {
         let mut servers = BTreeMap::new();
         for server in base.membership.servers() {
             let standing = match (Some(server.id) == leader, server.role) {
-                (true, _) => Standing::Leading,
-                (false, Role::Participant) => Standing::Following,
-                (false, Role::Observer) => Standing::Observing,
+                (true, _) => ServerStatus::Leading,
+                (false, Role::Participant) => ServerStatus::Following,
+                (false, Role::Observer) => ServerStatus::Observing,
             };
             servers.insert(server.id, sight(server, standing, 7));
         }
         for server in wanted.iter().filter(|server| following.contains(&server.id)) {
-            servers.insert(server.id, sight(server, Standing::FollowingWithoutVote, 0));
+            servers.insert(server.id, sight(server, ServerStatus::FollowingWithoutVote, 0));
         }
         let facts = Facts {
             leader_zxid: None,
@@ -72,7 +72,7 @@ impl Scene {
             live,
             following,
             zones: BTreeMap::new(),
-            one_voter_possible: false,
+            standalone_disabled: false,
             other_machine: BTreeSet::new(),
             client_confirmed: BTreeSet::new(),
             resolved: BTreeMap::new(),
@@ -119,9 +119,9 @@ impl Scene {
             }
             self.facts.following.remove(&id);
             let sight = self.seen.servers.get_mut(&id).unwrap();
-            *sight = ServerSight {
+            *sight = ServerObservation {
                 endpoint: sight.endpoint.clone(),
-                ..ServerSight::blank(id, Standing::Silent(Silence::ConnectTimedOut))
+                ..ServerObservation::blank(id, ServerStatus::Silent(NoAnswer::ConnectTimedOut))
             };
         }
         self
@@ -166,25 +166,25 @@ fn spec(wanted: Vec<Server>) -> Spec {
         ensemble: "prod-eu".to_owned(),
         connect: Connect::default(),
         servers: wanted.into_iter().enumerate().map(server).collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy: Policy::default(),
         hooks: Hooks::default(),
     }
 }
 
-fn sight(server: &Server, standing: Standing, clients: u64) -> ServerSight {
+fn sight(server: &Server, standing: ServerStatus, clients: u64) -> ServerObservation {
     let mode = match standing {
-        Standing::Leading => Mode::Leader,
-        Standing::Observing => Mode::Observer,
+        ServerStatus::Leading => Mode::Leader,
+        ServerStatus::Observing => Mode::Observer,
         _ => Mode::Follower,
     };
-    ServerSight {
+    ServerObservation {
         endpoint: server.client_endpoint(),
-        own_id: Some(Told { value: server.id, source: Source::Conf }),
+        own_id: Some(Sourced { value: server.id, source: Source::Conf }),
         version: Some(ServerVersion { major: 3, minor: 8, patch: 0 }),
         mode: Some(mode),
         zxid: Some(ZXID),
-        clients: Some(Told {
+        clients: Some(Sourced {
             value: Clients { count: clients, addresses: Vec::new() },
             source: Source::Srvr,
         }),
@@ -193,8 +193,8 @@ fn sight(server: &Server, standing: Standing, clients: u64) -> ServerSight {
             compared: Some(DataProof::Digest(Zxid::new(0x1_0000_0000))),
             ..DataFigures::default()
         },
-        election_port: Some(Knock::Open),
-        ..ServerSight::blank(server.id, standing)
+        election_port: Some(PortState::Open),
+        ..ServerObservation::blank(server.id, standing)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ends::Screen;
 use super::words;
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::access::Signer;
 use crate::apply::resume::Differs;
 
@@ -15,38 +15,40 @@ pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
     let planned_anew = || anew.map(|anew| if anew == again { again } else { plans }.to_owned());
     let abandons = |number| anew.map(|anew| format!("{anew} --abandon {number}"));
     match end {
-        End::Finished => None,
-        End::Stale(_) => planned_anew(),
+        Outcome::Finished => None,
+        Outcome::Stale(_) => planned_anew(),
         // As plan and history have it: what cannot be read is not finished by another file either.
-        End::OtherRun { number, why: Differs::Header(_) | Differs::PlanLost } => {
+        Outcome::OtherRun { number, why: Differs::Header(_) | Differs::PlanLost } => {
             Some(format!("{again} --abandon {number}"))
         }
-        End::OtherRun { number, why: Differs::OtherPlan | Differs::OtherSpec { .. } } => {
+        Outcome::OtherRun { number, why: Differs::OtherPlan | Differs::OtherSpec { .. } } => {
             Some(format!("zkplan history {path} {number}"))
         }
-        End::Overtaken { number, .. } => abandons(*number),
-        End::Foreign { .. } | End::NotGranted(_) => run.map_or_else(planned_anew, abandons),
-        End::NotOpen { .. } => Some(format!("zkplan history {path}")),
-        End::Unproven(_) => Some(format!("zkplan history {path} --unproven")),
-        End::HostNotPlain { .. } => Some(format!("{again} --no-hooks")),
-        End::Gate { approve, .. } => Some(format!("{again} --approve {approve}")),
-        End::Unsafe(..) => anew.map(|_| plans.to_owned()),
+        Outcome::Overtaken { number, .. } => abandons(*number),
+        Outcome::Foreign { .. } | Outcome::NotGranted(_) => run.map_or_else(planned_anew, abandons),
+        Outcome::NotOpen { .. } => Some(format!("zkplan history {path}")),
+        Outcome::Unproven(_) => Some(format!("zkplan history {path} --unproven")),
+        Outcome::HostNotPlain { .. } => Some(format!("{again} --no-hooks")),
+        Outcome::Gate { approve, .. } => Some(format!("{again} --approve {approve}")),
+        Outcome::Unsafe(..) => anew.map(|_| plans.to_owned()),
         // The password is that of the super user, unless the file names another.
-        End::NotAuthorized { signer: Signer::Nobody, .. } => Some(format!("{again} --user super")),
-        End::Locked(_)
-        | End::NotAuthorized { .. }
-        | End::NoRecipient { .. }
-        | End::ReconfigDisabled
-        | End::FolderRefused { .. }
-        | End::LocalSession { .. }
-        | End::TakesOneConnection { .. }
-        | End::RunGone { .. }
-        | End::Unreachable
-        | End::LockLost { .. }
-        | End::Interrupted { .. }
-        | End::Hook { .. }
-        | End::RanOut { .. }
-        | End::DataDiffer(_)
-        | End::Refused { .. } => Some(again.to_owned()),
+        Outcome::NotAuthorized { signer: Signer::Anonymous, .. } => {
+            Some(format!("{again} --user super"))
+        }
+        Outcome::Locked(_)
+        | Outcome::NotAuthorized { .. }
+        | Outcome::NoRecipient { .. }
+        | Outcome::ReconfigDisabled
+        | Outcome::FolderRefused { .. }
+        | Outcome::LocalSession { .. }
+        | Outcome::TakesOneConnection { .. }
+        | Outcome::RunGone { .. }
+        | Outcome::Unreachable
+        | Outcome::LockLost { .. }
+        | Outcome::Interrupted { .. }
+        | Outcome::Hook { .. }
+        | Outcome::RanOut { .. }
+        | Outcome::DataDiffer(_)
+        | Outcome::Refused { .. } => Some(again.to_owned()),
     }
 }

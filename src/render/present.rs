@@ -6,7 +6,9 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::model::{Server, ServerId};
-use crate::observe::{DataProof, Facts, Finding, Level, Observation, ServerSight, Standing, Tried};
+use crate::observe::{
+    DataProof, Facts, Finding, Level, Observation, ServerObservation, ServerStatus, Tried,
+};
 use crate::plan::{Acceptance, Plan};
 
 const COLUMNS: [Column; 9] = [
@@ -89,11 +91,11 @@ impl Uneventful {
 }
 
 /// What servers do that are well, as a word for many of them.
-fn what_many_do(standing: &Standing) -> Option<&'static str> {
+fn what_many_do(standing: &ServerStatus) -> Option<&'static str> {
     match standing {
-        Standing::Following => Some("more follow"),
-        Standing::Observing => Some("more observe"),
-        Standing::Assumed => Some("more are assumed to answer"),
+        ServerStatus::Following => Some("more follow"),
+        ServerStatus::Observing => Some("more observe"),
+        ServerStatus::Assumed => Some("more are assumed to answer"),
         _ => None,
     }
 }
@@ -138,18 +140,18 @@ fn add_sight(
     table: &mut Table,
     facts: &Facts,
     seen: &Observation,
-    sight: &ServerSight,
+    sight: &ServerObservation,
     role: &'static str,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
     let (word, style, more) = match sight.standing {
         // It has left, or the spec of another change wants it.
-        Standing::FollowingWithoutVote if role == "no member" => (
+        ServerStatus::FollowingWithoutVote if role == "no member" => (
             "follows",
             Style::Yellow,
             Some("it is no member and the spec does not want it: retired, or to join by another spec".to_owned()),
         ),
-        Standing::NotAsked => {
+        ServerStatus::NotAsked => {
             let (word, style, more) = words::standing(&sight.standing);
             let line = seen.config.membership.get(sight.id);
             (word, style, line.and_then(no_address).or(more))
@@ -157,7 +159,7 @@ fn add_sight(
         _ => words::standing(&sight.standing),
     };
     let zxid = match sight.standing {
-        Standing::Leading => seen.leader_reached(),
+        ServerStatus::Leading => seen.leader_reached(),
         _ => sight.zxid,
     };
     table.row([
@@ -204,32 +206,32 @@ fn zone(facts: &Facts, id: ServerId) -> Line {
     Line::plain(facts.zones.get(&id).map_or(unknown, String::as_str))
 }
 
-const fn answers(standing: &Standing) -> bool {
+const fn answers(standing: &ServerStatus) -> bool {
     match standing {
-        Standing::Silent(_) | Standing::NotAsked | Standing::Assumed => false,
-        Standing::Leading
-        | Standing::Following
-        | Standing::Observing
-        | Standing::FollowingWithoutVote
-        | Standing::Behind
-        | Standing::OtherConfiguration
-        | Standing::ConfigNotInForce
-        | Standing::AnswersAs(_)
-        | Standing::IdUnknown
-        | Standing::Standalone
-        | Standing::ReadOnly
-        | Standing::NotServing => true,
+        ServerStatus::Silent(_) | ServerStatus::NotAsked | ServerStatus::Assumed => false,
+        ServerStatus::Leading
+        | ServerStatus::Following
+        | ServerStatus::Observing
+        | ServerStatus::FollowingWithoutVote
+        | ServerStatus::Behind
+        | ServerStatus::OtherConfiguration
+        | ServerStatus::ConfigNotInForce
+        | ServerStatus::AnswersAs(_)
+        | ServerStatus::IdUnknown
+        | ServerStatus::Standalone
+        | ServerStatus::ReadOnly
+        | ServerStatus::NotServing => true,
     }
 }
 
 /// What is known of a joiner, and by whom.
-fn evidence(seen: &Observation, sight: &ServerSight) -> String {
+fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
     let id = match &sight.own_id {
         Some(told) => format!("id {} by {}", told.value, words::source(told.source)),
         None => "id not told".to_owned(),
     };
     let vote = match sight.standing {
-        Standing::FollowingWithoutVote => "follows without a vote, ",
+        ServerStatus::FollowingWithoutVote => "follows without a vote, ",
         _ => "",
     };
     let zxid = match (sight.zxid, seen.leader_zxid) {
@@ -240,13 +242,13 @@ fn evidence(seen: &Observation, sight: &ServerSight) -> String {
         (Some(_), Some(_)) => "in an earlier epoch than the leader".to_owned(),
         _ => "zxid not comparable".to_owned(),
     };
-    let port = sight.election_port.map_or("not tried", words::knock);
+    let port = sight.election_port.map_or("not tried", words::check_port);
     format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
 }
 
 /// Whether its data is the leader's, as far as one look can tell.
-fn data(seen: &Observation, sight: &ServerSight) -> String {
-    let znodes = |sight: &ServerSight| sight.data.znodes;
+fn data(seen: &Observation, sight: &ServerObservation) -> String {
+    let znodes = |sight: &ServerObservation| sight.data.znodes;
     let leader = seen.leader.and_then(|id| seen.servers.get(&id));
     match &sight.data.compared {
         Some(DataProof::Digest(zxid)) => return format!("data equal at zxid {zxid}"),
@@ -285,9 +287,9 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
             (false, false, _) => (Style::Red, "not seen up to date; not counted"),
         };
         let does = match (facts.assumed, live, server.votes()) {
-            (true, _, _) => what_many_do(&Standing::Assumed),
-            (false, true, true) => what_many_do(&Standing::Following),
-            (false, true, false) => what_many_do(&Standing::Observing),
+            (true, _, _) => what_many_do(&ServerStatus::Assumed),
+            (false, true, true) => what_many_do(&ServerStatus::Following),
+            (false, true, false) => what_many_do(&ServerStatus::Observing),
             (false, false, _) => None,
         };
         if uneventful.leaves_out(server.id, does) {

@@ -2,7 +2,7 @@
 
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::ensemble::{Code, DryRun};
+use crate::ensemble::{DryRun, ErrorCode};
 use crate::model::ServerId;
 use crate::plan::{Plan, StepId};
 
@@ -109,7 +109,7 @@ fn told(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<S
                     .to_owned(),
             ),
         ),
-        DryRun::NotSent(Code::SessionClosedRequireSaslAuth) => (
+        DryRun::NotSent(ErrorCode::SessionClosedRequireSaslAuth) => (
             Style::Yellow,
             format!(
                 "{step} was not sent. The servers enforce authentication (-124), and for a user who \
@@ -153,38 +153,38 @@ fn told(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<S
 }
 
 /// Why the leader would refuse, and what to do.
-fn refused(plan: &Plan, code: Code) -> (String, String) {
+fn refused(plan: &Plan, code: ErrorCode) -> (String, String) {
     let say = |why: &str, remedy: &str| (why.to_owned(), remedy.to_owned());
     match code {
-        Code::NewConfigNoQuorum => say(
+        ErrorCode::NewConfigNoQuorum => say(
             "no quorum of the voters that it leads to is connected to the leader and synced",
             "see which of them stopped or fell behind since the look; zkplan plan SPEC shows it",
         ),
-        Code::BadVersion => (
+        ErrorCode::BadVersion => (
             format!(
                 "the configuration is not that of version {} any more",
                 plan.facts.base.version
             ),
             "somebody changed it since the look; plan again".to_owned(),
         ),
-        Code::ReconfigInProgress => say(
+        ErrorCode::ReconfigInProgress => say(
             "another reconfig is proposed and not active yet",
             "plan again in a moment; if it stays so, a server of the proposed configuration must \
              come back (zkplan explain ZKQ1)",
         ),
-        Code::BadArguments | Code::MarshallingError => say(
+        ErrorCode::BadArguments | ErrorCode::MarshallingError => say(
             "it cannot make a configuration of the request",
             "the leader's log says what it objects to",
         ),
-        Code::ReconfigDisabled => say(
+        ErrorCode::ReconfigDisabled => say(
             "it runs with reconfigEnabled=false",
             "set reconfigEnabled=true on every server, restart one after the other, the leader last",
         ),
-        Code::Unimplemented => say(
+        ErrorCode::Unimplemented => say(
             "it runs standalone",
             "a standalone server has no members to change (zkplan explain ZKQ11)",
         ),
-        Code::ThrottledOp => say("it is too busy", "probe again when it has less to do"),
+        ErrorCode::ThrottledOp => say("it is too busy", "probe again when it has less to do"),
         _ => say("it said so", "nothing was changed; the leader's log may tell more"),
     }
 }
@@ -211,7 +211,7 @@ mod tests {
                passed every check of the leader's and was refused for want of permission alone (NoAuth).
                Nothing was changed.
         ");
-        insta::assert_snapshot!(told(DryRun::Refused(Code::NewConfigNoQuorum)), @r"
+        insta::assert_snapshot!(told(DryRun::Refused(ErrorCode::NewConfigNoQuorum)), @r"
         Probe: the leader would refuse join-4: no quorum of the voters that it leads to is connected to the
                leader and synced (NewConfigNoQuorum). Nothing was changed.
                help: see which of them stopped or fell behind since the look; zkplan plan SPEC shows it
@@ -231,8 +231,8 @@ mod tests {
 
     #[test]
     fn only_what_was_carried_out_is_not_said_to_have_changed_nothing() {
-        let refused = Code::ALL.iter().map(|code| DryRun::Refused(*code));
-        let others = [DryRun::Sound, DryRun::NotSent(Code::NoNode), DryRun::NoAnswer];
+        let refused = ErrorCode::ALL.iter().map(|code| DryRun::Refused(*code));
+        let others = [DryRun::Sound, DryRun::NotSent(ErrorCode::NoNode), DryRun::NoAnswer];
         for dry_run in refused.chain(others) {
             let said = told(dry_run).to_lowercase();
             assert!(

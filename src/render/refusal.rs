@@ -7,7 +7,7 @@ use super::text::{Line, Style, Text};
 use super::{changes, head, law, present, words};
 use crate::check::{Breach, Detail, Law};
 use crate::model::ServerId;
-use crate::observe::{Finding, Observation, Obstacle, Standing};
+use crate::observe::{Finding, Observation, Obstacle, ServerStatus};
 use crate::plan::StepId;
 use crate::proposal::{Refusal, Remedy};
 
@@ -64,7 +64,7 @@ pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width
     for (id, since) in since {
         let sight = seen.servers.get(id);
         let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
-        let standing = sight.map_or(&Standing::NotAsked, |sight| &sight.standing);
+        let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
         let (word, _, more) = words::standing(standing);
         let more = more.map(|more| format!(", {more}")).unwrap_or_default();
         let who = format!("Server {id}{} has not counted since {since}: ", at.unwrap_or_default());

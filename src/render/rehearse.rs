@@ -7,7 +7,10 @@ use crate::apply::{Missing, Wait};
 use crate::check::CheckedPlan;
 use crate::model::ServerId;
 use crate::plan::StepId;
-use crate::rehearsal::{Back, Course, Failure, Moment, Rehearsal, Unrehearsed, What, Who, Writes};
+use crate::rehearsal::{
+    ApplyResult, Failure, FailureTarget, Moment, Recovery, Rehearsal, TargetKind, Unrehearsed,
+    Writes,
+};
 
 /// So many servers are named one by one; the rest is counted.
 const NAMED: usize = 4;
@@ -59,7 +62,7 @@ fn table(rehearsal: &Rehearsal, width: usize) -> Text {
         table.across(0, Line::new(Style::Bold, when(moment)));
         for (whos, failure) in alike(moment) {
             let (style, says) = writes(failure.writes);
-            let (plan_style, plan) = course(&failure.course, &failure.who.servers);
+            let (plan_style, plan) = course(&failure.apply_result, &failure.who.servers);
             let (back_style, back) = back(failure);
             table.row([
                 Line::plain(whos.join("; ")),
@@ -76,7 +79,7 @@ fn table(rehearsal: &Rehearsal, width: usize) -> Text {
 fn alike(moment: &Moment) -> Vec<(Vec<String>, &Failure)> {
     let mut rows: Vec<(Vec<String>, &Failure)> = Vec::new();
     let says = |failure: &Failure| {
-        let course = course(&failure.course, &failure.who.servers).1;
+        let course = course(&failure.apply_result, &failure.who.servers).1;
         (failure.writes, course, back(failure).1)
     };
     for failure in &moment.failures {
@@ -94,15 +97,15 @@ fn when(moment: &Moment) -> String {
 }
 
 /// Whoever fails, in a few words.
-pub fn who(who: &Who) -> String {
+pub fn who(who: &FailureTarget) -> String {
     let one_of = |kind: &str| format!("{kind} {}", any(&who.servers));
     match &who.what {
-        What::Leader => one_of("leader"),
-        What::Follower => one_of("follower"),
-        What::Observer => one_of("observer"),
-        What::Joiner => one_of("joiner"),
-        What::Left => format!("{}, which has left", one_of("server")),
-        What::Zone(zone) => {
+        TargetKind::Leader => one_of("leader"),
+        TargetKind::Follower => one_of("follower"),
+        TargetKind::Observer => one_of("observer"),
+        TargetKind::Joiner => one_of("joiner"),
+        TargetKind::Left => format!("{}, which has left", one_of("server")),
+        TargetKind::Zone(zone) => {
             format!(
                 "zone {zone} ({})",
                 who.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -125,21 +128,23 @@ fn any(servers: &[ServerId]) -> String {
 /// Whether clients can write, in a few words.
 pub const fn writes(writes: Writes) -> (Style, &'static str) {
     match writes {
-        Writes::GoOn => (Style::Green, "go on"),
+        Writes::Uninterrupted => (Style::Green, "go on"),
         Writes::AfterElection => (Style::Green, "go on after an election"),
         Writes::Stop => (Style::Red, "stop"),
     }
 }
 
 /// How far an apply comes, in a few words, where these servers are gone.
-pub fn course(course: &Course, gone: &[ServerId]) -> (Style, String) {
+pub fn course(course: &ApplyResult, gone: &[ServerId]) -> (Style, String) {
     let step = |at: &Option<StepId>| at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
     match course {
-        Course::ToTheEnd => (Style::Green, "goes on to the end".to_owned()),
-        Course::Waits { at, waits } => {
+        ApplyResult::Completes => (Style::Green, "goes on to the end".to_owned()),
+        ApplyResult::Waits { at, waits } => {
             (Style::Yellow, format!("waits{}: {}", step(at), reason(waits, gone)))
         }
-        Course::Stops { at, end } => (Style::Yellow, format!("stops{}: {}", step(at), end.word())),
+        ApplyResult::Stops { at, end } => {
+            (Style::Yellow, format!("stops{}: {}", step(at), end.word()))
+        }
     }
 }
 
@@ -170,13 +175,15 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
 
 /// What comes when whoever failed is back, in a few words.
 pub fn back(failure: &Failure) -> (Style, String) {
-    match &failure.back {
-        Back::AtTarget => (Style::Green, "nothing is left to do".to_owned()),
-        Back::Resumed => (Style::Green, "resumed to the target".to_owned()),
-        Back::Not(Course::ToTheEnd) => {
+    match &failure.recovery {
+        Recovery::AtTarget => (Style::Green, "nothing is left to do".to_owned()),
+        Recovery::Resumed => (Style::Green, "resumed to the target".to_owned()),
+        Recovery::Failed(ApplyResult::Completes) => {
             (Style::Red, "NOT at the target, though the plan is done".to_owned())
         }
-        Back::Not(course) => (Style::Red, format!("NOT resumed: {}", self::course(course, &[]).1)),
+        Recovery::Failed(course) => {
+            (Style::Red, format!("NOT resumed: {}", self::course(course, &[]).1))
+        }
     }
 }
 
@@ -210,7 +217,7 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
             stopping(rehearsal)
         )
     };
-    let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
+    let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
     let line = Line::plain(begin + &writes);
     if lost == 0 {
         line.then(Style::Plain, "; from all of them the plan came to its end.")
@@ -249,8 +256,8 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
         0 => "writes go on in all of them; ".to_owned(),
         _ => format!("writes stop in {stop} until what failed is back; "),
     };
-    let waits = count(&|failure| matches!(failure.course, Course::Waits { .. }));
-    let stops = count(&|failure| matches!(failure.course, Course::Stops { .. }));
+    let waits = count(&|failure| matches!(failure.apply_result, ApplyResult::Waits { .. }));
+    let stops = count(&|failure| matches!(failure.apply_result, ApplyResult::Stops { .. }));
     let apply = match (waits, stops) {
         (0, 0) => "apply goes on to the end".to_owned(),
         (waits, 0) => format!("apply waits in {waits}"),
@@ -259,7 +266,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     };
     let line = Line::new(Style::Bold, "Rehearsed:")
         .then(Style::Plain, format!(" {of}{assumed}; {writes}{apply}; "));
-    let lost = count(&|failure| matches!(failure.back, Back::Not(_)));
+    let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
     let line = match lost {
         0 => line.then(Style::Plain, "once what failed is back, all come to the target"),
         _ => line.then(

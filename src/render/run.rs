@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::{law, signing_in, words};
-use crate::apply::journal::{Entry, HookEnd, Known, LockText, Passage};
-use crate::apply::report::{Gap, Report};
+use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText};
+use crate::apply::report::{Gap, RunReport};
 use crate::apply::{BindProof, Event, Missing, Occupied, Reordered, Wait};
-use crate::ensemble::Silence;
+use crate::ensemble::NoAnswer;
 use crate::model::{Millis, ServerId};
-use crate::observe::{Clients, DataProof, Standing};
+use crate::observe::{Clients, DataProof, ServerStatus};
 
 /// So many client addresses are named; the rest is counted.
 const NAMED_CLIENTS: usize = 8;
@@ -121,11 +121,11 @@ pub fn another_order(reordered: &Reordered) -> String {
     )
 }
 
-const fn how(known: Known) -> &'static str {
+const fn how(known: CommitEvidence) -> &'static str {
     match known {
-        Known::Reply => "",
-        Known::ReadBack => ", read back",
-        Known::Found => ", found done",
+        CommitEvidence::Reply => "",
+        CommitEvidence::ReadBack => ", read back",
+        CommitEvidence::Found => ", found done",
     }
 }
 
@@ -214,15 +214,15 @@ fn missing(missing: &Missing) -> String {
             let more =
                 if told.is_empty() { String::new() } else { format!(", {}", told.join(", ")) };
             let again = match standing {
-                Standing::Silent(Silence::Refused) => {
+                ServerStatus::Silent(NoAnswer::Refused) => {
                     ". If it ran before: a joiner that restarts before it is named ends at once, \
                      for ZooKeeper has rewritten its zoo.cfg without it; lay its first zoo.cfg \
                      down again and start it"
                 }
-                Standing::NotServing if *followed_before => {
+                ServerStatus::NotServing if *followed_before => {
                     "; it followed before and comes back by itself when a leader is elected"
                 }
-                Standing::NotServing if *for_long => LOOKS_FOR_LONG,
+                ServerStatus::NotServing if *for_long => LOOKS_FOR_LONG,
                 _ => "",
             };
             format!("does not follow yet ({word}{more}){again}")
@@ -402,7 +402,7 @@ pub fn occupied(occupied: &[Occupied], width: usize) -> Text {
 }
 
 /// What came of an apply.
-pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> Text {
+pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) -> Text {
     let mut text = Text::new();
     let run = report.run.map_or_else(String::new, |(number, resumed)| {
         format!("run {number}{}", if resumed { ", begun earlier" } else { "" })
@@ -465,7 +465,7 @@ pub fn report(report: &Report, ensemble: &str, finished: bool, width: usize) -> 
     text
 }
 
-fn commits(report: &Report, width: usize) -> Text {
+fn commits(report: &RunReport, width: usize) -> Text {
     let mut table = Table::new([
         Column::words("step"),
         Column::words("config version"),
@@ -476,9 +476,9 @@ fn commits(report: &Report, width: usize) -> Text {
     let ms = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
     for commit in &report.commits {
         let known = match commit.known {
-            Known::Reply => "by reply",
-            Known::ReadBack => "read back",
-            Known::Found => "found done",
+            CommitEvidence::Reply => "by reply",
+            CommitEvidence::ReadBack => "read back",
+            CommitEvidence::Found => "found done",
         };
         table.row([
             Line::plain(commit.step.to_string()),
@@ -505,8 +505,10 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Disarmed { step } => format!(
             "{step} never will be carried out; whether it was, and was undone, cannot be told"
         ),
-        Entry::Passed { step, how: Passage::Drained } => format!("{step} passed: no client left"),
-        Entry::Passed { step, how: Passage::Approved } => format!("{step} passed: approved"),
+        Entry::Passed { step, how: GateOpenedBy::Drained } => {
+            format!("{step} passed: no client left")
+        }
+        Entry::Passed { step, how: GateOpenedBy::Approved } => format!("{step} passed: approved"),
         Entry::Attested { step } => format!("{step}: a blank data directory is attested"),
         Entry::HookIntent { step } => format!("{step}: the command is about to run"),
         Entry::HookEnded { step, how } => format!("{step}: the command {}", hook_end(how)),
@@ -532,7 +534,7 @@ mod tests {
     fn a_server_that_looks_for_a_leader_for_long_may_have_been_in_another_ensemble() {
         let looks = |for_long| {
             joiner(Missing::Following {
-                standing: Standing::NotServing,
+                standing: ServerStatus::NotServing,
                 zxids: None,
                 followed_before: false,
                 for_long,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::words::servers;
 use crate::apply::access::Recipient;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::ServerId;
 
 /// What an apply needs of a server.
@@ -57,7 +57,7 @@ pub(super) fn takes_one_connection(by: Option<&Recipient>, again: &str) -> (Stri
 /// A session that cannot hold the lock, and the settings that help.
 pub(super) fn local(by: Option<&Recipient>, again: &str) -> (String, String) {
     let by = speaker(by);
-    let code = Code::EphemeralOnLocalSession;
+    let code = ErrorCode::EphemeralOnLocalSession;
     (
         format!(
             "{by} refused the lock: {code}. It keeps local sessions (localSessionsEnabled=true) and \

@@ -39,7 +39,7 @@ fn who_and_why(signer: &Signer) -> String {
                                 server's x509 super user nor may it write /zookeeper/config"
                 .to_owned()
         }
-        Signer::Nobody => "zkplan: the file names no user (connect.auth)".to_owned(),
+        Signer::Anonymous => "zkplan: the file names no user (connect.auth)".to_owned(),
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn remedy(signer: &Signer, again: &str) -> String {
             "set {X509_SUPER_USER} on that server ({WHERE_IT_GOES}) and restart it; or give its x509 id \
              WRITE on /zookeeper/config. Then {again}; or {again} --user super, with a password"
         ),
-        Signer::Nobody => format!(
+        Signer::Anonymous => format!(
             "{again} --user super (the password comes from ZKPLAN_PASSWORD, --password-file or a prompt)"
         ),
     }
@@ -74,7 +74,7 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
     let property = match signer {
         Signer::Certificate => X509_SUPER_USER,
         Signer::Sasl(_) => SASL_SUPER_USER,
-        Signer::User(_) | Signer::Nobody => SUPER_DIGEST,
+        Signer::User(_) | Signer::Anonymous => SUPER_DIGEST,
     };
     match permission {
         Permission::Granted => "follows, and accepts the user".to_owned(),
@@ -107,7 +107,7 @@ pub fn announced(signer: &Signer, members: &[Recipient], joiners: &[Recipient]) 
         Signer::User(user) => {
             format!("the password of \"{user}\" is sent to {}{later}", recipients(members))
         }
-        Signer::Certificate | Signer::Nobody => {
+        Signer::Certificate | Signer::Anonymous => {
             format!("no password is sent to {}{later}", recipients(members))
         }
     }
@@ -135,7 +135,7 @@ mod tests {
             "server 4 (zk4:2181) refused user \"super\": wrong password, or this server has no \
              superDigest"
         );
-        let told = remedy(&Signer::Nobody, "zkplan apply plan.json");
+        let told = remedy(&Signer::Anonymous, "zkplan apply plan.json");
         assert!(told.starts_with("zkplan apply plan.json --user super"), "{told}");
     }
 

@@ -7,7 +7,7 @@ use super::text::{Line, Style, Text};
 use super::words;
 use crate::check::CheckedPlan;
 use crate::model::{Reconfig, Server, ServerId};
-use crate::observe::{Facts, Finding, FindingKind, Observation, Standing};
+use crate::observe::{Facts, Finding, FindingKind, Observation, ServerStatus};
 use crate::plan::{Action, Plan};
 
 /// What to start before the plan can go on, and how; nothing where every joiner follows.
@@ -91,7 +91,7 @@ fn told(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
         return Some(format!(": listens on other ports than the spec says ({code})"));
     }
     let standing = &seen.servers.get(&id)?.standing;
-    if *standing == Standing::Assumed {
+    if *standing == ServerStatus::Assumed {
         return None;
     }
     let (word, _, more) = words::standing(standing);

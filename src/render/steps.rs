@@ -9,7 +9,7 @@ use super::words;
 use crate::check::{CheckedPlan, Figures, Row};
 use crate::model::ServerId;
 use crate::observe::Observation;
-use crate::plan::{Action, Done, Phase, PhaseKind, Rule, Step, StepId};
+use crate::plan::{Action, Done, Phase, PhaseKind, Step, StepId, StepOrder};
 
 const COLUMNS: [Column; 8] = [
     Column::numbers("#"),
@@ -126,7 +126,7 @@ fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
     let mut reasoned: Vec<Reasoned<'_>> = schedule.map(with_why).collect();
     // Where they go side by side, all starts stand before all waits: each reason is said once.
     for side_by_side in reasoned.chunk_by_mut(|one, next| std::ptr::eq(one.phase, next.phase)) {
-        if side_by_side.first().is_some_and(|first| first.phase.rule == Rule::SideBySide) {
+        if side_by_side.first().is_some_and(|first| first.phase.rule == StepOrder::SideBySide) {
             side_by_side.sort_by_key(|one| !matches!(one.step.action, Action::Start(_)));
         }
     }
@@ -137,7 +137,7 @@ fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
 fn heading(group: &[Reasoned<'_>]) -> Line {
     let Some(Reasoned { phase, why, .. }) = group.first() else { return Line::default() };
     let line = Line::new(Style::Dim, why.phrase());
-    let any_order = phase.rule == Rule::LeaderLast && phase.steps.len() > 1;
+    let any_order = phase.rule == StepOrder::LeaderLast && phase.steps.len() > 1;
     if *why == Why::LeaderLast || (group.len() < 2 && !any_order) {
         return line;
     }

@@ -8,7 +8,7 @@ use self::histories::{before_the_merge, choose_none, side_by_side, target_before
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
-use crate::ensemble::{Silence, TlsFailure};
+use crate::ensemble::{NoAnswer, TlsFailure};
 use crate::model::{Auth, Connect, Endpoint, ServerId};
 use crate::observe::{ObserveError, TargetEnsemble, Tried};
 
@@ -139,7 +139,7 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
 
 /// Whether a server closed connections.
 fn is_closed(tried: &[Tried]) -> bool {
-    tried.iter().any(|one| one.silence == Silence::Closed)
+    tried.iter().any(|one| one.silence == NoAnswer::Closed)
 }
 
 /// What to do about such a server.
@@ -149,7 +149,7 @@ const CLOSES: &str = "A server closes connections beyond a limit at once: see ma
 
 fn of_tls(one: &Tried) -> Option<TlsFailure> {
     match one.silence {
-        Silence::Tls(failure) => Some(failure),
+        NoAnswer::Tls(failure) => Some(failure),
         _ => None,
     }
 }
@@ -210,16 +210,16 @@ const NO_COMMIT: [&str; 3] = [
 ];
 
 /// Who enforces authentication, and what was wanting.
-fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: Silence) -> String {
+fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: NoAnswer) -> String {
     let who = match server {
         Some(id) => format!("Server {id} ({endpoint})"),
         None => format!("The server at {endpoint}"),
     };
     match why {
-        Silence::AuthRefused => {
+        NoAnswer::AuthRefused => {
             format!("{who} enforces authentication, and refused the SASL user.")
         }
-        Silence::AuthWithheld => format!(
+        NoAnswer::AuthWithheld => format!(
             "{who} enforces authentication, and its address is not listed: the SASL user is not shown \
              to it."
         ),
@@ -229,25 +229,25 @@ fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: Silence) -> Str
 
 /// What to do where servers enforce authentication. A look has shown a digest without a secret, and
 /// the client certificate where there is one.
-const fn enforced(why: Silence, reached: Reached) -> &'static [&'static str] {
+const fn enforced(why: NoAnswer, reached: Reached) -> &'static [&'static str] {
     const OTHER: &str = "The code is the same where another scheme than SASL is enforced: see \
                          zookeeper.enforce.auth.schemes on that server.";
     const UNNAMED: &str = "The code does not name the scheme. It is sasl where the server runs with \
                            zookeeper.sessionRequireClientSASLAuth=true, else one of \
                            zookeeper.enforce.auth.schemes.";
     match (why, reached) {
-        (Silence::AuthRefused, Reached::ByFlags) => &[
+        (NoAnswer::AuthRefused, Reached::ByFlags) => &[
             "Check --user and the password. The servers know the user by their JAAS file \
              (-Djava.security.auth.login.config).",
             OTHER,
         ],
-        (Silence::AuthRefused, _) => &[
+        (NoAnswer::AuthRefused, _) => &[
             "Check user and password of connect.auth. The servers know the user by their JAAS file \
              (-Djava.security.auth.login.config).",
             OTHER,
         ],
-        (Silence::AuthWithheld, Reached::ByFlags) => &["List every server in --connect."],
-        (Silence::AuthWithheld, _) => &["List every server in connect.servers or servers."],
+        (NoAnswer::AuthWithheld, Reached::ByFlags) => &["List every server in --connect."],
+        (NoAnswer::AuthWithheld, _) => &["List every server in connect.servers or servers."],
         (_, Reached::BySpecWithSasl) => &[
             "The password of connect.auth is not at hand: set the environment variable that it names \
              (ZKPLAN_PASSWORD), or name a file. To look it is never asked for.",
@@ -343,14 +343,14 @@ const NO_QUORUM: [&str; 3] = [
 ];
 
 /// Whether nothing runs there, or nothing that gets anywhere.
-const fn is_down(silence: Silence) -> bool {
+const fn is_down(silence: NoAnswer) -> bool {
     matches!(
         silence,
-        Silence::Unresolved
-            | Silence::Refused
-            | Silence::NoRoute
-            | Silence::ConnectTimedOut
-            | Silence::AnswerTimedOut
+        NoAnswer::Unresolved
+            | NoAnswer::Refused
+            | NoAnswer::NoRoute
+            | NoAnswer::ConnectTimedOut
+            | NoAnswer::AnswerTimedOut
     )
 }
 
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn no_quorum_names_whom_to_start() {
-        let tried = [("10.0.0.1", Silence::NotServing), ("10.0.0.2", Silence::Refused)]
+        let tried = [("10.0.0.1", NoAnswer::NotServing), ("10.0.0.2", NoAnswer::Refused)]
             .map(|(host, silence)| Tried { endpoint: endpoint(host), silence });
         let error =
             ObserveError::NoQuorum { tried: tried.to_vec(), voteless: vec![], unclear: vec![] };
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn a_joiner_that_is_down_is_no_voter_to_be_started() {
         let tried = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
-            .map(|host| Tried { endpoint: endpoint(host), silence: Silence::ConnectTimedOut });
+            .map(|host| Tried { endpoint: endpoint(host), silence: NoAnswer::ConnectTimedOut });
         let [_, two, three] = tried.clone().map(|one| one.endpoint);
         let told = |voteless: &[&Endpoint], unclear: &[&Endpoint]| {
             let [voteless, unclear] =
@@ -435,7 +435,7 @@ mod tests {
     fn nobody_answers() {
         let tried = vec![Tried {
             endpoint: Endpoint { tls: true, ..endpoint("zk1.example") },
-            silence: Silence::Unresolved,
+            silence: NoAnswer::Unresolved,
         }];
         insta::assert_snapshot!(shown(&ObserveError::Unreachable { tried }), @r#"
         prod-eu  No server answered. Nothing was changed.
@@ -475,7 +475,7 @@ mod tests {
     #[test]
     fn the_rest_says_what_to_do() {
         let leader = ServerId::new(1);
-        let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence: Silence::Closed }];
+        let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence: NoAnswer::Closed }];
         let error = ObserveError::NoCommit { leader, endpoint: endpoint("10.0.0.1"), tried };
         assert!(shown(&error).contains("Server 1 at 10.0.0.1:2181 leads, but no write commits."));
         assert!(shown(&error).contains("\n  10.0.0.2:2181  it closes the connection: a limit"));

@@ -2,9 +2,11 @@
 
 use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Place, Reconfig, Role, Server, ServerId};
+use crate::model::{Reconfig, Role, Server, ServerId, VoteWeight};
 use crate::observe::{Finding, FindingKind};
-use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step};
+use crate::plan::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepOrder,
+};
 
 /// Why a step stands where it stands in its plan; one reason, the most telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,41 +154,45 @@ fn follows_others(plan: &Plan, server: ServerId) -> bool {
 }
 
 /// The servers of one request are alike: the first tells.
-fn of_reconfig(plan: &Plan, at: (PhaseKind, Rule), parts: &[Part]) -> Why {
-    let Some(Part { server, change }) = parts.first().copied() else { return Why::LeaveOneByOne };
+fn of_reconfig(plan: &Plan, at: (PhaseKind, StepOrder), parts: &[ServerChange]) -> Why {
+    let Some(ServerChange { server, change }) = parts.first().copied() else {
+        return Why::LeaveOneByOne;
+    };
     let adds_voters = !plan.target.voters().is_subset(&plan.facts.base.membership.voters());
     let wants_vote = plan.target.has_voter(server);
     let replaced = plan.facts.other_machine.contains(&server);
     let is_weighted = plan.facts.base.membership.is_weighted();
     match (at.0, change) {
-        (PhaseKind::Dead, _) | (_, Move::Demote | Move::Leave)
-            if is_weighted && !replaced && at.1 == Rule::InOrder =>
+        (PhaseKind::Dead, _) | (_, ChangeVerb::Demote | ChangeVerb::Leave)
+            if is_weighted && !replaced && at.1 == StepOrder::InOrder =>
         {
             Why::WeightOrder
         }
         (PhaseKind::Dead, _) if replaced => Why::DeadMakesRoom,
         (PhaseKind::Dead, _) if follows_others(plan, server) => Why::DeadInTurn,
         (PhaseKind::Dead, _) => Why::DeadFirst,
-        (PhaseKind::Replace, Move::Leave) => Why::IdOutFirst,
+        (PhaseKind::Replace, ChangeVerb::Leave) => Why::IdOutFirst,
         (PhaseKind::Replace, _) => Why::IdBackIn,
-        (_, Move::Unlist) => Why::UnlistBeforePromotion,
-        (_, Move::Promote) => Why::PromoteBeforeLeaving,
-        (_, Move::Join) if joins_to_observe(plan, server) && wants_vote => Why::WithoutVoteFirst,
-        (_, Move::Join) if !wants_vote => Why::ObserversIn,
-        (_, Move::Join) => Why::Ascending,
-        (_, Move::Readdress { .. }) => Why::MoveOneByOne,
-        (_, Move::Demote) if adds_voters => Why::DemoteAfterJoins,
-        (PhaseKind::RemoveObservers, Move::Leave) => Why::ObserversOut,
-        (_, Move::Demote | Move::Leave) if at.1 == Rule::InOrder => Why::ZoneOrder,
-        (_, Move::Leave) if adds_voters => Why::LeaveAfterJoins,
-        (_, Move::Demote | Move::Leave) if parts.len() > 1 => Why::LeaveTogether,
-        (_, Move::Demote | Move::Leave) => Why::LeaveOneByOne,
+        (_, ChangeVerb::Unlist) => Why::UnlistBeforePromotion,
+        (_, ChangeVerb::Promote) => Why::PromoteBeforeLeaving,
+        (_, ChangeVerb::Join) if joins_to_observe(plan, server) && wants_vote => {
+            Why::WithoutVoteFirst
+        }
+        (_, ChangeVerb::Join) if !wants_vote => Why::ObserversIn,
+        (_, ChangeVerb::Join) => Why::Ascending,
+        (_, ChangeVerb::Readdress { .. }) => Why::MoveOneByOne,
+        (_, ChangeVerb::Demote) if adds_voters => Why::DemoteAfterJoins,
+        (PhaseKind::RemoveObservers, ChangeVerb::Leave) => Why::ObserversOut,
+        (_, ChangeVerb::Demote | ChangeVerb::Leave) if at.1 == StepOrder::InOrder => Why::ZoneOrder,
+        (_, ChangeVerb::Leave) if adds_voters => Why::LeaveAfterJoins,
+        (_, ChangeVerb::Demote | ChangeVerb::Leave) if parts.len() > 1 => Why::LeaveTogether,
+        (_, ChangeVerb::Demote | ChangeVerb::Leave) => Why::LeaveOneByOne,
     }
 }
 
 /// Whether its join names it as an observer.
 fn joins_to_observe(plan: &Plan, server: ServerId) -> bool {
-    let joins = Part { server, change: Move::Join };
+    let joins = ServerChange { server, change: ChangeVerb::Join };
     let observes = |line: &Server| line.id == server && line.role == Role::Observer;
     plan.steps()
         .filter(|step| step.parts().contains(&joins))
@@ -217,8 +223,8 @@ pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
 
 /// What a request does; where it changes several servers, short words leave out which: the name of
 /// the step tells.
-fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
-    let Some(Part { change, .. }) = parts.first() else { return "nothing".to_owned() };
+fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> String {
+    let Some(ServerChange { change, .. }) = parts.first() else { return "nothing".to_owned() };
     let ids: Vec<String> = parts.iter().map(|part| part.server.to_string()).collect();
     let servers = match ids.as_slice() {
         [one] => format!("server {one}"),
@@ -231,26 +237,28 @@ fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
     let all_alike = request.joining.iter().all(|line| line.role == role);
     let place = request.joining.first().and_then(|line| line.place).filter(|_| ids.len() == 1);
     match (change, place) {
-        (Move::Join, Some(place)) if wide => {
+        (ChangeVerb::Join, Some(place)) if wide => {
             return format!("add {servers}, {}", words::place(place));
         }
-        (Move::Promote, Some(place)) if wide => {
+        (ChangeVerb::Promote, Some(place)) if wide => {
             return format!("promote {servers}, {}", words::place(place));
         }
-        (Move::Join, Some(place)) => return format!("add {}, {}", ids[0], short(place)),
-        (Move::Promote, Some(place)) => return format!("promote {}, {}", ids[0], short(place)),
+        (ChangeVerb::Join, Some(place)) => return format!("add {}, {}", ids[0], short(place)),
+        (ChangeVerb::Promote, Some(place)) => {
+            return format!("promote {}, {}", ids[0], short(place));
+        }
         _ => {}
     }
     match (change, ids.as_slice()) {
-        (Move::Join, [one]) if !wide => format!("add {role} {one}"),
-        (Move::Join, [_]) => format!("add {servers} as {role}"),
-        (Move::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
-        (Move::Join, _) => format!("add {servers}"),
-        (Move::Leave, _) => format!("remove {servers}"),
-        (Move::Unlist, _) => format!("unlist {servers}"),
-        (Move::Promote, _) => format!("promote {servers}"),
-        (Move::Demote, _) => format!("demote {servers}"),
-        (Move::Readdress { .. }, _) => format!("re-address {servers}"),
+        (ChangeVerb::Join, [one]) if !wide => format!("add {role} {one}"),
+        (ChangeVerb::Join, [_]) => format!("add {servers} as {role}"),
+        (ChangeVerb::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
+        (ChangeVerb::Join, _) => format!("add {servers}"),
+        (ChangeVerb::Leave, _) => format!("remove {servers}"),
+        (ChangeVerb::Unlist, _) => format!("unlist {servers}"),
+        (ChangeVerb::Promote, _) => format!("promote {servers}"),
+        (ChangeVerb::Demote, _) => format!("demote {servers}"),
+        (ChangeVerb::Readdress { .. }, _) => format!("re-address {servers}"),
     }
 }
 
@@ -258,8 +266,8 @@ fn what_changes(parts: &[Part], request: &Reconfig, wide: bool) -> String {
 const MOST_NAMED: usize = 6;
 
 /// Where a vote counts, for the narrowest screen.
-fn short(place: Place) -> String {
-    let Place { group, weight } = place;
+fn short(place: VoteWeight) -> String {
+    let VoteWeight { group, weight } = place;
     if weight == 1 { format!("group {group}") } else { format!("group {group} x{weight}") }
 }
 
@@ -273,10 +281,10 @@ pub(super) const fn gate(kind: GateKind) -> &'static str {
 }
 
 /// The rule of a phase.
-pub(super) const fn rule(rule: Rule) -> &'static str {
+pub(super) const fn rule(rule: StepOrder) -> &'static str {
     match rule {
-        Rule::SideBySide => "side by side",
-        Rule::InOrder => "in this order",
-        Rule::LeaderLast => "any order, whoever leads goes last",
+        StepOrder::SideBySide => "side by side",
+        StepOrder::InOrder => "in this order",
+        StepOrder::LeaderLast => "any order, whoever leads goes last",
     }
 }

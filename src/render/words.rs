@@ -6,11 +6,11 @@ use super::text::Style;
 use super::{retired, sessions};
 use crate::apply::journal::{self, IdentityText};
 use crate::check::{Votes, Window};
-use crate::ensemble::{Code, Knock, ServerVersion, Silence, TlsFailure};
-use crate::model::{Host, Place, ServerId};
+use crate::ensemble::{ErrorCode, NoAnswer, PortState, ServerVersion, TlsFailure};
+use crate::model::{Host, ServerId, VoteWeight};
 use crate::observe::{
     Finding, FindingKind, Identity, Issue, JoinersRun, Level, NoDigests, NotResumed, NotShown,
-    Source, Standing, WithoutDigests, fixed_in,
+    ServerStatus, Source, WithoutDigests, fixed_in,
 };
 use crate::plan::Acceptance;
 use crate::trust::{Doubt, Unproven};
@@ -67,7 +67,7 @@ pub fn acceptance(risk: &Acceptance) -> String {
 }
 
 /// Where a vote counts, like `group 2, weight 1`.
-pub(super) fn place(place: Place) -> String {
+pub(super) fn place(place: VoteWeight) -> String {
     format!("group {}, weight {}", place.group, place.weight)
 }
 
@@ -109,25 +109,25 @@ pub(super) fn command(argv: &[String]) -> String {
 }
 
 /// Why a question got no answer.
-pub(super) const fn silence(silence: Silence) -> &'static str {
+pub(super) const fn silence(silence: NoAnswer) -> &'static str {
     match silence {
-        Silence::Unresolved => "the host name has no address",
-        Silence::Refused => "nobody listens on the port",
-        Silence::NoRoute => "there is no route to the host",
-        Silence::ConnectTimedOut => "no connection in time: down, or a firewall drops it",
-        Silence::AnswerTimedOut => "connected, but no answer in time: frozen or overloaded",
-        Silence::Closed => {
+        NoAnswer::Unresolved => "the host name has no address",
+        NoAnswer::Refused => "nobody listens on the port",
+        NoAnswer::NoRoute => "there is no route to the host",
+        NoAnswer::ConnectTimedOut => "no connection in time: down, or a firewall drops it",
+        NoAnswer::AnswerTimedOut => "connected, but no answer in time: frozen or overloaded",
+        NoAnswer::Closed => {
             "it closes the connection: a limit on connections (maxClientCnxns), or it does not serve"
         }
-        Silence::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
-        Silence::NotServing => "it runs and serves nobody: it looks for a leader",
-        Silence::Tls(failure) => tls_failure(failure),
-        Silence::NeedsAuth => "it enforces authentication (-124): no session without it",
-        Silence::AuthRefused => "it enforces authentication, and refused the SASL user",
-        Silence::AuthWithheld => {
+        NoAnswer::NotWhitelisted => "the word is not in its 4lw.commands.whitelist",
+        NoAnswer::NotServing => "it runs and serves nobody: it looks for a leader",
+        NoAnswer::Tls(failure) => tls_failure(failure),
+        NoAnswer::NeedsAuth => "it enforces authentication (-124): no session without it",
+        NoAnswer::AuthRefused => "it enforces authentication, and refused the SASL user",
+        NoAnswer::AuthWithheld => {
             "it enforces authentication; the SASL user is not shown to an address that is not listed"
         }
-        Silence::Unreadable => "its answer cannot be read",
+        NoAnswer::Unreadable => "its answer cannot be read",
     }
 }
 
@@ -148,11 +148,11 @@ const fn tls_failure(failure: TlsFailure) -> &'static str {
 }
 
 /// What a knock on a port showed.
-pub(super) const fn knock(knock: Knock) -> &'static str {
-    match knock {
-        Knock::Open => "open",
-        Knock::Refused => "closed",
-        Knock::Unreachable => "unreachable",
+pub(super) const fn check_port(check_port: PortState) -> &'static str {
+    match check_port {
+        PortState::Open => "open",
+        PortState::Refused => "closed",
+        PortState::Unreachable => "unreachable",
     }
 }
 
@@ -169,24 +169,24 @@ pub(super) const fn source(source: Source) -> &'static str {
 }
 
 /// A standing in one or two words, its style, and what else there is to say of it.
-pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<String>) {
+pub(super) fn standing(standing: &ServerStatus) -> (&'static str, Style, Option<String>) {
     let told = |text: &str| Some(text.to_owned());
     match standing {
-        Standing::Leading => ("leads", Style::Green, None),
-        Standing::Following => ("follows", Style::Green, None),
-        Standing::Observing => ("observes", Style::Green, None),
-        Standing::FollowingWithoutVote => ("no vote yet", Style::Green, None),
-        Standing::Behind => (
+        ServerStatus::Leading => ("leads", Style::Green, None),
+        ServerStatus::Following => ("follows", Style::Green, None),
+        ServerStatus::Observing => ("observes", Style::Green, None),
+        ServerStatus::FollowingWithoutVote => ("no vote yet", Style::Green, None),
+        ServerStatus::Behind => (
             "behind",
             Style::Yellow,
             told("it has not reached the zxid that the leader had before"),
         ),
-        Standing::OtherConfiguration => (
+        ServerStatus::OtherConfiguration => (
             "other config",
             Style::Red,
             told("it serves with another configuration; counts as down"),
         ),
-        Standing::ConfigNotInForce => (
+        ServerStatus::ConfigNotInForce => (
             "old config",
             Style::Red,
             told(
@@ -194,23 +194,29 @@ pub(super) fn standing(standing: &Standing) -> (&'static str, Style, Option<Stri
                  committed while it finished its sync; counts as down until the next reconfig",
             ),
         ),
-        Standing::AnswersAs(id) => {
+        ServerStatus::AnswersAs(id) => {
             ("other id", Style::Red, Some(format!("it answers as server {id}; counts as down")))
         }
-        Standing::IdUnknown => {
+        ServerStatus::IdUnknown => {
             ("id unknown", Style::Yellow, told("it does not say which id it has; not counted"))
         }
-        Standing::Standalone => {
+        ServerStatus::Standalone => {
             ("standalone", Style::Red, told("it runs alone, outside any ensemble"))
         }
-        Standing::ReadOnly => ("read-only", Style::Red, told("it lost the ensemble; serves reads")),
-        Standing::NotServing => ("not serving", Style::Red, told(silence(Silence::NotServing))),
-        Standing::Silent(Silence::Closed) => ("closes", Style::Red, told(silence(Silence::Closed))),
-        Standing::Silent(why) => ("silent", Style::Red, told(silence(*why))),
-        Standing::NotAsked => {
+        ServerStatus::ReadOnly => {
+            ("read-only", Style::Red, told("it lost the ensemble; serves reads"))
+        }
+        ServerStatus::NotServing => {
+            ("not serving", Style::Red, told(silence(NoAnswer::NotServing)))
+        }
+        ServerStatus::Silent(NoAnswer::Closed) => {
+            ("closes", Style::Red, told(silence(NoAnswer::Closed)))
+        }
+        ServerStatus::Silent(why) => ("silent", Style::Red, told(silence(*why))),
+        ServerStatus::NotAsked => {
             ("not asked", Style::Yellow, told("no client address of it is known; not counted"))
         }
-        Standing::Assumed => ("assumed", Style::Yellow, None),
+        ServerStatus::Assumed => ("assumed", Style::Yellow, None),
     }
 }
 
@@ -503,7 +509,7 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         Doubt::Ephemeral => "it lives with a session of another client".to_owned(),
         Doubt::NotEphemeral => "it does not live with a session".to_owned(),
         Doubt::Unreadable(code) => {
-            format!("not readable without credentials ({})", Code::of(*code))
+            format!("not readable without credentials ({})", ErrorCode::of(*code))
         }
         Doubt::Moving => "another client keeps making and removing it".to_owned(),
     }

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use crate::check::{CheckedPlan, Figures, Window};
 use crate::diff::diff;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Reach, Reconfig, Server, ServerId,
+    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
+    VoteWeight,
 };
 use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
-    Acceptance, Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId,
+    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
+    StepOrder,
 };
 
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
@@ -116,7 +118,7 @@ struct PhaseShape {
     /// What the steps have in common.
     kind: PhaseKind,
     /// In which order they go.
-    rule: Rule,
+    rule: StepOrder,
     /// The steps.
     steps: Vec<StepShape>,
 }
@@ -143,10 +145,10 @@ enum ActionShape {
         server: Option<ServerId>,
         /// How.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        change: Option<Move>,
+        change: Option<ChangeVerb>,
         /// What it means for each server, by id, where it changes several.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        parts: Vec<Part>,
+        parts: Vec<ServerChange>,
         /// Server lines that are added or replaced.
         joining: Vec<String>,
         /// Ids that are removed.
@@ -302,7 +304,7 @@ impl Base {
             live: facts.live.clone(),
             following: facts.following.clone(),
             zones: facts.zones.iter().map(|(id, zone)| (id.to_string(), zone.clone())).collect(),
-            one_voter_possible: facts.one_voter_possible,
+            one_voter_possible: facts.standalone_disabled,
             other_machine: facts.other_machine.clone(),
             client_confirmed: facts.client_confirmed.clone(),
             resolved: facts.resolved.clone(),
@@ -327,7 +329,7 @@ impl Base {
             live: self.live,
             following: self.following,
             zones: zones?,
-            one_voter_possible: self.one_voter_possible,
+            standalone_disabled: self.one_voter_possible,
             other_machine: self.other_machine,
             client_confirmed: self.client_confirmed,
             resolved: self.resolved,
@@ -384,7 +386,7 @@ impl ActionShape {
             Self::AwaitJoiner { server } => Action::AwaitJoiner(server),
             Self::Reconfig { server, change, parts, joining, leaving, places } => {
                 let parts = match (server, change, parts.is_empty()) {
-                    (Some(server), Some(change), true) => vec![Part { server, change }],
+                    (Some(server), Some(change), true) => vec![ServerChange { server, change }],
                     (None, None, false) => parts,
                     _ => return Err("a reconfig has `server` and `change`, or `parts`".to_owned()),
                 };
@@ -406,13 +408,13 @@ impl ActionShape {
 fn placed(line: &str, places: &BTreeMap<String, PlaceShape>) -> Result<Server, String> {
     let server = Server::parse_line(line).map_err(|cause| format!("`{line}`: {cause}"))?;
     let place = places.get(&server.id.to_string());
-    let place = place.map(|of| Place { group: of.group, weight: of.weight });
+    let place = place.map(|of| VoteWeight { group: of.group, weight: of.weight });
     Ok(Server { place, ..server })
 }
 
 fn places(joining: &[Server]) -> BTreeMap<String, PlaceShape> {
     let of = |server: &Server| {
-        let Place { group, weight } = server.place?;
+        let VoteWeight { group, weight } = server.place?;
         Some((server.id.to_string(), PlaceShape { group, weight }))
     };
     joining.iter().filter_map(of).collect()

@@ -36,7 +36,7 @@ pub struct Spec {
     /// The servers wanted, by id.
     pub servers: BTreeMap<ServerId, WantedServer>,
     /// Zones of present servers that the spec no longer lists.
-    pub former_zones: BTreeMap<ServerId, String>,
+    pub leaving_zones: BTreeMap<ServerId, String>,
     /// What is asked of the way there.
     pub policy: Policy,
     /// Commands that start and stop servers.
@@ -99,7 +99,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
     let wanted = "list every server that the ensemble is to have";
     let listed = reader.needed(&file, "servers", "the spec", wanted);
     let mut entries = listed.map(|node| reader.servers(node)).unwrap_or_default();
-    let zones = file.get("zones").map(|node| reader.former_zones(node, &mut entries));
+    let zones = file.get("zones").map(|node| reader.leaving_zones(node, &mut entries));
     let policy = file.get("policy").map(|node| reader.policy(node)).unwrap_or_default();
     let hooks = file.get("hooks").map(|node| reader.hooks(node)).unwrap_or_default();
     let servers = entries.into_iter().filter_map(|entry| entry.wanted);
@@ -107,7 +107,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         ensemble: ensemble?,
         connect,
         servers: servers.map(|wanted| (wanted.server.id, wanted)).collect(),
-        former_zones: zones.unwrap_or_default(),
+        leaving_zones: zones.unwrap_or_default(),
         policy,
         hooks,
     })
@@ -164,7 +164,7 @@ impl Spec {
     /// The zones of all servers that the spec speaks of.
     pub fn zones(&self) -> BTreeMap<ServerId, String> {
         let wanted = self.servers.iter().filter_map(|(id, w)| Some((*id, w.zone.clone()?)));
-        self.former_zones.clone().into_iter().chain(wanted).collect()
+        self.leaving_zones.clone().into_iter().chain(wanted).collect()
     }
 }
 
@@ -172,7 +172,7 @@ impl Spec {
     /// What is right for a server that exists and would be wrong for a new one: to be said, not to
     /// be refused, since no ensemble was asked.
     pub fn remarks(&self) -> Vec<String> {
-        let odd = |id: &&ServerId| !id.is_wantable();
+        let odd = |id: &&ServerId| !id.is_valid_in_spec();
         let ids = self.servers.keys().filter(odd).map(|id| {
             format!(
                 "server id {id} is outside 1 to 254: a server that has it keeps it, a plan that \
@@ -263,7 +263,7 @@ mod tests {
         let zones: Vec<_> = spec.zones().into_iter().map(|(id, zone)| (id.get(), zone)).collect();
         let zone = |text: &str| text.to_owned();
         assert_eq!(zones, [(1, zone("az-2")), (4, zone("az-1")), (5, zone("az-3"))]);
-        assert_eq!(spec.former_zones.len(), 1);
+        assert_eq!(spec.leaving_zones.len(), 1);
         assert_eq!(spec.servers.values().map(|wanted| wanted.line).collect::<Vec<_>>(), [4, 5]);
     }
 

@@ -9,7 +9,7 @@ use super::sections::{host_and_port, port};
 use super::shown::quoted;
 use super::tree::{Node, Place, Value};
 use crate::model::{
-    ClientAddress, Host, PeerAddress, Place as Vote, Role, Server, ServerId, ServerLineError,
+    ClientAddress, Host, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight as Vote,
 };
 
 /// The keys of a server.
@@ -46,7 +46,7 @@ pub(super) const ZONE_PATTERN: &str = "^[A-Za-z0-9._-]{1,63}$";
 const MAX_ADDRESSES: usize = 8;
 
 /// Ids that a spec may list: those of servers that exist, too. New ones are narrower; see
-/// [`ServerId::is_wantable`].
+/// [`ServerId::is_valid_in_spec`].
 const IDS: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 
 /// Numbers of groups and weights, as the schema says them.
@@ -382,7 +382,7 @@ impl Reader {
 
     /// Reads the zones of servers that the spec no longer lists, and of server lines, which have
     /// no place for one.
-    pub(super) fn former_zones(
+    pub(super) fn leaving_zones(
         &mut self,
         node: &Node,
         entries: &mut [Entry],

@@ -9,7 +9,8 @@ use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{
-    Auth, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Place, Policy, Role, Timeouts,
+    Auth, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Policy, Role, Timeouts,
+    VoteWeight,
 };
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
@@ -154,7 +155,7 @@ fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
     if server.role != Role::Participant {
         writeln!(out, "    role: {}", server.role)?;
     }
-    if let Some(Place { group, weight }) = server.place {
+    if let Some(VoteWeight { group, weight }) = server.place {
         writeln!(out, "    group: {group}")?;
         if weight != 1 {
             writeln!(out, "    weight: {weight}")?;
@@ -172,7 +173,7 @@ fn server(out: &mut Formatter<'_>, wanted: &WantedServer) -> fmt::Result {
 /// Writes the zones of former servers, and of those that stand as a line.
 fn zones(out: &mut Formatter<'_>, spec: &Spec) -> fmt::Result {
     let of_lines = spec.servers.iter().filter(|(_, wanted)| needs_line(wanted));
-    let mut all = spec.former_zones.clone();
+    let mut all = spec.leaving_zones.clone();
     all.extend(of_lines.filter_map(|(id, wanted)| Some((*id, wanted.zone.clone()?))));
     if all.is_empty() {
         return Ok(());

@@ -1,8 +1,8 @@
-//! Two names of one machine: no two servers are given one of its ports, be it for quorum, elections
-//! or clients, by two requests or by one.
+//! Two names of one machine: no two servers may use one of its ports, for quorum, elections or
+//! clients, whether one request or two add them.
 //!
-//! A spec that names one address twice is refused when it is read; of two names nothing is known
-//! before they are resolved.
+//! A spec that contains one address twice is refused when it is read. Whether two names mean one
+//! machine is unknown before they are resolved.
 
 use zkplan::check::Detail;
 use zkplan::proposal::propose;

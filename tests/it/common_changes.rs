@@ -1,7 +1,7 @@
 //! The table of common changes (`tests/common-changes.md`): what zkplan does with each.
 //!
-//! The first four columns of a row are its input, the rest is what the planner and the checker make
-//! of it. `ZKPLAN_UPDATE=1` writes the table anew, for a person to read before it is committed.
+//! The first four columns of a row are its input. The others are the result of the planner and the
+//! checker. `ZKPLAN_UPDATE=1` rewrites the table, which a person must read before it is committed.
 
 use std::fmt::Write as _;
 use std::fs;

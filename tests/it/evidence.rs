@@ -1,4 +1,4 @@
-//! What is believed of an ensemble, and what has to be accepted by name.
+//! Which facts about an ensemble are trusted, and which must be accepted by name.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const WANTED: &str =
     "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181\nserver.3=c:2888:3888;2182";
 
 #[test]
-fn a_client_address_that_nobody_answered_at_is_written_only_where_it_is_accepted() {
+fn a_client_address_without_an_answer_is_written_only_if_accepted() {
     let (mut spec, mut facts) = lines(STATIC, WANTED);
     spec.policy.client_part = ClientPart::Write;
     assert!(propose(&spec, &facts, &[]).is_ok());
@@ -51,7 +51,7 @@ fn an_address_that_was_shared_before_is_not_the_steps() {
 fn one_voter_with_a_configuration_leads_alone() {
     let (spec, facts) =
         lines("server.1=a:2888:3888;2181", "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181");
-    assert!(facts.one_voter_possible);
+    assert!(facts.standalone_disabled);
     assert_eq!(spec.policy.standalone_enabled, StandaloneEnabled::Unknown);
 }
 
@@ -71,7 +71,7 @@ fn voters(from: usize, count: usize) -> String {
 }
 
 #[test]
-fn large_ensembles_are_planned_while_somebody_waits() {
+fn large_ensembles_are_planned_in_interactive_time() {
     let observers = voters(101, 100).replace(":3888;", ":3888:observer;");
     for (base, wanted) in [
         (voters(1, 50) + "\n" + &observers, voters(51, 50) + "\n" + &observers),

@@ -1,10 +1,9 @@
-//! The examples on the pages of `zkplan explain`, as a reader finds them: each is run, and what the
-//! page says of it is what zkplan says.
+//! Runs the examples on the pages of `zkplan explain`: the output on the page must be zkplan's.
 //!
-//! An example is a block of indented lines in the section `An example`. Servers are in the short
-//! hand of [`World`]; a block without `now` goes on from the one above it. `steps` are a plan that
-//! somebody wrote by hand, given to the checker alone; `join-4(leave-1)` is a step that says the
-//! first and sends the second.
+//! An example is a block of indented lines in the section `An example`. Servers are written in the
+//! short form of [`World`]. A block without `now` continues the one above it. `steps` are a plan
+//! that was written by hand and is only checked. `join-4(leave-1)` is a step that is named after
+//! the first and sends the second.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +11,17 @@ use zkplan::check::{Breach, CheckedPlan, Law, check};
 use zkplan::explain;
 use zkplan::model::{Reconfig, Server};
 use zkplan::observe::Facts;
-use zkplan::plan::{Acceptance, Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::{Refusal, propose};
 use zkplan::render::refusal;
 
 use crate::world::{World, id, ids, policy_of};
 
-/// Laws that the form of a plan keeps by itself: what may be next is granted by a rule, a request for
-/// more than its step says is refused for that, and what changes one server stops no other. Their
-/// pages show what zkplan does instead.
+/// Rules that the form of a plan always keeps: the schedule decides which step may be next, a
+/// request that does more than its step is refused for that reason, and a change of one server
+/// stops no other. Their pages show what zkplan does instead.
 const KEPT_BY_FORM: &[&str] = &["ZKQ6", "ZKQ12"];
 
 /// The lines of an example by their first words.
@@ -52,7 +53,7 @@ fn the_examples_of_the_pages_come_out_as_they_say() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// The blocks of a page, each with what it takes over from the one before.
+/// The examples of a page, each with what it takes over from the one before.
 fn examples(page: &str) -> Vec<Example> {
     let section = page.split("\n## ").find_map(|section| section.strip_prefix("An example\n"));
     let mut examples: Vec<Example> = Vec::new();
@@ -68,7 +69,7 @@ fn examples(page: &str) -> Vec<Example> {
                     if key == "now" {
                         example.clear();
                     }
-                    // What comes of it may take several lines of its own.
+                    // An outcome may have several lines.
                     let said = example.entry(key.to_owned()).or_default();
                     if OUTCOMES.contains(&word) && !said.is_empty() {
                         said.push('\n');
@@ -88,7 +89,7 @@ fn examples(page: &str) -> Vec<Example> {
     examples
 }
 
-/// The words that tell what comes of it; the others are its input.
+/// The keys of outcomes. The others are input.
 const OUTCOMES: &[&str] = &["planned", "spare", "windows", "refused", "passes"];
 
 struct Outcome(Result<CheckedPlan, Box<Refusal>>);
@@ -119,14 +120,14 @@ fn acceptance(word: &str) -> Acceptance {
     Acceptance { code: code.to_owned(), step: Some(StepId::new(step)) }
 }
 
-/// What the checker says if the steps of a plan are these.
+/// The result of the checker for a plan with these steps.
 fn by_hand(
     made: Result<CheckedPlan, Box<Refusal>>,
     steps: &str,
     facts: &Facts,
 ) -> Result<CheckedPlan, Box<Refusal>> {
     let mut plan = made.map_or_else(|refusal| refusal.nearest, |checked| checked.plan().clone());
-    let alone = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
+    let alone = |step| Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: vec![step] };
     plan.phases = steps.split_whitespace().map(|word| alone(step(word, &plan))).collect();
     check(plan.clone(), facts)
         .map_err(|breaches| Box::new(Refusal { nearest: plan, breaches, remedies: Vec::new() }))
@@ -140,12 +141,12 @@ fn step(word: &str, plan: &Plan) -> Step {
     let (verb, servers) = parts(says);
     let server = servers[0];
     let change = match verb {
-        "join" => Move::Join,
-        "leave" => Move::Leave,
-        "unlist" => Move::Unlist,
-        "promote" => Move::Promote,
-        "demote" => Move::Demote,
-        "readdress" => Move::Readdress { quorum: true },
+        "join" => ChangeVerb::Join,
+        "leave" => ChangeVerb::Leave,
+        "unlist" => ChangeVerb::Unlist,
+        "promote" => ChangeVerb::Promote,
+        "demote" => ChangeVerb::Demote,
+        "readdress" => ChangeVerb::Readdress { quorum: true },
         "await" => return Step::named(Action::AwaitJoiner(id(server))),
         "stop" => return Step::named(Action::AskToStop(id(server))),
         "attest" => return Step::named(Action::AttestBlank(id(server))),
@@ -159,7 +160,7 @@ fn step(word: &str, plan: &Plan) -> Step {
             _ => request.joining.extend(servers.into_iter().map(|server| line(plan, server))),
         }
     }
-    let parts = servers.iter().map(|server| Part { server: id(*server), change }).collect();
+    let parts = servers.iter().map(|server| ServerChange { server: id(*server), change }).collect();
     Step::named(Action::Reconfig { parts, request })
 }
 
@@ -175,7 +176,7 @@ fn line(plan: &Plan, server: i64) -> Server {
 }
 
 impl Outcome {
-    /// What the page says otherwise than zkplan.
+    /// The differences between the page and zkplan.
     fn differences(&self, example: &Example) -> Vec<String> {
         let said: BTreeMap<&str, &str> = example
             .iter()
@@ -214,7 +215,7 @@ fn reconfigs(checked: &CheckedPlan) -> String {
     names.map(|(_, step)| step.id.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether these are the breaches that are told, a line each, in zkplan's own words.
+/// Whether the listed breaches are these, one a line, in zkplan's own words.
 fn are_told(breaches: &[Breach], told: &str) -> bool {
     let mut told: Vec<&str> = told.lines().collect();
     for breach in breaches {

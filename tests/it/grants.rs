@@ -1,6 +1,6 @@
-//! What a plan grants, walked by brute force: every order that [`Plan::next_steps`] allows under
-//! every leader, one by one, against the little that must never happen. The checker may take short
-//! cuts; this does not.
+//! Walks the schedule of a plan by brute force: every order that [`Plan::next_steps`] allows under
+//! every leader, compared with the few things that must never happen. The checker may take
+//! shortcuts; this does not.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use zkplan::check::Law;
 use zkplan::model::{Host, Membership, Reconfig, ReuseIds, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Action, ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, id, lines};
@@ -42,7 +44,7 @@ impl Moment {
         live - i64::try_from(voters.len() / 2 + 1).expect("few")
     }
 
-    /// The moment after a step, or what must never happen.
+    /// The state after a step, or a violation.
     fn after(&self, plan: &Plan, leader: ServerId, step: &Step) -> Result<Self, String> {
         let mut next = self.clone();
         next.done.insert(step.id.clone());
@@ -64,7 +66,7 @@ impl Moment {
             }
             Action::Reconfig { parts, request } => {
                 next.members = self.members.with(request);
-                for Part { server, .. } in parts {
+                for ServerChange { server, .. } in parts {
                     next.proven.remove(server);
                     let stays = next.members.contains(*server);
                     if !stays {
@@ -108,7 +110,7 @@ fn shared_address(members: &Membership) -> Result<(), String> {
     Ok(())
 }
 
-/// What all orders come to.
+/// The summary of all orders.
 #[derive(Default)]
 struct Sum {
     moments: usize,
@@ -121,7 +123,7 @@ struct Sum {
 }
 
 impl Moment {
-    /// What is spare at the worst loss of one zone.
+    /// The tolerance with the worst zone lost.
     fn zone_spare(&self, facts: &Facts) -> Option<i64> {
         let voters = self.members.voters();
         let zones: BTreeSet<&String> = voters.iter().filter_map(|id| facts.zones.get(id)).collect();
@@ -135,7 +137,7 @@ impl Moment {
     }
 }
 
-/// Walks every order; what they come to, or the first thing that must never happen.
+/// Walks every order. Returns their summary, or the first violation.
 fn walk(plan: &Plan, limit: usize) -> Result<Sum, String> {
     let mut seen = HashSet::new();
     let base = Moment::base(&plan.facts);
@@ -265,7 +267,7 @@ fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
 }
 
 #[test]
-fn two_of_three_are_replaced_one_after_the_other_whoever_is_elected() {
+fn two_of_three_are_replaced_one_after_the_other_under_any_leader() {
     let world = World::new("1 2 3", "1 2m 3m").policy(|policy| {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
@@ -286,7 +288,7 @@ fn an_address_that_another_server_has_yet_to_leave_is_taken() {
 }
 
 #[test]
-fn moving_ports_that_nobody_shares_is_granted_in_any_order() {
+fn moving_ports_that_no_server_shares_is_allowed_in_any_order() {
     let (spec, facts) = lines(
         "server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\nserver.3=h:2890:3890;2183",
         "server.1=h:2988:3988;2181\nserver.2=h:2989:3989;2182\nserver.3=h:2990:3990;2183",
@@ -299,16 +301,16 @@ fn moving_ports_that_nobody_shares_is_granted_in_any_order() {
 fn who_shares_a_request_with_the_leader_waits_only_while_that_is_to_come() {
     let world = World::new("1 2 3 4", "1 2 3 4");
     let mut plan = propose(&world.spec(), &world.facts(), &[]).expect("no changes").plan().clone();
-    let step = |change: Move, ids: &[i64]| {
-        let parts = ids.iter().map(|number| Part { server: id(*number), change }).collect();
+    let step = |change: ChangeVerb, ids: &[i64]| {
+        let parts = ids.iter().map(|number| ServerChange { server: id(*number), change }).collect();
         let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         Step::named(Action::Reconfig { parts, request })
     };
-    let phase = |steps| Phase { kind: PhaseKind::Remove, rule: Rule::LeaderLast, steps };
+    let phase = |steps| Phase { kind: PhaseKind::Remove, rule: StepOrder::LeaderLast, steps };
     plan.phases = vec![
-        phase(vec![step(Move::Demote, &[2, 3])]),
-        phase(vec![step(Move::Readdress { quorum: true }, &[2])]),
-        phase(vec![step(Move::Leave, &[1]), step(Move::Leave, &[3])]),
+        phase(vec![step(ChangeVerb::Demote, &[2, 3])]),
+        phase(vec![step(ChangeVerb::Readdress { quorum: true }, &[2])]),
+        phase(vec![step(ChangeVerb::Leave, &[1]), step(ChangeVerb::Leave, &[3])]),
     ];
     let next = |done: &[&str]| -> Vec<String> {
         let done: Done = done.iter().map(|step| StepId::new(*step)).collect();

@@ -1,4 +1,4 @@
-//! Properties of plans: the planner refuses only where no order is legal, and the checker refuses
+//! Properties of plans: the planner refuses only if no order is legal, and the checker refuses
 //! every plan that was tampered with.
 
 use std::collections::BTreeSet;
@@ -8,12 +8,14 @@ use zkplan::check::{Detail, Law, check};
 use zkplan::diff::ChangeKind;
 use zkplan::model::{MinTolerance, Reconfig, ServerId, ZonePolicy};
 use zkplan::observe::Obstacle;
-use zkplan::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::propose;
 
 use crate::world::{World, Zones, ids};
 
-/// What can be said of one server: member or not, wanted or not, up or down.
+/// The possible states of one server: member or not, wanted or not, up or down.
 const FATES: [(&str, &str, bool); 15] = [
     ("", "", false),
     ("", "v", false),
@@ -76,7 +78,7 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
             // Nothing can be planned for an ensemble that does not commit.
             continue;
         }
-        // Zones multiply the orders to look at, so they are asked for up to four servers.
+        // Zones multiply the number of orders, so they are used with up to four servers.
         let layouts = [Zones::None, Zones::Three];
         for zones in layouts.into_iter().take(if fates.len() < 5 { 2 } else { 1 }) {
             let world = world.clone().zones(zones).policy(|policy| {
@@ -103,18 +105,22 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
 /// One way to bring one server to its wanted role.
 fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
     let change = plan.changes.iter().find(|change| change.id == id).expect("a change");
-    let reconfig = |change: Move, request| {
-        Step::named(Action::Reconfig { parts: vec![Part { server: id, change }], request })
+    let reconfig = |change: ChangeVerb, request| {
+        Step::named(Action::Reconfig { parts: vec![ServerChange { server: id, change }], request })
     };
     let come = |meaning| reconfig(meaning, Reconfig::join(change.after.clone().expect("wanted")));
     let wait = || Step::named(Action::AwaitJoiner(id));
     match change.kind {
-        ChangeKind::Join => vec![vec![wait(), come(Move::Join)]],
-        ChangeKind::Leave => vec![vec![reconfig(Move::Leave, Reconfig::leave(id))]],
-        ChangeKind::Demote => vec![vec![come(Move::Demote)]],
+        ChangeKind::Join => vec![vec![wait(), come(ChangeVerb::Join)]],
+        ChangeKind::Leave => vec![vec![reconfig(ChangeVerb::Leave, Reconfig::leave(id))]],
+        ChangeKind::Demote => vec![vec![come(ChangeVerb::Demote)]],
         ChangeKind::Promote => vec![
-            vec![come(Move::Promote)],
-            vec![reconfig(Move::Unlist, Reconfig::leave(id)), wait(), come(Move::Promote)],
+            vec![come(ChangeVerb::Promote)],
+            vec![
+                reconfig(ChangeVerb::Unlist, Reconfig::leave(id)),
+                wait(),
+                come(ChangeVerb::Promote),
+            ],
         ],
         ChangeKind::Readdress(_)
         | ChangeKind::Replace
@@ -125,8 +131,8 @@ fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
     }
 }
 
-/// Looks for a legal order among all interleavings of whole servers, each in each of its ways, and
-/// leaves off where the steps so far already break a law. Counts the beginnings it looked at.
+/// Searches for a legal order among all interleavings of whole servers, each in each of its ways,
+/// and stops as soon as the steps so far break a rule. Counts the prefixes that were searched.
 fn assert_no_order_is_legal(plan: &Plan, world: &World) -> usize {
     let ids: Vec<ServerId> = plan.changes.iter().map(|change| change.id).collect();
     let mut looked_at = 0;
@@ -144,7 +150,8 @@ fn legal_order(
     looked_at: &mut usize,
 ) -> Option<Vec<Step>> {
     *looked_at += 1;
-    let phases = vec![Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: so_far.to_vec() }];
+    let phases =
+        vec![Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: so_far.to_vec() }];
     let other = Plan { phases, ..plan.clone() };
     match check(other, &plan.facts) {
         Ok(_) => return Some(so_far.to_vec()),
@@ -188,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn planning_again_from_any_moment_goes_on(world in any_world()) {
+    fn planning_again_from_any_moment_continues(world in any_world()) {
         let Some(plan) = planned(&world) else { return Ok(()) };
         let mut facts = plan.facts.clone();
         for (_, step) in plan.schedule() {
@@ -213,9 +220,9 @@ proptest! {
     #[test]
     fn a_plan_without_one_of_its_reconfigs_is_refused(world in any_world(), at in any::<prop::sample::Index>()) {
         let Some(mut plan) = planned(&world) else { return Ok(()) };
-        // A promotion may be legal without its detour, at the price of a spare.
+        // A promotion may be legal without the detour, at the price of one tolerated failure.
         let needed = |step: &&Step| {
-            step.parts().iter().any(|part| part.change != Move::Unlist)
+            step.parts().iter().any(|part| part.change != ChangeVerb::Unlist)
         };
         let reconfigs: Vec<StepId> = plan.steps().filter(needed).map(|s| s.id.clone()).collect();
         let dropped = at.get(&reconfigs).clone();
@@ -226,7 +233,7 @@ proptest! {
     }
 
     #[test]
-    fn a_joiner_that_nobody_awaits_is_refused(world in any_world()) {
+    fn a_joiner_that_no_step_awaits_is_refused(world in any_world()) {
         let Some(mut plan) = planned(&world) else { return Ok(()) };
         let awaited = plan.steps().any(|step| matches!(step.action, Action::AwaitJoiner(_)));
         for phase in &mut plan.phases {
@@ -273,7 +280,7 @@ fn the_leader_goes_last_over_the_whole_plan() {
 }
 
 #[test]
-fn a_gate_stands_before_the_first_removal_where_nobody_stays() {
+fn a_gate_comes_before_the_first_removal_if_no_server_stays() {
     let gates = |base, wanted| -> Vec<GateKind> {
         let world = World::new(base, wanted);
         let plan = propose(&world.spec(), &world.facts(), &[]).expect("planned").plan().clone();
@@ -287,7 +294,8 @@ fn a_gate_stands_before_the_first_removal_where_nobody_stays() {
     assert_eq!(gates("1 2 3", "3 4 5"), []);
 }
 
-/// Static lines have no client part: the spec can name another server's without any difference.
+/// Static lines have no client address: the spec may contain another server's without any
+/// difference.
 #[test]
 fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address() {
     let world = World::new("1 2 3", "1 2 3");
@@ -308,7 +316,7 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
     }
 }
 
-/// The requests of a plan that may change so many servers by one.
+/// The requests of a plan in which one request may change up to `most` servers.
 fn requests_of(world: World, most: u32) -> Vec<String> {
     let world = world.policy(|policy| {
         policy.min_tolerance = MinTolerance::AtLeast(0);
@@ -320,15 +328,15 @@ fn requests_of(world: World, most: u32) -> Vec<String> {
     reconfigs.map(|step| step.id.as_str().to_owned()).collect()
 }
 
-/// Nobody who is dead leads, so that they may go in an order that keeps the laws.
+/// Unreachable servers never lead, so they may be removed in any order that keeps the rules.
 #[test]
-fn the_dead_share_requests_where_the_number_of_voters_allows() {
+fn unreachable_servers_share_requests_if_the_number_of_voters_allows() {
     let requests = |base, wanted, down| requests_of(World::new(base, wanted).down(down), 2);
     assert_eq!(requests("1 2 3 4o", "1 2", "3 4"), ["leave-3,4"]);
     let seven = "1 2 3 4 5 6 7";
     assert_eq!(requests(seven, "1 2 4 6", "3 5 7"), ["leave-3", "leave-5,7"]);
     assert_eq!(requests(seven, "1 2 3o 4 6", "3 5 7"), ["demote-3", "leave-5,7"]);
-    // With one more there are eight, of which two may go at a time.
+    // With one more there are eight, so two may be removed at a time.
     let joined_first = ["join-8", "leave-2,3", "leave-1,5"];
     assert_eq!(requests(seven, "4 6 7 8", "2 3"), joined_first);
 }
@@ -337,7 +345,7 @@ fn the_dead_share_requests_where_the_number_of_voters_allows() {
 fn those_that_go_together_are_of_zones_that_can_spare_them() {
     let ten = "1 2 3 4 5 6 7 8 9 10";
     let world = World::new(ten, "2 3 7 8 9 10").zones(Zones::Three);
-    // 1 and 4 are of the fullest zone: while both stay and 5 and 6 are gone, its loss stops writes.
+    // 1 and 4 are in the fullest zone: while both stay and 5 and 6 are gone, its loss stops writes.
     assert_eq!(requests_of(world, 2), ["leave-1,5", "leave-4,6"]);
 }
 

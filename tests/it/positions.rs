@@ -1,5 +1,5 @@
-//! Where a membership stands on the way of a plan: every state that the grant can reach is known
-//! again, and no other is taken for one.
+//! The position of a membership within a plan: every state that the schedule can reach is
+//! recognised, and no other.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn plan(world: &World) -> Plan {
     checked.map_err(|refusal| refusal.breaches).expect("a plan").plan().clone()
 }
 
-/// Walks every order that the plan grants under every leader, and asks at every state.
+/// Walks every order of the schedule under every leader, and checks every state.
 fn is_known_everywhere(plan: &Plan) -> usize {
     let mut asked = 0;
     let mut seen: BTreeSet<Done> = BTreeSet::new();
@@ -30,7 +30,8 @@ fn is_known_everywhere(plan: &Plan) -> usize {
         if !seen.insert(done.clone()) {
             continue;
         }
-        // What was seen to commit tells a joiner that was unlisted from one that never came.
+        // A recorded commit distinguishes a joiner that was removed again from one that was never
+        // added.
         assert_eq!(position(plan, &members, &reconfigs), Some(reconfigs.clone()), "{members}");
         asked += 1;
         for leader in members.voters().into_iter().map(Some).chain([None]) {
@@ -74,7 +75,7 @@ fn together(base: &str, wanted: &str) -> World {
 }
 
 #[test]
-fn whoever_stands_in_a_group_without_a_vote_belongs_to_the_place_on_the_way() {
+fn a_group_entry_without_a_vote_is_part_of_the_position() {
     let plan = plan(&World::new("1g1 2g1 3g1 4g1 5o", "1g1 2g1 3g1 5o"));
     let base = &plan.facts.base.membership;
     assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));
@@ -108,12 +109,12 @@ fn what_no_order_reaches_is_no_place_on_the_way() {
     };
     let leave = |number: i64| Reconfig::leave(id(number));
     for stranger in [
-        // Nobody leaves before all are in, and 4 comes first.
+        // No server is removed before all are added, and 4 comes first.
         with(&[leave(1)]),
         with(&[join(5)]),
         with(&[join(4), leave(1)]),
         with(&[join(4), join(5), leave(3)]),
-        // The plan takes nobody in by another role.
+        // The plan adds no server in another role.
         with(&[join(4), join(5), join(6), leave(1), leave(2), leave(3), leave(4)]),
     ] {
         assert_eq!(position(&plan, &stranger, &Done::new()), None, "{stranger}");

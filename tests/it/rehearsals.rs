@@ -1,12 +1,12 @@
-//! Plans rehearsed in the simulator: what a failure comes to, and that simulator and checker agree
-//! on how many may fail.
+//! Rehearsed plans: the outcome of failures. Simulator and checker must agree on how many may fail.
 
 use zkplan::apply::Wait;
 use zkplan::check::CheckedPlan;
 use zkplan::observe::Facts;
 use zkplan::proposal::{acceptance, propose};
 use zkplan::rehearsal::{
-    Back, Course, Failure, Limits, Rehearsal, Unrehearsed, What, Writes, rehearse, summary,
+    ApplyResult, Failure, Limits, Recovery, Rehearsal, TargetKind, Unrehearsed, Writes, rehearse,
+    summary,
 };
 
 use crate::world::{World, Zones, id};
@@ -24,19 +24,19 @@ fn rehearsed(world: &World) -> Rehearsal {
     rehearse(&planned(world), Limits::default()).expect("a rehearsal")
 }
 
-/// What came of the failure of one server at one moment.
+/// The outcome of the failure of one server at one moment.
 fn failure<'a>(rehearsal: &'a Rehearsal, after: Option<&str>, server: i64) -> &'a Failure {
     let found = rehearsal.all().find(|(moment, failure)| {
         moment.after.as_ref().map(zkplan::plan::StepId::as_str) == after
-            && !matches!(failure.who.what, What::Zone(_))
+            && !matches!(failure.who.what, TargetKind::Zone(_))
             && failure.who.servers.contains(&id(server))
     });
     found.expect("a failure that was rehearsed").1
 }
 
 fn waits_at(failure: &Failure) -> Option<&str> {
-    match &failure.course {
-        Course::Waits { at, .. } => at.as_ref().map(zkplan::plan::StepId::as_str),
+    match &failure.apply_result {
+        ApplyResult::Waits { at, .. } => at.as_ref().map(zkplan::plan::StepId::as_str),
         _ => None,
     }
 }
@@ -46,13 +46,19 @@ fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_leaves_first() {
     let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6"));
     assert_eq!((rehearsal.moments.len(), rehearsal.played()), (7, 42));
     let joiner = failure(&rehearsal, None, 4);
-    assert_eq!((joiner.writes, waits_at(joiner)), (Writes::GoOn, Some("await-4")));
+    assert_eq!((joiner.writes, waits_at(joiner)), (Writes::Uninterrupted, Some("await-4")));
     let follower = failure(&rehearsal, Some("join-4"), 1);
-    assert_eq!((follower.writes, &follower.course), (Writes::GoOn, &Course::ToTheEnd));
+    assert_eq!(
+        (follower.writes, &follower.apply_result),
+        (Writes::Uninterrupted, &ApplyResult::Completes)
+    );
     let leader = failure(&rehearsal, Some("join-6"), 3);
-    assert_eq!(leader.who.what, What::Leader);
-    assert_eq!((leader.writes, &leader.course), (Writes::AfterElection, &Course::ToTheEnd));
-    assert_eq!(failure(&rehearsal, Some("leave-1"), 1).course, Course::ToTheEnd);
+    assert_eq!(leader.who.what, TargetKind::Leader);
+    assert_eq!(
+        (leader.writes, &leader.apply_result),
+        (Writes::AfterElection, &ApplyResult::Completes)
+    );
+    assert_eq!(failure(&rehearsal, Some("leave-1"), 1).apply_result, ApplyResult::Completes);
     assert!(rehearsal.always_ends(), "{rehearsal:?}");
 }
 
@@ -60,8 +66,8 @@ fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_leaves_first() {
 fn a_voter_that_stays_and_dies_holds_up_the_removal_of_one_that_answers() {
     let rehearsal = rehearsed(&World::new("1 2 3", "1 2 4"));
     let stays = failure(&rehearsal, Some("join-4"), 1);
-    assert_eq!((stays.writes, waits_at(stays)), (Writes::GoOn, Some("leave-3")));
-    let Course::Waits { waits, .. } = &stays.course else { panic!("{stays:?}") };
+    assert_eq!((stays.writes, waits_at(stays)), (Writes::Uninterrupted, Some("leave-3")));
+    let ApplyResult::Waits { waits, .. } = &stays.apply_result else { panic!("{stays:?}") };
     assert!(waits.iter().any(|wait| matches!(wait, Wait::Down { server, .. } if *server == id(1))));
     assert!(rehearsal.always_ends(), "{rehearsal:?}");
 }
@@ -70,8 +76,8 @@ fn a_voter_that_stays_and_dies_holds_up_the_removal_of_one_that_answers() {
 fn the_second_of_two_voters_takes_the_writes_with_it_and_brings_them_back() {
     let rehearsal = rehearsed(&World::new("1", "1 2"));
     let joiner = failure(&rehearsal, Some("join-2"), 2);
-    assert_eq!((joiner.writes, &joiner.back), (Writes::Stop, &Back::Resumed));
-    assert_eq!(failure(&rehearsal, None, 2).writes, Writes::GoOn);
+    assert_eq!((joiner.writes, &joiner.recovery), (Writes::Stop, &Recovery::Resumed));
+    assert_eq!(failure(&rehearsal, None, 2).writes, Writes::Uninterrupted);
 }
 
 #[test]
@@ -80,22 +86,22 @@ fn a_zone_of_one_server_of_three_can_be_cut_off() {
     let zones: Vec<&Failure> = rehearsal
         .all()
         .map(|(_, failure)| failure)
-        .filter(|failure| matches!(failure.who.what, What::Zone(_)))
+        .filter(|failure| matches!(failure.who.what, TargetKind::Zone(_)))
         .collect();
     assert_eq!(zones.len(), 9, "three zones at three moments");
-    // Server 1 and joiner 4 share a zone: as voters of four they are one too many.
+    // Server 1 and joiner 4 share a zone: as two voters of four they are too many.
     let stops = zones.iter().filter(|failure| failure.writes == Writes::Stop).count();
     assert!(stops > 0, "{zones:?}");
     assert!(rehearsal.always_ends(), "{rehearsal:?}");
 }
 
-/// Checker and simulator share no arithmetic: where the checker says that nobody may fail, some
-/// single voter's death stops writes in the simulator, and nowhere else; zones alike.
+/// Checker and simulator share no arithmetic. Where the checker tolerates no failure, the failure
+/// of some single voter stops writes in the simulator, and nowhere else. The same holds for zones.
 #[test]
 fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
     let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6").zones(Zones::Three));
     for (moment, failure) in rehearsal.all() {
-        let Course::Waits { waits, .. } = &failure.course else { continue };
+        let ApplyResult::Waits { waits, .. } = &failure.apply_result else { continue };
         let has_session = !waits.contains(&Wait::Connection);
         assert_eq!(has_session, failure.writes != Writes::Stop, "{:?}: {failure:?}", moment.after);
     }
@@ -109,7 +115,7 @@ fn a_server_that_is_down_and_moves_is_waited_for() {
 }
 
 #[test]
-fn what_may_fail_is_what_the_checker_says_at_every_moment() {
+fn the_simulator_agrees_with_the_checker_at_every_moment() {
     let mut moments = 0;
     for (base, wanted, down) in [
         ("1 2 3", "4 5 6", ""),
@@ -144,7 +150,7 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
                 moments += 1;
                 let row = report.rows.iter().find(|row| Some(&row.step) == moment.after.as_ref());
                 let figures = row.map_or(&report.base, |row| &row.figures);
-                let of_zone = |f: &&Failure| matches!(f.who.what, What::Zone(_));
+                let of_zone = |f: &&Failure| matches!(f.who.what, TargetKind::Zone(_));
                 let stops = |zone: bool| {
                     let of = moment.failures.iter().filter(|f| of_zone(f) == zone);
                     of.filter(|failure| failure.writes == Writes::Stop).count() > 0
@@ -160,10 +166,10 @@ fn what_may_fail_is_what_the_checker_says_at_every_moment() {
     assert!(moments > 60, "{moments} moments");
 }
 
-/// Server 4 has the highest id and no weight: it leads where a leader has handed over to it, and no
-/// election makes it lead.
+/// Server 4 has the highest id and weight 0: it leads after a hand-over, but no election makes it
+/// the leader.
 #[test]
-fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
+fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
     let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
     for leader in [None, Some(id(4))] {
         let facts = Facts { leader, ..world.facts() };
@@ -172,18 +178,22 @@ fn in_a_weighted_ensemble_those_who_weigh_something_are_elected_and_missed() {
         let leads = leader.unwrap_or(id(3));
         assert_eq!(rehearsal.leader, Some(leads));
         for server in [3, 4] {
-            let what = if id(server) == leads { What::Leader } else { What::Follower };
-            let writes = if what == What::Leader { Writes::AfterElection } else { Writes::GoOn };
+            let what = if id(server) == leads { TargetKind::Leader } else { TargetKind::Follower };
+            let writes = if what == TargetKind::Leader {
+                Writes::AfterElection
+            } else {
+                Writes::Uninterrupted
+            };
             let failure = failure(&rehearsal, None, server);
             assert_eq!((&failure.who.what, failure.writes), (&what, writes), "{server}");
         }
         assert!(rehearsal.always_ends(), "{rehearsal:?}");
     }
-    // Two groups: without the one server of the second only one of them is left.
+    // Two groups: without the only server of the second one, one group is left.
     let rehearsal = rehearsed(&World::new("1g1 2g1 3g1 4g2", "1g1 2g1 3g1 4g2 5g3"));
     let (alone, of_three) = (failure(&rehearsal, None, 4), failure(&rehearsal, None, 1));
-    assert_eq!((alone.writes, of_three.writes), (Writes::Stop, Writes::GoOn));
-    assert_eq!(alone.back, Back::Resumed);
+    assert_eq!((alone.writes, of_three.writes), (Writes::Stop, Writes::Uninterrupted));
+    assert_eq!(alone.recovery, Recovery::Resumed);
     assert_eq!(failure(&rehearsal, Some("join-5"), 4).writes, Writes::AfterElection);
 }
 

@@ -1,10 +1,12 @@
-//! Plans that were changed by hand, so that every digest fits: the checker believes none of them.
+//! Plans that were changed by hand, with correct digests: the checker trusts none of them.
 
 use std::collections::BTreeSet;
 
 use zkplan::check::{Breach, Detail, Law, check};
-use zkplan::model::{MinTolerance, Place, Reconfig, ReuseIds, Server, StandaloneEnabled};
-use zkplan::plan::{Action, Move, Part, Phase, PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::model::{MinTolerance, Reconfig, ReuseIds, Server, StandaloneEnabled, VoteWeight};
+use zkplan::plan::{
+    Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
+};
 use zkplan::proposal::propose;
 
 use crate::world::{World, id, lines};
@@ -31,7 +33,7 @@ fn steps_without_a_change_are_judged_too() {
     let mut plan = planned(&World::new("1 2 3", "1 2 3"));
     let stop = Step::named(Action::AskToStop(id(1)));
     plan.phases =
-        vec![Phase { kind: PhaseKind::Retire, rule: Rule::SideBySide, steps: vec![stop] }];
+        vec![Phase { kind: PhaseKind::Retire, rule: StepOrder::SideBySide, steps: vec![stop] }];
     assert!(!plan.is_empty());
     assert_eq!(laws(plan), BTreeSet::from([Law::StopLast]));
 }
@@ -40,7 +42,7 @@ fn steps_without_a_change_are_judged_too() {
 fn joiners_go_in_order_and_not_side_by_side_with_their_waits() {
     let plan = planned(&World::new("1 2 3", "1 2 3 4 5"));
     let mut any_order = plan.clone();
-    phase_mut(&mut any_order, PhaseKind::Join).rule = Rule::LeaderLast;
+    phase_mut(&mut any_order, PhaseKind::Join).rule = StepOrder::LeaderLast;
     assert_eq!(laws(any_order), BTreeSet::from([Law::Form]));
     let mut side_by_side = plan;
     let joins = std::mem::take(&mut phase_mut(&mut side_by_side, PhaseKind::Join).steps);
@@ -63,13 +65,13 @@ fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
     for phase in &mut plan.phases {
         for step in &mut phase.steps {
             if let Action::Reconfig { parts, .. } = &mut step.action {
-                for part in parts.iter_mut().filter(|part| part.change == Move::Leave) {
-                    part.change = Move::Unlist;
+                for part in parts.iter_mut().filter(|part| part.change == ChangeVerb::Leave) {
+                    part.change = ChangeVerb::Unlist;
                 }
             }
         }
         if phase.kind == PhaseKind::Remove {
-            phase.rule = Rule::InOrder;
+            phase.rule = StepOrder::InOrder;
         }
     }
     assert_eq!(laws(plan), BTreeSet::from([Law::Form]));
@@ -78,15 +80,17 @@ fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
 #[test]
 fn a_step_gives_a_vote_no_other_place_than_the_target() {
     let world = World::new("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2");
-    let tampered = |place: Option<Place>| {
+    let tampered = |place: Option<VoteWeight>| {
         let mut plan = planned(&world);
         let step = &mut phase_mut(&mut plan, PhaseKind::Join).steps[0];
         let Action::Reconfig { request, .. } = &mut step.action else { panic!("a reconfig") };
         request.joining[0].place = place;
         laws(plan)
     };
-    assert_eq!(tampered(Some(Place { group: 2, weight: 1 })), BTreeSet::new());
-    for other in [None, Some(Place { group: 1, weight: 1 }), Some(Place { group: 2, weight: 9 })] {
+    assert_eq!(tampered(Some(VoteWeight { group: 2, weight: 1 })), BTreeSet::new());
+    for other in
+        [None, Some(VoteWeight { group: 1, weight: 1 }), Some(VoteWeight { group: 2, weight: 9 })]
+    {
         assert_eq!(tampered(other), BTreeSet::from([Law::Form]));
     }
 }
@@ -112,12 +116,12 @@ fn replacement() -> Plan {
 fn the_same_id_on_another_machine_is_no_readdress() {
     let mut plan = replacement();
     let after = plan.target.get(id(3)).expect("server 3").clone();
-    let change = Move::Readdress { quorum: true };
-    let parts = vec![Part { server: id(3), change }];
+    let change = ChangeVerb::Readdress { quorum: true };
+    let parts = vec![ServerChange { server: id(3), change }];
     let action = Action::Reconfig { parts, request: Reconfig::join(after) };
     let phase = Phase {
         kind: PhaseKind::Readdress,
-        rule: Rule::LeaderLast,
+        rule: StepOrder::LeaderLast,
         steps: vec![Step::named(action)],
     };
     plan.phases = vec![phase];
@@ -152,7 +156,7 @@ fn a_promotion_moves_nothing() {
     let mut plan = planned(&World::new("1 2 3 4 5o", "1 2 3 4 5"));
     let elsewhere = "server.5=elsewhere:2888:3888:participant;2181";
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
-        let promotes = step.parts().iter().any(|part| part.change == Move::Promote);
+        let promotes = step.parts().iter().any(|part| part.change == ChangeVerb::Promote);
         if let (true, Action::Reconfig { request, .. }) = (promotes, &mut step.action) {
             request.joining = vec![Server::parse_line(elsewhere).expect("a line")];
         }
@@ -162,7 +166,7 @@ fn a_promotion_moves_nothing() {
 
 #[test]
 fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
-    // Voters and observers, up and down, of four kinds of change in one phase.
+    // Voters and observers, up and down, with four kinds of change in one phase.
     let many: Vec<String> = (1..=128).map(|n| format!("server.{n}=h{n}:2888:3888;2181")).collect();
     let base = many.join("\n");
     let wanted: Vec<String> = many

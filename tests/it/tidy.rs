@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Whom each module may use: the contract of the house, arrows one way.
+/// The modules that each module may use: arrows point one way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("spec", &["model"]),

@@ -1,16 +1,16 @@
-//! Small made-up ensembles: who is a member, who is wanted, who is down.
+//! Small artificial ensembles: members, target and unreachable servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::model::{
-    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Place, Policy, Server, ServerId,
+    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Policy, Server, ServerId, VoteWeight,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
 
-/// Servers in short hand: `1 2 3o 4p 5h 6m 7@1 8a`, where `o` is an observer, `p` has other ports,
-/// `h` another name of the same host, `m` another machine, `@1` that of server 1, `a` a second address,
-/// and `g2` a vote in group 2, `g2w3` one that weighs 3 there.
+/// Servers in a short form: `1 2 3o 4p 5h 6m 7@1 8a`. `o` is an observer, `p` has other ports, `h`
+/// another name of the same host, `m` another machine, `@1` the machine of server 1, `a` a second
+/// address, `g2` a vote in group 2, and `g2w3` one with weight 3 there.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     pub(crate) base: String,
@@ -57,18 +57,19 @@ fn server(word: &str) -> Server {
     Server { place: place(marks), ..Server::parse_line(&line).expect("a server line") }
 }
 
-fn place(marks: &str) -> Option<Place> {
+fn place(marks: &str) -> Option<VoteWeight> {
     let (_, text) = marks.split_once('g')?;
     let (group, weight) = text.split_once('w').unwrap_or((text, "1"));
     let number = |text: &str| text.parse().expect("a number");
-    Some(Place { group: number(group), weight: number(weight) })
+    Some(VoteWeight { group: number(group), weight: number(weight) })
 }
 
 pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
 }
 
-/// A policy from lines of a spec, like `reuseIds: blank, minTolerance: 0`; `defaults` is no line.
+/// A policy from lines of a spec, like `reuseIds: blank, minTolerance: 0`. `defaults` stands for no
+/// line.
 pub(crate) fn policy_of(lines: &str) -> Policy {
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
     let fields: serde_json::Map<String, serde_json::Value> = lines
@@ -121,7 +122,7 @@ impl World {
             live,
             following: BTreeSet::new(),
             zones: self.zone_map(),
-            one_voter_possible: alone
+            standalone_disabled: alone
                 || self.policy.standalone_enabled == zkplan::model::StandaloneEnabled::False,
             other_machine: self
                 .wanted
@@ -149,7 +150,7 @@ impl World {
             ensemble: "test".to_owned(),
             connect: Connect::default(),
             servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: self.policy.clone(),
             hooks: Hooks::default(),
         }

@@ -1,42 +1,42 @@
-//! What the ensemble does with what an executor asks for, and what becomes of an apply.
+//! The reaction of the ensemble to an executor's output, and the progress of an apply.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zkplan::apply::journal::{Entry, Known};
+use zkplan::apply::journal::{CommitEvidence, Entry};
 use zkplan::plan::StepId;
 
-use crate::executors::{Answer, Asks, Ended, Executor, Executors};
+use crate::executors::{Answer, Asks, Ended, ExecutorId, Executors};
 use crate::journals::{EntryId, Journals};
 use crate::state::{Apply, Broken, Rank, State, UnderWay};
 use crate::world::{Config, FENCE, Request, View, World, version};
 
-/// A mechanism that is taken away, from the ensemble or from what an executor is told of it; the
+/// A mechanism that is taken away, from the ensemble or from the answers to an executor. The
 /// executor is the one that ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ablation {
     /// Everything is there.
     Nothing,
-    /// The ensemble does not look at the version of a request.
+    /// The ensemble ignores the version of a request.
     Version,
-    /// A fence commits, and what was sent before it is accepted all the same.
+    /// A fence commits, but what was sent before it is still accepted.
     Fence,
-    /// What is read says that the lock is still the reader's.
+    /// Reading always reports that the lock is still the reader's.
     LockWhenReading,
-    /// An entry is written whoever has the lock.
+    /// An entry is written whoever holds the lock.
     LockWhenWriting,
     /// Both.
     Lock,
-    /// The fence behind which a step is called "not applied" is answered without being sent: that
-    /// it is not applied is taken from what was read.
+    /// The fence before an entry "not applied" is answered without being sent: that the step is not
+    /// applied follows only from what was read.
     FenceBeforeDenial,
     /// An intent is acknowledged and not stored.
     Intent,
-    /// A look shows every server up.
+    /// A survey shows every server as up.
     Deaths,
 }
 
-/// Moments that have to come, or the model does not show what it is for.
+/// Moments that must occur, or the model does not test what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     TakenOver,
@@ -76,7 +76,7 @@ pub(crate) struct Rules {
     pub(crate) journals: Arc<Journals>,
     pub(crate) executors: Executors,
     pub(crate) ablation: Ablation,
-    /// How often each moment came.
+    /// How often each moment occurred.
     moments: [AtomicU64; Moment::ALL.len()],
 }
 
@@ -95,7 +95,7 @@ impl Rules {
         self.moments[moment as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// An ensemble that nobody has applied anything to.
+    /// An ensemble without any earlier apply.
     pub(crate) fn begin(&self) -> State {
         State {
             config: Config { version: 0, members: 0 },
@@ -116,7 +116,7 @@ impl Rules {
         }
     }
 
-    /// Starts an apply; it asks for its permission and gets it.
+    /// Starts an apply, which asks for its permission and gets it.
     pub(crate) fn start(&self, state: &mut State) {
         let executor = self.executors.fresh();
         state.started += 1;
@@ -124,9 +124,9 @@ impl Rules {
         self.tell(state, state.applies.len() - 1, Answer::Granted);
     }
 
-    /// Tells an apply something, and goes on to its next output that matters: pauses end at once, a
-    /// session that lives is attached again at once, and a look that led to another look is taken
-    /// again as long as that makes a difference.
+    /// Gives an apply an answer, and continues to its next output that matters. Pauses end at once,
+    /// a live session is attached again at once, and a survey that led to another survey is
+    /// repeated as long as that makes a difference.
     pub(crate) fn tell(&self, state: &mut State, at: usize, answer: Answer) {
         let (mut answer, mut seen) = (answer, None);
         loop {
@@ -151,8 +151,8 @@ impl Rules {
         }
     }
 
-    /// Whether an executor that looks, sees this and looks again stays as it is.
-    fn is_fixed(&self, executor: Executor, saw: Answer) -> bool {
+    /// Whether an executor stays the same if it surveys, sees this and surveys again.
+    fn is_fixed(&self, executor: ExecutorId, saw: Answer) -> bool {
         let next = self.executors.tell(executor, saw);
         let paused = self.executors.asks(next.executor) == Asks::Nothing;
         paused && self.executors.tell(next.executor, Answer::Done).executor == executor
@@ -175,7 +175,8 @@ impl Rules {
                     self.saw(Moment::BothFinished);
                 }
             }
-            // Who removed a lock sends a fence, and no apply tells that from a stranger's request.
+            // `zkplan unlock` sends a fence, and an apply cannot distinguish it from a foreign
+            // request.
             Ended::Stranger if state.fenced % 2 == 1 => self.saw(Moment::StoppedByUnlock),
             Ended::Stranger => state.broken.add(Broken::STRANGER),
             Ended::LockLost => self.saw(Moment::Displaced),
@@ -183,7 +184,7 @@ impl Rules {
         }
     }
 
-    /// Does what an apply asks for; what it is to be told.
+    /// Carries out the output of an apply, and returns its answer.
     pub(crate) fn perform(&self, state: &mut State, at: usize) -> Answer {
         let Apply { executor, rank, session, .. } = state.applies[at];
         let asks = self.executors.asks(executor);
@@ -246,17 +247,16 @@ impl Rules {
         View { config: state.config, lock, identity: state.identity, down: 0 }
     }
 
-    /// Whether this is the fence behind which a step would be called "not applied", in the model
-    /// that lacks it.
+    /// Whether this is the fence before an entry "not applied", in the model without it.
     fn is_feigned(&self, state: &State, at: usize) -> bool {
         let Apply { executor, rank, .. } = state.applies[at];
         let fences = matches!(self.executors.asks(executor), Asks::Send(FENCE, _));
-        // An apply that has fenced already does so again only to settle what came of a request.
+        // An apply that has already fenced does so again only to settle the outcome of a request.
         self.ablation == Ablation::FenceBeforeDenial && fences && state.fenced == rank
     }
 
-    /// An entry is written in one transaction with the check that the lock is still the one that
-    /// the writer took; one that was written before its answer got lost is found.
+    /// An entry is written in one transaction with the check that the lock is still the writer's.
+    /// An entry that was written before its answer got lost is found.
     fn record(&self, state: &mut State, at: usize, run: u64, entry: EntryId) -> Answer {
         let Apply { rank, written, .. } = state.applies[at];
         let blind = matches!(self.ablation, Ablation::LockWhenWriting | Ablation::Lock);
@@ -282,8 +282,8 @@ impl Rules {
         Answer::Done
     }
 
-    /// Entries that no executor looks for when it reads a run back, and no property either, are not
-    /// kept: states that differ in nothing else are one. A run without any entry is another matter.
+    /// Entries that neither an executor nor a property reads are not kept: states that differ only
+    /// in them are one state. A run without any entry is different.
     fn is_never_read(&self, state: &State, said: &Entry) -> bool {
         match said {
             Entry::FenceIntent { .. } | Entry::Stopped { .. } => true,
@@ -292,15 +292,15 @@ impl Rules {
         }
     }
 
-    /// Holds what is about to be written against what has happened.
+    /// Checks an entry that is about to be written against what has happened.
     fn hold_against(&self, state: &mut State, said: &Entry) {
         let has_committed = |step| state.committed & (1 << self.world.step(step)) != 0;
         match said {
             Entry::Committed { step, known, .. } => {
                 match known {
-                    Known::Reply => {}
-                    Known::ReadBack => self.saw(Moment::SettledAsApplied),
-                    Known::Found => self.saw(Moment::FoundApplied),
+                    CommitEvidence::Reply => {}
+                    CommitEvidence::ReadBack => self.saw(Moment::SettledAsApplied),
+                    CommitEvidence::Found => self.saw(Moment::FoundApplied),
                 }
                 if !has_committed(step) {
                     state.broken.add(Broken::FALSE_COMMITTED);
@@ -331,7 +331,7 @@ impl Rules {
         }
     }
 
-    /// The journal says that it never will be carried out.
+    /// The journal records that the request will never be carried out.
     fn deny(&self, state: &mut State, step: &StepId) {
         let step = self.world.step(step);
         for sent in state.requests.iter_mut().filter(|sent| sent.request == step) {
@@ -339,7 +339,7 @@ impl Rules {
         }
     }
 
-    /// Holds the step that an apply is about to send against what the plan promised.
+    /// Checks the step that an apply is about to send against what the plan promised.
     pub(crate) fn is_kept(&self, state: &mut State, at: usize) {
         let Apply { executor, saw_down, .. } = state.applies[at];
         if let Asks::Send(request, version) = self.executors.asks(executor)
@@ -350,8 +350,8 @@ impl Rules {
         }
     }
 
-    /// A reconfig leaves its sender, and from now on may arrive at any time; `None` where its
-    /// version is one that no configuration had.
+    /// A reconfig leaves its sender, and may arrive at any time from now on. `None` if its version
+    /// is one that no configuration had.
     pub(crate) fn send(
         state: &mut State,
         rank: Rank,
@@ -405,7 +405,7 @@ impl Rules {
         if denied {
             state.broken.add(Broken::FALSE_DENIED);
         }
-        // Versions only rise: what starts from an older one is refused for ever.
+        // Versions only rise: a request with an older one is refused from now on.
         if self.ablation != Ablation::Version {
             let oldest =
                 if self.ablation == Ablation::Fence { state.stepped } else { state.config.version };

@@ -1,18 +1,18 @@
-//! The executor that ships, as a table.
+//! The shipped executor, as a table.
 //!
-//! [`Machine`] is deterministic: the same machine that is told the same comes to the same output.
-//! So each pair of a machine and an answer is put to the shipped code once, when the search first
-//! comes to it, and remembered; machines that are equal are one. A state of the model holds a number
-//! for each executor, and hundreds of thousands of states share a few thousand machines.
+//! [`Executor`] is deterministic: equal machines that get equal answers have equal outputs. So each
+//! pair of a machine and an answer is given to the shipped code once, when the search first reaches
+//! it, and remembered. Equal machines are one entry. A state of the model holds a number for each
+//! executor, and hundreds of thousands of states share a few thousand machines.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use zkplan::apply::machine::{Input, Machine, Output};
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::{Code, Failure};
+use zkplan::apply::machine::{Executor, Input, Output};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::{ErrorCode, RequestError};
 
 use crate::journals::{EntryId, Journal, Journals};
 use crate::quick::QuickMap;
@@ -20,9 +20,9 @@ use crate::world::{Config, Request, View, World, counted};
 
 /// An executor in one of its states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Executor(u32);
+pub(crate) struct ExecutorId(u32);
 
-/// What an executor is told.
+/// An answer to an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     Granted,
@@ -35,18 +35,18 @@ pub(crate) enum Answer {
     Runs(Journal),
     Replied(Config),
     Saw(View),
-    /// Nobody knows what came of it.
+    /// The outcome is unknown.
     Unknown,
     SessionOver,
     /// The lock's check in the transaction failed, or the version of a request is not the
     /// configuration's.
     BadVersion,
     NoQuorum,
-    /// The operator wants it to stop; no answer to its output.
+    /// The operator interrupts it. This is no answer to its output.
     Interrupt,
 }
 
-/// What an executor wants to be done.
+/// The output of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Asks {
     Permission,
@@ -56,11 +56,11 @@ pub(crate) enum Asks {
     MakeIdentity,
     OpenRun(u64),
     Record(u64, EntryId),
-    /// A reconfig, from the version that the model counts so; `None` for one that it never made.
+    /// A reconfig with the number of its version. `None` for a version that the model never made.
     Send(Request, Option<u8>),
     Look,
     Settle,
-    /// A pause, or what makes no difference here.
+    /// A pause, or something that makes no difference here.
     Nothing,
     Close,
     End(Ended),
@@ -70,7 +70,7 @@ pub(crate) enum Asks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ended {
     Finished,
-    /// It took what it saw for the work of somebody else.
+    /// It took the change for a foreign one.
     Stranger,
     /// Its lock is gone.
     LockLost,
@@ -78,15 +78,15 @@ pub(crate) enum Ended {
     Resumable,
 }
 
-/// An executor that was told something, and what it told its operator then.
+/// An executor after an answer, and the events that it emitted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Next {
-    pub(crate) executor: Executor,
-    /// The steps that it said have committed: bit n for request n.
+    pub(crate) executor: ExecutorId,
+    /// The steps that it reported as committed: bit n for request n.
     pub(crate) said: u8,
 }
 
-/// Every executor that the search has come to.
+/// Every executor that the search has reached.
 #[derive(Debug)]
 pub(crate) struct Executors {
     world: Arc<World>,
@@ -99,14 +99,14 @@ pub(crate) struct Executors {
 #[derive(Debug, Default)]
 struct Tables {
     known: Vec<Known>,
-    /// Machines by a hash of what they want next.
-    alike: HashMap<u64, Vec<Executor>>,
-    told: QuickMap<(Executor, Answer), Next>,
+    /// Machines by a hash of their next output.
+    alike: HashMap<u64, Vec<ExecutorId>>,
+    told: QuickMap<(ExecutorId, Answer), Next>,
 }
 
 #[derive(Debug)]
 struct Known {
-    machine: Machine,
+    machine: Executor,
     output: Output,
     asks: Asks,
 }
@@ -120,36 +120,36 @@ impl Executors {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An executor that asks for its first output.
-    pub(crate) fn fresh(&self) -> Executor {
-        let mut machine = Machine::new(Arc::clone(&self.world.checked), self.world.options());
+    /// An executor before its first output.
+    pub(crate) fn fresh(&self) -> ExecutorId {
+        let mut machine = Executor::new(Arc::clone(&self.world.checked), self.world.options());
         let output = machine.next(0, Input::Begin);
         self.number(&mut self.tables(), machine, output)
     }
 
-    /// What it wants to be done.
-    pub(crate) fn asks(&self, executor: Executor) -> Asks {
+    /// Its next output.
+    pub(crate) fn asks(&self, executor: ExecutorId) -> Asks {
         self.tables().known[executor.0 as usize].asks
     }
 
-    /// What its output is called.
-    pub(crate) fn name(&self, executor: Executor) -> String {
+    /// The name of its output.
+    pub(crate) fn name(&self, executor: ExecutorId) -> String {
         self.tables().known[executor.0 as usize].output.name()
     }
 
-    /// How many executors and answers the shipped code was asked for.
+    /// How many executors and answers were given to the shipped code.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let tables = self.tables();
         (tables.known.len(), tables.told.len())
     }
 
-    /// How many executors took the order of what was left anew.
+    /// How many executors reordered the rest of the plan.
     pub(crate) fn reordered(&self) -> u64 {
         self.reordered.load(Ordering::Relaxed)
     }
 
-    /// Puts an answer to the shipped code, or remembers what came of it.
-    pub(crate) fn tell(&self, executor: Executor, answer: Answer) -> Next {
+    /// Gives an answer to the shipped code, or returns the remembered result.
+    pub(crate) fn tell(&self, executor: ExecutorId, answer: Answer) -> Next {
         let mut tables = self.tables();
         if let Some(next) = tables.told.get(&(executor, answer)) {
             return *next;
@@ -177,7 +177,7 @@ impl Executors {
         next
     }
 
-    /// The answer as the driver would give it; `None` for what is no answer.
+    /// The answer as the driver would give it. `None` if it is no answer to this output.
     fn input(&self, output: &Output, answer: Answer) -> Option<Input> {
         let world = &self.world;
         Some(match answer {
@@ -193,16 +193,16 @@ impl Executors {
                 let sight = world.sight(view, question);
                 Input::Saw(Box::new(sight), Box::new(world.read(view)))
             }
-            Answer::Unknown => Input::Failed(Failure::Unknown),
-            Answer::SessionOver => Input::Failed(Failure::SessionOver),
-            Answer::BadVersion => Input::Failed(Failure::Refused(Code::BadVersion)),
-            Answer::NoQuorum => Input::Failed(Failure::Refused(Code::NewConfigNoQuorum)),
+            Answer::Unknown => Input::Failed(RequestError::Unknown),
+            Answer::SessionOver => Input::Failed(RequestError::SessionOver),
+            Answer::BadVersion => Input::Failed(RequestError::Refused(ErrorCode::BadVersion)),
+            Answer::NoQuorum => Input::Failed(RequestError::Refused(ErrorCode::NewConfigNoQuorum)),
             Answer::Interrupt => return None,
         })
     }
 
-    /// The number of a machine that wants this next.
-    fn number(&self, tables: &mut Tables, machine: Machine, output: Output) -> Executor {
+    /// The number of a machine with this next output.
+    fn number(&self, tables: &mut Tables, machine: Executor, output: Output) -> ExecutorId {
         let mut hasher = DefaultHasher::new();
         format!("{output:?}").hash(&mut hasher);
         let alike = tables.alike.entry(hasher.finish()).or_default();
@@ -214,7 +214,7 @@ impl Executors {
         if let Some(same) = same {
             return *same;
         }
-        let number = Executor(u32::try_from(known.len()).expect("few machines"));
+        let number = ExecutorId(u32::try_from(known.len()).expect("few machines"));
         let asks = self.asked(&output);
         known.push(Known { machine, output, asks });
         alike.push(number);
@@ -238,12 +238,12 @@ impl Executors {
             Output::Pause(_) | Output::Mark(..) | Output::Move(_) => Asks::Nothing,
             Output::Close => Asks::Close,
             Output::End(end) => Asks::End(match **end {
-                End::Finished => Ended::Finished,
-                End::Foreign { .. }
-                | End::Stale(_)
-                | End::Overtaken { .. }
-                | End::OtherRun { .. } => Ended::Stranger,
-                End::LockLost { .. } => Ended::LockLost,
+                Outcome::Finished => Ended::Finished,
+                Outcome::Foreign { .. }
+                | Outcome::Stale(_)
+                | Outcome::Overtaken { .. }
+                | Outcome::OtherRun { .. } => Ended::Stranger,
+                Outcome::LockLost { .. } => Ended::LockLost,
                 _ => Ended::Resumable,
             }),
             Output::Hook(_) | Output::Ask(_) => unreachable!("a plan without commands and gates"),

@@ -1,5 +1,5 @@
-//! The healed schedule: from any state, with no more faults and one apply after the other, the plan
-//! comes to its target.
+//! The healing schedule: from any state, without further faults and with one apply after the other,
+//! the plan reaches its target.
 
 use std::sync::PoisonError;
 
@@ -11,11 +11,11 @@ use stateright::Model;
 const MANY: usize = 200;
 
 impl Schedules {
-    /// Leads a state to the target, and says how many answers that took; or where it got stuck.
+    /// Leads a state to the target, and returns how many answers that took, or where it got stuck.
     ///
-    /// Whoever lives goes on, the holder of the lock first; when nobody is left and the target is
-    /// not reached, one apply is started, and it has to finish. What is under way stays there for
-    /// ever: with less help than that nobody has to get along.
+    /// The applies that live continue, the holder of the lock first. If none is left and the target
+    /// is not reached, one more apply is started, which must finish. Requests that are on their way
+    /// stay there: no apply may depend on their arrival.
     pub(crate) fn heal(&self, from: &State) -> Result<u32, Box<State>> {
         let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = from.clone();
@@ -49,7 +49,7 @@ impl Schedules {
         Ok(left)
     }
 
-    /// How many states were healed, and the most answers that it took from one.
+    /// How many states were healed, and the most answers that one of them took.
     pub(crate) fn healings(&self) -> (usize, u32) {
         let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
         (healed.len(), healed.values().copied().max().unwrap_or(0))

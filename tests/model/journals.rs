@@ -9,7 +9,7 @@ use zkplan::plan::StepId;
 
 use crate::quick::QuickMap;
 
-/// What the ensemble holds below `/zkplan/runs`.
+/// The content of the ensemble below `/zkplan/runs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Journal(u32);
 
@@ -80,7 +80,7 @@ impl Journals {
         EntryId(self.tables().entries.number(entry))
     }
 
-    /// What an entry says.
+    /// The content of an entry.
     pub(crate) fn said(&self, entry: EntryId) -> Entry {
         self.tables().entries.get(entry.0).clone()
     }
@@ -114,12 +114,12 @@ impl Journals {
         entries.any(|entry| is_like(tables.entries.get(entry.0)))
     }
 
-    /// Whether that step has an entry that says so.
+    /// Whether that step has an entry that says that it committed.
     pub(crate) fn tells_committed(&self, journal: Journal, step: &StepId) -> bool {
         self.any(journal, |entry| matches!(entry, Entry::Committed { step: s, .. } if s == step))
     }
 
-    /// Whether a run is there that has neither done everything nor been given up.
+    /// Whether there is a run that is neither complete nor abandoned.
     pub(crate) fn is_open(&self, journal: Journal) -> bool {
         self.runs(journal, "").latest.iter().any(Run::is_open)
     }

@@ -1,58 +1,58 @@
-//! The executor that ships, several of them, against a model of the ensemble: every schedule within
-//! bounds, searched by stateright.
+//! Several shipped executors against a model of the ensemble: every schedule within bounds, searched
+//! by stateright.
 //!
 //! Run with `cargo test --profile proof --test model -- --nocapture`. It prints what was searched,
-//! how often each moment of interest came, and for each mechanism that was taken away the shortest
-//! schedule that does harm.
+//! how often each moment of interest occurred, and for each mechanism that was taken away the
+//! shortest schedule that does harm.
 //!
 //! # What is modelled
 //!
-//! * [`Machine`](zkplan::apply::machine::Machine), word for word the one that `zkplan apply` runs,
-//!   driven by inputs as the driver gives them ([`executors`]). At most two of them live at the same
-//!   time, all with one plan; the second may be started at any moment, before or after the first has
-//!   died, been displaced or finished.
+//! * [`Executor`](zkplan::apply::machine::Machine), exactly the one that `zkplan apply` runs, driven
+//!   by inputs as the driver gives them ([`executors`]). At most two of them live at the same time,
+//!   all with one plan. The second may be started at any moment, before or after the first has died,
+//!   lost its lock or finished.
 //! * The ensemble ([`ensemble`]): configuration and version, lock, identity, journal. A reconfig is
-//!   carried out if it starts from the present version. The lock goes with its session. An entry of
-//!   the journal is written in one transaction with the check that the writer's lock stands.
-//! * The network ([`schedule`]): a reconfig that has left its sender stays under way for ever. It
-//!   may arrive at once, later, again or never, whether or not its sender lives, has its lock, or was
-//!   told something else by then. Every answer can get lost.
-//! * Faults, each at every place where it makes a difference: a reconfig of which its sender is told
-//!   nothing; one that arrives twice, so that the answer is a refusal; an answer that gets lost; a
-//!   refusal for now; a reply of a server that lags; a process that dies, its request on the way and
-//!   its lock still there; a session that ends under a paused process; a lock that an operator
-//!   removes while its holder lives, with the fence that `zkplan unlock` sends, at any time later or
-//!   never; an interrupt. `zkplan unlock` holds the lock itself until its fence has committed: what
-//!   is modelled is the worst of it, where its session ends with the fence under way.
+//!   carried out if it starts from the present version. The lock disappears with its session. An
+//!   entry of the journal is written in one transaction with the check that the lock is still the
+//!   writer's.
+//! * The network ([`schedule`]): a reconfig that has left its sender stays on its way without end. It
+//!   may arrive at once, later, again or never, whatever has happened to its sender and to the lock,
+//!   and whatever answer the sender got meanwhile. Every answer can get lost.
+//! * Faults, at every place where they make a difference: a reconfig without an answer; one that
+//!   arrives twice, so that the answer is a refusal; a lost answer; a temporary refusal; a reply of a
+//!   server that lags; a process that dies with its request on the way and its lock still there; a
+//!   session that expires under a paused process; a lock that an operator removes while its holder
+//!   lives, with the fence that `zkplan unlock` sends, at any later time or never; an interrupt.
+//!   `zkplan unlock` holds the lock itself until its fence has committed. The model has its worst
+//!   case, in which its session expires with the fence on its way.
 //!
-//! # What is not
+//! # What is not modelled
 //!
-//! * Servers: the ensemble is one register with a log. Elections, activation and who counts as synced
-//!   are the simulator's subject. A reconfig that waits for a quorum is one that is under way.
-//! * Looks: every server is always well, but for one at a time in the runs with deaths, and joiners
-//!   are ready. What a look decides is held by the tests of the judge. A look that leads to a look is
-//!   taken again at the same moment.
-//! * Time: it stands still. Time-outs only ever lead to stopping, at the places where an interrupt,
-//!   which is modelled, does the same; whoever waits for a lock waits on.
-//! * Journal writes that come late: they go to a fixed path, under the check of the writer's lock, so
-//!   that a late one is one that was written before or never.
-//! * A request that got lost before it did anything, other than a reconfig, is one that was not
-//!   answered yet.
+//! * Servers: the ensemble is one register with a log. The simulator covers elections, activation and
+//!   synced servers. A reconfig that waits for a quorum counts as on its way.
+//! * Surveys: every server is always healthy, except for one at a time in the runs with failures, and
+//!   joiners are ready. The tests of the judge cover the decisions of a survey. A survey that leads
+//!   to another one is repeated at the same moment.
+//! * Time: it stands still. Time-outs only lead to stopping, at the places where an interrupt, which
+//!   is modelled, does the same. An apply that waits for a lock keeps waiting.
+//! * Late journal writes: they go to a fixed path, under the check of the writer's lock, so a late
+//!   one was either written before or never is.
+//! * A request other than a reconfig that got lost without effect: it counts as not answered yet.
 //!
 //! # What must hold
 //!
-//! [`state::Broken`] has the properties; each is held against every transition. From every state of
-//! the runs that heal, moreover, with no more faults and one apply after the other, the plan comes to
-//! its target ([`healed`]). One thing is allowed that an operator may find odd: an apply that took the
-//! lock between its removal by an operator and the operator's fence is stopped by that fence as by a
-//! stranger's request. It stops in a safe place and can be resumed; and it takes an unlock whose
-//! session ended before its fence had committed.
+//! [`state::Broken`] lists the properties. Each is checked at every transition. In addition, from
+//! every state of the runs that heal, without further faults and with one apply after the other, the
+//! plan reaches its target ([`healed`]). One case is allowed that an operator may find odd: an apply
+//! that took the lock after an operator removed it, and before the operator's fence, is stopped by
+//! that fence as by a foreign request. It stops in a safe state and can be resumed. The case needs an
+//! unlock whose session expired before its fence had committed.
 //!
 //! # Bounds
 //!
-//! Each run says how many applies are started and how many faults there are, of any kind and in any
-//! order. Plans have two reconfigs. Nothing else is bounded: not the number of requests under way,
-//! not the length of a schedule. `ZKPLAN_MODEL_FAULTS` adds faults to every run, for whoever has time.
+//! Each run names the number of applies and the number of faults, of any kind and in any order. Plans
+//! have two reconfigs. Nothing else is bounded: neither the number of requests on their way nor the
+//! length of a schedule. `ZKPLAN_MODEL_FAULTS` adds faults to every run.
 
 #![expect(clippy::print_stdout, reason = "the figures of a proof are what it is for")]
 
@@ -74,7 +74,7 @@ use crate::schedule::{Bounds, Schedules};
 use crate::state::Broken;
 use crate::world::World;
 
-/// A search that takes longer is cut, and fails: it must not eat the machine.
+/// The time limit of a search, after which it fails: it must not use up the machine.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// More states than a search may generate.
@@ -114,8 +114,7 @@ fn search(
         .join()
 }
 
-/// The way to something that must not be, the shortest one: which property it breaks, and what
-/// happens, in words.
+/// The shortest path to a violation: the property that it breaks, and what happens, in words.
 fn counterexample(checker: &impl Checker<Schedules>) -> Option<(String, Vec<String>)> {
     let model = checker.model();
     let (property, path) = checker.discoveries().into_iter().min_by_key(|(name, _)| *name)?;
@@ -126,8 +125,8 @@ fn counterexample(checker: &impl Checker<Schedules>) -> Option<(String, Vec<Stri
     Some((property, words.flatten().collect()))
 }
 
-/// Every schedule of one run: every property holds, and every moment of interest comes. How many
-/// executors took what was left in another order.
+/// Every schedule of one run: every property holds, and every moment of interest occurs. Returns
+/// how many executors reordered the rest.
 fn holds(name: &str, change: Change, bounds: Bounds) -> u64 {
     let more = std::env::var("ZKPLAN_MODEL_FAULTS").ok().and_then(|text| text.parse().ok());
     let bounds = Bounds { faults: bounds.faults + more.unwrap_or(0), ..bounds };
@@ -204,9 +203,10 @@ fn an_order_that_is_taken_anew_breaks_nothing_and_is_resumed() {
     }
 }
 
-/// Who is told that every server is up goes by the plan's own order, below what it promised.
+/// An executor that believes every server is up keeps the plan's own order, below its promised
+/// tolerance.
 #[test]
-fn without_a_look_at_who_answers_a_step_goes_below_the_promise() {
+fn without_a_survey_of_failures_a_step_goes_below_the_promise() {
     let checker = search(SHRINK, Ablation::Deaths, Bounds { deaths: true, ..SMALL }, Broken::LOWER);
     let found = counterexample(&checker);
     let Some((broken, words)) = found else { panic!("it holds without a look") };
@@ -216,7 +216,7 @@ fn without_a_look_at_who_answers_a_step_goes_below_the_promise() {
     );
 }
 
-/// What a mechanism is for: a property that does not hold without it.
+/// The purpose of a mechanism: a property that does not hold without it.
 struct Need(&'static str, Ablation, Broken);
 
 const NEEDS: [Need; 10] = [
@@ -232,7 +232,7 @@ const NEEDS: [Need; 10] = [
     Need("intent before send", Ablation::Intent, Broken::GAP),
 ];
 
-/// What is enough to see the harm that each mechanism keeps off.
+/// The bounds that are enough to see the harm that each mechanism prevents.
 const SMALL: Bounds = Bounds { applies: 2, faults: 2, heals: false, deaths: false };
 
 #[test]
@@ -254,8 +254,8 @@ fn without_any_of_the_mechanisms_something_breaks() {
     println!("{}\n", table.join("\n"));
 }
 
-/// Whoever sends has read the lock and then written an intent: a sender that is displaced is stopped
-/// by either. What only one of them keeps off is a journal, or an operator, that is told wrong.
+/// A sender has read the lock and then written an intent, so a sender that lost its lock is stopped
+/// by either. What only one of them prevents is a wrong journal, or a wrong report to the operator.
 #[test]
 fn either_check_of_the_lock_keeps_the_ensemble_safe() {
     let harm = Broken::OFF_PLAN.and(Broken::LATE_STEP).and(Broken::TWICE);

@@ -1,4 +1,4 @@
-//! A hash that is quick rather than strong: keys are small numbers that nobody chooses.
+//! A hash that is fast rather than strong: the keys are small numbers that no attacker chooses.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,4 +1,4 @@
-//! Every schedule: which actions there are in a state, as a model that stateright searches.
+//! Every schedule: the possible actions in a state, as a model that stateright searches.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::quick::QuickMap;
 use crate::state::{Broken, State, UnderWay};
 use crate::world::{FENCE, World};
 
-/// No search of this kind comes near that version; one that does is cut, and says so.
+/// No search comes near this version. One that does is cut, and reports that.
 const HIGHEST_VERSION: u8 = 60;
 
 /// The property that no action breaks one of [`Broken`].
@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
     pub(crate) faults: u8,
     /// Whether every state is also healed and led to the target.
     pub(crate) heals: bool,
-    /// Whether members die and come back, one at a time.
+    /// Whether members fail and come back, one at a time.
     pub(crate) deaths: bool,
 }
 
@@ -46,42 +46,44 @@ pub(crate) struct Schedules {
     deadline: Instant,
     /// Whether it was.
     was_cut: AtomicBool,
-    /// Whether a property is broken already: the first state that breaks one, and so the shortest
-    /// way to it, is where the search ends.
+    /// Whether a property is already broken. The search ends at the first state that breaks one,
+    /// which has the shortest path.
     is_broken: AtomicBool,
-    /// States that were healed and led to the target, with the answers that it took.
+    /// States that were healed and led to the target, with the number of answers.
     pub(crate) healed: Mutex<QuickMap<State, u32>>,
 }
 
-/// One thing that happens. Applies and requests are counted as the state orders them.
+/// One action. Applies and requests are numbered as the state orders them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Somebody starts an apply.
+    /// An apply is started.
     Start,
-    /// What an apply asks for is done, and it is told so.
+    /// The output of an apply is carried out, and it gets the answer.
     Answer(usize),
     /// A request that is under way arrives; it may arrive again.
     Arrive(usize),
-    /// A reconfig is sent, and its sender is told nothing: it is lost, or late, or its answer is.
+    /// A reconfig is sent, and its sender gets no answer: the request is lost or late, or the
+    /// answer is.
     Unknown(usize),
     /// Anything else is done, and the answer is lost.
     AnswerLost(usize),
-    /// A reconfig is refused for now.
+    /// A reconfig is refused for the moment.
     NoQuorum(usize),
-    /// A reconfig is carried out, and the reply is the configuration before: the server that answers
-    /// lags.
+    /// A reconfig is carried out, and the reply is the configuration before it: the answering
+    /// server lags.
     OldReply(usize),
-    /// A reconfig arrives twice; it is carried out, and the answer is the refusal of the second.
+    /// A reconfig arrives twice. It is carried out, and the answer is the refusal of the second
+    /// one.
     Repeated(usize),
-    /// The process dies; what it just sent is under way, and its lock stands.
+    /// The process dies. What it just sent is on its way, and its lock remains.
     Crash(usize),
-    /// The session of a process that was paused is over, and with it the lock.
+    /// The session of a paused process expires, and with it the lock.
     SessionOver(usize),
-    /// The operator wants an apply to stop.
+    /// The operator interrupts an apply.
     Interrupt(usize),
-    /// The operator removes the lock of an apply that lives, and sends a fence.
+    /// The operator removes the lock of a live apply, and sends a fence.
     Unlock,
-    /// The session of an apply that died is over, and with it the lock.
+    /// The session of a dead apply expires, and with it the lock.
     GhostOver,
     /// A server dies.
     Dies(u8),
@@ -199,7 +201,7 @@ impl Schedules {
         }
     }
 
-    /// What an apply is about to send leaves it.
+    /// The request that an apply is about to send leaves it.
     fn leave(&self, state: &mut State, at: usize) {
         let apply = state.applies[at];
         if let (Asks::Send(request, version), true) =
@@ -313,7 +315,8 @@ impl Model for Schedules {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        // One for all that an action can break: the state says which, and the search is faster.
+        // One property for everything that an action can break: the state says which, and the
+        // search is faster.
         vec![
             Property::always(KEPT, |_, state: &State| state.broken.is_nothing()),
             Property::always(HEALED, |model: &Self, state: &State| {
@@ -338,7 +341,7 @@ impl Model for Schedules {
 }
 
 impl Action {
-    /// Whether it counts against the bound of faults; the rest is the ordinary course of things.
+    /// Whether it counts against the bound of faults. The other actions are ordinary.
     const fn is_fault(self) -> bool {
         match self {
             Self::Start | Self::Answer(_) | Self::Arrive(_) | Self::GhostOver | Self::Returns => {

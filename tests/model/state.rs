@@ -1,24 +1,24 @@
-//! A state of the model: one ensemble, the applies that live, the requests under way.
+//! A state of the model: one ensemble, the live applies, the requests on their way.
 
-use crate::executors::Executor;
+use crate::executors::ExecutorId;
 use crate::journals::{EntryId, Journal};
 use crate::world::{Config, Request};
 
-/// Which lock a request was sent under. The first that was taken has rank 2, the next one 4; the
-/// fence of an operator who removed the lock of rank r has rank r + 1. 0 stands for no lock.
+/// The lock under which a request was sent. The first lock has rank 2, the next one 4. The fence of
+/// an operator who removed the lock of rank r has rank r + 1. 0 means no lock.
 pub(crate) type Rank = u8;
 
-/// Everything that the next action depends on, and what the properties need of the past.
+/// Everything on which the next action depends, and what the properties need of the past.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) config: Config,
-    /// Who has the lock; the rank stands for its czxid.
+    /// The holder of the lock. The rank stands for its czxid.
     pub(crate) lock: Rank,
     /// The rank that was given last.
     pub(crate) last_lock: Rank,
     pub(crate) identity: bool,
     pub(crate) journal: Journal,
-    /// In an order that makes no difference, so that states that differ in nothing else are one.
+    /// In a canonical order, so that states that differ only in it are one state.
     pub(crate) applies: Vec<Apply>,
     /// Requests that may arrive now, later, again or never; ordered like the applies.
     pub(crate) requests: Vec<UnderWay>,
@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) stepped: u8,
     /// The steps that have committed: bit n for request n.
     pub(crate) committed: u8,
-    /// What was broken by the action that led here.
+    /// The properties that the last action broke.
     pub(crate) broken: Broken,
     /// The member that is down; 0 for none.
     pub(crate) down: u8,
@@ -41,14 +41,14 @@ pub(crate) struct State {
 /// A process that applies the plan, on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Apply {
-    pub(crate) executor: Executor,
+    pub(crate) executor: ExecutorId,
     /// The lock that its session made, there or not; 0 for none.
     pub(crate) rank: Rank,
     /// Whether its session lives.
     pub(crate) session: bool,
-    /// An entry that was written and of which it was told nothing.
+    /// An entry that was written without the apply knowing.
     pub(crate) written: Option<EntryId>,
-    /// The member that was down when it looked last; 0 for none.
+    /// The member that was down in its last survey. 0 for none.
     pub(crate) saw_down: u8,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct UnderWay {
     pub(crate) request: Request,
     /// The version that it starts from.
     pub(crate) version: u8,
-    /// Whether the journal says that it never will be carried out.
+    /// Whether the journal records that it will never be carried out.
     pub(crate) denied: bool,
 }
 
@@ -70,7 +70,7 @@ impl State {
         self.applies.iter().position(holds)
     }
 
-    /// Brings what has no order into one.
+    /// Sorts everything whose order does not matter.
     pub(crate) fn sort(&mut self) {
         self.applies.sort_unstable();
         self.requests.sort_unstable();
@@ -128,18 +128,18 @@ impl Broken {
         self.0 |= also.0;
     }
 
-    /// These and those.
+    /// The union of both.
     pub(crate) const fn and(self, those: Self) -> Self {
         Self(self.0 | those.0)
     }
 
-    /// What they say.
+    /// Their names.
     pub(crate) fn says(self) -> String {
         let names = Self::NAMES.iter().filter(|(which, _)| self.has(*which));
         names.map(|(_, says)| *says).collect::<Vec<&str>>().join("; ")
     }
 
-    /// Only what is among these.
+    /// The intersection of both.
     pub(crate) const fn only(self, of: Self) -> Self {
         Self(self.0 & of.0)
     }

@@ -1,18 +1,18 @@
-//! The plan that is applied, and everything that its requests can make of the ensemble's members.
+//! The plan that is applied, and every membership that its requests can make.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Options, Question, ReadBack, What};
-use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
+use zkplan::apply::machine::{Options, Question, ReadBack, RequestPurpose};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::Knock;
+use zkplan::ensemble::PortState;
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, Millis, ServerId, Update, Zxid,
 };
-use zkplan::observe::{Clients, DataProof, Facts, Identity, Standing};
+use zkplan::observe::{Clients, DataProof, Facts, Identity, ServerStatus};
 use zkplan::plan::{Done, Plan, StepId};
 use zkplan::proposal::propose;
 use zkplan::saved::plan_id;
@@ -26,7 +26,7 @@ pub(crate) const FENCE: Request = 0;
 /// Members by number: 0 are those of the base.
 pub(crate) type Members = u8;
 
-/// A configuration: how often it was changed, and who is a member.
+/// A configuration: the number of changes, and the members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
     /// 0 is the version of the base.
@@ -38,10 +38,10 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     pub(crate) config: Config,
-    /// Stands for the czxid of the lock; 0 where there is none.
+    /// Stands for the czxid of the lock. 0 if there is none.
     pub(crate) lock: u8,
     pub(crate) identity: bool,
-    /// The member that a look finds down; 0 for none, and where nobody looks.
+    /// The member that a survey finds down. 0 for none, and outside surveys.
     pub(crate) down: u8,
 }
 
@@ -54,20 +54,19 @@ pub(crate) struct World {
     pub(crate) steps: Vec<StepId>,
     requests: Vec<Update>,
     memberships: Vec<Membership>,
-    /// What each request makes of each membership.
+    /// The result of each request on each membership.
     after: Vec<Vec<Members>>,
     /// The memberships that the plan grants.
     granted: BTreeSet<Members>,
-    /// Those that it grants in another order, where a member has died.
+    /// Memberships that the plan allows only in another order, after a member has failed.
     granted_anew: BTreeSet<Members>,
     pub(crate) target: Members,
-    /// The lowest tolerance over all that the plan grants while everybody is up.
+    /// The lowest tolerance over everything that the plan allows while every server is up.
     promised: i64,
 }
 
 impl World {
-    /// The world of the plan that leads from these members to those, with so many changes by one
-    /// request.
+    /// The world of a plan between these members, with this many changes per request.
     pub(crate) fn new(base: &[i64], wanted: &[i64], per_step: u32) -> Self {
         let line = |id: &i64| format!("server.{id}=zk-{id}:2888:3888:participant;2181\n");
         let lines = |ids: &[i64]| ids.iter().map(line).collect::<String>();
@@ -124,7 +123,7 @@ impl World {
         world
     }
 
-    /// The world in which members die: any of the plan's steps may come first, but joiners come in
+    /// The world in which members fail: any of the plan's steps may be first, but joiners keep
     /// their order.
     pub(crate) fn with_deaths(mut self) -> Self {
         let joins = |step: &StepId| step.as_str().starts_with("join");
@@ -162,8 +161,8 @@ impl World {
         count(live) - count(voters.len() / 2 + 1)
     }
 
-    /// Whether a step goes below what the plan promised, as the apply that sends it saw the members.
-    /// From below it, a step may only mend: go higher, or take nobody's vote who answers.
+    /// Whether a step goes below what the plan promised, by what its sender saw. If the tolerance
+    /// is already lower, a step must raise it, or take no vote of a server that answers.
     pub(crate) fn goes_lower(&self, members: Members, request: Request, down: u8) -> bool {
         let next = self.after(members, request);
         let [was, is] = [members, next].map(|members| self.spare(members, down));
@@ -172,11 +171,11 @@ impl World {
         is < self.promised && (is < was || is == was && takes_vote)
     }
 
-    /// Which request an executor sends; it has to be the plan's, word for word.
-    pub(crate) fn request(&self, what: &What, request: &Update) -> Request {
+    /// The request that an executor sends. It must be exactly the plan's.
+    pub(crate) fn request(&self, what: &RequestPurpose, request: &Update) -> Request {
         let number = match what {
-            What::Fence => FENCE,
-            What::Step(step) => self.step(step),
+            RequestPurpose::Fence => FENCE,
+            RequestPurpose::Step(step) => self.step(step),
         };
         assert_eq!(*request, self.requests[usize::from(number)], "{what:?}");
         number
@@ -188,7 +187,7 @@ impl World {
         Request::try_from(at + 1).expect("few steps")
     }
 
-    /// What a request is called.
+    /// The name of a request.
     pub(crate) fn name(&self, request: Request) -> String {
         let step = usize::from(request).checked_sub(1).map(|at| self.steps[at].as_str());
         step.unwrap_or("fence").to_owned()
@@ -225,8 +224,9 @@ impl World {
         }
     }
 
-    /// What is seen: every server is well, and every joiner follows with the leader's data.
-    pub(crate) fn sight(&self, view: View, question: &Question) -> Sight {
+    /// The view of a survey: every server is healthy, and every joiner follows with the leader's
+    /// data.
+    pub(crate) fn sight(&self, view: View, question: &Question) -> RunView {
         let plan = self.checked.plan();
         let base = self.config(view.config);
         let members = base.membership.ids();
@@ -234,16 +234,16 @@ impl World {
         let following: BTreeSet<ServerId> =
             awaited(plan).difference(&members).copied().filter(is_up).collect();
         let live: BTreeSet<ServerId> = members.iter().copied().filter(is_up).collect();
-        let down = members.difference(&live).map(|id| (*id, Standing::NotServing)).collect();
+        let down = members.difference(&live).map(|id| (*id, ServerStatus::NotServing)).collect();
         let voters = base.membership.voters();
         let leader = plan.facts.leader.filter(is_up).or(voters.intersection(&live).next().copied());
         let joiner = |id: &ServerId| Joiner {
-            standing: Standing::FollowingWithoutVote,
+            standing: ServerStatus::FollowingWithoutVote,
             up: true,
             zxid: None,
             other_ports: None,
-            election_port: Some(Knock::Open),
-            quorum_port: Some(Knock::Refused),
+            election_port: Some(PortState::Open),
+            quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
             asked: question.ask.contains(id).then(accepting),
         };
@@ -252,7 +252,7 @@ impl World {
             clients: Some(Clients::default()),
             names_itself: Some(members.contains(&id)),
         };
-        Sight {
+        RunView {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
             down,
             bound: live.clone(),
@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    /// What the operator asks of every apply.
+    /// The operator's options for every apply.
     pub(crate) fn options(&self) -> Options {
         Options {
             plan_id: self.plan_id.clone(),
@@ -288,7 +288,7 @@ pub(crate) fn version(number: u8) -> ConfigVersion {
     format!("1000000{number:02x}").parse().expect("a config version")
 }
 
-/// The number that a version is counted as; `None` for one that the model never made.
+/// The number of a version. `None` for one that the model never made.
 pub(crate) fn counted(wanted: ConfigVersion) -> Option<u8> {
     (0..=u8::MAX).find(|number| version(*number) == wanted)
 }
@@ -301,7 +301,7 @@ fn number(memberships: &mut Vec<Membership>, wanted: &Membership) -> Members {
     Members::try_from(at).expect("few memberships")
 }
 
-/// Every membership that some order of the plan's grant makes, under the leader of the plan.
+/// Every membership that some order of the plan makes, under the leader of the plan.
 fn granted(plan: &Plan) -> Vec<Membership> {
     let mut found: Vec<(Done, Membership)> =
         vec![(Done::new(), plan.facts.base.membership.clone())];
@@ -323,5 +323,5 @@ fn granted(plan: &Plan) -> Vec<Membership> {
 /// A joiner takes the user.
 fn accepting() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
+    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

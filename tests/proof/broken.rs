@@ -1,7 +1,7 @@
-//! The proof itself is tried: what is broken on purpose is found.
+//! Tests of the proof itself: what is broken on purpose is found.
 
 use zkplan::model::Reconfig;
-use zkplan::plan::{Acceptance, Action, Move, Phase, PhaseKind, Plan, Rule, Step};
+use zkplan::plan::{Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, Step, StepOrder};
 use zkplan::proposal::propose;
 
 use crate::ground::Ground;
@@ -56,20 +56,20 @@ fn without(plan: &Plan, drops: impl Fn(&Step) -> bool) -> Plan {
 }
 
 fn one_by_one(plan: &Plan, steps: Vec<Step>) -> Plan {
-    let phase = |step| Phase { kind: PhaseKind::Join, rule: Rule::InOrder, steps: vec![step] };
+    let phase = |step| Phase { kind: PhaseKind::Join, rule: StepOrder::InOrder, steps: vec![step] };
     Plan { phases: steps.into_iter().map(phase).collect(), ..plan.clone() }
 }
 
-fn changes(step: &Step, change: Move) -> bool {
+fn changes(step: &Step, change: ChangeVerb) -> bool {
     step.parts().iter().any(|part| part.change == change)
 }
 
 fn takes_out(step: &Step) -> bool {
-    changes(step, Move::Leave)
+    changes(step, ChangeVerb::Leave)
 }
 
 fn brings_in(step: &Step) -> bool {
-    changes(step, Move::Join)
+    changes(step, ChangeVerb::Join)
 }
 
 #[test]
@@ -102,14 +102,14 @@ fn a_hand_over_that_is_not_called_one_is_found() {
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
         if let Action::Reconfig { parts, .. } = &mut step.action {
-            parts[0].change = Move::Readdress { quorum: false };
+            parts[0].change = ChangeVerb::Readdress { quorum: false };
         }
     }
     assert!(found(&case, &plan).contains("says that it hands over"));
 }
 
 #[test]
-fn a_dead_voter_that_was_counted_is_found() {
+fn an_unreachable_voter_that_was_counted_is_found() {
     let mut hoped = case(&[STAYS, STAYS, STAYS, STAYS, LEAVES]);
     hoped.rules.tolerance = Some(0);
     let plan = planned(&hoped);
@@ -125,18 +125,18 @@ fn a_dead_voter_that_was_counted_is_found() {
 #[test]
 fn a_promotion_in_place_that_cannot_be_acknowledged_is_found() {
     let case = case(&[STAYS, STAYS, dead(STAYS), IS_PROMOTED]);
-    // Three of four must acknowledge, and who is promoted does not.
+    // Three of four must acknowledge, and the promoted server does not.
     let plan = Plan {
         min_tolerance: u32::try_from(Ground::of(&case).asked).expect("a count"),
         ..planned(&self::case(&[STAYS, STAYS, STAYS, IS_PROMOTED]))
     };
     let in_place = without(&plan, |step| {
-        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist)
+        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, ChangeVerb::Unlist)
     });
     assert_eq!(found(&case, &in_place), "ZKQ2");
 }
 
-/// Weak on purpose, so that no other law is in the way.
+/// Weak on purpose, so that no other rule refuses it.
 fn exchange() -> Case {
     let mut exchange = case(&[LEAVES, STAYS, STAYS, JOINS]);
     exchange.rules.tolerance = Some(0);
@@ -175,7 +175,7 @@ fn another_order_is_found() {
 }
 
 #[test]
-fn a_vote_that_nobody_else_wants_back_is_too_few() {
+fn a_single_vote_for_the_way_back_is_too_few() {
     let mut alone = case(&[STAYS, LEAVES]);
     alone.rules.one_voter = true;
     let plan = planned(&alone);
@@ -184,7 +184,7 @@ fn a_vote_that_nobody_else_wants_back_is_too_few() {
 }
 
 #[test]
-fn a_request_that_does_more_than_it_says_is_found() {
+fn a_request_that_does_more_than_its_step_is_found() {
     let case = case(&[LEAVES, LEAVES, STAYS, STAYS, STAYS]);
     let mut plan = planned(&case);
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
@@ -267,8 +267,9 @@ fn a_plan_that_is_worse_than_another_is_found() {
     let mut judge = Judge::default();
     judge.is_best(&case, &plan).unwrap_or_else(|what| panic!("{what}"));
     // Legal, but one spare less than there could be.
-    let detour =
-        |step: &Step| matches!(step.action, Action::AwaitJoiner(_)) || changes(step, Move::Unlist);
+    let detour = |step: &Step| {
+        matches!(step.action, Action::AwaitJoiner(_)) || changes(step, ChangeVerb::Unlist)
+    };
     let worse = judge.is_best(&case, &without(&plan, detour)).expect_err("found");
     assert!(worse.contains("spare: 0") && worse.contains("spare: 1"), "{worse}");
 }

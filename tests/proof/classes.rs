@@ -1,4 +1,4 @@
-//! Every class of ensemble up to a number of servers, looked at by two threads.
+//! Every class of ensemble up to a number of servers, examined by two threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::world::{Case, Fate, Is, Rules, Seat};
 /// Cases that a thread takes at once.
 const BATCH: usize = 64;
 
-/// Servers that no law tells apart: a fate, a zone, and a group with a weight.
+/// Servers that no rule distinguishes: a fate, a zone, and a group with a weight.
 pub(crate) type Kind = (Fate, u8, (u8, u8));
 
 /// A part of the proof: all multisets of kinds.
@@ -22,12 +22,13 @@ pub(crate) struct Part {
     /// Servers at most.
     pub(crate) servers: usize,
     pub(crate) rules: Vec<Rules>,
-    /// Whether every class of leader is asked for under all rules; under the first it always is.
+    /// Whether a plan is requested for every class of leader under all policies. Under the first
+    /// one it always is.
     pub(crate) every_leader: bool,
 }
 
 impl Part {
-    /// Looks at every class.
+    /// Examines every class.
     pub(crate) fn run(&self, seed: u64, compares: usize) -> Tally {
         let began = Instant::now();
         let classes = classes(&self.kinds, self.servers);
@@ -78,8 +79,8 @@ pub(crate) fn seated(class: &[u8], kinds: &[Kind], rules: Rules, random: &mut Ra
     Case { seats: seats.collect(), rules }
 }
 
-/// Every multiset of one to so many kinds that has a voter now and is the least of those that differ
-/// in the names of zones or groups only.
+/// Every multiset of up to `servers` kinds that has a voter now and is the least of those that
+/// differ only in the names of zones or groups.
 pub(crate) fn classes(kinds: &[Kind], servers: usize) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut list = Vec::new();

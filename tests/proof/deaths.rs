@@ -1,10 +1,10 @@
-//! A server dies or comes back at any moment of a plan: the order in which `apply` takes what is left
-//! then, held against the laws and against what the plan granted, by code that shares nothing with
-//! the planner, the checker or the search for that order.
+//! A server fails or comes back at any moment of a plan. The order that `apply` then takes is
+//! checked against the rules and against the plan's promise, by code that shares nothing with the
+//! planner, the checker or the search for that order.
 //!
-//! For each class of ensemble, each state that the plan's own grant reaches and each member, the
-//! member's life is turned: dead where it was up, up where it was dead. The order that `apply` takes is
-//! walked to all its ends, whoever leads at any moment.
+//! For each class of ensemble, each state that the plan's schedule reaches and each member, the
+//! member is toggled: down if it was up, up if it was down. The order that `apply` takes is walked
+//! to all its ends, with any leader at any moment.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use zkplan::apply::reorder::accepted_order;
 use zkplan::check::{CheckedPlan, broken_now, recheck, regrant};
 use zkplan::model::{Membership, Role, ServerId};
 use zkplan::observe::Facts;
-use zkplan::plan::{Action, Done, Phase, PhaseKind, Plan, Rule, reorder};
+use zkplan::plan::{Action, Done, Phase, PhaseKind, Plan, StepOrder, reorder};
 use zkplan::proposal::propose;
 
 use crate::classes::{Kind, classes, seated};
@@ -115,7 +115,7 @@ impl Default for Deaths {
     }
 }
 
-/// The middle of a way, where somebody has died or come back.
+/// A state in the middle of a plan, in which a server has failed or come back.
 struct Turned {
     ground: Ground,
     done: Done,
@@ -152,7 +152,7 @@ impl Deaths {
         tally: &mut Tally,
     ) {
         let moment = &turned.moment;
-        // Whoever leads now, where that makes a difference: the plan has no leader change.
+        // All leaders, if that makes a difference: the plan has no leader change.
         let leaders: Vec<Option<usize>> = if sum.hands_over {
             vec![None]
         } else {
@@ -165,7 +165,7 @@ impl Deaths {
                 tally.refusals += 1;
                 continue;
             };
-            // In the plan's own order, but by what is granted beyond it, it may be the same.
+            // An order beyond the plan's promise may be the plan's own.
             let is_own =
                 order == *checked.plan() && recheck(checked, &turned.done, &now).is_empty();
             tally.plans += usize::from(!is_own);
@@ -211,9 +211,9 @@ fn turned(
     let (mut turned, mut ground) = (moment, ground.clone());
     (turned.live, turned.up) = (live, up);
     let moment = turned;
-    // Those that have left since are as they were.
+    // Servers that were removed since then keep their state.
     ground.live = moment.live & moment.members | ground.live & !moment.members;
-    // Who is no member is awaited at every look.
+    // A joiner is awaited at every survey.
     let is_open = |action: &Action| match action {
         Action::AwaitJoiner(id) => {
             case.seat(*id).is_some_and(|seat| moment.members & 1 << seat == 0)
@@ -225,7 +225,7 @@ fn turned(
     Turned { ground, done: done.map(|step| step.id.clone()).collect(), moment }
 }
 
-/// What a look shows there.
+/// The facts of a survey there.
 fn facts(case: &Case, plan: &Plan, moment: &Moment, leader: Option<usize>) -> Facts {
     let line = |seat: usize| {
         let votes = moment.voters & 1 << seat != 0;
@@ -248,7 +248,7 @@ fn small() -> Vec<Kind> {
     VOTERS.iter().map(|fate| (*fate, 0, (0, 0))).collect()
 }
 
-/// What is found with an order that is taken in another way than it ships.
+/// The violations if orders are chosen in another way than the shipped one.
 fn found(takes: Takes, rules: Rules) -> BTreeSet<String> {
     let mut judge = Deaths { takes, ..Deaths::default() };
     let mut tally = Tally::new("ablation");
@@ -261,7 +261,7 @@ fn found(takes: Takes, rules: Rules) -> BTreeSet<String> {
 
 #[test]
 fn without_the_promised_tolerance_an_order_is_found_that_goes_below_it() {
-    // The order is looked for without the promise, and not held against it.
+    // The order is searched without the promise, and not checked against it.
     let takes: Takes = |checked, done, now| {
         let is_own = recheck(checked, done, now).is_empty();
         if is_own || !broken_now(now).is_empty() {
@@ -276,8 +276,8 @@ fn without_the_promised_tolerance_an_order_is_found_that_goes_below_it() {
     assert!(found.contains("grant: a lower tolerance"), "{found:#?}");
 }
 
-/// Every order of the requests that are left, with the gate anywhere: what the checker grants passes
-/// the walk, and where it grants any, `apply` finds one, whoever leads.
+/// Every order of the remaining requests, with the gate anywhere: what the checker allows passes
+/// the walk, and if it allows any, `apply` finds one, under every leader.
 #[test]
 fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() {
     let (mut orders, mut granted, mut refused_by_gate) = (0, 0, 0);
@@ -338,7 +338,7 @@ fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() 
     );
 }
 
-/// All orders of a plan's requests and its gate, the waits first and the proof last.
+/// All orders of a plan's requests and its gate, with the waits first and the proof last.
 fn all_orders(plan: &Plan) -> Vec<Plan> {
     let fixed =
         |kind: PhaseKind| matches!(kind, PhaseKind::Await | PhaseKind::Prove | PhaseKind::Retire);
@@ -348,7 +348,7 @@ fn all_orders(plan: &Plan) -> Vec<Plan> {
         .flat_map(|phase| {
             phase.steps.iter().map(|step| Phase {
                 kind: phase.kind,
-                rule: Rule::InOrder,
+                rule: StepOrder::InOrder,
                 steps: vec![step.clone()],
             })
         })

@@ -1,5 +1,5 @@
-//! A case in sets of seats: one bit a server, and the arithmetic of quorums: counting majorities, and
-//! trying every set where groups and weights decide.
+//! A case as sets of servers, one bit each, and the arithmetic of quorums: it counts majorities,
+//! and tries every set if groups and weights decide.
 
 use crate::world::{Case, Fate, Is, Moves};
 
@@ -12,7 +12,7 @@ pub(crate) const MOST: usize = 16;
 /// Groups of a case at most.
 const MOST_GROUPS: u8 = 4;
 
-/// What is fixed over a whole plan.
+/// The constants of a whole plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Ground {
     pub(crate) members: Seats,
@@ -23,18 +23,18 @@ pub(crate) struct Ground {
     pub(crate) wanted_voters: Seats,
     /// Members that get other addresses.
     pub(crate) movers: Seats,
-    /// Those of them whose quorum address changes.
+    /// Those whose quorum address changes.
     pub(crate) quorum_movers: Seats,
-    /// Those of them whose id goes to another machine.
+    /// Those whose id moves to another machine.
     pub(crate) machines: Seats,
     pub(crate) zones: [Seats; 3],
     /// The group and the weight of each seat, where quorums are by groups.
     places: Option<[(u8, u8); MOST]>,
-    /// Of each seat, those with a higher id.
+    /// For each server, those with a higher id.
     pub(crate) above: [Seats; MOST],
-    /// What the policy asks for.
+    /// The tolerance in the policy.
     pub(crate) asked: i32,
-    /// What must be spare: a base that is weaker is held to what it has.
+    /// The tolerance to keep: a base that is weaker must keep what it has.
     pub(crate) tolerance: i32,
     /// The fewest participants.
     pub(crate) floor: u32,
@@ -101,7 +101,7 @@ impl Ground {
             changes_per_step: case.rules.changes_per_step,
         };
         let base = ground.spare(voters, live);
-        // Who is down now still is; who joins is up.
+        // A server that is down now stays down. A joiner is up.
         let target = ground.spare(wanted_voters, !(members & !live));
         ground.asked = match case.rules.tolerance {
             Some(count) => count.cast_signed(),
@@ -112,8 +112,8 @@ impl Ground {
         ground
     }
 
-    /// How many of the voters that acknowledge may fail; −1 where groups and weights decide and those
-    /// are no quorum.
+    /// How many acknowledging voters may fail. −1 if groups and weights decide and they are no
+    /// quorum.
     pub(crate) fn spare(&self, voters: Seats, acking: Seats) -> i32 {
         let Some(places) = &self.places else { return spare_of_majority(voters, acking) };
         let up = voters & acking;
@@ -122,7 +122,7 @@ impl Ground {
         (up.count_ones() - most).cast_signed() - 1
     }
 
-    /// Whether a quorum of those and one of these may share no server.
+    /// Whether a quorum of the one set and one of the other may share no server.
     fn misses(&self, before: Seats, after: Seats) -> bool {
         let Some(places) = &self.places else {
             return quorum(before) + quorum(after) <= (before | after).count_ones().cast_signed();
@@ -131,18 +131,19 @@ impl Ground {
             .any(|ours| is_quorum(places, before, ours) && is_quorum(places, after, after & !ours))
     }
 
-    /// What is spare at the worst loss of one zone; nothing where no voter has a zone.
+    /// The tolerance with the worst zone lost. `None` if no voter has a zone.
     pub(crate) fn zone_spare(&self, voters: Seats, live: Seats) -> Option<i32> {
         let present = self.zones.iter().filter(|zone| *zone & voters != 0);
         present.map(|zone| self.spare(voters, live & !zone)).min()
     }
 
-    /// ZKQ8: whether any quorum of these voters and any of those share a server, where they must.
+    /// ZKQ8: whether every quorum of the one set and every one of the other share a server, if they
+    /// must.
     pub(crate) fn overlaps(&self, before: Seats, after: Seats) -> bool {
         self.changes_per_step == 0 || before == after || !self.misses(before, after)
     }
 
-    /// ZKQ11: whether those who gain a vote would be a quorum of all by themselves.
+    /// ZKQ11: whether the new voters alone would be a quorum.
     pub(crate) fn newcomers_decide(&self, before: Seats, after: Seats) -> bool {
         let newcomers = after & !before;
         newcomers != 0 && self.spare(after, newcomers) >= 0
@@ -177,7 +178,7 @@ fn subsets(of: Seats) -> impl Iterator<Item = Seats> {
     })
 }
 
-/// More than half of the groups that weigh anything, each with more than half of its weight.
+/// More than half of the groups with any weight, each with more than half of its weight.
 fn is_quorum(places: &[(u8, u8); MOST], voters: Seats, acking: Seats) -> bool {
     let weigh = |seats: Seats, group: u8| -> u32 {
         let own =

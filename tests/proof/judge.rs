@@ -1,5 +1,5 @@
-//! One case: what `plan` answers, held against every state that its grant reaches and against the
-//! best that any order comes to.
+//! Judges one case: the answer of `plan` against every state that its schedule reaches, and against
+//! the best of all orders.
 
 use zkplan::check::{CheckedPlan, Detail};
 use zkplan::plan::{Acceptance, Plan};
@@ -16,22 +16,22 @@ use crate::world::Case;
 pub(crate) struct Judge {
     pub(crate) walker: Walker,
     oracle: Oracle,
-    /// How many servers a case has at most whose grant is compared with that of `apply`.
+    /// The most servers of a case whose schedule is compared with that of `apply`.
     pub(crate) compares: usize,
 }
 
 type Answer = Result<CheckedPlan, Box<Refusal>>;
 
 impl Judge {
-    /// Asks for a plan under each class of leader, or under one that is not known, and judges what
-    /// comes.
+    /// Asks for a plan under each class of leader, or without a known leader, and judges the
+    /// answers.
     pub(crate) fn judge(&mut self, case: &Case, every_leader: bool, tally: &mut Tally) {
         let ground = Ground::of(case);
         let spec = case.spec();
         let mut first: Option<Answer> = None;
         tally.classes += 1;
         if !ground.commits() {
-            // Nobody leads.
+            // There is no leader.
             tally.asked += 1;
             let answer = propose(&spec, &case.facts(None), &[]);
             self.answered(case, &ground, &answer, tally);
@@ -46,7 +46,7 @@ impl Judge {
                     self.answered(case, &ground, &answer, tally);
                     first = Some(answer);
                 }
-                // Whoever leads when the plan is made, it is the same plan.
+                // The plan must not depend on the leader.
                 Some(known) if !is_same(known, &answer) => {
                     tally.violation(
                         "leader",
@@ -87,7 +87,7 @@ impl Judge {
         }
     }
 
-    /// Walks a plan, and compares what it comes to with what the checker says.
+    /// Walks a plan, and compares the result with the checker's.
     fn planned(
         &mut self,
         case: &Case,
@@ -119,9 +119,9 @@ impl Judge {
 
     /// Counts a plan that is as good as the best.
     ///
-    /// What the planner does not look at is counted apart. Healthy voters whose ids go
-    /// to other machines do so all with those that come, or all with those that leave, so that a zone may
-    /// be survived better in another order.
+    /// What the planner does not consider is counted separately: healthy voters whose ids move to
+    /// other machines do so all with the additions, or all with the removals, so another order may
+    /// survive a zone better.
     fn counted(kind: &'static str, case: &Case, sum: &Sum, best: Option<Best>, tally: &mut Tally) {
         let zone_spare = sum.zone_spare.unwrap_or(NO_ZONE);
         let same_but_zone = best.map(|best| Best { zone_spare, ..best });
@@ -134,7 +134,7 @@ impl Judge {
         }
     }
 
-    /// Whether a plan keeps the laws and is as good as the best of all orders.
+    /// Whether a plan keeps the rules and is as good as the best of all orders.
     pub(crate) fn is_best(&mut self, case: &Case, plan: &Plan) -> Result<(), String> {
         let ground = Ground::of(case);
         let sum = self.walked(case, &ground, plan)?;
@@ -191,7 +191,7 @@ impl Judge {
     }
 }
 
-/// The risks that a refusal asks for, where it asks for nothing else.
+/// The risks that a refusal offers to accept, if it asks for nothing else.
 fn risks(refusal: &Refusal) -> Option<Vec<Acceptance>> {
     let risk = |remedy: &Remedy| match remedy {
         Remedy::Accept(risk) => Some(risk.clone()),
@@ -209,7 +209,7 @@ fn is_same(one: &Answer, other: &Answer) -> bool {
     }
 }
 
-/// The figures that the checker reports are those of the walk.
+/// The figures of the checker must be those of the walk.
 fn reported(checked: &CheckedPlan, sum: &Sum) -> Result<(), String> {
     let report = checked.report();
     let zone = report.worst_zone.as_ref().map(|window| window.votes.spare());

@@ -1,17 +1,17 @@
-//! The proof run: the function that `plan` calls, over every class of ensemble up to nine servers.
+//! The proof: the function behind `plan`, over every class of ensemble up to nine servers.
 //!
-//! A class says of each server whether it votes or observes now and then, whether it is up, and
-//! whether it moves. For each class and each class of leader a plan is asked for. Every state that
-//! its grant reaches, whoever leads at any moment, is held against the laws by code that shares
-//! nothing with the planner or the checker; its figures against the best of all orders; a refusal
-//! against all of them. Run it with
+//! A class says for each server whether it votes or observes now and at the end, whether it is up,
+//! and whether its address changes. A plan is requested for each class and each class of leader.
+//! Every state that its schedule reaches, under any leader at any moment, is checked against the
+//! rules by code that shares nothing with the planner or the checker. Its figures are compared with
+//! the best of all orders, and a refusal with all of them. Run it with
 //!
 //! ```text
 //! cargo test --profile proof --test proof -- --nocapture
 //! ```
 //!
-//! `ZKPLAN_PROOF_SEED` draws other ids and other renamings. `ZKPLAN_PROOF_SERVERS` makes every part
-//! smaller, `ZKPLAN_PROOF_RENAMINGS` says how many there are, `ZKPLAN_PROOF_ONLY` names one part.
+//! `ZKPLAN_PROOF_SEED` chooses other ids and renamings. `ZKPLAN_PROOF_SERVERS` makes every part
+//! smaller, `ZKPLAN_PROOF_RENAMINGS` sets the number of renamings, `ZKPLAN_PROOF_ONLY` selects a part.
 
 mod broken;
 mod classes;

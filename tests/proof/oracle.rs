@@ -1,16 +1,18 @@
-//! What no planner can beat: over all orders of whole changes, each in each of its ways, and over all
-//! lawful ways to put like ones into one request, whoever leads at any moment, the largest worst
-//! spare, then the largest worst zone spare, then the fewest reconfigs.
+//! The optimum that no planner can beat, over all orders of whole changes, each in each of its ways,
+//! over all lawful ways to put equivalent changes into one request, and under any leader at any
+//! moment: the highest worst tolerance, then the highest worst tolerance with a zone lost, then the
+//! fewest reconfigs.
 //!
-//! Like are changes of one phase that do the same: all join, all get a vote where they stand, all are
-//! unlisted and then promoted, all that are dead leave or become observers, all observers leave, all
-//! healthy voters leave or become observers. Who moves, or goes to another machine, does so alone.
+//! Equivalent changes belong to one phase and do the same: all join, all get a vote in place, all are
+//! removed and then promoted, all unreachable ones leave or become observers, all observers leave,
+//! all healthy voters leave or become observers. An address change or a move to another machine is
+//! always alone.
 //!
-//! An order is a sequence of requests. Whoever leads holds back the request that changes it while
-//! others are to come, so that the sets of done changes that an order reaches are its beginnings, and
-//! its beginnings without one request that changes a server that may lead. Once it is settled who of
-//! those goes with whom, what a request may do from a beginning is a matter of the set alone, and the
-//! best order is a best path through sets.
+//! An order is a sequence of requests. The leader's own request is deferred while others are left. So
+//! the sets of finished changes of an order are its prefixes, and its prefixes without one request
+//! that changes a server that may lead. Once the batches of those servers are fixed, the possible
+//! requests depend only on the set of finished changes, and the best order is a best path through
+//! sets.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,14 +21,14 @@ use crate::ground::{Ground, Seats};
 use crate::script::bits;
 use crate::world::{Case, Is, Moves};
 
-/// The best that any order comes to.
+/// The best of all orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Best {
     pub(crate) spare: i32,
     /// `NO_ZONE` where no voter ever has a zone.
     pub(crate) zone_spare: i32,
     pub(crate) reconfigs: u32,
-    /// How often the next quorum needs the joiner itself: no more often than it must.
+    /// How often the next quorum needs the joiner itself: no more often than necessary.
     pub(crate) risks: u32,
 }
 
@@ -35,7 +37,7 @@ pub(crate) const NO_ZONE: i32 = i32::MAX;
 /// A set of done changes.
 type Set = usize;
 
-/// Changes at most; those of four to six servers on other machines are two each.
+/// The limit on changes. Four to six servers on other machines count twice each.
 const MOST: usize = 12;
 
 /// Servers at most where one request may change several.
@@ -45,13 +47,13 @@ const MOST_TOGETHER: usize = 8;
 enum Kind {
     /// It gets a vote. `in_place`: it may get it where it observes.
     Gain { in_place: bool, listed: bool },
-    /// It loses its vote. Of those that may lead, it is settled beforehand who goes with whom.
+    /// It loses its vote. For those that may lead, the batches are fixed in advance.
     Lose { leads: bool, leaves: bool },
-    /// It comes in as an observer.
+    /// It is added as an observer.
     Seat,
     /// An observer that does not answer leaves.
     Out,
-    /// It comes back on another machine.
+    /// It returns on another machine.
     Back,
     /// It moves.
     Move,
@@ -63,28 +65,28 @@ struct Item {
     kind: Kind,
 }
 
-/// What one request does, or two that no other comes between: an id leaves and is back. What a server
-/// has begun is finished before another begins, unless the plan says that others come between.
+/// The effect of one request, or of two with no other in between: an id leaves and returns. The
+/// steps of one server are finished before those of another begin, unless the plan says otherwise.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     items: Set,
-    /// Whether who gains its vote acknowledges at once.
+    /// Whether a server that gets its vote acknowledges at once.
     acks: bool,
 }
 
-/// Changes that one request may do together: those of one way.
+/// Changes that one request may make together: all of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Join,
     InPlace,
     Relist,
-    /// Those that are dead, and whether they leave.
+    /// Unreachable servers, and whether they leave.
     Dead(bool),
-    /// Those that may lead, and whether they leave.
+    /// Servers that may lead, and whether they leave.
     Healthy(bool),
 }
 
-/// What a change from a set comes to.
+/// The figures of a change from a set.
 #[derive(Debug, Clone, Copy)]
 struct Figures {
     /// The worst spare and the worst zone spare.
@@ -112,28 +114,28 @@ impl Figures {
 #[derive(Default)]
 pub(crate) struct Oracle {
     items: Vec<Item>,
-    /// Voters and those who acknowledge, by set.
+    /// Voters and acknowledging servers, by set.
     votes: Vec<(Seats, Seats)>,
-    /// What may come next.
+    /// The possible next requests.
     moves: Vec<Turn>,
-    /// The one of them that does so much, where whoever does it may lead.
+    /// For servers that may lead, the change of each.
     of_leaders: Vec<usize>,
-    /// What each comes to from each set, whoever leads not looked at.
+    /// The result of each from each set, whatever the leader.
     single: Vec<Outcome>,
-    /// Who of those that may lead goes with whom: every way, and the one that is looked at.
+    /// The batches of servers that may lead: every way, and the present one.
     splits: Vec<Vec<Set>>,
     split: usize,
-    /// What each move comes to from each set, under the worst leader.
+    /// The result of each move from each set, under the worst leader.
     worst: Vec<Outcome>,
     /// Changes whose risk is taken.
     risks: Set,
-    /// Sets of items of each server that may lead and hand over, but for those of the split.
+    /// The items of each server that may lead and hand over, except those of the split.
     held: Vec<Set>,
 }
 
 impl Oracle {
-    /// Whether a case is small enough. Ids that go to other machines take no turns with others where
-    /// one request may change several.
+    /// Whether a case is small enough. Ids that move to other machines are not interleaved if one
+    /// request may change several servers.
     pub(crate) fn knows(case: &Case) -> bool {
         let machines = case.seats.iter().filter(|seat| seat.fate.moves == Moves::Machine).count();
         if case.together() > 1 {
@@ -188,8 +190,7 @@ impl Oracle {
         Some(Best { spare, zone_spare, reconfigs, risks: self.risks.count_ones() })
     }
 
-    /// The best worst zone spare of any order of the case that was searched last, whatever else it
-    /// costs.
+    /// The best tolerance with a zone lost of any order of the last case, whatever else it costs.
     pub(crate) fn best_zone(&mut self, ground: &Ground) -> Option<i32> {
         let base = ground.zone_spare(ground.voters, ground.live).unwrap_or(NO_ZONE);
         self.risks = 0;
@@ -202,7 +203,7 @@ impl Oracle {
         best.max()
     }
 
-    /// Collects the changes; how many reconfigs are beside them, in any order, comes back.
+    /// Collects the changes. Returns how many reconfigs there are beside them, in any order.
     fn collect(&mut self, case: &Case, ground: &Ground) -> u32 {
         self.items.clear();
         self.held.clear();
@@ -252,7 +253,7 @@ impl Oracle {
         beside + requests(listed_first) + requests(observers_leave)
     }
 
-    /// Collects all that may be done next: what is done alone, and what is done by one request.
+    /// Collects the possible next requests, of one change or of several.
     fn collect_moves(&mut self, case: &Case, ground: &Ground) {
         self.moves.clear();
         self.splits.clear();
@@ -270,7 +271,7 @@ impl Oracle {
                 Kind::Lose { leaves, .. } if !on_machine => vec![Way::Dead(leaves)],
                 Kind::Out => vec![Way::Dead(true)],
                 Kind::Lose { .. } => {
-                    // It stands right before its return.
+                    // It comes right before its return.
                     self.moves.push(Turn { items: 3 << at, acks: true });
                     self.moves.push(Turn { items: 1 << at, acks: true });
                     continue;
@@ -329,7 +330,7 @@ impl Oracle {
         }
     }
 
-    /// Settles who of those that may lead goes with whom.
+    /// Fixes the batches of servers that may lead.
     fn settle(&mut self, split: usize) {
         self.split = split;
         self.worst.clear();
@@ -342,13 +343,13 @@ impl Oracle {
         }
     }
 
-    /// Whether nobody in a set goes without those that go with it.
+    /// Whether a set contains only whole batches.
     fn has_whole_requests(&self, set: Set) -> bool {
         let split = &self.splits[self.split];
         split.iter().all(|request| set & request == 0 || set & request == *request)
     }
 
-    /// Whether the split has that request, where those that it changes may lead.
+    /// Whether the split contains that request, if it changes servers that may lead.
     fn is_of_split(&self, turn: Turn) -> bool {
         let split = &self.splits[self.split];
         split.iter().all(|request| turn.items & request == 0 || turn.items == *request)
@@ -370,7 +371,7 @@ impl Oracle {
         (voters, acking)
     }
 
-    /// A turn from a set, whoever leads.
+    /// A turn from a set, under any leader.
     fn in_turn(&self, ground: &Ground, set: Set, turn: Turn) -> Outcome {
         if self.is_there_and_back(turn) {
             let first = 1 << turn.items.trailing_zeros();
@@ -381,14 +382,14 @@ impl Oracle {
         self.take(ground, set, turn)
     }
 
-    /// One request from one set, whoever leads.
+    /// One request from one set, under any leader.
     fn take(&self, ground: &Ground, set: Set, turn: Turn) -> Outcome {
         if set & turn.items != 0 {
             return None;
         }
         let (voters, acking) = self.votes[set];
         let (next, next_acking) = self.votes[set | turn.items];
-        // Those that acknowledge their own change, and those that do not.
+        // Servers that acknowledge their own change, and those that do not.
         let (mut joins, mut absent, mut moves): (Seats, Seats, Seats) = (0, 0, 0);
         let mut changes_votes = false;
         for at in bits(turn.items as u64) {
@@ -474,11 +475,11 @@ impl Oracle {
         let after = set | turn.items;
         for own in self.held.iter().chain(&self.splits[self.split]) {
             if own & turn.items == 0 && own & set != 0 {
-                // The leader has held back its own, and this comes first.
+                // The leader's own change is deferred, and this comes first.
                 also(single(set & !own, at))?;
             }
             if own & after != 0 {
-                // It held back its own until now.
+                // Its own change was deferred until now.
                 also(single(after & !own, self.of_leaders[own & after]))?;
             }
         }
@@ -524,7 +525,7 @@ impl Oracle {
         fewest[sets - 1]
     }
 
-    /// Members leave before they come back with a vote, all by one request.
+    /// Members leave before they return with a vote, all by one request.
     fn cost(&self, turn: Turn) -> u32 {
         let first = self.items[turn.items.trailing_zeros() as usize];
         match first.kind {
@@ -552,8 +553,8 @@ fn subsets(of: Set) -> impl Iterator<Item = Set> {
     })
 }
 
-/// All ways to put so many into requests of at most so many each, one of those that differ only in
-/// which of the alike goes with which.
+/// All ways to split a set into requests of limited size, one of those that differ only in which
+/// equivalent servers share one.
 fn partitions(of: Set, most: usize, kind: &dyn Fn(usize) -> u8) -> Vec<Vec<Set>> {
     let mut known: BTreeSet<Vec<Vec<u8>>> = BTreeSet::new();
     let mut all = Vec::new();

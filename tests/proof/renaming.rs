@@ -1,10 +1,10 @@
-//! The same ensemble under other names: what is planned renames with it.
+//! The same ensemble under other names: the plan is renamed with it.
 //!
-//! Under a map of ids that keeps their order, everything is the same word for word: phases, rules,
-//! steps, requests, figures, breaches with their paths, remedies. Under any other map that keeps the
-//! order of those who join, which the laws themselves look at, the figures are the same, and without
-//! zones the phases are too, but for which of the alike comes first. Ids that go to other machines do
-//! so by ids where zones count, and where several changes share a request, so that those are not
+//! Under a map of ids that keeps their order, everything is exactly the same: phases, rules, steps,
+//! requests, figures, breaches with their paths, remedies. Under any other map that keeps the order
+//! of joiners, on which the rules themselves depend, the figures are the same. Without zones the
+//! phases are the same too, except for the order of equivalent servers. Ids that move to other
+//! machines are ordered by id if zones count, and if several changes share a request; those are not
 //! compared.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use zkplan::check::{CheckedPlan, Law};
 use zkplan::model::{Server, ServerId};
-use zkplan::plan::{PhaseKind, Plan, Rule, Step, StepId};
+use zkplan::plan::{PhaseKind, Plan, Step, StepId, StepOrder};
 use zkplan::proposal::{Refusal, Remedy, propose};
 
 use crate::ground::Ground;
@@ -24,7 +24,7 @@ use crate::world::{Case, Fate, Is, MACHINES, MOVERS, Moves, OBSERVERS, Rules, Se
 
 const SERVERS: usize = 9;
 
-/// Plans so many random cases thrice each, and judges what comes.
+/// Plans random cases three times each, and judges the results.
 pub(crate) fn run(seed: u64, cases: usize) -> Tally {
     let began = Instant::now();
     let next = AtomicUsize::new(0);
@@ -73,7 +73,7 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let same = match (&ours, &theirs) {
         (Ok(one), Ok(theirs)) => {
             let zoned = case.seats.iter().any(|seat| seat.zone > 0);
-            // Who goes to another machine goes by ids, where zones count.
+            // Ids that move to other machines are ordered by id, if zones count.
             let by_ids = case.groups_machines();
             let machines = case.seats.iter().any(|seat| seat.fate.moves == Moves::Machine);
             let mixed = case.together() > 1 && machines;
@@ -111,7 +111,7 @@ fn any_case(random: &mut Random) -> Case {
         let mut ids: Vec<u8> = (1..=16).take(count).collect();
         random.shuffle(&mut ids);
         let seats = ids.into_iter().map(|id| {
-            // One of eight is in no zone that anybody knows.
+            // One of eight is in an unknown zone.
             let known = zones > 0 && !random.one_in(8);
             let zone = if known { 1 + random.below(zones) } else { 0 };
             Seat {
@@ -149,7 +149,7 @@ fn in_order(case: &Case, random: &mut Random) -> Case {
     other
 }
 
-/// Other ids in another order, but that of those who join.
+/// Other ids in another order, except for joiners.
 fn shuffled(case: &Case, random: &mut Random) -> Case {
     let mut ids: Vec<u8> = (1..=254).collect();
     random.shuffle(&mut ids);
@@ -209,7 +209,7 @@ fn ids(word: &str) -> Option<Vec<i64>> {
     Some(ids)
 }
 
-type Shapes = Vec<(PhaseKind, Rule, Vec<Shape>)>;
+type Shapes = Vec<(PhaseKind, StepOrder, Vec<Shape>)>;
 
 fn shapes(case: &Case, plan: &Plan) -> Shapes {
     let phases = plan.phases.iter().map(|phase| {
@@ -262,9 +262,9 @@ fn laws(refusal: &Refusal) -> BTreeSet<Law> {
     refusal.breaches.iter().map(|breach| breach.law).collect()
 }
 
-type Unordered = Vec<(PhaseKind, Rule, Vec<(String, Vec<Option<Fate>>)>)>;
+type Unordered = Vec<(PhaseKind, StepOrder, Vec<(String, Vec<Option<Fate>>)>)>;
 
-/// Phase by phase, what happens to servers of which fate.
+/// Phase by phase, the changes to servers of each fate.
 fn unordered(case: &Case, plan: &Plan) -> Unordered {
     let phases = plan.phases.iter().map(|phase| {
         let steps = phase.steps.iter().map(|step| {

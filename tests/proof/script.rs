@@ -1,9 +1,8 @@
-//! A plan read as a script of small numbers, and what it grants, written from the contract alone: a
-//! phase is an unordered group of like steps, and the leader's own change comes last over the whole
-//! plan.
+//! A plan as a script of small numbers, and its schedule, written only from the contract: a phase
+//! is an unordered group of like steps, and the leader's own change is last in the whole plan.
 
 use zkplan::model::{Role, Server};
-use zkplan::plan::{Action, Plan, Rule, Step};
+use zkplan::plan::{Action, Plan, Step, StepOrder};
 
 use crate::ground::{MOST, Seats};
 use crate::world::{Case, Is, Moves};
@@ -11,21 +10,21 @@ use crate::world::{Case, Is, Moves};
 /// A set of steps: bit 0 is the first step of the first phase.
 pub(crate) type Steps = u64;
 
-/// What a step does to a seat.
+/// The effect of a step on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
     Await(usize),
     Start(usize),
     Stop(usize),
     Attest(usize),
-    /// It is a member from now on, in that role, at its wanted addresses or at those it had.
+    /// It is a member from now on, in that role, at its wanted addresses or at its present ones.
     Set {
         seat: usize,
         votes: bool,
         moved: bool,
     },
     Drop(usize),
-    /// Where a seat is named, of its own leaving.
+    /// With a server, the proof of its own leaving.
     Prove(Option<usize>),
     Gate,
 }
@@ -33,20 +32,20 @@ pub(crate) enum Does {
 /// A plan by numbers.
 pub(crate) struct Script<'a> {
     pub(crate) steps: Vec<(&'a Step, Vec<Does>)>,
-    phases: Vec<(Rule, Steps)>,
+    phases: Vec<(StepOrder, Steps)>,
     pub(crate) all: Steps,
     pub(crate) reconfigs: Steps,
-    /// Of each seat, the steps by which it would hand over, should it lead.
+    /// For each server, the steps in which it would hand over, if it leads.
     hands_over: [Steps; MOST],
     own: [Steps; MOST],
     /// Steps whose risk was accepted.
     pub(crate) accepted: Steps,
-    /// Whether the leader's own change is held back; not only where the proof itself is tried.
+    /// Whether the leader's own change is deferred. False only in tests of the proof itself.
     holds: bool,
 }
 
 impl<'a> Script<'a> {
-    /// Reads a plan; what it is not allowed to hold comes back as words.
+    /// Reads a plan. What it must not contain is returned as an error.
     pub(crate) fn read(case: &Case, plan: &'a Plan) -> Result<Self, String> {
         let mut script = Self {
             steps: Vec::new(),
@@ -101,7 +100,7 @@ impl<'a> Script<'a> {
             }
             let Some(seat) = does.seat() else { continue };
             self.own[seat] |= bit;
-            // What an observer's step says is of no account: it does not lead.
+            // The kind of an observer's step does not matter: an observer does not lead.
             if case.seats[seat].fate.was != Is::Voter {
                 continue;
             }
@@ -137,8 +136,8 @@ impl<'a> Script<'a> {
         self.own[seat] & self.hands_over[seat]
     }
 
-    /// What is granted when those steps are done and that seat leads, and whether all of it goes
-    /// side by side.
+    /// The possible next steps after those steps under that leader, and whether all of them may be
+    /// concurrent.
     pub(crate) fn next(&self, done: Steps, leader: usize) -> (Steps, bool) {
         let left = self.all & !done;
         let own = self.own[leader];
@@ -150,15 +149,15 @@ impl<'a> Script<'a> {
                 continue;
             }
             return match rule {
-                Rule::SideBySide => (open, true),
-                Rule::LeaderLast => (open, false),
-                Rule::InOrder => (self.first(open, done & mask), false),
+                StepOrder::SideBySide => (open, true),
+                StepOrder::LeaderLast => (open, false),
+                StepOrder::InOrder => (self.first(open, done & mask), false),
             };
         }
         (0, false)
     }
 
-    /// What a server has begun goes first, then what is listed first.
+    /// The server that has begun comes first, then the order of the list.
     fn first(&self, open: Steps, begun: Steps) -> Steps {
         let goes_on = |at: &usize| {
             let mut seats = self.steps[*at].1.iter().filter_map(Does::seat);
@@ -185,7 +184,7 @@ impl Does {
     }
 }
 
-/// What a step does: one thing, or what its request does to each of its servers.
+/// The effect of a step: one thing, or the effect of its request on each server.
 fn read(case: &Case, step: &Step) -> Result<Vec<Does>, String> {
     let seat = |id| case.seat(id).ok_or_else(|| format!("`{}` is about a stranger", step.id));
     Ok(vec![match &step.action {
@@ -221,8 +220,7 @@ fn read(case: &Case, step: &Step) -> Result<Vec<Does>, String> {
     }])
 }
 
-/// A line that a server has at some time: now, when all is done, or as an observer on its way to a
-/// vote.
+/// The line of a server at some time: now, at the end, or as an observer on its way to a vote.
 fn set(case: &Case, seat: usize, line: &Server) -> Option<Does> {
     let fate = case.seats[seat].fate;
     let role = |is: Is| if is == Is::Observer { Role::Observer } else { Role::Participant };

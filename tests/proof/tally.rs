@@ -1,4 +1,4 @@
-//! What the proof counts, and how it prints.
+//! The counts of the proof, and how they are printed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::world::Case;
 /// Violations of a kind that are shown.
 const KEPT: usize = 4;
 
-/// Violations of one kind: how many, and the smallest, with how many servers each has.
+/// Violations of one kind: how many, and the smallest ones, with their numbers of servers.
 #[derive(Debug, Clone, Default)]
 struct Kept {
     count: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) name: &'static str,
     /// Classes, each with every class of leader.
     pub(crate) classes: usize,
-    /// Proposals asked for.
+    /// Proposals requested.
     pub(crate) asked: usize,
     pub(crate) plans: usize,
     pub(crate) steps: usize,
@@ -33,9 +33,9 @@ pub(crate) struct Tally {
     pub(crate) stopped: usize,
     /// Refusals that are right: no order is legal.
     pub(crate) refusals: usize,
-    /// Those of them where an order is legal once a risk is accepted.
+    /// Those for which an order is legal once a risk is accepted.
     pub(crate) acceptances: usize,
-    /// Plans whose worst zone spare could be larger at the price of a smaller spare.
+    /// Plans whose tolerance with a zone lost could be higher at the price of a lower tolerance.
     pub(crate) dearer_zones: usize,
     /// Plans that move ids to other machines and would survive a zone better in another order.
     pub(crate) grouped: usize,
@@ -57,7 +57,7 @@ impl Tally {
         kept.keep((case.seats.len(), format!("{case}: {what}")));
     }
 
-    /// Takes in what another thread counted.
+    /// Adds the counts of another thread.
     pub(crate) fn add(&mut self, other: Self) {
         self.classes += other.classes;
         self.asked += other.asked;

@@ -1,6 +1,7 @@
-//! Every state that a plan's grant can reach, whoever leads at any moment, held against the laws.
+//! Checks every state that a plan's schedule can reach, under any leader at any moment, against the
+//! rules.
 //!
-//! Written from the contract alone: nothing here is shared with the planner or the checker.
+//! Written only from the contract: no code is shared with the planner or the checker.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -27,14 +28,14 @@ pub(crate) struct Moment {
     pub(crate) up: Seats,
     /// Newcomers that have joined.
     joined: Seats,
-    /// Servers that were taken out, and those of them without which a write has committed.
+    /// Servers that were removed, and those without which a write has committed since.
     gone: Seats,
     proven: Seats,
     stopped: Seats,
     blank: Seats,
 }
 
-/// What was broken, at which step, after which.
+/// The violation, the step, and the steps before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wrong {
     pub(crate) law: String,
@@ -48,13 +49,13 @@ impl std::fmt::Display for Wrong {
     }
 }
 
-/// What all orders of a plan come to.
+/// The summary of all orders of a plan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sum {
     pub(crate) steps: usize,
     pub(crate) reconfigs: usize,
     pub(crate) states: usize,
-    /// What is spare at the worst moment.
+    /// The tolerance at the worst moment.
     pub(crate) spare: i32,
     /// The same without the worst zone.
     pub(crate) zone_spare: Option<i32>,
@@ -92,16 +93,16 @@ impl Hasher for Mix {
 /// Walks plans; its memory is used again.
 #[derive(Default)]
 pub(crate) struct Walker {
-    /// What is done, and what of it is proven, which depends on the order.
+    /// The steps that are done, and those that are proven, which depends on the order.
     seen: HashSet<(Steps, Seats), BuildHasherDefault<Mix>>,
     path: Vec<usize>,
-    /// Whether what is granted is compared with what `apply` is granted, which is slow.
+    /// Whether the schedule is compared with that of `apply`, which is slow.
     pub(crate) compares: bool,
-    /// Every moment that was visited, where that is asked for.
+    /// Every moment that was visited, if requested.
     pub(crate) rests: Option<Vec<(Steps, Moment)>>,
 }
 
-/// What a plan granted, of which another order is walked from the middle of the way on.
+/// The promise of a plan whose rest is walked in another order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Promise<'a> {
     /// The steps of the plan in its own order.
@@ -119,12 +120,12 @@ struct Walk<'a> {
     windows: Steps,
     risks: Steps,
     promise: Option<Promise<'a>>,
-    /// Where each step stands in the plan's own order.
+    /// The position of each step in the plan's own order.
     stood: Vec<usize>,
 }
 
 impl Walker {
-    /// Walks what is left from a moment on, in an order that was taken anew there.
+    /// Walks the rest from a moment on, in the order that was chosen there.
     pub(crate) fn walk_on<'a>(
         &mut self,
         (case, ground): (&'a Case, &'a Ground),
@@ -164,7 +165,7 @@ impl Walker {
         self.walk_script(case, ground, plan, Script::read)
     }
 
-    /// The same, where the leader's own change is not held back: what the proof must not let pass.
+    /// The same without deferring the leader's own change: the proof must refuse this.
     pub(crate) fn walk_unheld(
         &mut self,
         case: &Case,
@@ -246,7 +247,7 @@ impl Walker {
             }
             walk.leader_goes_last(done, leader, next)
                 .map_err(|(law, at)| (law.to_owned(), Some(at)))?;
-            // Of what goes side by side nothing changes a member, so that its order tells nothing.
+            // Concurrent steps change no member, so their order does not matter.
             let new = next & !granted;
             if together && new != 0 {
                 let mut after = moment;
@@ -295,7 +296,7 @@ impl Moment {
 }
 
 impl Walk<'_> {
-    /// ZKQ6. Whoever hands over does so when no other change is left.
+    /// ZKQ6. The leader hands over only when no other change is left.
     fn leader_goes_last(
         &mut self,
         done: Steps,
@@ -313,9 +314,9 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Whether a step overtakes none that it must not in another order: none of its own server's, not
-    /// the gate, and not the last proof; and the gate none but removals. And a server that answers is
-    /// not taken out before the gate.
+    /// Whether a step keeps its place in another order: after the earlier steps of its servers, the
+    /// gate before removals only, the last proof last, and no server that answers removed before
+    /// the gate.
     fn keeps_places(&self, done: Steps, moment: &Moment, at: usize) -> Result<(), Law> {
         if self.promise.is_none_or(|promise| promise.lowest.is_none()) {
             return Ok(());
@@ -361,7 +362,7 @@ impl Walk<'_> {
             })
     }
 
-    /// What this grants is what `apply` is granted.
+    /// This schedule must be that of `apply`.
     fn compare(&self, done: Steps, leader: usize, next: Steps) -> Result<(), String> {
         let id = |at: usize| self.script.steps[at].0.id.clone();
         let done: Done = bits(done).map(id).collect();
@@ -372,27 +373,28 @@ impl Walk<'_> {
         (ours == theirs).then_some(()).ok_or_else(|| format!("apply is granted {theirs:?}"))
     }
 
-    /// What holds in every state: a live quorum, and a way back to the base, less what was dead.
+    /// The invariants of every state: a live quorum, and a way back to the base, without the
+    /// servers that were down.
     fn rests(&self, moment: &Moment) -> Result<(), Law> {
         let ground = self.ground;
         if ground.spare(moment.voters, moment.live) < 0 {
             return Err("ZKQ1: no live quorum");
         }
-        // Who has died cannot come back, and who is back was never there to come back to.
+        // A server that has failed cannot come back, and one that is back was not up at the start.
         if self.promise.is_some() {
             return Ok(());
         }
-        // An id that went to another machine cannot come back to the one that was stopped.
+        // An id that moved to another machine cannot return to the stopped one.
         let home = ground.voters & ground.live & !(ground.machines & moment.stopped);
         let mut stopped_at_the_end = moment.stopped & home;
         if moment.members == ground.wanted && moment.voters == ground.wanted_voters {
-            // Whoever wants them back starts them first.
+            // To bring them back they must be started first.
             stopped_at_the_end = 0;
         }
         if home & !(moment.up | moment.stopped) != 0 || stopped_at_the_end != 0 {
             return Err("ZKQ12: who is to come back is down");
         }
-        // Those who come back follow without a vote until they are named, so each acknowledges.
+        // Servers that return follow without a vote until they are added, so each acknowledges.
         let mut voters = moment.voters;
         for seat in seats(home & !moment.voters) {
             voters |= 1 << seat;
@@ -529,7 +531,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The laws of one reconfig, which changes those.
+    /// The rules of one reconfig.
     fn reconfig(
         &mut self,
         was: &Moment,
@@ -545,7 +547,8 @@ impl Walk<'_> {
         let in_place = was.members & is.members & changed;
         let moves = in_place & (was.moved ^ is.moved);
         let gains = in_place & is.voters & !was.voters;
-        // Who moves is away for a moment, who gains a vote observes until the change is active.
+        // A server that changes its address is away for a moment. One that gets a vote observes
+        // until the change is active.
         let acking = (was.live | was.ready) & !(moves | gains);
         let before = ground.spare(was.voters, was.live);
         let during = ground.spare(is.voters, acking);
@@ -613,7 +616,7 @@ impl Walk<'_> {
     }
 }
 
-/// One request changes servers in one way only, and whoever moves alone.
+/// One request changes servers in one way only, and an address change is alone.
 fn is_alike(was: &Moment, is: &Moment, [set, dropped]: [Seats; 2]) -> Result<(), Law> {
     let joins = set & !was.members;
     let gains = set & was.members & is.voters & !was.voters;

@@ -1,16 +1,17 @@
-//! Made-up ensembles: what becomes of each server, and what zkplan is told of it.
+//! Artificial ensembles: the fate of each server, and the input of zkplan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use zkplan::model::{
     AddAs, ClientAddress, Connect, EnsembleConfig, Hooks, Host, Membership, MinTolerance,
-    PeerAddress, Place, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, ZonePolicy,
+    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, VoteWeight,
+    ZonePolicy,
 };
 use zkplan::observe::{Facts, Identity};
 use zkplan::spec::{Spec, WantedServer};
 
-/// What a server is to an ensemble.
+/// The role of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Is {
     Out,
@@ -18,7 +19,7 @@ pub(crate) enum Is {
     Observer,
 }
 
-/// What becomes of the addresses of a member that stays.
+/// The address change of a member that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Moves {
     Stays,
@@ -30,12 +31,12 @@ pub(crate) enum Moves {
     Machine,
 }
 
-/// All that the laws can tell of one server.
+/// Everything that the rules depend on for one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fate {
     pub(crate) was: Is,
     pub(crate) wanted: Is,
-    /// Of a server that is no member now, this says nothing: it is awaited before it joins.
+    /// Without meaning for a server that is no member now: it is awaited before it joins.
     pub(crate) live: bool,
     pub(crate) moves: Moves,
 }
@@ -61,7 +62,7 @@ pub(crate) const VOTERS: [Fate; 5] = [
     down(Is::Voter, Is::Voter),
 ];
 
-/// Every class in which an observer is or comes to be.
+/// Every class with an observer now or later.
 pub(crate) const OBSERVERS: [Fate; 9] = [
     up(Is::Out, Is::Observer),
     up(Is::Voter, Is::Observer),
@@ -99,7 +100,7 @@ pub(crate) struct Seat {
     pub(crate) id: u8,
 }
 
-/// What is asked of the way, as far as it differs from case to case.
+/// The policy, as far as it differs between cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// `policy.minTolerance`; `auto` where absent.
@@ -114,7 +115,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The defaults, but for ZKQ14, which would hide what the other laws say.
+    /// The defaults, but without ZKQ14, which would hide the results of other rules.
     pub(crate) const DEFAULT: Self = Self {
         tolerance: None,
         observers_first: false,
@@ -125,7 +126,7 @@ impl Rules {
     };
 }
 
-/// An ensemble, what is wanted of it, and how.
+/// An ensemble, its target, and the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Case {
     pub(crate) seats: Vec<Seat>,
@@ -159,12 +160,12 @@ impl Case {
     }
 
     /// Where its vote counts.
-    fn place(&self, seat: usize) -> Option<Place> {
+    fn place(&self, seat: usize) -> Option<VoteWeight> {
         let (group, weight) = self.seats[seat].place;
-        (group > 0).then(|| Place { group: group.into(), weight: weight.into() })
+        (group > 0).then(|| VoteWeight { group: group.into(), weight: weight.into() })
     }
 
-    /// The line of a server. Its hosts and ports hang on the server, not on its id.
+    /// The line of a server. Its hosts and ports depend on the server, not on its id.
     pub(crate) fn line(&self, seat: usize, role: Role, moved: bool) -> Server {
         let moves = if moved { self.seats[seat].fate.moves } else { Moves::Stays };
         let machine = if moves == Moves::Machine { 'm' } else { 'h' };
@@ -200,7 +201,7 @@ impl Case {
         seats.map(|seat| ServerId::new(i64::from(seat.id))).collect()
     }
 
-    /// What a look at the ensemble says.
+    /// The facts of the ensemble.
     pub(crate) fn facts(&self, leader: Option<usize>) -> Facts {
         let zone = |seat: &Seat| {
             let zone = usize::from(seat.zone).checked_sub(1)?;
@@ -218,7 +219,7 @@ impl Case {
             live: self.ids_where(|fate| fate.was != Is::Out && fate.live),
             following: BTreeSet::new(),
             zones: self.seats.iter().filter_map(zone).collect(),
-            one_voter_possible: self.rules.one_voter || voters == 1,
+            standalone_disabled: self.rules.one_voter || voters == 1,
             other_machine: self.ids_where(|fate| fate.moves == Moves::Machine),
             client_confirmed: BTreeSet::new(),
             resolved: BTreeMap::new(),
@@ -228,7 +229,7 @@ impl Case {
         }
     }
 
-    /// What is wanted.
+    /// The target.
     pub(crate) fn spec(&self) -> Spec {
         let wanted = self.lines(true).map(|server| {
             let line =
@@ -239,7 +240,7 @@ impl Case {
             ensemble: "proof".to_owned(),
             connect: Connect::default(),
             servers: wanted.collect(),
-            former_zones: BTreeMap::new(),
+            leaving_zones: BTreeMap::new(),
             policy: self.policy(),
             hooks: Hooks::default(),
         }
@@ -278,8 +279,8 @@ impl Case {
     }
 }
 
-/// Short hand: `1 2 3o -> 1 4p, down 2, zones 1a 2b`, where `o` is an observer, `p` has another
-/// quorum port, `c` another client port, `m` another machine.
+/// A short form: `1 2 3o -> 1 4p, down 2, zones 1a 2b`. `o` is an observer, `p` has another quorum
+/// port, `c` another client port, `m` another machine.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut seats = self.seats.clone();

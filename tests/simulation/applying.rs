@@ -1,27 +1,27 @@
-//! An apply as the command line makes it: a look, a session, and the driver that ships.
+//! An apply as the command line does it: a survey, a session, and the shipped driver.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use zkplan::apply::access::{Access, Named};
-use zkplan::apply::driver::{Surroundings, Task, drive};
+use zkplan::apply::driver::{RunHost, Task, drive};
 use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::keeper::Mine;
+use zkplan::apply::keeper::ApplyIdentity;
 use zkplan::apply::machine::Options;
 use zkplan::apply::sight::{leaving, spec_of};
-use zkplan::apply::{End, Event};
+use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
 use zkplan::ensemble::simulated::Simulated;
-use zkplan::model::{Connect, Folder, Hooks, Millis, Place, Policy, Server};
+use zkplan::model::{Connect, Folder, Hooks, Millis, Policy, Server, VoteWeight};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
 use zkplan::spec::{Spec, WantedServer};
 use zkplan::trust::OwnIds;
 
-/// Servers in short hand: `1 2 3o 4p 5g2`, where `o` is an observer, `p` has other ports, and `g2`
+/// Servers in a short form: `1 2 3o 4p 5g2`. `o` is an observer, `p` has other ports, and `g2`
 /// votes in group 2 with weight 1.
 pub(crate) fn servers(text: &str) -> Vec<Server> {
     text.split_whitespace().map(server).collect()
@@ -35,12 +35,12 @@ fn server(word: &str) -> Server {
     let line = format!("server.{id}=zk{id}:{ports}:{role};2181");
     let group = marks.split_once('g').map(|(_, group)| group.parse().expect("a group"));
     Server {
-        place: group.map(|group| Place { group, weight: 1 }),
+        place: group.map(|group| VoteWeight { group, weight: 1 }),
         ..Server::parse_line(&line).expect("a server line")
     }
 }
 
-/// What is wanted.
+/// The target.
 pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
     let contacts = servers(base).into_iter().filter_map(|server| server.client_endpoint());
     let wanted = servers(wanted).into_iter().map(|server| WantedServer {
@@ -58,13 +58,13 @@ pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
             ..Connect::default()
         },
         servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy,
         hooks: Hooks::default(),
     }
 }
 
-/// What surrounds an apply.
+/// The host of an apply.
 pub(crate) struct Around<'a> {
     pub(crate) port: &'a Simulated,
     pub(crate) began_ms: u64,
@@ -78,7 +78,7 @@ impl<'a> Around<'a> {
     }
 }
 
-impl Surroundings for Around<'_> {
+impl RunHost for Around<'_> {
     fn now_ms(&self) -> u64 {
         self.port.world().now_ms() - self.began_ms
     }
@@ -104,12 +104,12 @@ impl Surroundings for Around<'_> {
         HookEnd::Succeeded
     }
 
-    async fn ask(&mut self, _: &End) -> bool {
+    async fn ask(&mut self, _: &Outcome) -> bool {
         false
     }
 }
 
-/// What is applied, by whom.
+/// The plan to apply, and the user.
 #[derive(Clone, Copy)]
 pub(crate) struct Order<'a> {
     pub(crate) checked: &'a Arc<CheckedPlan>,
@@ -142,9 +142,9 @@ impl Order<'_> {
         }
     }
 
-    fn mine(&self) -> Mine {
+    fn mine(&self) -> ApplyIdentity {
         let by = stamp(self.nonce);
-        Mine {
+        ApplyIdentity {
             lock: LockText::new(by, "apply", self.plan_id.to_owned()),
             identity: IdentityText::new(format!("made-by-{}", self.nonce), "test".to_owned()),
             folder: Folder::default(),
@@ -163,21 +163,23 @@ fn stamp(nonce: &str) -> Stamp {
     }
 }
 
-/// What sessions are opened with.
+/// The terms of sessions.
 pub(crate) fn terms() -> SessionTerms {
     SessionTerms { timeout: Millis(10_000), auth: None }
 }
 
-/// Applies, as `zkplan apply` does: a look, a session on a server that follows, the driver.
-pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> End {
+/// Applies as `zkplan apply` does: a survey, a session on a server that follows, the driver.
+pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> Outcome {
     let spec = spec_of(order.checked.plan());
     let mut question = Question::of(&spec);
     question.skip_data = true;
-    let Ok(seen) = observe(port, &question).await else { return End::Unreachable };
+    let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
     let plan = order.checked.plan();
     let access = Access::new(terms(), Named::of(&spec, Some(plan)));
     let recipients = access.recipients(&seen, &leaving(plan));
-    let Ok(session) = access.open(port, &seen, &recipients).await else { return End::Unreachable };
+    let Ok(session) = access.open(port, &seen, &recipients).await else {
+        return Outcome::Unreachable;
+    };
     let checked = Arc::clone(order.checked);
     let (options, mine) = (order.options(), order.mine());
     let task = Task { checked, options, mine, seen, access, plan_of: None };

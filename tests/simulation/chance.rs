@@ -20,7 +20,7 @@ impl Chance {
         self.next() % count.max(1)
     }
 
-    /// Once in so many times; never for 0.
+    /// True once in `times` calls. Never for 0.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         times > 0 && self.below(times) == 0
     }

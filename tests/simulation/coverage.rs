@@ -1,4 +1,4 @@
-//! Situations of interest: one that never comes up was never tested.
+//! Situations of interest: one that never occurs was never tested.
 
 use std::collections::BTreeMap;
 
@@ -66,10 +66,10 @@ const ALL: [Situation; 27] = [
     Situation::HealedByResuming,
 ];
 
-/// Those that schedules with deaths must run into, too.
+/// Those in which schedules with failures must also end up.
 const OF_DEATHS: [Situation; 2] = [Situation::AnotherOrder, Situation::ResumedInAnotherOrder];
 
-/// In how many schedules each came up.
+/// In how many schedules each occurred.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Coverage(BTreeMap<Situation, u64>);
 
@@ -88,7 +88,7 @@ impl Coverage {
         ALL.into_iter().filter(|situation| !self.0.contains_key(situation)).collect()
     }
 
-    /// Those of deaths that never came up.
+    /// Those of failures that never occurred.
     pub(crate) fn missing_of_deaths(&self) -> Vec<Situation> {
         OF_DEATHS.into_iter().filter(|situation| !self.0.contains_key(situation)).collect()
     }

@@ -1,12 +1,13 @@
-//! What befalls a schedule: which faults at all, how often each, and when.
+//! The faults of a schedule: their kinds, how often each occurs, and when.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use zkplan::apply::paths::Paths;
-use zkplan::ensemble::Code;
+use zkplan::ensemble::ErrorCode;
 use zkplan::ensemble::simulated::{
-    Chaos, Condition, Deed, Fate, Kind, Now, Operation, Place, Process, World,
+    AdminAction, Condition, Fault, FaultInjector, Kind, Operation, PeerState, Process, ProcessId,
+    World,
 };
 use zkplan::model::{Reconfig, Update};
 
@@ -18,7 +19,7 @@ const MOST_OPERATIONS: u64 = 20_000;
 
 /// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+enum FaultKind {
     LoseRequest,
     LoseAnswer,
     Delay,
@@ -39,29 +40,30 @@ enum Fault {
     Return,
 }
 
-const FAULTS: [Fault; 16] = [
-    Fault::LoseRequest,
-    Fault::LoseAnswer,
-    Fault::Delay,
-    Fault::Duplicate,
-    Fault::Die,
-    Fault::DieAfter,
-    Fault::Freeze,
-    Fault::Kill,
-    Fault::KillLeader,
-    Fault::Cut,
-    Fault::Lag,
-    Fault::EndSession,
-    Fault::StealLock,
-    Fault::Foreign,
-    Fault::FreezeForAWrite,
-    Fault::FreezeNewcomer,
+const FAULTS: [FaultKind; 16] = [
+    FaultKind::LoseRequest,
+    FaultKind::LoseAnswer,
+    FaultKind::Delay,
+    FaultKind::Duplicate,
+    FaultKind::Die,
+    FaultKind::DieAfter,
+    FaultKind::Freeze,
+    FaultKind::Kill,
+    FaultKind::KillLeader,
+    FaultKind::Cut,
+    FaultKind::Lag,
+    FaultKind::EndSession,
+    FaultKind::StealLock,
+    FaultKind::Foreign,
+    FaultKind::FreezeForAWrite,
+    FaultKind::FreezeNewcomer,
 ];
 
-/// Those of schedules in which servers stay dead, or come back that were dead from the beginning.
-const DEATHS: [Fault; 2] = [Fault::KillLeaderForGood, Fault::Return];
+/// The faults of schedules in which servers fail for good, or come back that were down from the
+/// beginning.
+const DEATHS: [FaultKind; 2] = [FaultKind::KillLeaderForGood, FaultKind::Return];
 
-/// What has befallen a schedule so far.
+/// The faults of a schedule so far.
 #[derive(Debug, Default)]
 pub(crate) struct Befallen {
     pub(crate) operations: u64,
@@ -75,21 +77,28 @@ pub(crate) struct Befallen {
 
 struct Faults {
     chance: Chance,
-    rates: Vec<(Fault, u64)>,
+    rates: Vec<(FaultKind, u64)>,
     left: u64,
     befallen: Rc<RefCell<Befallen>>,
     reconfigs: u64,
 }
 
-/// Faults for one schedule. Each kind is there or not, and rare or frequent.
-pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>, deaths: bool) -> Chaos {
+/// The faults of one schedule. Each kind is absent, rare or frequent.
+pub(crate) fn chaos(
+    mut chance: Chance,
+    befallen: &Rc<RefCell<Befallen>>,
+    deaths: bool,
+) -> FaultInjector {
     let more = DEATHS.into_iter().filter(|_| deaths);
     let all = FAULTS.into_iter().chain(more);
-    let rate_of = |fault: Fault| {
+    let rate_of = |fault: FaultKind| {
         let rare = match fault {
-            Fault::Foreign | Fault::EndSession | Fault::StealLock => 4,
-            // Only reconfigs and writes are asked for these.
-            Fault::Delay | Fault::Duplicate | Fault::FreezeForAWrite | Fault::FreezeNewcomer => 1,
+            FaultKind::Foreign | FaultKind::EndSession | FaultKind::StealLock => 4,
+            // These faults affect only reconfigs and writes.
+            FaultKind::Delay
+            | FaultKind::Duplicate
+            | FaultKind::FreezeForAWrite
+            | FaultKind::FreezeNewcomer => 1,
             _ => 2,
         };
         let rate = if chance.once_in(3) {
@@ -107,16 +116,16 @@ pub(crate) fn chaos(mut chance: Chance, befallen: &Rc<RefCell<Befallen>>, deaths
 }
 
 impl Faults {
-    fn befall(&mut self, world: &mut World, operation: &Operation) -> Fate {
+    fn befall(&mut self, world: &mut World, operation: &Operation) -> Fault {
         self.see(world, operation);
         if self.befallen.borrow().endless {
-            return Fate::Die;
+            return Fault::Die;
         }
         if operation.kind == Kind::Reconfig {
             self.reconfigs += 1;
         }
         if self.left == 0 {
-            return Fate::Proceed;
+            return Fault::Proceed;
         }
         let important = operation.kind == Kind::Reconfig;
         for (fault, rate) in self.rates.clone() {
@@ -133,7 +142,7 @@ impl Faults {
                 return fate;
             }
         }
-        Fate::Proceed
+        Fault::Proceed
     }
 
     /// Takes note of situations that an operation meets.
@@ -145,7 +154,8 @@ impl Faults {
         if world.pending().is_some() {
             coverage.note(Situation::StuckReconfig);
             if self.chance.once_in(4) {
-                // Somebody else tries right now; the refusal is a proposal behind what is stuck.
+                // Another client tries at this moment. The refusal is a proposal behind the stuck
+                // one.
                 let change = Update::fence(&world.config().config.membership);
                 world.administer(&change).ok();
             }
@@ -159,7 +169,7 @@ impl Faults {
         if uses && process.is_without_vote() {
             coverage.note(Situation::WithoutVoteUsed);
         }
-        if process.now == Now::Leading
+        if process.now == PeerState::Leading
             && process.condition == Condition::Up
             && world.leader() != Some(at)
         {
@@ -167,33 +177,38 @@ impl Faults {
         }
     }
 
-    fn strike(&mut self, fault: Fault, world: &mut World, operation: &Operation) -> Option<Fate> {
+    fn strike(
+        &mut self,
+        fault: FaultKind,
+        world: &mut World,
+        operation: &Operation,
+    ) -> Option<Fault> {
         let ms = 50 + self.chance.below(3000);
         // The first reconfig is a fence.
         let sends = operation.kind == Kind::Reconfig && self.reconfigs > 1;
         let mut befallen = self.befallen.borrow_mut();
         let fate = match fault {
-            Fault::LoseRequest => Fate::LoseRequest,
-            Fault::LoseAnswer => Fate::LoseAnswer,
-            Fault::Delay => Fate::Delay(ms),
-            Fault::Duplicate => Fate::Duplicate(ms),
-            Fault::Die => {
+            FaultKind::LoseRequest => Fault::LoseRequest,
+            FaultKind::LoseAnswer => Fault::LoseAnswer,
+            FaultKind::Delay => Fault::Delay(ms),
+            FaultKind::Duplicate => Fault::Duplicate(ms),
+            FaultKind::Die => {
                 if sends {
                     befallen.coverage.note(Situation::DiedBeforeSend);
                 }
-                Fate::Die
+                Fault::Die
             }
-            Fault::DieAfter => {
+            FaultKind::DieAfter => {
                 if sends {
                     befallen.coverage.note(Situation::DiedBeforeOutcome);
                 }
-                Fate::DieAfter
+                Fault::DieAfter
             }
             _ => {
                 befallen.untouched.get_or_insert(world.truth.configs.len());
                 drop(befallen);
                 self.touch(fault, ms, world, operation)?;
-                Fate::Proceed
+                Fault::Proceed
             }
         };
         Some(fate)
@@ -203,94 +218,94 @@ impl Faults {
     #[expect(clippy::too_many_lines, reason = "a line or three for each fault")]
     fn touch(
         &mut self,
-        fault: Fault,
+        fault: FaultKind,
         ms: u64,
         world: &mut World,
         operation: &Operation,
     ) -> Option<()> {
         let up = |process: &Process| process.condition == Condition::Up;
         match fault {
-            Fault::LoseRequest
-            | Fault::LoseAnswer
-            | Fault::Delay
-            | Fault::Duplicate
-            | Fault::Die
-            | Fault::DieAfter => {}
-            Fault::Freeze => {
+            FaultKind::LoseRequest
+            | FaultKind::LoseAnswer
+            | FaultKind::Delay
+            | FaultKind::Duplicate
+            | FaultKind::Die
+            | FaultKind::DieAfter => {}
+            FaultKind::Freeze => {
                 let at = self.any(world, up)?;
                 world.freeze(at);
-                world.later(ms, Deed::Thaw(at));
+                world.later(ms, AdminAction::Thaw(at));
             }
-            Fault::FreezeForAWrite => {
+            FaultKind::FreezeForAWrite => {
                 let at = operation.at?;
                 world.freeze(at);
-                world.later(ms / 2, Deed::Thaw(at));
+                world.later(ms / 2, AdminAction::Thaw(at));
             }
-            Fault::FreezeNewcomer => {
+            FaultKind::FreezeNewcomer => {
                 let at = self.any(world, Process::is_without_vote)?;
                 world.freeze(at);
-                world.later(2 * ms, Deed::Thaw(at));
+                world.later(2 * ms, AdminAction::Thaw(at));
             }
-            Fault::Kill => {
+            FaultKind::Kill => {
                 let at = self.any(world, up)?;
                 world.kill(at);
-                world.later(ms, Deed::Start(at));
+                world.later(ms, AdminAction::Start(at));
             }
-            Fault::KillLeader => {
+            FaultKind::KillLeader => {
                 let at = world.leader()?;
                 world.kill(at);
-                world.later(ms, Deed::Start(at));
+                world.later(ms, AdminAction::Start(at));
             }
-            Fault::KillLeaderForGood => {
+            FaultKind::KillLeaderForGood => {
                 let at = world.leader()?;
                 world.kill(at);
             }
-            Fault::Return => {
+            FaultKind::Return => {
                 let at = self.any(world, |process| process.condition == Condition::Down)?;
-                world.does(Deed::Start(at));
+                world.does(AdminAction::Start(at));
             }
-            Fault::Cut => {
+            FaultKind::Cut => {
                 let residue = self.chance.below(3);
                 let hidden = self.chance.once_in(2);
-                let zone: Vec<Place> = world
+                let zone: Vec<ProcessId> = world
                     .processes()
                     .filter(|(_, p)| p.id().get().unsigned_abs() % 3 == residue)
                     .map(|(at, _)| at)
                     .collect();
                 world.cut(&zone, 1, hidden);
-                world.later(2 * ms, Deed::Join);
+                world.later(2 * ms, AdminAction::Join);
             }
-            Fault::Lag => {
-                let at = self.any(world, |process| process.now == Now::Following)?;
+            FaultKind::Lag => {
+                let at = self.any(world, |process| process.now == PeerState::Following)?;
                 world.lag(at, ms / 2);
             }
-            Fault::EndSession => {
+            FaultKind::EndSession => {
                 let ids: Vec<i64> = world.sessions().map(|(id, _)| id).collect();
                 let id = *self.chance.of_slice(&ids)?;
                 world.end_session(id);
             }
-            Fault::StealLock => {
+            FaultKind::StealLock => {
                 let lock = Paths::default().lock();
                 if world.node(&lock).is_none() || !world.delete(&lock) {
                     return None;
                 }
             }
-            Fault::Foreign => {
+            FaultKind::Foreign => {
                 if self.befallen.borrow().foreign {
                     return None;
                 }
                 let change = self.foreign(world)?;
-                // Without an answer it may commit all the same.
+                // Without an answer it may still commit.
                 let answer = world.administer(&change);
-                let is_out = matches!(answer, Ok(()) | Err(Code::ConnectionLoss));
+                let is_out = matches!(answer, Ok(()) | Err(ErrorCode::ConnectionLoss));
                 self.befallen.borrow_mut().foreign |= is_out;
             }
         }
         Some(())
     }
 
-    fn any(&mut self, world: &World, fits: impl Fn(&Process) -> bool) -> Option<Place> {
-        let all: Vec<Place> =
+    fn any(&mut self, world: &World, fits: impl Fn(&Process) -> bool) -> Option<ProcessId> {
+        let all: Vec<ProcessId> =
             world.processes().filter(|(_, process)| fits(process)).map(|(at, _)| at).collect();
         self.chance.of_slice(&all).copied()
     }
@@ -307,22 +322,24 @@ impl Faults {
     }
 }
 
-fn fits(fault: Fault, operation: &Operation) -> bool {
+fn fits(fault: FaultKind, operation: &Operation) -> bool {
     let kind = operation.kind;
     let holds = kind.writes() || matches!(kind, Kind::Read | Kind::Attach | Kind::Probe);
     match fault {
-        Fault::Delay | Fault::Duplicate => kind.writes(),
-        Fault::FreezeForAWrite | Fault::FreezeNewcomer => kind == Kind::Reconfig,
-        Fault::LoseRequest | Fault::LoseAnswer | Fault::Die | Fault::DieAfter => holds,
-        Fault::Freeze
-        | Fault::Kill
-        | Fault::KillLeader
-        | Fault::KillLeaderForGood
-        | Fault::Return
-        | Fault::Cut
-        | Fault::Lag
-        | Fault::EndSession
-        | Fault::StealLock
-        | Fault::Foreign => holds || kind == Kind::Look,
+        FaultKind::Delay | FaultKind::Duplicate => kind.writes(),
+        FaultKind::FreezeForAWrite | FaultKind::FreezeNewcomer => kind == Kind::Reconfig,
+        FaultKind::LoseRequest | FaultKind::LoseAnswer | FaultKind::Die | FaultKind::DieAfter => {
+            holds
+        }
+        FaultKind::Freeze
+        | FaultKind::Kill
+        | FaultKind::KillLeader
+        | FaultKind::KillLeaderForGood
+        | FaultKind::Return
+        | FaultKind::Cut
+        | FaultKind::Lag
+        | FaultKind::EndSession
+        | FaultKind::StealLock
+        | FaultKind::Foreign => holds || kind == Kind::Look,
     }
 }

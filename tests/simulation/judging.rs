@@ -1,15 +1,15 @@
-//! What must hold, whatever befell a schedule.
+//! The invariants of every schedule.
 
 use std::collections::BTreeMap;
 
 use zkplan::apply::journal::{Entry, Record, number};
 use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
-use zkplan::apply::{End, Event, Wait};
+use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::Detail;
-use zkplan::ensemble::simulated::{CommittedConfig, Condition, Now, World};
+use zkplan::ensemble::simulated::{CommittedConfig, Condition, PeerState, World};
 use zkplan::model::{Membership, quorum_of};
-use zkplan::plan::{Action, Done, Move, Plan, Step, StepId};
+use zkplan::plan::{Action, ChangeVerb, Done, Plan, Step, StepId};
 
 use crate::faults::Befallen;
 use crate::schedule::Applied;
@@ -31,7 +31,7 @@ struct Taken<'a> {
     changes: bool,
 }
 
-/// Everything that does not hold; and whether a foreign change kept the plan from its target.
+/// Every violation, and whether a foreign change kept the plan from its target.
 pub(crate) fn judge(
     prepared: &Prepared,
     world: &World,
@@ -89,8 +89,8 @@ fn members(config: &CommittedConfig) -> &Membership {
     &config.config.config.membership
 }
 
-/// The committed configurations are what the plan grants, in an order that it grants, each step
-/// once, and each by the apply that fenced last.
+/// The committed configurations are those of the plan, in an order that it allows, each step once,
+/// and each by the apply that fenced last.
 fn histories(
     wrong: &mut Vec<String>,
     prepared: &Prepared,
@@ -144,20 +144,21 @@ fn histories(
     }
 }
 
-/// The step that a step must not come before, in whatever order: an earlier one of its own server, of a
-/// newcomer where it is one, or, where a gate stands between them, one that takes nobody out.
+/// The step that a step must not overtake in any order: an earlier one of its own server, one of an
+/// earlier joiner if it adds one, or, across a gate, one that removes no server.
 fn overtaken(plan: &Plan, done: &Done, step: &StepId) -> Option<StepId> {
     let steps: Vec<&Step> = plan.steps().collect();
     let at = steps.iter().position(|known| known.id == *step)?;
     let gate = steps.iter().position(|step| matches!(step.action, Action::Gate(_)));
-    let is = |step: &Step, change: Move| step.parts().iter().any(|part| part.change == change);
+    let is =
+        |step: &Step, change: ChangeVerb| step.parts().iter().any(|part| part.change == change);
     let left = steps[..at].iter().enumerate();
     let left = left.filter(|(_, step)| step.reconfig().is_some() && !done.contains(&step.id));
     let mut wrong = left.filter(|(before, earlier)| {
         let splits = gate.is_some_and(|gate| *before < gate && gate < at);
-        let goes = is(earlier, Move::Leave) || is(earlier, Move::Demote);
+        let goes = is(earlier, ChangeVerb::Leave) || is(earlier, ChangeVerb::Demote);
         earlier.shares_server(steps[at])
-            || is(earlier, Move::Join) && is(steps[at], Move::Join)
+            || is(earlier, ChangeVerb::Join) && is(steps[at], ChangeVerb::Join)
             || splits && !goes
     });
     wrong.next().map(|(_, earlier)| earlier.id.clone())
@@ -204,7 +205,8 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
                 if *times > really.count() {
                     wrong.push(format!("run {run} tells too often that {step} has committed"));
                 }
-                // A version may be a later one, under which it was found; it is in the past.
+                // The version may be a later one, under which the step was found. It is in the
+                // past.
                 let known = versions.get(version).is_some_and(|t| zxid_of(t) <= entry.zxid);
                 let done = taken
                     .iter()
@@ -221,9 +223,9 @@ fn truthful(wrong: &mut Vec<String>, taken: &[Taken<'_>], told: &[Told], run: u6
     }
 }
 
-/// Whatever was carried out, some run had intended before, and none had given up.
+/// Every step that was carried out was intended by some run before, and abandoned by none.
 fn carried_out_as_intended(wrong: &mut Vec<String>, taken: &[Taken<'_>], runs: &[Journal]) {
-    // What an administrator did by hand, just as the plan would have, is nobody's lie.
+    // An administrator who does by hand what the plan would do does not make the journal wrong.
     for taken in taken.iter().filter(|taken| taken.config.by.is_some()) {
         let (Some(step), zxid) = (&taken.step, zxid_of(taken)) else { continue };
         let intends = |told: &Told| match &told.entry {
@@ -261,14 +263,14 @@ fn base_of(version: &str) -> Option<i64> {
     i64::from_str_radix(version, 16).ok()
 }
 
-/// Whether a server that was down when the plan was made is back, leads, and is to leave: the plan has
-/// no leader change, so that the run stops and asks for one that has.
+/// Whether a server that was down when the plan was made is back, leads, and is to be removed. The
+/// plan has no leader change, so the run stops and asks for a new plan.
 fn is_not_granted(prepared: &Prepared, world: &World, applies: &[Applied]) -> bool {
     let leads = world.leader().map(|at| world.process(at).id());
     let goes = leads.filter(|id| !prepared.checked.plan().target.has_voter(*id));
     let last = applies.last().and_then(|applied| applied.end.as_ref());
     let waits = match last {
-        Some(End::NotGranted(waits)) => waits.as_slice(),
+        Some(Outcome::NotGranted(waits)) => waits.as_slice(),
         _ => &[],
     };
     let is_why = |wait: &Wait| {
@@ -290,18 +292,23 @@ fn ending(
     let away = befallen.foreign
         && matches!(
             last.end,
-            Some(End::Stale(_) | End::Overtaken { .. } | End::Foreign { .. } | End::RanOut { .. })
+            Some(
+                Outcome::Stale(_)
+                    | Outcome::Overtaken { .. }
+                    | Outcome::Foreign { .. }
+                    | Outcome::RanOut { .. }
+            )
         );
     if away {
         return true;
     }
-    if last.end != Some(End::Finished) {
+    if last.end != Some(Outcome::Finished) {
         wrong.push(format!("the healed ensemble is left with {:?}", last.end));
     } else if world.config().config.membership != plan.target {
         wrong.push("the healed ensemble is not at the target".to_owned());
     }
     let up = || world.processes().filter(|(_, process)| process.condition == Condition::Up);
-    let leaders = up().filter(|(_, process)| process.now == Now::Leading).count();
+    let leaders = up().filter(|(_, process)| process.now == PeerState::Leading).count();
     if leaders != 1 || world.leader().is_none() {
         wrong.push(format!("{leaders} servers lead in the end"));
     }

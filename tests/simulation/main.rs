@@ -1,9 +1,10 @@
-//! The executor that ships, on a simulated ensemble, under whatever can befall it.
+//! The shipped executor on a simulated ensemble, under all faults.
 //!
-//! A schedule is a function of its seed. First faults fall on one or more applies; then everything is
-//! well again, and one more apply must bring the plan to its target. `ZKPLAN_SIM_SEED=n` replays one
-//! schedule and prints its log; `ZKPLAN_SIM_SCHEDULES=n` sets how many there are. `ZKPLAN_SIM_DEATH` and
-//! `ZKPLAN_SIM_DEATHS` are those of the schedules in which servers die for good or come back.
+//! A schedule is a function of its seed. First faults affect one or more applies. Then everything
+//! is healthy again, and one more apply must bring the plan to its target. `ZKPLAN_SIM_SEED=n`
+//! replays one schedule and prints its log. `ZKPLAN_SIM_SCHEDULES=n` sets the number of schedules.
+//! `ZKPLAN_SIM_DEATH` and `ZKPLAN_SIM_DEATHS` do the same for schedules in which servers fail for
+//! good or come back.
 
 mod applying;
 mod chance;
@@ -17,11 +18,11 @@ mod shapes;
 mod situations;
 mod syncing;
 
-/// Applies are made of many small pieces, which come and go millions of times.
+/// Applies allocate many small objects, millions of times.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A run shows its figures.
+/// Prints the figures of a run.
 #[expect(clippy::print_stdout, reason = "the figures of a run are what it is for")]
 fn say(figures: &str) {
     println!("{figures}");

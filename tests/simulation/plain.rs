@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use zkplan::apply::End;
+use zkplan::apply::Outcome;
 use zkplan::ensemble::simulated::Simulated;
 
 use crate::applying::{Around, Order, apply};
@@ -22,7 +22,7 @@ fn an_apply_that_nothing_befalls_ends_at_the_target() {
             let order = Order { checked, plan_id, nonce: "one", timeout_ms: 30_000 };
             let end = port.run(apply(&port, &mut around, order));
             let told = || format!("{:#?}\n{:?}", around.events, port.world().truth);
-            assert_eq!(end, Some(End::Finished), "{shape:?}: {}", told());
+            assert_eq!(end, Some(Outcome::Finished), "{shape:?}: {}", told());
             let world = port.world();
             assert_eq!(world.config().config.membership, prepared.checked.plan().target);
             assert!(world.truth.lost.is_empty() && world.truth.rivals.is_empty());

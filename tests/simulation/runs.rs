@@ -5,10 +5,10 @@ use std::time::Instant;
 use zkplan::ensemble::simulated::Rules;
 
 use crate::coverage::Coverage;
-use crate::schedule::{Outcome, run};
+use crate::schedule::{ScheduleOutcome, run};
 use crate::shapes::{DEADLY, Prepared, SHAPES, Shape};
 
-/// So many schedules run unless `ZKPLAN_SIM_SCHEDULES` says otherwise.
+/// The number of schedules, unless `ZKPLAN_SIM_SCHEDULES` is set.
 const SCHEDULES: u64 = 100_000;
 
 /// Schedules with deaths.
@@ -17,10 +17,10 @@ const DEATHS: u64 = 20_000;
 /// The two cores of the budget.
 const THREADS: u64 = 2;
 
-/// So many violations are shown.
+/// The number of violations that are shown.
 const SHOWN: usize = 3;
 
-/// A build without one of its mechanisms is found within so many schedules.
+/// The fault of a missing mechanism must be found within this many schedules.
 const MUTANT_WITHIN: u64 = 20_000;
 
 #[derive(Default)]
@@ -29,12 +29,12 @@ struct Sum {
     faults: u64,
     applies: u64,
     stale: u64,
-    violations: Vec<(u64, Outcome)>,
+    violations: Vec<(u64, ScheduleOutcome)>,
     coverage: Coverage,
 }
 
 impl Sum {
-    fn add(&mut self, seed: u64, outcome: Outcome) {
+    fn add(&mut self, seed: u64, outcome: ScheduleOutcome) {
         self.operations += outcome.operations;
         self.faults += outcome.faults;
         self.applies += outcome.applies;
@@ -76,7 +76,7 @@ fn whatever_befalls_an_apply_the_next_one_ends_at_the_target() {
 }
 
 #[test]
-fn whoever_dies_or_comes_back_what_is_left_is_taken_in_an_order_that_is_granted() {
+fn after_a_failure_or_return_the_rest_is_applied_in_an_allowed_order() {
     if let Some(seed) = number("ZKPLAN_SIM_DEATH") {
         let all: Vec<Prepared> = DEADLY.into_iter().map(Prepared::of).collect();
         return replay(&all, seed);
@@ -93,7 +93,7 @@ fn replay(all: &[Prepared], seed: u64) {
     assert!(outcome.violations.is_empty());
 }
 
-/// Runs so many schedules; none may violate anything.
+/// Runs schedules, none of which may break an invariant.
 fn all_of(shapes: &'static [Shape], schedules: u64, replays: &str) -> Sum {
     let began = Instant::now();
     let mut sum = Sum::default();
@@ -135,7 +135,7 @@ fn all_of(shapes: &'static [Shape], schedules: u64, replays: &str) -> Sum {
     sum
 }
 
-/// The first seed at which a rule that is switched off shows.
+/// The first seed at which a rule that is switched off makes a difference.
 fn first(change: fn(&mut Rules), shows: &str) -> Option<u64> {
     let all = prepared();
     let breaks = |seed: &u64| {

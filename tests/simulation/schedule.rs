@@ -10,9 +10,9 @@ use std::task::Poll;
 
 use zkplan::apply::archive::Archive;
 use zkplan::apply::unlock::take_over;
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::simulated::{Condition, Deed, Place, Rules, Simulated};
-use zkplan::ensemble::{Control, Session};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::simulated::{AdminAction, Condition, ProcessId, Rules, Simulated};
+use zkplan::ensemble::{Session, SessionFactory};
 use zkplan::model::{EnsembleConfig, Folder, Update};
 use zkplan::trust::OwnIds;
 
@@ -23,35 +23,40 @@ use crate::faults::{Befallen, chaos};
 use crate::judging::judge;
 use crate::shapes::Prepared;
 
-/// How long each wait of an apply may take while faults fall, and afterwards.
+/// The time-out of each wait of an apply, with faults and afterwards.
 const IMPATIENT_MS: u64 = 4000;
 const PATIENT_MS: u64 = 60_000;
 
-/// One apply, and what it told.
+/// One apply, and its events.
 pub(crate) struct Applied {
     pub(crate) nonce: String,
     pub(crate) events: Vec<(usize, Event)>,
     /// `None` where it died.
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<Outcome>,
 }
 
-/// What came of a schedule.
-pub(crate) struct Outcome {
+/// The result of a schedule.
+pub(crate) struct ScheduleOutcome {
     pub(crate) operations: u64,
     pub(crate) faults: u64,
     pub(crate) applies: u64,
     pub(crate) violations: Vec<String>,
     pub(crate) coverage: Coverage,
-    /// Why it did not end at the target, where a foreign change is why.
+    /// Whether a foreign change kept it from the target.
     pub(crate) stale: bool,
     /// Of the whole log.
     pub(crate) hash: u64,
-    /// The log, where it was asked for.
+    /// The log, if requested.
     pub(crate) log: String,
 }
 
-/// Runs one schedule. `change` may switch off rules that mechanisms of zkplan rest on.
-pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bool) -> Outcome {
+/// Runs one schedule. `change` may switch off rules on which zkplan's mechanisms depend.
+pub(crate) fn run(
+    all: &[Prepared],
+    seed: u64,
+    change: fn(&mut Rules),
+    talks: bool,
+) -> ScheduleOutcome {
     let mut chance = Chance::of(seed);
     let prepared = drawn(all, &mut chance);
     let port = Simulated::new(prepared.start.clone());
@@ -72,7 +77,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     }
     let more = chance.below(2);
     for number in 0..more {
-        if applies.iter().any(|applied| applied.end == Some(End::Finished)) {
+        if applies.iter().any(|applied| applied.end == Some(Outcome::Finished)) {
             break;
         }
         if chance.once_in(2) && force_unlock(&port, 100 + number, chance.once_in(2)) {
@@ -83,7 +88,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     port.set_chaos(None);
     heal(&port, prepared);
     let healer = one(&port, prepared, 9, PATIENT_MS);
-    if applies.iter().all(|applied| applied.end != Some(End::Finished))
+    if applies.iter().all(|applied| applied.end != Some(Outcome::Finished))
         && healer.events.iter().any(|(_, e)| matches!(e, Event::Run { resumed: true, .. }))
     {
         befallen.borrow_mut().coverage.note(Situation::HealedByResuming);
@@ -97,7 +102,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     let mut hasher = DefaultHasher::new();
     world.truth.log.hash(&mut hasher);
     for applied in &applies {
-        (applied.events.len(), applied.end.as_ref().map(End::word)).hash(&mut hasher);
+        (applied.events.len(), applied.end.as_ref().map(Outcome::word)).hash(&mut hasher);
     }
     let log = if talks || !violations.is_empty() {
         let plan = prepared.checked.plan();
@@ -107,7 +112,7 @@ pub(crate) fn run(all: &[Prepared], seed: u64, change: fn(&mut Rules), talks: bo
     } else {
         String::new()
     };
-    Outcome {
+    ScheduleOutcome {
         operations: befallen.operations,
         faults: befallen.faults,
         applies: applies.len() as u64,
@@ -162,9 +167,9 @@ fn two_at_once(port: &Simulated, prepared: &Prepared, chance: &mut Chance) -> [A
 
 fn alternate<'a>(
     clients: &[Simulated; 2],
-    futures: [Pin<Box<dyn Future<Output = End> + 'a>>; 2],
+    futures: [Pin<Box<dyn Future<Output = Outcome> + 'a>>; 2],
     chance: &mut Chance,
-) -> [Option<End>; 2] {
+) -> [Option<Outcome>; 2] {
     let mut futures = futures.map(Some);
     let mut ends = [None, None];
     let mut ready = [true, true];
@@ -172,7 +177,7 @@ fn alternate<'a>(
         let first = usize::from(chance.once_in(2));
         let runnable = |at: &usize| futures[*at].is_some() && ready[*at];
         let Some(at) = [first, 1 - first].into_iter().find(runnable) else {
-            // Nobody can go on: time does.
+            // No client can continue, so time advances.
             let mut world = clients[0].world();
             let waits = clients.iter().zip(&futures).filter(|(_, future)| future.is_some());
             let next = waits.map(|(client, _)| client.wake_ms()).chain(world.due()).min();
@@ -193,7 +198,7 @@ fn alternate<'a>(
             Poll::Pending => {
                 let world = clients[at].world();
                 ready[at] = clients[at].wake_ms() <= world.now_ms();
-                // What one did may be what the other waits for.
+                // The work of one client may be what the other waits for.
                 ready[1 - at] |= world.truth.log.len() > before;
             }
         }
@@ -201,7 +206,7 @@ fn alternate<'a>(
     ends
 }
 
-/// Takes the lock over as `zkplan unlock` does, with its fence or interrupted before it.
+/// Takes the lock over as `zkplan unlock` does, with its fence, or interrupted before it.
 fn force_unlock(port: &Simulated, number: u64, with_fence: bool) -> bool {
     let client = port.client(u32::try_from(number).unwrap_or(0));
     let unlock = async {
@@ -239,12 +244,12 @@ async fn fence<S: Session>(session: &S) -> Option<()> {
     Some(())
 }
 
-/// Everything is well again; what was on its way arrives.
+/// Everything is healthy again, and requests on their way arrive.
 fn heal(port: &Simulated, prepared: &Prepared) {
     let mut world = port.world();
-    world.spare();
-    world.does(Deed::Join);
-    let all: Vec<(Place, Condition)> =
+    world.cancel_actions();
+    world.does(AdminAction::Join);
+    let all: Vec<(ProcessId, Condition)> =
         world.processes().map(|(at, process)| (at, process.condition)).collect();
     for (at, condition) in all {
         let id = world.process(at).id();
@@ -252,7 +257,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
         match condition {
             Condition::Frozen => world.thaw(at),
             Condition::Down if stays && !prepared.is_down_from_the_beginning(at) => {
-                world.does(Deed::Start(at));
+                world.does(AdminAction::Start(at));
             }
             Condition::Down | Condition::Up => {}
         }
@@ -261,8 +266,8 @@ fn heal(port: &Simulated, prepared: &Prepared) {
     world.advance(later);
 }
 
-/// What happened, and what the applies told, in order.
-fn merged(log: &[zkplan::ensemble::simulated::Happening], applies: &[Applied]) -> String {
+/// All events of the ensemble and of the applies, in order.
+fn merged(log: &[zkplan::ensemble::simulated::SimEvent], applies: &[Applied]) -> String {
     let mut told: Vec<(usize, &str, &Event)> = applies
         .iter()
         .flat_map(|applied| {

@@ -1,10 +1,10 @@
-//! What is changed into what: ensembles, targets and their plans.
+//! The changes: ensembles, targets and their plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::simulated::{Condition, Place, Rules, Simulated, Timing, World};
+use zkplan::ensemble::simulated::{Condition, ProcessId, Rules, Simulated, Timing, World};
 use zkplan::model::{Membership, StandaloneEnabled};
 use zkplan::observe::{Facts, Question, observe};
 use zkplan::proposal::{acceptance, propose};
@@ -12,8 +12,8 @@ use zkplan::saved::plan_id;
 
 use crate::applying::{servers, spec};
 
-/// A change: members, wanted members, those who are down from the beginning, whether zones are
-/// told, whether the servers answer all words, whether one request may change any number of them.
+/// A change: members, target, servers that are down from the beginning, whether there are zones,
+/// whether the servers answer all words, and whether one request may change any number of servers.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Shape {
@@ -23,7 +23,7 @@ pub(crate) struct Shape {
     pub(crate) zones: bool,
     pub(crate) rich: bool,
     pub(crate) together: bool,
-    /// Whether servers die for good, or come back that were down from the beginning.
+    /// Whether servers fail for good, or come back that were down from the beginning.
     pub(crate) deaths: bool,
 }
 
@@ -32,7 +32,7 @@ const fn shape(base: &'static str, wanted: &'static str, down: &'static str) -> 
 }
 
 impl Shape {
-    /// Whether an apply of it is long, or looks at servers that have to be asked for more.
+    /// Whether an apply of it is long, or surveys servers that need more questions.
     fn is_long(&self) -> bool {
         let servers = self.base.split_whitespace().chain(self.wanted.split_whitespace());
         let count = servers.map(|word| &word[..1]).collect::<BTreeSet<_>>().len();
@@ -71,7 +71,7 @@ const fn deadly(base: &'static str, wanted: &'static str, down: &'static str) ->
     Shape { deaths: true, ..shape(base, wanted, down) }
 }
 
-/// Changes in the middle of which a server dies or comes back.
+/// Changes during which a server fails or comes back.
 pub(crate) const DEADLY: [Shape; 7] = [
     deadly("1 2 3", "4 5 6", "2"),
     deadly("4 5 6", "1 2 3", ""),
@@ -102,7 +102,7 @@ impl Prepared {
                 world.place(server);
             }
         }
-        let places: Vec<Place> = world.processes().map(|(at, _)| at).collect();
+        let places: Vec<ProcessId> = world.processes().map(|(at, _)| at).collect();
         for at in &places {
             world.process_mut(*at).rich = shape.rich;
         }
@@ -125,7 +125,7 @@ impl Prepared {
                 wanted.zone = Some(zone(id.get()));
             }
             let former = members.ids().into_iter().map(|id| (id, zone(id.get())));
-            spec.former_zones = former.collect::<BTreeMap<_, _>>();
+            spec.leaving_zones = former.collect::<BTreeMap<_, _>>();
         }
         let port = Simulated::new(world);
         let seen = port.run(observe(&port, &Question::of(&spec))).expect("a client that lives");
@@ -140,8 +140,8 @@ impl Prepared {
         Self { is_long: shape.is_long(), shape, checked: Arc::new(checked), plan_id, start }
     }
 
-    /// Those who are down from the beginning.
-    pub(crate) fn is_down_from_the_beginning(&self, at: Place) -> bool {
+    /// Servers that are down from the beginning.
+    pub(crate) fn is_down_from_the_beginning(&self, at: ProcessId) -> bool {
         self.start.process(at).condition == Condition::Down
     }
 }

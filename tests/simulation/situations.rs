@@ -1,9 +1,9 @@
-//! Which situations of interest a schedule ran into, as far as its logs tell.
+//! The situations of interest in which a schedule ended up, by its logs.
 
-use zkplan::apply::journal::{Entry, Known};
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::Code;
-use zkplan::ensemble::simulated::{Happening, World};
+use zkplan::apply::journal::{CommitEvidence, Entry};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::ErrorCode;
+use zkplan::ensemble::simulated::{SimEvent, World};
 
 use crate::coverage::{Coverage, Situation};
 use crate::schedule::Applied;
@@ -12,21 +12,21 @@ pub(crate) fn note(coverage: &mut Coverage, world: &World, applies: &[Applied]) 
     let log = &world.truth.log;
     for (at, happening) in log.iter().enumerate() {
         let situation = match happening {
-            Happening::HandedOver(..) => Situation::HandOver,
-            Happening::Refused(Code::ReconfigInProgress) => Situation::InProgressRefused,
-            Happening::Refused(Code::NewConfigNoQuorum) => Situation::NoQuorumRefused,
-            Happening::Refused(Code::BadVersion) => {
+            SimEvent::HandedOver(..) => Situation::HandOver,
+            SimEvent::Refused(ErrorCode::ReconfigInProgress) => Situation::InProgressRefused,
+            SimEvent::Refused(ErrorCode::NewConfigNoQuorum) => Situation::NoQuorumRefused,
+            SimEvent::Refused(ErrorCode::BadVersion) => {
                 // Arrived, committed as an error, refused.
-                let arrived = at >= 2 && matches!(log[at - 2], Happening::Arrived(_));
+                let arrived = at >= 2 && matches!(log[at - 2], SimEvent::Arrived(_));
                 if !arrived {
                     continue;
                 }
                 Situation::LateRequestFenced
             }
-            Happening::Moved(..) => Situation::SessionMoved,
-            Happening::Expired(_) => Situation::SessionExpired,
-            Happening::Elected(..) => Situation::ElectionMidway,
-            Happening::Forgotten(_) => Situation::ProposalForgotten,
+            SimEvent::Moved(..) => Situation::SessionMoved,
+            SimEvent::Expired(_) => Situation::SessionExpired,
+            SimEvent::Elected(..) => Situation::ElectionMidway,
+            SimEvent::Forgotten(_) => Situation::ProposalForgotten,
             _ => continue,
         };
         coverage.note(situation);
@@ -46,9 +46,9 @@ fn told(coverage: &mut Coverage, applied: &Applied) {
     let (mut waited, mut fencing) = (false, false);
     for (_, event) in &applied.events {
         let situation = match event {
-            Event::Committed { known: Known::ReadBack | Known::Found, .. } => {
-                Situation::UnknownThenApplied
-            }
+            Event::Committed {
+                known: CommitEvidence::ReadBack | CommitEvidence::Found, ..
+            } => Situation::UnknownThenApplied,
             Event::Recorded(Entry::NotApplied { because, .. }) if because.contains("fence") => {
                 Situation::UnknownThenFenced
             }
@@ -70,13 +70,13 @@ fn told(coverage: &mut Coverage, applied: &Applied) {
                 fencing = false;
                 continue;
             }
-            Event::Ended(End::Foreign { .. }) => {
+            Event::Ended(Outcome::Foreign { .. }) => {
                 if fencing {
                     coverage.note(Situation::FenceOvertaken);
                 }
                 Situation::ForeignChange
             }
-            Event::Ended(End::LockLost { .. }) => Situation::LockLost,
+            Event::Ended(Outcome::LockLost { .. }) => Situation::LockLost,
             _ => continue,
         };
         coverage.note(situation);

@@ -1,15 +1,15 @@
-//! Servers that copy their data while an apply begins, as ZooKeeper does it: slowly, fuzzily, and
-//! without taking on what commits meanwhile.
+//! Servers that copy their data when an apply begins, as ZooKeeper does it: slowly, with fuzzy
+//! snapshots, and without activating a configuration that commits meanwhile.
 
-use zkplan::apply::{End, Event};
-use zkplan::ensemble::simulated::{Place, Simulated};
+use zkplan::apply::{Event, Outcome};
+use zkplan::ensemble::simulated::{ProcessId, Simulated};
 use zkplan::model::ServerId;
 
 use crate::applying::{Around, Order, apply};
 use crate::shapes::{Prepared, SHAPES};
 
-/// "1 2 3" to "1 2 3 4", where 4 has just been started on an empty disk, and takes that long.
-fn begins(sync_ms: u64) -> (Prepared, Simulated, Place) {
+/// "1 2 3" to "1 2 3 4", where 4 has just been started on an empty disk and takes that long.
+fn begins(sync_ms: u64) -> (Prepared, Simulated, ProcessId) {
     let prepared = Prepared::of(SHAPES[0]);
     let mut world = prepared.start.clone();
     let joiner = world.place_of(ServerId::new(4)).expect("a joiner");
@@ -23,7 +23,7 @@ fn begins(sync_ms: u64) -> (Prepared, Simulated, Place) {
     (prepared, port, joiner)
 }
 
-fn applied(prepared: &Prepared, port: &Simulated) -> (Option<End>, Vec<Event>) {
+fn applied(prepared: &Prepared, port: &Simulated) -> (Option<Outcome>, Vec<Event>) {
     let mut around = Around::new(port);
     let (checked, plan_id) = (&prepared.checked, &prepared.plan_id[..]);
     let order = Order { checked, plan_id, nonce: "one", timeout_ms: 30_000 };
@@ -39,7 +39,7 @@ fn count(events: &[Event], of: impl Fn(&Event) -> bool) -> usize {
 fn the_fence_strands_no_server_that_finishes_its_sync() {
     let (prepared, port, _) = begins(5000);
     let (end, events) = applied(&prepared, &port);
-    assert_eq!(end, Some(End::Finished), "{events:#?}");
+    assert_eq!(end, Some(Outcome::Finished), "{events:#?}");
     assert_eq!(count(&events, |event| matches!(event, Event::Fenced { .. })), 1);
     assert_eq!(count(&events, |event| matches!(event, Event::Healing { .. })), 0);
     assert_eq!(port.world().config().config.membership, prepared.checked.plan().target);
@@ -50,12 +50,12 @@ fn the_fence_strands_no_server_that_finishes_its_sync() {
 fn a_server_that_was_stranded_is_healed() {
     let (prepared, port, _) = begins(45_000);
     let (end, events) = applied(&prepared, &port);
-    assert_eq!(end, Some(End::Finished), "{events:#?}");
+    assert_eq!(end, Some(Outcome::Finished), "{events:#?}");
     assert_eq!(count(&events, |event| matches!(event, Event::Healing { .. })), 1, "{events:#?}");
     assert_eq!(port.world().config().config.membership, prepared.checked.plan().target);
 }
 
-/// Whatever it lists of the time in which it copied is wrong, and nothing is wrong with its data.
+/// The digests of its copy time are wrong, although its data are correct.
 #[test]
 fn a_server_that_copied_under_writes_is_no_alien() {
     let (prepared, port, _) = begins(2000);
@@ -63,7 +63,7 @@ fn a_server_that_copied_under_writes_is_no_alien() {
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
     let (end, events) = applied(&prepared, &port);
-    assert_eq!(end, Some(End::Finished), "{events:#?}");
+    assert_eq!(end, Some(Outcome::Finished), "{events:#?}");
 }
 
 #[test]
@@ -74,6 +74,6 @@ fn a_server_with_the_data_of_another_ensemble_is_refused() {
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
     let (end, events) = applied(&prepared, &port);
-    assert_eq!(end, Some(End::DataDiffer([ServerId::new(4)].into())), "{events:#?}");
+    assert_eq!(end, Some(Outcome::DataDiffer([ServerId::new(4)].into())), "{events:#?}");
     assert!(!port.world().config().names(ServerId::new(4)));
 }

@@ -33,7 +33,7 @@ const SESSION: &str = "40s";
 /// `ZooDefs.OpCode.error`: a request that the leader refused.
 const ERROR: i32 = -1;
 
-/// `KeeperException.Code.BADVERSION`.
+/// `KeeperException.ErrorCode.BADVERSION`.
 const BAD_VERSION: i32 = -103;
 
 /// A reconfig is longer than that, a ping of the session is not.

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
     AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Folder, Hooks, Host,
-    Millis, MinTolerance, PasswordSource, PeerAddress, Place, Policy, ReuseIds, Role, Server,
-    ServerId, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
+    Millis, MinTolerance, PasswordSource, PeerAddress, Policy, ReuseIds, Role, Server, ServerId,
+    StandaloneEnabled, Timeouts, Tls, VoteWeight, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -32,10 +32,10 @@ fn zone() -> impl Strategy<Value = String> {
 }
 
 /// Where a vote counts; by default it weighs 1.
-fn place() -> impl Strategy<Value = Place> {
+fn place() -> impl Strategy<Value = VoteWeight> {
     let weight = prop_oneof![2 => Just(1_i64), 1 => 0_i64..=9, 1 => Just(i64::from(u32::MAX))];
     (prop_oneof![3 => 0_i64..5, 1 => Just(i64::from(u32::MAX))], weight)
-        .prop_map(|(group, weight)| Place { group, weight })
+        .prop_map(|(group, weight)| VoteWeight { group, weight })
 }
 
 fn server(id: i64) -> impl Strategy<Value = WantedServer> {
@@ -178,9 +178,9 @@ fn spec() -> impl Strategy<Value = Spec> {
     let label = "[a-z0-9][a-z0-9.-]{0,20}";
     let former = btree_map((1_i64..=254).prop_map(ServerId::new), zone(), 0..3);
     (label, connect(), servers(), former, policy(), hooks()).prop_map(
-        |(ensemble, connect, servers, mut former_zones, policy, hooks)| {
-            former_zones.retain(|id, _| !servers.contains_key(id));
-            Spec { ensemble, connect, servers, former_zones, policy, hooks }
+        |(ensemble, connect, servers, mut leaving_zones, policy, hooks)| {
+            leaving_zones.retain(|id, _| !servers.contains_key(id));
+            Spec { ensemble, connect, servers, leaving_zones, policy, hooks }
         },
     )
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use zkplan::ensemble::simulated::World;
-use zkplan::model::{Place, Server, ServerId};
+use zkplan::model::{Server, ServerId, VoteWeight};
 
 use case::{Case, Told};
 use play::{Answer, Knowledge, play};
@@ -101,7 +101,7 @@ fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Ca
     let running = [cast.voters, cast.observers, cast.joiners].concat();
     let line = |id: &u8| {
         let of = cast.groups.iter().find(|(own, _)| own == id);
-        let place = of.map(|(_, group)| Place { group: *group, weight: 1 });
+        let place = of.map(|(_, group)| VoteWeight { group: *group, weight: 1 });
         (ServerId::new((*id).into()), Server { place, ..real.line(*id) })
     };
     let lines: BTreeMap<ServerId, Server> = running.iter().chain(cast.dead).map(line).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zkplan::model::{EnsembleConfig, Membership, Place, ServerId};
+use zkplan::model::{EnsembleConfig, Membership, ServerId, VoteWeight};
 
 use crate::applying::{Apply, wanting};
 use crate::harness::{Builder, Ensemble, Role, Witness};
@@ -151,7 +151,7 @@ fn places(ensemble: &Ensemble) -> Vec<(u8, i64)> {
     let members = EnsembleConfig::parse(&text).expect("a configuration").membership;
     assert!(!members.has_odd_places(), "{text}");
     let place = |id: ServerId| {
-        let Place { group, weight } = members.place(id).expect("a place");
+        let VoteWeight { group, weight } = members.place(id).expect("a place");
         assert_eq!(weight, 1, "{text}");
         (u8::try_from(id.get()).expect("an id"), group)
     };

@@ -23,7 +23,7 @@ fn entries_come_back_as_they_were_written() {
 }
 
 #[test]
-fn what_a_newer_version_wrote_is_told_from_what_is_garbled() {
+fn content_of_a_newer_version_is_distinguished_from_garbage() {
     let newer = br#"{"formatVersion":2,"entry":"claimed","who":"w","nonce":"n","at":"t"}"#;
     assert_eq!(Record::read(newer), Err(Illegible::Newer(2)));
     assert_eq!(Header::read(br#"{"formatVersion":9}"#), Err(Illegible::Newer(9)));

@@ -18,13 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::reorder::Unlawful;
-use super::end::{End, Since};
+use super::end::{Outcome, Since};
 use super::event::{Event, Missing, Wait};
-use super::journal::{Doubt, Entry, HookEnd, Known, LockText, Runs};
-use super::judge::{Approved, Memory};
-use super::sight::Sight;
+use super::journal::{CommitEvidence, Entry, HookEnd, LockText, Runs, UnresolvedRequest};
+use super::judge::{Approved, RunState};
+use super::sight::RunView;
 use crate::check::CheckedPlan;
-use crate::ensemble::{Code, Failure};
+use crate::ensemble::{ErrorCode, RequestError};
 use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId, Update};
 use crate::observe::{ByCounts, Identity};
 use crate::plan::{Plan, StepId};
@@ -96,10 +96,10 @@ pub enum Output {
     OpenRun(u64),
     /// Write an entry to a run.
     Record(u64, Entry),
-    /// Send a reconfig; [`What::Fence`] changes nothing but the version.
+    /// Send a reconfig; [`RequestPurpose::Fence`] changes nothing but the version.
     Send {
         /// What for.
-        what: What,
+        what: RequestPurpose,
         /// The request.
         request: Update,
         /// The version that it starts from.
@@ -118,16 +118,16 @@ pub enum Output {
     /// Run a command.
     Hook(StepId),
     /// Ask the operator.
-    Ask(Box<End>),
+    Ask(Box<Outcome>),
     /// Close the session, and with it the lock.
     Close,
     /// Nothing more.
-    End(Box<End>),
+    End(Box<Outcome>),
 }
 
 /// What a reconfig is sent for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum RequestPurpose {
     /// To disarm whatever was sent before.
     Fence,
     /// To take a step.
@@ -157,11 +157,11 @@ pub enum Input {
     /// It was done.
     Done,
     /// It failed.
-    Failed(Failure),
+    Failed(RequestError),
     /// The session may do all this.
     Granted,
     /// It may not, or others may.
-    Denied(Box<End>),
+    Denied(Box<Outcome>),
     /// The lock is ours; its czxid.
     Locked(i64),
     /// The lock is another's.
@@ -173,7 +173,7 @@ pub enum Input {
     /// The configuration of the reply.
     Replied(Box<EnsembleConfig>),
     /// What was seen, and then read on the session.
-    Saw(Box<Sight>, Box<ReadBack>),
+    Saw(Box<RunView>, Box<ReadBack>),
     /// Why nothing was seen, and what was read on the session.
     SawNothing(String, Box<ReadBack>),
     /// How a command ended.
@@ -195,7 +195,7 @@ pub struct ReadBack {
 
 /// Where a run stands. What it waits for is the answer to the output that it makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
+enum RunStage {
     Begin,
     Permission,
     Lock,
@@ -203,8 +203,8 @@ enum Stage {
     ReadRuns,
     MakeIdentity,
     OpenRun,
-    Record(u64, Entry, After),
-    Send(What),
+    Record(u64, Entry, Continuation),
+    Send(RequestPurpose),
     Look,
     Mark(usize),
     Move(StepId, BTreeSet<ServerId>),
@@ -212,16 +212,16 @@ enum Stage {
     Settle(Box<Self>),
     Pause(u64, Box<Self>),
     /// What came of a request is read.
-    Settling(What),
+    Settling(RequestPurpose),
     /// Just before a command is run.
     BeforeHook(StepId),
     Hook(StepId),
-    Ask(Box<End>),
-    Close(Box<End>),
-    Ended(Box<End>),
+    Ask(Box<Outcome>),
+    Close(Box<Outcome>),
+    Ended(Box<Outcome>),
 }
 
-impl What {
+impl RequestPurpose {
     /// The step; `None` for the fence.
     fn step(&self) -> Option<StepId> {
         match self {
@@ -231,14 +231,14 @@ impl What {
     }
 }
 
-impl Stage {
+impl RunStage {
     /// The request that has committed and that is about to be written down.
-    fn commits(&self) -> Option<What> {
+    fn commits(&self) -> Option<RequestPurpose> {
         match self {
-            Self::Record(_, Entry::Committed { step, known: Known::Reply, .. }, _) => {
-                Some(What::Step(step.clone()))
+            Self::Record(_, Entry::Committed { step, known: CommitEvidence::Reply, .. }, _) => {
+                Some(RequestPurpose::Step(step.clone()))
             }
-            Self::Record(_, Entry::Fenced { .. }, _) => Some(What::Fence),
+            Self::Record(_, Entry::Fenced { .. }, _) => Some(RequestPurpose::Fence),
             Self::Settle(then) | Self::Pause(_, then) => then.commits(),
             _ => None,
         }
@@ -247,21 +247,21 @@ impl Stage {
 
 /// What comes when an entry is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum After {
+enum Continuation {
     ReadRuns,
     Begun,
-    Send(What),
+    Send(RequestPurpose),
     Look,
     /// A refusal is not asked about again at once.
-    Wait(Code),
+    Wait(ErrorCode),
     Hook(StepId),
-    Stop(Box<End>),
+    Stop(Box<Outcome>),
 }
 
 /// The executor of one apply. Two that are equal go on alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Machine {
+pub struct Executor {
     /// The plan as it was granted.
     granted: Arc<CheckedPlan>,
     /// The plan in the order in which it goes.
@@ -269,8 +269,8 @@ pub struct Machine {
     /// Since when the laws stand against the order, and who answered then.
     unlawful: Option<Unlawful>,
     options: Options,
-    stage: Stage,
-    memory: Memory,
+    stage: RunStage,
+    memory: RunState,
     /// The run that keeps the plan, where it is not the operator's file that does.
     plan_of: Option<u64>,
     /// The number of the run, once it is open.
@@ -295,7 +295,7 @@ pub struct Machine {
     /// Joiners whose digests none of all marks made common with one of the leader's.
     given_up: BTreeSet<ServerId>,
     /// The request of which nobody knows what came.
-    out: Option<What>,
+    out: Option<RequestPurpose>,
     /// Whether the operator asked to stop.
     interrupted: bool,
     /// Since when the present wait goes on.
@@ -307,7 +307,7 @@ pub struct Machine {
     question: Question,
     /// Reconfigs that were sent, by this apply or an earlier one, and of which the journal does not
     /// tell what came.
-    doubtful: BTreeMap<StepId, Doubt>,
+    doubtful: BTreeMap<StepId, UnresolvedRequest>,
     /// Hooks of which an earlier apply did not see the end.
     doubtful_hooks: BTreeSet<StepId>,
     /// Steps without a request that were told to be done.
@@ -315,7 +315,7 @@ pub struct Machine {
     events: Vec<Event>,
 }
 
-impl Machine {
+impl Executor {
     /// An executor that has not begun.
     pub fn new(checked: Arc<CheckedPlan>, options: Options) -> Self {
         Self {
@@ -323,8 +323,8 @@ impl Machine {
             checked,
             unlawful: None,
             options,
-            stage: Stage::Begin,
-            memory: Memory::default(),
+            stage: RunStage::Begin,
+            memory: RunState::default(),
             plan_of: None,
             run: None,
             resumes: false,
@@ -368,8 +368,8 @@ impl Machine {
     /// The step whose request nobody knows the outcome of.
     fn unknown(&self) -> Option<StepId> {
         match &self.out {
-            Some(What::Step(step)) => Some(step.clone()),
-            Some(What::Fence) | None => self.doubtful.keys().next().cloned(),
+            Some(RequestPurpose::Step(step)) => Some(step.clone()),
+            Some(RequestPurpose::Fence) | None => self.doubtful.keys().next().cloned(),
         }
     }
 
@@ -381,40 +381,46 @@ impl Machine {
     /// Takes in what happened, and says what is to be done next. `now_ms` counts from the beginning
     /// of the run.
     pub fn next(&mut self, now_ms: u64, input: Input) -> Output {
-        let stage = std::mem::replace(&mut self.stage, Stage::Begin);
+        let stage = std::mem::replace(&mut self.stage, RunStage::Begin);
         self.stage = match (stage, input) {
-            (Stage::Begin, Input::Begin) => Stage::Permission,
-            (Stage::Permission, Input::Granted) => Stage::Lock,
-            (Stage::Permission | Stage::Lock, Input::Denied(end)) => Stage::Close(end),
-            (Stage::Settle(_) | Stage::Move(..), Input::Denied(end)) => self.stop(*end),
-            (Stage::Lock, Input::Locked(czxid)) => {
+            (RunStage::Begin, Input::Begin) => RunStage::Permission,
+            (RunStage::Permission, Input::Granted) => RunStage::Lock,
+            (RunStage::Permission | RunStage::Lock, Input::Denied(end)) => RunStage::Close(end),
+            (RunStage::Settle(_) | RunStage::Move(..), Input::Denied(end)) => self.stop(*end),
+            (RunStage::Lock, Input::Locked(czxid)) => {
                 self.lock = Some(czxid);
                 self.progress();
-                Stage::ReadAgain
+                RunStage::ReadAgain
             }
-            (Stage::Lock, Input::Held(by)) => self.held(now_ms, by),
-            (Stage::ReadAgain, Input::Read(read)) => self.read_again(*read),
-            (Stage::ReadRuns, Input::Runs(runs)) => self.read_runs(now_ms, &runs),
-            (Stage::OpenRun, Input::Done) => self.opened(),
-            (Stage::MakeIdentity, Input::Done) => self.begin_run(),
-            (Stage::Record(_, entry, after), Input::Done) => self.recorded(now_ms, &entry, after),
-            (Stage::Send(what), Input::Replied(config)) => self.replied(now_ms, what, *config),
-            (Stage::Send(what), Input::Failed(failure)) => self.not_replied(now_ms, what, failure),
-            (Stage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
-            (Stage::Look, Input::Saw(sight, read)) => self.saw(now_ms, &sight, *read),
-            (Stage::Look, Input::SawNothing(why, read)) => self.saw_nothing(now_ms, why, *read),
-            (Stage::Mark(_), Input::Done) => Stage::Look,
-            (Stage::Move(step, _), Input::Done) => self.intend(&step),
-            (Stage::Settle(then) | Stage::Pause(_, then), Input::Done) => *then,
-            (Stage::BeforeHook(step), Input::Read(read)) => self.before_hook(now_ms, step, *read),
-            (Stage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
-            (Stage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
-            (Stage::Close(end) | Stage::Ended(end), _) => Stage::Ended(end),
+            (RunStage::Lock, Input::Held(by)) => self.held(now_ms, by),
+            (RunStage::ReadAgain, Input::Read(read)) => self.read_again(*read),
+            (RunStage::ReadRuns, Input::Runs(runs)) => self.read_runs(now_ms, &runs),
+            (RunStage::OpenRun, Input::Done) => self.opened(),
+            (RunStage::MakeIdentity, Input::Done) => self.begin_run(),
+            (RunStage::Record(_, entry, after), Input::Done) => {
+                self.recorded(now_ms, &entry, after)
+            }
+            (RunStage::Send(what), Input::Replied(config)) => self.replied(now_ms, what, *config),
+            (RunStage::Send(what), Input::Failed(failure)) => {
+                self.not_replied(now_ms, what, failure)
+            }
+            (RunStage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
+            (RunStage::Look, Input::Saw(sight, read)) => self.saw(now_ms, &sight, *read),
+            (RunStage::Look, Input::SawNothing(why, read)) => self.saw_nothing(now_ms, why, *read),
+            (RunStage::Mark(_), Input::Done) => RunStage::Look,
+            (RunStage::Move(step, _), Input::Done) => self.intend(&step),
+            (RunStage::Settle(then) | RunStage::Pause(_, then), Input::Done) => *then,
+            (RunStage::BeforeHook(step), Input::Read(read)) => {
+                self.before_hook(now_ms, step, *read)
+            }
+            (RunStage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
+            (RunStage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
+            (RunStage::Close(end) | RunStage::Ended(end), _) => RunStage::Ended(end),
             (stage, Input::Failed(failure)) => self.failed(now_ms, stage, failure),
             // A driver that answers what was not asked is asked again.
             (stage, _) => stage,
         };
-        if let Stage::Ended(end) = &self.stage {
+        if let RunStage::Ended(end) = &self.stage {
             self.events.push(Event::Ended((**end).clone()));
         }
         self.output()
@@ -422,32 +428,32 @@ impl Machine {
 
     fn output(&self) -> Output {
         match &self.stage {
-            Stage::Begin | Stage::Permission => Output::Permission,
-            Stage::Lock => Output::Lock,
-            Stage::ReadAgain | Stage::Settling(_) | Stage::BeforeHook(_) => Output::Read,
-            Stage::ReadRuns => Output::ReadRuns,
-            Stage::MakeIdentity => Output::MakeIdentity,
-            Stage::OpenRun => Output::OpenRun(self.open_run()),
-            Stage::Record(run, entry, _) => Output::Record(*run, entry.clone()),
-            Stage::Send(what) => self.sending(what),
-            Stage::Look => Output::Look(self.question.clone()),
-            Stage::Mark(count) => Output::Mark(self.open_run(), *count),
-            Stage::Move(_, away) => Output::Move(away.clone()),
-            Stage::Settle(_) => Output::Settle,
-            Stage::Pause(ms, _) => Output::Pause(*ms),
-            Stage::Hook(step) => Output::Hook(step.clone()),
-            Stage::Ask(end) => Output::Ask(end.clone()),
-            Stage::Close(_) => Output::Close,
-            Stage::Ended(end) => Output::End(end.clone()),
+            RunStage::Begin | RunStage::Permission => Output::Permission,
+            RunStage::Lock => Output::Lock,
+            RunStage::ReadAgain | RunStage::Settling(_) | RunStage::BeforeHook(_) => Output::Read,
+            RunStage::ReadRuns => Output::ReadRuns,
+            RunStage::MakeIdentity => Output::MakeIdentity,
+            RunStage::OpenRun => Output::OpenRun(self.open_run()),
+            RunStage::Record(run, entry, _) => Output::Record(*run, entry.clone()),
+            RunStage::Send(what) => self.sending(what),
+            RunStage::Look => Output::Look(self.question.clone()),
+            RunStage::Mark(count) => Output::Mark(self.open_run(), *count),
+            RunStage::Move(_, away) => Output::Move(away.clone()),
+            RunStage::Settle(_) => Output::Settle,
+            RunStage::Pause(ms, _) => Output::Pause(*ms),
+            RunStage::Hook(step) => Output::Hook(step.clone()),
+            RunStage::Ask(end) => Output::Ask(end.clone()),
+            RunStage::Close(_) => Output::Close,
+            RunStage::Ended(end) => Output::End(end.clone()),
         }
     }
 
-    fn sending(&self, what: &What) -> Output {
+    fn sending(&self, what: &RequestPurpose) -> Output {
         let Some(config) = &self.config else { return Output::Read };
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         let request = match what {
-            What::Fence => Update::fence(&config.membership),
-            What::Step(step) => {
+            RequestPurpose::Fence => Update::fence(&config.membership),
+            RequestPurpose::Step(step) => {
                 Update::of(&config.membership, self.reconfig(step).unwrap_or(&nobody))
             }
         };
@@ -466,7 +472,7 @@ impl Machine {
         self.events.push(event);
     }
 
-    /// The number of the run. Every step and every entry of the journal comes after [`Stage::ReadRuns`],
+    /// The number of the run. Every step and every entry of the journal comes after [`RunStage::ReadRuns`],
     /// which finds it.
     fn open_run(&self) -> u64 {
         self.run.expect("the runs were read")
@@ -479,18 +485,18 @@ impl Machine {
     }
 
     /// The end of a wait that has gone on for too long, or that the operator has cut short.
-    fn ran_out(&mut self, now_ms: u64, waits: &[Wait]) -> Option<Stage> {
+    fn ran_out(&mut self, now_ms: u64, waits: &[Wait]) -> Option<RunStage> {
         let unknown = self.unknown();
         if self.interrupted {
-            return Some(self.stop(End::Interrupted { unknown }));
+            return Some(self.stop(Outcome::Interrupted { unknown }));
         }
         let since = *self.waiting_since.get_or_insert(now_ms);
         let is_over = now_ms.saturating_sub(since) >= self.options.timeout_ms;
-        is_over.then(|| self.stop(End::RanOut { waits: waits.to_vec(), unknown }))
+        is_over.then(|| self.stop(Outcome::RanOut { waits: waits.to_vec(), unknown }))
     }
 
     /// Waits a little and then goes on there, or ends where the wait has run out.
-    fn wait(&mut self, now_ms: u64, waits: Vec<Wait>, then: Stage) -> Stage {
+    fn wait(&mut self, now_ms: u64, waits: Vec<Wait>, then: RunStage) -> RunStage {
         if let Some(end) = self.ran_out(now_ms, &waits) {
             return end;
         }
@@ -499,20 +505,20 @@ impl Machine {
         let over = self.waiting_since.unwrap_or(now_ms) + self.options.timeout_ms;
         let pause = self.pause_ms.max(shortest).min(over.saturating_sub(now_ms));
         self.pause_ms = (self.pause_ms * 2).min(LONGEST_PAUSE_MS);
-        Stage::Pause(pause, Box::new(then))
+        RunStage::Pause(pause, Box::new(then))
     }
 
     /// Ends in the safe place where it stands.
-    fn stop(&mut self, end: End) -> Stage {
+    fn stop(&mut self, end: Outcome) -> RunStage {
         let end = Box::new(end);
-        let nobody_could_write = self.lock.is_none() || matches!(*end, End::LockLost { .. });
+        let nobody_could_write = self.lock.is_none() || matches!(*end, Outcome::LockLost { .. });
         match self.run {
             Some(run) if !nobody_could_write && end.unknown().is_none() => {
                 let why = end.word().to_owned();
                 let entry = if self.has_acted { Entry::Stopped { why } } else { Entry::Withdrawn };
-                Stage::Record(run, entry, After::Stop(end))
+                RunStage::Record(run, entry, Continuation::Stop(end))
             }
-            _ => Stage::Close(end),
+            _ => RunStage::Close(end),
         }
     }
 
@@ -521,21 +527,21 @@ impl Machine {
     }
 
     /// The lock was seen not to be ours, when nothing was left to be written down.
-    fn lock_lost(&mut self) -> Stage {
+    fn lock_lost(&mut self) -> RunStage {
         self.lock_lost_at(None)
     }
 
     /// The same while an entry was to be written, which may tell of a request that has committed
     /// since the lock was last seen to be ours.
-    fn lock_lost_at(&mut self, writing: Option<&Stage>) -> Stage {
-        let since = match (self.lock, writing.and_then(Stage::commits), &self.out) {
+    fn lock_lost_at(&mut self, writing: Option<&RunStage>) -> RunStage {
+        let since = match (self.lock, writing.and_then(RunStage::commits), &self.out) {
             (None, _, _) => Since::NeverTaken,
             (Some(_), Some(what), _) => Since::Committed(what.step()),
             (Some(_), None, Some(what)) => Since::Sent(what.step()),
             (Some(_), None, None) => Since::Nothing,
         };
         let unknown = self.unknown();
-        self.stop(End::LockLost { unknown, since })
+        self.stop(Outcome::LockLost { unknown, since })
     }
 }
 
@@ -556,8 +562,8 @@ impl Output {
             Self::MakeIdentity => "identity".to_owned(),
             Self::OpenRun(_) => "open-run".to_owned(),
             Self::Record(_, entry) => format!("record {}", entry.name()),
-            Self::Send { what: What::Fence, .. } => "fence".to_owned(),
-            Self::Send { what: What::Step(step), .. } => format!("send {step}"),
+            Self::Send { what: RequestPurpose::Fence, .. } => "fence".to_owned(),
+            Self::Send { what: RequestPurpose::Step(step), .. } => format!("send {step}"),
             Self::Look(_) => "look".to_owned(),
             Self::Mark(..) => "mark".to_owned(),
             Self::Move(_) => "move".to_owned(),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Machine, Stage};
-use crate::apply::end::End;
+use super::{Executor, RunStage};
+use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Wait};
 use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::sight::{self, Sight};
+use crate::apply::sight::{self, RunView};
 use crate::check;
 use crate::model::ServerId;
 use crate::proposal::propose;
@@ -24,21 +24,21 @@ pub(super) enum Turn {
     /// What is left goes in another order.
     Another,
     /// There is none, and none can be waited for.
-    Ends(Stage),
+    Ends(RunStage),
     /// It is waited for.
     Waits,
 }
 
-impl Machine {
+impl Executor {
     /// Who is away for a moment, or back for one, is no reason yet.
-    pub(super) fn forget_hiccup(&mut self, sight: &Sight) {
+    pub(super) fn forget_hiccup(&mut self, sight: &RunView) {
         self.unlawful.take_if(|unlawful| unlawful.live != sight.facts.live);
     }
 
     /// Where the laws stand against the next reconfig, and the same servers have answered for as long
     /// as the policy asks for: another order within the grant. Where there is none, a server that is
     /// down is waited for.
-    pub(super) fn take_turns(&mut self, now_ms: u64, sight: &Sight, waits: &[Wait]) -> Turn {
+    pub(super) fn take_turns(&mut self, now_ms: u64, sight: &RunView, waits: &[Wait]) -> Turn {
         let is_law = |wait: &Wait| matches!(wait, Wait::Law(_));
         // No order helps where the laws stand against any.
         if !waits.iter().any(is_law) || !check::broken_now(&sight.facts).is_empty() {
@@ -66,7 +66,7 @@ impl Machine {
         if may_come_back && !(self.is_over(now_ms) && self.has_another_plan(sight)) {
             return Turn::Waits;
         }
-        Turn::Ends(self.stop(End::NotGranted(waits.to_vec())))
+        Turn::Ends(self.stop(Outcome::NotGranted(waits.to_vec())))
     }
 
     /// Whether the present wait has gone on for as long as it may.
@@ -76,7 +76,7 @@ impl Machine {
     }
 
     /// Whether a plan that is made now, from what is there, would pass.
-    fn has_another_plan(&self, sight: &Sight) -> bool {
+    fn has_another_plan(&self, sight: &RunView) -> bool {
         let plan = self.granted.plan();
         let accepted = [&plan.accepted[..], &self.options.approved.accepted].concat();
         propose(&sight::spec_of(plan), &sight.facts, &accepted).is_ok()

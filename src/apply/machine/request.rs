@@ -1,45 +1,52 @@
 //! One reconfig: intent, request, answer; and what is believed where no answer came.
 
-use super::{After, Machine, ReadBack, Stage, What};
+use super::{Continuation, Executor, ReadBack, RequestPurpose, RunStage};
 use crate::apply::access::Signer;
-use crate::apply::classify::{Class, Refused, classify};
-use crate::apply::end::End;
+use crate::apply::classify::{Refused, ReplyClass, classify};
+use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Wait};
-use crate::apply::journal::{Doubt, Entry, Known};
-use crate::apply::judge::Named;
+use crate::apply::journal::{CommitEvidence, Entry, UnresolvedRequest};
+use crate::apply::judge::PendingBind;
 use crate::apply::position::{implied, position};
-use crate::ensemble::{Code, Failure};
+use crate::ensemble::{ErrorCode, RequestError};
 use crate::model::EnsembleConfig;
-use crate::plan::{Done, Move, Part, Step, StepId};
+use crate::plan::{ChangeVerb, Done, ServerChange, Step, StepId};
 
-impl Machine {
+impl Executor {
     /// Writes the intent down before anything leaves.
-    pub(super) fn intend(&mut self, step: &StepId) -> Stage {
-        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+    pub(super) fn intend(&mut self, step: &StepId) -> RunStage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else {
+            return RunStage::ReadAgain;
+        };
         let version = config.version.to_string();
         self.has_acted = true;
         let entry = Entry::Intent { step: step.clone(), version };
-        Stage::Record(run, entry, After::Send(What::Step(step.clone())))
+        RunStage::Record(run, entry, Continuation::Send(RequestPurpose::Step(step.clone())))
     }
 
-    pub(super) fn send(&mut self, what: What) -> Stage {
+    pub(super) fn send(&mut self, what: RequestPurpose) -> RunStage {
         self.out = Some(what.clone());
-        if let (What::Step(step), Some(config)) = (&what, &self.config) {
+        if let (RequestPurpose::Step(step), Some(config)) = (&what, &self.config) {
             let version = config.version.to_string();
             self.tell(Event::Sent { step: step.clone(), version });
         }
-        Stage::Send(what)
+        RunStage::Send(what)
     }
 
     /// A reply is believed only where its members are those that were asked for.
-    pub(super) fn replied(&mut self, now_ms: u64, what: What, reply: EnsembleConfig) -> Stage {
+    pub(super) fn replied(
+        &mut self,
+        now_ms: u64,
+        what: RequestPurpose,
+        reply: EnsembleConfig,
+    ) -> RunStage {
         match &what {
-            What::Fence if self.is_unchanged(&reply) => self.is_fenced(reply),
-            What::Step(step) if self.is_as_wanted(step, &reply) => {
+            RequestPurpose::Fence if self.is_unchanged(&reply) => self.is_fenced(reply),
+            RequestPurpose::Step(step) if self.is_as_wanted(step, &reply) => {
                 let step = step.clone();
-                self.commit(now_ms, step, reply, Known::Reply)
+                self.commit(now_ms, step, reply, CommitEvidence::Reply)
             }
-            What::Fence | What::Step(_) => Stage::Settling(what),
+            RequestPurpose::Fence | RequestPurpose::Step(_) => RunStage::Settling(what),
         }
     }
 
@@ -60,23 +67,31 @@ impl Machine {
             && config.is_some_and(|config| config.membership.with(request) == reply.membership)
     }
 
-    fn is_fenced(&mut self, reply: EnsembleConfig) -> Stage {
-        let (Some(run), Some(before)) = (self.run, &self.config) else { return Stage::ReadAgain };
+    fn is_fenced(&mut self, reply: EnsembleConfig) -> RunStage {
+        let (Some(run), Some(before)) = (self.run, &self.config) else {
+            return RunStage::ReadAgain;
+        };
         let (from, version) = (before.version.to_string(), reply.version.to_string());
         self.config = Some(reply);
         self.fenced = true;
         for doubt in self.doubtful.values_mut() {
             doubt.is_fenced |= doubt.from == from;
         }
-        if self.out == Some(What::Fence) {
+        if self.out == Some(RequestPurpose::Fence) {
             self.out = None;
         }
         self.progress();
         self.tell(Event::Fenced { version: version.clone() });
-        Stage::Record(run, Entry::Fenced { from, version }, After::Begun)
+        RunStage::Record(run, Entry::Fenced { from, version }, Continuation::Begun)
     }
 
-    fn commit(&mut self, now_ms: u64, step: StepId, config: EnsembleConfig, known: Known) -> Stage {
+    fn commit(
+        &mut self,
+        now_ms: u64,
+        step: StepId,
+        config: EnsembleConfig,
+        known: CommitEvidence,
+    ) -> RunStage {
         let version = config.version.to_string();
         self.config = Some(config);
         self.out = None;
@@ -84,8 +99,10 @@ impl Machine {
         self.take_as_done(now_ms, &step);
         self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
         match self.run {
-            Some(run) => Stage::Record(run, Entry::Committed { step, version, known }, After::Look),
-            None => Stage::ReadAgain,
+            Some(run) => {
+                RunStage::Record(run, Entry::Committed { step, version, known }, Continuation::Look)
+            }
+            None => RunStage::ReadAgain,
         }
     }
 
@@ -95,75 +112,92 @@ impl Machine {
         self.memory.done = implied(self.plan(), &self.memory.done);
         self.last_reconfig = Some(step.clone());
         let known = self.checked.plan().steps().find(|known| known.id == *step);
-        for Part { server, change } in known.map(Step::parts).unwrap_or_default() {
+        for ServerChange { server, change } in known.map(Step::parts).unwrap_or_default() {
             match change {
-                Move::Join | Move::Readdress { .. } => {
-                    self.memory.named.insert(*server, Named { at_ms: now_ms, seen: 0 });
+                ChangeVerb::Join | ChangeVerb::Readdress { .. } => {
+                    self.memory.named.insert(*server, PendingBind { at_ms: now_ms, seen: 0 });
                 }
-                Move::Leave | Move::Unlist => {
+                ChangeVerb::Leave | ChangeVerb::Unlist => {
                     self.memory.named.remove(server);
                     self.memory.proven.remove(server);
                     self.memory.following_since.remove(server);
                 }
-                Move::Promote | Move::Demote => {}
+                ChangeVerb::Promote | ChangeVerb::Demote => {}
             }
         }
     }
 
-    pub(super) fn not_replied(&mut self, now_ms: u64, what: What, failure: Failure) -> Stage {
+    pub(super) fn not_replied(
+        &mut self,
+        now_ms: u64,
+        what: RequestPurpose,
+        failure: RequestError,
+    ) -> RunStage {
         let refused = match classify(failure) {
-            Class::Refused(refused) => refused,
-            Class::SessionOver => return self.lock_lost(),
-            Class::Unknown => {
+            ReplyClass::Refused(refused) => refused,
+            ReplyClass::SessionOver => return self.lock_lost(),
+            ReplyClass::Unknown => {
                 self.tell(Event::Settling { step: self.unknown() });
-                return self.lost(now_ms, Stage::Settling(what), Wait::Connection);
+                return self.lost(now_ms, RunStage::Settling(what), Wait::Connection);
             }
         };
         let code = match failure {
-            Failure::Refused(code) => code,
-            Failure::Unknown | Failure::NotSent | Failure::InClear | Failure::SessionOver => {
-                Code::ConnectionLoss
-            }
+            RequestError::Refused(code) => code,
+            RequestError::Unknown
+            | RequestError::NotSent
+            | RequestError::InClear
+            | RequestError::SessionOver => ErrorCode::ConnectionLoss,
         };
         let end = match refused {
             // Somebody changed it, or a request of ours was carried out after all.
-            Refused::Moved => return Stage::Settling(what),
+            Refused::Moved => return RunStage::Settling(what),
             Refused::InProgress | Refused::NoQuorum | Refused::Busy => {
                 self.out = None;
                 return match what {
-                    What::Fence => {
-                        self.wait(now_ms, vec![Wait::Refused(code)], Stage::Send(What::Fence))
+                    RequestPurpose::Fence => self.wait(
+                        now_ms,
+                        vec![Wait::Refused(code)],
+                        RunStage::Send(RequestPurpose::Fence),
+                    ),
+                    RequestPurpose::Step(step) => {
+                        self.not_applied(step, code, Continuation::Wait(code))
                     }
-                    What::Step(step) => self.not_applied(step, code, After::Wait(code)),
                 };
             }
             Refused::NotAuthorized => not_authorized(),
-            Refused::Disabled => End::ReconfigDisabled,
-            Refused::Wrong(code) => End::Refused { step: self.unknown(), code },
+            Refused::Disabled => Outcome::ReconfigDisabled,
+            Refused::Wrong(code) => Outcome::Refused { step: self.unknown(), code },
         };
         self.out = None;
         match what {
-            What::Fence => self.stop(end),
-            What::Step(step) => self.not_applied(step, code, After::Stop(Box::new(end))),
+            RequestPurpose::Fence => self.stop(end),
+            RequestPurpose::Step(step) => {
+                self.not_applied(step, code, Continuation::Stop(Box::new(end)))
+            }
         }
     }
 
-    fn not_applied(&self, step: StepId, code: Code, after: After) -> Stage {
+    fn not_applied(&self, step: StepId, code: ErrorCode, after: Continuation) -> RunStage {
         let because = format!("refused: {code}");
-        Stage::Record(self.open_run(), Entry::NotApplied { step, because }, after)
+        RunStage::Record(self.open_run(), Entry::NotApplied { step, because }, after)
     }
 
     /// What the session reads while our lock stands decides; but that something was not carried out
     /// is known only behind a fence.
-    pub(super) fn settled(&mut self, what: What, now_ms: u64, read: ReadBack) -> Stage {
+    pub(super) fn settled(
+        &mut self,
+        what: RequestPurpose,
+        now_ms: u64,
+        read: ReadBack,
+    ) -> RunStage {
         if !self.is_locked(&read) {
             return self.lock_lost();
         }
-        if let What::Step(step) = &what
+        if let RequestPurpose::Step(step) = &what
             && self.is_as_wanted(step, &read.config)
         {
             let step = step.clone();
-            return self.commit(now_ms, step, read.config, Known::ReadBack);
+            return self.commit(now_ms, step, read.config, CommitEvidence::ReadBack);
         }
         let Some(done) = position(self.plan(), &read.config.membership, &self.memory.done) else {
             return self.foreign(read.config);
@@ -175,58 +209,65 @@ impl Machine {
         let before = self.config.replace(read.config);
         self.memory.done.extend(done);
         self.fenced = false;
-        if let (What::Step(step), Some(before)) = (what, before) {
+        if let (RequestPurpose::Step(step), Some(before)) = (what, before) {
             let from = before.version.to_string();
-            self.doubtful.insert(step, Doubt { from, is_fenced: false });
+            self.doubtful.insert(step, UnresolvedRequest { from, is_fenced: false });
         }
         self.begun(now_ms)
     }
 
     /// Whether these reconfigs are those that were known to be done, and no others than those that
     /// nobody saw the end of.
-    fn is_explained(&self, done: &Done, what: &What) -> bool {
+    fn is_explained(&self, done: &Done, what: &RequestPurpose) -> bool {
         let known = |step: &&StepId| self.reconfig(step).is_some();
         let known: Done = self.memory.done.iter().filter(known).cloned().collect();
-        let sent = |step: &StepId| *what == What::Step(step.clone());
+        let sent = |step: &StepId| *what == RequestPurpose::Step(step.clone());
         let may =
             |step: &StepId| known.contains(step) || self.doubtful.contains_key(step) || sent(step);
         known.is_subset(done) && done.iter().all(may)
     }
 
     /// Somebody else has changed the configuration.
-    pub(super) fn foreign(&mut self, after: EnsembleConfig) -> Stage {
+    pub(super) fn foreign(&mut self, after: EnsembleConfig) -> RunStage {
         self.out = None;
         let before = self.config.clone().unwrap_or_else(|| self.plan().facts.base.clone());
         let (before, after) = (Box::new(before), Box::new(after));
-        self.stop(End::Foreign { before, after })
+        self.stop(Outcome::Foreign { before, after })
     }
 
     /// Something else than a reconfig failed.
-    pub(super) fn failed(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
+    pub(super) fn failed(
+        &mut self,
+        now_ms: u64,
+        stage: RunStage,
+        failure: RequestError,
+    ) -> RunStage {
         match (stage, failure) {
             // It ends all the same; that everything is done is no such end.
-            (Stage::Record(_, _, After::Stop(end)), _) if *end != End::Finished => {
-                Stage::Close(end)
+            (RunStage::Record(_, _, Continuation::Stop(end)), _) if *end != Outcome::Finished => {
+                RunStage::Close(end)
             }
             (stage, failure) => self.failed_midway(now_ms, stage, failure),
         }
     }
 
-    fn failed_midway(&mut self, now_ms: u64, stage: Stage, failure: Failure) -> Stage {
+    fn failed_midway(&mut self, now_ms: u64, stage: RunStage, failure: RequestError) -> RunStage {
         match failure {
-            Failure::SessionOver => self.lock_lost_at(Some(&stage)),
-            Failure::Unknown | Failure::NotSent => self.lost(now_ms, stage, Wait::Connection),
-            Failure::InClear => self.lost(now_ms, stage, Wait::InClear),
-            Failure::Refused(code) => self.refused(stage, code),
+            RequestError::SessionOver => self.lock_lost_at(Some(&stage)),
+            RequestError::Unknown | RequestError::NotSent => {
+                self.lost(now_ms, stage, Wait::Connection)
+            }
+            RequestError::InClear => self.lost(now_ms, stage, Wait::InClear),
+            RequestError::Refused(code) => self.refused(stage, code),
         }
     }
 
     /// The connection is gone: the session is attached again before that is tried again.
-    fn lost(&mut self, now_ms: u64, stage: Stage, why: Wait) -> Stage {
+    fn lost(&mut self, now_ms: u64, stage: RunStage, why: Wait) -> RunStage {
         let wait = self.stuck().unwrap_or(why);
         let again = match stage {
-            Stage::Settle(then) => Stage::Settle(then),
-            stage => Stage::Settle(Box::new(stage)),
+            RunStage::Settle(then) => RunStage::Settle(then),
+            stage => RunStage::Settle(Box::new(stage)),
         };
         self.wait(now_ms, vec![wait], again)
     }
@@ -235,8 +276,8 @@ impl Machine {
     fn stuck(&self) -> Option<Wait> {
         let members = &self.config.as_ref()?.membership;
         let next = match self.out.as_ref()? {
-            What::Step(step) => members.with(self.reconfig(step)?),
-            What::Fence => members.clone(),
+            RequestPurpose::Step(step) => members.with(self.reconfig(step)?),
+            RequestPurpose::Fence => members.clone(),
         };
         let step = self.unknown();
         let voters = next.servers().filter(|server| server.votes());
@@ -244,21 +285,23 @@ impl Machine {
         Some(Wait::Stuck { step, voters })
     }
 
-    fn refused(&mut self, stage: Stage, code: Code) -> Stage {
+    fn refused(&mut self, stage: RunStage, code: ErrorCode) -> RunStage {
         match (stage, code) {
             // It ends all the same; that everything is done is no such end.
-            (Stage::Record(_, _, After::Stop(end)), _) if *end != End::Finished => {
-                Stage::Close(end)
+            (RunStage::Record(_, _, Continuation::Stop(end)), _) if *end != Outcome::Finished => {
+                RunStage::Close(end)
             }
             // The transaction's check of the lock.
-            (stage @ Stage::Record(..), Code::BadVersion) => self.lock_lost_at(Some(&stage)),
-            (_, Code::NoAuth | Code::AuthFailed) => self.stop(not_authorized()),
-            (_, code) => self.stop(End::Refused { step: None, code }),
+            (stage @ RunStage::Record(..), ErrorCode::BadVersion) => {
+                self.lock_lost_at(Some(&stage))
+            }
+            (_, ErrorCode::NoAuth | ErrorCode::AuthFailed) => self.stop(not_authorized()),
+            (_, code) => self.stop(Outcome::Refused { step: None, code }),
         }
     }
 }
 
 /// The driver knows which server said so.
-fn not_authorized() -> End {
-    End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody }
+fn not_authorized() -> Outcome {
+    Outcome::NotAuthorized { by: Vec::new(), signer: Signer::Anonymous }
 }

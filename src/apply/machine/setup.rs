@@ -1,12 +1,12 @@
 //! From the permission to the first look: lock, what is there, the run, the fence.
 
-use super::{After, HOLD_MS, Machine, Question, ReadBack, Stage, What};
-use crate::apply::end::End;
+use super::{Continuation, Executor, HOLD_MS, Question, ReadBack, RequestPurpose, RunStage};
+use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Wait};
-use crate::apply::journal::{Entry, HookEnd, Known, LockText, Run, Runs};
-use crate::apply::judge::Memory;
+use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs};
+use crate::apply::judge::RunState;
 use crate::apply::position::implied;
-use crate::apply::sight::Sight;
+use crate::apply::sight::RunView;
 use crate::apply::stale::{Now, fresh};
 use crate::observe::Identity;
 
@@ -16,29 +16,29 @@ const LOOK_PAUSE_MS: u64 = 200;
 /// The time between two tries at a lock, in milliseconds.
 const LOCK_PAUSE_MS: u64 = 100;
 
-impl Machine {
-    pub(super) fn held(&mut self, now_ms: u64, by: Option<LockText>) -> Stage {
+impl Executor {
+    pub(super) fn held(&mut self, now_ms: u64, by: Option<LockText>) -> RunStage {
         if self.interrupted {
-            return Stage::Close(Box::new(End::Interrupted { unknown: None }));
+            return RunStage::Close(Box::new(Outcome::Interrupted { unknown: None }));
         }
         let since = *self.waiting_since.get_or_insert(now_ms);
         if now_ms.saturating_sub(since) >= self.options.lock_timeout_ms.unwrap_or(0) {
-            return Stage::Close(Box::new(End::Locked(by)));
+            return RunStage::Close(Box::new(Outcome::Locked(by)));
         }
         if let Some(by) = by {
             self.tell(Event::Locked(by));
         }
-        Stage::Pause(LOCK_PAUSE_MS, Box::new(Stage::Lock))
+        RunStage::Pause(LOCK_PAUSE_MS, Box::new(RunStage::Lock))
     }
 
     /// What was seen before the lock was ours may have changed until it was.
-    pub(super) fn read_again(&mut self, read: ReadBack) -> Stage {
+    pub(super) fn read_again(&mut self, read: ReadBack) -> RunStage {
         if !self.is_locked(&read) {
             return self.lock_lost();
         }
         self.config = Some(read.config);
         self.identity = read.identity;
-        Stage::ReadRuns
+        RunStage::ReadRuns
     }
 
     /// Finds the run that goes on, or the number of the next one.
@@ -46,35 +46,35 @@ impl Machine {
     /// Of what an earlier apply wrote nothing is taken over but the requests of which it did not
     /// see the end: which reconfigs are done, the configuration shows; gates, attestations and
     /// commands are judged anew.
-    pub(super) fn read_runs(&mut self, now_ms: u64, runs: &Runs) -> Stage {
+    pub(super) fn read_runs(&mut self, now_ms: u64, runs: &Runs) -> RunStage {
         let last = runs.latest.last();
         let open = last.filter(|run| run.is_open());
         let ours = open.filter(|run| run.is_of(&self.options.plan_id));
         match (open, self.options.abandon) {
             (Some(run), Some(number)) if run.number == number => {
                 let who = self.options.who.clone();
-                return Stage::Record(number, Entry::Abandoned { who }, After::ReadRuns);
+                return RunStage::Record(number, Entry::Abandoned { who }, Continuation::ReadRuns);
             }
             (_, Some(number)) if !runs.latest.iter().any(|run| run.number == number) => {
-                return self.stop(End::NotOpen { number });
+                return self.stop(Outcome::NotOpen { number });
             }
-            (Some(run), _) if ours.is_none() => return self.stop(End::other_run(run)),
+            (Some(run), _) if ours.is_none() => return self.stop(Outcome::other_run(run)),
             _ => {}
         }
         let keeps =
             |run: &Run| Some(run.number) == self.plan_of && run.is_of(&self.options.plan_id);
         if let Some(number) = self.plan_of.filter(|_| !runs.latest.iter().any(keeps)) {
-            return self.stop(End::RunGone { number });
+            return self.stop(Outcome::RunGone { number });
         }
-        let Some(config) = self.config.clone() else { return Stage::ReadAgain };
+        let Some(config) = self.config.clone() else { return RunStage::ReadAgain };
         let (plan_id, identity) = (&self.options.plan_id, &self.identity);
         let now = Now { plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
         let fresh = match fresh(self.plan(), now, self.options.strict_version) {
             Ok(fresh) => fresh,
             Err(stale) => {
                 return self.stop(match ours {
-                    Some(run) => End::Overtaken { number: run.number, stale },
-                    None => End::Stale(stale),
+                    Some(run) => Outcome::Overtaken { number: run.number, stale },
+                    None => Outcome::Stale(stale),
                 });
             }
         };
@@ -82,7 +82,7 @@ impl Machine {
             let from = self.plan().facts.base.version.to_string();
             self.tell(Event::VersionMoved { from, to: config.version.to_string() });
         }
-        self.memory = Memory { done: implied(self.plan(), &fresh.done), ..Memory::default() };
+        self.memory = RunState { done: implied(self.plan(), &fresh.done), ..RunState::default() };
         // A run that died before its first entry is begun again.
         let unbegun = |run: &&Run| !run.is_begun() && run.is_of(&self.options.plan_id);
         let again = last.filter(unbegun).filter(|run| run.number == runs.highest);
@@ -102,58 +102,64 @@ impl Machine {
         if self.resumes {
             self.opened()
         } else if self.has_reconfigs_left() {
-            Stage::OpenRun
+            RunStage::OpenRun
         } else {
             // A run was given up, and nothing is left to be done.
-            Stage::Close(Box::new(End::Finished))
+            RunStage::Close(Box::new(Outcome::Finished))
         }
     }
 
     /// The run comes before the identity, so that no identity is there without a run that tells of
     /// it.
-    pub(super) fn opened(&mut self) -> Stage {
+    pub(super) fn opened(&mut self) -> RunStage {
         match self.identity {
-            Identity::NoneYet => Stage::MakeIdentity,
+            Identity::NoneYet => RunStage::MakeIdentity,
             Identity::Known(_) => self.begin_run(),
         }
     }
 
-    pub(super) fn begin_run(&mut self) -> Stage {
+    pub(super) fn begin_run(&mut self) -> RunStage {
         let number = self.open_run();
         let (plan_id, resumed) = (self.options.plan_id.clone(), self.resumes);
         self.tell(Event::Run { number, plan_id, resumed });
         let who = self.options.who.clone();
-        Stage::Record(number, Entry::Claimed { who }, After::Begun)
+        RunStage::Record(number, Entry::Claimed { who }, Continuation::Begun)
     }
 
     /// Writes down what the configuration tells of requests that nobody saw the end of; then the
     /// fence, where something will be sent; then, of the others, that they never will be carried
     /// out. Whether they were, and somebody has undone them since, a fence from the version that they
     /// start from tells, and no configuration.
-    pub(super) fn begun(&mut self, now_ms: u64) -> Stage {
-        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+    pub(super) fn begun(&mut self, now_ms: u64) -> RunStage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else {
+            return RunStage::ReadAgain;
+        };
         let version = config.version.to_string();
         if let Some(step) = self.doubtful_hooks.pop_first() {
             let entry = Entry::HookEnded { step, how: HookEnd::Unknown };
-            return Stage::Record(run, entry, After::Begun);
+            return RunStage::Record(run, entry, Continuation::Begun);
         }
         let found = self.doubtful.keys().find(|step| self.memory.done.contains(*step)).cloned();
         if let Some(step) = found {
-            let known = if self.out == Some(What::Step(step.clone())) {
+            let known = if self.out == Some(RequestPurpose::Step(step.clone())) {
                 self.out = None;
-                Known::ReadBack
+                CommitEvidence::ReadBack
             } else {
-                Known::Found
+                CommitEvidence::Found
             };
             self.doubtful.remove(&step);
             self.take_as_done(now_ms, &step);
             self.tell(Event::Committed { step: step.clone(), version: version.clone(), known });
-            return Stage::Record(run, Entry::Committed { step, version, known }, After::Begun);
+            return RunStage::Record(
+                run,
+                Entry::Committed { step, version, known },
+                Continuation::Begun,
+            );
         }
         if self.must_fence() {
             // Who is finishing its sync is seen first.
             self.question = Question::default();
-            return Stage::Look;
+            return RunStage::Look;
         }
         if let Some((step, doubt)) = self.doubtful.pop_first() {
             self.out = None;
@@ -163,7 +169,7 @@ impl Machine {
             } else {
                 Entry::Disarmed { step }
             };
-            return Stage::Record(run, entry, After::Begun);
+            return RunStage::Record(run, entry, Continuation::Begun);
         }
         self.look()
     }
@@ -177,7 +183,7 @@ impl Machine {
     /// reconfig there that commits meanwhile (`Learner.syncWithLeader`). That is waited for, longest
     /// where the leader shows that somebody gets its data, and not for ever: a server that was missed
     /// is healed later.
-    pub(super) fn fence_or_hold(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+    pub(super) fn fence_or_hold(&mut self, now_ms: u64, sight: &RunView) -> RunStage {
         if sight.not_serving.is_empty() {
             return self.fence();
         }
@@ -190,7 +196,7 @@ impl Machine {
         }
         if self.interrupted {
             let unknown = self.unknown();
-            return self.stop(End::Interrupted { unknown });
+            return self.stop(Outcome::Interrupted { unknown });
         }
         let is_seen = sight.is_syncing;
         let syncing = sight.not_serving.iter().map(|server| Wait::Syncing {
@@ -199,15 +205,21 @@ impl Machine {
             left_ms,
         });
         self.tell(Event::Waiting(syncing.collect()));
-        Stage::Pause(LOOK_PAUSE_MS.min(left_ms), Box::new(Stage::Look))
+        RunStage::Pause(LOOK_PAUSE_MS.min(left_ms), Box::new(RunStage::Look))
     }
 
     /// Writes down and sends a reconfig that changes nothing.
-    pub(super) fn fence(&mut self) -> Stage {
-        let (Some(run), Some(config)) = (self.run, &self.config) else { return Stage::ReadAgain };
+    pub(super) fn fence(&mut self) -> RunStage {
+        let (Some(run), Some(config)) = (self.run, &self.config) else {
+            return RunStage::ReadAgain;
+        };
         let version = config.version.to_string();
         self.progress();
-        Stage::Record(run, Entry::FenceIntent { version }, After::Send(What::Fence))
+        RunStage::Record(
+            run,
+            Entry::FenceIntent { version },
+            Continuation::Send(RequestPurpose::Fence),
+        )
     }
 
     fn has_reconfigs_left(&self) -> bool {

@@ -4,23 +4,26 @@ use std::collections::BTreeSet;
 
 use super::reorder::Turn;
 use super::{
-    After, HEALS, MARKS_PER_DIGEST, Machine, Question, ReadBack, SPARE_DIGESTS, Stage, What,
+    Continuation, Executor, HEALS, MARKS_PER_DIGEST, Question, ReadBack, RequestPurpose, RunStage,
+    SPARE_DIGESTS,
 };
-use crate::apply::end::End;
+use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Missing, Wait};
-use crate::apply::journal::{Entry, HookEnd, Passage};
+use crate::apply::journal::{Entry, GateOpenedBy, HookEnd};
 use crate::apply::judge::{Judge, Verdict};
-use crate::apply::sight::{self, Presence, Sight};
+use crate::apply::sight::{self, Presence, RunView};
 use crate::model::{ServerId, Zxid};
 use crate::observe::{ByCounts, DataProof, FindingKind};
-use crate::plan::{Action, GateKind, Move, Part, Phase, PhaseKind, Rule, Step, StepId};
+use crate::plan::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
+};
 
 /// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
 
-impl Machine {
+impl Executor {
     /// Looks next, and says what is wanted to be seen.
-    pub(super) fn look(&mut self) -> Stage {
+    pub(super) fn look(&mut self) -> RunStage {
         let members = self.config.as_ref().map(|config| &config.membership);
         let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
         let awaited = sight::awaited(self.plan()).into_iter().filter(|id| !is_member(id));
@@ -34,7 +37,7 @@ impl Machine {
             }
         }
         let open = self.plan().steps().filter(|step| !self.memory.done.contains(&step.id));
-        let moves = |part: &&Part| matches!(part.change, Move::Readdress { .. });
+        let moves = |part: &&ServerChange| matches!(part.change, ChangeVerb::Readdress { .. });
         let moving = open.flat_map(Step::parts).filter(moves).map(|part| part.server).collect();
         let clients = self.wants_clients();
         let counts = ByCounts {
@@ -42,7 +45,7 @@ impl Machine {
             given_up: self.given_up.clone(),
         };
         self.question = Question { prove, counts, ask, clients, moving };
-        Stage::Look
+        RunStage::Look
     }
 
     /// Whether a finding is accepted, by the plan or by the command of this apply.
@@ -61,7 +64,7 @@ impl Machine {
 
     /// Goes on only while the lock is ours and the configuration is the one that this run made. Before
     /// the fence a request of an earlier apply may still come to be carried out.
-    fn has_lost(&mut self, now_ms: u64, read: ReadBack) -> Option<Stage> {
+    fn has_lost(&mut self, now_ms: u64, read: ReadBack) -> Option<RunStage> {
         if !self.is_locked(&read) {
             return Some(self.lock_lost());
         }
@@ -69,13 +72,13 @@ impl Machine {
             return None;
         }
         Some(if self.must_fence() {
-            self.settled(What::Fence, now_ms, read)
+            self.settled(RequestPurpose::Fence, now_ms, read)
         } else {
             self.foreign(read.config)
         })
     }
 
-    pub(super) fn saw_nothing(&mut self, now_ms: u64, why: String, read: ReadBack) -> Stage {
+    pub(super) fn saw_nothing(&mut self, now_ms: u64, why: String, read: ReadBack) -> RunStage {
         if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
@@ -85,10 +88,10 @@ impl Machine {
         }
         // Who serves may have started anew meanwhile.
         self.memory.first_served.clear();
-        self.wait(now_ms, vec![Wait::Ensemble(why)], Stage::Look)
+        self.wait(now_ms, vec![Wait::Ensemble(why)], RunStage::Look)
     }
 
-    pub(super) fn saw(&mut self, now_ms: u64, sight: &Sight, read: ReadBack) -> Stage {
+    pub(super) fn saw(&mut self, now_ms: u64, sight: &RunView, read: ReadBack) -> RunStage {
         if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
@@ -97,7 +100,7 @@ impl Machine {
         }
         if self.config.as_ref() != Some(&sight.facts.base) {
             let lags = "the leader shows an older configuration".to_owned();
-            return self.wait(now_ms, vec![Wait::Ensemble(lags)], Stage::Look);
+            return self.wait(now_ms, vec![Wait::Ensemble(lags)], RunStage::Look);
         }
         self.see_leader(sight.facts.leader);
         let before = self.memory.proven.clone();
@@ -138,10 +141,10 @@ impl Machine {
         }
     }
 
-    fn decide(&mut self, now_ms: u64, sight: &Sight) -> Stage {
+    fn decide(&mut self, now_ms: u64, sight: &RunView) -> RunStage {
         loop {
             if self.interrupted {
-                return self.stop(End::Interrupted { unknown: None });
+                return self.stop(Outcome::Interrupted { unknown: None });
             }
             let open = self.open(sight);
             let Some((kind, rule, first)) = open.first().cloned() else {
@@ -149,14 +152,18 @@ impl Machine {
                     return heals;
                 }
                 let run = self.open_run();
-                return Stage::Record(run, Entry::Closed, After::Stop(Box::new(End::Finished)));
+                return RunStage::Record(
+                    run,
+                    Entry::Closed,
+                    Continuation::Stop(Box::new(Outcome::Finished)),
+                );
             };
             if self.wants_clients() && !self.question.clients {
                 return self.look();
             }
             let candidates = match rule {
-                Rule::SideBySide => open,
-                Rule::InOrder | Rule::LeaderLast => vec![(kind, rule, first)],
+                StepOrder::SideBySide => open,
+                StepOrder::InOrder | StepOrder::LeaderLast => vec![(kind, rule, first)],
             };
             let mut waits = Vec::new();
             let mut done = Vec::new();
@@ -188,7 +195,7 @@ impl Machine {
     }
 
     /// The steps that may be next, each with its phase's kind and rule.
-    fn open(&self, sight: &Sight) -> Vec<(PhaseKind, Rule, Step)> {
+    fn open(&self, sight: &RunView) -> Vec<(PhaseKind, StepOrder, Step)> {
         let next = self.plan().next_steps(&self.memory.done, sight.facts.leader);
         let of = |step: &Step| -> Option<&Phase> {
             self.plan().phases.iter().find(|phase| phase.steps.iter().any(|s| s.id == step.id))
@@ -200,7 +207,7 @@ impl Machine {
         open.collect()
     }
 
-    fn judge<'a>(&'a self, sight: &'a Sight, now_ms: u64) -> Judge<'a> {
+    fn judge<'a>(&'a self, sight: &'a RunView, now_ms: u64) -> Judge<'a> {
         Judge {
             checked: &self.checked,
             sight,
@@ -212,7 +219,7 @@ impl Machine {
     }
 
     /// A step that needs no doing; a stop that is seen done is written down.
-    fn is_done(&mut self, kind: PhaseKind, step: &Step, sight: &Sight) -> Option<Stage> {
+    fn is_done(&mut self, kind: PhaseKind, step: &Step, sight: &RunView) -> Option<RunStage> {
         let id = step.id.clone();
         match step.action {
             Action::Stop(server) if !self.options.no_hooks => {
@@ -220,7 +227,7 @@ impl Machine {
                     self.tell(Event::NoAnswer { step: id.clone(), server });
                 }
                 let entry = Entry::Gone { step: id };
-                return Some(Stage::Record(self.open_run(), entry, After::Look));
+                return Some(RunStage::Record(self.open_run(), entry, Continuation::Look));
             }
             Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
                 let presence = sight.leaving.get(&server).map(|leaving| leaving.presence);
@@ -255,7 +262,7 @@ impl Machine {
     /// Sends a reconfig that changes nothing where a server holds the configuration and runs with an
     /// older one: the next that commits is activated there. Not while another finishes its sync, which
     /// would miss it, and not again and again.
-    fn heal(&mut self, sight: &Sight) -> Option<Stage> {
+    fn heal(&mut self, sight: &RunView) -> Option<RunStage> {
         let servers = sight.not_in_force();
         if servers.is_empty() || sight.is_syncing || self.heals == HEALS {
             return None;
@@ -267,7 +274,7 @@ impl Machine {
 
     /// Waits; where nothing but a newer digest is missing, writes until there is one, though not for
     /// ever.
-    fn await_or_mark(&mut self, now_ms: u64, sight: &Sight, mut waits: Vec<Wait>) -> Stage {
+    fn await_or_mark(&mut self, now_ms: u64, sight: &RunView, mut waits: Vec<Wait>) -> RunStage {
         let only_data = waits
             .iter()
             .all(|wait| matches!(wait, Wait::Joiner { missing: Missing::Data { .. }, .. }));
@@ -309,7 +316,7 @@ impl Machine {
         }
         self.marks += count;
         self.marked_to = sight.leader_zxid.map_or(0, |zxid| zxid.get() + left);
-        Stage::Mark(count)
+        RunStage::Mark(count)
     }
 
     /// How often the run's mark may be written.
@@ -319,7 +326,7 @@ impl Machine {
 
     /// Has joiners compared as if they gave no digests, where none of theirs is common with one of the
     /// leader's after all marks; whether that is new of one of them.
-    fn give_up_digests(&mut self, sight: &Sight, wanting: &[ServerId]) -> bool {
+    fn give_up_digests(&mut self, sight: &RunView, wanting: &[ServerId]) -> bool {
         let has_none = |id: &ServerId| {
             let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
             data == Some(&DataProof::NoCommonDigest)
@@ -329,45 +336,47 @@ impl Machine {
         self.given_up.len() > known
     }
 
-    fn take(&mut self, step: &Step) -> Stage {
+    fn take(&mut self, step: &Step) -> RunStage {
         let run = self.open_run();
         let id = step.id.clone();
         match &step.action {
             Action::Reconfig { parts, .. } => {
                 let away = self.away(parts);
-                if away.is_empty() { self.intend(&id) } else { Stage::Move(id, away) }
+                if away.is_empty() { self.intend(&id) } else { RunStage::Move(id, away) }
             }
             Action::Gate(kind) => {
                 let approved = self.options.approved.cutover || *kind == GateKind::CutoverManual;
-                let how = if approved { Passage::Approved } else { Passage::Drained };
-                Stage::Record(run, Entry::Passed { step: id, how }, After::Look)
+                let how = if approved { GateOpenedBy::Approved } else { GateOpenedBy::Drained };
+                RunStage::Record(run, Entry::Passed { step: id, how }, Continuation::Look)
             }
-            Action::AttestBlank(_) => Stage::Record(run, Entry::Attested { step: id }, After::Look),
-            Action::Start(_) | Action::Stop(_) => Stage::BeforeHook(id),
+            Action::AttestBlank(_) => {
+                RunStage::Record(run, Entry::Attested { step: id }, Continuation::Look)
+            }
+            Action::Start(_) | Action::Stop(_) => RunStage::BeforeHook(id),
             Action::AwaitJoiner(_) | Action::AskToStop(_) | Action::Prove(_) => self.look(),
         }
     }
 
     /// The servers that our session had better not be on when a step is taken.
-    fn away(&self, parts: &[Part]) -> BTreeSet<ServerId> {
-        let changes = |part: &&Part| part.change != Move::Join;
+    fn away(&self, parts: &[ServerChange]) -> BTreeSet<ServerId> {
+        let changes = |part: &&ServerChange| part.change != ChangeVerb::Join;
         let mut away: BTreeSet<ServerId> =
             parts.iter().filter(changes).map(|part| part.server).collect();
-        if parts.iter().any(|part| part.change == Move::Leave) {
+        if parts.iter().any(|part| part.change == ChangeVerb::Leave) {
             away.extend(sight::leaving(self.plan()));
         }
         away
     }
 
-    fn ask(&mut self, end: End) -> Stage {
-        if self.options.interactive { Stage::Ask(Box::new(end)) } else { self.stop(end) }
+    fn ask(&mut self, end: Outcome) -> RunStage {
+        if self.options.interactive { RunStage::Ask(Box::new(end)) } else { self.stop(end) }
     }
 
-    pub(super) fn answered(&mut self, end: End, yes: bool) -> Stage {
+    pub(super) fn answered(&mut self, end: Outcome, yes: bool) -> RunStage {
         if !yes {
             return self.stop(end);
         }
-        if let End::Gate { step, approve, .. } = &end {
+        if let Outcome::Gate { step, approve, .. } = &end {
             let servers = self.plan().steps().filter(|s| s.id == *step).flat_map(Step::servers);
             let servers: Vec<ServerId> = servers.collect();
             match approve.as_str() {
@@ -381,29 +390,29 @@ impl Machine {
 
     /// The last look at lock and members before a command is run; the intent that follows is a
     /// committed write.
-    pub(super) fn before_hook(&mut self, now_ms: u64, step: StepId, read: ReadBack) -> Stage {
+    pub(super) fn before_hook(&mut self, now_ms: u64, step: StepId, read: ReadBack) -> RunStage {
         if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
         self.has_acted = true;
         let entry = Entry::HookIntent { step: step.clone() };
-        Stage::Record(self.open_run(), entry, After::Hook(step))
+        RunStage::Record(self.open_run(), entry, Continuation::Hook(step))
     }
 
-    pub(super) fn hook_ended(&mut self, step: StepId, how: HookEnd) -> Stage {
+    pub(super) fn hook_ended(&mut self, step: StepId, how: HookEnd) -> RunStage {
         self.tell(Event::HookEnded { step: step.clone(), how: how.clone() });
         let after = if how == HookEnd::Succeeded {
             self.memory.hooked.insert(step.clone());
             self.progress();
-            After::Look
+            Continuation::Look
         } else {
-            After::Stop(Box::new(End::Hook { step: step.clone(), how: how.clone() }))
+            Continuation::Stop(Box::new(Outcome::Hook { step: step.clone(), how: how.clone() }))
         };
-        Stage::Record(self.open_run(), Entry::HookEnded { step, how }, after)
+        RunStage::Record(self.open_run(), Entry::HookEnded { step, how }, after)
     }
 
     /// What comes when an entry is written.
-    pub(super) fn recorded(&mut self, now_ms: u64, entry: &Entry, after: After) -> Stage {
+    pub(super) fn recorded(&mut self, now_ms: u64, entry: &Entry, after: Continuation) -> RunStage {
         match entry {
             Entry::Passed { step, .. } | Entry::Attested { step } | Entry::Gone { step } => {
                 self.finish_step(step.clone());
@@ -415,16 +424,16 @@ impl Machine {
         }
         self.tell(Event::Recorded(entry.clone()));
         match after {
-            After::ReadRuns => Stage::ReadRuns,
-            After::Begun => self.begun(now_ms),
-            After::Wait(code) => {
+            Continuation::ReadRuns => RunStage::ReadRuns,
+            Continuation::Begun => self.begun(now_ms),
+            Continuation::Wait(code) => {
                 let look = self.look();
                 self.wait(now_ms, vec![Wait::Refused(code)], look)
             }
-            After::Send(what) => self.send(what),
-            After::Look => self.look(),
-            After::Hook(step) => Stage::Hook(step),
-            After::Stop(end) => Stage::Close(end),
+            Continuation::Send(what) => self.send(what),
+            Continuation::Look => self.look(),
+            Continuation::Hook(step) => RunStage::Hook(step),
+            Continuation::Stop(end) => RunStage::Close(end),
         }
     }
 }

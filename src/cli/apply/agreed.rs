@@ -7,9 +7,9 @@ use super::super::source::Source;
 use super::super::{local, secret};
 use super::ready::{Ready, ready};
 use super::{refuse, typed};
-use crate::apply::End;
+use crate::apply::Outcome;
 use crate::apply::access::{Recipient, Signer};
-use crate::apply::judge::{Approved, Judge, Memory, Verdict};
+use crate::apply::judge::{Approved, Judge, RunState, Verdict};
 use crate::apply::leaving::{known_endpoints, leaving_now};
 use crate::apply::sight::{self, awaited, leaving};
 use crate::ensemble::ZooKeeper;
@@ -70,7 +70,7 @@ async fn announce(
     let (plan, named) = (ready.checked.plan(), source.named());
     let members = named.recipients(&ready.seen, &leaving(plan));
     if members.is_empty() {
-        let end = End::NoRecipient { unnamed: named.unnamed(&ready.seen) };
+        let end = Outcome::NoRecipient { unnamed: named.unnamed(&ready.seen) };
         return Err(refuse((args, source), &end, output));
     }
     let live = &ready.seen.config.membership;
@@ -90,7 +90,7 @@ async fn announce(
 }
 
 /// The gate that would stop the run before it has sent anything, so that nothing is held for it.
-async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Option<End> {
+async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Option<Outcome> {
     let plan = ready.checked.plan();
     let next = plan.next_steps(&ready.done, ready.seen.leader);
     let gate = next.first().filter(|step| matches!(step.action, Action::Gate(_)))?;
@@ -104,7 +104,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     let judge = Judge {
         checked: &ready.checked,
         sight: &sight,
-        memory: &Memory::default(),
+        memory: &RunState::default(),
         approved: &approved(args),
         no_hooks: args.no_hooks,
         now_ms: 0,

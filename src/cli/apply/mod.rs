@@ -22,13 +22,15 @@ use super::output::Output;
 use super::source::{Source, accepts};
 use super::{live, secret};
 use crate::apply::access::{Access, Signer};
-use crate::apply::driver::{Surroundings as _, Task, drive};
+use crate::apply::driver::{RunHost as _, Task, drive};
 use crate::apply::journal::{HookEnd, IdentityText, LockText};
-use crate::apply::keeper::Mine;
+use crate::apply::keeper::ApplyIdentity;
 use crate::apply::machine::Options;
 use crate::apply::sight::leaving;
-use crate::apply::{End, Event, Stale};
-use crate::ensemble::{Code, Control, Failure, HeldSession, SessionTerms, ZooKeeper};
+use crate::apply::{Event, Outcome, Stale};
+use crate::ensemble::{
+    ErrorCode, HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper,
+};
 use crate::model::Endpoint;
 use crate::observe::Observation;
 use crate::plan::Plan;
@@ -101,7 +103,7 @@ pub(super) async fn apply_with(
 }
 
 /// The options of a run, as the command line has them.
-fn options(args: &ApplyArgs, mine: &Mine) -> Options {
+fn options(args: &ApplyArgs, mine: &ApplyIdentity) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
         who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
@@ -116,12 +118,12 @@ fn options(args: &ApplyArgs, mine: &Mine) -> Options {
 }
 
 /// Who applies which plan.
-fn mine(plan: &Plan, own: OwnIds, output: &Output) -> Result<Mine, Exit> {
+fn mine(plan: &Plan, own: OwnIds, output: &Output) -> Result<ApplyIdentity, Exit> {
     let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
         output.error("this machine gives no random numbers", "");
         return Err(Exit::Error);
     };
-    Ok(Mine {
+    Ok(ApplyIdentity {
         lock: LockText::new(by, "apply", saved::plan_id(plan)),
         identity: IdentityText::new(id, plan.ensemble.clone()),
         folder: plan.connect.folder.clone(),
@@ -155,7 +157,7 @@ async fn carry_out(
     let mut patience = Patience::of(&plan.policy);
     let session = loop {
         match signed_in(port, &access, &ready, &source.spec(), output).await? {
-            Err(End::Unreachable)
+            Err(Outcome::Unreachable)
                 if patience.is_left("no server takes a session", output).await => {}
             session => break session,
         }
@@ -184,14 +186,14 @@ async fn carry_out(
     };
     local.clear();
     let end = end.unwrap_or_else(|| {
-        let end = End::Interrupted { unknown: local.report.unknown.clone() };
+        let end = Outcome::Interrupted { unknown: local.report.unknown.clone() };
         local.tell(&Event::Ended(end.clone()));
         if let Some(step) = &local.report.running_hook {
             output.note(&format!("the command of {step} was running and was ended"));
         }
         end
     });
-    let finished = end == End::Finished;
+    let finished = end == Outcome::Finished;
     let exit = exit_of(&end);
     output.aside(&ends::screen(&ends::Screen {
         end: &end,
@@ -273,7 +275,7 @@ async fn signed_in(
     ready: &Ready,
     spec: &Spec,
     output: &Output,
-) -> Result<Result<(HeldSession, Observation), End>, Exit> {
+) -> Result<Result<(HeldSession, Observation), Outcome>, Exit> {
     let seen = if access.user().is_some() {
         live::look(port, spec, output).await?
     } else {
@@ -282,43 +284,47 @@ async fn signed_in(
     // It can have been made since the journal was read: no password is sent for what is not an
     // operator's.
     if let Some(unproven) = seen.folder.unproven() {
-        return Ok(Err(End::Unproven(unproven.clone())));
+        return Ok(Err(Outcome::Unproven(unproven.clone())));
     }
     let recipients = access.recipients(&seen, &leaving(ready.checked.plan()));
     if recipients.is_empty() && access.user().is_some() {
-        return Ok(Err(End::NoRecipient { unnamed: access.unnamed(&seen) }));
+        return Ok(Err(Outcome::NoRecipient { unnamed: access.unnamed(&seen) }));
     }
     Ok(match access.open(port, &seen, &recipients).await {
         Ok(session) => Ok((session, seen)),
-        Err(Failure::InClear) => {
+        Err(RequestError::InClear) => {
             return Err(secret::in_the_clear("a server that is not on this machine", output));
         }
-        Err(Failure::Refused(_)) => {
-            Err(End::NotAuthorized { by: recipients, signer: access.signer() })
+        Err(RequestError::Refused(_)) => {
+            Err(Outcome::NotAuthorized { by: recipients, signer: access.signer() })
         }
-        Err(_) => Err(End::Unreachable),
+        Err(_) => Err(Outcome::Unreachable),
     })
 }
 
 /// A session that proves nobody, on the first server that gives one; servers that stay come first.
-pub(super) async fn open<P: Control>(
+pub(super) async fn open<P: SessionFactory>(
     port: &P,
     servers: &[Endpoint],
     terms: &SessionTerms,
-) -> Result<P::Session, End> {
+) -> Result<P::Session, Outcome> {
     for at in servers {
         match port.open(at, terms).await {
             Ok(session) => return Ok(session),
-            Err(Failure::Refused(_)) => {
-                return Err(End::NotAuthorized { by: Vec::new(), signer: Signer::Nobody });
+            Err(RequestError::Refused(_)) => {
+                return Err(Outcome::NotAuthorized { by: Vec::new(), signer: Signer::Anonymous });
             }
             Err(_) => {}
         }
     }
-    Err(End::Unreachable)
+    Err(Outcome::Unreachable)
 }
 
-pub(super) fn refuse((args, source): (&ApplyArgs, &Source), end: &End, output: &Output) -> Exit {
+pub(super) fn refuse(
+    (args, source): (&ApplyArgs, &Source),
+    end: &Outcome,
+    output: &Output,
+) -> Exit {
     let path = args.file.display().to_string();
     let again = again(args, &path);
     output.aside(&ends::screen(&ends::Screen {
@@ -334,43 +340,43 @@ pub(super) fn refuse((args, source): (&ApplyArgs, &Source), end: &End, output: &
 }
 
 /// The exit code of an end.
-pub(super) fn exit_of(end: &End) -> Exit {
+pub(super) fn exit_of(end: &Outcome) -> Exit {
     match end {
-        End::Finished => Exit::Done,
-        End::Stale(
+        Outcome::Finished => Exit::Done,
+        Outcome::Stale(
             Stale::Identity { .. }
             | Stale::ZxidBack { .. }
             | Stale::Members { .. }
             | Stale::Version { .. },
         )
-        | End::OtherRun { .. }
-        | End::RunGone { .. }
-        | End::Overtaken { .. }
-        | End::Foreign { .. } => Exit::Stale,
-        End::Locked(_) => Exit::Locked,
-        End::NotOpen { .. } => Exit::Usage,
-        End::NotAuthorized { .. }
-        | End::NoRecipient { .. }
-        | End::ReconfigDisabled
-        | End::Unreachable
-        | End::FolderRefused { code: Code::NoAuth, .. } => Exit::Unreachable,
-        End::Unproven(_)
-        | End::FolderRefused { .. }
-        | End::LocalSession { .. }
-        | End::TakesOneConnection { .. }
-        | End::HostNotPlain { .. }
-        | End::DataDiffer(_)
-        | End::NotGranted(_)
-        | End::Unsafe(..) => Exit::Unsafe,
-        End::LockLost { .. }
-        | End::Interrupted { .. }
-        | End::Gate { .. }
-        | End::Hook {
+        | Outcome::OtherRun { .. }
+        | Outcome::RunGone { .. }
+        | Outcome::Overtaken { .. }
+        | Outcome::Foreign { .. } => Exit::Stale,
+        Outcome::Locked(_) => Exit::Locked,
+        Outcome::NotOpen { .. } => Exit::Usage,
+        Outcome::NotAuthorized { .. }
+        | Outcome::NoRecipient { .. }
+        | Outcome::ReconfigDisabled
+        | Outcome::Unreachable
+        | Outcome::FolderRefused { code: ErrorCode::NoAuth, .. } => Exit::Unreachable,
+        Outcome::Unproven(_)
+        | Outcome::FolderRefused { .. }
+        | Outcome::LocalSession { .. }
+        | Outcome::TakesOneConnection { .. }
+        | Outcome::HostNotPlain { .. }
+        | Outcome::DataDiffer(_)
+        | Outcome::NotGranted(_)
+        | Outcome::Unsafe(..) => Exit::Unsafe,
+        Outcome::LockLost { .. }
+        | Outcome::Interrupted { .. }
+        | Outcome::Gate { .. }
+        | Outcome::Hook {
             how: HookEnd::Failed(_) | HookEnd::NotStarted(_) | HookEnd::Unknown | HookEnd::Succeeded,
             ..
         } => Exit::Stopped,
-        End::Hook { how: HookEnd::TimedOut, .. } | End::RanOut { .. } => Exit::RanOut,
-        End::Refused { .. } => Exit::Error,
+        Outcome::Hook { how: HookEnd::TimedOut, .. } | Outcome::RanOut { .. } => Exit::RanOut,
+        Outcome::Refused { .. } => Exit::Error,
     }
 }
 

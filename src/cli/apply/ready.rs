@@ -13,11 +13,11 @@ use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::resume::Asked;
-use crate::apply::stale::{Fresh, Now, fresh};
-use crate::apply::{End, Stale};
+use crate::apply::resume::ApplyRequest;
+use crate::apply::stale::{Now, ResumePoint, fresh};
+use crate::apply::{Outcome, Stale};
 use crate::check::{self, Breach, CheckedPlan};
-use crate::ensemble::{Code, ZooKeeper};
+use crate::ensemble::{ErrorCode, ZooKeeper};
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
@@ -54,7 +54,7 @@ pub(super) async fn ready(
     if let Some(number) = args.abandon
         && !runs.iter().any(|run| run.number == number && run.is_open())
     {
-        return Err(refuse((args, source), &End::NotOpen { number }, output));
+        return Err(refuse((args, source), &Outcome::NotOpen { number }, output));
     }
     let open = earlier.open(asked(args, source), &facts, args.abandon);
     let (checked, resumes) = match open {
@@ -66,15 +66,15 @@ pub(super) async fn ready(
         Some(Open { run, plan: Err(why) }) => {
             let lock = earlier.journal.lock.as_ref();
             let end = match lock {
-                Some(lock) => End::Locked(lock.text.clone()),
-                None => End::OtherRun { number: run.number, why },
+                Some(lock) => Outcome::Locked(lock.text.clone()),
+                None => Outcome::OtherRun { number: run.number, why },
             };
             return Err(refuse((args, source), &end, output));
         }
         None => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
     };
     if let Some(server) = not_plain(&checked, args.no_hooks) {
-        return Err(refuse((args, source), &End::HostNotPlain { server }, output));
+        return Err(refuse((args, source), &Outcome::HostNotPlain { server }, output));
     }
     let now = Now {
         plan_id: &saved::plan_id(checked.plan()),
@@ -83,7 +83,7 @@ pub(super) async fn ready(
         zxid: seen.leader_zxid,
         runs,
     };
-    let Fresh { done, version_moved: _ } =
+    let ResumePoint { done, version_moved: _ } =
         fresh(checked.plan(), now, args.strict_version && resumes.is_none())
             .map_err(|stale| refuse_stale((args, source), stale, resumes, output))?;
     let done = implied(checked.plan(), &done);
@@ -143,10 +143,10 @@ async fn found(
 }
 
 /// What the operator asks for.
-fn asked<'a>(args: &'a ApplyArgs, source: &'a Source) -> Asked<'a> {
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source) -> ApplyRequest<'a> {
     match source {
-        Source::Plan(checked) => Asked::Plan(checked),
-        Source::Spec(spec) => Asked::Spec(spec, &args.accept),
+        Source::Plan(checked) => ApplyRequest::Plan(checked),
+        Source::Spec(spec) => ApplyRequest::Spec(spec, &args.accept),
     }
 }
 
@@ -158,7 +158,7 @@ async fn believed(
     output: &Output,
 ) -> Result<Earlier, Exit> {
     let not_proven =
-        |unproven: &Unproven| refuse((args, source), &End::Unproven(unproven.clone()), output);
+        |unproven: &Unproven| refuse((args, source), &Outcome::Unproven(unproven.clone()), output);
     let servers = sessions_at(seen, spec);
     let reached = (port, &servers[..], spec, seen);
     let earlier = read_journal((args, source), reached, patience, output).await?;
@@ -198,8 +198,8 @@ fn refuse_stale(
     output: &Output,
 ) -> Exit {
     let end = match resumes {
-        Some(number) => End::Overtaken { number, stale },
-        None => End::Stale(stale),
+        Some(number) => Outcome::Overtaken { number, stale },
+        None => Outcome::Stale(stale),
     };
     refuse((args, source), &end, output)
 }
@@ -323,7 +323,7 @@ fn nothing_to_do(
     None
 }
 
-fn unread(code: Code, output: &Output) -> Exit {
+fn unread(code: ErrorCode, output: &Output) -> Exit {
     output.error(&format!("the journal cannot be read: {code}"), "nothing was changed");
     Exit::Unreachable
 }

@@ -1,63 +1,67 @@
-//! What a server answers to four-letter words, in ZooKeeper's own words.
+//! The answers of a server to four-letter words, in ZooKeeper's own format.
 
 use std::fmt::Write;
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::requests::Route;
 use super::tree::Tree;
 use super::world::World;
 use crate::ensemble::{
-    CONFIG, FolderReading, IDENTITY_NAME, Kept, Knock, Node, Reading, Silence, Word,
+    CONFIG, ConfigRead, FolderRead, FourLetterWord, IDENTITY_NAME, Kept, NoAnswer, Node, PortState,
 };
 use crate::model::{Folder, Host};
 
-/// The release that every server says it is.
+/// The release that every server reports.
 const RELEASE: &str = "3.9.4-simulated, built on 2025-08-19 19:50 UTC";
 
-/// So many digests are listed at most.
+/// The limit on listed digests.
 const LISTED: usize = 8;
 
 impl World {
-    /// What the server says; `None` as long as nothing comes.
-    pub(super) fn word(&self, at: Option<Place>, word: Word) -> Option<Result<String, Silence>> {
-        let Some(at) = at else { return Some(Err(Silence::Refused)) };
+    /// The answer of the server. `None` while no answer arrives.
+    pub(super) fn word(
+        &self,
+        at: Option<ProcessId>,
+        word: FourLetterWord,
+    ) -> Option<Result<String, NoAnswer>> {
+        let Some(at) = at else { return Some(Err(NoAnswer::Refused)) };
         let process = &self.processes[at.0];
         if process.hidden {
             return None;
         }
         match process.condition {
-            Condition::Down => return Some(Err(Silence::Refused)),
+            Condition::Down => return Some(Err(NoAnswer::Refused)),
             Condition::Frozen => return None,
             Condition::Up => {}
         }
-        // The whitelist is asked before anything else (`CommandExecutor`).
-        Some(if word != Word::Srvr && !process.rich {
-            Err(Silence::NotWhitelisted)
-        } else if process.now == Now::Looking {
-            Err(Silence::NotServing)
+        // The whitelist is checked before anything else (`CommandExecutor`).
+        Some(if word != FourLetterWord::Srvr && !process.rich {
+            Err(NoAnswer::NotWhitelisted)
+        } else if process.now == PeerState::Looking {
+            Err(NoAnswer::NotServing)
         } else {
             Ok(self.text(at, word))
         })
     }
 
     /// Why a server gave no answer in time.
-    pub(super) fn silence(&self, at: Option<Place>) -> Silence {
+    pub(super) fn silence(&self, at: Option<ProcessId>) -> NoAnswer {
         match at.map(|at| &self.processes[at.0]) {
-            None => Silence::Refused,
-            Some(process) if process.hidden => Silence::ConnectTimedOut,
-            Some(_) => Silence::AnswerTimedOut,
+            None => NoAnswer::Refused,
+            Some(process) if process.hidden => NoAnswer::ConnectTimedOut,
+            Some(_) => NoAnswer::AnswerTimedOut,
         }
     }
 
-    fn text(&self, at: Place, word: Word) -> String {
+    fn text(&self, at: ProcessId, word: FourLetterWord) -> String {
         let process = &self.processes[at.0];
         let mut text = String::with_capacity(512);
         let written = match word {
-            Word::Srvr => {
+            FourLetterWord::Srvr => {
                 let mode = match process.now {
-                    Now::Leading => "leader",
-                    Now::Following | Now::Looking => "follower",
-                    Now::Observing => "observer",
+                    PeerState::Leading => "leader",
+                    PeerState::Following | PeerState::Looking => "follower",
+                    PeerState::Observing => "observer",
                 };
                 let (zxid, znodes) = (process.applied, self.shown(at).len());
                 let connections = self.connected(at).count() + 1;
@@ -68,7 +72,7 @@ impl World {
                      Node count: {znodes}\n"
                 )
             }
-            Word::Conf => {
+            FourLetterWord::Conf => {
                 let (peer, timing) = (process.line.peer(), &self.timing);
                 let client = process.line.client.as_ref().map_or(0, |client| client.port);
                 let config = String::from_utf8_lossy(&process.config.text);
@@ -84,13 +88,13 @@ impl World {
                     peer.quorum_port,
                 )
             }
-            Word::Mntr => {
+            FourLetterWord::Mntr => {
                 let znodes = self.shown(at).len();
                 let mismatches = u8::from(process.alien);
                 let state = match process.now {
-                    Now::Leading => "leading",
-                    Now::Following | Now::Looking => "following",
-                    Now::Observing => "observing",
+                    PeerState::Leading => "leading",
+                    PeerState::Following | PeerState::Looking => "following",
+                    PeerState::Observing => "observing",
                 };
                 let written = write!(
                     text,
@@ -102,11 +106,11 @@ impl World {
                 );
                 written.and_then(|()| self.learners(&mut text, at))
             }
-            Word::Cons => self.connected(at).try_for_each(|session| {
+            FourLetterWord::Cons => self.connected(at).try_for_each(|session| {
                 writeln!(text, " /10.255.0.1:40000[1](queued=0,recved=1,sent=1,sid={session:#x})")
             }),
-            Word::Dump => writeln!(text, "SessionTracker dump:"),
-            Word::Hash => {
+            FourLetterWord::Dump => writeln!(text, "SessionTracker dump:"),
+            FourLetterWord::Hash => {
                 let kept = self.digests.iter().rev();
                 let kept = kept.filter(|zxid| **zxid <= process.applied);
                 let mut kept = kept.filter(|zxid| **zxid > process.digests_from).take(LISTED);
@@ -120,11 +124,12 @@ impl World {
         text
     }
 
-    /// What a leader says of its learners (`Leader.getNonVotingFollowers`, `LeaderZooKeeperServer
-    /// .dumpMonitorValues`): those of participant type, and which of them have no vote.
-    fn learners(&self, text: &mut String, at: Place) -> std::fmt::Result {
+    /// The figures of a leader about its learners (`Leader.getNonVotingFollowers`,
+    /// `LeaderZooKeeperServer .dumpMonitorValues`): those of participant type, and how many of them
+    /// have no vote.
+    fn learners(&self, text: &mut String, at: ProcessId) -> std::fmt::Result {
         let process = &self.processes[at.0];
-        if process.now != Now::Leading || self.term.is_none_or(|term| term.place != at) {
+        if process.now != PeerState::Leading || self.term.is_none_or(|term| term.place != at) {
             return Ok(());
         }
         let mut synced = self.synced();
@@ -133,7 +138,7 @@ impl World {
         let observing = self
             .processes
             .iter()
-            .filter(|p| p.is_up() && p.now == Now::Observing && p.epoch == process.epoch);
+            .filter(|p| p.is_up() && p.now == PeerState::Observing && p.epoch == process.epoch);
         let learners = synced.len() + observing.count() + getting;
         let without_vote = synced.iter().filter(|id| !process.config.voters.contains(id)).count();
         writeln!(
@@ -145,7 +150,7 @@ impl World {
     }
 
     /// The sessions that are connected to a server.
-    fn connected(&self, at: Place) -> impl Iterator<Item = i64> {
+    fn connected(&self, at: ProcessId) -> impl Iterator<Item = i64> {
         let incarnation = self.processes[at.0].incarnation;
         let there = self.sessions.iter().filter(move |(_, held)| {
             held.kept && held.owner == at && held.incarnation == incarnation
@@ -153,9 +158,9 @@ impl World {
         there.map(|(id, _)| *id)
     }
 
-    /// Whether a server answers a new session at once: what it reads then, after three writes, which
-    /// are the beginning of the session, a transaction that changes nothing, and the session's end.
-    pub(super) fn glance(&mut self, at: Place) -> Option<Reading> {
+    /// The result of a new session if the server answers at once: the session reads after three
+    /// writes, which are its beginning, an empty transaction, and its end.
+    pub(super) fn read_once(&mut self, at: ProcessId) -> Option<ConfigRead> {
         let lags = self.processes[at.0].lag_until > self.now_ms;
         if lags || self.route(at) != Route::Direct || !self.commits() {
             return None;
@@ -166,13 +171,13 @@ impl World {
         Some(self.reading(at))
     }
 
-    /// What a session reads there.
-    pub(super) fn reading(&self, at: Place) -> Reading {
+    /// The configuration that a session reads there.
+    pub(super) fn reading(&self, at: ProcessId) -> ConfigRead {
         let tree = self.shown(at);
         let text = |path| Some(String::from_utf8_lossy(&tree.get(path)?.data).into_owned());
         let config = tree.get(CONFIG);
         let [low, ..] = self.processes[at.0].id().get().to_le_bytes();
-        Reading {
+        ConfigRead {
             server_id_byte: low,
             config: text(CONFIG).unwrap_or_default(),
             config_data_version: config.as_ref().map_or(-1, |node| node.version),
@@ -181,29 +186,29 @@ impl World {
         }
     }
 
-    /// What a knock shows. Every server listens at its election port, only the leader at its quorum
-    /// port (`Leader`, `QuorumCnxManager.Listener`).
-    pub(super) fn knocked(&self, host: &Host, port: u16) -> Knock {
+    /// The result of a port check. Every server listens on its election port, only the leader on
+    /// its quorum port (`Leader`, `QuorumCnxManager.Listener`).
+    pub(super) fn port_state(&self, host: &Host, port: u16) -> PortState {
         let address = self.address(host);
         let mut here =
             self.processes.iter().filter(|process| process.address == address).peekable();
         if here.peek().is_some_and(|process| process.hidden) {
-            return Knock::Unreachable;
+            return PortState::Unreachable;
         }
         let listens = here.any(|process| {
-            let (peer, leads) = (process.line.peer(), process.now == Now::Leading);
+            let (peer, leads) = (process.line.peer(), process.now == PeerState::Leading);
             let client = process.line.client.as_ref().map(|client| client.port);
             process.condition != Condition::Down
                 && (peer.election_port == port
                     || client == Some(port)
                     || leads && peer.quorum_port == port)
         });
-        if listens { Knock::Open } else { Knock::Refused }
+        if listens { PortState::Open } else { PortState::Refused }
     }
 }
 
-/// What it has where zkplan keeps its state.
-fn folder(tree: &Tree) -> FolderReading {
+/// The state that zkplan keeps in the tree.
+fn folder(tree: &Tree) -> FolderRead {
     let folder = Folder::default();
     let identity = folder.child(IDENTITY_NAME);
     let text = |node: Node| node.text();
@@ -211,7 +216,7 @@ fn folder(tree: &Tree) -> FolderReading {
     let is_empty = acl.as_ref().is_none_or(|acl| acl.children == 0);
     let acl = Ok(acl);
     let here = tree.acl(&identity).zip(tree.get(&identity).map(text));
-    FolderReading {
+    FolderRead {
         folder,
         config: tree.acl(CONFIG).map(|acl| acl.entries).unwrap_or_default(),
         is_empty,

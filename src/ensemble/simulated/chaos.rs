@@ -1,29 +1,29 @@
-//! What can happen to an operation.
+//! Faults that can happen to an operation.
 
-use super::process::Place;
+use super::process::ProcessId;
 use super::world::World;
-use crate::ensemble::Word;
+use crate::ensemble::FourLetterWord;
 
 /// An operation of a client, before it is carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
     /// Which client.
     pub client: u32,
-    /// What it is.
+    /// The kind of operation.
     pub kind: Kind,
-    /// The process that is asked, where there is one.
-    pub at: Option<Place>,
+    /// The process that receives it.
+    pub at: Option<ProcessId>,
 }
 
-/// What an operation is.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A four-letter word.
-    Ask(Word),
+    Ask(FourLetterWord),
     /// A short session that reads.
     Look,
-    /// A knock on a port.
-    Knock,
+    /// A port check.
+    PortCheck,
     /// Some time passes.
     Pause,
     /// A session is opened.
@@ -38,38 +38,38 @@ pub enum Kind {
     Mark,
     /// A session sends a reconfig.
     Reconfig,
-    /// A session finds out what it may do.
+    /// A session finds out its permissions.
     Probe,
     /// A session is closed.
     Close,
 }
 
-/// What becomes of an operation.
+/// The fault that happens to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fate {
+pub enum Fault {
     /// It is carried out.
     Proceed,
     /// It never arrives, and the connection is gone.
     LoseRequest,
     /// It is carried out; its answer and the connection are lost.
     LoseAnswer,
-    /// It arrives so many milliseconds later; the connection is gone before.
+    /// It arrives this many milliseconds later, when the connection is already gone.
     Delay(u64),
-    /// It is carried out; its answer and the connection are lost, and it arrives once more so many
-    /// milliseconds later, as from a library that sends again what was not answered. No request
-    /// that was answered comes twice: one connection carries it, once.
+    /// It is carried out. Its answer and the connection are lost, and it arrives again after this
+    /// many milliseconds, as from a library that repeats unanswered requests. An answered request
+    /// never arrives twice: one connection delivers it once.
     Duplicate(u64),
     /// The client dies before it.
     Die,
-    /// It is carried out, and the client dies before it hears of that.
+    /// It is carried out, and the client dies before it receives the answer.
     DieAfter,
 }
 
-/// Decides what becomes of each operation, and may do anything to the world at that moment.
-pub type Chaos = Box<dyn FnMut(&mut World, &Operation) -> Fate>;
+/// Chooses the fault of each operation. It may also change the world at that moment.
+pub type FaultInjector = Box<dyn FnMut(&mut World, &Operation) -> Fault>;
 
 impl Kind {
-    /// Whether it is a write that a session asks for: what can come late or twice.
+    /// Whether it is a write of a session. Only these can arrive late or twice.
     pub const fn writes(self) -> bool {
         matches!(self, Self::Write | Self::Mark | Self::Reconfig)
     }

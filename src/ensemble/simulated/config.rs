@@ -12,7 +12,7 @@ pub struct Config {
     pub config: EnsembleConfig,
     /// The data of `/zookeeper/config`.
     pub text: Arc<[u8]>,
-    /// The ids of those with a vote.
+    /// The ids of the voters.
     pub voters: BTreeSet<ServerId>,
 }
 
@@ -35,14 +35,14 @@ impl Config {
         self.config.membership.contains(id)
     }
 
-    /// Whether elections may choose it. Nobody takes on a vote for a server that weighs nothing
-    /// (`FastLeaderElection.totalOrderPredicate`), though a leader may hand over to one
+    /// Whether elections may choose it. Servers do not vote for one whose weight is 0
+    /// (`FastLeaderElection.totalOrderPredicate`), but a leader may hand over to one
     /// (`Leader.getDesignatedLeader`).
     pub fn is_electable(&self, id: ServerId) -> bool {
         self.config.membership.place(id).is_none_or(|place| place.weight != 0)
     }
 
-    /// Whether those who acknowledge are a quorum.
+    /// Whether these acknowledging servers are a quorum.
     pub fn is_quorum(&self, acknowledging: &BTreeSet<ServerId>) -> bool {
         self.config.membership.is_quorum(acknowledging)
     }

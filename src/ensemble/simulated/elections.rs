@@ -1,24 +1,24 @@
-//! Time, and what it brings: learners that are given up, leaders that fall, elections, joins.
+//! Time and its effects: learners are given up, leaders fall, elections, joins.
 //!
-//! A simplification of `FastLeaderElection` and of the phases behind it: those who look on one side
-//! of the network exchange their committed configurations, the one with the latest log wins, and it
-//! leads if everybody who looks there is a quorum of all that it knows. Not modelled: two histories
-//! from forgotten `zoo.cfg.dynamic.next` files.
+//! A simplification of `FastLeaderElection` and the phases after it. The servers that look for a
+//! leader on one side of the network exchange their committed configurations. The one with the
+//! latest log wins. It leads if those servers are a quorum of the configuration that it knows. Not
+//! modelled: two lineages from forgotten `zoo.cfg.dynamic.next` files.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::requests::Proposal;
-use super::truth::Happening;
-use super::world::{Term, World};
+use super::truth::SimEvent;
+use super::world::{Leadership, World};
 use crate::model::ServerId;
 
 impl World {
     /// Lets time pass until then.
     pub fn advance(&mut self, to_ms: u64) {
         while let Some(due) = self.due().filter(|due| *due <= to_ms) {
-            // What is kept until now is kept until then.
+            // A session that is alive now is alive until its new deadline.
             let due = due.max(self.now_ms);
             self.touch();
             self.now_ms = due;
@@ -43,14 +43,14 @@ impl World {
         let falls = self.term.and_then(|term| term.falls_at);
         let election = self.election.map(|(at, _)| at);
         let mail = self.mail.iter().map(|mail| mail.due_ms).filter(|due| *due > self.now_ms).min();
-        let deeds = self.deeds.iter().map(|(at, _)| *at).min();
-        let rest = [falls, election, mail, deeds, self.next_expiry()];
+        let admin_actions = self.admin_actions.iter().map(|(at, _)| *at).min();
+        let rest = [falls, election, mail, admin_actions, self.next_expiry()];
         of_processes.chain(rest).flatten().min()
     }
 
     fn fire(&mut self) {
         let (now, sync_ms) = (self.now_ms, self.timing.sync_limit * self.timing.tick_ms);
-        for at in (0..self.processes.len()).map(Place) {
+        for at in (0..self.processes.len()).map(ProcessId) {
             let process = &mut self.processes[at.0];
             if process.lag_until > 0 && process.lag_until <= now {
                 process.lag_until = 0;
@@ -67,11 +67,11 @@ impl World {
                 process.turns_at = None;
                 let now = process.now;
                 match now {
-                    Now::Leading if self.term.is_none_or(|term| term.place != at) => {
+                    PeerState::Leading if self.term.is_none_or(|term| term.place != at) => {
                         self.processes[at.0].look();
                     }
-                    Now::Looking if self.begins_sync(at) => {}
-                    Now::Looking => self.join(at),
+                    PeerState::Looking if self.begins_sync(at) => {}
+                    PeerState::Looking => self.join(at),
                     _ => {}
                 }
             }
@@ -80,20 +80,21 @@ impl World {
                 process.exits_at = None;
                 process.condition = Condition::Down;
                 process.incarnation += 1;
-                self.say(Happening::Unbound(at));
+                self.say(SimEvent::Unbound(at));
             }
         }
-        self.check_term();
+        self.check_leadership();
         if self.term.is_some_and(|term| term.falls_at.is_some_and(|at| at <= now)) {
-            self.end_term();
+            self.end_leadership();
         }
         if let Some((_, to)) = self.election.filter(|(at, _)| *at <= now) {
             self.election = None;
             self.elect(to);
         }
         self.expire_due();
-        let deeds: Vec<_> = self.deeds.extract_if(.., |(at, _)| *at <= now).collect();
-        for (_, deed) in deeds {
+        let admin_actions: Vec<_> =
+            self.admin_actions.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, deed) in admin_actions {
             self.does(deed);
         }
         self.refresh();
@@ -101,7 +102,7 @@ impl World {
 
     /// Draws the consequences of whatever changed.
     pub(super) fn refresh(&mut self) {
-        self.check_term();
+        self.check_leadership();
         self.commit_tail();
         if !self.mail.is_empty() {
             self.deliver();
@@ -109,17 +110,17 @@ impl World {
         self.prepare();
     }
 
-    /// Who hears of whom, and whether the leader still has a quorum.
-    pub(super) fn check_term(&mut self) {
+    /// Which servers reach each other, and whether the leader still has a quorum.
+    pub(super) fn check_leadership(&mut self) {
         self.acknowledged = None;
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
-        if leader.condition == Condition::Down || leader.now != Now::Leading {
-            self.end_term();
+        if leader.condition == Condition::Down || leader.now != PeerState::Leading {
+            self.end_leadership();
             return;
         }
         let awake = leader.is_up();
-        for at in (0..self.processes.len()).map(Place) {
+        for at in (0..self.processes.len()).map(ProcessId) {
             let (touch, process) = (self.is_in_touch(at), &mut self.processes[at.0]);
             if at == term.place || !process.learns() || process.epoch != term.epoch {
                 if touch {
@@ -145,7 +146,7 @@ impl World {
             let pending = self.tail.iter().find_map(Proposal::config);
             let holds = self.config.is_quorum(&synced)
                 && pending.is_none_or(|pending| pending.is_quorum(&synced));
-            // `Leader.lead` looks every half tick.
+            // `Leader.lead` checks every half tick.
             let falls_at = self.now_ms + self.timing.tick_ms / 2;
             if let Some(term) = &mut self.term {
                 term.falls_at = if holds { None } else { Some(term.falls_at.unwrap_or(falls_at)) };
@@ -153,14 +154,14 @@ impl World {
         }
     }
 
-    /// A process hears of everything that has committed meanwhile.
-    pub(super) fn catch_up(&mut self, at: Place) {
+    /// A process receives everything that has committed meanwhile.
+    pub(super) fn catch_up(&mut self, at: ProcessId) {
         let (committed, end) = (self.committed, self.end_of_tail());
         let process = &mut self.processes[at.0];
         process.view = None;
         process.lag_until = 0;
         process.applied = committed;
-        if process.now == Now::Following {
+        if process.now == PeerState::Following {
             process.logged = end;
         } else {
             process.logged = committed;
@@ -172,11 +173,11 @@ impl World {
         self.tail.last().map_or(self.committed, |last| last.zxid)
     }
 
-    /// The leader leads no more; those who hear of that look for another.
-    fn end_term(&mut self) {
+    /// The leader stops leading. Servers that notice look for another.
+    fn end_leadership(&mut self) {
         let Some(term) = self.term else { return };
-        self.say(Happening::SteppedDown(term.place));
-        for at in (0..self.processes.len()).map(Place) {
+        self.say(SimEvent::SteppedDown(term.place));
+        for at in (0..self.processes.len()).map(ProcessId) {
             let heard = self.processes[term.place.0].side == self.processes[at.0].side;
             let process = &mut self.processes[at.0];
             if process.learns() && process.is_up() && heard && process.epoch == term.epoch {
@@ -191,17 +192,17 @@ impl World {
         self.acknowledged = None;
     }
 
-    /// Sees to it that those who look will find a leader, or elect one.
+    /// Plans the end of the election, if servers are looking for a leader.
     fn prepare(&mut self) {
         self.retire_thawed();
-        if !self.processes.iter().any(|p| p.is_up() && p.now == Now::Looking) {
+        if !self.processes.iter().any(|p| p.is_up() && p.now == PeerState::Looking) {
             return;
         }
         let led = self.term.map(|term| &self.processes[term.place.0]);
         let led = led.filter(|leader| leader.is_up()).map(|leader| leader.side);
         let soon = self.now_ms + self.timing.join_ms;
         for process in &mut self.processes {
-            let looks = process.is_up() && process.now == Now::Looking;
+            let looks = process.is_up() && process.now == PeerState::Looking;
             if looks && Some(process.side) == led {
                 process.turns_at.get_or_insert(soon);
             }
@@ -213,12 +214,12 @@ impl World {
         }
     }
 
-    /// Whoever leads no more and has been frozen notices soon.
+    /// A deposed leader that was frozen notices soon.
     fn retire_thawed(&mut self) {
         let (epoch, term) = (self.term.map(|term| term.epoch), self.term.map(|term| term.place));
         let soon = self.now_ms + self.timing.tick_ms / 2;
         for (at, process) in self.processes.iter_mut().enumerate() {
-            if process.now == Now::Leading && Some(Place(at)) != term {
+            if process.now == PeerState::Leading && Some(ProcessId(at)) != term {
                 process.turns_at.get_or_insert(soon);
             } else if process.learns()
                 && process.is_up()
@@ -231,17 +232,17 @@ impl World {
         }
     }
 
-    /// The sides of the network on which somebody looks.
+    /// The sides of the network on which a server looks for a leader.
     fn sides(&self) -> impl Iterator<Item = u8> {
-        let looking = self.processes.iter().filter(|p| p.is_up() && p.now == Now::Looking);
+        let looking = self.processes.iter().filter(|p| p.is_up() && p.now == PeerState::Looking);
         looking.map(|process| process.side).collect::<BTreeSet<u8>>().into_iter()
     }
 
-    /// Who would win among those who look on that side, if they are enough.
-    fn winner(&self, side: u8, handed: Option<Place>) -> Option<Place> {
+    /// The winner among the servers that look on that side, if they are enough.
+    fn winner(&self, side: u8, handed: Option<ProcessId>) -> Option<ProcessId> {
         let looking = || {
             self.processes().filter(|(_, process)| {
-                process.is_up() && process.now == Now::Looking && process.side == side
+                process.is_up() && process.now == PeerState::Looking && process.side == side
             })
         };
         // Notifications carry the committed configuration, and a newer one is taken on
@@ -262,7 +263,7 @@ impl World {
         enough.then_some(best)
     }
 
-    fn elect(&mut self, handed: Option<Place>) {
+    fn elect(&mut self, handed: Option<ProcessId>) {
         let led = self.term.map(|term| &self.processes[term.place.0]);
         let led = led.filter(|leader| leader.is_up()).map(|leader| leader.side);
         let sides: Vec<u8> = self.sides().filter(|side| Some(*side) != led).collect();
@@ -274,20 +275,20 @@ impl World {
         }
     }
 
-    fn crown(&mut self, winner: Place, side: u8) {
+    fn crown(&mut self, winner: ProcessId, side: u8) {
         if let Some(term) = self.term {
             if self.leader().is_some() && self.config.is_quorum(&self.acknowledging()) {
                 let (one, other) = (self.process(term.place).id(), self.process(winner).id());
                 self.truth.rivals.push((one, other));
-                self.say(Happening::TwoLeaders(term.place, winner));
+                self.say(SimEvent::TwoLeaders(term.place, winner));
             }
             let tick = usize::try_from(self.timing.tick_ms).unwrap_or(usize::MAX);
             let noticed = self.now_ms + 1 + self.choose(tick) as u64;
             self.retire(term.place, noticed);
         }
-        let looking: Vec<Place> = self
+        let looking: Vec<ProcessId> = self
             .processes()
-            .filter(|(_, p)| p.is_up() && p.now == Now::Looking && p.side == side)
+            .filter(|(_, p)| p.is_up() && p.now == PeerState::Looking && p.side == side)
             .map(|(at, _)| at)
             .collect();
         let epochs = looking.iter().map(|at| self.processes[at.0].epoch);
@@ -295,16 +296,16 @@ impl World {
         let logged = self.processes[winner.0].logged;
         if logged < self.committed {
             self.truth.lost.push(self.committed);
-            self.say(Happening::Lost(self.committed));
+            self.say(SimEvent::Lost(self.committed));
         }
         self.forget_beyond(logged);
         self.given = epoch << 32;
-        self.term = Some(Term { place: winner, epoch, falls_at: None });
-        self.say(Happening::Elected(winner, epoch));
+        self.term = Some(Leadership { place: winner, epoch, falls_at: None });
+        self.say(SimEvent::Elected(winner, epoch));
         self.touch_all();
         let end = self.end_of_tail();
         let leader = &mut self.processes[winner.0];
-        leader.now = Now::Leading;
+        leader.now = PeerState::Leading;
         leader.epoch = epoch;
         leader.turns_at = None;
         leader.view = None;
@@ -326,9 +327,9 @@ impl World {
         }
     }
 
-    /// Whether a process begins to write the data that it got, which takes its time: it does not serve
-    /// meanwhile, and what commits is sent behind.
-    fn begins_sync(&mut self, at: Place) -> bool {
+    /// Whether a process begins to write the data that it received. This takes time: it does not
+    /// serve meanwhile, and new commits are sent afterwards.
+    fn begins_sync(&mut self, at: ProcessId) -> bool {
         let Some(term) = self.term.filter(|_| self.timing.sync_ms > 0) else { return false };
         let leader = &self.processes[term.place.0];
         let is_there = leader.is_up() && leader.side == self.processes[at.0].side;
@@ -342,7 +343,7 @@ impl World {
     }
 
     /// A process follows the leader, with its data (`Learner.syncWithLeader`).
-    fn join(&mut self, at: Place) {
+    fn join(&mut self, at: ProcessId) {
         let syncing = self.processes[at.0].syncing.take();
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];
@@ -356,9 +357,9 @@ impl World {
             process.fuzzy_to = committed;
         }
         if let Some((known, zxid)) = syncing {
-            // A reconfig is activated between NEWLEADER and UPTODATE only where it is the first
-            // proposal of that time (`packetsNotCommitted.peekFirst`); of which it was proposed, it
-            // knows.
+            // A reconfig is activated between NEWLEADER and UPTODATE only if it is the first
+            // proposal of that time (`packetsNotCommitted.peekFirst`). The process knows every
+            // configuration that was proposed.
             let version = self.config.version();
             if version > zxid + 1 && version != known.version() {
                 (process.config, process.seen) = (known, Arc::clone(&self.config));
@@ -368,13 +369,13 @@ impl World {
         process.epoch = term.epoch;
         process.out_since = None;
         process.turns_at = None;
-        // As which kind of learner, the leader's configuration tells.
+        // The learner type follows from the leader's configuration.
         self.adopt(at);
         let process = &mut self.processes[at.0];
         process.now = process.learner();
         process.turns_at = None;
         self.catch_up(at);
         self.acknowledged = None;
-        self.say(Happening::Joined(at));
+        self.say(SimEvent::Joined(at));
     }
 }

@@ -2,15 +2,15 @@
 
 use std::cell::Cell;
 
-use super::chaos::{Fate, Kind};
+use super::chaos::{Fault, Kind};
 use super::port::{CONNECT_MS, Simulated};
-use super::process::Place;
-use super::requests::{Answer, Mail, Reply, Request, Sent};
+use super::process::ProcessId;
+use super::requests::{Answer, InFlight, Reply, Request, Sent};
 use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
 use crate::ensemble::{
-    AclEntry, Code, Failure, Lifetime, Node, NodeAcl, Op, Session, SessionTerms,
+    AclEntry, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionTerms,
 };
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -23,7 +23,7 @@ pub struct HeldSession {
     id: i64,
     at: Endpoint,
     /// The server, and its incarnation when the connection was made.
-    connection: Cell<(Place, u32)>,
+    connection: Cell<(ProcessId, u32)>,
     /// Whether its terms have a credential.
     shows: bool,
     /// Whether the connection is known to be gone.
@@ -54,7 +54,7 @@ impl HeldSession {
         port: Simulated,
         id: i64,
         at: Endpoint,
-        connection: (Place, u32),
+        connection: (ProcessId, u32),
         terms: &SessionTerms,
     ) -> Self {
         let answer_ms = terms.timeout.0;
@@ -90,20 +90,20 @@ impl HeldSession {
         let connection = self.connection.get();
         let fate = self.port.begin(kind, Some(connection.0)).await;
         if self.broken.get() {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
         match fate {
-            Fate::LoseRequest => {
+            Fault::LoseRequest => {
                 self.lose();
-                return Err(Failure::Unknown);
+                return Err(RequestError::Unknown);
             }
-            Fate::Delay(ms) => {
+            Fault::Delay(ms) => {
                 self.keep(what.owned(), ms);
                 self.lose();
-                return Err(Failure::Unknown);
+                return Err(RequestError::Unknown);
             }
-            Fate::Duplicate(ms) => self.keep(what.owned(), ms),
-            Fate::Proceed | Fate::LoseAnswer | Fate::Die | Fate::DieAfter => {}
+            Fault::Duplicate(ms) => self.keep(what.owned(), ms),
+            Fault::Proceed | Fault::LoseAnswer | Fault::Die | Fault::DieAfter => {}
         }
         let sent = {
             let mut world = self.port.world();
@@ -115,7 +115,7 @@ impl HeldSession {
         let answer = match sent {
             Sent::Not => {
                 self.broken.set(true);
-                Err(Failure::NotSent)
+                Err(RequestError::NotSent)
             }
             Sent::Answered(answer) => answer,
             Sent::Waits(ticket) => {
@@ -123,23 +123,23 @@ impl HeldSession {
                 let answer = self.port.until(deadline, |world| world.answer(ticket)).await;
                 answer.unwrap_or_else(|| {
                     self.port.world().give_up(ticket);
-                    Err(Failure::Unknown)
+                    Err(RequestError::Unknown)
                 })
             }
         };
         match fate {
-            Fate::DieAfter => self.port.die().await,
-            Fate::LoseAnswer | Fate::Duplicate(_) => {
+            Fault::DieAfter => self.port.die().await,
+            Fault::LoseAnswer | Fault::Duplicate(_) => {
                 self.lose();
-                return Err(Failure::Unknown);
+                return Err(RequestError::Unknown);
             }
             _ => {}
         }
         self.has_seen(&self.port.world());
         match answer {
             // The library knows no such answers; what it does not know is unknown.
-            Err(Failure::Refused(Code::SessionMoved | Code::SessionExpired)) => {
-                Err(Failure::Unknown)
+            Err(RequestError::Refused(ErrorCode::SessionMoved | ErrorCode::SessionExpired)) => {
+                Err(RequestError::Unknown)
             }
             answer => answer,
         }
@@ -149,48 +149,48 @@ impl HeldSession {
         let mut world = self.port.world();
         let ((place, incarnation), due_ms) = (self.connection.get(), world.now_ms() + ms);
         let session = self.id;
-        world.hold(Mail { due_ms, place, incarnation, session, request, ticket: None });
+        world.hold(InFlight { due_ms, place, incarnation, session, request, ticket: None });
     }
 
     /// Reads; after a sync, where that is asked for.
-    async fn look<T>(&self, sync: bool, read: impl Fn(&Tree) -> T) -> Result<T, Failure> {
+    async fn look<T>(&self, sync: bool, read: impl Fn(&Tree) -> T) -> Result<T, RequestError> {
         let (place, incarnation) = self.connection.get();
         let fate = self.port.begin(Kind::Read, Some(place)).await;
         let gone =
             |world: &World| !world.is_connected(place, incarnation) || !world.is_session(self.id);
         if self.broken.get() || gone(&self.port.world()) {
             self.broken.set(true);
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
-        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
             self.lose();
-            return Err(Failure::Unknown);
+            return Err(RequestError::Unknown);
         }
         let deadline = self.port.now_ms() + self.answer_ms;
         let answer = self.port.until(deadline, |world| {
             if gone(world) {
-                return Some(Err(Failure::Unknown));
+                return Some(Err(RequestError::Unknown));
             }
             let ready = if sync { world.is_synced(place) } else { world.answers(place) };
             ready.then(|| Ok(read(world.shown(place))))
         });
-        let answer = answer.await.unwrap_or(Err(Failure::Unknown));
-        if fate == Fate::DieAfter {
+        let answer = answer.await.unwrap_or(Err(RequestError::Unknown));
+        if fate == Fault::DieAfter {
             self.port.die().await;
         }
         self.has_seen(&self.port.world());
         answer
     }
 
-    async fn probe(&self, request: Request) -> Result<(), Code> {
+    async fn probe(&self, request: Request) -> Result<(), ErrorCode> {
         match self.write(Kind::Probe, Write::Request(request)).await {
-            Err(Failure::Refused(Code::BadVersion)) => Ok(()),
-            Err(Failure::Refused(code)) => Err(code),
-            Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => {
-                Err(Code::ConnectionLoss)
+            Err(RequestError::Refused(ErrorCode::BadVersion)) => Ok(()),
+            Err(RequestError::Refused(code)) => Err(code),
+            Err(RequestError::Unknown | RequestError::NotSent | RequestError::InClear) => {
+                Err(ErrorCode::ConnectionLoss)
             }
-            Err(Failure::SessionOver) => Err(Code::SessionExpired),
-            Ok(_) => Err(Code::DataInconsistency),
+            Err(RequestError::SessionOver) => Err(ErrorCode::SessionExpired),
+            Ok(_) => Err(ErrorCode::DataInconsistency),
         }
     }
 }
@@ -204,21 +204,21 @@ impl Session for HeldSession {
         &self.at
     }
 
-    async fn authenticate(&mut self) -> Result<(), Failure> {
+    async fn authenticate(&mut self) -> Result<(), RequestError> {
         if self.broken.get() {
-            return Err(Failure::NotSent);
+            return Err(RequestError::NotSent);
         }
         self.port.world().authenticate(self.id, self.shows);
         Ok(())
     }
 
-    async fn attach(&mut self, at: &Endpoint) -> Result<(), Failure> {
+    async fn attach(&mut self, at: &Endpoint) -> Result<(), RequestError> {
         self.lose();
         let to = self.port.world().place_at(at);
         let fate = self.port.begin(Kind::Attach, to).await;
-        let Some(to) = to else { return Err(Failure::NotSent) };
-        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
-            return Err(Failure::NotSent);
+        let Some(to) = to else { return Err(RequestError::NotSent) };
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
+            return Err(RequestError::NotSent);
         }
         let deadline = self.port.now_ms() + CONNECT_MS + self.port.world().timing.answer_ms;
         let (id, seen) = (self.id, self.seen.get());
@@ -227,7 +227,7 @@ impl Session for HeldSession {
             told => Some(told),
         });
         let attached = attached.await;
-        if fate == Fate::DieAfter {
+        if fate == Fault::DieAfter {
             self.port.die().await;
         }
         match attached {
@@ -237,8 +237,8 @@ impl Session for HeldSession {
                 self.at = at.clone();
                 Ok(())
             }
-            Some(Attached::Over) => Err(Failure::SessionOver),
-            Some(Attached::Not | Attached::NotYet) | None => Err(Failure::NotSent),
+            Some(Attached::Over) => Err(RequestError::SessionOver),
+            Some(Attached::Not | Attached::NotYet) | None => Err(RequestError::NotSent),
         }
     }
 
@@ -246,37 +246,37 @@ impl Session for HeldSession {
         self.timeout_ms
     }
 
-    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, Failure> {
+    async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, RequestError> {
         self.look(true, |tree| paths.iter().map(|path| tree.get(path)).collect()).await
     }
 
-    async fn get(&self, path: &str) -> Result<Option<Node>, Failure> {
+    async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         self.look(false, |tree| tree.get(path)).await
     }
 
-    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+    async fn children(&self, path: &str) -> Result<Vec<String>, RequestError> {
         self.look(false, |tree| tree.children(path)).await
     }
 
-    async fn count_children(&self, path: &str) -> Result<Option<i32>, Failure> {
+    async fn count_children(&self, path: &str) -> Result<Option<i32>, RequestError> {
         let count = |tree: &Tree| i32::try_from(tree.children(path).len()).unwrap_or(i32::MAX);
         self.look(false, |tree| tree.has(path).then(|| count(tree))).await
     }
 
-    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, Failure> {
+    async fn acl(&self, path: &str) -> Result<Option<NodeAcl>, RequestError> {
         self.look(false, |tree| tree.acl(path)).await
     }
 
-    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), Failure> {
+    async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), RequestError> {
         let lifetime = Lifetime::Persistent;
         self.transact(&[Op::Create { path, data, lifetime, acl }]).await
     }
 
-    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), Failure> {
+    async fn transact(&self, ops: &[Op<'_>]) -> Result<(), RequestError> {
         self.write(Kind::Write, Write::Ops(ops)).await.map(|_| ())
     }
 
-    async fn set_many(&self, path: &str, count: usize) -> Result<(), Failure> {
+    async fn set_many(&self, path: &str, count: usize) -> Result<(), RequestError> {
         let request = Request::Mark(path.into(), count);
         self.write(Kind::Mark, Write::Request(request)).await.map(|_| ())
     }
@@ -285,20 +285,20 @@ impl Session for HeldSession {
         &self,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<EnsembleConfig, Failure> {
+    ) -> Result<EnsembleConfig, RequestError> {
         let base = version.as_zxid().get().cast_signed();
         let request = Request::Reconfig(request.clone(), base);
         match self.write(Kind::Reconfig, Write::Request(request)).await? {
             Reply::Config(config) => Ok(config.config.clone()),
-            Reply::Done | Reply::Session(_) => Err(Failure::Unknown),
+            Reply::Done | Reply::Session(_) => Err(RequestError::Unknown),
         }
     }
 
-    async fn probe_write(&self, path: &str) -> Result<(), Code> {
+    async fn probe_write(&self, path: &str) -> Result<(), ErrorCode> {
         self.probe(Request::ProbeWrite(path.into())).await
     }
 
-    async fn probe_reconfig(&self) -> Result<(), Code> {
+    async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
         let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         self.probe(Request::Reconfig(Update::Incremental(nobody), IMPOSSIBLE)).await
     }

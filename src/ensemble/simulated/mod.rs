@@ -1,8 +1,8 @@
 //! A ZooKeeper ensemble in memory, behind the same port as a real one.
 //!
-//! [`World`] is the ensemble: a pure value without clock or chance of its own, to be cloned at will.
-//! [`Simulated`] is a client of it and implements the port, so that looking and applying run on it
-//! unchanged; every future goes on as simulated time does.
+//! [`World`] is the ensemble: a pure value without clock or randomness, cheap to clone. [`Simulated`]
+//! is its client and implements the port, so surveys and applies run on it unchanged. Its futures
+//! advance with simulated time.
 //!
 //! ```
 //! use zkplan::ensemble::simulated::{Rules, Simulated, Timing, World};
@@ -16,27 +16,26 @@
 //! assert!(world.process(joiner).is_without_vote());
 //!
 //! let port = Simulated::new(world);
-//! // `port.run(..)` looks at it or applies to it; `port.set_chaos(..)` decides what happens on the way.
+//! // `port.run(..)` surveys it or applies to it; `port.set_chaos(..)` decides what happens on the way.
 //! assert_eq!(port.world().truth.configs.len(), 1);
 //! ```
 //!
-//! * **Place processes**: members are there from the beginning; [`World::place`] starts a joiner with
-//!   its own first configuration; a second process may have the id of another.
-//! * **Do something to it**: [`World::kill`], [`World::start`], [`World::start_afresh`],
+//! * **Place processes**: members are up from the beginning. [`World::place`] starts a joiner with its
+//!   own first configuration. Two processes may have one id.
+//! * **Disturb it**: [`World::kill`], [`World::start`], [`World::start_afresh`],
 //!   [`World::freeze`], [`World::thaw`], [`World::cut`], [`World::lag`], [`World::administer`] (a
-//!   foreign reconfig), [`World::end_session`], [`World::delete`]; or at a time to come, with
+//!   foreign reconfig), [`World::end_session`], [`World::delete`]; or at a later time with
 //!   [`World::later`].
-//! * **Inject faults**: [`Simulated::set_chaos`] is asked before every operation of every client,
-//!   may do any of that, and says what becomes of the operation: a [`Fate`]. A client that dies never
-//!   goes on; [`Simulated::run`] then gives `None`.
-//! * **Read the truth**: [`World::truth`] has every committed configuration with the session that
-//!   asked for it, a log of all that happened, and what must never be there: lost transactions, and
-//!   two leaders at a time.
+//! * **Inject faults**: the function of [`Simulated::set_chaos`] is called before every operation of
+//!   every client. It may change the world, and returns the fault of the operation: a [`Fault`]. If a
+//!   client dies, [`Simulated::run`] returns `None`.
+//! * **Read the truth**: [`World::truth`] holds every committed configuration with the session that
+//!   sent it, a log of everything that happened, and the two things that must never happen: lost
+//!   transactions, and two leaders at the same time.
 //!
-//! The rules are ZooKeeper's own, each with its source beside it: the order of checks of a reconfig
-//! and its edits (`reconfig`), proposals, quorums and answers (`requests`), sessions (`sessions`),
-//! elections (`elections`), words (`answers`). Left out, because zkplan does nothing that depends on
-//! it: watches, local sessions, read-only mode, standalone servers, quotas, the enforcement of
+//! The rules are ZooKeeper's own, each with its source beside it: the checks of a reconfig and its
+//! edits (`reconfig`), proposals, quorums and answers (`requests`), sessions (`sessions`), elections
+//! (`elections`), words (`answers`). Not modelled, because zkplan does not depend on it: watches, local sessions, read-only mode, standalone servers, quotas, the enforcement of
 //! znodes' ACLs, and what follows from configuration files that cannot be written.
 
 mod answers;
@@ -55,11 +54,11 @@ mod tree;
 mod truth;
 mod world;
 
-pub use chaos::{Chaos, Fate, Kind, Operation};
+pub use chaos::{Fault, FaultInjector, Kind, Operation};
 pub use config::Config;
 pub use held::HeldSession;
 pub use port::Simulated;
-pub use process::{Condition, Now, Place, Process};
+pub use process::{Condition, PeerState, Process, ProcessId};
 pub use sessions::Held;
-pub use truth::{CommittedConfig, Happening, Truth};
-pub use world::{Deed, Rules, Timing, World};
+pub use truth::{CommittedConfig, GroundTruth, SimEvent};
+pub use world::{AdminAction, Rules, Timing, World};

@@ -11,15 +11,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::chaos::{Chaos, Fate, Kind, Operation};
+use super::chaos::{Fault, FaultInjector, Kind, Operation};
 use super::held::HeldSession;
-use super::process::Place;
+use super::process::ProcessId;
 use super::requests::{Reply, Request, Sent};
 use super::tree::Owned;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::World;
 use crate::ensemble::{
-    Control, Ensemble, Failure, Knock, Op, Reading, SessionTerms, Silence, Word,
+    ConfigRead, Ensemble, FourLetterWord, NoAnswer, Op, PortState, RequestError, SessionFactory,
+    SessionTerms,
 };
 use crate::model::{Endpoint, Host};
 
@@ -30,16 +31,16 @@ pub(super) const CONNECT_MS: u64 = 1000;
 #[derive(Clone)]
 pub struct Simulated {
     shared: Rc<Shared>,
-    me: Rc<Me>,
+    me: Rc<SimulatedClient>,
 }
 
 struct Shared {
     world: RefCell<World>,
-    chaos: RefCell<Option<Chaos>>,
+    chaos: RefCell<Option<FaultInjector>>,
     interleaves: Cell<bool>,
 }
 
-struct Me {
+struct SimulatedClient {
     client: u32,
     /// When it can go on.
     wake_ms: Cell<u64>,
@@ -54,13 +55,13 @@ impl Simulated {
             chaos: RefCell::new(None),
             interleaves: Cell::new(false),
         };
-        Self { shared: Rc::new(shared), me: Rc::new(Me::new(0)) }
+        Self { shared: Rc::new(shared), me: Rc::new(SimulatedClient::new(0)) }
     }
 
     /// Another client of the same world.
     #[must_use]
     pub fn client(&self, number: u32) -> Self {
-        Self { shared: Rc::clone(&self.shared), me: Rc::new(Me::new(number)) }
+        Self { shared: Rc::clone(&self.shared), me: Rc::new(SimulatedClient::new(number)) }
     }
 
     /// The world: to look at, or to do something to it. Not to be held while a future is polled.
@@ -69,7 +70,7 @@ impl Simulated {
     }
 
     /// Decides from now on what becomes of every operation, of all clients.
-    pub fn set_chaos(&self, chaos: Option<Chaos>) {
+    pub fn set_chaos(&self, chaos: Option<FaultInjector>) {
         self.shared.chaos.replace(chaos);
     }
 
@@ -135,7 +136,7 @@ impl Simulated {
     }
 
     /// Begins an operation, and says what becomes of it. Does not end where the client dies.
-    pub(super) async fn begin(&self, kind: Kind, at: Option<Place>) -> Fate {
+    pub(super) async fn begin(&self, kind: Kind, at: Option<ProcessId>) -> Fault {
         if self.shared.interleaves.get() {
             let mut stopped = false;
             poll_fn(|context| {
@@ -150,20 +151,20 @@ impl Simulated {
         }
         let operation = Operation { client: self.me.client, kind, at };
         let fate = self.strike(&operation);
-        if self.me.dead.get() || fate == Fate::Die {
+        if self.me.dead.get() || fate == Fault::Die {
             self.die().await;
         }
         fate
     }
 
-    fn strike(&self, operation: &Operation) -> Fate {
+    fn strike(&self, operation: &Operation) -> Fault {
         let chaos = self.shared.chaos.borrow_mut().take();
         let mut world = self.world();
-        world.say(Happening::Operation(operation.client, operation.kind, operation.at));
-        let Some(mut chaos) = chaos else { return Fate::Proceed };
+        world.say(SimEvent::Operation(operation.client, operation.kind, operation.at));
+        let Some(mut chaos) = chaos else { return Fault::Proceed };
         let fate = chaos(&mut world, operation);
-        if fate != Fate::Proceed {
-            world.say(Happening::Struck(fate));
+        if fate != Fault::Proceed {
+            world.say(SimEvent::Struck(fate));
         }
         self.shared.chaos.borrow_mut().get_or_insert(chaos);
         fate
@@ -179,19 +180,19 @@ impl Simulated {
         self.shared.world.borrow().now_ms()
     }
 
-    fn place_at(&self, at: &Endpoint) -> Option<Place> {
+    fn place_at(&self, at: &Endpoint) -> Option<ProcessId> {
         self.shared.world.borrow().place_at(at)
     }
 
     /// How long a question may take, from now on.
-    fn deadline(&self, at: Option<Place>) -> u64 {
+    fn deadline(&self, at: Option<ProcessId>) -> u64 {
         let world = self.shared.world.borrow();
         let hidden = at.is_some_and(|at| world.process(at).hidden);
         world.now_ms() + if hidden { CONNECT_MS } else { world.timing.answer_ms }
     }
 
     /// A short session on a server that does not answer at once.
-    async fn looked(&self, at: Place) -> Result<Reading, Silence> {
+    async fn looked(&self, at: ProcessId) -> Result<ConfigRead, NoAnswer> {
         let tick = self.world().timing.tick_ms;
         let request = Request::Open { timeout_ms: 2 * tick };
         let (session, incarnation) = self.opened(at, request).await?;
@@ -207,26 +208,26 @@ impl Simulated {
     }
 
     /// Opens a session.
-    async fn opened(&self, at: Place, request: Request) -> Result<(i64, u32), Silence> {
+    async fn opened(&self, at: ProcessId, request: Request) -> Result<(i64, u32), NoAnswer> {
         let incarnation = self.world().process(at).incarnation;
         match self.answered((at, incarnation), 0, request).await? {
             Reply::Session(id) => Ok((id, incarnation)),
-            Reply::Done | Reply::Config(_) => Err(Silence::Closed),
+            Reply::Done | Reply::Config(_) => Err(NoAnswer::Closed),
         }
     }
 
     /// What a server answers to a request of a short session.
     async fn answered(
         &self,
-        to: (Place, u32),
+        to: (ProcessId, u32),
         session: i64,
         request: Request,
-    ) -> Result<Reply, Silence> {
+    ) -> Result<Reply, NoAnswer> {
         let at = Some(to.0);
         let deadline = self.deadline(at);
         let sent = self.world().send(to, session, request);
         let answer = match sent {
-            Sent::Not => return Err(Silence::Closed),
+            Sent::Not => return Err(NoAnswer::Closed),
             Sent::Answered(answer) => answer,
             Sent::Waits(ticket) => {
                 let answer = self.until(deadline, |world| world.answer(ticket)).await;
@@ -237,7 +238,7 @@ impl Simulated {
                 })?
             }
         };
-        answer.map_err(|_| Silence::Closed)
+        answer.map_err(|_| NoAnswer::Closed)
     }
 }
 
@@ -246,53 +247,53 @@ fn changes_nothing() -> Request {
     Request::Ops(vec![Owned::of(&Op::Check { path: "/", version: -1 })])
 }
 
-impl Me {
+impl SimulatedClient {
     fn new(client: u32) -> Self {
         Self { client, wake_ms: Cell::new(u64::MAX), dead: Cell::new(false) }
     }
 }
 
 impl Ensemble for Simulated {
-    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+    async fn ask(&self, at: &Endpoint, word: FourLetterWord) -> Result<String, NoAnswer> {
         let place = self.place_at(at);
         let fate = self.begin(Kind::Ask(word), place).await;
-        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
-            return Err(Silence::Closed);
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
+            return Err(NoAnswer::Closed);
         }
         let deadline = self.deadline(place);
         let answer = self.until(deadline, |world| world.word(place, word)).await;
-        if fate == Fate::DieAfter {
+        if fate == Fault::DieAfter {
             self.die().await;
         }
         answer.unwrap_or_else(|| Err(self.world().silence(place)))
     }
 
-    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+    async fn read(&self, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
         let place = self.place_at(at);
         let fate = self.begin(Kind::Look, place).await;
-        let Some(at) = place else { return Err(Silence::Refused) };
-        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
-            return Err(Silence::Closed);
+        let Some(at) = place else { return Err(NoAnswer::Refused) };
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
+            return Err(NoAnswer::Closed);
         }
-        let glanced = self.world().glance(at);
+        let glanced = self.world().read_once(at);
         let reading = if let Some(reading) = glanced { reading } else { self.looked(at).await? };
-        if fate == Fate::DieAfter {
+        if fate == Fault::DieAfter {
             self.die().await;
         }
         Ok(reading)
     }
 
-    async fn admin(&self, _: &str, _: &str) -> Result<serde_json::Value, Silence> {
+    async fn admin(&self, _: &str, _: &str) -> Result<serde_json::Value, NoAnswer> {
         // The port is off, as it is from 3.10 on.
-        Err(Silence::Refused)
+        Err(NoAnswer::Refused)
     }
 
-    async fn knock(&self, host: &Host, port: u16) -> Knock {
-        let fate = self.begin(Kind::Knock, None).await;
-        if fate == Fate::DieAfter {
+    async fn check_port(&self, host: &Host, port: u16) -> PortState {
+        let fate = self.begin(Kind::PortCheck, None).await;
+        if fate == Fault::DieAfter {
             self.die().await;
         }
-        self.shared.world.borrow().knocked(host, port)
+        self.shared.world.borrow().port_state(host, port)
     }
 
     async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
@@ -303,28 +304,28 @@ impl Ensemble for Simulated {
         let fate = self.begin(Kind::Pause, None).await;
         let deadline = self.now_ms() + u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2);
         self.until(deadline, |_| None::<()>).await;
-        if fate == Fate::DieAfter {
+        if fate == Fault::DieAfter {
             self.die().await;
         }
     }
 }
 
-impl Control for Simulated {
+impl SessionFactory for Simulated {
     type Session = HeldSession;
 
-    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, Failure> {
+    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, RequestError> {
         let place = self.place_at(at);
         let fate = self.begin(Kind::Open, place).await;
-        let Some(place) = place else { return Err(Failure::NotSent) };
-        if matches!(fate, Fate::LoseRequest | Fate::LoseAnswer | Fate::Delay(_)) {
-            return Err(Failure::NotSent);
+        let Some(place) = place else { return Err(RequestError::NotSent) };
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
+            return Err(RequestError::NotSent);
         }
         let request = Request::Open { timeout_ms: terms.timeout.0 };
         let opened = self.opened(place, request).await;
-        if fate == Fate::DieAfter {
+        if fate == Fault::DieAfter {
             self.die().await;
         }
-        let (id, incarnation) = opened.map_err(|_| Failure::NotSent)?;
+        let (id, incarnation) = opened.map_err(|_| RequestError::NotSent)?;
         Ok(HeldSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
     }
 }

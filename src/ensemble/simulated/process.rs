@@ -7,9 +7,10 @@ use super::config::Config;
 use super::tree::Tree;
 use crate::model::{Endpoint, Role, Server, ServerId};
 
-/// Which process: they are counted in the order in which they were placed. Two may have one id.
+/// The index of a process, in the order in which processes were placed. Two processes may have one
+/// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(pub(super) usize);
+pub struct ProcessId(pub(super) usize);
 
 /// Whether a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,14 +19,14 @@ pub enum Condition {
     Up,
     /// It accepts connections and answers nothing, as after SIGSTOP or in a long pause.
     Frozen,
-    /// It is not there; its machine says that nobody listens.
+    /// It does not exist. Its machine refuses connections.
     Down,
 }
 
-/// What a process does (`QuorumPeer.ServerState`).
+/// The state of a process (`QuorumPeer.ServerState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Now {
-    /// It looks for a leader, or is on its way to one.
+pub enum PeerState {
+    /// It looks for a leader, or is joining one.
     Looking,
     /// It leads, or has not noticed yet that it does not.
     Leading,
@@ -45,7 +46,7 @@ pub struct Process {
     pub(super) address: IpAddr,
     /// Whether it runs.
     pub condition: Condition,
-    /// Processes reach those on their own side of the network alone.
+    /// Processes reach only those on the same side of the network.
     pub side: u8,
     /// Whether clients cannot reach it.
     pub hidden: bool,
@@ -56,8 +57,8 @@ pub struct Process {
     /// Whether it was started with the super user's digest
     /// (`zookeeper.DigestAuthenticationProvider.superDigest`).
     pub knows_super: bool,
-    /// What it does.
-    pub now: Now,
+    /// Its state.
+    pub now: PeerState,
     /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
     pub(super) config: Arc<Config>,
     /// The one that it saw proposed last (`QuorumPeer.getLastSeenQuorumVerifier`).
@@ -68,24 +69,24 @@ pub struct Process {
     pub(super) logged: u64,
     /// The last transaction that it has applied.
     pub(super) applied: u64,
-    /// What it shows since it hears of no commits.
+    /// The tree that it shows while it receives no commits.
     pub(super) view: Option<Arc<Tree>>,
     /// Until when commits take to reach it.
     pub(super) lag_until: u64,
-    /// When it goes on to what it does next: a leader is found, or lost.
+    /// When it changes to its next state: a leader is found, or lost.
     pub(super) turns_at: Option<u64>,
-    /// Since when leader and it do not hear of each other.
+    /// Since when the leader and it have not heard from each other.
     pub(super) out_since: Option<u64>,
-    /// When it ends because it cannot bind the address that it was named at.
+    /// When it ends because it cannot bind its configured address.
     pub(super) exits_at: Option<u64>,
     /// Goes up whenever it closes all its connections.
     pub(super) incarnation: u32,
-    /// It keeps digests of what came after that.
+    /// The zxid from which on it keeps digests.
     pub(super) digests_from: u64,
-    /// Digests up to that zxid are not the leader's: the snapshot that it got was fuzzy.
+    /// Digests up to this zxid differ from the leader's, because it received a fuzzy snapshot.
     pub(super) fuzzy_to: u64,
-    /// What the leader had told it when it began to write what it got: the configuration, and the last
-    /// zxid.
+    /// The configuration and the last zxid that the leader had sent when it began to write its
+    /// snapshot.
     pub(super) syncing: Option<(Arc<Config>, u64)>,
     /// A configuration that committed while it wrote, and that it does not activate.
     pub(super) missed: Option<u64>,
@@ -102,7 +103,7 @@ impl Process {
             rich: true,
             alien: false,
             knows_super: true,
-            now: Now::Looking,
+            now: PeerState::Looking,
             config: Arc::clone(config),
             seen: Arc::clone(config),
             epoch: 0,
@@ -136,40 +137,40 @@ impl Process {
         &self.config
     }
 
-    /// Whether it follows without a vote: it does so as a follower, and no configuration that it
-    /// knows names it (`QuorumPeer.updateLearnerType`).
+    /// Whether it is a non-voting follower: it follows, and no configuration that it knows contains
+    /// it (`QuorumPeer.updateLearnerType`).
     pub fn is_without_vote(&self) -> bool {
-        self.now == Now::Following && !self.config.names(self.id())
+        self.now == PeerState::Following && !self.config.names(self.id())
     }
 
     /// Whether it is a learner.
     pub(super) fn learns(&self) -> bool {
-        matches!(self.now, Now::Following | Now::Observing)
+        matches!(self.now, PeerState::Following | PeerState::Observing)
     }
 
     pub(super) fn is_up(&self) -> bool {
         self.condition == Condition::Up
     }
 
-    /// Whether it has a vote in what it knows, or in what it saw proposed
+    /// Whether it votes in the configuration that it knows, or in the one that it saw proposed
     /// (`QuorumPeer.getCurrentAndNextConfigVoters`).
     pub(super) fn votes(&self) -> bool {
         self.config.voters.contains(&self.id()) || self.seen.voters.contains(&self.id())
     }
 
-    /// What it is as a learner: an observer where its configuration says so; a participant where it
-    /// does, or where it names no such server (`QuorumPeer.updateLearnerType`).
-    pub(super) fn learner(&self) -> Now {
+    /// Its learner type: an observer if its configuration says so; a participant if its
+    /// configuration says so, or does not contain it (`QuorumPeer.updateLearnerType`).
+    pub(super) fn learner(&self) -> PeerState {
         match self.config.config.membership.get(self.id()).map(|line| line.role) {
-            Some(Role::Observer) => Now::Observing,
-            Some(Role::Participant) | None => Now::Following,
+            Some(Role::Observer) => PeerState::Observing,
+            Some(Role::Participant) | None => PeerState::Following,
         }
     }
 
-    /// Closes all connections, as a server does that looks for a leader
+    /// Closes all connections, as a server does that starts to look for a leader
     /// (`Learner.shutdown`, `closeAllConnections`).
     pub(super) fn look(&mut self) {
-        self.now = Now::Looking;
+        self.now = PeerState::Looking;
         self.incarnation += 1;
         self.out_since = None;
         self.turns_at = None;

@@ -1,18 +1,18 @@
-//! Reconfigs: whether one is taken, and what it does once it has committed.
+//! Reconfigs: whether one is accepted, and its effects when it has committed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Now, Place, Process};
+use super::process::{PeerState, Process, ProcessId};
 use super::requests::Proposal;
-use super::truth::{CommittedConfig, Happening};
+use super::truth::{CommittedConfig, SimEvent};
 use super::world::World;
-use crate::ensemble::Code;
+use crate::ensemble::ErrorCode;
 use crate::model::{Membership, Server, ServerId, Update};
 
-/// A server that cannot bind the address that it was named at tries three times, a second apart
+/// A server that cannot bind its configured address tries three times, a second apart
 /// (`QuorumCnxManager.Listener`, `electionPortBindRetry`).
 const BIND_RETRIES_MS: u64 = 3000;
 
@@ -23,36 +23,36 @@ impl World {
         request: &Update,
         base: i64,
         session: i64,
-        session_checked: Result<(), Code>,
-    ) -> Result<Arc<Config>, Code> {
+        session_checked: Result<(), ErrorCode>,
+    ) -> Result<Arc<Config>, ErrorCode> {
         if !self.rules.reconfig_enabled {
-            return Err(Code::ReconfigDisabled);
+            return Err(ErrorCode::ReconfigDisabled);
         }
         session_checked?;
         let next = self.checked(request, base)?;
-        // The ACL comes last: whoever may not do it learns everything else first.
-        if self.is_authorised(session) { Ok(next) } else { Err(Code::NoAuth) }
+        // The ACL is checked last: a session without permission gets every other error first.
+        if self.is_authorised(session) { Ok(next) } else { Err(ErrorCode::NoAuth) }
     }
 
     /// Everything between the check of the session and that of the ACL.
-    pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, Code> {
+    pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, ErrorCode> {
         if !self.rules.reconfig_enabled {
-            return Err(Code::ReconfigDisabled);
+            return Err(ErrorCode::ReconfigDisabled);
         }
         if self.tail.iter().any(|proposal| proposal.config().is_some()) {
-            return Err(Code::ReconfigInProgress);
+            return Err(ErrorCode::ReconfigInProgress);
         }
         // -1 switches the check off.
         if base != -1 && !self.is_current(base.cast_unsigned()) {
-            return Err(Code::BadVersion);
+            return Err(ErrorCode::BadVersion);
         }
         let members = self.edited(request)?;
         let least = if self.rules.standalone_enabled { 2 } else { 1 };
         let next = Config::new(self.given + 1, members);
         if next.voters.len() < least {
-            return Err(Code::BadArguments);
+            return Err(ErrorCode::BadArguments);
         }
-        if next.is_quorum(&self.synced()) { Ok(next) } else { Err(Code::NewConfigNoQuorum) }
+        if next.is_quorum(&self.synced()) { Ok(next) } else { Err(ErrorCode::NewConfigNoQuorum) }
     }
 
     /// Whether the leader saw that version last.
@@ -64,37 +64,37 @@ impl World {
             || !self.rules.fences && self.armed.contains(&base)
     }
 
-    /// The members that a request asks for.
-    fn edited(&self, request: &Update) -> Result<Membership, Code> {
+    /// The membership that a request asks for.
+    fn edited(&self, request: &Update) -> Result<Membership, ErrorCode> {
         let now = &self.config.config.membership;
         match request {
-            Update::Full(members) if !members.is_complete() => Err(Code::BadArguments),
+            Update::Full(members) if !members.is_complete() => Err(ErrorCode::BadArguments),
             Update::Full(members) => Ok(members.clone()),
             // Only the whole list can change groups and weights.
-            Update::Incremental(_) if now.is_weighted() => Err(Code::BadArguments),
+            Update::Incremental(_) if now.is_weighted() => Err(ErrorCode::BadArguments),
             Update::Incremental(change) => {
                 // "3 ports": a joining server needs a client address.
                 if change.joining.iter().any(|server| server.client.is_none()) {
-                    return Err(Code::BadArguments);
+                    return Err(ErrorCode::BadArguments);
                 }
-                // Removals come first; an id that is no member's is passed over.
+                // Removals come first. An id that no member has is ignored.
                 let next = now.with(change);
                 let joins = |server: &Server| change.joining.iter().any(|j| j.id == server.id);
                 if next.servers().filter(|server| joins(server)).any(|s| is_taken(&next, s)) {
-                    return Err(Code::BadArguments);
+                    return Err(ErrorCode::BadArguments);
                 }
                 Ok(next)
             }
         }
     }
 
-    /// Those whom the leader counts as synced (`Leader.isQuorumSynced`): itself and attached
-    /// learners of participant type. Whoever follows without a vote is one and an observer is not;
-    /// one that is frozen is one until `syncLimit` is over.
+    /// The servers that the leader counts as synced (`Leader.isQuorumSynced`): itself and attached
+    /// learners of participant type. Non-voting followers count, observers do not. A frozen learner
+    /// counts until `syncLimit` has passed.
     pub(super) fn synced(&self) -> BTreeSet<ServerId> {
         let Some(term) = self.term else { return BTreeSet::new() };
         let attached = self.processes().filter(|(at, process)| {
-            *at == term.place || process.now == Now::Following && process.epoch == term.epoch
+            *at == term.place || process.now == PeerState::Following && process.epoch == term.epoch
         });
         attached.map(|(_, process)| process.id()).collect()
     }
@@ -111,12 +111,12 @@ impl World {
         Arc::make_mut(&mut self.tree).configure(config);
         let at_ms = self.now_ms;
         self.truth.configs.push(CommittedConfig { config: Arc::clone(config), base, by, at_ms });
-        self.say(Happening::Reconfigured(config.version()));
+        self.say(SimEvent::Reconfigured(config.version()));
         let acknowledged = self.acknowledging();
         for at in 0..self.processes.len() {
-            let heard = self.is_in_touch(Place(at));
+            let heard = self.is_in_touch(ProcessId(at));
             if heard && self.processes[at].lag_until <= self.now_ms {
-                self.adopt(Place(at));
+                self.adopt(ProcessId(at));
             }
         }
         let Some(term) = self.term else { return };
@@ -131,12 +131,13 @@ impl World {
         }
     }
 
-    /// The leader hands over to one of those who acknowledged and vote now. Everybody who follows
-    /// another leader from now on closes all connections; the old leader goes on for up to a tick.
+    /// The leader hands over to a voter of the new configuration that acknowledged. Every server
+    /// that now follows another leader closes all connections. The old leader continues for up to a
+    /// tick.
     pub(super) fn hand_over(&mut self, acknowledged: &BTreeSet<ServerId>) {
         let Some(term) = self.term else { return };
         let old = self.processes[term.place.0].id();
-        let next: Vec<Place> = self
+        let next: Vec<ProcessId> = self
             .processes()
             .filter(|(at, process)| {
                 let id = process.id();
@@ -149,9 +150,9 @@ impl World {
         let tick = usize::try_from(self.timing.tick_ms).unwrap_or(usize::MAX);
         let noticed = self.now_ms + 1 + self.choose(tick) as u64;
         for at in 0..self.processes.len() {
-            if Place(at) != term.place && self.is_in_touch(Place(at)) {
+            if ProcessId(at) != term.place && self.is_in_touch(ProcessId(at)) {
                 if self.processes[at].lag_until > self.now_ms {
-                    self.catch_up(Place(at));
+                    self.catch_up(ProcessId(at));
                 }
                 self.processes[at].look();
             }
@@ -160,12 +161,12 @@ impl World {
         self.retire(term.place, noticed);
         self.election = Some((self.now_ms + self.timing.handover_ms, to));
         if let Some(to) = to {
-            self.say(Happening::HandedOver(term.place, to));
+            self.say(SimEvent::HandedOver(term.place, to));
         }
     }
 
-    /// Somebody leads no more and does not know it until then.
-    pub(super) fn retire(&mut self, at: Place, until: u64) {
+    /// A leader is deposed and does not notice until then.
+    pub(super) fn retire(&mut self, at: ProcessId, until: u64) {
         let tree = Arc::clone(&self.tree);
         let process = &mut self.processes[at.0];
         process.view = Some(tree);
@@ -173,7 +174,7 @@ impl World {
     }
 
     /// A process takes the committed configuration on (`QuorumPeer.processReconfig`).
-    pub(super) fn adopt(&mut self, at: Place) {
+    pub(super) fn adopt(&mut self, at: ProcessId) {
         let config = Arc::clone(&self.config);
         let pending = self.tail.iter().find_map(Proposal::config).cloned();
         let process = &mut self.processes[at.0];
@@ -188,8 +189,8 @@ impl World {
         process.config = config;
         let then = process.learner();
         if process.learns() && process.now != then {
-            // Whoever turns from an observer into a follower or back starts anew, and its clients
-            // are cut off.
+            // A server that turns from an observer into a follower, or back, restarts and closes
+            // its client connections.
             process.look();
             process.turns_at = Some(self.now_ms + self.timing.join_ms);
         }
@@ -198,7 +199,7 @@ impl World {
     }
 
     /// A server listens where its configuration names it, where it can.
-    fn bind(&mut self, at: Place) {
+    fn bind(&mut self, at: ProcessId) {
         let id = self.processes[at.0].id();
         let Some(line) = self.processes[at.0].config.config.membership.get(id).cloned() else {
             return;
@@ -230,8 +231,8 @@ fn listens_at(process: &Process, address: IpAddr, line: &Server) -> bool {
         && own.election_port == wanted.election_port
 }
 
-/// Whether an address of a server is another's too (`QuorumPeerConfig`, `checkAddressDuplicate`,
-/// 3.5.1); wildcards and loopback are not looked at, nor is one server by itself.
+/// Whether a server uses an address of another one (`QuorumPeerConfig`, `checkAddressDuplicate`,
+/// 3.5.1). Wildcards and loopback addresses are not compared, nor the addresses of one server.
 fn is_taken(members: &Membership, server: &Server) -> bool {
     let addresses = |server: &Server| {
         let peers = server.peers.iter().flat_map(|peer| {

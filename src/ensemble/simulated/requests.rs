@@ -1,39 +1,39 @@
-//! The way of a write: from a server to the leader, to a proposal, to a quorum, to the answer.
+//! The path of a write: server, leader, proposal, quorum, answer.
 //!
-//! Whatever reaches the leader becomes a proposal, refusals too (`PrepRequestProcessor`: a failed
-//! request is a transaction of type `error`), and proposals commit in order. So behind one that no
-//! quorum acknowledges nothing is answered at all.
+//! Everything that reaches the leader becomes a proposal, even refusals (`PrepRequestProcessor`: a
+//! failed request is a transaction of type `error`), and proposals commit in order. So after a
+//! proposal that no quorum acknowledges, nothing is answered.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::tree::Owned;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::World;
-use crate::ensemble::{Code, Failure, Op};
+use crate::ensemble::{ErrorCode, Op, RequestError};
 use crate::model::{ServerId, Update};
 
-/// Of so many zxids one has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
+/// One of this many zxids has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
 
 /// A request that is not answered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(pub(super) u64);
 
-/// Who waits for an answer, and where.
+/// The client that waits for an answer, and its server.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    place: Place,
+    place: ProcessId,
     incarnation: u32,
     answer: Option<Answer>,
 }
 
 /// An answer.
-pub(super) type Answer = Result<Reply, Failure>;
+pub(super) type Answer = Result<Reply, RequestError>;
 
-/// What an answer brings.
+/// The content of an answer.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Done,
@@ -41,7 +41,7 @@ pub(super) enum Reply {
     Session(i64),
 }
 
-/// What is asked for.
+/// The request of a client.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
     Open {
@@ -57,19 +57,19 @@ pub(super) enum Request {
 
 /// A request that has not reached the leader.
 #[derive(Debug, Clone)]
-pub(super) struct Mail {
+pub(super) struct InFlight {
     pub(super) due_ms: u64,
-    pub(super) place: Place,
+    pub(super) place: ProcessId,
     pub(super) incarnation: u32,
     pub(super) session: i64,
     pub(super) request: Request,
     pub(super) ticket: Option<Ticket>,
 }
 
-/// What a transaction does.
+/// The effect of a transaction.
 #[derive(Debug, Clone)]
 enum Txn {
-    Error(Code),
+    Error(ErrorCode),
     Open(super::sessions::Held),
     Ops(i64, Vec<Owned>),
     Mark(Arc<str>, usize),
@@ -95,7 +95,7 @@ impl Proposal {
     }
 }
 
-/// What became of a request.
+/// The state of a request.
 pub(super) enum Sent {
     /// It is answered.
     Answered(Answer),
@@ -114,8 +114,8 @@ pub(super) enum Route {
 }
 
 impl World {
-    /// Whether leader and process hear of each other; so does the leader of itself.
-    pub(super) fn is_in_touch(&self, at: Place) -> bool {
+    /// Whether the leader and a process reach each other. The leader reaches itself.
+    pub(super) fn is_in_touch(&self, at: ProcessId) -> bool {
         let Some(term) = self.term else { return false };
         let (leader, process) = (&self.processes[term.place.0], &self.processes[at.0]);
         leader.is_up()
@@ -126,12 +126,12 @@ impl World {
                     && process.side == leader.side)
     }
 
-    /// Those whose acknowledgement counts: the leader and whoever follows. Observers do not
-    /// acknowledge (`ObserverZooKeeperServer`); those who follow without a vote do, and no quorum
-    /// counts them.
+    /// The servers whose acknowledgement counts: the leader and its followers. Observers do not
+    /// acknowledge (`ObserverZooKeeperServer`). Non-voting followers do, but no quorum counts them.
     pub(super) fn acknowledging(&self) -> BTreeSet<ServerId> {
         let all = self.processes().filter(|(at, process)| {
-            matches!(process.now, Now::Following | Now::Leading) && self.is_in_touch(*at)
+            matches!(process.now, PeerState::Following | PeerState::Leading)
+                && self.is_in_touch(*at)
         });
         all.map(|(_, process)| process.id()).collect()
     }
@@ -146,20 +146,20 @@ impl World {
         known
     }
 
-    pub(super) fn route(&self, at: Place) -> Route {
+    pub(super) fn route(&self, at: ProcessId) -> Route {
         let process = &self.processes[at.0];
         match (process.condition, process.now) {
-            (Condition::Down, _) | (Condition::Up, Now::Looking) => Route::Lost,
+            (Condition::Down, _) | (Condition::Up, PeerState::Looking) => Route::Lost,
             (Condition::Up, _) if !process.hidden && self.is_in_touch(at) => Route::Direct,
             (Condition::Up | Condition::Frozen, _) => Route::Waits,
         }
     }
 
-    /// Sends a request through a server. `incarnation` is that of the server when the connection was
-    /// made.
+    /// Sends a request through a server. `incarnation` is that of the server when the connection
+    /// was made.
     pub(super) fn send(
         &mut self,
-        (place, incarnation): (Place, u32),
+        (place, incarnation): (ProcessId, u32),
         session: i64,
         request: Request,
     ) -> Sent {
@@ -171,24 +171,32 @@ impl World {
             Route::Waits => {
                 let ticket = self.await_answer(place, None);
                 let (due_ms, ticket_of) = (self.now_ms, Some(ticket));
-                self.hold(Mail { due_ms, place, incarnation, session, request, ticket: ticket_of });
+                self.hold(InFlight {
+                    due_ms,
+                    place,
+                    incarnation,
+                    session,
+                    request,
+                    ticket: ticket_of,
+                });
                 Sent::Waits(ticket)
             }
             Route::Direct => match self.lead(place, session, request, None) {
-                Some(answer) => self.told(place, incarnation, answer),
+                Some(answer) => self.answered(place, incarnation, answer),
                 None => Sent::Waits(self.ticket_of_last(place)),
             },
         }
     }
 
     /// An answer that has yet to reach the client.
-    fn told(&mut self, place: Place, incarnation: u32, answer: Answer) -> Sent {
+    fn answered(&mut self, place: ProcessId, incarnation: u32, answer: Answer) -> Sent {
         let process = &self.processes[place.0];
         if process.incarnation != incarnation {
-            // The server closes its connections as soon as it has activated, and races the reply
-            // (`Learner.closeAllConnections`); in five of six runs the reply was late.
+            // The server closes its connections as soon as it has activated the configuration,
+            // which races with the reply (`Learner.closeAllConnections`). In five of six real runs
+            // the reply was late.
             let late = self.choose(6) > 0;
-            return Sent::Answered(if late { Err(Failure::Unknown) } else { answer });
+            return Sent::Answered(if late { Err(RequestError::Unknown) } else { answer });
         }
         if process.lag_until > self.now_ms {
             return Sent::Waits(self.await_answer(place, Some(answer)));
@@ -196,7 +204,7 @@ impl World {
         Sent::Answered(answer)
     }
 
-    fn await_answer(&mut self, place: Place, answer: Option<Answer>) -> Ticket {
+    fn await_answer(&mut self, place: ProcessId, answer: Option<Answer>) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let incarnation = self.processes[place.0].incarnation;
@@ -204,7 +212,7 @@ impl World {
         ticket
     }
 
-    fn ticket_of_last(&mut self, place: Place) -> Ticket {
+    fn ticket_of_last(&mut self, place: ProcessId) -> Ticket {
         let ticket = self.await_answer(place, None);
         if let Some(last) = self.tail.last_mut() {
             last.ticket = Some(ticket);
@@ -212,10 +220,9 @@ impl World {
         ticket
     }
 
-    /// Keeps a request until it is due, and then for as long as the server cannot take it to the
-    /// leader.
-    pub(super) fn hold(&mut self, mail: Mail) {
-        self.say(Happening::Held(mail.place));
+    /// Keeps a request until it is due, and then until the server can forward it to the leader.
+    pub(super) fn hold(&mut self, mail: InFlight) {
+        self.say(SimEvent::Held(mail.place));
         self.mail.push(mail);
     }
 
@@ -225,7 +232,7 @@ impl World {
         let process = &self.processes[waiting.place.0];
         if process.incarnation != waiting.incarnation {
             self.waiting.remove(&ticket);
-            return Some(Err(Failure::Unknown));
+            return Some(Err(RequestError::Unknown));
         }
         let is_there = process.is_up() && process.lag_until <= self.now_ms;
         if !is_there || waiting.answer.is_none() {
@@ -234,7 +241,7 @@ impl World {
         self.waiting.remove(&ticket)?.answer
     }
 
-    /// Nobody waits for that any more.
+    /// The client no longer waits for that request.
     pub(super) fn give_up(&mut self, ticket: Ticket) {
         self.waiting.remove(&ticket);
     }
@@ -246,13 +253,13 @@ impl World {
     }
 
     /// Whether `PrepRequestProcessor.checkSession` lets a session's request pass.
-    fn check_session(&self, session: i64, place: Place) -> Result<(), Code> {
+    fn check_session(&self, session: i64, place: ProcessId) -> Result<(), ErrorCode> {
         match self.sessions.get(&session) {
-            None => Err(Code::SessionExpired),
+            None => Err(ErrorCode::SessionExpired),
             // Its end is proposed: it makes nothing more (`SessionTrackerImpl.checkSession`,
             // `isClosing`).
-            Some(held) if held.expires => Err(Code::SessionExpired),
-            Some(held) if held.owner != place => Err(Code::SessionMoved),
+            Some(held) if held.expires => Err(ErrorCode::SessionExpired),
+            Some(held) if held.owner != place => Err(ErrorCode::SessionMoved),
             Some(_) => Ok(()),
         }
     }
@@ -260,7 +267,7 @@ impl World {
     /// The leader takes a request in; the answer, where it commits at once.
     fn lead(
         &mut self,
-        place: Place,
+        place: ProcessId,
         session: i64,
         request: Request,
         ticket: Option<Ticket>,
@@ -287,11 +294,11 @@ impl World {
         self.propose(txn, count, ticket)
     }
 
-    /// An administrator's reconfig, with `skipACL` or not, through the leader and with no version.
-    /// Nothing where nobody leads.
-    pub fn administer(&mut self, request: &Update) -> Result<(), Code> {
+    /// An administrator's reconfig, with `skipACL` or not, through the leader and without a
+    /// version. No effect without a leader.
+    pub fn administer(&mut self, request: &Update) -> Result<(), ErrorCode> {
         if self.leader().is_none() {
-            return Err(Code::ConnectionLoss);
+            return Err(ErrorCode::ConnectionLoss);
         }
         let txn = match self.checked(request, -1) {
             Ok(config) => Txn::Reconfig(config, -1, None),
@@ -300,9 +307,9 @@ impl World {
         let answer = self.propose(txn, 1, None);
         self.refresh();
         match answer {
-            Some(Err(Failure::Refused(code))) => Err(code),
+            Some(Err(RequestError::Refused(code))) => Err(code),
             Some(_) => Ok(()),
-            None => Err(Code::ConnectionLoss),
+            None => Err(ErrorCode::ConnectionLoss),
         }
     }
 
@@ -317,13 +324,15 @@ impl World {
         Some(self.commit(proposal))
     }
 
-    /// Proposes what may have to wait. Whoever hears of it logs it, and acknowledges it.
+    /// Proposes a transaction that may have to wait. Every server that receives it logs and
+    /// acknowledges it.
     fn propose_behind(&mut self, proposal: Proposal) -> Option<Answer> {
         let (zxid, config) = (proposal.zxid, proposal.config().cloned());
         let is_first = self.tail.is_empty();
         for at in 0..self.processes.len() {
-            let follows = matches!(self.processes[at].now, Now::Following | Now::Leading);
-            if follows && self.is_in_touch(Place(at)) {
+            let follows =
+                matches!(self.processes[at].now, PeerState::Following | PeerState::Leading);
+            if follows && self.is_in_touch(ProcessId(at)) {
                 self.processes[at].logged = zxid;
                 if let Some(config) = &config {
                     self.processes[at].seen = Arc::clone(config);
@@ -336,13 +345,14 @@ impl World {
             return Some(self.commit(proposal));
         }
         if config.is_some() {
-            self.check_term();
+            self.check_leadership();
         }
         None
     }
 
-    /// Whether the first proposal has a quorum of the voters of now, and from a reconfig until it is
-    /// active one of the next voters too (`SyncedLearnerTracker.hasAllQuorums`, `Leader.propose`).
+    /// Whether the first proposal has a quorum of the present voters, and, from a reconfig until it
+    /// is active, of the next voters as well (`SyncedLearnerTracker.hasAllQuorums`,
+    /// `Leader.propose`).
     fn has_quorums(&mut self) -> bool {
         if !self.is_acknowledged() || self.leader().is_none() {
             return false;
@@ -365,17 +375,17 @@ impl World {
             if !closed {
                 self.resolve_ticket(ticket, answer);
             }
-            self.check_term();
+            self.check_leadership();
         }
     }
 
-    /// Forgets proposals that are not in the log of whoever leads now.
+    /// Discards proposals that are not in the log of the present leader.
     pub(super) fn forget_beyond(&mut self, zxid: u64) {
         let kept = self.tail.iter().take_while(|proposal| proposal.zxid <= zxid).count();
         let forgotten = self.tail.len() - kept;
         if forgotten > 0 {
             self.tail.truncate(kept);
-            self.say(Happening::Forgotten(forgotten));
+            self.say(SimEvent::Forgotten(forgotten));
         }
     }
 
@@ -395,7 +405,7 @@ impl World {
             }
             Txn::Mark(path, count) => {
                 if !self.tree.has(&path) {
-                    return self.refused(Code::NoNode);
+                    return self.refused(ErrorCode::NoNode);
                 }
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
                 Arc::make_mut(&mut self.tree).set_many(zxid, &path, b"mark", count);
@@ -408,7 +418,7 @@ impl World {
             Txn::Close(session) => {
                 self.sessions.remove(&session);
                 if self.tree.has_of(session) {
-                    Arc::make_mut(&mut self.tree).bury(session);
+                    Arc::make_mut(&mut self.tree).delete_ephemerals(session);
                 }
                 Ok(Reply::Done)
             }
@@ -422,20 +432,20 @@ impl World {
         }
     }
 
-    fn refused(&mut self, code: Code) -> Answer {
-        self.say(Happening::Refused(code));
-        Err(Failure::Refused(code))
+    fn refused(&mut self, code: ErrorCode) -> Answer {
+        self.say(SimEvent::Refused(code));
+        Err(RequestError::Refused(code))
     }
 
-    /// Everybody who hears of commits has logged and applied up to there.
+    /// Every server that receives commits has logged and applied up to this zxid.
     pub(super) fn passed(&mut self, zxid: u64) {
         if (self.committed / DIGEST_INTERVAL) != (zxid / DIGEST_INTERVAL) {
             self.digests.push(zxid - zxid % DIGEST_INTERVAL);
         }
         self.committed = zxid;
-        self.say(Happening::Committed(zxid));
+        self.say(SimEvent::Committed(zxid));
         for at in 0..self.processes.len() {
-            if self.is_in_touch(Place(at)) {
+            if self.is_in_touch(ProcessId(at)) {
                 let process = &mut self.processes[at];
                 process.logged = process.logged.max(zxid);
                 if process.lag_until <= self.now_ms {
@@ -451,23 +461,23 @@ impl World {
         matches!(self.propose(Txn::Ops(0, ops), 1, None), Some(Ok(_)))
     }
 
-    /// Writes the root so many times, where a write commits at once.
+    /// Writes the root `count` times, if a write commits at once.
     pub(super) fn written(&mut self, count: u32) -> bool {
         let count_of = usize::try_from(count).unwrap_or(usize::MAX);
         let mark = Txn::Mark("/".into(), count_of);
         matches!(self.propose(mark, count.into(), None), Some(Ok(_)))
     }
 
-    /// Closes a session that nobody keeps.
+    /// Closes an expired session.
     pub(super) fn expire(&mut self, session: i64) {
-        self.say(Happening::Expired(session));
+        self.say(SimEvent::Expired(session));
         if let Some(held) = self.sessions.get_mut(&session) {
             held.expires = true;
         }
         self.propose(Txn::Close(session), 1, None);
     }
 
-    /// Takes requests to the leader whose time has come.
+    /// Delivers the requests that are due to the leader.
     pub(super) fn deliver(&mut self) {
         let mut at = 0;
         while let Some(mail) = self.mail.get(at) {
@@ -475,17 +485,17 @@ impl World {
             let route = self.route(mail.place);
             if process.incarnation != mail.incarnation || route == Route::Lost {
                 let mail = self.mail.remove(at);
-                self.say(Happening::Dropped(mail.place));
+                self.say(SimEvent::Dropped(mail.place));
             } else if route == Route::Direct && mail.due_ms <= self.now_ms {
-                let Mail { place, incarnation, session, request, ticket, .. } =
+                let InFlight { place, incarnation, session, request, ticket, .. } =
                     self.mail.remove(at);
-                self.say(Happening::Arrived(place));
+                self.say(SimEvent::Arrived(place));
                 let answer = self.lead(place, session, request, ticket);
                 let closed = self.processes[place.0].incarnation != incarnation;
                 if let Some(answer) = answer.filter(|_| !closed) {
                     self.resolve_ticket(ticket, answer);
                 }
-                self.check_term();
+                self.check_leadership();
                 at = 0;
             } else {
                 at += 1;
@@ -493,11 +503,11 @@ impl World {
         }
     }
 
-    /// A transaction of a session that is answered at once, where it can be; this is how almost all
-    /// of them go.
+    /// A transaction of a session that is answered at once if possible. Almost all transactions
+    /// take this path.
     pub(super) fn transact(
         &mut self,
-        (place, incarnation): (Place, u32),
+        (place, incarnation): (ProcessId, u32),
         session: i64,
         ops: &[Op<'_>],
     ) -> Sent {

@@ -1,38 +1,38 @@
-//! Sessions: who owns one, who keeps it, when it is over.
+//! Sessions: their owners, their pings, and their expiry.
 
-use super::process::{Condition, Now, Place};
+use super::process::{Condition, PeerState, ProcessId};
 use super::requests::Route;
 use super::tree::Tree;
-use super::truth::Happening;
+use super::truth::SimEvent;
 use super::world::World;
-use crate::ensemble::{AclEntry, Code};
+use crate::ensemble::{AclEntry, ErrorCode};
 
 /// A session.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// The server whose requests of it are taken (`SessionTrackerImpl.setOwner`).
-    pub owner: Place,
+    pub owner: ProcessId,
     /// The owner's incarnation when the client connected.
     pub(super) incarnation: u32,
     /// How long it lives unseen.
     pub timeout_ms: u64,
-    /// When the leader heard of it last.
+    /// When the leader last heard of it.
     pub(super) touched_ms: u64,
     /// Whether its client runs and pings.
     pub(super) kept: bool,
-    /// Whether its client shows the super user's credential wherever it is connected.
+    /// Whether its client authenticates as the super user on every connection.
     pub(super) authenticates: bool,
     /// Whether its end is proposed already.
     pub(super) expires: bool,
 }
 
-/// What came of attaching a session.
+/// The result of attaching a session.
 pub(super) enum Attached {
     /// It is attached; the owner's incarnation.
     To(u32),
-    /// The server says that it is over.
+    /// The server reports that the session has expired.
     Over,
-    /// No connection came about.
+    /// No connection was made.
     Not,
     /// Nothing yet.
     NotYet,
@@ -44,7 +44,7 @@ impl World {
         self.sessions.iter().map(|(id, held)| (*id, held))
     }
 
-    pub(super) fn new_session(&self, owner: Place, asked_ms: u64) -> Held {
+    pub(super) fn new_session(&self, owner: ProcessId, asked_ms: u64) -> Held {
         // `minSessionTimeout` and `maxSessionTimeout`: 2 and 20 ticks.
         let tick = self.timing.tick_ms;
         Held {
@@ -59,37 +59,38 @@ impl World {
     }
 
     /// `SessionTrackerImpl.initializeNextSessionId`: the id's low byte on top.
-    pub(super) fn next_session_id(&mut self, owner: Place) -> i64 {
+    pub(super) fn next_session_id(&mut self, owner: ProcessId) -> i64 {
         self.next_session += 1;
         let [low, ..] = self.processes[owner.0].id().get().to_le_bytes();
         i64::from(low) << 56 | self.next_session
     }
 
-    /// A client shows a credential, or none, from now on.
+    /// A client starts or stops authenticating.
     pub(super) fn authenticate(&mut self, session: i64, shows: bool) {
         if let Some(held) = self.sessions.get_mut(&session) {
             held.authenticates |= shows;
         }
     }
 
-    /// Whether a session may change the configuration. The server that it is on tells who it is
+    /// Whether a session may change the configuration. The server of the session authenticates it
     /// (`DigestAuthenticationProvider.superDigest` is a property of each server's process), and the
-    /// leader takes its word (`Request.authInfo`).
+    /// leader trusts that server (`Request.authInfo`).
     pub(super) fn is_authorised(&self, session: i64) -> bool {
         let is_super = |held: &Held| held.authenticates && self.processes[held.owner.0].knows_super;
         !self.rules.needs_auth || self.sessions.get(&session).is_some_and(is_super)
     }
 
-    pub(super) fn of_probe(&self, session: i64, path: &str) -> Code {
-        let Some(acl) = self.tree.acl(path) else { return Code::NoNode };
+    pub(super) fn of_probe(&self, session: i64, path: &str) -> ErrorCode {
+        let Some(acl) = self.tree.acl(path) else { return ErrorCode::NoNode };
         let is_open = |entry: &AclEntry| entry.scheme == "world" && entry.writes();
         let may = self.is_authorised(session) || acl.entries.iter().any(is_open);
-        if may { Code::BadVersion } else { Code::NoAuth }
+        if may { ErrorCode::BadVersion } else { ErrorCode::NoAuth }
     }
 
-    /// Takes a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the leader
-    /// is asked, and makes that server its owner. A server refuses who has seen more than it has.
-    pub(super) fn attach(&mut self, session: i64, to: Place, seen: u64) -> Attached {
+    /// Moves a session to a server (`ZooKeeperServer.reopenSession`, `revalidateSession`): the
+    /// server asks the leader, which makes it the owner. A server refuses a client that has seen a
+    /// later zxid.
+    pub(super) fn attach(&mut self, session: i64, to: ProcessId, seen: u64) -> Attached {
         let process = &self.processes[to.0];
         if process.hidden || process.condition == Condition::Down {
             return if process.hidden { Attached::NotYet } else { Attached::Not };
@@ -105,13 +106,13 @@ impl World {
                 let moves = held.owner != to;
                 (held.owner, held.incarnation, held.touched_ms) = (to, incarnation, now_ms);
                 if moves {
-                    self.say(Happening::Moved(session, to));
+                    self.say(SimEvent::Moved(session, to));
                 }
                 Attached::To(incarnation)
             }
             Route::Waits => {
-                // Who leads no more and does not know it asks nobody.
-                let is_old = process.is_up() && process.now == Now::Leading;
+                // A deposed leader that has not noticed asks no other server.
+                let is_old = process.is_up() && process.now == PeerState::Leading;
                 if is_old && process.applied >= seen && self.sessions.contains_key(&session) {
                     return Attached::To(process.incarnation);
                 }
@@ -128,23 +129,23 @@ impl World {
         }
     }
 
-    /// Whether a connection to a server still stands.
-    pub(super) fn is_connected(&self, at: Place, incarnation: u32) -> bool {
+    /// Whether a connection to a server is still open.
+    pub(super) fn is_connected(&self, at: ProcessId, incarnation: u32) -> bool {
         self.processes[at.0].incarnation == incarnation
     }
 
-    /// Whether there is such a session: a server hangs up on one that is over.
+    /// Whether the session exists. A server closes the connection of one that has expired.
     pub(super) fn is_session(&self, session: i64) -> bool {
         self.sessions.contains_key(&session)
     }
 
     /// Whether a server answers a read without a sync.
-    pub(super) fn answers(&self, at: Place) -> bool {
+    pub(super) fn answers(&self, at: ProcessId) -> bool {
         let process = &self.processes[at.0];
-        process.is_up() && !process.hidden && process.now != Now::Looking
+        process.is_up() && !process.hidden && process.now != PeerState::Looking
     }
 
-    /// Nobody pings for that session any more.
+    /// The client of that session stops pinging.
     pub(super) fn abandon(&mut self, session: i64) {
         self.touch();
         if let Some(held) = self.sessions.get_mut(&session) {
@@ -168,7 +169,7 @@ impl World {
             && self.is_in_touch(held.owner)
     }
 
-    /// Notes which sessions are alive now. To be called before anything changes that bears on that.
+    /// Notes which sessions are alive now. Must be called before any change that affects that.
     pub(super) fn touch(&mut self) {
         let kept: Vec<i64> = self
             .sessions
@@ -191,7 +192,7 @@ impl World {
         }
     }
 
-    /// When the next session is over, unless somebody comes for it.
+    /// When the next session expires, unless its client returns.
     pub(super) fn next_expiry(&self) -> Option<u64> {
         self.leader()?;
         let left = self.sessions.values().filter(|held| !held.expires && !self.is_kept(held));
@@ -215,7 +216,7 @@ impl World {
     }
 
     /// The znodes as a server shows them now.
-    pub(super) fn shown(&self, at: Place) -> &Tree {
+    pub(super) fn shown(&self, at: ProcessId) -> &Tree {
         let process = &self.processes[at.0];
         match &process.view {
             Some(view) if process.lag_until > self.now_ms || !self.is_in_touch(at) => view,
@@ -223,17 +224,17 @@ impl World {
         }
     }
 
-    /// Whether a `sync` that was sent to a server is answered (`LearnerZooKeeperServer`, `Leader
-    /// .processSync`): it goes to the leader and comes back behind everything that was proposed
-    /// before. Whoever believes that it leads answers it by itself.
-    pub(super) fn is_synced(&self, at: Place) -> bool {
+    /// Whether a `sync` is answered (`LearnerZooKeeperServer`, `Leader .processSync`): it goes to
+    /// the leader and returns after everything that was proposed before. A server that believes it
+    /// is the leader answers it by itself.
+    pub(super) fn is_synced(&self, at: ProcessId) -> bool {
         let process = &self.processes[at.0];
         if !process.is_up() || process.hidden || process.lag_until > self.now_ms {
             return false;
         }
         match self.route(at) {
             Route::Direct => self.tail.is_empty(),
-            Route::Waits => process.now == Now::Leading,
+            Route::Waits => process.now == PeerState::Leading,
             Route::Lost => false,
         }
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::ensemble::words::Mntr;
 use crate::ensemble::{
-    Code, Control, Ensemble, Failure, Lifetime, Op, Session, SessionTerms, Silence, Word,
+    Ensemble, ErrorCode, FourLetterWord, Lifetime, NoAnswer, Op, RequestError, Session,
+    SessionFactory, SessionTerms,
 };
 use crate::model::{
     ConfigVersion, Endpoint, Membership, Millis, Reconfig, Server, ServerId, Update,
@@ -41,11 +42,11 @@ fn at(number: i64) -> Endpoint {
     server(&number.to_string()).client_endpoint().expect("a client address")
 }
 
-fn place(port: &Simulated, number: i64) -> Place {
+fn place(port: &Simulated, number: i64) -> ProcessId {
     port.world().place_of(id(number)).expect("a process")
 }
 
-fn now(port: &Simulated, number: i64) -> Now {
+fn now(port: &Simulated, number: i64) -> PeerState {
     let place = place(port, number);
     port.world().process(place).now
 }
@@ -59,13 +60,13 @@ fn version(port: &Simulated) -> ConfigVersion {
     port.world().config().config.version
 }
 
-fn send(port: &Simulated, session: &HeldSession, change: &Reconfig) -> Result<(), Failure> {
+fn send(port: &Simulated, session: &HeldSession, change: &Reconfig) -> Result<(), RequestError> {
     let version = version(port);
     let request = Update::of(&port.world().config().config.membership, change);
     port.run(session.reconfig(&request, version)).expect("a client that lives").map(|_| ())
 }
 
-fn write(port: &Simulated, session: &HeldSession, path: &str) -> Result<(), Failure> {
+fn write(port: &Simulated, session: &HeldSession, path: &str) -> Result<(), RequestError> {
     port.run(session.create(path, b"", &[])).expect("a client that lives")
 }
 
@@ -86,7 +87,7 @@ fn a_joiner_follows_without_a_vote_and_then_with_one() {
     assert_eq!(send(&port, &session, &join("4")), Ok(()));
     assert!(!port.world().process(joiner).is_without_vote());
     assert_eq!(port.world().config().voters.len(), 4);
-    assert_eq!(now(&port, 3), Now::Leading);
+    assert_eq!(now(&port, 3), PeerState::Leading);
 }
 
 #[test]
@@ -98,27 +99,28 @@ fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
         let code = world.reconfigured(&Update::Incremental(change.clone()), base, 0, Ok(()));
         code.map(|_| ()).unwrap_err()
     };
-    assert_eq!(refused(closed.clone(), &leave(9), 7), Code::ReconfigDisabled);
+    assert_eq!(refused(closed.clone(), &leave(9), 7), ErrorCode::ReconfigDisabled);
     let mut open = closed;
     open.rules.reconfig_enabled = true;
-    assert_eq!(refused(open.clone(), &leave(9), 7), Code::BadVersion);
+    assert_eq!(refused(open.clone(), &leave(9), 7), ErrorCode::BadVersion);
     let mut bare = join("4");
     bare.joining[0].client = None;
-    assert_eq!(refused(open.clone(), &bare, -1), Code::BadArguments);
+    assert_eq!(refused(open.clone(), &bare, -1), ErrorCode::BadArguments);
     let mut taken = join("4");
     taken.joining[0].peers = server("1").peers;
-    assert_eq!(refused(open.clone(), &taken, -1), Code::BadArguments);
+    assert_eq!(refused(open.clone(), &taken, -1), ErrorCode::BadArguments);
     let all = Reconfig { joining: vec![], leaving: vec![id(1), id(2)] };
-    assert_eq!(refused(open.clone(), &all, -1), Code::BadArguments);
+    assert_eq!(refused(open.clone(), &all, -1), ErrorCode::BadArguments);
     let ghosts = Reconfig { joining: ["4", "5", "6"].map(server).to_vec(), leaving: vec![] };
-    assert_eq!(refused(open.clone(), &ghosts, -1), Code::NewConfigNoQuorum);
-    // Two voters that are not there are taken, and who may not do it learns all of that first.
+    assert_eq!(refused(open.clone(), &ghosts, -1), ErrorCode::NewConfigNoQuorum);
+    // A reconfig with two unreachable voters is accepted. A session without permission gets all
+    // other errors first.
     let two = Reconfig { joining: ["4", "5"].map(server).to_vec(), leaving: vec![] };
-    assert_eq!(refused(open, &two, -1), Code::NoAuth);
+    assert_eq!(refused(open, &two, -1), ErrorCode::NoAuth);
 }
 
 #[test]
-fn removing_nobody_raises_the_version_and_disarms_the_one_before() {
+fn a_removal_without_effect_raises_the_version_and_disarms_earlier_requests() {
     let port = with_joiners("1 2 3", "");
     let session = open(&port, 1);
     let before = version(&port);
@@ -127,7 +129,7 @@ fn removing_nobody_raises_the_version_and_disarms_the_one_before() {
     let old = port
         .run(session.reconfig(&Update::Incremental(leave(1)), before))
         .expect("a client that lives");
-    assert_eq!(old, Err(Failure::Refused(Code::BadVersion)));
+    assert_eq!(old, Err(RequestError::Refused(ErrorCode::BadVersion)));
     port.world().rules.fences = false;
     let old = port
         .run(session.reconfig(&Update::Incremental(leave(1)), before))
@@ -140,7 +142,7 @@ fn observers_do_not_count_and_those_without_a_vote_do() {
     let promote = Reconfig { joining: ["4", "5", "6"].map(server).to_vec(), leaving: vec![] };
     let observed = with_joiners("1 2 3 4o 5o 6o", "");
     let session = open(&observed, 1);
-    let refusal = Err(Failure::Refused(Code::NewConfigNoQuorum));
+    let refusal = Err(RequestError::Refused(ErrorCode::NewConfigNoQuorum));
     assert_eq!(send(&observed, &session, &promote), refusal);
     let following = with_joiners("1 2 3", "4 5 6");
     let session = open(&following, 1);
@@ -156,14 +158,14 @@ fn a_frozen_joiner_counts_as_synced_and_the_reconfig_is_stuck_without_it() {
         port.world().freeze(joiner);
     }
     let both = Reconfig { joining: ["3", "4"].map(server).to_vec(), leaving: vec![] };
-    assert_eq!(send(&port, &session, &both), Err(Failure::Unknown));
+    assert_eq!(send(&port, &session, &both), Err(RequestError::Unknown));
     // Errors are proposals: behind it nothing is answered, and the leader gives up.
     assert!(port.world().pending().is_some());
     let version = version(&port);
     let other = port
         .run(session.reconfig(&Update::Incremental(leave(9)), version))
         .expect("a client that lives");
-    assert!(matches!(other, Err(Failure::Unknown | Failure::NotSent)), "{other:?}");
+    assert!(matches!(other, Err(RequestError::Unknown | RequestError::NotSent)), "{other:?}");
     let later = port.world().now_ms() + 10_000;
     port.world().advance(later);
     assert_eq!(port.world().leader(), None);
@@ -183,7 +185,7 @@ fn a_proposal_that_a_minority_holds_is_forgotten_without_it() {
     let session = open(&port, 3);
     let others = [place(&port, 1), place(&port, 2)];
     port.world().cut(&others, 1, false);
-    assert_eq!(write(&port, &session, "/lost"), Err(Failure::Unknown));
+    assert_eq!(write(&port, &session, "/lost"), Err(RequestError::Unknown));
     let later = port.world().now_ms() + 5000;
     port.world().advance(later);
     let leads = port.world().leader().expect("a leader on the other side");
@@ -194,7 +196,7 @@ fn a_proposal_that_a_minority_holds_is_forgotten_without_it() {
     port.world().advance(later);
     let found = port.run(open(&port, 1).read(&["/lost"])).expect("a client that lives");
     assert_eq!(found, Ok(vec![None]));
-    assert!(port.world().truth.log.iter().any(|h| matches!(h, Happening::Forgotten(1))));
+    assert!(port.world().truth.log.iter().any(|h| matches!(h, SimEvent::Forgotten(1))));
 }
 
 #[test]
@@ -204,13 +206,13 @@ fn the_leader_hands_over_when_it_leaves_and_for_nothing_else() {
     assert_eq!(send(&port, &session, &join("4")), Ok(()));
     assert_eq!(send(&port, &session, &leave(1)), Ok(()));
     let led = |port: &Simulated| {
-        port.world().truth.log.iter().any(|h| matches!(h, Happening::HandedOver(..)))
+        port.world().truth.log.iter().any(|h| matches!(h, SimEvent::HandedOver(..)))
     };
     assert!(!led(&port));
     assert_eq!(send(&port, &session, &leave(3)), Ok(()));
     assert!(led(&port) && port.world().leader().is_none());
-    // For up to a tick it still says that it leads.
-    assert_eq!(now(&port, 3), Now::Leading);
+    // For up to a tick the old leader still claims to lead.
+    assert_eq!(now(&port, 3), PeerState::Leading);
     let later = port.world().now_ms() + 1000;
     port.world().advance(later);
     assert!(port.world().leader().is_some());
@@ -236,7 +238,7 @@ fn a_session_moves_and_what_was_sent_before_is_refused() {
     let mut session = open(&port, 1);
     let frozen = place(&port, 1);
     port.world().freeze(frozen);
-    assert_eq!(write(&port, &session, "/late"), Err(Failure::Unknown));
+    assert_eq!(write(&port, &session, "/late"), Err(RequestError::Unknown));
     port.run(session.attach(&at(2))).expect("a client that lives").expect("an attachment");
     port.world().thaw(frozen);
     let later = port.world().now_ms() + 100;
@@ -246,7 +248,7 @@ fn a_session_moves_and_what_was_sent_before_is_refused() {
 }
 
 #[test]
-fn what_waits_in_a_frozen_server_arrives_when_it_goes_on() {
+fn a_request_in_a_frozen_server_arrives_after_the_thaw() {
     let port = with_joiners("1 2 3", "");
     let (late, other, frozen) = (open(&port, 1), open(&port, 2), place(&port, 1));
     port.world().freeze(frozen);
@@ -263,7 +265,7 @@ fn what_waits_in_a_frozen_server_arrives_when_it_goes_on() {
 }
 
 #[test]
-fn a_session_that_nobody_keeps_is_over_and_takes_its_znodes_along() {
+fn an_abandoned_session_expires_with_its_znodes() {
     let port = with_joiners("1 2 3", "");
     let (dying, other) = (open(&port, 1), open(&port, 2));
     let lifetime = Lifetime::Ephemeral;
@@ -279,7 +281,7 @@ fn a_session_that_nobody_keeps_is_over_and_takes_its_znodes_along() {
     let later = port.world().now_ms() + 4000;
     port.world().advance(later);
     assert_eq!(there(&port), None);
-    // Whoever is connected keeps its session.
+    // A connected client keeps its session.
     assert!(port.world().sessions().any(|(id, _)| id == other.id()));
 }
 
@@ -291,10 +293,10 @@ fn a_transaction_is_carried_out_as_a_whole_or_not_at_all() {
     let made = Op::Create { path: "/made", data: b"", lifetime, acl: &[] };
     let ops = [made, Op::Check { path: "/nowhere", version: 0 }];
     let answer = port.run(session.transact(&ops)).expect("a client that lives");
-    assert_eq!(answer, Err(Failure::Refused(Code::BadVersion)));
+    assert_eq!(answer, Err(RequestError::Refused(ErrorCode::BadVersion)));
     assert_eq!(port.run(session.read(&["/made"])), Some(Ok(vec![None])));
     assert_eq!(write(&port, &session, "/made"), Ok(()));
-    assert_eq!(write(&port, &session, "/made"), Err(Failure::Refused(Code::NodeExists)));
+    assert_eq!(write(&port, &session, "/made"), Err(RequestError::Refused(ErrorCode::NodeExists)));
 }
 
 #[test]
@@ -302,7 +304,7 @@ fn a_part_of_a_transaction_sees_what_those_before_it_did() {
     let port = with_joiners("1 2 3", "");
     let session = open(&port, 1);
     let all = |ops: &[Op<'_>]| port.run(session.transact(ops)).expect("a client that lives");
-    let refused = |code| Err(Failure::Refused(code));
+    let refused = |code| Err(RequestError::Refused(code));
     let make = |path, lifetime| Op::Create { path, data: b"", lifetime, acl: &[] };
     let (made, lives) = (make("/p", Lifetime::Persistent), make("/e", Lifetime::Ephemeral));
     let (child, of_mortal) =
@@ -310,11 +312,11 @@ fn a_part_of_a_transaction_sees_what_those_before_it_did() {
     let (set, gone) = (Op::Set { path: "/p", data: b"" }, Op::Delete { path: "/p" });
     let check = |version| Op::Check { path: "/p", version };
     assert_eq!(all(&[made, child, check(0), set, check(1)]), Ok(()));
-    assert_eq!(all(&[lives, of_mortal]), refused(Code::NoChildrenForEphemerals));
-    assert_eq!(all(&[set, check(1)]), refused(Code::BadVersion));
-    assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, set]), refused(Code::NoNode));
-    // Nothing of what was refused is left.
-    assert_eq!(all(&[check(1), gone]), refused(Code::NotEmpty));
+    assert_eq!(all(&[lives, of_mortal]), refused(ErrorCode::NoChildrenForEphemerals));
+    assert_eq!(all(&[set, check(1)]), refused(ErrorCode::BadVersion));
+    assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, set]), refused(ErrorCode::NoNode));
+    // The refused transaction has no effect.
+    assert_eq!(all(&[check(1), gone]), refused(ErrorCode::NotEmpty));
     assert_eq!(all(&[Op::Delete { path: "/p/q" }, gone, made, check(0)]), Ok(()));
     let read = port.run(session.read(&["/e", "/p/q"])).expect("a client that lives");
     assert_eq!(read, Ok(vec![None, None]));
@@ -324,7 +326,8 @@ fn a_part_of_a_transaction_sees_what_those_before_it_did() {
 fn a_leader_counts_its_followers_with_a_vote_and_without() {
     let port = with_joiners("1 2 3 5o", "4");
     let figures = |number: i64| {
-        let text = port.run(port.ask(&at(number), Word::Mntr)).expect("a client that lives");
+        let text =
+            port.run(port.ask(&at(number), FourLetterWord::Mntr)).expect("a client that lives");
         let mntr = Mntr::parse(&text.expect("an answer"));
         let synced = (mntr.synced_followers, mntr.synced_non_voting_followers);
         (mntr.peer_state.expect("a state"), synced, mntr.quorum_size)
@@ -336,24 +339,24 @@ fn a_leader_counts_its_followers_with_a_vote_and_without() {
 }
 
 #[test]
-fn words_are_answered_by_those_who_serve() {
+fn words_are_answered_by_serving_servers() {
     let port = with_joiners("1 2 3", "");
     let ask = |port: &Simulated, number: i64, word| {
         port.run(port.ask(&at(number), word)).expect("a client that lives")
     };
-    assert!(ask(&port, 3, Word::Srvr).is_ok_and(|text| text.contains("Mode: leader")));
-    assert!(ask(&port, 1, Word::Conf).is_ok_and(|text| text.contains("serverId=1")));
+    assert!(ask(&port, 3, FourLetterWord::Srvr).is_ok_and(|text| text.contains("Mode: leader")));
+    assert!(ask(&port, 1, FourLetterWord::Conf).is_ok_and(|text| text.contains("serverId=1")));
     let (one, two) = (place(&port, 1), place(&port, 2));
     port.world().process_mut(one).rich = false;
-    assert_eq!(ask(&port, 1, Word::Conf), Err(Silence::NotWhitelisted));
+    assert_eq!(ask(&port, 1, FourLetterWord::Conf), Err(NoAnswer::NotWhitelisted));
     port.world().freeze(two);
-    assert_eq!(ask(&port, 2, Word::Srvr), Err(Silence::AnswerTimedOut));
+    assert_eq!(ask(&port, 2, FourLetterWord::Srvr), Err(NoAnswer::AnswerTimedOut));
     port.world().kill(two);
-    assert_eq!(ask(&port, 2, Word::Srvr), Err(Silence::Refused));
+    assert_eq!(ask(&port, 2, FourLetterWord::Srvr), Err(NoAnswer::Refused));
     port.world().kill(one);
     let later = port.world().now_ms() + 500;
     port.world().advance(later);
-    assert_eq!(ask(&port, 3, Word::Srvr), Err(Silence::NotServing));
+    assert_eq!(ask(&port, 3, FourLetterWord::Srvr), Err(NoAnswer::NotServing));
 }
 
 #[test]
@@ -363,19 +366,19 @@ fn a_quorum_by_groups_decides_where_there_are_groups() {
     let members = Membership::parse(&(text + groups)).expect("a membership");
     let port = Simulated::new(World::new(members.clone(), Timing::default(), Rules::default()));
     let session = open(&port, 6);
-    // Four of six are a majority, and no quorum when each group but one lacks a server.
+    // Four of six are a majority. They are no quorum if every group but one lacks a server.
     for down in [1, 3] {
         let down = place(&port, down);
         port.world().kill(down);
     }
-    assert_eq!(write(&port, &session, "/held"), Err(Failure::Unknown));
+    assert_eq!(write(&port, &session, "/held"), Err(RequestError::Unknown));
     let one = place(&port, 1);
     port.world().start(one);
     let later = port.world().now_ms() + 5000;
     port.world().advance(later);
     assert!(port.world().leader().is_some());
     let change = Update::Incremental(leave(1));
-    assert_eq!(port.world().administer(&change), Err(Code::BadArguments));
+    assert_eq!(port.world().administer(&change), Err(ErrorCode::BadArguments));
     assert_eq!(port.world().administer(&Update::Full(members)), Ok(()));
 }
 
@@ -415,19 +418,19 @@ fn a_removed_server_does_not_start_again() {
 }
 
 #[test]
-fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
+fn a_server_of_weight_0_is_not_elected_but_may_get_a_hand_over() {
     let members = [1, 1, 1, 0].into_iter().zip(1_i64..).map(|(weight, number)| {
-        let place = Some(crate::model::Place { group: 1, weight });
+        let place = Some(crate::model::VoteWeight { group: 1, weight });
         Server { place, ..server(&number.to_string()) }
     });
     let world = World::new(Membership::of(members), Timing::default(), Rules::default());
     let port = Simulated::new(world.clone());
-    assert_eq!(now(&port, 3), Now::Leading);
+    assert_eq!(now(&port, 3), PeerState::Leading);
     let dies = place(&port, 3);
     port.world().kill(dies);
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!((now(&port, 2), now(&port, 4)), (Now::Leading, Now::Following));
+    assert_eq!((now(&port, 2), now(&port, 4)), (PeerState::Leading, PeerState::Following));
 
     let mut next = BTreeSet::new();
     for bias in 0..16 {
@@ -442,7 +445,7 @@ fn nobody_elects_who_weighs_nothing_and_a_leader_may_hand_over_to_one() {
     assert_eq!(next, [1, 2, 4].map(id).into());
 }
 
-/// A world of three in which a joiner 4 is between NEWLEADER and UPTODATE.
+/// A world of three in which joiner 4 is between NEWLEADER and UPTODATE.
 fn with_joiner_that_syncs() -> Simulated {
     let members = Membership::of(["1", "2", "3"].map(server));
     let timing = Timing { sync_ms: 2000, ..Timing::default() };
@@ -457,10 +460,10 @@ fn a_reconfig_that_commits_while_a_server_finishes_its_sync_is_not_activated_the
     let port = with_joiner_that_syncs();
     let session = open(&port, 1);
     assert_eq!(send(&port, &session, &leave(9)), Ok(()));
-    assert_eq!(now(&port, 4), Now::Looking);
+    assert_eq!(now(&port, 4), PeerState::Looking);
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!(now(&port, 4), Now::Following);
+    assert_eq!(now(&port, 4), PeerState::Following);
     let joiner = place(&port, 4);
     let known = |port: &Simulated| port.world().process(joiner).config().version();
     let committed = |port: &Simulated| port.world().config().version();
@@ -474,11 +477,11 @@ fn a_reconfig_that_commits_while_a_server_finishes_its_sync_is_not_activated_the
 fn the_leader_counts_a_learner_that_finishes_its_sync() {
     let port = with_joiner_that_syncs();
     let learners = |port: &Simulated| {
-        let answer = port.run(port.ask(&at(3), Word::Mntr)).expect("a client that lives");
+        let answer = port.run(port.ask(&at(3), FourLetterWord::Mntr)).expect("a client that lives");
         Mntr::parse(&answer.expect("an answer")).learners
     };
-    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Looking));
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), PeerState::Looking));
     let later = port.world().now_ms() + 3000;
     port.world().advance(later);
-    assert_eq!((learners(&port), now(&port, 4)), (Some(3), Now::Following));
+    assert_eq!((learners(&port), now(&port, 4)), (Some(3), PeerState::Following));
 }

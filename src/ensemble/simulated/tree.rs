@@ -1,12 +1,12 @@
 //! The znodes, as far as zkplan uses them.
 //!
-//! Left out: watches, sequential and TTL znodes, quotas, and the check of a znode's ACL; lists are
-//! kept and shown, not enforced.
+//! Not modelled: watches, sequential and TTL znodes, quotas, and the enforcement of ACLs. ACLs are
+//! stored and returned.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AclEntry, CONFIG, Code, Lifetime, Node, NodeAcl, Op};
+use super::super::{AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op};
 use super::config::Config;
 
 /// One znode.
@@ -26,7 +26,7 @@ struct Znode {
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     nodes: BTreeMap<Arc<str>, Znode>,
-    nobody: Arc<[AclEntry]>,
+    public: Arc<[AclEntry]>,
 }
 
 /// A part of a transaction that waits.
@@ -90,7 +90,7 @@ impl Tree {
         let data = Arc::clone(&config.text);
         let node = Znode { data, mzxid: config.version(), version: -1, ..znode(&readers) };
         nodes.insert(Arc::from(CONFIG), node);
-        Self { nodes, nobody: Arc::from([]) }
+        Self { nodes, public: Arc::from([]) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -119,8 +119,8 @@ impl Tree {
         })
     }
 
-    /// Sets the list of a znode that is there, as any client may whom its list lets
-    /// (`DataTree.setACL`: each time counts, also one that changes nothing).
+    /// Sets the ACL of an existing znode, as any client may that the ACL allows (`DataTree.setACL`:
+    /// every call counts, even one that changes nothing).
     pub(super) fn set_acl(&mut self, path: &str, acl: &[AclEntry]) {
         if let Some(node) = self.nodes.get_mut(path) {
             node.acl = Arc::from(acl);
@@ -133,7 +133,7 @@ impl Tree {
         let below = self
             .nodes
             .range::<str, _>((std::ops::Bound::Excluded(path), std::ops::Bound::Unbounded));
-        // The root's own path ends with the stroke that parts the others from their children.
+        // The path of the root already ends with the slash that separates children.
         let path = if path == "/" { "" } else { path };
         let names = below.map_while(|(full, _)| full.strip_prefix(path));
         let names = names.filter_map(|rest| rest.strip_prefix('/'));
@@ -148,9 +148,14 @@ impl Tree {
         }
     }
 
-    /// Carries all of that out, or nothing of it. Each part sees what those before it did
+    /// Carries out all operations, or none. Each one sees the effects of those before it
     /// (`PrepRequestProcessor`, `OpCode.multi`: `outstandingChanges`).
-    pub(super) fn transact(&mut self, zxid: u64, session: i64, ops: &[Op<'_>]) -> Result<(), Code> {
+    pub(super) fn transact(
+        &mut self,
+        zxid: u64,
+        session: i64,
+        ops: &[Op<'_>],
+    ) -> Result<(), ErrorCode> {
         let mut before = Vec::with_capacity(ops.len());
         for op in ops {
             if let Err(code) = self.check(op) {
@@ -164,24 +169,24 @@ impl Tree {
         Ok(())
     }
 
-    fn check(&self, op: &Op<'_>) -> Result<(), Code> {
+    fn check(&self, op: &Op<'_>) -> Result<(), ErrorCode> {
         match *op {
-            // What does not hold is told in one way, as the port promises.
+            // Every failed check is reported in one way, as the port promises.
             Op::Check { path, version } => match self.nodes.get(path) {
                 Some(node) if version == -1 || node.version == version => Ok(()),
-                _ => Err(Code::BadVersion),
+                _ => Err(ErrorCode::BadVersion),
             },
-            Op::Create { path, .. } if self.has(path) => Err(Code::NodeExists),
+            Op::Create { path, .. } if self.has(path) => Err(ErrorCode::NodeExists),
             Op::Create { path, .. } => {
                 let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
                 match self.nodes.get(if parent.is_empty() { "/" } else { parent }) {
-                    Some(node) if node.owner != 0 => Err(Code::NoChildrenForEphemerals),
+                    Some(node) if node.owner != 0 => Err(ErrorCode::NoChildrenForEphemerals),
                     Some(_) => Ok(()),
-                    None => Err(Code::NoNode),
+                    None => Err(ErrorCode::NoNode),
                 }
             }
-            Op::Set { path, .. } | Op::Delete { path } if !self.has(path) => Err(Code::NoNode),
-            Op::Delete { path } if !self.children(path).is_empty() => Err(Code::NotEmpty),
+            Op::Set { path, .. } | Op::Delete { path } if !self.has(path) => Err(ErrorCode::NoNode),
+            Op::Delete { path } if !self.children(path).is_empty() => Err(ErrorCode::NotEmpty),
             Op::Set { .. } | Op::Delete { .. } => Ok(()),
         }
     }
@@ -197,7 +202,7 @@ impl Tree {
             Op::Check { .. } => return None,
             Op::Create { path, data, lifetime, acl } => {
                 let owner = if lifetime == Lifetime::Ephemeral { session } else { 0 };
-                let acl = if acl.is_empty() { Arc::clone(&self.nobody) } else { Arc::from(acl) };
+                let acl = if acl.is_empty() { Arc::clone(&self.public) } else { Arc::from(acl) };
                 let data = Arc::from(data);
                 let node =
                     Znode { data, acl, czxid: zxid, mzxid: zxid, version: 0, aversion: 0, owner };
@@ -220,7 +225,7 @@ impl Tree {
         };
     }
 
-    /// Writes a znode that is there so many times; the last of them has that zxid.
+    /// Writes an existing znode `count` times. The last write has the zxid `zxid`.
     pub(super) fn set_many(&mut self, zxid: u64, path: &str, data: &[u8], count: i32) {
         if let Some(node) = self.nodes.get_mut(path) {
             node.data = Arc::from(data);
@@ -233,8 +238,8 @@ impl Tree {
         self.nodes.contains_key(path)
     }
 
-    /// Deletes what lives with a session (`DataTree.killSession`).
-    pub(super) fn bury(&mut self, session: i64) {
+    /// Deletes the ephemeral znodes of a session (`DataTree.killSession`).
+    pub(super) fn delete_ephemerals(&mut self, session: i64) {
         self.nodes.retain(|_, node| node.owner != session);
     }
 

@@ -1,10 +1,10 @@
-//! What really happened, whoever saw it.
+//! A record of everything that happened, independent of what any client saw.
 
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::Place;
-use crate::ensemble::Code;
+use super::process::ProcessId;
+use crate::ensemble::ErrorCode;
 use crate::model::ServerId;
 
 /// A configuration that has committed.
@@ -14,7 +14,8 @@ pub struct CommittedConfig {
     pub config: Arc<Config>,
     /// The version that its request started from; −1 for none.
     pub base: i64,
-    /// The session that asked for it; `None` for the first one, and for an administrator's.
+    /// The session that sent the request. `None` for the first configuration and for an
+    /// administrator's.
     pub by: Option<i64>,
     /// When, in simulated milliseconds.
     pub at_ms: u64,
@@ -22,57 +23,57 @@ pub struct CommittedConfig {
 
 /// Something that happened, in small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Happening {
-    /// A client's operation began: which client, what, and on which process.
-    Operation(u32, super::chaos::Kind, Option<Place>),
+pub enum SimEvent {
+    /// An operation of a client began: the client, the kind, and the process.
+    Operation(u32, super::chaos::Kind, Option<ProcessId>),
     /// Something was done to that operation.
-    Struck(super::chaos::Fate),
+    Struck(super::chaos::Fault),
     /// A transaction has committed.
     Committed(u64),
     /// A configuration has committed.
     Reconfigured(u64),
     /// The leader refused a request.
-    Refused(Code),
+    Refused(ErrorCode),
     /// A request is held up.
-    Held(Place),
+    Held(ProcessId),
     /// A request that was held up has reached the leader.
-    Arrived(Place),
+    Arrived(ProcessId),
     /// A request that was held up is lost.
-    Dropped(Place),
-    /// Proposals that no quorum has were forgotten; so many.
+    Dropped(ProcessId),
+    /// This many proposals without a quorum were discarded.
     Forgotten(usize),
     /// A process leads a new epoch.
-    Elected(Place, u64),
+    Elected(ProcessId, u64),
     /// The leader has handed over.
-    HandedOver(Place, Place),
+    HandedOver(ProcessId, ProcessId),
     /// The leader has lost its quorum, or the others have lost it.
-    SteppedDown(Place),
+    SteppedDown(ProcessId),
     /// A learner follows.
-    Joined(Place),
-    /// A session is over because nobody kept it.
+    Joined(ProcessId),
+    /// A session expired.
     Expired(i64),
     /// A session went to another server.
-    Moved(i64, Place),
+    Moved(i64, ProcessId),
     /// A process was killed, frozen, thawed, started, or taken to another side.
-    Turned(Place, super::process::Condition, u8),
-    /// A process ended because it could not bind the address that it was named at.
-    Unbound(Place),
-    /// An acknowledged transaction is not in the log of whoever leads now: it is lost.
+    Turned(ProcessId, super::process::Condition, u8),
+    /// A process ended because it could not bind its configured address.
+    Unbound(ProcessId),
+    /// An acknowledged transaction is not in the log of the present leader: it is lost.
     Lost(u64),
     /// Two leaders could commit at a time.
-    TwoLeaders(Place, Place),
+    TwoLeaders(ProcessId, ProcessId),
 }
 
-/// What really happened.
+/// The record of everything that happened.
 #[derive(Debug, Clone, Default)]
-pub struct Truth {
+pub struct GroundTruth {
     /// The configurations that have committed, the first one first.
     pub configs: Vec<CommittedConfig>,
     /// Everything else, in order.
-    pub log: Vec<Happening>,
+    pub log: Vec<SimEvent>,
     /// Acknowledged transactions that are lost, by zxid; empty unless quorums did not overlap.
     pub lost: Vec<u64>,
-    /// Pairs of servers that led at a time, each with a quorum; never any unless somebody broke an
-    /// ensemble apart.
+    /// Pairs of servers that led at the same time, each with a quorum. Empty unless the ensemble
+    /// was deliberately split.
     pub rivals: Vec<(ServerId, ServerId)>,
 }

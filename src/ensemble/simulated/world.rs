@@ -1,38 +1,39 @@
-//! The state of an ensemble, how it is made, and what can be done to it from outside.
+//! The state of an ensemble, its construction, and the actions of administrators and machines.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::process::{Condition, Now, Place, Process};
-use super::requests::{Mail, Proposal, Ticket, Waiting};
+use super::process::{Condition, PeerState, Process, ProcessId};
+use super::requests::{InFlight, Proposal, Ticket, Waiting};
 use super::sessions::Held;
 use super::tree::Tree;
-use super::truth::{CommittedConfig, Happening, Truth};
+use super::truth::{CommittedConfig, GroundTruth, SimEvent};
 use crate::ensemble::{AclEntry, Node};
 use crate::model::{Endpoint, Host, Membership, Role, Server, ServerId};
 
 /// The first epoch that a leader leads.
 const FIRST_EPOCH: u64 = 1;
 
-/// How fast an ensemble is; all in milliseconds, limits in ticks as in `zoo.cfg`.
+/// The speed of an ensemble. All times are in milliseconds, limits in ticks as in `zoo.cfg`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// `tickTime`.
     pub tick_ms: u64,
     /// `initLimit`.
     pub init_limit: u64,
-    /// `syncLimit`: after so many ticks without an answer a leader and a learner give each other up.
+    /// `syncLimit`: after this many ticks without an answer a leader and a learner give each other
+    /// up.
     pub sync_limit: u64,
-    /// How long an election takes among those who are there.
+    /// How long an election takes among the servers that take part.
     pub election_ms: u64,
     /// How long a hand-over takes.
     pub handover_ms: u64,
     /// How long a learner takes to find the leader and to get its data.
     pub join_ms: u64,
-    /// How long a server that comes with no data takes from NEWLEADER to UPTODATE: it writes a
-    /// snapshot meanwhile. 0 where it is not looked at.
+    /// How long a server without data takes from NEWLEADER to UPTODATE, while it writes a snapshot.
+    /// 0 if that time is not modelled.
     pub sync_ms: u64,
     /// How long a client waits for an answer.
     pub answer_ms: u64,
@@ -54,7 +55,7 @@ impl Default for Timing {
     }
 }
 
-/// Settings of the servers, and rules that can be switched off to see what they are good for.
+/// Settings of the servers, and rules that can be switched off to test what they prevent.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting with ZooKeeper's own name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -62,14 +63,13 @@ pub struct Rules {
     pub reconfig_enabled: bool,
     /// `standaloneEnabled`, the same on every server.
     pub standalone_enabled: bool,
-    /// Whether only sessions that have proven somebody may change the configuration.
+    /// Whether only authenticated sessions may change the configuration.
     pub needs_auth: bool,
-    /// The rule that a reconfig without effect raises the version all the same. Switched off,
-    /// requests that start from an older version of the same members are taken: what zkplan would
-    /// be without its fence.
+    /// The rule that a reconfig without effect raises the version. If switched off, requests with
+    /// an older version of the same members are accepted: this is zkplan without its fence.
     pub fences: bool,
-    /// The rule that a request that starts from another version is refused. Switched off, every
-    /// request is taken as if it named none: what zkplan would be without a version on each.
+    /// The rule that a request with another version is refused. If switched off, every request is
+    /// accepted as if it named no version: this is zkplan without expected versions.
     pub versions: bool,
 }
 
@@ -87,29 +87,29 @@ impl Default for Rules {
 
 /// Something that is done to an ensemble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Deed {
+pub enum AdminAction {
     /// [`World::kill`].
-    Kill(Place),
+    Kill(ProcessId),
     /// [`World::start`], or [`World::start_afresh`] where no configuration on its disk names it.
-    Start(Place),
+    Start(ProcessId),
     /// [`World::freeze`].
-    Freeze(Place),
+    Freeze(ProcessId),
     /// [`World::thaw`].
-    Thaw(Place),
-    /// Everybody is on one side of the network again, and can be reached.
+    Thaw(ProcessId),
+    /// All processes are on one side of the network again, and can be reached.
     Join,
 }
 
-/// Who leads, since the last election.
+/// The leader since the last election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Term {
-    pub(super) place: Place,
+pub(super) struct Leadership {
+    pub(super) place: ProcessId,
     pub(super) epoch: u64,
-    /// When it gives up for want of a quorum (`Leader.lead` looks once a half tick).
+    /// When it gives up for lack of a quorum (`Leader.lead` checks every half tick).
     pub(super) falls_at: Option<u64>,
 }
 
-/// An ensemble: a pure value. Time passes in [`World::advance`] alone, and what is arbitrary in
+/// An ensemble: a pure value. Time passes only in [`World::advance`]. Whatever is arbitrary in
 /// ZooKeeper follows from [`World::bias`].
 #[derive(Debug, Clone)]
 pub struct World {
@@ -118,13 +118,13 @@ pub struct World {
     pub timing: Timing,
     /// How its servers are set.
     pub rules: Rules,
-    /// What is arbitrary in ZooKeeper (which of several servers a leader hands over to, whether a
-    /// reply outruns the end of its connection) follows from this number and is counted on in it.
+    /// The state of a random generator. It decides what is arbitrary in ZooKeeper: to which server
+    /// a leader hands over, and whether a reply arrives before its connection ends.
     pub bias: u64,
     pub(super) processes: Vec<Process>,
-    pub(super) term: Option<Term>,
-    /// When those who look will have elected, and whom a leader handed over to.
-    pub(super) election: Option<(u64, Option<Place>)>,
+    pub(super) term: Option<Leadership>,
+    /// When the running election ends, and the server to which a leader has handed over.
+    pub(super) election: Option<(u64, Option<ProcessId>)>,
     pub(super) config: Arc<Config>,
     pub(super) tree: Arc<Tree>,
     /// The last transaction that has committed.
@@ -137,24 +137,24 @@ pub struct World {
     pub(super) acknowledged: Option<bool>,
     pub(super) sessions: BTreeMap<i64, Held>,
     pub(super) next_session: i64,
-    pub(super) mail: Vec<Mail>,
+    pub(super) mail: Vec<InFlight>,
     pub(super) waiting: BTreeMap<Ticket, Waiting>,
     pub(super) next_ticket: u64,
     /// Zxids of which a digest is kept.
     pub(super) digests: Vec<u64>,
     /// Versions that a fence should have disarmed, where the rule is switched off.
     pub(super) armed: Vec<u64>,
-    /// What will be done to it, and when.
-    pub(super) deeds: Vec<(u64, Deed)>,
-    /// What names resolve to, beside IP literals; a name that is not here has an address of its own.
+    /// Scheduled actions, with their times.
+    pub(super) admin_actions: Vec<(u64, AdminAction)>,
+    /// The addresses of names. A name that is not in this map has an address of its own.
     pub names: BTreeMap<String, IpAddr>,
-    /// What really happened.
-    pub truth: Truth,
+    /// The record of everything that happened.
+    pub truth: GroundTruth,
 }
 
 impl World {
-    /// An ensemble that has just elected: every member runs at its own line, and of the voters that
-    /// can be elected the one with the highest id leads the first epoch.
+    /// An ensemble that has just elected a leader: every member is up at its own address. The
+    /// electable voter with the highest id leads the first epoch.
     pub fn new(members: Membership, timing: Timing, rules: Rules) -> Self {
         let zxid = FIRST_EPOCH << 32;
         let config = Config::new(zxid, members);
@@ -168,7 +168,7 @@ impl World {
             |process: &Process| process.line.votes() && config.is_electable(process.id());
         let leader = processes.iter().rposition(may_lead);
         for (at, process) in processes.iter_mut().enumerate() {
-            process.now = if Some(at) == leader { Now::Leading } else { process.learner() };
+            process.now = if Some(at) == leader { PeerState::Leading } else { process.learner() };
             process.epoch = FIRST_EPOCH;
             (process.logged, process.applied) = (zxid, zxid);
         }
@@ -179,7 +179,11 @@ impl World {
             rules,
             bias: 0,
             processes,
-            term: leader.map(|at| Term { place: Place(at), epoch: FIRST_EPOCH, falls_at: None }),
+            term: leader.map(|at| Leadership {
+                place: ProcessId(at),
+                epoch: FIRST_EPOCH,
+                falls_at: None,
+            }),
             election: None,
             tree: Arc::new(Tree::new(&config)),
             config,
@@ -194,9 +198,9 @@ impl World {
             next_ticket: 1,
             digests: Vec::new(),
             armed: Vec::new(),
-            deeds: Vec::new(),
+            admin_actions: Vec::new(),
             names: BTreeMap::new(),
-            truth: Truth { configs: vec![first], ..Truth::default() },
+            truth: GroundTruth { configs: vec![first], ..GroundTruth::default() },
         }
     }
 
@@ -207,22 +211,22 @@ impl World {
         if let (Some(to), Some(term)) = (to, &mut self.term) {
             let from = std::mem::replace(&mut term.place, to);
             self.processes[from.0].now = self.processes[from.0].learner();
-            self.processes[to.0].now = Now::Leading;
+            self.processes[to.0].now = PeerState::Leading;
         }
         self
     }
 
-    /// Starts a joiner at that line. Its own first configuration has the members of now as they are
-    /// and itself as an observer, as ZooKeeper's guide has it ("Adding servers"); it is of version 0,
-    /// so that any other wins.
-    pub fn place(&mut self, line: Server) -> Place {
+    /// Starts a joiner with that line. Its own first configuration contains the present members and
+    /// itself as an observer, as ZooKeeper's guide recommends ("Adding servers"). It has version 0,
+    /// so every other one wins.
+    pub fn place(&mut self, line: Server) -> ProcessId {
         let first = self.first_config(&line);
         let address = self.address(&line.peer().host);
         let mut process = Process::new(line, address, &first);
         process.rich = self.processes.first().is_none_or(|process| process.rich);
         self.processes.push(process);
         self.refresh();
-        Place(self.processes.len() - 1)
+        ProcessId(self.processes.len() - 1)
     }
 
     fn first_config(&self, line: &Server) -> Arc<Config> {
@@ -237,37 +241,37 @@ impl World {
     }
 
     /// All processes, in the order in which they were placed.
-    pub fn processes(&self) -> impl ExactSizeIterator<Item = (Place, &Process)> {
-        self.processes.iter().enumerate().map(|(at, process)| (Place(at), process))
+    pub fn processes(&self) -> impl ExactSizeIterator<Item = (ProcessId, &Process)> {
+        self.processes.iter().enumerate().map(|(at, process)| (ProcessId(at), process))
     }
 
     /// One process.
-    pub fn process(&self, at: Place) -> &Process {
+    pub fn process(&self, at: ProcessId) -> &Process {
         &self.processes[at.0]
     }
 
-    /// One process, to set what the world does not follow itself: `rich`, `alien`.
-    pub fn process_mut(&mut self, at: Place) -> &mut Process {
+    /// One process, to set what the world itself does not change: `rich`, `alien`.
+    pub fn process_mut(&mut self, at: ProcessId) -> &mut Process {
         &mut self.processes[at.0]
     }
 
-    /// The process that runs as that id now; the last one placed, where there are several.
-    pub fn place_of(&self, id: ServerId) -> Option<Place> {
-        self.processes.iter().rposition(|process| process.id() == id).map(Place)
+    /// The process with that id. If there are several, the one that was placed last.
+    pub fn place_of(&self, id: ServerId) -> Option<ProcessId> {
+        self.processes.iter().rposition(|process| process.id() == id).map(ProcessId)
     }
 
     /// The process that listens for clients there.
-    pub fn place_at(&self, at: &Endpoint) -> Option<Place> {
+    pub fn place_at(&self, at: &Endpoint) -> Option<ProcessId> {
         let address = self.address(&at.host);
         let listens = |process: &Process| {
             let there = process.line.client.as_ref().is_some_and(|client| client.port == at.port);
             there && process.condition != Condition::Down && process.address == address
         };
-        self.processes.iter().position(listens).map(Place)
+        self.processes.iter().position(listens).map(ProcessId)
     }
 
-    /// Who leads with a quorum, where anybody does.
-    pub fn leader(&self) -> Option<Place> {
+    /// The leader that has a quorum.
+    pub fn leader(&self) -> Option<ProcessId> {
         let term = self.term.filter(|term| term.falls_at.is_none())?;
         self.process(term.place).is_up().then_some(term.place)
     }
@@ -293,7 +297,7 @@ impl World {
     }
 
     /// Ends a process.
-    pub fn kill(&mut self, at: Place) {
+    pub fn kill(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition != Condition::Down {
@@ -305,9 +309,10 @@ impl World {
         }
     }
 
-    /// Starts a process again where it was, with what it has on disk. One that no configuration on
-    /// its disk names does not start (`QuorumPeer.start`: "My id … not in the peer list").
-    pub fn start(&mut self, at: Place) -> bool {
+    /// Starts a process again where it was, with what it has on disk. A process does not start if
+    /// no configuration on its disk contains it (`QuorumPeer.start`: "My id … not in the peer
+    /// list").
+    pub fn start(&mut self, at: ProcessId) -> bool {
         self.touch();
         let process = &mut self.processes[at.0];
         let named = process.config.names(process.id()) || process.seen.names(process.id());
@@ -320,9 +325,9 @@ impl World {
         named
     }
 
-    /// Starts a process again as one that joins for the first time: somebody has laid down its first
-    /// configuration again; its data are kept.
-    pub fn start_afresh(&mut self, at: Place) {
+    /// Starts a process again as a joiner: its first configuration is restored by an administrator,
+    /// and its data are kept.
+    pub fn start_afresh(&mut self, at: ProcessId) {
         let first = self.first_config(&self.processes[at.0].line);
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Down {
@@ -332,7 +337,7 @@ impl World {
     }
 
     /// Freezes a process.
-    pub fn freeze(&mut self, at: Place) {
+    pub fn freeze(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Up {
@@ -342,7 +347,7 @@ impl World {
     }
 
     /// Lets a frozen process go on.
-    pub fn thaw(&mut self, at: Place) {
+    pub fn thaw(&mut self, at: ProcessId) {
         self.touch();
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Frozen {
@@ -351,21 +356,21 @@ impl World {
         }
     }
 
-    /// Takes processes to that side of the network: from now on they reach those on the same side
-    /// alone. Clients reach them unless `hidden`.
-    pub fn cut(&mut self, places: &[Place], side: u8, hidden: bool) {
+    /// Moves processes to that side of the network. From now on they reach only processes on the
+    /// same side. Clients reach them unless `hidden`.
+    pub fn cut(&mut self, places: &[ProcessId], side: u8, hidden: bool) {
         self.touch();
         for at in places {
             let process = &mut self.processes[at.0];
             process.side = side;
             process.hidden = hidden;
-            self.truth.log.push(Happening::Turned(*at, self.processes[at.0].condition, side));
+            self.truth.log.push(SimEvent::Turned(*at, self.processes[at.0].condition, side));
         }
         self.refresh();
     }
 
-    /// Has commits take that long to reach a process: it acknowledges, and shows what was before.
-    pub fn lag(&mut self, at: Place, ms: u64) {
+    /// Delays commits on their way to a process: it acknowledges, and shows the older state.
+    pub fn lag(&mut self, at: ProcessId, ms: u64) {
         self.touch();
         let (until, tree) = (self.now_ms + ms, Arc::clone(&self.tree));
         let process = &mut self.processes[at.0];
@@ -376,31 +381,31 @@ impl World {
     }
 
     /// Does something.
-    pub fn does(&mut self, deed: Deed) {
+    pub fn does(&mut self, deed: AdminAction) {
         match deed {
-            Deed::Kill(at) => self.kill(at),
-            Deed::Start(at) => {
+            AdminAction::Kill(at) => self.kill(at),
+            AdminAction::Start(at) => {
                 if !self.start(at) {
                     self.start_afresh(at);
                 }
             }
-            Deed::Freeze(at) => self.freeze(at),
-            Deed::Thaw(at) => self.thaw(at),
-            Deed::Join => {
-                let all: Vec<Place> = (0..self.processes.len()).map(Place).collect();
+            AdminAction::Freeze(at) => self.freeze(at),
+            AdminAction::Thaw(at) => self.thaw(at),
+            AdminAction::Join => {
+                let all: Vec<ProcessId> = (0..self.processes.len()).map(ProcessId).collect();
                 self.cut(&all, 0, false);
             }
         }
     }
 
     /// Does something when so much time has passed.
-    pub fn later(&mut self, ms: u64, deed: Deed) {
-        self.deeds.push((self.now_ms + ms, deed));
+    pub fn later(&mut self, ms: u64, deed: AdminAction) {
+        self.admin_actions.push((self.now_ms + ms, deed));
     }
 
-    /// Forgets what was to be done later.
-    pub fn spare(&mut self) {
-        self.deeds.clear();
+    /// Cancels all scheduled actions.
+    pub fn cancel_actions(&mut self) {
+        self.admin_actions.clear();
     }
 
     /// A znode as the committed state has it.
@@ -418,13 +423,13 @@ impl World {
         Arc::make_mut(&mut self.tree).set_acl(path, acl);
     }
 
-    /// Writes the root so many times, as clients would: nothing where no write commits.
+    /// Writes the root `count` times, as clients would. No effect if no write commits.
     pub fn write_many(&mut self, count: u32) -> bool {
         self.commits() && self.written(count)
     }
 
     /// Empties the data directory of a process that does not run.
-    pub fn wipe(&mut self, at: Place) {
+    pub fn wipe(&mut self, at: ProcessId) {
         let process = &mut self.processes[at.0];
         if process.condition == Condition::Down {
             (process.epoch, process.logged, process.applied) = (0, 0, 0);
@@ -436,8 +441,8 @@ impl World {
         self.commits() && self.removed(path)
     }
 
-    /// Whether a process shows what was before.
-    pub fn is_lagging(&self, at: Place) -> bool {
+    /// Whether a process shows an older state.
+    pub fn is_lagging(&self, at: ProcessId) -> bool {
         self.processes[at.0].lag_until > self.now_ms
     }
 
@@ -449,13 +454,13 @@ impl World {
         self.names.get(&host.canonical()).copied().unwrap_or_else(|| address_of(host))
     }
 
-    fn turned(&mut self, at: Place) {
+    fn turned(&mut self, at: ProcessId) {
         let process = &self.processes[at.0];
-        self.truth.log.push(Happening::Turned(at, process.condition, process.side));
+        self.truth.log.push(SimEvent::Turned(at, process.condition, process.side));
         self.refresh();
     }
 
-    /// One of so many, as `bias` has it (splitmix64).
+    /// A number below `count`, chosen by `bias` (splitmix64).
     pub(super) fn choose(&mut self, count: usize) -> usize {
         self.bias = self.bias.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.bias;
@@ -465,12 +470,12 @@ impl World {
         usize::try_from(z % count.max(1) as u64).unwrap_or(0)
     }
 
-    pub(super) fn say(&mut self, happening: Happening) {
+    pub(super) fn say(&mut self, happening: SimEvent) {
         self.truth.log.push(happening);
     }
 }
 
-/// An IP literal's own address; any name has one of its own, made from it (FNV-1a).
+/// The address of an IP literal. Every name has an address of its own, computed from it (FNV-1a).
 fn address_of(host: &Host) -> IpAddr {
     host.literal().unwrap_or_else(|| {
         let hash = host.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {

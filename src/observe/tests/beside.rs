@@ -1,8 +1,8 @@
-//! What answers where servers were once.
+//! Servers at former addresses.
 
 use super::fake::{Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, Silence};
+use crate::ensemble::{Mode, NoAnswer};
 use crate::observe::{Beside, ask_beside};
 
 /// Servers 4, 5 and 6 with an identity, and these beside them.
@@ -50,9 +50,9 @@ fn one_that_hangs_costs_half_a_second_and_hides_no_other() {
 }
 
 #[test]
-fn what_follows_this_ensemble_is_told_from_what_does_not() {
+fn followers_of_this_ensemble_are_distinguished_from_others() {
     let now = config(&[4, 5, 6], "300000005");
-    // It was stopped before the last reconfigs came to it.
+    // It was stopped before it received the last reconfigs.
     let older = config(&[1, 4, 5, 6], "300000001");
     let fake = moved([server(1, Mode::Follower, &now), server(2, Mode::Follower, &older)]);
     assert_eq!(beside(&fake), [(1, Beside::Follows), (2, Beside::Follows)]);
@@ -63,19 +63,19 @@ fn another_ensemble_at_an_old_address_is_none_of_ours() {
     let fake = moved(restored());
     fake.server(1, |server| server.identity = Some("them"));
     fake.server(2, |server| server.id = 7);
-    fake.server(3, |server| server.silent = Some(Silence::Refused));
+    fake.server(3, |server| server.silent = Some(NoAnswer::Refused));
     assert_eq!(beside(&fake), []);
 }
 
 #[test]
 fn without_a_session_it_is_not_known_whose_data_serve() {
     let fake = moved(restored());
-    (1..=3).for_each(|id| fake.server(id, |server| server.no_session = Some(Silence::Closed)));
+    (1..=3).for_each(|id| fake.server(id, |server| server.no_session = Some(NoAnswer::Closed)));
     assert_eq!(beside(&fake)[2], (3, Beside::NotKnown(Mode::Leader)));
     // One of them is enough: they have one configuration.
     fake.server(1, |server| server.no_session = None);
     assert_eq!(beside(&fake)[2], (3, Beside::Serves(Mode::Leader)));
-    // A server that runs alone gives itself no id; its data tell.
+    // A server that runs alone has no id. Its data identify it.
     let fake = moved([server(1, Mode::Standalone, "")]);
     assert_eq!(beside(&fake), [(1, Beside::Serves(Mode::Standalone))]);
 }

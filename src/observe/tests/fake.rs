@@ -1,5 +1,5 @@
-//! An ensemble in memory: servers that answer in ZooKeeper's own words, and a script of what
-//! happens while zkplan waits.
+//! An ensemble in memory: servers that answer in ZooKeeper's own words, and a script of events
+//! during waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,9 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::ensemble::{Ensemble, FolderReading, Knock, Mode, Reading, Silence, Word};
+use crate::ensemble::{
+    ConfigRead, Ensemble, FolderRead, FourLetterWord, Mode, NoAnswer, PortState,
+};
 use crate::model::{Endpoint, EnsembleConfig, Host, Zxid};
 
 /// One server.
@@ -24,36 +26,36 @@ pub(super) struct Fake {
     /// Whether words beside `srvr` are whitelisted.
     pub(super) rich: bool,
     /// Why even `srvr` is not answered.
-    pub(super) silent: Option<Silence>,
-    /// Whether it takes connections and never says a word.
+    pub(super) silent: Option<NoAnswer>,
+    /// Whether it accepts connections and never answers.
     pub(super) hangs: bool,
     /// The identity in its data, where that is not the world's.
     pub(super) identity: Option<&'static str>,
     /// Why no session can be had.
-    pub(super) no_session: Option<Silence>,
-    /// With whom it commits, where each write is one more in its zxid.
+    pub(super) no_session: Option<NoAnswer>,
+    /// The ensemble in which it commits. Each write raises the zxid by one.
     pub(super) commits_with: Option<u8>,
     /// Its zxid once a write was committed anywhere.
     pub(super) zxid_after_write: Option<u64>,
     pub(super) hash: &'static str,
     pub(super) cons: &'static str,
     pub(super) dump: &'static str,
-    /// What `mntr` says of local sessions.
+    /// The number of local sessions in `mntr`.
     pub(super) local_sessions: u64,
-    /// How many connections it says that it takes.
+    /// The connection limit that it reports.
     pub(super) max_client_connections: u32,
     /// Whether it was seen to take one only.
     pub(super) takes_one: bool,
     pub(super) connections: u64,
     pub(super) digest_mismatches: u64,
     pub(super) znodes: u64,
-    /// What `/zookeeper/config` holds, where that is not what it runs with.
+    /// The content of `/zookeeper/config`, if it differs from the configuration in force.
     pub(super) held: Option<String>,
-    /// What it runs with once its znode was read.
+    /// The configuration in force after its znode was read.
     pub(super) config_after_read: Option<String>,
 }
 
-/// What happens after so much waiting.
+/// An event after some time of waiting.
 type Event = (Duration, Box<dyn FnOnce(&mut World)>);
 
 /// Everything outside.
@@ -61,10 +63,10 @@ type Event = (Duration, Box<dyn FnOnce(&mut World)>);
 pub(super) struct World {
     pub(super) servers: Vec<Fake>,
     pub(super) identity: Option<&'static str>,
-    /// The data version of the configuration znode, where somebody wrote to it.
+    /// The data version of the configuration znode, if it was written by hand.
     pub(super) written: Option<(i32, &'static str)>,
     pub(super) names: BTreeMap<&'static str, Vec<IpAddr>>,
-    pub(super) knocks: BTreeMap<(String, u16), Knock>,
+    pub(super) knocks: BTreeMap<(String, u16), PortState>,
     pub(super) admins: BTreeMap<(&'static str, &'static str), serde_json::Value>,
 }
 
@@ -75,8 +77,8 @@ pub(super) struct FakeEnsemble {
     script: RefCell<Vec<Event>>,
     pub(super) waited: Cell<Duration>,
     pub(super) sessions: Cell<usize>,
-    /// Every word that was asked, and where.
-    pub(super) words: RefCell<Vec<(Endpoint, Word)>>,
+    /// Every word that was sent, and its address.
+    pub(super) words: RefCell<Vec<(Endpoint, FourLetterWord)>>,
     /// Every host and port to which it was connected.
     pub(super) dialled: RefCell<BTreeSet<(String, u16)>>,
 }
@@ -98,11 +100,11 @@ impl FakeEnsemble {
         self.world.borrow_mut().server(id, change);
     }
 
-    fn find(&self, at: &Endpoint) -> Result<Fake, Silence> {
+    fn find(&self, at: &Endpoint) -> Result<Fake, NoAnswer> {
         self.dialled.borrow_mut().insert((at.host.canonical(), at.port));
         let world = self.world.borrow();
         let found = world.servers.iter().find(|server| server.at == *at);
-        let server = found.ok_or(Silence::Refused)?;
+        let server = found.ok_or(NoAnswer::Refused)?;
         match server.silent {
             Some(silence) => Err(silence),
             None => Ok(server.clone()),
@@ -118,9 +120,9 @@ impl World {
 }
 
 impl Fake {
-    fn answer(&self, word: Word) -> String {
+    fn answer(&self, word: FourLetterWord) -> String {
         match word {
-            Word::Srvr => format!(
+            FourLetterWord::Srvr => format!(
                 "Zookeeper version: {}, built on 2024-12-29 17:54 UTC\nConnections: {}\n\
                  Zxid: {:#x}\nMode: {}\nNode count: {}\n",
                 self.version,
@@ -129,8 +131,10 @@ impl Fake {
                 self.mode.word(),
                 self.znodes
             ),
-            Word::Conf if self.mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".into(),
-            Word::Conf => format!(
+            FourLetterWord::Conf if self.mode == Mode::Standalone => {
+                "clientPort=2181\nserverId=0\n".into()
+            }
+            FourLetterWord::Conf => format!(
                 "clientPort={}\ntickTime={}\nmaxClientCnxns={}\nserverId={}\nelectionPort={}\nquorumPort=2888\n\
                  membership: \n{}",
                 self.at.port,
@@ -140,32 +144,32 @@ impl Fake {
                 self.election_port,
                 self.config
             ),
-            Word::Mntr => format!(
+            FourLetterWord::Mntr => format!(
                 "zk_version\t{}\nzk_approximate_data_size\t27\nzk_digest_mismatches_count\t{}\n\
                  zk_local_sessions\t{}\n",
                 self.version, self.digest_mismatches, self.local_sessions
             ),
-            Word::Cons => self.cons.into(),
-            Word::Hash => self.hash.into(),
-            Word::Dump => self.dump.into(),
+            FourLetterWord::Cons => self.cons.into(),
+            FourLetterWord::Hash => self.hash.into(),
+            FourLetterWord::Dump => self.dump.into(),
         }
     }
 }
 
 impl Ensemble for FakeEnsemble {
-    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+    async fn ask(&self, at: &Endpoint, word: FourLetterWord) -> Result<String, NoAnswer> {
         self.words.borrow_mut().push((at.clone(), word));
         let server = self.find(at)?;
         if server.hangs {
             std::future::pending::<()>().await;
         }
-        if word != Word::Srvr && !server.rich {
-            return Err(Silence::NotWhitelisted);
+        if word != FourLetterWord::Srvr && !server.rich {
+            return Err(NoAnswer::NotWhitelisted);
         }
         Ok(server.answer(word))
     }
 
-    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+    async fn read(&self, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
         let server = self.find(at)?;
         if let Some(silence) = server.no_session {
             return Err(silence);
@@ -190,7 +194,7 @@ impl Ensemble for FakeEnsemble {
             Some((version, text)) => (version, text.to_owned()),
             None => (-1, server.held.clone().unwrap_or_else(|| server.config.clone())),
         };
-        Ok(Reading {
+        Ok(ConfigRead {
             server_id_byte: server.id.to_le_bytes()[0],
             config,
             config_data_version,
@@ -198,7 +202,7 @@ impl Ensemble for FakeEnsemble {
             folder: server
                 .identity
                 .or(world.identity)
-                .map_or_else(FolderReading::default, |id| FolderReading::of_super(Some(id))),
+                .map_or_else(FolderRead::default, |id| FolderRead::of_super(Some(id))),
         })
     }
 
@@ -206,15 +210,15 @@ impl Ensemble for FakeEnsemble {
         self.find(at).is_ok_and(|server| server.takes_one)
     }
 
-    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, Silence> {
+    async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, NoAnswer> {
         let world = self.world.borrow();
-        world.admins.get(&(base, command)).cloned().ok_or(Silence::Refused)
+        world.admins.get(&(base, command)).cloned().ok_or(NoAnswer::Refused)
     }
 
-    async fn knock(&self, host: &Host, port: u16) -> Knock {
+    async fn check_port(&self, host: &Host, port: u16) -> PortState {
         self.dialled.borrow_mut().insert((host.canonical(), port));
         let world = self.world.borrow();
-        world.knocks.get(&(host.canonical(), port)).copied().unwrap_or(Knock::Open)
+        world.knocks.get(&(host.canonical(), port)).copied().unwrap_or(PortState::Open)
     }
 
     async fn resolve(&self, host: &Host) -> Vec<IpAddr> {
@@ -238,7 +242,7 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// Where the server with that id is asked: `10.0.0.ID:2181`.
+/// The address of the server with that id: `10.0.0.ID:2181`.
 pub(super) fn at(id: i64) -> Endpoint {
     Endpoint::plain(Host::new(&format!("10.0.0.{id}")), 2181)
 }

@@ -2,11 +2,11 @@
 
 use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Knock, Mode, Silence};
+use crate::ensemble::{Mode, NoAnswer, PortState};
 use crate::model::{Endpoint, Zxid};
 use crate::observe::{ClientsOf, Identity, Source};
 
-/// Servers of static origin: no client part, `srvr` alone.
+/// Statically configured servers: no client address, only `srvr`.
 fn plain(ids: &[i64]) -> Vec<Fake> {
     let lines: Vec<String> =
         ids.iter().map(|id| format!("server.{id}=10.0.0.{id}:2888:3888:participant")).collect();
@@ -25,17 +25,20 @@ fn one_contact_shows_the_whole_ensemble_and_one_session_suffices() {
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!(seen.leader, Some(id(3)));
     assert_eq!(seen.leader_zxid, Some(Zxid::new(0x1_0000_0007)));
-    assert_eq!(standing(&seen, 1), Standing::Following);
-    assert_eq!(standing(&seen, 2), Standing::Following);
-    assert_eq!(standing(&seen, 3), Standing::Leading);
+    assert_eq!(standing(&seen, 1), ServerStatus::Following);
+    assert_eq!(standing(&seen, 2), ServerStatus::Following);
+    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
     assert_eq!(seen.identity, Identity::NoneYet);
     assert!(seen.write_committed && !seen.reconfig_disabled && !seen.assumed);
     assert_eq!((fake.sessions.get(), fake.waited.get()), (1, millis(0)));
     let first = &seen.servers[&id(1)];
-    assert_eq!(first.own_id.map(|told| told.source), Some(Source::Conf));
+    assert_eq!(first.own_id.map(|value| value.source), Some(Source::Conf));
     assert_eq!(first.addresses, ["10.0.0.1"]);
     assert_eq!(first.data.bytes, Some(27));
-    assert_eq!((first.quorum_port, first.election_port), (Some(Knock::Open), Some(Knock::Open)));
+    assert_eq!(
+        (first.quorum_port, first.election_port),
+        (Some(PortState::Open), Some(PortState::Open))
+    );
 }
 
 #[test]
@@ -49,9 +52,9 @@ fn identity_is_read_where_there_is_one() {
 fn plain_servers_are_known_by_their_sessions() {
     let fake = FakeEnsemble::of(plain(&[1, 2, 3]));
     let seen = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&seen, 1), Standing::Following);
-    assert_eq!(standing(&seen, 3), Standing::Leading);
-    assert_eq!(seen.servers[&id(2)].own_id.map(|told| told.source), Some(Source::Session));
+    assert_eq!(standing(&seen, 1), ServerStatus::Following);
+    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+    assert_eq!(seen.servers[&id(2)].own_id.map(|value| value.source), Some(Source::Session));
     assert_eq!(fake.sessions.get(), 3);
 }
 
@@ -61,8 +64,8 @@ fn plain_members_are_tried_at_the_ports_of_the_others() {
     servers[1].at = Endpoint::plain(Host::new("10.0.0.2"), 9999);
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 3), Standing::Leading);
-    assert_eq!(standing(&seen, 2), Standing::NotAsked);
+    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+    assert_eq!(standing(&seen, 2), ServerStatus::NotAsked);
     assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
 }
 
@@ -80,24 +83,24 @@ fn a_guess_at_a_port_counts_only_for_the_member_meant() {
     servers.push(other);
     let seen = seen(&FakeEnsemble::of(servers), &contacts(&[1]));
     assert_eq!(seen.leader, Some(id(3)));
-    assert_eq!(standing(&seen, 2), Standing::NotAsked);
+    assert_eq!(standing(&seen, 2), ServerStatus::NotAsked);
     assert!(seen.strangers.is_empty());
 }
 
 #[test]
-fn ids_beyond_a_byte_are_told_by_their_low_byte_where_it_is_theirs_alone() {
+fn ids_above_a_byte_are_identified_by_a_unique_low_byte() {
     let fake = FakeEnsemble::of(plain(&[1, 258]));
     let seen = seen(&fake, &contacts(&[1, 258]));
-    assert_eq!(standing(&seen, 258), Standing::Leading);
+    assert_eq!(standing(&seen, 258), ServerStatus::Leading);
     let fake = FakeEnsemble::of(plain(&[2, 258, 3]));
     let both = super::seen(&fake, &contacts(&[2, 258, 3]));
     assert_eq!(both.servers[&id(258)].own_id, None);
 }
 
 #[test]
-fn the_admin_server_tells_id_and_mode_where_words_do_not() {
+fn the_admin_server_reports_id_and_mode_if_words_do_not() {
     let mut servers = plain(&[1, 3]);
-    servers[0].silent = Some(Silence::NotWhitelisted);
+    servers[0].silent = Some(NoAnswer::NotWhitelisted);
     let fake = FakeEnsemble::of(servers);
     let mut question = wanting(contacts(&[3]), &[1, 3]);
     question.wanted.get_mut(&id(1)).expect("wanted").admin = Some("http://1".into());
@@ -111,14 +114,14 @@ fn the_admin_server_tells_id_and_mode_where_words_do_not() {
     ]);
     let seen = seen(&fake, &question);
     let first = &seen.servers[&id(1)];
-    assert_eq!(first.own_id.map(|told| told.source), Some(Source::AdminServer));
+    assert_eq!(first.own_id.map(|value| value.source), Some(Source::AdminServer));
     assert_eq!((first.mode, first.zxid), (Some(Mode::Follower), Some(Zxid::new(0x1_0000_0007))));
-    // Its configuration is still unknown, so that it does not count.
-    assert_eq!(first.standing, Standing::Silent(Silence::NotWhitelisted));
+    // Its configuration is still unknown, so it does not count.
+    assert_eq!(first.standing, ServerStatus::Silent(NoAnswer::NotWhitelisted));
 }
 
 #[test]
-fn the_admin_server_tells_how_often_a_port_is_tried() {
+fn the_admin_server_reports_the_bind_tries() {
     let tries = |properties: serde_json::Value| {
         let fake = FakeEnsemble::of(plain(&[1, 3]));
         let mut question = wanting(contacts(&[3]), &[1, 3]);
@@ -135,15 +138,15 @@ fn the_admin_server_tells_how_often_a_port_is_tried() {
 }
 
 #[test]
-fn an_admin_server_of_somebody_else_is_not_believed() {
+fn an_admin_server_of_another_server_is_not_trusted() {
     let fake = FakeEnsemble::of(plain(&[1, 3]));
     let mut question = wanting(contacts(&[]), &[1, 3]);
     question.wanted.get_mut(&id(1)).expect("wanted").admin = Some("http://9".into());
     let id_of_other = serde_json::json!({ "server_id": 9 });
     fake.world.borrow_mut().admins.insert(("http://9", "configuration"), id_of_other);
     let seen = seen(&fake, &question);
-    assert_eq!(seen.servers[&id(1)].own_id.map(|told| told.source), Some(Source::Session));
-    assert_eq!(standing(&seen, 1), Standing::Following);
+    assert_eq!(seen.servers[&id(1)].own_id.map(|value| value.source), Some(Source::Session));
+    assert_eq!(standing(&seen, 1), ServerStatus::Following);
 }
 
 #[test]
@@ -154,12 +157,12 @@ fn followers_of_a_fresh_leader_are_up_to_date_once_a_write_committed() {
     }
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), Standing::Following);
+    assert_eq!(standing(&seen, 1), ServerStatus::Following);
     assert_eq!(fake.waited.get(), millis(0));
 }
 
 #[test]
-fn observers_and_joiners_are_told_from_voters() {
+fn observers_and_joiners_are_distinguished_from_voters() {
     let text = format!(
         "{}\nserver.7=10.0.0.7:2888:3888:observer;0.0.0.0:2181\nversion={FIRST}",
         fake::line(3)
@@ -167,9 +170,9 @@ fn observers_and_joiners_are_told_from_voters() {
     let servers = [(3, Mode::Leader), (7, Mode::Observer), (4, Mode::Follower)];
     let fake = FakeEnsemble::of(servers.map(|(id, mode)| server(id, mode, &text)));
     let seen = seen(&fake, &wanting(contacts(&[3]), &[3, 4, 5]));
-    assert_eq!(standing(&seen, 7), Standing::Observing);
-    assert_eq!(standing(&seen, 4), Standing::FollowingWithoutVote);
-    assert_eq!(standing(&seen, 5), Standing::Silent(Silence::Refused));
+    assert_eq!(standing(&seen, 7), ServerStatus::Observing);
+    assert_eq!(standing(&seen, 4), ServerStatus::FollowingWithoutVote);
+    assert_eq!(standing(&seen, 5), ServerStatus::Silent(NoAnswer::Refused));
     assert!(!has(&seen, &FindingKind::MemberSilent, Some(5)));
 }
 
@@ -181,7 +184,7 @@ fn a_contact_that_was_removed_leads_to_the_ensemble_and_is_a_stranger() {
     assert_eq!(seen.config.membership.ids(), ids(&[2, 3]));
     assert_eq!(seen.strangers.len(), 1);
     assert_eq!(seen.strangers[0].id, id(1));
-    assert_eq!(seen.strangers[0].standing, Standing::FollowingWithoutVote);
+    assert_eq!(seen.strangers[0].standing, ServerStatus::FollowingWithoutVote);
 }
 
 #[test]
@@ -195,8 +198,8 @@ fn clients_are_counted_by_the_best_source() {
     let question = Question { clients: ClientsOf::Leaving, ..question };
     let seen = seen(&fake, &question);
     let clients = |number| {
-        let told = seen.servers[&id(number)].clients.clone();
-        told.map(|told| (told.value.count, told.value.addresses, told.source))
+        let value = seen.servers[&id(number)].clients.clone();
+        value.map(|value| (value.value.count, value.value.addresses, value.source))
     };
     assert_eq!(clients(1), Some((1, vec!["10.9.9.9:4000".to_owned()], Source::Cons)));
     assert_eq!(clients(2), Some((4, vec![], Source::Srvr)));
@@ -216,7 +219,7 @@ fn clients_are_counted_by_the_admin_server_where_cons_is_off() {
         "secure_connections": []
     });
     fake.world.borrow_mut().admins.insert(("http://1", "connections"), json);
-    let clients = seen(&fake, &question).servers[&id(1)].clients.clone().expect("told");
+    let clients = seen(&fake, &question).servers[&id(1)].clients.clone().expect("clients");
     assert_eq!((clients.value.count, clients.source), (1, Source::AdminServer));
 }
 

@@ -2,25 +2,25 @@
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, Silence};
-use crate::observe::{History, TargetEnsemble};
+use crate::ensemble::{Mode, NoAnswer};
+use crate::observe::{Lineage, TargetEnsemble};
 
-fn two(fake: &FakeEnsemble, question: &Question) -> [History; 2] {
+fn two(fake: &FakeEnsemble, question: &Question) -> [Lineage; 2] {
     match look(fake, question) {
         Err(ObserveError::TwoHistories { histories, .. }) => *histories,
         other => panic!("not two histories: {other:?}"),
     }
 }
 
-fn target(fake: &FakeEnsemble, question: &Question) -> (History, TargetEnsemble) {
+fn target(fake: &FakeEnsemble, question: &Question) -> (Lineage, TargetEnsemble) {
     match look(fake, question) {
         Err(ObserveError::TargetRuns { present, target }) => (*present, *target),
         other => panic!("no target before the merge: {other:?}"),
     }
 }
 
-fn sides(histories: &[History; 2]) -> Vec<(Vec<i64>, bool)> {
-    let members = |history: &History| {
+fn sides(histories: &[Lineage; 2]) -> Vec<(Vec<i64>, bool)> {
+    let members = |history: &Lineage| {
         history.config.membership.ids().into_iter().map(ServerId::get).collect()
     };
     let mut sides: Vec<_> = histories.iter().map(|h| (members(h), h.commits)).collect();
@@ -41,7 +41,7 @@ fn an_old_leader_may_say_so_for_a_tick_after_a_hand_over() {
 fn two_leaders_that_outlast_two_ticks_are_two_histories() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| {
-        (server.mode, server.no_session) = (Mode::Leader, Some(Silence::AnswerTimedOut));
+        (server.mode, server.no_session) = (Mode::Leader, Some(NoAnswer::AnswerTimedOut));
     });
     let histories = two(&fake, &contacts(&[1]));
     assert_eq!(fake.waited.get(), millis(400));
@@ -60,12 +60,12 @@ fn a_fresh_ensemble_of_the_wanted_servers_is_the_target_before_the_merge() {
     assert_eq!(target.wanted, [4, 5, 6].map(|number| (id(number), at(number))));
     assert_eq!(target.history.leader, Some((Some(id(6)), at(6))));
     assert_eq!((target.znodes, target.clients), (Some(5), Some(0)));
-    // Where both are named as contacts, nothing tells which one is meant.
+    // If both are contacts, nothing shows which one is meant.
     let both = two(&fake, &wanting(contacts(&[1, 4]), &[4, 5, 6]));
     assert_eq!(sides(&both), [(vec![1, 2, 3], true), (vec![4, 5, 6], true)]);
 }
 
-/// Three servers 1 to 3 at the addresses at which 4 to 6 are wanted, with a life of their own.
+/// Servers 1 to 3 run an ensemble of their own at the addresses at which 4 to 6 are wanted.
 fn with_former_life() -> FakeEnsemble {
     let mut own = voters(&[1, 2, 3], "200000007");
     for server in &mut own {
@@ -109,7 +109,7 @@ fn a_resurrected_ensemble_may_have_the_higher_version() {
 
 #[test]
 fn joiners_that_elected_among_themselves_are_found_by_their_text() {
-    // 4 and 5 were given {3,4,5} and elected 5, which cannot be reached; 3 leads the real one.
+    // 4 and 5 got {3,4,5} and elected 5, which cannot be reached. 3 leads the real ensemble.
     let mut servers = voters(&[1, 2, 3], FIRST);
     servers.push(server(4, Mode::Follower, &config(&[3, 4, 5], FIRST)));
     let fake = FakeEnsemble::of(servers);
@@ -142,7 +142,7 @@ fn a_member_that_has_yet_to_activate_a_version_is_waited_for() {
         world.server(1, |server| server.config = config(&[1, 2, 3], "100000005"));
     });
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), Standing::Following);
+    assert_eq!(standing(&seen, 1), ServerStatus::Following);
     assert_eq!(fake.waited.get().as_millis(), 143);
 }
 
@@ -151,7 +151,7 @@ fn a_member_that_never_activates_it_disagrees() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
     fake.server(1, |server| server.config = config(&[1, 2, 3, 4], FIRST));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), Standing::OtherConfiguration);
+    assert_eq!(standing(&seen, 1), ServerStatus::OtherConfiguration);
     assert!(has(&seen, &FindingKind::MemberDisagrees, Some(1)));
     assert_eq!(seen.config.version.to_string(), "100000005");
     assert_eq!(fake.waited.get(), millis(400));
@@ -163,19 +163,19 @@ fn a_member_without_reconfig_stays_at_version_zero() {
     fake.server(2, |server| server.config = config(&[1, 2, 3], "0"));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.reconfig_disabled);
-    assert_eq!(standing(&seen, 2), Standing::OtherConfiguration);
+    assert_eq!(standing(&seen, 2), ServerStatus::OtherConfiguration);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "0"));
     let all = super::seen(&fake, &contacts(&[1]));
     assert!(all.reconfig_disabled);
-    assert_eq!(standing(&all, 2), Standing::Following);
+    assert_eq!(standing(&all, 2), ServerStatus::Following);
 }
 
 #[test]
-fn a_reconfig_that_overtakes_the_look_is_looked_at() {
+fn a_reconfig_during_the_survey_is_observed() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let newer: &'static str = config(&[1, 2, 3, 4], "100000005").leak();
     fake.world.borrow_mut().written = Some((-1, newer));
-    // The words stay behind for ever: the look gives up, and believes the servers.
+    // The words never catch up. The survey gives up and believes the servers.
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!(seen.config.version.to_string(), FIRST);
     assert_eq!(fake.sessions.get(), 3);
@@ -186,9 +186,9 @@ fn a_second_leader_that_shows_no_configuration_does_not_count() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| {
         (server.mode, server.rich) = (Mode::Leader, false);
-        server.no_session = Some(Silence::AnswerTimedOut);
+        server.no_session = Some(NoAnswer::AnswerTimedOut);
     });
     let seen = seen(&fake, &contacts(&[2]));
     assert_eq!(seen.leader, Some(id(3)));
-    assert_eq!(standing(&seen, 1), Standing::Silent(Silence::AnswerTimedOut));
+    assert_eq!(standing(&seen, 1), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::fake::{FakeEnsemble, at, run};
-use super::{FindingKind, Observation, ObserveError, Question, Standing, Wanted, observe};
+use super::{FindingKind, Observation, ObserveError, Question, ServerStatus, Wanted, observe};
 use crate::model::{Host, Server, ServerId};
 
 fn id(number: i64) -> ServerId {
@@ -46,7 +46,7 @@ fn seen(fake: &FakeEnsemble, question: &Question) -> Observation {
     look(fake, question).expect("an ensemble")
 }
 
-fn standing(seen: &Observation, number: i64) -> Standing {
+fn standing(seen: &Observation, number: i64) -> ServerStatus {
     seen.servers[&id(number)].standing.clone()
 }
 

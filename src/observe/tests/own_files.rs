@@ -1,8 +1,8 @@
-//! Servers without reconfigs, each of which shows its own file, and lines that name no address.
+//! Servers without reconfigs, each with its own file, and lines without a usable address.
 
 use super::fake::{FIRST, Fake, FakeEnsemble, config, server};
 use super::*;
-use crate::ensemble::{Mode, Silence};
+use crate::ensemble::{Mode, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig};
 
 /// Three servers of one ensemble; the last leads.
@@ -20,7 +20,7 @@ fn file(host: impl Fn(i64) -> String) -> String {
     [1, 2, 3].map(line).concat() + "version=0"
 }
 
-/// Each server's own line is a wildcard in its own file.
+/// Each server has a wildcard in its own line of its own file.
 fn own_wildcard(own: i64) -> String {
     file(|number| {
         let other = format!("10.0.0.{number}");
@@ -38,9 +38,9 @@ fn own_lines_with_a_wildcard_are_one_ensemble() {
     for contacts in [contacts(&[1]), contacts(&[1, 2, 3])] {
         let fake = three(own_wildcard);
         let seen = seen(&fake, &contacts);
-        assert_eq!(standing(&seen, 1), Standing::Following);
-        assert_eq!(standing(&seen, 2), Standing::Following);
-        assert_eq!(standing(&seen, 3), Standing::Leading);
+        assert_eq!(standing(&seen, 1), ServerStatus::Following);
+        assert_eq!(standing(&seen, 2), ServerStatus::Following);
+        assert_eq!(standing(&seen, 3), ServerStatus::Leading);
         let real = EnsembleConfig::parse(&file(|number| format!("10.0.0.{number}"))).unwrap();
         assert_eq!(seen.config, real);
         for number in [1, 2, 3] {
@@ -76,16 +76,16 @@ fn a_long_name_in_the_own_file_is_the_same_server() {
         fake.world.borrow_mut().names.insert(long, address);
     }
     let alike = seen(&fake, &question);
-    assert_eq!(standing(&alike, 1), Standing::Following);
+    assert_eq!(standing(&alike, 1), ServerStatus::Following);
     assert!(differs(&alike, 1, &[1, 3], true), "{:?}", alike.findings);
-    // Where nothing resolves, who follows is one of them all the same.
+    // If no name resolves, a server that follows still belongs to the ensemble.
     let (fake, question) = asked();
     let unresolved = seen(&fake, &question);
-    assert_eq!(standing(&unresolved, 1), Standing::Following);
+    assert_eq!(standing(&unresolved, 1), ServerStatus::Following);
     assert!(differs(&unresolved, 1, &[1, 3], false), "{:?}", unresolved.findings);
 }
 
-/// Everything that is written down fits, and the writes of one never show in the other.
+/// All files agree, but the writes of one server never appear in the other.
 #[test]
 fn who_does_not_commit_with_the_leader_is_of_another_ensemble() {
     for commits_with in [None, Some(2)] {
@@ -93,7 +93,7 @@ fn who_does_not_commit_with_the_leader_is_of_another_ensemble() {
         fake.server(1, |server| server.commits_with = commits_with);
         assert!(matches!(look(&fake, &contacts(&[1, 3])), Err(ObserveError::TwoHistories { .. })));
     }
-    // In another epoch, and beyond what the leader has.
+    // In another epoch, and ahead of the leader.
     for zxid in [0x2_0000_0008, 0x1_0000_ffff] {
         let fake = three(own_wildcard);
         fake.server(1, |server| server.zxid = zxid);
@@ -106,7 +106,7 @@ fn a_file_with_other_voters_is_no_healthy_one() {
     let fake = three(|_| config(&[1, 2, 3], "0"));
     fake.server(2, |server| server.config = config(&[1, 2, 3, 4, 5], "0"));
     let seen = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&seen, 2), Standing::OtherConfiguration);
+    assert_eq!(standing(&seen, 2), ServerStatus::OtherConfiguration);
     assert!(has(&seen, &FindingKind::MemberDisagrees, Some(2)));
 }
 
@@ -119,15 +119,15 @@ fn a_wildcard_is_never_dialled() {
     own.at = Endpoint::plain(Host::new("0.0.0.0"), 2181);
     fake.world.borrow_mut().servers.push(own);
     let unknown = seen(&fake, &contacts(&[1, 3]));
-    assert_eq!(standing(&unknown, 2), Standing::NotAsked);
+    assert_eq!(standing(&unknown, 2), ServerStatus::NotAsked);
     assert!(fake.dialled.borrow().iter().all(|(host, _)| host != "0.0.0.0"));
-    // Where it answers with its own id, it is known, and its ports are knocked at there.
+    // If it answers with its own id, it is known, and its ports are checked there.
     let known = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&known, 2), Standing::Following);
+    assert_eq!(standing(&known, 2), ServerStatus::Following);
     assert!(fake.dialled.borrow().contains(&("10.0.0.2".to_owned(), 3888)));
-    fake.server(2, |server| server.silent = Some(Silence::NotServing));
+    fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
     let looks = seen(&fake, &wanting(contacts(&[1, 3]), &[1, 2, 3]));
-    assert_eq!(standing(&looks, 2), Standing::NotServing);
+    assert_eq!(standing(&looks, 2), ServerStatus::NotServing);
 }
 
 #[test]
@@ -136,15 +136,15 @@ fn an_address_that_only_its_own_machine_reaches_is_not_asked() {
     let fake = three(|_| own.clone());
     fake.server(3, |server| server.at = Endpoint::plain(Host::new("127.0.0.1"), 12181));
     for number in [1, 2] {
-        fake.server(number, |server| server.silent = Some(Silence::Refused));
+        fake.server(number, |server| server.silent = Some(NoAnswer::Refused));
     }
     let inside = Question::of_contacts(vec![Endpoint::plain(Host::new("127.0.0.1"), 12181)]);
     for question in [inside.clone(), wanting(inside, &[1, 2, 3])] {
         let seen = seen(&fake, &question);
-        assert_eq!(standing(&seen, 3), Standing::Leading);
+        assert_eq!(standing(&seen, 3), ServerStatus::Leading);
         assert_eq!(
             (standing(&seen, 1), standing(&seen, 2)),
-            (Standing::NotAsked, Standing::NotAsked)
+            (ServerStatus::NotAsked, ServerStatus::NotAsked)
         );
     }
 }

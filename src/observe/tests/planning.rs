@@ -1,10 +1,10 @@
-//! What planning takes from a look.
+//! The facts and findings for planning.
 
 use std::collections::BTreeMap;
 
 use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Mode, ServerVersion, Silence, Word};
+use crate::ensemble::{FourLetterWord, Mode, NoAnswer, ServerVersion};
 use crate::model::{
     AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, ReuseIds, Server,
     StandaloneEnabled,
@@ -26,7 +26,7 @@ fn spec(lines: &[&str]) -> Spec {
         ensemble: "test".into(),
         connect: Connect { servers: vec!["10.0.0.1:2181".into()], ..Connect::default() },
         servers: servers.collect(),
-        former_zones: BTreeMap::new(),
+        leaving_zones: BTreeMap::new(),
         policy: Policy::default(),
         hooks: Hooks::default(),
     }
@@ -78,7 +78,7 @@ fn a_joiner_on_other_ports_or_elsewhere_cannot_be_named() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_an_obstacle() {
+fn reasons_against_any_plan_are_obstacles() {
     let mut servers = voters(&[1, 2, 3], "100000005");
     servers[0].config = config(&[1, 2, 3], "0");
     servers.push(server(4, Mode::Standalone, ""));
@@ -110,15 +110,15 @@ fn a_server_that_takes_one_connection_is_an_obstacle() {
         let set = |fake: &FakeEnsemble| fake.server(2, |s| s.max_client_connections = enough);
         assert_eq!(obstacles(&set), [], "{enough}");
     }
-    let told = obstacles(&|fake| fake.server(2, |server| server.max_client_connections = 1));
-    assert_eq!(told, [Obstacle::TakesOneConnection(id(2), Some(1))]);
+    let found = obstacles(&|fake| fake.server(2, |server| server.max_client_connections = 1));
+    assert_eq!(found, [Obstacle::TakesOneConnection(id(2), Some(1))]);
     // Clients of the same address have the others.
     let seen = obstacles(&|fake| fake.server(2, |server| server.takes_one = true));
     assert_eq!(seen, [Obstacle::TakesOneConnection(id(2), Some(60))]);
 }
 
 #[test]
-fn a_member_that_is_somebody_else_is_an_obstacle() {
+fn a_member_with_another_id_is_an_obstacle() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.id = 8);
     let facts = facts(&fake, &wanted(&[1, 3]));
@@ -162,7 +162,7 @@ fn not_shown(facts: &Facts, number: i64) -> Option<NotShown> {
     })
 }
 
-/// Not known is not other, and not the same either: a person has to say so.
+/// Unknown is neither another machine nor the same: the operator must decide.
 #[test]
 fn where_a_name_does_not_resolve_the_machine_is_not_known() {
     let mut renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
@@ -174,7 +174,7 @@ fn where_a_name_does_not_resolve_the_machine_is_not_known() {
     let blank = facts(&fake, &renamed);
     assert_eq!((blank.other_machine.clone(), not_shown(&blank, 2)), (ids(&[2]), None));
 
-    // A last dot says that a name is whole.
+    // A trailing dot marks a complete name.
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let dotted =
         |server: &mut fake::Fake| server.config = server.config.replace("10.0.0.2:", "zk2:");
@@ -186,7 +186,7 @@ fn where_a_name_does_not_resolve_the_machine_is_not_known() {
     assert_eq!((dot.other_machine.clone(), not_shown(&dot, 2)), (ids(&[]), None));
 }
 
-/// The line of server 2 in a configuration that its own file gave to all.
+/// The line of server 2 in a configuration that its own file gave to all servers.
 fn with_wildcard() -> FakeEnsemble {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let wild = |server: &mut fake::Fake| {
@@ -204,9 +204,9 @@ fn who_answers_where_a_wildcard_is_to_get_its_host_stays_on_its_machine() {
     let follows = facts(&with_wildcard(), &spec);
     assert_eq!((follows.other_machine.clone(), not_shown(&follows, 2)), (ids(&[]), None));
 
-    // The others cannot connect to it, so that it looks for a leader.
+    // The other servers cannot connect to it, so it looks for a leader.
     let fake = with_wildcard();
-    fake.server(2, |server| server.silent = Some(Silence::NotServing));
+    fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
     let looks = facts(&fake, &spec);
     assert_eq!(looks.other_machine, ids(&[]));
     assert_eq!(not_shown(&looks, 2), Some(NotShown::NoAnswer));
@@ -246,7 +246,7 @@ fn members_without_a_client_part_are_confirmed_where_they_answer() {
 }
 
 #[test]
-fn zones_unknown_are_said_where_any_is_known() {
+fn unknown_zones_are_reported_if_any_is_known() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let mut spec = wanted(&[3]);
     let unknown = |facts: &Facts| -> Vec<Option<ServerId>> {
@@ -255,7 +255,7 @@ fn zones_unknown_are_said_where_any_is_known() {
     };
     assert_eq!(unknown(&facts(&fake, &spec)), []);
     spec.servers.get_mut(&id(3)).expect("wanted").zone = Some("a".into());
-    spec.former_zones.insert(id(1), "b".into());
+    spec.leaving_zones.insert(id(1), "b".into());
     let facts = facts(&fake, &spec);
     assert_eq!(unknown(&facts), [Some(id(2))]);
     assert_eq!(facts.zones.len(), 2);
@@ -264,12 +264,12 @@ fn zones_unknown_are_said_where_any_is_known() {
 #[test]
 fn one_voter_is_possible_where_one_leads_alone_or_the_operator_knows() {
     let alone = FakeEnsemble::of(voters(&[1], FIRST));
-    assert!(facts(&alone, &wanted(&[1])).one_voter_possible);
+    assert!(facts(&alone, &wanted(&[1])).standalone_disabled);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let mut spec = wanted(&[3]);
-    assert!(!facts(&fake, &spec).one_voter_possible);
+    assert!(!facts(&fake, &spec).standalone_disabled);
     spec.policy.standalone_enabled = StandaloneEnabled::False;
-    assert!(facts(&fake, &spec).one_voter_possible);
+    assert!(facts(&fake, &spec).standalone_disabled);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_question_asks_the_secure_port_where_certificates_are_given() {
     assert!(question.contacts[0].tls);
 }
 
-/// Apply gives it no vote, so its data are no risk that somebody could accept.
+/// Apply gives it no vote, so its data are no risk to accept.
 #[test]
 fn other_data_of_a_joiner_are_an_obstacle_and_those_of_a_member_a_finding() {
     let mut servers = voters(&[1, 2, 3], FIRST);
@@ -322,10 +322,10 @@ fn other_data_of_a_joiner_are_an_obstacle_and_those_of_a_member_a_finding() {
     assert_eq!(differ.map(|finding| finding.server).collect::<Vec<_>>(), [Some(id(1))]);
 }
 
-/// A bug that no release of the line is without is told only to those whose change brings it about.
+/// A bug that every release of the line has is reported only if the change triggers it.
 #[test]
-fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about() {
-    let told = |named: bool, wants: &[i64]| -> Vec<Issue> {
+fn a_bug_without_a_fix_is_reported_if_the_change_triggers_it() {
+    let found = |named: bool, wants: &[i64]| -> Vec<Issue> {
         let mut servers = voters(&[1, 2, 3], FIRST);
         let name = |text: &str| text.replace("10.0.0.", "zk");
         let mut spec = wanted(wants);
@@ -353,23 +353,23 @@ fn what_cannot_be_cured_by_an_upgrade_is_told_where_the_change_brings_it_about()
         all.sort();
         all
     };
-    assert_eq!(told(false, &[1, 2, 3]), cured, "nothing changes");
-    assert_eq!(told(false, &[1, 2, 3, 4]), with(&[Issue::Zk4394, Issue::Zk4689]));
-    assert_eq!(told(false, &[2, 3]), cured, "a follower leaves");
+    assert_eq!(found(false, &[1, 2, 3]), cured, "nothing changes");
+    assert_eq!(found(false, &[1, 2, 3, 4]), with(&[Issue::Zk4394, Issue::Zk4689]));
+    assert_eq!(found(false, &[2, 3]), cured, "a follower leaves");
     // The leader, 3, goes.
-    assert_eq!(told(false, &[1, 2]), with(&[Issue::Zk4712]));
+    assert_eq!(found(false, &[1, 2]), with(&[Issue::Zk4712]));
     // A new voter that observes first is promoted without a restart.
     let mut by_way_of_observer = wanted(&[1, 2, 3, 4]);
     by_way_of_observer.policy.add_as = AddAs::Observer;
     let seen = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let findings = facts(&seen, &by_way_of_observer).findings;
-    let is_told = |finding: &Finding| {
+    let is_reported = |finding: &Finding| {
         matches!(finding.kind, FindingKind::KnownBug { issue: Issue::Zk4925Observer, .. })
     };
-    assert!(findings.iter().any(is_told));
-    // Where servers are named, a leader may not resolve its own name when a reconfig commits.
-    assert_eq!(told(true, &[1, 2, 3]), cured);
-    assert_eq!(told(true, &[2, 3]), with(&[Issue::Zk4708]));
+    assert!(findings.iter().any(is_reported));
+    // With host names, a leader may fail to resolve its own name when a reconfig commits.
+    assert_eq!(found(true, &[1, 2, 3]), cured);
+    assert_eq!(found(true, &[2, 3]), with(&[Issue::Zk4708]));
 }
 
 /// Members 1 to 3 and joiner 4, of these releases.
@@ -384,7 +384,7 @@ fn of_releases(members: &'static str, joiner: &'static str) -> FakeEnsemble {
     FakeEnsemble::of(servers)
 }
 
-/// Whoever plans hears of it, not whoever has applied half of it.
+/// The operator learns of it when planning, not in the middle of an apply.
 #[test]
 fn versions_that_a_plan_would_mix_are_found_before_it_is_applied() {
     let mixed = |members, joiner| {
@@ -407,8 +407,8 @@ fn versions_that_a_plan_would_mix_are_found_before_it_is_applied() {
     assert_eq!(all, [&Finding { kind, server: None }], "said once");
 }
 
-/// Without digests on one side a joiner's data are never proven: that is for the operator to accept
-/// before anything is sent.
+/// Without digests on one side a joiner's data are never proven. The operator must accept that
+/// before any request is sent.
 #[test]
 fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
     let by_counts = |fake: &FakeEnsemble, wanted: &Spec| {
@@ -432,8 +432,8 @@ fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
     assert_eq!(by_counts(&of_releases("3.5.10-abc", "3.5.10-abc"), &wanted(&[1, 2, 3])), None);
 }
 
-/// The words that a look costs each server, so often.
-fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<Word, usize> {
+/// The words that a survey sends to each server, with their number.
+fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<FourLetterWord, usize> {
     let mut count = BTreeMap::new();
     for (_, word) in fake.words.borrow().iter().filter(|(to, _)| *to == at(number)) {
         *count.entry(*word).or_default() += 1;
@@ -441,16 +441,16 @@ fn words_asked(fake: &FakeEnsemble, number: i64) -> BTreeMap<Word, usize> {
     count
 }
 
-/// A pipeline looks at an ensemble that is as its spec wants it nearly every time.
+/// A pipeline nearly always observes an ensemble that already matches its spec.
 #[test]
 fn an_ensemble_that_matches_its_spec_is_asked_little() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4, 5], FIRST));
     seen(&fake, &Question::of(&wanted(&[1, 2, 3, 4, 5])));
-    let of_all = [(Word::Srvr, 1), (Word::Conf, 1)];
+    let of_all = [(FourLetterWord::Srvr, 1), (FourLetterWord::Conf, 1)];
     for number in 1..=4 {
         assert_eq!(words_asked(&fake, number), of_all.into(), "server {number}");
     }
-    let of_leader = of_all.into_iter().chain([(Word::Mntr, 1)]);
+    let of_leader = of_all.into_iter().chain([(FourLetterWord::Mntr, 1)]);
     assert_eq!(words_asked(&fake, 5), of_leader.collect());
     assert_eq!(fake.sessions.get(), 1);
 }
@@ -470,11 +470,11 @@ fn where_a_line_changes_the_leader_is_asked_for_its_sessions() {
     let changed = spec(&[&observer, &fake::line(2), &fake::line(3)]);
     let fake = with_local_sessions();
     assert!(has(&seen(&fake, &Question::of(&changed)), &found, None));
-    assert_eq!(words_asked(&fake, 3).get(&Word::Hash), None);
+    assert_eq!(words_asked(&fake, 3).get(&FourLetterWord::Hash), None);
     let fake = with_local_sessions();
     fake.server(3, |server| server.local_sessions = 1);
     assert!(!has(&seen(&fake, &Question::of(&wanted(&[1, 2, 3]))), &found, None));
-    assert_eq!(words_asked(&fake, 3).get(&Word::Dump), None);
+    assert_eq!(words_asked(&fake, 3).get(&FourLetterWord::Dump), None);
 }
 
 #[test]
@@ -483,13 +483,17 @@ fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
         let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
         seen(&fake, &Question::of(&spec));
         for number in 1..=3 {
-            assert_eq!(words_asked(&fake, number).get(&Word::Hash), Some(&1), "server {number}");
+            assert_eq!(
+                words_asked(&fake, number).get(&FourLetterWord::Hash),
+                Some(&1),
+                "server {number}"
+            );
         }
     }
 }
 
-/// Counts can be equal where data are not: only an operator who knows takes them for a proof. And where
-/// the marker is not read, they are none for anybody.
+/// Counts can be equal although data differ: they count as proof only if the operator accepts that.
+/// If the marker cannot be read, they never do.
 #[test]
 fn counts_prove_data_only_where_the_operator_accepts_that() {
     const IDENTITY: &str = "prod-eu 7c1e";

@@ -1,16 +1,16 @@
-//! Servers that are silent, behind, alone or somebody else.
+//! Servers that do not answer, are behind, run alone, or are not the expected server.
 
 use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
-use crate::ensemble::{Knock, Mode, ServerVersion, Silence};
+use crate::ensemble::{Mode, NoAnswer, PortState, ServerVersion};
 use crate::model::{Endpoint, Zxid};
 use crate::observe::{DataProof, Issue, JoinersRun, Tried};
 
 #[test]
-fn a_silent_contact_that_may_be_any_member_is_listed() {
+fn an_unreachable_contact_that_may_be_any_member_is_listed() {
     let silent_contacts = |voters: Vec<Fake>| {
         let fake = FakeEnsemble::of(voters);
-        fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
+        fake.server(2, |server| server.silent = Some(NoAnswer::AnswerTimedOut));
         seen(&fake, &contacts(&[1, 2, 3])).silent_contacts
     };
     let rich = voters(&[1, 2, 3], FIRST);
@@ -18,18 +18,18 @@ fn a_silent_contact_that_may_be_any_member_is_listed() {
     for server in &mut plain {
         server.config = server.config.replace(";0.0.0.0:2181", "");
     }
-    // With client parts, the configuration tells whose address it is.
+    // With client addresses, the configuration shows which server each address belongs to.
     assert_eq!(silent_contacts(rich), []);
-    let tried = Tried { endpoint: at(2), silence: Silence::AnswerTimedOut };
+    let tried = Tried { endpoint: at(2), silence: NoAnswer::AnswerTimedOut };
     assert_eq!(silent_contacts(plain), [tried]);
 }
 
 #[test]
-fn a_frozen_member_is_silent() {
+fn a_frozen_member_does_not_answer() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(2, |server| server.silent = Some(Silence::AnswerTimedOut));
+    fake.server(2, |server| server.silent = Some(NoAnswer::AnswerTimedOut));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), Standing::Silent(Silence::AnswerTimedOut));
+    assert_eq!(standing(&seen, 2), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
     assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
     assert_eq!(fake.waited.get(), millis(0));
 }
@@ -38,9 +38,9 @@ fn a_frozen_member_is_silent() {
 #[test]
 fn a_member_that_closes_connections_is_not_counted_and_not_called_down() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(2, |server| server.silent = Some(Silence::Closed));
+    fake.server(2, |server| server.silent = Some(NoAnswer::Closed));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), Standing::Silent(Silence::Closed));
+    assert_eq!(standing(&seen, 2), ServerStatus::Silent(NoAnswer::Closed));
     assert!(has(&seen, &FindingKind::MemberClosesConnections, Some(2)));
     assert!(!has(&seen, &FindingKind::MemberSilent, Some(2)));
 }
@@ -55,20 +55,20 @@ fn servers_that_keep_local_sessions_are_noted() {
     };
     let none = look(&|_| {});
     assert!(!none.findings.iter().any(|f| matches!(f.kind, FindingKind::LocalSessions { .. })));
-    // A server counts those that clients have there.
-    let told = look(&|fake| fake.server(2, |server| server.local_sessions = 1));
-    assert!(has(&told, &found(&[2]), None), "{:?}", told.findings);
-    // Where no client is, and before 3.6, `dump` of the leader tells.
+    // A server counts its clients' local sessions.
+    let seen = look(&|fake| fake.server(2, |server| server.local_sessions = 1));
+    assert!(has(&seen, &found(&[2]), None), "{:?}", seen.findings);
+    // Without clients there, and before 3.6, the leader's `dump` shows them.
     let dump = "SessionTracker dump:\nLocal Session Sets (0)/(0):\nGlobal Sessions(0):\n";
-    let told = look(&|fake| fake.server(3, |server| server.dump = dump));
-    assert!(has(&told, &found(&[3]), None), "{:?}", told.findings);
+    let seen = look(&|fake| fake.server(3, |server| server.dump = dump));
+    assert!(has(&seen, &found(&[3]), None), "{:?}", seen.findings);
 }
 
 #[test]
-fn a_member_that_looks_for_a_leader_serves_nobody() {
+fn a_member_that_looks_for_a_leader_does_not_serve() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(2, |server| server.silent = Some(Silence::NotServing));
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 2), Standing::NotServing);
+    fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 2), ServerStatus::NotServing);
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn a_lagging_follower_is_asked_again_before_it_is_behind() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x1_0000_0001);
     fake.after(millis(20), |world| world.server(1, |server| server.zxid = 0x1_0000_0009));
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Following);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Following);
 
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x1_0000_0001);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Behind);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
     assert_eq!(fake.waited.get(), millis(400));
 }
 
@@ -88,7 +88,7 @@ fn a_lagging_follower_is_asked_again_before_it_is_behind() {
 fn a_higher_zxid_of_another_epoch_is_not_up_to_date() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x2_0000_0001);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::Behind);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn an_impostor_is_called_by_its_own_id() {
     impostor.at = at(2);
     fake.world.borrow_mut().servers.push(impostor);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), Standing::AnswersAs(id(8)));
+    assert_eq!(standing(&seen, 2), ServerStatus::AnswersAs(id(8)));
     assert_eq!(seen.strangers.len(), 1);
 }
 
@@ -107,32 +107,35 @@ fn an_impostor_is_called_by_its_own_id() {
 fn a_voter_that_still_observes_is_not_counted() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.mode = Mode::Observer);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), Standing::OtherConfiguration);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::OtherConfiguration);
 }
 
 #[test]
 fn a_server_that_keeps_its_id_to_itself_is_not_counted() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| {
-        (server.rich, server.no_session) = (false, Some(Silence::Closed));
+        (server.rich, server.no_session) = (false, Some(NoAnswer::Closed));
     });
-    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), Standing::Silent(Silence::Closed));
+    assert_eq!(
+        standing(&seen(&fake, &contacts(&[1, 2])), 1),
+        ServerStatus::Silent(NoAnswer::Closed)
+    );
 }
 
 #[test]
 fn a_leader_that_lets_no_session_in_is_vouched_for_by_a_follower() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(3, |server| server.no_session = Some(Silence::Closed));
+    fake.server(3, |server| server.no_session = Some(NoAnswer::Closed));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.write_committed);
-    assert_eq!(standing(&seen, 3), Standing::Leading);
+    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
 }
 
 #[test]
 fn a_leader_without_a_quorum_commits_nothing() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     for number in [1, 2, 3] {
-        fake.server(number, |server| server.no_session = Some(Silence::AnswerTimedOut));
+        fake.server(number, |server| server.no_session = Some(NoAnswer::AnswerTimedOut));
     }
     match look(&fake, &contacts(&[1])) {
         Err(ObserveError::NoCommit { leader, endpoint, tried }) => {
@@ -148,7 +151,7 @@ fn a_plain_leader_without_a_quorum_is_named_by_the_spec() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     for number in [1, 2, 3] {
         fake.server(number, |server| {
-            (server.rich, server.no_session) = (false, Some(Silence::AnswerTimedOut));
+            (server.rich, server.no_session) = (false, Some(NoAnswer::AnswerTimedOut));
         });
     }
     let error = look(&fake, &wanting(contacts(&[1]), &[3])).expect_err("no ensemble");
@@ -160,11 +163,11 @@ fn a_plain_leader_without_a_quorum_is_named_by_the_spec() {
 #[test]
 fn followers_of_a_leader_out_of_reach_are_an_ensemble_where_writes_commit() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(3, |server| server.silent = Some(Silence::ConnectTimedOut));
+    fake.server(3, |server| server.silent = Some(NoAnswer::ConnectTimedOut));
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!((seen.leader, seen.leader_zxid), (None, None));
-    // Nobody's zxid can be measured.
-    assert_eq!(standing(&seen, 1), Standing::Behind);
+    // No server's zxid can be compared.
+    assert_eq!(standing(&seen, 1), ServerStatus::Behind);
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn nobody_answers() {
     let fake = FakeEnsemble::of([]);
     match look(&fake, &contacts(&[1, 2])) {
         Err(ObserveError::Unreachable { tried }) => {
-            assert!(tried.iter().all(|one| one.silence == Silence::Refused));
+            assert!(tried.iter().all(|one| one.silence == NoAnswer::Refused));
             assert_eq!(tried.len(), 2);
         }
         other => panic!("{other:?}"),
@@ -183,48 +186,48 @@ fn nobody_answers() {
 fn servers_without_a_leader_are_no_quorum() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     for number in [1, 2, 3] {
-        fake.server(number, |server| server.silent = Some(Silence::NotServing));
+        fake.server(number, |server| server.silent = Some(NoAnswer::NotServing));
     }
     let error = look(&fake, &contacts(&[1])).expect_err("no ensemble");
     assert!(matches!(error, ObserveError::NoQuorum { .. }));
 }
 
 #[test]
-fn without_a_quorum_voters_are_told_from_joiners() {
+fn without_a_quorum_voters_are_distinguished_from_joiners() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    fake.server(1, |server| server.silent = Some(Silence::NotServing));
+    fake.server(1, |server| server.silent = Some(NoAnswer::NotServing));
     for number in [2, 3] {
-        fake.server(number, |server| server.silent = Some(Silence::Refused));
+        fake.server(number, |server| server.silent = Some(NoAnswer::Refused));
     }
-    let told = |question: &Question| match look(&fake, question) {
+    let seen = |question: &Question| match look(&fake, question) {
         Err(ObserveError::NoQuorum { tried, voteless, unclear }) => {
             assert!(tried.iter().any(|one| one.endpoint == at(4)), "{tried:?}");
             (voteless, unclear)
         }
         other => panic!("{other:?}"),
     };
-    // Nobody serves, so nobody tells who is a member but `connect`.
+    // No server serves, so only `connect` shows the members.
     let some = wanting(contacts(&[1, 2]), &[1, 2, 3, 4]);
-    assert_eq!(told(&some), (vec![], vec![at(3), at(4)]));
-    // One follows, and no leader commits: its configuration tells.
+    assert_eq!(seen(&some), (vec![], vec![at(3), at(4)]));
+    // One server follows, and no leader commits: its configuration counts.
     fake.server(1, |server| {
-        (server.silent, server.no_session) = (None, Some(Silence::AnswerTimedOut));
+        (server.silent, server.no_session) = (None, Some(NoAnswer::AnswerTimedOut));
     });
-    assert_eq!(told(&some), (vec![at(4)], vec![]));
+    assert_eq!(seen(&some), (vec![at(4)], vec![]));
 }
 
 #[test]
-fn a_hand_over_in_which_nobody_serves_is_waited_for() {
+fn the_survey_waits_for_a_hand_over_without_a_serving_server() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     for number in [1, 2, 3] {
-        fake.server(number, |server| server.silent = Some(Silence::NotServing));
+        fake.server(number, |server| server.silent = Some(NoAnswer::NotServing));
     }
     fake.after(millis(1000), |world| {
         for server in &mut world.servers {
             server.silent = None;
         }
-        world.server(3, |server| server.no_session = Some(Silence::Closed));
-        world.server(1, |server| server.no_session = Some(Silence::Closed));
+        world.server(3, |server| server.no_session = Some(NoAnswer::Closed));
+        world.server(1, |server| server.no_session = Some(NoAnswer::Closed));
     });
     fake.after(millis(1450), |world| world.server(3, |server| server.no_session = None));
     assert_eq!(seen(&fake, &contacts(&[1, 2, 3])).leader, Some(id(3)));
@@ -240,7 +243,7 @@ fn a_release_before_reconfig_is_refused_by_its_number() {
     assert!(matches!(error, ObserveError::TooOld { version, .. } if version == old), "{error}");
 }
 
-/// Another ensemble uses the same ids at other addresses, and is older than ours by its version.
+/// Another ensemble uses the same ids at other addresses, and has an older version than ours.
 #[test]
 fn a_contact_in_another_ensemble_with_the_same_ids_is_two_histories() {
     let mut servers = voters(&[1, 2, 3], "200000004");
@@ -269,15 +272,15 @@ fn a_standalone_member_or_joiner_is_just_not_healthy() {
     servers.push(server(4, Mode::Standalone, ""));
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &wanting(contacts(&[1, 2]), &[4]));
-    assert_eq!(standing(&seen, 1), Standing::Standalone);
-    assert_eq!(standing(&seen, 4), Standing::Standalone);
+    assert_eq!(standing(&seen, 1), ServerStatus::Standalone);
+    assert_eq!(standing(&seen, 4), ServerStatus::Standalone);
 }
 
 #[test]
 fn a_read_only_server_is_not_healthy() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.mode = Mode::ReadOnly);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), Standing::ReadOnly);
+    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), ServerStatus::ReadOnly);
 }
 
 #[test]
@@ -304,12 +307,12 @@ fn a_plain_ensemble_with_garbage_for_a_configuration_cannot_be_read() {
 }
 
 #[test]
-fn ports_are_knocked_at() {
+fn ports_are_checked() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.world.borrow_mut().knocks.extend([
-        (("10.0.0.1".into(), 2888), Knock::Unreachable),
-        (("10.0.0.2".into(), 2888), Knock::Refused),
-        (("10.0.0.2".into(), 3888), Knock::Refused),
+        (("10.0.0.1".into(), 2888), PortState::Unreachable),
+        (("10.0.0.2".into(), 2888), PortState::Refused),
+        (("10.0.0.2".into(), 3888), PortState::Refused),
     ]);
     let seen = seen(&fake, &contacts(&[1]));
     assert!(has(&seen, &FindingKind::QuorumPortUnreachable, Some(1)));
@@ -329,10 +332,10 @@ fn data_that_differs_and_mismatches_are_found() {
     assert!(!has(&seen, &FindingKind::DataDiffers, Some(2)));
 }
 
-/// A server that copied its data under writes lists wrong digests of that time: a look cannot tell
-/// them from other data, unless the figures at one zxid differ too.
+/// A server that copied its data during writes lists wrong digests of that time. A survey cannot
+/// distinguish them from other data, unless the figures at one zxid differ too.
 #[test]
-fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
+fn a_digest_that_differs_is_no_proof_if_the_figures_are_equal() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3, 4], FIRST));
     fake.server(1, |server| server.hash = "100000080: 77\n100000100: 6\n");
     fake.server(2, |server| server.hash = "100000080: -5\n100000100: 77\n");
@@ -349,29 +352,30 @@ fn a_digest_that_differs_convicts_nobody_whose_figures_are_equal() {
     }
 }
 
-/// It finished its sync while a reconfig committed: what it holds is not what it runs with.
+/// It finished its sync while a reconfig committed: the configuration in its znode is not in force.
 #[test]
-fn a_configuration_that_is_held_and_not_in_force_is_told_from_another_one() {
+fn a_configuration_that_is_not_in_force_is_distinguished_from_another_one() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
     fake.server(1, |server| {
         server.held = Some(std::mem::replace(&mut server.config, config(&[1, 2, 3], FIRST)));
     });
     let seen = seen(&fake, &contacts(&[2]));
-    assert_eq!(standing(&seen, 1), Standing::ConfigNotInForce);
+    assert_eq!(standing(&seen, 1), ServerStatus::ConfigNotInForce);
     assert!(has(&seen, &FindingKind::ConfigNotInForce, Some(1)));
     assert!(!has(&seen, &FindingKind::MemberDisagrees, Some(1)));
 }
 
-/// The reconfig commits between the look at `conf` and that at the znode: nobody missed anything.
+/// The reconfig commits between reading `conf` and reading the znode: no server has missed
+/// anything.
 #[test]
-fn whoever_takes_a_configuration_on_meanwhile_missed_none() {
+fn a_server_that_activates_a_configuration_meanwhile_missed_none() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000009"));
     let new = config(&[1, 2, 3], "100000009");
     fake.server(1, |server| {
         server.config = config(&[1, 2, 3], FIRST);
         server.config_after_read = Some(new);
     });
-    assert_eq!(standing(&seen(&fake, &contacts(&[2])), 1), Standing::Following);
+    assert_eq!(standing(&seen(&fake, &contacts(&[2])), 1), ServerStatus::Following);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use crate::apply::Missing;
 use crate::apply::journal::HookEnd;
 use crate::check::{Detail, Law};
 use crate::model::ServerId;
-use crate::observe::Standing;
+use crate::observe::ServerStatus;
 
-fn said(end: &End) -> String {
+fn said(end: &Outcome) -> String {
     let again = "zkplan apply 'my plan.json' --strict-version";
     let (path, plans, run) = ("my plan.json", "zkplan plan SPEC", Some(3));
     let text = screen(&Screen { end, again, path, plans, anew: None, run, width: 100 });
@@ -17,26 +17,26 @@ fn said(end: &End) -> String {
 #[test]
 fn what_is_advised_can_be_typed() {
     let step = StepId::new("start-4");
-    let hook = said(&End::Hook { step, how: HookEnd::TimedOut });
+    let hook = said(&Outcome::Hook { step, how: HookEnd::TimedOut });
     let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
     assert!(hook.contains(by_hand), "{hook}");
-    let waits = vec![Wait::Down { server: ServerId::new(2), standing: Standing::NotServing }];
-    let gone = said(&End::RanOut { waits, unknown: None });
+    let waits = vec![Wait::Down { server: ServerId::new(2), standing: ServerStatus::NotServing }];
+    let gone = said(&Outcome::RanOut { waits, unknown: None });
     assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
     let code = Detail::Finding("ZKF5");
     let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
-    let appeared = said(&End::Unsafe(vec![breach.clone()], Vec::new()));
+    let appeared = said(&Outcome::Unsafe(vec![breach.clone()], Vec::new()));
     let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
     assert!(appeared.contains(accepts), "{appeared}");
     // Other data get no vote, whatever is accepted.
     let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
-    assert!(!said(&End::Unsafe(vec![other], Vec::new())).contains("--accept"));
-    let nobody = said(&End::Unreachable);
+    assert!(!said(&Outcome::Unsafe(vec![other], Vec::new())).contains("--accept"));
+    let nobody = said(&Outcome::Unreachable);
     assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
 }
 
 /// What comes next after an apply of a plan file, where its spec is known and where it is not.
-fn next_of_a_plan(end: &End) -> [Option<String>; 2] {
+fn next_of_a_plan(end: &Outcome) -> [Option<String>; 2] {
     let (path, again, plans) = ("plan.json", "zkplan apply plan.json", "zkplan plan a.yaml");
     [Some("zkplan apply a.yaml"), None].map(|anew| {
         let run = Some(3);
@@ -47,22 +47,22 @@ fn next_of_a_plan(end: &End) -> [Option<String>; 2] {
 #[test]
 fn a_new_plan_is_made_from_the_spec_of_the_plan_file() {
     let abandons = [Some("zkplan apply a.yaml --abandon 3".to_owned()), None];
-    assert_eq!(next_of_a_plan(&End::NotGranted(Vec::new())), abandons);
+    assert_eq!(next_of_a_plan(&Outcome::NotGranted(Vec::new())), abandons);
     let stale = Stale::Identity {
         plan: Identity::Known("one".to_owned()),
         live: Identity::Known("other".to_owned()),
     };
-    let overtaken = End::Overtaken { number: 3, stale: stale.clone() };
+    let overtaken = Outcome::Overtaken { number: 3, stale: stale.clone() };
     assert_eq!(next_of_a_plan(&overtaken), abandons);
     let shown = [Some("zkplan plan a.yaml".to_owned()), None];
-    assert_eq!(next_of_a_plan(&End::Stale(stale)), shown);
-    assert_eq!(next_of_a_plan(&End::Unsafe(Vec::new(), Vec::new())), shown);
+    assert_eq!(next_of_a_plan(&Outcome::Stale(stale)), shown);
+    assert_eq!(next_of_a_plan(&Outcome::Unsafe(Vec::new(), Vec::new())), shown);
 }
 
 /// Where nothing was sent the run has closed itself: there is none to abandon.
 #[test]
 fn a_run_that_has_closed_itself_is_not_abandoned() {
-    let end = End::NotGranted(Vec::new());
+    let end = Outcome::NotGranted(Vec::new());
     let (path, again, plans) = ("a.yaml", "zkplan apply a.yaml", "zkplan plan a.yaml");
     let anew = Some(again);
     let shown = screen(&Screen { end: &end, again, path, plans, anew, run: None, width: 100 });
@@ -73,7 +73,7 @@ fn a_run_that_has_closed_itself_is_not_abandoned() {
 
 #[test]
 fn a_run_that_cannot_be_read_is_abandoned_and_another_one_is_looked_at() {
-    let other = |why| next_of_a_plan(&End::OtherRun { number: 3, why })[0].clone().unwrap();
+    let other = |why| next_of_a_plan(&Outcome::OtherRun { number: 3, why })[0].clone().unwrap();
     assert_eq!(other(Differs::PlanLost), "zkplan apply plan.json --abandon 3");
     let garbled = Differs::Header(Illegible::Garbled);
     assert_eq!(other(garbled), "zkplan apply plan.json --abandon 3");
@@ -84,7 +84,7 @@ fn a_run_that_cannot_be_read_is_abandoned_and_another_one_is_looked_at() {
 fn that_nothing_was_sent_is_said_only_where_it_is_so() {
     let step = Some(StepId::new("join-4"));
     let lost = |unknown: &Option<StepId>, since: Since| {
-        said(&End::LockLost { unknown: unknown.clone(), since })
+        said(&Outcome::LockLost { unknown: unknown.clone(), since })
     };
     let nothing = lost(&None, Since::Nothing);
     assert!(nothing.contains("the lock is gone") && nothing.contains("Nothing was sent after"));
@@ -107,6 +107,6 @@ fn that_nothing_was_sent_is_said_only_where_it_is_so() {
 fn waits_are_told_in_whole_seconds() {
     let missing = Missing::Stable { left_ms: 4460 };
     let waits = vec![Wait::Joiner { server: ServerId::new(4), missing }];
-    let said = said(&End::RanOut { waits, unknown: None });
+    let said = said(&Outcome::RanOut { waits, unknown: None });
     assert!(said.contains("server 4 follows; watching it 5 s more (policy.stableFor)"), "{said}");
 }

@@ -3,7 +3,7 @@
 use super::screens::shown;
 use super::*;
 use crate::model::{AddAs, Host, ReuseIds};
-use crate::observe::{FindingKind, NotResumed, PlainPort, WantedSight};
+use crate::observe::{FindingKind, NotResumed, PlainPort, TargetProbe};
 use crate::render::fixture::{Scene, id, line, lines, three_zones};
 
 /// From one line to another, which is left out.
@@ -304,9 +304,9 @@ fn an_id_goes_to_another_machine() {
     scene.spec.hooks.start = Some(vec!["start".to_owned()]);
     scene.spec.hooks.stop = Some(vec!["stop".to_owned()]);
     let endpoint = crate::model::Endpoint::plain(Host::new("10.0.1.3"), 2181);
-    let silence = Some(crate::ensemble::Silence::Refused);
+    let silence = Some(crate::ensemble::NoAnswer::Refused);
     let at =
-        WantedSight { endpoint, silence, own_id: None, mode: None, plain_port: PlainPort::Unknown };
+        TargetProbe { endpoint, silence, own_id: None, mode: None, plain_port: PlainPort::Unknown };
     scene.seen.wanted_at.insert(id(3), at);
     let out = shown(&scene, 80);
     insta::assert_snapshot!(part(&out, "Steps", "  It starts"), @r#"
@@ -372,9 +372,12 @@ fn a_plan_says_what_failures_would_come_to() {
 fn a_stranger_is_shown_where_nothing_changes() {
     let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
     assert!(!shown(&scene, 80).contains("standing"));
-    let stranger = crate::observe::ServerSight {
+    let stranger = crate::observe::ServerObservation {
         endpoint: Some(crate::model::Endpoint::plain(Host::new("10.0.0.9"), 2181)),
-        ..crate::observe::ServerSight::blank(id(9), crate::observe::Standing::FollowingWithoutVote)
+        ..crate::observe::ServerObservation::blank(
+            id(9),
+            crate::observe::ServerStatus::FollowingWithoutVote,
+        )
     };
     scene.seen.strangers.push(stranger);
     let out = shown(&scene, 80);

@@ -4,11 +4,11 @@ use super::super::table::{Column, Table};
 use super::super::text::{Line, Text};
 use super::super::{retired, words};
 use super::{Reached, shown, todo};
-use crate::observe::{History, RetiredBy, TargetEnsemble};
+use crate::observe::{Lineage, RetiredBy, TargetEnsemble};
 
 /// The present ensemble, and the one that a wanted server still runs.
 pub(super) fn target_before_the_merge(
-    present: &History,
+    present: &Lineage,
     target: &TargetEnsemble,
     width: usize,
 ) -> Text {
@@ -17,7 +17,7 @@ pub(super) fn target_before_the_merge(
         Column::words("present ensemble"),
         Column::words("their own"),
     ]);
-    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
+    let mut row = |head: &str, show: &dyn Fn(&Lineage) -> String| {
         let own = show(&target.history);
         table.row([Line::plain(head), Line::plain(show(present)), Line::plain(own)]);
     };
@@ -65,7 +65,7 @@ fn connected(count: u64) -> String {
 }
 
 /// Who leads a history.
-fn leads(history: &History) -> String {
+fn leads(history: &Lineage) -> String {
     match &history.leader {
         Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
         Some((None, at)) => format!("id not known, at {}", shown(at)),
@@ -75,14 +75,14 @@ fn leads(history: &History) -> String {
     }
 }
 
-pub(super) fn side_by_side(histories: &[History; 2], by: Option<&RetiredBy>, width: usize) -> Text {
+pub(super) fn side_by_side(histories: &[Lineage; 2], by: Option<&RetiredBy>, width: usize) -> Text {
     let [one, other] = histories;
     let mut table = Table::new([
         Column::words(""),
         Column::words("one history"),
         Column::words("the other history"),
     ]);
-    let mut row = |head: &str, show: &dyn Fn(&History) -> String| {
+    let mut row = |head: &str, show: &dyn Fn(&Lineage) -> String| {
         table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
     };
     row("leader", &leads);
@@ -94,12 +94,12 @@ pub(super) fn side_by_side(histories: &[History; 2], by: Option<&RetiredBy>, wid
         history.zxid.map_or_else(|| "not known".to_owned(), |zxid| zxid.to_string())
     });
     if let Some(by) = by {
-        let is_it = |history: &History| std::ptr::eq(history, &raw const histories[by.side]);
+        let is_it = |history: &Lineage| std::ptr::eq(history, &raw const histories[by.side]);
         let run = format!("retired by run {}", by.run);
         row("members", &|history| if is_it(history) { run.clone() } else { "-".to_owned() });
     }
     row("answered", &|history| words::list(history.answered.iter().map(shown)));
-    let members = |history: &History| history.config.membership.ids();
+    let members = |history: &Lineage| history.config.membership.ids();
     for id in members(one).union(&members(other)) {
         row(&format!("server.{id}"), &|history| {
             let server = history.config.membership.get(*id);
@@ -110,7 +110,7 @@ pub(super) fn side_by_side(histories: &[History; 2], by: Option<&RetiredBy>, wid
 }
 
 pub(super) fn choose_none(
-    histories: &[History; 2],
+    histories: &[Lineage; 2],
     by: Option<&RetiredBy>,
     reached: Reached,
     width: usize,
@@ -161,10 +161,10 @@ mod tests {
         screen("prod-eu", error, Reached::BySpec, 80).to_string_with(false)
     }
 
-    fn history(members: &[i64], leader: i64, version: &str, zxid: u64) -> History {
+    fn history(members: &[i64], leader: i64, version: &str, zxid: u64) -> Lineage {
         let text = format!("{}\nversion={version}", lines(members).join("\n"));
         let at = |number: &i64| endpoint(&format!("10.0.0.{number}"));
-        History {
+        Lineage {
             leader: Some((Some(ServerId::new(leader)), at(&leader))),
             config: EnsembleConfig::parse(&text).unwrap(),
             zxid: Some(Zxid::new(zxid)),

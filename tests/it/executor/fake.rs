@@ -1,5 +1,5 @@
-//! An ensemble as small as the executor can tell: one configuration with a version, a lock, a
-//! journal, and requests that come late.
+//! A minimal ensemble for the executor: one configuration with a version, a lock, a journal, and
+//! requests that arrive late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,30 +7,32 @@ use std::sync::Arc;
 use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Input, Machine, Options, Output, Question, ReadBack, What};
-use zkplan::apply::sight::{Joiner, Leaving, Presence, Sight, awaited, leaving};
-use zkplan::apply::{End, Event};
+use zkplan::apply::machine::{
+    Executor, Input, Options, Output, Question, ReadBack, RequestPurpose,
+};
+use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
+use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::{Code, Failure, Knock};
+use zkplan::ensemble::{ErrorCode, PortState, RequestError};
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, ServerId, Update, Zxid,
 };
-use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, Standing};
+use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, ServerStatus};
 use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::saved::plan_id;
 
-/// What happens to one output.
+/// The fault of one output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The process dies before it.
     DiesBefore,
-    /// The process dies when it is done, before anything is told of it.
+    /// The process dies after it is carried out, before any event is reported.
     DiesAfter,
-    /// It never arrives, and nobody says so.
+    /// It never arrives, and no error is reported.
     LostBefore,
     /// It is done, and the answer is lost.
     LostAfter,
-    /// A reconfig that waits in a frozen server and arrives when the next one is sent.
+    /// A reconfig waits in a frozen server and arrives when the next one is sent.
     Late,
     /// The same, but the process that sent it dies.
     LateAndDies,
@@ -46,35 +48,36 @@ pub(crate) struct Fake {
     identity: Identity,
     pub(crate) runs: Vec<Run>,
     /// Requests that are still on their way.
-    late: Vec<(What, Update, ConfigVersion)>,
+    late: Vec<(RequestPurpose, Update, ConfigVersion)>,
     /// Steps that were carried out, in order.
     pub(crate) carried_out: Vec<StepId>,
-    /// Requests that were carried out after the journal had said that they never would be.
-    pub(crate) lies: Vec<What>,
+    /// Requests that were carried out although the journal had recorded that they never would be.
+    pub(crate) lies: Vec<RequestPurpose>,
     /// Servers that are down.
     pub(crate) down: BTreeSet<ServerId>,
     /// Servers that run and do not serve.
     pub(crate) not_serving: BTreeSet<ServerId>,
     /// Whether the leader has a learner that does not serve.
     pub(crate) is_syncing: bool,
-    /// Servers that hold the configuration and run with an older one, and the version that they miss.
+    /// Servers whose znode has the configuration while an older one is in force, with the version
+    /// that they missed.
     pub(crate) missed: BTreeMap<ServerId, ConfigVersion>,
-    /// What comparing a joiner's data gives, where it does not prove them; and how far joiners are.
+    /// The result of comparing a joiner's data, if it is no proof; and the zxids of joiners.
     pub(crate) data: Option<DataProof>,
     pub(crate) joiners_at: Option<Zxid>,
     /// How often marks were written.
     pub(crate) marks: usize,
     /// Commands that were run.
     pub(crate) commands: Vec<StepId>,
-    /// What applies have told.
+    /// The events of all applies.
     pub(crate) events: Vec<Event>,
-    /// Whether no look shows who leads.
+    /// Whether no survey shows a leader.
     pub(crate) is_leader_hidden: bool,
-    /// What looks give reason to say.
+    /// The findings of surveys.
     pub(crate) findings: Vec<FindingKind>,
-    /// What the next apply accepts on its command line.
+    /// The risks that the next apply accepts on its command line.
     pub(crate) accepted: Vec<Acceptance>,
-    /// Who leads, where it is not the one with the highest id.
+    /// The leader, if it is not the server with the highest id.
     pub(crate) leads: Option<ServerId>,
     pub(crate) now_ms: u64,
 }
@@ -113,7 +116,7 @@ impl Fake {
         &self.config.membership
     }
 
-    /// Somebody else changes the configuration.
+    /// Another client changes the configuration.
     pub(crate) fn change(&mut self, request: &Update) {
         self.version += 1;
         self.config = EnsembleConfig {
@@ -122,7 +125,7 @@ impl Fake {
         };
     }
 
-    /// Somebody else takes the lock, as after an unlock.
+    /// Another client takes the lock, as after an unlock.
     pub(crate) fn steal_lock(&mut self) {
         self.czxid += 1;
         self.lock = Some((self.czxid, lock_text("thief", "another")));
@@ -133,7 +136,7 @@ impl Fake {
         self.lock = None;
     }
 
-    /// Runs an apply to its end, with faults at some outputs; `None` where it died. `seen` is told
+    /// Runs an apply to its end, with faults at some outputs. `None` if it died. `seen` receives
     /// every output.
     pub(crate) fn apply(
         &mut self,
@@ -141,13 +144,13 @@ impl Fake {
         nonce: &str,
         faults: &BTreeMap<usize, Fault>,
         mut seen: impl FnMut(usize, &Output, &mut Self),
-    ) -> Option<End> {
+    ) -> Option<Outcome> {
         const MANY: usize = 3000;
         // The ephemeral lock of an apply that died goes with its session.
         self.lock = None;
         let mut options = options(checked, nonce);
         options.approved.accepted.clone_from(&self.accepted);
-        let mut machine = Machine::new(Arc::clone(checked), options);
+        let mut machine = Executor::new(Arc::clone(checked), options);
         let mut input = Input::Begin;
         for index in 0..MANY {
             let output = machine.next(self.now_ms, input);
@@ -160,10 +163,10 @@ impl Fake {
             seen(index, &output, self);
             input = match faults.get(&index) {
                 Some(Fault::DiesBefore) => return None,
-                Some(Fault::LostBefore) => Input::Failed(Failure::Unknown),
+                Some(Fault::LostBefore) => Input::Failed(RequestError::Unknown),
                 Some(Fault::LostAfter) => {
                     self.perform(checked, nonce, &output);
-                    Input::Failed(Failure::Unknown)
+                    Input::Failed(RequestError::Unknown)
                 }
                 Some(Fault::DiesAfter) => {
                     self.perform(checked, nonce, &output);
@@ -177,7 +180,7 @@ impl Fake {
                     if *fault == Fault::LateAndDies {
                         return None;
                     }
-                    Input::Failed(Failure::Unknown)
+                    Input::Failed(RequestError::Unknown)
                 }
                 None => self.perform(checked, nonce, &output),
             };
@@ -223,7 +226,7 @@ impl Fake {
                 }
                 match self.reconfig(what, request, *version) {
                     Ok(()) => Input::Replied(Box::new(self.config.clone())),
-                    Err(code) => Input::Failed(Failure::Refused(code)),
+                    Err(code) => Input::Failed(RequestError::Refused(code)),
                 }
             }
             Output::Look(question) => {
@@ -261,10 +264,11 @@ impl Fake {
         }
     }
 
-    /// Written in one transaction with the check that a lock stands; the check cannot tell whose.
+    /// Written in one transaction with the check that a lock exists. The check cannot distinguish
+    /// whose lock it is.
     fn record(&mut self, run: u64, entry: &Entry, nonce: &str) -> Input {
         if self.lock.is_none() {
-            return Input::Failed(Failure::Refused(Code::BadVersion));
+            return Input::Failed(RequestError::Refused(ErrorCode::BadVersion));
         }
         let run = self.runs.iter_mut().find(|known| known.number == run).expect("an open run");
         let record = Record::new(entry.clone(), nonce.to_owned(), String::new());
@@ -276,9 +280,9 @@ impl Fake {
         Input::Done
     }
 
-    /// Whether the journal says that a request will not be carried out.
-    fn is_denied(&self, what: &What, version: ConfigVersion) -> bool {
-        let What::Step(step) = what else { return false };
+    /// Whether the journal records that a request will not be carried out.
+    fn is_denied(&self, what: &RequestPurpose, version: ConfigVersion) -> bool {
+        let RequestPurpose::Step(step) = what else { return false };
         let records = self.runs.iter().flat_map(|run| &run.records);
         let records: Vec<&Entry> = records.map(|record| &record.entry).collect();
         let intents = records.iter().rposition(|entry| {
@@ -293,21 +297,22 @@ impl Fake {
 
     fn reconfig(
         &mut self,
-        what: &What,
+        what: &RequestPurpose,
         request: &Update,
         version: ConfigVersion,
-    ) -> Result<(), Code> {
+    ) -> Result<(), ErrorCode> {
         if version != self.config.version {
-            return Err(Code::BadVersion);
+            return Err(ErrorCode::BadVersion);
         }
         self.change(request);
-        if let What::Step(step) = what {
+        if let RequestPurpose::Step(step) = what {
             self.carried_out.push(step.clone());
         }
         Ok(())
     }
 
-    /// What comparing a joiner's data gives; as real servers do, by counts where that is accepted.
+    /// The result of comparing a joiner's data. As with real servers, counts are used only if they
+    /// are accepted.
     fn compared(&self, id: ServerId, question: &Question) -> DataProof {
         let counts = &question.counts;
         let data = self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)));
@@ -323,8 +328,8 @@ impl Fake {
         }
     }
 
-    /// Everybody who is not down follows whoever has the highest id, and joiners have the data.
-    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> Sight {
+    /// Every server that is up follows the one with the highest id, and joiners have the data.
+    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> RunView {
         let plan = checked.plan();
         let members = self.members();
         let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);
@@ -335,15 +340,15 @@ impl Fake {
         let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
         let joiner = |id: &ServerId| Joiner {
             standing: match (up(id), misses(id)) {
-                (true, _) => Standing::FollowingWithoutVote,
-                (false, true) => Standing::ConfigNotInForce,
-                (false, false) => Standing::NotServing,
+                (true, _) => ServerStatus::FollowingWithoutVote,
+                (false, true) => ServerStatus::ConfigNotInForce,
+                (false, false) => ServerStatus::NotServing,
             },
             up: up(id),
             zxid: self.joiners_at,
             other_ports: None,
-            election_port: Some(Knock::Open),
-            quorum_port: Some(Knock::Refused),
+            election_port: Some(PortState::Open),
+            quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then(|| self.compared(*id, question)),
             asked: question.ask.contains(id).then(granted),
         };
@@ -352,7 +357,7 @@ impl Fake {
             clients: Some(Clients::default()),
             names_itself: Some(members.contains(id)),
         };
-        Sight {
+        RunView {
             facts: Facts {
                 base: self.config.clone(),
                 leader: self
@@ -373,7 +378,7 @@ impl Fake {
                 .ids()
                 .into_iter()
                 .filter(misses)
-                .map(|id| (id, Standing::ConfigNotInForce))
+                .map(|id| (id, ServerStatus::ConfigNotInForce))
                 .collect(),
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
             bound: live.clone(),
@@ -441,5 +446,5 @@ pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
 /// A joiner takes the user.
 fn granted() -> Asked {
     let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Nobody, permission: Permission::Granted }
+    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

@@ -1,12 +1,12 @@
-//! Joiners that are not finished yet: what they hold, what they run with, and whose data they have.
+//! Joiners that are not ready: their configuration, the one in force, and their data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::apply::journal::Entry;
-use zkplan::apply::machine::{Output, What};
-use zkplan::apply::{End, Missing, Wait};
+use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::model::{ServerId, Zxid};
-use zkplan::observe::{DataProof, FindingKind, NoDigests, Standing};
+use zkplan::observe::{DataProof, FindingKind, NoDigests, ServerStatus};
 use zkplan::plan::Acceptance;
 use zkplan::proposal::acceptance;
 
@@ -14,8 +14,11 @@ use super::fake::Fake;
 use super::planned;
 use crate::world::{World, id};
 
-/// Applies "1 2 3" to "1 2 3 4"; `seen` is told every output.
-fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake)) -> (End, Fake) {
+/// Applies "1 2 3" to "1 2 3 4". `seen` receives every output.
+fn join(
+    prepare: impl FnOnce(&mut Fake),
+    mut seen: impl FnMut(&Output, &mut Fake),
+) -> (Outcome, Fake) {
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));
     let mut fake = Fake::of(&checked);
     prepare(&mut fake);
@@ -24,7 +27,7 @@ fn join(prepare: impl FnOnce(&mut Fake), mut seen: impl FnMut(&Output, &mut Fake
 }
 
 const fn is_fence(output: &Output) -> bool {
-    matches!(output, Output::Send { what: What::Fence, .. })
+    matches!(output, Output::Send { what: RequestPurpose::Fence, .. })
 }
 
 fn fences(fake: &Fake) -> usize {
@@ -47,10 +50,10 @@ fn the_fence_waits_for_a_server_that_finishes_its_sync() {
             assert!(!intends || looks >= 100);
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 1));
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 1));
 }
 
-/// A server that looks for a leader for ever is in nobody's way for ever.
+/// A server that never finds a leader does not delay a run without end.
 #[test]
 fn the_fence_is_held_back_for_a_time_only() {
     let held = |is_syncing: bool| {
@@ -63,7 +66,7 @@ fn the_fence_is_held_back_for_a_time_only() {
                 }
             },
         );
-        assert_eq!(end, End::Finished);
+        assert_eq!(end, Outcome::Finished);
         fenced_ms.expect("it was sent")
     };
     assert!((9_000..12_000).contains(&held(false)), "{}", held(false));
@@ -83,8 +86,9 @@ fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
             }
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
-    // A member is healed before the run is closed, though nothing else waits for it.
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2), "{:#?}", fake.runs);
+    // A member activates its configuration before the run is closed, although nothing else waits
+    // for it.
     let mut is_missed = false;
     let (end, fake) = join(
         |_| {},
@@ -96,7 +100,7 @@ fn a_server_that_missed_a_reconfig_is_healed_by_one_that_changes_nothing() {
             }
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2), "{:#?}", fake.runs);
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2), "{:#?}", fake.runs);
 }
 
 #[test]
@@ -109,12 +113,12 @@ fn healing_is_tried_a_few_times_and_its_wait_names_the_server() {
             }
         },
     );
-    let End::RanOut { waits, .. } = &end else { panic!("{end:?}") };
+    let Outcome::RanOut { waits, .. } = &end else { panic!("{end:?}") };
     assert!(
         matches!(
             waits.as_slice(),
             [Wait::Joiner {
-                missing: Missing::Following { standing: Standing::ConfigNotInForce, .. },
+                missing: Missing::Following { standing: ServerStatus::ConfigNotInForce, .. },
                 ..
             }]
         ),
@@ -140,7 +144,7 @@ fn healing_waits_for_a_server_that_finishes_its_sync() {
             assert!(!is_fence(output) || fences(fake) == 0 || looks >= 20);
         },
     );
-    assert_eq!((end, fences(&fake)), (End::Finished, 2));
+    assert_eq!((end, fences(&fake)), (Outcome::Finished, 2));
 }
 
 /// Accepts that counts cannot prove the content of data.
@@ -148,9 +152,9 @@ fn by_counts() -> Vec<Acceptance> {
     vec![Acceptance { code: FindingKind::BY_COUNTS.to_owned(), step: None }]
 }
 
-/// What stopped an apply, by code, and the joiners that it is about.
-fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
-    let End::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
+/// The codes for which an apply stopped, and the joiners concerned.
+fn stopped_by(end: &Outcome) -> (Vec<String>, BTreeSet<ServerId>) {
+    let Outcome::Unsafe(breaches, findings) = end else { panic!("{end:?}") };
     let codes = breaches.iter().map(|breach| acceptance(breach).code).collect();
     let joiners = findings.iter().flat_map(|finding| match &finding.kind {
         FindingKind::JudgedByCounts { joiners, .. } => joiners.clone(),
@@ -159,8 +163,8 @@ fn stopped_by(end: &End) -> (Vec<String>, BTreeSet<ServerId>) {
     (codes, joiners.collect())
 }
 
-/// Where no mark brings a digest that both list, counts are left, for whoever accepts them: no wait
-/// lasts for ever.
+/// If no mark produces a common digest, only counts are left, if they are accepted. No wait lasts
+/// without end.
 #[test]
 fn marks_are_not_written_for_ever() {
     let nothing_common = |fake: &mut Fake| fake.data = Some(DataProof::NoCommonDigest);
@@ -172,10 +176,10 @@ fn marks_are_not_written_for_ever() {
         fake.accepted = by_counts();
     };
     let (end, fake) = join(accepting, |_, _| {});
-    assert_eq!((end, fake.marks), (End::Finished, 512));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 512));
 }
 
-/// Without digests nothing is written for them, and nothing is added that nobody accepts.
+/// Without digests no mark is written for them, and no joiner is added unless that is accepted.
 #[test]
 fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
     let none = |fake: &mut Fake| {
@@ -190,10 +194,10 @@ fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
         fake.accepted = by_counts();
     };
     let (end, fake) = join(accepting, |_, _| {});
-    assert_eq!((end, fake.marks), (End::Finished, 0));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 0));
 }
 
-/// The snapshot that it got was fuzzy: digests up to the zxid at which it first served say nothing.
+/// Its snapshot was fuzzy: digests up to the zxid at which it first served prove nothing.
 #[test]
 fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
     let (end, fake) = join(
@@ -208,10 +212,10 @@ fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
             }
         },
     );
-    assert_eq!((end, fake.marks), (End::Finished, 128));
+    assert_eq!((end, fake.marks), (Outcome::Finished, 128));
 }
 
-/// It served before, and what it has applied since gives other data.
+/// It served before, and the transactions that it has applied since produced other data.
 #[test]
 fn a_digest_that_differs_behind_the_first_service_convicts() {
     let (end, fake) = join(
@@ -226,11 +230,11 @@ fn a_digest_that_differs_behind_the_first_service_convicts() {
             }
         },
     );
-    assert_eq!(end, End::DataDiffer(BTreeSet::from([id(4)])));
+    assert_eq!(end, Outcome::DataDiffer(BTreeSet::from([id(4)])));
     assert_eq!(fake.carried_out, [], "it got no vote");
 }
 
-/// What was seen of a process is not true of the next one.
+/// What was observed of one process is not true of the next one.
 #[test]
 fn a_joiner_that_starts_anew_serves_anew() {
     let mut looks = 0;
@@ -251,5 +255,5 @@ fn a_joiner_that_starts_anew_serves_anew() {
             }
         },
     );
-    assert_eq!(end, End::Finished);
+    assert_eq!(end, Outcome::Finished);
 }

@@ -1,27 +1,27 @@
-//! Verdicts that a single look decides.
+//! Verdicts that follow from a single survey.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use zkplan::apply::judge::{Approved, Judge, Memory, Named, Verdict};
+use zkplan::apply::judge::{Approved, Judge, PendingBind, RunState, Verdict};
 use zkplan::apply::machine::Question;
-use zkplan::apply::sight::{Presence, Sight};
-use zkplan::apply::{End, Missing, Wait};
+use zkplan::apply::sight::{Presence, RunView};
+use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::Knock;
+use zkplan::ensemble::PortState;
 use zkplan::model::Hooks;
-use zkplan::observe::{ByCounts, Clients, DataProof, OwnPorts, Standing};
+use zkplan::observe::{ByCounts, Clients, DataProof, OwnPorts, ServerStatus};
 use zkplan::plan::PhaseKind;
 
 use super::fake::Fake;
 use super::{planned, planned_with};
 use crate::world::{World, id};
 
-/// A plan, what a look shows, what is remembered and approved.
+/// A plan, the view of a survey, what is remembered and what is approved.
 struct Case {
     checked: Arc<CheckedPlan>,
-    sight: Sight,
-    memory: Memory,
+    sight: RunView,
+    memory: RunState,
     approved: Approved,
     now_ms: u64,
 }
@@ -37,7 +37,13 @@ impl Case {
             moving: BTreeSet::new(),
         };
         let sight = Fake::of(&checked).sight(&checked, &question);
-        Self { checked, sight, memory: Memory::default(), approved: Approved::default(), now_ms: 0 }
+        Self {
+            checked,
+            sight,
+            memory: RunState::default(),
+            approved: Approved::default(),
+            now_ms: 0,
+        }
     }
 
     fn verdict(&self, step: &str) -> Verdict {
@@ -76,10 +82,10 @@ fn stopping() -> Case {
 }
 
 #[test]
-fn a_named_server_that_tells_its_ports_is_believed_at_the_second_look() {
+fn an_added_server_that_reports_its_ports_is_proven_at_the_second_survey() {
     let mut case = moving();
     let looks_until = |case: &mut Case, times: &[u64]| {
-        case.memory.named.insert(id(3), Named { at_ms: 0, seen: 0 });
+        case.memory.named.insert(id(3), PendingBind { at_ms: 0, seen: 0 });
         let proven = |now_ms: &u64| {
             case.memory.see(&case.sight, *now_ms);
             case.memory.named.is_empty()
@@ -121,7 +127,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     assert!(matches!(silent.missing("await-4"), Missing::Following { followed_before: true, .. }));
     let closed = with(&|case| {
         let joiner = joiner(case);
-        let closed = Some(Knock::Refused);
+        let closed = Some(PortState::Refused);
         case.sight
             .joiners
             .insert(id(4), zkplan::apply::sight::Joiner { election_port: closed, ..joiner });
@@ -129,7 +135,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     assert_eq!(closed.missing("await-4"), Missing::ElectionPort(3888));
     let taken = with(&|case| {
         let joiner = joiner(case);
-        let open = Some(Knock::Open);
+        let open = Some(PortState::Open);
         case.sight
             .joiners
             .insert(id(4), zkplan::apply::sight::Joiner { quorum_port: open, ..joiner });
@@ -146,14 +152,14 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
         let data = Some(DataProof::Differ);
         case.sight.joiners.insert(id(4), zkplan::apply::sight::Joiner { data, ..joiner });
     });
-    assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(End::DataDiffer(_))));
+    assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(Outcome::DataDiffer(_))));
 }
 
 #[test]
-fn a_joiner_that_looks_for_a_leader_for_long_is_told_from_one_that_is_late() {
+fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() {
     let mut case = moving();
     let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
-    joiner.standing = Standing::NotServing;
+    joiner.standing = ServerStatus::NotServing;
     case.sight.facts.following.remove(&id(4));
     case.memory.see(&case.sight, 0);
     let for_long = |case: &Case| match case.missing("await-4") {
@@ -171,7 +177,7 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     case.memory.see(&case.sight, 0);
     assert!(case.memory.proven.contains(&id(4)));
     let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
-    joiner.standing = Standing::NotServing;
+    joiner.standing = ServerStatus::NotServing;
     joiner.data = None;
     case.sight.facts.following.remove(&id(4));
     case.memory.see(&case.sight, 10);
@@ -182,22 +188,22 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
 }
 
 #[test]
-fn a_gate_opens_for_nobody_who_is_not_known_to_have_moved() {
+fn a_gate_stays_closed_while_a_client_may_be_connected() {
     let mut case = moving();
     assert_eq!(case.verdict("gate"), Verdict::Proceed);
     let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
     leaving.clients = Some(Clients { count: 1, addresses: Vec::new() });
-    assert!(matches!(case.verdict("gate"), Verdict::Ask(End::Gate { .. })));
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
     let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
     // Out of reach from here, it may still serve others.
     (leaving.clients, leaving.presence) = (None, Presence::OutOfReach);
-    assert!(matches!(case.verdict("gate"), Verdict::Ask(End::Gate { .. })));
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
     case.approved.cutover = true;
     assert_eq!(case.verdict("gate"), Verdict::Proceed);
 }
 
 #[test]
-fn a_server_is_gone_only_when_its_machine_says_so() {
+fn a_server_is_gone_only_if_its_machine_refuses_the_connection() {
     let mut case = stopping();
     let become_ = |case: &mut Case, presence| {
         let leaving = case.sight.leaving.get_mut(&id(3)).expect("it leaves");
@@ -206,7 +212,7 @@ fn a_server_is_gone_only_when_its_machine_says_so() {
     become_(&mut case, Presence::Gone);
     assert_eq!(case.verdict("stop-3"), Verdict::AlreadyDone);
     become_(&mut case, Presence::OutOfReach);
-    assert!(matches!(case.verdict("stop-3"), Verdict::Ask(End::Gate { .. })));
+    assert!(matches!(case.verdict("stop-3"), Verdict::Ask(Outcome::Gate { .. })));
     let step =
         case.checked.plan().steps().find(|s| s.id.as_str() == "stop-3").map(|s| s.id.clone());
     case.memory.hooked.extend(step);

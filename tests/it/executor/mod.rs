@@ -1,6 +1,6 @@
-//! The executor against every single fault at every boundary, without a network: whatever happens
-//! to an apply, the next one brings the plan to its end, carries nothing out twice, and the journal
-//! tells the truth.
+//! The executor against every single fault at every boundary, without a network. Whatever happens
+//! to an apply, the next one completes the plan, carries out nothing twice, and the journal is
+//! correct.
 
 mod fake;
 mod joining;
@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::journal::{Entry, Run};
-use zkplan::apply::machine::{Output, What};
-use zkplan::apply::{End, Event, Reordered, Wait};
+use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::{Event, Outcome, Reordered, Wait};
 use zkplan::check::{CheckedPlan, Detail};
 use zkplan::model::{
     AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled, Update,
@@ -54,7 +54,7 @@ fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
     Arc::new(checked.expect("a plan"))
 }
 
-/// The test shows its figures.
+/// Prints the figures of a test.
 #[expect(clippy::print_stdout, reason = "the figures of a proof are what it is for")]
 fn say(figures: &str) {
     println!("{figures}");
@@ -63,9 +63,9 @@ fn say(figures: &str) {
 fn fits(fault: Fault, output: &Output) -> bool {
     match fault {
         Fault::Late | Fault::LateAndDies => {
-            matches!(output, Output::Send { what: What::Step(_), .. })
+            matches!(output, Output::Send { what: RequestPurpose::Step(_), .. })
         }
-        // What the driver answers by itself cannot get lost.
+        // The driver's own answers cannot get lost.
         Fault::LostBefore | Fault::LostAfter => !matches!(
             output,
             Output::Pause(_) | Output::Hook(_) | Output::Ask(_) | Output::Look(_) | Output::Close
@@ -82,7 +82,7 @@ fn reconfigs(checked: &CheckedPlan) -> Vec<StepId> {
     ids
 }
 
-/// What must hold at the end, whatever happened on the way.
+/// The invariants at the end, whatever happened before.
 fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
     assert_eq!(*fake.members(), checked.plan().target, "{context}");
     let mut carried_out = fake.carried_out.clone();
@@ -98,7 +98,7 @@ fn holds(checked: &CheckedPlan, fake: &Fake, context: &str) {
     }
 }
 
-/// Every reconfig was intended before it was carried out, and the journal tells once that it was.
+/// Every reconfig was intended before it was carried out, and the journal records its commit once.
 fn is_true(run: &Run, fake: &Fake, context: &str) {
     let told: Vec<&StepId> = run
         .records
@@ -134,7 +134,7 @@ fn survives_everything(checked: &Arc<CheckedPlan>, down: &[i64]) -> usize {
     let end = clean.apply(checked, "clean", &BTreeMap::new(), |_, output, _| {
         outputs.push(output.clone());
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     holds(checked, &clean, "nothing happened");
     let mut tried = 0;
     for (index, output) in outputs.iter().enumerate() {
@@ -145,9 +145,9 @@ fn survives_everything(checked: &Arc<CheckedPlan>, down: &[i64]) -> usize {
                 fake.apply(checked, "first", &BTreeMap::from([(index, fault)]), |_, _, _| {});
             // Where the run was closed, the command line finds nothing to do.
             let closed = fake.runs.iter().any(|run| !run.is_open() && !run.records.is_empty());
-            if first != Some(End::Finished) && !closed {
+            if first != Some(Outcome::Finished) && !closed {
                 let second = fake.apply(checked, "second", &BTreeMap::new(), |_, _, _| {});
-                assert_eq!(second, Some(End::Finished), "{context}: first {first:?}");
+                assert_eq!(second, Some(Outcome::Finished), "{context}: first {first:?}");
             }
             holds(checked, &fake, &context);
             tried += 1;
@@ -199,7 +199,7 @@ fn two_faults_in_a_row_end_at_the_target() {
         for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
             let mut after_one = Fake::of(&checked);
             let end = after_one.apply(&checked, "1", &BTreeMap::from([(one, fault)]), |_, _, _| {});
-            if end == Some(End::Finished) || is_closed(&after_one) {
+            if end == Some(Outcome::Finished) || is_closed(&after_one) {
                 continue;
             }
             let (_, second) = outputs_of(&mut after_one.clone(), "2");
@@ -213,9 +213,9 @@ fn two_faults_in_a_row_end_at_the_target() {
                     let mut fake = after_one.clone();
                     let faults = BTreeMap::from([(two, other)]);
                     let end = fake.apply(&checked, "2", &faults, |_, _, _| {});
-                    if end != Some(End::Finished) && !is_closed(&fake) {
+                    if end != Some(Outcome::Finished) && !is_closed(&fake) {
                         let (end, _) = outputs_of(&mut fake, "3");
-                        assert_eq!(end, Some(End::Finished), "{context}");
+                        assert_eq!(end, Some(Outcome::Finished), "{context}");
                     }
                     holds(&checked, &fake, &context);
                     tried += 1;
@@ -249,7 +249,7 @@ fn commands_are_journalled_and_run_once_for_each_intent() {
         let mut fake = Fake::of(&checked);
         fake.down = joiners.iter().copied().map(id).collect();
         let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-        assert_eq!(end, Some(End::Finished));
+        assert_eq!(end, Some(Outcome::Finished));
         let intents = fake.runs[0].records.iter();
         let intents = intents.filter(|r| matches!(r.entry, Entry::HookIntent { .. })).count();
         assert_eq!(intents, fake.commands.len(), "{:?}", fake.commands);
@@ -274,13 +274,13 @@ fn nothing_is_sent_once_the_lock_is_anothers() {
                 fake.steal_lock();
                 stolen = true;
             }
-            // What is on its way already, the fence of the thief refuses.
+            // The other apply's fence refuses requests that are already on their way.
             sent += usize::from(noticed && matches!(output, Output::Send { .. }));
             noticed |= stolen && matches!(output, Output::Look(_) | Output::Read);
         });
         assert_eq!(sent, 0, "sent after it could be known: {} at {index}", output.name());
         let closing = matches!(output, Output::Close | Output::Record(_, Entry::Closed));
-        let lost = matches!(end, Some(End::LockLost { .. }));
+        let lost = matches!(end, Some(Outcome::LockLost { .. }));
         assert!(lost || closing, "{end:?} after {} at {index}", output.name());
     }
 }
@@ -300,18 +300,18 @@ fn a_foreign_change_stops_the_run_wherever_it_comes() {
             }
         });
         let late = matches!(output, Output::Close | Output::Record(_, Entry::Closed));
-        let told = matches!(end, Some(End::Foreign { .. } | End::Stale(_)));
+        let told = matches!(end, Some(Outcome::Foreign { .. } | Outcome::Stale(_)));
         assert!(told || late, "{end:?} after {} at {index}", output.name());
         assert!(!fake.members().contains(id(2)), "{}", output.name());
     }
 }
 
 #[test]
-fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
+fn a_step_that_was_undone_is_never_reported_as_not_applied() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4o 5o"));
     let mut sends = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |at, output, fake| {
-        if let Output::Send { what: What::Step(step), .. } = output {
+        if let Output::Send { what: RequestPurpose::Step(step), .. } = output {
             sends.push((at, step.clone(), Update::Full(fake.members().clone())));
         }
     });
@@ -326,7 +326,7 @@ fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
                 fake.change(undo);
             }
         });
-        assert_eq!(end, Some(End::Finished), "{step}");
+        assert_eq!(end, Some(Outcome::Finished), "{step}");
         assert_eq!(told_of(step, &fake), expected);
 
         let mut fake = Fake::of(&checked);
@@ -334,12 +334,12 @@ fn of_a_step_that_was_undone_nobody_says_that_it_never_was() {
         fake.apply(&checked, "dies", &dies, |_, _, _| {});
         fake.change(undo);
         let end = fake.apply(&checked, "resumes", &BTreeMap::new(), |_, _, _| {});
-        assert_eq!(end, Some(End::Finished), "{step}");
+        assert_eq!(end, Some(Outcome::Finished), "{step}");
         assert_eq!(told_of(step, &fake), expected);
     }
 }
 
-/// What the journals tell of a reconfig.
+/// The entries of the journals about a reconfig.
 fn told_of(step: &StepId, fake: &Fake) -> Vec<String> {
     let entries = fake.runs.iter().flat_map(|run| &run.records).map(|record| record.entry.name());
     entries.filter(|name| name.split(' ').nth(1) == Some(step.as_str())).collect()
@@ -354,11 +354,11 @@ fn a_quorum_that_is_lost_midway_stops_the_run_until_it_is_back() {
             fake.down.extend([id(1), id(2)]);
         }
     });
-    assert!(matches!(end, Some(End::RanOut { unknown: None, .. })), "{end:?}");
+    assert!(matches!(end, Some(Outcome::RanOut { unknown: None, .. })), "{end:?}");
     assert_eq!(fake.carried_out, [StepId::new("join-4")]);
     fake.down.clear();
     let end = fake.apply(&checked, "second", &BTreeMap::new(), |_, _, _| {});
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     holds(&checked, &fake, "healed");
 }
 
@@ -374,7 +374,7 @@ fn carried_out(fake: &Fake) -> Vec<&str> {
     fake.carried_out.iter().map(StepId::as_str).collect()
 }
 
-/// The last orders that were said to be taken.
+/// The last order that was reported.
 fn reordered(fake: &Fake) -> Option<&Reordered> {
     let orders = fake.events.iter().rev().filter_map(|event| match event {
         Event::Reordered(reordered) => Some(reordered),
@@ -393,7 +393,7 @@ fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
     };
     let mut fake = Fake::of(&checked);
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| dies(fake, output));
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     let done = ["join-1", "join-2", "join-3", "leave-4", "leave-5", "leave-6"];
     assert_eq!(carried_out(&fake), done);
     holds(&checked, &fake, "in one go");
@@ -406,7 +406,7 @@ fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
             fake.leads = Some(id(6));
         }
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert_eq!(carried_out(&fake), done);
     let said = reordered(&fake).expect("another order").clone();
     assert_eq!((said.down, said.back), (BTreeSet::from([id(5)]), BTreeSet::new()));
@@ -417,7 +417,8 @@ fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
 #[test]
 fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
     let worlds = [
-        // A server is down and to leave first, and is back before that; or it dies on the way.
+        // A server is down and is to be removed first, and comes back before that; or it fails
+        // during the run.
         (World::new("1 2 3", "1 3 4").down("2"), None),
         (World::new("1 2 3", "4 5 6").down("2"), None),
         (World::new("1 2 3 4 5", "4 5 6 7"), Some(("join-6", 1))),
@@ -448,10 +449,10 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
                 let context = format!("{world:?}: {fault:?} at {} {index}", output.name());
                 let faults = BTreeMap::from([(index, fault)]);
                 let mut end = play(&faults, &mut fake, "first");
-                if end != Some(End::Finished) {
+                if end != Some(Outcome::Finished) {
                     end = play(&BTreeMap::new(), &mut fake, "second");
                 }
-                assert_eq!(end, Some(End::Finished), "{context}");
+                assert_eq!(end, Some(Outcome::Finished), "{context}");
                 holds(&checked, &fake, &context);
                 runs += 1;
             }
@@ -482,7 +483,7 @@ fn a_server_that_is_away_for_a_moment_changes_no_order() {
             fake.down.clear();
         }
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert_eq!(carried_out(&fake)[3..], ["leave-4", "leave-5", "leave-6"]);
     assert_eq!(reordered(&fake), None);
 }
@@ -500,7 +501,7 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
             gate.get_or_insert(fake.carried_out.len());
         }
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert_eq!(carried_out(&fake)[..3], ["join-4", "join-5", "join-6"]);
     assert_eq!(gate, Some(3), "no removal before the gate");
     let said = reordered(&fake).expect("another order").clone();
@@ -508,16 +509,16 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
     holds(&checked, &fake, "back");
 }
 
-/// What is accepted on the command line is accepted in another order as well.
+/// A risk that is accepted on the command line is accepted in another order as well.
 #[test]
-fn a_finding_that_is_accepted_by_the_command_stands_against_no_order() {
+fn a_finding_that_the_command_accepts_forbids_no_order() {
     let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
     let written = FindingKind::ConfigWritten;
     let mut fake = Fake::of(&checked);
     fake.accepted = vec![Acceptance { code: written.code().to_owned(), step: None }];
     fake.findings = vec![written];
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert!(reordered(&fake).is_some());
     holds(&checked, &fake, "accepted");
 }
@@ -528,21 +529,22 @@ fn a_run_that_sent_nothing_but_its_fence_closes_itself() {
     let mut fake = Fake::of(&checked);
     fake.down.insert(id(4));
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-    assert!(matches!(end, Some(End::RanOut { .. })), "{end:?}");
+    assert!(matches!(end, Some(Outcome::RanOut { .. })), "{end:?}");
     assert!(fake.runs.iter().all(|run| !run.has_acted() && !run.is_open()), "{:?}", fake.runs);
-    // What was sent, or may have been, is left open: whoever comes next has to settle it.
+    // A request that was sent, or may have been, stays open: the next apply must find out its
+    // outcome.
     fake.down.clear();
     let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, output, fake| {
         if matches!(output, Output::Record(_, Entry::Committed { .. })) {
             fake.down.insert(id(4));
         }
     });
-    assert!(matches!(end, Some(End::RanOut { .. } | End::NotGranted(_))), "{end:?}");
+    assert!(matches!(end, Some(Outcome::RanOut { .. } | Outcome::NotGranted(_))), "{end:?}");
     let last = fake.runs.last().expect("a run");
     assert!((last.number, last.is_open()) == (2, true), "{last:?}");
     fake.down.clear();
     let end = fake.apply(&checked, "three", &BTreeMap::new(), |_, _, _| {});
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     holds(&checked, &fake, "closed by itself");
 }
 
@@ -553,14 +555,14 @@ fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan(
     let mut fake = Fake::of(&checked);
     fake.leads = Some(id(2));
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-    let Some(End::NotGranted(waits)) = end else { panic!("{end:?}") };
+    let Some(Outcome::NotGranted(waits)) = end else { panic!("{end:?}") };
     let is_why = |wait: &Wait| matches!(wait, Wait::Law(breach) if breach.detail == Detail::FurtherHandOver(id(2)));
     assert!(waits.iter().any(is_why), "{waits:?}");
     assert_eq!(carried_out(&fake), [""; 0]);
     assert!(!fake.runs.iter().any(Run::is_open), "nothing of it is left to be finished");
     fake.leads = Some(id(3));
     let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     holds(&checked, &fake, "another leads");
 }
 
@@ -573,11 +575,11 @@ fn where_only_a_lower_tolerance_would_do_the_run_stops_and_asks_for_another_plan
             fake.down.insert(id(1));
         }
     });
-    // It may come back, so that it is waited for first.
-    assert!(matches!(end, Some(End::NotGranted(_))), "{end:?}");
+    // It may come back, so the run waits for it first.
+    assert!(matches!(end, Some(Outcome::NotGranted(_))), "{end:?}");
     assert_eq!(carried_out(&fake), ["join-4"]);
     fake.down.clear();
     let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     holds(&checked, &fake, "back");
 }

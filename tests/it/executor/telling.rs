@@ -1,9 +1,9 @@
-//! What a run tells of itself is true, and what is accepted holds for the command that says so.
+//! The events of a run are true, and an acceptance is valid only for the command that contains it.
 
 use std::collections::BTreeMap;
 
-use zkplan::apply::machine::{Output, What};
-use zkplan::apply::{End, Event, Since};
+use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::{Event, Outcome, Since};
 use zkplan::model::Hooks;
 use zkplan::observe::FindingKind;
 use zkplan::plan::{Acceptance, StepId};
@@ -12,7 +12,7 @@ use super::fake::Fake;
 use super::{planned, planned_with};
 use crate::world::{World, id};
 
-/// Whoever loses sight of the leader has seen no hand-over.
+/// Losing sight of the leader is no leader change.
 #[test]
 fn a_leader_out_of_sight_is_no_new_leader() {
     let checked = planned(&World::new("1 2 3 4 5", "3 4 5"));
@@ -24,7 +24,7 @@ fn a_leader_out_of_sight_is_no_new_leader() {
             fake.is_leader_hidden = looks % 2 == 0;
         }
     });
-    assert_eq!(end, Some(End::Finished));
+    assert_eq!(end, Some(Outcome::Finished));
     assert!(looks > 2, "{looks} looks");
     // Server 5 leads from the beginning to the end.
     let told: Vec<&Event> =
@@ -32,9 +32,9 @@ fn a_leader_out_of_sight_is_no_new_leader() {
     assert!(told.is_empty(), "{told:?}");
 }
 
-/// Wherever the lock is removed: that nothing was sent since is said only where it is so.
+/// Wherever the lock is removed: the run reports that nothing was sent since only if that is true.
 #[test]
-fn what_was_sent_after_the_lock_was_gone_is_told() {
+fn requests_after_the_loss_of_the_lock_are_reported() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
     let mut outputs = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
@@ -52,19 +52,19 @@ fn what_was_sent_after_the_lock_was_gone_is_told() {
                 fake.remove_lock();
             }
             match output {
-                // Until then it was seen to stand.
+                // Until then the lock was observed.
                 Output::Record(..) | Output::Read | Output::Look(_) if at < index => sent = None,
                 Output::Send { what, .. } => sent = Some(what.clone()),
                 _ => {}
             }
         });
-        let Some(End::LockLost { unknown: None, since }) = end else {
+        let Some(Outcome::LockLost { unknown: None, since }) = end else {
             panic!("{end:?} after {} at {index}", output.name())
         };
         let (kind, expected) = match sent {
             None => (0, Since::Nothing),
-            Some(What::Fence) => (1, Since::Committed(None)),
-            Some(What::Step(step)) => (2, Since::Committed(Some(step))),
+            Some(RequestPurpose::Fence) => (1, Since::Committed(None)),
+            Some(RequestPurpose::Step(step)) => (2, Since::Committed(Some(step))),
         };
         kinds[kind] += 1;
         assert_eq!(since, expected, "after {} at {index}", output.name());
@@ -75,27 +75,27 @@ fn what_was_sent_after_the_lock_was_gone_is_told() {
 /// A session that ends before it had the lock has lost none.
 #[test]
 fn a_lock_that_was_never_taken_is_not_lost() {
-    use zkplan::apply::machine::{Input, Machine};
-    use zkplan::ensemble::Failure;
+    use zkplan::apply::machine::{Executor, Input};
+    use zkplan::ensemble::RequestError;
 
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));
-    let mut machine = Machine::new(checked.clone(), super::fake::options(&checked, "one"));
+    let mut machine = Executor::new(checked.clone(), super::fake::options(&checked, "one"));
     assert_eq!(machine.next(0, Input::Begin), Output::Permission);
     assert_eq!(machine.next(1, Input::Granted), Output::Lock);
-    machine.next(2, Input::Failed(Failure::SessionOver));
+    machine.next(2, Input::Failed(RequestError::SessionOver));
     let Output::End(end) = machine.next(3, Input::Done) else { panic!("it goes on") };
-    assert_eq!(*end, End::LockLost { unknown: None, since: Since::NeverTaken });
+    assert_eq!(*end, Outcome::LockLost { unknown: None, since: Since::NeverTaken });
 }
 
-/// A dead machine that was replaced does not run on; it must never come back.
+/// An unreachable machine that was replaced is reported, because it must never come back.
 #[test]
-fn a_dead_server_that_was_replaced_is_warned_of() {
+fn a_replaced_server_that_is_unreachable_is_reported() {
     let told = |down: &str, hooks: Hooks| {
         let checked = planned_with(&World::new("1 2 3", "1 2 4").down(down), hooks);
         let mut fake = Fake::of(&checked);
         fake.down = down.split_whitespace().filter_map(|word| word.parse().ok()).map(id).collect();
         let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
-        assert_eq!(end, Some(End::Finished));
+        assert_eq!(end, Some(Outcome::Finished));
         let of_stop = |event: &&Event| {
             matches!(
                 event,
@@ -116,15 +116,15 @@ fn a_dead_server_that_was_replaced_is_warned_of() {
     assert_eq!(told("", hooks), (Vec::new(), vec![StepId::new("stop-3")]));
 }
 
-/// A finding that appears only later may be accepted in advance, or on a resume; what an earlier
-/// command accepted, the next one does not.
+/// A finding that appears only later may be accepted in advance, or on a resume. Acceptances of an
+/// earlier command do not count.
 #[test]
 fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
     let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
     let written = FindingKind::ConfigWritten;
     let accept = vec![Acceptance { code: written.code().to_owned(), step: None }];
     let after_join = |output: &Output, fake: &mut Fake| {
-        if matches!(output, Output::Send { what: What::Step(step), .. } if step.as_str() == "join-4")
+        if matches!(output, Output::Send { what: RequestPurpose::Step(step), .. } if step.as_str() == "join-4")
         {
             fake.findings = vec![FindingKind::ConfigWritten];
         }
@@ -134,14 +134,14 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
         fake.apply(&checked, nonce, &BTreeMap::new(), |_, output, fake| after_join(output, fake))
     };
     let mut fake = Fake::of(&checked);
-    assert_eq!(apply(&mut fake, "in advance", &accept), Some(End::Finished));
+    assert_eq!(apply(&mut fake, "in advance", &accept), Some(Outcome::Finished));
 
     let mut fake = Fake::of(&checked);
-    assert!(matches!(apply(&mut fake, "first", &[]), Some(End::Unsafe(..))));
+    assert!(matches!(apply(&mut fake, "first", &[]), Some(Outcome::Unsafe(..))));
     assert_eq!(fake.carried_out, [StepId::new("join-4")]);
-    assert!(matches!(apply(&mut fake, "again", &[]), Some(End::Unsafe(..))));
+    assert!(matches!(apply(&mut fake, "again", &[]), Some(Outcome::Unsafe(..))));
     let mut unaware = fake.clone();
-    assert_eq!(apply(&mut fake, "resumes", &accept), Some(End::Finished));
+    assert_eq!(apply(&mut fake, "resumes", &accept), Some(Outcome::Finished));
 
     // The earlier command is no word of the later one.
     unaware.findings.clear();
@@ -151,5 +151,5 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
         interrupted = true;
     });
     unaware.findings = vec![FindingKind::ConfigWritten];
-    assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(End::Unsafe(..))));
+    assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(Outcome::Unsafe(..))));
 }

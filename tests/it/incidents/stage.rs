@@ -27,7 +27,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
-use zkplan::ensemble::{Ensemble, FolderReading, Knock, Mode, Reading, Silence, Word};
+use zkplan::ensemble::{
+    ConfigRead, Ensemble, FolderRead, FourLetterWord, Mode, NoAnswer, PortState,
+};
 use zkplan::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};
 use zkplan::spec::Spec;
 
@@ -48,7 +50,7 @@ struct Actor {
     id: ServerId,
     mode: Mode,
     config: String,
-    silent: Option<Silence>,
+    silent: Option<NoAnswer>,
     release: String,
     digest: i64,
     ports: (u16, u16),
@@ -69,11 +71,11 @@ impl Stage {
         for wanted in spec.servers.values().filter(|w| !config.membership.contains(w.server.id)) {
             let mut joiner = actor(&wanted.server, spec, Mode::Follower, &live);
             let follows = following.contains(&wanted.server.id);
-            joiner.silent = (!follows).then_some(Silence::Refused);
+            joiner.silent = (!follows).then_some(NoAnswer::Refused);
             actors.insert(wanted.server.id, joiner);
         }
         for id in &down {
-            actors.get_mut(id).expect("who is down is somebody").silent = Some(Silence::Refused);
+            actors.get_mut(id).expect("who is down is somebody").silent = Some(NoAnswer::Refused);
         }
         let mut stage = Self { actors: Vec::new(), only_srvr: false, unresolved: BTreeSet::new() };
         let mut play = Play { actors, leads: true, others: BTreeSet::new() };
@@ -89,12 +91,12 @@ impl Stage {
         stage
     }
 
-    fn find(&self, at: &Endpoint) -> Result<&Actor, Silence> {
+    fn find(&self, at: &Endpoint) -> Result<&Actor, NoAnswer> {
         if self.unresolved.contains(at.host.as_str()) {
-            return Err(Silence::Unresolved);
+            return Err(NoAnswer::Unresolved);
         }
         // A re-addressed server does not listen at its next address yet.
-        let actor = self.actors.iter().find(|actor| actor.at == *at).ok_or(Silence::Refused)?;
+        let actor = self.actors.iter().find(|actor| actor.at == *at).ok_or(NoAnswer::Refused)?;
         actor.silent.map_or(Ok(actor), Err)
     }
 }
@@ -137,9 +139,9 @@ impl Play {
                 let actor = self.actor(id);
                 (actor.mode, actor.silent) = (Mode::Standalone, None);
             }
-            [id, "frozen"] => self.actor(id).silent = Some(Silence::AnswerTimedOut),
-            [id, "hides"] => self.actor(id).silent = Some(Silence::NoRoute),
-            [id, "looks"] => self.actor(id).silent = Some(Silence::NotServing),
+            [id, "frozen"] => self.actor(id).silent = Some(NoAnswer::AnswerTimedOut),
+            [id, "hides"] => self.actor(id).silent = Some(NoAnswer::NoRoute),
+            [id, "looks"] => self.actor(id).silent = Some(NoAnswer::NotServing),
             [id, "reached", "at", host] => self.actor(id).at.host = Host::new(host),
             [id, "differs"] => self.actor(id).digest += 1,
             [id, "ports", quorum, election] => {
@@ -165,7 +167,7 @@ impl Play {
         let members = &config.membership;
         let does_its_part = |id: &ServerId, actor: &Actor| {
             let acts = actor.mode.in_ensemble() && !self.others.contains(id);
-            acts && matches!(actor.silent, None | Some(Silence::NoRoute))
+            acts && matches!(actor.silent, None | Some(NoAnswer::NoRoute))
         };
         let part = self.actors.iter().filter(|(id, actor)| does_its_part(id, actor));
         let part: BTreeSet<ServerId> = part.map(|(id, _)| *id).collect();
@@ -176,7 +178,7 @@ impl Play {
         } else {
             for id in &part {
                 let actor = self.actors.get_mut(id).expect("one of them");
-                actor.silent = actor.silent.or(Some(Silence::NotServing));
+                actor.silent = actor.silent.or(Some(NoAnswer::NotServing));
             }
         }
         self.actors.into_values().collect()
@@ -209,64 +211,68 @@ fn ids(text: &str) -> BTreeSet<ServerId> {
 }
 
 impl Actor {
-    fn answer(&self, word: Word) -> String {
+    fn answer(&self, word: FourLetterWord) -> String {
         let Self { at, id, mode, config, release, digest, ports: (quorum, election), .. } = self;
         match word {
-            Word::Srvr => format!(
+            FourLetterWord::Srvr => format!(
                 "Zookeeper version: {release}-0, built on 2025-01-01 00:00 UTC\nConnections: 1\n\
                  Zxid: {ZXID:#x}\nMode: {}\nNode count: {}\n",
                 mode.word(),
                 // With other data it has other znodes.
                 digest - 2
             ),
-            Word::Conf if *mode == Mode::Standalone => "clientPort=2181\nserverId=0\n".to_owned(),
-            Word::Conf => format!(
+            FourLetterWord::Conf if *mode == Mode::Standalone => {
+                "clientPort=2181\nserverId=0\n".to_owned()
+            }
+            FourLetterWord::Conf => format!(
                 "clientPort={}\ntickTime=2000\nserverId={id}\nelectionPort={election}\n\
                  quorumPort={quorum}\nmembership: \n{config}",
                 at.port
             ),
-            Word::Mntr => format!("zk_version\t{release}\nzk_approximate_data_size\t27\n"),
-            Word::Cons | Word::Dump => String::new(),
-            Word::Hash => format!("{ZXID:x}: {digest}\n"),
+            FourLetterWord::Mntr => {
+                format!("zk_version\t{release}\nzk_approximate_data_size\t27\n")
+            }
+            FourLetterWord::Cons | FourLetterWord::Dump => String::new(),
+            FourLetterWord::Hash => format!("{ZXID:x}: {digest}\n"),
         }
     }
 }
 
 impl Ensemble for Stage {
-    async fn ask(&self, at: &Endpoint, word: Word) -> Result<String, Silence> {
+    async fn ask(&self, at: &Endpoint, word: FourLetterWord) -> Result<String, NoAnswer> {
         let actor = self.find(at)?;
-        if self.only_srvr && word != Word::Srvr {
-            return Err(Silence::NotWhitelisted);
+        if self.only_srvr && word != FourLetterWord::Srvr {
+            return Err(NoAnswer::NotWhitelisted);
         }
         Ok(actor.answer(word))
     }
 
-    async fn read(&self, at: &Endpoint) -> Result<Reading, Silence> {
+    async fn read(&self, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
         let actor = self.find(at)?;
         let version = EnsembleConfig::parse(&actor.config).map(|config| config.version);
         let mzxid = version.map_or(0, |version| version.as_zxid().get());
-        Ok(Reading {
+        Ok(ConfigRead {
             server_id_byte: actor.id.get().to_le_bytes()[0],
             config: actor.config.clone(),
             config_data_version: -1,
             config_mzxid: i64::try_from(mzxid).expect("a version is no negative number"),
-            folder: FolderReading::default(),
+            folder: FolderRead::default(),
         })
     }
 
-    async fn admin(&self, _base: &str, _command: &str) -> Result<serde_json::Value, Silence> {
-        Err(Silence::Refused)
+    async fn admin(&self, _base: &str, _command: &str) -> Result<serde_json::Value, NoAnswer> {
+        Err(NoAnswer::Refused)
     }
 
-    async fn knock(&self, host: &Host, port: u16) -> Knock {
+    async fn check_port(&self, host: &Host, port: u16) -> PortState {
         let runs =
-            |actor: &&Actor| actor.at.host == *host && actor.silent != Some(Silence::Refused);
+            |actor: &&Actor| actor.at.host == *host && actor.silent != Some(NoAnswer::Refused);
         let actor = self.actors.iter().find(runs);
         let listens = actor.is_some_and(|actor| {
             let leads = actor.mode == Mode::Leader && actor.ports.0 == port;
             leads || actor.ports.1 == port
         });
-        if listens { Knock::Open } else { Knock::Refused }
+        if listens { PortState::Open } else { PortState::Refused }
     }
 
     /// Names have addresses of their own.

@@ -1,6 +1,6 @@
 //! A case as data: what is done, in which order, and what ZooKeeper is known to answer.
 
-use zkplan::ensemble::Code;
+use zkplan::ensemble::ErrorCode;
 use zkplan::model::Role;
 
 /// A rule.
@@ -11,7 +11,7 @@ pub(super) struct Case {
 
 /// One thing that is done.
 pub(super) struct Step {
-    pub(super) deed: Deed,
+    pub(super) deed: AdminAction,
     pub(super) told: Told,
 }
 
@@ -21,7 +21,7 @@ pub(super) enum Told {
     /// It was done.
     Done,
     /// It was refused.
-    Refused(Code),
+    Refused(ErrorCode),
     /// It was done, whether or not the answer came: it races the end of the connection.
     DoneOrLost,
     /// No answer came, or there was no connection to ask on.
@@ -44,7 +44,7 @@ pub(super) enum Who {
     Last,
 }
 
-pub(super) enum Deed {
+pub(super) enum AdminAction {
     /// Sends a reconfig on a session of its own, and looks at all servers once they are calm.
     Send(Request),
     /// Sends a reconfig on a session of its own, and does not look.
@@ -209,14 +209,14 @@ impl Request {
     }
 
     pub(super) fn is(self, told: Told) -> Step {
-        Deed::Send(self).is(told)
+        AdminAction::Send(self).is(told)
     }
 
     pub(super) fn accepted(self) -> Step {
         self.is(Told::Done)
     }
 
-    pub(super) fn refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: ErrorCode) -> Step {
         self.is(Told::Refused(code))
     }
 
@@ -225,7 +225,7 @@ impl Request {
     }
 }
 
-impl Deed {
+impl AdminAction {
     pub(super) fn is(self, told: Told) -> Step {
         Step { deed: self, told }
     }
@@ -234,7 +234,7 @@ impl Deed {
         self.is(Told::Done)
     }
 
-    pub(super) fn refused(self, code: Code) -> Step {
+    pub(super) fn refused(self, code: ErrorCode) -> Step {
         self.is(Told::Refused(code))
     }
 }

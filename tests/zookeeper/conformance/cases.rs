@@ -1,8 +1,8 @@
 //! The rules, each with what ZooKeeper answers. A case begins where the one before it has ended.
 
-use zkplan::ensemble::Code;
+use zkplan::ensemble::ErrorCode;
 
-use super::case::{Case, Deed, Part, Step, Told, Who, join, joins, leaves, request};
+use super::case::{AdminAction, Case, Part, Step, Told, Who, join, joins, leaves, request};
 
 use Who::{Id, Last, Leader, Voter};
 
@@ -15,7 +15,7 @@ fn case(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Case {
 
 /// For voters 1 to 3, observers 6 to 8, joiners 4 and 5 that follow, and 9, 11, 12 that never run.
 pub(super) fn of_eight() -> Vec<Case> {
-    let mut cases = vec![case("everybody is in place", [Deed::Look.done()])];
+    let mut cases = vec![case("everybody is in place", [AdminAction::Look.done()])];
     cases.extend(words());
     cases.extend(accepted());
     cases.extend(refused());
@@ -33,26 +33,26 @@ pub(super) fn of_eight() -> Vec<Case> {
 /// For voters 1 to 3, of which the first does not know the super user.
 pub(super) fn of_three_without_super_user_on_the_first() -> Vec<Case> {
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case(
             "a user is what the server says that the session is on, wherever the session comes from",
             [
-                Deed::Open(Id(1)).done(),
-                Deed::ProbeWrite.refused(Code::NoAuth),
-                Deed::Attach(Id(2)).done(),
-                Deed::ProbeWrite.done(),
-                Deed::Attach(Id(1)).done(),
-                Deed::ProbeWrite.refused(Code::NoAuth),
-                Deed::Attach(Id(3)).done(),
-                Deed::ProbeWrite.done(),
-                Deed::Close.done(),
+                AdminAction::Open(Id(1)).done(),
+                AdminAction::ProbeWrite.refused(ErrorCode::NoAuth),
+                AdminAction::Attach(Id(2)).done(),
+                AdminAction::ProbeWrite.done(),
+                AdminAction::Attach(Id(1)).done(),
+                AdminAction::ProbeWrite.refused(ErrorCode::NoAuth),
+                AdminAction::Attach(Id(3)).done(),
+                AdminAction::ProbeWrite.done(),
+                AdminAction::Close.done(),
             ],
         ),
     ]
 }
 
 fn words() -> [Case; 1] {
-    [case("`srvr`, `conf` and `mntr` of everybody", [Deed::AskWords.done()])]
+    [case("`srvr`, `conf` and `mntr` of everybody", [AdminAction::AskWords.done()])]
 }
 
 fn accepted() -> [Case; 9] {
@@ -95,36 +95,43 @@ fn accepted() -> [Case; 9] {
 fn refused() -> [Case; 8] {
     let ghosts = [join(Id(9)), join(Id(11)), join(Id(12))];
     [
-        case("the version is an older one", [leaves(NOBODY).stale().refused(Code::BadVersion)]),
+        case(
+            "the version is an older one",
+            [leaves(NOBODY).stale().refused(ErrorCode::BadVersion)],
+        ),
         case(
             "more dead joiners than a quorum can miss",
-            [request(&ghosts, &[]).refused(Code::NewConfigNoQuorum)],
+            [request(&ghosts, &[]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "more observers promoted than voters acknowledge",
             [request(&[6, 7, 8].map(|id| join(Id(id)).participant()), &[])
-                .refused(Code::NewConfigNoQuorum)],
+                .refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "the voters that are there leave those that are not",
             [request(&[join(Id(9)), join(Id(11))], &[Voter(0), Voter(1)])
-                .refused(Code::NewConfigNoQuorum)],
+                .refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "all voters are removed",
-            [request(&[], &[Id(1), Id(2), Id(3)]).refused(Code::BadArguments)],
+            [request(&[], &[Id(1), Id(2), Id(3)]).refused(ErrorCode::BadArguments)],
         ),
         case(
             "all members are removed",
-            [request(&[], &[1, 2, 3, 6, 7, 8].map(Id)).refused(Code::BadArguments)],
+            [request(&[], &[1, 2, 3, 6, 7, 8].map(Id)).refused(ErrorCode::BadArguments)],
         ),
         case(
             "a joiner has no client part",
-            [joins(join(Id(4)).without_client_part()).incremental().refused(Code::BadArguments)],
+            [joins(join(Id(4)).without_client_part())
+                .incremental()
+                .refused(ErrorCode::BadArguments)],
         ),
         case(
             "a member is named without its client part",
-            [joins(join(Voter(0)).without_client_part()).incremental().refused(Code::BadArguments)],
+            [joins(join(Voter(0)).without_client_part())
+                .incremental()
+                .refused(ErrorCode::BadArguments)],
         ),
     ]
 }
@@ -134,44 +141,47 @@ fn in_order() -> [Case; 8] {
     let ghosts = request(&[join(Id(9)), join(Id(11)), join(Id(12))], &[]);
     let bare = joins(join(Id(4)).without_client_part()).incremental();
     [
-        case("an old version before arguments", [bare.clone().stale().refused(Code::BadVersion)]),
+        case(
+            "an old version before arguments",
+            [bare.clone().stale().refused(ErrorCode::BadVersion)],
+        ),
         case(
             "an old version before a missing quorum",
-            [ghosts.clone().stale().refused(Code::BadVersion)],
+            [ghosts.clone().stale().refused(ErrorCode::BadVersion)],
         ),
         case(
             "an old version before a missing permission",
-            [leaves(NOBODY).stale().by_nobody().refused(Code::BadVersion)],
+            [leaves(NOBODY).stale().by_nobody().refused(ErrorCode::BadVersion)],
         ),
         case(
             "arguments before a missing permission",
-            [bare.by_nobody().refused(Code::BadArguments)],
+            [bare.by_nobody().refused(ErrorCode::BadArguments)],
         ),
         case(
             "a missing quorum before a missing permission",
-            [ghosts.by_nobody().refused(Code::NewConfigNoQuorum)],
+            [ghosts.by_nobody().refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "a missing permission comes last",
             [
-                joins(join(Id(4))).by_nobody().refused(Code::NoAuth),
-                leaves(NOBODY).by_nobody().through(Voter(0)).refused(Code::NoAuth),
+                joins(join(Id(4))).by_nobody().refused(ErrorCode::NoAuth),
+                leaves(NOBODY).by_nobody().through(Voter(0)).refused(ErrorCode::NoAuth),
             ],
         ),
         case(
             "a write at an impossible version",
             [
-                Deed::ProbeWriteAsNobody.refused(Code::NoAuth),
-                Deed::Open(Leader).done(),
-                Deed::ProbeWrite.done(),
+                AdminAction::ProbeWriteAsNobody.refused(ErrorCode::NoAuth),
+                AdminAction::Open(Leader).done(),
+                AdminAction::ProbeWrite.done(),
             ],
         ),
         case(
             "a reconfig at an impossible version",
             [
-                Deed::ProbeReconfigAsNobody.done(),
-                Deed::Open(Voter(0)).done(),
-                Deed::ProbeReconfig.done(),
+                AdminAction::ProbeReconfigAsNobody.done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::ProbeReconfig.done(),
             ],
         ),
     ]
@@ -258,18 +268,18 @@ fn hand_overs() -> [Case; 5] {
         ),
         case(
             "the leader makes room for a joiner",
-            [request(&[join(Id(4))], &[Leader]).hands_over(), Deed::Look.done()],
+            [request(&[join(Id(4))], &[Leader]).hands_over(), AdminAction::Look.done()],
         ),
     ]
 }
 
 /// A case of one session on a follower.
 fn on_a_session(name: &'static str, steps: impl IntoIterator<Item = Step>) -> Case {
-    case(name, [Deed::Open(Voter(0)).done()].into_iter().chain(steps))
+    case(name, [AdminAction::Open(Voter(0)).done()].into_iter().chain(steps))
 }
 
-fn all(parts: &'static [Part]) -> Deed {
-    Deed::Do(parts)
+fn all(parts: &'static [Part]) -> AdminAction {
+    AdminAction::Do(parts)
 }
 
 fn transactions() -> [Case; 7] {
@@ -278,60 +288,60 @@ fn transactions() -> [Case; 7] {
         on_a_session(
             "a transaction that only checks is committed and leaves nothing",
             [
-                Deed::Children("/").done(),
-                Deed::Raise(&[Check("/", -1)]).done(),
-                Deed::Raise(&[Check("/", 999)]).refused(Code::BadVersion),
-                Deed::Children("/").done(),
+                AdminAction::Children("/").done(),
+                AdminAction::Raise(&[Check("/", -1)]).done(),
+                AdminAction::Raise(&[Check("/", 999)]).refused(ErrorCode::BadVersion),
+                AdminAction::Children("/").done(),
             ],
         ),
         on_a_session(
             "znodes are made, and found",
             [
-                Deed::Make("/a").done(),
+                AdminAction::Make("/a").done(),
                 all(&[Make("/a/b"), Make("/a/c")]).done(),
-                Deed::See("/a/b").done(),
-                Deed::Children("/a").done(),
-                Deed::Children("/nowhere").done(),
+                AdminAction::See("/a/b").done(),
+                AdminAction::Children("/a").done(),
+                AdminAction::Children("/nowhere").done(),
             ],
         ),
         on_a_session(
             "a check that fails leaves everything as it was",
             [
-                all(&[Make("/x"), Set("/a"), Check("/a", 7)]).refused(Code::BadVersion),
-                all(&[Check("/a", 7), Make("/x"), Set("/a")]).refused(Code::BadVersion),
-                Deed::See("/x").refused(Code::NoNode),
-                Deed::See("/a").done(),
+                all(&[Make("/x"), Set("/a"), Check("/a", 7)]).refused(ErrorCode::BadVersion),
+                all(&[Check("/a", 7), Make("/x"), Set("/a")]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
+                AdminAction::See("/a").done(),
             ],
         ),
         on_a_session(
             "a check of what is not there",
             [
-                all(&[Make("/x"), Check("/nowhere", 0)]).refused(Code::BadVersion),
-                Deed::See("/x").refused(Code::NoNode),
+                all(&[Make("/x"), Check("/nowhere", 0)]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "what is there is made again",
             [
-                Deed::Make("/a").refused(Code::NodeExists),
-                all(&[Make("/x"), Make("/a")]).refused(Code::NodeExists),
-                all(&[Make("/x"), Make("/x")]).refused(Code::NodeExists),
-                Deed::See("/x").refused(Code::NoNode),
+                AdminAction::Make("/a").refused(ErrorCode::NodeExists),
+                all(&[Make("/x"), Make("/a")]).refused(ErrorCode::NodeExists),
+                all(&[Make("/x"), Make("/x")]).refused(ErrorCode::NodeExists),
+                AdminAction::See("/x").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "what is not there is written or deleted",
             [
-                all(&[Set("/nowhere")]).refused(Code::NoNode),
-                all(&[Delete("/nowhere")]).refused(Code::NoNode),
-                Deed::SetMany("/nowhere", 3).refused(Code::NoNode),
+                all(&[Set("/nowhere")]).refused(ErrorCode::NoNode),
+                all(&[Delete("/nowhere")]).refused(ErrorCode::NoNode),
+                AdminAction::SetMany("/nowhere", 3).refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
             "a parent is not there",
             [
-                Deed::Make("/nowhere/x").refused(Code::NoNode),
-                all(&[Make("/nowhere/x")]).refused(Code::NoNode),
+                AdminAction::Make("/nowhere/x").refused(ErrorCode::NoNode),
+                all(&[Make("/nowhere/x")]).refused(ErrorCode::NoNode),
             ],
         ),
     ]
@@ -343,17 +353,18 @@ fn parts_of_transactions() -> [Case; 6] {
         on_a_session(
             "what has children is deleted",
             [
-                all(&[Delete("/a")]).refused(Code::NotEmpty),
+                all(&[Delete("/a")]).refused(ErrorCode::NotEmpty),
                 all(&[Delete("/a/c")]).done(),
-                Deed::Children("/a").done(),
+                AdminAction::Children("/a").done(),
             ],
         ),
         on_a_session(
             "an ephemeral znode has no children",
             [
                 all(&[MakeEphemeral("/e")]).done(),
-                Deed::Make("/e/x").refused(Code::NoChildrenForEphemerals),
-                all(&[MakeEphemeral("/e2"), Make("/e2/x")]).refused(Code::NoChildrenForEphemerals),
+                AdminAction::Make("/e/x").refused(ErrorCode::NoChildrenForEphemerals),
+                all(&[MakeEphemeral("/e2"), Make("/e2/x")])
+                    .refused(ErrorCode::NoChildrenForEphemerals),
             ],
         ),
         on_a_session(
@@ -361,10 +372,10 @@ fn parts_of_transactions() -> [Case; 6] {
             [
                 all(&[Make("/p"), Make("/p/q"), Check("/p", 0)]).done(),
                 all(&[Set("/p"), Check("/p", 1)]).done(),
-                all(&[Set("/p"), Check("/p", 1)]).refused(Code::BadVersion),
-                Deed::See("/p").done(),
+                all(&[Set("/p"), Check("/p", 1)]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/p").done(),
                 all(&[Delete("/p/q"), Delete("/p")]).done(),
-                Deed::See("/p").refused(Code::NoNode),
+                AdminAction::See("/p").refused(ErrorCode::NoNode),
             ],
         ),
         on_a_session(
@@ -372,24 +383,24 @@ fn parts_of_transactions() -> [Case; 6] {
             [
                 all(&[Make("/p"), Delete("/p")]).done(),
                 all(&[Make("/p"), Delete("/p"), Make("/p")]).done(),
-                all(&[Delete("/p"), Set("/p")]).refused(Code::NoNode),
+                all(&[Delete("/p"), Set("/p")]).refused(ErrorCode::NoNode),
                 all(&[Delete("/p"), Make("/p"), Check("/p", 0)]).done(),
-                all(&[Make("/p/q"), Delete("/p")]).refused(Code::NotEmpty),
-                all(&[Delete("/p"), Make("/p/q")]).refused(Code::NoNode),
-                all(&[Delete("/p"), Check("/p", 0)]).refused(Code::BadVersion),
+                all(&[Make("/p/q"), Delete("/p")]).refused(ErrorCode::NotEmpty),
+                all(&[Delete("/p"), Make("/p/q")]).refused(ErrorCode::NoNode),
+                all(&[Delete("/p"), Check("/p", 0)]).refused(ErrorCode::BadVersion),
                 all(&[Delete("/p")]).done(),
             ],
         ),
         on_a_session(
             "many writes in a row",
-            [Deed::SetMany("/a", 20).done(), Deed::See("/a").done()],
+            [AdminAction::SetMany("/a", 20).done(), AdminAction::See("/a").done()],
         ),
         on_a_session(
             "a transaction of nothing but checks",
             [
                 all(&[Check("/a", 20)]).done(),
-                all(&[Check("/a", 21)]).refused(Code::BadVersion),
-                Deed::See("/a").done(),
+                all(&[Check("/a", 21)]).refused(ErrorCode::BadVersion),
+                AdminAction::See("/a").done(),
             ],
         ),
     ]
@@ -401,49 +412,49 @@ fn sessions() -> [Case; 5] {
         case(
             "a session moves with its id and its ephemeral znode",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Do(lock).done(),
-                Deed::Attach(Voter(1)).done(),
-                Deed::See("/lock").done(),
-                Deed::Attach(Leader).done(),
-                Deed::Attach(Id(7)).done(),
-                Deed::SeeFromElsewhere("/lock").done(),
-                Deed::Do(&[Part::Set("/lock")]).done(),
-                Deed::See("/lock").done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Attach(Voter(1)).done(),
+                AdminAction::See("/lock").done(),
+                AdminAction::Attach(Leader).done(),
+                AdminAction::Attach(Id(7)).done(),
+                AdminAction::SeeFromElsewhere("/lock").done(),
+                AdminAction::Do(&[Part::Set("/lock")]).done(),
+                AdminAction::See("/lock").done(),
             ],
         ),
         case(
             "closing a session deletes what lived with it",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Do(lock).done(),
-                Deed::Attach(Voter(1)).done(),
-                Deed::Close.done(),
-                Deed::SeeFromElsewhere("/lock").refused(Code::NoNode),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Attach(Voter(1)).done(),
+                AdminAction::Close.done(),
+                AdminAction::SeeFromElsewhere("/lock").refused(ErrorCode::NoNode),
             ],
         ),
         case(
             "a session that expired is over, and its ephemeral znode gone",
             [
-                Deed::OpenFor(Voter(0), 1000).done(),
-                Deed::Do(lock).done(),
-                Deed::Freeze(Voter(0)).done(),
-                Deed::AwaitGone("/lock").done(),
-                Deed::Thaw(Voter(0)).done(),
-                Deed::Attach(Voter(1)).is(Told::Over),
-                Deed::See("/lock").is(Told::Silent),
-                Deed::Look.done(),
+                AdminAction::OpenFor(Voter(0), 1000).done(),
+                AdminAction::Do(lock).done(),
+                AdminAction::Freeze(Voter(0)).done(),
+                AdminAction::AwaitGone("/lock").done(),
+                AdminAction::Thaw(Voter(0)).done(),
+                AdminAction::Attach(Voter(1)).is(Told::Over),
+                AdminAction::See("/lock").is(Told::Silent),
+                AdminAction::Look.done(),
             ],
         ),
-        case("a session lives for two ticks at least", [Deed::OpenFor(Voter(0), 1).done()]),
+        case("a session lives for two ticks at least", [AdminAction::OpenFor(Voter(0), 1).done()]),
         case(
             "two of three acknowledge",
             [
-                Deed::Open(Voter(0)).done(),
-                Deed::Freeze(Voter(1)).done(),
-                Deed::Make("/two-are-enough").done(),
-                Deed::Thaw(Voter(1)).done(),
-                Deed::Look.done(),
+                AdminAction::Open(Voter(0)).done(),
+                AdminAction::Freeze(Voter(1)).done(),
+                AdminAction::Make("/two-are-enough").done(),
+                AdminAction::Thaw(Voter(1)).done(),
+                AdminAction::Look.done(),
             ],
         ),
     ]
@@ -452,7 +463,7 @@ fn sessions() -> [Case; 5] {
 /// For voters 1 to 3 that may become a standalone server, and 9 that never runs.
 pub(super) fn of_three_with_standalone() -> Vec<Case> {
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case(
             "where one server may be standalone: two voters are left",
             [leaves(Voter(0)).accepted(), joins(join(Last)).accepted()],
@@ -460,22 +471,22 @@ pub(super) fn of_three_with_standalone() -> Vec<Case> {
         case(
             "where one server may be standalone: one voter would be left",
             [
-                request(&[], &[Voter(0), Voter(1)]).refused(Code::BadArguments),
-                request(&[], &[Voter(0), Leader]).refused(Code::BadArguments),
-                request(&[], &[Voter(0), Voter(1)]).by_nobody().refused(Code::BadArguments),
+                request(&[], &[Voter(0), Voter(1)]).refused(ErrorCode::BadArguments),
+                request(&[], &[Voter(0), Leader]).refused(ErrorCode::BadArguments),
+                request(&[], &[Voter(0), Voter(1)]).by_nobody().refused(ErrorCode::BadArguments),
             ],
         ),
         case(
             "where one server may be standalone: no voter would be left",
-            [request(&[], &[1, 2, 3].map(Id)).refused(Code::BadArguments)],
+            [request(&[], &[1, 2, 3].map(Id)).refused(ErrorCode::BadArguments)],
         ),
         case(
             "where one server may be standalone: one voter and an observer would be left",
-            [request(&[join(Voter(0)).observer()], &[Voter(1)]).refused(Code::BadArguments)],
+            [request(&[join(Voter(0)).observer()], &[Voter(1)]).refused(ErrorCode::BadArguments)],
         ),
         case(
             "where one server may be standalone: one voter and a dead one are no quorum",
-            [request(&[join(Id(9))], &[Voter(0), Voter(1)]).refused(Code::NewConfigNoQuorum)],
+            [request(&[join(Id(9))], &[Voter(0), Voter(1)]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
     ]
 }
@@ -483,7 +494,7 @@ pub(super) fn of_three_with_standalone() -> Vec<Case> {
 /// For one voter, and a joiner that follows.
 pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
     vec![
-        case("one leads, and one follows without a vote", [Deed::Look.done()]),
+        case("one leads, and one follows without a vote", [AdminAction::Look.done()]),
         case("one becomes two", [joins(join(Id(2))).accepted()]),
         case(
             "of two, the leader is removed and follows without a vote",
@@ -492,26 +503,26 @@ pub(super) fn of_one_and_a_joiner() -> Vec<Case> {
         case(
             "a joiner that is frozen counts as synced: the request is stuck until it goes on",
             [
-                Deed::Freeze(Last).done(),
-                Deed::SendOnly(joins(join(Last))).is(Told::Silent),
-                Deed::FindNoQuorum.done(),
-                Deed::Thaw(Last).done(),
-                Deed::Settle.done(),
+                AdminAction::Freeze(Last).done(),
+                AdminAction::SendOnly(joins(join(Last))).is(Told::Silent),
+                AdminAction::FindNoQuorum.done(),
+                AdminAction::Thaw(Last).done(),
+                AdminAction::Settle.done(),
             ],
         ),
         case(
             "one of two dies: writes stop until it is back",
             [
-                Deed::Open(Leader).done(),
-                Deed::Make("/before").done(),
-                Deed::Kill(Voter(0)).done(),
-                Deed::FindNoQuorum.done(),
-                Deed::Make("/stuck").is(Told::Silent),
-                Deed::Start(Voter(0)).done(),
-                Deed::Settle.done(),
-                Deed::Open(Leader).done(),
-                Deed::Make("/after").done(),
-                Deed::See("/before").done(),
+                AdminAction::Open(Leader).done(),
+                AdminAction::Make("/before").done(),
+                AdminAction::Kill(Voter(0)).done(),
+                AdminAction::FindNoQuorum.done(),
+                AdminAction::Make("/stuck").is(Told::Silent),
+                AdminAction::Start(Voter(0)).done(),
+                AdminAction::Settle.done(),
+                AdminAction::Open(Leader).done(),
+                AdminAction::Make("/after").done(),
+                AdminAction::See("/before").done(),
             ],
         ),
     ]
@@ -523,7 +534,7 @@ pub(super) fn of_groups() -> Vec<Case> {
     let dead = [join(Id(9)).in_group(2, 1), join(Id(11)).in_group(3, 1)];
     let joins_group = |group, weight| joins(join(Id(6)).in_group(group, weight));
     vec![
-        case("everybody is in place", [Deed::Look.done()]),
+        case("everybody is in place", [AdminAction::Look.done()]),
         case("the whole list as it is", [request(&[], &[]).accepted()]),
         case(
             "into a group, and out of it",
@@ -555,25 +566,28 @@ pub(super) fn of_groups() -> Vec<Case> {
         case(
             "by groups, those who come and go cannot be named alone",
             [
-                joins_group(2, 1).incremental().refused(Code::BadArguments),
-                leaves(NOBODY).incremental().refused(Code::BadArguments),
-                leaves(NOBODY).incremental().stale().refused(Code::BadVersion),
+                joins_group(2, 1).incremental().refused(ErrorCode::BadArguments),
+                leaves(NOBODY).incremental().refused(ErrorCode::BadArguments),
+                leaves(NOBODY).incremental().stale().refused(ErrorCode::BadVersion),
             ],
         ),
-        case("a participant without a group", [joins(join(Id(6))).refused(Code::BadArguments)]),
+        case(
+            "a participant without a group",
+            [joins(join(Id(6))).refused(ErrorCode::BadArguments)],
+        ),
         case(
             "the whole list of an older version",
-            [joins_group(2, 1).stale().refused(Code::BadVersion)],
+            [joins_group(2, 1).stale().refused(ErrorCode::BadVersion)],
         ),
         case(
             "in two of three groups half would be dead",
-            [request(&dead, &[]).refused(Code::NewConfigNoQuorum)],
+            [request(&dead, &[]).refused(ErrorCode::NewConfigNoQuorum)],
         ),
         case(
             "the whole list without permission, checked last",
             [
-                joins_group(2, 1).by_nobody().refused(Code::NoAuth),
-                request(&dead, &[]).by_nobody().refused(Code::NewConfigNoQuorum),
+                joins_group(2, 1).by_nobody().refused(ErrorCode::NoAuth),
+                request(&dead, &[]).by_nobody().refused(ErrorCode::NewConfigNoQuorum),
             ],
         ),
         case(

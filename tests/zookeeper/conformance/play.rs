@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use zkplan::ensemble::words::{Conf, Mntr, Srvr};
 use zkplan::ensemble::{
-    AclEntry, CONFIG, Code, Control, Credential, Ensemble as _, Failure, InClear, Knock, Lifetime,
-    Op, Session, SessionTerms, Word,
+    AclEntry, CONFIG, Credential, Ensemble as _, ErrorCode, FourLetterWord, InClear, Lifetime, Op,
+    PortState, RequestError, Session, SessionFactory, SessionTerms,
 };
 use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Place, Reconfig, Server, ServerId,
-    Update,
+    ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
+    Update, VoteWeight,
 };
 use zkplan::observe::{
-    ClientsOf, Observation, ObserveError, Question, ServerSight, Standing, Wanted, observe,
+    ClientsOf, Observation, ObserveError, Question, ServerObservation, ServerStatus, Wanted,
+    observe,
 };
 
-use super::case::{Case, Deed, Differs, Line, Part, Request, Told, Who};
+use super::case::{AdminAction, Case, Differs, Line, Part, Request, Told, Who};
 use super::stage::Stage;
 use crate::harness::{PATIENCE, SUPER_PASSWORD};
 
@@ -105,7 +106,7 @@ impl Knowledge {
         }
         server.role = line.role.unwrap_or(server.role);
         server.place = match line.place {
-            Some((group, weight)) => Some(Place { group, weight }),
+            Some((group, weight)) => Some(VoteWeight { group, weight }),
             None => server.place.filter(|_| server.votes()),
         };
         server
@@ -136,18 +137,18 @@ impl Knowledge {
 
     /// Whether everybody who runs does what it goes on doing.
     fn is_calm(&self, seen: &Observation) -> bool {
-        let healthy = |sight: &ServerSight| {
+        let healthy = |sight: &ServerObservation| {
             matches!(
                 sight.standing,
-                Standing::Leading
-                    | Standing::Following
-                    | Standing::Observing
-                    | Standing::FollowingWithoutVote
+                ServerStatus::Leading
+                    | ServerStatus::Following
+                    | ServerStatus::Observing
+                    | ServerStatus::FollowingWithoutVote
             )
         };
         // On every new membership a server closes its election port for a moment
         // (`QuorumPeer.restartLeaderElection`).
-        let listens = |sight: &ServerSight| sight.election_port == Some(Knock::Open);
+        let listens = |sight: &ServerObservation| sight.election_port == Some(PortState::Open);
         let calm = |id: &ServerId| seen.servers.get(id).is_some_and(|s| healthy(s) && listens(s));
         seen.leader.is_some() && seen.write_committed && self.up.iter().all(calm)
     }
@@ -170,7 +171,7 @@ pub(super) async fn play<S: Stage>(
     answers
 }
 
-type Held<S> = <<S as Stage>::Port as Control>::Session;
+type Held<S> = <<S as Stage>::Port as SessionFactory>::Session;
 
 struct Player<'a, S: Stage> {
     stage: &'a S,
@@ -179,79 +180,83 @@ struct Player<'a, S: Stage> {
 }
 
 impl<S: Stage> Player<'_, S> {
-    async fn does(&mut self, deed: &Deed, wanted: Told) -> Answer {
+    async fn does(&mut self, deed: &AdminAction, wanted: Told) -> Answer {
         match deed {
-            Deed::Send(request) => self.send(request, wanted).await,
-            Deed::SendOnly(request) => {
+            AdminAction::Send(request) => self.send(request, wanted).await,
+            AdminAction::SendOnly(request) => {
                 let told = self.ask(request).await.map(drop);
                 word(&told, wanted).alone()
             }
-            Deed::Look => self.look(None).await,
-            Deed::Settle => self.look(None).await.told.alone(),
-            Deed::FindNoQuorum => self.find_no_quorum().await,
-            Deed::AskWords => self.ask_words().await,
-            Deed::Open(who) => self.open(*who, 4000).await,
-            Deed::OpenFor(who, timeout) => self.open(*who, *timeout).await,
-            Deed::Attach(who) => {
+            AdminAction::Look => self.look(None).await,
+            AdminAction::Settle => self.look(None).await.told.alone(),
+            AdminAction::FindNoQuorum => self.find_no_quorum().await,
+            AdminAction::AskWords => self.ask_words().await,
+            AdminAction::Open(who) => self.open(*who, 4000).await,
+            AdminAction::OpenFor(who, timeout) => self.open(*who, *timeout).await,
+            AdminAction::Attach(who) => {
                 let at = self.knowledge.endpoint(*who);
                 let session = self.held.as_mut().expect("a session");
                 let before = session.id();
                 let told = session.attach(&at).await;
                 word(&told, wanted).with([format!("the same id: {}", session.id() == before)])
             }
-            Deed::Close => {
+            AdminAction::Close => {
                 self.held.take().expect("a session").close().await;
                 Told::Done.alone()
             }
-            Deed::Kill(_) | Deed::Start(_) | Deed::Freeze(_) | Deed::Thaw(_) => self.turns(deed),
-            Deed::SeeFromElsewhere(path) => self.see_from_elsewhere(path).await,
-            Deed::AwaitGone(path) => {
+            AdminAction::Kill(_)
+            | AdminAction::Start(_)
+            | AdminAction::Freeze(_)
+            | AdminAction::Thaw(_) => self.turns(deed),
+            AdminAction::SeeFromElsewhere(path) => self.see_from_elsewhere(path).await,
+            AdminAction::AwaitGone(path) => {
                 for _ in 0..pauses() {
                     let seen = self.see_from_elsewhere(path).await;
-                    if seen.told == Told::Refused(Code::NoNode) {
+                    if seen.told == Told::Refused(ErrorCode::NoNode) {
                         return Told::Done.alone();
                     }
                     self.stage.port().pause(PAUSE).await;
                 }
                 Told::Never.alone()
             }
-            Deed::ProbeWriteAsNobody | Deed::ProbeReconfigAsNobody => {
+            AdminAction::ProbeWriteAsNobody | AdminAction::ProbeReconfigAsNobody => {
                 let session = self.session(Who::Leader, true).await;
                 let told = match deed {
-                    Deed::ProbeWriteAsNobody => session.probe_write(CONFIG).await,
+                    AdminAction::ProbeWriteAsNobody => session.probe_write(CONFIG).await,
                     _ => session.probe_reconfig().await,
                 };
                 session.close().await;
-                word(&told.map_err(Failure::Refused), wanted).alone()
+                word(&told.map_err(RequestError::Refused), wanted).alone()
             }
             _ => self.in_session(deed, wanted).await,
         }
     }
 
     /// What is asked of the session that is held.
-    async fn in_session(&self, deed: &Deed, wanted: Told) -> Answer {
+    async fn in_session(&self, deed: &AdminAction, wanted: Told) -> Answer {
         let session = self.held.as_ref().expect("a session");
         let acl = everybody();
         match deed {
-            Deed::Do(parts) => {
+            AdminAction::Do(parts) => {
                 let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
                 word(&session.transact(&ops).await, wanted).alone()
             }
-            Deed::Raise(parts) => self.raise(session, parts, wanted).await,
-            Deed::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
-            Deed::SetMany(path, count) => {
+            AdminAction::Raise(parts) => self.raise(session, parts, wanted).await,
+            AdminAction::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
+            AdminAction::SetMany(path, count) => {
                 word(&session.set_many(path, *count).await, wanted).alone()
             }
-            Deed::See(path) => see(session, path, wanted).await,
-            Deed::Children(path) => {
+            AdminAction::See(path) => see(session, path, wanted).await,
+            AdminAction::Children(path) => {
                 let listed = session.children(path).await;
                 word(&listed, wanted).with(listed.unwrap_or_default())
             }
-            Deed::ProbeWrite => {
-                word(&session.probe_write(CONFIG).await.map_err(Failure::Refused), wanted).alone()
+            AdminAction::ProbeWrite => {
+                word(&session.probe_write(CONFIG).await.map_err(RequestError::Refused), wanted)
+                    .alone()
             }
-            Deed::ProbeReconfig => {
-                word(&session.probe_reconfig().await.map_err(Failure::Refused), wanted).alone()
+            AdminAction::ProbeReconfig => {
+                word(&session.probe_reconfig().await.map_err(RequestError::Refused), wanted).alone()
             }
             _ => unreachable!("everything else is no matter of that session"),
         }
@@ -264,10 +269,11 @@ impl<S: Stage> Player<'_, S> {
         let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
         let at = self.knowledge.endpoint(Who::Leader);
         let zxid = async || {
-            let told = self.stage.port().ask(&at, Word::Srvr).await.expect("the leader answers");
+            let told =
+                self.stage.port().ask(&at, FourLetterWord::Srvr).await.expect("the leader answers");
             Srvr::parse(&told).zxid.expect("a zxid").get()
         };
-        let mut told = Err(Failure::NotSent);
+        let mut told = Err(RequestError::NotSent);
         let mut raised = u64::MAX;
         for _ in 0..5 {
             let before = zxid().await;
@@ -277,19 +283,22 @@ impl<S: Stage> Player<'_, S> {
         word(&told, wanted).with([format!("raises the zxid by {raised}")])
     }
 
-    fn turns(&mut self, deed: &Deed) -> Answer {
-        let (Deed::Kill(who) | Deed::Start(who) | Deed::Freeze(who) | Deed::Thaw(who)) = deed
+    fn turns(&mut self, deed: &AdminAction) -> Answer {
+        let (AdminAction::Kill(who)
+        | AdminAction::Start(who)
+        | AdminAction::Freeze(who)
+        | AdminAction::Thaw(who)) = deed
         else {
             unreachable!("nothing else is done to servers")
         };
         let id = self.knowledge.id(*who);
         match deed {
-            Deed::Kill(_) => self.stage.kill(id),
-            Deed::Start(_) => self.stage.start(id),
-            Deed::Freeze(_) => self.stage.freeze(id),
+            AdminAction::Kill(_) => self.stage.kill(id),
+            AdminAction::Start(_) => self.stage.start(id),
+            AdminAction::Freeze(_) => self.stage.freeze(id),
             _ => self.stage.thaw(id),
         }
-        if matches!(deed, Deed::Kill(_) | Deed::Freeze(_)) {
+        if matches!(deed, AdminAction::Kill(_) | AdminAction::Freeze(_)) {
             self.knowledge.up.remove(&id);
         } else {
             self.knowledge.up.insert(id);
@@ -304,7 +313,7 @@ impl<S: Stage> Player<'_, S> {
 
     /// Opens a session, as soon as the server takes one: no case is about that.
     async fn opened(&self, at: &Endpoint, terms: &SessionTerms) -> Held<S> {
-        let mut why = Failure::NotSent;
+        let mut why = RequestError::NotSent;
         for _ in 0..pauses() {
             match self.stage.port().open(at, terms).await {
                 Ok(mut session) => match session.authenticate().await {
@@ -331,7 +340,7 @@ impl<S: Stage> Player<'_, S> {
     }
 
     /// A request, and the configuration of the reply.
-    async fn ask(&mut self, request: &Request) -> Result<EnsembleConfig, Failure> {
+    async fn ask(&mut self, request: &Request) -> Result<EnsembleConfig, RequestError> {
         let session = self.session(request.at, request.by_nobody).await;
         let reconfig = self.knowledge.reconfig(request);
         let now = self.knowledge.now().config.version;
@@ -423,7 +432,8 @@ impl<S: Stage> Player<'_, S> {
         for id in &self.knowledge.up {
             let at = self.knowledge.line_of(*id).client_endpoint().expect("a client part");
             let port = self.stage.port();
-            let [srvr, conf, mntr] = [Word::Srvr, Word::Conf, Word::Mntr];
+            let [srvr, conf, mntr] =
+                [FourLetterWord::Srvr, FourLetterWord::Conf, FourLetterWord::Mntr];
             let srvr = port.ask(&at, srvr).await.map(|text| Srvr::parse(&text));
             let conf = port.ask(&at, conf).await.map(|text| Conf::parse(&text));
             let mntr = port.ask(&at, mntr).await.map(|text| Mntr::parse(&text));
@@ -481,7 +491,7 @@ async fn see(session: &impl Session, path: &str, wanted: Told) -> Answer {
                 let owner = if node.owner == 0 { "persistent" } else { "ephemeral" };
                 Told::Done.with([format!("{owner}, written {} times", node.version)])
             }
-            None => Told::Refused(Code::NoNode).alone(),
+            None => Told::Refused(ErrorCode::NoNode).alone(),
         },
         Err(why) => word(&Err::<(), _>(why), wanted).alone(),
     }
@@ -514,13 +524,13 @@ fn op(part: Part, acl: &[AclEntry]) -> Op<'_> {
 
 /// An answer in one word. Where it races the end of the connection, whether it came is left to
 /// chance.
-fn word<T>(answer: &Result<T, Failure>, wanted: Told) -> Told {
+fn word<T>(answer: &Result<T, RequestError>, wanted: Told) -> Told {
     match answer {
-        Ok(_) | Err(Failure::Unknown) if wanted == Told::DoneOrLost => Told::DoneOrLost,
+        Ok(_) | Err(RequestError::Unknown) if wanted == Told::DoneOrLost => Told::DoneOrLost,
         Ok(_) => Told::Done,
-        Err(Failure::Refused(code)) => Told::Refused(*code),
-        Err(Failure::Unknown | Failure::NotSent | Failure::InClear) => Told::Silent,
-        Err(Failure::SessionOver) => Told::Over,
+        Err(RequestError::Refused(code)) => Told::Refused(*code),
+        Err(RequestError::Unknown | RequestError::NotSent | RequestError::InClear) => Told::Silent,
+        Err(RequestError::SessionOver) => Told::Over,
     }
 }
 

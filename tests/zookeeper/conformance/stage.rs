@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use tokio::runtime::Runtime;
-use zkplan::ensemble::simulated::{Place, Rules, Simulated, Timing, World};
-use zkplan::ensemble::{Control, Limits, ZooKeeper};
+use zkplan::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
+use zkplan::ensemble::{Limits, SessionFactory, ZooKeeper};
 use zkplan::model::{Membership, Server, ServerId};
 
 use crate::harness::Ensemble;
 
 /// What a story needs beside the port: somebody who starts and stops servers.
 pub(super) trait Stage {
-    type Port: Control;
+    type Port: SessionFactory;
 
     fn port(&self) -> &Self::Port;
 
@@ -97,7 +97,7 @@ impl Imagined {
         self.0.world().clone()
     }
 
-    fn place(&self, id: ServerId) -> Place {
+    fn place(&self, id: ServerId) -> ProcessId {
         self.0.world().place_of(id).expect("a server that was placed")
     }
 }

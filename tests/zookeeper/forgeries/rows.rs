@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zkplan::apply::journal::{HookEnd, Known, Passage};
+use zkplan::apply::journal::{CommitEvidence, GateOpenedBy, HookEnd};
 use zkplan::ensemble::digest_id;
 use zkplan::plan::StepId;
 use zookeeper_client::{AuthId, Permission};
@@ -83,11 +83,15 @@ fn entries() -> Vec<Row> {
         Entry::FenceIntent { version: "1".into() },
         Entry::Fenced { from: "1".into(), version: "2".into() },
         Entry::Intent { step: step("join-4"), version: "1".into() },
-        Entry::Committed { step: step("join-4"), version: "1".into(), known: Known::Reply },
+        Entry::Committed {
+            step: step("join-4"),
+            version: "1".into(),
+            known: CommitEvidence::Reply,
+        },
         Entry::NotApplied { step: step("join-4"), because: BOSS.into() },
         Entry::Disarmed { step: step("join-4") },
-        Entry::Passed { step: cutover(), how: Passage::Approved },
-        Entry::Passed { step: cutover(), how: Passage::Drained },
+        Entry::Passed { step: cutover(), how: GateOpenedBy::Approved },
+        Entry::Passed { step: cutover(), how: GateOpenedBy::Drained },
         Entry::Attested { step: step("attest-4") },
         Entry::HookIntent { step: step("stop-3") },
         Entry::HookEnded { step: step("stop-3"), how: HookEnd::Succeeded },

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use zkplan::apply::journal::{
-    Entry, Header, HookEnd, IdentityText, Known, LeavingText, LockText, Passage, Record, Stamp,
-    pieces, write,
+    CommitEvidence, Entry, GateOpenedBy, Header, HookEnd, IdentityText, LeavingText, LockText,
+    Record, Stamp, pieces, write,
 };
 use zkplan::apply::paths::Paths;
 use zkplan::ensemble::digest_id;
@@ -267,9 +267,13 @@ impl<'a> Scene<'a> {
         vec![
             Entry::Claimed { who: format!("{BOSS}@h") },
             Entry::Fenced { from: "1".into(), version: "2".into() },
-            Entry::Committed { step: step("join-4"), version: "3".into(), known: Known::Reply },
+            Entry::Committed {
+                step: step("join-4"),
+                version: "3".into(),
+                known: CommitEvidence::Reply,
+            },
             Entry::Attested { step: step("attest-4") },
-            Entry::Passed { step: step("gate"), how: Passage::Approved },
+            Entry::Passed { step: step("gate"), how: GateOpenedBy::Approved },
             Entry::HookEnded { step: self.stop(), how: HookEnd::Succeeded },
         ]
     }
