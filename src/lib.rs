@@ -44,6 +44,8 @@
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!
+//! Why it is so: one page for each decision that took thought, in `src/decisions/`.
+//!
 //! # Invariants
 //!
 //! * The arrows between modules point one way, in the order above; nobody knows `cli`. A test reads

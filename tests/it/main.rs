@@ -3,6 +3,7 @@
 
 mod addresses;
 mod common_changes;
+mod dependencies;
 mod evidence;
 mod executor;
 mod explained;
