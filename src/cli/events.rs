@@ -37,7 +37,7 @@ impl Events {
         event: &Event,
         exit: Option<u8>,
     ) -> std::io::Result<()> {
-        let (name, mut fields) = told(event, exit);
+        let (name, mut fields) = described(event, exit);
         if let Value::Object(map) = &mut fields {
             let head = [
                 ("format", json!(FORMAT)),
@@ -56,7 +56,7 @@ impl Events {
 }
 
 /// The name of an event and what belongs to it.
-fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
+fn described(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
     match event {
         Event::Output { index, name } => ("output", json!({ "index": index, "name": name })),
         Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
