@@ -51,8 +51,8 @@ impl FromStr for Wish {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "say it like `remove 2 first`, `join 5 before 4`, `demote 3 last` or \
-            `promote 6 directly`";
+        const FORM: &str = "write it like `remove 2 first`, `join 5 before 4`, `demote 3 last` or \
+                            `promote 6 directly`";
         let words: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let id = |word: &str| word.parse().map(ServerId::new).map_err(|_| FORM);

@@ -29,8 +29,9 @@ Examples:
   zkplan history prod.yaml
 
 Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved,
-5 stale, 6 locked, 7 stopped in a safe place, 9 a wait ran out, 10 unreachable, no quorum or not
-authorized, 64 usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes";
+5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum or not
+authorized, 64 usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes
+Codes, words and topics: zkplan explain";
 
 /// Plan and apply for ZooKeeper ensembles: who is a member, in which role, at which address
 #[derive(Debug, Parser)]
@@ -63,29 +64,29 @@ pub(super) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check specs without asking any server
+    /// Check specs, offline
     Validate(ValidateArgs),
-    /// Write the spec of an ensemble that exists
+    /// Write the spec of an existing ensemble
     Import(ImportArgs),
-    /// Show what would change, step by step, prove that it is safe, and rehearse it
+    /// Show what would change, step by step, and prove that it is safe
     Plan(PlanArgs),
-    /// Show a saved plan; asks nobody
+    /// Show a saved plan, offline
     Show(ShowArgs),
-    /// Play a plan through in a simulator, every server and zone failing at every step
+    /// Simulate a plan with a failure of each server and zone at each step
     Rehearse(RehearseArgs),
-    /// Carry a plan out, step by step, under a lock; goes on where an earlier apply stopped
+    /// Carry out a plan, step by step, under a lock; resumes an earlier apply
     Apply(ApplyArgs),
-    /// List the runs of an ensemble, or tell one in full
+    /// List runs, or show one in detail
     History(HistoryArgs),
-    /// Remove the lock of an apply that hangs, and disarm whatever it sent
+    /// Remove the lock of an apply that hangs, and disable its older requests
     Unlock(UnlockArgs),
-    /// Move a real ensemble on this machine onto new servers while a client writes
+    /// Move a real ensemble on this machine to new servers while a client writes
     Demo,
-    /// Explain a law, a finding or the exit codes
+    /// Explain a code, a word of zkplan, or the exit codes
     Explain(ExplainArgs),
     /// Print the JSON Schema of specs or of saved plans
     Schema {
-        /// Whose schema
+        /// Which schema
         #[arg(value_enum, default_value_t = SchemaOf::Spec)]
         of: SchemaOf,
     },
@@ -94,7 +95,7 @@ pub(super) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page, of all or of one command
+    /// Print the manual page of zkplan or of one command
     Man {
         /// The command; without one, the page of zkplan itself
         #[arg(value_name = "COMMAND")]
@@ -104,7 +105,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Specs
+    /// Spec files
     #[arg(required = true, value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
 }
@@ -116,8 +117,8 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
     pub(super) connect: Vec<String>,
 
-    /// A server's zoo.cfg; the dynamic file that it names is read too. Of several servers, once for
-    /// each, with its id: --zoo-cfg 1=a.cfg --zoo-cfg 2=b.cfg
+    /// The zoo.cfg of a server; its dynamic file is read too. For several servers, give the flag once
+    /// for each, with the server id: --zoo-cfg 1=a.cfg --zoo-cfg 2=b.cfg
     #[arg(long, value_name = "[ID=]FILE", value_parser = zoo_cfg)]
     pub(super) zoo_cfg: Vec<ZooCfgArg>,
 
@@ -137,24 +138,24 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
 
-    /// How servers are shown who asks; it is written into the spec, and used only where servers
-    /// enforce it
+    /// How zkplan authenticates. It is written into the spec, and import uses it only if the servers
+    /// enforce authentication
     #[arg(long, value_enum, value_name = "SCHEME", requires = "connect")]
     pub(super) auth: Option<SchemeArg>,
 
-    /// The user of that scheme; without --auth of scheme digest
+    /// The user; the scheme is digest unless --auth says otherwise
     #[arg(long, value_name = "USER", value_parser = user, requires = "connect")]
     pub(super) user: Option<String>,
 
-    /// A file with the password; else it comes from `ZKPLAN_PASSWORD`, from the file
-    /// `ZKPLAN_PASSWORD_FILE`, or is asked for. Only scheme sasl needs it here
+    /// A file with the password. Without it, the password comes from `ZKPLAN_PASSWORD`, from the file
+    /// in `ZKPLAN_PASSWORD_FILE`, or from a prompt. Only scheme sasl needs it here
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// Specs; several are planned side by side
+    /// Spec files; several are planned in parallel
     #[arg(required = true, value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
 
@@ -162,31 +163,31 @@ pub(super) struct PlanArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
-    /// Plan from the text of /zookeeper/config instead of asking servers (`-` for stdin); of a
-    /// folder, from the file named after each spec's ensemble
+    /// Plan offline, from a file with the text of /zookeeper/config (`-` for stdin). In a folder,
+    /// zkplan reads the file that is named like the ensemble of each spec
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
-    /// What counts most where the laws leave a choice; as text, the price of each is shown
+    /// Which of several safe plans to prefer; text output compares all three
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) prefer: Option<Preference>,
 
-    /// Say what speaks against another order, like 'remove 2 first', 'join 5 before 4' or
-    /// 'promote 6 directly'; as text only, may be given again
+    /// Explain why the plan does not use another order, like 'remove 2 first', 'join 5 before 4' or
+    /// 'promote 6 directly'; text output only; repeatable
     #[arg(long, value_name = "ORDER")]
     pub(super) why_not: Vec<crate::whynot::Wish>,
 
-    /// Accept a risk by name, like ZKQ2:join-2 or ZKF1; may be given again
+    /// Accept a risk by its code, like ZKQ2:join-2 or ZKF1; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 
-    /// Have the leader check the next reconfig without carrying it out, on a session that proves
-    /// nobody; see `zkplan explain probe`
+    /// Let the leader check the next reconfig without carrying it out, on a session without
+    /// credentials; changes nothing; see `zkplan explain probe`
     #[arg(long, conflicts_with = "live")]
     pub(super) probe: bool,
 
-    /// Exit with 2 where the ensemble is not as the spec wants it: there are changes, a member is
-    /// down, or a run is open
+    /// Exit with 2 if the ensemble differs from the spec: there are changes, a member is down, or a
+    /// run is open
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 
@@ -198,11 +199,11 @@ pub(super) struct PlanArgs {
 /// What counts most in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Preference {
-    /// Most voters to spare at the worst moment
+    /// Highest tolerance of failures on the way
     Safest,
-    /// Fewest reconfigs that the laws allow
+    /// Fewest reconfigs that the safety rules allow
     Fewest,
-    /// Fewest hand-overs
+    /// Fewest leader changes
     NoLeaderChange,
 }
 
@@ -229,16 +230,16 @@ pub(super) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RehearseArgs {
-    /// A saved plan, for which nobody is asked, or a spec that is planned first
+    /// A saved plan (offline), or a spec that is planned first
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// With a spec: plan from the text of /zookeeper/config instead of asking servers; of a folder,
-    /// from the file named after the spec's ensemble
+    /// With a spec: plan offline, from a file with the text of /zookeeper/config. In a folder, zkplan
+    /// reads the file that is named like the ensemble of the spec
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) live: Option<PathBuf>,
 
-    /// With a spec: accept a risk by name, as for plan; may be given again
+    /// With a spec: accept a risk by its code, as for plan; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 
@@ -253,49 +254,49 @@ pub(super) struct ApplyArgs {
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// Ask nothing; without a terminal nothing is applied otherwise
+    /// Do not ask for approval; required when there is no terminal
     #[arg(long)]
     pub(super) auto_approve: bool,
 
-    /// Approve what a step waits for: cutover (clients have moved), stop (stop servers with clients
-    /// on them), or attest-ID (server ID's data directory is blank); may be given again
+    /// Approve a step: cutover (clients have moved), stop (stop servers that still have clients), or
+    /// attest-ID (the data directory of server ID is blank); repeatable
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
 
-    /// Accept a risk by name, as for plan, or one that appears only later; holds for this command
-    /// alone; may be given again
+    /// Accept a risk by its code, as for plan, or a risk that appears later; only for this command;
+    /// repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 
-    /// How long a run may stand still before it stops, like 90s or 10m
+    /// Stop after this long without progress, like 90s or 10m
     #[arg(long, value_name = "TIME", default_value_t = DEFAULT_TIMEOUT, value_parser = duration)]
     pub(super) timeout: Millis,
 
-    /// The longest that another's lock is waited for [default: twice the session time-out]
+    /// How long to wait for the lock of another apply [default: twice the session timeout]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) lock_timeout: Option<Millis>,
 
-    /// Run no start and stop commands; a person does their work
+    /// Run no start and stop commands: you start and stop the servers by hand
     #[arg(long)]
     pub(super) no_hooks: bool,
 
-    /// Give up the open run of that number where it stands
+    /// Abandon the open run with this number
     #[arg(long, value_name = "RUN")]
     pub(super) abandon: Option<u64>,
 
-    /// Refuse where the config version moved and no run tells who did it
+    /// Refuse if the config version changed and no zkplan run changed it
     #[arg(long)]
     pub(super) strict_version: bool,
 
     #[command(flatten)]
     pub(super) access: AccessArgs,
 
-    /// Write what happens to a file, one JSON object a line
+    /// Write events to a file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
 }
 
-/// How long a run may stand still where nobody says otherwise.
+/// How long a run may make no progress, by default.
 pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
 
 /// What is approved beforehand.
@@ -303,7 +304,7 @@ pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
 pub(super) enum Approval {
     /// Clients have moved.
     Cutover,
-    /// Servers are stopped whoever is connected.
+    /// Servers are stopped although clients are connected.
     Stop,
     /// The data directory of that server is blank.
     Blank(i64),
@@ -311,7 +312,7 @@ pub(super) enum Approval {
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// A spec or a saved plan: how to reach the ensemble
+    /// A spec or a saved plan, which says how to reach the ensemble
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
@@ -319,12 +320,12 @@ pub(super) struct HistoryArgs {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<u64>,
 
-    /// Print the plan that the run keeps, to be read: a run is finished with the file that it was
-    /// begun with
+    /// Print the plan stored in the run. It is only for reading: finish a run with the file that
+    /// started it
     #[arg(long, requires = "run", conflicts_with = "format")]
     pub(super) plan: bool,
 
-    /// Print what stands in zkplan's folder, whoever wrote it
+    /// Print the content of zkplan's folder, also if it is not proven who wrote it
     #[arg(long, conflicts_with_all = ["run", "plan"])]
     pub(super) unproven: bool,
 
@@ -335,11 +336,11 @@ pub(super) struct HistoryArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct UnlockArgs {
-    /// A spec or a saved plan: how to reach the ensemble
+    /// A spec or a saved plan, which says how to reach the ensemble
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// The nonce of the lock, as the refused apply showed it
+    /// The nonce of the lock, from the message of the refused apply
     #[arg(value_name = "NONCE")]
     pub(super) nonce: String,
 
@@ -357,21 +358,21 @@ pub(super) struct AccessArgs {
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
     pub(super) connect: Vec<String>,
 
-    /// How servers are shown who asks, instead of what the file says
+    /// How zkplan authenticates, instead of the scheme in the file
     #[arg(long, value_enum, value_name = "SCHEME")]
     pub(super) auth: Option<SchemeArg>,
 
-    /// The user who changes the configuration (scheme digest unless --auth or the file say sasl),
-    /// instead of the one in the file; the password is then the file's, that of `ZKPLAN_PASSWORD` or
-    /// of the file `ZKPLAN_PASSWORD_FILE`, or asked for
+    /// The user who changes the configuration, instead of the user in the file (scheme digest unless
+    /// --auth or the file say sasl). The password comes from the file, from `ZKPLAN_PASSWORD`, from
+    /// the file in `ZKPLAN_PASSWORD_FILE`, or from a prompt
     #[arg(long, value_name = "USER", value_parser = user)]
     pub(super) user: Option<String>,
 
-    /// A file with the password, instead of what the spec or plan says
+    /// A file with the password, instead of the source in the spec or plan
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
 
-    /// Let the password travel in clear to servers that are not on this machine
+    /// Allow sending the password unencrypted to servers on other machines
     #[arg(long)]
     pub(super) allow_cleartext_auth: bool,
 }
@@ -379,11 +380,11 @@ pub(super) struct AccessArgs {
 /// Schemes of `connect.auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemeArg {
-    /// User and password, which is sent in clear
+    /// User and password, which is sent unencrypted
     Digest,
-    /// User and password by SASL DIGEST-MD5, which does not send it
+    /// User and password by SASL DIGEST-MD5, which does not send the password
     Sasl,
-    /// The client's certificate
+    /// The client certificate
     X509,
 }
 
@@ -407,7 +408,7 @@ pub(super) enum TextOrJson {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A code like ZKQ3 or ZKF1, or `exit-codes`; a list of all without one
+    /// A code like ZKQ3 or ZKF1, or a topic like `words` or `auth`; without one, a list of all
     #[arg(value_name = "CODE")]
     pub(super) code: Option<String>,
 }
@@ -466,7 +467,7 @@ fn zoo_cfg(text: &str) -> Result<ZooCfgArg, String> {
     let owned = text.split_once('=').and_then(|(id, path)| Some((id.parse().ok()?, path)));
     let (id, path) = owned.map_or((None, text), |(id, path)| (Some(ServerId::new(id)), path));
     if path.is_empty() {
-        Err("name a file".to_owned())
+        Err("give a file".to_owned())
     } else {
         Ok(ZooCfgArg { id, path: path.into() })
     }
@@ -484,7 +485,7 @@ fn client_address(text: &str) -> Result<String, String> {
 
 fn user(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(':') {
-        return Err("a user has a name, without a colon".to_owned());
+        return Err("give a user name without a colon".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -503,16 +504,18 @@ fn acceptance(text: &str) -> Result<Acceptance, String> {
         (Some(law), _) if !law.is_acceptable() => {
             Err(format!("{code} cannot be accepted; see `zkplan explain {code}`"))
         }
-        (Some(_), None) => Err(format!("{code} is accepted at a step, like {code}:join-2")),
+        (Some(_), None) => Err(format!("{code} is accepted for one step, like {code}:join-2")),
         (None, Some(_)) if FindingKind::ACCEPTED.contains(&&*code) => {
-            Err(format!("{code} is accepted as a whole: --accept {code}"))
+            Err(format!("{code} is accepted without a step: --accept {code}"))
         }
         (Some(_), Some(_)) => Ok(Acceptance { code, step }),
         (None, None) if FindingKind::ACCEPTED.contains(&&*code) => Ok(Acceptance { code, step }),
         (None, _) if code.starts_with("ZKF") && explain::page(&code).is_some() => {
-            Err(format!("{code} stands in no plan's way: it needs no acceptance"))
+            Err(format!("{code} blocks no plan: it needs no acceptance"))
         }
-        (None, _) => Err(format!("`{code}` is no code of a law or finding; see `zkplan explain`")),
+        (None, _) => {
+            Err(format!("`{code}` is not a code of a rule or finding; see `zkplan explain`"))
+        }
     }
 }
 
@@ -531,14 +534,14 @@ mod tests {
         for (text, says) in [
             ("ZKQ3:join-4", "ZKQ3 cannot be accepted; see `zkplan explain ZKQ3`"),
             ("zku1", "ZKU1 cannot be accepted; see `zkplan explain ZKU1`"),
-            ("ZKQ2", "ZKQ2 is accepted at a step, like ZKQ2:join-2"),
-            ("ZKF1:join-2", "ZKF1 is accepted as a whole: --accept ZKF1"),
-            ("ZKF8", "ZKF8 stands in no plan's way: it needs no acceptance"),
+            ("ZKQ2", "ZKQ2 is accepted for one step, like ZKQ2:join-2"),
+            ("ZKF1:join-2", "ZKF1 is accepted without a step: --accept ZKF1"),
+            ("ZKF8", "ZKF8 blocks no plan: it needs no acceptance"),
         ] {
             assert_eq!(wrong(text), says);
         }
         for text in ["probe", "exit-codes", "ZKQ99", ""] {
-            assert!(wrong(text).contains("is no code of a law or finding"), "{text}");
+            assert!(wrong(text).contains("is not a code of a rule or finding"), "{text}");
         }
         for text in ["zkq2:join-2", "ZKQ10:readdress-2", "ZKF1", "zkf13"] {
             assert!(super::acceptance(text).is_ok(), "{text}");

@@ -20,8 +20,8 @@ pub(super) fn config(
     let text = specs::read_java_text(&file, output).inspect_err(|_| {
         if is_folder {
             output.note(&format!(
-                "{} is a folder: in it, the configuration of each ensemble stands in a file that \
-                 is named after the ensemble, here {}",
+                "{} is a folder. It must have one file for each ensemble, named like the \
+                 ensemble, here {}",
                 live.display(),
                 spec.ensemble
             ));
@@ -32,8 +32,8 @@ pub(super) fn config(
         let why = format!("{}: {error}", file.display());
         let help = match error {
             ConfigParseError::ClickHouseKeeper => {
-                "change a ClickHouse Keeper as its own documents say: `reconfig` of its client, or \
-                 its raft_configuration"
+                "change a ClickHouse Keeper as its documentation describes: with `reconfig` in \
+                 its client, or in its raft_configuration"
             }
             _ => "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
         };
@@ -45,6 +45,6 @@ pub(super) fn config(
 /// `zkCli.sh config` prints what its client does on stdout too.
 fn without_chatter(text: &str) -> String {
     const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
-    let told = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
-    text.lines().filter(told).collect::<Vec<_>>().join("\n")
+    let is_data = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
+    text.lines().filter(is_data).collect::<Vec<_>>().join("\n")
 }

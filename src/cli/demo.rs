@@ -20,7 +20,7 @@ pub(super) fn run(output: &Output) -> Exit {
 }
 
 async fn perform(output: &Output) -> Result<Exit, Exit> {
-    output.note("three servers and three spares of real ZooKeeper come up on 127.0.0.1");
+    output.note("starting three servers of real ZooKeeper and three more to move to, on 127.0.0.1");
     let interrupts = local::interrupts();
     let below = std::env::temp_dir();
     let set = tokio::select! {
@@ -38,8 +38,9 @@ async fn perform(output: &Output) -> Result<Exit, Exit> {
         output.error(&error.to_string(), "");
         Exit::Error
     })?;
-    output.note("a client writes all the time; it knows all six addresses");
-    output.note("the demo approves what a person would, and stops servers 1, 2 and 3 at the end");
+    output.note("a client writes all the time; its connect string has all six addresses");
+    output
+        .note("the demo gives the approvals of a person, and stops servers 1, 2 and 3 at the end");
     let args = arguments(path);
     let source = Source::read(&args.file, output)?;
     let auth = Some(Credential::digest("super", stage.password(), InClear::Loopback));
@@ -100,8 +101,8 @@ fn screen(report: &WriterReport, width: usize) -> Text {
         Style::Plain,
         format!(
             "{acknowledged} writes acknowledged, {lost} lost; longest time between two \
-             acknowledgements {longest_gap_ms} ms; sessions used: {sessions}. Servers 1, 2 and 3 are \
-             stopped, and everything was read back from 4, 5 and 6: "
+             acknowledgements {longest_gap_ms} ms; sessions used: {sessions}. Servers 1, 2 and 3 \
+             are stopped. All writes were read back from servers 4, 5 and 6: "
         ),
     );
     text.paragraph("", said.then(style, format!("{verdict}.")), width);

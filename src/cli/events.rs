@@ -37,7 +37,7 @@ impl Events {
         event: &Event,
         exit: Option<u8>,
     ) -> std::io::Result<()> {
-        let (name, mut fields) = told(event, exit);
+        let (name, mut fields) = described(event, exit);
         if let Value::Object(map) = &mut fields {
             let head = [
                 ("format", json!(FORMAT)),
@@ -56,7 +56,7 @@ impl Events {
 }
 
 /// The name of an event and what belongs to it.
-fn told(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
+fn described(event: &Event, exit: Option<u8>) -> (&'static str, Value) {
     match event {
         Event::Output { index, name } => ("output", json!({ "index": index, "name": name })),
         Event::Attached(at) => ("attached", json!({ "server": at.to_string() })),
@@ -123,8 +123,8 @@ mod tests {
             let (step, version) = (StepId::new("join-4"), "10000000a".to_owned());
             let event = Event::Committed { step: step.clone(), version: version.clone(), known };
             let entry = Entry::Committed { step, version, known };
-            let (_, happened) = told(&event, None);
-            let (_, recorded) = told(&Event::Recorded(entry), None);
+            let (_, happened) = described(&event, None);
+            let (_, recorded) = described(&Event::Recorded(entry), None);
             assert_eq!(happened["how"], recorded["record"]["known"]);
         }
     }

@@ -9,7 +9,7 @@ pub enum Exit {
     Done,
     /// 1: an error without a code of its own.
     Error,
-    /// 2: there are differences, and the caller asked to be told by the exit code.
+    /// 2: there are differences, and the caller asked for an exit code that says so.
     Differences,
     /// 3: unsafe: a law refuses, a standalone server, two histories.
     Unsafe,

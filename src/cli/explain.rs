@@ -17,6 +17,6 @@ pub(super) fn run(args: &ExplainArgs, output: &Output) -> Exit {
     if let Some(page) = explain::page(code) {
         return output.screen(&Text::preformatted(page), Exit::Done);
     }
-    output.error(&format!("there is no code `{code}`"), "`zkplan explain` lists all");
+    output.error(&format!("there is no page `{code}`"), "`zkplan explain` lists all pages");
     Exit::Usage
 }

@@ -22,7 +22,7 @@ use crate::saved;
 use crate::spec::Spec;
 use crate::trust::Unproven;
 
-/// So many of the latest runs are listed.
+/// This many of the latest runs are listed.
 const LISTED: usize = 100;
 
 pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
@@ -30,12 +30,12 @@ pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    match live::block_on(output, told(args, &source, output)) {
+    match live::block_on(output, history_of(args, &source, output)) {
         Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
     }
 }
 
-async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
+async fn history_of(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
     let spec = &source.spec();
     let port = live::servers(spec, &source.named(), output)?;
     let seen = live::look(&port, spec, output).await?;
@@ -57,7 +57,7 @@ async fn told(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Ex
         return Err(refuse(args, unproven, output));
     }
     if !earlier.journal.is_certain {
-        output.note(&format!("{AS_FAR_AS_SEEN}this is an operator's; an apply finds out"));
+        output.note(&format!("{AS_FAR_AS_SEEN}an operator wrote this; an apply checks it"));
     }
     let next = next(args, source, (&seen, spec), &earlier);
     match args.run {
@@ -123,7 +123,7 @@ fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<&str>), output: &O
     }
     let mut text = history::runs(&runs.latest, output.width);
     for unproven in &runs.unproven {
-        let lead = Line::new(Style::Yellow, "not believed: ");
+        let lead = Line::new(Style::Yellow, "not used: ");
         text.paragraph(lead, not_proven(unproven), output.width);
     }
     append(&mut text, next);
@@ -189,7 +189,7 @@ async fn everything(
 ) -> Result<RawTree, Exit> {
     let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
     let servers = sessions_at(seen, spec);
-    let session = secret::open_unauthenticated(port, &servers, &spec.connect).await;
+    let session = secret::open_anonymous(port, &servers, &spec.connect).await;
     let session = session.map_err(|_| lost(output))?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;

@@ -32,7 +32,7 @@ pub(super) struct Earlier {
 /// How much of the journal is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// So many of the latest runs.
+    /// This many of the latest runs.
     pub(super) runs: usize,
     /// The run whose plan is asked for.
     pub(super) plan_of: Option<u64>,
@@ -67,7 +67,7 @@ pub(super) async fn read(
     spec: &Spec,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
-    let session = secret::open_unauthenticated(port, servers, &spec.connect).await;
+    let session = secret::open_anonymous(port, servers, &spec.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;
@@ -126,7 +126,7 @@ pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
 
 /// What the journal tells a plan.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct OpenRuns {
     pub(super) findings: Vec<Finding>,
     /// The run with which an apply goes on.
     pub(super) resumed: Option<Resumed>,
@@ -145,15 +145,15 @@ pub(super) struct Resumed {
 /// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
 /// meet it, a folder that is not believed, and servers that earlier runs retired. Where there is no
 /// folder, no journal is read.
-pub(super) async fn told(
+pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
     (spec, accepted): (&Spec, &[Acceptance]),
-) -> Result<Told, Unread> {
+) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
-        return Ok(Told::default());
+        return Ok(OpenRuns::default());
     }
     let watch = Some(Watch::of(&seen.config.membership));
     let wanted = Wanted { watch, ..Wanted::LATEST };
@@ -171,7 +171,7 @@ pub(super) async fn told(
         let is_certain = earlier.journal.is_certain;
         Some(Resumed { run: open.run.number, is_certain, checked, done })
     });
-    Ok(Told { findings, resumed, rivals })
+    Ok(OpenRuns { findings, resumed, rivals })
 }
 
 fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {

@@ -18,7 +18,7 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let done = runtime.block_on(work);
-            // Somebody may still be asked something; nobody waits for the answer.
+            // A prompt may still be open; its answer is not needed any more.
             runtime.shutdown_background();
             Ok(done)
         }
@@ -50,7 +50,7 @@ pub(super) fn servers_by(
     output: &Output,
 ) -> Result<ZooKeeper, Exit> {
     ZooKeeper::new(limits, tls).map_err(|error| {
-        let help = converts(&error).unwrap_or_else(|| format!("see {there}"));
+        let help = converts(&error).unwrap_or_else(|| format!("check {there}"));
         output.error(&error.to_string(), &help);
         Exit::Data
     })
@@ -64,24 +64,25 @@ fn converts(error: &TlsSetupError) -> Option<String> {
     let to = |name: &str| words_for_shell(&path.with_extension(name).display().to_string());
     Some(match form {
         KeyForm::EncryptedPem => format!(
-            "(umask 077; openssl pkey -in {from} -out {}) writes it without a password; name that file",
+            "(umask 077; openssl pkey -in {from} -out {}) writes it without a password; use that \
+             file",
             to("plain.pem")
         ),
         KeyForm::Pkcs12 => format!(
-            "(umask 077; openssl pkcs12 -in {from} -nodes -out {}) writes certificates and key; name \
-             that file as cert and as key, or as ca",
+            "(umask 077; openssl pkcs12 -in {from} -nodes -out {}) writes certificates and key; \
+             use that file as cert and as key, or as ca",
             to("pem")
         ),
         KeyForm::Jks => format!(
-            "keytool -importkeystore -srckeystore {from} -destkeystore {p12} -deststoretype PKCS12; \
-             then (umask 077; openssl pkcs12 -in {p12} -nodes -out {}), and name that file as cert and \
-             as key, or as ca",
+            "keytool -importkeystore -srckeystore {from} -destkeystore {p12} -deststoretype \
+             PKCS12; then (umask 077; openssl pkcs12 -in {p12} -nodes -out {}), and use that file \
+             as cert and as key, or as ca",
             to("pem"),
             p12 = to("p12")
         ),
         KeyForm::Der => format!(
-            "openssl x509 -inform DER -in {from} -out {pem} for a certificate, (umask 077; openssl pkey \
-             -inform DER -in {from} -out {pem}) for a key; name that file",
+            "openssl x509 -inform DER -in {from} -out {pem} for a certificate, (umask 077; \
+             openssl pkey -inform DER -in {from} -out {pem}) for a key; use that file",
             pem = to("pem")
         ),
     })
@@ -106,7 +107,7 @@ pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> Ex
 
 /// Says that no server takes a session; `plans` is the command that shows more.
 pub(super) fn nobody_answers(plans: &str, output: &Output) -> Exit {
-    output.error("no server takes a session", &format!("{plans} shows who answers"));
+    output.error("no server accepts a session", &format!("{plans} shows which servers answer"));
     Exit::Unreachable
 }
 

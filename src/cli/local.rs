@@ -22,7 +22,7 @@ use crate::apply::{Event, Outcome};
 use crate::model::{Auth, Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
 
-/// So many lines of what a command says are shown.
+/// This many lines of the output of a command are shown.
 const HOOK_LINES: usize = 200;
 
 /// For so long what a command has said is still listened to when it has ended.
@@ -228,7 +228,7 @@ impl RunHost for Local<'_> {
                 end = &mut hook => return end,
                 () = tokio::time::sleep(STILL) => {
                     let mut text = Text::new();
-                    text.line("           the command still runs");
+                    text.line("           the command is still running");
                     self.progress.aside(&text);
                 }
             }
@@ -239,7 +239,7 @@ impl RunHost for Local<'_> {
         self.progress.clear();
         self.progress.aside(&ends::question(why, self.output.width));
         let asked = async {
-            yes("Type yes to go on, anything else to stop here:", self.output.width).await
+            yes("Type \"yes\" to continue. Anything else stops here:", self.output.width).await
         };
         tokio::select! {
             answer = asked => answer,
@@ -248,7 +248,7 @@ impl RunHost for Local<'_> {
     }
 }
 
-/// Asks a question on the terminal, laid out for so many columns; only `yes` is one.
+/// Asks a question on the terminal, laid out for this many columns; only `yes` is one.
 pub(super) async fn yes(question: &str, width: usize) -> bool {
     let mut text = Text::new();
     text.paragraph("", question, width);
@@ -266,7 +266,7 @@ pub(super) fn time_of_day() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// Random text of so many bytes, in hex.
+/// Random text of this many bytes, in hex.
 pub(super) fn random(bytes: usize) -> Option<String> {
     let mut noise = vec![0_u8; bytes];
     getrandom::fill(&mut noise).ok()?;
@@ -274,7 +274,7 @@ pub(super) fn random(bytes: usize) -> Option<String> {
     digits.map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
-/// The name of whoever runs this process: the user, or in CI, where a job has no `USER`, whoever
+/// The name of the person who runs this process: the user, or in CI, where a job has no `USER`, who
 /// GitHub Actions or GitLab CI says has started the job.
 fn operator(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let names = ["USER", "LOGNAME", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"];

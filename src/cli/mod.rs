@@ -52,8 +52,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             ran.unwrap_or_else(|_| {
                 Output::new(cli.color).error(
                     "this is a bug in zkplan",
-                    "please report it, with the output; zkplan history tells how far an apply was, \
-                     and zkplan apply goes on",
+                    "please report it with the output; zkplan history shows which steps an apply \
+                     has done, and zkplan apply resumes it",
                 );
                 Exit::Bug
             })
@@ -109,7 +109,7 @@ fn man(command: Option<&str>, output: &Output) -> Exit {
         Some(name) => all.find_subcommand(name).cloned(),
     };
     let Some(of) = of else {
-        let what = format!("`{}` is no command", command.unwrap_or_default());
+        let what = format!("`{}` is not a command", command.unwrap_or_default());
         output.error(&what, "zkplan --help lists the commands");
         return Exit::Usage;
     };

@@ -49,7 +49,7 @@ impl Output {
         }
     }
 
-    /// Prints a screen to stderr. Where stderr is gone there is nobody left to tell.
+    /// Prints a screen to stderr. Where stderr is closed there is no reader left.
     pub(super) fn aside(&self, text: &Text) {
         let text = text.to_string_with(self.colour[1]);
         drop(io::stderr().write_all(text.as_bytes()));
@@ -80,7 +80,7 @@ impl Output {
     pub(super) fn interrupted(&self) {
         // Behind the ^C that the terminal shows.
         self.aside(&Text::preformatted("\n"));
-        self.note("stopping at the next safe place; once more stops now");
+        self.note("stopping at the next safe place; press Ctrl-C again to stop at once");
     }
 
     /// Prints something worth knowing to stderr.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
 use super::exit::Exit;
-use super::journal::{self, Resumed, Told, Unread};
+use super::journal::{self, OpenRuns, Resumed, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::{Loaded, Unusable};
@@ -35,7 +35,7 @@ use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
 
-/// What a rehearsal may cost that nobody asked for, as [`rehearsal::Limits`] counts.
+/// What the rehearsal below a plan may cost, as [`rehearsal::Limits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
 
 /// How long a member that was not seen up and in sync is given before it is asked once more.
@@ -71,7 +71,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         return Exit::Usage;
     }
     if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
-        output.error(&wrong, "name a new file, or a plan that may be replaced");
+        output.error(&wrong, "give a new file, or a plan that may be overwritten");
         return Exit::Usage;
     }
     let loaded = specs::load(&args.specs, output);
@@ -116,15 +116,15 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
 fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
     let many = args.specs.len() > 1;
     if !args.why_not.is_empty() && args.format != Format::Text {
-        return Some(("--why-not goes with --format text", "its answer is for people"));
+        return Some(("--why-not works only with --format text", "its answer is text for people"));
     }
     let is_file = args.live.as_deref().is_some_and(|live| !live.is_dir());
     if many && args.out.is_some() {
-        Some(("--out goes with one spec", "plan the specs one by one"))
+        Some(("--out works only with one spec", "plan the specs one by one"))
     } else if many && is_file {
         Some((
-            "--live with a file goes with one spec",
-            "name a folder that holds the text of each ensemble, in files named after them",
+            "--live with a file works only with one spec",
+            "give a folder that has one file for each ensemble, named like the ensemble",
         ))
     } else {
         None
@@ -149,7 +149,7 @@ fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
         fs::canonicalize(spec).ok().is_some_and(|spec| fs::canonicalize(out).ok() == Some(spec))
     };
     if !there.is_file() {
-        Some(format!("{} is no regular file", out.display()))
+        Some(format!("{} is not a regular file", out.display()))
     } else if specs.iter().any(same) {
         Some(format!("{} is the spec itself", out.display()))
     } else {
@@ -168,13 +168,13 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
     for risk in args.accept.iter().filter(|risk| !used(risk)) {
         let risk = words_for_acceptance(risk);
         output.note(&format!(
-            "nothing here needs {risk} accepted, and the plan does not hold it; \"zkplan apply \
+            "the plan has no risk {risk}, so it does not include this acceptance; \"zkplan apply \
              --accept {risk}\" accepts it in advance"
         ));
     }
 }
 
-/// Whoever asks for a file is told whether there is one; the text of a plan says so itself.
+/// Says whether the file that was asked for is there; the text of a plan says so itself.
 fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>, output: &Output) {
     let Some(out) = &args.out else { return };
     let out = out.display();
@@ -187,7 +187,7 @@ fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>,
         ([Outcome::Planned(..)], Err(_)) => {}
         _ => {
             let old = if args.out.as_ref().is_some_and(|out| out.exists()) {
-                "; what is there is older"
+                "; the file has an older plan"
             } else {
                 ""
             };
@@ -201,7 +201,7 @@ fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
     for (file, outcome) in loaded.iter().zip(outcomes) {
         let Outcome::Planned(checked, ..) = outcome else { continue };
         if checked.plan().hooks.want_joiner_files() {
-            let what = "a command names {joinerDir}, and apply refuses that";
+            let what = "a command uses {joinerDir}, and apply refuses that";
             output.note(&format!("{}: {what}: {WITHOUT_JOINER_FILES}", file.path));
         }
     }
@@ -235,19 +235,19 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Err(error) => return Outcome::Unreachable(retired::named(&port, spec, error).await),
     };
     let mut facts = Facts::of(&seen, spec);
-    let told = match journal::told(&port, &seen, &facts, (spec, &args.accept)).await {
-        Ok(told) => told,
+    let open = match journal::open_runs(&port, &seen, &facts, (spec, &args.accept)).await {
+        Ok(open) => open,
         Err(why) => {
             output.note(&not_known(&spec.ensemble, &why));
-            Told::default()
+            OpenRuns::default()
         }
     };
-    if let Some(error) = retired::two_histories(&port, spec, told.rivals).await {
+    if let Some(error) = retired::two_histories(&port, spec, open.rivals).await {
         return Outcome::Unreachable(error);
     }
-    facts.findings.extend(told.findings);
+    facts.findings.extend(open.findings);
     facts.findings.sort();
-    if let Some(Resumed { run, is_certain, checked, done }) = told.resumed {
+    if let Some(Resumed { run, is_certain, checked, done }) = open.resumed {
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
@@ -269,10 +269,10 @@ async fn look(port: &ZooKeeper, question: &Question) -> Result<Observation, Obse
 
 fn not_known(ensemble: &str, why: &Unread) -> String {
     let why = match why {
-        Unread::NoSession => "no server takes a session".to_owned(),
+        Unread::NoSession => "no server accepts a session".to_owned(),
         Unread::Refused(code) => format!("the journal cannot be read: {code}"),
     };
-    format!("{ensemble}: whether an earlier apply is open is not known: {why}")
+    format!("{ensemble}: zkplan could not check whether a run is open: {why}")
 }
 
 /// Plans for a configuration from a file, or from the one in a folder that is named after the
@@ -418,7 +418,7 @@ fn texts(
     all
 }
 
-/// Other plans that somebody asks about: with other preferences, or in another order.
+/// Other plans that were asked about: with other preferences, or in another order.
 fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) -> Vec<Text> {
     let facts = &checked.plan().facts;
     let mut others = Vec::new();

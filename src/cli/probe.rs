@@ -89,7 +89,7 @@ fn asked(
         let mut wants_certificate = false;
         for at in leader_first(seen) {
             match port.dry_run(&at, &request, base.version).await {
-                Ok(dry_run) => return Answer::Told { step, dry_run: Some(dry_run) },
+                Ok(dry_run) => return Answer::Checked { step, dry_run: Some(dry_run) },
                 Err(NoAnswer::Tls(TlsFailure::CertificateWanted)) => wants_certificate = true,
                 Err(_) => {}
             }
@@ -97,7 +97,7 @@ fn asked(
         if wants_certificate {
             Answer::WantsCertificate { step }
         } else {
-            Answer::Told { step, dry_run: None }
+            Answer::Checked { step, dry_run: None }
         }
     })
 }
@@ -116,8 +116,8 @@ fn exit_of(answer: &Answer) -> Exit {
         Answer::NothingToSend | Answer::Awaits(_) | Answer::WantsCertificate { .. } => {
             return Exit::Done;
         }
-        Answer::Told { dry_run: None, .. } => return Exit::Unreachable,
-        Answer::Told { dry_run: Some(dry_run), .. } => dry_run,
+        Answer::Checked { dry_run: None, .. } => return Exit::Unreachable,
+        Answer::Checked { dry_run: Some(dry_run), .. } => dry_run,
     };
     match dry_run {
         DryRun::Sound | DryRun::OpenToAll | DryRun::NotSent(_) => Exit::Done,

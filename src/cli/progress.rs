@@ -17,7 +17,7 @@ const EVERY_MS: u64 = 10_000;
 /// How far in the message stands below the bar.
 const MESSAGE_INDENT: &str = "  ";
 
-/// A message takes at most so many lines below the bar; a table of waits is no progress bar.
+/// The most lines of a message below the bar; a table of waits is no progress bar.
 const MESSAGE_LINES: usize = 6;
 
 /// The way in which a run is shown.
@@ -29,7 +29,7 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Shows a run of so many steps.
+    /// Shows a run of this many steps.
     pub(super) fn new(output: &'a Output, steps: usize) -> Self {
         // Lines of the log would go through the bar.
         let has_bar = std::io::stderr().is_terminal() && !logs::are_written();
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_awaited_is_broken_between_words_and_not_cut() {
-        let what = "server 4 does not follow yet (silent, connected, but no answer in time: frozen \
-                    or overloaded)";
+        let what = "server 4 does not follow yet (no answer, connected, but timed out: the server is \
+                    frozen or overloaded)";
         let said = below(what, 80);
         assert!(said.starts_with("\n  server 4 does not follow yet"), "{said}");
         assert!(said.lines().all(|line| line.len() <= 80), "{said}");

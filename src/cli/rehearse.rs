@@ -24,8 +24,8 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
     let checked = match Source::read(&args.file, output) {
         Ok(Source::Plan(_)) if args.live.is_some() || !args.accept.is_empty() => {
             output.error(
-                "--live and --accept go with a spec",
-                "a saved plan holds what it starts from, and the risks that were accepted",
+                "--live and --accept work only with a spec",
+                "a saved plan includes its starting configuration and the accepted risks",
             );
             return Exit::Usage;
         }

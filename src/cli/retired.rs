@@ -20,7 +20,7 @@ use crate::observe::{
 use crate::saved;
 use crate::spec::Spec;
 
-/// So many runs before the latest are searched for servers that they retired.
+/// This many runs before the latest are searched for servers that they retired.
 const OLDER: usize = 100;
 
 /// A refusal waits no longer than this for the name of a run.

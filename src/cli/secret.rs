@@ -59,7 +59,7 @@ fn authenticated(
         if is_asked {
             output.error(
                 "--auth x509 takes neither --user nor --password-file",
-                "the certificate in connect.tls.cert says who asks",
+                "the certificate in connect.tls.cert is the identity",
             );
             return Err(Exit::Usage);
         }
@@ -68,7 +68,7 @@ fn authenticated(
     let (of_file, password) = of_file.unzip();
     let Some(user) = user.clone().or(of_file) else {
         let flag = if password_file.is_some() { "--password-file" } else { "--auth" };
-        output.error(&format!("{flag} needs a user, and none is given"), "add --user USER");
+        output.error(&format!("{flag} needs a user, and there is none"), "add --user USER");
         return Err(Exit::Usage);
     };
     let from_flag = password_file.clone().map(PasswordSource::File);
@@ -142,42 +142,40 @@ pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
     if args.allow_cleartext_auth { InClear::Anywhere } else { InClear::Loopback }
 }
 
-/// A session that only reads and proves nobody. A client's certificate is shown only where no server
+/// A session that only reads and has no credentials. A client's certificate is shown only where no server
 /// takes a session without one.
-pub(super) async fn open_unauthenticated(
+pub(super) async fn open_anonymous(
     port: &ZooKeeper,
     servers: &[Endpoint],
     connect: &Connect,
 ) -> Result<HeldSession, Outcome> {
-    let nobody = SessionTerms { timeout: connect.session_timeout, auth: None };
+    let anonymous = SessionTerms { timeout: connect.session_timeout, auth: None };
     if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
-        return open(port, servers, &nobody).await;
+        return open(port, servers, &anonymous).await;
     }
-    match open(&port.unauthenticated(), servers, &nobody).await {
+    match open(&port.unauthenticated(), servers, &anonymous).await {
         Ok(session) => Ok(session),
-        Err(_) => open(port, servers, &nobody).await,
+        Err(_) => open(port, servers, &anonymous).await,
     }
 }
 
 async fn password(user: &str, source: &PasswordSource, output: &Output) -> Result<String, Exit> {
     let (password, whence) = match source {
         PasswordSource::Env(name) => match std::env::var(name) {
-            Ok(password) => {
-                (password, format!("the environment variable {name} is set, and empty"))
-            }
+            Ok(password) => (password, format!("the environment variable {name} is set but empty")),
             Err(_) if io::stdin().is_terminal() => {
-                (prompted(user, output).await?, "none was typed".to_owned())
+                (prompted(user, output).await?, "no password was typed".to_owned())
             }
             Err(_) => {
                 output.error(
                     &format!("the password of {user} is not in the environment: {name}"),
-                    "set it for this command, or name a file in connect.auth.password",
+                    "set it for this command, or set a file in connect.auth.password",
                 );
                 return Err(Exit::Unreachable);
             }
         },
         PasswordSource::File(path) => {
-            let whence = format!("the file {} holds nothing", path.display());
+            let whence = format!("the file {} is empty", path.display());
             (from_file(path, output)?, whence)
         }
     };
@@ -185,7 +183,7 @@ async fn password(user: &str, source: &PasswordSource, output: &Output) -> Resul
     if password.is_empty() {
         output.error(
             &format!("the password of {user} is empty: {whence}. Nothing was sent"),
-            "set it for this command, or name a file with --password-file",
+            "set it for this command, or give a file with --password-file",
         );
         return Err(Exit::Unreachable);
     }
@@ -193,7 +191,7 @@ async fn password(user: &str, source: &PasswordSource, output: &Output) -> Resul
 }
 
 async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
-    output.note(&format!("the password of {user} is asked for"));
+    output.note(&format!("the password of {user} is needed"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
     if let Ok(Ok(password)) = asked.await {
         return Ok(password);
@@ -206,7 +204,7 @@ fn from_file(path: &Path, output: &Output) -> Result<String, Exit> {
     text_of(path).map_err(|error| {
         output.error(
             &format!("the password file {} cannot be read: {error}", path.display()),
-            "see connect.auth.password",
+            "check connect.auth.password",
         );
         Exit::Unreachable
     })
@@ -240,8 +238,8 @@ pub(super) async fn may_travel<E: Ensemble>(
 /// Says that a password would travel in clear.
 pub(super) fn in_the_clear(to: &str, output: &Output) -> Exit {
     output.error(
-        &format!("the password would travel in clear to {to}"),
-        "use secure client ports (connect.tls), or add --allow-cleartext-auth where the network is \
+        &format!("the password would be sent unencrypted to {to}"),
+        "use secure client ports (connect.tls), or add --allow-cleartext-auth if the network is \
          trusted",
     );
     Exit::Usage

@@ -36,8 +36,8 @@ impl Source {
             }
             Kind::Other(format) => {
                 output.error(
-                    &format!("{name} is a document of zkplan ({format}), neither spec nor plan"),
-                    "name a spec, or a plan that \"zkplan plan SPEC --out FILE\" saved",
+                    &format!("{name} is a zkplan document ({format}), not a spec and not a plan"),
+                    "give a spec, or a plan saved by \"zkplan plan SPEC --out FILE\"",
                 );
                 return Err(Exit::Data);
             }
@@ -158,8 +158,8 @@ pub(super) fn not_a_spec(path: &str, text: &str, output: &Output) -> Option<Stri
             format!("zkplan show {shell} shows it, zkplan apply {shell} applies it"),
         ),
         Kind::Other(format) => (
-            format!("{path} is a document of zkplan ({format}), not a spec"),
-            "name a spec".to_owned(),
+            format!("{path} is a zkplan document ({format}), not a spec"),
+            "give a spec".to_owned(),
         ),
     };
     output.error(&why, &help);

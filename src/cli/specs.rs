@@ -54,7 +54,7 @@ fn load_one(path: &Path, output: &Output) -> Result<Spec, Unusable> {
     }
     let mut spec = spec::parse(&name, &text).map_err(|errors| {
         output.aside(&complaints(&errors.render()));
-        Unusable { why: format!("{name} is no spec that can be used"), exit: Exit::Data }
+        Unusable { why: format!("{name} cannot be used as a spec"), exit: Exit::Data }
     })?;
     spec.rooted_at(path.parent().unwrap_or(Path::new("")));
     Ok(spec)
@@ -81,8 +81,8 @@ fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
 /// Reads a text file; `-` is stdin.
 pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Unusable> {
     String::from_utf8(read_bytes(path, output)?).map_err(|_| {
-        let why = format!("{} is no UTF-8 text", path.display());
-        output.error(&why, "name a text file");
+        let why = format!("{} is not UTF-8 text", path.display());
+        output.error(&why, "give a text file");
         Unusable { why, exit: Exit::Data }
     })
 }
@@ -109,17 +109,17 @@ pub(super) fn read_bytes(path: &Path, output: &Output) -> Result<Vec<u8>, Unusab
     match read {
         Err(error) => {
             let help = match error.kind() {
-                ErrorKind::NotFound => "see the path: it counts from the folder that you are in",
-                ErrorKind::IsADirectory => "name a file in that folder",
-                ErrorKind::PermissionDenied => "see who may read the file",
+                ErrorKind::NotFound => "check the path: it is relative to the present folder",
+                ErrorKind::IsADirectory => "give a file in that folder",
+                ErrorKind::PermissionDenied => "check the permissions of the file",
                 _ => "",
             };
             Err(refuse(format!("{name} cannot be read: {error}"), help, Exit::Error))
         }
         Ok(size) if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) => {
             let most = MAX_BYTES / (1024 * 1024);
-            let why = format!("{name} is larger than {most} MiB and was not read to its end");
-            Err(refuse(why, "no spec, plan or configuration is", Exit::Data))
+            let why = format!("{name} is larger than {most} MiB and was not read");
+            Err(refuse(why, "no spec, plan or configuration is that large", Exit::Data))
         }
         Ok(_) => Ok(bytes),
     }

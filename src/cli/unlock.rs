@@ -118,7 +118,7 @@ async fn remove<E: Ensemble, S: Session>(
         return Err(not_proven((args, source), unproven, output));
     }
     let Some(lock) = archive.lock().await.map_err(lost)? else {
-        output.error("there is no lock", "nothing is in the way of an apply; nothing was changed");
+        output.error("there is no lock", "no lock blocks an apply; nothing was changed");
         return Err(Exit::Error);
     };
     if let Some(doubt) = lock.doubt {
@@ -126,11 +126,11 @@ async fn remove<E: Ensemble, S: Session>(
         return Err(not_proven((args, source), unproven, output));
     }
     let StateLock { text, nonce, .. } = &lock;
-    let by = text.as_ref().map_or_else(|| format!("{nonce}, not of this version"), holder);
+    let by = text.as_ref().map_or_else(|| format!("{nonce}, written by another version"), holder);
     if *nonce != args.nonce {
         output.error(
-            &format!("the lock is another one: {by}"),
-            "name the nonce of the lock that stands; nothing was changed",
+            &format!("this is another lock: {by}"),
+            "give the nonce of the present lock; nothing was changed",
         );
         return Err(Exit::Locked);
     }
@@ -138,7 +138,7 @@ async fn remove<E: Ensemble, S: Session>(
         return Err(refused(code, output));
     }
     let Some(stamp) = local::stamp() else {
-        output.error("the machine gives no random numbers", "nothing was changed");
+        output.error("this machine gives no random numbers", "nothing was changed");
         return Err(Exit::Error);
     };
     let plan_id = text.as_ref().map_or_else(String::new, |text| text.plan_id.clone());
@@ -146,7 +146,7 @@ async fn remove<E: Ensemble, S: Session>(
     match take_over(session, archive, &lock, &mine).await {
         Ok(()) => {}
         Err(RequestError::Refused(ErrorCode::BadVersion | ErrorCode::NodeExists)) => {
-            output.error("somebody else holds the lock by now", "nothing was changed");
+            output.error("another apply holds the lock now", "nothing was changed");
             return Err(Exit::Locked);
         }
         Err(RequestError::Refused(code)) => return Err(refused(code, output)),
@@ -160,8 +160,8 @@ async fn remove<E: Ensemble, S: Session>(
         output.note("the fence could not be written into the journal");
     }
     let said = format!(
-        "unlocked: {by}. Fenced at config version {version}: nothing that it sent can be carried \
-         out any more."
+        "unlocked: {by}. Fenced at config version {version}: its older requests cannot commit any \
+         more."
     );
     let mut text = crate::render::Text::new();
     text.paragraph("", said, output.width);
@@ -186,7 +186,7 @@ fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output
 
 fn lost(_: RequestError, output: &Output) -> Exit {
     output.error(
-        "the connection was lost; whether the lock was removed is not known",
+        "the connection was lost; it is not known whether the lock was removed",
         "run the same command again",
     );
     Exit::Unreachable
@@ -195,7 +195,7 @@ fn lost(_: RequestError, output: &Output) -> Exit {
 fn refused(code: ErrorCode, output: &Output) -> Exit {
     output.error(
         &format!("the server refused: {code}"),
-        "unlocking takes the rights of an apply; see connect.auth",
+        "unlock needs the same rights as apply; check connect.auth",
     );
     Exit::Unreachable
 }
@@ -204,13 +204,14 @@ fn not_fenced(failure: RequestError, output: &Output) -> Exit {
     let what = match failure {
         RequestError::Refused(code) => {
             format!(
-                "the lock is gone; the fence that disarms what was sent before is refused: {code}"
+                "the lock is removed, but the fence was refused: {code}. Older requests can still \
+                 commit"
             )
         }
-        _ => "the lock is gone; the fence that disarms what was sent before is not known to have \
-              committed"
+        _ => "the lock is removed, but it is not known whether the fence committed. Older \
+              requests may still commit"
             .to_owned(),
     };
-    output.error(&what, "the next apply fences before it sends anything");
+    output.error(&what, "the next apply sends a fence before anything else");
     Exit::Error
 }

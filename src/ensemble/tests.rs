@@ -238,7 +238,7 @@ fn certificates_that_cannot_be_used_are_named() {
     std::fs::write(&empty, "nothing").expect("written");
     let error = ZooKeeper::new(SHORT, Some(&tls(empty))).err().expect("no certificate");
     assert!(matches!(error, TlsSetupError::NoPem { .. }));
-    assert!(error.to_string().ends_with("holds no certificate in PEM form"), "{error}");
+    assert!(error.to_string().ends_with("has no certificate in PEM format"), "{error}");
 }
 
 /// Listens like a server with `maxClientCnxns`: it answers words after a while, and closes excess

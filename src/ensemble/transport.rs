@@ -62,7 +62,7 @@ pub enum TlsSetupError {
         cause: io::Error,
     },
     /// A file holds no usable certificate or key.
-    #[error("`{}` holds no {what} in PEM form", path.display())]
+    #[error("`{}` has no {what} in PEM format", path.display())]
     NoPem {
         /// The file.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum TlsSetupError {
         what: &'static str,
     },
     /// It is in another form than PEM, or encrypted.
-    #[error("`{}` is {form}, and zkplan reads PEM without a password", path.display())]
+    #[error("`{}` is {form}; zkplan reads PEM without a password", path.display())]
     OtherForm {
         /// The file.
         path: PathBuf,
@@ -80,8 +80,8 @@ pub enum TlsSetupError {
     /// A certificate without its key, or a key without its certificate.
     #[error("a client certificate and its key are needed together")]
     HalfAnIdentity,
-    /// The key does not belong to the certificate, or its type is unknown.
-    #[error("the client certificate in `{}` and its key do not fit", path.display())]
+    /// The key does not belong to the certificate, or is of an unknown kind.
+    #[error("the client certificate in `{}` and the key do not belong together", path.display())]
     Mismatch {
         /// The certificate's file.
         path: PathBuf,
@@ -253,7 +253,7 @@ fn read(path: &PathBuf) -> Result<String, TlsSetupError> {
     if let Some(form) = KeyForm::of(&bytes) {
         return Err(TlsSetupError::OtherForm { path: path.clone(), form });
     }
-    String::from_utf8(bytes).map_err(|_| unreadable(io::Error::other("it is no text")))
+    String::from_utf8(bytes).map_err(|_| unreadable(io::Error::other("it is not text")))
 }
 
 /// The addresses of a host. A host that no name server could know is not looked up: it may come

@@ -74,7 +74,7 @@ impl FromStr for Zxid {
     /// Reads hex behind `0x`, as ZooKeeper prints a zxid.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
-        number.map(Self).ok_or_else(|| format!("`{text}` is no zxid"))
+        number.map(Self).ok_or_else(|| format!("`{text}` is not a zxid"))
     }
 }
 
@@ -168,7 +168,7 @@ pub enum ConfigParseError {
     TooLarge,
     /// The text of another product.
     #[error(
-        "the configuration is that of a ClickHouse Keeper; zkplan changes Apache ZooKeeper ensembles"
+        "this is the configuration of a ClickHouse Keeper; zkplan works only with Apache ZooKeeper"
     )]
     ClickHouseKeeper,
     /// An escape that `java.util.Properties` does not take.

@@ -305,7 +305,7 @@ pub enum MembershipParseError {
     #[error("no `server.N` line")]
     NoServer,
     /// A line that is none of `server.N`, `group.G`, `weight.N`.
-    #[error("line `{0}` is none of `server.N=`, `group.G=`, `weight.N=`")]
+    #[error("line `{0}` does not begin with `server.N=`, `group.G=` or `weight.N=`")]
     Line(String),
     /// A server line that cannot be read.
     #[error("line `{line}`: {cause}")]
@@ -322,7 +322,7 @@ pub enum MembershipParseError {
     #[error("more than {MAX_SERVERS} servers")]
     TooMany,
     /// The same id on two lines.
-    #[error("server id {0} stands on two lines")]
+    #[error("server id {0} is on two lines")]
     Twice(ServerId),
 }
 

@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for MinTolerance {
                 .and_then(|count| u32::try_from(count).ok())
                 .map(Self::AtLeast)
                 .ok_or_else(|| serde::de::Error::custom("not a small whole number")),
-            _ => Err(serde::de::Error::custom("neither `auto` nor a whole number")),
+            _ => Err(serde::de::Error::custom("not `auto` and not a whole number")),
         }
     }
 }
@@ -150,7 +150,8 @@ impl JsonSchema for MinTolerance {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "Voters that may fail at any moment; `auto` is the smaller of now and target.",
+            "description": "Voter failures that the ensemble tolerates at every step; `auto` is \
+                            the smaller of now and target.",
             "oneOf": [{ "const": "auto" }, { "type": "integer", "minimum": 0, "maximum": 127 }]
         })
     }
@@ -219,7 +220,7 @@ impl<'de> Deserialize<'de> for StandaloneEnabled {
             serde_json::Value::String(word) if word == "unknown" => Ok(Self::Unknown),
             serde_json::Value::Bool(true) => Ok(Self::True),
             serde_json::Value::Bool(false) => Ok(Self::False),
-            _ => Err(serde::de::Error::custom("neither `unknown`, `true` nor `false`")),
+            _ => Err(serde::de::Error::custom("not `unknown`, `true` or `false`")),
         }
     }
 }
@@ -231,7 +232,7 @@ impl JsonSchema for StandaloneEnabled {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "What is known of the servers' `standaloneEnabled`, which cannot be seen.",
+            "description": "The `standaloneEnabled` of the servers; zkplan cannot see it.",
             "enum": ["unknown", true, false]
         })
     }

@@ -345,8 +345,8 @@ pub enum ObserveError {
         /// Everything that was tried.
         tried: Vec<Tried>,
     },
-    /// Servers answered, but no quorum serves.
-    #[error("servers answer, but no leader is elected")]
+    /// Somebody answered, but no quorum serves.
+    #[error("servers answer, but they have no leader")]
     NoQuorum {
         /// Everything that was tried.
         tried: Vec<Tried>,
@@ -393,8 +393,8 @@ pub enum ObserveError {
         /// The address at which it was asked.
         endpoint: Endpoint,
     },
-    /// Servers of two ensembles answered.
-    #[error("two histories answer{}", by_run(retired.as_deref()))]
+    /// Servers of two histories answered.
+    #[error("servers of two different ensembles answered{}", by_run(retired.as_deref()))]
     TwoHistories {
         /// One, and the other.
         histories: Box<[Lineage; 2]>,
@@ -411,7 +411,7 @@ pub enum ObserveError {
         target: Box<TargetEnsemble>,
     },
     /// The configuration znode cannot be read.
-    #[error("the configuration of server at `{endpoint}` cannot be read: {cause}")]
+    #[error("the configuration of the server at `{endpoint}` cannot be read: {cause}")]
     UnreadableConfig {
         /// Where it was read.
         endpoint: Endpoint,
@@ -423,7 +423,7 @@ pub enum ObserveError {
 fn target_runs(target: &TargetEnsemble) -> String {
     let named: Vec<String> =
         target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
-    format!("an ensemble of its own runs on {}", named.join(", "))
+    format!("another ensemble runs on {}", named.join(", "))
 }
 
 /// An ensemble that runs where a spec wants servers to join another one.

@@ -97,9 +97,9 @@ fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
         ChangeKind::Leave if plan.facts.live.contains(&change.id) || plan.facts.assumed => {
             format!("in the ensemble, not in {path}")
         }
-        ChangeKind::Leave => format!("in the ensemble, not in {path}; not seen up to date"),
-        ChangeKind::Promote => format!("observes now, {here} wants a vote"),
-        ChangeKind::Demote => format!("votes now, {here} wants an observer"),
+        ChangeKind::Leave => format!("in the ensemble, not in {path}; was not seen in sync"),
+        ChangeKind::Promote => format!("an observer now, {here} has it as participant"),
+        ChangeKind::Demote => format!("a participant now, {here} has it as observer"),
         ChangeKind::Readdress(fields) => format!("{here} has {}", parts(fields)),
         ChangeKind::Replace => format!("{here} has another machine for this id"),
         ChangeKind::RoleAndAddress => format!("{here} has another role and another address"),

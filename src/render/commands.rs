@@ -5,7 +5,7 @@ use super::words;
 use crate::apply::command_line::argv;
 use crate::plan::{Action, Done, Plan, Step};
 
-/// So many commands, or steps of a question, are shown; the others are counted.
+/// This many commands, or steps of a question, are shown; the others are counted.
 const SHOWN: usize = 12;
 
 /// The commands of a plan, a line a step, with the words that apply hands to the system; nothing
@@ -17,7 +17,7 @@ pub(super) fn commands(plan: &Plan, width: usize) -> Text {
     if starts.is_empty() && stops.is_empty() {
         return text;
     }
-    let title = "Commands that apply runs from this machine, without a shell";
+    let title = "Commands that apply runs on this machine, without a shell";
     let lead = Line::new(Style::Bold, title).then(Style::Plain, " (none with --no-hooks)");
     text.paragraph("", lead, width);
     let ids = starts.iter().chain(&stops).map(|command| command.step.id.as_str().len());
@@ -47,7 +47,7 @@ pub fn question(plan: &Plan, done: &Done, no_hooks: bool) -> String {
         of(plan).map(|command| command.step).filter(is_left).collect()
     };
     let sends = match reconfigs.len() {
-        0 => format!("Finish what is left of {}", plan.ensemble),
+        0 => format!("Finish the remaining steps on {}", plan.ensemble),
         n => format!(
             "Send {} ({}) to {}",
             words::count_of(n, "reconfig"),
@@ -73,7 +73,7 @@ fn of(plan: &Plan) -> impl Iterator<Item = Command<'_>> {
     let command = |step| {
         let argv = match argv(plan, step)? {
             Ok(argv) => words::command(&argv),
-            Err(id) => format!("refused: the host of server {id} is no plain name or address"),
+            Err(id) => format!("refused: the host of server {id} is not a plain name or address"),
         };
         Some(Command { step, argv })
     };
@@ -108,8 +108,7 @@ mod tests {
     fn whoever_approves_sees_what_will_be_run() {
         let checked = scene(&[2, 3, 4]).plan();
         insta::assert_snapshot!(commands(checked.plan(), 80).to_string_with(false), @r#"
-        Commands that apply runs from this machine, without a shell (none with
-        --no-hooks)
+        Commands that apply runs on this machine, without a shell (none with --no-hooks)
           start-4  ssh 10.0.0.4 'sudo systemctl start zk@4'
           stop-1   ssh 10.0.0.1 sudo systemctl disable --now zk
         "#);
@@ -124,7 +123,7 @@ mod tests {
         let left: Vec<_> = left.map(|step| &step.id).collect();
         let all = checked.plan().steps().map(|step| step.id.clone());
         let done = all.filter(|id| !left.contains(&id)).collect();
-        insta::assert_snapshot!(question(checked.plan(), &done, false), @"Finish what is left of prod-eu and run 1 command (stop-1)?");
+        insta::assert_snapshot!(question(checked.plan(), &done, false), @"Finish the remaining steps on prod-eu and run 1 command (stop-1)?");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Because {
     /// The reason as a phrase.
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::Version => "each starts from the version before",
+            Self::Version => "each reconfig starts from the config version of the one before",
             Self::Reason(why) => why.phrase(),
         }
     }
@@ -170,17 +170,17 @@ mod tests {
           n1 [label="await-5: wait until server 5 follows", style=dashed];
           n2 [label="join-4: reconfig: add server 4 as participant", style=bold];
           n3 [label="join-5: reconfig: add server 5 as participant", style=bold];
-          n4 [label="gate: waits for approval", shape=diamond];
+          n4 [label="gate: wait for approval", shape=diamond];
           n5 [label="leave-1: reconfig: remove server 1", style=bold];
-          n6 [label="prove: a write commits", shape=ellipse];
-          n7 [label="stop-1: a person stops server 1"];
-          n0 -> n2 [label="a joiner is named only after it was seen following"];
-          n1 -> n3 [label="a joiner is named only after it was seen following"];
-          n2 -> n3 [label="ids join ascending; new voters vote before old ones leave"];
+          n6 [label="check: a write commits", shape=ellipse];
+          n7 [label="stop-1: stop server 1 by hand"];
+          n0 -> n2 [label="a new server is added only after it has copied the data"];
+          n1 -> n3 [label="a new server is added only after it has copied the data"];
+          n2 -> n3 [label="servers join in order of ids; new voters vote before old ones leave"];
           n3 -> n4 [label="clients move before servers leave"];
           n4 -> n5 [label="clients move before servers leave"];
-          n5 -> n6 [label="a write must commit in the last configuration before anything stops"];
-          n6 -> n7 [label="a removed server runs on without a vote until it is stopped"];
+          n5 -> n6 [label="a write must commit in the last configuration before a server is stopped"];
+          n6 -> n7 [label="a removed server keeps running without a vote until it is stopped"];
         }
         "#);
     }

@@ -56,8 +56,9 @@ pub fn screen(screen: &Screen<'_>) -> Text {
 
 fn unknown(step: &StepId) -> String {
     format!(
-        "{step} was sent and nobody saw its answer: it may have been carried out, or still be. The \
-         next apply fences it off and writes down what came of it."
+        "{step} was sent and its answer was not received. It may have committed, or may still \
+         commit. The next apply sends a fence so that it cannot commit later, and records whether \
+         it did."
     )
 }
 
@@ -69,7 +70,7 @@ fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
     Some(match end {
         Outcome::Stale(stale) => (
             self::stale(stale),
-            format!("{plans} plans for what is there now; {path} was not applied"),
+            format!("{plans} makes a plan for the present ensemble; {path} was not applied"),
         ),
         Outcome::Locked(_)
         | Outcome::OtherRun { .. }
@@ -80,7 +81,8 @@ fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
         Outcome::NoRecipient { unnamed } => no_recipient(unnamed, path),
         Outcome::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
-            "set reconfigEnabled=true on every server, restart one after the other, the leader last",
+            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
+             time, the leader last",
         ),
         Outcome::Unproven(unproven) => trust::not_proven(unproven, screen.path),
         Outcome::FolderRefused { path: znode, is_folder, code } => {
@@ -90,14 +92,14 @@ fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
         Outcome::TakesOneConnection { by } => sessions::takes_one_connection(by.as_ref(), again),
         Outcome::HostNotPlain { server } => (
             format!(
-                "the host of server {server} is no plain name or address, and a command of the \
-                 plan would be given it. Nothing was changed."
+                "the host of server {server} is not a plain name or address. zkplan does not put \
+                 such a host into a command. Nothing was changed."
             ),
-            format!("do the work of the commands by hand: {again} --no-hooks"),
+            format!("run the commands by hand: {again} --no-hooks"),
         ),
         Outcome::Unreachable => (
-            "no server takes a session. Nothing was changed.".to_owned(),
-            format!("{plans} shows who answers and who does not"),
+            "no server accepts a session. Nothing was changed.".to_owned(),
+            format!("{plans} shows which servers answer"),
         ),
         Outcome::Finished
         | Outcome::LockLost { .. }
@@ -121,28 +123,28 @@ fn of_runs(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
         Outcome::Locked(Some(by)) => (
             format!("another apply holds the lock: {}. Nothing was changed.", run::holder(by)),
             format!(
-                "wait for it; the lock of a crashed apply goes with its session. If it hangs for \
-                 good: zkplan unlock {path} {}",
+                "wait for it to finish. If that apply crashed, its lock is removed when its \
+                 session expires. If it hangs: zkplan unlock {path} {}",
                 by.by.nonce
             ),
         ),
         // Who made it is not proven, or not understood: nothing here helps to remove it.
         Outcome::Locked(None) => (
-            "a lock stands, and by whom is not known. Nothing was changed.".to_owned(),
-            format!("wait: a lock goes with the session that made it; then {again}"),
+            "another apply holds the lock. Its owner is not known. Nothing was changed.".to_owned(),
+            format!("wait until the lock is removed with the session that made it; then {again}"),
         ),
         Outcome::OtherRun { number, why } => (
             format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
             format!(
-                "zkplan history {path} {number} shows how far it is. Finish it with the file that \
-                 it was begun with, or abandon it where it stands: {again} --abandon {number}"
+                "zkplan history {path} {number} shows which steps are done. Finish the run with \
+                 the file that started it, or abandon it: {again} --abandon {number}"
             ),
         ),
         Outcome::Overtaken { number, stale } => (
-            format!("run {number} is open and cannot go on. {}", capital(&self::stale(stale))),
+            format!("run {number} is open and cannot be resumed. {}", capital(&self::stale(stale))),
             format!(
-                "where the change is meant, abandon the run where it stands and plan for what is \
-                 there now: {} --abandon {number}",
+                "if the change was intended, abandon this run and plan for the present ensemble: \
+                 {} --abandon {number}",
                 screen.anew.unwrap_or(APPLY_SPEC)
             ),
         ),
@@ -152,12 +154,12 @@ fn of_runs(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
         ),
         Outcome::RunGone { number } => (
             format!(
-                "run {number}, whose plan was to be carried out, is not there any more. Nothing was \
-                 changed."
+                "run {number} is not in the journal any more. This apply was to resume it. \
+                 Nothing was changed."
             ),
-            format!("{again} looks again, and plans for what is there then"),
+            format!("{again} checks the ensemble again and makes a new plan"),
         ),
-        _ => unreachable!("the caller names those that the lock or a run stands behind"),
+        _ => unreachable!("the caller has a screen of its own for a lock and for a run"),
     }
 }
 
@@ -165,14 +167,14 @@ fn of_runs(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
 fn differs(why: &Differs) -> String {
     match why {
         Differs::Header(Illegible::Newer(version)) => {
-            format!("a newer zkplan wrote it (format {version}): use that one to finish it")
+            format!("a newer zkplan wrote it (format {version}): finish it with that version")
         }
         Differs::Header(Illegible::Garbled) => "its header cannot be read".to_owned(),
-        Differs::PlanLost => "the plan that it keeps is damaged or not proven".to_owned(),
-        Differs::OtherPlan => "it carries out another plan than this one".to_owned(),
+        Differs::PlanLost => "the plan stored in it is damaged or not proven".to_owned(),
+        Differs::OtherPlan => "it belongs to another plan".to_owned(),
         Differs::OtherSpec { servers, policy, hooks, accepted } => {
             let risks: Vec<String> = accepted.iter().map(words::acceptance).collect();
-            let accepts = format!("risks that were accepted ({})", risks.join(", "));
+            let accepts = format!("accepted risks ({})", risks.join(", "));
             let others = [
                 (*servers, "servers"),
                 (*policy, "policy"),
@@ -181,7 +183,7 @@ fn differs(why: &Differs) -> String {
             ];
             let others = others.into_iter().filter(|(differs, _)| *differs);
             let others = words::list(others.map(|(_, what)| what));
-            format!("it differs from this spec in its {others}")
+            format!("it does not match this spec: different {others}")
         }
     }
 }
@@ -198,20 +200,23 @@ fn folder_refused(
     code: ErrorCode,
     again: &str,
 ) -> (String, String) {
-    let what = format!("{path} does not let zkplan keep its lock and its journal there: {code}.");
+    let what = format!("zkplan cannot write its lock and its journal to {path}: {code}.");
     let then = match code {
         ErrorCode::QuotaExceeded => {
             let of = if path == "/" { "/zookeeper/quota".to_owned() } else { quota(path) };
-            format!("a quota stands on it: delete it with zkCli.sh (deleteall {of}); then {again}")
+            format!(
+                "a quota limits {path}: delete the quota with zkCli.sh (deleteall {of}); then \
+                 {again}"
+            )
         }
-        ErrorCode::NoNode => format!("make it with zkCli.sh (create {path}); then {again}"),
+        ErrorCode::NoNode => format!("create it with zkCli.sh (create {path}); then {again}"),
         _ if is_folder => format!(
-            "apply as the super user, or as a user whom the folder lists; or name another \
-             `connect.folder` in the spec; then {again}"
+            "apply as the super user, or as a user in the access control list of the folder; or \
+             set another `connect.folder` in the spec; then {again}"
         ),
         _ => format!(
-            "have the super user let this user create in it (zkCli.sh, setAcl {path}), or name \
-             another `connect.folder` in the spec; then {again}"
+            "let the super user give this user the right to create in it (zkCli.sh, setAcl \
+             {path}), or set another `connect.folder` in the spec; then {again}"
         ),
     };
     (what, then)
@@ -226,19 +231,22 @@ fn quota(path: &str) -> String {
 fn not_authorized(by: &[Recipient], signer: &Signer, again: &str) -> (String, String) {
     let said: Vec<String> = by.iter().map(|by| signing_in::refused(by, signer)).collect();
     let said = if said.is_empty() {
-        "the servers refused: the user may not change the configuration".to_owned()
+        "the servers refused this user: it has no right to change the configuration".to_owned()
     } else {
         said.join("; ")
     };
-    (format!("{said}. ZooKeeper says NoAuth."), signing_in::remedy(signer, again))
+    (format!("{said}. ZooKeeper's error is NoAuth."), signing_in::remedy(signer, again))
 }
 
 /// No server that serves may be sent the password.
 fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
-    let what = "the password goes only to servers that the file names and that lead or follow this \
-                ensemble, and there is none. Nothing was sent.";
+    let what = "zkplan sends the password only to servers that the file lists and that lead or \
+                follow this ensemble. No server meets both conditions. Nothing was sent.";
     if unnamed.is_empty() {
-        return (what.to_owned(), format!("zkplan history {path} and zkplan plan show who serves"));
+        return (
+            what.to_owned(),
+            format!("zkplan history {path} and zkplan plan show which servers serve"),
+        );
     }
     let at: Vec<String> = unnamed.iter().map(|member| member.at.to_string()).collect();
     (
@@ -251,7 +259,7 @@ fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
 fn on_the_way(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
     let Screen { again, .. } = *screen;
     let anew = anew(screen);
-    let go_on = format!("{again} goes on from here, from any machine");
+    let go_on = format!("{again} resumes here, from any machine");
     match end {
         Outcome::LockLost { since: Since::NeverTaken, .. } => {
             (lock_lost(&Since::NeverTaken), format!("run it again: {again}"))
@@ -260,41 +268,42 @@ fn on_the_way(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
         Outcome::Foreign { .. } => (
             "another client changed the configuration during this run. ZooKeeper does not record who."
                 .to_owned(),
-            format!("find out who did; where it was meant, {anew}; else undo it and {again}"),
+            format!("find out who changed it. If the change was intended, {anew}. If not, undo it \
+                     and {again}"),
         ),
         Outcome::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
         Outcome::Gate { step, approve, occupied } => (
             gate(step, approve, occupied.is_empty()),
-            format!("{again} --approve {approve}, when it is so"),
+            format!("{}, {again} --approve {approve}", condition(approve)),
         ),
         Outcome::Hook { step, how } => (
             format!(
-                "the command of {step} {}. The configuration is as it was before it.",
+                "the command of {step} {}. It changed no configuration.",
                 run::hook_end(how)
             ),
             format!(
-                "mend the command; {go_on}. Or do its work by hand, and go on without commands: \
+                "fix the command; {go_on}. Or do its work by hand and continue without commands: \
                  {again} --no-hooks"
             ),
         ),
         Outcome::RanOut { waits, .. } => (
-            "a wait ran out. The ensemble is in a place where it may stay.".to_owned(),
-            format!("mend what is missing; {go_on}{}", where_gone(waits, &anew)),
+            "timed out. It is safe to leave the ensemble as it is.".to_owned(),
+            format!("fix the problem above; {go_on}{}", where_gone(waits, &anew)),
         ),
         Outcome::DataDiffer(ids) => (
             format!(
-                "the data of {} are not the leader's: they come from another ensemble, or were \
-                 damaged. It got no vote.",
+                "the data of {} differ from the leader's. They come from another ensemble or are \
+                 damaged. The join was not sent.",
                 words::servers(ids)
             ),
             format!(
-                "stop it, move version-2 out of its data directory and keep it, lay its first zoo.cfg \
-                 down again and start it; {go_on}"
+                "stop it, move version-2 out of its data directory and keep it, restore the \
+                 zoo.cfg it first started with, and start it; {go_on}"
             ),
         ),
         Outcome::NotGranted(_) => not_granted(&anew, &go_on),
         Outcome::Unsafe(breaches, _) => (
-            "a finding came up during the run that was not accepted.".to_owned(),
+            "a new finding stops this run. It was not accepted.".to_owned(),
             unsafe_now(breaches, screen),
         ),
         Outcome::Refused { step, code } => {
@@ -327,7 +336,7 @@ fn unsafe_now(breaches: &[Breach], screen: &Screen<'_>) -> String {
     let is_offered =
         |breach: &Breach| breach.detail.is_acceptable() && law::code(breach) != "ZKF13";
     if !breaches.iter().all(is_offered) {
-        return format!("{plans} shows it, and what would pass");
+        return format!("{plans} shows the finding and the changes that would be accepted");
     }
     let mut flags: Vec<String> =
         breaches.iter().map(|breach| format!(" --accept {}", law::place(breach))).collect();
@@ -345,25 +354,31 @@ fn lock_lost(since: &Since) -> String {
         }
         Since::Nothing => format!("{LOST} Nothing was sent after that."),
         Since::Committed(Some(step)) => format!(
-            "{LOST} {step} was sent before this was noticed, and it committed. The next apply writes \
-             that to the journal."
+            "{LOST} {step} was sent before zkplan noticed, and it committed. The next apply \
+             records that in the journal."
         ),
         Since::Committed(None) => format!(
-            "{LOST} The fence was sent before this was noticed, and it committed. It changes the \
-             config version, no member."
+            "{LOST} The fence was sent before zkplan noticed, and it committed. It changes the \
+             config version and no member."
         ),
         Since::Sent(Some(_)) => LOST.to_owned(),
         Since::Sent(None) => format!(
-            "{LOST} The fence was sent before this was noticed, and its answer did not come. It can \
-             change the config version, no member."
+            "{LOST} The fence was sent before zkplan noticed, and its answer was not received. It \
+             can change the config version and no member."
         ),
     }
 }
 
 fn not_granted(anew: &str, go_on: &str) -> (String, String) {
-    let what = "a server stopped answering or came back since the plan was made, and no order of the \
-                steps that are left keeps the safety rules and what the plan promised.";
-    (what.to_owned(), format!("{anew}. Or bring the servers back to what they were then; {go_on}"))
+    let what = "a server stopped answering or came back after the plan was made. No order of the \
+                remaining steps keeps the safety rules and the figures of the plan.";
+    (
+        what.to_owned(),
+        format!(
+            "{anew}. Or bring the servers back to the state that they had when the plan was made; \
+             {go_on}"
+        ),
+    )
 }
 
 /// How a run is given up for a plan of what is there now.
@@ -372,8 +387,12 @@ fn anew(screen: &Screen<'_>) -> String {
     let apply = anew.unwrap_or(APPLY_SPEC);
     // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
     run.map_or_else(
-        || format!("plan for what is there now: {apply}"),
-        |run| format!("abandon this run and plan for what is there now: {apply} --abandon {run}"),
+        || format!("make a plan for the present ensemble: {apply}"),
+        |run| {
+            format!(
+                "abandon this run and make a plan for the present ensemble: {apply} --abandon {run}"
+            )
+        },
     )
 }
 
@@ -385,47 +404,58 @@ fn where_gone(waits: &[Wait], anew: &str) -> String {
     if !waits.iter().any(|wait| matches!(wait, Wait::Down { .. })) {
         return String::new();
     }
-    format!(". Where a server is gone for good: {anew}")
+    format!(". If a server will not come back: {anew}")
 }
 
-/// What somebody is asked who can let a run go on.
+/// The question to a person who can let a run continue.
 pub fn question(end: &Outcome, width: usize) -> Text {
     let mut text = Text::new();
     let Outcome::Gate { step, approve, occupied } = end else { return text };
     let what = match approve.as_str() {
         "cutover" if occupied.is_empty() => {
-            "no client is connected to the servers that leave. Going on removes them: have the \
-             clients' connect strings been changed?"
+            "no client is connected to the servers that leave. The next steps remove these \
+             servers. Have you changed the clients' connect strings?"
         }
         "cutover" => {
-            "clients are still on servers that leave. Have they moved? Going on removes the servers."
+            "clients are still connected to servers that leave. The next steps remove these \
+             servers. Have the clients moved?"
         }
         "stop" => {
-            "clients are still on the server that is to be stopped. Going on stops it all the same."
+            "clients are still connected to the server that is to be stopped. The next step stops \
+             it and cuts them off."
         }
-        _ => "is its data directory blank? Going on takes your word for it.",
+        _ => "is its data directory blank? zkplan cannot see that and relies on your answer.",
     };
     text.paragraph(Line::new(Style::Yellow, format!("{step}: ")), what, width);
     text.append(run::occupied(occupied, width));
     text
 }
 
-fn gate(step: &StepId, approve: &str, nobody: bool) -> String {
+/// What must be true before a gate is approved.
+fn condition(approve: &str) -> &'static str {
     match approve {
-        "cutover" if nobody => {
-            format!("{step} is not open: somebody has to say that the clients have moved.")
+        "cutover" => "once the clients have moved",
+        "stop" => "if these clients may be disconnected",
+        _ => "once you have checked that",
+    }
+}
+
+fn gate(step: &StepId, approve: &str, no_clients: bool) -> String {
+    match approve {
+        "cutover" if no_clients => {
+            format!("{step} waits for approval: confirm that the clients have moved.")
         }
-        "cutover" => format!("{step} is not open: clients are still on servers that leave."),
-        "stop" => format!("{step} waits: clients are still on that server."),
-        _ => format!("{step}: somebody has to attest that the data directory is blank."),
+        "cutover" => format!("{step} waits: clients are still connected to servers that leave."),
+        "stop" => format!("{step} waits: clients are still connected to that server."),
+        _ => format!("{step} waits for approval: confirm that the data directory is blank."),
     }
 }
 
 fn stale(stale: &Stale) -> String {
     match stale {
         Stale::Identity { plan: Identity::NoneYet, live } => format!(
-            "the plan is stale: when it was made the ensemble had no identity of zkplan, and it has \
-             one now ({}).",
+            "the plan is stale: when it was made, zkplan had not been applied to this ensemble. \
+             Since then it has ({}).",
             words::identity(live)
         ),
         Stale::Identity { plan, live } => format!(
@@ -434,22 +464,22 @@ fn stale(stale: &Stale) -> String {
             words::identity(live)
         ),
         Stale::ZxidBack { plan, live } => format!(
-            "this is not the history that the plan was made for: the leader was at zxid {plan} \
-             then, and is at {live} now."
+            "this is not the ensemble that the plan was made for, or it lost data: the leader was \
+             at zxid {plan} then and is at {live} now."
         ),
         Stale::Members { by, .. } => {
             let by = by.map_or_else(
-                || "No run of zkplan tells who changed them.".to_owned(),
-                |run| format!("Run {run} made them so."),
+                || "No zkplan run made this change.".to_owned(),
+                |run| format!("Run {run} made this change."),
             );
             format!(
-                "the plan is stale: the members are neither those that it starts from nor any on \
-                 its way. {by}"
+                "the plan is stale: the members are not those that it starts from, nor those \
+                 after any of its steps. {by}"
             )
         }
         Stale::Version { plan, live } => format!(
-            "the config version moved from {} to {} and no run tells who did it \
-             (--strict-version); the members are those of the plan.",
+            "the config version changed from {} to {}, and no zkplan run made this change \
+             (--strict-version). The members are those of the plan.",
             plan.version, live.version
         ),
     }
@@ -460,10 +490,10 @@ fn details(end: &Outcome, width: usize) -> Text {
     match end {
         Outcome::Stale(Stale::Members { plan, live, .. })
         | Outcome::Overtaken { stale: Stale::Members { plan, live, .. }, .. } => {
-            text.append(diff(plan, live, "what the plan starts from"));
+            text.append(diff(plan, live, "the start of the plan"));
         }
         Outcome::Foreign { before, after } => {
-            text.append(diff(before, after, "what this run had made"));
+            text.append(diff(before, after, "the last state made by this run"));
         }
         Outcome::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
         Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
@@ -482,7 +512,7 @@ fn details(end: &Outcome, width: usize) -> Text {
 fn diff(before: &EnsembleConfig, after: &EnsembleConfig, from: &str) -> Text {
     let titles = [
         format!("config version {}, {from}", before.version),
-        format!("config version {}, what is there", after.version),
+        format!("config version {}, the present state", after.version),
     ];
     changes::membership_diff([&before.membership, &after.membership], titles)
 }

@@ -17,7 +17,7 @@ pub(super) fn head(
         Line::default().then(Style::Plain, format!("config version {}", facts.base.version));
     let say = |line: Line, style, text: String| line.then(Style::Plain, ", ").then(style, text);
     if facts.assumed {
-        line = say(line, Style::Yellow, "assumed: nobody was asked".to_owned());
+        line = say(line, Style::Yellow, "assumed, no server was asked".to_owned());
     } else {
         let leads = match facts.leader {
             Some(id) => format!("server {id} leads"),

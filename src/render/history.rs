@@ -60,7 +60,7 @@ fn state(run: &Run) -> (Style, String) {
             };
             (Style::Yellow, format!("open; {last}{unread}"))
         } else {
-            (Style::Dim, "never begun".to_owned())
+            (Style::Dim, "not started".to_owned())
         }
     })
 }
@@ -85,7 +85,7 @@ pub fn run(run: &Run, width: usize) -> Text {
             text.paragraph("", Line::new(Style::Dim, opened), width);
             for leaving in header.leaving.values() {
                 let reached = leaving.client.as_deref().unwrap_or("an unknown address");
-                let leaves = format!("leaves: {}, reached at {reached}", leaving.line);
+                let leaves = format!("servers that leave: {}, reached at {reached}", leaving.line);
                 text.paragraph("  ", leaves, width);
             }
         }

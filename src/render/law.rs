@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{sessions, words};
+use super::{findings, sessions, words};
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
@@ -10,22 +10,24 @@ use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
 /// What a law asks for.
 pub(super) const fn asks(law: Law) -> &'static str {
     match law {
-        Law::Now => "the ensemble must be well to begin with",
-        Law::Next => "the next voters must be able to acknowledge",
-        Law::Spare => "enough voters must be able to fail",
+        Law::Now => "the ensemble must be healthy before the first change",
+        Law::Next => "enough of the next voters must be able to acknowledge",
+        Law::Spare => "the ensemble must tolerate enough failures",
         Law::Zones => "the loss of a zone must not stop writes",
-        Law::Joiners => "joiners must be seen before they are named",
-        Law::LeaderLast => "the leader's own change must be the last",
-        Law::Order => "ids join ascending, and new voters vote before old ones leave",
+        Law::Joiners => "a joiner is added only after it has copied the data",
+        Law::LeaderLast => "the leader's own change must come last",
+        Law::Order => {
+            "servers join in ascending order of ids, and new voters vote before old ones leave"
+        }
         Law::Overlap => "quorums before and after must share a server",
-        Law::TwoParticipants => "two participants must stay",
+        Law::TwoParticipants => "two participants must remain",
         Law::Addresses => "every address must be usable and belong to one server",
         Law::Identity => "every id must be one server of this ensemble",
-        Law::WayBack => "there must be a way back from everywhere",
-        Law::StopLast => "processes must stop last",
-        Law::Shrink => "the ensemble must not shrink by more than is allowed",
+        Law::WayBack => "every step must be possible to undo",
+        Law::StopLast => "servers are stopped last",
+        Law::Shrink => "the ensemble must not shrink by more than policy.maxShrink",
         Law::Unsupported => "not supported yet",
-        Law::Form => "a plan must do what it says",
+        Law::Form => "every step must do what its name says",
     }
 }
 
@@ -65,7 +67,7 @@ fn figures(votes: &Votes) -> String {
         _ => format!(" (missing: {})", words::list(&missing)),
     };
     format!(
-        "voters {}, can acknowledge {}{missing}, {need} must",
+        "voters {}; able to acknowledge {}{missing}; quorum is {need}",
         words::set(voters),
         words::set(acking)
     )
@@ -97,23 +99,23 @@ fn counter_example(detail: &Detail) -> String {
         | Detail::TooFewAcknowledge(votes)
         | Detail::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
         Detail::SpareTooSmall { votes, tolerance } => format!(
-            "{}; {} may fail, {tolerance} must be able to",
+            "{}; tolerates {}, {tolerance} required",
             figures(votes),
-            words::count(votes.spare(), "voter")
+            words::count(votes.spare(), "failure")
         ),
         Detail::ZoneLoss(window) => {
             let left = words::set(&window.votes.acking);
             format!("{} (left: {left})", words::zone_loss(window))
         }
-        Detail::NoWayBack(votes) => format!("back there: {}", figures(votes)),
+        Detail::NoWayBack(votes) => format!("after going back: {}", figures(votes)),
         Detail::NoOverlap { before, after } => {
             format!("voters before {}, voters after {}", words::set(before), words::set(after))
         }
         Detail::BlankQuorum { newcomers, need } => {
-            format!("newcomers {}, {need} are a quorum", words::set(newcomers))
+            format!("new servers {}, quorum is {need}", words::set(newcomers))
         }
         Detail::LeavesTooEarly { leaves, waiting } => {
-            format!("server {leaves} gives up its vote, {} wait for theirs", words::set(waiting))
+            format!("server {leaves} loses its vote while {} have none yet", words::set(waiting))
         }
         Detail::TooManyTogether { changed, most } => {
             format!("the request changes {changed}, policy.changesPerStep is {most}")
@@ -125,7 +127,7 @@ fn counter_example(detail: &Detail) -> String {
             format!("{} left", words::count_of(*left, "participant"))
         }
         Detail::OtherTolerance { says, policy } => {
-            format!("the plan says {says}, its policy {policy}")
+            format!("the plan has tolerance {says}, its policy {policy}")
         }
         Detail::AddressTaken { .. }
         | Detail::Obstacle(_)
@@ -164,11 +166,45 @@ fn counter_example(detail: &Detail) -> String {
 fn not_granted(detail: &Detail) -> String {
     match detail {
         Detail::FurtherHandOver(id) => {
-            format!("Server {id} leads now and would hand over; the plan has no leader change.")
+            format!(
+                "Server {id} leads now, so this step would change the leader. The plan has no \
+                 leader change."
+            )
         }
         Detail::BeforeGate(id) => format!(
-            "Server {id} answers again and would leave before the approval gate of this plan."
+            "Server {id} answers again. This step would remove it before the approval gate of \
+             this plan."
         ),
+        _ => String::new(),
+    }
+}
+
+/// A step that comes too early.
+fn out_of_order(detail: &Detail) -> String {
+    match detail {
+        Detail::NotAwaited(id) => format!("Server {id} is added before it was seen following."),
+        Detail::LeaderNotLast(id) => format!(
+            "Server {id} may lead. This step would change the leader before other changes are done."
+        ),
+        Detail::NotAscending { joins, after } => {
+            format!(
+                "Server {joins} joins after server {after}. Servers must join in ascending order \
+                 of ids."
+            )
+        }
+        Detail::LeavesTooEarly { leaves, .. } => {
+            format!(
+                "Server {leaves} is healthy and loses its vote before all new voters have theirs."
+            )
+        }
+        Detail::StopsMember(id) => {
+            format!("Server {id} would be stopped while it is still a member.")
+        }
+        Detail::StopsUnproven(id) => {
+            format!(
+                "Server {id} would be stopped before a write commits in the last configuration."
+            )
+        }
         _ => String::new(),
     }
 }
@@ -179,24 +215,20 @@ pub(super) fn sentence(detail: &Detail) -> String {
     match detail {
         Detail::Obstacle(obstacle) => obstacle_sentence(obstacle),
         Detail::MemberDisagrees(id) => format!(
-            "Server {id} is a member and runs with another configuration; that must be mended first."
+            "Server {id} is a member and runs with another configuration. This must be fixed first."
         ),
         Detail::NoLiveQuorum(_) => fixed(NO_LIVE_QUORUM),
         Detail::TooFewAcknowledge(_) => fixed(TOO_FEW_ACKNOWLEDGE),
         Detail::NeedsJoiners { joiners, .. } => needs_joiners(joiners),
         Detail::SpareTooSmall { .. } => fixed(SPARE_TOO_SMALL),
         Detail::ZoneLoss(_) => fixed(ZONE_LOSS),
-        Detail::NotAwaited(id) => format!("Server {id} is named before it was seen following."),
-        Detail::LeaderNotLast(id) => format!(
-            "Server {id} may lead, and would hand over while other changes are still to come."
-        ),
+        Detail::NotAwaited(_)
+        | Detail::LeaderNotLast(_)
+        | Detail::NotAscending { .. }
+        | Detail::LeavesTooEarly { .. }
+        | Detail::StopsMember(_)
+        | Detail::StopsUnproven(_) => out_of_order(detail),
         Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => not_granted(detail),
-        Detail::NotAscending { joins, after } => {
-            format!("Server {joins} joins after server {after}; ids must join ascending.")
-        }
-        Detail::LeavesTooEarly { leaves, .. } => {
-            format!("Server {leaves} is healthy and gives up its vote before all new voters vote.")
-        }
         Detail::NoOverlap { .. } => fixed(NO_OVERLAP),
         Detail::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
         Detail::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
@@ -205,28 +237,26 @@ pub(super) fn sentence(detail: &Detail) -> String {
         }
         Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
         Detail::UnwantableId(id) => {
-            format!("Server id {id} is new; new ids go from 1 to 254.")
+            format!("Server id {id} is new. New ids must be 1 to 254.")
         }
         Detail::OtherMachine(id) => {
-            format!("Server id {id} is wanted on another machine than the one that holds it now.")
+            format!(
+                "The spec moves server id {id} to another machine than the one that has it now."
+            )
         }
         Detail::BlankQuorum { .. } => fixed(BLANK_QUORUM),
         Detail::NoWayBack(_) => fixed(NO_WAY_BACK),
-        Detail::StopsMember(id) => {
-            format!("Server {id} would be stopped while a configuration names it.")
-        }
-        Detail::StopsUnproven(id) => {
-            format!(
-                "Server {id} would be stopped before a write commits in the last configuration."
-            )
-        }
         Detail::Shrinks { .. } => fixed(SHRINKS),
-        Detail::WrongEnd => fixed("The steps do not end at the target: a bug in zkplan."),
-        Detail::Mislabelled => fixed("The step does not do what it says: a bug in zkplan."),
-        Detail::OutOfTurn => fixed("The step may overtake one of its server: a bug in zkplan."),
+        Detail::WrongEnd => fixed("The steps do not lead to the target. This is a bug in zkplan."),
+        Detail::Mislabelled => {
+            fixed("The step does not do what its name says. This is a bug in zkplan.")
+        }
+        Detail::OutOfTurn => fixed(
+            "The step may run before an earlier step of the same server. This is a bug in zkplan.",
+        ),
         Detail::ClientUnproven(id) => client_unproven(*id),
         Detail::NotBlank(id) => not_blank(*id),
-        Detail::UnlikeSteps => fixed("Steps that are not alike stand in one unordered phase."),
+        Detail::UnlikeSteps => fixed("One unordered phase has steps of different kinds."),
         Detail::OtherTolerance { .. } => fixed(OTHER_TOLERANCE),
         Detail::TooManyOrders(_) => fixed(TOO_MANY_ORDERS),
         Detail::OddPlaces => fixed(ODD_PLACES),
@@ -235,50 +265,55 @@ pub(super) fn sentence(detail: &Detail) -> String {
         Detail::OtherPlace(ids) => other_place(ids),
         Detail::GroupsOfMajority(ids) => groups_of_majority(ids),
         Detail::SeveralAddresses(id) => format!(
-            "Server {id} has several addresses or a secure client part; zkplan can only remove it."
+            "Server {id} has several addresses or a secure client part. zkplan can only remove it."
         ),
-        Detail::TooManyTogether { .. } => fixed("A request changes more servers than it may."),
+        Detail::TooManyTogether { .. } => {
+            fixed("One reconfig changes more servers than policy.changesPerStep allows.")
+        }
         Detail::Finding(code) => {
-            format!("Finding {code} has to be accepted before anything changes.")
+            format!("Finding {code} must be accepted before anything changes.")
         }
     }
 }
 
-const NO_LIVE_QUORUM: &str =
-    "Too few voters are up and in sync to begin with: no reconfig would commit.";
+const NO_LIVE_QUORUM: &str = "Too few voters are up and in sync. No reconfig would commit.";
 const TOO_FEW_ACKNOWLEDGE: &str =
-    "Too few of the next voters could acknowledge: once sent, the request would stop writes.";
-const SPARE_TOO_SMALL: &str = "Fewer voters could fail than must be able to (policy.minTolerance).";
+    "Too few of the next voters could acknowledge. Once sent, this reconfig would stop writes.";
+const SPARE_TOO_SMALL: &str = "The ensemble would tolerate fewer failures than \
+                               policy.minTolerance requires.";
 const ZONE_LOSS: &str =
-    "The loss of one zone would stop writes, which policy.zones: strict forbids.";
-const NO_OVERLAP: &str =
-    "A quorum of the voters before and one of those after could miss each other.";
-const TOO_FEW_PARTICIPANTS: &str = "A participant that is left alone runs standalone, outside the \
-                                    ensemble, unless its zoo.cfg says standaloneEnabled=false.";
-const BLANK_QUORUM: &str = "The newcomers could elect a leader among themselves, without the data.";
-const NO_WAY_BACK: &str =
-    "A plan may have to stop here for ever, and this step could not be taken back.";
-const SHRINKS: &str = "More servers would go than come, by more than policy.maxShrink allows.";
-const ODD_PLACES: &str = "The quorum is by groups and weights, and some of them are of nobody's vote or \
-                          are missing; zkplan does not change that.";
-const TOO_MANY_WEIGHTS: &str =
-    "A group has servers of so many weights that their failures cannot be counted.";
+    "The loss of one zone would stop writes. policy.zones: strict forbids this.";
+const NO_OVERLAP: &str = "A quorum of the voters before and a quorum of the voters after could \
+                          have no server in common.";
+const TOO_FEW_PARTICIPANTS: &str = "A single remaining participant switches to standalone mode, \
+                                    unless its zoo.cfg says standaloneEnabled=false.";
+const BLANK_QUORUM: &str = "The new servers alone are a quorum: they could elect a leader that \
+                            does not have the data.";
+const NO_WAY_BACK: &str = "The plan may stop after this step, and the step could not be undone.";
+const SHRINKS: &str = "The ensemble would shrink by more servers than policy.maxShrink allows.";
+const ODD_PLACES: &str = "The quorum is by groups and weights. Some groups or weights belong to \
+                          no voter, or a voter has none. zkplan does not change such an ensemble.";
+const TOO_MANY_WEIGHTS: &str = "The servers of a group have too many different weights. zkplan \
+                                cannot count which failures are tolerated.";
 
-const OTHER_TOLERANCE: &str = "The tolerance of the plan is not what its policy asks for.";
+const OTHER_TOLERANCE: &str = "The tolerance of the plan differs from the one in its policy.";
 const TOO_MANY_ORDERS: &str =
-    "The steps can go in more orders than can be looked at: no order may go unseen.";
+    "The steps can run in too many different orders. zkplan must check every one and cannot.";
 
 /// A host of a new line that leads to the machine from which it is dialled.
 fn own_machine(detail: &Detail, id: ServerId) -> String {
     match detail {
         Detail::WildcardHost(_) => format!(
-            "The quorum host of server {id} is a wildcard: the others would connect to themselves."
+            "The quorum host of server {id} is a wildcard. The other servers would connect to \
+             themselves."
         ),
         Detail::LoopbackClient(_) => format!(
-            "The client host of server {id} is a loopback address: clients elsewhere do not reach it."
+            "The client host of server {id} is a loopback address. Clients on other machines \
+             cannot reach it."
         ),
         _ => format!(
-            "The quorum host of server {id} is a loopback address, and those of others are not."
+            "The quorum host of server {id} is a loopback address, and those of other servers are \
+             not."
         ),
     }
 }
@@ -289,42 +324,44 @@ fn other_place(ids: &BTreeSet<ServerId>) -> String {
 
 fn groups_of_majority(ids: &BTreeSet<ServerId>) -> String {
     let who = words::servers(ids);
-    format!("A group is wanted for {who}; the quorum of this ensemble is a majority.")
+    format!(
+        "The spec gives a group to {who}. The quorum of this ensemble is a majority and has no \
+         groups."
+    )
 }
 
 fn no_group(ids: &BTreeSet<ServerId>) -> String {
     let have = if ids.len() == 1 { "has" } else { "have" };
     let who = words::servers(ids).replacen('s', "S", 1);
-    format!("{who} {have} no group; the quorum of this ensemble is by groups.")
+    format!("{who} {have} no group. The quorum of this ensemble is by groups.")
 }
 
 fn client_unproven(id: ServerId) -> String {
-    format!("The line of server {id} would get a client address at which nobody answered as it.")
+    format!(
+        "The server line of {id} would get a client address at which no server with this id \
+         answered."
+    )
 }
 
 fn not_blank(id: ServerId) -> String {
     format!(
-        "Server id {id} goes to another machine before its old process is stopped and the new \
-         machine is attested blank."
+        "Server id {id} moves to another machine before its old process is stopped and before the \
+         data directory of the new machine is confirmed to be blank."
     )
 }
 
 fn needs_joiners(joiners: &BTreeSet<ServerId>) -> String {
     let them = words::servers(joiners);
     let [needs, fails] = if joiners.len() == 1 {
-        [
-            format!("{them} itself"),
-            format!("if {them} fails then, the whole ensemble stops until it is back"),
-        ]
+        [format!("{them} itself"), format!("if {them} fails then, writes stop until it is back")]
     } else {
         [
             format!("votes of {them}"),
-            "if they fail then, the whole ensemble stops until enough of them are back".to_owned(),
+            "if they fail then, writes stop until enough of them are back".to_owned(),
         ]
     };
     format!(
-        "The next quorum needs {needs}: once the request is sent nothing can take it back, and \
-         {fails}."
+        "The next quorum needs {needs}. A reconfig that was sent cannot be taken back, and {fails}."
     )
 }
 
@@ -332,37 +369,40 @@ fn address_taken(server: ServerId, other: ServerId, port: u16) -> String {
     if server == other {
         return format!("Server {server} would use port {port} of its host twice.");
     }
-    format!("Server {server} would use port {port} of its host, which server {other} has.")
+    format!("Server {server} would use port {port} of its host. Server {other} uses it already.")
 }
 
 fn obstacle_sentence(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::ReconfigDisabled(on) => format!(
-            "{} with reconfigEnabled=false: the ensemble takes no reconfig.",
+            "{} with reconfigEnabled=false. The ensemble accepts no reconfig.",
             words::some_servers(on)
         ),
         Obstacle::WantedDataDiffer(id) => format!(
-            "Server {id} is to join with other data than the leader's at the same zxid: they come from \
-             another ensemble, or were damaged. Apply would give it no vote."
+            "Server {id} is to join, and its data differ from the leader's at the same zxid. They \
+             come from another ensemble or are damaged. Apply does not add such a server."
         ),
         Obstacle::NoCommit => "No committed write was seen.".to_owned(),
         Obstacle::WantedStandalone(id) => {
-            format!("Server {id} is wanted and runs standalone, with a history of its own.")
+            format!("Server {id} is in the spec and runs standalone, with data of its own.")
         }
         Obstacle::NoPlainPort(id) => format!(
-            "Server {id} would get a plain client port in its line, and has none (clientPort=-1 in conf): \
-             a leader hangs when that commits, and a follower opens the port at its next restart."
+            "The server line of {id} would get a plain client port, and the server has none \
+             (clientPort=-1 in conf). A leader hangs when that commits. A follower opens the port \
+             at its next restart."
         ),
         Obstacle::WantedAnswersAs(id, other) => {
-            format!("Server {id} is wanted; the process at its address answers as server {other}.")
+            format!(
+                "Server {id} is in the spec, and the server at its address answers with id {other}."
+            )
         }
         Obstacle::TakesOneConnection(id, limit) => takes_one_connection(*id, *limit),
         Obstacle::WantedElsewhere(id) => {
-            format!("Server {id} is wanted and follows another ensemble.")
+            format!("Server {id} is in the spec and follows another ensemble.")
         }
         Obstacle::MemberAnswersAs(id, other) => {
             format!(
-                "Server {id} is a member; the process at its address answers as server {other}."
+                "Server {id} is a member, and the server at its address answers with id {other}."
             )
         }
     }
@@ -372,15 +412,15 @@ fn takes_one_connection(id: ServerId, limit: Option<u32>) -> String {
     let need = sessions::TWO_CONNECTIONS;
     match limit {
         Some(1) => format!(
-            "Server {id} takes 1 connection at a time from one address (maxClientCnxns=1). {need}"
+            "Server {id} accepts 1 connection at a time from one address (maxClientCnxns=1). {need}"
         ),
         Some(limit @ 2..) => format!(
-            "Server {id} closes a second connection from this machine: other clients of the same \
-             address have the rest of maxClientCnxns={limit}. {need}"
+            "Server {id} closes a second connection from this machine. Other clients of the same \
+             address use the rest of maxClientCnxns={limit}. {need}"
         ),
         Some(0) | None => format!(
-            "Server {id} closes a second connection from this machine: a limit on connections \
-             (maxClientCnxns or maxCnxns). {need}"
+            "Server {id} closes a second connection from this machine. The cause is a limit on \
+             connections (maxClientCnxns or maxCnxns). {need}"
         ),
     }
 }
@@ -391,18 +431,18 @@ pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
     let weighs = |finding: &&Finding| finding.kind.level() == Level::Accept;
     let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
     // What may happen is said once, behind everything of which it is said.
-    let mut told: Vec<(&str, Vec<String>)> = Vec::new();
-    for (finding, sentence) in words::findings(&meant.collect::<Vec<_>>()) {
+    let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+    for (finding, sentence) in findings::findings(&meant.collect::<Vec<_>>()) {
         let accepting = accepting(&finding.kind);
-        match told.iter_mut().find(|(same, _)| *same == accepting) {
+        match said.iter_mut().find(|(same, _)| *same == accepting) {
             Some((_, findings)) => findings.push(sentence),
-            None => told.push((accepting, vec![sentence])),
+            None => said.push((accepting, vec![sentence])),
         }
     }
-    if told.is_empty() {
+    if said.is_empty() {
         return sentence(&breach.detail);
     }
-    let all = told
+    let all = said
         .into_iter()
         .flat_map(|(accepting, findings)| findings.into_iter().chain([accepting.to_owned()]));
     all.map(|text| format!("{}.", capital(&text))).collect::<Vec<_>>().join(" ")
@@ -416,23 +456,25 @@ fn capital(text: &str) -> String {
 /// What may happen if a finding is accepted.
 const fn accepting(kind: &FindingKind) -> &'static str {
     match kind {
-        FindingKind::KnownBug { .. } => "the bug may bite while members change",
+        FindingKind::KnownBug { .. } => "the bug can occur while members change",
         FindingKind::MixedVersions { joiners: JoinersRun::Older | JoinersRun::Both, .. } => {
-            "an older server may not be able to read what a newer one has written"
+            "an older server may not be able to read data that a newer one has written"
         }
         FindingKind::MixedVersions { .. } => {
-            "servers may not understand each other's requests: switch nothing on that only the newer \
-             version has, and do not stop halfway"
+            "servers may not understand each other's requests: do not switch on a feature that \
+             only the newer version has, and do not stop halfway"
         }
         FindingKind::JudgedByCounts { .. } => {
-            "znodes and bytes are counted at one zxid and zkplan's marker is read back; other data with \
-             equal counts would pass"
+            "only counts of znodes and bytes at one zxid and zkplan's marker are compared; \
+             different data with equal counts would pass"
         }
-        FindingKind::ConfigWritten => "the next reconfig overwrites what was written",
-        FindingKind::DataDiffers => "a server with other data may come to lead",
+        FindingKind::ConfigWritten => {
+            "the next reconfig overwrites the content that was written by hand"
+        }
+        FindingKind::DataDiffers => "a server with different data may become the leader",
         FindingKind::MachineNotShown { .. } => {
-            "you say that it is the same machine with the same data directory; on any other machine \
-             acknowledged writes can be lost"
+            "you confirm that it is the same machine with the same data directory; on another \
+             machine acknowledged writes can be lost"
         }
         FindingKind::HostileName { .. }
         | FindingKind::WildcardHost { .. }
@@ -453,103 +495,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::FileDiffers { .. }
         | FindingKind::MembersRetired { .. }
         | FindingKind::LocalSessions { .. }
-        | FindingKind::MemberClosesConnections => "nothing has to be accepted",
-    }
-}
-
-/// What helps where no change of policy does.
-pub(super) const fn hint(detail: &Detail) -> &'static str {
-    match detail {
-        Detail::Obstacle(obstacle) => obstacle_hint(obstacle),
-        Detail::MemberDisagrees(_) => "restart that server, or see why it cannot follow the leader",
-        Detail::NoLiveQuorum(_) => {
-            "bring voters back until a quorum follows; those that run but were not asked need \
-             their client addresses in connect.servers"
-        }
-        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
-            "bring voters that are down back first, or add voters before taking others out"
-        }
-        Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or mend the cause",
-        Detail::ZoneLoss(_) => "set policy.zones: best, or place the voters in more zones",
-        Detail::NotAwaited(_)
-        | Detail::LeaderNotLast(_)
-        | Detail::LeavesTooEarly { .. }
-        | Detail::NoOverlap { .. }
-        | Detail::BlankQuorum { .. }
-        | Detail::StopsMember(_)
-        | Detail::StopsUnproven(_)
-        | Detail::NotBlank(_)
-        | Detail::TooManyOrders(_) => {
-            "split the change into several specs, applied one after the other"
-        }
-        Detail::WrongEnd
-        | Detail::Mislabelled
-        | Detail::OutOfTurn
-        | Detail::TooManyTogether { .. }
-        | Detail::UnlikeSteps
-        | Detail::OtherTolerance { .. } => "report it, with the spec and zkCli.sh config",
-        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => {
-            "make a new plan: this one was made for the ensemble as it was then"
-        }
-        Detail::NotAscending { .. } => "give new servers ids above those that are in",
-        Detail::TooFewParticipants { .. } => {
-            "keep two participants, or set standaloneEnabled=false on every server and say so in \
-             policy.standaloneEnabled"
-        }
-        Detail::AddressTaken { .. } => "give the server a free port or another host",
-        Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
-            "name a host under which the other servers reach it"
-        }
-        Detail::LoopbackClient(_) => {
-            "name the host where clients reach it; without one the server listens on all addresses"
-        }
-        Detail::ClientUnproven(_) => {
-            "see that the server answers at its clientPort of the spec, or accept the risk"
-        }
-        Detail::ClientLost(_) => "give the server its client port in the spec",
-        Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
-        Detail::OtherMachine(_) => "give the new machine a new id, the highest so far plus one",
-        Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
-        Detail::NoGroup(_) => "give it a group in the spec, and a weight if that is not 1",
-        Detail::OtherPlace(_) => {
-            "remove the server, and add it under a new id with the group and weight that it is to have"
-        }
-        Detail::GroupsOfMajority(_) => "take group and weight out of the spec",
-        Detail::TooManyWeights => "give servers of one group like weights",
-        Detail::OddPlaces => {
-            "change groups and weights by hand; zkplan passes through what the spec does not change"
-        }
-        Detail::SeveralAddresses(_) => {
-            "change the line of that server by hand; zkplan passes through what the spec does not \
-             change"
-        }
-    }
-}
-
-const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
-    match obstacle {
-        Obstacle::WantedDataDiffer(_) => {
-            "stop that server, move version-2 out of its data directory and keep it (also that of \
-             dataLogDir), lay its first zoo.cfg down again, start it, and plan again: it then copies \
-             the leader's data"
-        }
-        Obstacle::ReconfigDisabled(_) => {
-            "put reconfigEnabled=true into zoo.cfg of every server and restart them one at a time, \
-             the leader last"
-        }
-        Obstacle::NoCommit => "see why writes do not commit: disks, network, too few voters",
-        Obstacle::WantedStandalone(_) => {
-            "stop it, empty its data directory, and start it with the present members in zoo.cfg and itself as observer"
-        }
-        Obstacle::NoPlainPort(_) => {
-            "write `clientPort: none` for it, or give it a clientPort in its zoo.cfg"
-        }
-        Obstacle::TakesOneConnection(..) => sessions::RAISE_THE_LIMIT,
-        Obstacle::WantedAnswersAs(..) => "mend its myid or its address in the spec",
-        Obstacle::WantedElsewhere(_) => {
-            "mend its address in the spec, or take it out of the other ensemble first"
-        }
-        Obstacle::MemberAnswersAs(..) => "mend its myid, or find out who took its address",
+        | FindingKind::MemberClosesConnections => "no acceptance is needed",
     }
 }
 
@@ -564,9 +510,9 @@ mod tests {
             let joiners = joiners.iter().map(|id| ServerId::new(*id)).collect();
             sentence(&Detail::NeedsJoiners { joiners, without: without.clone() })
         };
-        assert!(said(&[2]).contains("needs server 2 itself: once"), "{}", said(&[2]));
+        assert!(said(&[2]).contains("needs server 2 itself. A reconfig"), "{}", said(&[2]));
         assert!(
-            said(&[3, 4]).contains("needs votes of servers 3 and 4: once"),
+            said(&[3, 4]).contains("needs votes of servers 3 and 4. A reconfig"),
             "{}",
             said(&[3, 4])
         );

@@ -10,9 +10,11 @@ pub mod commands;
 mod complaints;
 pub mod dot;
 pub mod ends;
+mod findings;
 #[cfg(test)]
 mod fixture;
 mod head;
+mod hints;
 pub mod history;
 mod law;
 mod next;
@@ -33,6 +35,7 @@ mod table;
 pub mod text;
 pub mod trust;
 pub mod unreachable;
+mod waits;
 mod why;
 mod words;
 

@@ -11,14 +11,14 @@ pub fn prices(all: &[(Prefer, CheckedPlan)], chosen: Prefer) -> Text {
     let mut text = Text::new();
     text.line(Line::new(
         Style::Bold,
-        "Preferences             reconfigs  worst spare  zone  hand-overs",
+        "Preferences             reconfigs  tolerates  zone  leader changes",
     ));
     for (prefer, checked) in all {
         let report = checked.report();
         let zone = report.worst_zone.as_ref().map(|zone| zone.votes.spare().to_string());
         let mark = if *prefer == chosen { '*' } else { ' ' };
         text.line(Line::plain(format!(
-            "{mark} {:<21} {:>10}  {:>11}  {:>4}  {:>10}",
+            "{mark} {:<21} {:>10}  {:>9}  {:>4}  {:>14}",
             name(*prefer),
             checked.plan().reconfigs(),
             report.worst_spare,
@@ -29,8 +29,7 @@ pub fn prices(all: &[(Prefer, CheckedPlan)], chosen: Prefer) -> Text {
     let hands_over = all.iter().all(|(_, checked)| checked.report().may_hand_over);
     if chosen == Prefer::NoLeaderChange && hands_over {
         text.line(Line::plain(
-            "  No order spares the leader: its own change is wanted, whoever of them leads."
-                .to_owned(),
+            "  A leader change is unavoidable: every present voter changes.".to_owned(),
         ));
     }
     text
@@ -44,25 +43,29 @@ fn name(prefer: Prefer) -> &'static str {
     }
 }
 
-/// Why the plan is not in the order that somebody wishes for.
+/// Why the plan is not in the order that was asked for.
 pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize) -> Text {
     let mut text = Text::new();
     let title = Line::new(Style::Bold, format!("Why not {wish}?"));
     match answer {
         Answer::NotInPlan => {
-            text.paragraph("", title.then(Style::Plain, " The plan has no such step."), width);
+            text.paragraph(
+                "",
+                title.then(Style::Plain, " The plan does not have such a step."),
+                width,
+            );
         }
         Answer::AsPlanned => {
-            text.paragraph("", title.then(Style::Plain, " It is what the plan does."), width);
+            text.paragraph("", title.then(Style::Plain, " The plan already does this."), width);
         }
         Answer::Unlawful(breaches) => {
-            let many = words::count_of(law::codes(breaches).len(), "law");
+            let many = words::count_of(law::codes(breaches).len(), "safety rule");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, &[], width));
         }
         Answer::Lawful(other) => {
-            let said = format!(" It keeps the laws; {}.", compared(planned, other));
+            let said = format!(" This order keeps the safety rules. {}.", compared(planned, other));
             text.paragraph("", title.then(Style::Plain, said), width);
         }
     }
@@ -73,7 +76,7 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize
 pub fn no_plan(wish: &Wish, width: usize) -> Text {
     let mut text = Text::new();
     let title = Line::new(Style::Bold, format!("Why not {wish}?"));
-    let said = " There is no plan whose order could be another; see first what would pass.";
+    let said = " There is no plan to compare with. See the remedies above first.";
     text.paragraph("", title.then(Style::Plain, said), width);
     text
 }
@@ -85,12 +88,12 @@ fn compared(planned: &CheckedPlan, other: &CheckedPlan) -> String {
     let mut differs = Vec::new();
     if ours.worst_spare != theirs.worst_spare {
         let [ours, theirs] = [ours.worst_spare, theirs.worst_spare];
-        differs.push(format!("at its worst moment {theirs} may fail instead of {ours}"));
+        differs.push(format!("lowest tolerance {theirs} instead of {ours}"));
     }
     if zone(ours) != zone(theirs) {
         let said = |zone: Option<i64>| zone.map_or_else(|| "-".to_owned(), |n| n.to_string());
         let [ours, theirs] = [zone(ours), zone(theirs)].map(said);
-        differs.push(format!("with the worst zone lost {theirs} instead of {ours}"));
+        differs.push(format!("tolerance with the worst zone lost {theirs} instead of {ours}"));
     }
     if ours.windows.len() != theirs.windows.len() {
         let [ours, theirs] = [ours.windows.len(), theirs.windows.len()];
@@ -102,8 +105,8 @@ fn compared(planned: &CheckedPlan, other: &CheckedPlan) -> String {
         differs.push(format!("{} reconfigs instead of {}", reconfigs[1], reconfigs[0]));
     }
     if differs.is_empty() {
-        "it is as good, and the plan takes the lower ids first".to_owned()
+        "It is as good as the plan, which takes the lower ids first".to_owned()
     } else {
-        differs.join(", ")
+        format!("Compared with the plan: {}", differs.join(", "))
     }
 }

@@ -66,7 +66,7 @@ pub enum Origin<'a> {
 pub struct Screen<'a> {
     /// Where the plan comes from.
     pub origin: Origin<'a>,
-    /// What was seen, where somebody was asked for this screen.
+    /// What was seen, where servers were asked for this screen.
     pub observation: Option<&'a Observation>,
     /// The plan and its figures.
     pub checked: &'a CheckedPlan,
@@ -138,7 +138,8 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     let mut text = head::head(&plan.ensemble, facts, observation, width);
     if let Origin::Read(file) = origin {
         let made = format!(
-            "made from {}, plan id {}; figures are those of when it was made, nobody was asked now",
+            "the plan in {}, plan id {}; all figures are from the time when it was made, no \
+             server was asked now",
             file.path, file.plan_id
         );
         text.paragraph("", Line::new(Style::Dim, made), width);
@@ -185,8 +186,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     text.paragraph("", summary(checked, is_past), width);
     if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
         let file = saved.and_then(Result::ok).map(|file| file.path);
-        let told = rehearse::below(rehearsed, file);
-        text.paragraph("", told, width);
+        text.paragraph("", rehearse::below(rehearsed, file), width);
     }
     let accepted = resumed.map_or_else(|| plan.accepted.clone(), |resumed| resumed.accepts(plan));
     text.append(next(&origin, &facts.findings, &accepted, width));
@@ -204,10 +204,10 @@ fn position(plan: &Plan, resumed: &Resumed<'_>, width: usize) -> Text {
         gates.map(|step| &step.id).filter(|id| !resumed.done.contains(*id)).collect();
     let asked = match gates.len() {
         0 => String::new(),
-        _ => format!("; not passed yet: {}", words::list(gates)),
+        _ => format!("; gates not passed yet: {}", words::list(gates)),
     };
     let said = format!(
-        "{}run {} of this plan is open and is resumed; reconfigs done: {}; left: {}{asked}",
+        "{}run {} of this plan is open and will be resumed; reconfigs done: {}; left: {}{asked}",
         if resumed.is_certain { "" } else { words::AS_FAR_AS_SEEN },
         resumed.run,
         words::list(done),
@@ -225,7 +225,8 @@ fn other_leader(origin: &Origin<'_>, plan: &Plan, width: usize) -> Text {
         (plan.facts.leader, now.leader.filter(|now| Some(*now) != plan.facts.leader))
     {
         let said = format!(
-            "Server {now} leads now; server {then} led when the plan was made. Whoever leads goes last."
+            "Server {now} leads now; server {then} led when the plan was made. The server that \
+             leads during the run is changed last."
         );
         text.paragraph("  ", Line::new(Style::Yellow, said), width);
     }
@@ -240,7 +241,7 @@ pub fn still_to_do(facts: &Facts) -> Vec<String> {
     let mut open = Vec::new();
     if !down.is_empty() {
         let verb = if down.len() == 1 { "was" } else { "were" };
-        open.push(format!("{} {verb} not seen up and in sync", words::servers(&down)));
+        open.push(format!("{} {verb} not up and in sync", words::servers(&down)));
     }
     if let Some(run) = open_run(&facts.findings) {
         open.push(format!("run {} is open", run.number));
@@ -266,7 +267,7 @@ fn no_changes(screen: &Screen<'_>) -> Text {
         Line::new(Style::Green, "No changes.").then(Style::Plain, said)
     } else {
         let said = format!(
-            " Ensemble {} has the members that {of} wants {figures}, but {}.",
+            " Ensemble {} has the members listed in {of} {figures}, but {}.",
             plan.ensemble,
             words::list(open)
         );
@@ -283,7 +284,8 @@ fn no_changes(screen: &Screen<'_>) -> Text {
     });
     if let Some(who) = disabled {
         let disabled = format!(
-            "{who} with reconfigEnabled=false: zkplan could change nothing here (zkplan explain ZKQ1)."
+            "{who} with reconfigEnabled=false: zkplan cannot change this ensemble (zkplan explain \
+             ZKQ1)."
         );
         text.paragraph("", Line::new(Style::Yellow, disabled), screen.width);
     }
@@ -305,8 +307,10 @@ fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
     }
     if !later.is_empty() {
         let lead = Line::new(Style::Bold, "Accepted in advance  ");
-        let what =
-            format!("{}: not found now, and no reason to stop if found later", words::list(&later));
+        let what = format!(
+            "{}: not found now; an apply does not stop if it is found later",
+            words::list(&later)
+        );
         text.paragraph(lead, Line::new(Style::Bold, what), width);
     }
     text
@@ -318,29 +322,43 @@ fn summary(checked: &CheckedPlan, is_past: bool) -> Line {
     let report = checked.report();
     let reconfigs = words::count_of(plan.reconfigs(), "reconfig");
     let leader = if report.rows.iter().any(|row| row.hands_over) {
-        "leader hands over once, last"
+        "The leader changes once, at the end"
     } else if report.may_hand_over && plan.facts.leader.is_none() {
-        "the leader may hand over, once"
+        "The leader may change once"
     } else if report.may_hand_over {
-        "leader stays, unless another server leads by then"
+        "No leader change, unless another server leads by then"
     } else {
-        "leader stays"
+        "No leader change"
     };
-    let assumed = if plan.facts.assumed { "; all of it if every server answers" } else { "" };
+    let assumed = if plan.facts.assumed { " Assumes that every server is up." } else { "" };
     let tally = changes::tally(plan);
     let title = if is_past { "Plan, as it was made:" } else { "Plan:" };
     Line::new(Style::Bold, title).then(
         Style::Plain,
-        format!(" {tally} in {reconfigs}; {}; {leader}{assumed}.", worst(report.worst_spare)),
+        format!(" {tally} in {reconfigs}. {}. {leader}.{assumed}", tolerance(checked)),
     )
 }
 
-fn worst(spare: i64) -> String {
-    match spare {
-        ..0 => "at the worst moment too few voters acknowledge".to_owned(),
-        0 => "at the worst moment no voter may fail".to_owned(),
-        _ => format!("at the worst moment {} may fail", words::count(spare, "voter")),
+/// How many failures the ensemble tolerates on the way, and until when it is fewest.
+fn tolerance(checked: &CheckedPlan) -> String {
+    let report = checked.report();
+    let (worst, now) = (report.worst_spare, report.base.votes.spare());
+    let end = report.rows.last().map_or(now, |row| row.figures.votes.spare());
+    let failures = words::count(worst, "failure");
+    if worst < 0 {
+        return "On the way too few voters can acknowledge".to_owned();
     }
+    if worst == now && now == end {
+        return format!("Tolerates {failures} throughout");
+    }
+    let reconfigs = || checked.plan().steps().filter(|step| step.reconfig().is_some());
+    let is_reconfig = |id: &StepId| reconfigs().any(|step| step.id == *id);
+    let mut lowest = report.rows.iter().filter(|row| row.spare == worst && is_reconfig(&row.step));
+    let until = match lowest.next_back().filter(|_| worst < end) {
+        Some(row) => format!(", until {} is done", row.step),
+        None => String::new(),
+    };
+    format!("Lowest tolerance on the way: {failures}{until} (now {now}, at the end {end})")
 }
 
 /// The run that is open, as far as what to type next depends on it.

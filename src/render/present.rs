@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::words;
+use super::{findings, words};
 use crate::model::{Server, ServerId};
 use crate::observe::{
     DataProof, Facts, Finding, Level, Observation, ServerObservation, ServerStatus, Tried,
@@ -19,7 +19,7 @@ const COLUMNS: [Column; 9] = [
     Column::words("zxid"),
     Column::numbers("clients"),
     Column::words("zone"),
-    Column::words("standing"),
+    Column::words("status"),
     Column::words("asked at").optional(),
 ];
 
@@ -122,13 +122,13 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
         table.row(cells);
     }
     for sight in &seen.strangers {
-        add_sight(&mut table, facts, seen, sight, "no member");
+        add_sight(&mut table, facts, seen, sight, "not a member");
     }
     for Tried { endpoint, silence } in &seen.silent_contacts {
         let mut cells = vec![Line::plain("-"), "contact".into()];
         cells.resize(6, Line::plain("-"));
         cells.extend([Line::plain(if facts.zones.is_empty() { "" } else { "-" })]);
-        cells.extend([Line::new(Style::Yellow, "silent"), Line::plain(endpoint.to_string())]);
+        cells.extend([Line::new(Style::Yellow, "no answer"), Line::plain(endpoint.to_string())]);
         table.row(cells);
         let why = format!("{endpoint}: {}; in connect.servers", words::silence(*silence));
         table.across(BELOW, Line::new(Style::Yellow, why));
@@ -146,10 +146,14 @@ fn add_sight(
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
     let (word, style, more) = match sight.standing {
         // It has left, or the spec of another change wants it.
-        ServerStatus::FollowingWithoutVote if role == "no member" => (
+        ServerStatus::FollowingWithoutVote if role == "not a member" => (
             "follows",
             Style::Yellow,
-            Some("it is no member and the spec does not want it: retired, or to join by another spec".to_owned()),
+            Some(
+                "it is not a member and not in the spec: it was retired, or another spec is to \
+                 add it"
+                    .to_owned(),
+            ),
         ),
         ServerStatus::NotAsked => {
             let (word, style, more) = words::standing(&sight.standing);
@@ -168,7 +172,7 @@ fn add_sight(
         known(sight.mode.map(|mode| mode.word().to_owned())),
         known(sight.version.map(|version| version.to_string())),
         known(zxid.map(|zxid| zxid.to_string())),
-        known(sight.clients.as_ref().map(|told| told.value.count.to_string())),
+        known(sight.clients.as_ref().map(|known| known.value.count.to_string())),
         zone(facts, sight.id),
         Line::new(style, word),
         known(sight.endpoint.as_ref().map(ToString::to_string)),
@@ -187,14 +191,14 @@ fn no_address(line: &Server) -> Option<String> {
     let client = line.client.as_ref()?;
     if line.has_own_client_address() {
         return Some(format!(
-            "clients reach it at {client} from its own machine alone; not counted. Give its secure \
-             client port with connect.tls"
+            "its client address {client} can be reached only from its own machine; not counted. \
+             Set its secureClientPort and connect.tls in the spec"
         ));
     }
     let is_wildcard = line.peer().host.is_wildcard();
     is_wildcard.then(|| {
         format!(
-            "its line names {} and no address; not counted. Give its client address in \
+            "its server line has {} and no address; not counted. Add its client address to \
              connect.servers",
             line.peer().host
         )
@@ -227,8 +231,8 @@ const fn answers(standing: &ServerStatus) -> bool {
 /// What is known of a joiner, and by whom.
 fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
     let id = match &sight.own_id {
-        Some(told) => format!("id {} by {}", told.value, words::source(told.source)),
-        None => "id not told".to_owned(),
+        Some(known) => format!("id {} by {}", known.value, words::source(known.source)),
+        None => "id not shown".to_owned(),
     };
     let vote = match sight.standing {
         ServerStatus::FollowingWithoutVote => "follows without a vote, ",
@@ -255,18 +259,18 @@ fn data(seen: &Observation, sight: &ServerObservation) -> String {
         Some(DataProof::Differ) => return "DATA DIFFERS".to_owned(),
         Some(DataProof::DigestDiffers(zxid)) => {
             return format!(
-                "data not proven equal (the digest at zxid {zxid} differs, as it may after a copy \
-                 under writes; apply compares a newer one)"
+                "data not proven equal yet (the digest at zxid {zxid} differs; this is normal \
+                 after a copy during writes; apply compares a newer one)"
             );
         }
         _ => {}
     }
     match (znodes(sight), leader.and_then(znodes)) {
         (Some(own), Some(theirs)) => format!(
-            "data not proven equal ({} here, {theirs} on the leader)",
+            "data not compared by digest yet ({} here, {theirs} on the leader); apply checks them",
             words::count(own, "znode")
         ),
-        _ => "data not proven equal".to_owned(),
+        _ => "data not compared yet; apply checks them".to_owned(),
     }
 }
 
@@ -275,7 +279,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
         Column::numbers("id"),
         Column::words("role"),
         Column::words("zone"),
-        Column::words("standing"),
+        Column::words("status"),
     ]);
     for server in facts.base.membership.servers() {
         let live = facts.live.contains(&server.id);
@@ -284,7 +288,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
             (false, true, true) => (Style::Green, "follows"),
             (false, true, false) => (Style::Green, "observes"),
-            (false, false, _) => (Style::Red, "not seen up to date; not counted"),
+            (false, false, _) => (Style::Red, "not seen in sync; not counted"),
         };
         let does = match (facts.assumed, live, server.votes()) {
             (true, _, _) => what_many_do(&ServerStatus::Assumed),
@@ -339,7 +343,7 @@ fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -
         return text;
     }
     text.line(Line::new(Style::Bold, title));
-    for (finding, sentence) in words::findings(&findings) {
+    for (finding, sentence) in findings::findings(&findings) {
         let code = finding.kind.code();
         let level = finding.kind.level();
         let risk = Acceptance { code: code.to_owned(), step: None };

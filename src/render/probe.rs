@@ -19,7 +19,7 @@ pub enum Answer {
         step: StepId,
     },
     /// What the leader said.
-    Told {
+    Checked {
         /// The step whose request it is.
         step: StepId,
         /// What came of it; `None` where no server took a session.
@@ -28,8 +28,9 @@ pub enum Answer {
 }
 
 /// What stays open where a probe may not be sent.
-const UNPROVEN: &str = "So it is not proven that the leader takes reconfigs and reads these lines, \
-                        nor whom it counts as synced; apply learns that from its first request.";
+const UNPROVEN: &str = "So three things are not proven: that the leader accepts reconfigs, that \
+                        it can read these server lines, and which servers it counts as synced. \
+                        apply learns them from its first request.";
 
 /// Everything that the screen of a probe shows.
 #[derive(Debug, Clone, Copy)]
@@ -47,32 +48,35 @@ pub fn screen(screen: &Screen<'_>) -> Text {
     let Screen { plan, answer, width } = *screen;
     let (style, said, remedy) = match answer {
         Answer::NothingToSend => {
-            (Style::Plain, "there is no reconfig to send, so nothing was asked.".to_owned(), None)
+            (Style::Plain, "the plan has no reconfig. Nothing was sent.".to_owned(), None)
         }
         Answer::Awaits(joiners) => (
             Style::Yellow,
             format!(
-                "nothing was sent. The plan first awaits {}, which {} not follow yet.",
+                "nothing was sent. The plan first waits for {}, which {} not follow yet.",
                 words::servers(joiners),
                 if joiners.len() == 1 { "does" } else { "do" }
             ),
-            Some("start them (the plan says how) and probe again".to_owned()),
+            Some("start the joiners (the plan shows how) and probe again".to_owned()),
         ),
         Answer::WantsCertificate { step } => (
             Style::Yellow,
             format!(
-                "{step} was not sent. The servers take no connection without a client certificate \
-                 (ssl.clientAuth=need), and as the holder of one the leader might carry it out. \
-                 {UNPROVEN}"
+                "{step} was not sent. The servers accept no connection without a client \
+                 certificate (ssl.clientAuth=need), and the leader could carry out a request that \
+                 comes with one. {UNPROVEN}"
             ),
-            Some("the plan stands as it does without a probe".to_owned()),
+            Some("the plan is as safe as without a probe".to_owned()),
         ),
-        Answer::Told { step, dry_run: None } => (
+        Answer::Checked { step, dry_run: None } => (
             Style::Red,
-            format!("{step} was not sent: no server took a session without credentials."),
-            Some("the plan shows who answers; probe again when the leader does".to_owned()),
+            format!("{step} was not sent: no server accepted a session without credentials."),
+            Some(
+                "the plan shows which servers answer; probe again when the leader answers"
+                    .to_owned(),
+            ),
         ),
-        Answer::Told { step, dry_run: Some(dry_run) } => told(plan, step, *dry_run),
+        Answer::Checked { step, dry_run: Some(dry_run) } => checked(plan, step, *dry_run),
     };
     let mut text = Text::new();
     let lead = Line::new(Style::Bold, "Probe: ");
@@ -84,59 +88,61 @@ pub fn screen(screen: &Screen<'_>) -> Text {
 }
 
 /// How it looks, what was said, and what to do about it.
-fn told(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<String>) {
+fn checked(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<String>) {
     let version = plan.facts.base.version;
     match dry_run {
         DryRun::Sound => (
             Style::Green,
             format!(
-                "the leader would accept {step}. Sent without credentials from config version \
-                 {version}, it passed every check of the leader's and was refused for want of \
-                 permission alone (NoAuth). Nothing was changed."
+                "the leader would accept {step}. The request was sent without credentials, from \
+                 config version {version}. It passed every check except the last one, permission \
+                 (NoAuth). Nothing was changed."
             ),
             None,
         ),
         DryRun::OpenToAll => (
             Style::Yellow,
             format!(
-                "{step} was not sent. A session without credentials may write the configuration of \
-                 this ensemble (skipACL=yes, or an ACL of /zookeeper/config that lets anybody \
-                 write): the leader would carry it out."
+                "{step} was not sent. A session without credentials may write the configuration \
+                 of this ensemble (skipACL=yes, or the ACL of /zookeeper/config lets every client \
+                 write). The leader would carry it out."
             ),
             Some(
-                "anybody who reaches a client port can change the members; set skipACL=no, or mend \
-                 the ACL"
+                "every client that can reach a client port can change the members; set \
+                 skipACL=no, or correct the ACL"
                     .to_owned(),
             ),
         ),
         DryRun::NotSent(ErrorCode::SessionClosedRequireSaslAuth) => (
             Style::Yellow,
             format!(
-                "{step} was not sent. The servers enforce authentication (-124), and for a user who \
-                 is proven the leader might carry it out. {UNPROVEN}"
+                "{step} was not sent. The servers enforce authentication (-124), and the leader \
+                 could carry out a request of an authenticated user. {UNPROVEN}"
             ),
-            Some("the plan stands as it does without a probe".to_owned()),
+            Some("the plan is as safe as without a probe".to_owned()),
         ),
         DryRun::NotSent(code) => (
             Style::Yellow,
             format!(
-                "{step} was not sent. Whether the leader asks for permission could not be learned: \
-                 it said {code}."
+                "{step} was not sent. zkplan could not find out whether the leader checks \
+                 permissions: it answered {code}."
             ),
-            Some("the plan stands as it does without a probe".to_owned()),
+            Some("the plan is as safe as without a probe".to_owned()),
         ),
         DryRun::NoAnswer => (
             Style::Red,
-            format!("the connection was lost before the leader said what it makes of {step}."),
-            Some("nothing was changed; plan again, and see who leads".to_owned()),
+            format!("the connection was lost before the leader answered {step}."),
+            Some("nothing was changed; plan again, and check which server leads".to_owned()),
         ),
         DryRun::CarriedOut => (
             Style::Red,
             format!(
-                "{step} WAS CARRIED OUT. The leader refused a write to the configuration for want of \
-                 permission, and took this directly after it: somebody opened its ACL in between."
+                "{step} WAS CARRIED OUT. The leader refused a write to the configuration (NoAuth) \
+                 and accepted this request directly after it: the ACL was opened in between."
             ),
-            Some("plan again from what is there now, and find out who did it".to_owned()),
+            Some(
+                "plan again from the present ensemble, and find out who opened the ACL".to_owned(),
+            ),
         ),
         DryRun::Refused(code) => {
             let (why, remedy) = refused(plan, code);
@@ -157,35 +163,32 @@ fn refused(plan: &Plan, code: ErrorCode) -> (String, String) {
     let say = |why: &str, remedy: &str| (why.to_owned(), remedy.to_owned());
     match code {
         ErrorCode::NewConfigNoQuorum => say(
-            "no quorum of the voters that it leads to is connected to the leader and synced",
-            "see which of them stopped or fell behind since the look; zkplan plan SPEC shows it",
+            "too few of the next voters are connected to the leader and synced for a quorum",
+            "find out which of them stopped or fell behind; zkplan plan SPEC shows it",
         ),
         ErrorCode::BadVersion => (
-            format!(
-                "the configuration is not that of version {} any more",
-                plan.facts.base.version
-            ),
-            "somebody changed it since the look; plan again".to_owned(),
+            format!("the config version is not {} any more", plan.facts.base.version),
+            "the configuration was changed since zkplan read it; plan again".to_owned(),
         ),
         ErrorCode::ReconfigInProgress => say(
-            "another reconfig is proposed and not active yet",
-            "plan again in a moment; if it stays so, a server of the proposed configuration must \
-             come back (zkplan explain ZKQ1)",
+            "another reconfig is proposed and not yet active",
+            "plan again in a moment; if this stays, start the servers of the proposed \
+             configuration (zkplan explain ZKQ1)",
         ),
-        ErrorCode::BadArguments | ErrorCode::MarshallingError => say(
-            "it cannot make a configuration of the request",
-            "the leader's log says what it objects to",
-        ),
+        ErrorCode::BadArguments | ErrorCode::MarshallingError => {
+            say("it cannot read the request as a configuration", "the leader's log has the reason")
+        }
         ErrorCode::ReconfigDisabled => say(
             "it runs with reconfigEnabled=false",
-            "set reconfigEnabled=true on every server, restart one after the other, the leader last",
+            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
+             time, the leader last",
         ),
         ErrorCode::Unimplemented => say(
             "it runs standalone",
             "a standalone server has no members to change (zkplan explain ZKQ11)",
         ),
-        ErrorCode::ThrottledOp => say("it is too busy", "probe again when it has less to do"),
-        _ => say("it said so", "nothing was changed; the leader's log may tell more"),
+        ErrorCode::ThrottledOp => say("it is too busy", "probe again when the leader is less busy"),
+        _ => say("it refused", "nothing was changed; the leader's log may have the reason"),
     }
 }
 
@@ -200,33 +203,33 @@ mod tests {
         text.to_string_with(false)
     }
 
-    fn told(dry_run: DryRun) -> String {
-        said(&Answer::Told { step: StepId::new("join-4"), dry_run: Some(dry_run) })
+    fn checked(dry_run: DryRun) -> String {
+        said(&Answer::Checked { step: StepId::new("join-4"), dry_run: Some(dry_run) })
     }
 
     #[test]
     fn it_is_said_what_the_leader_would_do_and_that_nothing_was_changed() {
-        insta::assert_snapshot!(told(DryRun::Sound), @r"
-        Probe: the leader would accept join-4. Sent without credentials from config version 100000004, it
-               passed every check of the leader's and was refused for want of permission alone (NoAuth).
-               Nothing was changed.
-        ");
-        insta::assert_snapshot!(told(DryRun::Refused(ErrorCode::NewConfigNoQuorum)), @r"
-        Probe: the leader would refuse join-4: no quorum of the voters that it leads to is connected to the
-               leader and synced (NewConfigNoQuorum). Nothing was changed.
-               help: see which of them stopped or fell behind since the look; zkplan plan SPEC shows it
-        ");
-        insta::assert_snapshot!(told(DryRun::OpenToAll), @r"
+        insta::assert_snapshot!(checked(DryRun::Sound), @r#"
+        Probe: the leader would accept join-4. The request was sent without credentials, from config version
+               100000004. It passed every check except the last one, permission (NoAuth). Nothing was
+               changed.
+        "#);
+        insta::assert_snapshot!(checked(DryRun::Refused(ErrorCode::NewConfigNoQuorum)), @r#"
+        Probe: the leader would refuse join-4: too few of the next voters are connected to the leader and
+               synced for a quorum (NewConfigNoQuorum). Nothing was changed.
+               help: find out which of them stopped or fell behind; zkplan plan SPEC shows it
+        "#);
+        insta::assert_snapshot!(checked(DryRun::OpenToAll), @r#"
         Probe: join-4 was not sent. A session without credentials may write the configuration of this
-               ensemble (skipACL=yes, or an ACL of /zookeeper/config that lets anybody write): the leader
+               ensemble (skipACL=yes, or the ACL of /zookeeper/config lets every client write). The leader
                would carry it out.
-               help: anybody who reaches a client port can change the members; set skipACL=no, or mend the
-                     ACL
-        ");
-        insta::assert_snapshot!(said(&Answer::Awaits(vec![id(4), id(5)])), @r"
-        Probe: nothing was sent. The plan first awaits servers 4 and 5, which do not follow yet.
-               help: start them (the plan says how) and probe again
-        ");
+               help: every client that can reach a client port can change the members; set skipACL=no, or
+                     correct the ACL
+        "#);
+        insta::assert_snapshot!(said(&Answer::Awaits(vec![id(4), id(5)])), @r#"
+        Probe: nothing was sent. The plan first waits for servers 4 and 5, which do not follow yet.
+               help: start the joiners (the plan shows how) and probe again
+        "#);
     }
 
     #[test]
@@ -234,13 +237,14 @@ mod tests {
         let refused = ErrorCode::ALL.iter().map(|code| DryRun::Refused(*code));
         let others = [DryRun::Sound, DryRun::NotSent(ErrorCode::NoNode), DryRun::NoAnswer];
         for dry_run in refused.chain(others) {
-            let said = told(dry_run).to_lowercase();
+            let said = checked(dry_run).to_lowercase();
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(
                 said.contains("nothing was changed") || said.contains("was not sent"),
                 "{said}"
             );
         }
-        let said = told(DryRun::CarriedOut);
+        let said = checked(DryRun::CarriedOut);
         assert!(said.contains("WAS CARRIED OUT") && !said.contains("othing was"), "{said}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::SpecFile;
 use super::text::{Line, Style, Text};
-use super::{changes, head, law, present, words};
+use super::{changes, head, hints, law, present, words};
 use crate::check::{Breach, Detail, Law};
 use crate::model::ServerId;
 use crate::observe::{Finding, Observation, Obstacle, ServerStatus};
@@ -16,7 +16,7 @@ use crate::proposal::{Refusal, Remedy};
 pub struct Screen<'a> {
     /// The spec that was asked for.
     pub spec: SpecFile<'a>,
-    /// What was seen, where somebody was asked for this screen.
+    /// What was seen, where servers were asked for this screen.
     pub observation: Option<&'a Observation>,
     /// The refusal.
     pub refusal: &'a Refusal,
@@ -45,11 +45,15 @@ fn why(breaches: &[Breach], path: &str) -> String {
     let unsupported = Law::Unsupported.code();
     let codes = law::codes(breaches);
     let laws = codes.iter().filter(|code| **code != unsupported).count();
-    let also = if laws < codes.len() { ", and zkplan cannot plan all of it yet" } else { "" };
+    let also = if laws < codes.len() {
+        ". In addition, zkplan does not support all of the change yet"
+    } else {
+        ""
+    };
     match laws {
-        0 => format!("zkplan cannot plan the way from here to {path} yet"),
-        1 => format!("there is no safe plan from here to {path}; one law stands against it{also}"),
-        n => format!("there is no safe plan from here to {path}; {n} laws stand against it{also}"),
+        0 => format!("zkplan does not support the change to {path} yet"),
+        1 => format!("no safe plan reaches {path}: it would break 1 safety rule{also}"),
+        n => format!("no safe plan reaches {path}: it would break {n} safety rules{also}"),
     }
 }
 
@@ -67,7 +71,7 @@ pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width
         let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
         let (word, _, more) = words::standing(standing);
         let more = more.map(|more| format!(", {more}")).unwrap_or_default();
-        let who = format!("Server {id}{} has not counted since {since}: ", at.unwrap_or_default());
+        let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());
         text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);
     }
     text
@@ -166,11 +170,11 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     let others_of = |same: bool| others.iter().filter(move |o| (law::code(o) == code) == same);
     let steps: BTreeSet<&StepId> = others_of(true).filter_map(|b| b.step.as_ref()).collect();
     if !steps.is_empty() {
-        text.paragraph("  ", format!("likewise at {}", words::list(steps)), width);
+        text.paragraph("  ", format!("the same at {}", words::list(steps)), width);
     }
     let laws: BTreeSet<&str> = others_of(false).map(|breach| law::code(breach)).collect();
     if !laws.is_empty() {
-        text.paragraph("  ", format!("against {} as well", words::list(laws)), width);
+        text.paragraph("  ", format!("also breaks {}", words::list(laws)), width);
     }
     text.line(Line::new(Style::Cyan, format!("  zkplan explain {code}")));
     text
@@ -181,22 +185,19 @@ fn remedies(refusal: &Refusal, spec: &SpecFile<'_>, width: usize) -> Text {
     if refusal.remedies.is_empty() {
         let mut hints: Vec<&str> = Vec::new();
         for breach in &refusal.breaches {
-            let hint = law::hint(&breach.detail);
+            let hint = hints::hint(&breach.detail);
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
         }
-        text.line(Line::new(
-            Style::Bold,
-            "What may help (zkplan found no change of policy that does)",
-        ));
+        text.line(Line::new(Style::Bold, "What may help (no change of policy in the spec helps)"));
         for hint in hints {
             text.paragraph("  - ", hint, width);
         }
         return text;
     }
-    let together = if refusal.remedies.len() > 1 { ", all of it together" } else { "" };
-    let title = format!("What would pass{together} (a plan with it was made and checked)");
+    let together = if refusal.remedies.len() > 1 { ", all of these together" } else { "" };
+    let title = format!("What would pass{together} (zkplan made and checked a plan with it)");
     text.paragraph("", Line::new(Style::Bold, title), width);
     for remedy in &refusal.remedies {
         let (exact, place, costs) = of_remedy(remedy, refusal);
@@ -219,7 +220,7 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
     let voters = facts.base.membership.voters();
     let down: Vec<_> = voters.difference(&facts.live).collect();
     if refusal.breaches.iter().any(scarce) && !down.is_empty() {
-        let cure = format!("start server {} again, and plan anew", words::list(down));
+        let cure = format!("start server {} again, and plan again", words::list(down));
         text.paragraph("  Better: ", cure, width);
     }
     let moved = |breach: &Breach| match breach.detail {
@@ -227,9 +228,8 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
         _ => None,
     };
     for id in refusal.breaches.iter().filter_map(moved) {
-        let cure = format!(
-            "see whether the host of server {id} is right, or give the new machine a new id"
-        );
+        let cure =
+            format!("check the host of server {id} in the spec, or give the new machine a new id");
         text.paragraph("  Better: ", cure, width);
     }
     text
@@ -249,7 +249,7 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             let breach =
                 refusal.breaches.iter().find(|b| law::code(b) == code && b.step == risk.step);
             let costs = breach.map_or_else(
-                || "The risk then is part of the plan.".to_owned(),
+                || "The plan then includes this risk.".to_owned(),
                 |breach| accepted(breach, refusal),
             );
             (format!("--accept {code}{step}"), Place::Flag, costs)
@@ -258,40 +258,41 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             format!("policy.minTolerance: {count}"),
             Place::Spec,
             match count {
-                0 => {
-                    "On the way there is a moment at which the loss of one more voter stops writes."
-                        .to_owned()
+                0 => "At one point on the way, one more failure stops writes.".to_owned(),
+                n => {
+                    format!("At every step the ensemble tolerates {}.", words::count(*n, "failure"))
                 }
-                n => format!("At every moment {} may still fail.", words::count(*n, "voter")),
             },
         ),
         Remedy::MaxShrink(count) => (
             format!("policy.maxShrink: {count}"),
             Place::Spec,
-            format!("{} may then go without one that comes.", words::count(*count, "server")),
+            format!("{} may then leave without a replacement.", words::count(*count, "server")),
         ),
         Remedy::StandaloneDisabled => (
             "policy.standaloneEnabled: false".to_owned(),
             Place::Spec,
-            "Only if zoo.cfg of every server says standaloneEnabled=false; it cannot be seen."
+            "Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot see that."
                 .to_owned(),
         ),
         Remedy::ZonesBest => (
             "policy.zones: best".to_owned(),
             Place::Spec,
-            "The plan then names the moments at which the loss of one zone would stop writes."
+            "The plan then shows after which steps the loss of one zone would stop writes."
                 .to_owned(),
         ),
         Remedy::WithoutOverlap => (
             "policy.changesPerStep: 0".to_owned(),
             Place::Spec,
-            "Only ZooKeeper's own commit by both quorums then ties one step to the next."
+            "Quorums before and after a step may then have no server in common. Only ZooKeeper's \
+             own commit by both quorums protects the step."
                 .to_owned(),
         ),
         Remedy::ReuseBlankIds => (
             "policy.reuseIds: blank".to_owned(),
             Place::Spec,
-            "A person then attests that the data directory of the new machine is blank.".to_owned(),
+            "A person then confirms that the data directory of the new machine is blank."
+                .to_owned(),
         ),
     }
 }
@@ -299,7 +300,7 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {
     match &breach.detail {
         Detail::NeedsJoiners { joiners, .. } => {
-            format!("Have {} up and watched while the step runs.", words::servers(joiners))
+            format!("Keep {} running and watch it while the step runs.", words::servers(joiners))
         }
         _ => law::risk(breach, &refusal.nearest.facts.findings),
     }
@@ -323,10 +324,10 @@ mod tests {
     #[test]
     fn one_to_three_wants_an_acceptance() {
         insta::assert_snapshot!(shown(&Scene::new(&lines(&[1]), &lines(&[1, 2, 3])), 80), @r#"
-        prod-eu  config version 100000004, server 1 leads, 1 of 1 voter synced, no
-                 identity yet, leader at zxid 0x100000080
+        prod-eu  config version 100000004, server 1 leads, 1 of 1 voter synced, not
+                 managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-          id  role         mode      version  zxid         clients  standing
+          id  role         mode      version  zxid         clients  status
            1  participant  leader    3.8.0    0x100000080        7  leads
            2  joiner       follower  3.8.0    0x100000080        0  no vote yet
               id 2 by conf, follows without a vote, at the leader's zxid, data equal at
@@ -341,19 +342,18 @@ mod tests {
           + join        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:8, not in the ensemble
 
-        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against
-        it. Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule.
+        Nothing was changed.
 
-        ZKQ2 at join-2: the next voters must be able to acknowledge
-          The next quorum needs server 2 itself: once the request is sent nothing can
-          take it back, and if server 2 fails then, the whole ensemble stops until it is
-          back.
-          after join-2: voters {1, 2}, can acknowledge {1} (missing: 2), 2 must
+        ZKQ2 at join-2: enough of the next voters must be able to acknowledge
+          The next quorum needs server 2 itself. A reconfig that was sent cannot be
+          taken back, and if server 2 fails then, writes stop until it is back.
+          after join-2: voters {1, 2}; able to acknowledge {1} (missing: 2); quorum is 2
           zkplan explain ZKQ2
 
-        What would pass (a plan with it was made and checked)
+        What would pass (zkplan made and checked a plan with it)
           --accept ZKQ2:join-2  on the command line
-            Have server 2 up and watched while the step runs.
+            Keep server 2 running and watch it while the step runs.
         "#);
     }
 
@@ -362,10 +362,10 @@ mod tests {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2]));
         scene.spec.policy.min_tolerance = MinTolerance::AtLeast(1);
         insta::assert_snapshot!(shown(&scene, 80), @r#"
-        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
-                 identity yet, leader at zxid 0x100000080
+        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not
+                 managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-          id  role         mode      version  zxid         clients  standing
+          id  role         mode      version  zxid         clients  status
            1  participant  leader    3.8.0    0x100000080        7  leads
            2  participant  follower  3.8.0    0x100000080        7  follows
            3  participant  follower  3.8.0    0x100000080        7  follows
@@ -374,19 +374,18 @@ mod tests {
           - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against
-        it. Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule.
+        Nothing was changed.
 
-        ZKQ3 at leave-3: enough voters must be able to fail
-          Fewer voters could fail than must be able to (policy.minTolerance).
-          at leave-3: voters {1, 2}, can acknowledge {1, 2}, 2 must; 0 voters may fail,
-          1 must be able to
+        ZKQ3 at leave-3: the ensemble must tolerate enough failures
+          The ensemble would tolerate fewer failures than policy.minTolerance requires.
+          at leave-3: voters {1, 2}; able to acknowledge {1, 2}; quorum is 2; tolerates
+          0 failures, 1 required
           zkplan explain ZKQ3
 
-        What would pass (a plan with it was made and checked)
+        What would pass (zkplan made and checked a plan with it)
           policy.minTolerance: 0  in prod-eu.yaml
-            On the way there is a moment at which the loss of one more voter stops
-            writes.
+            At one point on the way, one more failure stops writes.
         "#);
     }
 
@@ -395,10 +394,10 @@ mod tests {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
         scene.facts.obstacles.push(Obstacle::ReconfigDisabled([1, 3].map(id).into()));
         insta::assert_snapshot!(shown(&scene, 100), @r#"
-        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet, leader at
-                 zxid 0x100000080
+        prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
+                 (no apply so far), leader at zxid 0x100000080
 
-          id  role         mode      version  zxid         clients  standing     asked at
+          id  role         mode      version  zxid         clients  status       asked at
            1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
            2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
            3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
@@ -410,16 +409,15 @@ mod tests {
           + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:9, not in the ensemble
 
-        Refused: there is no safe plan from here to prod-eu.yaml; one law stands against it. Nothing was
-        changed.
+        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule. Nothing was changed.
 
-        ZKQ1: the ensemble must be well to begin with
-          Servers 1 and 3 run with reconfigEnabled=false: the ensemble takes no reconfig.
+        ZKQ1: the ensemble must be healthy before the first change
+          Servers 1 and 3 run with reconfigEnabled=false. The ensemble accepts no reconfig.
           zkplan explain ZKQ1
 
-        What may help (zkplan found no change of policy that does)
-          - put reconfigEnabled=true into zoo.cfg of every server and restart them one at a time, the leader
-            last
+        What may help (no change of policy in the spec helps)
+          - set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a time, the
+            leader last
         "#);
     }
 
@@ -430,14 +428,15 @@ mod tests {
         let wrong = wrong.map(|(wanted, own)| Obstacle::WantedAnswersAs(id(wanted), id(own)));
         scene.facts.obstacles.extend(wrong);
         let out = shown(&scene, 100);
+        let one_line = out.split_whitespace().collect::<Vec<_>>().join(" ");
         for (wanted, own) in [(4, 1), (5, 2), (6, 3)] {
             let said = format!(
-                "Server {wanted} is wanted; the process at its address answers as server {own}."
+                "Server {wanted} is in the spec, and the server at its address answers with id {own}."
             );
-            assert!(out.contains(&said), "{out}");
+            assert!(one_line.contains(&said), "{out}");
         }
         assert_eq!(out.matches("zkplan explain ZKQ1").count(), 1, "{out}");
-        assert_eq!(out.matches("mend its myid").count(), 1, "{out}");
+        assert_eq!(out.matches("correct its myid").count(), 1, "{out}");
     }
 
     #[test]
@@ -458,7 +457,7 @@ mod tests {
         let out = shown(&scene, 200);
         let risk = &out[out.find("Refused").unwrap()..out.find("What would pass").unwrap()];
         assert!(risk.contains("server 2") && risk.contains("server 3"), "{risk}");
-        assert_eq!(risk.matches("may come to lead").count(), 1, "{risk}");
+        assert_eq!(risk.matches("may become the leader").count(), 1, "{risk}");
         assert!(!risk.contains("zxid; "), "{risk}");
     }
 
@@ -480,7 +479,7 @@ mod tests {
         scene.spec.policy.min_tolerance = MinTolerance::AtLeast(2);
         let out = shown(&scene, 80);
         assert_eq!(out.matches("ZKQ3 at").count(), 1, "{out}");
-        assert!(out.contains("\n  likewise at leave-5\n"), "{out}");
+        assert!(out.contains("\n  the same at leave-5\n"), "{out}");
     }
 
     #[test]
@@ -501,13 +500,13 @@ mod tests {
         let late = breach(Law::Spare, "join-3", &["leave-3"], scarce(&[1, 2]));
         let out = breaches(&[late, early], &[], 80).to_string_with(false);
         assert!(out.starts_with("ZKQ3 at leave-3: "), "{out}");
-        assert!(out.contains("\n  likewise at join-3\n"), "{out}");
+        assert!(out.contains("\n  the same at join-3\n"), "{out}");
         let next = Detail::TooFewAcknowledge(votes(&[1]));
         let next = breach(Law::Next, "leave-3", &[], next);
         let spare = breach(Law::Spare, "leave-3", &[], scarce(&[1]));
         let out = breaches(&[next, spare], &[], 80).to_string_with(false);
         assert_eq!(out.matches("zkplan explain").count(), 1, "{out}");
-        assert!(out.contains("\n  against ZKQ3 as well\n"), "{out}");
+        assert!(out.contains("\n  also breaks ZKQ3\n"), "{out}");
     }
 
     #[test]
@@ -527,10 +526,10 @@ mod tests {
     fn several_remedies_belong_together() {
         let scene = Scene::new(&lines(&[1, 2, 3, 4, 5]), &lines(&[1]));
         insta::assert_snapshot!(shown(&scene, 80), @r#"
-        prod-eu  config version 100000004, server 1 leads, 5 of 5 voters synced, no
-                 identity yet, leader at zxid 0x100000080
+        prod-eu  config version 100000004, server 1 leads, 5 of 5 voters synced, not
+                 managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-          id  role         mode      version  zxid         clients  standing
+          id  role         mode      version  zxid         clients  status
            1  participant  leader    3.8.0    0x100000080        7  leads
            2  participant  follower  3.8.0    0x100000080        7  follows
            3  participant  follower  3.8.0    0x100000080        7  follows
@@ -547,26 +546,26 @@ mod tests {
           - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: there is no safe plan from here to prod-eu.yaml; 2 laws stand against
-        it. Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml: it would break 2 safety rules.
+        Nothing was changed.
 
-        ZKQ14: the ensemble must not shrink by more than is allowed
-          More servers would go than come, by more than policy.maxShrink allows.
+        ZKQ14: the ensemble must not shrink by more than policy.maxShrink
+          The ensemble would shrink by more servers than policy.maxShrink allows.
           removed 4, added 0, policy.maxShrink 2
           zkplan explain ZKQ14
 
-        ZKQ9 at leave-5: two participants must stay
-          A participant that is left alone runs standalone, outside the ensemble, unless
-          its zoo.cfg says standaloneEnabled=false.
+        ZKQ9 at leave-5: two participants must remain
+          A single remaining participant switches to standalone mode, unless its zoo.cfg
+          says standaloneEnabled=false.
           after leave-2, leave-3, leave-4 and leave-5: 1 participant left
           zkplan explain ZKQ9
 
-        What would pass, all of it together (a plan with it was made and checked)
+        What would pass, all of these together (zkplan made and checked a plan with it)
           policy.maxShrink: 4  in prod-eu.yaml
-            4 servers may then go without one that comes.
+            4 servers may then leave without a replacement.
           policy.standaloneEnabled: false  in prod-eu.yaml
-            Only if zoo.cfg of every server says standaloneEnabled=false; it cannot be
-            seen.
+            Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot
+            see that.
         "#);
     }
 }

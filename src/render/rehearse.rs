@@ -12,10 +12,10 @@ use crate::rehearsal::{
     Writes,
 };
 
-/// So many servers are named one by one; the rest is counted.
+/// This many servers are listed one by one; the rest is counted.
 const NAMED: usize = 4;
 
-/// So many moments at which writes stop are named in the closing line.
+/// This many moments at which writes stop are listed in the closing line.
 const NAMED_STOPS: usize = 3;
 
 /// The screen of a rehearsal.
@@ -27,10 +27,7 @@ pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Tex
         Some(id) => format!(", server {id} leads"),
         None => String::new(),
     };
-    let head = format!(
-        "rehearsed in the simulator, from config version {}{leads}",
-        plan.facts.base.version
-    );
+    let head = format!("simulated, from config version {}{leads}", plan.facts.base.version);
     text.paragraph(
         Line::new(Style::Bold, plan.ensemble.clone()).then(Style::Plain, "  "),
         head,
@@ -40,7 +37,7 @@ pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Tex
         text.gap();
         text.line(Line::new(
             Style::Green,
-            "No reconfig is to be sent: there is nothing to rehearse.",
+            "The plan has no reconfig: there is nothing to rehearse.",
         ));
         return text;
     }
@@ -53,10 +50,10 @@ pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Tex
 
 fn table(rehearsal: &Rehearsal, width: usize) -> Text {
     let mut table = Table::new([
-        Column::words("who fails"),
+        Column::words("what fails"),
         Column::words("writes"),
         Column::words("the plan"),
-        Column::words("once it is back"),
+        Column::words("after it returns"),
     ]);
     for moment in &rehearsal.moments {
         table.across(0, Line::new(Style::Bold, when(moment)));
@@ -96,7 +93,7 @@ fn when(moment: &Moment) -> String {
     moment.after.as_ref().map_or("before the first step".to_owned(), |step| format!("after {step}"))
 }
 
-/// Whoever fails, in a few words.
+/// What fails, in a few words.
 pub fn who(who: &FailureTarget) -> String {
     let one_of = |kind: &str| format!("{kind} {}", any(&who.servers));
     match &who.what {
@@ -104,7 +101,7 @@ pub fn who(who: &FailureTarget) -> String {
         TargetKind::Follower => one_of("follower"),
         TargetKind::Observer => one_of("observer"),
         TargetKind::Joiner => one_of("joiner"),
-        TargetKind::Left => format!("{}, which has left", one_of("server")),
+        TargetKind::Left => format!("{}, already removed", one_of("server")),
         TargetKind::Zone(zone) => {
             format!(
                 "zone {zone} ({})",
@@ -121,15 +118,15 @@ fn any(servers: &[ServerId]) -> String {
         (None, _) => "none".to_owned(),
         (Some((last, [])), 0) => last.clone(),
         (Some((last, first)), 0) => format!("{} or {last}", first.join(", ")),
-        (Some(_), more) => format!("{} or {more} more like them", named.join(", ")),
+        (Some(_), more) => format!("{} or one of {more} equivalent servers", named.join(", ")),
     }
 }
 
 /// Whether clients can write, in a few words.
 pub const fn writes(writes: Writes) -> (Style, &'static str) {
     match writes {
-        Writes::Uninterrupted => (Style::Green, "go on"),
-        Writes::AfterElection => (Style::Green, "go on after an election"),
+        Writes::Uninterrupted => (Style::Green, "continue"),
+        Writes::AfterElection => (Style::Green, "continue after an election"),
         Writes::Stop => (Style::Red, "stop"),
     }
 }
@@ -138,7 +135,7 @@ pub const fn writes(writes: Writes) -> (Style, &'static str) {
 pub fn course(course: &ApplyResult, gone: &[ServerId]) -> (Style, String) {
     let step = |at: &Option<StepId>| at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
     match course {
-        ApplyResult::Completes => (Style::Green, "goes on to the end".to_owned()),
+        ApplyResult::Completes => (Style::Green, "finishes".to_owned()),
         ApplyResult::Waits { at, waits } => {
             (Style::Yellow, format!("waits{}: {}", step(at), reason(waits, gone)))
         }
@@ -165,24 +162,24 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
             format!("{} does not follow", it(server))
         }
         Some(Wait::Bound { server, .. }) => {
-            format!("{} was just named and must answer", it(server))
+            format!("{} was just added and must answer", it(server))
         }
-        Some(Wait::Connection) => "no server takes its session".to_owned(),
+        Some(Wait::Connection) => "no server accepts its session".to_owned(),
         Some(other) => run::wait(other),
-        None => "nothing moves on".to_owned(),
+        None => "no progress".to_owned(),
     }
 }
 
-/// What comes when whoever failed is back, in a few words.
+/// What happens after the failed servers return, in a few words.
 pub fn back(failure: &Failure) -> (Style, String) {
     match &failure.recovery {
-        Recovery::AtTarget => (Style::Green, "nothing is left to do".to_owned()),
-        Recovery::Resumed => (Style::Green, "resumed to the target".to_owned()),
+        Recovery::AtTarget => (Style::Green, "nothing left to do".to_owned()),
+        Recovery::Resumed => (Style::Green, "resumes and finishes".to_owned()),
         Recovery::Failed(ApplyResult::Completes) => {
-            (Style::Red, "NOT at the target, though the plan is done".to_owned())
+            (Style::Red, "done, but NOT at the target".to_owned())
         }
         Recovery::Failed(course) => {
-            (Style::Red, format!("NOT resumed: {}", self::course(course, &[]).1))
+            (Style::Red, format!("does NOT finish: {}", self::course(course, &[]).1))
         }
     }
 }
@@ -195,24 +192,24 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
     let played = rehearsal.played();
     let begin = if played < rehearsal.failures {
         format!(
-            "Rehearsed {played} of {} failures, at {} of {} moments, chosen evenly: ",
+            "Simulated {played} of {} failures, at {} of {} points of the plan, chosen evenly. ",
             rehearsal.failures,
             rehearsal.moments.len(),
             rehearsal.of_moments
         )
     } else {
         format!(
-            "Rehearsed {} at {}: ",
+            "Simulated {} at {}. ",
             words::count_of(played, "failure"),
             words::count_of(rehearsal.moments.len(), "moment")
         )
     };
     let stops = count(&|failure| failure.writes == Writes::Stop);
     let writes = if stops == 0 {
-        "writes go on in all of them".to_owned()
+        "Writes continue in all of them".to_owned()
     } else {
         format!(
-            "writes go on in {}; in {stops} they stop until what failed is back ({})",
+            "Writes continue in {} and stop in {stops} until the failed server returns ({})",
             played - stops,
             stopping(rehearsal)
         )
@@ -220,10 +217,10 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
     let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
     let line = Line::plain(begin + &writes);
     if lost == 0 {
-        line.then(Style::Plain, "; from all of them the plan came to its end.")
+        line.then(Style::Plain, ". After it returns, all of them finish.")
     } else {
-        line.then(Style::Plain, "; ")
-            .then(Style::Red, format!("from {lost} of them the plan did NOT come to its end."))
+        line.then(Style::Plain, ". After it returns, ")
+            .then(Style::Red, format!("{lost} of them do NOT finish."))
     }
 }
 
@@ -233,7 +230,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
         Ok(rehearsal) => rehearsal,
         Err(why) => {
             let (what, remedy) = unrehearsed(why);
-            return Line::new(Style::Bold, "Not rehearsed:")
+            return Line::new(Style::Bold, "Not simulated:")
                 .then(Style::Plain, format!(" {what}; {remedy}."));
         }
     };
@@ -244,7 +241,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     let of = if played < rehearsal.failures {
         format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
     } else {
-        format!("{}, every one at every moment", words::count_of(played, "single failure"))
+        format!("{}, each at every step", words::count_of(played, "single failure"))
     };
     let assumed = match rehearsal.leader {
         Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
@@ -252,27 +249,29 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     };
     let stop = count(&|failure| failure.writes == Writes::Stop);
     let writes = match stop {
-        _ if played < rehearsal.failures => "whether writes go on, spare tells; ".to_owned(),
-        0 => "writes go on in all of them; ".to_owned(),
-        _ => format!("writes stop in {stop} until what failed is back; "),
+        _ if played < rehearsal.failures => " The column \"tolerates\" shows whether writes \
+                                             continue."
+            .to_owned(),
+        0 => " Writes continue in all of them.".to_owned(),
+        _ => format!(" Writes stop in {stop} until the failed server returns."),
     };
     let waits = count(&|failure| matches!(failure.apply_result, ApplyResult::Waits { .. }));
     let stops = count(&|failure| matches!(failure.apply_result, ApplyResult::Stops { .. }));
     let apply = match (waits, stops) {
-        (0, 0) => "apply goes on to the end".to_owned(),
-        (waits, 0) => format!("apply waits in {waits}"),
-        (0, stops) => format!("apply stops in {stops}"),
-        (waits, stops) => format!("apply waits in {waits} and stops in {stops}"),
+        (0, 0) => "Apply finishes in all of them".to_owned(),
+        (waits, 0) => format!("Apply waits in {waits}"),
+        (0, stops) => format!("Apply stops in {stops}"),
+        (waits, stops) => format!("Apply waits in {waits} and stops in {stops}"),
     };
-    let line = Line::new(Style::Bold, "Rehearsed:")
-        .then(Style::Plain, format!(" {of}{assumed}; {writes}{apply}; "));
     let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
+    let line = Line::new(Style::Bold, "Simulated:")
+        .then(Style::Plain, format!(" {of}{assumed}.{writes} {apply}"));
     let line = match lost {
-        0 => line.then(Style::Plain, "once what failed is back, all come to the target"),
-        _ => line.then(
-            Style::Red,
-            format!("{lost} do NOT come to the target, not even once what failed is back"),
-        ),
+        0 if waits + stops == 0 => line,
+        0 => line.then(Style::Plain, ". After it returns, all of them finish"),
+        _ => line
+            .then(Style::Plain, ". ")
+            .then(Style::Red, format!("{lost} do NOT finish, even after it returns")),
     };
     let each = match file {
         Some(file) => format!("zkplan rehearse {}", words::shell(file)),
@@ -301,26 +300,26 @@ pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
     match why {
         Unrehearsed::Awaits(down) => (
             format!(
-                "the plan waits for {}, down at present, to answer where the plan moves it",
+                "the plan waits until {} answers at its new address, and it is down now",
                 words::servers(down)
             ),
-            "apply waits for that as long as --timeout lets it",
+            "apply waits for it until --timeout",
         ),
         Unrehearsed::Undisturbed(course) => (
             format!(
-                "even without a failure the plan does not come to its end in the simulator: it {}",
+                "even without a failure the plan does not finish in the simulator: it {}",
                 self::course(course, &[]).1
             ),
-            "please report it, with the plan file: checker and simulator do not agree",
+            "this is a bug: checker and simulator disagree. Please report it with the plan file",
         ),
         Unrehearsed::TooMuch => (
-            "the plan is too large to be rehearsed beside planning".to_owned(),
-            "zkplan rehearse takes its time, and shows a part of it",
+            "the plan is too large to simulate as part of zkplan plan".to_owned(),
+            "zkplan rehearse simulates a part of it",
         ),
         Unrehearsed::Unlawful(_) => (
-            "the plan does not keep the laws where nothing but how its ensemble is reached differs"
+            "the plan breaks a safety rule when only the way to reach its ensemble changes"
                 .to_owned(),
-            "please report it, with the plan file",
+            "this is a bug. Please report it with the plan file",
         ),
     }
 }

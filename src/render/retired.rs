@@ -7,7 +7,7 @@ use crate::model::ServerId;
 use crate::observe::{AskedServer, FindingKind, RetiredBy, RetiredState};
 
 /// What to do with a retired server, so that it does not come back.
-const PUT_AWAY: &str = "disable the unit, and move zoo.cfg and data away";
+const PUT_AWAY: &str = "disable the service, and move zoo.cfg and data away";
 
 /// What retired servers do that answer.
 pub(super) fn answer(run: u64, state: RetiredState, servers: &[AskedServer]) -> String {
@@ -18,13 +18,13 @@ pub(super) fn answer(run: u64, state: RetiredState, servers: &[AskedServer]) -> 
     let (it, them, s) = if is_one { ("it", "it", "s") } else { ("they", "them", "") };
     match state {
         RetiredState::Serve => format!(
-            "run {run} retired {who}, and {it} serve{s} clients beside this ensemble, with its old data: \
-             {each}. That happens when first files (zoo.cfg) are put back. Writes there never reach \
+            "run {run} retired {who}, and {it} serve{s} clients outside this ensemble, with old \
+             data: {each}. This happens when an old zoo.cfg is restored. Writes there never reach \
              this ensemble. Move the clients, stop {them}, {PUT_AWAY}"
         ),
         RetiredState::Follow => format!(
-            "run {run} retired {who}, and {it} still follow{s} this ensemble without a vote: {each}. When \
-             no client needs {them}, stop {them}, {PUT_AWAY}"
+            "run {run} retired {who}, and {it} still follow{s} this ensemble without a vote: \
+             {each}. When no client uses {them}, stop {them}, {PUT_AWAY}"
         ),
         RetiredState::NotKnown => {
             let (what, is) = if is_one {
@@ -32,7 +32,9 @@ pub(super) fn answer(run: u64, state: RetiredState, servers: &[AskedServer]) -> 
             } else {
                 ("servers answer at the addresses", "they are the old ones")
             };
-            format!("{what} of {who}, which run {run} retired: {each}. Whether {is} is not known")
+            format!(
+                "{what} of {who}, which run {run} retired: {each}. It is not known whether {is}"
+            )
         }
     }
 }
@@ -49,9 +51,9 @@ pub(super) fn members(run: u64, members: &BTreeSet<ServerId>, to: &[AskedServer]
     let is_one = members.len() == 1;
     let (verb, them) = if is_one { ("is", "it") } else { ("are", "them") };
     format!(
-        "{} {verb} in this ensemble, but run {run} retired {them} and moved the ensemble to {}, which \
-         were not seen serving. Either a client changed the members back without zkplan, or old data \
-         serve here. Find out which before anything is changed",
+        "{} {verb} in this ensemble, but run {run} retired {them} and moved the ensemble to {}, \
+         which were not seen serving. Either a client changed the members back without zkplan, or \
+         these servers serve old data. Find out which before you change anything",
         words::servers(members),
         words::list(to.iter().map(one))
     )
@@ -67,8 +69,9 @@ pub(super) fn two_histories(by: &RetiredBy) -> String {
         _ => format!(" and moved the ensemble to {}", words::servers(to)),
     };
     format!(
-        "By the journal, run {run} ({state}, last entry at {last_entry}) retired {who}{moved}. Now {who} {verb} again, as happens when first files (zoo.cfg) are put back. \
-         {it} may hold writes that the other side does not have: zkplan does not choose.",
+        "According to the journal, run {run} ({state}, last entry at {last_entry}) retired \
+         {who}{moved}. Now {who} {verb} again. This happens when an old zoo.cfg is restored. {it} \
+         may hold writes that the other ensemble does not have: zkplan does not choose.",
         who = words::servers(from),
     )
 }
@@ -77,7 +80,8 @@ pub(super) fn two_histories(by: &RetiredBy) -> String {
 pub(super) fn put_away(by: &RetiredBy) -> String {
     let them = if by.from.len() == 1 { "it" } else { "them" };
     format!(
-        "If that is the side that run {} moved to: move the clients of {} away, stop {them}, {PUT_AWAY}.",
+        "If it is the ensemble that run {} moved to: move the clients of {} to it, stop {them}, \
+         {PUT_AWAY}.",
         by.run,
         words::servers(&by.from)
     )
@@ -89,7 +93,7 @@ pub(super) fn to_do(kind: &FindingKind) -> Option<String> {
         FindingKind::RetiredAnswers { run, state: RetiredState::Serve, servers } => {
             let ids: Vec<ServerId> = servers.iter().map(|server| server.id).collect();
             let verb = if ids.len() == 1 { "serves" } else { "serve" };
-            Some(format!("{}, retired by run {run}, {verb} beside it", words::servers(&ids)))
+            Some(format!("{}, retired by run {run}, {verb} outside it", words::servers(&ids)))
         }
         FindingKind::MembersRetired { run, members, .. } => {
             let verb = if members.len() == 1 { "was" } else { "were" };
@@ -112,11 +116,11 @@ mod tests {
     fn each_state_is_one_sentence_or_two_and_says_what_to_do() {
         let trio = [(1, "follower"), (2, "follower"), (3, "leader")];
         let trio = trio.map(|(number, mode)| asked(number, Some(mode)));
-        insta::assert_snapshot!(answer(1, RetiredState::Serve, &trio), @"run 1 retired servers 1, 2 and 3, and they serve clients beside this ensemble, with its old data: server 1 at 10.0.0.1:2181 (follower), server 2 at 10.0.0.2:2181 (follower) and server 3 at 10.0.0.3:2181 (leader). That happens when first files (zoo.cfg) are put back. Writes there never reach this ensemble. Move the clients, stop them, disable the unit, and move zoo.cfg and data away");
-        insta::assert_snapshot!(answer(1, RetiredState::Follow, &[asked(2, None)]), @"run 1 retired server 2, and it still follows this ensemble without a vote: server 2 at 10.0.0.2:2181. When no client needs it, stop it, disable the unit, and move zoo.cfg and data away");
-        insta::assert_snapshot!(answer(1, RetiredState::NotKnown, &trio[2..]), @"a server answers at the address of server 3, which run 1 retired: server 3 at 10.0.0.3:2181 (leader). Whether it is the old one is not known");
-        insta::assert_snapshot!(answer(1, RetiredState::NotKnown, &trio[1..]), @"servers answer at the addresses of servers 2 and 3, which run 1 retired: server 2 at 10.0.0.2:2181 (follower) and server 3 at 10.0.0.3:2181 (leader). Whether they are the old ones is not known");
+        insta::assert_snapshot!(answer(1, RetiredState::Serve, &trio), @"run 1 retired servers 1, 2 and 3, and they serve clients outside this ensemble, with old data: server 1 at 10.0.0.1:2181 (follower), server 2 at 10.0.0.2:2181 (follower) and server 3 at 10.0.0.3:2181 (leader). This happens when an old zoo.cfg is restored. Writes there never reach this ensemble. Move the clients, stop them, disable the service, and move zoo.cfg and data away");
+        insta::assert_snapshot!(answer(1, RetiredState::Follow, &[asked(2, None)]), @"run 1 retired server 2, and it still follows this ensemble without a vote: server 2 at 10.0.0.2:2181. When no client uses it, stop it, disable the service, and move zoo.cfg and data away");
+        insta::assert_snapshot!(answer(1, RetiredState::NotKnown, &trio[2..]), @"a server answers at the address of server 3, which run 1 retired: server 3 at 10.0.0.3:2181 (leader). It is not known whether it is the old one");
+        insta::assert_snapshot!(answer(1, RetiredState::NotKnown, &trio[1..]), @"servers answer at the addresses of servers 2 and 3, which run 1 retired: server 2 at 10.0.0.2:2181 (follower) and server 3 at 10.0.0.3:2181 (leader). It is not known whether they are the old ones");
         let old = BTreeSet::from([1, 2, 3].map(ServerId::new));
-        insta::assert_snapshot!(members(1, &old, &[4, 5, 6].map(|id| asked(id, None))), @"servers 1, 2 and 3 are in this ensemble, but run 1 retired them and moved the ensemble to server 4 at 10.0.0.4:2181, server 5 at 10.0.0.5:2181 and server 6 at 10.0.0.6:2181, which were not seen serving. Either a client changed the members back without zkplan, or old data serve here. Find out which before anything is changed");
+        insta::assert_snapshot!(members(1, &old, &[4, 5, 6].map(|id| asked(id, None))), @"servers 1, 2 and 3 are in this ensemble, but run 1 retired them and moved the ensemble to server 4 at 10.0.0.4:2181, server 5 at 10.0.0.5:2181 and server 6 at 10.0.0.6:2181, which were not seen serving. Either a client changed the members back without zkplan, or these servers serve old data. Find out which before you change anything");
     }
 }

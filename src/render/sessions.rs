@@ -9,19 +9,21 @@ use crate::model::ServerId;
 
 /// What an apply needs of a server.
 pub(super) const TWO_CONNECTIONS: &str =
-    "An apply needs two: its session, and a question beside it.";
+    "An apply needs two: its session, and one more to check the server.";
 
 /// Where a server takes fewer.
-pub(super) const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of these servers and restart them one at a time, the \
-     leader last; or run zkplan on a machine that has fewer connections to them";
+pub(super) const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of these \
+                                          servers and restart them one at a time, the leader \
+                                          last; or run zkplan on a machine with fewer connections \
+                                          to them";
 
 /// Servers that were seen to keep local sessions.
 pub(super) fn may_be_local(servers: &BTreeSet<ServerId>) -> String {
     let (keep, upgrade) =
         if servers.len() == 1 { ("keeps", "it upgrades") } else { ("keep", "they upgrade") };
     format!(
-        "{} {keep} local sessions. zkplan cannot tell whether {upgrade} them \
-         (localSessionsUpgradingEnabled=true): if not, apply refuses before it changes anything",
+        "{} {keep} local sessions. zkplan cannot see whether {upgrade} them \
+         (localSessionsUpgradingEnabled=true). If not, apply refuses before it changes anything",
         self::servers(servers)
     )
 }
@@ -29,8 +31,8 @@ pub(super) fn may_be_local(servers: &BTreeSet<ServerId>) -> String {
 /// A member that closes every connection.
 pub(super) fn closes_connections(it: &str) -> String {
     format!(
-        "{it} is a member and closes every connection at once: a limit on connections \
-         (maxClientCnxns, maxCnxns). It is not counted, and may well be up"
+        "{it} is a member and closes every connection at once, because of a limit on connections \
+         (maxClientCnxns, maxCnxns). It counts as down, but may be up"
     )
 }
 
@@ -46,8 +48,8 @@ fn speaker(by: Option<&Recipient>) -> String {
 pub(super) fn takes_one_connection(by: Option<&Recipient>, again: &str) -> (String, String) {
     (
         format!(
-            "{} closes every connection beside the session of this apply: a limit on connections \
-             (maxClientCnxns or maxCnxns). {TWO_CONNECTIONS} Nothing was changed.",
+            "{} closes every connection except the session of this apply. The cause is a limit on \
+             connections (maxClientCnxns or maxCnxns). {TWO_CONNECTIONS} Nothing was changed.",
             speaker(by)
         ),
         format!("{RAISE_THE_LIMIT}; then {again}"),
@@ -60,8 +62,9 @@ pub(super) fn local(by: Option<&Recipient>, again: &str) -> (String, String) {
     let code = ErrorCode::EphemeralOnLocalSession;
     (
         format!(
-            "{by} refused the lock: {code}. It keeps local sessions (localSessionsEnabled=true) and \
-             does not upgrade them, so no ephemeral znode can be made. Nothing was changed."
+            "{by} refused the lock: {code}. It keeps local sessions (localSessionsEnabled=true) \
+             and does not upgrade them, so zkplan cannot create an ephemeral znode. Nothing was \
+             changed."
         ),
         format!(
             "set localSessionsUpgradingEnabled=true in zoo.cfg of every server, or \

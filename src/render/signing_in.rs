@@ -32,18 +32,19 @@ fn who_and_why(signer: &Signer) -> String {
             format!("user \"{user}\": wrong password, or this server has no superDigest")
         }
         Signer::Sasl(user) => format!(
-            "user \"{user}\" (SASL): wrong password, or not in its JAAS file, or no super user of it"
+            "user \"{user}\" (SASL): wrong password, or the user is not in its JAAS file, or is \
+             not its super user"
         ),
         Signer::Certificate => {
-            "the client certificate (connect.tls.cert): its subject is neither this \
-                                server's x509 super user nor may it write /zookeeper/config"
+            "the client certificate (connect.tls.cert): its subject is not the x509 super user of \
+             this server and has no right to write /zookeeper/config"
                 .to_owned()
         }
-        Signer::Anonymous => "zkplan: the file names no user (connect.auth)".to_owned(),
+        Signer::Anonymous => "zkplan: the file has no user (connect.auth)".to_owned(),
     }
 }
 
-/// What somebody does about servers that refused.
+/// What to do about servers that refused.
 pub(super) fn remedy(signer: &Signer, again: &str) -> String {
     match signer {
         Signer::User(_) => format!(
@@ -68,7 +69,7 @@ pub(super) fn remedy(signer: &Signer, again: &str) -> String {
 /// Why a joiner is not known to let the user change the configuration.
 pub(super) fn joiner(asked: Option<&Asked>) -> String {
     let Some(Asked { at, signer, permission }) = asked else {
-        return "follows with the leader's data; whether it accepts the user is not known yet"
+        return "follows with the leader's data; it is not known yet whether it accepts the user"
             .to_owned();
     };
     let property = match signer {
@@ -84,8 +85,8 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
             who_and_why(signer),
         ),
         Permission::InClear => format!(
-            "({at}) is not on this machine and has no TLS: the password is not sent to it. Use \
-             --allow-cleartext-auth on a trusted network"
+            "({at}) is not on this machine and has no TLS. zkplan does not send the password to \
+             it. Use --allow-cleartext-auth on a trusted network"
         ),
         Permission::Unknown => format!("({at}) has not answered yet whether it accepts the user"),
     }
@@ -101,14 +102,15 @@ pub fn announced(signer: &Signer, members: &[Recipient], joiners: &[Recipient]) 
     };
     match signer {
         Signer::Sasl(user) => format!(
-            "user \"{user}\" signs in by SASL DIGEST-MD5, which does not send the password, on {}{later}",
+            "zkplan signs in as \"{user}\" by SASL DIGEST-MD5, which does not send the password, \
+             to {}{later}",
             recipients(members)
         ),
         Signer::User(user) => {
-            format!("the password of \"{user}\" is sent to {}{later}", recipients(members))
+            format!("zkplan sends the password of \"{user}\" to {}{later}", recipients(members))
         }
         Signer::Certificate | Signer::Anonymous => {
-            format!("no password is sent to {}{later}", recipients(members))
+            format!("zkplan sends no password to {}{later}", recipients(members))
         }
     }
 }
@@ -135,15 +137,15 @@ mod tests {
             "server 4 (zk4:2181) refused user \"super\": wrong password, or this server has no \
              superDigest"
         );
-        let told = remedy(&Signer::Anonymous, "zkplan apply plan.json");
-        assert!(told.starts_with("zkplan apply plan.json --user super"), "{told}");
+        let said = remedy(&Signer::Anonymous, "zkplan apply plan.json");
+        assert!(said.starts_with("zkplan apply plan.json --user super"), "{said}");
     }
 
     #[test]
     fn those_who_are_sent_the_password_are_named() {
         assert_eq!(
             announced(&Signer::User("super".to_owned()), &[server(1), server(2)], &[server(4)]),
-            "the password of \"super\" is sent to server 1 (zk1:2181) and server 2 (zk2:2181); once \
+            "zkplan sends the password of \"super\" to server 1 (zk1:2181) and server 2 (zk2:2181); once \
              its data are proven also to server 4 (zk4:2181)"
         );
     }

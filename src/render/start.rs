@@ -36,24 +36,24 @@ pub(super) fn start(
     lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), now.assumed)));
     text.paragraph("", lead, width);
     for server in &joiners {
-        let told = seen.and_then(|seen| told(now, seen, server.id)).unwrap_or_default();
+        let seen_of = seen.and_then(|seen| seen_of(now, seen, server.id)).unwrap_or_default();
         text.paragraph(
             "  ",
-            format!("server {} at {}{told}", server.id, server.peer().host),
+            format!("server {} at {}{seen_of}", server.id, server.peer().host),
             width,
         );
     }
     let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
     let how = format!(
-        "{each} with an empty data directory that holds only its myid, and with these lines in \
-         zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on the present servers:"
+        "{each} with a data directory that holds only its myid file, and with these lines in \
+         zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the present servers:"
     );
     text.paragraph("  ", how, width);
     for line in first_configuration(now, &joiners) {
         text.line(Line::new(Style::Cyan, format!("    {line}")));
     }
-    let again = "Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a \
-                 joiner that restarts before its join needs the whole first file again.";
+    let again = "Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A \
+                 joiner that restarts before its join needs the copy.";
     text.paragraph("  ", Line::new(Style::Dim, again), width);
     text.paragraph("  ", super_user(), width);
     text
@@ -62,9 +62,9 @@ pub(super) fn start(
 /// The one thing that a joiner needs beside its files, and that it would be missed for only later.
 fn super_user() -> String {
     format!(
-        "So that zkplan can change the configuration through it, it must know the same super user as \
-         the present servers do: {SUPER_DIGEST} in {WHERE_IT_GOES}. apply asks each member before it \
-         sends anything, and each joiner before its join."
+        "Set the same super user as on the present servers: {SUPER_DIGEST} in {WHERE_IT_GOES}. \
+         Without it zkplan cannot change the configuration through this server. apply checks \
+         every member before it sends anything, and every joiner before its join."
     )
 }
 
@@ -78,10 +78,10 @@ fn not_seen(joiners: usize, assumed: bool) -> &'static str {
 }
 
 /// What was seen of a joiner; of a machine that takes over an id, what answers at its own address.
-fn told(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
+fn seen_of(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
     if now.base.membership.contains(id) {
         let at = seen.wanted_at.get(&id)?;
-        return at.silence.map(|silence| format!(": silent, {}", words::silence(silence)));
+        return at.silence.map(|silence| format!(": no answer, {}", words::silence(silence)));
     }
     let on_other_ports = |finding: &Finding| {
         finding.server == Some(id) && matches!(finding.kind, FindingKind::PortsDiffer { .. })

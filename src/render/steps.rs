@@ -17,12 +17,12 @@ const COLUMNS: [Column; 8] = [
     Column::words("what"),
     Column::numbers("voters"),
     Column::numbers("quorum").tight(),
-    Column::numbers("spare").tight(),
+    Column::numbers("tolerates").tight(),
     Column::numbers("zone").tight(),
     Column::words("leader"),
 ];
 
-/// From so many columns on, there is room for long words.
+/// From this many columns on, there is room for long words.
 const WIDE: usize = 100;
 
 /// The table of steps; `is_past` where the plan and its figures are of an earlier look, and without
@@ -67,23 +67,27 @@ pub(super) fn steps(
         let figures = Some((&last.figures, last.figures.votes.spare()));
         table.row(cells(["", "after", ""], figures, Line::plain(leader_after(checked))));
     }
-    let title = if done.is_some() { "Steps that are left" } else { "Steps" };
+    let title = if done.is_some() { "Remaining steps" } else { "Steps" };
     let title = Line::new(Style::Bold, title);
     text.line(if is_past {
-        title.then(Style::Plain, ", with the figures of when the plan was made")
+        title.then(Style::Plain, ", with the figures from the time when the plan was made")
     } else {
         title
     });
     text.append(table.to_text(width));
-    let zone = if base.zone.is_some() { "; zone: the same with the worst zone lost" } else { "" };
+    let zone = if base.zone.is_some() {
+        "; zone: the same after the loss of the worst zone, below 0 writes stop"
+    } else {
+        ""
+    };
     let quorum = if checked.plan().facts.base.membership.is_weighted() {
-        "quorum, by groups and weights: so many must be left, whichever they are. "
+        "quorum, by groups and weights: this many voters are enough, whichever they are. "
     } else {
         ""
     };
     let legend = format!(
-        "Rows with figures are reconfigs. {quorum}spare: voters that may still fail, at the worst \
-         moment of the step{zone}."
+        "Rows with figures are reconfigs. {quorum}tolerates: voters that can fail during the step \
+         while writes continue{zone}."
     );
     text.paragraph("  ", Line::new(Style::Dim, legend), width);
     if waives_overlap(checked) {
@@ -92,9 +96,10 @@ pub(super) fn steps(
     text
 }
 
-const WAIVED: &str = "policy.changesPerStep is 0: a request may change so many voters that quorums \
-                      before and after it share nobody (ZKQ8). Until it is active ZooKeeper asks \
-                      both; restart no server while one hangs.";
+const WAIVED: &str = "policy.changesPerStep is 0: one reconfig may change many voters, so that \
+                      quorums before and after it may have no server in common (ZKQ8). ZooKeeper \
+                      asks both quorums until the reconfig is active. Restart no server while a \
+                      reconfig hangs.";
 
 /// Whether quorums of neighbouring configurations may miss each other.
 fn waives_overlap(checked: &CheckedPlan) -> bool {
@@ -151,15 +156,15 @@ fn on_leaving(checked: &CheckedPlan, seen: &Observation) -> Line {
     let target = plan.target.ids();
     let leaving: Vec<ServerId> = leaving.difference(&target).copied().collect();
     let clients = |id: &ServerId| Some((*id, seen.servers.get(id)?.clients.as_ref()?.value.count));
-    let told: Vec<(ServerId, u64)> = leaving.iter().filter_map(clients).collect();
-    if told.is_empty() {
-        return Line::plain("now: clients on servers that leave are not known");
+    let known: Vec<(ServerId, u64)> = leaving.iter().filter_map(clients).collect();
+    if known.is_empty() {
+        return Line::plain("now: it is not known how many clients are on servers that leave");
     }
     // The counts are what servers say, so their sum may be any number.
-    let sum = told.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    let sum = known.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
     let sum = words::count(sum, "client");
-    let each = words::list(told.iter().map(|(id, count)| format!("{count} on server {id}")));
-    let unknown = match leaving.len() - told.len() {
+    let each = words::list(known.iter().map(|(id, count)| format!("{count} on server {id}")));
+    let unknown = match leaving.len() - known.len() {
         0 => String::new(),
         n => format!("; not known of {}", words::count_of(n, "other server")),
     };
@@ -194,13 +199,13 @@ fn figure(spare: i64, comfortable: i64) -> Line {
 
 fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
     if row.hands_over {
-        return Line::new(Style::Yellow, "hands over");
+        return Line::new(Style::Yellow, "changes");
     }
     let facts = &checked.plan().facts;
     let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
         None if step.servers().any(may_hand_over) => Line::new(Style::Yellow, "may change"),
-        // Of a leader that nobody saw, nothing is said.
+        // The leader is not known.
         None => Line::plain("-"),
         Some(_) => Line::plain("stays"),
     }
@@ -225,7 +230,7 @@ pub(super) fn windows(checked: &CheckedPlan, width: usize) -> Text {
     if report.windows.is_empty() {
         return text;
     }
-    let title = "Windows in which the loss of one zone would stop writes";
+    let title = "The loss of one zone would stop writes at these points";
     text.paragraph("", Line::new(Style::Yellow, title), width);
     let mut shown: BTreeSet<&StepId> = BTreeSet::new();
     let reconfigs: Vec<&Step> =

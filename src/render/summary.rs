@@ -39,7 +39,7 @@ const COLUMNS: [Column; 7] = [
     Column::words("verdict"),
     Column::words("changes"),
     Column::numbers("reconfigs"),
-    Column::numbers("worst spare"),
+    Column::numbers("tolerates"),
     Column::numbers("exit"),
 ];
 
@@ -114,7 +114,7 @@ const fn unreachable(error: &ObserveError) -> &'static str {
         ObserveError::NeedsAuth { .. } => "authentication is enforced",
         ObserveError::TooOld { .. } => "too old",
         ObserveError::Standalone { .. } => "standalone",
-        ObserveError::TwoHistories { .. } => "two histories",
+        ObserveError::TwoHistories { .. } => "two ensembles",
         ObserveError::TargetRuns { .. } => "target runs its own ensemble",
         ObserveError::UnreadableConfig { .. } => "unreadable config",
     }
@@ -156,13 +156,13 @@ mod tests {
             exit_code: 65,
         });
         insta::assert_snapshot!(table(&entries, 120).to_string_with(false), @r#"
-        ensemble  spec                verdict                   changes          reconfigs  worst spare  exit
-        prod-eu   specs/prod-eu.yaml  planned                   3 join, 3 leave          6            1     0
-        prod-us   specs/prod-us.yaml  planned, 1 risk accepted  2 join                   2            0     0
-        stage     specs/stage.yaml    refused: ZKQ2             2 join                   -            -     3
-        test      specs/test.yaml     no changes                -                        -            -     0
-        lab       specs/lab.yaml      unreachable               -                        -            -    10
-        -         specs/broken.yaml   bad spec, 2 errors        -                        -            -    65
+        ensemble  spec                verdict                   changes          reconfigs  tolerates  exit
+        prod-eu   specs/prod-eu.yaml  planned                   3 join, 3 leave          6          1     0
+        prod-us   specs/prod-us.yaml  planned, 1 risk accepted  2 join                   2          0     0
+        stage     specs/stage.yaml    refused: ZKQ2             2 join                   -          -     3
+        test      specs/test.yaml     no changes                -                        -          -     0
+        lab       specs/lab.yaml      unreachable               -                        -          -    10
+        -         specs/broken.yaml   bad spec, 2 errors        -                        -          -    65
         "#);
     }
 }

@@ -32,7 +32,7 @@ impl Column {
         Self { head, align: Align::Left, optional: false, gap: GAP, ends: false }
     }
 
-    /// A column of paths, whose ends tell most.
+    /// A column of paths, whose ends say most.
     pub const fn paths(head: &'static str) -> Self {
         Self { ends: true, ..Self::words(head) }
     }
@@ -72,7 +72,7 @@ const INDENT: usize = 2;
 const GAP: usize = 2;
 /// A column is not made narrower than this to make room.
 const NARROWEST: usize = 8;
-/// A cell takes at most so many lines; what is longer is no name that a person reads.
+/// The most lines of a cell; what is longer is no name that a person reads.
 const TALLEST: usize = 8;
 
 impl Table {
@@ -88,7 +88,7 @@ impl Table {
         self.rows.push(Row::Cells(cells));
     }
 
-    /// Adds a line across all columns, so many columns further in than the table.
+    /// Adds a line across all columns, indented by this many columns more than the table.
     pub fn across(&mut self, indent: usize, line: impl Into<Line>) {
         self.rows.push(Row::Across { indent, line: line.into() });
     }
@@ -191,7 +191,7 @@ mod tests {
             Column::words("role"),
             Column::words("nothing"),
             Column::words("address").optional(),
-            Column::words("standing"),
+            Column::words("status"),
         ];
         let mut table = Table::new(columns);
         let cells = ["1", "participant", "", "10.0.0.1:2181", "leads"];
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {
         insta::assert_snapshot!(table().to_text(120).to_string_with(false), @r#"
-        id  role         address         standing
+        id  role         address         status
          1  participant  10.0.0.1:2181   leads
         12  observer     10.0.0.12:2181  observes, somewhat behind the leader
             a line across all columns
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn without_room_the_optional_go_first_then_the_widest_wrap() {
         insta::assert_snapshot!(table().to_text(40).to_string_with(false), @r#"
-        id  role         standing
+        id  role         status
          1  participant  leads
         12  observer     observes, somewhat
                          behind the leader
@@ -226,11 +226,11 @@ mod tests {
 
     #[test]
     fn cells_are_measured_as_they_come_out() {
-        let mut table = Table::new([Column::words("host"), Column::words("standing")]);
+        let mut table = Table::new([Column::words("host"), Column::words("status")]);
         table.row([Line::from("zk\u{1b}c"), Line::from("leads")]);
         table.row([Line::from("zk1"), Line::from("follows")]);
         insta::assert_snapshot!(table.to_text(80).to_string_with(false), @r#"
-        host       standing
+        host       status
         zk\u{1b}c  leads
         zk1        follows
         "#);
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_cell_without_end_is_cut() {
-        let mut table = Table::new([Column::words("host"), Column::words("standing")]);
+        let mut table = Table::new([Column::words("host"), Column::words("status")]);
         table.row([Line::from("x".repeat(100_000)), Line::from("leads")]);
         assert!(table.to_text(80).to_string_with(false).lines().count() < 20);
     }

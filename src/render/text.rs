@@ -191,7 +191,7 @@ impl Text {
         }
     }
 
-    /// Lines that somebody else has laid out already.
+    /// Lines that have their layout already.
     pub fn preformatted(text: &str) -> Self {
         Self { lines: text.lines().map(Line::plain).collect() }
     }

@@ -10,14 +10,14 @@ use crate::trust::Unproven;
 pub(super) fn not_proven(unproven: &Unproven, path: &str) -> (String, String) {
     let found = words::folder_not_proven(unproven);
     let what = format!(
-        "{found}. zkplan believes nothing that stands in it, no lock and no run. Nothing was changed."
+        "{found}. zkplan uses nothing in it: no lock, no run, no identity. Nothing was changed."
     );
     let path = words::shell(path);
     let then = format!(
         "keep zkplan's state in another folder: add `folder: /zkplan-2` to `connect` in the spec, \
-         and plan anew. Or keep a copy (zkplan history {path} --unproven --format json > \
-         kept.json), and once it is written have an operator delete the folder with zkCli.sh \
-         (deleteall {}); the ensemble then gets a new identity, and saved plans are made anew",
+         and plan again. Or save a copy (zkplan history {path} --unproven --format json > \
+         kept.json), then let an operator delete the folder with zkCli.sh (deleteall {}). The \
+         ensemble then gets a new identity, and saved plans must be made again",
         folder_of(&unproven.path)
     );
     (what, then)
@@ -47,7 +47,7 @@ pub fn raw(tree: &RawTree, width: usize) -> Text {
         }
     }
     if tree.is_cut {
-        text.line("There is more: only the beginning is shown.");
+        text.line("There is more. Only the beginning is shown.");
     }
     text
 }
@@ -62,7 +62,7 @@ mod tests {
         let unproven =
             Unproven { path: "/zkplan/runs/0000000001".into(), doubt: Doubt::Changed(1) };
         let (what, then) = not_proven(&unproven, "my spec.yaml");
-        assert!(what.contains("was set 1 time after it was made"), "{what}");
+        assert!(what.contains("was set 1 time after it was created"), "{what}");
         let elsewhere = then.find("folder: /zkplan-2").expect("one way");
         let kept = then.find("zkplan history 'my spec.yaml' --unproven --format json > kept.json");
         let deleted = then.find("deleteall /zkplan)").expect("the other way");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_told_from_what_lies_in_it() {
+    fn the_folder_and_its_contents_are_shown_apart() {
         for (path, folder) in
             [("/zkplan", "/zkplan"), ("/a/b/lock", "/a/b"), ("/zkplan/runs/0000000001", "/zkplan")]
         {

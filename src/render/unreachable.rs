@@ -44,12 +44,12 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.paragraph(label, say("No server answered.".to_owned()), width);
             text.section(attempts(tried, width));
             if tried.is_empty() {
-                text.section(Text::preformatted("  No address is known: nobody was asked."));
+                text.section(Text::preformatted("  No address is known, so no server was asked."));
             }
             text.section(todo(&unreachable(tried, reached), width));
         }
         ObserveError::NoQuorum { tried, voteless, unclear } => {
-            let what = "Servers answer, but no leader is elected: the ensemble has no quorum.";
+            let what = "Servers answer, but they have no leader: the ensemble has no quorum.";
             text.paragraph(label, say(what.to_owned()), width);
             text.section(attempts(tried, width));
             text.section(no_quorum(tried, [voteless, unclear], width));
@@ -69,19 +69,23 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
         }
         ObserveError::TooOld { endpoint, version } => {
             let what = format!(
-                "The server at {endpoint} runs ZooKeeper {version}, which cannot be reconfigured \
-                 while it runs."
+                "The server at {endpoint} runs ZooKeeper {version}, which has no reconfig: its \
+                 members can be changed only by restarts."
             );
             text.paragraph(label, say(what), width);
             text.section(todo(&TOO_OLD, width));
         }
         ObserveError::Standalone { endpoint } => {
-            let what = format!("The server at {endpoint} runs standalone; it is no ensemble.");
+            let what = format!("The server at {endpoint} runs standalone. It is not an ensemble.");
             text.paragraph(label, say(what), width);
             text.section(standalone(width));
         }
         ObserveError::TwoHistories { histories, retired } => {
-            let (what, by) = ("Two histories answer, and zkplan chooses none.", retired.as_deref());
+            let (what, by) = (
+                "Servers of two different ensembles answered. zkplan does not guess which one you \
+                 mean.",
+                retired.as_deref(),
+            );
             text.paragraph(label, say(what.to_owned()), width);
             text.section(side_by_side(histories, by, width));
             text.section(choose_none(histories, by, reached, width));
@@ -92,10 +96,10 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.section(before_the_merge(target, width));
         }
         ObserveError::UnreadableConfig { endpoint, cause } => {
-            let what = format!("The configuration that {endpoint} shows cannot be read.");
+            let what = format!("The configuration of the server at {endpoint} cannot be read.");
             text.paragraph(label, say(what), width);
             text.section(todo(&UNREADABLE, width));
-            text.paragraph("  Told: ", cause.to_string(), width);
+            text.paragraph("  Cause: ", cause.to_string(), width);
         }
     }
     text
@@ -105,11 +109,11 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
 fn runs_its_own(target: &TargetEnsemble) -> String {
     match target.wanted.as_slice() {
         [(id, at)] => {
-            format!("Server {id} at {at}, which the spec wants, runs an ensemble of its own.")
+            format!("Server {id} at {at} is in the spec and runs an ensemble of its own.")
         }
         all => {
             let ids = words::list(all.iter().map(|(id, _)| id));
-            format!("Servers {ids}, which the spec wants, run an ensemble of their own.")
+            format!("Servers {ids} are in the spec and run an ensemble of their own.")
         }
     }
 }
@@ -120,16 +124,16 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     if !failures.is_empty() && tried.iter().all(|one| of_tls(one).is_some()) {
         return failures.into_iter().map(|failure| in_tls(failure, reached)).collect();
     }
-    let running = "See whether the servers run, and whether a firewall lets this machine reach their \
-                   client ports.";
+    let running = "Check that the servers run, and that no firewall blocks their client ports \
+                   from this machine.";
     let [addresses, tls] = match reached {
         Reached::BySpec | Reached::BySpecWithSasl => [
-            "See whether the addresses are right: connect.servers in the spec.",
-            "Where the client ports speak TLS, give connect.tls and the secure client port.",
+            "Check the addresses: connect.servers in the spec.",
+            "If the client ports use TLS, set connect.tls and give the secure client ports.",
         ],
         Reached::ByFlags => [
-            "See whether the addresses of --connect are right.",
-            "Where the client ports speak TLS, give --tls-ca, and the secure client ports.",
+            "Check the addresses in --connect.",
+            "If the client ports use TLS, add --tls-ca and give the secure client ports.",
         ],
     };
     let failures = failures.into_iter().map(|failure| in_tls(failure, reached));
@@ -143,9 +147,10 @@ fn is_closed(tried: &[Tried]) -> bool {
 }
 
 /// What to do about such a server.
-const CLOSES: &str = "A server closes connections beyond a limit at once: see maxClientCnxns and \
-                      maxCnxns in its zoo.cfg, zookeeper.connection_throttle_tokens for sessions, \
-                      and \"Too many connections\" in its log.";
+const CLOSES: &str = "A server closes every connection above a limit at once. Check \
+                      maxClientCnxns and maxCnxns in its zoo.cfg, \
+                      zookeeper.connection_throttle_tokens for sessions, and \"Too many \
+                      connections\" in its log.";
 
 fn of_tls(one: &Tried) -> Option<TlsFailure> {
     match one.silence {
@@ -163,50 +168,52 @@ const fn in_tls(failure: TlsFailure, reached: Reached) -> &'static str {
             "Give the authority of the servers' certificates: --tls-ca."
         }
         (TlsFailure::UnknownAuthority, _) => {
-            "See whether the ca file has the authority of the servers' certificates. If it has, \
-             something else answers at these addresses. No password was sent."
+            "Check that the ca file has the authority of the servers' certificates. If it has, \
+             another server answers at these addresses. No password was sent."
         }
         (TlsFailure::OtherHost, _) => {
-            "Name each server as its certificate does (a DNS name or an IP address among the subject \
-             alternative names), or give it a certificate for this address. No password was sent."
+            "Write each server with a name from its certificate (a DNS name or an IP address in \
+             the subject alternative names), or give it a certificate for this address. No \
+             password was sent."
         }
         (TlsFailure::NotValidNow, _) => {
-            "Renew the servers' certificates, and see whether this machine's clock is right."
+            "Renew the servers' certificates, or correct the clock of this machine."
         }
         (TlsFailure::Unverified, _) => {
-            "See whether the servers' certificates are issued by the authority in the ca file, and \
-             are no authority's own."
+            "Check that the servers' certificates are issued by the authority in the ca file, and \
+             that they are not authority certificates themselves."
         }
         (TlsFailure::CertificateWanted, Reached::BySpec | Reached::BySpecWithSasl) => {
-            "Give a client certificate that the servers trust (connect.tls.cert and key in the spec), \
-             or let servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where \
-             need is the default."
+            "Give a client certificate that the servers trust (connect.tls.cert and key in the \
+             spec), or let the servers accept clients without one: ssl.clientAuth=want or none in \
+             zoo.cfg (the default is need)."
         }
         (TlsFailure::CertificateWanted, Reached::ByFlags) => {
             "Give a client certificate that the servers trust (--tls-cert and --tls-key), or let \
-             servers take clients without one: ssl.clientAuth=want or none in zoo.cfg, where need is \
-             the default."
+             the servers accept clients without one: ssl.clientAuth=want or none in zoo.cfg (the \
+             default is need)."
         }
         (TlsFailure::CertificateRefused, _) => {
-            "See whether the servers' trust store (ssl.trustStore.location) has the authority of the \
-             client certificate. It has not expired, by this machine's clock."
+            "Check that the servers' trust store (ssl.trustStore.location) has the authority of \
+             the client certificate. By the clock of this machine the certificate has not expired."
         }
         (TlsFailure::CertificateExpired, _) => "Renew the client certificate.",
         (TlsFailure::NoTls, _) => {
-            "Give the secure client ports (secureClientPort in zoo.cfg), or the plain ones without \
-             certificates."
+            "Give the secure client ports (secureClientPort in zoo.cfg), or use the plain ports \
+             without certificates."
         }
         (TlsFailure::Handshake, _) => {
-            "See in the servers' logs why the handshake failed: protocols (ssl.enabledProtocols) or \
-             cipher suites that they do not share with this machine."
+            "Find the reason in the servers' logs: perhaps they share no protocol \
+             (ssl.enabledProtocols) or cipher suite with this machine."
         }
     }
 }
 
 const NO_COMMIT: [&str; 3] = [
-    "See whether a quorum of voters follows that server: it may be the old leader of a moment ago.",
-    "See whether disks are full or slow on the voters; a leader that cannot log cannot commit.",
-    "Then run the same command again. zkplan sends nothing while writes do not commit.",
+    "Check that a quorum of voters follows that server: it may have just lost its followers.",
+    "Check whether disks of the voters are full or slow: a leader that cannot write its log \
+     cannot commit.",
+    "Then run the same command again. zkplan changes nothing while writes do not commit.",
 ];
 
 /// Who enforces authentication, and what was wanting.
@@ -217,69 +224,72 @@ fn enforcing(server: Option<ServerId>, endpoint: &Endpoint, why: NoAnswer) -> St
     };
     match why {
         NoAnswer::AuthRefused => {
-            format!("{who} enforces authentication, and refused the SASL user.")
+            format!("{who} enforces authentication and refused the SASL user.")
         }
         NoAnswer::AuthWithheld => format!(
-            "{who} enforces authentication, and its address is not listed: the SASL user is not shown \
-             to it."
+            "{who} enforces authentication, and its address is not in the file: zkplan does not \
+             sign in there by SASL."
         ),
-        _ => format!("{who} enforces authentication (-124): it takes no session without it."),
+        _ => format!("{who} enforces authentication (-124): it accepts no session without it."),
     }
 }
 
 /// What to do where servers enforce authentication. A look has shown a digest without a secret, and
 /// the client certificate where there is one.
 const fn enforced(why: NoAnswer, reached: Reached) -> &'static [&'static str] {
-    const OTHER: &str = "The code is the same where another scheme than SASL is enforced: see \
-                         zookeeper.enforce.auth.schemes on that server.";
-    const UNNAMED: &str = "The code does not name the scheme. It is sasl where the server runs with \
-                           zookeeper.sessionRequireClientSASLAuth=true, else one of \
+    const OTHER: &str = "Servers that enforce another scheme than SASL answer with the same code: \
+                         check zookeeper.enforce.auth.schemes on that server.";
+    const UNNAMED: &str = "The error does not say which scheme. It is sasl if the server runs \
+                           with zookeeper.sessionRequireClientSASLAuth=true, else one of \
                            zookeeper.enforce.auth.schemes.";
     match (why, reached) {
         (NoAnswer::AuthRefused, Reached::ByFlags) => &[
-            "Check --user and the password. The servers know the user by their JAAS file \
+            "Check --user and the password. The servers read users from their JAAS file \
              (-Djava.security.auth.login.config).",
             OTHER,
         ],
         (NoAnswer::AuthRefused, _) => &[
-            "Check user and password of connect.auth. The servers know the user by their JAAS file \
+            "Check user and password of connect.auth. The servers read users from their JAAS file \
              (-Djava.security.auth.login.config).",
             OTHER,
         ],
         (NoAnswer::AuthWithheld, Reached::ByFlags) => &["List every server in --connect."],
         (NoAnswer::AuthWithheld, _) => &["List every server in connect.servers or servers."],
-        (_, Reached::BySpecWithSasl) => &[
-            "The password of connect.auth is not at hand: set the environment variable that it names \
-             (ZKPLAN_PASSWORD), or name a file. To look it is never asked for.",
-        ],
+        (_, Reached::BySpecWithSasl) => {
+            &["zkplan has no password for connect.auth: set its environment variable \
+               (ZKPLAN_PASSWORD), or give a file. Commands that only read do not prompt for it."]
+        }
         (_, Reached::BySpec) => &[
             UNNAMED,
-            "For sasl, give connect.auth: { scheme: sasl, mechanism: DIGEST-MD5, user: USER, \
-             password: { env: ZKPLAN_PASSWORD } }, and set ZKPLAN_PASSWORD. The user is shown only to \
-             the addresses in connect.servers and servers: list every server.",
-            "For x509, give connect.tls with cert and key. For digest nothing is needed to look.",
+            "For sasl, set connect.auth: { scheme: sasl, mechanism: DIGEST-MD5, user: USER, \
+             password: { env: ZKPLAN_PASSWORD } }, and set ZKPLAN_PASSWORD. zkplan signs in only \
+             at the addresses in connect.servers and servers: list every server.",
+            "For x509, set connect.tls with cert and key. For digest, commands that only read \
+             need nothing.",
         ],
         (_, Reached::ByFlags) => &[
             UNNAMED,
             "For sasl, add --auth sasl --user USER; the password comes from ZKPLAN_PASSWORD, \
-             --password-file or a prompt. The user is shown only to the addresses of --connect: list \
-             every server.",
-            "For x509, add --tls-ca, --tls-cert and --tls-key. For digest nothing is needed to look.",
+             --password-file or a prompt. zkplan signs in only at the addresses in --connect: \
+             list every server.",
+            "For x509, add --tls-ca, --tls-cert and --tls-key. For digest, commands that only \
+             read need nothing.",
         ],
     }
 }
 
 const TOO_OLD: [&str; 3] = [
-    "Upgrade by rolling restart, one server at a time, the leader last: to 3.4.6 or later, then to the \
-     newest 3.5 or 3.6 release, then to the one that you want.",
-    "A server with transaction logs and no snapshot does not start on 3.5 or later: give it \
-     snapshot.trust.empty=true for its first start, and for that alone.",
-    "When all are upgraded, set reconfigEnabled=true by one more rolling restart, then plan again.",
+    "Upgrade by rolling restart, one server at a time, the leader last: first to 3.4.6 or later, \
+     then to the newest 3.5 or 3.6 release, then to the release that you want.",
+    "A server with transaction logs and no snapshot does not start on 3.5 or later: set \
+     snapshot.trust.empty=true for its first start only.",
+    "When all servers are upgraded, set reconfigEnabled=true by one more rolling restart, then \
+     plan again.",
 ];
 
 const UNREADABLE: [&str; 2] = [
-    "Look at /zookeeper/config with zkCli.sh (config); somebody may have written to it by hand.",
-    "The servers' own view is the membership part of the four-letter word conf.",
+    "Read /zookeeper/config with zkCli.sh (config): it may have been written by hand.",
+    "The servers show their own configuration in the membership part of the four-letter word conf.",
 ];
 
 fn todo(steps: &[&str], width: usize) -> Text {
@@ -296,7 +306,7 @@ fn attempts(tried: &[Tried], width: usize) -> Text {
     if tried.is_empty() {
         return Text::new();
     }
-    let mut table = Table::new([Column::words("tried"), Column::words("what came of it")]);
+    let mut table = Table::new([Column::words("tried"), Column::words("result")]);
     for Tried { endpoint, silence } in tried {
         table.row([Line::plain(shown(endpoint)), Line::plain(words::silence(*silence))]);
     }
@@ -318,16 +328,16 @@ fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: u
     if !voters.is_empty() {
         steps.push(format!("Start the voters that are down: {}.", words::list(voters)));
     } else if perhaps.is_empty() || up.iter().any(is_known) {
-        let every = if down.is_empty() { "Every address" } else { "Every voter that is known" };
+        let every = if down.is_empty() { "Every address" } else { "Every known voter" };
         steps.push(format!(
-            "{every} answers: see in the servers' logs why they do not elect (election ports, \
-             myid, disks)."
+            "{every} answers: find out from the servers' logs why they elect no leader (election \
+             ports, myid, disks)."
         ));
     }
     if !perhaps.is_empty() {
         steps.push(format!(
-            "Nobody answers at {}, where the spec wants servers: start those that are voters by \
-             now. A joiner gives no quorum.",
+            "No server answers at {}, which the spec lists. Start those that are voters already. \
+             A joiner does not help the quorum.",
             words::list(perhaps)
         ));
     }
@@ -338,8 +348,8 @@ fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: u
 const NO_QUORUM: [&str; 3] = [
     "More than half of the voters must run and reach each other on their election ports.",
     "Without a quorum no reconfig commits, so zkplan cannot help and changes nothing.",
-    "Do not edit the servers' membership files by hand to get a quorum: two halves may then serve \
-     at once.",
+    "Do not edit the servers' membership files by hand to get a quorum: two ensembles could then \
+     take writes at the same time.",
 ];
 
 /// Whether nothing runs there, or nothing that gets anywhere.
@@ -357,7 +367,11 @@ const fn is_down(silence: NoAnswer) -> bool {
 fn standalone(width: usize) -> Text {
     let mut text = Text::new();
     text.line(Line::new(Style::Bold, "What to do"));
-    text.paragraph("  - ", "To make it an ensemble of one, put into its zoo.cfg:", width);
+    text.paragraph(
+        "  - ",
+        "To make it an ensemble of one server, put this into its zoo.cfg:",
+        width,
+    );
     for line in [
         "standaloneEnabled=false",
         "reconfigEnabled=true",
@@ -366,10 +380,10 @@ fn standalone(width: usize) -> Text {
         text.line(Line::new(Style::Cyan, format!("      {line}")));
     }
     for step in [
-        "Put the same id into its myid file, take clientPort out, and restart it. Its data stays; \
-         clients are cut for the time of the restart.",
-        "It then leads alone, and zkplan can add servers to it.",
-        "If it should have been a member of an ensemble, do not: its zoo.cfg has lost the other \
+        "Put the same id into its myid file, remove clientPort, and restart it. It keeps its \
+         data. Clients are disconnected during the restart.",
+        "It is then a leader without followers, and zkplan can add servers to it.",
+        "If it should be a member of an ensemble, do not do this: its zoo.cfg has lost the other \
          server lines.",
     ] {
         text.paragraph("  - ", step, width);
@@ -393,12 +407,12 @@ mod tests {
         let error =
             ObserveError::NoQuorum { tried: tried.to_vec(), voteless: vec![], unclear: vec![] };
         insta::assert_snapshot!(shown(&error), @r#"
-        prod-eu  Servers answer, but no leader is elected: the ensemble has no quorum.
+        prod-eu  Servers answer, but they have no leader: the ensemble has no quorum.
                  Nothing was changed.
 
-          tried          what came of it
-          10.0.0.1:2181  it runs and serves nobody: it looks for a leader
-          10.0.0.2:2181  nobody listens on the port
+          tried          result
+          10.0.0.1:2181  it runs but serves no clients: it has no leader
+          10.0.0.2:2181  connection refused: no process listens on the port
 
         What to do
           - Start the voters that are down: 10.0.0.2:2181.
@@ -407,7 +421,7 @@ mod tests {
           - Without a quorum no reconfig commits, so zkplan cannot help and changes
             nothing.
           - Do not edit the servers' membership files by hand to get a quorum: two
-            halves may then serve at once.
+            ensembles could then take writes at the same time.
         "#);
     }
 
@@ -416,18 +430,18 @@ mod tests {
         let tried = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
             .map(|host| Tried { endpoint: endpoint(host), silence: NoAnswer::ConnectTimedOut });
         let [_, two, three] = tried.clone().map(|one| one.endpoint);
-        let told = |voteless: &[&Endpoint], unclear: &[&Endpoint]| {
+        let said = |voteless: &[&Endpoint], unclear: &[&Endpoint]| {
             let [voteless, unclear] =
                 [voteless, unclear].map(|all| all.iter().copied().cloned().collect());
             let shown = shown(&ObserveError::NoQuorum { tried: tried.to_vec(), voteless, unclear });
             shown.split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        let known = told(&[&two, &three], &[]);
+        let known = said(&[&two, &three], &[]);
         assert!(known.contains("Start the voters that are down: 10.0.0.1:2181. - More"), "{known}");
-        let unknown = told(&[], &[&two, &three]);
-        let both = "Start the voters that are down: 10.0.0.1:2181. - Nobody answers at \
-                    10.0.0.2:2181 and 10.0.0.3:2181, where the spec wants servers: start those \
-                    that are voters by now.";
+        let unknown = said(&[], &[&two, &three]);
+        let both = "Start the voters that are down: 10.0.0.1:2181. - No server answers at \
+                    10.0.0.2:2181 and 10.0.0.3:2181, which the spec lists. Start those that are \
+                    voters already.";
         assert!(unknown.contains(both), "{unknown}");
     }
 
@@ -440,15 +454,15 @@ mod tests {
         insta::assert_snapshot!(shown(&ObserveError::Unreachable { tried }), @r#"
         prod-eu  No server answered. Nothing was changed.
 
-          tried                   what came of it
+          tried                   result
           zk1.example:2181 (TLS)  the host name has no address
 
         What to do
-          - See whether the addresses are right: connect.servers in the spec.
-          - See whether the servers run, and whether a firewall lets this machine reach
-            their client ports.
-          - Where the client ports speak TLS, give connect.tls and the secure client
-            port.
+          - Check the addresses: connect.servers in the spec.
+          - Check that the servers run, and that no firewall blocks their client ports
+            from this machine.
+          - If the client ports use TLS, set connect.tls and give the secure client
+            ports.
         "#);
     }
 
@@ -456,19 +470,19 @@ mod tests {
     fn standalone_becomes_an_ensemble_of_one() {
         let error = ObserveError::Standalone { endpoint: endpoint("10.0.0.1") };
         insta::assert_snapshot!(shown(&error), @r#"
-        prod-eu  The server at 10.0.0.1:2181 runs standalone; it is no ensemble. Nothing
-                 was changed.
+        prod-eu  The server at 10.0.0.1:2181 runs standalone. It is not an ensemble.
+                 Nothing was changed.
 
         What to do
-          - To make it an ensemble of one, put into its zoo.cfg:
+          - To make it an ensemble of one server, put this into its zoo.cfg:
               standaloneEnabled=false
               reconfigEnabled=true
               server.1=HOST:2888:3888:participant;CLIENTPORT
-          - Put the same id into its myid file, take clientPort out, and restart it. Its
-            data stays; clients are cut for the time of the restart.
-          - It then leads alone, and zkplan can add servers to it.
-          - If it should have been a member of an ensemble, do not: its zoo.cfg has lost
-            the other server lines.
+          - Put the same id into its myid file, remove clientPort, and restart it. It
+            keeps its data. Clients are disconnected during the restart.
+          - It is then a leader without followers, and zkplan can add servers to it.
+          - If it should be a member of an ensemble, do not do this: its zoo.cfg has
+            lost the other server lines.
         "#);
     }
 
@@ -481,6 +495,6 @@ mod tests {
         assert!(shown(&error).contains("\n  10.0.0.2:2181  it closes the connection: a limit"));
         let cause = EnsembleConfig::parse(&line(1)).unwrap_err();
         let error = ObserveError::UnreadableConfig { endpoint: endpoint("10.0.0.1"), cause };
-        assert!(shown(&error).contains("Told: the configuration has no `version=` line"));
+        assert!(shown(&error).contains("Cause: the configuration has no `version=` line"));
     }
 }

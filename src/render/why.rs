@@ -51,9 +51,9 @@ pub enum Why {
     DemoteAfterJoins,
     /// Old voters go when all new ones are there.
     LeaveAfterJoins,
-    /// Nobody comes in; voters go one at a time.
+    /// No server is added; voters leave one at a time.
     LeaveOneByOne,
-    /// Nobody comes in; votes go together, as the policy allows.
+    /// No server is added; voters leave together, as the policy allows.
     LeaveTogether,
     /// This order is best against the loss of a zone.
     ZoneOrder,
@@ -94,40 +94,46 @@ impl Why {
     /// The reason as a phrase.
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::StartFirst => "a joiner is started before it is awaited",
-            Self::SeenFirst => "a joiner is named only after it was seen following",
-            Self::DeadFirst => "dead members first: they only cost quorum",
+            Self::StartFirst => "a joiner must be started before zkplan can wait for it",
+            Self::SeenFirst => "a new server is added only after it has copied the data",
+            Self::DeadFirst => {
+                "unreachable members first: they raise the quorum and acknowledge nothing"
+            }
             Self::DeadInTurn => {
-                "a dead member goes when that lets more go, or come, by one request"
+                "an unreachable member leaves when one reconfig can then change more servers"
             }
-            Self::DeadMakesRoom => "a dead member leaves before its id goes to another machine",
-            Self::Ascending => "ids join ascending; new voters vote before old ones leave",
-            Self::WithoutVoteFirst => "joiners observe first, as policy.addAs asks",
-            Self::ObserversIn => "observers come in without touching the quorum",
+            Self::DeadMakesRoom => {
+                "an unreachable member leaves before its id moves to another machine"
+            }
+            Self::Ascending => {
+                "servers join in order of ids; new voters vote before old ones leave"
+            }
+            Self::WithoutVoteFirst => "new servers join as observers first (policy.addAs)",
+            Self::ObserversIn => "new observers do not change the quorum",
             Self::UnlistBeforePromotion => {
-                "an observer cannot acknowledge its own promotion: it leaves for a moment"
+                "an observer cannot acknowledge its own promotion: it is removed and added again"
             }
-            Self::BackAsFollower => "it comes back as a follower that can acknowledge",
-            Self::PromoteBeforeLeaving => "new votes come before old ones go",
-            Self::IdOutFirst => "an id leaves one machine before it goes to another",
-            Self::BlankFirst => "a machine with old data must not take over an id",
-            Self::IdBackIn => "an id comes back in before the next one goes",
-            Self::MoveOneByOne => "one server at a time moves, so that at most one is away",
-            Self::LeaderLast => "it leads: the leader's own change is the last reconfig",
+            Self::BackAsFollower => "it follows again as a server that can acknowledge",
+            Self::PromoteBeforeLeaving => "new voters vote before old ones leave",
+            Self::IdOutFirst => "an id leaves one machine before it moves to another",
+            Self::BlankFirst => "a machine with old data must not get an id that was used before",
+            Self::IdBackIn => "an id joins again before the next one leaves",
+            Self::MoveOneByOne => "one server at a time changes its address: at most one is away",
+            Self::LeaderLast => "it leads, and the leader's own change is the last reconfig",
             Self::ClientsFirst => "clients move before servers leave",
-            Self::ObserversOut => "observers leave without touching the quorum",
-            Self::DemoteAfterJoins => "votes go only when all new voters vote",
-            Self::LeaveAfterJoins => "old voters leave once new ones vote",
+            Self::ObserversOut => "removing observers does not change the quorum",
+            Self::DemoteAfterJoins => "servers lose their votes only after all new voters vote",
+            Self::LeaveAfterJoins => "old voters leave after all new voters vote",
             Self::LeaveOneByOne => "voters leave one at a time",
-            Self::LeaveTogether => "voters leave together, as policy.changesPerStep allows",
-            Self::WeightOrder => "the order that is best for groups and weights",
-            Self::ZoneOrder => "the order that is best against the loss of a zone",
+            Self::LeaveTogether => "several voters leave by one reconfig (policy.changesPerStep)",
+            Self::WeightOrder => "the best order for groups and weights",
+            Self::ZoneOrder => "the best order in case a zone is lost",
             Self::ProveFirst => {
-                "a write must commit in the last configuration before anything stops"
+                "a write must commit in the last configuration before a server is stopped"
             }
-            Self::OneProcess => "two processes of one id must never be up at once",
-            Self::StopLast => "a removed server runs on without a vote until it is stopped",
-            Self::StayDown => "a server that does not answer must never start with its old data",
+            Self::OneProcess => "two servers with the same id must never run at once",
+            Self::StopLast => "a removed server keeps running without a vote until it is stopped",
+            Self::StayDown => "a removed server that is down must never start with its old data",
         }
     }
 }
@@ -214,10 +220,10 @@ pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
         Action::Stop(id) if wide => format!("run hooks.stop for server {id}"),
         Action::Stop(id) => format!("hooks.stop, server {id}"),
         Action::AskToStop(id) if is_silent(plan, *id) => format!("keep server {id} stopped"),
-        Action::AskToStop(id) => format!("a person stops server {id}"),
-        Action::AttestBlank(id) if wide => format!("a person attests server {id} blank"),
-        Action::AttestBlank(id) => format!("attest server {id} blank"),
-        Action::Prove(_) => "prove: a write commits".to_owned(),
+        Action::AskToStop(id) => format!("stop server {id} by hand"),
+        Action::AttestBlank(id) if wide => format!("a person confirms that server {id} is blank"),
+        Action::AttestBlank(id) => format!("confirm server {id} is blank"),
+        Action::Prove(_) => "check: a write commits".to_owned(),
     }
 }
 
@@ -255,7 +261,7 @@ fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> Strin
         (ChangeVerb::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
         (ChangeVerb::Join, _) => format!("add {servers}"),
         (ChangeVerb::Leave, _) => format!("remove {servers}"),
-        (ChangeVerb::Unlist, _) => format!("unlist {servers}"),
+        (ChangeVerb::Unlist, _) => format!("remove {servers} for now"),
         (ChangeVerb::Promote, _) => format!("promote {servers}"),
         (ChangeVerb::Demote, _) => format!("demote {servers}"),
         (ChangeVerb::Readdress { .. }, _) => format!("re-address {servers}"),
@@ -275,16 +281,16 @@ fn short(place: VoteWeight) -> String {
 pub(super) const fn gate(kind: GateKind) -> &'static str {
     match kind {
         GateKind::CutoverAuto => "drained or approved",
-        GateKind::CutoverManual => "waits for approval",
-        GateKind::CutoverDrained => "waits until drained",
+        GateKind::CutoverManual => "wait for approval",
+        GateKind::CutoverDrained => "wait until drained",
     }
 }
 
 /// The rule of a phase.
 pub(super) const fn rule(rule: StepOrder) -> &'static str {
     match rule {
-        StepOrder::SideBySide => "side by side",
+        StepOrder::SideBySide => "in parallel",
         StepOrder::InOrder => "in this order",
-        StepOrder::LeaderLast => "any order, whoever leads goes last",
+        StepOrder::LeaderLast => "any order, the leader last",
     }
 }

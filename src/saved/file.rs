@@ -266,14 +266,14 @@ impl PlanFile {
         };
         let mut ids = BTreeSet::new();
         if let Some(step) = plan.steps().find(|step| !ids.insert(step.id.clone())) {
-            return Err(format!("step `{}` stands twice", step.id));
+            return Err(format!("step `{}` is there twice", step.id));
         }
         Ok(plan)
     }
 }
 
 fn server_id(text: &str) -> Result<ServerId, String> {
-    text.parse().map(ServerId::new).map_err(|_| format!("`{text}` is no server id"))
+    text.parse().map(ServerId::new).map_err(|_| format!("`{text}` is not a server id"))
 }
 
 impl ReachShape {
@@ -284,7 +284,7 @@ impl ReachShape {
 
     fn into_reach(self) -> Result<Reach, String> {
         let client = contact(&self.client, self.tls);
-        let client = client.ok_or_else(|| format!("`{}` is no client address", self.client))?;
+        let client = client.ok_or_else(|| format!("`{}` is not a client address", self.client))?;
         Ok(Reach { client, admin: self.admin })
     }
 }

@@ -116,28 +116,28 @@ pub fn schema() -> Value {
 #[derive(Debug, Clone, Error)]
 pub enum ReadError {
     /// It is far larger than any plan.
-    #[error("the file is larger than any plan")]
+    #[error("the file is too large to be a plan")]
     TooLarge,
     /// It ends in the middle.
-    #[error("the saved plan is cut off: the file ends in the middle of it")]
+    #[error("the saved plan is incomplete: the file ends in the middle of it")]
     CutOff,
     /// It is no JSON.
-    #[error("the file is no saved plan: it is no JSON ({0})")]
+    #[error("the file is not a saved plan: it is not JSON ({0})")]
     NoJson(String),
     /// It is JSON, but no plan.
-    #[error("the file is no plan of zkplan")]
+    #[error("the file is not a zkplan plan")]
     NoPlan,
     /// A newer zkplan wrote it.
-    #[error("the plan has format version {0}, which this zkplan does not know")]
+    #[error("the plan has format version {0}, which this version of zkplan cannot read")]
     Newer(String),
     /// Its digest does not fit its content.
-    #[error("the file was edited after zkplan wrote it: its digest does not fit")]
+    #[error("the file was changed after zkplan wrote it: its digest does not match")]
     Edited,
     /// A part of it cannot be read.
     #[error("the plan cannot be read: {0}")]
     Malformed(String),
     /// Its plan id does not follow from its content.
-    #[error("the plan calls itself {claimed}, but its content is {made}")]
+    #[error("the plan has the id {claimed}, but its content has {made}")]
     OtherId {
         /// What it says.
         claimed: String,
@@ -145,6 +145,6 @@ pub enum ReadError {
         made: String,
     },
     /// Its steps break the laws.
-    #[error("the plan breaks a law")]
+    #[error("the plan breaks a safety rule")]
     Unlawful(Vec<Breach>),
 }

@@ -188,7 +188,7 @@ fn a_command_that_wants_a_joiners_files_is_told_before_anybody_is_asked() {
                 - { id: 3, host: 10.0.0.3 }\n  - { id: 4, host: 10.0.0.4 }\n\
                 hooks: { start: [\"start-zookeeper\", \"{joinerDir}/zoo.cfg\"] }\n";
     desk.write("prod.yaml", text);
-    let said = "lay them down before";
+    let said = "before the apply";
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let plan = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "hooked.json"]);
     assert!(plan.code == 0 && words(&plan.err).contains(said), "{plan:?}");
@@ -203,7 +203,7 @@ fn what_cannot_be_read_is_not_called_wrong() {
     let desk = Desk::new();
     let missing = desk.zkplan(&["validate", "nope.yaml"]);
     assert_eq!((missing.code, missing.out.as_str()), (1, "not read  nope.yaml\n"));
-    assert!(missing.err.contains("help: see the path"), "{}", missing.err);
+    assert!(missing.err.contains("help: check the path"), "{}", missing.err);
     desk.write("prod.yaml", SPEC);
     let json = ["plan", "prod.yaml", "--live", "gone", "--format", "json"];
     let json = desk.zkplan(&json);
@@ -305,7 +305,10 @@ fn a_plan_and_a_spec_that_are_mistaken_for_each_other_are_recognised() {
         for command in ["apply", "show", "rehearse"] {
             let answer = desk.zkplan(&[command, "torn.json"]);
             let said = words(&answer.err);
-            assert!(answer.code == 65 && said.contains("cut off"), "{command} {cut}: {answer:?}");
+            assert!(
+                answer.code == 65 && said.contains("is incomplete"),
+                "{command} {cut}: {answer:?}"
+            );
         }
     }
     // Another document of zkplan's.
@@ -314,7 +317,10 @@ fn a_plan_and_a_spec_that_are_mistaken_for_each_other_are_recognised() {
     desk.write("refusal.json", &refused.out);
     let answer = desk.zkplan(&["apply", "refusal.json"]);
     assert_eq!(answer.code, 65, "{answer:?}");
-    assert!(words(&answer.err).contains("(zkplan/refusal), neither spec nor plan"), "{answer:?}");
+    assert!(
+        words(&answer.err).contains("(zkplan/refusal), not a spec and not a plan"),
+        "{answer:?}"
+    );
     // A spec may be JSON, for JSON is YAML.
     let spec = "{\"apiVersion\": \"zkplan/v1\", \"ensemble\": \"prod\", \
                 \"servers\": [{\"id\": 1, \"host\": \"10.0.0.1\"}]}";
@@ -341,7 +347,7 @@ fn out_says_what_was_written() {
         assert_eq!(refused.code, 3, "{refused:?}");
         let said = words(&refused.err);
         assert!(said.contains(&format!("{out} was not written")), "{refused:?}");
-        assert_eq!(said.contains("what is there is older"), old, "{refused:?}");
+        assert_eq!(said.contains("the file has an older plan"), old, "{refused:?}");
     }
 }
 
@@ -352,7 +358,7 @@ fn an_acceptance_that_nothing_needs_yet_is_no_error() {
     let plan = |risk| desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--accept", risk]);
     let step = plan("ZKQ2:join-9");
     let said = words(&step.err);
-    assert!(step.code == 0 && said.contains("nothing here needs ZKQ2:join-9 accepted"), "{step:?}");
+    assert!(step.code == 0 && said.contains("the plan has no risk ZKQ2:join-9"), "{step:?}");
     // A finding may come up on the way: its acceptance holds for the run.
     let finding = plan("ZKF20");
     assert_eq!((finding.code, finding.err.as_str()), (0, ""), "{finding:?}");

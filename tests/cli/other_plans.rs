@@ -39,16 +39,16 @@ fn another_order_is_refused_with_the_law_and_the_numbers() {
     let answer = why_not(&desk, "remove 2 first");
     says(&answer, "Why not remove 2 first?");
     says(&answer, "ZKQ7 at leave-2");
-    says(&answer, "server 2 gives up its vote, {4, 5, 6} wait for theirs");
+    says(&answer, "server 2 loses its vote while {4, 5, 6} have none yet");
     says(&why_not(&desk, "join 6 before 4"), "ZKQ7 at join-4");
 }
 
 #[test]
 fn another_order_that_is_as_good_is_said_to_be() {
     let desk = desk();
-    says(&why_not(&desk, "remove 3 before 1"), "It keeps the laws; it is as good");
-    says(&why_not(&desk, "join 4 first"), "It is what the plan does.");
-    says(&why_not(&desk, "promote 4 first"), "The plan has no such step.");
+    says(&why_not(&desk, "remove 3 before 1"), "It is as good as the plan");
+    says(&why_not(&desk, "join 4 first"), "The plan already does this.");
+    says(&why_not(&desk, "promote 4 first"), "The plan does not have such a step.");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_wish_is_answered_or_refused() {
     let asked = ["plan", "prod.yaml", "--live", "live", "--why-not", "remove 2 first"];
     let json = desk.zkplan(&[&asked[..], &["--format", "json"]].concat());
     assert_eq!(json.code, 64, "{json:?}");
-    assert!(json.err.contains("--why-not goes with --format text"), "{json:?}");
+    assert!(json.err.contains("--why-not works only with --format text"), "{json:?}");
     desk.write("prod.yaml", &spec("prod", &[4], ""));
     let refused = desk.zkplan(&asked);
     assert_eq!(refused.code, 3, "{refused:?}");

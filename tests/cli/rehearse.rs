@@ -23,7 +23,12 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     assert_eq!(answer.code, 0, "{answer:?}");
     answer.assert_clean();
     let words = answer.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in ["before the first step", "after join-4", "await-4", "came to its end"] {
+    for part in [
+        "before the first step",
+        "after join-4",
+        "await-4",
+        "After it returns, all of them finish.",
+    ] {
         assert!(words.contains(part), "{part}: {}", answer.out);
     }
     // The code that is rehearsed logs what it does to servers: here it does nothing to any.
@@ -39,7 +44,7 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     let first = &document["rehearsals"][0];
     assert_eq!(first["writes"], "after-election", "{first}");
     // A voter fewer is mended by the one that joins: apply needs no other.
-    let apply = serde_json::json!({ "how": "ends", "at": null, "says": "goes on to the end" });
+    let apply = serde_json::json!({ "how": "ends", "at": null, "says": "finishes" });
     assert_eq!(first["apply"], apply, "{first}");
     assert_eq!(first["back"], serde_json::json!({ "how": "at-target" }), "{first}");
 }
@@ -67,7 +72,7 @@ fn flags_of_planning_go_with_a_spec() {
     for words in [["--accept", "ZKQ2:join-4"], ["--live", "live"]] {
         let answer = desk.zkplan(&[&["rehearse", "plan.json"][..], &words].concat());
         assert_eq!(answer.code, 64, "{answer:?}");
-        assert!(answer.err.contains("go with a spec"), "{answer:?}");
+        assert!(answer.err.contains("work only with a spec"), "{answer:?}");
     }
     std::fs::create_dir(desk.path("configs")).expect("a folder");
     desk.write("configs/prod", LIVE);
@@ -82,13 +87,13 @@ fn a_plan_is_rehearsed_where_it_is_shown_alone() {
     desk.write("live", LIVE);
     desk.write("prod.yaml", SPEC);
     let plan = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--out", "plan.json"]);
-    assert!(plan.out.contains("\nRehearsed: "), "{}", plan.out);
+    assert!(plan.out.contains("\nSimulated: "), "{}", plan.out);
     assert!(plan.out.contains("zkplan rehearse plan.json"), "{}", plan.out);
     desk.write("same.yaml", &SPEC.replace("id: 4, host: 10.0.0.4", "id: 3, host: 10.0.0.3"));
     let same = desk.zkplan(&["plan", "same.yaml", "--live", "live"]);
     let json = desk.zkplan(&["plan", "prod.yaml", "--live", "live", "--format", "json"]);
     for answer in [same, json] {
-        assert!(answer.code == 0 && !answer.out.contains("ehearsed"), "{answer:?}");
+        assert!(answer.code == 0 && !answer.out.contains("Simulated"), "{answer:?}");
     }
 }
 

@@ -89,8 +89,8 @@ fn examples(page: &str) -> Vec<Example> {
     examples
 }
 
-/// The keys of outcomes. The others are input.
-const OUTCOMES: &[&str] = &["planned", "spare", "windows", "refused", "passes"];
+/// The words that tell what comes of it; the others are its input.
+const OUTCOMES: &[&str] = &["planned", "tolerates", "windows", "refused", "passes"];
 
 struct Outcome(Result<CheckedPlan, Box<Refusal>>);
 
@@ -192,7 +192,7 @@ impl Outcome {
                 ("refused", Err(refusal)) if are_told(&refusal.breaches, text) => continue,
                 ("passes", Err(refusal)) => refusal::exact_remedies(refusal).join(", "),
                 ("planned", Ok(checked)) => reconfigs(checked),
-                ("spare", Ok(checked)) => checked.report().worst_spare.to_string(),
+                ("tolerates", Ok(checked)) => checked.report().worst_spare.to_string(),
                 ("windows", Ok(checked)) => {
                     let after = checked.report().windows.keys().map(StepId::as_str);
                     after.collect::<Vec<_>>().join(" ")

@@ -138,10 +138,7 @@ impl Story<'_> {
     }
 
     fn rehearses(&mut self, plan: &str) {
-        self.desk
-            .run(["rehearse", plan])
-            .exits(0)
-            .says(["from all of them the plan came to its end"]);
+        self.desk.run(["rehearse", plan]).exits(0).says(["After it returns, all of them finish."]);
         self.did("rehearse");
     }
 

@@ -41,7 +41,7 @@ fn the_other_is_told_who_applies(ensemble: &Ensemble) {
         second.says([who, host, &pid.to_string()]);
     }
     let planned = Desk::new().plan(&same, &[]).exits(2);
-    planned.says([&format!("{who}@{host} holds the lock"), "run 1, opened by", "goes on with it"]);
+    planned.says([&format!("{who}@{host} holds the lock"), "run 1, opened by", "resumes it"]);
     ledger.is_untouched();
     assert_eq!(lock(ensemble), holder, "the first still has it");
 

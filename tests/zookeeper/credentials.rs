@@ -228,7 +228,7 @@ fn a_plan_without_a_user_is_applied_with_the_command_on_the_screen() {
     spec.connect_with.retain(|line| !line.contains("auth"));
     desk.plan(&spec, &["--out", "plan.json"]).exits(2);
     let outcome = desk.apply("plan.json").ends().exits(10);
-    outcome.says(["the file names no user (connect.auth)", "zkplan apply plan.json --user super"]);
+    outcome.says(["the file has no user (connect.auth)", "zkplan apply plan.json --user super"]);
     desk.apply("plan.json").with(&["--user", "super"]).ends().exits(0);
     is_at(&ensemble, &[1, 2, 3, 4]);
 

@@ -67,7 +67,7 @@ fn the_stage_carries_a_whole_move_and_leaves_nothing() {
             "leave-1",
             "leave-2",
             "leave-3",
-            "gate: waits for approval",
+            "gate: wait for approval",
             "follows without a vote",
         ]);
         let report = moved_to_the_spares(&mut stage).await;

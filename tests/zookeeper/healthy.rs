@@ -14,7 +14,7 @@ fn start(builder: &Builder) -> Ensemble {
 }
 
 fn needs_no_changes(outcome: Outcome) {
-    outcome.exits(0).says(["No changes"]).says_nowhere("silent");
+    outcome.exits(0).says(["No changes"]).says_nowhere("no answer");
 }
 
 /// Import, then plan, says that there is nothing to do; so does a spec that says the same otherwise.
@@ -118,8 +118,8 @@ fn is_changed(builder: &Builder) {
     let [first, second] = [1, 2].map(|id| ensemble.client_address(id).port());
     let swapped = all().with(1, |s| s.client_port = second).with(2, |s| s.client_port = first);
     desk.plan(&swapped, &[]).exits(3).says([
-        "Server 1 is wanted; the process at its address answers as server 2",
-        "Server 2 is wanted; the process at its address answers as server 1",
+        "Server 1 is in the spec, and the server at its address answers with id 2",
+        "Server 2 is in the spec, and the server at its address answers with id 1",
     ]);
 }
 
@@ -146,7 +146,7 @@ fn is_read_from_a_file(builder: &Builder) {
     // One grant fits whoever leads: nobody was asked who does.
     assert_eq!(assumed.0["base"]["leader"], serde_json::Value::Null);
     assert_eq!(asked.0["plan_id"], assumed.0["plan_id"], "{:#}\n{:#}", asked.0, assumed.0);
-    desk.plan(&spec, &["--live", &live]).exits(2).says(["nobody was asked", "assumed"]);
+    desk.plan(&spec, &["--live", &live]).exits(2).says(["no server was asked", "assumed"]);
 }
 
 /// Looking leaves no session, no znode and no new configuration behind.

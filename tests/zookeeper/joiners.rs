@@ -68,8 +68,8 @@ fn a_joiner_that_is_not_started(ensemble: &Ensemble, desk: &Desk) {
     let own = format!("server.7={}:{quorum}:{election}:observer", ensemble.host());
     let outcome = desk.plan(&spec, &[]).exits(2).says([
         "To start: server 7",
-        "silent",
-        "nobody listens",
+        "no answer",
+        "connection refused",
         "myid",
         "standaloneEnabled=false",
         "reconfigEnabled=true",

@@ -30,7 +30,7 @@ fn an_idle_ensemble_with_local_sessions_is_healthy() {
     let plan = desk.run(["plan", &spec, "--detailed-exitcode"]).exits(0).says(["No changes"]);
     plan.says_nowhere("behind").says_nowhere("ZKF21");
     // A change needs a lock: what could be in its way is said, whichever sessions are open now.
-    let told = ["ZKF21", "local sessions", "zkplan cannot tell whether"];
+    let told = ["ZKF21", "local sessions", "zkplan cannot see whether"];
     let observer = Spec::of(&ensemble, 1..=3).role(1, Role::Observer).connect(&contact);
     desk.plan(&observer, &[]).exits(2).says(told).says_nowhere("behind").says_nowhere("ZKQ1");
     let spec = Spec::of(&ensemble, 1..=2).connect(&contact);
@@ -90,10 +90,13 @@ fn one_connection_is_too_few_to_apply_and_enough_to_look() {
     let ledger = Ledger::begin(&ensemble);
     let desk = Desk::new();
     let spec = onto_others(&ensemble);
-    let limit = "takes 1 connection at a time from one address (maxClientCnxns=1)";
-    desk.plan(&spec, &[]).exits(3).says([limit, "ZKQ1", "maxClientCnxns=3"]).says_nowhere("silent");
+    let limit = "accepts 1 connection at a time from one address (maxClientCnxns=1)";
+    desk.plan(&spec, &[])
+        .exits(3)
+        .says([limit, "ZKQ1", "maxClientCnxns=3"])
+        .says_nowhere("no answer");
     let apply = desk.apply_spec(&spec).with(&["--approve", "cutover", "--timeout", "20s"]);
-    apply.ends().exits(3).says([limit]).says_nowhere("no route").says_nowhere("silent");
+    apply.ends().exits(3).says([limit]).says_nowhere("no route").says_nowhere("no answer");
     ledger.is_untouched();
     assert_eq!(ensemble.administrator().znode("/zkplan"), None);
     let import = desk.run(["import", "--connect", &ensemble.client_address(1).to_string()]);
@@ -111,7 +114,7 @@ fn a_limit_that_no_word_tells_is_seen() {
     let limit = "a limit on connections (maxClientCnxns or maxCnxns). An apply needs two";
     let desk = Desk::accepting(&ensemble);
     for _ in 0..3 {
-        desk.apply_spec(&spec).ends().exits(3).says([limit]).says_nowhere("silent");
+        desk.apply_spec(&spec).ends().exits(3).says([limit]).says_nowhere("no answer");
     }
     ledger.is_untouched();
     assert_eq!(ensemble.administrator().znode("/zkplan"), None);
@@ -126,10 +129,10 @@ fn a_server_at_its_limit_is_not_called_down() {
     let contacts = [2, 3].map(|id| ensemble.client_address(id).to_string()).join(",");
     let spec = Spec::of(&ensemble, 1..=3).connect(&contacts);
     let plan = Desk::new().plan(&spec, &[]).exits(2);
-    plan.says(["ZKF22", "closes every connection at once: a limit on connections"])
+    plan.says(["ZKF22", "closes every connection at once, because of a limit on connections"])
         .says_nowhere("counts as down")
         .says_nowhere("no route")
-        .says_nowhere("silent");
+        .says_nowhere("no answer");
     drop(other);
 }
 

@@ -46,8 +46,8 @@ fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
     let saved = desk.plan(swap, &["--out", "plan.json"]).exits(2).says_nowhere("holds the lock");
     // What is left is shown, by the run's own plan, and it is that plan that is saved.
     named(saved).says([
-        "run 1 of this plan is open and is resumed; reconfigs done: join-4; left: leave-1",
-        "an apply of this spec goes on with it",
+        "run 1 of this plan is open and will be resumed; reconfigs done: join-4; left: leave-1",
+        "an apply of this spec resumes it",
         &format!("Saved to plan.json, plan id {}", text(&run["planId"])),
         "Next: zkplan apply plan.json",
     ]);
@@ -57,7 +57,7 @@ fn the_same_spec_goes_on_with_it(ensemble: &Ensemble, swap: &Spec) {
     said.says(["No changes", "--abandon 1", "Next: zkplan history spec.yaml 1"]);
     Desk::new().apply_spec(&other).ends().exits(5).says(["run 1 is open", "--abandon 1"]);
 
-    desk.apply_spec(swap).ends().exits(0).says(["run 1 of this plan is open and is resumed"]);
+    desk.apply_spec(swap).ends().exits(0).says(["run 1 of this plan is open and will be resumed"]);
     is_at(ensemble, &[2, 3, 4]);
     Desk::new().plan(swap, &[]).exits(0).says(["No changes"]).says_nowhere("is open");
 }
@@ -68,8 +68,11 @@ fn the_same_plan_goes_on_with_it(ensemble: &Ensemble) {
     killed(&grow, "send join-1");
     let desk = Desk::new();
     let saved = desk.plan(&grow, &["--out", "plan.json"]).exits(2);
-    saved.says(["run 2, opened by", "goes on with it", "Next: zkplan apply plan.json"]);
-    desk.apply("plan.json").ends().exits(0).says(["run 2 of this plan is open and is resumed"]);
+    saved.says(["run 2, opened by", "resumes it", "Next: zkplan apply plan.json"]);
+    desk.apply("plan.json")
+        .ends()
+        .exits(0)
+        .says(["run 2 of this plan is open and will be resumed"]);
     is_at(ensemble, &[1, 2, 3, 4]);
 }
 

@@ -36,14 +36,20 @@ fn the_next_reconfig_is_rehearsed_and_nothing_changes(builder: &Builder) {
     let joined = wanting(&ensemble, [1, 2, 3, 4], [1, 2, 3]);
 
     // Nobody waits for a joiner that is not there, and nothing is asked of the leader then.
-    desk.plan(&joined, &["--probe"]).exits(2).says(["nothing was sent", "first awaits server 4"]);
+    desk.plan(&joined, &["--probe"])
+        .exits(2)
+        .says(["nothing was sent", "first waits for server 4"]);
     desk.plan(&wanting(&ensemble, [1, 2, 3], [1, 2, 3]), &["--probe"])
         .exits(0)
-        .says(["No changes", "no reconfig to send"]);
+        .says(["No changes", "the plan has no reconfig"]);
 
     ensemble.start_joiner(4);
     ensemble.wait_following(4);
-    let sound = ["would accept join-4", "for want of permission alone", "Nothing was changed"];
+    let sound = [
+        "would accept join-4",
+        "every check except the last one, permission",
+        "Nothing was changed",
+    ];
     // Behind the plan, which is shown as ever.
     desk.plan(&joined, &["--probe"]).exits(2).says(sound).says(["Plan: 1 join in 1 reconfig"]);
 

@@ -26,7 +26,7 @@ fn a_member_is_another_server(builder: &Builder) {
     let desk = Desk::new();
 
     let spec = Spec::of(&ensemble, [1, 2, 3]);
-    desk.plan(&spec, &[]).exits(3).says(["Server 2", "answers as server 8"]);
+    desk.plan(&spec, &[]).exits(3).says(["Server 2", "answers with id 8"]);
 }
 
 fn a_standalone_server(builder: &Builder) {

@@ -14,7 +14,7 @@ fn a_promoted_observer_takes_writes_from_a_server_that_returns_unless_it_was_res
         let ensemble = Builder::rich().servers(5).start_with([6]);
         let warned =
             Desk::new().plan(&wanting(&ensemble, 1..=6, 1..=5).policy("addAs", "observer"), &[]);
-        warned.says(["a server that observed, was promoted without a restart and leads"]);
+        warned.says(["a former observer that leads, and was not restarted since its promotion"]);
         let administrator = ensemble.administrator();
         administrator.add(&ensemble.server_line_as(6, Role::Observer));
         wait_until("server 6 to observe", PATIENCE, || {

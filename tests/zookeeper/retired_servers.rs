@@ -83,10 +83,10 @@ fn an_old_trio_that_serves_again_is_found_from_either_side() {
     resurrect(&ensemble);
     let client = Witness::of(&ensemble, 1..=3);
     let at = |id: u8| format!("server {id} at {}", ensemble.client_address(id));
-    let warning = "ZKF19 run 1 retired servers 1, 2 and 3, and they serve clients beside this \
-                   ensemble, with its old data";
+    let warning = "ZKF19 run 1 retired servers 1, 2 and 3, and they serve clients outside \
+                   this ensemble, with old data";
     let said = once_it_says(2, &[warning, "No changes to plan."], || desk.plan(&new, &[]));
-    said.says([at(1), at(2), at(3)]).says(["disable the unit, and move zoo.cfg and data away"]);
+    said.says([at(1), at(2), at(3)]).says(["disable the service, and move zoo.cfg and data away"]);
     let found = retired(&desk, &new);
     assert_eq!((&found[0]["run"], &found[0]["state"]), (&1.into(), &"serve".into()));
 
@@ -96,7 +96,9 @@ fn an_old_trio_that_serves_again_is_found_from_either_side() {
         let refused = once_it_says(3, &sides, || desk.plan(spec, &[]));
         refused.says(["retired servers 1, 2 and 3 and moved the ensemble to servers 4, 5 and 6"]);
     }
-    let why = ["\"error\": \"two histories answer; run 1 retired members of one of them\""];
+    let why = [
+        "\"error\": \"servers of two different ensembles answered; run 1 retired members of one of them\"",
+    ];
     once_it_says(3, &why, || desk.plan(&old, &["--format", "json"]));
     let logged = ensemble.reconfigs().len();
     for spec in [&spec, &old] {

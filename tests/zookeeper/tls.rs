@@ -104,7 +104,8 @@ fn a_password_travels_in_tls_to_servers_of_that_authority_alone() {
     let other = desk(&Authority::new());
     let ledger = Ledger::begin(&ensemble);
     let before = passwords(&ensemble, 1..=4);
-    let why = ["its certificate is of no authority in the ca file", "something else answers"];
+    let why =
+        ["its certificate is not signed by an authority in the ca file", "another server answers"];
     other.plan(&spec, &[]).exits(10).says(why);
     other.apply_spec(&spec).ends().exits(10).says(why);
     assert_eq!(passwords(&ensemble, 1..=4), before);
@@ -114,7 +115,7 @@ fn a_password_travels_in_tls_to_servers_of_that_authority_alone() {
     desk.plan(&wanting_by_tls(&ensemble, 1..=3), &[]).exits(0).says(["No changes"]);
     let at = ensemble.secure_address(1).expect("a secure client port");
     let added = desk.apply_spec(&spec).ends().exits(0);
-    added.says([format!("the password of \"super\" is sent to server 1 ({at})")]);
+    added.says([format!("zkplan sends the password of \"super\" to server 1 ({at})")]);
     is_at(&ensemble, &[1, 2, 3, 4]);
     desk.apply_spec(&wanting_by_tls(&ensemble, [2, 3, 4])).ends().exits(0);
     is_at(&ensemble, &[2, 3, 4]);
@@ -162,7 +163,7 @@ fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
     };
     desk.plan(&plain(spec(&[1, 2, 3])), &[]).exits(0).says(["No changes"]);
     let ledger = Ledger::begin(&ensemble);
-    let refused = ["Server 4 would get a plain client port in its line", "`clientPort: none`"];
+    let refused = ["The server line of 4 would get a plain client port", "`clientPort: none`"];
     desk.plan(&plain(spec(&[1, 2, 3, 4])), &[]).exits(3).says(refused);
     desk.apply_spec(&plain(spec(&[1, 2, 3, 4]))).ends().exits(3).says(refused);
     let written = plain(spec(&[1, 2, 3])).policy("clientPart", "write");
@@ -215,7 +216,8 @@ fn where_servers_want_a_certificate_its_holder_applies_and_others_are_told_why_n
     let authority = Authority::new();
     let ensemble = rich(&authority).start_with([4]);
     let spec = wanting_by_tls(&ensemble, 1..=4);
-    let why = ["it wants a client certificate", "connect.tls.cert", "ssl.clientAuth=want or none"];
+    let why =
+        ["it requires a client certificate", "connect.tls.cert", "ssl.clientAuth=want or none"];
     desk(&authority).plan(&spec, &[]).exits(10).says(why);
 
     let other = Authority::new();
@@ -339,9 +341,14 @@ fn others_folders_are_not_believed(on: (&Ensemble, &Authority), desk: &Desk) {
         });
         laid.unwrap_or_else(|why| panic!("{name}: {why}"));
         let ledger = Ledger::begin(ensemble);
-        desk.plan(&spec, &[]).exits(2).says(["ZKF18", "is not proven"]).says_nowhere("feedface");
+        desk.plan(&spec, &[])
+            .exits(2)
+            .says(["ZKF18", "cannot prove that only operators wrote"])
+            .says_nowhere("feedface");
         let refused = desk.apply_spec(&spec).ends().exits(3);
-        refused.says(["is not proven", "`folder: /zkplan-2`"]).says_nowhere("feedface");
+        refused
+            .says(["cannot prove that only operators wrote", "`folder: /zkplan-2`"])
+            .says_nowhere("feedface");
         ledger.is_untouched();
         deletes_all(on, &authority.client(ROOT), "/zkplan");
     }
@@ -368,7 +375,7 @@ fn a_spec_of_scheme_x509_changes_the_configuration_by_certificate() {
 fn a_probe_shows_no_certificate() {
     let authority = Authority::new();
     let unproven =
-        ["join-4 was not sent", "ssl.clientAuth=need", "it is not proven that the leader"];
+        ["join-4 was not sent", "ssl.clientAuth=need", "that the leader accepts reconfigs"];
     let would = ["the leader would accept join-4"];
     for (wanted, said) in [("need", &unproven[..]), ("want", &would[..])] {
         let ensemble = rich(&authority).setting("ssl.clientAuth", wanted).start_with([4]);

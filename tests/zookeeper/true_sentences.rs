@@ -23,10 +23,10 @@ fn a_voters_hiccup_before_the_lock_is_waited_for() {
     let brief = brief.policy("stableFor", "1s");
     Desk::new().apply_spec(&brief).ends().exits(3).says([
         format!(
-            "server {voter} does not count now; looking again for up to 1 s (policy.stableFor)"
+            "server {voter} does not count now; checking again for up to 1 s (policy.stableFor)"
         ),
-        format!("Server {voter} ({address}) has not counted since 2"),
-        "silent, connected, but no answer in time: frozen or overloaded".to_owned(),
+        format!("Server {voter} ({address}) does not count since 2"),
+        "no answer, connected, but timed out: the server is frozen or overloaded".to_owned(),
         format!("(missing: {voter} and 4)"),
     ]);
     ledger.is_untouched();
@@ -92,14 +92,14 @@ fn a_dead_machine_is_no_match_and_once_replaced_it_is_warned_of() {
     let same = wanting(&ensemble, 1..=3, 1..=3);
     desk.plan(&same, &[]).exits(2).says([
         "No changes to plan.".to_owned(),
-        format!("but server {dead} was not seen up and in sync"),
+        format!("but server {dead} was not up and in sync"),
     ]);
 
     let stay: Vec<u8> = (1..=4).filter(|id| *id != dead).collect();
     let spec = wanting(&ensemble, stay.clone(), stay.clone());
     desk.plan(&spec, &[]).exits(2).says([
         format!("stop-{dead} keep server {dead} stopped"),
-        "a server that does not answer must never start with its old data".to_owned(),
+        "a removed server that is down must never start with its old data".to_owned(),
         "after 3 2 1".to_owned(),
     ]);
     let done = desk.apply_spec(&spec).ends().exits(0).says([
@@ -124,8 +124,8 @@ fn contacts_that_are_no_members_are_named() {
     let desk = Desk::new();
     let spec = wanting(&ensemble, 1..=3, [4, 5]);
     desk.plan(&spec, &[]).exits(0).says([
-        format!("ZKF17 {joiner} and {nobody} in connect.servers are no members of this ensemble"),
-        format!("Replace that line by servers: [{one}, {two}, {three}]"),
+        format!("ZKF17 {joiner} and {nobody} in connect.servers are not members of this ensemble"),
+        format!("Replace that line with servers: [{one}, {two}, {three}]"),
     ]);
     // A joiner that the spec wants is no mistake, nor is a member.
     let spec = wanting(&ensemble, 1..=4, [1, 4]);
@@ -151,6 +151,6 @@ fn abandoning_a_run_for_what_is_there_says_so() {
         .with(&["--abandon", "1"])
         .ends()
         .exits(0)
-        .says(["Run 1 was abandoned. Nothing else was to be changed."]);
+        .says(["Run 1 was abandoned. There was nothing else to change."]);
     desk.plan(&same, &[]).exits(0).says(["No changes."]);
 }

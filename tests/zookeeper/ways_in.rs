@@ -44,7 +44,7 @@ fn where_sasl_is_enforced_its_user_moves_the_ensemble() {
     desk.run_as_super(&["plan", &name, "--detailed-exitcode"]).exits(2);
     let apply = desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
     let at = ensemble.client_address(1);
-    apply.says([format!("which does not send the password, on server 1 ({at})")]);
+    apply.says([format!("which does not send the password, to server 1 ({at})")]);
     is_at(&ensemble, &[4, 5, 6]);
     desk.run_as_super(&["history", &name]).exits(0).says(["done"]);
     let back = by_sasl(&ensemble, 4..=6, "super").connect(&contacts);
@@ -71,7 +71,7 @@ fn where_sasl_is_enforced_each_thing_that_is_missing_is_said() {
 
     let spec = by_sasl(&ensemble, 1..=4, "super");
     // Its password is not at hand.
-    desk.plan(&spec, &[]).exits(10).says(["The password of connect.auth is not at hand"]);
+    desk.plan(&spec, &[]).exits(10).says(["zkplan has no password for connect.auth"]);
     let wrong = desk.apply_spec(&spec).password("wrong").ends().exits(10);
     let wrong = wrong.says(["enforces authentication, and refused the SASL user", "JAAS file"]);
     wrong.says_nowhere(&enforced).says_nowhere("disks");
@@ -193,7 +193,8 @@ fn where_authentication_is_enforced_a_session_outlives_its_server() {
 #[test]
 fn a_probe_is_sent_where_digests_are_enforced_and_not_where_sasl_is() {
     let digest = ["the leader would accept join-4"];
-    let sasl = ["join-4 was not sent", "enforce authentication (-124)", "it is not proven"];
+    let sasl =
+        ["join-4 was not sent", "enforce authentication (-124)", "three things are not proven"];
     for (builder, said) in [(digest_alone(), &digest[..]), (sasl_alone(), &sasl[..])] {
         let ensemble = builder.start_with([4]);
         let ledger = Ledger::begin(&ensemble);

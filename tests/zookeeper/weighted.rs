@@ -62,7 +62,11 @@ fn one_joins(ensemble: &Ensemble) {
     ensemble.start_with_members(6, &lines);
     ensemble.wait_following(6);
     let ledger = Ledger::begin(ensemble);
-    let sound = ["would accept join-6", "for want of permission alone", "Nothing was changed"];
+    let sound = [
+        "would accept join-6",
+        "every check except the last one, permission",
+        "Nothing was changed",
+    ];
     desk.plan(&spec, &["--probe"]).exits(2).says(sound);
     ledger.is_untouched();
     let plan = desk.planned(&spec, &[]);

@@ -51,11 +51,11 @@ fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
     let more = args.accept.iter().filter(|risk| !held.contains(risk));
     let more: Vec<String> = more.map(words_for_acceptance).collect();
     if !more.is_empty() {
-        output.note(&format!("accepted in advance, by this command alone: {}", more.join(", ")));
+        output.note(&format!("accepted in advance, for this command only: {}", more.join(", ")));
     }
 }
 
-/// Says which servers are sent the password, before anybody approves.
+/// Says which servers are sent the password, before the approval.
 async fn announce(
     args: &ApplyArgs,
     source: &Source,
@@ -154,7 +154,7 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
         let sight = ready.seen.servers.get(&id);
         if sight.is_some_and(|sight| sight.endpoint.is_none()) {
             output.note(&format!(
-                "where clients reach server {id} is not known: its clients cannot be counted"
+                "the client address of server {id} is not known: zkplan cannot count its clients"
             ));
         }
     }
@@ -163,8 +163,8 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
 async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(), Exit> {
     if !is_interactive() {
         output.error(
-            "nobody is there to approve: there is no terminal",
-            "add --auto-approve where the plan has been approved before; nothing was changed",
+            "approval is required, but there is no terminal",
+            "add --auto-approve if the plan was approved before; nothing was changed",
         );
         output.next(&format!("{} --auto-approve", typed(args)));
         return Err(Exit::NotApproved);
@@ -174,12 +174,12 @@ async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(),
     if local::yes(&question, output.width).await {
         return Ok(());
     }
-    output.error("not approved; nothing was changed", "the same command asks again");
+    output.error("cancelled; nothing was changed", "run the same command to be asked again");
     output.next(&typed(args));
     Err(Exit::NotApproved)
 }
 
-/// Whether somebody is there to be asked.
+/// Whether there is a person to ask.
 pub(super) fn is_interactive() -> bool {
     use std::io::IsTerminal as _;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

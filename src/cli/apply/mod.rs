@@ -41,9 +41,11 @@ use crate::spec::Spec;
 use crate::trust::OwnIds;
 
 /// What to do where a command wants the files of a joiner.
-pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no joiner files: lay them down before, the lines that zkplan plan shows for \
-     joiners in zoo.cfg and the id in myid, and have the command start from there; {host} and {id} \
-     tell it where";
+pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no files for joiners. Write \
+                                               zoo.cfg with the lines that zkplan plan shows, and \
+                                               myid with the id, before the apply, and let the \
+                                               command start the server from them. {host} and \
+                                               {id} say which server";
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
     let source = Source::read(&args.file, output);
@@ -158,7 +160,7 @@ async fn carry_out(
     let session = loop {
         match signed_in(port, &access, &ready, &source.spec(), output).await? {
             Err(Outcome::Unreachable)
-                if patience.is_left("no server takes a session", output).await => {}
+                if patience.is_left("no server accepts a session", output).await => {}
             session => break session,
         }
     };
@@ -169,14 +171,14 @@ async fn carry_out(
             let task = Task { checked, options, mine, seen, access, plan_of };
             let run = drive(port, &mut local, session, task);
             let mut run = Box::pin(run);
-            let mut told = false;
+            let mut is_stopping = false;
             // Asked twice, the process ends where it stands.
             loop {
                 tokio::select! {
                     end = &mut run => break Some(end),
                     () = local::asked_to_stop(interrupts.clone(), 2) => break None,
-                    () = local::asked_to_stop(interrupts.clone(), 1), if !told => {
-                        told = true;
+                    () = local::asked_to_stop(interrupts.clone(), 1), if !is_stopping => {
+                        is_stopping = true;
                         output.interrupted();
                     }
                 }
@@ -189,7 +191,7 @@ async fn carry_out(
         let end = Outcome::Interrupted { unknown: local.report.unknown.clone() };
         local.tell(&Event::Ended(end.clone()));
         if let Some(step) = &local.report.running_hook {
-            output.note(&format!("the command of {step} was running and was ended"));
+            output.note(&format!("the command of {step} was running and was killed"));
         }
         end
     });
@@ -213,7 +215,7 @@ async fn carry_out(
 /// The command that goes on, as it is typed.
 ///
 /// What was approved, and which run was given up, is left out: it was said of that moment, and
-/// whoever goes on looks again.
+/// the next apply checks again.
 fn again(args: &ApplyArgs, path: &str) -> String {
     let accepted: String = args.accept.iter().map(accepts).collect();
     format!("zkplan apply {}{accepted}{}", words_for_shell(path), kept(args))
@@ -302,7 +304,7 @@ async fn signed_in(
     })
 }
 
-/// A session that proves nobody, on the first server that gives one; servers that stay come first.
+/// A session without credentials, on the first server that gives one; servers that stay come first.
 pub(super) async fn open<P: SessionFactory>(
     port: &P,
     servers: &[Endpoint],

@@ -90,8 +90,8 @@ pub(super) async fn ready(
     if resumes.is_none() {
         let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
         if is_complete(&checked, &done) && !gives_up {
-            let told = if earlier.journal.is_certain { runs } else { &[] };
-            return Ok(nothing_to_do(args, &checked, told, output));
+            let runs = if earlier.journal.is_certain { runs } else { &[] };
+            return Ok(nothing_to_do(args, &checked, runs, output));
         }
         let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
         if !breaches.is_empty() {
@@ -206,7 +206,7 @@ fn refuse_stale(
 
 fn note_unproven(earlier: &Earlier, output: &Output) {
     for unproven in &earlier.runs().unproven {
-        output.note(&format!("not believed: {}", not_proven(unproven)));
+        output.note(&format!("not used: {}", not_proven(unproven)));
     }
 }
 
@@ -229,7 +229,7 @@ async fn read_journal(
                 };
             }
             Err(Unread::NoSession) => {
-                if !patience.is_left("no server takes a session", output).await {
+                if !patience.is_left("no server accepts a session", output).await {
                     let plans = source.plans(&args.file);
                     return Err(steady::no_session(servers, patience, &plans, output));
                 }
@@ -271,8 +271,9 @@ fn unlawful_now(
     let plans = source.plans(&args.file);
     if not_counted.is_empty() {
         output.error(
-            "safety rules stand against the plan as things are now; nothing was changed",
-            &format!("{plans} shows the ensemble, and what would pass"),
+            "the plan breaks safety rules in the present state of the ensemble; nothing was \
+             changed",
+            &format!("{plans} shows the ensemble and the changes that would pass"),
         );
         if source.spec_path(&args.file).is_some() {
             output.next(&plans);
@@ -286,7 +287,8 @@ fn unlawful_now(
         output.error(
             &format!("the plan is not safe while {who} {verb} not count; nothing was changed"),
             &format!(
-                "bring {them} back, then {}; without {them}: {plans} shows what would pass",
+                "start {them} again, then {}; to continue without {them}: {plans} shows the \
+                 changes that would pass",
                 again(args, &path)
             ),
         );
@@ -312,11 +314,7 @@ fn nothing_to_do(
     let mut text = Text::new();
     let line = Line::new(Style::Green, "Nothing to do.").then(
         Style::Plain,
-        format!(
-            " Ensemble {} is as {} wants it{by}.",
-            checked.plan().ensemble,
-            args.file.display()
-        ),
+        format!(" Ensemble {} matches {}{by}.", checked.plan().ensemble, args.file.display()),
     );
     text.paragraph("", line, output.width);
     output.screen(&text, Exit::Done);

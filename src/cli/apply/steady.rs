@@ -55,7 +55,7 @@ impl Patience {
         }
         if is_first {
             let (limit, by) = (self.limit.as_millis().div_ceil(1000), self.by);
-            output.note(&format!("{why}; looking again for up to {limit} s ({by})"));
+            output.note(&format!("{why}; checking again for up to {limit} s ({by})"));
         }
         tokio::time::sleep(PAUSE).await;
         true
@@ -132,13 +132,13 @@ pub(super) fn no_session(
 ) -> Exit {
     let asked: Vec<String> = servers.iter().map(ToString::to_string).collect();
     let what = match asked.len() {
-        0 => "no server takes a session: no server leads or follows this ensemble".to_owned(),
+        0 => "no server accepts a session: no server leads or follows this ensemble".to_owned(),
         _ => format!(
-            "no server takes a session: {} were asked for {} s",
+            "no server accepts a session: {} were asked for {} s",
             asked.join(", "),
             patience.tried_seconds()
         ),
     };
-    output.error(&what, &format!("{plans} shows who answers"));
+    output.error(&what, &format!("{plans} shows which servers answer"));
     Exit::Unreachable
 }

@@ -31,8 +31,11 @@ fn what_is_advised_can_be_typed() {
     // Other data get no vote, whatever is accepted.
     let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
     assert!(!said(&Outcome::Unsafe(vec![other], Vec::new())).contains("--accept"));
-    let nobody = said(&Outcome::Unreachable);
-    assert!(nobody.ends_with("Next: zkplan apply 'my plan.json' --strict-version"), "{nobody}");
+    let unreachable = said(&Outcome::Unreachable);
+    assert!(
+        unreachable.ends_with("Next: zkplan apply 'my plan.json' --strict-version"),
+        "{unreachable}"
+    );
 }
 
 /// What comes next after an apply of a plan file, where its spec is known and where it is not.
@@ -89,11 +92,11 @@ fn that_nothing_was_sent_is_said_only_where_it_is_so() {
     let nothing = lost(&None, Since::Nothing);
     assert!(nothing.contains("the lock is gone") && nothing.contains("Nothing was sent after"));
     let committed = lost(&None, Since::Committed(step.clone()));
-    assert!(committed.contains("join-4 was sent before this was noticed, and it committed"));
+    assert!(committed.contains("join-4 was sent before zkplan noticed, and it committed"));
     let unknown = lost(&step, Since::Sent(step.clone()));
-    assert!(unknown.contains("join-4 was sent and nobody saw its answer"), "{unknown}");
+    assert!(unknown.contains("join-4 was sent and its answer was not received"), "{unknown}");
     let fence = lost(&None, Since::Sent(None));
-    assert!(fence.contains("The fence was sent before this was noticed"), "{fence}");
+    assert!(fence.contains("The fence was sent before zkplan noticed"), "{fence}");
     for sent in [committed, unknown, fence] {
         assert!(!sent.contains("Nothing was sent"), "{sent}");
     }
@@ -104,7 +107,7 @@ fn that_nothing_was_sent_is_said_only_where_it_is_so() {
 }
 
 #[test]
-fn waits_are_told_in_whole_seconds() {
+fn waits_are_shown_in_whole_seconds() {
     let missing = Missing::Stable { left_ms: 4460 };
     let waits = vec![Wait::Joiner { server: ServerId::new(4), missing }];
     let said = said(&Outcome::RanOut { waits, unknown: None });

@@ -17,10 +17,10 @@ pub(super) fn shown(scene: &Scene, width: usize) -> String {
 #[expect(clippy::too_many_lines, reason = "one screen, shown whole")]
 fn three_onto_three_new_servers_in_three_zones() {
     insta::assert_snapshot!(shown(&three_zones(), 80), @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
-             identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not
+             managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  zone  standing
+      id  role         mode      version  zxid         clients  zone  status
        1  participant  leader    3.8.0    0x100000080        7  az-1  leads
        2  participant  follower  3.8.0    0x100000080        7  az-2  follows
        3  participant  follower  3.8.0    0x100000080        7  az-3  follows
@@ -49,34 +49,38 @@ fn three_onto_three_new_servers_in_three_zones() {
                     in prod-eu.yaml:8, not in the ensemble
 
     Steps
-       #  step     what                       voters quorum spare zone  leader
-          now                                      3      2     1    0  1 leads
-          a joiner is named only after it was seen following (side by side)
+       #  step     what                     voters quorum tolerates zone  leader
+          now                                    3      2         1    0  1 leads
+          a new server is added only after it has copied the data (in parallel)
        1  await-4  wait: server 4 follows
        2  await-5  wait: server 5 follows
        3  await-6  wait: server 6 follows
-          ids join ascending; new voters vote before old ones leave (in this order)
-       4  join-4   add participant 4               4      3     1   -1  stays
-       5  join-5   add participant 5               5      3     1    0  stays
-       6  join-6   add participant 6               6      4     2    0  stays
+          servers join in order of ids; new voters vote before old ones leave (in
+          this order)
+       4  join-4   add participant 4             4      3         1   -1  stays
+       5  join-5   add participant 5             5      3         1    0  stays
+       6  join-6   add participant 6             6      4         2    0  stays
           clients move before servers leave
-       7  gate     gate: drained or approved
+       7  gate     gate: drained or
+                   approved
           now: 21 clients on servers that leave (7 on server 1, 7 on server 2 and 7
           on server 3)
-          old voters leave once new ones vote (any order, whoever leads goes last)
-       8  leave-2  remove server 2                 5      3     2    0  stays
-       9  leave-3  remove server 3                 4      3     1   -1  stays
-          it leads: the leader's own change is the last reconfig
-      10  leave-1  remove server 1                 3      2     1    0  hands over
-          a write must commit in the last configuration before anything stops
-      11  prove    prove: a write commits
-          a removed server runs on without a vote until it is stopped (side by side)
-      12  stop-1   a person stops server 1
-      13  stop-2   a person stops server 2
-      14  stop-3   a person stops server 3
-          after                                    3      2     1    0  new leader
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step; zone: the same with the worst zone lost.
+          old voters leave after all new voters vote (any order, the leader last)
+       8  leave-2  remove server 2               5      3         2    0  stays
+       9  leave-3  remove server 3               4      3         1   -1  stays
+          it leads, and the leader's own change is the last reconfig
+      10  leave-1  remove server 1               3      2         1    0  changes
+          a write must commit in the last configuration before a server is stopped
+      11  prove    check: a write commits
+          a removed server keeps running without a vote until it is stopped (in
+          parallel)
+      12  stop-1   stop server 1 by hand
+      13  stop-2   stop server 2 by hand
+      14  stop-3   stop server 3 by hand
+          after                                  3      2         1    0  new leader
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue; zone: the same after the loss of the worst zone,
+      below 0 writes stop.
 
     Configuration
     --- config version 100000004
@@ -89,7 +93,7 @@ fn three_onto_three_new_servers_in_three_zones() {
     +server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
     +server.6=10.0.0.6:2888:3888:participant;0.0.0.0:2181
 
-    Windows in which the loss of one zone would stop writes
+    The loss of one zone would stop writes at these points
       after join-4, losing zone az-1 leaves 2 of 4 voters, 3 are needed
       after leave-3, losing zone az-1 leaves 2 of 4 voters, 3 are needed
       in another order: after leave-1, losing zone az-2 leaves 2 of 4 voters, 3 are
@@ -97,8 +101,8 @@ fn three_onto_three_new_servers_in_three_zones() {
       in another order: after leave-2, losing zone az-1 leaves 2 of 4 voters, 3 are
       needed
 
-    Plan: 3 join, 3 leave in 6 reconfigs; at the worst moment 1 voter may fail;
-    leader hands over once, last.
+    Plan: 3 join, 3 leave in 6 reconfigs. Tolerates 1 failure throughout. The leader
+    changes once, at the end.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -107,18 +111,19 @@ fn three_onto_three_new_servers_in_three_zones() {
 fn a_joiner_that_is_not_up() {
     let scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5])).silent(&[5]);
     insta::assert_snapshot!(shown(&scene, 80), @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
-             identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not
+             managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  standing
+      id  role         mode      version  zxid         clients  status
        1  participant  leader    3.8.0    0x100000080        7  leads
        2  participant  follower  3.8.0    0x100000080        7  follows
        3  participant  follower  3.8.0    0x100000080        7  follows
        4  joiner       follower  3.8.0    0x100000080        0  no vote yet
           id 4 by conf, follows without a vote, at the leader's zxid, data equal at
           zxid 0x100000000, election port open
-       5  joiner       -         -        -                  -  silent
-          10.0.0.5:2181: no connection in time: down, or a firewall drops it
+       5  joiner       -         -        -                  -  no answer
+          10.0.0.5:2181: timed out while connecting: the server is down, or a
+          firewall drops packets
 
     Changes
       + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
@@ -127,39 +132,40 @@ fn a_joiner_that_is_not_up() {
                     in prod-eu.yaml:10, not in the ensemble
 
     Steps
-      #  step     what                    voters quorum spare  leader
-         now                                   3      2     1  1 leads
-          a joiner is named only after it was seen following (side by side)
+      #  step     what                    voters quorum tolerates  leader
+         now                                   3      2         1  1 leads
+          a new server is added only after it has copied the data (in parallel)
       1  await-4  wait: server 4 follows
       2  await-5  wait: server 5 follows
-          ids join ascending; new voters vote before old ones leave (in this order)
-      3  join-4   add participant 4            4      3     1  stays
-      4  join-5   add participant 5            5      3     1  stays
-          a write must commit in the last configuration before anything stops
-      5  prove    prove: a write commits
-         after                                 5      3     2  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+          servers join in order of ids; new voters vote before old ones leave (in
+          this order)
+      3  join-4   add participant 4            4      3         1  stays
+      4  join-5   add participant 5            5      3         1  stays
+          a write must commit in the last configuration before a server is stopped
+      5  prove    check: a write commits
+         after                                 5      3         2  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
 
     To start: server 5 is not ready to join; its step waits for it
-      server 5 at 10.0.0.5: silent, no connection in time: down, or a firewall drops
-      it
-      It starts with an empty data directory that holds only its myid, and with
-      these lines in zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on
-      the present servers:
+      server 5 at 10.0.0.5: no answer, timed out while connecting: the server is
+      down, or a firewall drops packets
+      It starts with a data directory that holds only its myid file, and with these
+      lines in zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the
+      present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
         server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
         server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
         server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
-      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
-      and a joiner that restarts before its join needs the whole first file again.
-      So that zkplan can change the configuration through it, it must know the same
-      super user as the present servers do:
+      Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A
+      joiner that restarts before its join needs the copy.
+      Set the same super user as on the present servers:
       -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
       SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
-      apply asks each member before it sends anything, and each joiner before its
+      Without it zkplan cannot change the configuration through this server. apply
+      checks every member before it sends anything, and every joiner before its
       join.
 
     Configuration
@@ -172,7 +178,8 @@ fn a_joiner_that_is_not_up() {
     +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
     +server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 2 join in 2 reconfigs; at the worst moment 1 voter may fail; leader stays.
+    Plan: 2 join in 2 reconfigs. Lowest tolerance on the way: 1 failure, until
+    join-5 is done (now 1, at the end 2). No leader change.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -181,43 +188,44 @@ fn a_joiner_that_is_not_up() {
 fn one_dead_of_three_replaced() {
     let scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 4])).silent(&[3]);
     insta::assert_snapshot!(shown(&scene, 80), @r#"
-    prod-eu  config version 100000004, server 1 leads, 2 of 3 voters synced, no
-             identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 2 of 3 voters synced, not
+             managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  standing
+      id  role         mode      version  zxid         clients  status
        1  participant  leader    3.8.0    0x100000080        7  leads
        2  participant  follower  3.8.0    0x100000080        7  follows
-       3  participant  -         -        -                  -  silent
-          10.0.0.3:2181: no connection in time: down, or a firewall drops it
+       3  participant  -         -        -                  -  no answer
+          10.0.0.3:2181: timed out while connecting: the server is down, or a
+          firewall drops packets
        4  joiner       follower  3.8.0    0x100000080        0  no vote yet
           id 4 by conf, follows without a vote, at the leader's zxid, data equal at
           zxid 0x100000000, election port open
 
     Findings
-      warning    ZKF8   server 3 is a member and gave no answer: it counts as down
+      warning    ZKF8   server 3 is a member and does not answer: it counts as down
 
     Changes
       - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
-                    in the ensemble, not in prod-eu.yaml; not seen up to date
+                    in the ensemble, not in prod-eu.yaml; was not seen in sync
       + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
                     in prod-eu.yaml:8, not in the ensemble
 
     Steps
-      #  step     what                    voters quorum spare  leader
-         now                                   3      2     0  1 leads
-          a joiner is named only after it was seen following
+      #  step     what                    voters quorum tolerates  leader
+         now                                   3      2         0  1 leads
+          a new server is added only after it has copied the data
       1  await-4  wait: server 4 follows
-          dead members first: they only cost quorum
-      2  leave-3  remove server 3              2      2     0  stays
-          ids join ascending; new voters vote before old ones leave
-      3  join-4   add participant 4            3      2     0  stays
-          a write must commit in the last configuration before anything stops
-      4  prove    prove: a write commits
-          a server that does not answer must never start with its old data
+          unreachable members first: they raise the quorum and acknowledge nothing
+      2  leave-3  remove server 3              2      2         0  stays
+          servers join in order of ids; new voters vote before old ones leave
+      3  join-4   add participant 4            3      2         0  stays
+          a write must commit in the last configuration before a server is stopped
+      4  prove    check: a write commits
+          a removed server that is down must never start with its old data
       5  stop-3   keep server 3 stopped
-         after                                 3      2     1  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+         after                                 3      2         1  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
 
     Configuration
     --- config version 100000004
@@ -228,8 +236,8 @@ fn one_dead_of_three_replaced() {
     -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
     +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment no voter may fail;
-    leader stays.
+    Plan: 1 join, 1 leave in 2 reconfigs. Lowest tolerance on the way: 0 failures,
+    until join-4 is done (now 0, at the end 1). No leader change.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -239,12 +247,12 @@ fn nothing_to_do() {
     let mut scene = Scene::new(&lines(&[1, 2, 3, 4]), &lines(&[1, 2, 3, 4]));
     scene.finding(FindingKind::EvenVoters { voters: 4 }, None);
     insta::assert_snapshot!(shown(&scene, 80), @r#"
-    prod-eu  config version 100000004, server 1 leads, 4 of 4 voters synced, no
-             identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 4 of 4 voters synced, not
+             managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
     Findings
-      note       ZKF11  4 voters are wanted, an even number: one more must
-                        acknowledge than with 3, and no more may fail
+      note       ZKF11  the spec has 4 voters, an even number: one more must
+                        acknowledge than with 3, and it tolerates no more failures
 
     No changes. Ensemble prod-eu matches prod-eu.yaml (config version 100000004, 4
     voters).
@@ -264,20 +272,20 @@ fn hostile_hosts_stay_inside_the_sink() {
     let out = shown(&scene, 80);
     assert!(out.chars().all(|c| c == '\n' || matches!(c, ' '..='~')));
     insta::assert_snapshot!(out, @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no
-             identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not
+             managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  standing
+      id  role         mode      version  zxid         clients  status
        1  participant  leader    3.8.0    0x100000080        7  leads
        2  participant  follower  3.8.0    0x100000080        7  follows
        3  participant  follower  3.8.0    0x100000080        7  follows
-       4  joiner       -         -        -                  -  silent
-          zk\u{9b}31m\u{200b}4:2181: no connection in time: down, or a firewall
-          drops it
+       4  joiner       -         -        -                  -  no answer
+          zk\u{9b}31m\u{200b}4:2181: timed out while connecting: the server is down,
+          or a firewall drops packets
 
     Findings
-      warning    ZKF3   server 2 has host `zk\u{1b}]0 owned\u{7}\u{202e}2`, which
-                        holds characters that no host name has
+      warning    ZKF3   server 2 has host `zk\u{1b}]0 owned\u{7}\u{202e}2`, which is
+                        not a valid host name
 
     Changes
       - leave       server.2=zk\u{1b}]0
@@ -287,41 +295,41 @@ fn hostile_hosts_stay_inside_the_sink() {
                     in prod-eu.yaml:8, not in the ensemble
 
     Steps
-      #  step     what                     voters quorum spare  leader
-         now                                    3      2     1  1 leads
-          a joiner is named only after it was seen following
+      #  step     what                    voters quorum tolerates  leader
+         now                                   3      2         1  1 leads
+          a new server is added only after it has copied the data
       1  await-4  wait: server 4 follows
-          ids join ascending; new voters vote before old ones leave
-      2  join-4   add participant 4             4      3     1  stays
-          old voters leave once new ones vote
-      3  leave-2  remove server 2               3      2     1  stays
-          a write must commit in the last configuration before anything stops
-      4  prove    prove: a write commits
-          a removed server runs on without a vote until it is stopped
-      5  stop-2   a person stops server 2
-         after                                  3      2     1  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+          servers join in order of ids; new voters vote before old ones leave
+      2  join-4   add participant 4            4      3         1  stays
+          old voters leave after all new voters vote
+      3  leave-2  remove server 2              3      2         1  stays
+          a write must commit in the last configuration before a server is stopped
+      4  prove    check: a write commits
+          a removed server keeps running without a vote until it is stopped
+      5  stop-2   stop server 2 by hand
+         after                                 3      2         1  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
 
     To start: server 4 is not ready to join; its step waits for it
-      server 4 at zk\u{9b}31m\u{200b}4: silent, no connection in time: down, or a
-      firewall drops it
-      It starts with an empty data directory that holds only its myid, and with
-      these lines in zoo.cfg beside dataDir, tickTime, initLimit and syncLimit as on
-      the present servers:
+      server 4 at zk\u{9b}31m\u{200b}4: no answer, timed out while connecting: the
+      server is down, or a firewall drops packets
+      It starts with a data directory that holds only its myid file, and with these
+      lines in zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the
+      present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
         server.2=zk\u{1b}]0 owned\u{7}\u{202e}2:2888:3888:participant;0.0.0.0:2181
         server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
         server.4=zk\u{9b}31m\u{200b}4:2888:3888:observer;0.0.0.0:2181
-      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows,
-      and a joiner that restarts before its join needs the whole first file again.
-      So that zkplan can change the configuration through it, it must know the same
-      super user as the present servers do:
+      Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A
+      joiner that restarts before its join needs the copy.
+      Set the same super user as on the present servers:
       -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
       SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
-      apply asks each member before it sends anything, and each joiner before its
+      Without it zkplan cannot change the configuration through this server. apply
+      checks every member before it sends anything, and every joiner before its
       join.
 
     Configuration
@@ -333,8 +341,8 @@ fn hostile_hosts_stay_inside_the_sink() {
      server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
     +server.4=zk\u{9b}31m\u{200b}4:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment 1 voter may fail;
-    leader stays, unless another server leads by then.
+    Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 1 failure throughout. No leader
+    change, unless another server leads by then.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -344,9 +352,10 @@ fn with_more_room_lines_grow() {
     let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 4]));
     scene.spec.policy.cutover = Cutover::Manual;
     insta::assert_snapshot!(shown(&scene, 120), @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet, leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet (no apply so far),
+             leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  standing     asked at
+      id  role         mode      version  zxid         clients  status       asked at
        1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
        2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
        3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
@@ -358,23 +367,23 @@ fn with_more_room_lines_grow() {
       + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181  in prod-eu.yaml:8, not in the ensemble
 
     Steps
-      #  step     what                                   voters quorum spare  leader
-         now                                                  3      2     1  1 leads
-          a joiner is named only after it was seen following
+      #  step     what                                   voters quorum tolerates  leader
+         now                                                  3      2         1  1 leads
+          a new server is added only after it has copied the data
       1  await-4  wait until server 4 follows
-          ids join ascending; new voters vote before old ones leave
-      2  join-4   reconfig: add server 4 as participant       4      3     1  stays
+          servers join in order of ids; new voters vote before old ones leave
+      2  join-4   reconfig: add server 4 as participant       4      3         1  stays
           clients move before servers leave
-      3  gate     gate: waits for approval
+      3  gate     gate: wait for approval
           now: 7 clients on servers that leave (7 on server 3)
-          old voters leave once new ones vote
-      4  leave-3  reconfig: remove server 3                   3      2     1  stays
-          a write must commit in the last configuration before anything stops
-      5  prove    prove: a write commits
-          a removed server runs on without a vote until it is stopped
-      6  stop-3   a person stops server 3
-         after                                                3      2     1  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment of the step.
+          old voters leave after all new voters vote
+      4  leave-3  reconfig: remove server 3                   3      2         1  stays
+          a write must commit in the last configuration before a server is stopped
+      5  prove    check: a write commits
+          a removed server keeps running without a vote until it is stopped
+      6  stop-3   stop server 3 by hand
+         after                                                3      2         1  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the step while writes continue.
 
     Configuration
     --- config version 100000004
@@ -385,7 +394,7 @@ fn with_more_room_lines_grow() {
     -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
     +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 1 join, 1 leave in 2 reconfigs; at the worst moment 1 voter may fail; leader stays, unless another server leads by
+    Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 1 failure throughout. No leader change, unless another server leads by
     then.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);

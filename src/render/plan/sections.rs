@@ -20,11 +20,12 @@ fn a_saved_plan_is_shown_from_its_facts() {
         screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 100 });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Steps"), @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, no identity yet
-    made from plan.json, plan id sha256:7f3a91c2; figures are those of when it was made, nobody was
-    asked now
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
+             (no apply so far)
+    the plan in plan.json, plan id sha256:7f3a91c2; all figures are from the time when it was made, no
+    server was asked now
 
-      id  role         zone  standing
+      id  role         zone  status
        1  participant  az-1  leads
        2  participant  az-2  follows
        3  participant  az-3  follows
@@ -48,8 +49,8 @@ fn a_saved_plan_is_shown_from_its_facts() {
       server 4 at 10.0.0.4
       server 5 at 10.0.0.5
       server 6 at 10.0.0.6
-      Each starts with an empty data directory that holds only its myid, and with these lines in zoo.cfg
-      beside dataDir, tickTime, initLimit and syncLimit as on the present servers:
+      Each starts with a data directory that holds only its myid file, and with these lines in zoo.cfg.
+      Copy dataDir, tickTime, initLimit and syncLimit from the present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -58,12 +59,13 @@ fn a_saved_plan_is_shown_from_its_facts() {
         server.4=10.0.0.4:2888:3888:observer;0.0.0.0:2181
         server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
         server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
-      Keep a copy of that zoo.cfg: ZooKeeper rewrites it when the joiner follows, and a joiner that
-      restarts before its join needs the whole first file again.
-      So that zkplan can change the configuration through it, it must know the same super user as the
-      present servers do: -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
-      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment. apply asks each member
-      before it sends anything, and each joiner before its join.
+      Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A joiner that restarts
+      before its join needs the copy.
+      Set the same super user as on the present servers:
+      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as SERVER_JVMFLAGS, or
+      on Debian JAVA_OPTS in /etc/zookeeper/conf/environment. Without it zkplan cannot change the
+      configuration through this server. apply checks every member before it sends anything, and every
+      joiner before its join.
     "#);
     assert!(out.contains("\nPlan, as it was made: 3 join, 3 leave"), "{out}");
 }
@@ -86,24 +88,26 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
     assert!(out.starts_with("prod-eu  config version 100000004, server 2 leads"), "{out}");
     insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
     Findings
-      warning    ZKF7   nobody listens on the election port of server 1
+      warning    ZKF7   the election port of server 1 is closed
 
     Findings when the plan was made, not seen now
-      warning    ZKF8   server 3 is a member and gave no answer: it counts as down
+      warning    ZKF8   server 3 is a member and does not answer: it counts as down
     "#);
     insta::assert_snapshot!(part(&out, "Steps", "  1  await-4"), @r#"
-    Steps, with the figures of when the plan was made
-       #  step     what                                   voters quorum spare zone  leader
-          then                                                 3      2     1    0  1 leads
-          a joiner is named only after it was seen following (side by side)
+    Steps, with the figures from the time when the plan was made
+       #  step     what                                   voters quorum tolerates zone  leader
+          then                                                 3      2         1    0  1 leads
+          a new server is added only after it has copied the data (in parallel)
     "#);
     insta::assert_snapshot!(part(&out, "  Rows", "  It starts"), @r#"
-      Rows with figures are reconfigs. spare: voters that may still fail, at the worst moment of the
-      step; zone: the same with the worst zone lost.
-      Server 2 leads now; server 1 led when the plan was made. Whoever leads goes last.
+      Rows with figures are reconfigs. tolerates: voters that can fail during the step while writes
+      continue; zone: the same after the loss of the worst zone, below 0 writes stop.
+      Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
+      changed last.
 
     To start: server 6 is not ready to join; its step waits for it
-      server 6 at 10.0.0.6: silent, no connection in time: down, or a firewall drops it
+      server 6 at 10.0.0.6: no answer, timed out while connecting: the server is down, or a firewall
+      drops packets
     "#);
     // The recipe is for server 6 alone: the others follow.
     assert!(part(&out, "To start", "Configuration").contains("server.6=10.0.0.6"), "{out}");
@@ -132,13 +136,13 @@ fn members_that_are_down_and_open_runs_are_no_match() {
     let down = well.clone().silent(&[2]);
     assert_eq!(still_to_do(&down.facts).len(), 1);
     insta::assert_snapshot!(closing(&down, None), @r#"
-    No changes to plan. Ensemble prod-eu has the members that prod-eu.yaml wants (config version
-    100000004, 3 voters), but server 2 was not seen up and in sync.
+    No changes to plan. Ensemble prod-eu has the members listed in prod-eu.yaml (config version
+    100000004, 3 voters), but server 2 was not up and in sync.
     "#);
     let run = beside_a_run(&[1, 2, 3, 4], true, None);
     assert_eq!(still_to_do(&run.facts), ["run 2 is open"]);
     insta::assert_snapshot!(closing(&run, None), @r#"
-    No changes to plan. Ensemble prod-eu has the members that prod-eu.yaml wants (config version
+    No changes to plan. Ensemble prod-eu has the members listed in prod-eu.yaml (config version
     100000004, 4 voters), but run 2 is open.
     Next: zkplan apply prod-eu.yaml
     "#);
@@ -173,12 +177,12 @@ fn accepted_risks_stand_in_bold() {
         text[from..].to_owned()
     };
     insta::assert_snapshot!(tail(text.to_string_with(false)), @r#"
-    Accepted risk  ZKQ2:join-2: The next quorum needs server 2 itself: once the
-                   request is sent nothing can take it back, and if server 2 fails
-                   then, the whole ensemble stops until it is back.
+    Accepted risk  ZKQ2:join-2: The next quorum needs server 2 itself. A reconfig
+                   that was sent cannot be taken back, and if server 2 fails then,
+                   writes stop until it is back.
 
-    Plan: 2 join in 2 reconfigs; at the worst moment no voter may fail; leader
-    stays.
+    Plan: 2 join in 2 reconfigs. Lowest tolerance on the way: 0 failures, until
+    join-3 is done (now 0, at the end 1). No leader change.
     Saved to it's a plan.json, plan id sha256:7f3a91c2
     Next: zkplan apply 'it'\''s a plan.json'
     "#);
@@ -200,41 +204,44 @@ fn from_a_file_nobody_was_asked() {
         screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
-    prod-eu  config version 100000004, assumed: nobody was asked, no identity yet
+    prod-eu  config version 100000004, assumed, no server was asked, not managed by
+             zkplan yet (no apply so far)
 
-      id  role         standing
+      id  role         status
        1  participant  assumed
        2  participant  assumed
        3  participant  assumed
     "#);
     insta::assert_snapshot!(part(&out, "Steps", "  server 4"), @r#"
     Steps
-      #  step           what                    voters quorum spare  leader
-         now                                         3      2     1  not known
-          a joiner is named only after it was seen following (side by side)
+      #  step           what                     voters quorum tolerates  leader
+         now                                          3      2         1  not known
+          a new server is added only after it has copied the data (in parallel)
       1  await-4        wait: server 4 follows
       2  await-5        wait: server 5 follows
-          joiners observe first, as policy.addAs asks (in this order)
-      3  join-4         add observer 4               3      2     1  -
-      4  join-5         add observer 5               3      2     1  -
-          an observer cannot acknowledge its own promotion: it leaves for a moment
-      5  unlist-4       unlist server 4              3      2     1  -
-          it comes back as a follower that can acknowledge
+          new servers join as observers first (policy.addAs) (in this order)
+      3  join-4         add observer 4                3      2         1  -
+      4  join-5         add observer 5                3      2         1  -
+          an observer cannot acknowledge its own promotion: it is removed and added
+          again
+      5  unlist-4       remove server 4 for now       3      2         1  -
+          it follows again as a server that can acknowledge
       6  await-4-again  wait: server 4 follows
-          new votes come before old ones go (in this order)
-      7  promote-4      promote server 4             4      3     1  -
-      8  promote-5      promote server 5             5      3     1  -
-          a write must commit in the last configuration before anything stops
-      9  prove          prove: a write commits
-         after                                       5      3     2  not known
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+          new voters vote before old ones leave (in this order)
+      7  promote-4      promote server 4              4      3         1  -
+      8  promote-5      promote server 5              5      3         1  -
+          a write must commit in the last configuration before a server is stopped
+      9  prove          check: a write commits
+         after                                        5      3         2  not known
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
 
     To start: servers 4 and 5 were not asked, and must follow before they join
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
-    Plan: 2 join in 5 reconfigs; at the worst moment 1 voter may fail; leader stays;
-    all of it if every server answers.
+    Plan: 2 join in 5 reconfigs. Lowest tolerance on the way: 1 failure, until
+    promote-5 is done (now 1, at the end 2). No leader change. Assumes that every
+    server is up.
     "#);
 }
 
@@ -263,35 +270,35 @@ fn observers_ports_and_roles() {
                     prod-eu.yaml:6 has another election address
       v demote      server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
                     -> 10.0.0.2:2888:3888:observer;0.0.0.0:2181
-                    votes now, prod-eu.yaml:7 wants an observer
+                    a participant now, prod-eu.yaml:7 has it as observer
       ^ promote     server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
                     -> 10.0.0.5:2888:3888:participant;0.0.0.0:2181
-                    observes now, prod-eu.yaml:10 wants a vote
+                    an observer now, prod-eu.yaml:10 has it as participant
       - leave       server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
                     in the ensemble, not in prod-eu.yaml
 
     Steps
-      #  step         what                     voters quorum spare  leader
-         now                                        4      3     1  1 leads
-          new votes come before old ones go
-      1  promote-5    promote server 5              5      3     1  stays
-          one server at a time moves, so that at most one is away
-      2  readdress-1  re-address server 1           5      3     1  stays
-          observers leave without touching the quorum
-      3  leave-6      remove server 6               5      3     2  stays
-          votes go only when all new voters vote
-      4  demote-2     demote server 2               4      3     1  stays
-          a write must commit in the last configuration before anything stops
-      5  prove        prove: a write commits
-          a removed server runs on without a vote until it is stopped
-      6  stop-6       a person stops server 6
-         after                                      4      3     1  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+      #  step         what                    voters quorum tolerates  leader
+         now                                       4      3         1  1 leads
+          new voters vote before old ones leave
+      1  promote-5    promote server 5             5      3         1  stays
+          one server at a time changes its address: at most one is away
+      2  readdress-1  re-address server 1          5      3         1  stays
+          removing observers does not change the quorum
+      3  leave-6      remove server 6              5      3         2  stays
+          servers lose their votes only after all new voters vote
+      4  demote-2     demote server 2              4      3         1  stays
+          a write must commit in the last configuration before a server is stopped
+      5  prove        check: a write commits
+          a removed server keeps running without a vote until it is stopped
+      6  stop-6       stop server 6 by hand
+         after                                     4      3         1  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
-    Plan: 1 promote, 1 re-address, 1 demote, 1 leave in 4 reconfigs; at the worst
-    moment 1 voter may fail; leader stays, unless another server leads by then.
+    Plan: 1 promote, 1 re-address, 1 demote, 1 leave in 4 reconfigs. Tolerates 1
+    failure throughout. No leader change, unless another server leads by then.
     "#);
 }
 
@@ -311,30 +318,31 @@ fn an_id_goes_to_another_machine() {
     let out = shown(&scene, 80);
     insta::assert_snapshot!(part(&out, "Steps", "  It starts"), @r#"
     Steps
-      #  step      what                    voters quorum spare  leader
-         now                                    3      2     0  1 leads
-          a dead member leaves before its id goes to another machine
-      1  leave-3   remove server 3              2      2     0  stays
-          a write must commit in the last configuration before anything stops
-      2  prove-3   prove: a write commits
-          two processes of one id must never be up at once
+      #  step      what                       voters quorum tolerates  leader
+         now                                       3      2         0  1 leads
+          an unreachable member leaves before its id moves to another machine
+      1  leave-3   remove server 3                 2      2         0  stays
+          a write must commit in the last configuration before a server is stopped
+      2  prove-3   check: a write commits
+          two servers with the same id must never run at once
       3  stop-3    hooks.stop, server 3
-          a machine with old data must not take over an id
-      4  attest-3  attest server 3 blank
-          a joiner is started before it is awaited
+          a machine with old data must not get an id that was used before
+      4  attest-3  confirm server 3 is blank
+          a joiner must be started before zkplan can wait for it
       5  start-3   hooks.start, server 3
-          a joiner is named only after it was seen following
+          a new server is added only after it has copied the data
       6  await-3   wait: server 3 follows
-          an id comes back in before the next one goes
-      7  join-3    add participant 3            3      2     0  stays
-          a write must commit in the last configuration before anything stops
-      8  prove     prove: a write commits
-         after                                  3      2     1  1 leads
-      Rows with figures are reconfigs. spare: voters that may still fail, at the
-      worst moment of the step.
+          an id joins again before the next one leaves
+      7  join-3    add participant 3               3      2         0  stays
+          a write must commit in the last configuration before a server is stopped
+      8  prove     check: a write commits
+         after                                     3      2         1  1 leads
+      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      step while writes continue.
 
     Started by hooks.start: server 3 is not ready to join; its step waits for it
-      server 3 at 10.0.1.3: silent, nobody listens on the port
+      server 3 at 10.0.1.3: no answer, connection refused: no process listens on the
+      port
     "#);
 }
 
@@ -356,22 +364,22 @@ fn a_plan_says_what_failures_would_come_to() {
         |work| closing(&three_zones(), work).split_whitespace().collect::<Vec<_>>().join(" ");
     let all = words(u64::MAX);
     for part in [
-        "single failures, every one at every moment; writes stop in ",
-        " until what failed is back; apply waits in ",
-        "; once what failed is back, all come to the target (zkplan rehearse FILE shows each).",
+        "single failures, each at every step. Writes stop in ",
+        " until the failed server returns. Apply waits in ",
+        ". After it returns, all of them finish (zkplan rehearse FILE shows each).",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }
     let some = words(1_000);
-    assert!(some.contains(" single failures, chosen evenly; ") && some.contains(" of "), "{some}");
+    assert!(some.contains(" single failures, chosen evenly. ") && some.contains(" of "), "{some}");
     let none = words(100);
-    assert!(none.contains("Not rehearsed: the plan is too large to be rehearsed"), "{none}");
+    assert!(none.contains("Not simulated: the plan is too large"), "{none}");
 }
 
 #[test]
 fn a_stranger_is_shown_where_nothing_changes() {
     let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
-    assert!(!shown(&scene, 80).contains("standing"));
+    assert!(!shown(&scene, 80).contains("status"));
     let stranger = crate::observe::ServerObservation {
         endpoint: Some(crate::model::Endpoint::plain(Host::new("10.0.0.9"), 2181)),
         ..crate::observe::ServerObservation::blank(
@@ -381,7 +389,7 @@ fn a_stranger_is_shown_where_nothing_changes() {
     };
     scene.seen.strangers.push(stranger);
     let out = shown(&scene, 80);
-    assert!(out.contains(" 9  no member ") && out.contains("No changes."), "{out}");
+    assert!(out.contains(" 9  not a member ") && out.contains("No changes."), "{out}");
     // It may have left just now: nothing says that it is to get a vote.
     assert!(!out.contains("no vote yet") && out.contains("retired"), "{out}");
 }
@@ -410,8 +418,8 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
     insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
     Findings
       warning    ZKF16  run 2, opened by ann@ops1 at 2026-03-02T09:14:05Z for plan sha256:7f3a91c2, is
-                        open: an apply of this spec goes on with it; any plan but its own is refused
-                        until it is done or given up (--abandon 2)
+                        open: an apply of this spec resumes it; apply refuses any other plan until the
+                        run is done or abandoned (--abandon 2)
     "#);
     let next = |scene: &Scene, saved: Option<&str>| {
         let saved = saved.map(|plan_id| Ok(PlanFile { path: "plan.json", plan_id }));
@@ -433,9 +441,9 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
     insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
     Findings
       warning    ZKF16  run 2, opened by ann@ops1 at 2026-03-02T09:14:05Z for plan sha256:7f3a91c2, is
-                        open: it wants something else than this spec; any plan but its own is refused
-                        until it is done or given up (--abandon 2); bob@ops2 holds the lock: an apply
-                        may be at work on it right now
+                        open: it has another target than this spec; apply refuses any other plan until
+                        the run is done or abandoned (--abandon 2); bob@ops2 holds the lock: an apply
+                        may be running right now
     "#);
     for saved in [None, Some("sha256:other")] {
         assert_eq!(next(&other, saved), "Next: zkplan history prod-eu.yaml 2");
@@ -448,19 +456,20 @@ fn every_reason_of_side_by_side_steps_is_said_once() {
     scene.spec.hooks.start = Some(vec!["start".to_owned(), "{id}".to_owned()]);
     insta::assert_snapshot!(part(&shown(&scene, 80), "Steps", "  Rows"), @r#"
     Steps
-      #  step     what                    voters quorum spare  leader
-         now                                   3      2     1  1 leads
-          a joiner is started before it is awaited (side by side)
+      #  step     what                    voters quorum tolerates  leader
+         now                                   3      2         1  1 leads
+          a joiner must be started before zkplan can wait for it (in parallel)
       1  start-4  hooks.start, server 4
       2  start-5  hooks.start, server 5
-          a joiner is named only after it was seen following (side by side)
+          a new server is added only after it has copied the data (in parallel)
       3  await-4  wait: server 4 follows
       4  await-5  wait: server 5 follows
-          ids join ascending; new voters vote before old ones leave (in this order)
-      5  join-4   add participant 4            4      3     1  stays
-      6  join-5   add participant 5            5      3     1  stays
-          a write must commit in the last configuration before anything stops
-      7  prove    prove: a write commits
-         after                                 5      3     2  1 leads
+          servers join in order of ids; new voters vote before old ones leave (in
+          this order)
+      5  join-4   add participant 4            4      3         1  stays
+      6  join-5   add participant 5            5      3         1  stays
+          a write must commit in the last configuration before a server is stopped
+      7  prove    check: a write commits
+         after                                 5      3         2  1 leads
     "#);
 }

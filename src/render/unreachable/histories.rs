@@ -37,12 +37,12 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
     let clients = match target.clients {
         Some(0) => None,
         Some(count) => Some(format!("{} of that ensemble", connected(count))),
-        None => Some("Whether clients use that ensemble cannot be seen".to_owned()),
+        None => Some("zkplan cannot see whether clients use that ensemble".to_owned()),
     };
     if let Some(clients) = clients {
         let right = format!(
-            "{clients}. Is the address right: {at}? As long as clients are connected, zkplan advises \
-             nothing else."
+            "{clients}. Check the address in the spec: {at}. Do not stop these servers while \
+             clients use them."
         );
         return todo(&[&right], width);
     }
@@ -52,8 +52,8 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
             &stop,
             "Move version-2 out of the data directory of each, and out of dataLogDir where it has one. \
              Keep it: do not delete it.",
-            "Then run the same command again: it prints the myid and zoo.cfg with which each is started \
-             as a joiner. It then copies the data of the present ensemble.",
+            "Then run the same command again. It shows the myid and zoo.cfg to start each of them \
+             as a joiner. A joiner copies the data of the present ensemble.",
         ],
         width,
     )
@@ -69,9 +69,9 @@ fn leads(history: &Lineage) -> String {
     match &history.leader {
         Some((Some(id), at)) => format!("server {id} at {}", shown(at)),
         Some((None, at)) => format!("id not known, at {}", shown(at)),
-        // Somebody does, or no write would commit; a static configuration hides who and where.
-        None if history.commits => "nobody of those asked".to_owned(),
-        None => "nobody".to_owned(),
+        // A write commits, so a server leads; a static configuration hides which one and where.
+        None if history.commits => "none of the servers that were asked".to_owned(),
+        None => "none".to_owned(),
     }
 }
 
@@ -79,8 +79,8 @@ pub(super) fn side_by_side(histories: &[Lineage; 2], by: Option<&RetiredBy>, wid
     let [one, other] = histories;
     let mut table = Table::new([
         Column::words(""),
-        Column::words("one history"),
-        Column::words("the other history"),
+        Column::words("one ensemble"),
+        Column::words("the other ensemble"),
     ]);
     let mut row = |head: &str, show: &dyn Fn(&Lineage) -> String| {
         table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
@@ -122,27 +122,30 @@ pub(super) fn choose_none(
         text.gap();
     }
     let versions = if one.config.version == other.config.version {
-        "Both have the same config version, as every fresh ensemble has: it decides nothing."
+        "Both have the same config version. Every new ensemble starts with it, so it does not \
+         show which one is right."
     } else {
-        "The higher config version decides nothing: an old ensemble that came back can have it."
+        "The higher config version does not show which one is right: an old ensemble that was \
+         started again can have it."
     };
     text.paragraph("", versions, width);
     let apart = match reached {
         Reached::BySpec | Reached::BySpecWithSasl => {
-            "Stop the servers of the other one, or take their addresses out of connect and the \
-             spec, so that one history answers."
+            "Stop the servers of the other one, or remove their addresses from connect and from \
+             the spec, so that only one ensemble answers."
         }
         Reached::ByFlags => {
-            "Stop the servers of the other one, or take their addresses out of --connect, so that \
-             one history answers."
+            "Stop the servers of the other one, or remove their addresses from --connect, so that \
+             only one ensemble answers."
         }
     };
     let put_away = by.map(retired::put_away);
     let mut steps = vec![
-        "Find out which one your clients write to: clients on each, and what they wrote last.",
+        "Find out which one your clients write to: look at the clients of each, and at the last \
+         writes.",
         apart,
-        "Keep the data directories of both until you are sure. What only the other one has does not \
-         come back by itself.",
+        "Keep the data directories of both until you are sure. Writes that only the other one has \
+         are not copied.",
     ];
     steps.splice(1..1, put_away.as_deref());
     text.section(todo(&steps, width));
@@ -190,7 +193,7 @@ mod tests {
             }),
         };
         insta::assert_snapshot!(shown(&target(Some(0))), @r#"
-        prod-eu  Servers 4 and 5, which the spec wants, run an ensemble of their own.
+        prod-eu  Servers 4 and 5 are in the spec and run an ensemble of their own.
                  Nothing was changed.
 
                     present ensemble                     their own
@@ -206,14 +209,13 @@ mod tests {
             at 10.0.0.5:2181.
           - Move version-2 out of the data directory of each, and out of dataLogDir
             where it has one. Keep it: do not delete it.
-          - Then run the same command again: it prints the myid and zoo.cfg with which
-            each is started as a joiner. It then copies the data of the present
-            ensemble.
+          - Then run the same command again. It shows the myid and zoo.cfg to start each
+            of them as a joiner. A joiner copies the data of the present ensemble.
         "#);
         for clients in [Some(2), None] {
             let out = shown(&target(clients));
             let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(said.contains("Is the address right"), "{out}");
+            assert!(said.contains("Check the address"), "{out}");
             assert!(!said.contains("version-2") && !said.contains("Stop"), "{out}");
         }
     }
@@ -233,30 +235,34 @@ mod tests {
             to: ids([4, 5, 6]),
         }));
         let error = ObserveError::TwoHistories { histories: Box::new([new, old]), retired };
-        assert_eq!(error.to_string(), "two histories answer; run 1 retired members of one of them");
+        assert_eq!(
+            error.to_string(),
+            "servers of two different ensembles answered; run 1 retired members of one of them"
+        );
         let text = shown(&error);
-        let told = &text[text.find("server.6").unwrap()..];
-        insta::assert_snapshot!(told, @r#"
+        let shown = &text[text.find("server.6").unwrap()..];
+        insta::assert_snapshot!(shown, @r#"
         server.6        10.0.0.6:2888:3888:participant  -
                           ;0.0.0.0:2181
 
-        By the journal, run 1 (done, last entry at 2026-03-02T09:14:05Z) retired servers
-        1, 2 and 3 and moved the ensemble to servers 4, 5 and 6. Now servers 1, 2 and 3
-        serve again, as happens when first files (zoo.cfg) are put back. They may hold
-        writes that the other side does not have: zkplan does not choose.
+        According to the journal, run 1 (done, last entry at 2026-03-02T09:14:05Z)
+        retired servers 1, 2 and 3 and moved the ensemble to servers 4, 5 and 6. Now
+        servers 1, 2 and 3 serve again. This happens when an old zoo.cfg is restored.
+        They may hold writes that the other ensemble does not have: zkplan does not
+        choose.
 
-        The higher config version decides nothing: an old ensemble that came back can
-        have it.
+        The higher config version does not show which one is right: an old ensemble that
+        was started again can have it.
 
         What to do
-          - Find out which one your clients write to: clients on each, and what they
-            wrote last.
-          - If that is the side that run 1 moved to: move the clients of servers 1, 2
-            and 3 away, stop them, disable the unit, and move zoo.cfg and data away.
-          - Stop the servers of the other one, or take their addresses out of connect
-            and the spec, so that one history answers.
-          - Keep the data directories of both until you are sure. What only the other
-            one has does not come back by itself.
+          - Find out which one your clients write to: look at the clients of each, and
+            at the last writes.
+          - If it is the ensemble that run 1 moved to: move the clients of servers 1, 2
+            and 3 to it, stop them, disable the service, and move zoo.cfg and data away.
+          - Stop the servers of the other one, or remove their addresses from connect
+            and from the spec, so that only one ensemble answers.
+          - Keep the data directories of both until you are sure. Writes that only the
+            other one has are not copied.
         "#);
         let row = text.lines().find(|line| line.trim_start().starts_with("members")).unwrap();
         insta::assert_snapshot!(row.trim_start(), @"members         -                               retired by run 1");
@@ -268,9 +274,10 @@ mod tests {
         let other = history(&[4, 5], 5, "100000000", 0x1_0000_0007);
         let error = ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None };
         insta::assert_snapshot!(shown(&error), @r#"
-        prod-eu  Two histories answer, and zkplan chooses none. Nothing was changed.
+        prod-eu  Servers of two different ensembles answered. zkplan does not guess
+                 which one you mean. Nothing was changed.
 
-                          one history                     the other history
+                          one ensemble                    the other ensemble
           leader          server 1 at 10.0.0.1:2181       server 5 at 10.0.0.5:2181
           writes          commit                          commit
           config version  100000000                       100000000
@@ -288,16 +295,16 @@ mod tests {
           server.5        -                               10.0.0.5:2888:3888:participant
                                                           ;0.0.0.0:2181
 
-        Both have the same config version, as every fresh ensemble has: it decides
-        nothing.
+        Both have the same config version. Every new ensemble starts with it, so it does
+        not show which one is right.
 
         What to do
-          - Find out which one your clients write to: clients on each, and what they
-            wrote last.
-          - Stop the servers of the other one, or take their addresses out of connect
-            and the spec, so that one history answers.
-          - Keep the data directories of both until you are sure. What only the other
-            one has does not come back by itself.
+          - Find out which one your clients write to: look at the clients of each, and
+            at the last writes.
+          - Stop the servers of the other one, or remove their addresses from connect
+            and from the spec, so that only one ensemble answers.
+          - Keep the data directories of both until you are sure. Writes that only the
+            other one has are not copied.
         "#);
     }
 }

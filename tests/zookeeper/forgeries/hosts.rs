@@ -36,7 +36,7 @@ pub(super) fn play(stage: &Stage) -> usize {
             let ledger = Ledger::begin(&stage.ensemble);
             let flags = ["--approve", "cutover", "--approve", "stop", "--timeout", "10s"];
             let outcome = scene.desk.apply_spec(&spec).with(&flags).ends().exits(3);
-            let outcome = outcome.says(["server 9", "no plain name or address", "--no-hooks"]);
+            let outcome = outcome.says(["server 9", "not a plain name or address", "--no-hooks"]);
             assert!(!scene.mark().exists(), "a host was run\n{outcome}");
             ledger.is_untouched();
             if words[0] != "sh" {

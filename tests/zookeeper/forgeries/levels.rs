@@ -71,7 +71,7 @@ fn next_refuses(scene: &Scene<'_>) {
     ledger.is_untouched();
     refused(scene, scene.desk.run(["history", "spec.yaml"]));
     let plan = scene.desk.run(["plan", "spec.yaml", "--out", "looked.json"]).exits(0);
-    believes_nothing(scene, plan.says(["ZKF18", "is not proven"]));
+    believes_nothing(scene, plan.says(["ZKF18", "cannot prove that only operators wrote"]));
     assert!(!scene.desk.read("looked.json").contains(FALSE_ID), "the plan has the identity");
     refused(scene, scene.desk.run_as_super(&["unlock", "spec.yaml", FALSE_NONCE]));
 }
@@ -149,7 +149,7 @@ fn an_entry(stage: &Stage) {
     let outcome = next_ends(&scene, &[], 7);
     outcome.says([
         "not believed",
-        "run 1 of this plan is open and is resumed",
+        "run 1 of this plan is open and will be resumed",
         "--approve cutover",
     ]);
 }
@@ -163,7 +163,7 @@ fn an_entry_away(stage: &Stage) {
     stage.anon.write(&path, &forged.data).expect("it is open");
     stage.anon.set_list(&path, &closed()).expect("it is open");
     let outcome = next_ends(&scene, &[], 7);
-    outcome.says(["not believed", "run 1 of this plan is open and is resumed"]);
+    outcome.says(["not believed", "run 1 of this plan is open and will be resumed"]);
 }
 
 /// What reads the same is not believed either.
@@ -242,12 +242,12 @@ fn rewritten<'a>(stage: &'a Stage, plan: impl FnOnce(&Scene<'a>) -> String) -> S
 
 fn another_target(stage: &Stage) {
     let scene = rewritten(stage, |scene| scene.variant(|spec| spec.role(4, Role::Observer), &[]));
-    next_ends(&scene, &[], 5).says(["differs from this spec in its servers"]);
+    next_ends(&scene, &[], 5).says(["does not match this spec: different servers"]);
 }
 
 fn other_commands(stage: &Stage) {
     let scene = rewritten(stage, |scene| scene.evil.clone());
-    next_ends(&scene, &[], 5).says(["differs from this spec in its hooks"]);
+    next_ends(&scene, &[], 5).says(["does not match this spec: different hooks"]);
 }
 
 fn another_policy(stage: &Stage) {
@@ -258,7 +258,7 @@ fn another_policy(stage: &Stage) {
         };
         scene.variant(drained, &[])
     });
-    next_ends(&scene, &[], 5).says(["differs from this spec in its policy"]);
+    next_ends(&scene, &[], 5).says(["does not match this spec: different policy"]);
 }
 
 fn more_accepted(stage: &Stage) {

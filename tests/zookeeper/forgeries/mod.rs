@@ -264,7 +264,8 @@ fn play(stage: &Stage, row: &Row) {
 fn refused(scene: &Scene<'_>, outcome: Outcome) {
     let folder = scene.paths.folder();
     let deleted = format!("deleteall {folder})");
-    let ways = ["is not proven", "`folder: /zkplan-2`", "--unproven", &deleted];
+    let ways =
+        ["cannot prove that only operators wrote", "`folder: /zkplan-2`", "--unproven", &deleted];
     believes_nothing(scene, outcome.exits(3).says(ways));
 }
 
@@ -285,7 +286,7 @@ fn at_the_gate(scene: &Scene<'_>, outcome: Outcome) {
 /// What servers mask for a session without credentials is said to be so; the session of the apply
 /// finds out.
 fn believes_nothing(scene: &Scene<'_>, mut outcome: Outcome) -> Outcome {
-    let masked = format!("as far as can be told without credentials, run {RUN}");
+    let masked = format!("as far as zkplan can see without credentials, run {RUN}");
     outcome.stderr = outcome.stderr.replace(&masked, "");
     assert!(!scene.mark().exists(), "a command was run that the file does not hold\n{outcome}");
     assert_eq!(scene.asked(), Vec::<String>::new(), "a gate was passed\n{outcome}");
@@ -314,10 +315,10 @@ fn looks(scene: &Scene<'_>, file: &str, is_masked: bool) {
     refused(scene, unlocked);
     let plan = plan.exits(2);
     if is_masked {
-        plan.says(["as far as can be told without credentials"]);
-        history.says(["as far as can be told without credentials"]);
+        plan.says(["as far as zkplan can see without credentials"]);
+        history.says(["as far as zkplan can see without credentials"]);
     } else {
-        believes_nothing(scene, plan.says(["ZKF18", "is not proven"]));
+        believes_nothing(scene, plan.says(["ZKF18", "cannot prove that only operators wrote"]));
         assert!(!scene.desk.read("looked.json").contains(FALSE_ID), "the plan has the identity");
         refused(scene, history);
     }

@@ -1,0 +1,108 @@
+//! What helps against a broken safety rule.
+
+use super::sessions;
+use crate::check::Detail;
+use crate::observe::Obstacle;
+
+/// What helps where no change of policy does.
+pub(super) const fn hint(detail: &Detail) -> &'static str {
+    match detail {
+        Detail::Obstacle(obstacle) => obstacle_hint(obstacle),
+        Detail::MemberDisagrees(_) => {
+            "restart that server, or find out why it cannot follow the leader"
+        }
+        Detail::NoLiveQuorum(_) => {
+            "start voters until a quorum follows. Add the client addresses of servers that run \
+             but were not asked to connect.servers"
+        }
+        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
+            "start voters that are down first, or add voters before you remove others"
+        }
+        Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or fix the cause",
+        Detail::ZoneLoss(_) => "set policy.zones: best, or put the voters into more zones",
+        Detail::NotAwaited(_)
+        | Detail::LeaderNotLast(_)
+        | Detail::LeavesTooEarly { .. }
+        | Detail::NoOverlap { .. }
+        | Detail::BlankQuorum { .. }
+        | Detail::StopsMember(_)
+        | Detail::StopsUnproven(_)
+        | Detail::NotBlank(_)
+        | Detail::TooManyOrders(_) => {
+            "split the change into several specs, applied one after the other"
+        }
+        Detail::WrongEnd
+        | Detail::Mislabelled
+        | Detail::OutOfTurn
+        | Detail::TooManyTogether { .. }
+        | Detail::UnlikeSteps
+        | Detail::OtherTolerance { .. } => {
+            "report this bug, with the spec and the output of zkCli.sh config"
+        }
+        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => {
+            "make a new plan: the ensemble has changed since this one was made"
+        }
+        Detail::NotAscending { .. } => "give new servers higher ids than the present ones",
+        Detail::TooFewParticipants { .. } => {
+            "keep two participants, or set standaloneEnabled=false in zoo.cfg of every server and \
+             policy.standaloneEnabled: false in the spec"
+        }
+        Detail::AddressTaken { .. } => "give the server a free port or another host",
+        Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
+            "give a host name or address at which the other servers reach it"
+        }
+        Detail::LoopbackClient(_) => {
+            "give the host at which clients reach it; without one the server listens on all \
+             addresses"
+        }
+        Detail::ClientUnproven(_) => {
+            "make sure that the server answers at its clientPort of the spec, or accept the risk"
+        }
+        Detail::ClientLost(_) => "give the server its client port in the spec",
+        Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
+        Detail::OtherMachine(_) => "give the new machine a new id, the highest so far plus one",
+        Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
+        Detail::NoGroup(_) => "give it a group in the spec, and a weight if it is not 1",
+        Detail::OtherPlace(_) => {
+            "remove the server, and add it under a new id with the new group and weight"
+        }
+        Detail::GroupsOfMajority(_) => "remove group and weight from the spec",
+        Detail::TooManyWeights => "give the servers of one group equal weights",
+        Detail::OddPlaces => {
+            "change groups and weights by hand; zkplan keeps what the spec does not change"
+        }
+        Detail::SeveralAddresses(_) => {
+            "change the line of that server by hand; zkplan keeps what the spec does not change"
+        }
+    }
+}
+
+const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::WantedDataDiffer(_) => {
+            "stop that server, move version-2 out of its data directory (and out of dataLogDir) \
+             and keep it, restore the zoo.cfg it first started with, start it, and plan again: it \
+             then copies the leader's data"
+        }
+        Obstacle::ReconfigDisabled(_) => {
+            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
+             time, the leader last"
+        }
+        Obstacle::NoCommit => "find out why writes do not commit: disks, network, too few voters",
+        Obstacle::WantedStandalone(_) => {
+            "stop it, empty its data directory, and start it with a zoo.cfg that lists the \
+             present members, and itself as observer"
+        }
+        Obstacle::NoPlainPort(_) => {
+            "write `clientPort: none` for it in the spec, or give it a clientPort in its zoo.cfg"
+        }
+        Obstacle::TakesOneConnection(..) => sessions::RAISE_THE_LIMIT,
+        Obstacle::WantedAnswersAs(..) => "correct its myid file or its address in the spec",
+        Obstacle::WantedElsewhere(_) => {
+            "correct its address in the spec, or remove it from the other ensemble first"
+        }
+        Obstacle::MemberAnswersAs(..) => {
+            "correct its myid file, or find out which server has taken its address"
+        }
+    }
+}
