@@ -1,8 +1,8 @@
-//! What an ensemble keeps of earlier applies, read back as far as it is proven.
+//! Reads back the state of earlier applies, as far as it is proven.
 //!
-//! Every level is proven by itself, for an administrator may have opened one later: the folder,
-//! the folder of runs, a run, an entry, a piece of its plan. What is not proven is not believed,
-//! and is named.
+//! Every level is proven separately, because an administrator may have opened one later: the
+//! folder, the folder of runs, a run, an entry, a piece of its plan. What is not proven is not
+//! trusted, and is reported.
 
 use futures::future::try_join_all;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::ensemble::{AclEntry, CONFIG, ErrorCode, NodeAcl, RequestError, Sessio
 use crate::model::Folder;
 use crate::trust::{Doubt, Life, OwnIds, Proof, Unproven, Writers};
 
-/// So many of the latest runs show where a plan stands.
+/// This many of the latest runs decide the position within a plan.
 pub const LATEST: usize = 3;
 
 /// How often a folder is read that changes meanwhile.
@@ -28,7 +28,7 @@ pub struct Archive<'a, S> {
     is_decisive: bool,
 }
 
-/// What stands at the place of zkplan's folder.
+/// The state of zkplan's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FolderState {
     /// There is no znode.
@@ -52,11 +52,11 @@ pub struct Journal {
     pub lock: Option<StateLock>,
     /// The runs.
     pub runs: Runs,
-    /// Whether that is proven, and not only what a session without credentials can tell.
+    /// Whether that is proven, and not only as far as a session without credentials can check.
     pub is_certain: bool,
 }
 
-/// A lock that stands.
+/// A lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateLock {
     /// What it holds; `None` where this version cannot read that.
@@ -169,7 +169,7 @@ impl<'a, S: Session> Archive<'a, S> {
         }))
     }
 
-    /// What stands at the place of the folder.
+    /// The state of the folder.
     pub async fn ground(&self) -> Result<FolderState, RequestError> {
         let path = self.paths.folder();
         let Some(children) = self.session.count_children(path).await? else {
@@ -246,8 +246,8 @@ impl<'a, S: Session> Archive<'a, S> {
         Ok(runs)
     }
 
-    /// The proven runs before these, as far as they take servers out; the latest so many, oldest
-    /// first. They are read side by side, so that many take hardly longer than one.
+    /// The latest proven runs before these that remove servers, at most a fixed number, oldest
+    /// first. They are read concurrently, which takes hardly longer than one.
     pub async fn retiring(&self, before: &[Run], count: usize) -> Result<Vec<Run>, RequestError> {
         let first = before.first().map_or(0, |run| run.number);
         let names = self.session.children(&self.paths.runs()).await?;
@@ -336,7 +336,7 @@ impl<'a, S: Session> Archive<'a, S> {
     }
 }
 
-/// Everything that stands in a folder, whoever wrote it; nothing of it is believed.
+/// The whole content of a folder. None of it is trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawTree {
@@ -346,7 +346,7 @@ pub struct RawTree {
     pub is_cut: bool,
 }
 
-/// A znode as it stands there.
+/// A znode as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawNode {

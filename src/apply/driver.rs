@@ -29,7 +29,7 @@ use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::StepId;
 use crate::spec::Spec;
 
-/// A server that takes longer than this to say that it has no session to give hangs, in milliseconds.
+/// A server that takes longer than this to refuse a session hangs, in milliseconds.
 const HANGS_MS: u64 = 1000;
 
 /// What surrounds a run on the machine that it runs on.
@@ -56,7 +56,7 @@ pub trait RunHost {
     fn ask(&mut self, why: &Outcome) -> impl Future<Output = bool>;
 }
 
-/// Carries out what the executor says.
+/// Carries out the outputs of the executor.
 pub struct Driver<'a, P: SessionFactory, S> {
     port: &'a P,
     surroundings: &'a mut S,
@@ -64,9 +64,9 @@ pub struct Driver<'a, P: SessionFactory, S> {
     spec: Spec,
     session: Option<P::Session>,
     keeper: RunStore,
-    /// As whom, and where the credential may go.
+    /// The identity of the run, and the servers that may receive its credential.
     access: Access,
-    /// The look that the session was opened after.
+    /// The observation after which the session was opened.
     seen: Observation,
     /// The servers that may take the session, as seen last.
     recipients: Vec<Recipient>,
@@ -82,7 +82,7 @@ pub struct Driver<'a, P: SessionFactory, S> {
     asked_for_lock: bool,
 }
 
-/// What is applied, as whom, from where.
+/// The plan to apply, the identity, and the state before.
 #[derive(Debug)]
 pub struct Task {
     /// The plan.
@@ -93,13 +93,13 @@ pub struct Task {
     pub mine: ApplyIdentity,
     /// What was seen before.
     pub seen: Observation,
-    /// As whom, and where the credential may go.
+    /// The identity of the run, and the servers that may receive its credential.
     pub access: Access,
     /// The run that keeps the plan, where it is not the operator's file that does.
     pub plan_of: Option<u64>,
 }
 
-/// Applies a plan on a session that is open, and says how it ended. The session is closed then.
+/// Applies a plan on an open session, and returns the outcome. The session is then closed.
 pub async fn drive<P: SessionFactory, S: RunHost>(
     port: &P,
     surroundings: &mut S,
@@ -107,7 +107,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
     task: Task,
 ) -> Outcome {
     let Task { checked, mut options, mine, seen, access, plan_of } = task;
-    // A crashed apply's lock stands until its session is over, which had a time-out like ours.
+    // The lock of a crashed apply remains until its session expires: a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let spec = sight::spec_of(checked.plan());
     let timeout_ms = options.timeout_ms;
@@ -196,8 +196,8 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
             }
             Output::Send { request, version, .. } => {
                 let replied = session.reconfig(&request, version).await;
-                // Whoever leaves with it is no member any more, whatever the answer: it gets no
-                // password before a look has shown that it is one.
+                // A server that leaves with this request is no longer a member, whatever the
+                // answer: it gets no password until a survey has shown that it is one.
                 self.recipients.retain(|to| stays(&request, to.server));
                 match replied {
                     Ok(config) => Input::Replied(Box::new(config)),
@@ -238,7 +238,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
 
     async fn look(&mut self, question: &Question) -> Input {
         let mut asked = observe::Question::of(&self.spec);
-        asked.clients = observe::ClientsOf::Nobody;
+        asked.clients = observe::ClientsOf::NoServer;
         asked.skip_data = true;
         let at = self.session.as_ref().map(|session| session.at().clone());
         asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
@@ -261,7 +261,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         }
     }
 
-    /// Adds what is asked for beside a look.
+    /// Adds what is asked in addition to a survey.
     async fn complete(&mut self, seen: &Observation, question: &Question) -> RunView {
         let plan = self.checked.plan();
         let mut sight = sight::sight(plan, &self.spec, seen);
@@ -374,7 +374,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         self.keeper.permission(session).await
     }
 
-    /// Keeps in mind whether a server takes the user, and tells where it does not.
+    /// Records whether a server accepts the user, and reports it if not.
     fn note(&mut self, to: &Recipient, permission: Permission) {
         match permission {
             Permission::Granted => {
@@ -484,7 +484,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
             return false;
         }
         self.note(&on, Permission::Refused);
-        // What they said before may have changed with the ACL of the configuration.
+        // Their earlier answers may have changed with the ACL of the configuration.
         self.granted.clear();
         let others = self.recipients.iter().filter(|to| !self.refused.contains(to));
         let others: Vec<Recipient> = others.cloned().collect();
@@ -501,7 +501,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         Input::Failed(in_clear.copied().unwrap_or(RequestError::NotSent))
     }
 
-    /// That the user may not change the configuration, and who said so.
+    /// The outcome that the user may not change the configuration, with the servers that refused.
     fn not_authorized(&self) -> Outcome {
         let on = self.on.iter().filter(|_| self.refused.is_empty());
         let by = self.refused.iter().chain(on).cloned().collect();

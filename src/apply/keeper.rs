@@ -17,7 +17,7 @@ use crate::observe::Identity;
 use crate::saved;
 use crate::trust::{Doubt, Life, OwnIds, Unproven};
 
-/// How often the folder is looked at and taken, where another client makes and removes it.
+/// How often taking the folder is tried, if another client creates and removes it.
 const TRIES: usize = 3;
 
 /// Who applies.
@@ -61,7 +61,7 @@ pub struct RunStore {
     pending: Option<(u64, Entry, String)>,
 }
 
-/// What a request gave, or what the executor is told instead.
+/// The answer of a request, or the input for the executor instead.
 macro_rules! answered {
     ($request:expr) => {
         match $request {
@@ -126,14 +126,14 @@ impl RunStore {
         Archive::proven(session, &self.mine.folder, self.mine.own.clone()).await
     }
 
-    /// Takes the lock, or says who holds it.
+    /// Takes the lock, or returns its holder.
     ///
-    /// A folder is made together with the lock in one transaction, in the place of one that holds
-    /// nothing where such a one stands. What is there is proven when the lock is taken: with a
-    /// child of ours in it, no client without an operator's rights can remove or open it.
+    /// A folder is created together with the lock in one transaction, and replaces an empty one.
+    /// The state is proven when the lock is taken: with a child of ours in the folder, no client
+    /// without an operator's permissions can remove or open it.
     ///
-    /// Whoever takes the lock writes its nonce to the folder in the same transaction, so that the
-    /// folder's version tells one lock from the next.
+    /// An apply that takes the lock writes its nonce to the folder in the same transaction, so the
+    /// folder's version distinguishes one lock from the next.
     pub async fn lock<S: Session>(&mut self, session: &S) -> Input {
         let mut archive = answered!(self.archive(session).await);
         self.acl = archive.list();
@@ -165,7 +165,7 @@ impl RunStore {
                 {
                     is_closed_to_us = true;
                 }
-                // Another client was here between the look and the transaction.
+                // Another client changed the folder between reading it and the transaction.
                 Err(RequestError::Refused(
                     ErrorCode::NodeExists | ErrorCode::NotEmpty | ErrorCode::BadVersion,
                 )) => {}
@@ -218,7 +218,7 @@ impl RunStore {
         session.transact(&ops).await
     }
 
-    /// Whether the lock that stands is ours, and what it lies in is an operator's.
+    /// Whether the lock is ours, and its folder is an operator's.
     async fn taken<S: Session>(&mut self, session: &S, archive: &mut Archive<'_, S>) -> Input {
         let (folder, lock) = (self.paths.folder(), self.paths.lock());
         let [root, node] =
@@ -332,8 +332,8 @@ impl RunStore {
         Input::Done
     }
 
-    /// Writes an entry while the lock stands. An entry that is asked for again after its answer got
-    /// lost is looked for first.
+    /// Writes an entry while the lock exists. An entry that is written again after its answer got
+    /// lost is looked up first.
     pub async fn record<S: Session>(
         &mut self,
         session: &S,

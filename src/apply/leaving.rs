@@ -67,7 +67,7 @@ pub async fn leaving_now<E: Ensemble>(
         if presence != Presence::Up {
             return (*id, Leaving { presence, clients: None, names_itself: None });
         }
-        let clients = observe::clients(port, at, None, own).await.map(|told| told.value);
+        let clients = observe::clients(port, at, None, own).await.map(|clients| clients.value);
         let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
         (*id, Leaving { presence, clients, names_itself })
     });

@@ -1,9 +1,9 @@
 //! A session that is held for the length of a run, and moved from server to server.
 //!
-//! The library goes on by itself: it reconnects, and sends then what was asked of it before. So
-//! every connection has a runtime of its own that ends with it, a request is made only while
-//! connected, and a session moves by a new client with the saved session. A credential is shown
-//! only once a server has taken the session.
+//! The library acts by itself: it reconnects, and then repeats earlier requests. So every
+//! connection has its own runtime that ends with it, a request is made only while connected, and a
+//! session moves by a new client with the saved session. A credential is shown only after a server
+//! has accepted the session.
 
 use std::future::Future;
 
@@ -21,8 +21,8 @@ use super::zookeeper::outcome;
 use super::{CONFIG, ErrorCode, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
-/// A data version that no znode ever has: a write that names it changes nothing, and tells whether
-/// it would have been allowed (the server checks the ACL first).
+/// A data version that no znode ever has. A write with it changes nothing, and shows whether it
+/// would have been allowed (the server checks the ACL first).
 pub(super) const IMPOSSIBLE_DATA_VERSION: i32 = 0x7fff_fffe;
 
 /// A config version that no ensemble ever has.
@@ -56,8 +56,8 @@ impl HeldSession {
         })
     }
 
-    /// Shows the credential to the server that the session is attached to: on the connection that
-    /// stands where that can be, else on one more to the same address.
+    /// Shows the credential to the server of the session: on the open connection if possible, else
+    /// on another one to the same address.
     async fn show(&mut self) -> Result<(), RequestError> {
         let (Some(credential), Some(attached)) = (&self.means.terms.auth, &self.attached) else {
             return Ok(());
@@ -79,7 +79,7 @@ impl HeldSession {
         }
     }
 
-    /// Attaches the session once more where it is, with the credential and nothing else.
+    /// Attaches the session again where it is, with the credential and nothing else.
     async fn show_anew(&mut self) -> Result<(), RequestError> {
         let Some(before) = self.attached.take() else { return Err(RequestError::NotSent) };
         let to = before.to.clone();
@@ -93,8 +93,8 @@ impl HeldSession {
         Ok(())
     }
 
-    /// An entry `auth` stands for every id of the connection. That of a look is public: whoever
-    /// knows it would be let in.
+    /// An entry `auth` stands for every id of the connection. The id of a survey is public: every
+    /// client could use it.
     fn is_public(&self, entries: &[AclEntry]) -> bool {
         let shows_look = self.attached.as_ref().is_some_and(|attached| attached.show.look);
         shows_look && entries.iter().any(|entry| entry.scheme == "auth")
@@ -280,8 +280,8 @@ impl Session for HeldSession {
     }
 
     async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
-        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
-        of_probe(&self.update(&Update::Incremental(nobody), IMPOSSIBLE_CONFIG_VERSION).await)
+        let none = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        of_probe(&self.update(&Update::Incremental(none), IMPOSSIBLE_CONFIG_VERSION).await)
     }
 
     async fn close(mut self) {
@@ -408,10 +408,10 @@ fn found(answer: Result<(Vec<u8>, Stat), Error>) -> Result<Option<Node>, Error> 
     }
 }
 
-/// What the library's error means for the request that it is about.
+/// The meaning of an error of the library for its request.
 ///
-/// The library calls a session expired also by its own clock; that is not believed, so that the
-/// request is unknown until a server has said whether the session is over.
+/// The library also declares a session expired by its own clock. That is not trusted: the outcome
+/// of the request is unknown until a server has reported whether the session has expired.
 pub(super) fn failure(cause: &Error) -> RequestError {
     RequestError::Refused(match cause {
         Error::NoNode => ErrorCode::NoNode,

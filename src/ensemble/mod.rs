@@ -1,10 +1,11 @@
-//! The port: everything that zkplan can ask of the world outside, one server at a time.
+//! The port: everything that zkplan can ask of the outside world, one server at a time.
 //!
-//! [`Ensemble`] is what looking takes; [`SessionFactory`] and [`Session`] are what applying takes beside
-//! it: one session that is held, moved and closed. Nothing here judges: an implementation reports
-//! what it was told, or why it was told nothing.
+//! [`Ensemble`] is for surveys. [`SessionFactory`] and [`Session`] are for applying: one session
+//! that is held, moved and closed. Nothing here judges: an implementation returns the answer, or
+//! the reason why there was none.
 //!
-//! [`ZooKeeper`] and [`HeldSession`] are the real implementation; `words` reads what servers answer.
+//! [`ZooKeeper`] and [`HeldSession`] are the real implementation. `words` reads the answers of
+//! servers.
 
 mod admission;
 mod attachment;
@@ -135,23 +136,23 @@ pub struct ConfigRead {
     pub server_id_byte: u8,
     /// The data of `/zookeeper/config` as that server has it.
     pub config: String,
-    /// The znode's data version; always −1 unless somebody wrote to it by hand.
+    /// The znode's data version. Always −1 unless it was written by hand.
     pub config_data_version: i32,
-    /// The znode's mzxid; equal to the config version unless somebody wrote to it by hand.
+    /// The znode's mzxid. Equal to the config version unless it was written by hand.
     pub config_mzxid: i64,
     /// What it has where zkplan keeps its state.
     pub folder: FolderRead,
 }
 
-/// What a server has where zkplan keeps its state, with all that tells who can have written it.
+/// The state of zkplan on a server, with everything that shows which clients can have written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderRead {
     /// Its place.
     pub folder: Folder,
     /// The access control list of `/zookeeper/config`.
     pub config: Vec<AclEntry>,
-    /// Whether nothing stands in it, or there is none: no list forbids to ask that
-    /// (`FinalRequestProcessor`, `OpCode.exists`).
+    /// Whether it is empty or absent. No ACL forbids to ask that (`FinalRequestProcessor`,
+    /// `OpCode.exists`).
     pub is_empty: bool,
     /// The folder itself, before anything in it was read; `None` where there is none.
     pub before: Result<Option<NodeAcl>, ErrorCode>,
@@ -176,7 +177,7 @@ impl Default for FolderRead {
 }
 
 impl FolderRead {
-    /// The text of the identity, whoever wrote it.
+    /// The text of the identity, trusted or not.
     pub fn text(&self) -> Option<&str> {
         match &self.identity {
             Kept::Here { text, .. } => Some(text),
@@ -226,7 +227,7 @@ pub enum Kept {
 pub enum NoAnswer {
     /// The host has no address.
     Unresolved,
-    /// Nobody listens on the port.
+    /// The host refuses the connection: nothing listens on the port.
     Refused,
     /// There is no way to the host.
     NoRoute,
@@ -238,19 +239,19 @@ pub enum NoAnswer {
     Closed,
     /// The word is not in the server's `4lw.commands.whitelist`.
     NotWhitelisted,
-    /// The server runs and serves nobody: it looks for a leader or has no quorum.
+    /// The server is up, but does not serve: it looks for a leader or has no quorum.
     NotServing,
     /// No TLS connection came about.
     Tls(TlsFailure),
-    /// It takes no session from a client that proves nobody (`zookeeper.enforce.auth.enabled`,
+    /// It accepts no unauthenticated session (`zookeeper.enforce.auth.enabled`,
     /// `zookeeper.sessionRequireClientSASLAuth`): `SessionClosedRequireSaslAuth` (-124), which does
-    /// not say of which scheme. What may be shown to it was not enough.
+    /// not name the scheme. The credentials that may be shown to it were not enough.
     NeedsAuth,
     /// It refused the session that showed the operator's SASL credential: its password is wrong,
     /// or the user unknown. Where SASL is enforced the code is -124 again, else `AuthFailed` (-115).
     AuthRefused,
-    /// It takes no session from a client that proves nobody, and the operator's SASL credential is
-    /// not shown to it: neither file nor flag names this address.
+    /// It accepts no unauthenticated session, and the operator's SASL credential is not shown to
+    /// it: neither file nor flag names this address.
     AuthWithheld,
     /// The answer cannot be read.
     Unreadable,
@@ -289,12 +290,12 @@ pub enum TlsFailure {
     Handshake,
 }
 
-/// What a knock on a quorum or election port showed.
+/// The result of checking a quorum or election port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortState {
-    /// Somebody listens.
+    /// A process listens.
     Open,
-    /// Nobody listens; the host is there.
+    /// No process listens, but the host is up.
     Refused,
     /// No answer at all: no route, a firewall, a machine that is down, or no such host.
     Unreachable,

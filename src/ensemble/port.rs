@@ -11,7 +11,7 @@ pub trait SessionFactory: Ensemble {
     /// A held session.
     type Session: Session;
 
-    /// Opens a session on that server and no other. It proves nobody before
+    /// Opens a session on that server and no other. It is unauthenticated before
     /// [`Session::authenticate`].
     fn open(
         &self,
@@ -25,7 +25,8 @@ pub trait SessionFactory: Ensemble {
 pub struct SessionTerms {
     /// The session time-out that is asked for, and the longest that an answer is awaited.
     pub timeout: Millis,
-    /// The credential that the session may come to show; `None` for one that proves nobody.
+    /// The credential that the session may show later. `None` for a session that stays
+    /// unauthenticated.
     pub auth: Option<Credential>,
 }
 
@@ -40,10 +41,10 @@ pub trait Session {
     /// The server that it is attached to, or was last.
     fn at(&self) -> &Endpoint;
 
-    /// Shows the credential of the session's terms to the server that it is attached to, and from
-    /// then on to every server that it is attached to. Nothing where the terms have none.
+    /// Shows the credential of the session's terms to its present server, and from then on to every
+    /// server to which it is attached. Does nothing if the terms have none.
     ///
-    /// Whoever calls it has judged the server on this very session: the connection is the same.
+    /// The caller must have verified the server on this very session: the connection is the same.
     fn authenticate(&mut self) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Takes the session to that server. Requests that the old server still holds are refused from
@@ -87,7 +88,7 @@ pub trait Session {
     /// [`ErrorCode::BadVersion`], whatever is wrong with it.
     fn transact(&self, ops: &[Op<'_>]) -> impl Future<Output = Result<(), RequestError>>;
 
-    /// Writes a znode so many times in a row, without waiting in between.
+    /// Writes a znode `count` times in a row, without waiting in between.
     fn set_many(&self, path: &str, count: usize) -> impl Future<Output = Result<(), RequestError>>;
 
     /// Sends one reconfig that starts from that version, and returns the configuration of the
@@ -130,8 +131,8 @@ impl Node {
     }
 }
 
-/// The access control list of a znode, and what of its `Stat` tells how it came to it. Both are of
-/// one reply to `getACL`.
+/// The access control list of a znode, and the part of its `Stat` that shows how it was set. Both
+/// are of one reply to `getACL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeAcl {
     /// The list.
@@ -230,12 +231,12 @@ impl AclEntry {
         self.id.strip_suffix(":x").filter(|_| self.is_masked())
     }
 
-    /// Whether it lets anybody write the data.
+    /// Whether it lets every client write the data.
     pub const fn writes(&self) -> bool {
         self.permissions & Self::WRITE != 0
     }
 
-    /// Whether it lets anybody change anything.
+    /// Whether it lets every client change anything.
     pub const fn changes(&self) -> bool {
         self.permissions & (Self::WRITE | Self::CREATE | Self::DELETE | Self::ADMIN) != 0
     }
@@ -262,19 +263,19 @@ impl fmt::Display for AclEntry {
 pub enum RequestError {
     /// A server refused it.
     Refused(ErrorCode),
-    /// Nobody knows whether it was carried out, or still will be.
+    /// The outcome is unknown: it was carried out, still will be, or never.
     Unknown,
     /// It never left: there was no connection.
     NotSent,
     /// It never left: a credential would have gone without TLS to an address that is not this
     /// machine's.
     InClear,
-    /// A server said that the session is over.
+    /// A server reported that the session has expired.
     SessionOver,
 }
 
 impl RequestError {
-    /// That of a probe, which tells a code where it got no answer too.
+    /// The error of a probe, which also reports a code if there was no answer.
     pub const fn of_probe(code: ErrorCode) -> Self {
         match code {
             ErrorCode::ConnectionLoss => Self::Unknown,

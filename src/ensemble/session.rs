@@ -30,9 +30,9 @@ const ANY_VERSION: i32 = -1;
 
 /// Opens a session on that server, sees a transaction commit, reads, and closes the session.
 ///
-/// The client runs in a runtime of its own, which ends with this call: the library goes on trying
-/// to reconnect for as long as the session may live, even after every handle to it is dropped, and
-/// nothing of that may be left behind.
+/// The client has its own runtime, which ends with this call: the library keeps trying to reconnect
+/// for the lifetime of the session, even after every handle to it is dropped, and nothing of that
+/// may be left behind.
 pub(super) fn read(
     at: &Endpoint,
     tls: Option<&TlsClient>,
@@ -172,8 +172,8 @@ async fn closed(mut state: StateWatcher) {
     }
 }
 
-/// The library does not say why no host could be used; a server that serves nobody hangs up on
-/// every new session (`NIOServerCnxn`: "`ZooKeeperServer` not running").
+/// The library does not say why no host could be used. A server that does not serve closes every
+/// new session (`NIOServerCnxn`: "`ZooKeeperServer` not running").
 fn why(cause: &Error) -> NoAnswer {
     match cause {
         Error::Timeout => NoAnswer::AnswerTimedOut,

@@ -1,4 +1,4 @@
-//! Whom to ask, in which order, until the answers agree or are known to disagree.
+//! The servers to ask, in which order, until their answers agree or are known to disagree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::{Question, Source};
 use crate::ensemble::{Ensemble, Mode, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};
 
-/// ZooKeeper's default tick, taken for servers that do not tell their own.
+/// ZooKeeper's default tick, for servers that do not report their own.
 const DEFAULT_TICK_MS: u64 = 2000;
 
 /// A tick is the word of a server; more than this is not waited for.
@@ -52,7 +52,7 @@ async fn contacts<E: Ensemble>(
     (contacts, shared)
 }
 
-/// Everybody who was asked.
+/// Every server that was asked.
 pub(super) struct Survey {
     pub(super) probes: Vec<EndpointAnswers>,
     /// The URLs of the `AdminServer`s that belong to endpoints.
@@ -64,7 +64,7 @@ pub(super) struct Survey {
     pub(super) of_shared_names: BTreeMap<Endpoint, Endpoint>,
     /// For how many parts of two ticks answers were awaited.
     waited: u32,
-    /// What two ticks were when somebody served.
+    /// Two ticks, as the last server that served reported them.
     last_two_ticks: Option<Duration>,
 }
 
@@ -98,9 +98,9 @@ impl Survey {
         }
     }
 
-    /// Waits a little and asks again; `false`, without waiting, where two ticks of waiting are
-    /// over. A change of leader or of configuration takes up to that long to show everywhere: an
-    /// old leader answers `leader` for up to a tick after a hand-over, and nobody serves meanwhile.
+    /// Waits a little and asks again. Returns `false`, without waiting, after two ticks of waiting.
+    /// A change of leader or of configuration takes up to that long to show everywhere: an old
+    /// leader answers `leader` for up to a tick after a hand-over, and no server serves meanwhile.
     pub(super) async fn wait<E: Ensemble>(&mut self, port: &E) -> bool {
         if self.waited == PARTS {
             return false;
@@ -115,7 +115,7 @@ impl Survey {
         true
     }
 
-    /// Asks everybody again who may answer otherwise now.
+    /// Asks every server again that may answer differently now.
     pub(super) async fn ask_again<E: Ensemble>(&mut self, port: &E) {
         let again = join_all(self.probes.iter().map(|probe| async {
             if !probe.may_change() {
@@ -128,10 +128,10 @@ impl Survey {
         self.complete(port).await;
     }
 
-    /// Reads the znode of those in whose `conf` an older configuration stands than this one.
+    /// Reads the znode of the servers whose `conf` shows an older configuration than this one.
     pub(super) async fn read_znodes<E: Ensemble>(&mut self, port: &E, config: &EnsembleConfig) {
         let is_older = |probe: &&mut EndpointAnswers| {
-            let own = probe.config().filter(|told| told.source == Source::Conf);
+            let own = probe.config().filter(|own| own.source == Source::Conf);
             let is_older = own.is_some_and(|own| {
                 !own.value.version.is_zero() && own.value.version < config.version
             });
@@ -167,7 +167,8 @@ impl Survey {
         known
     }
 
-    /// Those who say that they lead and of what; one server seen at two endpoints stands once.
+    /// The servers that report to lead, and their configurations. A server that answers at two
+    /// endpoints is listed once.
     pub(super) fn leaders(&self) -> Vec<(&EndpointAnswers, EnsembleConfig)> {
         let mut leaders: Vec<(&EndpointAnswers, EnsembleConfig)> = Vec::new();
         for probe in self.counted().filter(|probe| probe.mode() == Some(Mode::Leader)) {
@@ -183,8 +184,9 @@ impl Survey {
         leaders
     }
 
-    /// One leader, in its own configuration, and nobody with another configuration that may still
-    /// become that one: servers without reconfigs keep what their own files say.
+    /// Whether there is one leader, in its own configuration, and no server with another
+    /// configuration that may still become that one. Servers without reconfigs keep the content of
+    /// their own files.
     fn is_settled(&self) -> bool {
         let leaders = self.leaders();
         let [(leader, config)] = leaders.as_slice() else { return false };
@@ -234,7 +236,7 @@ impl Survey {
         self.probes = probes.into_iter().map(|probe| self.checked(probe, &configs)).collect();
     }
 
-    /// Everybody whom any of the configurations names.
+    /// Every server in any of the configurations.
     pub(super) fn members(&self) -> Vec<Server> {
         let configs = self.counted().filter(|p| p.serves()).filter_map(EndpointAnswers::config);
         let mut members: Vec<Server> = Vec::new();

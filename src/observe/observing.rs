@@ -1,4 +1,4 @@
-//! The look itself: ask, settle, see a write commit, ask for details, conclude.
+//! The whole observation: ask, settle, see a write commit, ask for details, conclude.
 
 use futures::future::join_all;
 use tracing::debug;
@@ -15,20 +15,21 @@ use crate::ensemble::{ConfigRead, Ensemble, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig};
 use crate::trust::FolderSeen;
 
-/// How often the look starts anew when a reconfig overtakes it.
+/// How often the observation is repeated when a reconfig overtakes it.
 const ATTEMPTS: usize = 3;
 
-/// What a look rests on.
+/// The survey and the ensemble on which an observation rests.
 struct SurveyResult {
     present: LiveEnsemble,
     reading: ConfigRead,
     round: Round,
 }
 
-/// Looks at an ensemble once.
+/// Observes an ensemble once.
 ///
-/// Bounded: an agreeing ensemble is asked in two rounds side by side; where servers disagree or
-/// nobody leads they are asked again for up to two ticks, through [`Ensemble::pause`].
+/// The time is bounded: an ensemble that agrees is asked in two concurrent rounds. If servers
+/// disagree, or there is no leader, they are asked again for up to two ticks, through
+/// [`Ensemble::pause`].
 pub async fn observe<E: Ensemble>(
     port: &E,
     question: &Question,
@@ -108,9 +109,9 @@ async fn conclude<E: Ensemble>(
     let counted = servers.values_mut().filter(|sight| {
         sight.mode.is_some()
             && match question.clients {
-                ClientsOf::Nobody => false,
+                ClientsOf::NoServer => false,
                 ClientsOf::Leaving => !question.wanted.contains_key(&sight.id),
-                ClientsOf::Everybody => true,
+                ClientsOf::EveryServer => true,
             }
     });
     join_all(counted.map(|sight| async {

@@ -35,7 +35,7 @@ pub(super) struct EndpointAnswers {
     pub(super) guess_of: Option<ServerId>,
 }
 
-/// What the AdminServer said, where it was asked.
+/// The answers of the AdminServer, if it was asked.
 #[derive(Debug, Clone, Default)]
 struct AdminServerAnswers {
     id: Option<ServerId>,
@@ -85,13 +85,13 @@ impl EndpointAnswers {
         Self { guess_of, ..self }
     }
 
-    /// Whether the words told id, configuration and mode.
+    /// Whether the words gave id, configuration and mode.
     fn words_suffice(&self) -> bool {
-        let told = self
+        let answered = self
             .conf
             .as_ref()
             .is_ok_and(|conf| conf.server_id.is_some() && matches!(conf.config, Some(Ok(_))));
-        told && self.srvr.as_ref().is_ok_and(|srvr| srvr.mode.is_some())
+        answered && self.srvr.as_ref().is_ok_and(|srvr| srvr.mode.is_some())
     }
 
     /// Whether a session is needed, and can be had.
@@ -117,18 +117,17 @@ impl EndpointAnswers {
         self.session.as_ref().and_then(|session| session.as_ref().err().copied())
     }
 
-    /// Why nothing told its configuration.
+    /// Why no answer contained its configuration.
     pub(super) fn config_silence(&self) -> Option<NoAnswer> {
         self.session_silence().or_else(|| self.conf.as_ref().err().copied())
     }
 
-    /// The id that it gives itself. `known` are the ids that it could have: a session tells only
-    /// the low byte.
+    /// The id that it reports. `known` are its possible ids: a session contains only the low byte.
     pub(super) fn own_id(
         &self,
         known: impl FnOnce() -> BTreeSet<ServerId>,
     ) -> Option<Sourced<ServerId>> {
-        // A standalone server says 0, and means nothing by it.
+        // A standalone server reports 0, which has no meaning.
         if self.mode() == Some(Mode::Standalone) {
             return None;
         }
@@ -154,7 +153,7 @@ impl EndpointAnswers {
 
     /// The configuration it runs with.
     pub(super) fn config(&self) -> Option<Sourced<EnsembleConfig>> {
-        match self.config_told()? {
+        match self.config_answer()? {
             (Ok(value), source) => Some(Sourced { value: value.clone(), source }),
             (Err(_), _) => None,
         }
@@ -162,14 +161,14 @@ impl EndpointAnswers {
 
     /// Whether it runs with that configuration.
     pub(super) fn runs_with(&self, config: &EnsembleConfig) -> bool {
-        matches!(self.config_told(), Some((Ok(own), _)) if own == config)
+        matches!(self.config_answer(), Some((Ok(own), _)) if own == config)
     }
 
-    /// Whether both are what files of servers without reconfigs say, and name the same servers with
-    /// the same votes. Each such server shows its own file for ever, in which hosts may be written
-    /// otherwise: its own as a wildcard, others by another name.
+    /// Whether both come from files of servers without reconfigs, with the same servers and the
+    /// same votes. Each such server always shows its own file, in which hosts may be written
+    /// differently: its own as a wildcard, others by another name.
     pub(super) fn has_file_like(&self, config: &EnsembleConfig) -> bool {
-        let own = self.config_told().and_then(|(told, _)| told.ok());
+        let own = self.config_answer().and_then(|(answered, _)| answered.ok());
         own.is_some_and(|own| {
             own.version.is_zero()
                 && config.version.is_zero()
@@ -179,7 +178,7 @@ impl EndpointAnswers {
 
     /// The ids of the members that it knows.
     pub(super) fn member_ids(&self) -> BTreeSet<ServerId> {
-        match self.config_told() {
+        match self.config_answer() {
             Some((Ok(config), _)) => config.membership.ids(),
             Some((Err(_), _)) | None => BTreeSet::new(),
         }
@@ -187,14 +186,14 @@ impl EndpointAnswers {
 
     /// What is wrong with its configuration, where it gave one that cannot be read.
     pub(super) fn config_error(&self) -> Option<ConfigParseError> {
-        self.config_told()?.0.err().cloned()
+        self.config_answer()?.0.err().cloned()
     }
 
-    fn config_told(&self) -> Option<(Result<&EnsembleConfig, &ConfigParseError>, Source)> {
+    fn config_answer(&self) -> Option<(Result<&EnsembleConfig, &ConfigParseError>, Source)> {
         let conf = self.conf.as_ref().ok().and_then(|conf| conf.config.as_ref());
         match (conf, &self.session_config) {
             (Some(Ok(config)), _) => Some((Ok(config), Source::Conf)),
-            (_, Some(told)) => Some((told.as_ref(), Source::Session)),
+            (_, Some(answered)) => Some((answered.as_ref(), Source::Session)),
             (Some(Err(cause)), None) => Some((Err(cause), Source::Conf)),
             (None, None) => None,
         }
@@ -224,8 +223,8 @@ impl EndpointAnswers {
     /// The ports it has for the other servers.
     pub(super) fn own_ports(&self) -> Option<OwnPorts> {
         let conf = self.conf.as_ref().ok()?;
-        let told = !conf.quorum_ports.is_empty() && !conf.election_ports.is_empty();
-        told.then(|| OwnPorts {
+        let answered = !conf.quorum_ports.is_empty() && !conf.election_ports.is_empty();
+        answered.then(|| OwnPorts {
             quorum: conf.quorum_ports.clone(),
             election: conf.election_ports.clone(),
         })
@@ -240,12 +239,12 @@ impl EndpointAnswers {
         }
     }
 
-    /// How often it tries to bind its election port; 0 is for ever.
+    /// How often it tries to bind its election port. 0 means without end.
     pub(super) fn bind_tries(&self) -> Option<u64> {
         self.admin.bind_tries
     }
 
-    /// How many connections it takes from one address, where it tells; 0 is any number.
+    /// How many connections it accepts from one address, if it reports that. 0 means any number.
     pub(super) fn max_client_connections(&self) -> Option<u32> {
         let conf = self.conf.as_ref().ok().and_then(|conf| conf.max_client_connections);
         conf.or(self.admin.max_client_connections)
@@ -296,8 +295,8 @@ fn bind_tries(properties: &Value) -> Option<u64> {
     Some(set.and_then(|tries| tries.parse().ok()).unwrap_or(DEFAULT_BIND_TRIES))
 }
 
-/// The id from `zabstate` (3.6 and later) or `configuration`; mode, zxid and version only where
-/// `srvr` is silent.
+/// The id from `zabstate` (3.6 and later) or `configuration`. Mode, zxid and version only if `srvr`
+/// is not answered.
 async fn ask_admin<E: Ensemble>(
     port: &E,
     base: &str,

@@ -1,11 +1,11 @@
-//! Whom to look at.
+//! The servers to observe.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Endpoint, Host, Server, ServerId};
 use crate::spec::Spec;
 
-/// Whom to look at, and how closely.
+/// The servers to observe, and how closely.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Question {
     /// Where the present ensemble is reached.
@@ -33,13 +33,13 @@ pub struct Wanted {
 /// Whose clients are counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ClientsOf {
-    /// Nobody's.
+    /// No server's.
     #[default]
-    Nobody,
+    NoServer,
     /// Those of members that the spec does not want.
     Leaving,
-    /// Everybody's.
-    Everybody,
+    /// Every server's.
+    EveryServer,
 }
 
 impl Question {
@@ -63,7 +63,7 @@ impl Question {
         }
     }
 
-    /// A look at a present ensemble without a spec.
+    /// A survey of a present ensemble without a spec.
     pub fn of_contacts(contacts: Vec<Endpoint>) -> Self {
         Self { contacts, ..Self::default() }
     }

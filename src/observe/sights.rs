@@ -126,7 +126,7 @@ pub(super) async fn round<E: Ensemble>(
 /// What is asked about the data of a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Data {
-    /// Nothing beyond what it said of itself.
+    /// Only what it reported by itself.
     NotAsked,
     /// How much there is; and which sessions the server keeps, where that is asked.
     Counted { with_sessions: bool },
@@ -149,7 +149,7 @@ async fn details<E: Ensemble>(
     };
     let ports = async {
         match ports_to_check(look, subject) {
-            // One after the other: an election port is knocked at alone.
+            // One after the other: only one check of an election port at a time.
             Some(peer) => {
                 let quorum = port.check_port(&peer.host, peer.quorum_port).await;
                 (Some(quorum), Some(port.check_port(&peer.host, peer.election_port).await))
@@ -161,8 +161,8 @@ async fn details<E: Ensemble>(
     Details { data, quorum_port, election_port }
 }
 
-/// Where it listens for the others: by its line, or where it answered with its own id if that names no
-/// host. A wildcard is the address of whoever dials it.
+/// The address on which it listens for the other servers: by its line, or where it answered with
+/// its own id if the line names no host. A wildcard leads to the machine that connects to it.
 fn ports_to_check(look: &Survey, subject: &Subject<'_>) -> Option<PeerAddress> {
     let peer = peer(subject)?;
     if !peer.host.is_wildcard() {
@@ -235,7 +235,7 @@ async fn resolve<E: Ensemble>(
     let mut hosts: BTreeSet<Host> = BTreeSet::new();
     let files =
         look.counted().filter(|probe| present.is_of(probe)).filter_map(EndpointAnswers::config);
-    let files: Vec<_> = files.map(|told| told.value).filter(|own| own.version.is_zero()).collect();
+    let files: Vec<_> = files.map(|file| file.value).filter(|own| own.version.is_zero()).collect();
     let shown = files.iter().chain([&present.config]);
     for server in shown.flat_map(|config| config.membership.servers()) {
         hosts.extend(server.peers.iter().map(|peer| peer.host.clone()));
@@ -327,8 +327,8 @@ pub(super) fn sights(
     subjects.iter().map(|subject| (subject.id, sight(subject))).collect()
 }
 
-/// Where a server was seen to do its part. Each address is judged by what answered there: at
-/// another address of the same id another process may stand.
+/// The addresses at which a server was observed to take part. Each address is judged by its own
+/// answer: at another address of the same id there may be another process.
 fn reached_at(
     look: &Survey,
     present: &LiveEnsemble,
@@ -345,7 +345,7 @@ fn reached_at(
     at
 }
 
-/// What a probe tells of itself, whoever it is.
+/// What the answers of an endpoint contain about the server itself.
 fn seen(look: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservation {
     ServerObservation {
         own_id: probe.own_id(|| look.known(probe)),
@@ -428,8 +428,8 @@ pub(super) fn wanted_at(look: &Survey, question: &Question) -> BTreeMap<ServerId
     question.wanted.iter().filter_map(sight).collect()
 }
 
-/// Contacts of which nothing is known: where lines of static origin hide the client ports, one of
-/// them may be a member that is said not to have been asked.
+/// Contacts of which nothing is known. If statically configured lines hide the client ports, one of
+/// them may be a member that is reported as not asked.
 pub(super) fn silent_contacts(
     look: &Survey,
     servers: &BTreeMap<ServerId, ServerObservation>,
@@ -472,7 +472,7 @@ pub(super) fn elsewhere(
     look.contacts.iter().filter(|at| is_elsewhere(at)).cloned().collect()
 }
 
-/// Servers that were asked and answer as somebody who is neither member nor wanted.
+/// Servers that were asked and are neither members nor wanted.
 pub(super) fn strangers(
     look: &Survey,
     present: &LiveEnsemble,

@@ -1,13 +1,13 @@
 //! The executor: a state machine without I/O.
 //!
-//! What happened goes in as an [`Input`] together with the time, what is to be done next comes out
-//! as one [`Output`]; a driver does it and reports back. The code that runs in production is
-//! therefore the code that a simulator and a model checker run.
+//! Its input is an [`Input`] with the time, its output one [`Output`], which a driver carries out
+//! and answers. So the code that runs in production is the code that a simulator and a model
+//! checker run.
 //!
-//! The order of a run: permission, lock, read again, identity, run, fence, then for each step look,
-//! judge, intent, send, outcome. Nothing is believed after an error: the session is attached again,
-//! and what is read on it while the lock stands decides; "not applied" is written only behind a
-//! committed fence.
+//! The order of a run: permission, lock, read again, identity, run, fence; then for each step
+//! survey, judge, intent, send, outcome. After an error nothing is trusted: the session is attached
+//! again, and what is read on it while the lock exists decides. "Not applied" is written only after
+//! a committed fence.
 
 mod reorder;
 mod request;
@@ -29,23 +29,23 @@ use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId, Update};
 use crate::observe::{ByCounts, Identity};
 use crate::plan::{Plan, StepId};
 
-/// The longest pause between two looks, in milliseconds.
+/// The longest pause between two surveys, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 500;
 
 /// The first pause, in milliseconds; each is twice as long as the one before. A joiner binds its port and
 /// servers elect another leader within some tens of milliseconds.
 const FIRST_PAUSE_MS: u64 = 5;
 
-/// The time after which something is asked again that was refused for now: each reconfig is written
-/// down, and each password is one more that is sent.
+/// The time after which a temporary refusal is retried: each reconfig is an entry of the journal,
+/// and each password is sent once more.
 const REFUSED_PAUSE_MS: u64 = 2000;
 
 /// The fence is held back for so long at most, in milliseconds, for a server that runs without
 /// serving, where the leader shows no sign that it gets its data.
 const HOLD_MS: u64 = 10_000;
 
-/// So many reconfigs that change nothing are sent at most in one apply, to servers that hold the
-/// configuration and run with an older one.
+/// The limit on reconfigs without changes in one apply. They are sent to servers that hold the
+/// configuration while an older one is in force.
 const HEALS: u32 = 3;
 
 /// How often it takes to write at most from one digest to the next (`DataTree.DIGEST_LOG_INTERVAL`).
@@ -64,7 +64,7 @@ pub struct Options {
     pub who: String,
     /// What was approved.
     pub approved: Approved,
-    /// Whether somebody is there to be asked.
+    /// Whether an operator is present to be asked.
     pub interactive: bool,
     /// Whether commands are left to a person.
     pub no_hooks: bool,
@@ -75,7 +75,7 @@ pub struct Options {
     pub lock_timeout_ms: Option<u64>,
     /// The open run that is given up.
     pub abandon: Option<u64>,
-    /// Whether versions that no run tells of are a refusal.
+    /// Whether versions that no run recorded are a reason to refuse.
     pub strict_version: bool,
 }
 
@@ -105,9 +105,9 @@ pub enum Output {
         /// The version that it starts from.
         version: ConfigVersion,
     },
-    /// Look at the whole ensemble, then read configuration and lock on the session.
+    /// Survey the whole ensemble, then read configuration and lock on the session.
     Look(Question),
-    /// Write to the run's mark so many times.
+    /// Write to the run's mark this many times.
     Mark(u64, usize),
     /// Take the session to a server that is none of these.
     Move(BTreeSet<ServerId>),
@@ -134,7 +134,7 @@ pub enum RequestPurpose {
     Step(StepId),
 }
 
-/// What a look asks for beside the ensemble itself.
+/// What a survey asks for in addition to the ensemble itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Question {
     /// Joiners whose data are to be compared with the leader's.
@@ -193,7 +193,7 @@ pub struct ReadBack {
     pub identity: Identity,
 }
 
-/// Where a run stands. What it waits for is the answer to the output that it makes.
+/// The stage of a run. It waits for the answer to the output that the stage produces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RunStage {
     Begin,
@@ -266,7 +266,7 @@ pub struct Executor {
     granted: Arc<CheckedPlan>,
     /// The plan in the order in which it goes.
     checked: Arc<CheckedPlan>,
-    /// Since when the laws stand against the order, and who answered then.
+    /// Since when the safety rules forbid the order, and which servers answered then.
     unlawful: Option<Unlawful>,
     options: Options,
     stage: RunStage,
@@ -294,24 +294,24 @@ pub struct Executor {
     marked_to: u64,
     /// Joiners whose digests none of all marks made common with one of the leader's.
     given_up: BTreeSet<ServerId>,
-    /// The request of which nobody knows what came.
+    /// The request whose outcome is unknown.
     out: Option<RequestPurpose>,
     /// Whether the operator asked to stop.
     interrupted: bool,
-    /// Since when the present wait goes on.
+    /// Since when the present wait has lasted.
     waiting_since: Option<u64>,
     pause_ms: u64,
     /// Who led when a leader was seen last.
     leader: Option<ServerId>,
     last_reconfig: Option<StepId>,
     question: Question,
-    /// Reconfigs that were sent, by this apply or an earlier one, and of which the journal does not
-    /// tell what came.
+    /// Reconfigs that were sent, by this apply or an earlier one, and whose outcome the journal
+    /// does not record.
     doubtful: BTreeMap<StepId, UnresolvedRequest>,
     /// Hooks of which an earlier apply did not see the end.
     doubtful_hooks: BTreeSet<StepId>,
-    /// Steps without a request that were told to be done.
-    told: BTreeSet<StepId>,
+    /// Steps without a request that were reported as done.
+    reported: BTreeSet<StepId>,
     events: Vec<Event>,
 }
 
@@ -347,7 +347,7 @@ impl Executor {
             question: Question::default(),
             doubtful: BTreeMap::new(),
             doubtful_hooks: BTreeSet::new(),
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
             events: Vec::new(),
         }
     }
@@ -365,7 +365,7 @@ impl Executor {
         self.interrupted = true;
     }
 
-    /// The step whose request nobody knows the outcome of.
+    /// The step whose request has an unknown outcome.
     fn unknown(&self) -> Option<StepId> {
         match &self.out {
             Some(RequestPurpose::Step(step)) => Some(step.clone()),
@@ -378,8 +378,7 @@ impl Executor {
         std::mem::take(&mut self.events)
     }
 
-    /// Takes in what happened, and says what is to be done next. `now_ms` counts from the beginning
-    /// of the run.
+    /// Takes an input, and returns the next output. `now_ms` counts from the beginning of the run.
     pub fn next(&mut self, now_ms: u64, input: Input) -> Output {
         let stage = std::mem::replace(&mut self.stage, RunStage::Begin);
         self.stage = match (stage, input) {
@@ -450,11 +449,11 @@ impl Executor {
 
     fn sending(&self, what: &RequestPurpose) -> Output {
         let Some(config) = &self.config else { return Output::Read };
-        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        let none = Reconfig { joining: Vec::new(), leaving: Vec::new() };
         let request = match what {
             RequestPurpose::Fence => Update::fence(&config.membership),
             RequestPurpose::Step(step) => {
-                Update::of(&config.membership, self.reconfig(step).unwrap_or(&nobody))
+                Update::of(&config.membership, self.reconfig(step).unwrap_or(&none))
             }
         };
         Output::Send { what: what.clone(), request, version: config.version }
@@ -478,7 +477,7 @@ impl Executor {
         self.run.expect("the runs were read")
     }
 
-    /// Something went on, so that no wait goes on.
+    /// There was progress, so no wait continues.
     fn progress(&mut self) {
         self.waiting_since = None;
         self.pause_ms = FIRST_PAUSE_MS;
@@ -495,7 +494,7 @@ impl Executor {
         is_over.then(|| self.stop(Outcome::RanOut { waits: waits.to_vec(), unknown }))
     }
 
-    /// Waits a little and then goes on there, or ends where the wait has run out.
+    /// Waits a little and then continues at that stage, or ends if the wait has timed out.
     fn wait(&mut self, now_ms: u64, waits: Vec<Wait>, then: RunStage) -> RunStage {
         if let Some(end) = self.ran_out(now_ms, &waits) {
             return end;
@@ -508,7 +507,7 @@ impl Executor {
         RunStage::Pause(pause, Box::new(then))
     }
 
-    /// Ends in the safe place where it stands.
+    /// Ends in the present safe state.
     fn stop(&mut self, end: Outcome) -> RunStage {
         let end = Box::new(end);
         let nobody_could_write = self.lock.is_none() || matches!(*end, Outcome::LockLost { .. });
@@ -531,8 +530,8 @@ impl Executor {
         self.lock_lost_at(None)
     }
 
-    /// The same while an entry was to be written, which may tell of a request that has committed
-    /// since the lock was last seen to be ours.
+    /// The same while an entry was being written, which may record a request that has committed
+    /// since the lock was last known to be ours.
     fn lock_lost_at(&mut self, writing: Option<&RunStage>) -> RunStage {
         let since = match (self.lock, writing.and_then(RunStage::commits), &self.out) {
             (None, _, _) => Since::NeverTaken,
@@ -545,7 +544,7 @@ impl Executor {
     }
 }
 
-/// Whether a server was asked and said no.
+/// Whether a server was asked and refused.
 const fn is_refusal(wait: &Wait) -> bool {
     let is_asked = matches!(wait, Wait::Joiner { missing: Missing::Permission(Some(_)), .. });
     is_asked || matches!(wait, Wait::Refused(_))

@@ -1,4 +1,4 @@
-//! Where the laws stand against the order of what is left: another one, or none.
+//! Finds another order of the rest, if the safety rules forbid the present one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::check;
 use crate::model::ServerId;
 use crate::proposal::propose;
 
-/// Since when the laws stand against the order, and who answered then.
+/// Since when the safety rules forbid the order, and which servers answered then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unlawful {
     live: BTreeSet<ServerId>,
@@ -35,12 +35,12 @@ impl Executor {
         self.unlawful.take_if(|unlawful| unlawful.live != sight.facts.live);
     }
 
-    /// Where the laws stand against the next reconfig, and the same servers have answered for as long
-    /// as the policy asks for: another order within the grant. Where there is none, a server that is
-    /// down is waited for.
+    /// If the safety rules forbid the next reconfig, and the same servers have answered for as long
+    /// as the policy requires: another order that the plan allows. If there is none, the run waits
+    /// for a server that is down.
     pub(super) fn take_turns(&mut self, now_ms: u64, sight: &RunView, waits: &[Wait]) -> Turn {
         let is_law = |wait: &Wait| matches!(wait, Wait::Law(_));
-        // No order helps where the laws stand against any.
+        // No order helps if the safety rules forbid every one.
         if !waits.iter().any(is_law) || !check::broken_now(&sight.facts).is_empty() {
             return Turn::Waits;
         }

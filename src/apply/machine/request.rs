@@ -106,7 +106,8 @@ impl Executor {
         }
     }
 
-    /// A step is done; whoever it named has yet to show that it is there.
+    /// A step is done. The servers that it added or moved must still prove that they have bound
+    /// their ports.
     pub(super) fn take_as_done(&mut self, now_ms: u64, step: &StepId) {
         self.memory.done.insert(step.clone());
         self.memory.done = implied(self.plan(), &self.memory.done);
@@ -149,7 +150,7 @@ impl Executor {
             | RequestError::SessionOver => ErrorCode::ConnectionLoss,
         };
         let end = match refused {
-            // Somebody changed it, or a request of ours was carried out after all.
+            // Another client changed it, or a request of ours was carried out after all.
             Refused::Moved => return RunStage::Settling(what),
             Refused::InProgress | Refused::NoQuorum | Refused::Busy => {
                 self.out = None;
@@ -182,8 +183,8 @@ impl Executor {
         RunStage::Record(self.open_run(), Entry::NotApplied { step, because }, after)
     }
 
-    /// What the session reads while our lock stands decides; but that something was not carried out
-    /// is known only behind a fence.
+    /// What the session reads while our lock exists decides. But that a request was not carried out
+    /// is certain only after a fence.
     pub(super) fn settled(
         &mut self,
         what: RequestPurpose,
@@ -216,8 +217,8 @@ impl Executor {
         self.begun(now_ms)
     }
 
-    /// Whether these reconfigs are those that were known to be done, and no others than those that
-    /// nobody saw the end of.
+    /// Whether these reconfigs are those that were known to be done, plus only those with an
+    /// unknown outcome.
     fn is_explained(&self, done: &Done, what: &RequestPurpose) -> bool {
         let known = |step: &&StepId| self.reconfig(step).is_some();
         let known: Done = self.memory.done.iter().filter(known).cloned().collect();
@@ -227,7 +228,7 @@ impl Executor {
         known.is_subset(done) && done.iter().all(may)
     }
 
-    /// Somebody else has changed the configuration.
+    /// Another client has changed the configuration.
     pub(super) fn foreign(&mut self, after: EnsembleConfig) -> RunStage {
         self.out = None;
         let before = self.config.clone().unwrap_or_else(|| self.plan().facts.base.clone());
@@ -301,7 +302,7 @@ impl Executor {
     }
 }
 
-/// The driver knows which server said so.
+/// The driver knows which server refused.
 fn not_authorized() -> Outcome {
     Outcome::NotAuthorized { by: Vec::new(), signer: Signer::Anonymous }
 }

@@ -1,4 +1,4 @@
-//! From the permission to the first look: lock, what is there, the run, the fence.
+//! From the permission to the first survey: lock, present state, the run, the fence.
 
 use super::{Continuation, Executor, HOLD_MS, Question, ReadBack, RequestPurpose, RunStage};
 use crate::apply::end::Outcome;
@@ -10,7 +10,7 @@ use crate::apply::sight::RunView;
 use crate::apply::stale::{Now, fresh};
 use crate::observe::Identity;
 
-/// The time between two looks at those who are finishing their sync, in milliseconds.
+/// The time between two surveys of servers that are finishing their sync, in milliseconds.
 const LOOK_PAUSE_MS: u64 = 200;
 
 /// The time between two tries at a lock, in milliseconds.
@@ -41,11 +41,11 @@ impl Executor {
         RunStage::ReadRuns
     }
 
-    /// Finds the run that goes on, or the number of the next one.
+    /// Finds the run to resume, or the number of the next one.
     ///
-    /// Of what an earlier apply wrote nothing is taken over but the requests of which it did not
-    /// see the end: which reconfigs are done, the configuration shows; gates, attestations and
-    /// commands are judged anew.
+    /// Of an earlier apply only the requests with an unknown outcome are taken over: the
+    /// configuration shows which reconfigs are done, and gates, attestations and commands are
+    /// judged again.
     pub(super) fn read_runs(&mut self, now_ms: u64, runs: &Runs) -> RunStage {
         let last = runs.latest.last();
         let open = last.filter(|run| run.is_open());
@@ -93,7 +93,7 @@ impl Executor {
             self.has_acted = run.has_acted();
             self.doubtful = run.reconfigs_in_doubt();
             self.doubtful_hooks = run.hooks_in_doubt();
-            // Whoever was named just before the earlier apply ended may still fail to bind.
+            // A server that was added just before the earlier apply ended may still fail to bind.
             for step in fresh.done {
                 self.take_as_done(now_ms, &step);
             }
@@ -109,7 +109,7 @@ impl Executor {
         }
     }
 
-    /// The run comes before the identity, so that no identity is there without a run that tells of
+    /// The run comes before the identity, so that there is no identity without a run that recorded
     /// it.
     pub(super) fn opened(&mut self) -> RunStage {
         match self.identity {
@@ -126,10 +126,10 @@ impl Executor {
         RunStage::Record(number, Entry::Claimed { who }, Continuation::Begun)
     }
 
-    /// Writes down what the configuration tells of requests that nobody saw the end of; then the
-    /// fence, where something will be sent; then, of the others, that they never will be carried
-    /// out. Whether they were, and somebody has undone them since, a fence from the version that they
-    /// start from tells, and no configuration.
+    /// Records what the configuration shows about requests with an unknown outcome; then the fence,
+    /// if something will be sent; then, for the others, that they will never be carried out.
+    /// Whether they were carried out and reverted since is decided by a fence from their version,
+    /// not by the configuration.
     pub(super) fn begun(&mut self, now_ms: u64) -> RunStage {
         let (Some(run), Some(config)) = (self.run, &self.config) else {
             return RunStage::ReadAgain;
@@ -180,9 +180,9 @@ impl Executor {
     }
 
     /// Sends the fence, unless a wanted server is finishing its sync: ZooKeeper does not activate a
-    /// reconfig there that commits meanwhile (`Learner.syncWithLeader`). That is waited for, longest
-    /// where the leader shows that somebody gets its data, and not for ever: a server that was missed
-    /// is healed later.
+    /// reconfig there that commits meanwhile (`Learner.syncWithLeader`). The run waits for that,
+    /// longest if the leader shows that a server is getting its data, but not without end: a server
+    /// that missed the fence gets a reconfig without changes later.
     pub(super) fn fence_or_hold(&mut self, now_ms: u64, sight: &RunView) -> RunStage {
         if sight.not_serving.is_empty() {
             return self.fence();

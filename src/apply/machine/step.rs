@@ -1,4 +1,4 @@
-//! From a look to the next step.
+//! From a survey to the next step.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::plan::{
 const DIGEST_INTERVAL: u64 = 128;
 
 impl Executor {
-    /// Looks next, and says what is wanted to be seen.
+    /// Surveys next, with the questions of the present step.
     pub(super) fn look(&mut self) -> RunStage {
         let members = self.config.as_ref().map(|config| &config.membership);
         let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
@@ -62,8 +62,8 @@ impl Executor {
         })
     }
 
-    /// Goes on only while the lock is ours and the configuration is the one that this run made. Before
-    /// the fence a request of an earlier apply may still come to be carried out.
+    /// Continues only while the lock is ours and the configuration is the one that this run made.
+    /// Before the fence a request of an earlier apply may still be carried out.
     fn has_lost(&mut self, now_ms: u64, read: ReadBack) -> Option<RunStage> {
         if !self.is_locked(&read) {
             return Some(self.lock_lost());
@@ -83,7 +83,8 @@ impl Executor {
             return stage;
         }
         if self.must_fence() {
-            // Whoever finishes its sync now is healed later; requests of before are not.
+            // A server that finishes its sync now activates the configuration later; earlier
+            // requests do not.
             return self.fence();
         }
         // Who serves may have started anew meanwhile.
@@ -241,7 +242,7 @@ impl Executor {
             }
             Action::Start(_) if !self.memory.hooked.contains(&id) => {
                 self.memory.done.insert(id.clone());
-                if self.told.insert(id.clone()) {
+                if self.reported.insert(id.clone()) {
                     self.tell(Event::NotNeeded { step: id });
                 }
             }
@@ -250,10 +251,10 @@ impl Executor {
         None
     }
 
-    /// A wait for a joiner is judged at every look; what it comes to is news once.
+    /// A wait for a joiner is judged at every survey. Its result is reported once.
     fn finish_step(&mut self, step: StepId) {
         self.memory.done.insert(step.clone());
-        if self.told.insert(step.clone()) {
+        if self.reported.insert(step.clone()) {
             self.progress();
             self.tell(Event::Done { step });
         }
@@ -272,8 +273,7 @@ impl Executor {
         Some(self.fence())
     }
 
-    /// Waits; where nothing but a newer digest is missing, writes until there is one, though not for
-    /// ever.
+    /// Waits. If only a newer digest is missing, writes until there is one, up to a limit.
     fn await_or_mark(&mut self, now_ms: u64, sight: &RunView, mut waits: Vec<Wait>) -> RunStage {
         let only_data = waits
             .iter()
@@ -388,7 +388,7 @@ impl Executor {
         self.look()
     }
 
-    /// The last look at lock and members before a command is run; the intent that follows is a
+    /// The last reading of lock and members before a command is run. The intent that follows is a
     /// committed write.
     pub(super) fn before_hook(&mut self, now_ms: u64, step: StepId, read: ReadBack) -> RunStage {
         if let Some(stage) = self.has_lost(now_ms, read) {

@@ -224,7 +224,7 @@ impl Session for HeldSession {
         let (id, seen) = (self.id, self.seen.get());
         let attached = self.port.until(deadline, |world| match world.attach(id, to, seen) {
             Attached::NotYet => None,
-            told => Some(told),
+            answered => Some(answered),
         });
         let attached = attached.await;
         if fate == Fault::DieAfter {
@@ -299,8 +299,8 @@ impl Session for HeldSession {
     }
 
     async fn probe_reconfig(&self) -> Result<(), ErrorCode> {
-        let nobody = Reconfig { joining: Vec::new(), leaving: Vec::new() };
-        self.probe(Request::Reconfig(Update::Incremental(nobody), IMPOSSIBLE)).await
+        let none = Reconfig { joining: Vec::new(), leaving: Vec::new() };
+        self.probe(Request::Reconfig(Update::Incremental(none), IMPOSSIBLE)).await
     }
 
     async fn close(self) {

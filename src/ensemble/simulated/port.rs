@@ -1,7 +1,7 @@
 //! The port over a simulated ensemble.
 //!
-//! Time passes only where a client waits for it: [`Simulated::run`] polls a future, and whenever it
-//! cannot go on, simulated time goes on to where it can. Nothing ever really waits.
+//! Time passes only while a client waits for it: [`Simulated::run`] polls a future, and whenever it
+//! cannot continue, simulated time advances until it can. Nothing waits in real time.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::future::{Future, poll_fn};
@@ -64,7 +64,7 @@ impl Simulated {
         Self { shared: Rc::clone(&self.shared), me: Rc::new(SimulatedClient::new(number)) }
     }
 
-    /// The world: to look at, or to do something to it. Not to be held while a future is polled.
+    /// The world, to read or to change it. It must not be held while a future is polled.
     pub fn world(&self) -> RefMut<'_, World> {
         self.shared.world.borrow_mut()
     }
@@ -96,8 +96,8 @@ impl Simulated {
         future.poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Runs a future of this client to its end; `None` where the client has died. Whoever drops the
-    /// future then drops its session's client with it, as a process would.
+    /// Runs a future of this client to its end. `None` if the client has died. A caller that drops
+    /// the future then drops its session's client too, as a process would.
     pub fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         loop {
@@ -135,7 +135,7 @@ impl Simulated {
         .await
     }
 
-    /// Begins an operation, and says what becomes of it. Does not end where the client dies.
+    /// Begins an operation, and returns its fault. Never ends if the client dies.
     pub(super) async fn begin(&self, kind: Kind, at: Option<ProcessId>) -> Fault {
         if self.shared.interleaves.get() {
             let mut stopped = false;
@@ -199,7 +199,7 @@ impl Simulated {
         let committed = self.answered((at, incarnation), session, changes_nothing()).await;
         let mut world = self.world();
         let read = committed.map(|_| world.reading(at));
-        // Whether its close commits is nobody's business: it would expire.
+        // Whether its close commits does not matter: it would expire.
         if let Sent::Waits(ticket) = world.send((at, incarnation), session, Request::Close) {
             world.give_up(ticket);
         }

@@ -212,7 +212,7 @@ fn clients_are_counted_by_the_admin_server_where_cons_is_off() {
     servers[0].connections = 9;
     let fake = FakeEnsemble::of(servers);
     let mut question = wanting(contacts(&[]), &[1]);
-    question.clients = ClientsOf::Everybody;
+    question.clients = ClientsOf::EveryServer;
     question.wanted.get_mut(&id(1)).expect("wanted").admin = Some("http://1".into());
     let json = serde_json::json!({
         "connections": [{ "remote_socket_address": "10.9.9.9:4000", "session_id": 77 }],

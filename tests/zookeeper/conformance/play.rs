@@ -130,7 +130,7 @@ impl Knowledge {
         Question {
             contacts: contacts.collect(),
             wanted: wanted.collect(),
-            clients: ClientsOf::Nobody,
+            clients: ClientsOf::NoServer,
             skip_data: false,
         }
     }
