@@ -1,6 +1,6 @@
-//! The page behind every code that zkplan prints.
+//! The page of every code that zkplan prints, and pages of topics.
 
-/// Every code with its page, in the order of a list.
+/// Every code and topic with its page, in the order of a list.
 const PAGES: &[(&str, &str)] = &[
     ("ZKQ1", include_str!("explain/ZKQ1.md")),
     ("ZKQ2", include_str!("explain/ZKQ2.md")),
@@ -42,13 +42,16 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF22", include_str!("explain/ZKF22.md")),
     ("ZKF23", include_str!("explain/ZKF23.md")),
     ("ZKF24", include_str!("explain/ZKF24.md")),
+    ("words", include_str!("explain/words.md")),
+    ("gate", include_str!("explain/gate.md")),
+    ("stale", include_str!("explain/stale.md")),
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),
     ("probe", include_str!("explain/probe.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),
 ];
 
-/// The page of a code, without regard to case.
+/// The page of a code or topic, without regard to case.
 pub fn page(code: &str) -> Option<&'static str> {
     PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
 }

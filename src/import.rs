@@ -3,7 +3,7 @@
 //! In: the bytes of the files, or an [`Observation`]. Out: the servers with what is known of them,
 //! and notes on everything that was assumed or that a spec cannot say. What ZooKeeper refuses to
 //! start with is refused here, in its words ([`Refusal`]). No I/O: callers read the files. Ports are
-//! told apart by where they stand, never by their numbers.
+//! recognised by where they stand, never by their numbers.
 
 mod files;
 mod line;
@@ -97,14 +97,14 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     let imported = Imported::of(ensemble, servers, StandaloneEnabled::Unknown, notes);
     let mut seen = BTreeSet::new();
     connect.retain(|at: &Endpoint| !at.host.is_wildcard() && seen.insert(at.clone()));
-    // Where nobody was asked, the addresses of the configuration have to do.
+    // Where no server was asked, the addresses of the configuration have to do.
     if connect.is_empty() { imported } else { Imported { connect, ..imported } }
 }
 
 /// Where a server answered with its own id. Where its line does not tell its client port, at its
 /// quorum host if it did: a contact may be an address of one of a service's names.
 fn answered_at<'a>(server: &Server, sight: &'a ServerObservation) -> Option<&'a Endpoint> {
-    let own = sight.own_id.is_some_and(|told| told.value == sight.id);
+    let own = sight.own_id.is_some_and(|own| own.value == sight.id);
     let first = sight.endpoint.as_ref().filter(|_| own);
     let mut reached = sight.reached_at.iter().filter(|_| server.client.is_none());
     reached.find(|at| at.host == server.peer().host).or(first)
@@ -284,7 +284,7 @@ impl Imported {
 
     /// The text of that spec, with the notes as comments.
     pub fn to_yaml(&self) -> String {
-        let mut remarks = vec!["The ensemble as it is, written by `zkplan import`.".to_owned()];
+        let mut remarks = vec!["The present ensemble, written by `zkplan import`.".to_owned()];
         remarks.extend(self.notes.iter().map(|note| format!("- {note}")));
         spec::write(&self.to_spec(), &remarks)
     }

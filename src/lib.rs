@@ -14,30 +14,30 @@
 //!
 //! In the order in which a reader who has a spec in hand walks it:
 //!
-//! * [`model`] has the words: servers and their lines, memberships, quorum arithmetic, policy. It
+//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy. It
 //!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
 //! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the
 //!   implementation that puts them to real ones, and a simulated ensemble with ZooKeeper's rules.
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
-//! * [`observe`] takes one look through the port. Every fact names its source, what nobody said is
+//! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
 //!   unknown, and unknown is never counted as healthy. [`observe::Facts`] is what planning and
 //!   checking take from it.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
-//! * [`plan`] puts changes into phases of steps, in the best order that it finds: the most to spare at
-//!   the worst moment, then the fewest reconfigs. It believes nothing to be safe.
-//! * [`check`] holds a plan against the laws ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
+//! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
+//!   tolerates most failures, then the fewest reconfigs. It believes nothing to be safe.
+//! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
 //!   [`check::CheckedPlan`].
-//! * [`proposal`] joins both: the plan that keeps the laws, or the refusal with the breaches of the
+//! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
-//! * [`whynot`] checks the plan that somebody else would have made.
+//! * [`whynot`] checks the same change in another order.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
-//!   ensemble, so that anybody can go on from anywhere.
+//!   ensemble, so that any machine can resume.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
@@ -48,7 +48,7 @@
 //!
 //! # Invariants
 //!
-//! * The arrows between modules point one way, in the order above; nobody knows `cli`. A test reads
+//! * The arrows between modules point one way, in the order above; no module uses `cli`. A test reads
 //!   the `use` lines.
 //! * Nothing but `cli` reads files of its own accord, and nothing but the port's implementation
 //!   opens a socket; `demo`, which runs servers and a client of theirs, is no part of the flow
@@ -56,8 +56,8 @@
 //!   argument.
 //! * What `plan`, `check` and the screens show is one value: preview cannot differ from what is
 //!   applied.
-//! * A plan grants apply one choice: within an unordered phase any step may be next, and whoever
-//!   leads goes last over the whole plan ([`plan::Plan::next_steps`]). The checker walks exactly
+//! * A plan grants apply one choice: within an unordered phase any step may be next, and the
+//!   leader goes last over the whole plan ([`plan::Plan::next_steps`]). The checker walks exactly
 //!   what is granted. Where a server dies or comes back, apply may take another order of the same
 //!   steps, which [`plan::reorder`] looks for and [`check::regrant`] holds against what the plan
 //!   promised.

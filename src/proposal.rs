@@ -94,7 +94,7 @@ fn choose(goal: &Goal) -> Result<CheckedPlan, Box<Unlawful>> {
 }
 
 /// An acceptance that the plan does not need is no part of it, but for that of a finding: it may come
-/// up on the way, and whoever accepts it for a plan accepts it for all of its run.
+/// up on the way, and accepting it for a plan accepts it for all of its run.
 fn without_idle_acceptances(checked: CheckedPlan) -> CheckedPlan {
     let plan = checked.plan();
     let in_advance = plan.accepted.iter().filter(|risk| {

@@ -278,8 +278,8 @@ mod tests {
         assert_eq!(proof(&writers, &[readers()]), Proof::Proven);
         let mut closed_later = acl(&[readers()]);
         closed_later.aversion = 1;
-        let told = writers.prove(&closed_later, Life::Persistent);
-        assert_eq!(told, Proof::Doubtful(Doubt::Changed(1)));
+        let proven = writers.prove(&closed_later, Life::Persistent);
+        assert_eq!(proven, Proof::Doubtful(Doubt::Changed(1)));
         assert!(is_open(&proof(&writers, &[entry("world", "anyone", 31)])));
         for permission in [2, 4, 8, 16] {
             assert!(is_open(&proof(&writers, &[entry("ip", "10.0.0.1", permission)])));
@@ -310,12 +310,12 @@ mod tests {
         let both =
             Writers::of(&[by_certificate.clone(), entry("digest", "op:x", 3)], own("op", "s"));
         assert!(is_open(&proof(&both, &[by_certificate, masked.clone()])));
-        let nobody = Writers::of(&config, OwnIds::default());
-        assert_eq!(proof(&nobody, std::slice::from_ref(&masked)), Proof::AsFarAsSeen);
+        let none = Writers::of(&config, OwnIds::default());
+        assert_eq!(proof(&none, std::slice::from_ref(&masked)), Proof::AsFarAsSeen);
         // A super user sees every digest; a masked one is not expected, and is a stranger's.
         let root = Writers::of(&[readers()], own("super", "secret"));
         assert!(is_open(&proof(&root, &[masked])));
-        let named_alike = entry("digest", "super:of-somebody-else", 31);
+        let named_alike = entry("digest", "super:of-another", 31);
         assert!(is_open(&proof(&root, &[named_alike])));
     }
 

@@ -111,7 +111,7 @@ pub enum Detail {
     NoLiveQuorum(Votes),
     /// Too few of the next voters can acknowledge.
     TooFewAcknowledge(Votes),
-    /// The next quorum needs whoever joins: once the request is sent, it cannot be aborted.
+    /// The next quorum needs the joiners: once the request is sent, it cannot be aborted.
     NeedsJoiners {
         /// The joiners of the request that can acknowledge.
         joiners: BTreeSet<ServerId>,
@@ -127,7 +127,7 @@ pub enum Detail {
     },
     /// The loss of a zone would stop writes.
     ZoneLoss(Window),
-    /// A joiner is named that nobody waited for.
+    /// A joiner is added without a step that waits for it.
     NotAwaited(ServerId),
     /// The leader's own change comes before another server's.
     LeaderNotLast(ServerId),
@@ -211,7 +211,7 @@ pub enum Detail {
     Mislabelled,
     /// A step may come before an earlier one of the same server.
     OutOfTurn,
-    /// Quorums are by groups and weights, some of which are of nobody's vote, or are missing.
+    /// Quorums are by groups and weights, some of which belong to no voter, or are missing.
     OddPlaces,
     /// Quorums are by groups and weights, of more kinds than can be looked at.
     TooManyWeights,
@@ -230,7 +230,7 @@ pub enum Detail {
         /// How many the policy allows.
         most: usize,
     },
-    /// The line of a server would get a client address at which nobody answered as that server.
+    /// The line of a server would get a client address at which no server answered with that id.
     ClientUnproven(ServerId),
     /// An id goes to another machine before its old process is stopped and the new data directory
     /// is attested blank.

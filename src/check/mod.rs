@@ -90,7 +90,7 @@ impl CheckedPlan {
         &self.plan
     }
 
-    /// The same plan for somebody who reaches the ensemble in another way. How it is reached is no
+    /// The same plan where the ensemble is reached in another way. How it is reached is no
     /// part of what a plan means, and no law speaks of it.
     #[must_use]
     pub fn reached_by(mut self, connect: &Connect, reach: &BTreeMap<ServerId, Reach>) -> Self {
@@ -211,7 +211,7 @@ fn figures(table: &Table<'_>, state: &State) -> Figures {
 
 /// The figures of each step if the leader stays who it is.
 fn rows(table: &Table<'_>, schedule: &Schedule<'_>) -> Vec<Row> {
-    // Nobody knows who leads once that one has handed over.
+    // It is not known who leads once that one has handed over.
     let mut leader = table.facts.leader;
     let mut state = State::base(table);
     let mut rows: Vec<Row> = Vec::with_capacity(table.steps.len());

@@ -1,5 +1,5 @@
 //! The checker's own quorum rule: counting where the majority decides; where groups and weights do,
-//! trying every way in which so many servers of each weight of a group fail.
+//! trying every way in which that many servers of each weight of a group fail.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -111,7 +111,7 @@ impl Weighted {
 
     fn count_spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
         let mut counting = 0;
-        // The fewest failures by which so many groups are lost.
+        // The fewest failures by which that many groups are lost.
         let mut fewest: Vec<Option<usize>> = vec![Some(0)];
         for group in &self.groups {
             let all = sum(&alike(group, voters));
@@ -186,7 +186,7 @@ fn sum(alike: &[Alike]) -> i128 {
     alike.iter().map(|of| of.weight * i128::try_from(of.count).unwrap_or(0)).sum()
 }
 
-/// In how many ways some of so many of each kind can be taken.
+/// In how many ways some of each kind can be taken.
 fn combinations(mut counts: impl Iterator<Item = usize>) -> usize {
     let ways = counts.try_fold(1_usize, |all, count| all.checked_mul(count + 1));
     ways.unwrap_or(usize::MAX)

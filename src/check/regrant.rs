@@ -16,7 +16,7 @@ use crate::plan::{Acceptance, Action, Done, Plan, Step, StepId, StepOrder};
 /// facts of now; `None` where either stands against it.
 ///
 /// It has the plan's own steps and nothing else, no gate in front of a step that stood in front of
-/// it, nothing on the other side of the last proof, the steps of each server in their order. From now on, whoever
+/// it, nothing on the other side of the last proof, the steps of each server in their order. From now on, the server that
 /// leads, no step takes the tolerance below the lowest that the plan promised, and a moment that is
 /// below it already is only mended. `accepted` are risks that the operator accepts beside those of the
 /// plan.

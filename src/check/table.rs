@@ -265,7 +265,7 @@ impl<'a> Table<'a> {
 }
 
 /// How many must acknowledge; by groups and weights, as many as must be left of those that do,
-/// whoever fails.
+/// whichever fails.
 fn need(rule: &Quorum, voters: &[usize], acking: &[usize]) -> usize {
     match rule {
         Quorum::Majority => voters.len() / 2 + 1,

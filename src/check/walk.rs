@@ -376,7 +376,7 @@ impl Walk {
 /// The class of each step by position, as numbers, and how many there are.
 ///
 /// Steps of like servers in one phase are one class. In a phase that goes in order they are so only
-/// where nobody comes and nobody moves: there, what is left after the one is to what is left after
+/// where no server joins and none moves: there, what is left after the one is to what is left after
 /// the other as the one server is to the other.
 fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
     let goes = |phase: usize| {

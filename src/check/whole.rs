@@ -145,7 +145,7 @@ fn identity(table: &Table<'_>) -> Vec<Detail> {
 }
 
 /// What a plan is before it is judged: unordered phases hold like steps, so that their order is
-/// nobody's concern, and the tolerance is that of the policy.
+/// not checked, and the tolerance is that of the policy.
 fn form(table: &Table<'_>) -> impl Iterator<Item = Detail> + use<> {
     let plan = table.plan;
     let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
@@ -207,7 +207,7 @@ fn shrink(plan: &Plan) -> Option<Detail> {
     beyond.then_some(Detail::Shrinks { removed, added, max })
 }
 
-/// Findings that somebody has to accept.
+/// Findings that must be accepted.
 pub(super) fn findings(facts: &Facts) -> Vec<Breach> {
     let weighty = facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
     let codes: BTreeSet<&'static str> = weighty.map(|finding| finding.kind.code()).collect();

@@ -91,7 +91,7 @@ impl Java {
 }
 
 /// A terminal sends Ctrl-C to a whole process group. One of its own keeps the servers running, for
-/// whoever handles it to end what is under way before the stage.
+/// the one who handles it to end what is under way before the stage.
 #[cfg(unix)]
 fn out_of_reach_of_ctrl_c(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
@@ -174,10 +174,7 @@ mod tests {
         assert!(!error.is_not_installed());
         assert_eq!(
             error.to_string(),
-            format!(
-                "ZOOKEEPER_HOME is set, but `{}/lib` holds no ZooKeeper",
-                java.path().display()
-            )
+            format!("ZOOKEEPER_HOME is set, but `{}/lib` has no ZooKeeper", java.path().display())
         );
     }
 

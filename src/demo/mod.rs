@@ -43,7 +43,7 @@ pub const INSTALL: &str =
 #[derive(Debug, Error)]
 pub enum StageError {
     /// There is no Java; [`INSTALL`] installs one.
-    #[error("there is no `java`, neither on the PATH nor in JAVA_HOME")]
+    #[error("there is no `java` on the PATH or in JAVA_HOME")]
     NoJava,
     /// There is no ZooKeeper; [`INSTALL`] installs one.
     #[error("`{}` is missing and ZOOKEEPER_HOME is not set", jar.display())]
@@ -52,13 +52,13 @@ pub enum StageError {
         jar: PathBuf,
     },
     /// `ZOOKEEPER_HOME` names a place without a ZooKeeper.
-    #[error("ZOOKEEPER_HOME is set, but `{}` holds no ZooKeeper", lib.display())]
+    #[error("ZOOKEEPER_HOME is set, but `{}` has no ZooKeeper", lib.display())]
     NotAHome {
         /// The folder that should hold its jars.
         lib: PathBuf,
     },
     /// A server ended instead of coming up.
-    #[error("server {id} ended by itself ({status})")]
+    #[error("server {id} exited ({status})")]
     Ended {
         /// Which.
         id: ServerId,

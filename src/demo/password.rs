@@ -5,7 +5,7 @@ use crate::ensemble::digest_id;
 /// The user that `plans/demo.yaml` names.
 pub(super) const USER: &str = "super";
 
-/// A password that nobody has had before: 128 random bits in hex.
+/// A new password: 128 random bits in hex.
 pub(super) fn fresh() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

@@ -28,7 +28,7 @@ const CHUNK: usize = 256;
 /// Where the znodes are.
 const PARENT: &str = "/demo";
 
-/// Writes until there is an order to finish, then reports; nothing where whoever gives orders is
+/// Writes until there is an order to finish, then reports; nothing where the sender of orders is
 /// gone.
 pub(super) async fn write(
     cluster: &str,
@@ -81,7 +81,7 @@ struct Pen<'a> {
 impl Pen<'_> {
     /// Returns once the znode of that number is there, and known to be.
     ///
-    /// Where a connection is lost, nobody knows whether the write was done. To send it again
+    /// Where a connection is lost, it is not known whether the write was done. To send it again
     /// settles that: either it is done now, or the answer is that the znode is there, and that
     /// answer comes only after whatever put it there has been committed. No other client writes
     /// these names. So the future may be dropped and made anew at any time.

@@ -9,11 +9,11 @@ use super::StageError;
 /// Ports from here up to the first outgoing one: above those of well-known services.
 const LOWEST: u16 = 10_000;
 
-/// Where Linux begins to take ports for outgoing connections unless told otherwise. Such a port is
-/// free only until somebody dials out, and a server that dials it on loopback may reach itself.
+/// Where Linux begins to take ports for outgoing connections by default. Such a port is
+/// free only until a process dials out, and a server that dials it on loopback may reach itself.
 const FIRST_OUTGOING: u16 = 32_768;
 
-/// `wanted` different ports on which nobody listens, in a row as far as possible.
+/// `wanted` different ports that are free, in a row as far as possible.
 pub(super) fn free(wanted: usize) -> Result<Vec<u16>, StageError> {
     let none = StageError::NoPorts { wanted };
     let range = range();
@@ -22,7 +22,7 @@ pub(super) fn free(wanted: usize) -> Result<Vec<u16>, StageError> {
     let size = range.end - range.start;
     let Ok(first) = u16::try_from(random % u32::from(size)) else { return Err(none) };
     let ports = (range.start + first..range.end).chain(range.start..range.start + first);
-    // All stay open until all are found: nobody else who looks takes one in between.
+    // All stay open until all are found: no other search takes one in between.
     let held: Vec<(u16, TcpListener)> = ports
         .filter_map(|port| Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?)))
         .take(wanted)

@@ -38,7 +38,7 @@ impl Script {
         let wanted = ports.len() / PORTS_EACH;
         let mut spec = template()?;
         let ids = PRESENT.map(ServerId::new).into_iter().chain(spec.servers.keys().copied());
-        // Those of one kind stand in a row, for whoever reads the screen.
+        // Those of one kind stand in a row, for the reader of the screen.
         let (client, rest) = ports.split_at(wanted);
         let (quorum, election) = rest.split_at(wanted);
         let ports = client.iter().zip(quorum).zip(election);
@@ -58,7 +58,7 @@ impl Script {
         let remarks = [
             "The spec of a running `zkplan demo`: plans/demo.yaml with the ports that were free."
                 .to_owned(),
-            format!("The password of the user {USER} is made anew for each demo."),
+            format!("The password of the user {USER} is new for each demo."),
         ];
         Ok(Self { present, spares, spec: spec::write(&spec, &remarks) })
     }

@@ -45,13 +45,13 @@ pub enum WriterError {
     #[error("a write was refused: {0}")]
     Refused(zookeeper_client::Error),
     /// The last write was not acknowledged.
-    #[error("the last write is not acknowledged after {waited_s} s")]
+    #[error("the last write was not acknowledged within {waited_s} s")]
     Stuck {
         /// How long it was given, in seconds.
         waited_s: u64,
     },
     /// A server did not let its znodes be read.
-    #[error("{at} does not let its znodes be read after {waited_s} s")]
+    #[error("the znodes at {at} could not be read within {waited_s} s")]
     Unread {
         /// Which.
         at: Endpoint,
@@ -73,12 +73,12 @@ impl Writer {
         let (outbox, report) = oneshot::channel();
         let count = Arc::clone(&acknowledged);
         // A runtime of its own, since the library goes on with its work in the background until
-        // the runtime ends; and a thread of its own, so that nobody else's work looks like a gap.
+        // the runtime ends; and a thread of its own, so that other work does not look like a gap.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(WriterError::NotStarted)?;
         let work = move || {
             if let Some(report) = runtime.block_on(pen::write(&cluster, inbox, &count)) {
-                // Whoever waits no longer does not want it.
+                // A caller that waits no longer does not want it.
                 outbox.send(report).ok();
             }
             runtime.shutdown_background();
@@ -96,7 +96,7 @@ impl Writer {
     /// Ends the work with one more acknowledged write, then reads every acknowledged znode from
     /// each of these servers.
     pub async fn finish(self, servers: &[Endpoint]) -> Result<WriterReport, WriterError> {
-        // Where nobody takes the order, the thread has ended already and its report says why.
+        // Where the order is not received, the thread has ended already and its report says why.
         self.orders.send(servers.to_vec()).ok();
         self.report.await.unwrap_or(Err(WriterError::Gone))
     }

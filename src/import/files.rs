@@ -1,6 +1,6 @@
 //! What the files of several servers say together.
 //!
-//! Each file is its server's own: nobody else's says which client port it has, and its own line may
+//! Each file is its server's own: no other file says which client port it has, and its own line may
 //! name no host at all (`0.0.0.0`). How the others reach it is what their files say.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -133,11 +133,7 @@ fn port(host: &str, text: &str) -> Result<u16, Refusal> {
 }
 
 const fn there(port: u16) -> Result<u16, Fault> {
-    if port == 0 {
-        Err(Fault::NoPlace("has port 0, at which it cannot be reached"))
-    } else {
-        Ok(port)
-    }
+    if port == 0 { Err(Fault::NoPlace("has port 0, which cannot be reached")) } else { Ok(port) }
 }
 
 fn place(host: &str) -> Result<Host, Fault> {
@@ -205,7 +201,7 @@ mod tests {
                 "Multiple addresses should have similar roles: OBSERVER vs PARTICIPANT",
             ),
             ("[::1:1:2", "[::1:1:2 starts with '[' but has no matching ']':"),
-            ("a:0:2", "has port 0, at which it cannot be reached"),
+            ("a:0:2", "has port 0, which cannot be reached"),
             (":1:2", "has no host in its line"),
         ] {
             assert_eq!(said(value), what, "{value}");

@@ -9,30 +9,35 @@ use crate::model::{Host, ServerId};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Note {
     /// The file does not enable reconfigs.
-    #[error("`reconfigEnabled` is not true: zkplan can change nothing until every server has it")]
+    #[error(
+        "`reconfigEnabled` is not true: zkplan cannot change this ensemble until every server has \
+         it"
+    )]
     ReconfigDisabled,
     /// Some of several files do not enable reconfigs.
     #[error(
-        "`reconfigEnabled` is not true in the file of {}: zkplan can change nothing until every \
-         server has it",
+        "`reconfigEnabled` is not true in the file of {}: zkplan cannot change this ensemble \
+         until every server has it",
         list(.0)
     )]
     ReconfigDisabledOn(Vec<ServerId>),
     /// The file leaves `standaloneEnabled` at true: with one voter the servers stop being an
     /// ensemble.
     #[error(
-        "`standaloneEnabled` is not false in this file: fewer than two voters are out of reach"
+        "`standaloneEnabled` is not false in this file: the ensemble cannot have fewer than two \
+         voters"
     )]
     StandaloneEnabled,
     /// One voter, and `standaloneEnabled` true: no ensemble.
     #[error(
-        "with one server line and without `standaloneEnabled=false` server {0} runs standalone; it \
-         is no ensemble. To make it an ensemble of one, put standaloneEnabled=false and \
-         reconfigEnabled=true into its zoo.cfg, and restart it"
+        "with one server line and without `standaloneEnabled=false` server {0} runs standalone; \
+         it is not an ensemble. To make it an ensemble of one server, put standaloneEnabled=false \
+         and reconfigEnabled=true into its zoo.cfg, and restart it"
     )]
     Standalone(ServerId),
     /// The client port of these servers was taken from the file of one of them.
-    #[error("client port {port} of {} is the one of this file; every server has its own file", list(.ids))]
+    #[error("client port {port} of {} is taken from this file; their own files may have another \
+             one", list(.ids))]
     ClientPortAssumed {
         /// The port.
         port: u16,
@@ -41,8 +46,8 @@ pub enum Note {
     },
     /// Several servers of one host cannot all have the client port of the file.
     #[error(
-        "client port {port} of this file is that of one of {}, which share a host; give the file of \
-         each: zkplan import --zoo-cfg 1=FILE --zoo-cfg 2=FILE",
+        "client port {port} of this file belongs to one of {}, which share a host; give the file \
+         of each: zkplan import --zoo-cfg 1=FILE --zoo-cfg 2=FILE",
         list(.ids)
     )]
     ClientPortOfOne {
@@ -52,7 +57,8 @@ pub enum Note {
         ids: Vec<ServerId>,
     },
     /// The secure client port of these servers was taken from the file of one of them.
-    #[error("secure client port {port} of {} is the one of this file; every server has its own file", list(.ids))]
+    #[error("secure client port {port} of {} is taken from this file; their own files may have \
+             another one", list(.ids))]
     SecureClientPortAssumed {
         /// The port.
         port: u16,
@@ -62,28 +68,30 @@ pub enum Note {
     /// The file binds its client port to an address of one machine, which says nothing about the
     /// others.
     #[error(
-        "client address `{0}` of this file belongs to one machine; all addresses are assumed for the others"
+        "client address `{0}` of this file belongs to one machine; the others are assumed to \
+         listen on all addresses"
     )]
     ClientAddressOfOne(Host),
     /// The client port was found where the server answered with its own id.
-    #[error("the client port of {} is where it answered; the configuration does not name it", list(.0))]
+    #[error("the client port of {} is the one where it answered; it is not in the configuration", list(.0))]
     ClientPortFound(Vec<ServerId>),
     /// The configuration has wildcards for the quorum hosts of these servers.
     #[error(
-        "the configuration has a wildcard as quorum host of {}; the host here is where it answered",
+        "the quorum host of {} is a wildcard in the configuration; the host here is the one where \
+         it answered",
         list(.0)
     )]
     WildcardHost(Vec<ServerId>),
     /// A server without reconfigs has a file that differs from what is imported.
-    #[error("the file of server {0} writes some servers otherwise; zkplan plan says which")]
+    #[error("the file of server {0} has different lines for some servers; zkplan plan shows which")]
     FileDiffers(ServerId),
     /// Nothing is known of these servers' client ports.
-    #[error("the client port of {} is not known: put it behind the server line, as in `;2181`", list(.0))]
+    #[error("the client port of {} is not known: add it to the server line, like `;2181`", list(.0))]
     ClientPortUnknown(Vec<ServerId>),
     /// A client address at which only its own machine reaches a server.
     #[error(
-        "clients reach server {id} at {client} from its own machine alone, and so does zkplan: give its \
-         `secureClientPort` and `connect.tls`"
+        "the client address {client} of server {id} can be reached only from its own machine: set \
+         its `secureClientPort` and `connect.tls`"
     )]
     OwnClientAddress {
         /// The server.
@@ -93,18 +101,18 @@ pub enum Note {
     },
     /// Clients reach the servers by TLS alone.
     #[error(
-        "every client port that is known speaks TLS: give connect.tls, with the authority of the \
-         servers' certificates"
+        "every known client port uses TLS: set connect.tls with the authority of the servers' \
+         certificates"
     )]
     TlsOnly,
     /// Groups and weights are not just those of the voters.
     #[error(
-        "some group or weight is of no voter, or is missing, which a spec cannot say: zkplan \
-         changes no ensemble that has such"
+        "a group or weight belongs to no voter, or a voter has none. A spec cannot say this, and \
+         zkplan does not change such an ensemble"
     )]
     OddPlaces,
     /// An id that no new server may have.
-    #[error("{} an id outside 1 to 254 and may keep it; no new server can have one", list_having(.0))]
+    #[error("{} an id outside 1 to 254 and can keep it; no new server can have such an id", list_having(.0))]
     UnwantableIds(Vec<ServerId>),
     /// What `zkplan validate` says of the spec.
     #[error(
@@ -122,7 +130,7 @@ pub enum Note {
         remedy: String,
     },
     /// A key stands in the file more than once; ZooKeeper takes the last.
-    #[error("{last}: `{}` stands on line {first}, too: ZooKeeper takes the last", .key.escape_debug())]
+    #[error("{last}: `{}` is also on line {first}: ZooKeeper uses the last one", .key.escape_debug())]
     Repeated {
         /// The key.
         key: String,
@@ -132,7 +140,7 @@ pub enum Note {
         last: Spot,
     },
     /// A key that is nothing to ZooKeeper, and was meant to be something.
-    #[error("{at}: ZooKeeper does not know the key `{}` and ignores it; `{known}` is one", .key.escape_default())]
+    #[error("{at}: ZooKeeper does not know the key `{}` and ignores it; did you mean `{known}`?", .key.escape_default())]
     LooksLike {
         /// Where.
         at: Spot,
@@ -154,7 +162,7 @@ pub enum Note {
     },
     /// Servers with a secure client part.
     #[error(
-        "{at}: server {id} has a secure client part: ZooKeeper takes it from 3.10 on; earlier \
+        "{at}: server {id} has a secure client part: ZooKeeper accepts it from 3.10 on; earlier \
          releases do not start with this file"
     )]
     Needs310 {
@@ -172,10 +180,10 @@ pub enum Note {
         why: Refusal,
     },
     /// A reconfig was on its way when the server stopped.
-    #[error("`{0}` lies beside it: a reconfig was not finished when this server wrote it")]
+    #[error("there is also a file `{0}`: a reconfig was not finished when this server wrote it")]
     NextFile(String),
     /// A server's own line has no address at which others reach it.
-    #[error("server {id} has `{host}` in its own file; its host is that of the file of {}", list(.by))]
+    #[error("server {id} has `{host}` in its own file; the host here is from the file of {}", list(.by))]
     OwnWildcard {
         /// The server.
         id: ServerId,
@@ -199,7 +207,7 @@ pub enum Note {
         otherwise: Vec<ServerId>,
     },
     /// Files list other servers.
-    #[error("the file of {} lists {}; taken is what the file of {} lists", list(.by), list(.ids), list(.taken))]
+    #[error("the file of {} lists {}; zkplan uses the list in the file of {}", list(.by), list(.ids), list(.taken))]
     MembersDiffer {
         /// Whose files.
         by: Vec<ServerId>,
@@ -210,7 +218,7 @@ pub enum Note {
     },
     /// Running servers have other lists of servers in their files.
     #[error(
-        "{} run with another list of servers than the one that is imported; zkplan plan shows which",
+        "{} run with another list of servers than the imported one; zkplan plan shows which",
         list(.0)
     )]
     Disagree(Vec<ServerId>),

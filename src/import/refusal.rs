@@ -129,7 +129,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ImportError {
     /// It names a dynamic file, whose text is needed too.
-    #[error("{at}: the members stand in `{}`; read that file too", .name.escape_debug())]
+    #[error("{at}: the members are in `{}`; give that file too", .name.escape_debug())]
     DynamicFileNeeded {
         /// Where it names it.
         at: Spot,
@@ -156,7 +156,7 @@ pub enum ImportError {
     },
     /// Two keys with one id: which one counts depends on Java's hash table.
     #[error(
-        "{again}: `{}` and line {first} are of one server id, {id}; ZooKeeper takes one or the other",
+        "{again}: `{}` and line {first} have the same server id, {id}; ZooKeeper uses one of them",
         .key.escape_debug()
     )]
     TwoSpellings {
@@ -170,7 +170,7 @@ pub enum ImportError {
         id: ServerId,
     },
     /// No server line at all in a `zoo.cfg`.
-    #[error("{0}: no `server.N` line: the file of a standalone server, or no zoo.cfg")]
+    #[error("{0}: no `server.N` line: this is the file of a standalone server, or not a zoo.cfg")]
     NoServer(Spot),
     /// No server line at all in a dynamic file.
     #[error(
@@ -189,7 +189,7 @@ pub enum ImportError {
         id: ServerId,
     },
     /// Two files were given for one server.
-    #[error("{at}: a file of server {id} was given already")]
+    #[error("{at}: server {id} has two files")]
     SameServer {
         /// The second file.
         at: Spot,
@@ -197,7 +197,7 @@ pub enum ImportError {
         id: ServerId,
     },
     /// Several files, and of one it is not said whose it is.
-    #[error("{0}: of several files each needs its server: 1={0}")]
+    #[error("{0}: with several files, give the server id of each: 1={0}")]
     WhoseFile(Spot),
 }
 
@@ -206,8 +206,8 @@ impl ImportError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Refused { .. } | Self::NotListed { .. } => {
-                "correct the file as it stands on the server; what runs now is imported by \
-                 zkplan import --connect HOST:PORT,HOST:PORT"
+                "correct the file on the server; to import the running ensemble, use zkplan \
+                 import --connect HOST:PORT,HOST:PORT"
             }
             Self::TwoSpellings { .. } => "delete one of the two lines",
             Self::EmptyDynamicFile(_) => "import the files of another member, or use --connect",

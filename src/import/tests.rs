@@ -177,10 +177,10 @@ fn a_file_with_nothing_but_a_secure_client_port_gives_a_spec_that_says_so() {
 }
 
 fn sight(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerObservation) {
-    let told = |id| Sourced { value: ServerId::new(id), source: Source::Conf };
+    let shown = |id| Sourced { value: ServerId::new(id), source: Source::Conf };
     let sight = ServerObservation {
         endpoint: Some(endpoint),
-        own_id: own_id.map(told),
+        own_id: own_id.map(shown),
         ..ServerObservation::blank(ServerId::new(id), ServerStatus::IdUnknown)
     };
     (sight.id, sight)

@@ -32,7 +32,7 @@ pub(super) struct PlanFile {
     format_version: String,
     /// The release that wrote the file.
     tool_version: String,
-    /// The digest of what the plan means; the same for the same change, whoever plans it when.
+    /// The digest of what the plan means; the same for the same change, by any planner at any time.
     pub(super) plan_id: String,
     /// The label of the ensemble.
     ensemble: String,
@@ -108,7 +108,7 @@ struct Base {
     obstacles: Vec<Obstacle>,
     /// Things worth knowing.
     findings: Vec<Finding>,
-    /// Whether nobody was asked and everybody was assumed to answer.
+    /// Whether no server was asked and all were assumed to answer.
     assumed: bool,
 }
 

@@ -96,8 +96,10 @@ impl Reader {
                     let ports = ports.join(", ");
                     let what = format!("ports {ports} of `{}` are used twice", claim.host);
                     let line = first.place.line;
-                    let remedy =
-                        format!("{} on line {line} has them; was it copied?", named(other));
+                    let remedy = format!(
+                        "{} on line {line} has the same ports; perhaps the line was copied",
+                        named(other)
+                    );
                     let label = named(entry);
                     self.complain(claim.place, what, label, remedy);
                 }
@@ -109,7 +111,7 @@ impl Reader {
         let what = format!("address `{}:{}` is used twice", claim.host, claim.port);
         let label = format!("{}{}", claim.kind.word(), of(entry));
         let remedy = format!(
-            "it is the {}{} on line {}; give one of them another port",
+            "it is also the {}{} on line {}; give one of them another port",
             first.kind.word(),
             of(other),
             first.place.line
@@ -129,8 +131,8 @@ impl Reader {
         }
         for claim in hosts().filter(|claim| claim.host.is_loopback()) {
             let what = format!("quorum host `{}` is the machine itself", claim.host);
-            let remedy = "name the host where the others reach it";
-            self.complain(claim.place, what, "out of reach for the others", remedy);
+            let remedy = "give the host at which the other servers reach it";
+            self.complain(claim.place, what, "the other servers cannot reach this", remedy);
         }
     }
 }

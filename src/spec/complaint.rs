@@ -20,7 +20,7 @@ const AROUND: usize = 80;
 /// The longest underline, in bytes.
 const LONGEST_LABEL: usize = 120;
 
-/// Complaints that are kept; the others are only counted. Nobody mends more in one go.
+/// Complaints that are kept; the others are only counted: they are too many to fix at once.
 const KEPT: usize = 50;
 
 /// One complaint about a spec. Its texts hold no character that a terminal would act on.

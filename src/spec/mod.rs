@@ -82,7 +82,7 @@ pub fn parse(file_name: &str, text: &str) -> Result<Spec, SpecErrors> {
 
 fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
     if matches!(tree.value, tree::Value::Null) {
-        let remedy = "`zkplan import` writes the spec of a present ensemble";
+        let remedy = "`zkplan import` writes the spec of an existing ensemble";
         reader.complain(tree::Place::START, "the spec is empty", "nothing here", remedy);
         return None;
     }
@@ -96,7 +96,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         .needed(&file, "ensemble", "the spec", "give the ensemble a label, like prod-eu")
         .and_then(|node| reader.label(node));
     let connect = file.get("connect").map(|node| reader.connect(node)).unwrap_or_default();
-    let wanted = "list every server that the ensemble is to have";
+    let wanted = "list every server of the ensemble";
     let listed = reader.needed(&file, "servers", "the spec", wanted);
     let mut entries = listed.map(|node| reader.servers(node)).unwrap_or_default();
     let zones = file.get("zones").map(|node| reader.leaving_zones(node, &mut entries));
@@ -175,15 +175,15 @@ impl Spec {
         let odd = |id: &&ServerId| !id.is_valid_in_spec();
         let ids = self.servers.keys().filter(odd).map(|id| {
             format!(
-                "server id {id} is outside 1 to 254: a server that has it keeps it, a plan that \
-                 adds it is refused"
+                "server id {id} is outside 1 to 254: a present server can keep it, but a plan \
+                 that adds it is refused"
             )
         });
         let local = self.servers.values().filter(|wanted| wanted.server.has_own_client_address());
         let local = local.map(|wanted| {
             format!(
-                "server {}: clients reach its client address on its own machine only; zkplan can \
-                 ask it there, or through its secureClientPort",
+                "server {}: its client address can be reached only from its own machine; zkplan \
+                 must run there, or use its secureClientPort",
                 wanted.server.id
             )
         });
@@ -240,7 +240,7 @@ mod tests {
             ("clientPort: none", "`clientPort` is none, and there is no `secureClientPort`"),
             (
                 "clientPort: none, secureClientPort: 2281, clientHost: a",
-                "`clientPort` is none, and there is a `clientHost`",
+                "`clientPort` is none, and it has a `clientHost`",
             ),
         ] {
             assert_eq!(whats(&spec(ports)), [(4, what.to_owned())]);

@@ -56,9 +56,9 @@ impl Reader {
     pub(super) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
         let (place, kind) = (node.place, node.value.kind());
         let remedy = match node.value {
-            Value::Null => format!("give {what} a value, or take the line out"),
+            Value::Null => format!("give {what} a value, or remove the line"),
             Value::Bool(_) | Value::Whole(_) | Value::Float if wanted.starts_with("a text") => {
-                "put it into quotes to make it a text".to_owned()
+                "put it in quotes".to_owned()
             }
             Value::Text(_) if wanted.starts_with("a number") => {
                 format!("write {what} as a whole number, without quotes")
@@ -104,9 +104,9 @@ impl Reader {
                 let found = format!("found {}", key.value.kind());
                 self.complain(
                     key.place,
-                    format!("the keys of {of} are words"),
+                    format!("the keys of {of} must be words"),
                     found,
-                    "take it out",
+                    "remove it",
                 );
                 continue;
             };
@@ -135,7 +135,7 @@ impl Reader {
         known: &[&'static str],
     ) -> Option<&'static str> {
         let near = self.complaints.has_room().then(|| nearest(name, known)).flatten();
-        let remedy = format!("{of} takes {}", known.join(", "));
+        let remedy = format!("{of} has the keys {}", known.join(", "));
         let what = format!("unknown key `{}` in {of}", quoted(name));
         self.complain(place, what, meant(near), remedy);
         near
@@ -151,7 +151,7 @@ impl Reader {
     ) -> Option<&'a Node> {
         let found = fields.get(key);
         if found.is_none() && !fields.nearly.contains(&key) {
-            let what = format!("{of} lacks `{key}`");
+            let what = format!("{of} has no `{key}`");
             self.complain(fields.place, what, format!("no `{key}`"), remedy);
         }
         found
@@ -164,13 +164,13 @@ impl Reader {
             return None;
         };
         if text.is_empty() {
-            self.complain(node.place, format!("{what} is empty"), "nothing here", "fill it in");
+            self.complain(node.place, format!("{what} is empty"), "nothing here", "give a value");
             return None;
         }
         if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
             let label = format!("holds {}", hidden.escape_unicode());
-            let what = format!("{what} holds a character that does not print");
-            self.complain(node.place, what, label, "type it anew");
+            let what = format!("{what} has a character that cannot be printed");
+            self.complain(node.place, what, label, "type it again");
             return None;
         }
         Some(text)
@@ -228,8 +228,8 @@ impl Reader {
         if found.is_none() {
             let label = meant(nearest(text, &words));
             let remedy = match words.as_slice() {
-                [only] => format!("{what} can only be {only}"),
-                _ => format!("{what} is one of {}", words.join(", ")),
+                [only] => format!("{what} must be {only}"),
+                _ => format!("{what} must be one of {}", words.join(", ")),
             };
             self.complain(node.place, format!("{what} is `{}`", quoted(text)), label, remedy);
         }
@@ -295,16 +295,16 @@ impl Reader {
         let (label, remedy) = if bracketed && !bare.contains(':') {
             ("brackets are for IPv6 addresses", REMEDY)
         } else if bare.split_once(':').is_some_and(with_port) {
-            ("a port does not belong here", "give the host alone; ports have keys of their own")
+            ("no port here", "give only the host; ports have their own keys")
         } else if !host.is_plain() {
             ("not a host name", REMEDY)
         } else if numeric && host.literal().is_none() {
-            ("neither a name nor an IPv4 address", REMEDY)
+            ("not a name and not an IPv4 address", REMEDY)
         } else if bare.starts_with(['-', '.']) {
             ("a name begins with a letter or a digit", REMEDY)
         } else if mapped {
             // Java turns it into the IPv4 address, so that two spellings would mean one place.
-            ("an IPv4 address in IPv6 clothing", "write it as an IPv4 address")
+            ("an IPv4 address written as IPv6", "write it as an IPv4 address")
         } else {
             return Some(host);
         };

@@ -1,4 +1,4 @@
-//! The shape of a spec as JSON Schema, for editors and for whoever generates specs.
+//! The shape of a spec as JSON Schema, for editors and for tools that write specs.
 //!
 //! The types here are never read into: they describe what [`super::parse`] takes, and the tests
 //! hold both to the same files.

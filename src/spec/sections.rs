@@ -80,14 +80,14 @@ impl Reader {
         if connect.auth == Some(Auth::X509) && !has_certificate {
             let what = "`auth` of scheme x509 without a client certificate";
             let remedy = "give `tls: { ca: ca.pem, cert: client.pem, key: client-key.pem }`";
-            self.complain(map.place_of("auth"), what, "no `tls.cert` to it", remedy);
+            self.complain(map.place_of("auth"), what, "no `tls.cert`", remedy);
         }
         if let Some(node) = map.get("sessionTimeout")
             && let Some(length) = self.duration(node, "`sessionTimeout`", LONGEST_SESSION)
         {
             if length.0 == 0 {
                 let remedy = "ZooKeeper grants 2 to 20 ticks, so 4s to 40s by default";
-                self.complain(node.place, "`sessionTimeout` is nothing", "no time at all", remedy);
+                self.complain(node.place, "`sessionTimeout` is zero", "zero", remedy);
             }
             connect.session_timeout = length;
         }
@@ -108,7 +108,7 @@ impl Reader {
         }
         let Value::Map(_) = &node.value else {
             let found = format!("found {}", node.value.kind());
-            self.complain(node.place, "`timeouts` must be auto or two lengths", found, REMEDY);
+            self.complain(node.place, "`timeouts` must be auto or two durations", found, REMEDY);
             return None;
         };
         let map = self.fields(node, "`timeouts`", &["connect", "answer"])?;
@@ -116,7 +116,7 @@ impl Reader {
             let node = self.needed(&map, key, "`timeouts`", REMEDY)?;
             let length = self.duration(node, what, LONGEST_ANSWER)?;
             if length.0 == 0 {
-                self.complain(node.place, format!("{what} is nothing"), "no time at all", REMEDY);
+                self.complain(node.place, format!("{what} is zero"), "zero", REMEDY);
                 return None;
             }
             Some(length)
@@ -128,7 +128,7 @@ impl Reader {
     /// Reads where zkplan keeps its state.
     fn folder(&mut self, node: &Node) -> Option<Folder> {
         const REMEDY: &str = "give an absolute path of plain names outside /zookeeper, like \
-                              `/zkplan`; what it lies in must exist";
+                              `/zkplan`; its parent must exist";
         let text = self.text(node, "`folder`")?;
         let folder = Folder::parse(text);
         if folder.is_none() {
@@ -145,16 +145,16 @@ impl Reader {
             let host = self.host(node.place, "a host", host)?;
             if host.is_wildcard() {
                 // What answers there depends on the machine that zkplan runs on.
-                let remedy = "name a host at which clients reach a member";
-                let what = format!("address `{}` is of no server", quoted(text));
-                self.complain(node.place, what, "every address of one machine", remedy);
+                let remedy = "give a host at which clients reach a member";
+                let what = format!("address `{}` is not the address of a server", quoted(text));
+                self.complain(node.place, what, "a wildcard", remedy);
                 return None;
             }
             return Some(text.to_owned());
         }
         let label = match text {
-            _ if text.contains(',') => "several in one",
-            _ if text.contains('/') => "a path does not belong here",
+            _ if text.contains(',') => "several addresses in one text",
+            _ if text.contains('/') => "no path here",
             _ => "not host:port",
         };
         self.complain(node.place, format!("address `{}`", quoted(text)), label, REMEDY);
@@ -169,14 +169,15 @@ impl Reader {
         ];
         let map = self.fields(node, "`auth`", &["scheme", "mechanism", "user", "password"])?;
         let scheme = self
-            .needed(&map, "scheme", "`auth`", "the scheme is digest, sasl or x509")
+            .needed(&map, "scheme", "`auth`", "the scheme must be digest, sasl or x509")
             .and_then(|node| self.choice(node, "`scheme`", &schemes));
         if scheme == Some(AuthScheme::X509) {
             return self.certificate(&map);
         }
         let mechanism = match (map.get("mechanism"), scheme) {
             (_, Some(AuthScheme::Sasl)) => {
-                let node = self.needed(&map, "mechanism", "`auth`", "the mechanism is DIGEST-MD5");
+                let node =
+                    self.needed(&map, "mechanism", "`auth`", "the mechanism must be DIGEST-MD5");
                 let known = [("DIGEST-MD5", Mechanism::DigestMd5)];
                 node.and_then(|node| self.choice(node, "`mechanism`", &known))
             }
@@ -194,10 +195,10 @@ impl Reader {
                 &map,
                 "user",
                 "`auth`",
-                "name the user, like the one of the servers' superDigest",
+                "give the user, like the one in the servers' superDigest",
             )
             .and_then(|node| self.user(node));
-        let remedy = "say where it comes from: { env: NAME } or { file: path }";
+        let remedy = "give its source: { env: NAME } or { file: path }";
         let password =
             self.needed(&map, "password", "`auth`", remedy).and_then(|node| self.password(node));
         mechanism?;
@@ -211,7 +212,7 @@ impl Reader {
                 // What stands here may be a secret.
                 self.complaints.hide(node.place);
                 let what = format!("`auth` of scheme x509 has a `{key}`");
-                let remedy = "the certificate in tls.cert says who asks: take it out";
+                let remedy = "the certificate in tls.cert is the identity: remove this key";
                 self.complain(map.place_of(key), what, "not of this scheme", remedy);
                 return None;
             }
@@ -224,8 +225,8 @@ impl Reader {
         if text.contains(':') {
             // What goes over the wire is `user:password`, and so it may stand here.
             self.complaints.hide(node.place);
-            let remedy = "give the user alone; the password comes from the environment or a file";
-            self.complain(node.place, "`user` holds a `:`", "ends the name", remedy);
+            let remedy = "give only the user; the password comes from the environment or a file";
+            self.complain(node.place, "`user` has a `:`", "ends the name", remedy);
             return None;
         }
         Some(text.to_owned())
@@ -236,7 +237,7 @@ impl Reader {
         let Value::Map(entries) = &node.value else {
             // What stands here may be the secret itself.
             self.complaints.hide(node.place);
-            let what = "`password` must say where the password comes from";
+            let what = "`password` must be the source of the password";
             self.complain(node.place, what, "not the password itself", REMEDY);
             return None;
         };
@@ -255,12 +256,7 @@ impl Reader {
                 None
             }
             (None, None) => {
-                self.complain(
-                    map.place,
-                    "`password` has no source",
-                    "neither env nor file",
-                    REMEDY,
-                );
+                self.complain(map.place, "`password` has no source", "no env and no file", REMEDY);
                 None
             }
         }
@@ -273,8 +269,8 @@ impl Reader {
             return Some(text.to_owned());
         }
         self.complaints.hide(node.place);
-        let remedy = "name an environment variable, like ZKPLAN_PASSWORD, without `$`";
-        self.complain(node.place, "`env` is no variable's name", "only A-Z a-z 0-9 _", remedy);
+        let remedy = "give the name of an environment variable, like ZKPLAN_PASSWORD, without `$`";
+        self.complain(node.place, "`env` is not a variable name", "only A-Z a-z 0-9 _", remedy);
         None
     }
 
@@ -284,7 +280,7 @@ impl Reader {
 
     fn tls(&mut self, node: &Node) -> Option<Tls> {
         let map = self.fields(node, "`tls`", &["ca", "cert", "key"])?;
-        let remedy = "name the PEM file with the authorities of the servers' certificates";
+        let remedy = "give the PEM file with the authorities of the servers' certificates";
         let ca = self.needed(&map, "ca", "`tls`", remedy).and_then(|node| self.path(node, "`ca`"));
         let cert = map.get("cert").and_then(|node| self.path(node, "`cert`"));
         let key = map.get("key").and_then(|node| self.path(node, "`key`"));
@@ -292,7 +288,7 @@ impl Reader {
             if map.get(one).is_some() && map.get(other).is_none() {
                 let what = format!("`tls` has a `{one}` and no `{other}`");
                 let remedy = "a client certificate needs both `cert` and `key`";
-                self.complain(map.place_of(one), what, format!("no `{other}` to it"), remedy);
+                self.complain(map.place_of(one), what, format!("no `{other}`"), remedy);
             }
         }
         Some(Tls { ca: ca?, cert, key })
@@ -323,7 +319,7 @@ impl Reader {
             ("ignore", ZonePolicy::Ignore),
         ];
         self.set(&map, "zones", &zones, &mut policy.zones);
-        let together = "give 0, or how many voters one request may change";
+        let together = "give 0, or how many servers one reconfig may change";
         self.count(&map, "changesPerStep", together, &mut policy.changes_per_step);
         let add_as = [("participant", AddAs::Participant), ("observer", AddAs::Observer)];
         self.set(&map, "addAs", &add_as, &mut policy.add_as);
@@ -338,7 +334,7 @@ impl Reader {
             let length = self.duration(node, "`stableFor`", LONGEST_WAIT);
             policy.stable_for = length.unwrap_or(policy.stable_for);
         }
-        let unmatched = "give 0, or how many servers may go without one that comes";
+        let unmatched = "give 0, or how many servers may leave without a replacement";
         self.count(&map, "maxShrink", unmatched, &mut policy.max_shrink);
         if let Some(node) = map.get("standaloneEnabled") {
             let known = self.standalone_enabled(node);
@@ -377,7 +373,8 @@ impl Reader {
                 self.whole(node, "`minTolerance`", 0..=MOST_TOLERANCE).map(MinTolerance::AtLeast)
             }
             _ => {
-                let remedy = "write auto, or how many voters may fail at any moment";
+                let remedy = "write auto, or how many failures the ensemble must tolerate at \
+                              every step";
                 let found = format!("found {}", node.value.kind());
                 self.complain(node.place, "`minTolerance` must be auto or a number", found, remedy);
                 None
@@ -392,7 +389,7 @@ impl Reader {
             Value::Text(word) if word == "unknown" => Some(StandaloneEnabled::Unknown),
             _ => {
                 let what = "`standaloneEnabled` must be unknown, true or false";
-                let remedy = "say what the servers' zoo.cfg says, or leave the line out";
+                let remedy = "write the value in the servers' zoo.cfg, or remove the line";
                 self.complain(node.place, what, format!("found {}", node.value.kind()), remedy);
                 None
             }
@@ -413,14 +410,14 @@ impl Reader {
     fn hook(&mut self, node: &Node, what: &str) -> Option<Vec<String>> {
         const REMEDY: &str = r#"give program and arguments, like ["ssh", "{host}", "systemctl", "start", "zookeeper"]"#;
         if let Value::Text(_) = node.value {
-            let message = format!("{what} must be a list: no shell takes a text apart");
+            let message = format!("{what} must be a list: zkplan runs commands without a shell");
             self.complain(node.place, message, "found a text", REMEDY);
             return None;
         }
         let items = self.list(node, what, "a list of texts")?;
         if items.is_empty() {
-            let remedy = format!("{REMEDY}, or take the line out");
-            self.complain(node.place, format!("{what} runs nothing"), "empty", remedy);
+            let remedy = format!("{REMEDY}, or remove the line");
+            self.complain(node.place, format!("{what} is empty"), "empty", remedy);
             return None;
         }
         let arguments: Vec<String> = items
@@ -437,22 +434,22 @@ impl Reader {
             return None;
         };
         if at == 0 && text.is_empty() {
-            let message = format!("{what} names no program");
-            self.complain(node.place, message, "nothing here", "name the program to run");
+            let message = format!("{what} has no program");
+            self.complain(node.place, message, "nothing here", "give the program to run");
             return None;
         }
         if let Some(hidden) = text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\t')) {
-            let message = format!("{what} holds a character that does not print");
+            let message = format!("{what} has a character that cannot be printed");
             let label = format!("holds {}", hidden.escape_unicode());
-            self.complain(node.place, message, label, "type it anew");
+            self.complain(node.place, message, label, "type it again");
             return None;
         }
         let unknown: Vec<&str> =
             placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)).collect();
         for name in &unknown {
             let message = format!("{what} has the unknown placeholder `{{{}}}`", quoted(name));
-            let remedy = "{id}, {host} and {joinerDir} stand for the server at hand; \
-                          there is no shell and no variable";
+            let remedy = "only {id}, {host} and {joinerDir} are replaced; there is no shell and \
+                          there are no variables";
             self.complain(node.place, message, "not known", remedy);
         }
         unknown.is_empty().then(|| text.clone())

@@ -42,7 +42,7 @@ pub(super) const CLIENT_PORT: u16 = 2181;
 /// A zone's name, as the schema says it; [`Reader::zone_name`] says the same.
 pub(super) const ZONE_PATTERN: &str = "^[A-Za-z0-9._-]{1,63}$";
 
-/// Addresses of one server. One for each network that it is in; nobody has more than a few.
+/// Addresses of one server. One for each network that it is in; a server has few of them.
 const MAX_ADDRESSES: usize = 8;
 
 /// Ids that a spec may list: those of servers that exist, too. New ones are narrower; see
@@ -59,7 +59,7 @@ const ROLES: [(&str, Role); 2] = [("participant", Role::Participant), ("observer
 pub(super) struct Entry {
     /// Its id and where it stands.
     pub(super) id: Option<(ServerId, Place)>,
-    /// Its role; `None` where it cannot be told.
+    /// Its role; `None` where it is not known.
     pub(super) role: Option<Role>,
     /// The addresses that it claims.
     pub(super) claims: Vec<Claim>,
@@ -76,8 +76,8 @@ impl Reader {
             return Vec::new();
         };
         if items.is_empty() {
-            let remedy = "list every server that the ensemble is to have";
-            self.complain(node.place, "the spec wants no server", "empty", remedy);
+            let remedy = "list every server of the ensemble";
+            self.complain(node.place, "the spec has no server", "empty", remedy);
         }
         let entries: Vec<Entry> = items.iter().map(|item| self.server(item)).collect();
         self.ids_are_unique(&entries);
@@ -85,7 +85,7 @@ impl Reader {
         self.loopback_is_all_or_none(&entries);
         let observes = |entry: &Entry| entry.role == Some(Role::Observer);
         if !entries.is_empty() && entries.iter().all(observes) {
-            let remedy = "make at least one a participant";
+            let remedy = "make at least one server a participant";
             self.complain(node.place, "no server has a vote", "observers only", remedy);
         }
         entries
@@ -125,8 +125,12 @@ impl Reader {
             let number = self.whole(node, "`id`", IDS)?;
             Some((ServerId::new(number.into()), node.place))
         });
-        let host_node =
-            self.needed(map, "host", "a server", "name the host where the others reach it");
+        let host_node = self.needed(
+            map,
+            "host",
+            "a server",
+            "give the host at which the other servers reach it",
+        );
         let host = host_node.and_then(|node| self.quorum_host(node));
         let quorum = self.port_or(map, "quorumPort", Some(QUORUM_PORT));
         let election = self.port_or(map, "electionPort", Some(ELECTION_PORT));
@@ -192,12 +196,12 @@ impl Reader {
             reader.whole(node, what, PLACES).map(|number| Some(i64::from(number)))
         };
         if let (Some(node), Some(Role::Observer)) = (group.or(weight), role) {
-            let remedy = "leave group and weight out; they are those of voters";
+            let remedy = "remove group and weight; only voters have them";
             self.complain(node.place, "an observer has a group or a weight", "no vote", remedy);
             return None;
         }
         if let (None, Some(node)) = (group, weight) {
-            let remedy = "name the group in which it weighs that";
+            let remedy = "give its group";
             self.complain(node.place, "a server has a weight and no group", "no group", remedy);
             return None;
         }
@@ -240,9 +244,7 @@ impl Reader {
             (Some(None), _) => {
                 ("there is no `secureClientPort`", "no client port", "give `secureClientPort`")
             }
-            (_, Some(_)) => {
-                ("there is a `clientHost`", "its port is none", "leave one of them out")
-            }
+            (_, Some(_)) => ("it has a `clientHost`", "its port is none", "remove one of them"),
             (None | Some(Some(_)), None) => return Some(None),
         };
         let (what, label, remedy) = complaint;
@@ -260,12 +262,12 @@ impl Reader {
         let fine = !host.is_wildcard();
         if !fine {
             // Every other server would connect to itself (field guide, H9).
-            let remedy = "name the host where the others reach it; \
-                          `quorumListenOnAllIPs` makes a server listen on all addresses";
+            let remedy = "give the host at which the other servers reach it; with \
+                          `quorumListenOnAllIPs` a server listens on all addresses";
             self.complain(
                 place,
                 format!("the quorum host is the wildcard `{host}`"),
-                "no place",
+                "not a host",
                 remedy,
             );
         }
@@ -280,7 +282,7 @@ impl Reader {
             return Some(text.to_owned());
         }
         let remedy = "a zone is 1 to 63 of the characters A-Z a-z 0-9 . _ -";
-        self.complain(node.place, format!("zone `{}`", quoted(text)), "not a zone's name", remedy);
+        self.complain(node.place, format!("zone `{}`", quoted(text)), "not a zone name", remedy);
         None
     }
 
@@ -314,7 +316,7 @@ impl Reader {
         };
         if server.peers.len() > MAX_ADDRESSES {
             let what = format!("server {} has {} addresses", server.id, server.peers.len());
-            let remedy = "give it one for each network that it is in";
+            let remedy = "give one address for each network";
             self.complain(place, what, format!("more than {MAX_ADDRESSES}"), remedy);
             return entry;
         }
@@ -331,16 +333,16 @@ impl Reader {
         entry.claims = line_claims(&server, place);
         let secure = server.secure_client.as_deref().map(secure_port);
         if secure == Some(None) {
-            let what = "the secure client part is neither a port nor host:port";
-            self.complain(place, what, "behind the second `;`", FORM);
+            let what = "the secure client part is not a port or host:port";
+            self.complain(place, what, "after the second `;`", FORM);
             fine = false;
         }
         match &server.client {
             // ZooKeeper 3.10's line of a server that has a secure client port alone.
             None if server.secure_client.is_some() => {}
             None => {
-                let remedy = "name the client port: put `;2181` behind the line, or `;;2281` where \
-                              there is a secure one alone";
+                let remedy = "give the client port: add `;2181` to the line, or `;;2281` if there \
+                              is only a secure one";
                 self.complain(place, "the server line has no client part", NO_CLIENT_PART, remedy);
                 fine = false;
             }
@@ -368,12 +370,7 @@ impl Reader {
                 // ZooKeeper prints ports and hosts sorted apart and can mix them up (field guide, 1.1).
                 let what =
                     format!("the addresses of server {} share the host `{}`", server.id, peer.host);
-                self.complain(
-                    place,
-                    what,
-                    "twice in one line",
-                    "give every address a host of its own",
-                );
+                self.complain(place, what, "twice in one line", "give every address its own host");
                 fine = false;
             }
         }
@@ -417,13 +414,13 @@ impl Reader {
             let label = wanted
                 .zone
                 .as_ref()
-                .map_or_else(|| "it has none there".to_owned(), |own| format!("`{own}` there"));
+                .map_or_else(|| "it has no zone there".to_owned(), |own| format!("`{own}` there"));
             let what = format!("server {id} is listed under `servers` with another zone");
             self.complain(
                 place,
                 what,
                 label,
-                "`zones` is for servers that the spec no longer lists",
+                "`zones` is only for servers that are not under `servers`",
             );
         }
     }
@@ -432,12 +429,12 @@ impl Reader {
 /// Why a server line cannot be read, short enough for a label.
 fn reason_of(error: &ServerLineError) -> String {
     match error {
-        ServerLineError::NotAServerLine => "no server line".to_owned(),
-        ServerLineError::Id(_) => "the id is no number".to_owned(),
+        ServerLineError::NotAServerLine => "not a server line".to_owned(),
+        ServerLineError::Id(_) => "the id is not a number".to_owned(),
         ServerLineError::Address(_) => "not host:quorumPort:electionPort[:role]".to_owned(),
         ServerLineError::Port(port) => format!("`{}` is not a port", quoted(port)),
         ServerLineError::Role(role) => {
-            format!("`{}` is neither participant nor observer", quoted(role))
+            format!("`{}` is not participant or observer", quoted(role))
         }
         ServerLineError::RolesDisagree => "two roles in one line".to_owned(),
     }

@@ -6,7 +6,7 @@ const LONGEST_QUOTE: usize = 60;
 /// Whether a character shows nothing of its own or changes how others show: controls, directional
 /// marks, zero-width and unassigned characters, blanks other than the space.
 pub(super) fn is_hidden(c: char) -> bool {
-    // Fillers and the blank Braille pattern count as letters and symbols, but nobody sees them.
+    // Fillers and the blank Braille pattern count as letters and symbols, but they are not visible.
     let blank =
         matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{fffc}');
     !c.is_ascii_graphic() && c != ' ' && (blank || c.escape_debug().len() > 1)
@@ -66,14 +66,14 @@ fn secret_of(line: &str) -> Option<usize> {
     credentials_of(&lower).or_else(|| password_of(line, &lower))
 }
 
-/// Where credentials begin that somebody wrote as `zkCli.sh` takes them: all in one, behind `auth:`
+/// Where credentials begin that are written as `zkCli.sh` takes them: all in one, behind `auth:`
 /// or `digest:`.
 fn credentials_of(lower: &str) -> Option<usize> {
     let behind = |key: &str| {
         let at = lower.find(key)? + key.len();
         let value = lower[at..].trim();
-        let told = value.is_empty() || value.starts_with('#') || value.contains("passw");
-        (!told).then_some(at + (lower.len() - at - lower[at..].trim_start().len()))
+        let is_other = value.is_empty() || value.starts_with('#') || value.contains("passw");
+        (!is_other).then_some(at + (lower.len() - at - lower[at..].trim_start().len()))
     };
     behind("auth:").or_else(|| behind("digest:"))
 }

@@ -81,7 +81,7 @@ impl Value {
 pub(super) fn read(text: &str, complaints: &mut Complaints) -> Option<Node> {
     if text.len() > MAX_BYTES {
         let what = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
-        complaints.add(Place::START, what, "no spec is that long", "pass a zkplan spec");
+        complaints.add(Place::START, what, "too long for a spec", "pass a zkplan spec");
         return None;
     }
     match serde_saphyr::from_str_with_options::<Raw>(text, options()) {
@@ -258,7 +258,7 @@ fn complain(text: &str, error: &Error, complaints: &mut Complaints) {
 
 /// What to say of an error of the parser, and how to mend it.
 fn words(error: &Error) -> (String, &'static str) {
-    const TOO_MUCH: &str = "a spec needs none of this; take it apart";
+    const TOO_MUCH: &str = "a spec needs none of this; simplify it";
     let said = error.without_snippet().to_string();
     let said = said.split(" at line ").next().unwrap_or_default();
     match error.without_snippet() {
@@ -285,23 +285,23 @@ fn words(error: &Error) -> (String, &'static str) {
         }
         Error::AliasReplayStackDepthExceeded { .. } => ("aliases of aliases".to_owned(), TOO_MUCH),
         Error::MergeKeyNotAllowed { .. } => {
-            ("merge keys (`<<`) are not supported".to_owned(), "write the keys out")
+            ("merge keys (`<<`) are not supported".to_owned(), "write every key")
         }
         Error::UnknownAnchor { .. } => (
             "an alias (`*`) without its anchor (`&`)".to_owned(),
-            "a text that begins with `*` needs quotes",
+            "put a text that begins with `*` in quotes",
         ),
         _ if said == "recursion limit exceeded" => {
             (format!("nested more than {MAX_DEPTH} deep"), TOO_MUCH)
         }
-        _ if said.starts_with("unsupported tag") => (said.to_owned(), "leave the tag out"),
+        _ if said.starts_with("unsupported tag") => (said.to_owned(), "remove the tag"),
         _ => (
             format!("not valid YAML: {said}"),
-            "look at the indentation, the quotes and the brackets here and just before",
+            "check the indentation, the quotes and the brackets here and just before",
         ),
     }
 }
 
 fn too_many_aliased() -> String {
-    format!("aliases that stand for more than {MAX_ALIASED} values")
+    format!("aliases for more than {MAX_ALIASED} values")
 }

@@ -231,7 +231,7 @@ fn a_file_without_servers_is_not_taken_for_a_standalone_server() {
         let answer = desk.zkplan(&["import", "--zoo-cfg", file]);
         assert_eq!(answer.code, 65, "{answer:?}");
         assert!(answer.err.contains("no `server.N` line"), "{}", answer.err);
-        assert!(answer.err.contains("or no zoo.cfg"), "{}", answer.err);
+        assert!(answer.err.contains("or not a zoo.cfg"), "{}", answer.err);
     }
     let neither = desk.zkplan(&["import"]);
     assert!(neither.err.contains("--zoo-cfg"), "{}", neither.err);

@@ -169,3 +169,66 @@ fn only_cli_reads_files_and_only_the_port_and_cli_wait() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Words of a private dialect: the plain word is shorter to read for a reader who meets it first. The rest of
+/// the guide is read by people.
+const NOT_PLAIN: &[&str] =
+    &["nobody", "somebody", "whoever", "told", "so many", "bury", "deed", "blow", "knock"];
+
+#[test]
+fn words_are_plain_english() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("src/explain")).expect("pages");
+    let pages = pages.map(|entry| entry.expect("an entry").path());
+    let pages = pages.chain([root.join("README.md"), root.join("CHANGELOG.md")]);
+    let pages = pages.map(|path| (path.clone(), fs::read_to_string(path).expect("a page")));
+    let mut wrong = Vec::new();
+    for (path, text) in sources().into_iter().chain(pages) {
+        for (number, line) in text.lines().enumerate() {
+            let of_line = words(line);
+            let has = |word: &&&str| of_line.contains(&format!(" {word} "));
+            if let Some(word) = NOT_PLAIN.iter().find(has) {
+                wrong.push(format!("{}:{}: {word}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The words of a line in small letters, each between two spaces.
+fn words(line: &str) -> String {
+    let apart = |c: char| !(c.is_alphanumeric() || c == '_');
+    let words: Vec<String> = line.split(apart).map(str::to_lowercase).collect();
+    format!(" {} ", words.join(" "))
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in sources() {
+        for line in shipped(&text).lines() {
+            let line = line.trim_start();
+            let kinds = ["pub struct ", "pub enum ", "pub trait ", "pub type "];
+            if let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) {
+                let name = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+                places.entry(name).or_default().push(path.display().to_string());
+            }
+        }
+    }
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
+}
+
+#[test]
+fn no_two_files_of_a_folder_share_a_name() {
+    let mut places: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for path in sources().into_keys() {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if name != "mod.rs" && name != "tests.rs" {
+            let key = (module_of(&path), name);
+            places.entry(key).or_default().push(path.display().to_string());
+        }
+    }
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
+}
