@@ -2,7 +2,7 @@
 //!
 //! In: the bytes of the files, or an [`Observation`]. Out: the servers with what is known of them,
 //! and notes on everything that was assumed or that a spec cannot say. What ZooKeeper refuses to
-//! start with is refused here, in its words ([`Refusal`]). No I/O: callers read the files. Ports are
+//! start with is refused here, in its words ([`ImportRefusal`]). No I/O: callers read the files. Ports are
 //! recognised by where they stand, never by their numbers.
 
 mod files;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use files::from_zoo_cfgs;
 pub use note::Note;
-pub use refusal::{ImportError, Refusal, Spot};
+pub use refusal::{ImportError, ImportRefusal, Spot};
 pub use zoo_cfg::{File, ServerFiles, dynamic_file_name};
 
 use crate::model::{

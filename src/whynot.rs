@@ -36,7 +36,7 @@ enum Place {
 
 /// What comes of a wish.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum OrderAnswer {
     /// The plan does no such thing.
     NotInPlan,
     /// The plan does it so already.
@@ -115,15 +115,15 @@ impl Wish {
 }
 
 /// Makes the plan that a wish describes, and holds it against the laws.
-pub fn why_not(plan: &Plan, wish: &Wish) -> Answer {
-    let Some(other) = rearranged(plan, wish) else { return Answer::NotInPlan };
+pub fn why_not(plan: &Plan, wish: &Wish) -> OrderAnswer {
+    let Some(other) = rearranged(plan, wish) else { return OrderAnswer::NotInPlan };
     if order(&other) == order(plan) {
-        return Answer::AsPlanned;
+        return OrderAnswer::AsPlanned;
     }
     let facts = other.facts.clone();
     match check(other, &facts) {
-        Ok(checked) => Answer::Lawful(Box::new(checked)),
-        Err(breaches) => Answer::Unlawful(breaches),
+        Ok(checked) => OrderAnswer::Lawful(Box::new(checked)),
+        Err(breaches) => OrderAnswer::Unlawful(breaches),
     }
 }
 

@@ -16,7 +16,7 @@ use super::event::Event;
 use super::journal::HookEnd;
 use super::keeper::{ApplyIdentity, Opening, RunStore};
 use super::leaving::{known_endpoints, leaving_now, reached};
-use super::machine::{Executor, Input, Options, Output, Question};
+use super::machine::{Executor, Input, Options, Output, RunQuestion};
 use super::sight::{self, RunView};
 use crate::check::CheckedPlan;
 use crate::ensemble::words::Mntr;
@@ -236,7 +236,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         }
     }
 
-    async fn look(&mut self, question: &Question) -> Input {
+    async fn look(&mut self, question: &RunQuestion) -> Input {
         let mut asked = observe::Question::of(&self.spec);
         asked.clients = observe::ClientsOf::NoServer;
         asked.skip_data = true;
@@ -262,7 +262,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     }
 
     /// Adds what is asked in addition to a survey.
-    async fn complete(&mut self, seen: &Observation, question: &Question) -> RunView {
+    async fn complete(&mut self, seen: &Observation, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
         let mut sight = sight::sight(plan, &self.spec, seen);
         let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
@@ -326,7 +326,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     }
 
     /// Whether joiners take the user: those whose data are proven, and no others.
-    async fn ask_joiners(&self, seen: &Observation, question: &Question, sight: &mut RunView) {
+    async fn ask_joiners(&self, seen: &Observation, question: &RunQuestion, sight: &mut RunView) {
         let is_proven = |id: &ServerId| {
             let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
             data.map_or(!question.prove.contains(id), observe::DataProof::is_equal)

@@ -69,7 +69,7 @@ async fn history_of(args: &HistoryArgs, source: &Source, output: &Output) -> Res
 /// The folder does not tell what the runs did.
 fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
     let path = args.file.display().to_string();
-    output.aside(&ends::screen(&ends::Screen {
+    output.aside(&ends::screen(&ends::EndScreen {
         end: &Outcome::Unproven(unproven.clone()),
         again: "",
         path: &path,

@@ -27,15 +27,15 @@ use crate::proposal::{Refusal, acceptance, propose_preferring};
 
 use crate::rehearsal;
 use crate::render;
-use crate::render::plan::{Origin, PlanFile, Screen, SpecFile, screen, still_to_do};
-use crate::render::summary::{Entry, Verdict, table};
+use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_to_do};
+use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
 use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
 
-/// What the rehearsal below a plan may cost, as [`rehearsal::Limits`] counts.
+/// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
 
 /// How long a member that was not seen up and in sync is given before it is asked once more.
@@ -386,7 +386,7 @@ fn texts(
                 let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
-                all.section(screen(&Screen {
+                all.section(screen(&PlanScreen {
                     origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
                     checked,
@@ -398,7 +398,7 @@ fn texts(
                 }
             }
             Outcome::Refused(refusal, seen) => {
-                all.section(refusal::screen(&refusal::Screen {
+                all.section(refusal::screen(&refusal::RefusalScreen {
                     spec,
                     observation: seen.as_deref(),
                     refusal,
@@ -446,17 +446,17 @@ fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
 }
 
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
-    let entries: Vec<Entry<'_>> = loaded
+    let entries: Vec<FleetEntry<'_>> = loaded
         .iter()
         .zip(outcomes)
-        .map(|(file, outcome)| Entry {
+        .map(|(file, outcome)| FleetEntry {
             ensemble: file.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
             spec: &file.path,
             verdict: match outcome {
-                Outcome::Planned(checked, ..) => Verdict::Planned(checked),
-                Outcome::Refused(refusal, _) => Verdict::Refused(refusal),
-                Outcome::Unreachable(error) => Verdict::Unreachable(error),
-                Outcome::Failed(_) => Verdict::Failed("not planned"),
+                Outcome::Planned(checked, ..) => FleetVerdict::Planned(checked),
+                Outcome::Refused(refusal, _) => FleetVerdict::Refused(refusal),
+                Outcome::Unreachable(error) => FleetVerdict::Unreachable(error),
+                Outcome::Failed(_) => FleetVerdict::Failed("not planned"),
             },
             exit_code: outcome.exit(args.detailed_exitcode).code(),
         })

@@ -11,7 +11,7 @@ use crate::ensemble::{DryRun, ErrorCode, NoAnswer, TlsFailure};
 use crate::model::{Endpoint, ServerId, Update};
 use crate::observe::Observation;
 use crate::plan::{Action, Plan, Step};
-use crate::render::probe::{Answer, Screen, screen};
+use crate::render::probe::{ProbeAnswer, ProbeScreen, screen};
 use crate::spec::Spec;
 
 /// Probes every plan, and prints what came of it: behind the plan where people read it, else beside.
@@ -25,8 +25,8 @@ pub(super) fn run<'a>(
         #[cfg(debug_assertions)]
         super::local::rehearsed_death(None, "probe");
         let answer = match next(checked.plan()) {
-            Next::Nothing => Answer::NothingToSend,
-            Next::Awaits(joiners) => Answer::Awaits(joiners),
+            Next::Nothing => ProbeAnswer::NothingToSend,
+            Next::Awaits(joiners) => ProbeAnswer::Awaits(joiners),
             Next::Reconfig(step) => match asked(spec, checked.plan(), step, seen, output) {
                 Ok(answer) => answer,
                 Err(failed) => {
@@ -37,7 +37,7 @@ pub(super) fn run<'a>(
         };
         exit = exit.worse(exit_of(&answer));
         let plan = checked.plan();
-        let mut text = screen(&Screen { plan, answer: &answer, width: output.width });
+        let mut text = screen(&ProbeScreen { plan, answer: &answer, width: output.width });
         match format {
             Format::Text => {
                 let mut below = crate::render::Text::new();
@@ -79,8 +79,8 @@ fn asked(
     step: &Step,
     seen: &Observation,
     output: &Output,
-) -> Result<Answer, Exit> {
-    let Some(change) = step.reconfig() else { return Ok(Answer::NothingToSend) };
+) -> Result<ProbeAnswer, Exit> {
+    let Some(change) = step.reconfig() else { return Ok(ProbeAnswer::NothingToSend) };
     let base = &plan.facts.base;
     let request = Update::of(&base.membership, change);
     let port = live::servers(spec, &Named::of(spec, None), output)?;
@@ -89,15 +89,15 @@ fn asked(
         let mut wants_certificate = false;
         for at in leader_first(seen) {
             match port.dry_run(&at, &request, base.version).await {
-                Ok(dry_run) => return Answer::Checked { step, dry_run: Some(dry_run) },
+                Ok(dry_run) => return ProbeAnswer::Checked { step, dry_run: Some(dry_run) },
                 Err(NoAnswer::Tls(TlsFailure::CertificateWanted)) => wants_certificate = true,
                 Err(_) => {}
             }
         }
         if wants_certificate {
-            Answer::WantsCertificate { step }
+            ProbeAnswer::WantsCertificate { step }
         } else {
-            Answer::Checked { step, dry_run: None }
+            ProbeAnswer::Checked { step, dry_run: None }
         }
     })
 }
@@ -111,13 +111,15 @@ fn leader_first(seen: &Observation) -> Vec<Endpoint> {
 
 /// The exit code of what the leader said. A probe is an extra: where nothing was sent, the plan
 /// stands as it stands without.
-fn exit_of(answer: &Answer) -> Exit {
+fn exit_of(answer: &ProbeAnswer) -> Exit {
     let dry_run = match answer {
-        Answer::NothingToSend | Answer::Awaits(_) | Answer::WantsCertificate { .. } => {
+        ProbeAnswer::NothingToSend
+        | ProbeAnswer::Awaits(_)
+        | ProbeAnswer::WantsCertificate { .. } => {
             return Exit::Done;
         }
-        Answer::Checked { dry_run: None, .. } => return Exit::Unreachable,
-        Answer::Checked { dry_run: Some(dry_run), .. } => dry_run,
+        ProbeAnswer::Checked { dry_run: None, .. } => return Exit::Unreachable,
+        ProbeAnswer::Checked { dry_run: Some(dry_run), .. } => dry_run,
     };
     match dry_run {
         DryRun::Sound | DryRun::OpenToAll | DryRun::NotSent(_) => Exit::Done,

@@ -12,7 +12,7 @@ use crate::check::CheckedPlan;
 use crate::observe::Facts;
 use crate::proposal::propose;
 use crate::rehearsal::{
-    ApplyResult, Limits, Recovery, Rehearsal, TargetKind, Unrehearsed, Writes, rehearse,
+    ApplyResult, Recovery, Rehearsal, RehearsalLimits, TargetKind, Unrehearsed, Writes, rehearse,
 };
 use crate::render::plan::SpecFile;
 use crate::render::refusal;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
         },
         Err(exit) => return exit,
     };
-    match rehearse(&checked, Limits::default()) {
+    match rehearse(&checked, RehearsalLimits::default()) {
         Ok(rehearsal) => {
             let exit = if rehearsal.always_ends() { Exit::Done } else { Exit::Unsafe };
             match args.format {
@@ -72,7 +72,7 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();
-        output.aside(&refusal::screen(&refusal::Screen {
+        output.aside(&refusal::screen(&refusal::RefusalScreen {
             spec: SpecFile { path: &path, spec },
             observation: None,
             refusal: &refusal,

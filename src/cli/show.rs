@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::{source, specs};
 use crate::check::CheckedPlan;
-use crate::render::plan::{Origin, PlanFile, Screen, screen};
+use crate::render::plan::{Origin, PlanFile, PlanScreen, screen};
 use crate::render::{dot, words_for_shell};
 use crate::saved;
 
@@ -34,8 +34,13 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
         Format::Text => {
             let plan_id = saved::plan_id(checked.plan());
             let origin = Origin::Read(PlanFile { path, plan_id: &plan_id });
-            let view =
-                Screen { origin, observation: None, checked, resumed: None, width: output.width };
+            let view = PlanScreen {
+                origin,
+                observation: None,
+                checked,
+                resumed: None,
+                width: output.width,
+            };
             output.screen(&screen(&view), Exit::Done)
         }
         Format::Json => output.raw(&saved::write(checked), Exit::Done),

@@ -95,7 +95,7 @@ async fn signed_in(
 fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> Exit {
     let path = args.file.display().to_string();
     let nonce = words_for_shell(&args.nonce);
-    output.aside(&ends::screen(&ends::Screen {
+    output.aside(&ends::screen(&ends::EndScreen {
         end,
         again: &format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
         path: &path,
@@ -172,7 +172,7 @@ async fn remove<E: Ensemble, S: Session>(
 /// forger's folder a look of order.
 fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output: &Output) -> Exit {
     let path = args.file.display().to_string();
-    output.aside(&ends::screen(&ends::Screen {
+    output.aside(&ends::screen(&ends::EndScreen {
         end: &Outcome::Unproven(unproven),
         again: "",
         path: &path,

@@ -326,8 +326,8 @@ impl Ensemble for ZooKeeper {
             took_ms = millis_since(began),
             "asked"
         );
-        if let (FourLetterWord::Conf, Ok(told)) = (word, &answer)
-            && let Some(connections) = words::Conf::parse(told).max_client_connections
+        if let (FourLetterWord::Conf, Ok(conf)) = (word, &answer)
+            && let Some(connections) = words::Conf::parse(conf).max_client_connections
         {
             self.admission.takes(at, connections);
         }

@@ -1,7 +1,7 @@
 //! Server lines as ZooKeeper 3.8.0 reads them (`QuorumServer.initializeWithAddressString`), down to
 //! the blanks: what it refuses there keeps a server from starting.
 
-use super::refusal::Refusal;
+use super::refusal::ImportRefusal;
 use crate::model::{ClientAddress, Host, PeerAddress, Role, Server, ServerId};
 
 /// A line that ZooKeeper takes.
@@ -19,20 +19,20 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) enum Fault {
     /// ZooKeeper refuses it.
-    Refused(Refusal),
+    Refused(ImportRefusal),
     /// ZooKeeper takes it, and it names no place.
     NoPlace(&'static str),
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<ImportRefusal> for Fault {
+    fn from(refusal: ImportRefusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
 /// Reads the value of `server.N`, with every blank that stands in it.
 pub(super) fn read(id: ServerId, value: &str) -> Result<Line, Fault> {
-    let form = || Refusal::Form(value.to_owned());
+    let form = || ImportRefusal::Form(value.to_owned());
     let parts = java_split(value, ';');
     let (addresses, client, secure) = match parts.as_slice() {
         [addresses] => (*addresses, None, None),
@@ -53,7 +53,7 @@ pub(super) fn read(id: ServerId, value: &str) -> Result<Line, Fault> {
             && before != now
         {
             let (before, now): (Role, Role) = (before, now);
-            return Err(Refusal::RolesDisagree(shouted(before), shouted(now)).into());
+            return Err(ImportRefusal::RolesDisagree(shouted(before), shouted(now)).into());
         }
         role = role.or(given);
         peers.push(peer);
@@ -88,11 +88,11 @@ fn peer(id: ServerId, value: &str, text: &str) -> Result<(PeerAddress, Option<Ro
     let (host, quorum, election, role) = match parts.as_slice() {
         [host, quorum, election] => (*host, *quorum, *election, None),
         [host, quorum, election, role] => (*host, *quorum, *election, Some(*role)),
-        _ => return Err(Refusal::Form(value.to_owned()).into()),
+        _ => return Err(ImportRefusal::Form(value.to_owned()).into()),
     };
     let (quorum, election) = (port(host, quorum)?, port(host, election)?);
     if quorum == election {
-        return Err(Refusal::SamePort(id).into());
+        return Err(ImportRefusal::SamePort(id).into());
     }
     let role = role.map(self::role).transpose()?;
     let peer = PeerAddress {
@@ -113,23 +113,23 @@ fn client_address(value: &str, text: &str) -> Result<ClientAddress, Fault> {
             let number = port("null", number)?;
             Ok(ClientAddress { host: place(host)?, port: there(number)? })
         }
-        _ => Err(Refusal::Form(value.to_owned()).into()),
+        _ => Err(ImportRefusal::Form(value.to_owned()).into()),
     }
 }
 
-fn role(text: &str) -> Result<Role, Refusal> {
+fn role(text: &str) -> Result<Role, ImportRefusal> {
     match text.trim().to_lowercase().as_str() {
         "observer" => Ok(Role::Observer),
         "participant" => Ok(Role::Participant),
-        _ => Err(Refusal::PeerType(text.to_owned())),
+        _ => Err(ImportRefusal::PeerType(text.to_owned())),
     }
 }
 
-fn port(host: &str, text: &str) -> Result<u16, Refusal> {
+fn port(host: &str, text: &str) -> Result<u16, ImportRefusal> {
     let number: i32 = text
         .parse()
-        .map_err(|_| Refusal::Unresolved { host: host.to_owned(), port: text.to_owned() })?;
-    u16::try_from(number).map_err(|_| Refusal::PortRange(number))
+        .map_err(|_| ImportRefusal::Unresolved { host: host.to_owned(), port: text.to_owned() })?;
+    u16::try_from(number).map_err(|_| ImportRefusal::PortRange(number))
 }
 
 const fn there(port: u16) -> Result<u16, Fault> {
@@ -144,15 +144,15 @@ fn place(host: &str) -> Result<Host, Fault> {
 
 /// `ConfigUtils.getHostAndPort`: a host, which may be an IPv6 address in brackets, and what follows
 /// it between colons.
-fn host_and_ports(text: &str) -> Result<Vec<&str>, Refusal> {
+fn host_and_ports(text: &str) -> Result<Vec<&str>, ImportRefusal> {
     let Some(inside) = text.strip_prefix('[') else { return Ok(java_split(text, ':')) };
     let Some((host, rest)) = inside.split_once(']') else {
-        return Err(Refusal::Bracket(text.to_owned()));
+        return Err(ImportRefusal::Bracket(text.to_owned()));
     };
     let mut behind = rest.chars();
     match (behind.next(), behind.as_str()) {
         (None, _) => Ok(vec![host]),
-        (Some(_), "") => Err(Refusal::NoPort(text.to_owned())),
+        (Some(_), "") => Err(ImportRefusal::NoPort(text.to_owned())),
         (Some(_), ports) => Ok([vec![host], java_split(ports, ':')].concat()),
     }
 }

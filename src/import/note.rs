@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::refusal::{Refusal, Spot};
+use super::refusal::{ImportRefusal, Spot};
 use crate::model::{Host, ServerId};
 
 /// Something to know about an import.
@@ -177,7 +177,7 @@ pub enum Note {
         /// The server.
         id: ServerId,
         /// Why.
-        why: Refusal,
+        why: ImportRefusal,
     },
     /// A reconfig was on its way when the server stopped.
     #[error("there is also a file `{0}`: a reconfig was not finished when this server wrote it")]

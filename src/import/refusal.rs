@@ -8,7 +8,7 @@ use crate::model::ServerId;
 
 /// A reason for which `QuorumPeerConfig.parse` throws, worded as ZooKeeper 3.8.0 does.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refusal {
+pub enum ImportRefusal {
     /// An escape that `Properties.load` does not take.
     #[error("Malformed \\uxxxx encoding")]
     MalformedEscape,
@@ -142,7 +142,7 @@ pub enum ImportError {
         /// Where.
         at: Spot,
         /// Its reason.
-        why: Refusal,
+        why: ImportRefusal,
     },
     /// ZooKeeper takes a line that no ensemble can be changed with.
     #[error("{at}: server {id} {what}")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::note::Note;
-use super::refusal::{ImportError, Refusal, Spot};
+use super::refusal::{ImportError, ImportRefusal, Spot};
 use crate::model::{Property, latin_1, properties, trimmed};
 
 /// Keys of whole numbers of 32 bits, each with the port that it may be.
@@ -89,7 +89,7 @@ impl Settings {
         let mut settings = Self { file: file.to_owned(), last: BTreeMap::new() };
         let all = properties(&latin_1(bytes)).map_err(|malformed| ImportError::Refused {
             at: settings.at(Some(malformed.line)),
-            why: Refusal::MalformedEscape,
+            why: ImportRefusal::MalformedEscape,
         })?;
         for property in all {
             if let Some(known) = meant(&property.key) {
@@ -135,7 +135,7 @@ impl Settings {
         found
     }
 
-    fn refuse<T>(&self, key: &str, why: Refusal) -> Result<T, ImportError> {
+    fn refuse<T>(&self, key: &str, why: ImportRefusal) -> Result<T, ImportError> {
         Err(ImportError::Refused { at: self.at(self.line(key)), why })
     }
 
@@ -163,21 +163,21 @@ impl Settings {
             [(ENABLE_SASL, SERVER_SASL), (ENABLE_SASL, LEARNER_SASL), (LEARNER_SASL, SERVER_SASL)]
         {
             if off(needed) && on(needs) {
-                return self.refuse(needs, Refusal::Disabled { off: needed, on: needs });
+                return self.refuse(needs, ImportRefusal::Disabled { off: needed, on: needs });
             }
         }
         if self.value("dataDir").is_none() {
-            return self.refuse("dataDir", Refusal::NotSet("dataDir"));
+            return self.refuse("dataDir", ImportRefusal::NotSet("dataDir"));
         }
         for (key, address) in
             [("clientPort", "clientPortAddress"), ("secureClientPort", "secureClientPortAddress")]
         {
             let number = self.number(key);
             if number == 0 && self.value(address).is_some() {
-                return self.refuse(address, Refusal::AddressWithoutPort(key));
+                return self.refuse(address, ImportRefusal::AddressWithoutPort(key));
             }
             if u16::try_from(number).is_err() {
-                return self.refuse(key, Refusal::PortRange(number));
+                return self.refuse(key, ImportRefusal::PortRange(number));
             }
         }
         self.check_times()
@@ -186,7 +186,7 @@ impl Settings {
     fn check_value(&self, property: &Property) -> Result<(), ImportError> {
         let Property { key, value, .. } = property;
         let (name, value) = (trimmed(key), trimmed(value));
-        let not_a_number = || Refusal::NotANumber(value.to_owned());
+        let not_a_number = || ImportRefusal::NotANumber(value.to_owned());
         let checked = match name {
             _ if NUMBERS.contains(&name) => {
                 value.parse::<i32>().map(drop).map_err(|_| not_a_number())
@@ -196,22 +196,27 @@ impl Settings {
             }
             _ if FLAGS.contains(&name) => match value.to_ascii_lowercase().as_str() {
                 "true" | "false" => Ok(()),
-                _ => Err(Refusal::NotABoolean { key: name.to_owned(), value: value.to_owned() }),
+                _ => Err(ImportRefusal::NotABoolean {
+                    key: name.to_owned(),
+                    value: value.to_owned(),
+                }),
             },
             "peerType" => match value.to_lowercase().as_str() {
                 "observer" | "participant" => Ok(()),
-                _ => Err(Refusal::PeerType(value.to_owned())),
+                _ => Err(ImportRefusal::PeerType(value.to_owned())),
             },
             "dataDir" | "dataLogDir" if value.len() < 2 && value != "/" => {
-                Err(Refusal::ShortPath(value.len()))
+                Err(ImportRefusal::ShortPath(value.len()))
             }
             _ if is_member(name) && self.last.contains_key("dynamicConfigFile") => {
-                Err(Refusal::MemberInStaticFile(name.to_owned()))
+                Err(ImportRefusal::MemberInStaticFile(name.to_owned()))
             }
             _ => Ok(()),
         };
         let checked = checked.and_then(|()| match name {
-            "electionAlg" if self.number("electionAlg") != 3 => Err(Refusal::ElectionAlgorithm),
+            "electionAlg" if self.number("electionAlg") != 3 => {
+                Err(ImportRefusal::ElectionAlgorithm)
+            }
             _ => Ok(()),
         });
         checked.or_else(|why| self.refuse(key, why))
@@ -221,7 +226,7 @@ impl Settings {
         let given = |key| self.value(key).map(|_| self.number(key));
         let tick = given("tickTime").unwrap_or(DEFAULT_TICK_TIME);
         if tick == 0 {
-            return self.refuse("tickTime", Refusal::NotSet("tickTime"));
+            return self.refuse("tickTime", ImportRefusal::NotSet("tickTime"));
         }
         let bound = |key, ticks| match given(key) {
             None | Some(-1) => tick.wrapping_mul(ticks),
@@ -230,7 +235,7 @@ impl Settings {
         if bound("minSessionTimeout", 2) > bound("maxSessionTimeout", 20) {
             let key = ["minSessionTimeout", "maxSessionTimeout", "tickTime"];
             let key = key.into_iter().find(|key| self.value(key).is_some()).unwrap_or_default();
-            return self.refuse(key, Refusal::SessionTimeouts);
+            return self.refuse(key, ImportRefusal::SessionTimeouts);
         }
         Ok(())
     }
@@ -238,7 +243,7 @@ impl Settings {
     /// What servers of an ensemble have to have (`checkValidity`).
     pub(super) fn check_limits(&self) -> Result<(), ImportError> {
         match ["initLimit", "syncLimit"].into_iter().find(|key| self.number(key) == 0) {
-            Some(key) => self.refuse(key, Refusal::NotSet(key)),
+            Some(key) => self.refuse(key, ImportRefusal::NotSet(key)),
             None => Ok(()),
         }
     }

@@ -95,19 +95,19 @@ fn what_zookeeper_refuses_is_refused_with_its_file_and_line() {
     };
     assert_eq!(
         refused("dynamicConfigFile=d\nserver.1=a:1:2\n", Some("server.1=a:1:2")),
-        (at("zoo.cfg", 2), Refusal::MemberInStaticFile("server.1".to_owned()))
+        (at("zoo.cfg", 2), ImportRefusal::MemberInStaticFile("server.1".to_owned()))
     );
     assert_eq!(
         refused("dynamicConfigFile=d\n", Some("\nclientPort=2181\n")),
-        (at("zoo.cfg.dynamic", 2), Refusal::UnknownParameter("clientPort".to_owned()))
+        (at("zoo.cfg.dynamic", 2), ImportRefusal::UnknownParameter("clientPort".to_owned()))
     );
     assert_eq!(
         refused("# old\nserver.1=a:2888\n", None),
-        (at("zoo.cfg", 2), Refusal::Form("a:2888".to_owned()))
+        (at("zoo.cfg", 2), ImportRefusal::Form("a:2888".to_owned()))
     );
     assert_eq!(
         refused("server.1=a:1:2\nclientPort=x\n", None),
-        (at("zoo.cfg", 2), Refusal::NotANumber("x".to_owned()))
+        (at("zoo.cfg", 2), ImportRefusal::NotANumber("x".to_owned()))
     );
     let none = Spot { file: "zoo.cfg".to_owned(), line: None };
     assert_eq!(from_zoo_cfg("clientPort=2181\n", None), Err(ImportError::NoServer(none)));
@@ -312,7 +312,7 @@ fn groups_and_weights_are_those_of_the_voters() {
     assert_eq!(spec.membership(), imported.to_spec().membership());
     assert!(yaml.contains("    group: 7\n    weight: 3\n"), "{yaml}");
     let error = from_zoo_cfg(&text.replace("group.7=2", "group.7=2:x"), None).unwrap_err();
-    let why = Refusal::NotANumber("x".to_owned());
+    let why = ImportRefusal::NotANumber("x".to_owned());
     assert_eq!(error, ImportError::Refused { at: at("zoo.cfg", 5), why });
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::line::{self, Fault, Line};
 use super::note::Note;
-use super::refusal::{ImportError, Refusal, Spot};
+use super::refusal::{ImportError, ImportRefusal, Spot};
 use super::settings::{Settings, is_member};
 use crate::model::{
     ClientAddress, ConfigVersion, EnsembleConfig, Host, Membership, Property, Server, ServerId,
@@ -126,7 +126,7 @@ impl ZooCfg {
         let Some(fixed) = &self.client else { return Ok(()) };
         let mine = |listed: &&Listed| self.id.is_none_or(|id| listed.server.id == id);
         let listed: Vec<&Listed> = self.members.values().filter(mine).collect();
-        let wrong: Vec<(&Listed, Refusal)> = listed
+        let wrong: Vec<(&Listed, ImportRefusal)> = listed
             .iter()
             .filter_map(|listed| Some((*listed, differs(fixed, &listed.server)?)))
             .collect();
@@ -137,7 +137,7 @@ impl ZooCfg {
                 Err(ImportError::Refused { at: lists.at(Some(first.line)), why: why.clone() })
             }
             some => {
-                let on = |(listed, why): &(&Listed, Refusal)| Note::NotOn {
+                let on = |(listed, why): &(&Listed, ImportRefusal)| Note::NotOn {
                     id: listed.server.id,
                     why: why.clone(),
                 };
@@ -150,11 +150,11 @@ impl ZooCfg {
 
 /// Whether ZooKeeper refuses the static client address beside that of the line. Names are not
 /// resolved: that they differ is not known.
-fn differs(fixed: &ClientAddress, server: &Server) -> Option<Refusal> {
+fn differs(fixed: &ClientAddress, server: &Server) -> Option<ImportRefusal> {
     let dynamic = server.client.as_ref()?;
     let both_literal = fixed.host.literal().is_some() && dynamic.host.literal().is_some();
     let other_host = !fixed.host.is_wildcard() && both_literal && fixed.host != dynamic.host;
-    (fixed.port != dynamic.port || other_host).then(|| Refusal::ClientAddress {
+    (fixed.port != dynamic.port || other_host).then(|| ImportRefusal::ClientAddress {
         id: server.id,
         fixed: fixed.to_string(),
         dynamic: dynamic.to_string(),
@@ -172,28 +172,28 @@ fn own_client(fixed: &Settings) -> Option<ClientAddress> {
     })
 }
 
-fn refused(lists: &Settings, line: Option<usize>, why: Refusal) -> ImportError {
+fn refused(lists: &Settings, line: Option<usize>, why: ImportRefusal) -> ImportError {
     ImportError::Refused { at: lists.at(line), why }
 }
 
 /// That a dynamic file holds members alone; a static one may hold a version, in hex.
 fn check_keys(lists: &Settings, is_dynamic: bool) -> Result<(), ImportError> {
     if let (true, Some(line)) = (is_dynamic, lists.line("version")) {
-        return Err(refused(lists, Some(line), Refusal::VersionInside));
+        return Err(refused(lists, Some(line), ImportRefusal::VersionInside));
     }
     if is_dynamic {
         let unknown = lists.in_order(|key| !is_member(trimmed(key)));
         return match unknown.first() {
             None => Ok(()),
             Some(property) => {
-                let why = Refusal::UnknownParameter(trimmed(&property.key).to_owned());
+                let why = ImportRefusal::UnknownParameter(trimmed(&property.key).to_owned());
                 Err(refused(lists, Some(property.line), why))
             }
         };
     }
     match lists.in_order(|key| key == "version").first() {
         Some(property) if i64::from_str_radix(&property.value, 16).is_err() => {
-            let why = Refusal::NotANumber(property.value.clone());
+            let why = ImportRefusal::NotANumber(property.value.clone());
             Err(refused(lists, Some(property.line), why))
         }
         _ => Ok(()),
@@ -230,7 +230,7 @@ fn read_members(
 /// The number behind the first dot of a key.
 fn number(lists: &Settings, key: &str, line: usize) -> Result<i64, ImportError> {
     let text = key.split_once('.').map_or(key, |(_, number)| number);
-    text.parse().map_err(|_| refused(lists, Some(line), Refusal::NotANumber(text.to_owned())))
+    text.parse().map_err(|_| refused(lists, Some(line), ImportRefusal::NotANumber(text.to_owned())))
 }
 
 /// Gives voters the group and the weight that lines of their own say (`QuorumHierarchical.parse`);
@@ -250,7 +250,7 @@ fn fill_places(
     for Property { key, value, line } in &said {
         let refuse = |why| refused(lists, Some(*line), why);
         let to_number = |text: &str| {
-            text.parse::<i64>().map_err(|_| refuse(Refusal::NotANumber(text.to_owned())))
+            text.parse::<i64>().map_err(|_| refuse(ImportRefusal::NotANumber(text.to_owned())))
         };
         let owner = number(lists, key, *line)?;
         if key.starts_with("weight") {
@@ -261,7 +261,7 @@ fn fill_places(
         let ids = ids.collect::<Result<Vec<i64>, ImportError>>()?;
         for id in ids.iter().copied().map(ServerId::new) {
             if grouped.insert(id, *line).is_some() {
-                return Err(refuse(Refusal::ManyGroups(id)));
+                return Err(refuse(ImportRefusal::ManyGroups(id)));
             }
         }
         groups.entry(owner).or_default().extend(ids.iter().map(ToString::to_string));
@@ -269,12 +269,12 @@ fn fill_places(
     let votes = |id: &ServerId| members.get(id).is_some_and(|listed| listed.server.votes());
     let last = said.last().map(|property| property.line);
     if let Some(id) = members.keys().find(|id| votes(id) && !grouped.contains_key(*id)) {
-        return Err(refused(lists, last, Refusal::NoGroup(*id)));
+        return Err(refused(lists, last, ImportRefusal::NoGroup(*id)));
     }
     if let Some((id, line)) =
         grouped.iter().find(|(id, _)| !votes(id) && !weights.contains_key(*id))
     {
-        return Err(refused(lists, Some(*line), Refusal::NoWeight(*id)));
+        return Err(refused(lists, Some(*line), ImportRefusal::NoWeight(*id)));
     }
     let servers = members.values().map(|listed| format!("{}\n", listed.server));
     let groups = groups.iter().map(|(group, ids)| format!("group.{group}={}\n", ids.join(":")));
@@ -300,9 +300,9 @@ fn check_count(
     }
     let voters = members.values().filter(|listed| listed.server.votes()).count();
     let why = match (voters, standalone_enabled) {
-        (0, false) => Refusal::NoParticipant,
-        (0, true) => Refusal::OnlyObservers,
-        (1, true) if members.len() > 1 => Refusal::ObserversOfOne,
+        (0, false) => ImportRefusal::NoParticipant,
+        (0, true) => ImportRefusal::OnlyObservers,
+        (1, true) if members.len() > 1 => ImportRefusal::ObserversOfOne,
         _ => return Ok(()),
     };
     Err(ImportError::Refused { at: at(), why })

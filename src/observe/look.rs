@@ -18,8 +18,8 @@ const DEFAULT_TICK_MS: u64 = 2000;
 /// A tick is the word of a server; more than this is not waited for.
 const MAX_TICK_MS: u64 = 10_000;
 
-/// The two ticks for which answers are awaited in all have so many parts. The first pause is one of them,
-/// and each next one twice as long: most hand-overs are over long before two ticks are.
+/// A survey waits two ticks in all, which have this number of parts. The first pause is one part, and each
+/// next pause is twice as long: most hand-overs end long before two ticks.
 const PARTS: u32 = 64;
 
 /// The longest pause, in parts.

@@ -345,7 +345,7 @@ pub enum ObserveError {
         /// Everything that was tried.
         tried: Vec<Tried>,
     },
-    /// Somebody answered, but no quorum serves.
+    /// Servers answer, but there is no quorum.
     #[error("servers answer, but they have no leader")]
     NoQuorum {
         /// Everything that was tried.

@@ -47,14 +47,14 @@ const BEGINNING: usize = 8;
 
 /// The work that a rehearsal may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct RehearsalLimits {
     /// Moments to simulate.
     pub moments: usize,
     /// Work: servers times steps, summed over all failures.
     pub work: u64,
 }
 
-impl Default for Limits {
+impl Default for RehearsalLimits {
     /// Every moment of a plan of 60 reconfigs. This takes a few seconds.
     fn default() -> Self {
         Self { moments: 61, work: 100_000 }
@@ -173,12 +173,12 @@ impl Rehearsal {
 }
 
 /// Rehearses a plan within `limits`. A plan without a reconfig has no moments.
-pub fn rehearse(checked: &CheckedPlan, limits: Limits) -> Result<Rehearsal, Unrehearsed> {
+pub fn rehearse(checked: &CheckedPlan, limits: RehearsalLimits) -> Result<Rehearsal, Unrehearsed> {
     // The code that is rehearsed logs what it does to servers; no server is there.
     with_default(NoSubscriber::new(), || Ok(baseline(checked, limits.moments)?.played(limits.work)))
 }
 
-/// Rehearses as much as `work` allows, counted as [`Limits::work`]. The apply without a failure
+/// Rehearses as much as `work` allows, counted as [`RehearsalLimits::work`]. The apply without a failure
 /// counts too, and may take at most half of it.
 pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearsed> {
     let plan = checked.plan();
@@ -188,7 +188,7 @@ pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearse
     if undisturbed > work / 2 {
         return Err(Unrehearsed::TooMuch);
     }
-    rehearse(checked, Limits { moments: usize::MAX, work: work - undisturbed })
+    rehearse(checked, RehearsalLimits { moments: usize::MAX, work: work - undisturbed })
 }
 
 /// An even sample of `kept` out of `of` positions, including the first and the last.

@@ -14,7 +14,7 @@ use crate::plan::StepId;
 
 /// What is said where an apply ended before everything was done.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen<'a> {
+pub struct EndScreen<'a> {
     /// How it ended.
     pub end: &'a Outcome,
     /// The command that goes on, as it is typed.
@@ -33,8 +33,8 @@ pub struct Screen<'a> {
 }
 
 /// The screen of an end; nothing where everything is done.
-pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { end, width, .. } = *screen;
+pub fn screen(screen: &EndScreen<'_>) -> Text {
+    let EndScreen { end, width, .. } = *screen;
     let mut text = Text::new();
     let (what, then) = at_the_door(end, screen).unwrap_or_else(|| on_the_way(end, screen));
     if what.is_empty() {
@@ -63,8 +63,8 @@ fn unknown(step: &StepId) -> String {
 }
 
 /// What happened and what to do next, of those that end an apply before it changes anything.
-fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
-    let Screen { again, path, plans, .. } = *screen;
+fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)> {
+    let EndScreen { again, path, plans, .. } = *screen;
     let path = &words::shell(path);
     let say = |what: &str, then: &str| (what.to_owned(), then.to_owned());
     Some(match end {
@@ -116,8 +116,8 @@ fn at_the_door(end: &Outcome, screen: &Screen<'_>) -> Option<(String, String)> {
 }
 
 /// The same of those that the lock or a run stands behind.
-fn of_runs(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
-    let Screen { again, path, .. } = *screen;
+fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
+    let EndScreen { again, path, .. } = *screen;
     let path = &words::shell(path);
     match end {
         Outcome::Locked(Some(by)) => (
@@ -256,8 +256,8 @@ fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
 }
 
 /// The same of those that end an apply in a safe place on its way.
-fn on_the_way(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
-    let Screen { again, .. } = *screen;
+fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
+    let EndScreen { again, .. } = *screen;
     let anew = anew(screen);
     let go_on = format!("{again} resumes here, from any machine");
     match end {
@@ -330,8 +330,8 @@ fn on_the_way(end: &Outcome, screen: &Screen<'_>) -> (String, String) {
 }
 
 /// What to do about findings that came up during a run.
-fn unsafe_now(breaches: &[Breach], screen: &Screen<'_>) -> String {
-    let Screen { again, plans, .. } = *screen;
+fn unsafe_now(breaches: &[Breach], screen: &EndScreen<'_>) -> String {
+    let EndScreen { again, plans, .. } = *screen;
     // Other data get no vote, whatever is accepted.
     let is_offered =
         |breach: &Breach| breach.detail.is_acceptable() && law::code(breach) != "ZKF13";
@@ -382,8 +382,8 @@ fn not_granted(anew: &str, go_on: &str) -> (String, String) {
 }
 
 /// How a run is given up for a plan of what is there now.
-fn anew(screen: &Screen<'_>) -> String {
-    let Screen { anew, run, .. } = *screen;
+fn anew(screen: &EndScreen<'_>) -> String {
+    let EndScreen { anew, run, .. } = *screen;
     let apply = anew.unwrap_or(APPLY_SPEC);
     // In the middle of a run, plan shows what is left of it: apply plans anew where it is abandoned.
     run.map_or_else(

@@ -1,6 +1,6 @@
 //! The one command that comes next after an apply that did not go on to its end.
 
-use super::ends::Screen;
+use super::ends::EndScreen;
 use super::words;
 use crate::apply::Outcome;
 use crate::apply::access::Signer;
@@ -8,8 +8,8 @@ use crate::apply::resume::Differs;
 
 /// The command, as it is typed. `None` where there is none that could be typed as it stands: a new
 /// plan is wanted, and the spec that a plan file was made from is not known, or not there.
-pub(super) fn command(screen: &Screen<'_>) -> Option<String> {
-    let Screen { end, again, path, plans, anew, run, .. } = *screen;
+pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
+    let EndScreen { end, again, path, plans, anew, run, .. } = *screen;
     let path = words::shell(path);
     // The apply of a spec plans anew; of a saved plan, a new one is made and shown first.
     let planned_anew = || anew.map(|anew| if anew == again { again } else { plans }.to_owned());

@@ -4,7 +4,7 @@ use super::text::{Line, Style, Text};
 use super::{law, refusal, words};
 use crate::check::{CheckedPlan, Report};
 use crate::plan::Prefer;
-use crate::whynot::{Answer, Wish};
+use crate::whynot::{OrderAnswer, Wish};
 
 /// The price of each preference, side by side; the chosen one is marked.
 pub fn prices(all: &[(Prefer, CheckedPlan)], chosen: Prefer) -> Text {
@@ -44,27 +44,27 @@ fn name(prefer: Prefer) -> &'static str {
 }
 
 /// Why the plan is not in the order that was asked for.
-pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &Answer, width: usize) -> Text {
+pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &OrderAnswer, width: usize) -> Text {
     let mut text = Text::new();
     let title = Line::new(Style::Bold, format!("Why not {wish}?"));
     match answer {
-        Answer::NotInPlan => {
+        OrderAnswer::NotInPlan => {
             text.paragraph(
                 "",
                 title.then(Style::Plain, " The plan does not have such a step."),
                 width,
             );
         }
-        Answer::AsPlanned => {
+        OrderAnswer::AsPlanned => {
             text.paragraph("", title.then(Style::Plain, " The plan already does this."), width);
         }
-        Answer::Unlawful(breaches) => {
+        OrderAnswer::Unlawful(breaches) => {
             let many = words::count_of(law::codes(breaches).len(), "safety rule");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, &[], width));
         }
-        Answer::Lawful(other) => {
+        OrderAnswer::Lawful(other) => {
             let said = format!(" This order keeps the safety rules. {}.", compared(planned, other));
             text.paragraph("", title.then(Style::Plain, said), width);
         }

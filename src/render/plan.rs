@@ -63,7 +63,7 @@ pub enum Origin<'a> {
 
 /// Everything that the plan screen shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen<'a> {
+pub struct PlanScreen<'a> {
     /// Where the plan comes from.
     pub origin: Origin<'a>,
     /// What was seen, where servers were asked for this screen.
@@ -125,8 +125,8 @@ impl<'a> Origin<'a> {
 }
 
 /// The plan screen.
-pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { origin, observation, checked, resumed, width } = *screen;
+pub fn screen(screen: &PlanScreen<'_>) -> Text {
+    let PlanScreen { origin, observation, checked, resumed, width } = *screen;
     let plan = checked.plan();
     let now = match (resumed, origin) {
         (Some(resumed), _) => Some(resumed.now),
@@ -250,7 +250,7 @@ pub fn still_to_do(facts: &Facts) -> Vec<String> {
     open
 }
 
-fn no_changes(screen: &Screen<'_>) -> Text {
+fn no_changes(screen: &PlanScreen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
         Origin::Made { spec, .. } | Origin::Applied(spec) => spec.path.to_owned(),

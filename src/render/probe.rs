@@ -8,7 +8,7 @@ use crate::plan::{Plan, StepId};
 
 /// What came of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProbeAnswer {
     /// The plan sends nothing.
     NothingToSend,
     /// The plan awaits these joiners before it sends anything, and they do not follow yet.
@@ -34,23 +34,23 @@ const UNPROVEN: &str = "So three things are not proven: that the leader accepts 
 
 /// Everything that the screen of a probe shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen<'a> {
+pub struct ProbeScreen<'a> {
     /// The plan whose next request it is.
     pub plan: &'a Plan,
     /// What came of it.
-    pub answer: &'a Answer,
+    pub answer: &'a ProbeAnswer,
     /// Columns of the terminal.
     pub width: usize,
 }
 
 /// The screen of a probe.
-pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { plan, answer, width } = *screen;
+pub fn screen(screen: &ProbeScreen<'_>) -> Text {
+    let ProbeScreen { plan, answer, width } = *screen;
     let (style, said, remedy) = match answer {
-        Answer::NothingToSend => {
+        ProbeAnswer::NothingToSend => {
             (Style::Plain, "the plan has no reconfig. Nothing was sent.".to_owned(), None)
         }
-        Answer::Awaits(joiners) => (
+        ProbeAnswer::Awaits(joiners) => (
             Style::Yellow,
             format!(
                 "nothing was sent. The plan first waits for {}, which {} not follow yet.",
@@ -59,7 +59,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
             ),
             Some("start the joiners (the plan shows how) and probe again".to_owned()),
         ),
-        Answer::WantsCertificate { step } => (
+        ProbeAnswer::WantsCertificate { step } => (
             Style::Yellow,
             format!(
                 "{step} was not sent. The servers accept no connection without a client \
@@ -68,7 +68,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
             ),
             Some("the plan is as safe as without a probe".to_owned()),
         ),
-        Answer::Checked { step, dry_run: None } => (
+        ProbeAnswer::Checked { step, dry_run: None } => (
             Style::Red,
             format!("{step} was not sent: no server accepted a session without credentials."),
             Some(
@@ -76,7 +76,7 @@ pub fn screen(screen: &Screen<'_>) -> Text {
                     .to_owned(),
             ),
         ),
-        Answer::Checked { step, dry_run: Some(dry_run) } => checked(plan, step, *dry_run),
+        ProbeAnswer::Checked { step, dry_run: Some(dry_run) } => checked(plan, step, *dry_run),
     };
     let mut text = Text::new();
     let lead = Line::new(Style::Bold, "Probe: ");
@@ -197,14 +197,14 @@ mod tests {
     use super::super::fixture::{Scene, id, lines};
     use super::*;
 
-    fn said(answer: &Answer) -> String {
+    fn said(answer: &ProbeAnswer) -> String {
         let checked = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4])).plan();
-        let text = screen(&Screen { plan: checked.plan(), answer, width: 100 });
+        let text = screen(&ProbeScreen { plan: checked.plan(), answer, width: 100 });
         text.to_string_with(false)
     }
 
     fn checked(dry_run: DryRun) -> String {
-        said(&Answer::Checked { step: StepId::new("join-4"), dry_run: Some(dry_run) })
+        said(&ProbeAnswer::Checked { step: StepId::new("join-4"), dry_run: Some(dry_run) })
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
                help: every client that can reach a client port can change the members; set skipACL=no, or
                      correct the ACL
         "#);
-        insta::assert_snapshot!(said(&Answer::Awaits(vec![id(4), id(5)])), @r#"
+        insta::assert_snapshot!(said(&ProbeAnswer::Awaits(vec![id(4), id(5)])), @r#"
         Probe: nothing was sent. The plan first waits for servers 4 and 5, which do not follow yet.
                help: start the joiners (the plan shows how) and probe again
         "#);

@@ -13,7 +13,7 @@ use crate::proposal::{Refusal, Remedy};
 
 /// Everything that the screen of a refusal shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen<'a> {
+pub struct RefusalScreen<'a> {
     /// The spec that was asked for.
     pub spec: SpecFile<'a>,
     /// What was seen, where servers were asked for this screen.
@@ -25,8 +25,8 @@ pub struct Screen<'a> {
 }
 
 /// The screen of a refusal.
-pub fn screen(screen: &Screen<'_>) -> Text {
-    let Screen { spec, observation, refusal, width } = *screen;
+pub fn screen(screen: &RefusalScreen<'_>) -> Text {
+    let RefusalScreen { spec, observation, refusal, width } = *screen;
     let plan = &refusal.nearest;
     let mut text = head::head(&plan.ensemble, &plan.facts, observation, width);
     text.section(present::present(plan, &plan.facts, observation, width));
@@ -317,7 +317,7 @@ mod tests {
     fn shown(scene: &Scene, width: usize) -> String {
         let refusal = scene.refusal();
         let observation = Some(&scene.seen);
-        screen(&Screen { spec: scene.file(), observation, refusal: &refusal, width })
+        screen(&RefusalScreen { spec: scene.file(), observation, refusal: &refusal, width })
             .to_string_with(false)
     }
 

@@ -9,7 +9,7 @@ use crate::proposal::Refusal;
 
 /// What came of one spec.
 #[derive(Debug, Clone, Copy)]
-pub enum Verdict<'a> {
+pub enum FleetVerdict<'a> {
     /// A plan, with or without changes.
     Planned(&'a CheckedPlan),
     /// A law refuses.
@@ -22,13 +22,13 @@ pub enum Verdict<'a> {
 
 /// One spec of many.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct FleetEntry<'a> {
     /// The label of the ensemble; `None` where the spec could not be read.
     pub ensemble: Option<&'a str>,
     /// The path of the spec, as the person gave it.
     pub spec: &'a str,
     /// What came of it.
-    pub verdict: Verdict<'a>,
+    pub verdict: FleetVerdict<'a>,
     /// The exit code that it would have alone.
     pub exit_code: u8,
 }
@@ -44,9 +44,9 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// One table for many specs, one line each, in the order given.
-pub fn table(entries: &[Entry<'_>], width: usize) -> Text {
+pub fn table(entries: &[FleetEntry<'_>], width: usize) -> Text {
     let mut table = Table::new(COLUMNS);
-    for Entry { ensemble, spec, verdict, exit_code } in entries {
+    for FleetEntry { ensemble, spec, verdict, exit_code } in entries {
         let [verdict, changes, reconfigs, spare] = of_verdict(verdict);
         table.row([
             Line::plain(ensemble.unwrap_or("-")),
@@ -61,10 +61,10 @@ pub fn table(entries: &[Entry<'_>], width: usize) -> Text {
     table.to_text(width)
 }
 
-fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
+fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
     let none = || Line::plain("-");
     match verdict {
-        Verdict::Planned(checked) if checked.plan().is_empty() => {
+        FleetVerdict::Planned(checked) if checked.plan().is_empty() => {
             let open = plan::still_to_do(&checked.plan().facts);
             let verdict = if open.is_empty() {
                 Line::new(Style::Green, "no changes")
@@ -73,7 +73,7 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
             };
             [verdict, none(), none(), none()]
         }
-        Verdict::Planned(checked) => {
+        FleetVerdict::Planned(checked) => {
             let plan = checked.plan();
             let spare = checked.report().worst_spare;
             let style = if spare > 0 { Style::Plain } else { Style::Yellow };
@@ -89,16 +89,16 @@ fn of_verdict(verdict: &Verdict<'_>) -> [Line; 4] {
                 Line::new(style, spare.to_string()),
             ]
         }
-        Verdict::Refused(refusal) => {
+        FleetVerdict::Refused(refusal) => {
             let codes = words::list(law::codes(&refusal.breaches));
             let verdict = format!("refused: {codes}");
             let tally = changes::tally(&refusal.nearest);
             [Line::new(Style::Red, verdict), Line::plain(tally), none(), none()]
         }
-        Verdict::Unreachable(error) => {
+        FleetVerdict::Unreachable(error) => {
             [Line::new(Style::Red, unreachable(error)), none(), none(), none()]
         }
-        Verdict::Failed(what) => [Line::new(Style::Red, *what), none(), none(), none()],
+        FleetVerdict::Failed(what) => [Line::new(Style::Red, *what), none(), none(), none()],
     }
 }
 
@@ -134,25 +134,25 @@ mod tests {
         let same = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3])).plan();
         let silent = ObserveError::Unreachable { tried: Vec::new() };
         let rows = [
-            ("prod-eu", "specs/prod-eu.yaml", Verdict::Planned(&planned), 0),
-            ("prod-us", "specs/prod-us.yaml", Verdict::Planned(&risky), 0),
-            ("stage", "specs/stage.yaml", Verdict::Refused(&refused), 3),
-            ("test", "specs/test.yaml", Verdict::Planned(&same), 0),
-            ("lab", "specs/lab.yaml", Verdict::Unreachable(&silent), 10),
+            ("prod-eu", "specs/prod-eu.yaml", FleetVerdict::Planned(&planned), 0),
+            ("prod-us", "specs/prod-us.yaml", FleetVerdict::Planned(&risky), 0),
+            ("stage", "specs/stage.yaml", FleetVerdict::Refused(&refused), 3),
+            ("test", "specs/test.yaml", FleetVerdict::Planned(&same), 0),
+            ("lab", "specs/lab.yaml", FleetVerdict::Unreachable(&silent), 10),
         ];
-        let mut entries: Vec<Entry<'_>> = rows
+        let mut entries: Vec<FleetEntry<'_>> = rows
             .into_iter()
-            .map(|(ensemble, spec, verdict, exit_code)| Entry {
+            .map(|(ensemble, spec, verdict, exit_code)| FleetEntry {
                 ensemble: Some(ensemble),
                 spec,
                 verdict,
                 exit_code,
             })
             .collect();
-        entries.push(Entry {
+        entries.push(FleetEntry {
             ensemble: None,
             spec: "specs/broken.yaml",
-            verdict: Verdict::Failed("bad spec, 2 errors"),
+            verdict: FleetVerdict::Failed("bad spec, 2 errors"),
             exit_code: 65,
         });
         insta::assert_snapshot!(table(&entries, 120).to_string_with(false), @r#"

@@ -151,7 +151,7 @@ const fn tls_failure(failure: TlsFailure) -> &'static str {
     }
 }
 
-/// What a knock on a port showed.
+/// What a port check showed.
 pub(super) const fn check_port(check_port: PortState) -> &'static str {
     match check_port {
         PortState::Open => "open",

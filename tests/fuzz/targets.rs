@@ -13,7 +13,7 @@ use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
 use zkplan::observe::Facts;
 use zkplan::proposal::propose;
-use zkplan::render::plan::{Origin, PlanFile, Screen, SpecFile};
+use zkplan::render::plan::{Origin, PlanFile, PlanScreen, SpecFile};
 use zkplan::render::{Text, dot, plan, refusal};
 use zkplan::saved::{self, ReadError};
 use zkplan::spec::{self, Spec};
@@ -218,8 +218,12 @@ fn planned(input: &str) -> Result<bool, String> {
         }
         Err(refused) => {
             let file = SpecFile { path: "fuzz.yaml", spec: &spec };
-            let screen =
-                refusal::Screen { spec: file, observation: None, refusal: &refused, width: 80 };
+            let screen = refusal::RefusalScreen {
+                spec: file,
+                observation: None,
+                refusal: &refused,
+                width: 80,
+            };
             on_screen(&refusal::screen(&screen))?;
             if refused.breaches.is_empty() {
                 return Err("a refusal without a reason".to_owned());
@@ -282,7 +286,7 @@ fn same_again(checked: &CheckedPlan) -> Result<(), String> {
 fn shown(checked: &CheckedPlan) -> Result<(), String> {
     let plan_id = saved::plan_id(checked.plan());
     let origin = Origin::Read(PlanFile { path: "fuzz.json", plan_id: &plan_id });
-    on_screen(&plan::screen(&Screen {
+    on_screen(&plan::screen(&PlanScreen {
         origin,
         observation: None,
         checked,

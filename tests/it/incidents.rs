@@ -43,7 +43,7 @@ use zkplan::model::ServerId;
 use zkplan::observe::{Facts, Finding, Level, Observation, ObserveError, Question, observe};
 use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::proposal::{Refusal, Remedy, propose};
-use zkplan::render::plan::{Origin, Screen, SpecFile};
+use zkplan::render::plan::{Origin, PlanScreen, SpecFile};
 use zkplan::render::{plan, refusal, unreachable};
 use zkplan::spec::{self, Spec};
 
@@ -158,7 +158,8 @@ fn planned(spec: &Spec, seen: &Observation, checked: &CheckedPlan) -> (String, S
     let flags: Vec<String> = Vec::new();
     let spec = SpecFile { path: "spec.yaml", spec };
     let origin = Origin::Made { spec, saved: None, flags: &flags, rehearsed: None };
-    let screen = Screen { origin, observation: Some(seen), checked, resumed: None, width: WIDTH };
+    let screen =
+        PlanScreen { origin, observation: Some(seen), checked, resumed: None, width: WIDTH };
     said(verdict, Exit::Done, &plan::screen(&screen).to_string_with(false))
 }
 
@@ -173,7 +174,7 @@ fn refused(spec: &Spec, seen: &Observation, refusal: &Refusal) -> (String, Strin
         format!("refused {}\n", laws.join(" "))
     };
     add_findings(&mut verdict, &refusal.nearest.facts.findings);
-    let screen = refusal::screen(&refusal::Screen {
+    let screen = refusal::screen(&refusal::RefusalScreen {
         spec: SpecFile { path: "spec.yaml", spec },
         observation: Some(seen),
         refusal,

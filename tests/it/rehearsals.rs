@@ -5,8 +5,8 @@ use zkplan::check::CheckedPlan;
 use zkplan::observe::Facts;
 use zkplan::proposal::{acceptance, propose};
 use zkplan::rehearsal::{
-    ApplyResult, Failure, Limits, Recovery, Rehearsal, TargetKind, Unrehearsed, Writes, rehearse,
-    summary,
+    ApplyResult, Failure, Recovery, Rehearsal, RehearsalLimits, TargetKind, Unrehearsed, Writes,
+    rehearse, summary,
 };
 
 use crate::world::{World, Zones, id};
@@ -21,7 +21,7 @@ fn planned(world: &World) -> CheckedPlan {
 }
 
 fn rehearsed(world: &World) -> Rehearsal {
-    rehearse(&planned(world), Limits::default()).expect("a rehearsal")
+    rehearse(&planned(world), RehearsalLimits::default()).expect("a rehearsal")
 }
 
 /// The outcome of the failure of one server at one moment.
@@ -110,7 +110,7 @@ fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
 #[test]
 fn a_server_that_is_down_and_moves_is_waited_for() {
     let checked = planned(&World::new("1 2 3", "1p 2 3").down("1"));
-    let rehearsed = rehearse(&checked, Limits::default());
+    let rehearsed = rehearse(&checked, RehearsalLimits::default());
     assert_eq!(rehearsed, Err(Unrehearsed::Awaits([id(1)].into())));
 }
 
@@ -141,7 +141,7 @@ fn the_simulator_agrees_with_the_checker_at_every_moment() {
         for zones in [Zones::None, Zones::Three] {
             let world = World::new(base, wanted).down(down).zones(zones);
             let checked = planned(&world);
-            let rehearsal = rehearse(&checked, Limits::default()).expect("a rehearsal");
+            let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
             let what = format!("{base} -> {wanted}, {down} down, {zones:?}");
             assert!(rehearsal.always_ends(), "{what}: {rehearsal:?}");
             assert_eq!(rehearsal.played(), rehearsal.failures, "{what}");
@@ -174,7 +174,7 @@ fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
     for leader in [None, Some(id(4))] {
         let facts = Facts { leader, ..world.facts() };
         let checked = propose(&world.spec(), &facts, &[]).expect("a plan");
-        let rehearsal = rehearse(&checked, Limits::default()).expect("a rehearsal");
+        let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
         let leads = leader.unwrap_or(id(3));
         assert_eq!(rehearsal.leader, Some(leads));
         for server in [3, 4] {
@@ -200,7 +200,7 @@ fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
 #[test]
 fn what_is_left_out_is_counted() {
     let checked = planned(&World::new("1 2 3 4 5", "6 7 8 9 10"));
-    let limits = Limits { moments: 3, work: 1000 };
+    let limits = RehearsalLimits { moments: 3, work: 1000 };
     let some = rehearse(&checked, limits).expect("a rehearsal");
     assert_eq!((some.of_moments, some.failures), (11, 110));
     assert!(some.played() < some.failures && some.moments.len() <= 3, "{some:?}");
@@ -215,7 +215,7 @@ fn what_is_left_out_is_counted() {
 fn a_rehearsal_is_the_same_every_time() {
     let checked = planned(&World::new("1 2 3", "4 5 6"));
     let began = std::time::Instant::now();
-    let once = rehearse(&checked, Limits::default());
+    let once = rehearse(&checked, RehearsalLimits::default());
     println!("3 onto new servers: {:?}", began.elapsed());
-    assert_eq!(once, rehearse(&checked, Limits::default()));
+    assert_eq!(once, rehearse(&checked, RehearsalLimits::default()));
 }

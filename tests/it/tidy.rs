@@ -210,7 +210,7 @@ fn no_two_public_types_share_a_name() {
             let line = line.trim_start();
             let kinds = ["pub struct ", "pub enum ", "pub trait ", "pub type "];
             if let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) {
-                let name = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+                let name = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
                 places.entry(name).or_default().push(path.display().to_string());
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Options, Question, ReadBack, RequestPurpose};
+use zkplan::apply::machine::{Options, ReadBack, RequestPurpose, RunQuestion};
 use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::PortState;
@@ -226,7 +226,7 @@ impl World {
 
     /// The view of a survey: every server is healthy, and every joiner follows with the leader's
     /// data.
-    pub(crate) fn sight(&self, view: View, question: &Question) -> RunView {
+    pub(crate) fn sight(&self, view: View, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
         let base = self.config(view.config);
         let members = base.membership.ids();

@@ -9,7 +9,7 @@
 //! again, and what is read on it while the lock exists decides. "Not applied" is written only after
 //! a committed fence.
 
-mod reorder;
+mod other_order;
 mod request;
 mod setup;
 mod step;
@@ -17,7 +17,7 @@ mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::reorder::Unlawful;
+use self::other_order::Unlawful;
 use super::end::{Outcome, Since};
 use super::event::{Event, Missing, Wait};
 use super::journal::{CommitEvidence, Entry, HookEnd, LockText, Runs, UnresolvedRequest};
@@ -106,7 +106,7 @@ pub enum Output {
         version: ConfigVersion,
     },
     /// Survey the whole ensemble, then read configuration and lock on the session.
-    Look(Question),
+    Look(RunQuestion),
     /// Write to the run's mark this many times.
     Mark(u64, usize),
     /// Take the session to a server that is none of these.
@@ -136,7 +136,7 @@ pub enum RequestPurpose {
 
 /// What a survey asks for in addition to the ensemble itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Question {
+pub struct RunQuestion {
     /// Joiners whose data are to be compared with the leader's.
     pub prove: BTreeSet<ServerId>,
     /// What is to be done where there are no digests to compare.
@@ -304,7 +304,7 @@ pub struct Executor {
     /// Who led when a leader was seen last.
     leader: Option<ServerId>,
     last_reconfig: Option<StepId>,
-    question: Question,
+    question: RunQuestion,
     /// Reconfigs that were sent, by this apply or an earlier one, and whose outcome the journal
     /// does not record.
     doubtful: BTreeMap<StepId, UnresolvedRequest>,
@@ -344,7 +344,7 @@ impl Executor {
             pause_ms: FIRST_PAUSE_MS,
             leader: None,
             last_reconfig: None,
-            question: Question::default(),
+            question: RunQuestion::default(),
             doubtful: BTreeMap::new(),
             doubtful_hooks: BTreeSet::new(),
             reported: BTreeSet::new(),

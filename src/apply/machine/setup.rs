@@ -1,6 +1,6 @@
 //! From the permission to the first survey: lock, present state, the run, the fence.
 
-use super::{Continuation, Executor, HOLD_MS, Question, ReadBack, RequestPurpose, RunStage};
+use super::{Continuation, Executor, HOLD_MS, ReadBack, RequestPurpose, RunQuestion, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Wait};
 use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs};
@@ -158,7 +158,7 @@ impl Executor {
         }
         if self.must_fence() {
             // Who is finishing its sync is seen first.
-            self.question = Question::default();
+            self.question = RunQuestion::default();
             return RunStage::Look;
         }
         if let Some((step, doubt)) = self.doubtful.pop_first() {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::reorder::Turn;
+use super::other_order::Turn;
 use super::{
-    Continuation, Executor, HEALS, MARKS_PER_DIGEST, Question, ReadBack, RequestPurpose, RunStage,
-    SPARE_DIGESTS,
+    Continuation, Executor, HEALS, MARKS_PER_DIGEST, ReadBack, RequestPurpose, RunQuestion,
+    RunStage, SPARE_DIGESTS,
 };
 use crate::apply::end::Outcome;
 use crate::apply::event::{Event, Missing, Wait};
@@ -44,7 +44,7 @@ impl Executor {
             is_accepted: self.accepts(FindingKind::BY_COUNTS),
             given_up: self.given_up.clone(),
         };
-        self.question = Question { prove, counts, ask, clients, moving };
+        self.question = RunQuestion { prove, counts, ask, clients, moving };
         RunStage::Look
     }
 

@@ -17,7 +17,7 @@ use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
-use crate::render::plan::{Origin, PlanFile, Resumed, Screen, SpecFile, screen};
+use crate::render::plan::{Origin, PlanFile, PlanScreen, Resumed, SpecFile, screen};
 use crate::render::signing_in::announced;
 use crate::render::words_for_acceptance;
 use crate::saved;
@@ -148,7 +148,7 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
         accepted: &args.accept,
     });
     let checked = &ready.checked;
-    let view = Screen { origin, observation: seen, checked, resumed, width: output.width };
+    let view = PlanScreen { origin, observation: seen, checked, resumed, width: output.width };
     output.aside(&screen(&view));
     for id in leaving(ready.checked.plan()) {
         let sight = ready.seen.servers.get(&id);

@@ -197,7 +197,7 @@ async fn carry_out(
     });
     let finished = end == Outcome::Finished;
     let exit = exit_of(&end);
-    output.aside(&ends::screen(&ends::Screen {
+    output.aside(&ends::screen(&ends::EndScreen {
         end: &end,
         again: &again,
         path: &path,
@@ -329,7 +329,7 @@ pub(super) fn refuse(
 ) -> Exit {
     let path = args.file.display().to_string();
     let again = again(args, &path);
-    output.aside(&ends::screen(&ends::Screen {
+    output.aside(&ends::screen(&ends::EndScreen {
         end,
         again: &again,
         path: &path,

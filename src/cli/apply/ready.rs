@@ -247,7 +247,7 @@ fn refused(
     output: &Output,
 ) -> Exit {
     let path = args.file.display().to_string();
-    output.aside(&refusal::screen(&refusal::Screen {
+    output.aside(&refusal::screen(&refusal::RefusalScreen {
         spec: SpecFile { path: &path, spec },
         observation: Some(seen),
         refusal,

@@ -94,8 +94,8 @@ impl World {
         self.expire_due();
         let admin_actions: Vec<_> =
             self.admin_actions.extract_if(.., |(at, _)| *at <= now).collect();
-        for (_, deed) in admin_actions {
-            self.does(deed);
+        for (_, action) in admin_actions {
+            self.does(action);
         }
         self.refresh();
     }

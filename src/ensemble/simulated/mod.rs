@@ -40,14 +40,14 @@
 
 mod answers;
 mod chaos;
+mod client;
 mod config;
 mod elections;
-mod held;
-mod port;
 mod process;
 mod reconfig;
 mod requests;
 mod sessions;
+mod simulated_session;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -55,10 +55,10 @@ mod truth;
 mod world;
 
 pub use chaos::{Fault, FaultInjector, Kind, Operation};
+pub use client::Simulated;
 pub use config::Config;
-pub use held::HeldSession;
-pub use port::Simulated;
 pub use process::{Condition, PeerState, Process, ProcessId};
 pub use sessions::Held;
+pub use simulated_session::SimulatedSession;
 pub use truth::{CommittedConfig, GroundTruth, SimEvent};
 pub use world::{AdminAction, Rules, Timing, World};

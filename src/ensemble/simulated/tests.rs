@@ -51,7 +51,7 @@ fn now(port: &Simulated, number: i64) -> PeerState {
     port.world().process(place).now
 }
 
-fn open(port: &Simulated, number: i64) -> HeldSession {
+fn open(port: &Simulated, number: i64) -> SimulatedSession {
     let terms = SessionTerms { timeout: Millis(4000), auth: None };
     port.run(port.open(&at(number), &terms)).expect("a client that lives").expect("a session")
 }
@@ -60,13 +60,17 @@ fn version(port: &Simulated) -> ConfigVersion {
     port.world().config().config.version
 }
 
-fn send(port: &Simulated, session: &HeldSession, change: &Reconfig) -> Result<(), RequestError> {
+fn send(
+    port: &Simulated,
+    session: &SimulatedSession,
+    change: &Reconfig,
+) -> Result<(), RequestError> {
     let version = version(port);
     let request = Update::of(&port.world().config().config.membership, change);
     port.run(session.reconfig(&request, version)).expect("a client that lives").map(|_| ())
 }
 
-fn write(port: &Simulated, session: &HeldSession, path: &str) -> Result<(), RequestError> {
+fn write(port: &Simulated, session: &SimulatedSession, path: &str) -> Result<(), RequestError> {
     port.run(session.create(path, b"", &[])).expect("a client that lives")
 }
 

@@ -381,8 +381,8 @@ impl World {
     }
 
     /// Does something.
-    pub fn does(&mut self, deed: AdminAction) {
-        match deed {
+    pub fn does(&mut self, action: AdminAction) {
+        match action {
             AdminAction::Kill(at) => self.kill(at),
             AdminAction::Start(at) => {
                 if !self.start(at) {
@@ -399,8 +399,8 @@ impl World {
     }
 
     /// Does something when so much time has passed.
-    pub fn later(&mut self, ms: u64, deed: AdminAction) {
-        self.admin_actions.push((self.now_ms + ms, deed));
+    pub fn later(&mut self, ms: u64, action: AdminAction) {
+        self.admin_actions.push((self.now_ms + ms, action));
     }
 
     /// Cancels all scheduled actions.

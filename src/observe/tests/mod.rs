@@ -1,9 +1,9 @@
 //! Every rule of evidence, against scripted servers in memory.
 
-mod beside;
 mod fake;
+mod former_places;
 mod healthy;
-mod histories;
+mod lineages;
 mod own_files;
 mod planning;
 mod trouble;

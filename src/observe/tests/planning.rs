@@ -455,8 +455,8 @@ fn an_ensemble_that_matches_its_spec_is_asked_little() {
     assert_eq!(fake.sessions.get(), 1);
 }
 
-/// What a change needs a lock for: which sessions servers keep is asked, and never told by whether a
-/// session of ours happened to be there.
+/// A change needs a lock, so the leader is asked which sessions it keeps. The finding does not depend on
+/// whether a session of zkplan is open at that moment.
 #[test]
 fn where_a_line_changes_the_leader_is_asked_for_its_sessions() {
     let with_local_sessions = || {

@@ -10,7 +10,7 @@ use crate::observe::ServerStatus;
 fn said(end: &Outcome) -> String {
     let again = "zkplan apply 'my plan.json' --strict-version";
     let (path, plans, run) = ("my plan.json", "zkplan plan SPEC", Some(3));
-    let text = screen(&Screen { end, again, path, plans, anew: None, run, width: 100 });
+    let text = screen(&EndScreen { end, again, path, plans, anew: None, run, width: 100 });
     text.to_string_with(false).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -43,7 +43,7 @@ fn next_of_a_plan(end: &Outcome) -> [Option<String>; 2] {
     let (path, again, plans) = ("plan.json", "zkplan apply plan.json", "zkplan plan a.yaml");
     [Some("zkplan apply a.yaml"), None].map(|anew| {
         let run = Some(3);
-        next::command(&Screen { end, again, path, plans, anew, run, width: 100 })
+        next::command(&EndScreen { end, again, path, plans, anew, run, width: 100 })
     })
 }
 
@@ -68,7 +68,7 @@ fn a_run_that_has_closed_itself_is_not_abandoned() {
     let end = Outcome::NotGranted(Vec::new());
     let (path, again, plans) = ("a.yaml", "zkplan apply a.yaml", "zkplan plan a.yaml");
     let anew = Some(again);
-    let shown = screen(&Screen { end: &end, again, path, plans, anew, run: None, width: 100 });
+    let shown = screen(&EndScreen { end: &end, again, path, plans, anew, run: None, width: 100 });
     let shown = shown.to_string_with(false);
     assert!(!shown.contains("abandon"), "{shown}");
     assert!(shown.ends_with("Next: zkplan apply a.yaml\n"), "{shown}");

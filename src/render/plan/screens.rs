@@ -9,7 +9,7 @@ pub(super) fn shown(scene: &Scene, width: usize) -> String {
     let checked = scene.plan();
     let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: None };
     let observation = Some(&scene.seen);
-    screen(&Screen { origin, observation, checked: &checked, resumed: None, width })
+    screen(&PlanScreen { origin, observation, checked: &checked, resumed: None, width })
         .to_string_with(false)
 }
 

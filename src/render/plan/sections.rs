@@ -16,8 +16,13 @@ fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
 fn a_saved_plan_is_shown_from_its_facts() {
     let checked = three_zones().silent(&[4, 5, 6]).plan();
     let origin = Origin::Read(PlanFile { path: "plan.json", plan_id: "sha256:7f3a91c2" });
-    let text =
-        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 100 });
+    let text = screen(&PlanScreen {
+        origin,
+        observation: None,
+        checked: &checked,
+        resumed: None,
+        width: 100,
+    });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Steps"), @r#"
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
@@ -83,7 +88,7 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
     let origin = Origin::AppliedPlan { file, now: &now.facts };
     let observation = Some(&now.seen);
     let text =
-        screen(&Screen { origin, observation, checked: &checked, resumed: None, width: 100 });
+        screen(&PlanScreen { origin, observation, checked: &checked, resumed: None, width: 100 });
     let out = text.to_string_with(false);
     assert!(out.starts_with("prod-eu  config version 100000004, server 2 leads"), "{out}");
     insta::assert_snapshot!(part(&out, "Findings", "Changes"), @r#"
@@ -122,8 +127,13 @@ fn members_that_are_down_and_open_runs_are_no_match() {
         let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
         let checked = scene.plan();
         let observation = Some(&scene.seen);
-        let out =
-            screen(&Screen { origin, observation, checked: &checked, resumed: None, width: 100 });
+        let out = screen(&PlanScreen {
+            origin,
+            observation,
+            checked: &checked,
+            resumed: None,
+            width: 100,
+        });
         let out = out.to_string_with(false);
         out[out.find("No changes").unwrap()..].to_owned()
     };
@@ -170,8 +180,13 @@ fn accepted_risks_stand_in_bold() {
     let checked = scene.plan();
     let saved = Some(Ok(PlanFile { path: "it's a plan.json", plan_id: "sha256:7f3a91c2" }));
     let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
-    let text =
-        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
+    let text = screen(&PlanScreen {
+        origin,
+        observation: None,
+        checked: &checked,
+        resumed: None,
+        width: 80,
+    });
     let tail = |text: String| -> String {
         let from = text.find("Accepted risk").unwrap_or_default();
         text[from..].to_owned()
@@ -200,8 +215,13 @@ fn from_a_file_nobody_was_asked() {
     scene.spec.policy.add_as = AddAs::Observer;
     let checked = scene.plan();
     let origin = Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: None };
-    let text =
-        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
+    let text = screen(&PlanScreen {
+        origin,
+        observation: None,
+        checked: &checked,
+        resumed: None,
+        width: 80,
+    });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
     prod-eu  config version 100000004, assumed, no server was asked, not managed by
@@ -352,8 +372,13 @@ fn closing(scene: &Scene, work: u64) -> String {
     let rehearsed = crate::rehearsal::summary(&checked, work);
     let origin =
         Origin::Made { spec: scene.file(), saved: None, flags: &[], rehearsed: Some(&rehearsed) };
-    let text =
-        screen(&Screen { origin, observation: None, checked: &checked, resumed: None, width: 80 });
+    let text = screen(&PlanScreen {
+        origin,
+        observation: None,
+        checked: &checked,
+        resumed: None,
+        width: 80,
+    });
     let out = text.to_string_with(false);
     part(&out, "Plan:", "Next:").to_owned()
 }
@@ -426,7 +451,7 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
         let origin = Origin::Made { spec: scene.file(), saved, flags: &[], rehearsed: None };
         let checked = scene.plan();
         let screen =
-            Screen { origin, observation: None, checked: &checked, resumed: None, width: 100 };
+            PlanScreen { origin, observation: None, checked: &checked, resumed: None, width: 100 };
         let out = self::screen(&screen).to_string_with(false);
         out[out.find("Next: ").unwrap()..].trim_end().to_owned()
     };

@@ -8,7 +8,7 @@ use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::machine::{
-    Executor, Input, Options, Output, Question, ReadBack, RequestPurpose,
+    Executor, Input, Options, Output, ReadBack, RequestPurpose, RunQuestion,
 };
 use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::apply::{Event, Outcome};
@@ -313,7 +313,7 @@ impl Fake {
 
     /// The result of comparing a joiner's data. As with real servers, counts are used only if they
     /// are accepted.
-    fn compared(&self, id: ServerId, question: &Question) -> DataProof {
+    fn compared(&self, id: ServerId, question: &RunQuestion) -> DataProof {
         let counts = &question.counts;
         let data = self.data.clone().unwrap_or(DataProof::Digest(Zxid::new(128)));
         let is_without = match data {
@@ -329,7 +329,7 @@ impl Fake {
     }
 
     /// Every server that is up follows the one with the highest id, and joiners have the data.
-    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &Question) -> RunView {
+    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &RunQuestion) -> RunView {
         let plan = checked.plan();
         let members = self.members();
         let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use zkplan::apply::judge::{Approved, Judge, PendingBind, RunState, Verdict};
-use zkplan::apply::machine::Question;
+use zkplan::apply::machine::RunQuestion;
 use zkplan::apply::sight::{Presence, RunView};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::check::CheckedPlan;
@@ -29,7 +29,7 @@ struct Case {
 impl Case {
     fn of(checked: Arc<CheckedPlan>) -> Self {
         let awaited = zkplan::apply::sight::awaited(checked.plan());
-        let question = Question {
+        let question = RunQuestion {
             counts: ByCounts::default(),
             prove: awaited.clone(),
             ask: awaited,

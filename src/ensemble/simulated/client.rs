@@ -12,9 +12,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::chaos::{Fault, FaultInjector, Kind, Operation};
-use super::held::HeldSession;
 use super::process::ProcessId;
 use super::requests::{Reply, Request, Sent};
+use super::simulated_session::SimulatedSession;
 use super::tree::Owned;
 use super::truth::SimEvent;
 use super::world::World;
@@ -311,9 +311,13 @@ impl Ensemble for Simulated {
 }
 
 impl SessionFactory for Simulated {
-    type Session = HeldSession;
+    type Session = SimulatedSession;
 
-    async fn open(&self, at: &Endpoint, terms: &SessionTerms) -> Result<HeldSession, RequestError> {
+    async fn open(
+        &self,
+        at: &Endpoint,
+        terms: &SessionTerms,
+    ) -> Result<SimulatedSession, RequestError> {
         let place = self.place_at(at);
         let fate = self.begin(Kind::Open, place).await;
         let Some(place) = place else { return Err(RequestError::NotSent) };
@@ -326,6 +330,6 @@ impl SessionFactory for Simulated {
             self.die().await;
         }
         let (id, incarnation) = opened.map_err(|_| RequestError::NotSent)?;
-        Ok(HeldSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
+        Ok(SimulatedSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::chaos::{Fault, Kind};
-use super::port::{CONNECT_MS, Simulated};
+use super::client::{CONNECT_MS, Simulated};
 use super::process::ProcessId;
 use super::requests::{Answer, InFlight, Reply, Request, Sent};
 use super::sessions::Attached;
@@ -18,7 +18,7 @@ use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 const IMPOSSIBLE: i64 = i64::MAX - 1;
 
 /// A session that is held.
-pub struct HeldSession {
+pub struct SimulatedSession {
     port: Simulated,
     id: i64,
     at: Endpoint,
@@ -49,7 +49,7 @@ impl Write<'_> {
     }
 }
 
-impl HeldSession {
+impl SimulatedSession {
     pub(super) fn new(
         port: Simulated,
         id: i64,
@@ -195,7 +195,7 @@ impl HeldSession {
     }
 }
 
-impl Session for HeldSession {
+impl Session for SimulatedSession {
     fn id(&self) -> i64 {
         self.id
     }
@@ -309,7 +309,7 @@ impl Session for HeldSession {
     }
 }
 
-impl Drop for HeldSession {
+impl Drop for SimulatedSession {
     fn drop(&mut self) {
         self.port.world().abandon(self.id);
     }
