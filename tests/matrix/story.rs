@@ -130,7 +130,7 @@ impl Story<'_> {
         }
         let file = "plan.json";
         let flags = [&["--out", file], &self.accepting()[..]].concat();
-        let planned = self.desk.plan(&spec, &flags).exits(2).says(["Rehearsed: "]);
+        let planned = self.desk.plan(&spec, &flags).exits(2).says(["Simulated: "]);
         assert_eq!(planned.next_lines(), [format!("zkplan apply {file}")], "{planned}");
         is_told_once(&planned);
         self.did("finding");

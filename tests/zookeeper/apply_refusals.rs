@@ -166,10 +166,10 @@ fn an_old_trio_that_was_started_again_is_a_second_history() {
     let logged = ensemble.reconfigs().len();
     let shown: Vec<String> = histories.iter().map(|id| format!("server {id} at")).collect();
     let desk = Desk::new();
-    desk.plan(&spec, &[]).exits(3).says(["Two histories"]).says(&shown);
+    desk.plan(&spec, &[]).exits(3).says(["two different ensembles"]).says(&shown);
     let back = wanting(&ensemble, 1..=3, 1..=6);
     for spec in [&spec, &back] {
-        desk.apply_spec(spec).ends().exits(3).says(["Two histories"]).says(&shown);
+        desk.apply_spec(spec).ends().exits(3).says(["two different ensembles"]).says(&shown);
     }
     assert_eq!(ensemble.reconfigs().len(), logged, "nothing is sent to either");
 }

@@ -257,7 +257,7 @@ fn an_empty_password_is_said_to_be_empty_and_is_not_sent() {
         empty.says(["the password of super is empty", "ZKPLAN_PASSWORD"]);
         desk.write("empty", "\n");
         let empty = desk.apply_spec(&spec).with(&["--password-file", "empty"]).ends().exits(10);
-        empty.says(["the password of super is empty", "the file empty holds nothing"]);
+        empty.says(["the password of super is empty", "the file empty is empty"]);
     };
     let ((), sent) = sent_while(&ensemble, 1..=4, run);
     assert_eq!(sent, [0; 4]);

@@ -30,15 +30,18 @@ fn are_never_mixed(builder: &Builder) {
     };
     let shown = [about(&old, [1, 2, 3]), about(&new, [4, 5, 6])].concat();
     let mixed = spec(&[1, 2, 3], &[4]).connect(&both);
-    desk.plan(&mixed, &[]).exits(3).says(["Two histories"]).says(&shown);
+    desk.plan(&mixed, &[]).exits(3).says(["two different ensembles"]).says(&shown);
     a_target_before_the_merge(&desk, &old, &new, spec(&[1, 2, 3], &[4, 5, 6]));
-    desk.run(["import", "--connect", &both]).exits(3).says(["Two histories"]).says(&shown);
+    desk.run(["import", "--connect", &both])
+        .exits(3)
+        .says(["two different ensembles"])
+        .says(&shown);
 
     // A single server that leads an ensemble of its own, at a port that is a contact as well.
     let alone = builder.clone().participants([8]).start();
     let mut joined = Spec::of(&old, [1, 2, 3]);
     joined.servers.extend(Spec::of(&alone, [8]).servers);
-    desk.plan(&joined, &[]).exits(3).says(["Two histories", "server 8 at"]);
+    desk.plan(&joined, &[]).exits(3).says(["two different ensembles", "server 8 at"]);
 
     // Many specs in one run: one table, and the exit code of the worst.
     old.reserve(7);
@@ -66,7 +69,7 @@ fn are_never_mixed(builder: &Builder) {
         "new.yaml",
         "No changes",
         "ZKQ9",
-        "nobody listens",
+        "connection refused",
     ]);
     let json = desk.run(["plan", "--format", "json", "old.yaml", "new.yaml"]).exits(3).json();
     assert_eq!(json[0]["format"], "zkplan/plan", "{json:#}");

@@ -91,7 +91,7 @@ fn an_old_trio_that_serves_again_is_found_from_either_side() {
     assert_eq!((&found[0]["run"], &found[0]["state"]), (&1.into(), &"serve".into()));
 
     // The old side knows of the new one by its own journal alone.
-    let sides = ["Two histories", "retired by run 1", "run 1 (done, last entry at 2"];
+    let sides = ["two different ensembles", "retired by run 1", "run 1 (done, last entry at 2"];
     for spec in [&old, &wanting(&ensemble, 4..=6, 1..=3), &spec] {
         let refused = once_it_says(3, &sides, || desk.plan(spec, &[]));
         refused.says(["retired servers 1, 2 and 3 and moved the ensemble to servers 4, 5 and 6"]);
@@ -129,7 +129,7 @@ fn old_data_that_hold_the_run_open_name_it_too() {
     let client = Witness::of(&ensemble, 1..=3);
     let (desk, old) = (Desk::new(), old_side(&ensemble));
     assert_eq!(retired(&desk, &new_side(&ensemble))[0]["state"], "serve");
-    let sides = ["Two histories", "retired by run 1", "run 1 (done, last entry at 2"];
+    let sides = ["two different ensembles", "retired by run 1", "run 1 (done, last entry at 2"];
     once_it_says(3, &sides, || desk.plan(&old, &[]));
 
     // Nobody is left who could say that it is done.

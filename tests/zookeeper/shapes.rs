@@ -30,7 +30,7 @@ fn is_one_ensemble(ensemble: &Ensemble) -> String {
     let at = addresses(ensemble, 1..=3);
     let imported = desk.run(["import", "--connect", &at]).exits(0);
     let text = imported.stdout.clone();
-    imported.says(["writes some servers otherwise"]);
+    imported.says(["has different lines for some servers"]);
     let spec = desk.write("imported.yaml", &text);
     let plan = desk.run(["plan", &spec, "--detailed-exitcode"]).exits(0);
     plan.says(["No changes", "3 of 3 voters synced", "ZKF23", "reconfigEnabled=true"]);
@@ -66,7 +66,7 @@ fn an_ensemble_with_a_wildcard_moves_onto_new_servers() {
         let at = addresses(&ensemble, 1..=3);
         let imported = desk.run(["import", "--connect", &at]).exits(0);
         let leader = ensemble.wait_leader();
-        imported.says([format!("has a wildcard as quorum host of server {leader}")]);
+        imported.says([format!("the quorum host of server {leader} is a wildcard")]);
         let apply = desk.apply_spec(&wants(&ensemble, 4..=6)).with(&["--approve", "cutover"]);
         apply.ends().exits(0);
         is_at(&ensemble, &[4, 5, 6]);

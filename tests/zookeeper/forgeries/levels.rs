@@ -134,7 +134,7 @@ fn a_run(stage: &Stage) {
         let path = scene.paths.record(1, at);
         scene.lay(&stage.anon, &[Znode { path, ..forged }], &closed());
     }
-    next_ends(&scene, &[], 7).says(["not believed", &run, "--approve cutover"]);
+    next_ends(&scene, &[], 7).says(["not used", &run, "--approve cutover"]);
 }
 
 /// Entries that say that the run is over, in the place of one that an operator wrote.
@@ -148,7 +148,7 @@ fn an_entry(stage: &Stage) {
     }
     let outcome = next_ends(&scene, &[], 7);
     outcome.says([
-        "not believed",
+        "not used",
         "run 1 of this plan is open and will be resumed",
         "--approve cutover",
     ]);
@@ -163,7 +163,7 @@ fn an_entry_away(stage: &Stage) {
     stage.anon.write(&path, &forged.data).expect("it is open");
     stage.anon.set_list(&path, &closed()).expect("it is open");
     let outcome = next_ends(&scene, &[], 7);
-    outcome.says(["not believed", "run 1 of this plan is open and will be resumed"]);
+    outcome.says(["not used", "run 1 of this plan is open and will be resumed"]);
 }
 
 /// What reads the same is not believed either.
@@ -263,7 +263,7 @@ fn another_policy(stage: &Stage) {
 
 fn more_accepted(stage: &Stage) {
     let scene = rewritten(stage, accepting);
-    next_ends(&scene, &[], 5).says(["risks that were accepted (ZKF5)"]);
+    next_ends(&scene, &[], 5).says(["accepted risks (ZKF5)"]);
 }
 
 /// The operator's plan with a risk accepted.
