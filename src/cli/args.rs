@@ -35,7 +35,7 @@ Codes, words and topics: zkplan explain";
 
 /// Plan and apply for ZooKeeper ensembles: who is a member, in which role, at which address
 #[derive(Debug, Parser)]
-#[command(name = "zkplan", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "zkplan", version, disable_version_flag = true, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -51,6 +51,10 @@ pub(super) struct Cli {
     /// The format of these log lines
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
+
+    /// Print the version and the commit of this build; with --format json, for programs
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
 }
 
 /// The format of log lines.

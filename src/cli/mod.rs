@@ -29,22 +29,31 @@ mod source;
 mod specs;
 mod unlock;
 mod validate;
+mod version;
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 pub use exit::Exit;
 pub use live::exit_of as exit_of_error;
 pub use plan::exit_of_breaches;
+pub use version::Build;
 
 use self::args::{Cli, Command, SchemaOf};
 use self::output::Output;
+use self::version::VersionArgs;
 use crate::saved;
 use crate::spec;
 
 /// Runs one command line, from the program's name on.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let version = VersionArgs::try_parse_from(&arguments);
+    if let Ok(args) = &version {
+        return version::run(args, build);
+    }
     match Cli::try_parse_from(arguments) {
         Ok(cli) => {
             // Whatever panics has said so on stderr already.
@@ -59,7 +68,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             })
         }
         Err(error) => {
-            // Help and version are answers; clap prints them, and errors, where they belong.
+            // `--version`, and beside it what does not belong there.
+            let error = match version {
+                Err(wrong) if error.kind() == ErrorKind::DisplayVersion => wrong,
+                _ => error,
+            };
+            // Help is an answer; clap prints it, and errors, where they belong.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             if error.print().is_err() { Exit::Error } else { exit }
         }

@@ -95,6 +95,29 @@ fn a_log_level_that_is_none_is_a_usage_error() {
 }
 
 #[test]
+fn the_version_is_a_line_for_people_and_a_document_for_programs() {
+    let desk = Desk::new();
+    let text = desk.zkplan(&["--version"]);
+    assert!(text.out.starts_with("zkplan 0.") && text.out.lines().count() == 1, "{text:?}");
+    assert_eq!(desk.zkplan(&["-V"]).out, text.out);
+    for words in [["--version", "--format", "json"], ["--format", "json", "--version"]] {
+        let answer = desk.zkplan(&words);
+        assert_eq!(answer.code, 0, "{words:?}: {answer:?}");
+        let document: serde_json::Value = serde_json::from_str(&answer.out).expect("JSON");
+        assert_eq!(document["format"], "zkplan/version");
+        assert_eq!(document["formatVersion"], "1.0");
+        assert_eq!(document["text"], text.out.trim_end());
+        let commit = document["commit"].as_str();
+        assert!(commit.is_none_or(|hash| hash.len() == 40), "{document}");
+    }
+    for words in [&["--version", "--format", "dot"][..], &["--format", "json"]] {
+        let answer = desk.zkplan(words);
+        assert_eq!(answer.code, 64, "{words:?}: {answer:?}");
+        assert!(answer.out.is_empty() && !answer.err.is_empty(), "{words:?}: {answer:?}");
+    }
+}
+
+#[test]
 fn every_code_that_is_printed_can_be_explained() {
     let desk = Desk::new();
     let list = desk.zkplan(&["explain"]).out;
