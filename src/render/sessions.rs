@@ -32,7 +32,7 @@ pub(super) fn may_be_local(servers: &BTreeSet<ServerId>) -> String {
 pub(super) fn closes_connections(it: &str) -> String {
     format!(
         "{it} is a member and closes every connection at once, because of a limit on connections \
-         (maxClientCnxns, maxCnxns). It counts as down, but may be up"
+         (maxClientCnxns, maxCnxns). It may be up, but zkplan does not count it"
     )
 }
 
