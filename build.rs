@@ -27,10 +27,10 @@ fn main() {
     }
 }
 
-/// Whether this build is of the profile `release` or `dist`: the folder of a profile has its name.
+/// Whether this build is of the profile `release`: the folder of a profile has its name.
 fn is_shipped() -> bool {
     let out = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
-    Path::new(&out).iter().any(|part| part == "release" || part == "dist")
+    Path::new(&out).iter().any(|part| part == "release")
 }
 
 /// Tells Cargo the commit of the repository whose top folder is the package, if there is one.
