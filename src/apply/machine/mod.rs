@@ -32,9 +32,13 @@ use crate::plan::{Plan, StepId};
 /// The longest pause between two surveys, in milliseconds.
 const LONGEST_PAUSE_MS: u64 = 500;
 
-/// The first pause, in milliseconds; each is twice as long as the one before. A joiner binds its port and
-/// servers elect another leader within some tens of milliseconds.
+/// The first pause, in milliseconds; each is twice as long as the one before. Servers elect another
+/// leader within some tens of milliseconds.
 const FIRST_PAUSE_MS: u64 = 5;
+
+/// The shortest pause between two surveys that prove a bind, in milliseconds. A server shows its new
+/// configuration just before it closes its old listener, and the second survey must not find that one.
+const BIND_PAUSE_MS: u64 = 20;
 
 /// The time after which a temporary refusal is retried: each reconfig is an entry of the journal,
 /// and each password is sent once more.
@@ -499,7 +503,9 @@ impl Executor {
         if let Some(end) = self.ran_out(now_ms, &waits) {
             return end;
         }
-        let shortest = if waits.iter().any(is_refusal) { REFUSED_PAUSE_MS } else { 0 };
+        let is_bind = |wait: &Wait| matches!(wait, Wait::Bound { .. });
+        let bind = if waits.iter().any(is_bind) { BIND_PAUSE_MS } else { 0 };
+        let shortest = if waits.iter().any(is_refusal) { REFUSED_PAUSE_MS } else { bind };
         self.tell(Event::Waiting(waits));
         let over = self.waiting_since.unwrap_or(now_ms) + self.options.timeout_ms;
         let pause = self.pause_ms.max(shortest).min(over.saturating_sub(now_ms));
