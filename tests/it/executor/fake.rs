@@ -11,7 +11,7 @@ use zkplan::apply::machine::{
     Executor, Input, Options, Output, ReadBack, RequestPurpose, RunQuestion,
 };
 use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
-use zkplan::apply::{Event, Outcome};
+use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{ErrorCode, PortState, RequestError};
 use zkplan::model::{
@@ -238,6 +238,11 @@ impl Fake {
             }
             Output::Move(_) | Output::Settle | Output::Close | Output::End(_) => Input::Done,
             Output::Pause(ms) => {
+                // The old listener may be open a moment after the configuration is in force.
+                if let Some(Event::Waiting(waits)) = self.events.last() {
+                    let is_bind = waits.iter().any(|wait| matches!(wait, Wait::Bound { .. }));
+                    assert!(!is_bind || *ms >= 20, "a bind is looked at again after {ms} ms");
+                }
                 self.now_ms += ms;
                 Input::Done
             }
