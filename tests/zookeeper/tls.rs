@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Error, Permission, TlsOptions};
 
 use crate::applying::wanting;
-use crate::harness::{Authority, Builder, Certificate, Ensemble, PATIENCE, Role};
+use crate::harness::{Authority, Builder, Certificate, Ensemble, PATIENCE, Role, ports};
 use crate::ledger::{Ledger, is_at};
 use crate::spec::Spec;
 use crate::zkplan::Desk;
@@ -157,7 +157,7 @@ fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
     // A spec that knows nothing of that leaves members as they are, and adds none like this.
     let plain = |mut spec: Spec| {
         for server in &mut spec.servers {
-            server.client_port += 1;
+            [server.client_port] = ports::free();
         }
         spec
     };

@@ -22,7 +22,7 @@ mod builder;
 mod certificates;
 mod ensemble;
 pub(crate) mod java;
-mod ports;
+pub(crate) mod ports;
 mod process;
 mod releases;
 mod server;

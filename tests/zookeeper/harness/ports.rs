@@ -23,7 +23,7 @@ const FIRST_OUTGOING: u16 = 32_768;
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// `N` different ports on which nobody listens.
-pub(super) fn free<const N: usize>() -> [u16; N] {
+pub(crate) fn free<const N: usize>() -> [u16; N] {
     let mut given = lock(&GIVEN);
     let range = LOWEST..first_outgoing().max(LOWEST + 5_000);
     // All listeners are kept open until all ports are found, so that another process that looks at
