@@ -34,6 +34,7 @@
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
 //! * [`whynot`] checks the same change in another order.
+//! * [`document`] has the head and the spelling of every machine document.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
@@ -78,6 +79,7 @@ pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod diff;
+pub mod document;
 pub mod ensemble;
 pub mod explain;
 pub mod import;

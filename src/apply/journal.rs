@@ -522,7 +522,7 @@ fn legible<T: for<'de> Deserialize<'de>>(data: &[u8]) -> Result<T, Illegible> {
 /// Encodes the content of a znode of the journal.
 pub fn write<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
-    crate::saved::canonical(&value, false)
+    crate::document::canonical(&value, false)
 }
 
 #[cfg(test)]

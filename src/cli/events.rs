@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::apply::access::Signer;
 use crate::apply::journal::HookEnd;
 use crate::apply::{Event, Outcome, Reordered};
+use crate::document;
 use crate::render::run;
-use crate::saved;
 
 /// What the `format` key of every line says.
 const FORMAT: &str = "zkplan/events";
@@ -49,7 +49,7 @@ impl Events {
             map.extend(head.map(|(key, value)| (key.to_owned(), value)));
         }
         self.sequence += 1;
-        let line = saved::canonical(&fields, false) + "\n";
+        let line = document::canonical(&fields, false) + "\n";
         self.file.write_all(line.as_bytes())?;
         self.file.flush()
     }

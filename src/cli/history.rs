@@ -13,12 +13,12 @@ use crate::apply::Outcome;
 use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
 use crate::apply::resume::{ApplyRequest, Differs};
+use crate::document;
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
-use crate::saved;
 use crate::spec::Spec;
 use crate::trust::Unproven;
 
@@ -119,7 +119,8 @@ fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<&str>), output: &O
     let runs = earlier.runs();
     if args.format == TextOrJson::Json {
         let document: Vec<Value> = runs.latest.iter().map(document).collect();
-        return output.raw(&(saved::canonical(&Value::Array(document), true) + "\n"), Exit::Done);
+        return output
+            .raw(&(document::canonical(&Value::Array(document), true) + "\n"), Exit::Done);
     }
     let mut text = history::runs(&runs.latest, output.width);
     for unproven in &runs.unproven {
@@ -160,7 +161,7 @@ fn one(
     Ok(match args.format {
         TextOrJson::Json => {
             let document = Value::Array(vec![document(run)]);
-            output.raw(&(saved::canonical(&document, true) + "\n"), Exit::Done)
+            output.raw(&(document::canonical(&document, true) + "\n"), Exit::Done)
         }
         TextOrJson::Text => {
             let mut text = history::run(run, output.width);
@@ -200,7 +201,7 @@ fn show_tree(args: &HistoryArgs, tree: &RawTree, output: &Output) -> Exit {
     match args.format {
         TextOrJson::Json => {
             let document = serde_json::to_value(tree).expect("plain data are JSON");
-            output.raw(&(saved::canonical(&document, true) + "\n"), Exit::Done)
+            output.raw(&(document::canonical(&document, true) + "\n"), Exit::Done)
         }
         TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
     }

@@ -44,6 +44,7 @@ pub use version::Build;
 use self::args::{Cli, Command, SchemaOf};
 use self::output::Output;
 use self::version::VersionArgs;
+use crate::document;
 use crate::saved;
 use crate::spec;
 
@@ -102,7 +103,7 @@ fn run(cli: &Cli) -> Exit {
                 SchemaOf::Spec => spec::schema(),
                 SchemaOf::Plan => saved::schema(),
             };
-            output.raw(&(saved::canonical(&schema, true) + "\n"), Exit::Done)
+            output.raw(&(document::canonical(&schema, true) + "\n"), Exit::Done)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -25,6 +25,7 @@ use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Quest
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
+use crate::document;
 use crate::rehearsal;
 use crate::render;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_to_do};
@@ -486,7 +487,7 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
         Ok([one]) => one,
         Err(many) => Value::Array(many),
     };
-    saved::canonical(&document, true) + "\n"
+    document::canonical(&document, true) + "\n"
 }
 
 fn failed_document(file: &Loaded, error: &str, exit: Exit) -> Value {

@@ -9,6 +9,7 @@ use super::source::Source;
 use super::{assumed, live, plan};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
+use crate::document;
 use crate::observe::Facts;
 use crate::proposal::propose;
 use crate::rehearsal::{
@@ -45,7 +46,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
                 }
                 TextOrJson::Json => {
                     let document = document(&checked, &rehearsal);
-                    output.raw(&(saved::canonical(&document, true) + "\n"), exit)
+                    output.raw(&(document::canonical(&document, true) + "\n"), exit)
                 }
             }
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::Color;
 use super::exit::Exit;
 use super::output::Output;
-use crate::saved;
+use crate::document;
 
 /// The commit that a binary was built from, as far as its build knew one.
 ///
@@ -53,7 +53,7 @@ enum VersionFormat {
 pub(super) fn run(args: &VersionArgs, build: Build) -> Exit {
     let shown = match args.format {
         VersionFormat::Text => text(build),
-        VersionFormat::Json => saved::canonical(&document(build), true),
+        VersionFormat::Json => document::canonical(&document(build), true),
     };
     Output::new(args.color).raw(&(shown + "\n"), Exit::Done)
 }

@@ -5,17 +5,15 @@
 //! steps must keep the laws on the facts that it was made from. Reading is the same [`check`] that
 //! made the plan, so an edited file cannot become a plan that was never checked.
 
-mod canonical;
 mod file;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-pub use canonical::canonical;
-
 use self::file::PlanFile;
 use crate::check::{Breach, CheckedPlan, check};
+use crate::document::canonical;
 use crate::plan::Plan;
 
 /// What the `format` key says.

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zkplan::check::CheckedPlan;
+use zkplan::document;
 use zkplan::ensemble::words::{Conf, Mntr, Srvr, parse_cons, parse_hash, refusal as refused_word};
 use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
@@ -243,10 +244,10 @@ fn forged(input: &str) -> Result<bool, String> {
     for _ in 0..2 {
         map.remove("digest");
         let whole = Value::Object(map.clone());
-        let bytes = Sha256::digest(saved::canonical(&whole, false).as_bytes());
+        let bytes = Sha256::digest(document::canonical(&whole, false).as_bytes());
         let digest = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         map.insert("digest".to_owned(), Value::String(digest));
-        let text = saved::canonical(&Value::Object(map.clone()), true);
+        let text = document::canonical(&Value::Object(map.clone()), true);
         match saved::read(&text) {
             Err(ReadError::OtherId { made, .. }) => {
                 map.insert("plan_id".to_owned(), Value::String(made));

@@ -17,13 +17,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("check", &["model", "observe", "diff", "plan"]),
     ("proposal", &["model", "spec", "observe", "diff", "plan", "check"]),
     ("whynot", &["model", "plan", "check"]),
-    ("saved", &["model", "observe", "diff", "plan", "check"]),
+    ("document", &[]),
+    ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     (
         "apply",
         &[
             "model", "spec", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
-            "saved",
+            "document", "saved",
         ],
     ),
     (
@@ -62,6 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "check",
             "proposal",
             "whynot",
+            "document",
             "saved",
             "apply",
             "rehearsal",
