@@ -36,6 +36,12 @@ pub fn from_zoo_cfgs(ensemble: &str, files: &[ServerFiles]) -> Result<Imported, 
         let (server, line) = line_of(*id, chosen, &cfgs, &mut notes);
         servers.insert(*id, bare(server, line));
     }
+    let is_unknown = |wanted: &&WantedServer| has_wildcard(&wanted.server);
+    let unknown: Vec<ServerId> =
+        servers.values().filter(is_unknown).map(|wanted| wanted.server.id).collect();
+    if !unknown.is_empty() {
+        notes.push(Note::HostUnknown(unknown));
+    }
     if chosen.has_odd_places {
         forget_places(&mut servers);
         notes.push(Note::OddPlaces);
@@ -104,17 +110,16 @@ fn line_of(
         }
     }
     let own = current.clone().find(|cfg| cfg.id == Some(id)).and_then(|cfg| cfg.members.get(&id));
-    let is_wild = |server: &Server| server.peers.iter().any(|peer| peer.host.is_wildcard());
     let rank = |said: &&(Server, Vec<ServerId>)| {
         let (server, by) = *said;
-        (!is_wild(server), by.iter().filter(|of| **of != id).count(), by.len())
+        (!has_wildcard(server), by.iter().filter(|of| **of != id).count(), by.len())
     };
     let Some((best, by)) = said.iter().rev().max_by_key(rank).cloned() else {
         return (chosen.members[&id].server.clone(), line);
     };
     for (other, otherwise) in said.into_iter().filter(|(server, _)| *server != best) {
         let (by, host) = (by.clone(), other.peer().host.clone());
-        notes.push(if otherwise == [id] && is_wild(&other) {
+        notes.push(if otherwise == [id] && has_wildcard(&other) {
             Note::OwnWildcard { id, host, by }
         } else {
             Note::LinesDiffer { id, taken: best.value(), by, other: other.value(), otherwise }
@@ -124,6 +129,10 @@ fn line_of(
     let Server { client, secure_client, .. } = with_client.clone();
     let place = chosen.members[&id].server.place;
     (Server { client, secure_client, place, ..best }, line)
+}
+
+fn has_wildcard(server: &Server) -> bool {
+    server.peers.iter().any(|peer| peer.host.is_wildcard())
 }
 
 /// Gives servers whose own files are there the ports of those.

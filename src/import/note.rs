@@ -192,6 +192,14 @@ pub enum Note {
         /// The servers whose files say where it is.
         by: Vec<ServerId>,
     },
+    /// No file says at which host the others reach these servers.
+    #[error(
+        "the host of {} is a wildcard in every file that was given; the files of the other servers \
+         have it: zkplan import --zoo-cfg 1=FILE --zoo-cfg 2=FILE. So do running servers: zkplan \
+         import --connect HOST:PORT",
+        list(.0)
+    )]
+    HostUnknown(Vec<ServerId>),
     /// Files tell of one server in two ways.
     #[error("server {id} is `{taken}` in the file of {}, and `{other}` in that of {}", list(.by), list(.otherwise))]
     LinesDiffer {

@@ -130,11 +130,12 @@ fn what_a_spec_cannot_say_is_noted() {
                 reconfigEnabled=true\nstandaloneEnabled=false\n";
     let imported = from_zoo_cfg(text, None).unwrap();
     let repeated = Note::Repeated { key: "server.2".to_owned(), first: 3, last: at("zoo.cfg", 4) };
+    let unknown = Note::HostUnknown(ids(&[300]));
     assert_eq!(
-        imported.notes[..3],
-        [repeated, Note::OddPlaces, Note::UnwantableIds(ids(&[0, 300]))]
+        imported.notes[..4],
+        [repeated, unknown, Note::OddPlaces, Note::UnwantableIds(ids(&[0, 300]))]
     );
-    let invalid: Vec<Option<ServerId>> = imported.notes[3..]
+    let invalid: Vec<Option<ServerId>> = imported.notes[4..]
         .iter()
         .map(|note| match note {
             Note::NotValid { id, .. } => *id,
@@ -358,6 +359,17 @@ fn several_files_give_each_server_its_own_port_and_its_true_host() {
     };
     assert_eq!(imported.notes, [own(1, &[2, 3]), own(2, &[1, 3]), own(3, &[1, 2])]);
     read_back(&imported);
+}
+
+/// One file of a container does not say where its own server is, and the note says what does.
+#[test]
+fn a_host_that_no_file_has_is_asked_for() {
+    let [first, second, _] = containers().try_into().expect("three files");
+    let alone = from_zoo_cfgs("a", std::slice::from_ref(&first)).unwrap();
+    assert!(alone.notes.contains(&Note::HostUnknown(ids(&[1]))), "{:?}", alone.notes);
+    let of_two = from_zoo_cfgs("a", &[first, second]).unwrap();
+    let is_asked = |note: &Note| matches!(note, Note::HostUnknown(_));
+    assert!(!of_two.notes.iter().any(is_asked), "{:?}", of_two.notes);
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod histories;
 mod hostile;
 mod import_agrees;
 mod joiners;
+mod key_forms;
 mod ledger;
 mod limits;
 mod logs;

@@ -26,7 +26,7 @@ fn rich(authority: &Arc<Authority>) -> Builder {
 
 /// Wants these servers; the members are reached by their secure client ports, and checked by
 /// `ca.pem` of the desk.
-fn wanting_by_tls(ensemble: &Ensemble, wanted: impl IntoIterator<Item = u8>) -> Spec {
+pub(crate) fn wanting_by_tls(ensemble: &Ensemble, wanted: impl IntoIterator<Item = u8>) -> Spec {
     // The library gives a handshake two fifths of a session time-out.
     let mut spec = wanting(ensemble, wanted, []).session_timeout("10s");
     let at = (1..=3).filter_map(|id| ensemble.secure_address(id));
@@ -36,7 +36,12 @@ fn wanting_by_tls(ensemble: &Ensemble, wanted: impl IntoIterator<Item = u8>) -> 
 
 /// The same with the desk's client certificate, and without a user.
 fn by_certificate(spec: Spec) -> Spec {
-    let mut spec = spec.tls("ca.pem", Some(("client.pem", "client-key.pem")));
+    by_files(spec, ["client.pem", "client-key.pem"])
+}
+
+/// The same with a certificate and a key from these files, and without a user.
+pub(crate) fn by_files(spec: Spec, [certificate, key]: [&str; 2]) -> Spec {
+    let mut spec = spec.tls("ca.pem", Some((certificate, key)));
     spec.connect_with.retain(|line| !line.contains("auth:"));
     spec
 }
