@@ -55,7 +55,7 @@ pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usi
             text.section(no_quorum(tried, [voteless, unclear], width));
         }
         ObserveError::NoCommit { leader, endpoint, tried } => {
-            let what = format!("Server {leader} at {endpoint} leads, but no write commits.");
+            let what = format!("Server {leader} at {endpoint} leads, {}.", but(tried));
             text.paragraph(label, say(what), width);
             text.section(attempts(tried, width));
             let closed = is_closed(tried).then_some(CLOSES);
@@ -139,6 +139,16 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     let failures = failures.into_iter().map(|failure| in_tls(failure, reached));
     let failures = is_closed(tried).then_some(CLOSES).into_iter().chain(failures);
     [addresses, running].into_iter().chain(failures).chain([tls]).collect()
+}
+
+/// What is wrong where a server leads. Without a session it was not seen that writes fail.
+fn but(tried: &[Tried]) -> &'static str {
+    if tried.iter().all(|one| one.silence == NoAnswer::Closed) {
+        "but the servers close zkplan's connections before it has a session, so it cannot check \
+         that writes commit"
+    } else {
+        "but no write commits"
+    }
 }
 
 /// Whether a server closed connections.
@@ -490,9 +500,15 @@ mod tests {
     fn the_rest_says_what_to_do() {
         let leader = ServerId::new(1);
         let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence: NoAnswer::Closed }];
+        let closed = ObserveError::NoCommit { leader, endpoint: endpoint("10.0.0.1"), tried };
+        let screen = shown(&closed);
+        assert!(screen.contains("Server 1 at 10.0.0.1:2181 leads, but the servers close"));
+        assert!(screen.contains("\n  10.0.0.2:2181  it closes the connection: a limit"));
+        assert!(!screen.contains("no write commits"), "{screen}");
+        let silence = NoAnswer::AnswerTimedOut;
+        let tried = vec![Tried { endpoint: endpoint("10.0.0.2"), silence }];
         let error = ObserveError::NoCommit { leader, endpoint: endpoint("10.0.0.1"), tried };
         assert!(shown(&error).contains("Server 1 at 10.0.0.1:2181 leads, but no write commits."));
-        assert!(shown(&error).contains("\n  10.0.0.2:2181  it closes the connection: a limit"));
         let cause = EnsembleConfig::parse(&line(1)).unwrap_err();
         let error = ObserveError::UnreadableConfig { endpoint: endpoint("10.0.0.1"), cause };
         assert!(shown(&error).contains("Cause: the configuration has no `version=` line"));

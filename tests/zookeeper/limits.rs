@@ -121,19 +121,43 @@ fn a_limit_that_no_word_tells_is_seen() {
     desk.plan(&wanting(&ensemble, 1..=3, 1..=3), &[]).exits(0).says(["No changes"]);
 }
 
-/// Another client of the same address has all that a server allows. It is up.
+/// Another client has all that a server allows, from one address or in all. It is up.
 #[test]
 fn a_server_at_its_limit_is_not_called_down() {
-    let ensemble = Builder::rich().setting_of(1, "maxClientCnxns", "1").start();
-    let other = TcpStream::connect(ensemble.client_address(1)).expect("one connection");
-    let contacts = [2, 3].map(|id| ensemble.client_address(id).to_string()).join(",");
-    let spec = Spec::of(&ensemble, 1..=3).connect(&contacts);
-    let plan = Desk::new().plan(&spec, &[]).exits(2);
-    plan.says(["ZKF22", "closes every connection at once, because of a limit on connections"])
-        .says_nowhere("counts as down")
-        .says_nowhere("no route")
-        .says_nowhere("no answer");
-    drop(other);
+    for limit in ["maxClientCnxns", "maxCnxns"] {
+        let ensemble = Builder::rich().setting_of(1, limit, "1").start();
+        let other = TcpStream::connect(ensemble.client_address(1)).expect("one connection");
+        let contacts = [2, 3].map(|id| ensemble.client_address(id).to_string()).join(",");
+        let spec = Spec::of(&ensemble, 1..=3).connect(&contacts);
+        let plan = Desk::new().plan(&spec, &[]).exits(2);
+        plan.says(["ZKF22", "closes every connection at once, because of a limit on connections"])
+            .says_nowhere("counts as down")
+            .says_nowhere("no route")
+            .says_nowhere("no answer");
+        drop(other);
+    }
+}
+
+/// Servers answer words there and let no session in. That is no proof that writes fail, and disks
+/// are no suspects.
+#[test]
+fn where_sessions_are_throttled_the_limit_is_named() {
+    let throttle = |tokens: &str| {
+        Builder::rich()
+            .setting("connection_throttle_tokens", tokens)
+            .setting("connection_throttle_fill_count", "0")
+            .setting("connection_throttle_fill_time", "100000")
+    };
+    let ensemble = throttle("1").start_with([4]);
+    let desk = Desk::new();
+    let spec = wanting(&ensemble, 1..=4, 1..=4);
+    // The first looks use up what each server lets in.
+    for _ in 0..3 {
+        desk.plan(&spec, &[]);
+    }
+    let named = ["closes the connection", "zookeeper.connection_throttle_tokens", "cannot check"];
+    desk.plan(&spec, &[]).exits(10).says(named).says_nowhere("no write commits");
+    desk.apply_spec(&spec).ends().exits(10).says(named).says_nowhere("no write commits");
 }
 
 fn are_enough(connections: &str) {
