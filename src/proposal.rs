@@ -17,7 +17,8 @@ use crate::spec::Spec;
 pub struct Refusal {
     /// The best plan that the planner knows.
     pub nearest: Plan,
-    /// Its breaches; acceptable ones too.
+    /// Its breaches; acceptable ones too. Those of the change as a whole are first, since what breaks
+    /// at a step may only follow from them.
     pub breaches: Vec<Breach>,
     /// The smallest changes, taken together, under which a plan was made and checked; empty where
     /// none was found.
@@ -64,7 +65,8 @@ pub fn propose_preferring(
         Ok(checked) => Ok(without_idle_acceptances(checked)),
         Err(nearest) => {
             let remedies = remedies(&goal, &nearest.breaches);
-            let Unlawful { plan, breaches } = *nearest;
+            let Unlawful { plan, mut breaches } = *nearest;
+            breaches.sort_by_key(|breach| !breach.is_of_the_whole());
             Err(Box::new(Refusal { nearest: plan, breaches, remedies }))
         }
     }

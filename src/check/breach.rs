@@ -278,6 +278,14 @@ impl Votes {
     }
 }
 
+impl Breach {
+    /// Whether it is about the change as a whole, or about what is there, whichever steps are taken.
+    /// What breaks at a step beside it may only follow from it.
+    pub const fn is_of_the_whole(&self) -> bool {
+        self.step.is_none() && !self.detail.is_acceptable()
+    }
+}
+
 impl Law {
     /// Whether some breach of it may be accepted, at its step; see [`Detail::is_acceptable`].
     pub const fn is_acceptable(self) -> bool {

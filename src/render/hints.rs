@@ -1,11 +1,52 @@
 //! What helps against a broken safety rule.
 
-use super::sessions;
-use crate::check::Detail;
+use super::{sessions, words};
+use crate::check::{Breach, Detail};
 use crate::observe::Obstacle;
+use crate::proposal::Refusal;
 
-/// What helps where no change of policy does.
-pub(super) const fn hint(detail: &Detail) -> &'static str {
+/// What helps where no change of policy does, the most important first. Where something is wrong
+/// with the change as a whole, nothing else is corrected before it.
+pub(super) fn hints(refusal: &Refusal) -> Vec<String> {
+    let is_whole = refusal.breaches.iter().any(Breach::is_of_the_whole);
+    let mut hints: Vec<String> = Vec::new();
+    for breach in refusal.breaches.iter().filter(|breach| !is_whole || breach.is_of_the_whole()) {
+        for hint in applying(&breach.detail, refusal) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+    }
+    hints
+}
+
+/// What helps against this one, as far as it applies to what is there.
+fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
+    let facts = &refusal.nearest.facts;
+    match detail {
+        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
+            let voters = facts.base.membership.voters();
+            let down: Vec<_> = voters.difference(&facts.live).collect();
+            let down_now = words::list(down.clone());
+            let start =
+                format!("start server {down_now} if it is down, and wait until it is synced");
+            let split = "change fewer voters at a time: in several specs, applied one after the \
+                         other, or add voters before you change or remove others";
+            let start = Some(start).filter(|_| !down.is_empty());
+            start.into_iter().chain([split.to_owned()]).collect()
+        }
+        // An acceptance is no way out while something else stands against the plan.
+        Detail::NeedsJoiners { .. } | Detail::Finding(_)
+            if refusal.breaches.iter().any(|breach| !breach.detail.is_acceptable()) =>
+        {
+            Vec::new()
+        }
+        _ => vec![hint(detail).to_owned()],
+    }
+}
+
+/// What helps against a breach, whatever is there.
+const fn hint(detail: &Detail) -> &'static str {
     match detail {
         Detail::Obstacle(obstacle) => obstacle_hint(obstacle),
         Detail::MemberDisagrees(_) => {
@@ -16,7 +57,7 @@ pub(super) const fn hint(detail: &Detail) -> &'static str {
              but were not asked to connect.servers"
         }
         Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
-            "start voters that are down first, or add voters before you remove others"
+            "add voters before you change or remove others"
         }
         Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or fix the cause",
         Detail::ZoneLoss(_) => "set policy.zones: best, or put the voters into more zones",

@@ -35,7 +35,7 @@ pub fn screen(screen: &RefusalScreen<'_>) -> Text {
     text.gap();
     let why = format!(": {}. Nothing was changed.", why(&refusal.breaches, spec.path));
     text.paragraph("", Line::new(Style::Red, "Refused").then(Style::Plain, why), width);
-    text.section(of_breaches(&refusal.breaches, &plan.facts.findings, width));
+    text.section(first_things_first(refusal, width));
     text.section(remedies(refusal, &spec, width));
     text
 }
@@ -59,7 +59,11 @@ fn why(breaches: &[Breach], path: &str) -> String {
 
 /// Breaches alone, without the ensemble around them; `findings` are what was found beside them.
 pub fn breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text {
-    of_breaches(breaches, findings, width)
+    let mut text = Text::new();
+    for cause in causes(breaches, findings) {
+        text.section(of_cause(&cause, findings, width));
+    }
+    text
 }
 
 /// Voters that do not count, with address and cause, and since when, as a time of day.
@@ -131,11 +135,20 @@ fn is_another_server(first: &Breach, other: &Breach) -> bool {
     }
 }
 
-fn of_breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text {
-    let mut text = Text::new();
-    for cause in causes(breaches, findings) {
-        text.section(of_cause(&cause, findings, width));
+/// The breaches of a refusal. Where no change of policy helps, what is wrong with the change as a
+/// whole is to be corrected first.
+fn first_things_first(refusal: &Refusal, width: usize) -> Text {
+    let findings = &refusal.nearest.facts.findings;
+    let at = refusal.breaches.iter().position(|breach| !breach.is_of_the_whole());
+    let (whole, at_steps) = refusal.breaches.split_at(at.unwrap_or(refusal.breaches.len()));
+    if !refusal.remedies.is_empty() || whole.is_empty() || at_steps.is_empty() {
+        return breaches(&refusal.breaches, findings, width);
     }
+    let mut text = breaches(whole, findings, width);
+    text.gap();
+    let what = "Also broken. Correct the above first: this may then be gone.";
+    text.paragraph("", Line::new(Style::Bold, what), width);
+    text.section(breaches(at_steps, findings, width));
     text
 }
 
@@ -183,15 +196,8 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
 fn remedies(refusal: &Refusal, spec: &SpecFile<'_>, width: usize) -> Text {
     let mut text = Text::new();
     if refusal.remedies.is_empty() {
-        let mut hints: Vec<&str> = Vec::new();
-        for breach in &refusal.breaches {
-            let hint = hints::hint(&breach.detail);
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
-        }
         text.line(Line::new(Style::Bold, "What may help (no change of policy in the spec helps)"));
-        for hint in hints {
+        for hint in hints::hints(refusal) {
             text.paragraph("  - ", hint, width);
         }
         return text;
