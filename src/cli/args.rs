@@ -6,12 +6,10 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::check::Law;
-use crate::explain;
+use super::digest_args::DigestArgs;
+use super::values::{acceptance, client_address, duration, label, user};
 use crate::model::{AuthScheme, Millis, ServerId};
-use crate::observe::{FindingKind, contact};
-use crate::plan::{Acceptance, StepId};
-use crate::spec;
+use crate::plan::Acceptance;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -86,6 +84,8 @@ pub(super) enum Command {
     Unlock(UnlockArgs),
     /// Move a real ensemble on this machine to new servers while a client writes
     Demo,
+    /// Print the superDigest of a user, the setting by which servers know their super user
+    Digest(DigestArgs),
     /// Explain a code, a word of zkplan, or the exit codes
     Explain(ExplainArgs),
     /// Print the JSON Schema of specs or of saved plans
@@ -456,10 +456,6 @@ fn approval(text: &str) -> Result<Approval, String> {
     }
 }
 
-fn label(text: &str) -> Result<String, String> {
-    if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
-}
-
 /// A `zoo.cfg`, and whose it is.
 #[derive(Debug, Clone)]
 pub(super) struct ZooCfgArg {
@@ -477,52 +473,6 @@ fn zoo_cfg(text: &str) -> Result<ZooCfgArg, String> {
     }
 }
 
-/// One address of a connect string; blanks around it are nothing, as to ZooKeeper's own client
-/// (`ConnectStringParser`).
-fn client_address(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match contact(text, false) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("give host:port, without a chroot".to_owned()),
-    }
-}
-
-fn user(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(':') {
-        return Err("give a user name without a colon".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn duration(text: &str) -> Result<Millis, String> {
-    text.parse().map_err(ToOwned::to_owned)
-}
-
-fn acceptance(text: &str) -> Result<Acceptance, String> {
-    let (code, step) = match text.split_once(':') {
-        Some((code, step)) => (code.to_ascii_uppercase(), Some(StepId::new(step))),
-        None => (text.to_ascii_uppercase(), None),
-    };
-    let law = Law::ALL.into_iter().find(|law| law.code() == code);
-    match (law, &step) {
-        (Some(law), _) if !law.is_acceptable() => {
-            Err(format!("{code} cannot be accepted; see `zkplan explain {code}`"))
-        }
-        (Some(_), None) => Err(format!("{code} is accepted for one step, like {code}:join-2")),
-        (None, Some(_)) if FindingKind::ACCEPTED.contains(&&*code) => {
-            Err(format!("{code} is accepted without a step: --accept {code}"))
-        }
-        (Some(_), Some(_)) => Ok(Acceptance { code, step }),
-        (None, None) if FindingKind::ACCEPTED.contains(&&*code) => Ok(Acceptance { code, step }),
-        (None, _) if code.starts_with("ZKF") && explain::page(&code).is_some() => {
-            Err(format!("{code} blocks no plan: it needs no acceptance"))
-        }
-        (None, _) => {
-            Err(format!("`{code}` is not a code of a rule or finding; see `zkplan explain`"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -530,25 +480,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn what_can_never_be_accepted_is_a_mistake_of_the_command_line() {
-        let wrong = |text: &str| super::acceptance(text).expect_err(text);
-        for (text, says) in [
-            ("ZKQ3:join-4", "ZKQ3 cannot be accepted; see `zkplan explain ZKQ3`"),
-            ("zku1", "ZKU1 cannot be accepted; see `zkplan explain ZKU1`"),
-            ("ZKQ2", "ZKQ2 is accepted for one step, like ZKQ2:join-2"),
-            ("ZKF1:join-2", "ZKF1 is accepted without a step: --accept ZKF1"),
-            ("ZKF8", "ZKF8 blocks no plan: it needs no acceptance"),
-        ] {
-            assert_eq!(wrong(text), says);
-        }
-        for text in ["probe", "exit-codes", "ZKQ99", ""] {
-            assert!(wrong(text).contains("is not a code of a rule or finding"), "{text}");
-        }
-        for text in ["zkq2:join-2", "ZKQ10:readdress-2", "ZKF1", "zkf13"] {
-            assert!(super::acceptance(text).is_ok(), "{text}");
-        }
     }
 }

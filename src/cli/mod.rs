@@ -7,6 +7,8 @@ mod apply;
 mod args;
 mod assumed;
 mod demo;
+mod digest;
+mod digest_args;
 mod events;
 mod exit;
 mod explain;
@@ -29,6 +31,7 @@ mod source;
 mod specs;
 mod unlock;
 mod validate;
+mod values;
 mod version;
 
 use std::ffi::OsString;
@@ -97,6 +100,7 @@ fn run(cli: &Cli) -> Exit {
         Command::History(args) => history::run(args, &output),
         Command::Unlock(args) => unlock::run(args, &output),
         Command::Demo => demo::run(&output),
+        Command::Digest(args) => digest::run(args, &output),
         Command::Explain(args) => explain::run(args, &output),
         Command::Schema { of } => {
             let schema = match of {

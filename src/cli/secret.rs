@@ -190,6 +190,22 @@ async fn password(user: &str, source: &PasswordSource, output: &Output) -> Resul
     Ok(password)
 }
 
+/// The password that a super user is to have: a typed one is asked for twice.
+pub(super) async fn chosen(
+    user: &str,
+    file: Option<&Path>,
+    output: &Output,
+) -> Result<String, Exit> {
+    let source = file.map_or_else(from_variables, |file| PasswordSource::File(file.to_owned()));
+    let is_typed = matches!(&source, PasswordSource::Env(name) if std::env::var_os(name).is_none());
+    let chosen = password(user, &source, output).await?;
+    if is_typed && prompted(user, output).await? != chosen {
+        output.error("the two passwords differ", "run the command again");
+        return Err(Exit::Usage);
+    }
+    Ok(chosen)
+}
+
 async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
     output.note(&format!("the password of {user} is needed"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));

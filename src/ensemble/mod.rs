@@ -35,7 +35,7 @@ use crate::model::{Endpoint, Folder, Host};
 
 pub use code::ErrorCode;
 pub use credential::{Credential, InClear};
-pub use digest::digest_id;
+pub use digest::{DigestAlgorithm, digest_id, digest_id_by};
 pub use dry_run::DryRun;
 pub use held::HeldSession;
 pub use pace::Limits;

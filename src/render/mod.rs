@@ -31,6 +31,7 @@ pub mod signing_in;
 mod start;
 mod steps;
 pub mod summary;
+pub mod super_digest;
 mod table;
 pub mod text;
 pub mod trust;

@@ -28,6 +28,7 @@ mod conformance;
 mod credentials;
 mod degraded;
 mod demo_stage;
+mod digests;
 mod forgeries;
 mod harness;
 mod harness_works;
