@@ -17,15 +17,15 @@ use super::digest_id;
 ///
 /// * *Surveys* show no secret. Servers that enforce scheme `digest` check the scheme and never the
 ///   password (`AuthenticationHelper.enforceAuthentication`). So a survey shows `zkplan:look`,
-///   which is public. A connection that shows it creates no ACL with an entry `auth`, because that
-///   would contain the public id.
+///   which is public. On a connection that shows it, an ACL entry `auth` would contain the public
+///   id: the operator's own id is written instead, and without one nothing with such an entry.
 /// * *Scheme `digest`* sends the password in clear. A held session is opened without it, or with
 ///   the public credential if authentication is enforced. The server is verified. Then the same
 ///   session is attached again at the same address, with the password and without the public
 ///   credential.
 /// * *SASL `DIGEST-MD5`* is a challenge and a response: the password is not sent, and a response is
-///   useless for another challenge. If SASL is not enforced it is handled like `digest`. If it is
-///   enforced, a session without it can read nothing. Then surveys use it too, but only at
+///   useless for another challenge. If SASL is not enforced it is handled like `digest`, but that the
+///   public credential stays beside it where digests are enforced. If it is enforced, a session without it can read nothing. Then surveys use it too, but only at
 ///   addresses that the file or a flag names.
 /// * *Scheme `x509`* has no secret to show: the certificate is a part of the TLS handshake.
 ///

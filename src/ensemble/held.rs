@@ -18,7 +18,7 @@ use super::attachment::{Attached, ConnectOptions, Detached};
 use super::port::{AclEntry, Lifetime, Node, NodeAcl, Op, RequestError, Session};
 use super::ways::Show;
 use super::zookeeper::outcome;
-use super::{CONFIG, ErrorCode, session};
+use super::{CONFIG, Credential, ErrorCode, session};
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
 /// A data version that no znode ever has. A write with it changes nothing, and shows whether it
@@ -79,13 +79,16 @@ impl HeldSession {
         }
     }
 
-    /// Attaches the session again where it is, with the credential and nothing else.
+    /// Attaches the session again where it is, with the credential. The public digest goes with a
+    /// credential of another scheme: a server that enforces digests takes no session without one.
     async fn show_anew(&mut self) -> Result<(), RequestError> {
         let Some(before) = self.attached.take() else { return Err(RequestError::NotSent) };
-        let to = before.to.clone();
+        let (to, before_look) = (before.to.clone(), before.show.look);
         // Two clients of one session would take it from each other.
         drop(before);
-        let show = Show { look: false, credential: self.means.terms.auth.clone() };
+        let credential = self.means.terms.auth.clone();
+        let is_digest = credential.as_ref().is_some_and(Credential::sends_password);
+        let show = Show { look: before_look && !is_digest, credential };
         let session = Some(self.session.clone());
         let attached = self.means.connect((&self.at, &to), session, Detached::Yes, show).await?;
         self.session = attached.client.session().clone();
@@ -94,10 +97,23 @@ impl HeldSession {
     }
 
     /// An entry `auth` stands for every id of the connection. The id of a survey is public: every
-    /// client could use it.
-    fn is_public(&self, entries: &[AclEntry]) -> bool {
-        let shows_look = self.attached.as_ref().is_some_and(|attached| attached.show.look);
-        shows_look && entries.iter().any(|entry| entry.scheme == "auth")
+    /// client could use it. Where the connection shows it, the entry becomes the operator's own id;
+    /// without one there is none to take.
+    fn closed(&self, entries: &[AclEntry]) -> Result<Vec<AclEntry>, RequestError> {
+        let shown = self.attached.as_ref().map(|attached| &attached.show);
+        let Some(Show { credential, .. }) = shown.filter(|show| show.look) else {
+            return Ok(entries.to_vec());
+        };
+        let own = |entry: &AclEntry| {
+            if entry.scheme != "auth" {
+                return Ok(entry.clone());
+            }
+            let credential = credential.as_ref();
+            let credential = credential.ok_or(RequestError::Refused(ErrorCode::InvalidAcl))?;
+            let (scheme, id) = credential.id();
+            Ok(AclEntry { scheme: scheme.to_owned(), id, ..entry.clone() })
+        };
+        entries.iter().map(own).collect()
     }
 
     /// Makes one request, bounded in time; what is not answered is unknown.
@@ -201,10 +217,7 @@ impl Session for HeldSession {
     }
 
     async fn create(&self, path: &str, data: &[u8], acl: &[AclEntry]) -> Result<(), RequestError> {
-        if self.is_public(acl) {
-            return Err(RequestError::Refused(ErrorCode::InvalidAcl));
-        }
-        let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(acl));
+        let (path, data, acl) = (path.to_owned(), data.to_vec(), acls(&self.closed(acl)?));
         let created = self.perform(move |client| async move {
             let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
             client.create(&path, &data, &options).await.map(|_| ())
@@ -213,14 +226,8 @@ impl Session for HeldSession {
     }
 
     async fn transact(&self, ops: &[Op<'_>]) -> Result<(), RequestError> {
-        let is_public = |op: &Op<'_>| match op {
-            Op::Create { acl, .. } => self.is_public(acl),
-            Op::Check { .. } | Op::Set { .. } | Op::Delete { .. } => false,
-        };
-        if ops.iter().any(is_public) {
-            return Err(RequestError::Refused(ErrorCode::InvalidAcl));
-        }
-        let ops: Vec<Owned> = ops.iter().map(Owned::of).collect();
+        let owned = |op: &Op<'_>| Owned::of(op, |acl| self.closed(acl));
+        let ops: Vec<Owned> = ops.iter().map(owned).collect::<Result<_, _>>()?;
         let done = self.perform(move |client| async move {
             let mut writer = client.new_multi_writer();
             for op in &ops {
@@ -350,19 +357,23 @@ enum Owned {
 }
 
 impl Owned {
-    fn of(op: &Op<'_>) -> Self {
-        match *op {
+    /// With the entries of its access control list as they are to be sent.
+    fn of(
+        op: &Op<'_>,
+        closed: impl Fn(&[AclEntry]) -> Result<Vec<AclEntry>, RequestError>,
+    ) -> Result<Self, RequestError> {
+        Ok(match *op {
             Op::Check { path, version } => Self::Check(path.to_owned(), version),
             Op::Create { path, data, lifetime, acl } => {
                 let mode = match lifetime {
                     Lifetime::Persistent => CreateMode::Persistent,
                     Lifetime::Ephemeral => CreateMode::Ephemeral,
                 };
-                Self::Create(path.to_owned(), data.to_vec(), mode, acls(acl))
+                Self::Create(path.to_owned(), data.to_vec(), mode, acls(&closed(acl)?))
             }
             Op::Set { path, data } => Self::Set(path.to_owned(), data.to_vec()),
             Op::Delete { path } => Self::Delete(path.to_owned()),
-        }
+        })
     }
 
     const fn is_ephemeral(&self) -> bool {

@@ -466,3 +466,18 @@ fn servers_that_talk_to_each_other_in_tls_are_moved() {
     desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
     is_at(&ensemble, &[4, 5, 6]);
 }
+
+/// Only a digest is enforced, and the operator is known by a certificate.
+#[test]
+fn where_digest_is_enforced_the_holder_of_a_certificate_applies() {
+    let authority = Authority::new();
+    let builder = rich(&authority)
+        .setting("enforce.auth.enabled", "true")
+        .setting("enforce.auth.schemes", "digest");
+    let ensemble = builder.start_with([4]);
+    let desk = desk_of(&authority, &authority.client(ROOT));
+    let spec = by_certificate(wanting_by_tls(&ensemble, 1..=4));
+    desk.plan(&spec, &[]).exits(2);
+    desk.apply_spec(&spec).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+}

@@ -149,7 +149,17 @@ fn where_digest_is_enforced_what_an_operator_makes_is_closed() {
 /// With the rights of a list instead of a super user's.
 #[test]
 fn a_sasl_user_with_rights_applies_and_what_it_makes_is_closed() {
-    let ensemble = Builder::rich().sasl().start_with([4]);
+    sasl_user_with_rights(Builder::rich().sasl());
+}
+
+/// A server takes the session for a digest there, and the user for the configuration.
+#[test]
+fn where_digest_is_enforced_a_sasl_user_applies_and_what_it_makes_is_closed() {
+    sasl_user_with_rights(digest_alone().sasl());
+}
+
+fn sasl_user_with_rights(builder: Builder) {
+    let ensemble = builder.start_with([4]);
     let rights = Permission::READ | Permission::WRITE;
     ensemble.administrator().let_user("sasl", SASL_USER, rights);
     let desk = Desk::new();
