@@ -2,8 +2,10 @@
 
 mod cases;
 mod commands;
+mod consoles;
 mod files;
 mod other_plans;
+mod readme;
 mod rehearse;
 mod run;
 mod scenarios;

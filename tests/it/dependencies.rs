@@ -3,6 +3,7 @@
 //!
 //! `cargo metadata` is asked offline, for this machine: what was not fetched is not built in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -123,4 +124,20 @@ fn no_dependency_needs_a_newer_rust_than_we_promise() {
         .map(|package| format!("{} {}", text(package, "name"), text(package, "rust_version")))
         .collect();
     assert!(newer.is_empty(), "rust-version in Cargo.toml is too low for:\n{}", newer.join("\n"));
+}
+
+#[test]
+fn the_table_of_dependencies_is_complete() {
+    let packages = packages();
+    let own = packages.iter().find(|package| text(package, "name") == env!("CARGO_PKG_NAME"));
+    let listed = own.and_then(|own| own["dependencies"].as_array()).expect("a list");
+    // Those of tests and of the build have a kind.
+    let shipped = listed.iter().filter(|dependency| dependency["kind"].is_null());
+    let shipped: BTreeSet<&str> = shipped.map(|dependency| text(dependency, "name")).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/CONTRIBUTING.md");
+    let page = fs::read_to_string(path).expect("CONTRIBUTING.md");
+    let (_, table) = page.split_once("| crate | for |\n|---|---|\n").expect("the table");
+    let rows = table.lines().map_while(|row| row.strip_prefix("| ")?.split_once(" | "));
+    let explained: BTreeSet<&str> = rows.flat_map(|(crates, _)| crates.split(", ")).collect();
+    assert_eq!(explained, shipped);
 }

@@ -25,6 +25,8 @@ mod apply_syncing;
 mod applying;
 mod as_planned;
 mod conformance;
+#[path = "../cli/consoles.rs"]
+mod consoles;
 mod credentials;
 mod degraded;
 mod demo_stage;
@@ -45,6 +47,7 @@ mod much_data;
 mod next_lines;
 mod open_runs;
 mod probes;
+mod readme;
 mod refusals;
 mod releases;
 mod retired_servers;
