@@ -5,6 +5,7 @@
 //! them. `ZKPLAN_UPDATE=1` writes the blocks of the first kind anew.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,7 +62,8 @@ fn answers(block: &Console) -> Vec<String> {
         let shown = typed.printed.iter().all(|line| line != LEFT_OUT);
         assert!(shown, "README.md:{at}: lines are left out; use `sed`, and all is compared");
         // The next command sees the exit code of this one.
-        script += &format!("{}\ncode=$?; printf '\\036\\n'; (exit $code)\n", typed.line);
+        let command = &typed.line;
+        writeln!(script, "{command}\ncode=$?; printf '\\036\\n'; (exit $code)").expect("a String");
     }
     let folder = Path::new(env!("CARGO_BIN_EXE_zkplan")).parent().expect("a folder");
     let output = Command::new("sh")
