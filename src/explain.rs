@@ -58,6 +58,7 @@ const PAGES: &[(&str, &str)] = &[
     ("versions", include_str!("explain/versions.md")),
     ("limits", include_str!("explain/limits.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),
+    ("errors", include_str!("explain/errors.md")),
 ];
 
 /// The page of a code or topic, without regard to case.

@@ -42,6 +42,7 @@
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
+//! * [`report`] has what machines read: one value for each document, with its schema.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!
@@ -89,6 +90,7 @@ pub mod plan;
 pub mod proposal;
 pub mod rehearsal;
 pub mod render;
+pub mod report;
 pub mod saved;
 pub mod spec;
 pub mod trust;

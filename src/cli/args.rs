@@ -112,6 +112,11 @@ pub(super) struct ValidateArgs {
     /// Spec files
     #[arg(required = true, value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
+
+    /// What to print; json prints a zkplan/error with every place if a spec is wrong, and nothing
+    /// if all are valid
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::exit::Exit;
+use super::error::CommandError;
 use super::output::Output;
-use super::specs::{self, Unusable};
+use super::specs;
 use crate::model::{ConfigParseError, EnsembleConfig};
+use crate::report::error::CommandFailure;
 use crate::spec::Spec;
 
 /// The text of `/zookeeper/config` that a file holds, or the one in a folder that is named after the
@@ -14,10 +15,10 @@ pub(super) fn config(
     live: &Path,
     spec: &Spec,
     output: &Output,
-) -> Result<EnsembleConfig, Unusable> {
+) -> Result<EnsembleConfig, CommandError> {
     let is_folder = live.is_dir();
     let file = if is_folder { live.join(&spec.ensemble) } else { live.to_owned() };
-    let text = specs::read_java_text(&file, output).inspect_err(|_| {
+    let text = specs::read_java_text(&file).inspect_err(|_| {
         if is_folder {
             output.note(&format!(
                 "{} is a folder. It must have one file for each ensemble, named like the \
@@ -37,8 +38,7 @@ pub(super) fn config(
             }
             _ => "save the data of /zookeeper/config: zkCli.sh -server HOST:PORT config > FILE",
         };
-        output.error(&why, help);
-        Unusable { why, exit: Exit::Data }
+        CommandError::new(CommandFailure::ConfigInvalid, why).hint(help)
     })
 }
 

@@ -4,40 +4,36 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::args::{AccessArgs, ApplyArgs, Approval};
+use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
 use super::{apply, live, local};
-use crate::demo::{INSTALL, Stage, StageError, Writer, WriterReport};
+use crate::demo::{INSTALL, Stage, StageError, Writer, WriterError, WriterReport};
 use crate::ensemble::{Credential, InClear, SessionTerms};
 use crate::model::{Millis, ServerId};
 use crate::render::{Line, Style, Text};
+use crate::report::error::CommandFailure;
 
-pub(super) fn run(output: &Output) -> Exit {
-    match live::block_on(output, perform(output)) {
-        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
-    }
+pub(super) fn run(output: &Output) -> Result<Exit, CommandError> {
+    live::block_on(perform(output))?
 }
 
-async fn perform(output: &Output) -> Result<Exit, Exit> {
+async fn perform(output: &Output) -> Result<Exit, CommandError> {
     output.note("starting three servers of real ZooKeeper and three more to move to, on 127.0.0.1");
     let interrupts = local::interrupts();
     let below = std::env::temp_dir();
     let set = tokio::select! {
         set = Stage::set(&below) => set,
         // What was started ends with the future that started it.
-        () = local::asked_to_stop(interrupts.clone(), 1) => return Err(Exit::Stopped),
+        () = local::asked_to_stop(interrupts.clone(), 1) => return Ok(Exit::Stopped),
     };
     let mut stage = set.map_err(|error| not_set(&error, output))?;
     let path = stage.dir().join("demo.yaml");
-    fs::write(&path, stage.spec()).map_err(|error| {
-        output.error(&format!("{} cannot be written: {error}", path.display()), "");
-        Exit::Error
-    })?;
-    let writer = Writer::start(&stage.addresses()).map_err(|error| {
-        output.error(&error.to_string(), "");
-        Exit::Error
-    })?;
+    fs::write(&path, stage.spec()).map_err(|error| unwritable(path.display(), &error))?;
+    let failed =
+        |error: WriterError| CommandError::new(CommandFailure::DemoFailed, error.to_string());
+    let writer = Writer::start(&stage.addresses()).map_err(failed)?;
     output.note("a client writes all the time; its connect string has all six addresses");
     output
         .note("the demo gives the approvals of a person, and stops servers 1, 2 and 3 at the end");
@@ -54,10 +50,7 @@ async fn perform(output: &Output) -> Result<Exit, Exit> {
         // What the report asks a person to do.
         stage.stop(ServerId::new(id));
     }
-    let report = writer.finish(&stage.spares()).await.map_err(|error| {
-        output.error(&error.to_string(), "");
-        Exit::Error
-    })?;
+    let report = writer.finish(&stage.spares()).await.map_err(failed)?;
     let exit = if report.lost == 0 { Exit::Done } else { Exit::Error };
     let exit = output.screen(&screen(&report, output.width), exit);
     if let Err(error) = stage.strike() {
@@ -82,13 +75,13 @@ fn arguments(file: PathBuf) -> ApplyArgs {
     }
 }
 
-fn not_set(error: &StageError, output: &Output) -> Exit {
+fn not_set(error: &StageError, output: &Output) -> CommandError {
     let help = if error.is_not_installed() { format!("run: {INSTALL}") } else { String::new() };
-    output.error(&error.to_string(), &help);
-    if let Some(log) = error.log() {
-        output.aside(&Text::preformatted(log));
-    }
-    Exit::Error
+    let failed = CommandError::new(CommandFailure::DemoFailed, error.to_string()).hint(help);
+    let Some(log) = error.log() else { return failed };
+    let mut text = failed.to_text(output.width);
+    text.append(Text::preformatted(log));
+    failed.shown_as(text)
 }
 
 fn screen(report: &WriterReport, width: usize) -> Text {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, TextOrJson};
+use super::error::CommandError;
 use super::exit::Exit;
 use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
-use super::live::{self, nobody_answers};
+use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
 use super::secret;
 use super::source::{Source, accepts};
@@ -19,39 +20,36 @@ use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
+use crate::report::error::CommandFailure;
 use crate::spec::Spec;
 use crate::trust::Unproven;
 
 /// This many of the latest runs are listed.
 const LISTED: usize = 100;
 
-pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
-    let source = match Source::read(&args.file, output) {
-        Ok(source) => source,
-        Err(exit) => return exit,
-    };
-    match live::block_on(output, history_of(args, &source, output)) {
-        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
-    }
+pub(super) fn run(args: &HistoryArgs, output: &Output) -> Result<Exit, CommandError> {
+    let source = Source::read(&args.file, output)?;
+    live::block_on(history_of(args, &source, output))?
 }
 
-async fn history_of(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
+async fn history_of(
+    args: &HistoryArgs,
+    source: &Source,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let spec = &source.spec();
-    let port = live::servers(spec, &source.named(), output)?;
+    let port = live::servers(spec, &source.named())?;
     let seen = live::look(&port, spec, output).await?;
     if args.unproven {
-        let tree = everything((args, source), &port, (&seen, spec), output).await?;
+        let tree = everything((args, source), &port, (&seen, spec)).await?;
         return Ok(show_tree(args, &tree, output));
     }
     let plan_of = args.run.filter(|_| args.plan);
     let wanted = Wanted { runs: LISTED, plan_of, watch: None };
     let earlier = journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await;
     let earlier = earlier.map_err(|why| match why {
-        Unread::NoSession => nobody_answers(&source.plans(&args.file), output),
-        Unread::Refused(code) => {
-            output.error(&format!("the journal cannot be read: {code}"), "");
-            Exit::Unreachable
-        }
+        Unread::NoSession => no_server(&source.plans(&args.file)),
+        Unread::Refused(code) => journal_unreadable(code),
     })?;
     if let Some(unproven) = earlier.journal.unproven() {
         return Err(refuse(args, unproven, output));
@@ -67,18 +65,19 @@ async fn history_of(args: &HistoryArgs, source: &Source, output: &Output) -> Res
 }
 
 /// The folder does not tell what the runs did.
-fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
+fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> CommandError {
     let path = args.file.display().to_string();
-    output.aside(&ends::screen(&ends::EndScreen {
-        end: &Outcome::Unproven(unproven.clone()),
+    let end = Outcome::Unproven(unproven.clone());
+    let screen = ends::screen(&ends::EndScreen {
+        end: &end,
         again: "",
         path: &path,
         plans: "",
         anew: None,
         run: None,
         width: output.width,
-    }));
-    Exit::Unsafe
+    });
+    CommandError::of_end(&end, screen)
 }
 
 /// The command that comes next, where a run is open.
@@ -143,18 +142,18 @@ fn one(
     (earlier, number): (&Earlier, u64),
     next: Option<&str>,
     output: &Output,
-) -> Result<Exit, Exit> {
+) -> Result<Exit, CommandError> {
     let path = words_for_shell(&args.file.display().to_string());
     let Some(run) = earlier.runs().latest.iter().find(|run| run.number == number) else {
-        let hint = format!("zkplan history {path} lists the runs");
-        output.error(&format!("there is no run {number}"), &hint);
-        return Err(Exit::Error);
+        let what = format!("there is no run {number}");
+        return Err(CommandError::new(CommandFailure::NoSuchRun, what)
+            .hint(format!("zkplan history {path} lists the runs")));
     };
     if args.plan {
         let Some(plan) = &earlier.plan else {
-            let hint = format!("zkplan history {path} {number} shows what is left of the run");
-            output.error(&format!("the plan of run {number} is damaged or not proven"), &hint);
-            return Err(Exit::Error);
+            let what = format!("the plan of run {number} is damaged or not proven");
+            return Err(CommandError::new(CommandFailure::PlanLost, what)
+                .hint(format!("zkplan history {path} {number} shows what is left of the run")));
         };
         return Ok(output.raw(plan, Exit::Done));
     }
@@ -186,15 +185,14 @@ async fn everything(
     (args, source): (&HistoryArgs, &Source),
     port: &ZooKeeper,
     (seen, spec): (&Observation, &Spec),
-    output: &Output,
-) -> Result<RawTree, Exit> {
-    let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);
+) -> Result<RawTree, CommandError> {
+    let lost = || no_server(&source.plans(&args.file));
     let servers = sessions_at(seen, spec);
     let session = secret::open_anonymous(port, &servers, &spec.connect).await;
-    let session = session.map_err(|_| lost(output))?;
+    let session = session.map_err(|_| lost())?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;
-    tree.map_err(|_| lost(output))
+    tree.map_err(|_| lost())
 }
 
 fn show_tree(args: &HistoryArgs, tree: &RawTree, output: &Output) -> Exit {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{AccessArgs, ImportArgs, ZooCfgArg};
+use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
 use super::{live, secret, specs};
@@ -11,46 +12,42 @@ use crate::import::{self, File, ImportError, Imported, ServerFiles};
 use crate::model::{Auth, Endpoint, Tls};
 use crate::observe::{Question, contact, observe};
 use crate::render::unreachable::{self, Reached};
+use crate::report::error::CommandFailure;
 
-pub(super) fn run(args: &ImportArgs, output: &Output) -> Exit {
+pub(super) fn run(args: &ImportArgs, output: &Output) -> Result<Exit, CommandError> {
     let imported = match args.zoo_cfg.as_slice() {
         [] => from_servers(args, output),
-        files => from_files(args, files, output),
-    };
-    match imported {
-        Ok(imported) => {
-            for note in &imported.notes {
-                output.note(&note.to_string());
-            }
-            output.raw(&imported.to_yaml(), Exit::Done)
-        }
-        Err(exit) => exit,
+        files => from_files(args, files),
+    }?;
+    for note in &imported.notes {
+        output.note(&note.to_string());
     }
+    Ok(output.raw(&imported.to_yaml(), Exit::Done))
 }
 
-fn from_files(args: &ImportArgs, files: &[ZooCfgArg], output: &Output) -> Result<Imported, Exit> {
+fn from_files(args: &ImportArgs, files: &[ZooCfgArg]) -> Result<Imported, CommandError> {
     let is_one = files.len() == 1;
-    let read = |file: &ZooCfgArg| -> Result<ServerFiles, Exit> {
-        let zoo_cfg = read_file(&file.path, output)?;
+    let read = |file: &ZooCfgArg| -> Result<ServerFiles, CommandError> {
+        let zoo_cfg = read_file(&file.path)?;
         let named = import::dynamic_file_name(&zoo_cfg.bytes);
         let dynamic = named.map(|name| dynamic_file(&file.path, &name, is_one));
-        let dynamic = dynamic.map(|path| read_file(&path, output)).transpose()?;
+        let dynamic = dynamic.map(|path| read_file(&path)).transpose()?;
         let next = PathBuf::from(format!("{}.dynamic.next", file.path.display()));
         let next = next.exists().then(|| next.display().to_string());
         Ok(ServerFiles { id: file.id, zoo_cfg, dynamic, next })
     };
-    let files = files.iter().map(read).collect::<Result<Vec<_>, Exit>>()?;
+    let files = files.iter().map(read).collect::<Result<Vec<_>, CommandError>>()?;
     import::from_zoo_cfgs(&args.ensemble, &files).map_err(|error| {
-        output.error(&error.to_string(), error.remedy());
-        match error {
-            ImportError::WhoseFile(_) | ImportError::SameServer { .. } => Exit::Usage,
-            _ => Exit::Data,
-        }
+        let code = match error {
+            ImportError::WhoseFile(_) | ImportError::SameServer { .. } => CommandFailure::Usage,
+            _ => CommandFailure::ConfigInvalid,
+        };
+        CommandError::new(code, error.to_string()).hint(error.remedy())
     })
 }
 
-fn read_file(path: &Path, output: &Output) -> Result<File, Exit> {
-    let bytes = specs::read_bytes(path, output)?;
+fn read_file(path: &Path) -> Result<File, CommandError> {
+    let bytes = specs::read_bytes(path)?;
     Ok(File { name: path.display().to_string(), bytes })
 }
 
@@ -62,7 +59,7 @@ fn dynamic_file(zoo_cfg: &Path, name: &str, is_one: bool) -> PathBuf {
     if named.exists() && (is_one || !beside.exists()) { named.to_owned() } else { beside }
 }
 
-fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
+fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, CommandError> {
     let tls = args.tls_ca.as_ref().map(|ca| Tls {
         ca: ca.clone(),
         cert: args.tls_cert.clone(),
@@ -71,13 +68,9 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
     // The flag takes nothing else.
     let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some()));
     let contacts: Vec<Endpoint> = contacts.collect();
-    let port = live::servers_by(
-        tls.as_ref(),
-        Limits::default(),
-        "--tls-ca, --tls-cert and --tls-key",
-        output,
-    )?;
-    let auth = auth(args, output)?;
+    let port =
+        live::servers_by(tls.as_ref(), Limits::default(), "--tls-ca, --tls-cert and --tls-key")?;
+    let auth = auth(args)?;
     let look = async {
         let credential = match &auth {
             Some(auth) => secret::for_import(auth, output).await?,
@@ -89,29 +82,26 @@ fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, Exit> {
             }
             None => port,
         };
-        Ok::<_, Exit>(observe(&port, &Question::of_contacts(contacts)).await)
+        Ok::<_, CommandError>(observe(&port, &Question::of_contacts(contacts)).await)
     };
-    let seen = live::block_on(output, look)??.map_err(|error| {
-        output.aside(&unreachable::screen(&args.ensemble, &error, Reached::ByFlags, output.width));
-        live::exit_of(&error)
+    let seen = live::block_on(look)??.map_err(|error| {
+        let screen = unreachable::screen(&args.ensemble, &error, Reached::ByFlags, output.width);
+        CommandError::of_look(&error, screen)
     })?;
     Ok(Imported { tls, auth, ..import::from_observation(&args.ensemble, &seen) })
 }
 
 /// As whom the flags say that the ensemble is changed.
-fn auth(args: &ImportArgs, output: &Output) -> Result<Option<Auth>, Exit> {
-    let auth = secret::by_flags(
-        &AccessArgs {
-            auth: args.auth,
-            user: args.user.clone(),
-            password_file: args.password_file.clone(),
-            ..AccessArgs::default()
-        },
-        output,
-    )?;
+fn auth(args: &ImportArgs) -> Result<Option<Auth>, CommandError> {
+    let auth = secret::by_flags(&AccessArgs {
+        auth: args.auth,
+        user: args.user.clone(),
+        password_file: args.password_file.clone(),
+        ..AccessArgs::default()
+    })?;
     if auth == Some(Auth::X509) && args.tls_cert.is_none() {
-        output.error("--auth x509 needs a certificate", "add --tls-ca, --tls-cert and --tls-key");
-        return Err(Exit::Usage);
+        return Err(CommandError::new(CommandFailure::Usage, "--auth x509 needs a certificate")
+            .hint("add --tls-ca, --tls-cert and --tls-key"));
     }
     Ok(auth)
 }

@@ -2,39 +2,36 @@
 
 use std::future::Future;
 
-use super::exit::Exit;
+use super::error::CommandError;
 use super::output::Output;
 use super::secret;
 use crate::apply::access::Named;
-use crate::ensemble::{KeyForm, Limits, TlsSetupError, ZooKeeper};
+use crate::ensemble::{ErrorCode, KeyForm, Limits, TlsSetupError, ZooKeeper};
 use crate::model::Tls;
 use crate::observe::{Observation, ObserveError, Question, observe};
 use crate::render::unreachable::{self, Reached};
 use crate::render::words_for_shell;
+use crate::report::error::CommandFailure;
 use crate::spec::Spec;
 
 /// Runs what talks to servers.
-pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Result<T, Exit> {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let done = runtime.block_on(work);
-            // A prompt may still be open; its answer is not needed any more.
-            runtime.shutdown_background();
-            Ok(done)
-        }
-        Err(error) => {
-            output.error(&format!("no event loop: {error}"), "");
-            Err(Exit::Error)
-        }
-    }
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        CommandError::new(CommandFailure::IoFailed, format!("no event loop: {error}"))
+    })?;
+    let done = runtime.block_on(work);
+    // A prompt may still be open; its answer is not needed any more.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// The real port, with the certificates of a spec, and the folder that it names. Where servers
 /// enforce SASL, looks use its credential at the addresses that the file names.
-pub(super) fn servers(spec: &Spec, named: &Named, output: &Output) -> Result<ZooKeeper, Exit> {
+pub(super) fn servers(spec: &Spec, named: &Named) -> Result<ZooKeeper, CommandError> {
     let connect = &spec.connect;
     let limits = connect.timeouts.into();
-    let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec", output)?;
+    let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec")?;
     let port = port.with_folder(connect.folder.clone());
     Ok(match secret::for_looks(connect) {
         Some(credential) => port.with_survey_credential(credential, named.endpoints().clone()),
@@ -47,12 +44,10 @@ pub(super) fn servers_by(
     tls: Option<&Tls>,
     limits: Limits,
     there: &str,
-    output: &Output,
-) -> Result<ZooKeeper, Exit> {
+) -> Result<ZooKeeper, CommandError> {
     ZooKeeper::new(limits, tls).map_err(|error| {
         let help = converts(&error).unwrap_or_else(|| format!("check {there}"));
-        output.error(&error.to_string(), &help);
-        Exit::Data
+        CommandError::new(CommandFailure::CertificateInvalid, error.to_string()).hint(help)
     })
 }
 
@@ -88,42 +83,38 @@ fn converts(error: &TlsSetupError) -> Option<String> {
     })
 }
 
-/// A look at the ensemble of a spec; where that fails, it says why.
+/// A look at the ensemble of a spec.
 pub(super) async fn look(
     port: &ZooKeeper,
     spec: &Spec,
     output: &Output,
-) -> Result<Observation, Exit> {
+) -> Result<Observation, CommandError> {
     let seen = observe(port, &Question::of(spec)).await;
     seen.map_err(|error| not_seen(spec, &error, output))
 }
 
-/// Says why there is no ensemble to look at.
-pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> Exit {
+/// There is no ensemble to look at.
+pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> CommandError {
     let reached = Reached::by(&spec.connect);
-    output.aside(&unreachable::screen(&spec.ensemble, error, reached, output.width));
-    exit_of(error)
+    let screen = unreachable::screen(&spec.ensemble, error, reached, output.width);
+    CommandError::of_look(error, screen)
 }
 
-/// Says that no server takes a session; `plans` is the command that shows more.
-pub(super) fn nobody_answers(plans: &str, output: &Output) -> Exit {
-    output.error("no server accepts a session", &format!("{plans} shows which servers answer"));
-    Exit::Unreachable
+/// No server takes a session; `plans` is the command that shows more.
+pub(super) fn no_session(what: impl Into<String>, plans: &str) -> CommandError {
+    let hint = format!("{plans} shows which servers answer");
+    CommandError::new(CommandFailure::NoSession, what).hint(hint)
 }
 
-/// The exit code of an ensemble that cannot be planned for.
-pub const fn exit_of(error: &ObserveError) -> Exit {
-    match error {
-        ObserveError::Unreachable { .. }
-        | ObserveError::NoQuorum { .. }
-        | ObserveError::NeedsAuth { .. }
-        | ObserveError::NoCommit { .. } => Exit::Unreachable,
-        ObserveError::TooOld { .. }
-        | ObserveError::Standalone { .. }
-        | ObserveError::TwoHistories { .. }
-        | ObserveError::TargetRuns { .. }
-        | ObserveError::UnreadableConfig { .. } => Exit::Unsafe,
-    }
+/// No server takes a session, and no more is known.
+pub(super) fn no_server(plans: &str) -> CommandError {
+    no_session("no server accepts a session", plans)
+}
+
+/// The journal cannot be read.
+pub(super) fn journal_unreadable(code: ErrorCode) -> CommandError {
+    let what = format!("the journal cannot be read: {code}");
+    CommandError::new(CommandFailure::JournalUnreadable, what)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::error::{CommandError, exit_of_end};
 use super::events::Events;
 use super::output::Output;
 use super::progress::Progress;
@@ -21,6 +22,7 @@ use crate::apply::report::RunReport;
 use crate::apply::{Event, Outcome};
 use crate::model::{Auth, Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
+use crate::report::error::CommandFailure;
 
 /// This many lines of the output of a command are shown.
 const HOOK_LINES: usize = 200;
@@ -198,13 +200,14 @@ impl RunHost for Local<'_> {
         self.report.take(now_ms, event);
         self.progress.tell(now_ms, event);
         let exit = match event {
-            Event::Ended(end) => Some(super::apply::exit_of(end).code()),
+            Event::Ended(end) => Some(exit_of_end(end).code()),
             _ => None,
         };
         if let Some(events) = &mut self.events
             && let Err(error) = events.write(now_ms, event, exit)
         {
-            self.output.error(&format!("events cannot be written any more: {error}"), "");
+            let what = format!("events cannot be written any more: {error}");
+            self.output.error(&CommandError::new(CommandFailure::IoFailed, what));
             self.events = None;
         }
         #[cfg(debug_assertions)]

@@ -11,6 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use super::args::LogFormat;
+use super::error::CommandError;
+use crate::report::error::CommandFailure;
 
 /// The level where no flag gives one: off, error, warn, info, debug or trace.
 const VARIABLE: &str = "ZKPLAN_LOG";
@@ -21,8 +23,8 @@ const VARIABLE: &str = "ZKPLAN_LOG";
 ///
 /// # Errors
 ///
-/// What is wrong with the variable, and its remedy.
-pub(super) fn begin(verbose: u8, format: LogFormat) -> Result<(), (String, &'static str)> {
+/// The variable is wrong.
+pub(super) fn begin(verbose: u8, format: LogFormat) -> Result<(), CommandError> {
     let level = match verbose {
         0 => of_variable()?,
         1 => LevelFilter::DEBUG,
@@ -47,13 +49,14 @@ pub(super) fn are_written() -> bool {
     LevelFilter::current() > LevelFilter::OFF
 }
 
-fn of_variable() -> Result<LevelFilter, (String, &'static str)> {
+fn of_variable() -> Result<LevelFilter, CommandError> {
     let Ok(level) = std::env::var(VARIABLE) else { return Ok(LevelFilter::OFF) };
     if level.is_empty() {
         return Ok(LevelFilter::OFF);
     }
     level.parse().map_err(|_| {
         let what = format!("{VARIABLE} is {level:?}, which is no log level");
-        (what, "levels are off, error, warn, info, debug and trace")
+        CommandError::new(CommandFailure::Usage, what)
+            .hint("levels are off, error, warn, info, debug and trace")
     })
 }

@@ -9,6 +9,7 @@ mod assumed;
 mod demo;
 mod digest;
 mod digest_args;
+mod error;
 mod events;
 mod exit;
 mod explain;
@@ -39,15 +40,16 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+pub use error::{exit_of_breaches, exit_of_error};
 pub use exit::Exit;
-pub use live::exit_of as exit_of_error;
-pub use plan::exit_of_breaches;
 pub use version::Build;
 
-use self::args::{Cli, Command, SchemaOf};
+use self::args::{Cli, Command, Format, SchemaOf, TextOrJson};
+use self::error::CommandError;
 use self::output::Output;
 use self::version::VersionArgs;
 use crate::document;
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::spec;
 
@@ -63,12 +65,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit
             // Whatever panics has said so on stderr already.
             let ran = std::panic::catch_unwind(|| run(&cli));
             ran.unwrap_or_else(|_| {
-                Output::new(cli.color).error(
-                    "this is a bug in zkplan",
+                let bug = CommandError::new(CommandFailure::Bug, "this is a bug in zkplan").hint(
                     "please report it with the output; zkplan history shows which steps an apply \
                      has done, and zkplan apply resumes it",
                 );
-                Exit::Bug
+                fail(&cli, &bug, &Output::new(cli.color))
             })
         }
         Err(error) => {
@@ -86,40 +87,68 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit
 
 fn run(cli: &Cli) -> Exit {
     let output = Output::new(cli.color);
-    if let Err((what, remedy)) = logs::begin(cli.verbose, cli.log_format) {
-        output.error(&what, remedy);
-        return Exit::Usage;
+    let ran = logs::begin(cli.verbose, cli.log_format).and_then(|()| command(cli, &output));
+    ran.unwrap_or_else(|error| fail(cli, &error, &output))
+}
+
+/// The one place where an error of a command is printed: on stderr for people, and on stdout where
+/// the answer was to be a document.
+fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
+    output.error(error);
+    if is_json(&cli.command) { output.raw(&error.to_json(), error.exit()) } else { error.exit() }
+}
+
+/// Whether stdout is to hold a document.
+fn is_json(command: &Command) -> bool {
+    match command {
+        Command::Validate(args) => args.format == TextOrJson::Json,
+        Command::Plan(args) => args.format == Format::Json,
+        Command::Show(args) => args.format == Format::Json,
+        Command::Rehearse(args) => args.format == TextOrJson::Json,
+        Command::History(args) => args.format == TextOrJson::Json,
+        Command::Apply(_)
+        | Command::Import(_)
+        | Command::Unlock(_)
+        | Command::Demo
+        | Command::Digest(_)
+        | Command::Explain(_)
+        | Command::Schema { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => false,
     }
+}
+
+fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
     match &cli.command {
-        Command::Validate(args) => validate::run(args, &output),
-        Command::Import(args) => import::run(args, &output),
-        Command::Plan(args) => plan::run(args, &output),
-        Command::Show(args) => show::run(args, &output),
-        Command::Rehearse(args) => rehearse::run(args, &output),
-        Command::Apply(args) => apply::run(args, &output),
-        Command::History(args) => history::run(args, &output),
-        Command::Unlock(args) => unlock::run(args, &output),
-        Command::Demo => demo::run(&output),
-        Command::Digest(args) => digest::run(args, &output),
-        Command::Explain(args) => explain::run(args, &output),
+        Command::Validate(args) => validate::run(args, output),
+        Command::Import(args) => import::run(args, output),
+        Command::Plan(args) => plan::run(args, output),
+        Command::Show(args) => show::run(args, output),
+        Command::Rehearse(args) => rehearse::run(args, output),
+        Command::Apply(args) => apply::run(args, output),
+        Command::History(args) => history::run(args, output),
+        Command::Unlock(args) => unlock::run(args, output),
+        Command::Demo => demo::run(output),
+        Command::Digest(args) => digest::run(args, output),
+        Command::Explain(args) => explain::run(args, output),
         Command::Schema { of } => {
             let schema = match of {
                 SchemaOf::Spec => spec::schema(),
                 SchemaOf::Plan => saved::schema(),
             };
-            output.raw(&(document::canonical(&schema, true) + "\n"), Exit::Done)
+            Ok(output.raw(&(document::canonical(&schema, true) + "\n"), Exit::Done))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "zkplan", &mut script);
-            output.raw(&String::from_utf8_lossy(&script), Exit::Done)
+            Ok(output.raw(&String::from_utf8_lossy(&script), Exit::Done))
         }
-        Command::Man { command } => man(command.as_deref(), &output),
+        Command::Man { command } => man(command.as_deref(), output),
     }
 }
 
 /// The manual page of zkplan, or that of one of its commands.
-fn man(command: Option<&str>, output: &Output) -> Exit {
+fn man(command: Option<&str>, output: &Output) -> Result<Exit, CommandError> {
     let mut all = Cli::command();
     // Commands get the names of their pages, like zkplan-plan.
     all.build();
@@ -129,12 +158,13 @@ fn man(command: Option<&str>, output: &Output) -> Exit {
     };
     let Some(of) = of else {
         let what = format!("`{}` is not a command", command.unwrap_or_default());
-        output.error(&what, "zkplan --help lists the commands");
-        return Exit::Usage;
+        return Err(
+            CommandError::new(CommandFailure::Usage, what).hint("zkplan --help lists the commands")
+        );
     };
     let mut page = Vec::new();
-    match clap_mangen::Man::new(of).render(&mut page) {
-        Ok(()) => output.raw(&String::from_utf8_lossy(&page), Exit::Done),
-        Err(_) => Exit::Bug,
-    }
+    clap_mangen::Man::new(of)
+        .render(&mut page)
+        .map_err(|error| CommandError::new(CommandFailure::Bug, error.to_string()))?;
+    Ok(output.raw(&String::from_utf8_lossy(&page), Exit::Done))
 }

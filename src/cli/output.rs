@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write as _};
 
 use super::args::Color;
+use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use crate::render::{Line, Style, Text};
 
@@ -42,8 +43,9 @@ impl Output {
     pub(super) fn raw(&self, text: &str, exit: Exit) -> Exit {
         match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                self.error(&format!("stdout cannot be written: {error}"), "");
-                Exit::Error
+                let error = unwritable("stdout", &error);
+                self.error(&error);
+                error.exit()
             }
             _ => exit,
         }
@@ -55,25 +57,9 @@ impl Output {
         drop(io::stderr().write_all(text.as_bytes()));
     }
 
-    /// Prints an error and what to do about it to stderr.
-    pub(super) fn error(&self, what: &str, remedy: &str) {
-        let mut text = Text::new();
-        text.paragraph(Line::new(Style::Red, "error: "), Line::plain(what.to_owned()), self.width);
-        if !remedy.is_empty() {
-            text.paragraph(
-                Line::new(Style::Cyan, "help: "),
-                Line::plain(remedy.to_owned()),
-                self.width,
-            );
-        }
-        self.aside(&text);
-    }
-
-    /// Prints the command that comes next to stderr, on a line of its own, as it is typed.
-    pub(super) fn next(&self, command: &str) {
-        let mut text = Text::new();
-        text.line(Line::plain("Next: ").then(Style::Cyan, command.to_owned()));
-        self.aside(&text);
+    /// Prints an error to stderr.
+    pub(super) fn error(&self, error: &CommandError) {
+        self.aside(&error.to_text(self.width));
     }
 
     /// Says that a wish to stop was heard.

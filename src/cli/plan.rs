@@ -11,17 +11,18 @@ use serde_json::{Value, json};
 
 use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
+use super::error::{CommandError, exit_of_breaches, exit_of_error, unwritable};
 use super::exit::Exit;
 use super::journal::{self, OpenRuns, Resumed, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
-use super::specs::{Loaded, Unusable};
+use super::specs::Loaded;
 use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
-use crate::check::{Breach, CheckedPlan, Detail, Law};
+use crate::check::CheckedPlan;
 use crate::ensemble::{Ensemble as _, ZooKeeper};
 use crate::model::ServerId;
-use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
+use crate::observe::{Facts, Identity, Observation, ObserveError, Question, observe};
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
@@ -32,6 +33,7 @@ use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
@@ -63,29 +65,28 @@ enum Outcome {
     Planned(Box<CheckedPlan>, Option<Box<Observation>>, Option<Box<Position>>),
     Refused(Box<Refusal>, Option<Box<Observation>>),
     Unreachable(ObserveError),
-    Failed(Unusable),
+    Failed(CommandError),
 }
 
-pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
+pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    let usage = |what: &str, hint: &str| CommandError::new(CommandFailure::Usage, what).hint(hint);
     if let Some((wrong, hint)) = misused(args) {
-        output.error(wrong, hint);
-        return Exit::Usage;
+        return Err(usage(wrong, hint));
     }
     if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
-        output.error(&wrong, "give a new file, or a plan that may be overwritten");
-        return Exit::Usage;
+        return Err(usage(&wrong, "give a new file, or a plan that may be overwritten"));
     }
-    let loaded = specs::load(&args.specs, output);
+    let loaded = specs::load(&args.specs);
     let outcomes = match &args.live {
         Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
-        None => {
-            match live::block_on(output, join_all(loaded.iter().map(|l| seen(args, l, output)))) {
-                Ok(outcomes) => outcomes,
-                Err(exit) => return exit,
-            }
-        }
+        None => live::block_on(join_all(loaded.iter().map(|l| seen(args, l, output))))?,
     };
-    let outcomes = without_twins(&loaded, outcomes, output);
+    let outcomes = without_twins(&loaded, outcomes);
+    for outcome in &outcomes {
+        if let Outcome::Failed(error) = outcome {
+            output.error(error);
+        }
+    }
     note_idle_acceptances(args, &outcomes, output);
     note_joiner_files(&loaded, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
@@ -93,9 +94,9 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
     note_saved(args, &outcomes, &saved, output);
     let kept = match &saved {
         Ok(()) => Exit::Done,
-        Err(why) => {
-            output.error(why, "");
-            Exit::Error
+        Err(error) => {
+            output.error(error);
+            error.exit()
         }
     };
     let exit = exits.fold(kept, Exit::worse);
@@ -110,7 +111,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Exit {
         }
         _ => None,
     });
-    if args.probe { probe::run(planned, args.format, output).worse(exit) } else { exit }
+    Ok(if args.probe { probe::run(planned, args.format, output).worse(exit) } else { exit })
 }
 
 /// Flags that do not go together, and what to do instead.
@@ -176,7 +177,12 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
 }
 
 /// Says whether the file that was asked for is there; the text of a plan says so itself.
-fn note_saved(args: &PlanArgs, outcomes: &[Outcome], saved: &Result<(), String>, output: &Output) {
+fn note_saved(
+    args: &PlanArgs,
+    outcomes: &[Outcome],
+    saved: &Result<(), CommandError>,
+    output: &Output,
+) {
     let Some(out) = &args.out else { return };
     let out = out.display();
     match (outcomes, saved) {
@@ -222,14 +228,11 @@ fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
 async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(unusable) => return Outcome::Failed(unusable.clone()),
+        Err(error) => return Outcome::Failed(error.clone()),
     };
-    let port = match live::servers(spec, &Named::of(spec, None), output) {
+    let port = match live::servers(spec, &Named::of(spec, None)) {
         Ok(port) => port,
-        Err(exit) => {
-            let why = "the certificates of connect.tls cannot be used".to_owned();
-            return Outcome::Failed(Unusable { why, exit });
-        }
+        Err(error) => return Outcome::Failed(error),
     };
     let seen = match look(&port, &Question::of(spec)).await {
         Ok(seen) => seen,
@@ -281,11 +284,11 @@ fn not_known(ensemble: &str, why: &Unread) -> String {
 fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
-        Err(unusable) => return Outcome::Failed(unusable.clone()),
+        Err(error) => return Outcome::Failed(error.clone()),
     };
     match assumed::config(live, spec, output) {
         Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
-        Err(unusable) => Outcome::Failed(unusable),
+        Err(error) => Outcome::Failed(error),
     }
 }
 
@@ -303,14 +306,13 @@ fn proposed(
 }
 
 /// Specs with two labels that turn out to describe one ensemble can only contradict each other.
-fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>, output: &Output) -> Vec<Outcome> {
+fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for later in 1..outcomes.len() {
         let twin = (0..later).find(|first| same_ensemble(&outcomes[*first], &outcomes[later]));
         if let Some(first) = twin {
             let why =
                 format!("{} and {} describe one ensemble", loaded[first].path, loaded[later].path);
-            output.error(&why, "give each ensemble one spec, or plan them in two runs");
-            outcomes[later] = Outcome::Failed(Unusable { why, exit: Exit::Data });
+            outcomes[later] = Outcome::Failed(specs::twins(why));
         }
     }
     outcomes
@@ -338,8 +340,8 @@ impl Outcome {
             Self::Planned(checked, ..) if detailed && has_differences(checked) => Exit::Differences,
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
-            Self::Unreachable(error) => live::exit_of(error),
-            Self::Failed(unusable) => unusable.exit,
+            Self::Unreachable(error) => exit_of_error(error),
+            Self::Failed(error) => error.exit(),
         }
     }
 }
@@ -351,24 +353,10 @@ fn has_differences(checked: &CheckedPlan) -> bool {
     !plan.is_empty() || !still_to_do(&plan.facts).is_empty()
 }
 
-/// The exit code of breaches that stand against a plan.
-pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
-    let exits = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
-        (
-            _,
-            Detail::Obstacle(Obstacle::ReconfigDisabled(_) | Obstacle::NoCommit)
-            | Detail::NoLiveQuorum(_),
-        ) => Exit::Unreachable,
-        (Law::Form, _) => Exit::Bug,
-        _ => Exit::Unsafe,
-    });
-    exits.fold(Exit::Unsafe, Exit::worse)
-}
-
 fn texts(
     args: &PlanArgs,
     loaded: &[Loaded],
-    (outcomes, saved): (&[Outcome], &Result<(), String>),
+    (outcomes, saved): (&[Outcome], &Result<(), CommandError>),
     output: &Output,
 ) -> Text {
     let mut all = Text::new();
@@ -381,7 +369,7 @@ fn texts(
                 let name = args.out.as_ref().map(|out| out.display().to_string());
                 let saved = name.as_ref().map(|path| match saved {
                     Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
-                    Err(why) => Err(why.as_str()),
+                    Err(error) => Err(error.message.as_str()),
                 });
                 let is_new = !checked.plan().is_empty() && position.is_none();
                 let alone = outcomes.len() == 1 && is_new;
@@ -479,7 +467,7 @@ fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &
                 tell(file, error, output);
                 failed_document(file, &error.to_string(), exit)
             }
-            Outcome::Failed(unusable) => failed_document(file, &unusable.why, exit),
+            Outcome::Failed(error) => failed_document(file, &error.message, exit),
         }
     };
     let all: Vec<Value> = loaded.iter().zip(outcomes).map(document).collect();
@@ -542,7 +530,7 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
 }
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
-fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), String> {
+fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), CommandError> {
     let (Some(out), [file], [Outcome::Planned(checked, ..)]) = (&args.out, loaded, outcomes) else {
         return Ok(());
     };
@@ -560,6 +548,6 @@ fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), 
         .and_then(|()| fs::rename(&partial, out));
     written.map_err(|error| {
         drop(fs::remove_file(&partial));
-        format!("{} cannot be written: {error}", out.display())
+        unwritable(out.display(), &error)
     })
 }

@@ -1,6 +1,7 @@
 //! `zkplan plan --probe`: has the leader check the next reconfig of a plan without carrying it out.
 
 use super::args::Format;
+use super::error::CommandError;
 use super::exit::Exit;
 use super::live;
 use super::output::Output;
@@ -27,10 +28,11 @@ pub(super) fn run<'a>(
         let answer = match next(checked.plan()) {
             Next::Nothing => ProbeAnswer::NothingToSend,
             Next::Awaits(joiners) => ProbeAnswer::Awaits(joiners),
-            Next::Reconfig(step) => match asked(spec, checked.plan(), step, seen, output) {
+            Next::Reconfig(step) => match asked(spec, checked.plan(), step, seen) {
                 Ok(answer) => answer,
                 Err(failed) => {
-                    exit = exit.worse(failed);
+                    output.error(&failed);
+                    exit = exit.worse(failed.exit());
                     continue;
                 }
             },
@@ -78,13 +80,12 @@ fn asked(
     plan: &Plan,
     step: &Step,
     seen: &Observation,
-    output: &Output,
-) -> Result<ProbeAnswer, Exit> {
+) -> Result<ProbeAnswer, CommandError> {
     let Some(change) = step.reconfig() else { return Ok(ProbeAnswer::NothingToSend) };
     let base = &plan.facts.base;
     let request = Update::of(&base.membership, change);
-    let port = live::servers(spec, &Named::of(spec, None), output)?;
-    live::block_on(output, async {
+    let port = live::servers(spec, &Named::of(spec, None))?;
+    live::block_on(async {
         let step = step.id.clone();
         let mut wants_certificate = false;
         for at in leader_first(seen) {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::args::{RehearseArgs, TextOrJson};
+use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
-use super::{assumed, live, plan};
+use super::{assumed, live};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::document;
@@ -18,68 +19,59 @@ use crate::rehearsal::{
 use crate::render::plan::SpecFile;
 use crate::render::refusal;
 use crate::render::rehearse as render;
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::spec::Spec;
 
-pub(super) fn run(args: &RehearseArgs, output: &Output) -> Exit {
-    let checked = match Source::read(&args.file, output) {
-        Ok(Source::Plan(_)) if args.live.is_some() || !args.accept.is_empty() => {
-            output.error(
-                "--live and --accept work only with a spec",
-                "a saved plan includes its starting configuration and the accepted risks",
-            );
-            return Exit::Usage;
+pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandError> {
+    let checked = match Source::read(&args.file, output)? {
+        Source::Plan(_) if args.live.is_some() || !args.accept.is_empty() => {
+            let what = "--live and --accept work only with a spec";
+            return Err(CommandError::new(CommandFailure::Usage, what)
+                .hint("a saved plan includes its starting configuration and the accepted risks"));
         }
-        Ok(Source::Plan(checked)) => *checked,
-        Ok(Source::Spec(spec)) => match planned(args, &spec, output) {
-            Ok(checked) => checked,
-            Err(exit) => return exit,
-        },
-        Err(exit) => return exit,
+        Source::Plan(checked) => *checked,
+        Source::Spec(spec) => planned(args, &spec, output)?,
     };
-    match rehearse(&checked, RehearsalLimits::default()) {
-        Ok(rehearsal) => {
-            let exit = if rehearsal.always_ends() { Exit::Done } else { Exit::Unsafe };
-            match args.format {
-                TextOrJson::Text => {
-                    output.screen(&render::screen(&checked, &rehearsal, output.width), exit)
-                }
-                TextOrJson::Json => {
-                    let document = document(&checked, &rehearsal);
-                    output.raw(&(document::canonical(&document, true) + "\n"), exit)
-                }
+    let rehearsal = rehearse(&checked, RehearsalLimits::default()).map_err(|why| {
+        let (what, remedy) = render::unrehearsed(&why);
+        let code = match why {
+            Unrehearsed::Awaits(_) | Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => {
+                CommandFailure::NotRehearsed
             }
+            Unrehearsed::Unlawful(_) => CommandFailure::Bug,
+        };
+        CommandError::new(code, what).hint(remedy)
+    })?;
+    let exit = if rehearsal.always_ends() { Exit::Done } else { Exit::Unsafe };
+    Ok(match args.format {
+        TextOrJson::Text => {
+            output.screen(&render::screen(&checked, &rehearsal, output.width), exit)
         }
-        Err(why) => {
-            let (what, remedy) = render::unrehearsed(&why);
-            output.error(&what, remedy);
-            match why {
-                Unrehearsed::Awaits(_) | Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => {
-                    Exit::Unsafe
-                }
-                Unrehearsed::Unlawful(_) => Exit::Bug,
-            }
+        TextOrJson::Json => {
+            let document = document(&checked, &rehearsal);
+            output.raw(&(document::canonical(&document, true) + "\n"), exit)
         }
-    }
+    })
 }
 
 /// Plans for a spec: for what a file holds, or for what is there.
-fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, Exit> {
+fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, CommandError> {
     let facts = if let Some(live) = &args.live {
         Facts::assumed(assumed::config(live, spec, output)?, spec)
     } else {
-        let port = live::servers(spec, &Named::of(spec, None), output)?;
-        Facts::of(&live::block_on(output, live::look(&port, spec, output))??, spec)
+        let port = live::servers(spec, &Named::of(spec, None))?;
+        Facts::of(&live::block_on(live::look(&port, spec, output))??, spec)
     };
     propose(spec, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();
-        output.aside(&refusal::screen(&refusal::RefusalScreen {
+        let screen = refusal::screen(&refusal::RefusalScreen {
             spec: SpecFile { path: &path, spec },
             observation: None,
             refusal: &refusal,
             width: output.width,
-        }));
-        plan::exit_of_breaches(&refusal.breaches)
+        });
+        CommandError::of_breaches(&refusal.breaches, screen)
     })
 }
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::apply::open;
 use super::args::AccessArgs;
-use super::exit::Exit;
+use super::error::{CommandError, interrupted};
 use super::output::Output;
 use crate::apply::Outcome;
 use crate::apply::access::Recipient;
 use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
 use crate::model::{Auth, AuthScheme, Connect, Endpoint, Mechanism, PasswordSource};
+use crate::report::error::CommandFailure;
 
 /// A password file is not read further.
 const MAX_BYTES: u64 = 4096;
@@ -24,25 +25,17 @@ pub(super) const PASSWORD: &str = "ZKPLAN_PASSWORD";
 pub(super) const PASSWORD_FILE: &str = "ZKPLAN_PASSWORD_FILE";
 
 /// What a file says of how the ensemble is reached, with what the command line says instead.
-pub(super) fn connected(
-    connect: &Connect,
-    args: &AccessArgs,
-    output: &Output,
-) -> Result<Connect, Exit> {
+pub(super) fn connected(connect: &Connect, args: &AccessArgs) -> Result<Connect, CommandError> {
     let mut connect = connect.clone();
     if !args.connect.is_empty() {
         connect.servers.clone_from(&args.connect);
     }
-    connect.auth = authenticated(connect.auth.as_ref(), args, output)?;
+    connect.auth = authenticated(connect.auth.as_ref(), args)?;
     Ok(connect)
 }
 
 /// As whom, where the file says something else or nothing.
-fn authenticated(
-    auth: Option<&Auth>,
-    args: &AccessArgs,
-    output: &Output,
-) -> Result<Option<Auth>, Exit> {
+fn authenticated(auth: Option<&Auth>, args: &AccessArgs) -> Result<Option<Auth>, CommandError> {
     let AccessArgs { auth: scheme, user, password_file, .. } = args;
     let scheme = scheme.map(AuthScheme::from);
     let of_file =
@@ -57,19 +50,17 @@ fn authenticated(
     };
     if scheme == AuthScheme::X509 {
         if is_asked {
-            output.error(
-                "--auth x509 takes neither --user nor --password-file",
-                "the certificate in connect.tls.cert is the identity",
-            );
-            return Err(Exit::Usage);
+            let what = "--auth x509 takes neither --user nor --password-file";
+            return Err(CommandError::new(CommandFailure::Usage, what)
+                .hint("the certificate in connect.tls.cert is the identity"));
         }
         return Ok(Some(Auth::X509));
     }
     let (of_file, password) = of_file.unzip();
     let Some(user) = user.clone().or(of_file) else {
         let flag = if password_file.is_some() { "--password-file" } else { "--auth" };
-        output.error(&format!("{flag} needs a user, and there is none"), "add --user USER");
-        return Err(Exit::Usage);
+        let what = format!("{flag} needs a user, and there is none");
+        return Err(CommandError::new(CommandFailure::Usage, what).hint("add --user USER"));
     };
     let from_flag = password_file.clone().map(PasswordSource::File);
     let password = from_flag.or(password).unwrap_or_else(from_variables);
@@ -77,8 +68,8 @@ fn authenticated(
 }
 
 /// As whom flags alone say.
-pub(super) fn by_flags(args: &AccessArgs, output: &Output) -> Result<Option<Auth>, Exit> {
-    authenticated(None, args, output)
+pub(super) fn by_flags(args: &AccessArgs) -> Result<Option<Auth>, CommandError> {
+    authenticated(None, args)
 }
 
 fn from_variables() -> PasswordSource {
@@ -99,7 +90,7 @@ pub(super) async fn terms(
     connect: &Connect,
     in_clear: InClear,
     output: &Output,
-) -> Result<SessionTerms, Exit> {
+) -> Result<SessionTerms, CommandError> {
     let auth = match &connect.auth {
         Some(Auth::Digest { user, password: source }) => {
             let password = password(user, source, output).await?;
@@ -129,7 +120,10 @@ pub(super) fn for_looks(connect: &Connect) -> Option<Credential> {
 }
 
 /// The same for a command that has no file yet, and asks for the password where it is not at hand.
-pub(super) async fn for_import(auth: &Auth, output: &Output) -> Result<Option<Credential>, Exit> {
+pub(super) async fn for_import(
+    auth: &Auth,
+    output: &Output,
+) -> Result<Option<Credential>, CommandError> {
     let Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password: source } = auth else {
         return Ok(None);
     };
@@ -159,7 +153,12 @@ pub(super) async fn open_anonymous(
     }
 }
 
-async fn password(user: &str, source: &PasswordSource, output: &Output) -> Result<String, Exit> {
+async fn password(
+    user: &str,
+    source: &PasswordSource,
+    output: &Output,
+) -> Result<String, CommandError> {
+    let none = |what: String| CommandError::new(CommandFailure::NoPassword, what);
     let (password, whence) = match source {
         PasswordSource::Env(name) => match std::env::var(name) {
             Ok(password) => (password, format!("the environment variable {name} is set but empty")),
@@ -167,25 +166,21 @@ async fn password(user: &str, source: &PasswordSource, output: &Output) -> Resul
                 (prompted(user, output).await?, "no password was typed".to_owned())
             }
             Err(_) => {
-                output.error(
-                    &format!("the password of {user} is not in the environment: {name}"),
-                    "set it for this command, or set a file in connect.auth.password",
-                );
-                return Err(Exit::Unreachable);
+                let what = format!("the password of {user} is not in the environment: {name}");
+                let hint = "set it for this command, or set a file in connect.auth.password";
+                return Err(none(what).hint(hint));
             }
         },
         PasswordSource::File(path) => {
             let whence = format!("the file {} is empty", path.display());
-            (from_file(path, output)?, whence)
+            (from_file(path)?, whence)
         }
     };
     // A server would take it for a wrong one, and say so only when it is asked for something.
     if password.is_empty() {
-        output.error(
-            &format!("the password of {user} is empty: {whence}. Nothing was sent"),
-            "set it for this command, or give a file with --password-file",
-        );
-        return Err(Exit::Unreachable);
+        let what = format!("the password of {user} is empty: {whence}. Nothing was sent");
+        let hint = "set it for this command, or give a file with --password-file";
+        return Err(none(what).hint(hint));
     }
     Ok(password)
 }
@@ -195,34 +190,30 @@ pub(super) async fn chosen(
     user: &str,
     file: Option<&Path>,
     output: &Output,
-) -> Result<String, Exit> {
+) -> Result<String, CommandError> {
     let source = file.map_or_else(from_variables, |file| PasswordSource::File(file.to_owned()));
     let is_typed = matches!(&source, PasswordSource::Env(name) if std::env::var_os(name).is_none());
     let chosen = password(user, &source, output).await?;
     if is_typed && prompted(user, output).await? != chosen {
-        output.error("the two passwords differ", "run the command again");
-        return Err(Exit::Usage);
+        return Err(CommandError::new(CommandFailure::Usage, "the two passwords differ")
+            .hint("run the command again"));
     }
     Ok(chosen)
 }
 
-async fn prompted(user: &str, output: &Output) -> Result<String, Exit> {
+async fn prompted(user: &str, output: &Output) -> Result<String, CommandError> {
     output.note(&format!("the password of {user} is needed"));
     let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
     if let Ok(Ok(password)) = asked.await {
         return Ok(password);
     }
-    output.error("interrupted; nothing was changed", "");
-    Err(Exit::Stopped)
+    Err(interrupted())
 }
 
-fn from_file(path: &Path, output: &Output) -> Result<String, Exit> {
+fn from_file(path: &Path) -> Result<String, CommandError> {
     text_of(path).map_err(|error| {
-        output.error(
-            &format!("the password file {} cannot be read: {error}", path.display()),
-            "check connect.auth.password",
-        );
-        Exit::Unreachable
+        let what = format!("the password file {} cannot be read: {error}", path.display());
+        CommandError::new(CommandFailure::NoPassword, what).hint("check connect.auth.password")
     })
 }
 
@@ -240,25 +231,23 @@ pub(super) async fn may_travel<E: Ensemble>(
     port: &E,
     in_clear: InClear,
     servers: impl Iterator<Item = &Recipient>,
-    output: &Output,
-) -> Result<(), Exit> {
+) -> Result<(), CommandError> {
     for Recipient { server, at } in servers.filter(|to| !to.at.tls) {
         let addresses = port.resolve(&at.host).await;
         if let Some(address) = addresses.iter().find(|address| !in_clear.allows(**address)) {
-            return Err(in_the_clear(&format!("server {server} ({at}, now {address})"), output));
+            return Err(in_the_clear(&format!("server {server} ({at}, now {address})")));
         }
     }
     Ok(())
 }
 
-/// Says that a password would travel in clear.
-pub(super) fn in_the_clear(to: &str, output: &Output) -> Exit {
-    output.error(
-        &format!("the password would be sent unencrypted to {to}"),
+/// A password would travel in clear.
+pub(super) fn in_the_clear(to: &str) -> CommandError {
+    let what = format!("the password would be sent unencrypted to {to}");
+    CommandError::new(CommandFailure::CleartextPassword, what).hint(
         "use secure client ports (connect.tls), or add --allow-cleartext-auth if the network is \
          trusted",
-    );
-    Exit::Usage
+    )
 }
 
 #[cfg(test)]

@@ -1,32 +1,27 @@
 //! `zkplan show`: a saved plan, read again and checked again, without asking anybody.
 
 use super::args::{Format, ShowArgs};
+use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
 use super::{source, specs};
 use crate::check::CheckedPlan;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, screen};
 use crate::render::{dot, words_for_shell};
+use crate::report::error::CommandFailure;
 use crate::saved;
 
-pub(super) fn run(args: &ShowArgs, output: &Output) -> Exit {
+pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
     let path = args.plan.display().to_string();
-    let text = match specs::read_text(&args.plan, output) {
-        Ok(text) => text,
-        Err(unusable) => return unusable.exit,
-    };
+    let text = specs::read_text(&args.plan)?;
     if text.contains("apiVersion") && source::kind(&text) == source::Kind::Spec {
         let shell = words_for_shell(&path);
-        output.error(
-            &format!("{path} is a spec, not a saved plan"),
-            &format!("zkplan plan {shell} shows its plan; with --out FILE it is saved"),
-        );
-        return Exit::Data;
+        let what = format!("{path} is a spec, not a saved plan");
+        return Err(CommandError::new(CommandFailure::FileNotUsable, what)
+            .hint(format!("zkplan plan {shell} shows its plan; with --out FILE it is saved")));
     }
-    match saved::read(&text) {
-        Ok(checked) => show(args.format, &path, &checked, output),
-        Err(error) => source::not_a_plan(&path, &error, output),
-    }
+    let checked = saved::read(&text).map_err(|error| source::not_a_plan(&path, &error, output))?;
+    Ok(show(args.format, &path, &checked, output))
 }
 
 fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> Exit {

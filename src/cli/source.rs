@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use super::args::AccessArgs;
-use super::exit::Exit;
+use super::error::CommandError;
 use super::output::Output;
 use super::{paths, secret, specs};
 use crate::apply::access::Named;
 use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
 use crate::plan::Acceptance;
-use crate::render::{complaints, refusal, words_for_acceptance, words_for_shell};
+use crate::render::{refusal, words_for_acceptance, words_for_shell};
+use crate::report::error::CommandFailure;
 use crate::saved::{self, ReadError};
-use crate::spec::{self, Spec};
+use crate::spec::Spec;
 
 /// What a file holds.
 pub(super) enum Source {
@@ -24,43 +25,34 @@ pub(super) enum Source {
 
 impl Source {
     /// Reads a file.
-    pub(super) fn read(path: &Path, output: &Output) -> Result<Self, Exit> {
-        let text = specs::read_text(path, output)?;
+    pub(super) fn read(path: &Path, output: &Output) -> Result<Self, CommandError> {
+        let text = specs::read_text(path)?;
         let name = path.display().to_string();
         match kind(&text) {
-            Kind::Plan => {
-                return match saved::read(&text) {
-                    Ok(checked) => Ok(Self::Plan(Box::new(paths::opened(checked, path)))),
-                    Err(error) => Err(not_a_plan(&name, &error, output)),
-                };
-            }
+            Kind::Plan => match saved::read(&text) {
+                Ok(checked) => Ok(Self::Plan(Box::new(paths::opened(checked, path)))),
+                Err(error) => Err(not_a_plan(&name, &error, output)),
+            },
             Kind::Other(format) => {
-                output.error(
-                    &format!("{name} is a zkplan document ({format}), not a spec and not a plan"),
-                    "give a spec, or a plan saved by \"zkplan plan SPEC --out FILE\"",
-                );
-                return Err(Exit::Data);
+                let what =
+                    format!("{name} is a zkplan document ({format}), not a spec and not a plan");
+                Err(CommandError::new(CommandFailure::FileNotUsable, what)
+                    .hint("give a spec, or a plan saved by \"zkplan plan SPEC --out FILE\""))
             }
-            Kind::Spec => {}
+            Kind::Spec => Ok(Self::Spec(Box::new(specs::parse(path, &text)?))),
         }
-        let mut spec = spec::parse(&name, &text).map_err(|errors| {
-            output.aside(&complaints(&errors.render()));
-            Exit::Data
-        })?;
-        spec.rooted_at(path.parent().unwrap_or(Path::new("")));
-        Ok(Self::Spec(Box::new(spec)))
     }
 
     /// The same, reached as the command line says.
-    pub(super) fn reached(self, args: &AccessArgs, output: &Output) -> Result<Self, Exit> {
+    pub(super) fn reached(self, args: &AccessArgs) -> Result<Self, CommandError> {
         Ok(match self {
             Self::Spec(mut spec) => {
-                spec.connect = secret::connected(&spec.connect, args, output)?;
+                spec.connect = secret::connected(&spec.connect, args)?;
                 Self::Spec(spec)
             }
             Self::Plan(checked) => {
                 let plan = checked.plan();
-                let connect = secret::connected(&plan.connect, args, output)?;
+                let connect = secret::connected(&plan.connect, args)?;
                 let reach = plan.reach.clone();
                 Self::Plan(Box::new(checked.reached_by(&connect, &reach)))
             }
@@ -148,8 +140,8 @@ pub(super) fn kind(text: &str) -> Kind {
     }
 }
 
-/// Says that a spec was wanted and that this is none; `None` where it may be one.
-pub(super) fn not_a_spec(path: &str, text: &str, output: &Output) -> Option<String> {
+/// A spec was wanted and this is none; `None` where it may be one.
+pub(super) fn not_a_spec(path: &str, text: &str) -> Option<CommandError> {
     let shell = words_for_shell(path);
     let (why, help) = match kind(text) {
         Kind::Spec => return None,
@@ -162,15 +154,15 @@ pub(super) fn not_a_spec(path: &str, text: &str, output: &Output) -> Option<Stri
             "give a spec".to_owned(),
         ),
     };
-    output.error(&why, &help);
-    Some(why)
+    Some(CommandError::new(CommandFailure::FileNotUsable, why).hint(help))
 }
 
-/// Says why a file is no plan that can be trusted.
-pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> Exit {
-    output.error(&format!("{path}: {error}"), "make the plan again: zkplan plan SPEC --out FILE");
-    if let ReadError::Unlawful(breaches) = error {
-        output.aside(&refusal::breaches(breaches, &[], output.width));
-    }
-    Exit::Data
+/// A file is no plan that can be trusted.
+pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> CommandError {
+    let invalid = CommandError::new(CommandFailure::PlanInvalid, format!("{path}: {error}"))
+        .hint("make the plan again: zkplan plan SPEC --out FILE");
+    let ReadError::Unlawful(breaches) = error else { return invalid };
+    let mut text = invalid.to_text(output.width);
+    text.append(refusal::breaches(breaches, &[], output.width));
+    invalid.shown_as(text)
 }

@@ -5,71 +5,64 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::exit::Exit;
-use super::output::Output;
+use super::error::CommandError;
 use super::source;
 use crate::model::latin_1;
 use crate::render::complaints;
-use crate::spec::{self, Spec};
+use crate::report::error::{CommandFailure, places};
+use crate::spec::{self, Spec, SpecErrors};
 
 /// A spec file that was read.
 pub(super) struct Loaded {
     /// Its path, as it was typed.
     pub(super) path: String,
-    pub(super) spec: Result<Spec, Unusable>,
-}
-
-/// Why a file cannot be used. It was said already; this is for what is printed of it later.
-#[derive(Debug, Clone)]
-pub(super) struct Unusable {
-    /// One sentence.
-    pub(super) why: String,
-    pub(super) exit: Exit,
-}
-
-impl From<Unusable> for Exit {
-    fn from(unusable: Unusable) -> Self {
-        unusable.exit
-    }
+    pub(super) spec: Result<Spec, CommandError>,
 }
 
 /// Files larger than this are not read as text.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Reads every spec, and says what is wrong with those that cannot be used.
-pub(super) fn load(paths: &[PathBuf], output: &Output) -> Vec<Loaded> {
+/// Reads every spec.
+pub(super) fn load(paths: &[PathBuf]) -> Vec<Loaded> {
     let mut loaded: Vec<Loaded> = paths
         .iter()
-        .map(|path| Loaded { path: path.display().to_string(), spec: load_one(path, output) })
+        .map(|path| Loaded { path: path.display().to_string(), spec: load_one(path) })
         .collect();
-    refuse_twins(&mut loaded, output);
+    refuse_twins(&mut loaded);
     loaded
 }
 
-fn load_one(path: &Path, output: &Output) -> Result<Spec, Unusable> {
-    let text = read_text(path, output)?;
-    let name = path.display().to_string();
-    if let Some(why) = source::not_a_spec(&name, &text, output) {
-        return Err(Unusable { why, exit: Exit::Data });
+fn load_one(path: &Path) -> Result<Spec, CommandError> {
+    let text = read_text(path)?;
+    match source::not_a_spec(&path.display().to_string(), &text) {
+        Some(error) => Err(error),
+        None => parse(path, &text),
     }
-    let mut spec = spec::parse(&name, &text).map_err(|errors| {
-        output.aside(&complaints(&errors.render()));
-        Unusable { why: format!("{name} cannot be used as a spec"), exit: Exit::Data }
-    })?;
+}
+
+/// The spec of a file that holds this text.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Spec, CommandError> {
+    let name = path.display().to_string();
+    let mut spec = spec::parse(&name, text).map_err(|errors| invalid(&name, &errors))?;
     spec.rooted_at(path.parent().unwrap_or(Path::new("")));
     Ok(spec)
 }
 
+fn invalid(name: &str, errors: &SpecErrors) -> CommandError {
+    CommandError::new(CommandFailure::SpecInvalid, format!("{name} cannot be used as a spec"))
+        .at(places(errors))
+        .shown_as(complaints(&errors.render()))
+}
+
 /// Two specs of one ensemble in one run can only contradict each other.
-fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
+fn refuse_twins(loaded: &mut [Loaded]) {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for file in loaded {
         let Ok(spec) = &file.spec else { continue };
         match seen.get(&spec.ensemble) {
             Some(first) => {
-                let why = format!("{} and {} both describe {}", first, file.path, spec.ensemble);
-                output.error(&why, "give each ensemble one spec, or plan them in two runs");
-                file.spec = Err(Unusable { why, exit: Exit::Data });
+                let both = format!("{} and {} both describe {}", first, file.path, spec.ensemble);
+                file.spec = Err(twins(both));
             }
             None => {
                 seen.insert(spec.ensemble.clone(), file.path.clone());
@@ -78,27 +71,28 @@ fn refuse_twins(loaded: &mut [Loaded], output: &Output) {
     }
 }
 
+/// Two specs of one ensemble.
+pub(super) fn twins(what: String) -> CommandError {
+    CommandError::new(CommandFailure::TwoSpecs, what)
+        .hint("give each ensemble one spec, or plan them in two runs")
+}
+
 /// Reads a text file; `-` is stdin.
-pub(super) fn read_text(path: &Path, output: &Output) -> Result<String, Unusable> {
-    String::from_utf8(read_bytes(path, output)?).map_err(|_| {
-        let why = format!("{} is not UTF-8 text", path.display());
-        output.error(&why, "give a text file");
-        Unusable { why, exit: Exit::Data }
+pub(super) fn read_text(path: &Path) -> Result<String, CommandError> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| {
+        let what = format!("{} is not UTF-8 text", path.display());
+        CommandError::new(CommandFailure::FileNotUsable, what).hint("give a text file")
     })
 }
 
 /// Reads a file that Java wrote or reads: in UTF-8, else in ISO-8859-1, in which everything is text.
-pub(super) fn read_java_text(path: &Path, output: &Output) -> Result<String, Unusable> {
-    let bytes = read_bytes(path, output)?;
+pub(super) fn read_java_text(path: &Path) -> Result<String, CommandError> {
+    let bytes = read_bytes(path)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| latin_1(error.as_bytes())))
 }
 
 /// Reads a file of any content; `-` is stdin.
-pub(super) fn read_bytes(path: &Path, output: &Output) -> Result<Vec<u8>, Unusable> {
-    let refuse = |why: String, help: &str, exit: Exit| {
-        output.error(&why, help);
-        Unusable { why, exit }
-    };
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
@@ -114,12 +108,14 @@ pub(super) fn read_bytes(path: &Path, output: &Output) -> Result<Vec<u8>, Unusab
                 ErrorKind::PermissionDenied => "check the permissions of the file",
                 _ => "",
             };
-            Err(refuse(format!("{name} cannot be read: {error}"), help, Exit::Error))
+            let what = format!("{name} cannot be read: {error}");
+            Err(CommandError::new(CommandFailure::IoFailed, what).hint(help))
         }
         Ok(size) if u64::try_from(size).is_ok_and(|size| size > MAX_BYTES) => {
             let most = MAX_BYTES / (1024 * 1024);
-            let why = format!("{name} is larger than {most} MiB and was not read");
-            Err(refuse(why, "no spec, plan or configuration is that large", Exit::Data))
+            let what = format!("{name} is larger than {most} MiB and was not read");
+            Err(CommandError::new(CommandFailure::FileNotUsable, what)
+                .hint("no spec, plan or configuration is that large"))
         }
         Ok(_) => Ok(bytes),
     }

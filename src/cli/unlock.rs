@@ -1,9 +1,9 @@
 //! `zkplan unlock`: remove the lock of an apply that hangs, and disarm whatever it sent.
 
-use super::apply::exit_of;
 use super::args::UnlockArgs;
+use super::error::{CommandError, no_randomness};
 use super::exit::Exit;
-use super::live::{self, nobody_answers};
+use super::live::{self, no_server};
 use super::output::Output;
 use super::source::Source;
 use super::{local, secret};
@@ -18,31 +18,26 @@ use crate::observe::Observation;
 use crate::render::run::holder;
 use crate::render::signing_in::announced;
 use crate::render::{ends, words_for_shell};
+use crate::report::error::CommandFailure;
 use crate::trust::{OwnIds, Unproven};
 
-pub(super) fn run(args: &UnlockArgs, output: &Output) -> Exit {
-    let source = Source::read(&args.file, output);
-    let source = match source.and_then(|source| source.reached(&args.access, output)) {
-        Ok(source) => source,
-        Err(exit) => return exit,
-    };
-    match live::block_on(output, unlock(args, &source, output)) {
-        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
-    }
+pub(super) fn run(args: &UnlockArgs, output: &Output) -> Result<Exit, CommandError> {
+    let source = Source::read(&args.file, output)?.reached(&args.access)?;
+    live::block_on(unlock(args, &source, output))?
 }
 
-async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
+async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, CommandError> {
     let spec = &source.spec();
-    let port = live::servers(spec, &source.named(), output)?;
+    let port = live::servers(spec, &source.named())?;
     let seen = live::look(&port, spec, output).await?;
     // No password is sent for what is not an operator's.
     if let Some(unproven) = seen.folder.unproven() {
-        return Err(not_proven((args, source), unproven.clone(), output));
+        return Err(ended(args, source, &Outcome::Unproven(unproven.clone()), output));
     }
     let (session, own) = signed_in(args, source, (&port, &seen), output).await?;
     let exit = match Archive::proven(&session, &spec.connect.folder, own).await {
         Ok(archive) => remove((args, source), (&port, &session), &archive, output).await,
-        Err(failure) => Err(lost(failure, output)),
+        Err(_) => Err(lost()),
     };
     session.close().await;
     exit
@@ -54,7 +49,7 @@ async fn signed_in(
     source: &Source,
     (port, seen): (&ZooKeeper, &Observation),
     output: &Output,
-) -> Result<(HeldSession, OwnIds), Exit> {
+) -> Result<(HeldSession, OwnIds), CommandError> {
     let spec = source.spec();
     let in_clear = secret::in_clear(&args.access);
     let stays = |id: &ServerId| spec.servers.contains_key(id);
@@ -68,7 +63,7 @@ async fn signed_in(
             return Err(ended(args, source, &end, output));
         }
         if signer.sends_password() {
-            secret::may_travel(port, in_clear, members.iter(), output).await?;
+            secret::may_travel(port, in_clear, members.iter()).await?;
         }
         output.note(&announced(&signer, &members, &[]));
     }
@@ -85,26 +80,33 @@ async fn signed_in(
         by.push(to);
     }
     if by.is_empty() {
-        return Err(nobody_answers(&source.plans(&args.file), output));
+        return Err(no_server(&source.plans(&args.file)));
     }
     let end = Outcome::NotAuthorized { by, signer: access.signer() };
     Err(ended(args, source, &end, output))
 }
 
-/// Says why nothing was done.
-fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> Exit {
+/// Why nothing was done.
+///
+/// A lock that any client can have made is not unlocked: unlocking a forged one would give the
+/// forger's folder a look of order.
+fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> CommandError {
     let path = args.file.display().to_string();
     let nonce = words_for_shell(&args.nonce);
-    output.aside(&ends::screen(&ends::EndScreen {
+    let again = match end {
+        Outcome::Unproven(_) => String::new(),
+        _ => format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
+    };
+    let screen = ends::screen(&ends::EndScreen {
         end,
-        again: &format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
+        again: &again,
         path: &path,
         plans: &source.plans(&args.file),
         anew: None,
         run: None,
         width: output.width,
-    }));
-    exit_of(end)
+    });
+    CommandError::of_end(end, screen)
 }
 
 async fn remove<E: Ensemble, S: Session>(
@@ -112,48 +114,45 @@ async fn remove<E: Ensemble, S: Session>(
     (port, session): (&E, &S),
     archive: &Archive<'_, S>,
     output: &Output,
-) -> Result<Exit, Exit> {
-    let lost = |failure| lost(failure, output);
-    if let FolderState::Unproven(unproven) = archive.ground().await.map_err(lost)? {
-        return Err(not_proven((args, source), unproven, output));
+) -> Result<Exit, CommandError> {
+    if let FolderState::Unproven(unproven) = archive.ground().await.map_err(|_| lost())? {
+        return Err(ended(args, source, &Outcome::Unproven(unproven), output));
     }
-    let Some(lock) = archive.lock().await.map_err(lost)? else {
-        output.error("there is no lock", "no lock blocks an apply; nothing was changed");
-        return Err(Exit::Error);
+    let Some(lock) = archive.lock().await.map_err(|_| lost())? else {
+        return Err(CommandError::new(CommandFailure::NoLock, "there is no lock")
+            .hint("no lock blocks an apply; nothing was changed"));
     };
     if let Some(doubt) = lock.doubt {
         let unproven = Unproven { path: archive.paths().lock(), doubt };
-        return Err(not_proven((args, source), unproven, output));
+        return Err(ended(args, source, &Outcome::Unproven(unproven), output));
     }
     let StateLock { text, nonce, .. } = &lock;
     let by = text.as_ref().map_or_else(|| format!("{nonce}, written by another version"), holder);
     if *nonce != args.nonce {
-        output.error(
-            &format!("this is another lock: {by}"),
-            "give the nonce of the present lock; nothing was changed",
-        );
-        return Err(Exit::Locked);
+        let what = format!("this is another lock: {by}");
+        return Err(CommandError::new(CommandFailure::OtherLock, what)
+            .hint("give the nonce of the present lock; nothing was changed"));
     }
     if let Err(code) = session.probe_write(CONFIG).await {
-        return Err(refused(code, output));
+        return Err(refused(code));
     }
     let Some(stamp) = local::stamp() else {
-        output.error("this machine gives no random numbers", "nothing was changed");
-        return Err(Exit::Error);
+        return Err(no_randomness().hint("nothing was changed"));
     };
     let plan_id = text.as_ref().map_or_else(String::new, |text| text.plan_id.clone());
     let mine = LockText::new(stamp, "unlock", plan_id);
     match take_over(session, archive, &lock, &mine).await {
         Ok(()) => {}
         Err(RequestError::Refused(ErrorCode::BadVersion | ErrorCode::NodeExists)) => {
-            output.error("another apply holds the lock now", "nothing was changed");
-            return Err(Exit::Locked);
+            let what = "another apply holds the lock now";
+            return Err(
+                CommandError::new(CommandFailure::OtherLock, what).hint("nothing was changed")
+            );
         }
-        Err(RequestError::Refused(code)) => return Err(refused(code, output)),
-        Err(failure) => return Err(lost(failure)),
+        Err(RequestError::Refused(code)) => return Err(refused(code)),
+        Err(_) => return Err(lost()),
     }
-    let Fence { from, version } =
-        fence(port, session).await.map_err(|failure| not_fenced(failure, output))?;
+    let Fence { from, version } = fence(port, session).await.map_err(not_fenced)?;
     let entry = Entry::Fenced { from, version: version.clone() };
     let fenced = Record::new(entry, "unlock".to_owned(), local::time_of_day());
     if record_fence(session, archive, &fenced).await.is_err() {
@@ -168,39 +167,17 @@ async fn remove<E: Ensemble, S: Session>(
     Ok(output.screen(&text, Exit::Done))
 }
 
-/// A lock that any client can have made is not unlocked: unlocking a forged one would give the
-/// forger's folder a look of order.
-fn not_proven((args, source): (&UnlockArgs, &Source), unproven: Unproven, output: &Output) -> Exit {
-    let path = args.file.display().to_string();
-    output.aside(&ends::screen(&ends::EndScreen {
-        end: &Outcome::Unproven(unproven),
-        again: "",
-        path: &path,
-        plans: &source.plans(&args.file),
-        anew: None,
-        run: None,
-        width: output.width,
-    }));
-    Exit::Unsafe
+fn lost() -> CommandError {
+    let what = "the connection was lost; it is not known whether the lock was removed";
+    CommandError::new(CommandFailure::ConnectionLost, what).hint("run the same command again")
 }
 
-fn lost(_: RequestError, output: &Output) -> Exit {
-    output.error(
-        "the connection was lost; it is not known whether the lock was removed",
-        "run the same command again",
-    );
-    Exit::Unreachable
+fn refused(code: ErrorCode) -> CommandError {
+    CommandError::new(CommandFailure::NotAuthorized, format!("the server refused: {code}"))
+        .hint("unlock needs the same rights as apply; check connect.auth")
 }
 
-fn refused(code: ErrorCode, output: &Output) -> Exit {
-    output.error(
-        &format!("the server refused: {code}"),
-        "unlock needs the same rights as apply; check connect.auth",
-    );
-    Exit::Unreachable
-}
-
-fn not_fenced(failure: RequestError, output: &Output) -> Exit {
+fn not_fenced(failure: RequestError) -> CommandError {
     let what = match failure {
         RequestError::Refused(code) => {
             format!(
@@ -212,6 +189,6 @@ fn not_fenced(failure: RequestError, output: &Output) -> Exit {
               requests may still commit"
             .to_owned(),
     };
-    output.error(&what, "the next apply sends a fence before anything else");
-    Exit::Error
+    CommandError::new(CommandFailure::NotFenced, what)
+        .hint("the next apply sends a fence before anything else")
 }

@@ -1,7 +1,7 @@
 //! What is shown and agreed on before the session of a run is opened.
 
 use super::super::args::{ApplyArgs, Approval};
-use super::super::exit::Exit;
+use super::super::error::{CommandError, next};
 use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{local, secret};
@@ -20,6 +20,7 @@ use crate::render::commands::question;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, Resumed, SpecFile, screen};
 use crate::render::signing_in::announced;
 use crate::render::words_for_acceptance;
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::spec::Spec;
 
@@ -31,7 +32,7 @@ pub(super) async fn agreed(
     spec: &Spec,
     port: &ZooKeeper,
     output: &Output,
-) -> Result<Option<Ready>, Exit> {
+) -> Result<Option<Ready>, CommandError> {
     let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
     show(args, source, spec, &ready, output);
     note_accepted_in_advance(args, &ready, output);
@@ -62,7 +63,7 @@ async fn announce(
     spec: &Spec,
     (ready, port): (&Ready, &ZooKeeper),
     output: &Output,
-) -> Result<(), Exit> {
+) -> Result<(), CommandError> {
     let signer = Signer::of(&spec.connect);
     if !signer.has_password() {
         return Ok(());
@@ -83,7 +84,7 @@ async fn announce(
     let joiners: Vec<Recipient> = joiners.filter_map(joiner).collect();
     let in_clear = secret::in_clear(&args.access);
     if signer.sends_password() {
-        secret::may_travel(port, in_clear, members.iter().chain(&joiners), output).await?;
+        secret::may_travel(port, in_clear, members.iter().chain(&joiners)).await?;
     }
     output.note(&announced(&signer, &members, &joiners));
     Ok(())
@@ -160,23 +161,27 @@ fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &
     }
 }
 
-async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(), Exit> {
+async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(), CommandError> {
+    let missing = |error: CommandError, command: &str| {
+        let mut text = error.to_text(output.width);
+        text.append(next(command));
+        error.hint(command).shown_as(text)
+    };
     if !is_interactive() {
-        output.error(
-            "approval is required, but there is no terminal",
-            "add --auto-approve if the plan was approved before; nothing was changed",
-        );
-        output.next(&format!("{} --auto-approve", typed(args)));
-        return Err(Exit::NotApproved);
+        let what = "approval is required, but there is no terminal";
+        let error = CommandError::new(CommandFailure::ApprovalMissing, what)
+            .hint("add --auto-approve if the plan was approved before; nothing was changed");
+        return Err(missing(error, &format!("{} --auto-approve", typed(args))));
     }
     let what = question(ready.checked.plan(), &ready.done, args.no_hooks);
     let question = format!("{what} Type \"yes\" to apply this plan. Anything else cancels:");
     if local::yes(&question, output.width).await {
         return Ok(());
     }
-    output.error("cancelled; nothing was changed", "run the same command to be asked again");
-    output.next(&typed(args));
-    Err(Exit::NotApproved)
+    let error =
+        CommandError::new(CommandFailure::ApprovalRefused, "cancelled; nothing was changed")
+            .hint("run the same command to be asked again");
+    Err(missing(error, &typed(args)))
 }
 
 /// Whether there is a person to ask.

@@ -15,6 +15,7 @@ use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
 use self::steady::Patience;
 use super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
+use super::error::{CommandError, exit_of_end, interrupted, no_randomness, unwritable};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
@@ -23,19 +24,18 @@ use super::source::{Source, accepts};
 use super::{live, secret};
 use crate::apply::access::{Access, Signer};
 use crate::apply::driver::{RunHost as _, Task, drive};
-use crate::apply::journal::{HookEnd, IdentityText, LockText};
+use crate::apply::journal::{IdentityText, LockText};
 use crate::apply::keeper::ApplyIdentity;
 use crate::apply::machine::Options;
 use crate::apply::sight::leaving;
-use crate::apply::{Event, Outcome, Stale};
-use crate::ensemble::{
-    ErrorCode, HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper,
-};
+use crate::apply::{Event, Outcome};
+use crate::ensemble::{HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
 use crate::render::{ends, words_for_shell};
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::OwnIds;
@@ -47,24 +47,19 @@ pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no files for 
                                                command start the server from them. {host} and \
                                                {id} say which server";
 
-pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
-    let source = Source::read(&args.file, output);
-    let source = match source.and_then(|source| source.reached(&args.access, output)) {
-        Ok(source) => source,
-        Err(exit) => return exit,
-    };
+pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
+    let source = Source::read(&args.file, output)?.reached(&args.access)?;
     if source.spec().hooks.want_joiner_files() {
         let what = format!("{}: a command names {{joinerDir}}", args.file.display());
-        output.error(&what, WITHOUT_JOINER_FILES);
-        return Exit::Data;
+        return Err(
+            CommandError::new(CommandFailure::JoinerFilesWanted, what).hint(WITHOUT_JOINER_FILES)
+        );
     }
     let apply = async {
         let interrupts = local::interrupts();
         Box::pin(apply_with(args, &source, None, (interrupts, output))).await
     };
-    match live::block_on(output, apply) {
-        Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
-    }
+    live::block_on(apply)?
 }
 
 /// Applies what a file holds, on a session of these terms; of those that the spec tells where there
@@ -74,9 +69,9 @@ pub(super) async fn apply_with(
     source: &Source,
     terms: Option<SessionTerms>,
     (interrupts, output): (Interrupts, &Output),
-) -> Result<Exit, Exit> {
+) -> Result<Exit, CommandError> {
     let spec = source.spec();
-    let port = live::servers(&spec, &source.named(), output)?;
+    let port = live::servers(&spec, &source.named())?;
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
         let terms = match (terms, &ready) {
@@ -86,15 +81,12 @@ pub(super) async fn apply_with(
             }
             (terms, _) => terms,
         };
-        Ok::<_, Exit>(ready.zip(terms))
+        Ok::<_, CommandError>(ready.zip(terms))
     };
     // Until then nothing of ours is there, and nothing has to be put in order.
     let agreed = tokio::select! {
         agreed = agreed => agreed?,
-        () = local::asked_to_stop(interrupts.clone(), 1) => {
-            output.error("interrupted; nothing was changed", "");
-            return Err(Exit::Stopped);
-        }
+        () = local::asked_to_stop(interrupts.clone(), 1) => return Err(interrupted()),
     };
     match agreed {
         Some((ready, terms)) => {
@@ -120,10 +112,9 @@ fn options(args: &ApplyArgs, mine: &ApplyIdentity) -> Options {
 }
 
 /// Who applies which plan.
-fn mine(plan: &Plan, own: OwnIds, output: &Output) -> Result<ApplyIdentity, Exit> {
+fn mine(plan: &Plan, own: OwnIds) -> Result<ApplyIdentity, CommandError> {
     let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
-        output.error("this machine gives no random numbers", "");
-        return Err(Exit::Error);
+        return Err(no_randomness());
     };
     Ok(ApplyIdentity {
         lock: LockText::new(by, "apply", saved::plan_id(plan)),
@@ -140,15 +131,13 @@ async fn carry_out(
     port: &ZooKeeper,
     terms: SessionTerms,
     (interrupts, output): (Interrupts, &Output),
-) -> Result<Exit, Exit> {
+) -> Result<Exit, CommandError> {
     let own = OwnIds::of(terms.auth.as_ref());
     let access = Access::new(terms, source.named());
     let plan = ready.checked.plan();
-    let events = args.events.as_deref().map(Events::create).transpose().map_err(|error| {
-        output.error(&format!("the file for --events cannot be written: {error}"), "");
-        Exit::Error
-    })?;
-    let mine = mine(plan, own, output)?;
+    let events = args.events.as_deref().map(Events::create).transpose();
+    let events = events.map_err(|error| unwritable("the file for --events", &error))?;
+    let mine = mine(plan, own)?;
     let options = options(args, &mine);
     let path = args.file.display().to_string();
     let again = again(args, &path);
@@ -196,8 +185,7 @@ async fn carry_out(
         end
     });
     let finished = end == Outcome::Finished;
-    let exit = exit_of(&end);
-    output.aside(&ends::screen(&ends::EndScreen {
+    let screen = ends::screen(&ends::EndScreen {
         end: &end,
         again: &again,
         path: &path,
@@ -205,11 +193,13 @@ async fn carry_out(
         anew: anew(args, source).as_deref(),
         run: local.report.left_open(),
         width: output.width,
-    }));
+    });
     if local.report.run.is_none() && !finished {
-        return Ok(exit);
+        return Err(CommandError::of_end(&end, screen));
     }
-    Ok(output.screen(&report(&local.report, &ensemble, finished, output.width), exit))
+    output.aside(&screen);
+    let report = report(&local.report, &ensemble, finished, output.width);
+    Ok(output.screen(&report, exit_of_end(&end)))
 }
 
 /// The command that goes on, as it is typed.
@@ -277,7 +267,7 @@ async fn signed_in(
     ready: &Ready,
     spec: &Spec,
     output: &Output,
-) -> Result<Result<(HeldSession, Observation), Outcome>, Exit> {
+) -> Result<Result<(HeldSession, Observation), Outcome>, CommandError> {
     let seen = if access.user().is_some() {
         live::look(port, spec, output).await?
     } else {
@@ -295,7 +285,7 @@ async fn signed_in(
     Ok(match access.open(port, &seen, &recipients).await {
         Ok(session) => Ok((session, seen)),
         Err(RequestError::InClear) => {
-            return Err(secret::in_the_clear("a server that is not on this machine", output));
+            return Err(secret::in_the_clear("a server that is not on this machine"));
         }
         Err(RequestError::Refused(_)) => {
             Err(Outcome::NotAuthorized { by: recipients, signer: access.signer() })
@@ -326,10 +316,10 @@ pub(super) fn refuse(
     (args, source): (&ApplyArgs, &Source),
     end: &Outcome,
     output: &Output,
-) -> Exit {
+) -> CommandError {
     let path = args.file.display().to_string();
     let again = again(args, &path);
-    output.aside(&ends::screen(&ends::EndScreen {
+    let screen = ends::screen(&ends::EndScreen {
         end,
         again: &again,
         path: &path,
@@ -337,49 +327,8 @@ pub(super) fn refuse(
         anew: anew(args, source).as_deref(),
         run: None,
         width: output.width,
-    }));
-    exit_of(end)
-}
-
-/// The exit code of an end.
-pub(super) fn exit_of(end: &Outcome) -> Exit {
-    match end {
-        Outcome::Finished => Exit::Done,
-        Outcome::Stale(
-            Stale::Identity { .. }
-            | Stale::ZxidBack { .. }
-            | Stale::Members { .. }
-            | Stale::Version { .. },
-        )
-        | Outcome::OtherRun { .. }
-        | Outcome::RunGone { .. }
-        | Outcome::Overtaken { .. }
-        | Outcome::Foreign { .. } => Exit::Stale,
-        Outcome::Locked(_) => Exit::Locked,
-        Outcome::NotOpen { .. } => Exit::Usage,
-        Outcome::NotAuthorized { .. }
-        | Outcome::NoRecipient { .. }
-        | Outcome::ReconfigDisabled
-        | Outcome::Unreachable
-        | Outcome::FolderRefused { code: ErrorCode::NoAuth, .. } => Exit::Unreachable,
-        Outcome::Unproven(_)
-        | Outcome::FolderRefused { .. }
-        | Outcome::LocalSession { .. }
-        | Outcome::TakesOneConnection { .. }
-        | Outcome::HostNotPlain { .. }
-        | Outcome::DataDiffer(_)
-        | Outcome::NotGranted(_)
-        | Outcome::Unsafe(..) => Exit::Unsafe,
-        Outcome::LockLost { .. }
-        | Outcome::Interrupted { .. }
-        | Outcome::Gate { .. }
-        | Outcome::Hook {
-            how: HookEnd::Failed(_) | HookEnd::NotStarted(_) | HookEnd::Unknown | HookEnd::Succeeded,
-            ..
-        } => Exit::Stopped,
-        Outcome::Hook { how: HookEnd::TimedOut, .. } | Outcome::RanOut { .. } => Exit::RanOut,
-        Outcome::Refused { .. } => Exit::Error,
-    }
+    });
+    CommandError::of_end(end, screen)
 }
 
 #[cfg(test)]

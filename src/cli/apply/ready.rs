@@ -1,12 +1,13 @@
 //! What is known before anything of ours is made: the ensemble, its journal, and the plan.
 
 use super::super::args::ApplyArgs;
+use super::super::error::{CommandError, next, sentence};
 use super::super::exit::Exit;
 use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
+use super::super::live;
 use super::super::output::Output;
 use super::super::retired::{self, Watch};
 use super::super::source::Source;
-use super::super::{live, plan};
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
 use crate::apply::command_line::argv;
@@ -17,7 +18,7 @@ use crate::apply::resume::ApplyRequest;
 use crate::apply::stale::{Now, ResumePoint, fresh};
 use crate::apply::{Outcome, Stale};
 use crate::check::{self, Breach, CheckedPlan};
-use crate::ensemble::{ErrorCode, ZooKeeper};
+use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
@@ -47,7 +48,7 @@ pub(super) async fn ready(
     spec: &Spec,
     port: &ZooKeeper,
     output: &Output,
-) -> Result<Option<Ready>, Exit> {
+) -> Result<Option<Ready>, CommandError> {
     let Found { seen, not_counted, facts, earlier } =
         found((args, source), (port, spec), output).await?;
     let runs = &earlier.runs().latest[..];
@@ -121,7 +122,7 @@ async fn found(
     (args, source): (&ApplyArgs, &Source),
     (port, spec): (&ZooKeeper, &Spec),
     output: &Output,
-) -> Result<Found, Exit> {
+) -> Result<Found, CommandError> {
     let mut patience = Patience::of(&spec.policy);
     let mut with_lock = Patience::with_lock(args, &spec.connect);
     loop {
@@ -156,7 +157,7 @@ async fn believed(
     (port, seen, spec): (&ZooKeeper, &Observation, &Spec),
     patience: &mut Patience,
     output: &Output,
-) -> Result<Earlier, Exit> {
+) -> Result<Earlier, CommandError> {
     let not_proven =
         |unproven: &Unproven| refuse((args, source), &Outcome::Unproven(unproven.clone()), output);
     let servers = sessions_at(seen, spec);
@@ -175,7 +176,7 @@ fn planned(
     (seen, facts): (&Observation, &Facts),
     not_counted: &NotCounted,
     output: &Output,
-) -> Result<CheckedPlan, Exit> {
+) -> Result<CheckedPlan, CommandError> {
     match source {
         Source::Plan(checked) => Ok((**checked).clone()),
         Source::Spec(spec) => propose(spec, facts, &args.accept)
@@ -196,7 +197,7 @@ fn refuse_stale(
     stale: Stale,
     resumes: Option<u64>,
     output: &Output,
-) -> Exit {
+) -> CommandError {
     let end = match resumes {
         Some(number) => Outcome::Overtaken { number, stale },
         None => Outcome::Stale(stale),
@@ -217,7 +218,7 @@ async fn read_journal(
     (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Spec, &Observation),
     patience: &mut Patience,
     output: &Output,
-) -> Result<Earlier, Exit> {
+) -> Result<Earlier, CommandError> {
     let watch = Some(Watch::of(&seen.config.membership));
     loop {
         match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
@@ -231,70 +232,75 @@ async fn read_journal(
             Err(Unread::NoSession) => {
                 if !patience.is_left("no server accepts a session", output).await {
                     let plans = source.plans(&args.file);
-                    return Err(steady::no_session(servers, patience, &plans, output));
+                    return Err(steady::no_session(servers, patience, &plans));
                 }
             }
-            Err(Unread::Refused(code)) => return Err(unread(code, output)),
+            Err(Unread::Refused(code)) => {
+                return Err(live::journal_unreadable(code).hint("nothing was changed"));
+            }
         }
     }
 }
 
-/// Says why there is no plan for a spec, and which voters do not count.
+/// Why there is no plan for a spec, and which voters do not count.
 fn refused(
     (args, spec): (&ApplyArgs, &Spec),
     refusal: &Refusal,
     (seen, not_counted): (&Observation, &NotCounted),
     output: &Output,
-) -> Exit {
+) -> CommandError {
     let path = args.file.display().to_string();
-    output.aside(&refusal::screen(&refusal::RefusalScreen {
+    let mut text = refusal::screen(&refusal::RefusalScreen {
         spec: SpecFile { path: &path, spec },
         observation: Some(seen),
         refusal,
         width: output.width,
-    }));
-    output.aside(&refusal::not_counted(seen, not_counted, output.width));
-    plan::exit_of_breaches(&refusal.breaches)
+    });
+    text.append(refusal::not_counted(seen, not_counted, output.width));
+    CommandError::of_breaches(&refusal.breaches, text)
 }
 
-/// Says which safety rules stand against what is left, as things are now, and which voters are the
+/// Which safety rules stand against what is left, as things are now, and which voters are the
 /// cause, as far as they are.
 fn unlawful_now(
     (args, source): (&ApplyArgs, &Source),
     (breaches, findings): (&[Breach], &[Finding]),
     (seen, not_counted): (&Observation, &NotCounted),
     output: &Output,
-) -> Exit {
-    output.aside(&refusal::breaches(breaches, findings, output.width));
-    output.aside(&refusal::not_counted(seen, not_counted, output.width));
+) -> CommandError {
+    let mut text = refusal::breaches(breaches, findings, output.width);
+    text.append(refusal::not_counted(seen, not_counted, output.width));
     let path = args.file.display().to_string();
     let plans = source.plans(&args.file);
-    if not_counted.is_empty() {
-        output.error(
+    let (what, hint, command) = if not_counted.is_empty() {
+        (
             "the plan breaks safety rules in the present state of the ensemble; nothing was \
-             changed",
-            &format!("{plans} shows the ensemble and the changes that would pass"),
-        );
-        if source.spec_path(&args.file).is_some() {
-            output.next(&plans);
-        }
+             changed"
+                .to_owned(),
+            format!("{plans} shows the ensemble and the changes that would pass"),
+            source.spec_path(&args.file).map(|_| plans),
+        )
     } else {
         let who = words_for_servers(not_counted.keys());
         let (verb, them) = match not_counted.len() {
             1 => ("does", "it"),
             _ => ("do", "them"),
         };
-        output.error(
-            &format!("the plan is not safe while {who} {verb} not count; nothing was changed"),
-            &format!(
-                "start {them} again, then {}; to continue without {them}: {plans} shows the \
-                 changes that would pass",
-                again(args, &path)
+        let again = again(args, &path);
+        (
+            format!("the plan is not safe while {who} {verb} not count; nothing was changed"),
+            format!(
+                "start {them} again, then {again}; to continue without {them}: {plans} shows the \
+                 changes that would pass"
             ),
-        );
-        output.next(&again(args, &path));
+            Some(again),
+        )
+    };
+    text.append(sentence(&what, std::slice::from_ref(&hint), output.width));
+    if let Some(command) = &command {
+        text.append(next(command));
     }
-    plan::exit_of_breaches(breaches)
+    CommandError::of_breaches(breaches, text).hint(hint)
 }
 
 fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
@@ -319,9 +325,4 @@ fn nothing_to_do(
     text.paragraph("", line, output.width);
     output.screen(&text, Exit::Done);
     None
-}
-
-fn unread(code: ErrorCode, output: &Output) -> Exit {
-    output.error(&format!("the journal cannot be read: {code}"), "nothing was changed");
-    Exit::Unreachable
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::args::ApplyArgs;
-use super::super::exit::Exit;
+use super::super::error::CommandError;
 use super::super::output::Output;
 use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
@@ -74,7 +74,7 @@ pub(super) async fn look(
     spec: &Spec,
     patience: &mut Patience,
     output: &Output,
-) -> Result<(Observation, NotCounted), Exit> {
+) -> Result<(Observation, NotCounted), CommandError> {
     let mut since = NotCounted::new();
     loop {
         match observe(port, &Question::of(spec)).await {
@@ -122,14 +122,8 @@ const fn may_pass(error: &ObserveError) -> bool {
     }
 }
 
-/// Says that no server takes a session, and which were asked; `plans` is the command that shows
-/// more.
-pub(super) fn no_session(
-    servers: &[Endpoint],
-    patience: &Patience,
-    plans: &str,
-    output: &Output,
-) -> Exit {
+/// No server takes a session, and which were asked; `plans` is the command that shows more.
+pub(super) fn no_session(servers: &[Endpoint], patience: &Patience, plans: &str) -> CommandError {
     let asked: Vec<String> = servers.iter().map(ToString::to_string).collect();
     let what = match asked.len() {
         0 => "no server accepts a session: no server leads or follows this ensemble".to_owned(),
@@ -139,6 +133,5 @@ pub(super) fn no_session(
             patience.tried_seconds()
         ),
     };
-    output.error(&what, &format!("{plans} shows which servers answer"));
-    Exit::Unreachable
+    live::no_session(what, plans)
 }
