@@ -59,6 +59,7 @@ const PAGES: &[(&str, &str)] = &[
     ("limits", include_str!("explain/limits.md")),
     ("exit-codes", include_str!("explain/exit-codes.md")),
     ("errors", include_str!("explain/errors.md")),
+    ("documents", include_str!("explain/documents.md")),
 ];
 
 /// The page of a code or topic, without regard to case.

@@ -303,6 +303,10 @@ pub(super) struct ApplyArgs {
     /// Write events to a file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
+
+    /// What to print at the end; everything on the way is on stderr
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
 }
 
 /// How long a run may make no progress, by default.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::args::{AccessArgs, ApplyArgs, Approval};
+use super::args::{AccessArgs, ApplyArgs, Approval, TextOrJson};
 use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::output::Output;
@@ -72,6 +72,7 @@ fn arguments(file: PathBuf) -> ApplyArgs {
         strict_version: false,
         access: AccessArgs::default(),
         events: None,
+        format: TextOrJson::Text,
     }
 }
 

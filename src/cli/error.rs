@@ -4,11 +4,9 @@ use std::fmt::Display;
 use std::io;
 
 use super::exit::Exit;
-use crate::apply::journal::HookEnd;
-use crate::apply::{Outcome, Stale};
+use crate::apply::Outcome;
 use crate::check::{Breach, Detail, Law};
 use crate::document::Document as _;
-use crate::ensemble::ErrorCode;
 use crate::observe::{ObserveError, Obstacle};
 use crate::render::{Line, Style, Text};
 use crate::report::error::{CommandFailure, ErrorDocument, ErrorKind, FilePlace};
@@ -76,7 +74,7 @@ impl CommandError {
 
     /// What a failed look at the ensemble is shown as, and means.
     pub(super) fn of_look(error: &ObserveError, screen: Text) -> Self {
-        Self::new(of_look(error), error.to_string()).shown_as(screen)
+        Self::new(CommandFailure::of_look(error), error.to_string()).shown_as(screen)
     }
 
     /// What breaches that stand against a plan are shown as, and mean.
@@ -86,7 +84,7 @@ impl CommandError {
 
     /// What the end of an apply is shown as, and means.
     pub(super) fn of_end(end: &Outcome, screen: Text) -> Self {
-        let code = of_end(end).unwrap_or(CommandFailure::Bug);
+        let code = CommandFailure::of_end(end).unwrap_or(CommandFailure::Bug);
         Self::new(code, screen.to_string_with(false).trim_end().to_owned()).shown_as(screen)
     }
 
@@ -168,7 +166,7 @@ const fn exit_of(kind: ErrorKind) -> Exit {
 
 /// The exit code of an ensemble that cannot be planned for.
 pub const fn exit_of_error(error: &ObserveError) -> Exit {
-    exit_of(of_look(error).kind())
+    exit_of(CommandFailure::of_look(error).kind())
 }
 
 /// The exit code of breaches that stand against a plan.
@@ -178,23 +176,9 @@ pub fn exit_of_breaches(breaches: &[Breach]) -> Exit {
 
 /// The exit code of the end of an apply.
 pub(super) const fn exit_of_end(end: &Outcome) -> Exit {
-    match of_end(end) {
+    match CommandFailure::of_end(end) {
         Some(code) => exit_of(code.kind()),
         None => Exit::Done,
-    }
-}
-
-const fn of_look(error: &ObserveError) -> CommandFailure {
-    match error {
-        ObserveError::Unreachable { .. } => CommandFailure::NoAnswer,
-        ObserveError::NoQuorum { .. } => CommandFailure::NoQuorum,
-        ObserveError::NeedsAuth { .. } => CommandFailure::NeedsAuth,
-        ObserveError::NoCommit { .. } => CommandFailure::NoCommit,
-        ObserveError::TooOld { .. } => CommandFailure::TooOld,
-        ObserveError::Standalone { .. } => CommandFailure::Standalone,
-        ObserveError::TwoHistories { .. } => CommandFailure::TwoHistories,
-        ObserveError::TargetRuns { .. } => CommandFailure::TargetRuns,
-        ObserveError::UnreadableConfig { .. } => CommandFailure::ConfigUnreadable,
     }
 }
 
@@ -212,49 +196,6 @@ fn of_breaches(breaches: &[Breach]) -> CommandFailure {
         if first.worse(second) == first { one } else { other }
     };
     codes.fold(CommandFailure::PlanRefused, graver)
-}
-
-/// What the end of an apply means; `None` where everything is done.
-const fn of_end(end: &Outcome) -> Option<CommandFailure> {
-    Some(match end {
-        Outcome::Finished => return None,
-        Outcome::Stale(
-            Stale::Identity { .. }
-            | Stale::ZxidBack { .. }
-            | Stale::Members { .. }
-            | Stale::Version { .. },
-        ) => CommandFailure::Stale,
-        Outcome::OtherRun { .. } => CommandFailure::OtherRun,
-        Outcome::RunGone { .. } => CommandFailure::RunGone,
-        Outcome::Overtaken { .. } => CommandFailure::Overtaken,
-        Outcome::Foreign { .. } => CommandFailure::ForeignChange,
-        Outcome::Locked(_) => CommandFailure::Locked,
-        Outcome::NotOpen { .. } => CommandFailure::NotOpen,
-        Outcome::NotAuthorized { .. } | Outcome::FolderRefused { code: ErrorCode::NoAuth, .. } => {
-            CommandFailure::NotAuthorized
-        }
-        Outcome::NoRecipient { .. } => CommandFailure::NoRecipient,
-        Outcome::ReconfigDisabled => CommandFailure::ReconfigDisabled,
-        Outcome::Unreachable => CommandFailure::NoSession,
-        Outcome::Unproven(_) => CommandFailure::FolderNotProven,
-        Outcome::FolderRefused { .. } => CommandFailure::FolderRefused,
-        Outcome::LocalSession { .. } => CommandFailure::LocalSession,
-        Outcome::TakesOneConnection { .. } => CommandFailure::TakesOneConnection,
-        Outcome::HostNotPlain { .. } => CommandFailure::HostNotPlain,
-        Outcome::DataDiffer(_) => CommandFailure::DataDiffer,
-        Outcome::NotGranted(_) => CommandFailure::NotGranted,
-        Outcome::Unsafe(..) => CommandFailure::PlanRefused,
-        Outcome::LockLost { .. } => CommandFailure::LockLost,
-        Outcome::Interrupted { .. } => CommandFailure::Interrupted,
-        Outcome::Gate { .. } => CommandFailure::GateClosed,
-        Outcome::Hook {
-            how: HookEnd::Failed(_) | HookEnd::NotStarted(_) | HookEnd::Unknown | HookEnd::Succeeded,
-            ..
-        } => CommandFailure::HookFailed,
-        Outcome::Hook { how: HookEnd::TimedOut, .. } => CommandFailure::HookTimedOut,
-        Outcome::RanOut { .. } => CommandFailure::TimedOut,
-        Outcome::Refused { .. } => CommandFailure::RequestRefused,
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `zkplan history`: what the runs did that an ensemble keeps.
 
-use serde_json::{Value, json};
-
 use super::args::{HistoryArgs, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -14,13 +12,14 @@ use crate::apply::Outcome;
 use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
 use crate::apply::resume::{ApplyRequest, Differs};
-use crate::document;
+use crate::document::{Document as _, canonical};
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
 use crate::report::error::CommandFailure;
+use crate::report::history::{HistoryDocument, HistoryRun};
 use crate::spec::Spec;
 use crate::trust::Unproven;
 
@@ -59,8 +58,8 @@ async fn history_of(
     }
     let next = next(args, source, (&seen, spec), &earlier);
     match args.run {
-        Some(number) => one(args, (&earlier, number), next.as_deref(), output),
-        None => Ok(all(args, (&earlier, next.as_deref()), output)),
+        Some(number) => one(args, (source, &earlier, number), next.as_deref(), output),
+        None => Ok(all(args, (source, &earlier), next.as_deref(), output)),
     }
 }
 
@@ -114,12 +113,15 @@ fn next(
     }
 }
 
-fn all(args: &HistoryArgs, (earlier, next): (&Earlier, Option<&str>), output: &Output) -> Exit {
+fn all(
+    args: &HistoryArgs,
+    (source, earlier): (&Source, &Earlier),
+    next: Option<&str>,
+    output: &Output,
+) -> Exit {
     let runs = earlier.runs();
     if args.format == TextOrJson::Json {
-        let document: Vec<Value> = runs.latest.iter().map(document).collect();
-        return output
-            .raw(&(document::canonical(&Value::Array(document), true) + "\n"), Exit::Done);
+        return output.raw(&document((source, earlier), &runs.latest, next), Exit::Done);
     }
     let mut text = history::runs(&runs.latest, output.width);
     for unproven in &runs.unproven {
@@ -139,7 +141,7 @@ fn append(text: &mut Text, next: Option<&str>) {
 
 fn one(
     args: &HistoryArgs,
-    (earlier, number): (&Earlier, u64),
+    (source, earlier, number): (&Source, &Earlier, u64),
     next: Option<&str>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
@@ -157,28 +159,32 @@ fn one(
         };
         return Ok(output.raw(plan, Exit::Done));
     }
+    let next = next.filter(|_| run.is_open());
     Ok(match args.format {
-        TextOrJson::Json => {
-            let document = Value::Array(vec![document(run)]);
-            output.raw(&(document::canonical(&document, true) + "\n"), Exit::Done)
-        }
+        TextOrJson::Json => output.raw(&document((source, earlier), [run], next), Exit::Done),
         TextOrJson::Text => {
             let mut text = history::run(run, output.width);
-            append(&mut text, next.filter(|_| run.is_open()));
+            append(&mut text, next);
             output.screen(&text, Exit::Done)
         }
     })
 }
 
-fn document(run: &Run) -> Value {
-    json!({
-        "run": run.number,
-        "open": run.is_open(),
-        "header": run.header.as_ref().ok(),
-        "headerNotUnderstood": run.header.as_ref().err(),
-        "records": run.records,
-        "notUnderstood": run.illegible,
-    })
+/// The document of these runs.
+fn document<'a>(
+    (source, earlier): (&Source, &Earlier),
+    runs: impl IntoIterator<Item = &'a Run>,
+    next: Option<&str>,
+) -> String {
+    let not_used = earlier.runs().unproven.iter();
+    let document = HistoryDocument {
+        ensemble: source.spec().ensemble,
+        proven: earlier.journal.is_certain,
+        runs: runs.into_iter().map(HistoryRun::of).collect(),
+        not_used: not_used.map(not_proven).collect(),
+        next: next.map(ToOwned::to_owned),
+    };
+    document.to_text()
 }
 
 async fn everything(
@@ -199,7 +205,7 @@ fn show_tree(args: &HistoryArgs, tree: &RawTree, output: &Output) -> Exit {
     match args.format {
         TextOrJson::Json => {
             let document = serde_json::to_value(tree).expect("plain data are JSON");
-            output.raw(&(document::canonical(&document, true) + "\n"), Exit::Done)
+            output.raw(&(canonical(&document, true) + "\n"), Exit::Done)
         }
         TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
     }

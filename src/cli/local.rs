@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::error::{CommandError, exit_of_end};
 use super::events::Events;
+use super::exit::Exit;
 use super::output::Output;
 use super::progress::Progress;
 use crate::apply::driver::RunHost;
@@ -23,6 +24,7 @@ use crate::apply::{Event, Outcome};
 use crate::model::{Auth, Connect, PasswordSource};
 use crate::render::{Line, Style, Text, ends};
 use crate::report::error::CommandFailure;
+use crate::report::run::RunLog;
 
 /// This many lines of the output of a command are shown.
 const HOOK_LINES: usize = 200;
@@ -45,6 +47,8 @@ pub(super) struct Local<'a> {
     progress: Progress<'a>,
     /// What came of the run so far.
     pub(super) report: RunReport,
+    /// The same with times, for programs.
+    pub(super) log: RunLog,
     /// Environment variables that hold a password; commands get none.
     secrets: Vec<String>,
 }
@@ -99,6 +103,7 @@ impl<'a> Local<'a> {
             events,
             progress: Progress::new(output, steps),
             report: RunReport::default(),
+            log: RunLog::default(),
             secrets: Vec::new(),
         }
     }
@@ -198,10 +203,11 @@ impl RunHost for Local<'_> {
     fn tell(&mut self, event: &Event) {
         let now_ms = self.now_ms();
         self.report.take(now_ms, event);
+        self.log.take(&time_of_day(), now_ms, event);
         self.progress.tell(now_ms, event);
         let exit = match event {
-            Event::Ended(end) => Some(exit_of_end(end).code()),
-            _ => None,
+            Event::Ended(end) => exit_of_end(end).code(),
+            _ => Exit::Done.code(),
         };
         if let Some(events) = &mut self.events
             && let Err(error) = events.write(now_ms, event, exit)

@@ -106,8 +106,8 @@ fn is_json(command: &Command) -> bool {
         Command::Show(args) => args.format == Format::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
         Command::History(args) => args.format == TextOrJson::Json,
-        Command::Apply(_)
-        | Command::Import(_)
+        Command::Apply(args) => args.format == TextOrJson::Json,
+        Command::Import(_)
         | Command::Unlock(_)
         | Command::Demo
         | Command::Digest(_)

@@ -1,7 +1,5 @@
 //! `zkplan rehearse`: a plan in the simulator, with every server and zone failing at every moment.
 
-use serde_json::{Value, json};
-
 use super::args::{RehearseArgs, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -10,17 +8,15 @@ use super::source::Source;
 use super::{assumed, live};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
-use crate::document;
+use crate::document::Document as _;
 use crate::observe::Facts;
 use crate::proposal::propose;
-use crate::rehearsal::{
-    ApplyResult, Recovery, Rehearsal, RehearsalLimits, TargetKind, Unrehearsed, Writes, rehearse,
-};
+use crate::rehearsal::{RehearsalLimits, Unrehearsed, rehearse};
 use crate::render::plan::SpecFile;
 use crate::render::refusal;
 use crate::render::rehearse as render;
 use crate::report::error::CommandFailure;
-use crate::saved;
+use crate::report::rehearsal::RehearsalDocument;
 use crate::spec::Spec;
 
 pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -49,8 +45,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandE
             output.screen(&render::screen(&checked, &rehearsal, output.width), exit)
         }
         TextOrJson::Json => {
-            let document = document(&checked, &rehearsal);
-            output.raw(&(document::canonical(&document, true) + "\n"), exit)
+            output.raw(&RehearsalDocument::of(&checked, &rehearsal).to_text(), exit)
         }
     })
 }
@@ -72,55 +67,5 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
             width: output.width,
         });
         CommandError::of_breaches(&refusal.breaches, screen)
-    })
-}
-
-fn apply(course: &ApplyResult) -> Value {
-    let (how, at) = match course {
-        ApplyResult::Completes => ("ends", &None),
-        ApplyResult::Waits { at, .. } => ("waits", at),
-        ApplyResult::Stops { at, .. } => ("stops", at),
-    };
-    json!({ "how": how, "at": at, "says": render::course(course, &[]).1 })
-}
-
-fn document(checked: &CheckedPlan, rehearsal: &Rehearsal) -> Value {
-    let failures = rehearsal.all().map(|(moment, failure)| {
-        let (kind, zone) = match &failure.who.what {
-            TargetKind::Leader => ("leader", None),
-            TargetKind::Follower => ("follower", None),
-            TargetKind::Observer => ("observer", None),
-            TargetKind::Joiner => ("joiner", None),
-            TargetKind::Left => ("left", None),
-            TargetKind::Zone(zone) => ("zone", Some(zone)),
-        };
-        json!({
-            "after": moment.after,
-            "who": { "kind": kind, "zone": zone, "servers": failure.who.servers },
-            "writes": match failure.writes {
-                Writes::Uninterrupted => "go-on",
-                Writes::AfterElection => "after-election",
-                Writes::Stop => "stop",
-            },
-            "apply": apply(&failure.apply_result),
-            "back": match &failure.recovery {
-                Recovery::AtTarget => json!({ "how": "at-target" }),
-                Recovery::Resumed => json!({ "how": "resumed" }),
-                Recovery::Failed(course) => json!({ "how": "not", "apply": apply(course) }),
-            },
-        })
-    });
-    json!({
-        "format": "zkplan/rehearsal",
-        "format_version": "1.0",
-        "ensemble": checked.plan().ensemble,
-        "plan_id": saved::plan_id(checked.plan()),
-        "leader": rehearsal.leader,
-        "leader_assumed": rehearsal.is_leader_assumed,
-        "rehearsed": rehearsal.played(),
-        "failures": rehearsal.failures,
-        "moments": rehearsal.of_moments,
-        "always_ends": rehearsal.always_ends(),
-        "rehearsals": failures.collect::<Vec<Value>>(),
     })
 }

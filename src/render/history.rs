@@ -65,6 +65,11 @@ fn state(run: &Run) -> (Style, String) {
     })
 }
 
+/// Where a run stands, in a few words.
+pub fn words_for_state(run: &Run) -> String {
+    state(run).1
+}
+
 /// One run in full.
 pub fn run(run: &Run, width: usize) -> Text {
     let mut text = Text::new();

@@ -18,6 +18,9 @@ const NAMED: usize = 4;
 /// This many moments at which writes stop are listed in the closing line.
 const NAMED_STOPS: usize = 3;
 
+/// What is said of a plan without a reconfig.
+pub const NOTHING: &str = "The plan has no reconfig: there is nothing to rehearse.";
+
 /// The screen of a rehearsal.
 pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Text {
     let mut text = Text::new();
@@ -35,10 +38,7 @@ pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Tex
     );
     if rehearsal.moments.is_empty() {
         text.gap();
-        text.line(Line::new(
-            Style::Green,
-            "The plan has no reconfig: there is nothing to rehearse.",
-        ));
+        text.line(Line::new(Style::Green, NOTHING));
         return text;
     }
     text.gap();

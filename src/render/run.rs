@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::waits::proven;
-pub use super::waits::{proof_word, proof_zxid, wait, waiting};
+pub use super::waits::{proof_zxid, wait, waiting};
 use super::{signing_in, words};
 use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText};
 use crate::apply::report::{Gap, RunReport};

@@ -193,21 +193,6 @@ pub(super) fn proven(proof: &DataProof) -> String {
     }
 }
 
-/// In one word, by what data are taken for equal.
-pub const fn proof_word(proof: &DataProof) -> &'static str {
-    match proof {
-        DataProof::Digest(_) => "digest",
-        DataProof::Counts { .. } => "counts",
-        DataProof::Differ
-        | DataProof::DigestDiffers(_)
-        | DataProof::NoCommonDigest
-        | DataProof::Unanswered
-        | DataProof::NoDigests { .. }
-        | DataProof::NoMarker
-        | DataProof::NeverMet => "nothing",
-    }
-}
-
 /// The zxid at which data are taken for equal, as ZooKeeper prints it.
 pub fn proof_zxid(proof: &DataProof) -> Option<String> {
     match proof {

@@ -3,8 +3,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::apply::journal::HookEnd;
+use crate::apply::{Outcome, Stale};
 use crate::document::{Document, Format};
-use crate::spec::SpecErrors;
+use crate::ensemble::ErrorCode;
+use crate::observe::ObserveError;
+use crate::spec::{Complaint, SpecErrors};
 
 /// Why a command did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -50,7 +54,7 @@ pub struct FilePlace {
 
 /// Every place of a spec that is wrong.
 pub fn places(errors: &SpecErrors) -> Vec<FilePlace> {
-    let place = |complaint: &crate::spec::Complaint| FilePlace {
+    let place = |complaint: &Complaint| FilePlace {
         file: errors.file_name().to_owned(),
         line: complaint.line,
         column: complaint.column,
@@ -238,6 +242,64 @@ pub enum CommandFailure {
 }
 
 impl CommandFailure {
+    /// What a failed look at an ensemble means.
+    pub const fn of_look(error: &ObserveError) -> Self {
+        match error {
+            ObserveError::Unreachable { .. } => Self::NoAnswer,
+            ObserveError::NoQuorum { .. } => Self::NoQuorum,
+            ObserveError::NeedsAuth { .. } => Self::NeedsAuth,
+            ObserveError::NoCommit { .. } => Self::NoCommit,
+            ObserveError::TooOld { .. } => Self::TooOld,
+            ObserveError::Standalone { .. } => Self::Standalone,
+            ObserveError::TwoHistories { .. } => Self::TwoHistories,
+            ObserveError::TargetRuns { .. } => Self::TargetRuns,
+            ObserveError::UnreadableConfig { .. } => Self::ConfigUnreadable,
+        }
+    }
+
+    /// What the end of an apply means; `None` where everything is done.
+    pub const fn of_end(end: &Outcome) -> Option<Self> {
+        Some(match end {
+            Outcome::Finished => return None,
+            Outcome::Stale(
+                Stale::Identity { .. }
+                | Stale::ZxidBack { .. }
+                | Stale::Members { .. }
+                | Stale::Version { .. },
+            ) => Self::Stale,
+            Outcome::OtherRun { .. } => Self::OtherRun,
+            Outcome::RunGone { .. } => Self::RunGone,
+            Outcome::Overtaken { .. } => Self::Overtaken,
+            Outcome::Foreign { .. } => Self::ForeignChange,
+            Outcome::Locked(_) => Self::Locked,
+            Outcome::NotOpen { .. } => Self::NotOpen,
+            Outcome::NotAuthorized { .. }
+            | Outcome::FolderRefused { code: ErrorCode::NoAuth, .. } => Self::NotAuthorized,
+            Outcome::NoRecipient { .. } => Self::NoRecipient,
+            Outcome::ReconfigDisabled => Self::ReconfigDisabled,
+            Outcome::Unreachable => Self::NoSession,
+            Outcome::Unproven(_) => Self::FolderNotProven,
+            Outcome::FolderRefused { .. } => Self::FolderRefused,
+            Outcome::LocalSession { .. } => Self::LocalSession,
+            Outcome::TakesOneConnection { .. } => Self::TakesOneConnection,
+            Outcome::HostNotPlain { .. } => Self::HostNotPlain,
+            Outcome::DataDiffer(_) => Self::DataDiffer,
+            Outcome::NotGranted(_) => Self::NotGranted,
+            Outcome::Unsafe(..) => Self::PlanRefused,
+            Outcome::LockLost { .. } => Self::LockLost,
+            Outcome::Interrupted { .. } => Self::Interrupted,
+            Outcome::Gate { .. } => Self::GateClosed,
+            Outcome::Hook { how: HookEnd::TimedOut, .. } => Self::HookTimedOut,
+            Outcome::Hook {
+                how:
+                    HookEnd::Failed(_) | HookEnd::NotStarted(_) | HookEnd::Unknown | HookEnd::Succeeded,
+                ..
+            } => Self::HookFailed,
+            Outcome::RanOut { .. } => Self::TimedOut,
+            Outcome::Refused { .. } => Self::RequestRefused,
+        })
+    }
+
     /// What it means for a caller.
     pub const fn kind(self) -> ErrorKind {
         match self {

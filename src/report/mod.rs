@@ -4,6 +4,11 @@
 //! fills and prints it.
 
 pub mod error;
+pub mod events;
+pub mod history;
+pub mod rehearsal;
+pub mod run;
+pub mod waits;
 
 use serde_json::Value;
 
@@ -13,4 +18,10 @@ use crate::document::Document as _;
 pub type MakeSchema = fn() -> Value;
 
 /// The schema of every document, by the name in its `format` key.
-pub const SCHEMAS: &[(&str, MakeSchema)] = &[("error", error::ErrorDocument::schema)];
+pub const SCHEMAS: &[(&str, MakeSchema)] = &[
+    ("error", error::ErrorDocument::schema),
+    ("events", events::EventLine::schema),
+    ("run", run::RunDocument::schema),
+    ("history", history::HistoryDocument::schema),
+    ("rehearsal", rehearsal::RehearsalDocument::schema),
+];

@@ -1,5 +1,6 @@
 //! The command line as a user types it, without any server: exit codes, streams, files.
 
+mod answers;
 mod cases;
 mod commands;
 mod consoles;

@@ -40,13 +40,15 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     assert_eq!(answer.out, planned.out, "a spec is planned first");
     let json = desk.zkplan(&["rehearse", "plan.json", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
-    assert_eq!((&document["always_ends"], &document["moments"]), (&true.into(), &3.into()));
+    assert_eq!((&document["alwaysEnds"], &document["moments"]), (&true.into(), &3.into()));
     let first = &document["rehearsals"][0];
-    assert_eq!(first["writes"], "after-election", "{first}");
+    assert_eq!(first["writes"], "afterElection", "{first}");
     // A voter fewer is mended by the one that joins: apply needs no other.
-    let apply = serde_json::json!({ "how": "ends", "at": null, "says": "finishes" });
-    assert_eq!(first["apply"], apply, "{first}");
-    assert_eq!(first["back"], serde_json::json!({ "how": "at-target" }), "{first}");
+    assert_eq!(
+        (&first["apply"]["result"], &first["apply"]["text"]),
+        (&"finishes".into(), &"finishes".into())
+    );
+    assert_eq!(first["recovery"]["result"], "atTarget", "{first}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Story {
 
         let leader = lab.wait("a leader", || lab.leader());
         let attached = apply.events().into_iter().rfind(|event| event["event"] == "attached");
-        let attached = attached.map(|event| event["server"].as_str().unwrap_or("").to_owned());
+        let attached = attached.map(|event| event["address"].as_str().unwrap_or("").to_owned());
         let is_it = |server: &Arc<Server>| Some(server.client_address().to_string()) == attached;
         let holder = lab.servers().into_iter().find(is_it).expect("it has a session");
         assert_ne!(holder.id, leader.id, "where there are followers, a session is on one of them");

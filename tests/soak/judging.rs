@@ -194,6 +194,6 @@ impl Journal {
                 _ => {}
             }
         }
-        verdict.check(run["open"] == false, || format!("run {number} is left open: {run:#}"));
+        verdict.check(run["state"] != "open", || format!("run {number} is left open: {run:#}"));
     }
 }

@@ -35,7 +35,7 @@ fn the_gate_is_not_open(ensemble: &Ensemble) {
     let spec = wanting(ensemble, 4..=6, 1..=6);
     let ledger = Ledger::begin(ensemble);
     let outcome = desk.apply_spec(&spec).ends().exits(7).says(["--approve cutover"]);
-    let stopped: Vec<_> = outcome.events.of("stopped").map(|event| &event["exit"]).collect();
+    let stopped: Vec<_> = outcome.events.of("stopped").map(|event| &event["exitCode"]).collect();
     assert_eq!(stopped, [7], "{outcome}");
     // Nothing is held: the next one needs to wait for nobody.
     assert_eq!(ensemble.administrator().znode("/zkplan/lock"), None);

@@ -20,7 +20,7 @@ fn taken_anew(outcome: &Outcome) -> Value {
     let said = events.of("reordered").last().unwrap_or_else(|| panic!("no order\n{outcome}"));
     let first = said["order"][0].as_str().expect("a step");
     let sent = events.find("sent", first).expect("it was sent");
-    assert!(said["seq"].as_u64() < sent["seq"].as_u64(), "{outcome}");
+    assert!(said["sequence"].as_u64() < sent["sequence"].as_u64(), "{outcome}");
     said.clone()
 }
 

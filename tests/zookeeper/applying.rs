@@ -192,7 +192,7 @@ impl Applying<'_> {
         Events::read(&self.read("events"))
     }
 
-    /// Waits for an event of a kind whose `step`, `name` or `for` holds this text.
+    /// Waits for an event of a kind whose `step`, `name`, or `text` of a wait, holds this text.
     pub(crate) fn wait_for(&mut self, kind: &str, about: &str) -> Value {
         let mut last_words = String::new();
         let what = format!("the event `{kind}` about `{about}` of {}", self.words.join(" "));
@@ -313,7 +313,8 @@ impl Events {
         let event = |line: &str| {
             let event: Value = serde_json::from_str(line)
                 .unwrap_or_else(|why| panic!("an event is no JSON: {why}\n{line}"));
-            assert_eq!((&event["format"], &event["v"]), (&"zkplan/events".into(), &1.into()));
+            let head = (&event["format"], &event["formatVersion"]);
+            assert_eq!(head, (&"zkplan/events".into(), &"2.0".into()));
             event
         };
         Self(whole.lines().map(event).collect())
@@ -325,11 +326,11 @@ impl Events {
         self.0.iter().filter(move |event| event["event"] == kind)
     }
 
-    /// The first event of a kind whose `step`, `name` or `for` holds this text.
+    /// The first event of a kind whose `step`, `name`, or `text` of a wait, holds this text.
     pub(crate) fn find(&self, kind: &str, about: &str) -> Option<&Value> {
         self.of(kind).find(|event| {
             ["step", "name"].iter().any(|key| event[*key].as_str() == Some(about))
-                || event["for"].as_str().is_some_and(|text| text.contains(about))
+                || event["for"].is_array() && text(&event["text"]).contains(about)
         })
     }
 
@@ -351,6 +352,6 @@ impl Events {
 
     /// The address of the server that the session was on last.
     pub(crate) fn attached(&self) -> Option<&str> {
-        self.of("attached").last().map(|event| text(&event["server"]))
+        self.of("attached").last().map(|event| text(&event["address"]))
     }
 }

@@ -14,7 +14,7 @@ use clap::ValueEnum as _;
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
 use self::steady::Patience;
-use super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
+use super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT, TextOrJson};
 use super::error::{CommandError, exit_of_end, interrupted, no_randomness, unwritable};
 use super::events::Events;
 use super::exit::Exit;
@@ -29,13 +29,15 @@ use crate::apply::keeper::ApplyIdentity;
 use crate::apply::machine::Options;
 use crate::apply::sight::leaving;
 use crate::apply::{Event, Outcome};
+use crate::document::Document as _;
 use crate::ensemble::{HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper};
 use crate::model::Endpoint;
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
-use crate::render::{ends, words_for_shell};
+use crate::render::{Text, ends, words_for_shell};
 use crate::report::error::CommandFailure;
+use crate::report::run::{RunDocument, RunEnd};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::OwnIds;
@@ -135,10 +137,12 @@ async fn carry_out(
     let own = OwnIds::of(terms.auth.as_ref());
     let access = Access::new(terms, source.named());
     let plan = ready.checked.plan();
-    let events = args.events.as_deref().map(Events::create).transpose();
+    let events =
+        args.events.as_deref().map(|path| Events::create(path, &plan.ensemble)).transpose();
     let events = events.map_err(|error| unwritable("the file for --events", &error))?;
     let mine = mine(plan, own)?;
     let options = options(args, &mine);
+    let plan_id = options.plan_id.clone();
     let path = args.file.display().to_string();
     let again = again(args, &path);
     let steps = plan.steps().count() - ready.done.len();
@@ -198,8 +202,29 @@ async fn carry_out(
         return Err(CommandError::of_end(&end, screen));
     }
     output.aside(&screen);
-    let report = report(&local.report, &ensemble, finished, output.width);
-    Ok(output.screen(&report, exit_of_end(&end)))
+    Ok(ended(args, &local, (&ensemble, &plan_id), (&end, screen), output))
+}
+
+/// Prints what came of the apply.
+fn ended(
+    args: &ApplyArgs,
+    local: &Local<'_>,
+    (ensemble, plan_id): (&str, &str),
+    (outcome, mut screen): (&Outcome, Text),
+    output: &Output,
+) -> Exit {
+    let exit = exit_of_end(outcome);
+    let is_finished = *outcome == Outcome::Finished;
+    let report = report(&local.report, ensemble, is_finished, output.width);
+    if args.format == TextOrJson::Text {
+        return output.screen(&report, exit);
+    }
+    screen.section(report);
+    let text = screen.to_string_with(false);
+    let (exit_code, elapsed_ms) = (exit.code(), local.now_ms());
+    let text = text.trim_end();
+    let end = RunEnd { ensemble, plan_id, outcome, exit_code, elapsed_ms, text };
+    output.raw(&RunDocument::of(&local.log, &local.report, end).to_text(), exit)
 }
 
 /// The command that goes on, as it is typed.

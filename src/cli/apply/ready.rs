@@ -1,6 +1,6 @@
 //! What is known before anything of ours is made: the ensemble, its journal, and the plan.
 
-use super::super::args::ApplyArgs;
+use super::super::args::{ApplyArgs, TextOrJson};
 use super::super::error::{CommandError, next, sentence};
 use super::super::exit::Exit;
 use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
@@ -18,6 +18,7 @@ use crate::apply::resume::ApplyRequest;
 use crate::apply::stale::{Now, ResumePoint, fresh};
 use crate::apply::{Outcome, Stale};
 use crate::check::{self, Breach, CheckedPlan};
+use crate::document::Document as _;
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{Facts, Finding, Observation};
@@ -26,6 +27,7 @@ use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::render::run::{another_order, holder};
 use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
+use crate::report::run::RunDocument;
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::Unproven;
@@ -323,6 +325,14 @@ fn nothing_to_do(
         format!(" Ensemble {} matches {}{by}.", checked.plan().ensemble, args.file.display()),
     );
     text.paragraph("", line, output.width);
-    output.screen(&text, Exit::Done);
+    match args.format {
+        TextOrJson::Text => output.screen(&text, Exit::Done),
+        TextOrJson::Json => {
+            let says = text.to_string_with(false);
+            let ensemble = &checked.plan().ensemble;
+            let document = RunDocument::without_changes(ensemble, &plan_id, says.trim_end());
+            output.raw(&document.to_text(), Exit::Done)
+        }
+    };
     None
 }
