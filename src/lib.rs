@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! spec.yaml -> Spec -----------+
-//!                              +-> diff -> plan -> check -> render, saved
+//!                              +-> diff -> plan -> check -> render, report, saved
 //! live ensemble -> Observation +                    |
 //!      ^                                            v
 //!   ensemble (the port) <--------- apply: look, judge, intent, send, outcome

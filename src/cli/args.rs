@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -10,6 +11,7 @@ use super::digest_args::DigestArgs;
 use super::values::{acceptance, client_address, duration, label, user};
 use crate::model::{AuthScheme, Millis, ServerId};
 use crate::plan::Acceptance;
+use crate::report::SCHEMAS;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -88,11 +90,11 @@ pub(super) enum Command {
     Digest(DigestArgs),
     /// Explain a code, a word of zkplan, or the exit codes
     Explain(ExplainArgs),
-    /// Print the JSON Schema of specs or of saved plans
+    /// Print the JSON Schema of specs or of a document that zkplan prints
     Schema {
         /// Which schema
-        #[arg(value_enum, default_value_t = SchemaOf::Spec)]
-        of: SchemaOf,
+        #[arg(value_name = "NAME", default_value = "spec", value_parser = schema_names())]
+        of: String,
     },
     /// Print completions for a shell
     Completions {
@@ -446,12 +448,8 @@ pub(super) enum Color {
     Never,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// Of specs
-    Spec,
-    /// Of saved plans
-    Plan,
+fn schema_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(SCHEMAS.iter().map(|(name, _)| *name))
 }
 
 fn approval(text: &str) -> Result<Approval, String> {

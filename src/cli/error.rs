@@ -6,7 +6,6 @@ use std::io;
 use super::exit::Exit;
 use crate::apply::Outcome;
 use crate::check::{Breach, Detail, Law};
-use crate::document::Document as _;
 use crate::observe::{ObserveError, Obstacle};
 use crate::render::{Line, Style, Text};
 use crate::report::error::{CommandFailure, ErrorDocument, ErrorKind, FilePlace};
@@ -99,10 +98,10 @@ impl CommandError {
     }
 
     /// What machines read.
-    pub(super) fn to_json(&self) -> String {
+    pub(super) fn to_document(&self) -> ErrorDocument {
         let shown = self.screen.as_ref().map(|screen| screen.to_string_with(false));
         let text = shown.map_or_else(|| self.message.clone(), |shown| shown.trim_end().to_owned());
-        let document = ErrorDocument {
+        ErrorDocument {
             code: self.code,
             kind: self.code.kind(),
             text,
@@ -110,8 +109,7 @@ impl CommandError {
             hints: self.hints.clone(),
             is_retryable: self.code.is_retryable(),
             exit_code: self.exit().code(),
-        };
-        document.to_text()
+        }
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) async fn read(
         let asked = latest.iter().find(|run| wanted.plan_of == Some(run.number));
         let plan = plan_of(asked).await?;
         let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
-        let stored = open.and_then(|text| saved::read(&text).ok());
+        let stored = open.and_then(|text| saved::read_kept(&text).ok());
         // What is not proven is not listed either.
         let is_proven = journal.unproven().is_none();
         let past = match wanted.watch.filter(|_| is_proven) {

@@ -44,14 +44,13 @@ pub use error::{exit_of_breaches, exit_of_error};
 pub use exit::Exit;
 pub use version::Build;
 
-use self::args::{Cli, Command, Format, SchemaOf, TextOrJson};
+use self::args::{Cli, Command, Format, TextOrJson};
 use self::error::CommandError;
 use self::output::Output;
 use self::version::VersionArgs;
-use crate::document;
+use crate::document::{self, Document as _};
+use crate::report::SCHEMAS;
 use crate::report::error::CommandFailure;
-use crate::saved;
-use crate::spec;
 
 /// Runs one command line, from the program's name on.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit {
@@ -95,7 +94,11 @@ fn run(cli: &Cli) -> Exit {
 /// the answer was to be a document.
 fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
     output.error(error);
-    if is_json(&cli.command) { output.raw(&error.to_json(), error.exit()) } else { error.exit() }
+    if is_json(&cli.command) {
+        output.raw(&error.to_document().to_text(), error.exit())
+    } else {
+        error.exit()
+    }
 }
 
 /// Whether stdout is to hold a document.
@@ -132,11 +135,9 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Digest(args) => digest::run(args, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Schema { of } => {
-            let schema = match of {
-                SchemaOf::Spec => spec::schema(),
-                SchemaOf::Plan => saved::schema(),
-            };
-            Ok(output.raw(&(document::canonical(&schema, true) + "\n"), Exit::Done))
+            let schema = SCHEMAS.iter().find(|(name, _)| name == of);
+            let (_, schema) = schema.expect("the flag takes no other name");
+            Ok(output.raw(&(document::canonical(&schema(), true) + "\n"), Exit::Done))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use futures::future::join_all;
-use serde_json::{Value, json};
 
 use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
@@ -24,9 +23,9 @@ use crate::ensemble::{Ensemble as _, ZooKeeper};
 use crate::model::ServerId;
 use crate::observe::{Facts, Identity, Observation, ObserveError, Question, observe};
 use crate::plan::{Acceptance, Done, Prefer};
-use crate::proposal::{Refusal, acceptance, propose_preferring};
+use crate::proposal::{Refusal, propose_preferring};
 
-use crate::document;
+use crate::document::{self, Document as _};
 use crate::rehearsal;
 use crate::render;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_to_do};
@@ -34,6 +33,7 @@ use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
 use crate::report::error::CommandFailure;
+use crate::report::{FleetDocument, FleetMember, PlanDocument, RefusalDocument};
 use crate::saved;
 use crate::spec::Spec;
 use crate::whynot::why_not;
@@ -102,7 +102,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
         Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
-        Format::Json => output.raw(&documents(args, &loaded, &outcomes, output), exit),
+        Format::Json => output.raw(&documents(args, &loaded, (&outcomes, exit), output), exit),
         Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
     };
     let planned = loaded.iter().zip(&outcomes).filter_map(|(file, outcome)| match outcome {
@@ -428,10 +428,14 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
 
 /// Says to stderr why there is no ensemble to plan for.
 fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
+    output.error(&not_seen(file, error, output));
+}
+
+fn not_seen(file: &Loaded, error: &ObserveError, output: &Output) -> CommandError {
     let spec = file.spec.as_ref();
     let label = spec.map_or("", |spec| spec.ensemble.as_str());
     let reached = spec.map_or(Reached::BySpec, |spec| Reached::by(&spec.connect));
-    output.aside(&unreachable::screen(label, error, reached, output.width));
+    CommandError::of_look(error, unreachable::screen(label, error, reached, output.width))
 }
 
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
@@ -453,64 +457,40 @@ fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Ou
     table(&entries, output.width)
 }
 
-/// One document, or an array of them where there are many specs.
-fn documents(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> String {
-    let document = |(file, outcome): (&Loaded, &Outcome)| {
-        let exit = outcome.exit(args.detailed_exitcode);
-        match outcome {
+/// The document of one spec, or that of many.
+fn documents(
+    args: &PlanArgs,
+    loaded: &[Loaded],
+    (outcomes, exit): (&[Outcome], Exit),
+    output: &Output,
+) -> String {
+    let of = |(file, outcome): (&Loaded, &Outcome)| {
+        let exit_code = outcome.exit(args.detailed_exitcode).code();
+        let spec = file.path.clone();
+        let document = match outcome {
             Outcome::Planned(checked, ..) => {
-                let spec = Path::new(&file.path);
-                saved::document(&paths::saved((**checked).clone(), spec, None))
+                let checked = paths::saved((**checked).clone(), Path::new(&spec), None);
+                PlanDocument::of(&checked).to_value()
             }
-            Outcome::Refused(refusal, _) => refused_document(file, refusal, exit),
+            Outcome::Refused(refusal, _) => {
+                RefusalDocument::of(refusal, &spec, exit_code).to_value()
+            }
             Outcome::Unreachable(error) => {
-                tell(file, error, output);
-                failed_document(file, &error.to_string(), exit)
+                let error = not_seen(file, error, output);
+                output.error(&error);
+                error.to_document().to_value()
             }
-            Outcome::Failed(error) => failed_document(file, &error.message, exit),
-        }
+            Outcome::Failed(error) => error.to_document().to_value(),
+        };
+        let ensemble = file.spec.as_ref().ok().map(|spec| spec.ensemble.clone());
+        FleetMember { spec, ensemble, exit_code, document }
     };
-    let all: Vec<Value> = loaded.iter().zip(outcomes).map(document).collect();
-    let document = match <[Value; 1]>::try_from(all) {
-        Ok([one]) => one,
-        Err(many) => Value::Array(many),
+    let all: Vec<FleetMember> = loaded.iter().zip(outcomes).map(of).collect();
+    let document = match <[FleetMember; 1]>::try_from(all) {
+        Ok([one]) => one.document,
+        Err(many) => FleetDocument::of(many, exit.code()).to_value(),
     };
     document::canonical(&document, true) + "\n"
-}
-
-fn failed_document(file: &Loaded, error: &str, exit: Exit) -> Value {
-    json!({
-        "format": "zkplan/error",
-        "format_version": "1.0",
-        "spec": file.path,
-        "error": error,
-        "exit_code": exit.code(),
-    })
-}
-
-fn refused_document(file: &Loaded, refusal: &Refusal, exit: Exit) -> Value {
-    let breaches: Vec<Value> = refusal
-        .breaches
-        .iter()
-        .map(|breach| {
-            json!({
-                "code": acceptance(breach).code,
-                "step": breach.step,
-                "after": breach.path,
-                "acceptable": breach.detail.is_acceptable(),
-                "says": refusal::sentence(breach, &refusal.nearest.facts.findings),
-            })
-        })
-        .collect();
-    json!({
-        "format": "zkplan/refusal",
-        "format_version": "1.0",
-        "spec": file.path,
-        "ensemble": refusal.nearest.ensemble,
-        "breaches": breaches,
-        "would_pass": refusal::exact_remedies(refusal),
-        "exit_code": exit.code(),
-    })
 }
 
 fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
@@ -542,7 +522,7 @@ fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), 
     let partial = dir.join(format!(".{name}.{}", std::process::id()));
     let written = fs::File::create(&partial)
         .and_then(|mut file| {
-            file.write_all(saved::write(&checked).as_bytes())?;
+            file.write_all(PlanDocument::of(&checked).to_text().as_bytes())?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&partial, out));

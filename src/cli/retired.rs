@@ -81,7 +81,7 @@ impl<'a> Watch<'a> {
             Some(claim) if stored.is_none() => archive.plan(claim.latest).await?,
             _ => None,
         };
-        let read = read.and_then(|text| saved::read(&text).ok());
+        let read = read.and_then(|text| saved::read_kept(&text).ok());
         let plan = stored.or(read.as_ref()).map(CheckedPlan::plan);
         let is_its = |run: &Run| plan.is_some_and(|plan| run.is_of(&saved::plan_id(plan)));
         let plan = plan.filter(|_| runs.iter().any(is_its));

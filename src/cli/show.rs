@@ -6,9 +6,11 @@ use super::exit::Exit;
 use super::output::Output;
 use super::{source, specs};
 use crate::check::CheckedPlan;
+use crate::document::Document as _;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, screen};
 use crate::render::{dot, words_for_shell};
 use crate::report::error::CommandFailure;
+use crate::report::{self, PlanDocument};
 use crate::saved;
 
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -20,7 +22,8 @@ pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError
         return Err(CommandError::new(CommandFailure::FileNotUsable, what)
             .hint(format!("zkplan plan {shell} shows its plan; with --out FILE it is saved")));
     }
-    let checked = saved::read(&text).map_err(|error| source::not_a_plan(&path, &error, output))?;
+    let checked =
+        report::read_plan(&text).map_err(|error| source::not_a_plan(&path, &error, output))?;
     Ok(show(args.format, &path, &checked, output))
 }
 
@@ -38,7 +41,7 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
             };
             output.screen(&screen(&view), Exit::Done)
         }
-        Format::Json => output.raw(&saved::write(checked), Exit::Done),
+        Format::Json => output.raw(&PlanDocument::of(checked).to_text(), Exit::Done),
         Format::Dot => output.screen(&dot::dot(checked), Exit::Done),
     }
 }

@@ -11,8 +11,9 @@ use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
 use crate::plan::Acceptance;
 use crate::render::{refusal, words_for_acceptance, words_for_shell};
+use crate::report;
 use crate::report::error::CommandFailure;
-use crate::saved::{self, ReadError};
+use crate::saved::ReadError;
 use crate::spec::Spec;
 
 /// What a file holds.
@@ -29,7 +30,7 @@ impl Source {
         let text = specs::read_text(path)?;
         let name = path.display().to_string();
         match kind(&text) {
-            Kind::Plan => match saved::read(&text) {
+            Kind::Plan => match report::read_plan(&text) {
                 Ok(checked) => Ok(Self::Plan(Box::new(paths::opened(checked, path)))),
                 Err(error) => Err(not_a_plan(&name, &error, output)),
             },
@@ -131,7 +132,8 @@ pub(super) fn kind(text: &str) -> Kind {
         return Kind::Spec;
     }
     let format = inside.split("\"format\"").nth(1).and_then(|rest| rest.split('"').nth(1));
-    let plan = inside.trim_start().starts_with("\"accepted\"") || text.contains("\"plan_id\"");
+    let has_id = ["\"planId\"", "\"plan_id\""].iter().any(|key| text.contains(key));
+    let plan = inside.trim_start().starts_with("\"accepted\"") || has_id;
     match format.filter(|format| format.starts_with("zkplan/")) {
         Some("zkplan/plan") => Kind::Plan,
         Some(other) => Kind::Other(other.to_owned()),
@@ -159,8 +161,15 @@ pub(super) fn not_a_spec(path: &str, text: &str) -> Option<CommandError> {
 
 /// A file is no plan that can be trusted.
 pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> CommandError {
-    let invalid = CommandError::new(CommandFailure::PlanInvalid, format!("{path}: {error}"))
-        .hint("make the plan again: zkplan plan SPEC --out FILE");
+    let hint = match error {
+        ReadError::Former(_) => {
+            "make the plan again: zkplan plan SPEC --out FILE; an open run of it is resumed by zkplan \
+             apply SPEC"
+        }
+        _ => "make the plan again: zkplan plan SPEC --out FILE",
+    };
+    let invalid =
+        CommandError::new(CommandFailure::PlanInvalid, format!("{path}: {error}")).hint(hint);
     let ReadError::Unlawful(breaches) = error else { return invalid };
     let mut text = invalid.to_text(output.width);
     text.append(refusal::breaches(breaches, &[], output.width));

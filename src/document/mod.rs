@@ -5,13 +5,14 @@
 //! enumerated values are camelCase. Codes, numbers, server ids and places are data; what is for
 //! people stands beside them as `text`. [`Document::schema`] has the shape, with an `$id`.
 //!
-//! This module has the head and the spelling that all share. What a document holds is next to what
-//! it is about: a plan in `saved`, everything else in `report`.
+//! This module has the head and the spelling that all share. What a document holds is in `report`; the
+//! part of a plan that is read back is in `saved`.
 
 mod canonical;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -52,15 +53,18 @@ pub trait Document: Serialize + JsonSchema {
     const FORMAT: Format;
 
     /// The document, with its head.
-    fn to_value(&self) -> Value {
-        let content = serde_json::to_value(self).expect("plain data are JSON");
-        let Value::Object(mut document) = content else { unreachable!("a document is an object") };
-        document.extend(head(Self::FORMAT));
-        Value::Object(document)
+    fn to_value(&self) -> Value
+    where
+        Self: Sized,
+    {
+        headed(Self::FORMAT, self)
     }
 
     /// The text of the document, of many lines, with one at its end.
-    fn to_text(&self) -> String {
+    fn to_text(&self) -> String
+    where
+        Self: Sized,
+    {
         canonical(&self.to_value(), true) + "\n"
     }
 
@@ -69,7 +73,10 @@ pub trait Document: Serialize + JsonSchema {
     where
         Self: Sized,
     {
-        let generator = SchemaSettings::draft07().into_generator();
+        // The shape of what is written: a key that is always there is required.
+        let settings = SchemaSettings::draft07().for_serialize();
+        let settings = settings.with_transform(RecursiveTransform(in_one_line));
+        let generator = settings.into_generator();
         let mut schema = generator.into_root_schema_for::<Self>().to_value();
         let Some(shape) = schema.as_object_mut() else { unreachable!("a schema is an object") };
         shape.insert("$id".to_owned(), Self::FORMAT.schema_id().into());
@@ -87,9 +94,29 @@ pub trait Document: Serialize + JsonSchema {
     }
 }
 
+/// Content, an object, with the head of its format.
+///
+/// # Panics
+///
+/// Where the content is no object, or has keys that are no text: a mistake in its type.
+pub fn headed(format: Format, content: &impl Serialize) -> Value {
+    let content = serde_json::to_value(content).expect("plain data are JSON");
+    let Value::Object(mut document) = content else { unreachable!("a document is an object") };
+    document.extend(head(format));
+    Value::Object(document)
+}
+
 fn head(format: Format) -> Map<String, Value> {
     let head = [("format", format.key()), ("formatVersion", format.version())];
     head.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect()
+}
+
+/// Doc comments break their lines where the source does.
+fn in_one_line(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraphs: Vec<String> = text.split("\n\n").map(|p| p.replace('\n', " ")).collect();
+        *text = paragraphs.join("\n\n");
+    }
 }
 
 fn head_schema(format: Format) -> Map<String, Value> {

@@ -34,6 +34,11 @@ pub(super) fn changes(plan: &Plan, spec: Option<&SpecFile<'_>>, width: usize) ->
     text
 }
 
+/// A change in one phrase, like `join: in the spec, not in the ensemble`.
+pub fn sentence(change: &Change, plan: &Plan) -> String {
+    format!("{}: {}", kind(change.kind).1, reason(change, plan, None))
+}
+
 /// A change, put in words.
 struct Shown {
     lead: Line,

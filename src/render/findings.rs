@@ -208,7 +208,7 @@ fn ports_differ(it: &str, own: &OwnPorts) -> String {
 }
 
 /// A finding as a sentence.
-pub(super) fn finding(finding: &Finding) -> String {
+pub fn finding(finding: &Finding) -> String {
     let Finding { kind, server } = finding;
     let it = server.map_or_else(|| "a server".to_owned(), |id| format!("server {id}"));
     match kind {

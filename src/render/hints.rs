@@ -5,9 +5,12 @@ use crate::check::{Breach, Detail};
 use crate::observe::Obstacle;
 use crate::proposal::Refusal;
 
-/// What helps where no change of policy does, the most important first. Where something is wrong
-/// with the change as a whole, nothing else is corrected before it.
-pub(super) fn hints(refusal: &Refusal) -> Vec<String> {
+/// What may help where no change of policy does, the most important first. Where something is wrong
+/// with the change as a whole, nothing else is corrected before it. Beside a remedy there is none.
+pub fn hints(refusal: &Refusal) -> Vec<String> {
+    if !refusal.remedies.is_empty() {
+        return Vec::new();
+    }
     let is_whole = refusal.breaches.iter().any(Breach::is_of_the_whole);
     let mut hints: Vec<String> = Vec::new();
     for breach in refusal.breaches.iter().filter(|breach| !is_whole || breach.is_of_the_whole()) {

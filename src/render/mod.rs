@@ -5,7 +5,7 @@
 //! Sentences are made here and nowhere else; what they are made from are the typed values of
 //! `observe`, `plan`, `check` and `proposal`.
 
-mod changes;
+pub mod changes;
 pub mod commands;
 mod complaints;
 pub mod dot;
@@ -14,7 +14,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod head;
-mod hints;
+pub mod hints;
 pub mod history;
 mod law;
 mod next;
@@ -41,9 +41,10 @@ mod why;
 mod words;
 
 pub use complaints::complaints;
+pub use findings::finding as words_for_finding;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
-pub use why::Why;
+pub use why::{Why, step as words_for_step};
 pub use words::{
     AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,
     folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,

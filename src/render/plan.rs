@@ -318,6 +318,19 @@ fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
 
 /// One line that says it all, and no more than the report does.
 fn summary(checked: &CheckedPlan, is_past: bool) -> Line {
+    let title = if is_past { "Plan, as it was made:" } else { "Plan:" };
+    Line::new(Style::Bold, title).then(Style::Plain, format!(" {}", in_short(checked)))
+}
+
+/// A plan in a few sentences.
+pub fn in_short(checked: &CheckedPlan) -> String {
+    if checked.plan().is_empty() {
+        let open = still_to_do(&checked.plan().facts);
+        if open.is_empty() {
+            return "No changes.".to_owned();
+        }
+        return format!("No changes to plan, but {}.", words::list(open));
+    }
     let plan = checked.plan();
     let report = checked.report();
     let reconfigs = words::count_of(plan.reconfigs(), "reconfig");
@@ -332,11 +345,7 @@ fn summary(checked: &CheckedPlan, is_past: bool) -> Line {
     };
     let assumed = if plan.facts.assumed { " Assumes that every server is up." } else { "" };
     let tally = changes::tally(plan);
-    let title = if is_past { "Plan, as it was made:" } else { "Plan:" };
-    Line::new(Style::Bold, title).then(
-        Style::Plain,
-        format!(" {tally} in {reconfigs}. {}. {leader}.{assumed}", tolerance(checked)),
-    )
+    format!("{tally} in {reconfigs}. {}. {leader}.{assumed}", tolerance(checked))
 }
 
 /// How many failures the ensemble tolerates on the way, and until when it is fewest.

@@ -33,11 +33,18 @@ pub fn screen(screen: &RefusalScreen<'_>) -> Text {
     text.section(present::findings(plan, width));
     text.section(changes::changes(plan, Some(&spec), width));
     text.gap();
-    let why = format!(": {}. Nothing was changed.", why(&refusal.breaches, spec.path));
+    let why = format!(": {}. {UNCHANGED}", why(&refusal.breaches, spec.path));
     text.paragraph("", Line::new(Style::Red, "Refused").then(Style::Plain, why), width);
     text.section(first_things_first(refusal, width));
     text.section(remedies(refusal, &spec, width));
     text
+}
+
+const UNCHANGED: &str = "Nothing was changed.";
+
+/// A refusal in one sentence, and that nothing was changed.
+pub fn in_short(breaches: &[Breach], path: &str) -> String {
+    format!("Refused: {}. {UNCHANGED}", why(breaches, path))
 }
 
 /// What stands against a plan, as one phrase.
@@ -159,9 +166,25 @@ pub fn sentence(breach: &Breach, findings: &[Finding]) -> String {
     if way.is_empty() { risk } else { format!("{risk} {way}") }
 }
 
-/// The exact lines of the spec, or flags, that would make a plan pass, taken together.
-pub fn exact_remedies(refusal: &Refusal) -> Vec<String> {
-    refusal.remedies.iter().map(|remedy| of_remedy(remedy, refusal).0).collect()
+/// Breaches as the screen has them: each cause, and below it what the same thing is behind, which has
+/// the place of its cause beside it.
+pub fn in_order<'a>(
+    breaches: &'a [Breach],
+    findings: &[Finding],
+) -> Vec<(&'a Breach, Option<usize>)> {
+    let mut all = Vec::with_capacity(breaches.len());
+    for Cause { first, others } in causes(breaches, findings) {
+        let place = all.len();
+        all.push((first, None));
+        all.extend(others.into_iter().map(|other| (other, Some(place))));
+    }
+    all
+}
+
+/// The exact line of the spec, or the flag, of a remedy, and what it costs.
+pub fn remedy(remedy: &Remedy, refusal: &Refusal) -> (String, String) {
+    let (exact, _, costs) = of_remedy(remedy, refusal);
+    (exact, costs)
 }
 
 fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {

@@ -205,6 +205,11 @@ fn joins_to_observe(plan: &Plan, server: ServerId) -> bool {
         .any(|step| step.reconfig().is_some_and(|request| request.joining.iter().any(observes)))
 }
 
+/// What a step does, as a phrase.
+pub fn step(plan: &Plan, step: &Step) -> String {
+    what(plan, step, true)
+}
+
 /// What a step does, in words: the long form where there is room, else one that fits 25 columns.
 pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
     match &step.action {

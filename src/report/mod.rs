@@ -1,24 +1,51 @@
-//! What machines read, as values: one serde type for each document, and a schema for each.
+//! What commands print for programs: one document each, as data, and beside it `text` for people.
 //!
-//! A value here holds data, and beside them `text` for people. It knows no stream and no width. `cli`
-//! fills and prints it.
+//! In: the values that screens show. Out: [`document::Document`](crate::document::Document)s. Nothing
+//! here decides, and nothing knows of streams, widths and colours; sentences come from `render`, so
+//! that a document and a screen say the same. What does not apply is `null`; what is a list is there,
+//! even where it is empty.
 
+mod breach;
+mod changes;
+mod details;
 pub mod error;
 pub mod events;
+mod figures;
+mod findings;
+mod fleet;
 pub mod history;
+mod plan_document;
+mod refusal_document;
 pub mod rehearsal;
+mod remedy;
 pub mod run;
+mod steps;
 pub mod waits;
 
 use serde_json::Value;
 
-use crate::document::Document as _;
+pub use breach::{BreachDetails, BreachEntry};
+pub use changes::{AddressEntry, ChangeAction, ChangeEntry, ServerEntry};
+pub use figures::{PlanFigures, VoteFigures, ZoneFigures};
+pub use findings::{FindingEntry, Severity};
+pub use fleet::{FleetDocument, FleetMember, FleetSummary};
+pub use plan_document::{PlanDocument, PlanSummary, ZoneWindow, read_plan};
+pub use refusal_document::RefusalDocument;
+pub use remedy::{RemedyChange, RemedyEntry};
+pub use steps::{StepAction, StepChange, StepEntry};
 
-/// Makes the schema of a document.
+use crate::document::Document as _;
+use crate::spec;
+
+/// Makes a JSON Schema.
 pub type MakeSchema = fn() -> Value;
 
-/// The schema of every document, by the name in its `format` key.
+/// The schema of everything that has one, by the name that `zkplan schema` takes.
 pub const SCHEMAS: &[(&str, MakeSchema)] = &[
+    ("spec", spec::schema),
+    ("plan", PlanDocument::schema),
+    ("refusal", RefusalDocument::schema),
+    ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),
     ("run", run::RunDocument::schema),

@@ -1,4 +1,4 @@
-//! The shape of the plan file. Everything that is text in ZooKeeper is text here.
+//! The shape of a plan that can be read back. Everything that is text in ZooKeeper is text here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::check::{CheckedPlan, Figures, Window};
+use crate::check::CheckedPlan;
 use crate::diff::diff;
 use crate::model::{
     Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
@@ -22,14 +22,11 @@ use crate::plan::{
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
 const MAX_STEPS: usize = 5000;
 
-/// A plan that zkplan made and checked.
+/// What of a plan is read back: the plan itself, without anything that follows from it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "zkplan plan", rename = "Plan")]
-pub(super) struct PlanFile {
-    /// Always `zkplan/plan`.
-    format: String,
-    /// `major.minor`: a minor version adds keys, a major one is rejected by older readers.
-    format_version: String,
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Plan")]
+pub struct KeptPlan {
     /// The release that wrote the file.
     tool_version: String,
     /// The digest of what the plan means; the same for the same change, by any planner at any time.
@@ -42,9 +39,6 @@ pub(super) struct PlanFile {
     target: Vec<String>,
     /// The steps, in groups.
     phases: Vec<PhaseShape>,
-    /// The figures that the check gave, for reviewers and policy tools; never read back.
-    #[serde(default)]
-    safety: Value,
     /// Voters that may fail at any moment: `policy.minTolerance` as a number.
     min_tolerance: u32,
     /// What was asked of the way.
@@ -76,6 +70,7 @@ struct ReachShape {
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct Base {
     /// The config version, in hex as ZooKeeper prints it.
     version: String,
@@ -91,13 +86,13 @@ struct Base {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     leader_zxid: Option<String>,
     /// Members that answered, followed the leader and were up to date; the leader too.
-    live: BTreeSet<ServerId>,
+    synced: BTreeSet<ServerId>,
     /// Wanted servers that followed without a vote.
     following: BTreeSet<ServerId>,
     /// Failure domains by server id.
     zones: BTreeMap<String, String>,
-    /// Whether a single voter is known to be possible.
-    one_voter_possible: bool,
+    /// Whether a single voter is known to be possible: `standaloneEnabled` is false.
+    standalone_disabled: bool,
     /// Members whose id is wanted on another machine.
     other_machine: BTreeSet<ServerId>,
     /// Members without a client part that answered where the spec says.
@@ -211,19 +206,17 @@ fn lines(members: &Membership) -> Vec<String> {
     members.to_string().lines().map(ToOwned::to_owned).collect()
 }
 
-impl PlanFile {
-    pub(super) fn of(checked: &CheckedPlan, plan_id: String, format_version: String) -> Self {
+impl KeptPlan {
+    /// What is kept of a plan.
+    pub fn of(checked: &CheckedPlan) -> Self {
         let plan = checked.plan();
         Self {
-            format: super::FORMAT.to_owned(),
-            format_version,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan_id,
+            plan_id: super::plan_id(plan),
             ensemble: plan.ensemble.clone(),
             base: Base::of(&plan.facts),
             target: lines(&plan.target),
             phases: plan.phases.iter().map(PhaseShape::of).collect(),
-            safety: safety(checked),
             min_tolerance: plan.min_tolerance,
             policy: plan.policy.clone(),
             accepted: plan.accepted.clone(),
@@ -301,10 +294,10 @@ impl Base {
             identity: identity(&facts.identity),
             leader: facts.leader,
             leader_zxid: facts.leader_zxid.map(|zxid| zxid.to_string()),
-            live: facts.live.clone(),
+            synced: facts.live.clone(),
             following: facts.following.clone(),
             zones: facts.zones.iter().map(|(id, zone)| (id.to_string(), zone.clone())).collect(),
-            one_voter_possible: facts.standalone_disabled,
+            standalone_disabled: facts.standalone_disabled,
             other_machine: facts.other_machine.clone(),
             client_confirmed: facts.client_confirmed.clone(),
             resolved: facts.resolved.clone(),
@@ -326,10 +319,10 @@ impl Base {
             identity: self.identity.map_or(Identity::NoneYet, Identity::Known),
             leader: self.leader,
             leader_zxid: self.leader_zxid.map(|zxid| zxid.parse()).transpose()?,
-            live: self.live,
+            live: self.synced,
             following: self.following,
             zones: zones?,
-            standalone_disabled: self.one_voter_possible,
+            standalone_disabled: self.standalone_disabled,
             other_machine: self.other_machine,
             client_confirmed: self.client_confirmed,
             resolved: self.resolved,
@@ -418,53 +411,4 @@ fn places(joining: &[Server]) -> BTreeMap<String, PlaceShape> {
         Some((server.id.to_string(), PlaceShape { group, weight }))
     };
     joining.iter().filter_map(of).collect()
-}
-
-/// The figures of the check, as reviewers and policy tools want them.
-fn safety(checked: &CheckedPlan) -> Value {
-    let report = checked.report();
-    let rows: Vec<Value> = report
-        .rows
-        .iter()
-        .map(|row| {
-            json!({
-                "step": row.step,
-                "spare": row.spare,
-                "hands_over": row.hands_over,
-                "after": figures(&row.figures),
-            })
-        })
-        .collect();
-    let windows: Vec<Value> = report
-        .windows
-        .iter()
-        .map(|(step, zone)| json!({ "after": step, "window": window(zone) }))
-        .collect();
-    json!({
-        "base": figures(&report.base),
-        "steps": rows,
-        "worst_spare": report.worst_spare,
-        "worst_zone": report.worst_zone.as_ref().map(window),
-        "windows": windows,
-        "may_hand_over": report.may_hand_over,
-        "moments": report.moments,
-    })
-}
-
-fn figures(figures: &Figures) -> Value {
-    json!({
-        "voters": figures.votes.voters,
-        "acking": figures.votes.acking,
-        "quorum": figures.votes.need,
-        "zone": figures.zone.as_ref().map(window),
-    })
-}
-
-fn window(window: &Window) -> Value {
-    json!({
-        "zone": window.zone,
-        "left": window.votes.acking,
-        "quorum": window.votes.need,
-        "spare": window.votes.spare(),
-    })
 }

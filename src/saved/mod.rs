@@ -1,46 +1,49 @@
-//! The plan file: a checked plan as canonical JSON, and back.
+//! The plan as it is kept: a checked plan as canonical JSON, and back.
 //!
-//! Out: text that a person can read and a repository can keep, with nothing secret in it. In: text
-//! that is believed in nothing: its digest must fit, its plan id must follow from its content, its
-//! steps must keep the laws on the facts that it was made from. Reading is the same [`check`] that
-//! made the plan, so an edited file cannot become a plan that was never checked.
+//! Out: text that the journal keeps, with nothing secret in it; the plan file (`report`) is the same
+//! with what follows from it. In: text that is believed in nothing: its digest must fit, its plan id
+//! must follow from its content, its steps must keep the laws on the facts that it was made from.
+//! Reading is the same [`check`] that made the plan, so an edited file cannot become a plan that was
+//! never checked.
 
 mod file;
+mod former;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use self::file::PlanFile;
+pub use self::file::KeptPlan;
 use crate::check::{Breach, CheckedPlan, check};
-use crate::document::canonical;
+use crate::document::{Format, canonical, headed};
 use crate::plan::Plan;
 
-/// What the `format` key says.
-const FORMAT: &str = "zkplan/plan";
-
-/// The version that is written: a minor one adds keys, a major one is rejected by older readers.
-const FORMAT_VERSION: (u32, u32) = (1, 5);
+/// The format of plan files and of the plans that the journal keeps.
+pub const FORMAT: Format = Format { name: "plan", major: 2, minor: 0 };
 
 /// A plan file larger than this is not read; 255 servers need less than a tenth of it.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The text of a plan file.
+/// The text of a plan as the journal keeps it.
 pub fn write(checked: &CheckedPlan) -> String {
-    canonical(&document(checked), true) + "\n"
+    let mut document = headed(FORMAT, &KeptPlan::of(checked));
+    let digest = digest(&document);
+    if let Value::Object(map) = &mut document {
+        map.insert(DIGEST.to_owned(), Value::String(digest));
+    }
+    canonical(&document, true) + "\n"
 }
 
-/// The content of a plan file.
-pub fn document(checked: &CheckedPlan) -> Value {
-    let plan = checked.plan();
-    let (major, minor) = FORMAT_VERSION;
-    let file = PlanFile::of(checked, plan_id(plan), format!("{major}.{minor}"));
-    let mut document = serde_json::to_value(file).unwrap_or(Value::Null);
-    let digest = sha256(&canonical(&document, false));
+const DIGEST: &str = "digest";
+
+/// The digest of a document: SHA-256, in hex, of its canonical JSON without line breaks and without
+/// the key `digest`.
+pub fn digest(document: &Value) -> String {
+    let mut document = document.clone();
     if let Value::Object(map) = &mut document {
-        map.insert("digest".to_owned(), Value::String(digest));
+        map.remove(DIGEST);
     }
-    document
+    sha256(&canonical(&document, false))
 }
 
 /// The identity of a plan: a digest of what it means.
@@ -63,8 +66,39 @@ fn sha256(text: &str) -> String {
     hex
 }
 
-/// Reads a plan file and checks the plan in it.
+/// Reads a plan and checks it. What a plan file has beside it is not read.
+///
+/// # Errors
+///
+/// Why it is no plan that can be trusted.
 pub fn read(text: &str) -> Result<CheckedPlan, ReadError> {
+    let document = parsed(text)?;
+    match version(&document) {
+        (_, Some(major)) if major == FORMAT.major => checked(document),
+        (version, Some(former::MAJOR)) => Err(ReadError::Former(version)),
+        (version, Some(major)) if major > FORMAT.major => Err(ReadError::Newer(version)),
+        (version, _) => Err(ReadError::Malformed(format!("format version `{version}`"))),
+    }
+}
+
+/// The same of a plan that the journal keeps, where a former zkplan may have written it: its run can
+/// then be finished, and the servers that it retired are known.
+///
+/// # Errors
+///
+/// Why it is no plan that can be trusted.
+pub fn read_kept(text: &str) -> Result<CheckedPlan, ReadError> {
+    let document = parsed(text)?;
+    match version(&document) {
+        (_, Some(former::MAJOR)) => {
+            let is_whole = is_whole(&document);
+            checked_as(former::renewed(document), is_whole)
+        }
+        _ => read(text),
+    }
+}
+
+fn parsed(text: &str) -> Result<Map<String, Value>, ReadError> {
     if text.len() > MAX_BYTES {
         return Err(ReadError::TooLarge);
     }
@@ -75,39 +109,46 @@ pub fn read(text: &str) -> Result<CheckedPlan, ReadError> {
             ReadError::NoJson(cause.to_string())
         }
     })?;
-    let Value::Object(mut map) = document else { return Err(ReadError::NoPlan) };
-    if map.get("format").and_then(Value::as_str) != Some(FORMAT) {
-        return Err(ReadError::NoPlan);
+    let is_plan = document["format"].as_str() == Some(&FORMAT.key());
+    match document {
+        Value::Object(map) if is_plan => Ok(map),
+        _ => Err(ReadError::NoPlan),
     }
-    let version = map.get("format_version").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let major = version.split_once('.').and_then(|(major, _)| major.parse::<u32>().ok());
-    match major {
-        Some(major) if major == FORMAT_VERSION.0 => {}
-        Some(major) if major > FORMAT_VERSION.0 => return Err(ReadError::Newer(version)),
-        _ => return Err(ReadError::Malformed(format!("format version `{version}`"))),
-    }
-    let digest = map.remove("digest");
-    let whole = Value::Object(map);
-    if digest.as_ref().and_then(Value::as_str) != Some(sha256(&canonical(&whole, false)).as_str()) {
+}
+
+/// What a document says of its format version, and the major one of it.
+fn version(document: &Map<String, Value>) -> (String, Option<u32>) {
+    let version = document.get("formatVersion").or_else(|| document.get(former::VERSION_KEY));
+    let version = version.and_then(Value::as_str).unwrap_or_default();
+    let major = version.split_once('.').and_then(|(major, _)| major.parse().ok());
+    (version.to_owned(), major)
+}
+
+/// Whether the digest of a document fits it.
+fn is_whole(document: &Map<String, Value>) -> bool {
+    let claimed = document.get(DIGEST).and_then(Value::as_str);
+    claimed == Some(&digest(&Value::Object(document.clone())))
+}
+
+fn checked(document: Map<String, Value>) -> Result<CheckedPlan, ReadError> {
+    let is_whole = is_whole(&document);
+    checked_as(document, is_whole)
+}
+
+fn checked_as(document: Map<String, Value>, is_whole: bool) -> Result<CheckedPlan, ReadError> {
+    if !is_whole {
         return Err(ReadError::Edited);
     }
-    let file: PlanFile =
-        serde_json::from_value(whole).map_err(|cause| ReadError::Malformed(cause.to_string()))?;
-    let claimed = file.plan_id.clone();
-    let plan = file.into_plan().map_err(ReadError::Malformed)?;
+    let kept: KeptPlan = serde_json::from_value(Value::Object(document))
+        .map_err(|cause| ReadError::Malformed(cause.to_string()))?;
+    let claimed = kept.plan_id.clone();
+    let plan = kept.into_plan().map_err(ReadError::Malformed)?;
     let made = plan_id(&plan);
     if claimed != made {
         return Err(ReadError::OtherId { claimed, made });
     }
     let facts = plan.facts.clone();
     check(plan, &facts).map_err(ReadError::Unlawful)
-}
-
-/// The JSON Schema of a plan file.
-pub fn schema() -> Value {
-    let generator = schemars::generate::SchemaSettings::draft07().into_generator();
-    let schema = generator.into_root_schema_for::<PlanFile>();
-    schema.to_value()
 }
 
 /// Why a file is no plan that can be trusted.
@@ -125,6 +166,9 @@ pub enum ReadError {
     /// It is JSON, but no plan.
     #[error("the file is not a zkplan plan")]
     NoPlan,
+    /// A former zkplan wrote it.
+    #[error("the plan has format version {0}, of an older zkplan")]
+    Former(String),
     /// A newer zkplan wrote it.
     #[error("the plan has format version {0}, which this version of zkplan cannot read")]
     Newer(String),
@@ -142,6 +186,9 @@ pub enum ReadError {
         /// What follows from it.
         made: String,
     },
+    /// What it says beside the plan does not follow from the plan.
+    #[error("the file was changed after zkplan wrote it: `{0}` does not follow from its steps")]
+    NotDerived(String),
     /// Its steps break the laws.
     #[error("the plan breaks a safety rule")]
     Unlawful(Vec<Breach>),

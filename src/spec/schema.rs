@@ -24,6 +24,7 @@ const LINE_PATTERN: &str = r"^\s*server\.\+?0*[0-9]{1,10}\s*=\s*[^;]+;([^;]+(;[^
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(tidy));
     let mut schema = settings.into_generator().into_root_schema_for::<SpecFile>();
+    schema.insert("$id".to_owned(), "urn:zkplan:schema:ensemble:1".into());
     schema.insert("title".to_owned(), "zkplan spec".into());
     schema.to_value()
 }

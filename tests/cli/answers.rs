@@ -1,11 +1,10 @@
 //! What programs read of commands that fail, and of those that answer with more than a plan.
 
-use std::fs;
 
 use serde_json::Value;
 use zkplan::report::SCHEMAS;
 
-use crate::run::{Answer, Desk, project_file};
+use crate::run::{Answer, Desk};
 
 const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
                     server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
@@ -20,10 +19,6 @@ const SPEC: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
 /// Two mistakes, on lines 2 and 4.
 const WRONG: &str =
     "apiVersion: zkplan/v1\nensmble: prod\nservers:\n  - { id: 1, host: 0.0.0.0 }\n";
-
-fn is_update() -> bool {
-    std::env::var("ZKPLAN_UPDATE").is_ok_and(|value| value == "1")
-}
 
 fn schema(name: &str) -> Value {
     let (_, schema) = SCHEMAS.iter().find(|(known, _)| *known == name).expect("a schema");
@@ -50,22 +45,6 @@ fn error(answer: &Answer) -> Value {
     assert_eq!(error["exitCode"], answer.code, "{error:#}");
     assert!(!answer.err.is_empty(), "people read the same on stderr");
     error
-}
-
-#[test]
-fn the_schemas_in_the_repository_are_those_of_the_binary() {
-    for (name, schema) in SCHEMAS {
-        let schema = schema();
-        let id = schema["$id"].as_str().expect("a name").to_owned();
-        let version = id.rsplit(':').next().expect("a version");
-        let path = project_file(&format!("schemas/{name}.v{version}.schema.json"));
-        if is_update() {
-            fs::write(&path, format!("{schema:#}\n")).expect("the schema can be written");
-        }
-        let kept: Value = serde_json::from_str(&fs::read_to_string(&path).expect("a schema"))
-            .expect("a schema is JSON");
-        assert_eq!(schema, kept, "{}", path.display());
-    }
 }
 
 #[test]

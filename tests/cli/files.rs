@@ -50,10 +50,10 @@ fn an_edited_plan_is_65() {
     let desk = desk_with_a_plan();
     for (what, path, value) in [
         ("another target", "/target/0", json!("server.1=10.0.0.9:2888:3888:participant;2181")),
-        ("a dead server called live", "/base/live/2", json!(9)),
-        ("a weaker tolerance", "/min_tolerance", json!(0)),
+        ("a dead server called live", "/base/synced/2", json!(9)),
+        ("a weaker tolerance", "/minTolerance", json!(0)),
         ("a risk accepted afterwards", "/accepted", json!([{ "code": "ZKQ2", "step": "join-4" }])),
-        ("prettier figures", "/safety/worst_spare", json!(7)),
+        ("prettier figures", "/summary/toleratesFailures", json!(7)),
         ("another hook", "/hooks", json!({ "stop": ["rm", "-rf", "/"] })),
     ] {
         let code = shown_with(&desk, |plan| *plan.pointer_mut(path).expect(path) = value);
@@ -74,13 +74,12 @@ fn a_torn_or_foreign_or_newer_plan_is_65() {
         desk.write("foreign.json", text);
         assert_eq!(desk.zkplan(&["show", "foreign.json"]).code, 65, "{text:.20}");
     }
-    let newer = desk
-        .read("plan.json")
-        .replace("\"format_version\": \"1.5\"", "\"format_version\": \"2.0\"");
+    let newer =
+        desk.read("plan.json").replace("\"formatVersion\": \"2.0\"", "\"formatVersion\": \"3.0\"");
     desk.write("newer.json", &newer);
     let answer = desk.zkplan(&["show", "newer.json"]);
     assert_eq!(answer.code, 65);
-    assert!(answer.err.contains("2.0"), "{}", answer.err);
+    assert!(answer.err.contains("3.0"), "{}", answer.err);
 }
 
 #[test]
@@ -208,7 +207,7 @@ fn what_cannot_be_read_is_not_called_wrong() {
     let json = ["plan", "prod.yaml", "--live", "gone", "--format", "json"];
     let json = desk.zkplan(&json);
     let document: Value = serde_json::from_str(&json.out).expect("JSON");
-    let why = document["error"].as_str().unwrap_or_default();
+    let why = document["text"].as_str().unwrap_or_default();
     assert!(json.code == 1 && why.starts_with("gone cannot be read: "), "{json:?}");
 }
 
@@ -274,7 +273,7 @@ fn a_saved_plan_names_files_from_where_it_stands() {
     for (path, end) in files(&stdout).iter().zip(["/secrets/pw", "/specs/ca.pem", "", ""]) {
         assert!(path.starts_with('/') && !path.contains("..") && path.ends_with(end), "{path}");
     }
-    assert_eq!(stdout["plan_id"], plan["plan_id"], "where files lie is no part of the meaning");
+    assert_eq!(stdout["planId"], plan["planId"], "where files lie is no part of the meaning");
     let shown = desk.zkplan(&["show", "out/plan.json", "--format", "json"]);
     assert_eq!(shown.out, desk.read("out/plan.json"));
 }

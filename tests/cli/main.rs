@@ -4,6 +4,7 @@ mod answers;
 mod cases;
 mod commands;
 mod consoles;
+mod documents;
 mod files;
 mod other_plans;
 mod readme;

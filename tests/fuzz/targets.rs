@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zkplan::check::CheckedPlan;
-use zkplan::document;
+use zkplan::document::{self, Document as _};
 use zkplan::ensemble::words::{Conf, Mntr, Srvr, parse_cons, parse_hash, refusal as refused_word};
 use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
@@ -16,6 +16,7 @@ use zkplan::observe::Facts;
 use zkplan::proposal::propose;
 use zkplan::render::plan::{Origin, PlanFile, PlanScreen, SpecFile};
 use zkplan::render::{Text, dot, plan, refusal};
+use zkplan::report::{PlanDocument, read_plan};
 use zkplan::saved::{self, ReadError};
 use zkplan::spec::{self, Spec};
 
@@ -139,9 +140,9 @@ fn parted(input: &str) -> Option<(EnsembleConfig, Spec)> {
 fn saved_plans() -> Vec<String> {
     let plan = |(config, spec): (EnsembleConfig, Spec)| {
         let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).ok()?;
-        Some(saved::write(&checked))
+        Some([saved::write(&checked), PlanDocument::of(&checked).to_text()])
     };
-    pairs().iter().filter_map(|input| plan(parted(input)?)).collect()
+    pairs().iter().filter_map(|input| plan(parted(input)?)).flatten().collect()
 }
 
 fn config(input: &str) -> Result<bool, String> {
@@ -250,7 +251,7 @@ fn forged(input: &str) -> Result<bool, String> {
         let text = document::canonical(&Value::Object(map.clone()), true);
         match saved::read(&text) {
             Err(ReadError::OtherId { made, .. }) => {
-                map.insert("plan_id".to_owned(), Value::String(made));
+                map.insert("planId".to_owned(), Value::String(made));
             }
             _ => return read(&text).map(|checked| checked.is_some()),
         }
@@ -259,7 +260,7 @@ fn forged(input: &str) -> Result<bool, String> {
 }
 
 fn read(text: &str) -> Result<Option<CheckedPlan>, String> {
-    match saved::read(text) {
+    match read_plan(text) {
         Ok(checked) => {
             shown(&checked)?;
             same_again(&checked)?;
@@ -278,7 +279,10 @@ fn read(text: &str) -> Result<Option<CheckedPlan>, String> {
 fn same_again(checked: &CheckedPlan) -> Result<(), String> {
     let text = saved::write(checked);
     match saved::read(&text) {
-        Ok(again) if again.plan() == checked.plan() && saved::write(&again) == text => Ok(()),
+        Ok(again) if again.plan() == checked.plan() && saved::write(&again) == text => {
+            let document = PlanDocument::of(checked).to_text();
+            read_plan(&document).map(drop).map_err(|error| format!("the plan file: {error}"))
+        }
         Ok(_) => Err("the plan file reads back as another plan".to_owned()),
         Err(error) => Err(format!("the plan file does not read back: {error}")),
     }

@@ -190,7 +190,10 @@ impl Outcome {
         for (word, text) in said {
             let is = match (word, &self.0) {
                 ("refused", Err(refusal)) if are_told(&refusal.breaches, text) => continue,
-                ("passes", Err(refusal)) => refusal::exact_remedies(refusal).join(", "),
+                ("passes", Err(refusal)) => {
+                    let exact = |remedy| refusal::remedy(remedy, refusal).0;
+                    refusal.remedies.iter().map(exact).collect::<Vec<_>>().join(", ")
+                }
                 ("planned", Ok(checked)) => reconfigs(checked),
                 ("tolerates", Ok(checked)) => checked.report().worst_spare.to_string(),
                 ("windows", Ok(checked)) => {

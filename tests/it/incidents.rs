@@ -48,6 +48,7 @@ use zkplan::render::{plan, refusal, unreachable};
 use zkplan::spec::{self, Spec};
 
 use self::stage::Stage;
+use crate::documents;
 
 const FOLDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/incidents");
 
@@ -111,8 +112,14 @@ fn outcome(folder: &Path) -> (String, String) {
     };
     let facts = Facts::of(&seen, &spec);
     match propose(&spec, &facts, &accepted(folder)) {
-        Ok(checked) => planned(&spec, &seen, &checked),
-        Err(refusal) => refused(&spec, &seen, &refusal),
+        Ok(checked) => {
+            documents::of_plan(&checked);
+            planned(&spec, &seen, &checked)
+        }
+        Err(refusal) => {
+            documents::of_refusal(&refusal);
+            refused(&spec, &seen, &refusal)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod addresses;
 mod common_changes;
 mod dependencies;
+mod documents;
 mod evidence;
 mod executor;
 mod explained;

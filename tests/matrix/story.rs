@@ -123,8 +123,8 @@ impl Story<'_> {
         let codes = self.row.accepts();
         if !codes.is_empty() {
             let refused = self.desk.refused(&spec, 3, &[]);
-            let named = refused["would_pass"].as_array().expect("what would pass");
-            let named: Vec<&str> = named.iter().filter_map(serde_json::Value::as_str).collect();
+            let named = refused["remedies"].as_array().expect("what would pass").iter();
+            let named: Vec<&str> = named.filter_map(|remedy| remedy["exact"].as_str()).collect();
             let flags: Vec<String> = codes.iter().map(|code| format!("--accept {code}")).collect();
             assert_eq!(named, flags, "{refused:#}");
         }

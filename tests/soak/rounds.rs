@@ -507,10 +507,9 @@ impl Plan {
 
     /// How many servers may fail at every moment.
     fn tolerates(&self) -> Option<i64> {
-        let safety = &self.json["safety"];
-        let names = ["worst_spare", "worstSpare", "lowestTolerance"];
-        let figure = names.iter().find_map(|name| safety[name].as_i64());
-        assert!(figure.is_some(), "a plan says what it tolerates: {safety:#}");
+        let summary = &self.json["summary"];
+        let figure = summary["toleratesFailures"].as_i64();
+        assert!(figure.is_some(), "a plan says what it tolerates: {summary:#}");
         figure
     }
 }

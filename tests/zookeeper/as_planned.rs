@@ -180,8 +180,7 @@ impl Story {
             steps(&outcome)
         ));
         assert!(worst >= shown, "worst spare {worst}, shown was {shown}\n{outcome}");
-        let rows = plan.0["safety"]["steps"].as_array().expect("steps");
-        let hand_overs = rows.iter().filter(|row| row["hands_over"] == true).count();
+        let hand_overs = plan.hand_overs().len();
         assert_eq!(usize::try_from(ledger.hand_overs()), Ok(hand_overs), "{outcome}");
         outcome
     }

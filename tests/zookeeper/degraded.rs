@@ -45,7 +45,7 @@ fn is_taken_out_or_replaced(ensemble: &Ensemble, desk: &Desk, lost: u8, why: &st
     let leave = format!("leave-{lost}");
     let is_told = |plan: &Plan| {
         let live: Vec<u64> = stay.iter().map(|id| u64::from(*id)).collect();
-        assert_eq!(plan.base("live"), live);
+        assert_eq!(plan.base("synced"), live);
         // Nothing is spare now, and nothing less than that at any moment.
         assert_eq!(plan.worst_spare(), 0);
     };

@@ -81,7 +81,7 @@ fn is_changed(builder: &Builder) {
     let to_one = spec(&[1, 9]);
     let refusal = desk.refused(&to_one, 3, &[]);
     assert_eq!(refusal["breaches"][0]["code"], "ZKQ9", "{refusal:#}");
-    assert_eq!(refusal["would_pass"][0], "policy.standaloneEnabled: false", "{refusal:#}");
+    assert_eq!(refusal["remedies"][0]["exact"], "policy.standaloneEnabled: false", "{refusal:#}");
     desk.plan(&to_one, &[]).exits(3).says(["standaloneEnabled: false"]);
     let order = if leader == 2 { ["leave-3", "leave-2"] } else { ["leave-2", "leave-3"] };
     is_planned(&to_one.policy("standaloneEnabled", "false"), &order, 0);
@@ -91,7 +91,7 @@ fn is_changed(builder: &Builder) {
     // Leader demoted, and said to hand over.
     let demoted = all().role(leader, Role::Observer);
     is_planned(&demoted, &[&format!("demote-{leader}")], 0);
-    assert_eq!(desk.planned(&demoted, &[]).0["safety"]["may_hand_over"], true);
+    assert_eq!(desk.planned(&demoted, &[]).0["summary"]["mayChangeLeader"], true);
     // Quorum and election ports re-addressed: nobody listens on the new ones yet.
     ensemble.reserve(7);
     let moved = all().with(2, |server| {
@@ -145,7 +145,7 @@ fn is_read_from_a_file(builder: &Builder) {
     );
     // One grant fits whoever leads: nobody was asked who does.
     assert_eq!(assumed.0["base"]["leader"], serde_json::Value::Null);
-    assert_eq!(asked.0["plan_id"], assumed.0["plan_id"], "{:#}\n{:#}", asked.0, assumed.0);
+    assert_eq!(asked.0["planId"], assumed.0["planId"], "{:#}\n{:#}", asked.0, assumed.0);
     desk.plan(&spec, &["--live", &live]).exits(2).says(["no server was asked", "assumed"]);
 }
 

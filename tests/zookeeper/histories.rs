@@ -72,8 +72,8 @@ fn are_never_mixed(builder: &Builder) {
         "connection refused",
     ]);
     let json = desk.run(["plan", "--format", "json", "old.yaml", "new.yaml"]).exits(3).json();
-    assert_eq!(json[0]["format"], "zkplan/plan", "{json:#}");
-    assert_eq!(json[1]["format"], "zkplan/refusal", "{json:#}");
+    let documents = [0, 1].map(|at| &json["ensembles"][at]["document"]["format"]);
+    assert_eq!(documents, ["zkplan/plan", "zkplan/refusal"], "{json:#}");
     // Two specs of one ensemble can only contradict each other.
     desk.run(["plan", "--detailed-exitcode", "old.yaml", "grown.yaml"])
         .exits(65)

@@ -3,7 +3,7 @@
 
 use crate::harness::{Builder, Ensemble, Role};
 use crate::spec::Spec;
-use crate::zkplan::{Desk, Plan};
+use crate::zkplan::Desk;
 
 on_both_profiles! { are_planned_for }
 
@@ -46,7 +46,7 @@ fn a_joiner_that_follows(ensemble: &Ensemble, desk: &Desk) {
     let address = format!("server.4={}:{quorum}:{election}:participant;", ensemble.host());
     assert!(line.starts_with(&address) && line.ends_with(&format!(":{client}")), "{line}");
     assert_eq!(join["leaving"], serde_json::json!([]));
-    assert_eq!((plan.base("live"), plan.base("following")), (vec![1, 2, 3], vec![4]));
+    assert_eq!((plan.base("synced"), plan.base("following")), (vec![1, 2, 3], vec![4]));
     assert_eq!(plan.worst_spare(), 1);
     // Who it says it is and how it told, that it follows without a vote, and how far.
     let source = if ensemble.server_line(1).contains(';') { "conf" } else { "a session on it" };
@@ -62,7 +62,7 @@ fn a_joiner_that_is_not_started(ensemble: &Ensemble, desk: &Desk) {
     let spec = spec(ensemble, &[1, 2, 3, 7]);
     let plan = desk.planned(&spec, &[]);
     assert_eq!(plan.steps(), ["await-7", "join-7", "prove"]);
-    assert_eq!((plan.base("live"), plan.base("following")), (vec![1, 2, 3], vec![]));
+    assert_eq!((plan.base("synced"), plan.base("following")), (vec![1, 2, 3], vec![]));
     // It joins as an observer in its own eyes, and with all present members in sight.
     let [quorum, election] = [ensemble.quorum_port(7), ensemble.election_port(7)];
     let own = format!("server.7={}:{quorum}:{election}:observer", ensemble.host());
@@ -108,15 +108,7 @@ fn three_onto_new_servers(ensemble: &Ensemble, desk: &Desk) {
     // In three zones there is always such a moment on the way in, and one on the way out.
     assert_eq!(plan.windows(), ["join-4", &format!("leave-{}", old[1])]);
     assert_eq!((plan.worst_spare(), plan.base("following")), (1, vec![4, 5, 6]));
-    let hand_overs = |plan: &Plan| {
-        let steps = plan.0["safety"]["steps"].as_array().expect("steps").clone();
-        steps
-            .into_iter()
-            .filter(|step| step["hands_over"] == true)
-            .map(|step| step["step"].clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(hand_overs(&plan), [format!("leave-{leader}")]);
+    assert_eq!(plan.hand_overs(), [format!("leave-{leader}")]);
     // The zone whose loss would hurt is named.
     let screen = desk.plan(&spec, &["--out", "plan.json"]).exits(2);
     let order = plan.steps().into_iter().map(|id| screen.stdout.find(&format!("  {id}  ")));
@@ -137,7 +129,7 @@ fn three_onto_new_servers(ensemble: &Ensemble, desk: &Desk) {
 /// A plan without what the look itself moves on: the leader's zxid, and with it the digest of the
 /// file. What the plan means is in its id.
 fn timeless(mut plan: serde_json::Value) -> serde_json::Value {
-    let zxid = plan["base"].as_object_mut().and_then(|base| base.remove("leader_zxid"));
+    let zxid = plan["base"].as_object_mut().and_then(|base| base.remove("leaderZxid"));
     assert!(zxid.is_some(), "a plan holds how far the leader was");
     plan.as_object_mut().and_then(|plan| plan.remove("digest"));
     plan

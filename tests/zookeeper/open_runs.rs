@@ -13,8 +13,12 @@ use crate::zkplan::{Desk, Outcome, text};
 /// What JSON tells of the run that is open.
 fn open_run(desk: &Desk, spec: &Spec) -> Option<Value> {
     let plan = desk.planned(spec, &[]).0;
-    let findings = plan["base"]["findings"].as_array().expect("findings");
-    findings.iter().map(|finding| &finding["kind"]).find(|kind| kind["kind"] == "openRun").cloned()
+    let findings = plan["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .map(|finding| &finding["details"])
+        .find(|kind| kind["kind"] == "openRun")
+        .cloned()
 }
 
 fn killed(spec: &Spec, output: &str) {

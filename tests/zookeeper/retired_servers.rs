@@ -55,8 +55,8 @@ fn run_three_times_more(ensemble: &Ensemble) {
 fn retired(desk: &Desk, spec: &Spec) -> Vec<Value> {
     let words = ["\"state\": \"serve\""];
     let plan = once_it_says(2, &words, || desk.plan(spec, &["--format", "json"])).json();
-    let findings = plan["base"]["findings"].as_array().expect("findings");
-    let kinds = findings.iter().map(|finding| &finding["kind"]);
+    let findings = plan["findings"].as_array().expect("findings");
+    let kinds = findings.iter().map(|finding| &finding["details"]);
     kinds.filter(|kind| kind["kind"] == "retiredAnswers").cloned().collect()
 }
 

@@ -23,7 +23,7 @@ fn one_becomes_three(builder: &Builder) {
     assert_eq!(plan.worst_spare(), 0);
     let accepted = plan.0["accepted"].as_array().expect("a list");
     assert!(accepted.iter().any(|risk| risk["step"] == "join-2"), "{:#}", plan.0);
-    assert_eq!(plan.0["base"]["one_voter_possible"], true);
+    assert_eq!(plan.0["base"]["standaloneDisabled"], true);
 }
 
 fn two_become_three(builder: &Builder) {
@@ -55,7 +55,7 @@ fn five_shrink_and_are_mended(builder: &Builder) {
     assert_eq!(plan.reconfigs(), mend);
     assert_eq!(plan.worst_spare(), 0);
     let live: Vec<u64> = stay.iter().map(|id| u64::from(*id)).collect();
-    assert_eq!((plan.base("live"), plan.base("following")), (live, vec![6, 7]));
+    assert_eq!((plan.base("synced"), plan.base("following")), (live, vec![6, 7]));
     let plan = desk.planned(&Spec::of(&ensemble, stay).connect(&all), &[]);
     assert_eq!(
         (plan.reconfigs(), plan.worst_spare()),

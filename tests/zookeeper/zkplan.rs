@@ -290,8 +290,18 @@ impl Plan {
     /// The ids of all steps in the order in which they are printed. The phases do not tell it: they
     /// are the same whoever leads.
     pub(crate) fn steps(&self) -> Vec<&str> {
-        let rows = self.0["safety"]["steps"].as_array().expect("steps");
-        rows.iter().map(|row| text(&row["step"])).collect()
+        self.rows().iter().map(|row| text(&row["id"])).collect()
+    }
+
+    /// The steps with their figures, in that order.
+    fn rows(&self) -> &[Value] {
+        self.0["steps"].as_array().expect("steps")
+    }
+
+    /// The ids of the steps in which the leader hands over.
+    pub(crate) fn hand_overs(&self) -> Vec<&str> {
+        let rows = self.rows().iter().filter(|row| row["handsOver"] == true);
+        rows.map(|row| text(&row["id"])).collect()
     }
 
     /// The ids of the steps that send a reconfig, in that order.
@@ -317,12 +327,12 @@ impl Plan {
 
     /// The steps after which the loss of one zone would stop writes, in printed order.
     pub(crate) fn windows(&self) -> Vec<&str> {
-        let rows = self.0["safety"]["steps"].as_array().expect("steps").iter();
-        let open = rows.filter(|row| row["after"]["zone"]["spare"].as_i64() < Some(0));
-        open.filter(|row| !row["after"]["zone"].is_null()).map(|row| text(&row["step"])).collect()
+        let zone = |row: &Value| row["after"]["worstZone"]["toleratesFailures"].as_i64();
+        let open = self.rows().iter().filter(|row| zone(row).is_some_and(|left| left < 0));
+        open.map(|row| text(&row["id"])).collect()
     }
 
-    /// Ids that the plan starts from: `live` or `following`.
+    /// Ids that the plan starts from: `synced` or `following`.
     pub(crate) fn base(&self, which: &str) -> Vec<u64> {
         let ids = self.0["base"][which].as_array().expect("a list of ids");
         ids.iter().map(|id| id.as_u64().expect("an id")).collect()
@@ -330,7 +340,7 @@ impl Plan {
 
     /// How many voters may fail at the worst moment.
     pub(crate) fn worst_spare(&self) -> i64 {
-        self.0["safety"]["worst_spare"].as_i64().expect("a figure")
+        self.0["summary"]["toleratesFailures"].as_i64().expect("a figure")
     }
 }
 

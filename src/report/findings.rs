@@ -1,0 +1,109 @@
+//! Findings as data: the shape that every document has them in.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::model::ServerId;
+use crate::observe::{Finding, FindingKind, Level};
+use crate::plan::Acceptance;
+use crate::render::words_for_finding;
+
+/// Something about the ensemble or the spec that no safety rule of a step covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingEntry {
+    /// The code that `zkplan explain` knows, like `ZKF8`.
+    code: String,
+    /// How much it weighs.
+    severity: Severity,
+    /// Whether the operator accepts it (`--accept CODE`).
+    is_accepted: bool,
+    /// The servers that it is about; empty where it is about the whole ensemble.
+    servers: BTreeSet<ServerId>,
+    /// What was found.
+    details: FindingKind,
+    /// The same for people.
+    text: String,
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Worth mending.
+    Warning,
+    /// No plan is made until it is accepted.
+    Blocks,
+}
+
+/// Findings, the weightiest first.
+pub(super) fn findings(findings: &[Finding], accepted: &[Acceptance]) -> Vec<FindingEntry> {
+    let mut findings: Vec<&Finding> = findings.iter().collect();
+    findings.sort_by_key(|finding| (Reverse(finding.kind.level()), *finding));
+    findings.into_iter().map(|finding| FindingEntry::of(finding, accepted)).collect()
+}
+
+impl FindingEntry {
+    fn of(finding: &Finding, accepted: &[Acceptance]) -> Self {
+        let code = finding.kind.code();
+        Self {
+            code: code.to_owned(),
+            severity: finding.kind.level().into(),
+            is_accepted: accepted.iter().any(|risk| risk.code == code && risk.step.is_none()),
+            servers: servers(finding),
+            details: finding.kind.clone(),
+            text: words_for_finding(finding),
+        }
+    }
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Note => Self::Note,
+            Level::Warning => Self::Warning,
+            Level::Accept => Self::Blocks,
+        }
+    }
+}
+
+/// The servers that a finding is about.
+pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
+    let mut servers: BTreeSet<ServerId> = finding.server.into_iter().collect();
+    match &finding.kind {
+        FindingKind::JudgedByCounts { joiners: ids, .. }
+        | FindingKind::MembersRetired { members: ids, .. }
+        | FindingKind::LocalSessions { servers: ids } => servers.extend(ids),
+        FindingKind::RetiredAnswers { servers: asked, .. } => {
+            servers.extend(asked.iter().map(|one| one.id));
+        }
+        FindingKind::KnownBug { .. }
+        | FindingKind::MixedVersions { .. }
+        | FindingKind::HostileName { .. }
+        | FindingKind::WildcardHost { .. }
+        | FindingKind::ConfigWritten
+        | FindingKind::QuorumPortUnreachable
+        | FindingKind::ElectionPortClosed
+        | FindingKind::MemberSilent
+        | FindingKind::MemberDisagrees
+        | FindingKind::ConfigNotInForce
+        | FindingKind::ZoneUnknown
+        | FindingKind::EvenVoters { .. }
+        | FindingKind::DigestMismatches { .. }
+        | FindingKind::DataDiffers
+        | FindingKind::UnwantableId
+        | FindingKind::PortsDiffer { .. }
+        | FindingKind::OpenRun { .. }
+        | FindingKind::StaleContacts { .. }
+        | FindingKind::FolderNotProven(_)
+        | FindingKind::FileDiffers { .. }
+        | FindingKind::MachineNotShown { .. }
+        | FindingKind::MemberClosesConnections => {}
+    }
+    servers
+}
