@@ -7,6 +7,7 @@ use super::exit::Exit;
 use crate::apply::Outcome;
 use crate::check::{Breach, Detail, Law};
 use crate::observe::{ObserveError, Obstacle};
+use crate::render::ends::{self, EndScreen};
 use crate::render::{Line, Style, Text};
 use crate::report::error::{CommandFailure, ErrorDocument, ErrorKind, FilePlace};
 
@@ -82,9 +83,12 @@ impl CommandError {
     }
 
     /// What the end of an apply is shown as, and means.
-    pub(super) fn of_end(end: &Outcome, screen: Text) -> Self {
-        let code = CommandFailure::of_end(end).unwrap_or(CommandFailure::Bug);
-        Self::new(code, screen.to_string_with(false).trim_end().to_owned()).shown_as(screen)
+    pub(super) fn of_end(end: &EndScreen<'_>) -> Self {
+        let code = CommandFailure::of_end(end.end).unwrap_or(CommandFailure::Bug);
+        let screen = ends::screen(end);
+        Self::new(code, screen.to_string_with(false).trim_end().to_owned())
+            .hint(ends::next_command(end).unwrap_or_default())
+            .shown_as(screen)
     }
 
     /// The exit code of the command.

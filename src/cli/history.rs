@@ -67,7 +67,7 @@ async fn history_of(
 fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> CommandError {
     let path = args.file.display().to_string();
     let end = Outcome::Unproven(unproven.clone());
-    let screen = ends::screen(&ends::EndScreen {
+    CommandError::of_end(&ends::EndScreen {
         end: &end,
         again: "",
         path: &path,
@@ -75,8 +75,7 @@ fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> CommandEr
         anew: None,
         run: None,
         width: output.width,
-    });
-    CommandError::of_end(&end, screen)
+    })
 }
 
 /// The command that comes next, where a run is open.

@@ -97,7 +97,7 @@ fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> 
         Outcome::Unproven(_) => String::new(),
         _ => format!("zkplan unlock {} {nonce}", words_for_shell(&path)),
     };
-    let screen = ends::screen(&ends::EndScreen {
+    CommandError::of_end(&ends::EndScreen {
         end,
         again: &again,
         path: &path,
@@ -105,8 +105,7 @@ fn ended(args: &UnlockArgs, source: &Source, end: &Outcome, output: &Output) -> 
         anew: None,
         run: None,
         width: output.width,
-    });
-    CommandError::of_end(end, screen)
+    })
 }
 
 async fn remove<E: Ensemble, S: Session>(

@@ -32,6 +32,11 @@ pub struct EndScreen<'a> {
     pub width: usize,
 }
 
+/// The command that comes next, as it is typed; `None` where there is none.
+pub fn next_command(screen: &EndScreen<'_>) -> Option<String> {
+    next::command(screen).filter(|command| !command.is_empty())
+}
+
 /// The screen of an end; nothing where everything is done.
 pub fn screen(screen: &EndScreen<'_>) -> Text {
     let EndScreen { end, width, .. } = *screen;
@@ -48,7 +53,7 @@ pub fn screen(screen: &EndScreen<'_>) -> Text {
     if !then.is_empty() {
         text.paragraph(Line::new(Style::Cyan, "then: "), then, width);
     }
-    if let Some(command) = next::command(screen).filter(|command| !command.is_empty()) {
+    if let Some(command) = next_command(screen) {
         text.line(Line::plain("Next: ").then(Style::Cyan, command));
     }
     text

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::run::{RunState, RunStep, RunSummary, StepEnd};
+use super::run::{RunStatus, RunStep, RunSummary, StepEnd};
 use crate::apply::journal::{Entry, GateOpenedBy, Header, HookEnd, Illegible, Record, Run};
 use crate::document::{Document, Format};
 use crate::plan::StepId;
@@ -108,14 +108,14 @@ fn opener(header: &Header) -> RunOpener {
     RunOpener { who: by.who.clone(), host: by.host.clone(), pid: by.pid, at: by.at.clone() }
 }
 
-fn state(run: &Run) -> RunState {
+fn state(run: &Run) -> RunStatus {
     let ended = run.records.iter().find_map(|record| match record.entry {
-        Entry::Closed => Some(RunState::Done),
-        Entry::Withdrawn => Some(RunState::Withdrawn),
-        Entry::Abandoned { .. } => Some(RunState::Abandoned),
+        Entry::Closed => Some(RunStatus::Done),
+        Entry::Withdrawn => Some(RunStatus::Withdrawn),
+        Entry::Abandoned { .. } => Some(RunStatus::Abandoned),
         _ => None,
     });
-    ended.unwrap_or(if run.is_open() { RunState::Open } else { RunState::NotStarted })
+    ended.unwrap_or(if run.is_open() { RunStatus::Open } else { RunStatus::NotStarted })
 }
 
 /// The steps that are done, by what was written of each last.

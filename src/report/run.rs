@@ -14,7 +14,7 @@ use crate::document::{Document, Format};
 use crate::model::ServerId;
 use crate::plan::StepId;
 
-/// What a run is, whoever reports it.
+/// What `apply` and `history` both say of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSummary {
@@ -25,7 +25,7 @@ pub struct RunSummary {
     /// The plan, where it is known.
     pub plan_id: Option<String>,
     /// Where it stands.
-    pub state: RunState,
+    pub state: RunStatus,
     /// The steps that are done, in order.
     pub steps: Vec<RunStep>,
     /// The same for people.
@@ -35,7 +35,7 @@ pub struct RunSummary {
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum RunState {
+pub enum RunStatus {
     /// There is none: nothing was to be done, or another run was abandoned and no more.
     None,
     /// Steps are left. `zkplan apply` resumes it.
@@ -238,10 +238,10 @@ impl RunDocument {
         let RunEnd { ensemble, plan_id, outcome, exit_code, elapsed_ms, text } = end;
         let code = CommandFailure::of_end(outcome);
         let state = match (report.run, report.left_open()) {
-            (None, _) => RunState::None,
-            (Some(_), None) => RunState::Withdrawn,
-            (Some(_), Some(_)) if code.is_none() => RunState::Done,
-            (Some(_), Some(_)) => RunState::Open,
+            (None, _) => RunStatus::None,
+            (Some(_), None) => RunStatus::Withdrawn,
+            (Some(_), Some(_)) if code.is_none() => RunStatus::Done,
+            (Some(_), Some(_)) => RunStatus::Open,
         };
         let mut steps = log.steps.clone();
         for commit in &report.commits {

@@ -189,18 +189,20 @@ async fn carry_out(
         end
     });
     let finished = end == Outcome::Finished;
-    let screen = ends::screen(&ends::EndScreen {
+    let anew = anew(args, source);
+    let view = ends::EndScreen {
         end: &end,
         again: &again,
         path: &path,
         plans: &source.plans(&args.file),
-        anew: anew(args, source).as_deref(),
+        anew: anew.as_deref(),
         run: local.report.left_open(),
         width: output.width,
-    });
+    };
     if local.report.run.is_none() && !finished {
-        return Err(CommandError::of_end(&end, screen));
+        return Err(CommandError::of_end(&view));
     }
+    let screen = ends::screen(&view);
     output.aside(&screen);
     Ok(ended(args, &local, (&ensemble, &plan_id), (&end, screen), output))
 }
@@ -344,7 +346,7 @@ pub(super) fn refuse(
 ) -> CommandError {
     let path = args.file.display().to_string();
     let again = again(args, &path);
-    let screen = ends::screen(&ends::EndScreen {
+    CommandError::of_end(&ends::EndScreen {
         end,
         again: &again,
         path: &path,
@@ -352,8 +354,7 @@ pub(super) fn refuse(
         anew: anew(args, source).as_deref(),
         run: None,
         width: output.width,
-    });
-    CommandError::of_end(end, screen)
+    })
 }
 
 #[cfg(test)]
