@@ -5,7 +5,6 @@
 //! them. `ZKPLAN_UPDATE=1` writes the blocks of the first kind anew.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -62,8 +61,7 @@ fn answers(block: &Console) -> Vec<String> {
         let shown = typed.printed.iter().all(|line| line != LEFT_OUT);
         assert!(shown, "README.md:{at}: lines are left out; use `sed`, and all is compared");
         // The next command sees the exit code of this one.
-        let command = &typed.line;
-        writeln!(script, "{command}\ncode=$?; printf '\\036\\n'; (exit $code)").expect("a String");
+        script.extend([&typed.line, "\ncode=$?; printf '\\036\\n'; (exit $code)\n"]);
     }
     let folder = Path::new(env!("CARGO_BIN_EXE_zkplan")).parent().expect("a folder");
     let output = Command::new("sh")
