@@ -21,7 +21,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::Paths;
-use super::sight;
 use crate::ensemble::{
     CONFIG, Credential, ErrorCode, FourLetterWord, NoAnswer, RequestError, Session, SessionFactory,
     SessionTerms,
@@ -229,7 +228,7 @@ impl Access {
         if self.terms.auth.is_some() {
             return self.named.recipients(seen, leaving);
         }
-        let serving = sight::serving(seen, leaving).into_iter();
+        let serving = serving(seen, leaving).into_iter();
         serving.map(|(server, at)| Recipient { server, at }).collect()
     }
 
@@ -360,6 +359,37 @@ pub const fn permission(probed: &Result<(), ErrorCode>) -> Permission {
         Err(ErrorCode::NoAuth | ErrorCode::AuthFailed) => Permission::Refused,
         Err(_) => Permission::Unknown,
     }
+}
+
+/// The servers that can give a session: those that follow this ensemble's leader, members that stay
+/// first.
+///
+/// No other server is asked for one: only a server of this ensemble is trusted to report that a
+/// session has expired. [`Named`] decides which of them may receive a password.
+pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
+    let ours = |standing: &ServerStatus| match standing {
+        ServerStatus::Leading
+        | ServerStatus::Following
+        | ServerStatus::Observing
+        | ServerStatus::FollowingWithoutVote
+        | ServerStatus::Behind => true,
+        ServerStatus::OtherConfiguration
+        | ServerStatus::ConfigNotInForce
+        | ServerStatus::AnswersAs(_)
+        | ServerStatus::IdUnknown
+        | ServerStatus::Standalone
+        | ServerStatus::ReadOnly
+        | ServerStatus::NotServing
+        | ServerStatus::Silent(_)
+        | ServerStatus::NotAsked
+        | ServerStatus::Assumed => false,
+    };
+    let members = &seen.config.membership;
+    let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
+    let mut serving: Vec<(ServerId, Endpoint)> =
+        serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
+    serving.sort_by_key(|(id, _)| (!members.contains(*id), leaving.contains(id), *id));
+    serving
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::access::{Recipient, Signer};
-use super::event::{Occupied, Wait};
 use super::journal::{HookEnd, LockText, Run};
 use super::resume::Differs;
+use super::wait::{Occupied, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, Zxid};

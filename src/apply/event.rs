@@ -1,15 +1,14 @@
 //! The events of a run. The executor emits them; render and cli print them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::access::{Asked, Recipient, Signer};
+use super::access::{Recipient, Signer};
 use super::end::Outcome;
 use super::journal::{CommitEvidence, Entry, HookEnd, LockText};
 use super::reorder::Reordered;
-use crate::check::Breach;
-use crate::ensemble::ErrorCode;
-use crate::model::{Endpoint, ServerId, Zxid};
-use crate::observe::{Clients, DataProof, OwnPorts, ServerStatus};
+use super::wait::Wait;
+use crate::model::{Endpoint, ServerId};
+use crate::observe::DataProof;
 use crate::plan::StepId;
 
 /// Something that happened.
@@ -147,142 +146,4 @@ pub enum Event {
     },
     /// The run is over for this apply.
     Ended(Outcome),
-}
-
-/// Something that a run waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wait {
-    /// A joiner does not follow yet.
-    Joiner {
-        /// The joiner.
-        server: ServerId,
-        /// What is missing.
-        missing: Missing,
-    },
-    /// A wanted server is up but does not serve yet. A reconfig that commits while it finishes its
-    /// sync would not come into force there.
-    Syncing {
-        /// The server.
-        server: ServerId,
-        /// Whether the leader has one more learner than serve. Otherwise the server may be looking
-        /// for a leader.
-        is_seen: bool,
-        /// How long the fence is held back for it at most.
-        left_ms: u64,
-    },
-    /// A member that is needed does not do its part.
-    Down {
-        /// The member.
-        server: ServerId,
-        /// Its status.
-        standing: ServerStatus,
-    },
-    /// A member that was added, moved or promoted has not proven yet that it has bound its ports.
-    Bound {
-        /// The member.
-        server: ServerId,
-        /// The kind of proof.
-        by: BindProof,
-    },
-    /// A safety rule is broken at present, possibly only for a time.
-    Law(Breach),
-    /// There is no leader, or no write commits.
-    Ensemble(String),
-    /// A port that a server is to move to is taken.
-    PortTaken {
-        /// The server.
-        server: ServerId,
-        /// The port.
-        port: u16,
-    },
-    /// The server refused for the moment.
-    Refused(ErrorCode),
-    /// The outcome of a request is unknown. These servers must acknowledge it.
-    Stuck {
-        /// The step; `None` for the fence.
-        step: Option<StepId>,
-        /// The voters that must come back, each with its address.
-        voters: BTreeMap<ServerId, String>,
-    },
-    /// A server that leaves does not know yet that it has left.
-    NamesItself {
-        /// The server.
-        server: ServerId,
-    },
-    /// A server that was stopped still answers.
-    StillUp {
-        /// The server.
-        server: ServerId,
-    },
-    /// The operator must stop a server before its id can move to another machine.
-    StopByHand {
-        /// The server.
-        server: ServerId,
-    },
-    /// No server can be reached.
-    Connection,
-    /// A server could take the session, but the password would be sent without TLS to an address of
-    /// another machine.
-    InClear,
-}
-
-/// The proof that a server has bound its configured election port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BindProof {
-    /// It reports its own ports (`conf`): two surveys in a row find it there.
-    OwnPorts,
-    /// It is still up when all its tries to bind are over, after this many milliseconds, by the
-    /// setting that its `AdminServer` reports.
-    SettingSeen(u64),
-    /// The same, by ZooKeeper's default: its setting cannot be seen.
-    DefaultAssumed(u64),
-    /// No proof is possible: it is set to try without end, and does not report its own ports.
-    TriesForEver,
-}
-
-/// What is missing before a joiner can be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Missing {
-    /// It does not follow.
-    Following {
-        /// Its status.
-        standing: ServerStatus,
-        /// Its zxid and the leader's, where it serves and both are known.
-        zxids: Option<(Zxid, Zxid)>,
-        /// Whether it followed before, in this run.
-        followed_before: bool,
-        /// Whether it has run for long without serving.
-        for_long: bool,
-    },
-    /// It listens on other ports than it would be named at.
-    Ports(OwnPorts),
-    /// Its election port does not listen.
-    ElectionPort(u16),
-    /// Another process uses its configured quorum port: the joiner could never lead.
-    QuorumPortTaken(u16),
-    /// Its data are not proven to be the leader's.
-    Data {
-        /// The last result of the comparison. `None` if there is none yet.
-        proof: Option<DataProof>,
-        /// How many times the run's mark was written for a digest to compare, if that limit is
-        /// reached.
-        marked_in_vain: Option<usize>,
-    },
-    /// It is not known whether the user may change the configuration there. With its answer, if it
-    /// was asked.
-    Permission(Option<Asked>),
-    /// It follows, but not for long enough.
-    Stable {
-        /// How long it must still follow.
-        left_ms: u64,
-    },
-}
-
-/// A server with clients on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Occupied {
-    /// The server.
-    pub server: ServerId,
-    /// Its clients. `None` if it does not report them.
-    pub clients: Option<Clients>,
 }

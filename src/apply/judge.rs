@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Permission};
 use super::end::Outcome;
-use super::event::{BindProof, Missing, Occupied, Wait};
 use super::sight::{self, Joiner, Presence, RunView};
+use super::wait::{BindProof, Missing, Occupied, Wait};
 use crate::check::{self, Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::PortState;
 use crate::model::{Server, ServerId, Zxid};

@@ -37,7 +37,9 @@ pub mod retired;
 pub mod sight;
 pub mod stale;
 pub mod unlock;
+mod wait;
 
 pub use end::{Outcome, Since, Stale};
-pub use event::{BindProof, Event, Missing, Occupied, Wait};
+pub use event::Event;
 pub use reorder::Reordered;
+pub use wait::{BindProof, Missing, Occupied, Wait};

@@ -1,8 +1,9 @@
 //! The result of a run, collected from its events.
 
 use super::end::Outcome;
-use super::event::{Event, Wait};
+use super::event::Event;
 use super::journal::{CommitEvidence, Entry};
+use super::wait::Wait;
 use crate::model::ServerId;
 use crate::plan::StepId;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
 use crate::ensemble::{NoAnswer, PortState};
-use crate::model::{Endpoint, Server, ServerId, Zxid};
+use crate::model::{Server, ServerId, Zxid};
 use crate::observe::{
     Clients, DataProof, Facts, Observation, OwnPorts, ServerObservation, ServerStatus,
 };
@@ -215,37 +215,6 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> RunView {
         leader_zxid: seen.leader_zxid,
         facts,
     }
-}
-
-/// The servers that can give a session: those that follow this ensemble's leader, members that stay
-/// first.
-///
-/// No other server is asked for one: only a server of this ensemble is trusted to report that a
-/// session has expired. [`super::access`] decides which of them may receive a password.
-pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
-    let ours = |standing: &ServerStatus| match standing {
-        ServerStatus::Leading
-        | ServerStatus::Following
-        | ServerStatus::Observing
-        | ServerStatus::FollowingWithoutVote
-        | ServerStatus::Behind => true,
-        ServerStatus::OtherConfiguration
-        | ServerStatus::ConfigNotInForce
-        | ServerStatus::AnswersAs(_)
-        | ServerStatus::IdUnknown
-        | ServerStatus::Standalone
-        | ServerStatus::ReadOnly
-        | ServerStatus::NotServing
-        | ServerStatus::Silent(_)
-        | ServerStatus::NotAsked
-        | ServerStatus::Assumed => false,
-    };
-    let members = &seen.config.membership;
-    let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
-    let mut serving: Vec<(ServerId, Endpoint)> =
-        serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
-    serving.sort_by_key(|(id, _)| (!members.contains(*id), leaving.contains(id), *id));
-    serving
 }
 
 fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {

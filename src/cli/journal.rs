@@ -3,11 +3,11 @@
 
 use super::retired::{Found, Past, Watch};
 use super::secret;
+use crate::apply::access;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
 use crate::apply::position::implied;
 use crate::apply::resume::{ApplyRequest, Differs, resumed};
-use crate::apply::sight;
 use crate::apply::stale::{Now, fresh};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
@@ -121,7 +121,7 @@ impl Earlier {
 pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
     let members = seen.config.membership.ids().into_iter();
     let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
-    sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
+    access::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
 }
 
 /// What the journal tells a plan.

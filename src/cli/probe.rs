@@ -5,8 +5,8 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::live;
 use super::output::Output;
+use crate::apply::access;
 use crate::apply::access::Named;
-use crate::apply::sight;
 use crate::check::CheckedPlan;
 use crate::ensemble::{DryRun, ErrorCode, NoAnswer, TlsFailure};
 use crate::model::{Endpoint, ServerId, Update};
@@ -105,7 +105,7 @@ fn asked(
 
 /// Where a session can be had; first where no other server stands in between.
 fn leader_first(seen: &Observation) -> Vec<Endpoint> {
-    let mut serving = sight::serving(seen, &std::collections::BTreeSet::new());
+    let mut serving = access::serving(seen, &std::collections::BTreeSet::new());
     serving.sort_by_key(|(id, _)| Some(*id) != seen.leader);
     serving.into_iter().map(|(_, at)| at).collect()
 }

@@ -18,6 +18,7 @@ mod java;
 mod password;
 mod pen;
 mod ports;
+mod report;
 mod script;
 mod server;
 mod stage;
@@ -29,8 +30,9 @@ use std::process::ExitStatus;
 
 use thiserror::Error;
 
+pub use report::{WriterError, WriterReport};
 pub use stage::Stage;
-pub use writer::{Writer, WriterError, WriterReport};
+pub use writer::Writer;
 
 use crate::model::ServerId;
 use crate::spec::SpecErrors;

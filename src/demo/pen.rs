@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use zookeeper_client::{Acls, Client, CreateMode, Error};
 
-use super::writer::{WriterError, WriterReport};
+use super::report::{WriterError, WriterReport};
 use crate::model::Endpoint;
 
 /// The session that is asked for, as in `plans/demo.yaml`.

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::credential::LOOK;
-use super::held::IMPOSSIBLE_DATA_VERSION;
+use super::replies::IMPOSSIBLE_DATA_VERSION;
 use super::transport::{self, Stream, TlsClient};
 use super::{CONFIG, ErrorCode, Limits, NoAnswer};
 use crate::model::{ConfigVersion, Endpoint, Update};

@@ -17,6 +17,7 @@ mod dry_run;
 mod held;
 mod pace;
 mod port;
+mod replies;
 mod session;
 pub mod simulated;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zookeeper_client::{Client, Error, MultiWriteError, SessionState, Stat, StateWatcher};
 
-use super::held::{failure, listed};
+use super::replies::{failure, listed};
 use super::transport::TlsClient;
 use super::ways::Show;
 use super::{

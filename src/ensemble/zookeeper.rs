@@ -1,7 +1,6 @@
 //! The real port: ZooKeeper servers over TCP and TLS, `AdminServer`s over HTTP.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tracing::{debug, trace};
 use super::admission::Admission;
 use super::attachment::ConnectOptions;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
+use super::replies::outcome;
 use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
@@ -412,11 +412,6 @@ impl SessionFactory for ZooKeeper {
         };
         HeldSession::open(at, means).await
     }
-}
-
-/// How a request went, for the log.
-pub(super) fn outcome<T, E: fmt::Debug>(of: &Result<T, E>) -> String {
-    of.as_ref().err().map_or_else(|| "ok".to_owned(), |error| format!("{error:?}"))
 }
 
 /// How long ago that was, in milliseconds.

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{
-    MalformedEscape, Property, Reconfig, Server, ServerId, ServerLineError, VoteWeight, properties,
-};
+use super::{MalformedEscape, Property, Server, ServerId, ServerLineError, VoteWeight, properties};
 
 /// Longer lists are refused. Session ids distinguish only 256 servers
 /// (`SessionTrackerImpl.initializeNextSessionId`).
@@ -206,16 +204,6 @@ impl Membership {
         self.servers.is_empty()
     }
 
-    /// The membership after a reconfig: removals first, then additions
-    /// (`PrepRequestProcessor`, `case OpCode.reconfig`).
-    #[must_use]
-    pub fn with(&self, reconfig: &Reconfig) -> Self {
-        let mut next = self.clone();
-        reconfig.leaving.iter().for_each(|id| next.remove(*id));
-        reconfig.joining.iter().cloned().for_each(|server| next.put(server));
-        next
-    }
-
     /// Adds a server, or replaces the server that has its id.
     pub fn put(&mut self, server: Server) {
         self.servers.insert(server.id, Arc::new(server));
@@ -329,6 +317,7 @@ pub enum MembershipParseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Reconfig;
 
     fn ids(numbers: &[i64]) -> BTreeSet<ServerId> {
         numbers.iter().copied().map(ServerId::new).collect()

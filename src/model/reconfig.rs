@@ -25,6 +25,18 @@ impl Reconfig {
     }
 }
 
+impl Membership {
+    /// The membership after a reconfig: removals first, then additions
+    /// (`PrepRequestProcessor`, `case OpCode.reconfig`).
+    #[must_use]
+    pub fn with(&self, reconfig: &Reconfig) -> Self {
+        let mut next = self.clone();
+        reconfig.leaving.iter().for_each(|id| next.remove(*id));
+        reconfig.joining.iter().cloned().for_each(|server| next.put(server));
+        next
+    }
+}
+
 /// The form in which a request is sent (`ReconfigRequest`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {

@@ -261,7 +261,7 @@ impl Baseline {
 }
 
 fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
-    let simulated = SimulatedPlan::of(checked)?;
+    let simulated = SimulatedPlan::of(checked).map_err(Unrehearsed::Unlawful)?;
     let reconfigs = simulated.plan().reconfigs();
     if reconfigs == 0 {
         return Ok(Baseline { simulated, checkpoints: Vec::new(), moments: 0, failures: 0 });

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Unrehearsed;
 use crate::apply::sight::spec_of;
-use crate::check::{CheckedPlan, check};
+use crate::check::{Breach, CheckedPlan, check};
 use crate::ensemble::Ensemble;
 use crate::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use crate::model::{
@@ -35,11 +34,11 @@ pub(super) struct SimulatedPlan {
 
 impl SimulatedPlan {
     /// Builds the ensemble from the facts of a plan: members that answered are up, others are down,
-    /// and joiners follow without a vote.
-    pub(super) fn of(checked: &CheckedPlan) -> Result<Self, Unrehearsed> {
+    /// and joiners follow without a vote. The breaches, if the plan breaks the safety rules.
+    pub(super) fn of(checked: &CheckedPlan) -> Result<Self, Vec<Breach>> {
         let plan = as_rehearsed(checked.plan());
         let facts = plan.facts.clone();
-        let checked = check(plan, &facts).map_err(Unrehearsed::Unlawful)?;
+        let checked = check(plan, &facts)?;
         let spec = spec_of(checked.plan());
         let (world, leader) = ensemble(checked.plan(), &spec);
         let plan_id = plan_id(checked.plan());

@@ -2,7 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::plan::SpecFile;
+use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::diff::{Change, ChangeKind, Fields};

@@ -1,5 +1,6 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
+pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
 use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
 use crate::apply::access::{Recipient, Signer};
@@ -11,26 +12,6 @@ use crate::ensemble::ErrorCode;
 use crate::model::EnsembleConfig;
 use crate::observe::Identity;
 use crate::plan::StepId;
-
-/// What is said where an apply ended before everything was done.
-#[derive(Debug, Clone, Copy)]
-pub struct EndScreen<'a> {
-    /// How it ended.
-    pub end: &'a Outcome,
-    /// The command that goes on, as it is typed.
-    pub again: &'a str,
-    /// The file that was applied, as it was given.
-    pub path: &'a str,
-    /// The command that plans anew, as it is typed; `SPEC` stands for a spec that is not known.
-    pub plans: &'a str,
-    /// The command that applies what the spec wants now, as it is typed; `None` where the spec is not
-    /// known.
-    pub anew: Option<&'a str>,
-    /// The number of the run that is left open.
-    pub run: Option<u64>,
-    /// Columns of the terminal.
-    pub width: usize,
-}
 
 /// The command that comes next, as it is typed; `None` where there is none.
 pub fn next_command(screen: &EndScreen<'_>) -> Option<String> {

@@ -10,6 +10,7 @@ pub mod commands;
 mod complaints;
 pub mod dot;
 pub mod ends;
+mod files;
 mod findings;
 #[cfg(test)]
 mod fixture;

@@ -1,10 +1,29 @@
 //! The one command that comes next after an apply that did not go on to its end.
 
-use super::ends::EndScreen;
 use super::words;
 use crate::apply::Outcome;
 use crate::apply::access::Signer;
 use crate::apply::resume::Differs;
+
+/// What is said where an apply ended before everything was done.
+#[derive(Debug, Clone, Copy)]
+pub struct EndScreen<'a> {
+    /// How it ended.
+    pub end: &'a Outcome,
+    /// The command that goes on, as it is typed.
+    pub again: &'a str,
+    /// The file that was applied, as it was given.
+    pub path: &'a str,
+    /// The command that plans anew, as it is typed; `SPEC` stands for a spec that is not known.
+    pub plans: &'a str,
+    /// The command that applies what the spec wants now, as it is typed; `None` where the spec is not
+    /// known.
+    pub anew: Option<&'a str>,
+    /// The number of the run that is left open.
+    pub run: Option<u64>,
+    /// Columns of the terminal.
+    pub width: usize,
+}
 
 /// The command, as it is typed. `None` where there is none that could be typed as it stands: a new
 /// plan is wanted, and the spec that a plan file was made from is not known, or not there.

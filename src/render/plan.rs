@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
 use super::{changes, commands, head, law, present, rehearse, retired, start, steps, words};
 use crate::check::CheckedPlan;
@@ -14,25 +15,6 @@ use crate::model::ServerId;
 use crate::observe::{Facts, Finding, FindingKind, Level, NotResumed, Observation, Obstacle};
 use crate::plan::{Acceptance, Action, Done, Plan, StepId};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
-use crate::spec::Spec;
-
-/// A spec and the path that it was read from.
-#[derive(Debug, Clone, Copy)]
-pub struct SpecFile<'a> {
-    /// Its path, as the person gave it.
-    pub path: &'a str,
-    /// The spec.
-    pub spec: &'a Spec,
-}
-
-/// A plan file.
-#[derive(Debug, Clone, Copy)]
-pub struct PlanFile<'a> {
-    /// Its path, as the person gave it.
-    pub path: &'a str,
-    /// The plan's id.
-    pub plan_id: &'a str,
-}
 
 /// Where a plan on the screen comes from, and whether it can be found again.
 #[derive(Debug, Clone, Copy)]

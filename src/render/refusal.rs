@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::SpecFile;
+use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{changes, head, hints, law, present, words};
 use crate::check::{Breach, Detail, Law};

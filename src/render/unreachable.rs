@@ -1,37 +1,19 @@
 //! Why there is no ensemble to plan for, and what to do about it.
 
+mod advice;
 mod histories;
 
 use std::collections::BTreeSet;
 
+pub use self::advice::Reached;
+use self::advice::{shown, todo};
 use self::histories::{before_the_merge, choose_none, side_by_side, target_before_the_merge};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::ensemble::{NoAnswer, TlsFailure};
-use crate::model::{Auth, Connect, Endpoint, ServerId};
+use crate::model::{Endpoint, ServerId};
 use crate::observe::{ObserveError, TargetEnsemble, Tried};
-
-/// What says how the ensemble is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reached {
-    /// A spec.
-    BySpec,
-    /// A spec that names a user of SASL.
-    BySpecWithSasl,
-    /// Flags, where there is no spec yet.
-    ByFlags,
-}
-
-impl Reached {
-    /// By a spec that says this.
-    pub const fn by(connect: &Connect) -> Self {
-        match connect.auth {
-            Some(Auth::Sasl { .. }) => Self::BySpecWithSasl,
-            Some(Auth::Digest { .. } | Auth::X509) | None => Self::BySpec,
-        }
-    }
-}
 
 /// The screen of an observation that failed; `ensemble` is the label in the spec.
 pub fn screen(ensemble: &str, error: &ObserveError, reached: Reached, width: usize) -> Text {
@@ -302,15 +284,6 @@ const UNREADABLE: [&str; 2] = [
     "The servers show their own configuration in the membership part of the four-letter word conf.",
 ];
 
-fn todo(steps: &[&str], width: usize) -> Text {
-    let mut text = Text::new();
-    text.line(Line::new(Style::Bold, "What to do"));
-    for step in steps {
-        text.paragraph("  - ", *step, width);
-    }
-    text
-}
-
 /// Everything that was tried; nothing where nothing was.
 fn attempts(tried: &[Tried], width: usize) -> Text {
     if tried.is_empty() {
@@ -321,10 +294,6 @@ fn attempts(tried: &[Tried], width: usize) -> Text {
         table.row([Line::plain(shown(endpoint)), Line::plain(words::silence(*silence))]);
     }
     table.to_text(width)
-}
-
-fn shown(endpoint: &Endpoint) -> String {
-    format!("{endpoint}{}", if endpoint.tls { " (TLS)" } else { "" })
 }
 
 fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: usize) -> Text {

@@ -3,66 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::claims::{Claim, Entry, Port};
 use super::read::Reader;
-use super::servers::Entry;
-use super::tree::Place;
-use crate::model::Host;
-
-/// What a port is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Port {
-    Quorum,
-    Election,
-    Client,
-    SecureClient,
-    Admin,
-}
-
-impl Port {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Quorum => "quorum port",
-            Self::Election => "election port",
-            Self::Client => "client port",
-            Self::SecureClient => "secure client port",
-            Self::Admin => "AdminServer",
-        }
-    }
-}
-
-/// An address that a server claims for itself.
-#[derive(Debug)]
-pub(super) struct Claim {
-    host: Host,
-    port: u16,
-    kind: Port,
-    place: Place,
-    /// Whether the file says nothing of it.
-    is_default: bool,
-}
-
-impl Claim {
-    /// A claim that stands at that place. The host is the one where the address is reached.
-    pub(super) fn new(host: &Host, port: u16, kind: Port, place: Place) -> Self {
-        Self { host: host.clone(), port, kind, place, is_default: false }
-    }
-
-    /// Whether both are the one port on which a server serves clients with and without TLS
-    /// (`client.portUnification`), as the file says.
-    fn serves_with(&self, other: &Self) -> bool {
-        let kinds = [self.kind, other.kind];
-        if self.is_default || other.is_default {
-            return false;
-        }
-        kinds == [Port::Client, Port::SecureClient] || kinds == [Port::SecureClient, Port::Client]
-    }
-
-    /// The same where the file says nothing of it.
-    pub(super) const fn by_default(mut self, is_default: bool) -> Self {
-        self.is_default = is_default;
-        self
-    }
-}
 
 impl Reader {
     /// Complains about every address that is claimed twice; once for two servers that share

@@ -8,8 +8,8 @@ use miette::{
 };
 use thiserror::Error;
 
+use super::place::Place;
 use super::shown;
-use super::tree::Place;
 
 /// Columns that rendered complaints may take.
 const WIDTH: usize = 100;

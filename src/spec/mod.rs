@@ -4,7 +4,9 @@
 //! addresses are errors with a place in the file. No I/O: callers pass the text.
 
 mod addresses;
+mod claims;
 mod complaint;
+mod place;
 mod read;
 mod schema;
 mod sections;
@@ -83,7 +85,7 @@ pub fn parse(file_name: &str, text: &str) -> Result<Spec, SpecErrors> {
 fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
     if matches!(tree.value, tree::Value::Null) {
         let remedy = "`zkplan import` writes the spec of an existing ensemble";
-        reader.complain(tree::Place::START, "the spec is empty", "nothing here", remedy);
+        reader.complain(place::Place::START, "the spec is empty", "nothing here", remedy);
         return None;
     }
     let known = ["apiVersion", "ensemble", "connect", "servers", "policy", "hooks", "zones"];

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::complaint::Complaints;
+use super::place::Place;
 use super::shown::{is_hidden, quoted};
-use super::tree::{Node, Place, Value};
+use super::tree::{Node, Value};
 use crate::model::{Host, Millis};
 
 /// The longest key that is compared with the known ones.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::WantedServer;
-use super::addresses::{Claim, Port};
+use super::claims::{Claim, Entry, Port};
+use super::place::Place;
 use super::read::{Fields, Reader};
 use super::sections::{host_and_port, port};
 use super::shown::quoted;
-use super::tree::{Node, Place, Value};
+use super::tree::{Node, Value};
 use crate::model::{
     ClientAddress, Host, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight as Vote,
 };
@@ -53,21 +54,6 @@ const IDS: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 pub(super) const PLACES: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
 
 const ROLES: [(&str, Role); 2] = [("participant", Role::Participant), ("observer", Role::Observer)];
-
-/// What could be read of one server.
-#[derive(Debug, Default)]
-pub(super) struct Entry {
-    /// Its id and where it stands.
-    pub(super) id: Option<(ServerId, Place)>,
-    /// Its role; `None` where it is not known.
-    pub(super) role: Option<Role>,
-    /// The addresses that it claims.
-    pub(super) claims: Vec<Claim>,
-    /// The server, where nothing about it is wrong.
-    pub(super) wanted: Option<WantedServer>,
-    /// Whether it is a line of ZooKeeper's own, which has no place for a zone.
-    pub(super) is_line: bool,
-}
 
 impl Reader {
     /// Reads the list of servers and holds them against each other.

@@ -7,6 +7,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, Spanned};
 
 use super::complaint::Complaints;
+use super::place::Place;
 use super::shown;
 
 /// The longest file, in bytes. 254 servers with every field given and a comment each take a third.
@@ -23,24 +24,6 @@ const MAX_ALIASES: usize = 256;
 
 /// Values that all aliases together may stand for.
 const MAX_ALIASED: usize = 2_000;
-
-/// Where something stands in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Its first byte.
-    pub(super) start: usize,
-    /// Its length in bytes, on its first line.
-    pub(super) len: usize,
-    /// Its line, from 1.
-    pub(super) line: usize,
-    /// Its column in characters, from 1.
-    pub(super) column: usize,
-}
-
-impl Place {
-    /// The beginning of the file.
-    pub(super) const START: Self = Self { start: 0, len: 0, line: 1, column: 1 };
-}
 
 /// A value and its place.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! What programs read of commands that fail, and of those that answer with more than a plan.
 
-
 use serde_json::Value;
 use zkplan::report::SCHEMAS;
 

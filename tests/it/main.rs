@@ -2,6 +2,7 @@
 //! plans, and the shape of the source tree.
 
 mod addresses;
+mod circles;
 mod common_changes;
 mod dependencies;
 mod documents;

@@ -19,10 +19,11 @@ use std::sync::Arc;
 
 use self::other_order::Unlawful;
 use super::end::{Outcome, Since};
-use super::event::{Event, Missing, Wait};
+use super::event::Event;
 use super::journal::{CommitEvidence, Entry, HookEnd, LockText, Runs, UnresolvedRequest};
 use super::judge::{Approved, RunState};
 use super::sight::RunView;
+use super::wait::{Missing, Wait};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError};
 use crate::model::{ConfigVersion, EnsembleConfig, Reconfig, ServerId, Update};

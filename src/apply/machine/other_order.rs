@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::{Executor, RunStage};
 use crate::apply::end::Outcome;
-use crate::apply::event::{Event, Wait};
+use crate::apply::event::Event;
 use crate::apply::reorder::{accepted_order, reordered};
 use crate::apply::sight::{self, RunView};
+use crate::apply::wait::Wait;
 use crate::check;
 use crate::model::ServerId;
 use crate::proposal::propose;

@@ -2,12 +2,13 @@
 
 use super::{Continuation, Executor, HOLD_MS, ReadBack, RequestPurpose, RunQuestion, RunStage};
 use crate::apply::end::Outcome;
-use crate::apply::event::{Event, Wait};
+use crate::apply::event::Event;
 use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs};
 use crate::apply::judge::RunState;
 use crate::apply::position::implied;
 use crate::apply::sight::RunView;
 use crate::apply::stale::{Now, fresh};
+use crate::apply::wait::Wait;
 use crate::observe::Identity;
 
 /// The time between two surveys of servers that are finishing their sync, in milliseconds.

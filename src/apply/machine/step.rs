@@ -8,10 +8,11 @@ use super::{
     RunStage, SPARE_DIGESTS,
 };
 use crate::apply::end::Outcome;
-use crate::apply::event::{Event, Missing, Wait};
+use crate::apply::event::Event;
 use crate::apply::journal::{Entry, GateOpenedBy, HookEnd};
 use crate::apply::judge::{Judge, Verdict};
 use crate::apply::sight::{self, Presence, RunView};
+use crate::apply::wait::{Missing, Wait};
 use crate::model::{ServerId, Zxid};
 use crate::observe::{ByCounts, DataProof, FindingKind};
 use crate::plan::{

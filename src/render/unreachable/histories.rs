@@ -3,7 +3,7 @@
 use super::super::table::{Column, Table};
 use super::super::text::{Line, Text};
 use super::super::{retired, words};
-use super::{Reached, shown, todo};
+use super::advice::{Reached, shown, todo};
 use crate::observe::{Lineage, RetiredBy, TargetEnsemble};
 
 /// The present ensemble, and the one that a wanted server still runs.
