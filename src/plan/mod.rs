@@ -4,21 +4,12 @@
 //! schedule: the steps of an unordered phase may be taken in any order, and the leader's own change
 //! comes last in the whole plan. Nothing here proves that a plan is safe; `check` does.
 
-mod cost;
-mod grant;
-mod kinds;
-mod lattice;
-mod order;
-mod removal;
-mod reorder;
-mod search;
+mod planner;
+mod schedule;
 mod step;
-mod together;
-mod votes;
 
-pub use grant::{Done, Positions, Schedule};
-pub use order::{Goal, Prefer, best};
-pub use reorder::{is_within_reach, reorder};
+pub use planner::{Goal, Prefer, best, is_within_reach, reorder};
+pub use schedule::{Done, Positions, Schedule};
 pub use step::{
     Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
 };

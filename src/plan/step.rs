@@ -230,6 +230,14 @@ impl Step {
         self.parts().iter().any(|part| part.server == leader && part.change.hands_over())
     }
 
+    /// Whether it sends a request by which servers only leave or lose their votes. Such requests
+    /// wait for the gate.
+    pub fn only_takes_out(&self) -> bool {
+        let goes =
+            |part: &ServerChange| matches!(part.change, ChangeVerb::Leave | ChangeVerb::Demote);
+        matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)
+    }
+
     /// The canonical name of an action.
     pub fn named(action: Action) -> Self {
         let id = match &action {

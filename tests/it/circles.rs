@@ -12,7 +12,6 @@ const LEFT: &[(&str, &str)] = &[
     ("check", "its table holds figures of the state that is read from it"),
     ("cli", "the commands use parts of each other"),
     ("ensemble::simulated", "its files are the methods of one type, `World`"),
-    ("plan", "the builder holds the input of every search that it calls"),
     ("saved", "`file` writes the name of the format, a part of the interface"),
 ];
 

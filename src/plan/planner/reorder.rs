@@ -8,12 +8,11 @@
 use std::collections::BTreeMap;
 
 use super::cost::Cost;
-use super::lattice::{Edge, EdgeCost, StateGraph};
-use super::search::{digits, stride};
-use super::votes::{Vote, VoterSet};
-use super::{Action, ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepOrder};
+use super::state_graph::{Edge, EdgeCost, StateGraph, digits, stride};
+use super::tally::{Vote, VoterSet};
 use crate::model::{Reconfig, Server, ServerId, VoteWeight};
 use crate::observe::Facts;
+use crate::plan::{ChangeVerb, Done, Phase, PhaseKind, Plan, ServerChange, Step, StepOrder};
 
 /// The limit on nodes of the search. With more, changes of unreachable servers come first and those
 /// of healthy ones last.
@@ -455,14 +454,4 @@ fn votes(states: &[MemberState]) -> Vec<Vote> {
 /// The line that a request gives to a server.
 fn line(request: &Reconfig, server: ServerId) -> Option<&Server> {
     request.joining.iter().rev().find(|line| line.id == server)
-}
-
-impl Step {
-    /// Whether it sends a request by which servers only leave or lose their votes. Such requests
-    /// wait for the gate.
-    pub fn only_takes_out(&self) -> bool {
-        let goes =
-            |part: &ServerChange| matches!(part.change, ChangeVerb::Leave | ChangeVerb::Demote);
-        matches!(self.action, Action::Reconfig { .. }) && self.parts().iter().all(goes)
-    }
 }

@@ -1,32 +1,27 @@
 //! The order of additions. Of all parts of a plan this one can be ordered in the most ways.
 //!
-//! Unreachable voters are removed first, or interleaved with additions (`kinds` decides). Healthy
+//! Unreachable voters are removed first, or interleaved with additions (`goal` decides). Healthy
 //! voters are removed after every new voter votes (ZKQ7). In between, joiners, promoted observers,
 //! replaced servers and address changes may be interleaved. Each observer is promoted in place or
 //! by way of a non-voting follower.
 
 use std::ops::Range;
 
+use super::batching::{choices, is_lawful_batch};
+use super::change_classes::{ChangeClass, ClassKind, change_classes, deferred_replacements};
 use super::cost::Cost;
-use super::kinds::{
-    ChangeClass, ClassKind, change_classes, dead_are_interleaved, deferred_replacements,
-    departing_voters, is_live_replacement, loses_vote, readdressed, votes_now, votes_wanted,
-    without_dead,
+use super::goal::{
+    Goal, Prefer, batch_limit, departing_voters, is_healthy, is_live_replacement, loses_vote,
+    observes_first, readdressed, unreachable_are_interleaved,
 };
-use super::lattice::{Edge, EdgeCost, StateGraph};
-use super::order::{Goal, Prefer, fixed_tolerance, is_healthy, observes_first};
-use super::removal::{Removal, removals};
-use super::together::{batch_limit, choices, is_lawful_batch};
-use super::votes::{Tolerance, Vote, VoterSet};
+use super::moments::{fixed_tolerance, votes_now, votes_wanted, without_unreachable};
+use super::removals::{Removal, removals};
+use super::state_graph::{
+    Edge, EdgeCost, MAX_NODES, MAX_NODES_BATCHED, StateGraph, digits, stride,
+};
+use super::tally::{Tolerance, Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
-
-/// The limit on nodes of the search. With more, observers are promoted after all additions, one
-/// zone after the other.
-pub(super) const MAX_NODES: usize = 20_000;
-
-/// The limit if one request may make several changes, so that each node has more edges.
-pub(super) const MAX_NODES_BATCHED: usize = 1000;
 
 /// The servers that one request adds, or the moment at which addresses change.
 #[derive(Debug, Clone)]
@@ -39,7 +34,7 @@ pub(super) enum Addition<'a> {
     Replace(&'a Change),
     Readdress,
     /// Unreachable servers lose their votes, or are removed.
-    RemoveDead(Vec<&'a Change>),
+    RemoveUnreachable(Vec<&'a Change>),
 }
 
 /// All additions, in the best order.
@@ -124,8 +119,11 @@ impl<'a> Search<'a> {
         let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
         let first = votes_now(goal, &voter_set);
         let now = voter_set.tolerance(&first);
-        let base =
-            if dead_are_interleaved(goal) { first } else { without_dead(goal, &voter_set, first) };
+        let base = if unreachable_are_interleaved(goal) {
+            first
+        } else {
+            without_unreachable(goal, &voter_set, first)
+        };
         let mut search = Self {
             classes: change_classes(goal, &voter_set, deferred),
             survives_zones: voter_set.has_zones() && now.with_zone_lost >= 0,
@@ -143,9 +141,9 @@ impl<'a> Search<'a> {
     /// end.
     fn worst_outside_search(&self, deferred: &[&Change], now: Tolerance) -> Tolerance {
         let mut votes = self.base.clone();
-        for kind in &self.classes {
-            for change in &kind.servers {
-                self.apply(&mut votes, kind.what, change);
+        for class in &self.classes {
+            for change in &class.servers {
+                self.apply(&mut votes, class.kind, change);
             }
         }
         let mut worst = now.min(self.voter_set.tolerance(&votes));
@@ -199,8 +197,12 @@ impl<'a> Search<'a> {
                     held.extend(is_live_replacement(self.goal, change).then_some(*change));
                 }
                 Addition::Readdress => {}
-                Addition::RemoveDead(changes) => {
-                    self.apply_all(&mut votes, ClassKind::RemoveDead { leave: true }, changes);
+                Addition::RemoveUnreachable(changes) => {
+                    self.apply_all(
+                        &mut votes,
+                        ClassKind::RemoveUnreachable { leave: true },
+                        changes,
+                    );
                 }
             }
             look(&votes, &held);
@@ -249,7 +251,7 @@ impl<'a> Search<'a> {
                 *vote = Vote { votes, up: true };
             }
             ClassKind::Readdress => {}
-            ClassKind::RemoveDead { .. } => vote.votes = false,
+            ClassKind::RemoveUnreachable { .. } => vote.votes = false,
         }
     }
 
@@ -294,12 +296,13 @@ impl<'a> Search<'a> {
         let mut all = Vec::new();
         let mut at = of.start;
         while at < of.end {
-            let what = self.classes[at].what;
-            let like = self.classes[at..of.end].iter().take_while(|kind| kind.what == what).count();
-            let left = |kind: usize| self.classes[kind].steps() - done[kind];
+            let what = self.classes[at].kind;
+            let like =
+                self.classes[at..of.end].iter().take_while(|class| class.kind == what).count();
+            let left = |class: usize| self.classes[class].steps() - done[class];
             let left: Vec<usize> = (at..at + like).map(left).collect();
             let most = match what {
-                ClassKind::Join | ClassKind::Promote | ClassKind::RemoveDead { .. } => {
+                ClassKind::Join | ClassKind::Promote | ClassKind::RemoveUnreachable { .. } => {
                     batch_limit(self.goal)
                 }
                 ClassKind::Replace | ClassKind::Readdress => 1,
@@ -316,9 +319,9 @@ impl<'a> Search<'a> {
 
     fn votes_at(&self, done: &[usize]) -> Vec<Vote> {
         let mut votes = self.base.clone();
-        for (kind, done) in self.classes.iter().zip(done) {
-            for change in kind.servers.iter().take(*done) {
-                self.apply(&mut votes, kind.what, change);
+        for (class, done) in self.classes.iter().zip(done) {
+            for change in class.servers.iter().take(*done) {
+                self.apply(&mut votes, class.kind, change);
             }
         }
         votes
@@ -332,7 +335,7 @@ impl<'a> Search<'a> {
         (done, choice): (&[usize], &[usize]),
     ) {
         let Some(first) = choice.iter().position(|count| *count > 0) else { return };
-        let what = self.classes[first].what;
+        let what = self.classes[first].kind;
         let of_kind = |at: usize| self.classes[at].servers.iter().skip(done[at]).take(choice[at]);
         let mut changes: Vec<&Change> = (first..choice.len()).flat_map(of_kind).copied().collect();
         changes.sort_by_key(|change| change.id);
@@ -340,8 +343,8 @@ impl<'a> Search<'a> {
         let is_in = |change: &&Change| votes[self.voter_set.number(change.id)].up;
         let observes_first = |change: &&Change| observes_first(self.goal, change);
         if what == ClassKind::Promote && changes.iter().any(observes_first) {
-            let mut joins = self.classes.iter().filter(|kind| kind.what == ClassKind::Join);
-            if !joins.all(|kind| kind.servers.iter().all(is_in)) {
+            let mut joins = self.classes.iter().filter(|class| class.kind == ClassKind::Join);
+            if !joins.all(|class| class.servers.iter().all(is_in)) {
                 return;
             }
         }
@@ -364,18 +367,18 @@ impl<'a> Search<'a> {
                 }
             }
             (ClassKind::Readdress, _) => add(Addition::Readdress, self.moves(votes)),
-            (ClassKind::RemoveDead { .. }, all) => {
-                let edge_cost = self.removes_dead(votes, all);
-                add(Addition::RemoveDead(changes), edge_cost);
+            (ClassKind::RemoveUnreachable { .. }, all) => {
+                let edge_cost = self.removes_unreachable(votes, all);
+                add(Addition::RemoveUnreachable(changes), edge_cost);
             }
         }
     }
 
     /// Whether an unreachable server must still leave before it returns.
     fn is_removed_later(&self, change: &Change, done: &[usize]) -> bool {
-        self.classes.iter().zip(done).any(|(kind, done)| {
-            matches!(kind.what, ClassKind::RemoveDead { .. })
-                && kind.servers.iter().skip(*done).any(|other| other.id == change.id)
+        self.classes.iter().zip(done).any(|(class, done)| {
+            matches!(class.kind, ClassKind::RemoveUnreachable { .. })
+                && class.servers.iter().skip(*done).any(|other| other.id == change.id)
         })
     }
 
@@ -411,9 +414,9 @@ impl<'a> Search<'a> {
     }
 
     /// Unreachable voters are removed.
-    fn removes_dead(&self, votes: &[Vote], changes: &[&Change]) -> EdgeCost {
+    fn removes_unreachable(&self, votes: &[Vote], changes: &[&Change]) -> EdgeCost {
         let mut after = votes.to_vec();
-        self.apply_all(&mut after, ClassKind::RemoveDead { leave: true }, changes);
+        self.apply_all(&mut after, ClassKind::RemoveUnreachable { leave: true }, changes);
         let changes_votes = changes.iter().any(|change| loses_vote(change));
         let mut edge_cost = self.edge_cost(votes, [&after, &after], changes_votes, 0);
         let least = if self.goal.facts.standalone_disabled { 1 } else { 2 };
@@ -489,16 +492,42 @@ impl<'a> Search<'a> {
     }
 }
 
-/// How many of each class are done at a node.
-pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
-    let mut digits = vec![0; sizes.len()];
-    for (digit, size) in digits.iter_mut().zip(sizes).rev() {
-        *digit = node % (size + 1);
-        node /= size + 1;
-    }
-    digits
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::planner::fixture::{goal, with_down};
 
-pub(super) fn stride(sizes: &[usize], at: usize) -> usize {
-    sizes[at + 1..].iter().map(|size| size + 1).product()
+    fn names(goal: &Goal) -> Vec<String> {
+        let ids = |changes: &[&Change]| {
+            changes.iter().map(|change| change.id.to_string()).collect::<Vec<_>>().join(",")
+        };
+        let name = |addition: &Addition<'_>| match addition {
+            Addition::Join(changes) => format!("join {}", ids(changes)),
+            Addition::Promote(changes) => format!("promote {}", ids(changes)),
+            Addition::PromoteViaFollower(changes) => {
+                format!("by way of a follower {}", ids(changes))
+            }
+            Addition::Replace(change) => format!("replace {}", change.id),
+            Addition::Readdress => "readdress".to_owned(),
+            Addition::RemoveUnreachable(changes) => format!("remove {}", ids(changes)),
+        };
+        plan_additions(goal).steps.iter().map(name).collect()
+    }
+
+    #[test]
+    fn an_observer_is_promoted_in_place_only_if_that_costs_no_tolerance() {
+        assert_eq!(names(&goal("1 2 o3", "1 2 3")), ["promote 3"]);
+        // It does not acknowledge its own promotion: 3 of 4 would have to, and none could fail.
+        let four = goal("1 2 3 o4", "1 2 3 4");
+        assert_eq!(names(&four), ["by way of a follower 4"]);
+        assert_eq!(names(&with_down(four, &[3])), ["by way of a follower 4"]);
+    }
+
+    #[test]
+    fn a_limit_on_changes_decides_how_many_join_at_once() {
+        let mut goal = goal("1 2 3 4", "1 2 3 4 5 6");
+        assert_eq!(names(&goal), ["join 5", "join 6"]);
+        goal.policy.changes_per_step = 2;
+        assert_eq!(names(&goal), ["join 5,6"]);
+    }
 }

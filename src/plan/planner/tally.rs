@@ -255,3 +255,44 @@ fn failures_to_lose(all: i128, mut up: Vec<i128>) -> Option<i64> {
     }
     (failures_to_lose > 0).then_some(failures_to_lose)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::planner::fixture::{goal, with_zones};
+
+    fn votes(all: &str) -> Vec<Vote> {
+        let vote = |c: char| Vote { votes: c != '.', up: c == '+' };
+        all.chars().map(vote).collect()
+    }
+
+    #[test]
+    fn a_voter_that_is_down_raises_the_quorum_and_an_observer_does_not() {
+        let goal = goal("1 2 3 4 5", "1 2 3");
+        let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
+        let failures = |all: &str| voter_set.tolerated_failures(&votes(all));
+        assert_eq!(["+++++", "+++..", "+++--", "++---"].map(failures), [2, 1, 0, -1]);
+    }
+
+    #[test]
+    fn a_lost_zone_counts_with_its_voters_alone() {
+        let goal =
+            with_zones(goal("1 2 3 4 5", "1 2 3"), &[("a", &[1, 2]), ("b", &[3, 4]), ("c", &[5])]);
+        let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
+        let lost = |all: &str| voter_set.tolerance(&votes(all)).with_zone_lost;
+        // The fullest zone is lost. A zone without a vote cannot be.
+        assert_eq!(["+++++", "++..+", "+.+.+"].map(lost), [0, -1, 0]);
+    }
+
+    #[test]
+    fn groups_can_be_lost_one_by_one_and_quorums_can_miss_each_other() {
+        let places: Vec<Option<VoteWeight>> =
+            [1, 1, 1, 2, 2, 2, 3, 3, 3].map(|group| Some(VoteWeight { group, weight: 1 })).to_vec();
+        assert_eq!(weighted(&places, &votes("+++++++++")), 3);
+        assert_eq!(weighted(&places, &votes("+++++-+--")), 0);
+        assert_eq!(weighted(&places, &votes("++++--+--")), -1);
+        let before = votes("+++++++++");
+        assert!(overlap(&places, &before, &votes("+++++++++")));
+        assert!(!overlap(&places, &before, &votes("+++......")));
+    }
+}

@@ -227,3 +227,28 @@ fn begun_by(
     }
     begun_by
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::best;
+    use crate::plan::planner::fixture::goal;
+
+    #[test]
+    fn the_change_of_any_leader_is_the_last_one() {
+        let plan = best(&goal("1 2 3 4 5", "4 5 6 7 8"));
+        let joins = ["await-6", "await-7", "await-8", "join-6", "join-7", "join-8"];
+        let mut done: Done = joins.iter().map(|id| StepId::new(*id)).collect();
+        let mut next = |leader: i64, then: &str| {
+            let ready = plan.next_steps(&done, Some(ServerId::new(leader)));
+            let ready: Vec<String> = ready.iter().map(|step| step.id.to_string()).collect();
+            done.insert(StepId::new(then));
+            ready
+        };
+        assert_eq!(next(1, "leave-2"), ["leave-2", "leave-3"]);
+        // Server 3 was elected.
+        assert_eq!(next(3, "leave-1"), ["leave-1"]);
+        assert_eq!(next(3, "leave-3"), ["leave-3"]);
+        assert_eq!(next(6, "prove"), ["prove"]);
+    }
+}

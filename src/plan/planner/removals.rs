@@ -6,16 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::StepOrder;
+use super::batching::{Batching, batchings};
 use super::cost::Cost;
-use super::kinds::{departing_voters, votes_now, votes_wanted, without_dead};
-use super::lattice::{Edge, EdgeCost, StateGraph};
-use super::order::{Goal, is_healthy};
-use super::search::{MAX_NODES, MAX_NODES_BATCHED, digits, stride};
-use super::together::{Batching, batch_limit, batchings};
-use super::votes::{Tolerance, Vote, VoterSet};
+use super::goal::{Goal, batch_limit, departing_voters, is_healthy};
+use super::moments::{votes_now, votes_wanted, without_unreachable};
+use super::state_graph::{
+    Edge, EdgeCost, MAX_NODES, MAX_NODES_BATCHED, StateGraph, digits, stride,
+};
+use super::tally::{Tolerance, Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::Server;
+use crate::plan::StepOrder;
 
 /// Requests that remove voters, and whether their order matters.
 pub(super) struct Removal<'a> {
@@ -73,7 +74,7 @@ fn leaves(change: &Change) -> bool {
 /// The votes after all additions. Unreachable servers whose replacement is deferred do not vote
 /// yet.
 fn votes_before(goal: &Goal, voter_set: &VoterSet, deferred: &[&Change]) -> Vec<Vote> {
-    let mut votes = without_dead(goal, voter_set, votes_now(goal, voter_set));
+    let mut votes = without_unreachable(goal, voter_set, votes_now(goal, voter_set));
     for change in &goal.diff.changes {
         if change.after.as_ref().is_some_and(Server::votes) {
             let moves = matches!(change.kind, ChangeKind::Readdress(_));
@@ -404,5 +405,26 @@ impl<'e, 'a> RemovalSearch<'e, 'a> {
                 .flatten()
                 .fold(Cost::NONE, |all, tolerance| all.and(Self::cost(tolerance))),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::planner::fixture::{goal, with_zones};
+
+    fn order(goal: &Goal) -> (Vec<i64>, StepOrder) {
+        let best = removals(goal, &[]).into_iter().next().expect("an order");
+        (best.order.iter().flatten().map(|change| change.id.get()).collect(), best.rule)
+    }
+
+    #[test]
+    fn zones_decide_the_order_and_without_them_any_order_will_do() {
+        let goal = goal("1 2 3 4 5 6 7", "1 4 6");
+        assert_eq!(order(&goal), (vec![2, 3, 5, 7], StepOrder::LeaderLast));
+        // The fullest zone is emptied first.
+        let zones: [(&str, &[i64]); 3] = [("a", &[1, 4]), ("b", &[2, 6]), ("c", &[3, 5, 7])];
+        let (removed, rule) = order(&with_zones(goal, &zones));
+        assert_eq!((removed[0], rule), (3, StepOrder::InOrder));
     }
 }

@@ -5,7 +5,14 @@
 //! and the next pass chooses among those.
 
 use super::cost::Cost;
-use super::votes::Tolerance;
+use super::tally::Tolerance;
+
+/// The limit on nodes of the search. With more, observers are promoted after all additions, one
+/// zone after the other.
+pub(super) const MAX_NODES: usize = 20_000;
+
+/// The limit if one request may make several changes, so that each node has more edges.
+pub(super) const MAX_NODES_BATCHED: usize = 1000;
 
 /// One way to take one more step.
 #[derive(Debug, Clone)]
@@ -103,5 +110,83 @@ impl<T> StateGraph<T> {
             }
         }
         path
+    }
+}
+
+/// How many of each class are done at a node.
+pub(super) fn digits(mut node: usize, sizes: &[usize]) -> Vec<usize> {
+    let mut digits = vec![0; sizes.len()];
+    for (digit, size) in digits.iter_mut().zip(sizes).rev() {
+        *digit = node % (size + 1);
+        node /= size + 1;
+    }
+    digits
+}
+
+pub(super) fn stride(sizes: &[usize], at: usize) -> usize {
+    sizes[at + 1..].iter().map(|size| size + 1).product()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A graph with four nodes and two paths, by way of node 1 and of node 2.
+    fn diamond(costs: [(bool, i64, usize); 4]) -> StateGraph<usize> {
+        let ends = [(0, 1), (0, 2), (1, 3), (2, 3)];
+        let edge = |(number, ((from, to), (is_legal, failures, reconfigs)))| Edge {
+            from,
+            to,
+            what: number,
+            cost: EdgeCost {
+                is_legal,
+                risks: 0,
+                failures,
+                with_zone_lost: 0,
+                windows: 0,
+                reconfigs,
+            },
+        };
+        StateGraph::new(4, ends.into_iter().zip(costs).enumerate().map(edge).collect())
+    }
+
+    fn path(graph: StateGraph<usize>) -> Vec<usize> {
+        graph.path().into_iter().map(|(edge, _)| edge).collect()
+    }
+
+    #[test]
+    fn the_worst_moment_decides_before_the_sum() {
+        let mut graph = diamond([(true, 2, 1), (true, 1, 1), (true, 0, 1), (true, 1, 3)]);
+        graph.widest(i64::MAX, |cost| cost.failures);
+        graph.shortest(|cost| cost.reconfigs);
+        assert_eq!(path(graph), [1, 3]);
+        // A tolerance that is enough is not bought with reconfigs.
+        let mut graph = diamond([(true, 2, 1), (true, 1, 1), (true, 0, 1), (true, 1, 3)]);
+        graph.widest(0, |cost| cost.failures);
+        graph.shortest(|cost| cost.reconfigs);
+        assert_eq!(path(graph), [0, 2]);
+    }
+
+    #[test]
+    fn an_illegal_edge_is_left_only_where_no_legal_path_reaches_the_end() {
+        let costs = [(true, 0, 1), (true, 0, 1), (false, 0, 1), (true, 0, 1)];
+        let mut graph = diamond(costs);
+        graph.keep_legal();
+        graph.shortest(|cost| cost.reconfigs);
+        assert_eq!(path(graph), [1, 3]);
+        let mut graph = diamond([costs[0], costs[1], costs[2], (false, 0, 1)]);
+        graph.keep_legal();
+        assert_eq!(path(graph).len(), 2);
+    }
+
+    #[test]
+    fn the_number_of_a_node_says_how_many_of_each_class_are_done() {
+        let sizes = [2, 1, 3];
+        for node in 0..3 * 2 * 4 {
+            let sum: usize =
+                digits(node, &sizes).iter().enumerate().map(|(at, n)| n * stride(&sizes, at)).sum();
+            assert_eq!(sum, node);
+        }
+        assert_eq!(digits(3 * 2 * 4 - 1, &sizes), sizes);
     }
 }

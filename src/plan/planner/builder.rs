@@ -2,90 +2,38 @@
 //!
 //! The order of phases is: await joiners, remove unreachable servers, add, change addresses, wait
 //! for clients to move, remove observers, demote voters, remove voters, prove, retire. A search
-//! finds the order of additions, and the way in which observers get a vote (`search`). Another one
-//! finds the order in which voters are removed, if zones or weights distinguish them (`removal`).
+//! finds the order of additions, and the way in which observers get a vote (`additions`). Another
+//! one finds the order in which voters are removed, if zones or weights distinguish them
+//! (`removals`).
 
-use std::collections::BTreeMap;
-
-use super::kinds::is_interleaved;
-use super::removal::Removal;
-use super::search::{Addition, plan_additions};
-use super::together::{batch_limit, in_chunks};
-use super::votes::{Vote, VoterSet};
-use super::{
-    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
-    StepOrder,
+use super::additions::{Addition, plan_additions};
+use super::batching::in_chunks;
+use super::goal::{
+    Goal, batch_limit, changes, gains_vote_elsewhere, is_healthy, is_interleaved, is_out,
+    observes_first,
 };
-use crate::diff::{Change, ChangeKind, Diff};
-use crate::model::{
-    AddAs, Connect, Cutover, Hooks, Membership, MinTolerance, Policy, Reach, Reconfig, Server,
-    ServerId,
+use super::moments::fixed_tolerance;
+use super::removals::Removal;
+use crate::diff::{Change, ChangeKind};
+use crate::model::{Cutover, Reconfig, Server, ServerId};
+use crate::plan::{
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
 };
-use crate::observe::Facts;
-
-/// The input of the planner.
-#[derive(Debug, Clone)]
-pub struct Goal {
-    /// The label of the ensemble.
-    pub ensemble: String,
-    /// The facts that were observed.
-    pub facts: Facts,
-    /// The changes to make.
-    pub diff: Diff,
-    /// The rules that the operator set.
-    pub policy: Policy,
-    /// How to reach the ensemble.
-    pub connect: Connect,
-    /// Where each wanted server is asked.
-    pub reach: BTreeMap<ServerId, Reach>,
-    /// Commands that start and stop servers.
-    pub hooks: Hooks,
-    /// Risks that the operator accepted by name.
-    pub accepted: Vec<Acceptance>,
-    /// The preference among safe plans.
-    pub prefer: Prefer,
-}
-
-/// The preference among safe plans.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Prefer {
-    /// The highest tolerance at the worst moment, then the fewest reconfigs.
-    #[default]
-    Safest,
-    /// The fewest reconfigs that the safety rules allow, then the highest tolerance.
-    Fewest,
-    /// The fewest leader changes, then as [`Prefer::Safest`]. A plan has one leader change if the
-    /// leader itself changes, in every order. So the result is the plan of [`Prefer::Safest`].
-    NoLeaderChange,
-}
-
-impl Prefer {
-    /// Every preference.
-    pub const ALL: [Self; 3] = [Self::Safest, Self::Fewest, Self::NoLeaderChange];
-}
 
 /// The best plan that the planner finds. `check` says whether it is safe.
 pub fn best(goal: &Goal) -> Plan {
     plan_of(goal, phases(goal))
 }
 
-pub(super) fn is_healthy(goal: &Goal, change: &Change) -> bool {
-    goal.facts.live.contains(&change.id)
-}
-
-pub(super) fn changes(goal: &Goal, wanted: impl Fn(&Change) -> bool) -> Vec<&Change> {
-    goal.diff.changes.iter().filter(|change| wanted(change)).collect()
-}
-
 fn phases(goal: &Goal) -> Vec<Phase> {
     if goal.diff.changes.is_empty() {
         return Vec::new();
     }
-    let mut phases = vec![await_phase(goal), dead_phase(goal), early_readdress_phase(goal)];
-    let way = plan_additions(goal);
-    phases.extend(addition_phases(goal, way.steps));
+    let mut phases = vec![await_phase(goal), unreachable_phase(goal), early_readdress_phase(goal)];
+    let additions = plan_additions(goal);
+    phases.extend(addition_phases(goal, additions.steps));
     phases.push(gate_phase(goal));
-    phases.extend(removal_phases(goal, way.removal));
+    phases.extend(removal_phases(goal, additions.removal));
     phases.push(late_readdress_phase(goal));
     phases.push(Phase {
         kind: PhaseKind::Prove,
@@ -98,9 +46,9 @@ fn phases(goal: &Goal) -> Vec<Phase> {
 }
 
 /// The additions in the order that was found best. Consecutive steps of one kind are one phase.
-fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
+fn addition_phases(goal: &Goal, additions: Vec<Addition<'_>>) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for addition in way {
+    for addition in additions {
         let (kind, rule, steps) = match addition {
             Addition::Join(changes) => {
                 let line = |change: &&Change| {
@@ -120,8 +68,8 @@ fn addition_phases(goal: &Goal, way: Vec<Addition<'_>>) -> Vec<Phase> {
             Addition::Replace(change) => {
                 (PhaseKind::Replace, StepOrder::InOrder, replacement(goal, change))
             }
-            Addition::RemoveDead(changes) => {
-                (PhaseKind::Dead, StepOrder::InOrder, vec![remove_dead(&changes)])
+            Addition::RemoveUnreachable(changes) => {
+                (PhaseKind::Dead, StepOrder::InOrder, vec![remove_unreachable(&changes)])
             }
             Addition::Readdress => {
                 let phase = readdress_phase(goal);
@@ -151,23 +99,6 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
         accepted: goal.accepted.clone(),
         spec: None,
     }
-}
-
-/// The tolerance that the plan must keep, as a number. `auto` is the smaller of the present
-/// tolerance and that of the target. Servers that are down now count as down in both.
-pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
-    if let MinTolerance::AtLeast(count) = goal.policy.min_tolerance {
-        return count;
-    }
-    let base = &goal.facts.base.membership;
-    let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
-    let spare = |members: &Membership| {
-        let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
-        let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
-        voter_set.tolerated_failures(&voter_set.ids.iter().map(vote).collect::<Vec<_>>())
-    };
-    let smaller = spare(base).min(spare(&goal.diff.target));
-    u32::try_from(smaller).unwrap_or(0)
 }
 
 /// One request that adds or updates these lines.
@@ -202,7 +133,7 @@ fn await_phase(goal: &Goal) -> Phase {
 
 /// Unreachable voters lose their votes first, unless they are interleaved with additions. An
 /// unreachable voter only raises the quorum.
-fn dead_phase(goal: &Goal) -> Phase {
+fn unreachable_phase(goal: &Goal) -> Phase {
     let dead = |goes: fn(&Change) -> bool| {
         changes(goal, |change| {
             !is_healthy(goal, change) && !is_interleaved(goal, change) && goes(change)
@@ -211,17 +142,12 @@ fn dead_phase(goal: &Goal) -> Phase {
     let groups = [dead(is_out), dead(|change| demotion(change).is_some())];
     let mut requests = in_chunks(&groups, batch_limit(goal));
     requests.sort_by_key(|request| request.first().map(|change| change.id));
-    let steps = requests.iter().map(|request| remove_dead(request)).collect();
+    let steps = requests.iter().map(|request| remove_unreachable(request)).collect();
     Phase { kind: PhaseKind::Dead, rule: StepOrder::LeaderLast, steps }
 }
 
-/// Whether a change removes its server from the ensemble, even if only for a time.
-pub(super) fn is_out(change: &Change) -> bool {
-    matches!(change.kind, ChangeKind::Leave | ChangeKind::Replace)
-}
-
 /// One request that removes the votes of unreachable servers.
-fn remove_dead(request: &[&Change]) -> Step {
+fn remove_unreachable(request: &[&Change]) -> Step {
     match request.first() {
         Some(first) if is_out(first) => take_out(ChangeVerb::Leave, ids(request)),
         _ => {
@@ -232,13 +158,6 @@ fn remove_dead(request: &[&Change]) -> Step {
 
 fn ids(changes: &[&Change]) -> Vec<ServerId> {
     changes.iter().map(|change| change.id).collect()
-}
-
-/// Whether a joiner is added as an observer first. It is promoted when all joiners have been added.
-pub(super) fn observes_first(goal: &Goal, change: &Change) -> bool {
-    goal.policy.add_as == AddAs::Observer
-        && change.kind == ChangeKind::Join
-        && change.after.as_ref().is_some_and(Server::votes)
 }
 
 /// Observers are removed, follow again as non-voting followers, and get their votes.
@@ -288,11 +207,6 @@ fn late_readdress_phase(goal: &Goal) -> Phase {
     };
     let steps = goal.diff.changes.iter().filter_map(moves).collect();
     Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
-}
-
-/// Whether an observer becomes a voter at a new address.
-pub(super) fn gains_vote_elsewhere(change: &Change) -> bool {
-    change.kind == ChangeKind::RoleAndAddress && change.after.as_ref().is_some_and(Server::votes)
 }
 
 /// The step that gives an observer its new address.

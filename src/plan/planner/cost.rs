@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::order::Prefer;
-use super::votes::Tolerance;
+use super::goal::Prefer;
+use super::tally::Tolerance;
 
 /// The cost of a plan, or of a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,5 +56,27 @@ impl Cost {
             && self.worst.min(other.worst) == other.worst
             && self.reconfigs <= other.reconfigs
             && self.windows <= other.windows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tolerance_comes_before_reconfigs_unless_the_fewest_are_preferred() {
+        let worst = |failures| Tolerance { failures, with_zone_lost: i64::MAX };
+        let safe = Cost { worst: worst(1), reconfigs: 6, ..Cost::NONE };
+        let short = Cost { worst: worst(0), reconfigs: 4, ..Cost::NONE };
+        assert!(safe.rank_key(Prefer::Safest) > short.rank_key(Prefer::Safest));
+        assert!(safe.rank_key(Prefer::Fewest) < short.rank_key(Prefer::Fewest));
+        // No preference makes up for a broken safety rule.
+        let broken = Cost { is_legal: false, ..Cost::NONE };
+        assert!(
+            Prefer::ALL.iter().all(|prefer| short.rank_key(*prefer) > broken.rank_key(*prefer))
+        );
+        // Neither is needless: each is better in one way.
+        assert!(!safe.dominates(&short) && !short.dominates(&safe));
+        assert!(safe.dominates(&Cost { windows: 1, ..safe }));
     }
 }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::order::Goal;
-use super::votes::{Vote, VoterSet};
+use super::goal::{Goal, batch_limit, is_majority};
+use super::state_graph::digits;
+use super::tally::{Vote, VoterSet};
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Majority, Server};
 
@@ -20,14 +21,6 @@ const MAX_BATCHINGS: usize = 64;
 /// A list of requests, each with the changes that it makes.
 pub(super) type Batching<'a> = Vec<Vec<&'a Change>>;
 
-/// How many servers one request may change.
-pub(super) fn batch_limit(goal: &Goal) -> usize {
-    match goal.policy.changes_per_step {
-        0 => usize::MAX,
-        most => usize::try_from(most).unwrap_or(usize::MAX),
-    }
-}
-
 /// How many of each class one request may take, the largest requests first. Mixed choices are
 /// included unless there are too many; then each request takes servers of one class.
 pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
@@ -36,7 +29,7 @@ pub(super) fn choices(left: &[usize], most: usize) -> Vec<Vec<usize>> {
     let mut choices: Vec<Vec<usize>> = Vec::new();
     if is_mixed {
         for way in 1..ways.unwrap_or(0) {
-            choices.push(super::search::digits(way, left));
+            choices.push(digits(way, left));
         }
     } else {
         for (class, size) in left.iter().enumerate() {
@@ -76,10 +69,6 @@ pub(super) fn is_lawful_batch(
 
 fn quorum(voters: usize) -> usize {
     Majority { voters, live: voters }.quorum()
-}
-
-fn is_majority(goal: &Goal) -> bool {
-    !goal.facts.base.membership.is_weighted()
 }
 
 /// Ways to group healthy servers that are removed into requests that are safe in any order. The
@@ -231,4 +220,34 @@ fn split(
 
 fn voted(change: &Change) -> bool {
     change.before.as_ref().is_some_and(Server::votes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::planner::fixture::goal;
+
+    #[test]
+    fn larger_requests_come_first_and_none_is_above_the_limit() {
+        assert_eq!(choices(&[2, 1], 2), [[2, 0], [1, 1], [1, 0], [0, 1]]);
+        assert_eq!(choices(&[2, 1], 1), [[1, 0], [0, 1]]);
+    }
+
+    #[test]
+    fn two_votes_change_at_once_only_if_quorums_still_overlap() {
+        let mut goal = goal("1 2 3 4", "1 2 3 4 5 6");
+        goal.policy.changes_per_step = 2;
+        let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
+        let votes = |voters: usize| -> Vec<Vote> {
+            (0..6).map(|at| Vote { votes: at < voters, up: true }).collect()
+        };
+        let is_lawful = |goal: &Goal, before: usize, after: usize| {
+            is_lawful_batch(goal, &voter_set, [&votes(before), &votes(after)])
+        };
+        assert!(is_lawful(&goal, 4, 6) && is_lawful(&goal, 6, 4));
+        assert!(!is_lawful(&goal, 3, 5) && !is_lawful(&goal, 5, 3));
+        // Without a limit quorums may miss each other. New voters alone must not be a quorum.
+        goal.policy.changes_per_step = 0;
+        assert!(is_lawful(&goal, 3, 5) && !is_lawful(&goal, 1, 4));
+    }
 }
