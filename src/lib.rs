@@ -27,7 +27,8 @@
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
-//!   tolerates most failures, then the fewest reconfigs. It believes nothing to be safe.
+//!   tolerates most failures, then the fewest reconfigs. It believes nothing to be safe. Why each
+//!   step stands where it stands is data ([`plan::Plan::graph`]); [`render`] only puts it in words.
 //! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
 //!   [`check::CheckedPlan`].

@@ -4,11 +4,15 @@
 //! schedule: the steps of an unordered phase may be taken in any order, and the leader's own change
 //! comes last in the whole plan. Nothing here proves that a plan is safe; `check` does.
 
+mod graph;
 mod planner;
+mod reason;
 mod schedule;
 mod step;
 
+pub use graph::{EdgeReason, PlanGraph, PlanNode};
 pub use planner::{Goal, Prefer, best, is_within_reach, reorder};
+pub use reason::StepReason;
 pub use schedule::{Done, Positions, Schedule};
 pub use step::{
     Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,

@@ -45,7 +45,7 @@ pub use complaints::complaints;
 pub use findings::finding as words_for_finding;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text};
-pub use why::{Why, step as words_for_step};
+pub use why::step as words_for_step;
 pub use words::{
     AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,
     folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,

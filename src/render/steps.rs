@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::why::{self, Why};
-use super::words;
+use super::{why, words};
 use crate::check::{CheckedPlan, Figures, Row};
 use crate::model::ServerId;
 use crate::observe::Observation;
-use crate::plan::{Action, Done, Phase, PhaseKind, Step, StepId, StepOrder};
+use crate::plan::{Action, Done, PlanNode, Step, StepId, StepOrder, StepReason};
 
 const COLUMNS: [Column; 8] = [
     Column::numbers("#"),
@@ -48,9 +47,11 @@ pub(super) fn steps(
         table.row(cells(["", at_first, ""], Some((base, base.votes.spare())), Line::plain(leads)));
     }
     let mut number = 0_usize;
-    for group in schedule.chunk_by(|one, next| one.why == next.why && one.kind() == next.kind()) {
+    for group in schedule
+        .chunk_by(|one, next| one.reason == next.reason && one.phase.kind == next.phase.kind)
+    {
         table.across(BELOW, heading(group));
-        for Reasoned { step, .. } in group {
+        for PlanNode { step, .. } in group {
             number += 1;
             let row = checked.report().rows.iter().find(|row| row.step == step.id);
             let row = row.filter(|_| step.reconfig().is_some());
@@ -112,23 +113,9 @@ fn waives_overlap(checked: &CheckedPlan) -> bool {
 /// How far in the lines between rows stand: behind the number.
 const BELOW: usize = 4;
 
-/// A step with the reason why it stands where it stands.
-struct Reasoned<'a> {
-    phase: &'a Phase,
-    step: &'a Step,
-    why: Why,
-}
-
-impl Reasoned<'_> {
-    const fn kind(&self) -> PhaseKind {
-        self.phase.kind
-    }
-}
-
-fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
-    let schedule = checked.plan().schedule().into_iter();
-    let with_why = |(phase, step)| Reasoned { phase, step, why: Why::of(checked, phase, step) };
-    let mut reasoned: Vec<Reasoned<'_>> = schedule.map(with_why).collect();
+/// The steps in their order, each with its reason.
+fn reasoned(checked: &CheckedPlan) -> Vec<PlanNode<'_>> {
+    let mut reasoned: Vec<PlanNode<'_>> = checked.plan().graph().node_weights().copied().collect();
     // Where they go side by side, all starts stand before all waits: each reason is said once.
     for side_by_side in reasoned.chunk_by_mut(|one, next| std::ptr::eq(one.phase, next.phase)) {
         if side_by_side.first().is_some_and(|first| first.phase.rule == StepOrder::SideBySide) {
@@ -139,11 +126,11 @@ fn reasoned(checked: &CheckedPlan) -> Vec<Reasoned<'_>> {
 }
 
 /// The reason that steps in a row share, and what rule they follow where there is a choice.
-fn heading(group: &[Reasoned<'_>]) -> Line {
-    let Some(Reasoned { phase, why, .. }) = group.first() else { return Line::default() };
-    let line = Line::new(Style::Dim, why.phrase());
+fn heading(group: &[PlanNode<'_>]) -> Line {
+    let Some(PlanNode { phase, reason, .. }) = group.first() else { return Line::default() };
+    let line = Line::new(Style::Dim, why::phrase(*reason));
     let any_order = phase.rule == StepOrder::LeaderLast && phase.steps.len() > 1;
-    if *why == Why::LeaderLast || (group.len() < 2 && !any_order) {
+    if *reason == StepReason::LeaderLast || (group.len() < 2 && !any_order) {
         return line;
     }
     line.then(Style::Dim, format!(" ({})", why::rule(phase.rule)))
