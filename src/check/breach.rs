@@ -100,6 +100,13 @@ pub struct Breach {
     pub detail: Detail,
 }
 
+impl Breach {
+    /// A breach that is about the whole plan.
+    pub(super) const fn of_plan(law: Law, detail: Detail) -> Self {
+        Self { law, step: None, path: Vec::new(), detail }
+    }
+}
+
 /// The numbers of a breach.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {

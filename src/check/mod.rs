@@ -1,36 +1,32 @@
-//! The laws ZKQ1 to ZKQ14, written apart from the planner, and the only maker of what may be
+//! The safety rules ZKQ1 to ZKQ14, written apart from the planner, and the only maker of what may be
 //! applied.
 //!
 //! In: a [`Plan`] and the facts of now. Out: a [`CheckedPlan`] with the figures of every step, or
 //! every breach. The checker believes nothing that the planner computed: it folds the requests over
 //! the base, counts who can acknowledge, and walks every order that the plan grants under every
-//! leader.
+//! leader. `rules` has one file a rule, `engine` walks.
 
-mod addresses;
 mod breach;
-mod laws;
-mod quorum;
-mod regrant;
-mod rest;
-mod state;
-mod table;
-mod walk;
-mod whole;
+mod engine;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use breach::{Breach, Detail, Law, Votes, Window};
-pub use regrant::regrant;
-pub use rest::{broken_now, recheck, recheck_accepting};
+pub use engine::recheck::{broken_now, recheck, recheck_accepting};
+pub use engine::regrant::regrant;
 
-use self::state::State;
-use self::table::Table;
+use self::engine::state::State;
+use self::engine::step_table::StepTable;
+use self::engine::transition::Transition;
+use self::engine::walk;
+use self::rules::form;
 use crate::model::{Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::{Facts, Finding, Level};
 use crate::plan::{Acceptance, Plan, Schedule, StepId};
 
-/// A plan that keeps the laws. There is no other way to make one than [`check`], or [`regrant()`] from
+/// A plan that keeps the safety rules. There is no other way to make one than [`check`], or [`regrant()`] from
 /// one that has passed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedPlan {
@@ -91,7 +87,7 @@ impl CheckedPlan {
     }
 
     /// The same plan where the ensemble is reached in another way. How it is reached is no
-    /// part of what a plan means, and no law speaks of it.
+    /// part of what a plan means, and no rule speaks of it.
     #[must_use]
     pub fn reached_by(mut self, connect: &Connect, reach: &BTreeMap<ServerId, Reach>) -> Self {
         self.plan.connect.clone_from(connect);
@@ -123,7 +119,7 @@ impl CheckedPlan {
     }
 }
 
-/// A plan that breaks laws.
+/// A plan that breaks safety rules.
 #[derive(Debug, Clone)]
 pub struct Unlawful {
     /// The plan.
@@ -132,28 +128,28 @@ pub struct Unlawful {
     pub breaches: Vec<Breach>,
 }
 
-/// Holds a plan against the laws, on the facts of now.
+/// Checks a plan against the safety rules, on the facts of now.
 pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
     check_or_return(plan, facts).map_err(|unlawful| unlawful.breaches)
 }
 
-/// The same; a plan that breaks laws comes back.
+/// The same. A plan that breaks safety rules is returned.
 pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<Unlawful>> {
-    match judged(&plan, facts) {
+    match run_checks(&plan, facts) {
         Ok(report) => Ok(CheckedPlan { plan, report, is_regranted: false }),
         Err(breaches) => Err(Box::new(Unlawful { plan, breaches })),
     }
 }
 
-fn judged(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
-    let table = Table::new(plan, facts);
+fn run_checks(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
+    let table = StepTable::new(plan, facts);
     let schedule = Schedule::of(plan);
-    let mut breaches = whole::broken(&table);
-    let walk = if whole::can_be_walked(&breaches) {
+    let mut breaches = rules::broken_by_plan(&table);
+    let walk = if form::can_be_walked(&breaches) {
         let mut walk = walk::walk(&table, &schedule, &walk::Start::of(&table));
         breaches.append(&mut walk.breaches);
         if !table.ends_at_target() {
-            breaches.push(whole::of_plan(Law::Form, Detail::WrongEnd));
+            breaches.push(Breach::of_plan(Law::Form, Detail::WrongEnd));
         }
         walk
     } else {
@@ -199,7 +195,7 @@ fn is_accepted(accepted: &[Acceptance], breach: &Breach) -> bool {
         && accepted.iter().any(|risk| risk.code == code && risk.step == breach.step)
 }
 
-fn figures(table: &Table<'_>, state: &State) -> Figures {
+fn figures(table: &StepTable<'_>, state: &State) -> Figures {
     let zone = match table.plan.policy.zones {
         ZonePolicy::Ignore => None,
         ZonePolicy::Best | ZonePolicy::Strict => {
@@ -210,7 +206,7 @@ fn figures(table: &Table<'_>, state: &State) -> Figures {
 }
 
 /// The figures of each step if the leader stays who it is.
-fn rows(table: &Table<'_>, schedule: &Schedule<'_>) -> Vec<Row> {
+fn rows(table: &StepTable<'_>, schedule: &Schedule<'_>) -> Vec<Row> {
     // It is not known who leads once that one has handed over.
     let mut leader = table.facts.leader;
     let mut state = State::base(table);
@@ -224,7 +220,7 @@ fn rows(table: &Table<'_>, schedule: &Schedule<'_>) -> Vec<Row> {
         rows.push(Row {
             step: entry.step.id.clone(),
             figures,
-            spare: laws::Transition::new(table, at, [&state, &after]).spare(),
+            spare: Transition::new(table, at, [&state, &after]).spare(),
             hands_over,
         });
         state = after;

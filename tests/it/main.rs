@@ -14,6 +14,7 @@ mod incidents;
 mod plans;
 mod positions;
 mod rehearsals;
+mod rules;
 mod tampered;
 mod tidy;
 mod world;

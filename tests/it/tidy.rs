@@ -201,8 +201,10 @@ const NOT_PLAIN: &[&str] =
 #[test]
 fn words_are_plain_english() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages = fs::read_dir(root.join("src/explain")).expect("pages");
+    let folders = ["src/explain", "src/check/rules"].map(|folder| root.join(folder));
+    let pages = folders.into_iter().flat_map(|folder| fs::read_dir(folder).expect("pages"));
     let pages = pages.map(|entry| entry.expect("an entry").path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|e| e == "md"));
     let pages = pages.chain([root.join("README.md"), root.join("CHANGELOG.md")]);
     let pages = pages.map(|path| (path.clone(), fs::read_to_string(path).expect("a page")));
     let mut wrong = Vec::new();

@@ -1,25 +1,26 @@
-//! ZKQ10: the addresses of a server that comes or moves, against everybody that may still listen.
+//! ZKQ10: the new address of a server is free, and others can reach it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::breach::Detail;
-use super::state::{Mark, State};
-use super::table::{Change, Table};
+use crate::check::breach::Detail;
+use crate::check::engine::state::{Mark, State};
+use crate::check::engine::step_table::{Change, StepTable};
+use crate::check::engine::transition::Transition;
 use crate::model::{Host, Server};
 use crate::observe::Facts;
 use crate::plan::StepOrder;
 
 /// What steps give to servers over the whole plan: everything of it that no order changes.
-pub(super) struct Addresses {
+pub(in crate::check) struct Addresses {
     /// By step and server.
-    given: BTreeMap<(usize, usize), Given>,
+    given: BTreeMap<(usize, usize), NewAddress>,
     /// Whether the base line of a server names the loopback, or a wildcard.
     base_is_loopback: Vec<bool>,
 }
 
 /// The new line of one server.
-struct Given {
+struct NewAddress {
     /// Whether it moves, or comes.
     moves: bool,
     is_wildcard: bool,
@@ -27,11 +28,11 @@ struct Given {
     /// A port that two of its own places share, where it gets new ones.
     shared: Option<u16>,
     /// Most have none.
-    rivals: Vec<Rival>,
+    conflicts: Vec<Conflict>,
 }
 
 /// A line of another server that has a place which a step gives away.
-struct Rival {
+struct Conflict {
     server: usize,
     /// The step that gives it that line; `None` for the base.
     given: Option<usize>,
@@ -39,10 +40,10 @@ struct Rival {
 }
 
 /// A host and a port at which a server listens.
-type Place<'a> = (&'a Host, u16);
+type ListenAddress<'a> = (&'a Host, u16);
 
 impl Addresses {
-    pub(super) fn of(table: &Table<'_>) -> Self {
+    pub(in crate::check) fn of(table: &StepTable<'_>) -> Self {
         let mut lines = Lines::of(table);
         let mut given = BTreeMap::new();
         for (position, entry) in table.steps.iter().enumerate() {
@@ -51,12 +52,12 @@ impl Addresses {
                     continue;
                 };
                 let new_places = new_places(change);
-                let own = Given {
+                let own = NewAddress {
                     moves: change.before.is_none_or(|before| before.peers != line.peers),
                     is_wildcard: line.peers.iter().any(|peer| peer.host.is_wildcard()),
                     is_loopback: is_loopback(table.facts, line),
                     shared: if new_places.is_empty() { None } else { lines.hosts.shared(line) },
-                    rivals: lines.rivals(change.server, &new_places),
+                    conflicts: lines.conflicts(change.server, &new_places),
                 };
                 given.insert((position, change.server), own);
             }
@@ -68,11 +69,23 @@ impl Addresses {
         Self { given, base_is_loopback }
     }
 
-    /// What is wrong with the new line of a server; what was wrong with its old one already is not
-    /// the step's. `is_done` tells which steps are done before it.
+    /// The rule for a request. `is_done` says which steps are done before it.
     pub(super) fn broken(
         &self,
-        table: &Table<'_>,
+        step: &Transition<'_>,
+        is_done: &dyn Fn(usize) -> bool,
+    ) -> Vec<Detail> {
+        let of_change = |change: &Change<'_>| {
+            self.broken_by_change(step.table, (step.position, change), step.after, is_done)
+        };
+        step.entry.changes.iter().flat_map(of_change).collect()
+    }
+
+    /// What is wrong with the new line of a server; what was wrong with its old one already is not
+    /// the step's. `is_done` tells which steps are done before it.
+    fn broken_by_change(
+        &self,
+        table: &StepTable<'_>,
         (position, change): (usize, &Change<'_>),
         after: &State,
         is_done: &dyn Fn(usize) -> bool,
@@ -86,23 +99,25 @@ impl Addresses {
         let mut found = Vec::new();
         let taken = |other, port| Detail::AddressTaken { server: id, other, port };
         found.extend(own.shared.map(|port| taken(id, port)));
-        let listens_now = |rival: &&Rival| {
+        let listens_now = |conflict: &&Conflict| {
             // One that the same request changes has both its lines while that is under way.
-            let last = table.reconfigs[rival.server].iter().rev().find(|at| is_done(**at)).copied();
-            let is_given = entry.servers.contains(&rival.server) && rival.given == Some(position);
-            let is_member = after.has(rival.server, Mark::MEMBER);
-            let keeps_ports = rival.given.is_none()
+            let last =
+                table.reconfigs[conflict.server].iter().rev().find(|at| is_done(**at)).copied();
+            let is_given =
+                entry.servers.contains(&conflict.server) && conflict.given == Some(position);
+            let is_member = after.has(conflict.server, Mark::MEMBER);
+            let keeps_ports = conflict.given.is_none()
                 && !is_member
-                && table.facts.live.contains(&table.ids[rival.server]);
+                && table.facts.live.contains(&table.ids[conflict.server]);
             // Any of an unordered phase may come first or later: each may have any of its lines.
             let any_time = entry.rule != StepOrder::InOrder
                 && table.steps.iter().any(|other| {
-                    other.phase == entry.phase && other.servers.contains(&rival.server)
+                    other.phase == entry.phase && other.servers.contains(&conflict.server)
                 });
-            is_member && last == rival.given || is_given || keeps_ports || any_time
+            is_member && last == conflict.given || is_given || keeps_ports || any_time
         };
-        let rivals = own.rivals.iter().filter(listens_now);
-        found.extend(rivals.map(|rival| taken(table.ids[rival.server], rival.port)));
+        let conflicts = own.conflicts.iter().filter(listens_now);
+        found.extend(conflicts.map(|conflict| taken(table.ids[conflict.server], conflict.port)));
         if own.moves && own.is_wildcard {
             found.push(Detail::WildcardHost(id));
         } else if own.moves && own.is_loopback && !self.all_loopback(table, step, after, is_done) {
@@ -125,7 +140,7 @@ impl Addresses {
     /// Whether every other member names the loopback once a step is done.
     fn all_loopback(
         &self,
-        table: &Table<'_>,
+        table: &StepTable<'_>,
         (position, server): (usize, usize),
         after: &State,
         is_done: &dyn Fn(usize) -> bool,
@@ -150,7 +165,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn of(table: &Table<'a>) -> Self {
+    fn of(table: &StepTable<'a>) -> Self {
         let hosts = Hosts { facts: table.facts, numbers: BTreeMap::new(), known: BTreeMap::new() };
         let mut all = Self { hosts, given: Vec::new(), places: Vec::new() };
         for (server, line) in table.base.iter().enumerate() {
@@ -179,8 +194,8 @@ impl<'a> Lines<'a> {
     }
 
     /// The lines of others that listen at places which a server gets.
-    fn rivals(&mut self, own: usize, new_places: &[Place<'a>]) -> Vec<Rival> {
-        let mut rivals = Vec::new();
+    fn conflicts(&mut self, own: usize, new_places: &[ListenAddress<'a>]) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
         for (host, port) in new_places {
             for name in self.hosts.names(host) {
                 let place = (*name, *port);
@@ -188,10 +203,14 @@ impl<'a> Lines<'a> {
                 let there = self.places[from..].iter().take_while(|(other, _)| *other == place);
                 let lines = there.map(|(_, number)| self.given[*number]);
                 let others = lines.filter(|(server, _)| *server != own);
-                rivals.extend(others.map(|(server, given)| Rival { server, given, port: *port }));
+                conflicts.extend(others.map(|(server, given)| Conflict {
+                    server,
+                    given,
+                    port: *port,
+                }));
             }
         }
-        rivals
+        conflicts
     }
 }
 
@@ -204,14 +223,14 @@ fn is_loopback(facts: &Facts, server: &Server) -> bool {
 }
 
 /// The places that a change gives to its server and that it did not have.
-fn new_places<'a>(change: &Change<'a>) -> Vec<Place<'a>> {
+fn new_places<'a>(change: &Change<'a>) -> Vec<ListenAddress<'a>> {
     let old = change.before.map(listens).unwrap_or_default();
     let new = change.after.filter(|_| change.before != change.after).map(listens);
     new.unwrap_or_default().into_iter().filter(|place| !old.contains(place)).collect()
 }
 
 /// Every place where a server listens.
-fn listens(server: &Server) -> Vec<Place<'_>> {
+fn listens(server: &Server) -> Vec<ListenAddress<'_>> {
     let peers = server.peers.iter();
     let mut places: Vec<(&Host, u16)> =
         peers.flat_map(|p| [(&p.host, p.quorum_port), (&p.host, p.election_port)]).collect();

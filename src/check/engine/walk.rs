@@ -1,16 +1,18 @@
 //! Every order that the plan grants, under every leader, one moment at a time.
 //!
-//! Steps that no law can tell apart are one class, so that hundreds of them are looked at in
+//! Steps that no rule distinguishes are one class, so that hundreds of them are looked at in
 //! moments that grow with their number and not with the number of their orders. The loss of a zone
 //! tells servers in it from servers outside, so each zone is looked at in a walk of its own.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use super::addresses::Addresses;
-use super::breach::{Breach, Detail, Law, Window};
-use super::laws::Transition;
+use super::server_classes::server_classes;
 use super::state::{Mark, State};
-use super::table::{Effect, Table, alike};
+use super::step_table::{Effect, StepTable};
+use super::transition::Transition;
+use crate::check::breach::{Breach, Detail, Law, Window};
+use crate::check::rules::addresses::Addresses;
+use crate::check::rules::{broken_by_step, leader_last, zones};
 use crate::model::ZonePolicy;
 use crate::plan::{Action, Positions, Schedule, StepId, StepOrder};
 
@@ -23,44 +25,48 @@ const MAX_MOMENTS_IN_ALL: usize = 100_000;
 
 /// What the walk saw.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
-    /// Breaches, each with the shortest way to it; one for each law and step.
-    pub(super) breaches: Vec<Breach>,
+pub(in crate::check) struct Walk {
+    /// Breaches, each with the shortest way to it; one for each rule and step.
+    pub(in crate::check) breaches: Vec<Breach>,
     /// Moments visited.
-    pub(super) moments: usize,
+    pub(in crate::check) moments: usize,
     /// The smallest spare at any moment.
-    pub(super) worst_spare: i64,
+    pub(in crate::check) worst_spare: i64,
     /// The worst zone at any moment, where zones count.
-    pub(super) worst_zone: Option<Window>,
+    pub(in crate::check) worst_zone: Option<Window>,
     /// Steps after which, in some order, the loss of one zone would stop writes.
-    pub(super) windows: BTreeMap<StepId, Window>,
+    pub(in crate::check) windows: BTreeMap<StepId, Window>,
     /// Whether some leader hands over.
-    pub(super) hands_over: bool,
+    pub(in crate::check) hands_over: bool,
 }
 
 /// Where a walk begins.
-pub(super) struct Start {
-    pub(super) state: State,
+pub(in crate::check) struct Start {
+    pub(in crate::check) state: State,
     /// The steps that are done.
-    pub(super) done: Positions,
+    pub(in crate::check) done: Positions,
 }
 
 impl Start {
     /// At the base, with nothing done.
-    pub(super) fn of(table: &Table<'_>) -> Self {
+    pub(in crate::check) fn of(table: &StepTable<'_>) -> Self {
         Self { state: State::base(table), done: Positions::none(table.steps.len()) }
     }
 }
 
 /// Walks every order that the plan grants from there on. Its unordered phases hold like steps.
-pub(super) fn walk(table: &Table<'_>, schedule: &Schedule<'_>, start: &Start) -> Walk {
+pub(in crate::check) fn walk(
+    table: &StepTable<'_>,
+    schedule: &Schedule<'_>,
+    start: &Start,
+) -> Walk {
     let addresses = Addresses::of(table);
     let base = &start.state;
     let mut walk = Walk { worst_spare: table.spare(base), ..Walk::default() };
     walk.explore(&Explorer::new(table, schedule, &addresses, None), start);
     if table.plan.policy.zones != ZonePolicy::Ignore {
         walk.worst_zone = table.worst_zone(base).map(|zone| table.without(base, zone));
-        for zone in zones(table) {
+        for zone in zones::with_votes(table) {
             if walk.breaches.iter().any(|b| matches!(b.detail, Detail::TooManyOrders(_))) {
                 break;
             }
@@ -71,23 +77,9 @@ pub(super) fn walk(table: &Table<'_>, schedule: &Schedule<'_>, start: &Start) ->
     walk
 }
 
-/// The zones in which a server may have a vote at some moment.
-fn zones(table: &Table<'_>) -> Vec<usize> {
-    let votes = |server: usize| {
-        let lines = table.reconfigs[server].iter().flat_map(|at| &table.steps[*at].changes);
-        table.base[server].is_some_and(crate::model::Server::votes)
-            || lines.into_iter().any(|change| change.server == server && change.votes())
-    };
-    let mut zones: Vec<usize> =
-        (0..table.ids.len()).filter(|s| votes(*s)).filter_map(|s| table.zone_of[s]).collect();
-    zones.sort_unstable();
-    zones.dedup();
-    zones
-}
-
-/// One walk: by all laws but that of zones, or by that of one zone.
+/// One walk: by all rules but that of zones, or by that of one zone.
 struct Explorer<'a> {
-    table: &'a Table<'a>,
+    table: &'a StepTable<'a>,
     schedule: &'a Schedule<'a>,
     addresses: &'a Addresses,
     zone: Option<usize>,
@@ -100,7 +92,7 @@ struct Explorer<'a> {
 }
 
 /// A moment on the way.
-struct Moment {
+struct Node {
     state: State,
     done: Positions,
     signature: Signature,
@@ -108,45 +100,45 @@ struct Moment {
     trail: usize,
 }
 
-/// What is done, as far as laws can tell: how many steps of each class, and how many servers of
+/// What is done, as far as rules can tell: how many steps of each class, and how many servers of
 /// each class are proven gone.
 type Signature = Vec<u16>;
 
 /// How a moment came about: the trail before, and the step.
-type Trail = Vec<(usize, Option<usize>)>;
+type Path = Vec<(usize, Option<usize>)>;
 
 /// A step that may be next, by position, and which of its own servers leads then, if one does.
 #[derive(Clone, Copy)]
-struct Turn {
+struct Candidate {
     at: usize,
     leader: Option<usize>,
 }
 
 impl<'a> Explorer<'a> {
     fn new(
-        table: &'a Table<'a>,
+        table: &'a StepTable<'a>,
         schedule: &'a Schedule<'a>,
         addresses: &'a Addresses,
         zone: Option<usize>,
     ) -> Self {
-        let servers = alike(table, zone);
+        let servers = server_classes(table, zone);
         let (classes, count) = classes(table, &servers);
         Self { table, schedule, addresses, zone, servers, classes, count }
     }
 
-    fn first(&self, start: &Start) -> Moment {
+    fn first(&self, start: &Start) -> Node {
         let size = self.count + self.servers.len();
         let mut signature = vec![0; size];
         for at in (0..self.classes.len()).filter(|at| start.done.contains(*at)) {
             signature[self.classes[at]] += 1;
         }
         let (state, done) = (start.state.clone(), start.done.clone());
-        let mut first = Moment { state, done, signature, trail: 0 };
+        let mut first = Node { state, done, signature, trail: 0 };
         self.sign_proven(&mut first);
         first
     }
 
-    fn sign_proven(&self, moment: &mut Moment) {
+    fn sign_proven(&self, moment: &mut Node) {
         moment.signature[self.count..].fill(0);
         for server in moment.state.all(Mark::PROVEN_GONE) {
             moment.signature[self.count + self.servers[server]] += 1;
@@ -154,14 +146,14 @@ impl<'a> Explorer<'a> {
     }
 
     /// The moment after a step.
-    fn after(&self, moment: &Moment, at: usize) -> Moment {
+    fn after(&self, moment: &Node, at: usize) -> Node {
         let entry = &self.table.steps[at];
         let mut done = moment.done.clone();
         done.insert(at);
         let mut signature = moment.signature.clone();
         signature[self.classes[at]] += 1;
         let state = moment.state.after(self.table, entry);
-        let mut next = Moment { state, done, signature, trail: moment.trail };
+        let mut next = Node { state, done, signature, trail: moment.trail };
         let proves = matches!(entry.step.action, Action::Prove(_));
         if proves || entry.changes.iter().any(|change| change.effect == Effect::Joins) {
             self.sign_proven(&mut next);
@@ -173,21 +165,21 @@ impl<'a> Explorer<'a> {
     ///
     /// A leader that owns none of the steps that would be open under no leader at all holds none of
     /// them back, so that one such leader stands for all; of those that own one, one for each class.
-    fn turns(&self, moment: &Moment) -> Vec<Turn> {
+    fn candidates(&self, moment: &Node) -> Vec<Candidate> {
         let free = self.schedule.ready_steps(&moment.done, None);
         let Some(first) = free.first() else { return Vec::new() };
         if self.table.steps[*first].rule == StepOrder::SideBySide {
             // Waits and stops change nothing for each other, and no leader holds them back for good.
             let open = self.unheld(moment, &free);
-            return open.map(|at| vec![Turn { at, leader: None }]).unwrap_or_default();
+            return open.map(|at| vec![Candidate { at, leader: None }]).unwrap_or_default();
         }
-        let mut turns: Vec<Turn> = Vec::new();
-        let mut add = |turn: Turn| {
-            let class = |turn: &Turn| {
-                (turn.leader.map(|leader| self.servers[leader]), self.classes[turn.at])
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut add = |candidate: Candidate| {
+            let class = |candidate: &Candidate| {
+                (candidate.leader.map(|leader| self.servers[leader]), self.classes[candidate.at])
             };
-            if !turns.iter().any(|known| class(known) == class(&turn)) {
-                turns.push(turn);
+            if !candidates.iter().any(|known| class(known) == class(&candidate)) {
+                candidates.push(candidate);
             }
         };
         let acks = |server: usize| moment.state.has(server, Mark::VOTER | Mark::LIVE);
@@ -198,7 +190,7 @@ impl<'a> Explorer<'a> {
         free.iter().flat_map(|at| owners_of(*at)).for_each(|server| owns[server] = true);
         if moment.state.acking > owns.into_iter().filter(|owns| *owns).count() {
             for at in &free {
-                add(Turn { at: *at, leader: None });
+                add(Candidate { at: *at, leader: None });
             }
         }
         let mut leaders: Vec<(usize, usize)> = Vec::new();
@@ -211,15 +203,15 @@ impl<'a> Explorer<'a> {
                 leaders.push(class);
                 for at in self.schedule.ready_steps(&moment.done, Some(self.table.ids[server])) {
                     let leads = self.table.steps[at].servers.contains(&server);
-                    add(Turn { at, leader: leads.then_some(server) });
+                    add(Candidate { at, leader: leads.then_some(server) });
                 }
             }
         }
-        turns
+        candidates
     }
 
     /// One of the open steps that go side by side.
-    fn unheld(&self, moment: &Moment, free: &[usize]) -> Option<usize> {
+    fn unheld(&self, moment: &Node, free: &[usize]) -> Option<usize> {
         let held = |at: &&usize| {
             let servers = self.table.steps[**at].servers.iter();
             let mut leaders = servers.filter(|s| moment.state.has(**s, Mark::VOTER | Mark::LIVE));
@@ -230,22 +222,14 @@ impl<'a> Explorer<'a> {
         free.iter().find(|at| !held(at)).or(free.first()).copied()
     }
 
-    /// Whether a leader's own change would hand over while another server's change is still to come.
-    fn leader_moves_early(&self, moment: &Moment, leader: usize) -> bool {
-        self.table.steps.iter().enumerate().any(|(other, entry)| {
-            let is_open = !moment.done.contains(other) && !entry.changes.is_empty();
-            is_open && !entry.servers.contains(&leader)
-        })
-    }
-
     /// The first step that is not done.
-    fn first_open(&self, moment: &Moment) -> usize {
+    fn first_open(&self, moment: &Node) -> usize {
         let open = |at: &usize| !moment.done.contains(*at);
         (0..self.table.steps.len()).find(open).unwrap_or(0)
     }
 
     /// The reconfigs on the way to a moment.
-    fn path(&self, trail: &Trail, mut end: usize) -> Vec<StepId> {
+    fn path(&self, trail: &Path, mut end: usize) -> Vec<StepId> {
         let mut path = Vec::new();
         while let (before, Some(at)) = trail[end] {
             let step = self.table.steps[at].step;
@@ -259,7 +243,7 @@ impl<'a> Explorer<'a> {
 
 impl Walk {
     fn explore(&mut self, explorer: &Explorer<'_>, start: &Start) {
-        let mut trail: Trail = vec![(0, None)];
+        let mut trail: Path = vec![(0, None)];
         let base = explorer.first(start);
         let mut seen = HashSet::from([base.signature.clone()]);
         let mut queue = VecDeque::from([base]);
@@ -271,23 +255,23 @@ impl Walk {
                 self.report(Breach { law: Law::Form, step: None, path: Vec::new(), detail });
                 return;
             }
-            for turn in explorer.turns(&moment) {
-                let mut next = explorer.after(&moment, turn.at);
+            for candidate in explorer.candidates(&moment) {
+                let mut next = explorer.after(&moment, candidate.at);
                 let found = match explorer.zone {
                     Some(zone) => self
-                        .zone_lost(explorer, [&moment, &next], zone, turn.at)
+                        .zone_lost(explorer, [&moment, &next], zone, candidate.at)
                         .into_iter()
                         .collect(),
-                    None => self.judged(explorer, [&moment, &next], turn),
+                    None => self.judged(explorer, [&moment, &next], candidate),
                 };
                 for (law, detail) in found {
-                    let step = Some(explorer.table.steps[turn.at].step.id.clone());
+                    let step = Some(explorer.table.steps[candidate.at].step.id.clone());
                     let path = explorer.path(&trail, moment.trail);
                     self.report(Breach { law, step, path, detail });
                 }
                 if !seen.contains(&next.signature) {
                     seen.insert(next.signature.clone());
-                    trail.push((moment.trail, Some(turn.at)));
+                    trail.push((moment.trail, Some(candidate.at)));
                     next.trail = trail.len() - 1;
                     queue.push_back(next);
                 }
@@ -295,27 +279,26 @@ impl Walk {
         }
     }
 
-    /// Every law but that of zones.
+    /// Every rule but that of zones.
     fn judged(
         &mut self,
         explorer: &Explorer<'_>,
-        [moment, next]: [&Moment; 2],
-        turn: Turn,
+        [moment, next]: [&Node; 2],
+        candidate: Candidate,
     ) -> Vec<(Law, Detail)> {
-        let entry = &explorer.table.steps[turn.at];
-        let step = Transition::new(explorer.table, turn.at, [&moment.state, &next.state]);
+        let entry = &explorer.table.steps[candidate.at];
+        let step = Transition::new(explorer.table, candidate.at, [&moment.state, &next.state]);
         let is_done = |at: usize| moment.done.contains(at);
-        let mut found = step.broken(explorer.addresses, &is_done);
+        let mut found = broken_by_step(&step, explorer.addresses, &is_done);
         if entry.changes.is_empty() {
             return found;
         }
-        if let Some(leader) = turn.leader {
+        if let Some(leader) = candidate.leader {
             let id = explorer.table.ids[leader];
             if entry.step.hands_over(id) {
                 self.hands_over = true;
-                if explorer.leader_moves_early(moment, leader) {
-                    found.push((Law::LeaderLast, Detail::LeaderNotLast(id)));
-                }
+                let early = leader_last::broken(explorer.table, leader, is_done);
+                found.extend(early.map(|detail| (Law::LeaderLast, detail)));
             }
         }
         self.worst_spare = self.worst_spare.min(step.spare());
@@ -326,7 +309,7 @@ impl Walk {
     fn zone_lost(
         &mut self,
         explorer: &Explorer<'_>,
-        [moment, next]: [&Moment; 2],
+        [moment, next]: [&Node; 2],
         zone: usize,
         at: usize,
     ) -> Option<(Law, Detail)> {
@@ -342,10 +325,10 @@ impl Walk {
         if self.worst_zone.as_ref().is_none_or(worse) {
             self.worst_zone = Some(table.without(state, zone));
         }
-        if spare >= 0 || !table.base_survives_zones {
+        if !zones::is_window(table, spare) {
             return None;
         }
-        // Each that no law can tell from it could have come at this moment; in order, one that was
+        // Each that no rule distinguishes from it could have come at this moment; in order, one that was
         // held back before, or the next one while this one is. No two are held back at once.
         let first = explorer.first_open(moment);
         for (other, like) in table.steps.iter().enumerate() {
@@ -357,8 +340,7 @@ impl Walk {
                 self.windows.insert(like.step.id.clone(), table.without(state, zone));
             }
         }
-        let strict = table.plan.policy.zones == ZonePolicy::Strict;
-        strict.then(|| (Law::Zones, Detail::ZoneLoss(table.without(state, zone))))
+        zones::broken(table, state, zone).map(|detail| (Law::Zones, detail))
     }
 
     fn report(&mut self, breach: Breach) {
@@ -378,7 +360,7 @@ impl Walk {
 /// Steps of like servers in one phase are one class. In a phase that goes in order they are so only
 /// where no server joins and none moves: there, what is left after the one is to what is left after
 /// the other as the one server is to the other.
-fn classes(table: &Table<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
+fn classes(table: &StepTable<'_>, servers: &[usize]) -> (Vec<usize>, usize) {
     let goes = |phase: usize| {
         table.steps.iter().filter(|entry| entry.phase == phase).all(|entry| {
             !entry.changes.is_empty()

@@ -7,66 +7,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::breach::{Votes, Window};
-use super::quorum::Rule as Quorum;
-use super::state::{Mark, State};
+use super::quorum_verifier::QuorumVerifier;
+use crate::check::breach::Votes;
 use crate::model::{Membership, Reconfig, Server, ServerId};
 use crate::observe::Facts;
 use crate::plan::{Action, ChangeVerb, Plan, ServerChange, Step, StepOrder};
 
 /// A plan as the checker sees it.
-pub(super) struct Table<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) facts: &'a Facts,
+pub(in crate::check) struct StepTable<'a> {
+    pub(in crate::check) plan: &'a Plan,
+    pub(in crate::check) facts: &'a Facts,
     /// Every server of the base and of any step, ascending; its number is its place.
-    pub(super) ids: Vec<ServerId>,
+    pub(in crate::check) ids: Vec<ServerId>,
     /// The line of each server in the base.
-    pub(super) base: Vec<Option<&'a Server>>,
+    pub(in crate::check) base: Vec<Option<&'a Server>>,
     /// Every step, by position.
-    pub(super) steps: Vec<Entry<'a>>,
+    pub(in crate::check) steps: Vec<Entry<'a>>,
     /// The positions of each server's reconfigs.
-    pub(super) reconfigs: Vec<Vec<usize>>,
+    pub(in crate::check) reconfigs: Vec<Vec<usize>>,
     /// The zone of each server, by its place in `zone_names`.
-    pub(super) zone_of: Vec<Option<usize>>,
-    pub(super) zone_names: Vec<&'a str>,
+    pub(in crate::check) zone_of: Vec<Option<usize>>,
+    pub(in crate::check) zone_names: Vec<&'a str>,
     /// Servers whose id goes to another machine.
-    pub(super) replaced: Vec<bool>,
+    pub(in crate::check) replaced: Vec<bool>,
     /// Voters of the target that are none of the base.
-    pub(super) new_voters: Vec<bool>,
+    pub(in crate::check) new_voters: Vec<bool>,
     /// Voters that must be able to fail, the base's own weakness taken into account.
-    pub(super) tolerance: i64,
+    pub(in crate::check) tolerance: i64,
     /// Of steps in another order than that of the plan: the lowest tolerance that the plan promised.
-    pub(super) lowest: Option<i64>,
+    pub(in crate::check) lowest: Option<i64>,
     /// Whether the base survives the loss of any one zone.
-    pub(super) base_survives_zones: bool,
-    pub(super) quorum: Quorum,
+    pub(in crate::check) base_survives_zones: bool,
+    pub(in crate::check) quorum: QuorumVerifier,
 }
 
 /// One step.
-pub(super) struct Entry<'a> {
-    pub(super) step: &'a Step,
-    pub(super) phase: usize,
-    pub(super) rule: StepOrder,
+pub(in crate::check) struct Entry<'a> {
+    pub(in crate::check) step: &'a Step,
+    pub(in crate::check) phase: usize,
+    pub(in crate::check) rule: StepOrder,
     /// The servers that it is about.
-    pub(super) servers: Vec<usize>,
+    pub(in crate::check) servers: Vec<usize>,
     /// What it does to each server that its request changes; empty where it sends none.
-    pub(super) changes: Vec<Change<'a>>,
+    pub(in crate::check) changes: Vec<Change<'a>>,
     /// Whether its request touches others than it says, or does something else to them.
-    pub(super) is_mislabelled: bool,
+    pub(in crate::check) is_mislabelled: bool,
 }
 
 /// What a request does to one server.
 #[derive(Clone, Copy)]
-pub(super) struct Change<'a> {
-    pub(super) server: usize,
-    pub(super) effect: Effect,
-    pub(super) before: Option<&'a Server>,
-    pub(super) after: Option<&'a Server>,
+pub(in crate::check) struct Change<'a> {
+    pub(in crate::check) server: usize,
+    pub(in crate::check) effect: Effect,
+    pub(in crate::check) before: Option<&'a Server>,
+    pub(in crate::check) after: Option<&'a Server>,
 }
 
 /// What a request does to one server, read off its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Effect {
+pub(in crate::check) enum Effect {
     Joins,
     Leaves,
     GainsVote,
@@ -76,17 +75,17 @@ pub(super) enum Effect {
 }
 
 impl Change<'_> {
-    pub(super) fn voted(&self) -> bool {
+    pub(in crate::check) fn voted(&self) -> bool {
         self.before.is_some_and(Server::votes)
     }
 
-    pub(super) fn votes(&self) -> bool {
+    pub(in crate::check) fn votes(&self) -> bool {
         self.after.is_some_and(Server::votes)
     }
 }
 
-impl<'a> Table<'a> {
-    pub(super) fn new(plan: &'a Plan, facts: &'a Facts) -> Self {
+impl<'a> StepTable<'a> {
+    pub(in crate::check) fn new(plan: &'a Plan, facts: &'a Facts) -> Self {
         let members = &facts.base.membership;
         let ids = ids(plan, members);
         let number: BTreeMap<ServerId, usize> = ids.iter().copied().zip(0..).collect();
@@ -111,18 +110,36 @@ impl<'a> Table<'a> {
             tolerance: 0,
             lowest: None,
             base_survives_zones: false,
-            quorum: Quorum::of(members, &plan.target, &ids),
+            quorum: QuorumVerifier::of(members, &plan.target, &ids),
             zone_names,
             base,
             ids,
         };
         table.read_steps(&number);
-        let start = State::base(&table);
         // A base that is weaker already is held to no more than it has.
-        table.tolerance = i64::from(plan.min_tolerance).min(table.spare(&start));
-        table.base_survives_zones =
-            table.worst_zone(&start).is_some_and(|zone| table.spare_without(&start, zone) >= 0);
+        let (voters, acking) = table.base_votes();
+        let spare = table.spare_of(&voters, &acking);
+        table.tolerance = i64::from(plan.min_tolerance).min(spare);
+        table.base_survives_zones = table.survives_zones(&voters, &acking);
         table
+    }
+
+    /// The voters of the base, and those that answer.
+    fn base_votes(&self) -> (BTreeSet<ServerId>, BTreeSet<ServerId>) {
+        let voters = self.facts.base.membership.voters();
+        let acking = voters.intersection(&self.facts.live).copied().collect();
+        (voters, acking)
+    }
+
+    /// Whether a zone has a vote, and the loss of any one zone would leave a quorum.
+    fn survives_zones(&self, voters: &BTreeSet<ServerId>, acking: &BTreeSet<ServerId>) -> bool {
+        let zone = |id: &ServerId| self.facts.zones.get(id);
+        let zones: BTreeSet<&String> = voters.iter().filter_map(zone).collect();
+        let survives = |lost: &&String| {
+            let left = acking.iter().filter(|id| zone(id) != Some(*lost)).copied().collect();
+            self.spare_of(voters, &left) >= 0
+        };
+        !zones.is_empty() && zones.iter().all(survives)
     }
 
     fn read_steps(&mut self, number: &BTreeMap<ServerId, usize>) {
@@ -167,7 +184,7 @@ impl<'a> Table<'a> {
     }
 
     /// Whether all steps together lead to the target, word for word.
-    pub(super) fn ends_at_target(&self) -> bool {
+    pub(in crate::check) fn ends_at_target(&self) -> bool {
         let last = |server: usize| match self.reconfigs[server].last() {
             None => self.base[server],
             Some(at) => {
@@ -180,84 +197,41 @@ impl<'a> Table<'a> {
     }
 
     /// Whether quorums can be counted at all.
-    pub(super) fn is_countable(&self) -> bool {
+    pub(in crate::check) fn is_countable(&self) -> bool {
         match &self.quorum {
-            Quorum::Majority => true,
-            Quorum::Weighted(weighted) => weighted.is_bounded(),
+            QuorumVerifier::Majority => true,
+            QuorumVerifier::Hierarchical(weighted) => weighted.is_bounded(),
         }
     }
 
     /// The votes of some members by themselves.
-    pub(super) fn votes_in(
+    pub(in crate::check) fn votes_in(
         members: &Membership,
         voters: BTreeSet<ServerId>,
         acking: BTreeSet<ServerId>,
     ) -> Votes {
         let ids: Vec<ServerId> = members.ids().into_iter().collect();
-        let rule = Quorum::of(members, members, &ids);
+        let rule = QuorumVerifier::of(members, members, &ids);
         let need = need(&rule, &numbers(&ids, &voters), &numbers(&ids, &acking));
         Votes { voters, acking, need }
     }
 
     /// What is spare where those vote and these acknowledge.
-    pub(super) fn spare_of(&self, voters: &BTreeSet<ServerId>, acking: &BTreeSet<ServerId>) -> i64 {
+    pub(in crate::check) fn spare_of(
+        &self,
+        voters: &BTreeSet<ServerId>,
+        acking: &BTreeSet<ServerId>,
+    ) -> i64 {
         match &self.quorum {
-            Quorum::Majority => majority_spare(voters.len(), acking.len()),
-            Quorum::Weighted(weighted) => {
+            QuorumVerifier::Majority => majority_spare(voters.len(), acking.len()),
+            QuorumVerifier::Hierarchical(weighted) => {
                 weighted.spare(&numbers(&self.ids, voters), &numbers(&self.ids, acking))
             }
         }
     }
 
-    /// What is spare; negative where too few acknowledge.
-    pub(super) fn spare(&self, state: &State) -> i64 {
-        match &self.quorum {
-            Quorum::Majority => majority_spare(state.voters, state.acking),
-            Quorum::Weighted(weighted) => {
-                weighted.spare(&state.all(Mark::VOTER), &state.all(Mark::VOTER | Mark::LIVE))
-            }
-        }
-    }
-
-    /// What is spare without one zone.
-    pub(super) fn spare_without(&self, state: &State, zone: usize) -> i64 {
-        match &self.quorum {
-            Quorum::Majority => {
-                let lost = state.acking_where(|server| self.zone_of[server] == Some(zone));
-                majority_spare(state.voters, state.acking - lost)
-            }
-            Quorum::Weighted(weighted) => {
-                let mut left = state.all(Mark::VOTER | Mark::LIVE);
-                left.retain(|server| self.zone_of[*server] != Some(zone));
-                weighted.spare(&state.all(Mark::VOTER), &left)
-            }
-        }
-    }
-
-    /// The zone whose loss would be worst.
-    pub(super) fn worst_zone(&self, state: &State) -> Option<usize> {
-        let voting = |zone: &usize| {
-            state.any(|server, marks| marks.has(Mark::VOTER) && self.zone_of[server] == Some(*zone))
-        };
-        let zones = (0..self.zone_names.len()).filter(voting);
-        zones.min_by_key(|zone| self.spare_without(state, *zone))
-    }
-
-    /// The votes as they stand.
-    pub(super) fn votes(&self, state: &State) -> Votes {
-        self.votes_of(&state.all(Mark::VOTER), &state.all(Mark::VOTER | Mark::LIVE))
-    }
-
-    /// The votes without one zone.
-    pub(super) fn without(&self, state: &State, zone: usize) -> Window {
-        let mut left = state.all(Mark::VOTER | Mark::LIVE);
-        left.retain(|server| self.zone_of[*server] != Some(zone));
-        let votes = self.votes_of(&state.all(Mark::VOTER), &left);
-        Window { zone: self.zone_names[zone].to_owned(), votes }
-    }
-
     /// The votes where those are voters and these acknowledge.
-    pub(super) fn votes_of(&self, voters: &[usize], acking: &[usize]) -> Votes {
+    pub(in crate::check) fn votes_of(&self, voters: &[usize], acking: &[usize]) -> Votes {
         let need = need(&self.quorum, voters, acking);
         let named = |servers: &[usize]| servers.iter().map(|server| self.ids[*server]).collect();
         Votes { voters: named(voters), acking: named(acking), need }
@@ -266,10 +240,10 @@ impl<'a> Table<'a> {
 
 /// How many must acknowledge; by groups and weights, as many as must be left of those that do,
 /// whichever fails.
-fn need(rule: &Quorum, voters: &[usize], acking: &[usize]) -> usize {
+fn need(rule: &QuorumVerifier, voters: &[usize], acking: &[usize]) -> usize {
     match rule {
-        Quorum::Majority => voters.len() / 2 + 1,
-        Quorum::Weighted(weighted) => {
+        QuorumVerifier::Majority => voters.len() / 2 + 1,
+        QuorumVerifier::Hierarchical(weighted) => {
             let spare = weighted.spare(voters, acking);
             let need = i64::try_from(acking.len()).unwrap_or(i64::MAX) - spare;
             usize::try_from(need).unwrap_or(0)
@@ -282,7 +256,7 @@ fn numbers(ids: &[ServerId], of: &BTreeSet<ServerId>) -> Vec<usize> {
     of.iter().filter_map(|id| ids.binary_search(id).ok()).collect()
 }
 
-pub(super) fn majority_spare(voters: usize, acking: usize) -> i64 {
+pub(in crate::check) fn majority_spare(voters: usize, acking: usize) -> i64 {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     count(acking) - count(voters / 2 + 1)
 }
@@ -354,46 +328,4 @@ fn does(says: ChangeVerb, change: &Change<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-/// Servers that no law can tell apart, as numbers below the number of servers: what they were, what
-/// happens to them, and whether they are in the zone that is looked at.
-pub(super) fn alike(table: &Table<'_>, zone: Option<usize>) -> Vec<usize> {
-    let mut known: BTreeMap<Alike, usize> = BTreeMap::new();
-    let mut steps: Vec<Vec<(usize, Effect, bool)>> = vec![Vec::new(); table.ids.len()];
-    for entry in &table.steps {
-        for change in &entry.changes {
-            let hands_over = entry.step.hands_over(table.ids[change.server]);
-            steps[change.server].push((entry.phase, change.effect, hands_over));
-        }
-    }
-    let base = State::base(table);
-    let of = |server: usize| Alike {
-        marks: base.marks(server),
-        in_zone: zone.is_some() && table.zone_of[server] == zone,
-        replaced: table.replaced[server],
-        place: match &table.quorum {
-            Quorum::Majority => None,
-            Quorum::Weighted(weighted) => weighted.place(server),
-        },
-        steps: std::mem::take(&mut steps[server]),
-    };
-    let kinds: Vec<Alike> = (0..table.ids.len()).map(of).collect();
-    let mut classes = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let next = known.len();
-        classes.push(*known.entry(kind).or_insert(next));
-    }
-    classes
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Alike {
-    marks: Mark,
-    in_zone: bool,
-    replaced: bool,
-    /// Its group and its weight.
-    place: Option<(usize, i128)>,
-    /// What becomes of it, when, and whether the leadership goes with it.
-    steps: Vec<(usize, Effect, bool)>,
 }

@@ -4,31 +4,31 @@
 
 use std::ops::BitOr;
 
-use super::table::{Change, Effect, Entry, Table};
+use super::step_table::{Change, Effect, Entry, StepTable};
 use crate::model::Server;
 use crate::plan::Action;
 
 /// What can be said of a server at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Mark(u8);
+pub(in crate::check) struct Mark(u8);
 
 impl Mark {
-    pub(super) const MEMBER: Self = Self(1);
-    pub(super) const VOTER: Self = Self(2);
+    pub(in crate::check) const MEMBER: Self = Self(1);
+    pub(in crate::check) const VOTER: Self = Self(2);
     /// A member that is up and in sync.
-    pub(super) const LIVE: Self = Self(4);
+    pub(in crate::check) const LIVE: Self = Self(4);
     /// It was awaited: it follows without a vote.
-    pub(super) const READY: Self = Self(8);
+    pub(in crate::check) const READY: Self = Self(8);
     /// It was taken out and is no member.
-    pub(super) const GONE: Self = Self(16);
+    pub(in crate::check) const GONE: Self = Self(16);
     /// A configuration without it was proven active.
-    pub(super) const PROVEN_GONE: Self = Self(32);
+    pub(in crate::check) const PROVEN_GONE: Self = Self(32);
     /// Its process was stopped.
-    pub(super) const STOPPED: Self = Self(64);
+    pub(in crate::check) const STOPPED: Self = Self(64);
     /// Its data directory was attested blank.
-    pub(super) const BLANK: Self = Self(128);
+    pub(in crate::check) const BLANK: Self = Self(128);
 
-    pub(super) const fn has(self, all: Self) -> bool {
+    pub(in crate::check) const fn has(self, all: Self) -> bool {
         self.0 & all.0 == all.0
     }
 
@@ -51,20 +51,20 @@ impl BitOr for Mark {
 
 /// A moment of a plan.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(in crate::check) struct State {
     marks: Vec<Mark>,
     /// How many vote.
-    pub(super) voters: usize,
+    pub(in crate::check) voters: usize,
     /// How many of them are up and in sync.
-    pub(super) acking: usize,
+    pub(in crate::check) acking: usize,
     /// The highest newcomer that has joined so far.
-    pub(super) highest_joined: Option<usize>,
+    pub(in crate::check) highest_joined: Option<usize>,
     /// How many of the target's new voters vote.
-    pub(super) new_voting: usize,
+    pub(in crate::check) new_voting: usize,
 }
 
 impl State {
-    pub(super) fn base(table: &Table<'_>) -> Self {
+    pub(in crate::check) fn base(table: &StepTable<'_>) -> Self {
         let marks = table.ids.iter().zip(&table.base).map(|(id, line)| {
             let mut marks = Mark::default();
             if let Some(line) = line {
@@ -95,31 +95,31 @@ impl State {
         (self.voters, self.acking) = (count(Mark::VOTER), count(Mark::VOTER | Mark::LIVE));
     }
 
-    pub(super) fn marks(&self, server: usize) -> Mark {
+    pub(in crate::check) fn marks(&self, server: usize) -> Mark {
         self.marks[server]
     }
 
-    pub(super) fn has(&self, server: usize, marks: Mark) -> bool {
+    pub(in crate::check) fn has(&self, server: usize, marks: Mark) -> bool {
         self.marks[server].has(marks)
     }
 
     /// The servers that have all these marks, ascending.
-    pub(super) fn all(&self, all: Mark) -> Vec<usize> {
+    pub(in crate::check) fn all(&self, all: Mark) -> Vec<usize> {
         (0..self.marks.len()).filter(|server| self.marks[*server].has(all)).collect()
     }
 
-    pub(super) fn any(&self, test: impl Fn(usize, Mark) -> bool) -> bool {
+    pub(in crate::check) fn any(&self, test: impl Fn(usize, Mark) -> bool) -> bool {
         self.marks.iter().enumerate().any(|(server, marks)| test(server, *marks))
     }
 
     /// How many of those that acknowledge are such.
-    pub(super) fn acking_where(&self, test: impl Fn(usize) -> bool) -> usize {
+    pub(in crate::check) fn acking_where(&self, test: impl Fn(usize) -> bool) -> usize {
         let counts = |server: &usize| self.has(*server, Mark::VOTER | Mark::LIVE) && test(*server);
         (0..self.marks.len()).filter(counts).count()
     }
 
     /// How it stands with those that answer now, in the middle of the way.
-    pub(super) fn seen(
+    pub(in crate::check) fn seen(
         &mut self,
         is_live: impl Fn(usize) -> bool,
         follows: impl Fn(usize) -> bool,
@@ -137,7 +137,7 @@ impl State {
     }
 
     /// The moment after a step.
-    pub(super) fn after(&self, table: &Table<'_>, entry: &Entry<'_>) -> Self {
+    pub(in crate::check) fn after(&self, table: &StepTable<'_>, entry: &Entry<'_>) -> Self {
         let mut next = self.clone();
         match (&entry.step.action, entry.servers.first().copied()) {
             // A member cannot be seen following without a vote.
@@ -175,7 +175,7 @@ impl State {
         }
     }
 
-    fn change(&mut self, table: &Table<'_>, change: &Change<'_>) {
+    fn change(&mut self, table: &StepTable<'_>, change: &Change<'_>) {
         let server = change.server;
         let marks = &mut self.marks[server];
         let counted = |marks: Mark| (marks.has(Mark::VOTER), marks.has(Mark::VOTER | Mark::LIVE));
@@ -213,7 +213,7 @@ impl State {
     /// Those that vote once the step is done, and those of them that can acknowledge it while it is
     /// under way: an observer that is being promoted does not (`Leader.isQuorumSynced`), and a
     /// server that moves may be away for a moment.
-    pub(super) fn during(&self, changes: &[Change<'_>]) -> During {
+    pub(in crate::check) fn during(&self, changes: &[Change<'_>]) -> During {
         let (mut voters, mut acking) = (self.voters, self.acking);
         for change in changes {
             let acked = self.has(change.server, Mark::VOTER | Mark::LIVE);
@@ -225,7 +225,7 @@ impl State {
     }
 
     /// Whether a server that a request changes can acknowledge that very request.
-    pub(super) fn acknowledges(&self, change: &Change<'_>) -> bool {
+    pub(in crate::check) fn acknowledges(&self, change: &Change<'_>) -> bool {
         let up = self.has(change.server, Mark::LIVE) || self.has(change.server, Mark::READY);
         change.votes() && up && !matches!(change.effect, Effect::GainsVote | Effect::Moves)
     }
@@ -233,7 +233,7 @@ impl State {
 
 /// How many vote and how many acknowledge while a step is under way.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct During {
-    pub(super) voters: usize,
-    pub(super) acking: usize,
+pub(in crate::check) struct During {
+    pub(in crate::check) voters: usize,
+    pub(in crate::check) acking: usize,
 }

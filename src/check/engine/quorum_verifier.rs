@@ -1,5 +1,5 @@
-//! The checker's own quorum rule: counting where the majority decides; where groups and weights do,
-//! trying every way in which that many servers of each weight of a group fail.
+//! The checker's own quorum verifiers. Majorities are counted. With groups and weights, every way is
+//! tried in which that many servers of each weight of a group fail.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{Membership, ServerId};
 
 /// Which sets of voters are a quorum.
-pub(super) enum Rule {
+pub(in crate::check) enum QuorumVerifier {
     /// More than half of them (`QuorumMaj`).
     Majority,
     /// By groups and weights (`QuorumHierarchical`).
-    Weighted(Weighted),
+    Hierarchical(Weighted),
 }
 
 /// The servers of each group by what they weigh.
-pub(super) struct Weighted {
+pub(in crate::check) struct Weighted {
     groups: Vec<Vec<Kind>>,
     /// Whether no group has more combinations of failures than are looked at.
     is_bounded: bool,
@@ -55,8 +55,8 @@ struct Alike {
 /// of as many weights.
 const MOST_COMBINATIONS: usize = 100_000;
 
-impl Rule {
-    pub(super) fn of(base: &Membership, target: &Membership, ids: &[ServerId]) -> Self {
+impl QuorumVerifier {
+    pub(in crate::check) fn of(base: &Membership, target: &Membership, ids: &[ServerId]) -> Self {
         if !base.is_weighted() {
             return Self::Majority;
         }
@@ -66,7 +66,7 @@ impl Rule {
                 groups.entry(place.group).or_default().push((server, place.weight.into()));
             }
         }
-        Self::Weighted(Weighted::of(groups.into_values()))
+        Self::Hierarchical(Weighted::of(groups.into_values()))
     }
 }
 
@@ -88,7 +88,7 @@ impl Weighted {
     }
 
     /// The group of a server, by number, and its weight.
-    pub(super) fn place(&self, server: usize) -> Option<(usize, i128)> {
+    pub(in crate::check) fn place(&self, server: usize) -> Option<(usize, i128)> {
         self.groups.iter().enumerate().find_map(|(group, kinds)| {
             let kind = kinds.iter().find(|kind| kind.servers.contains(&server))?;
             Some((group, kind.weight))
@@ -96,13 +96,13 @@ impl Weighted {
     }
 
     /// Whether no group has more combinations of failures than are looked at.
-    pub(super) fn is_bounded(&self) -> bool {
+    pub(in crate::check) fn is_bounded(&self) -> bool {
         self.is_bounded
     }
 
     /// How many of those that acknowledge may fail, whichever they are; negative where they are no
     /// quorum.
-    pub(super) fn spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
+    pub(in crate::check) fn spare(&self, voters: &[usize], acking: &[usize]) -> i64 {
         if !self.is_bounded {
             return -1;
         }
@@ -134,7 +134,7 @@ impl Weighted {
     }
 
     /// Whether any quorum of those voters and any of these share a server.
-    pub(super) fn overlap(&self, before: &[usize], after: &[usize]) -> bool {
+    pub(in crate::check) fn overlap(&self, before: &[usize], after: &[usize]) -> bool {
         !self.is_bounded || self.overlaps.of([before, after], || self.do_overlap(before, after))
     }
 
@@ -251,7 +251,10 @@ mod tests {
             .collect();
         let members = Membership::parse(&text).unwrap();
         let ids: Vec<ServerId> = members.ids().into_iter().collect();
-        let Rule::Weighted(rule) = Rule::of(&members, &members, &ids) else { panic!("weighted") };
+        let QuorumVerifier::Hierarchical(rule) = QuorumVerifier::of(&members, &members, &ids)
+        else {
+            panic!("weighted")
+        };
         let all: Vec<usize> = (0..9).collect();
         assert_eq!(rule.spare(&all, &all), 3);
         assert_eq!(rule.spare(&all, &all[2..]), 1);

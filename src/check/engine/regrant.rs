@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::breach::{Breach, Detail, Law};
-use super::rest::recheck_accepting;
-use super::{CheckedPlan, whole};
+use super::recheck::recheck_accepting;
+use crate::check::CheckedPlan;
+use crate::check::rules::form;
 use crate::observe::Facts;
 use crate::plan::{Acceptance, Action, Done, Plan, Step, StepId, StepOrder};
 
-/// Holds another order of a plan's steps against the laws and against what the plan granted, on the
+/// Checks another order of a plan's steps against the safety rules and what the plan granted, on the
 /// facts of now; `None` where either stands against it.
 ///
 /// It has the plan's own steps and nothing else, no gate in front of a step that stood in front of
@@ -48,7 +48,7 @@ fn is_another_order(granted: &Plan, order: &Plan, done: &Done) -> bool {
         by_id(granted) == by_id(order) && granted.steps().count() == order.steps().count();
     // Requests go one after the other.
     let is_known = order.phases.iter().all(|phase| {
-        phase.rule == StepOrder::InOrder && whole::is_alike(phase) || granted.phases.contains(phase)
+        phase.rule == StepOrder::InOrder && form::is_alike(phase) || granted.phases.contains(phase)
     });
     is_same && is_known && keeps_places(granted, order, done)
 }
@@ -73,33 +73,4 @@ fn keeps_places(granted: &Plan, order: &Plan, done: &Done) -> bool {
             && behind_gate
             && ![first, later].into_iter().any(proves)
     })
-}
-
-/// What the plan did not grant, as things are now: a leader change that it does not have, and a
-/// removal that its gate was to keep waiting, had its server answered when the plan was made.
-pub(super) fn broken(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
-    let plan = &checked.plan;
-    let breach = |law, step: &Step, detail| Breach {
-        law,
-        step: Some(step.id.clone()),
-        path: Vec::new(),
-        detail,
-    };
-    let left = || plan.steps().filter(|step| !done.contains(&step.id));
-    let mut found = Vec::new();
-    if let (Some(leader), false) = (now.leader, checked.report.may_hand_over) {
-        let hands_over = left().filter(|step| step.hands_over(leader));
-        let detail = Detail::FurtherHandOver(leader);
-        found.extend(hands_over.map(|step| breach(Law::LeaderLast, step, detail.clone())));
-    }
-    let gate = left().position(|step| matches!(step.action, Action::Gate(_)));
-    for step in left().take(gate.unwrap_or(0)).filter(|step| step.only_takes_out()) {
-        let base = &plan.facts.base.membership;
-        let leaves = step.servers().find(|server| {
-            now.live.contains(server) && base.contains(*server) && !plan.target.contains(*server)
-        });
-        let detail = |server| Detail::BeforeGate(server);
-        found.extend(leaves.map(|server| breach(Law::Order, step, detail(server))));
-    }
-    found
 }

@@ -1,17 +1,18 @@
-//! What is left of a plan, held against the laws on the facts of now.
+//! Checks the rest of a plan against the safety rules, on the facts of now.
 
 use std::collections::BTreeSet;
 
-use super::breach::Breach;
 use super::state::State;
-use super::table::{Table, majority_spare};
+use super::step_table::{StepTable, majority_spare};
 use super::walk::{self, Start};
-use super::{CheckedPlan, is_accepted, regrant, whole};
+use crate::check::breach::{Breach, Detail, Law};
+use crate::check::rules::{self, leader_last};
+use crate::check::{CheckedPlan, is_accepted};
 use crate::model::ServerId;
 use crate::observe::Facts;
-use crate::plan::{Acceptance, Done, Plan, Positions, Schedule};
+use crate::plan::{Acceptance, Action, Done, Plan, Positions, Schedule, Step};
 
-/// Every law that stands against going on, where `done` says which steps are done.
+/// Every rule that the rest of a plan breaks. `done` says which steps are done.
 ///
 /// The plan was checked as a whole when it was made; `now` is what a fresh look tells: its base is
 /// the live configuration, in the middle of the way. Every order that is still granted is walked
@@ -26,13 +27,13 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
         other_machine: plan.facts.other_machine.clone(),
         ..now.clone()
     };
-    let mut table = Table::new(plan, &facts);
+    let mut table = StepTable::new(plan, &facts);
     table.tolerance = tolerance_when_made(plan);
     table.lowest = checked.is_regranted.then_some(checked.report.worst_spare);
     let start = start(&table, done, now);
-    let mut breaches = whole::now(now);
-    breaches.extend(whole::findings(now));
-    breaches.extend(regrant::broken(checked, done, now));
+    let mut breaches = rules::now(now);
+    breaches.extend(rules::findings(now));
+    breaches.extend(not_granted(checked, done, now));
     breaches.append(&mut walk::walk(&table, &Schedule::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(&plan.accepted, breach));
     breaches
@@ -52,14 +53,38 @@ pub fn recheck_accepting(
 
 /// ZKQ1 alone, which holds at any moment of any plan.
 pub fn broken_now(now: &Facts) -> Vec<Breach> {
-    whole::now(now)
+    rules::now(now)
+}
+
+/// What the plan did not grant, as things are now: a leader change that it does not have, and a
+/// removal before its gate of a server that did not answer when the plan was made.
+fn not_granted(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
+    let plan = &checked.plan;
+    let breach = |law, (step, detail): (&Step, Detail)| Breach {
+        law,
+        step: Some(step.id.clone()),
+        path: Vec::new(),
+        detail,
+    };
+    let left = || plan.steps().filter(|step| !done.contains(&step.id));
+    let mut found = Vec::new();
+    if let (Some(leader), false) = (now.leader, checked.report.may_hand_over) {
+        let further = leader_last::further_hand_overs(left(), leader);
+        found.extend(further.map(|of_step| breach(Law::LeaderLast, of_step)));
+    }
+    let gate = left().position(|step| matches!(step.action, Action::Gate(_)));
+    for step in left().take(gate.unwrap_or(0)).filter(|step| step.only_takes_out()) {
+        let early = rules::before_gate(plan, step, now);
+        found.extend(early.map(|detail| breach(Law::Order, (step, detail))));
+    }
+    found
 }
 
 /// Voters that must be able to fail: as many as when the plan was made.
 fn tolerance_when_made(plan: &Plan) -> i64 {
     let base = &plan.facts.base.membership;
     if base.is_weighted() {
-        return Table::new(plan, &plan.facts).tolerance;
+        return StepTable::new(plan, &plan.facts).tolerance;
     }
     let voters = base.servers().filter(|server| server.votes());
     let (up, down): (Vec<_>, Vec<_>) =
@@ -73,7 +98,7 @@ fn live_then(plan: &Plan, now: &Facts) -> BTreeSet<ServerId> {
     now.live.iter().chain(plan.facts.live.iter().filter(left)).copied().collect()
 }
 
-fn start(table: &Table<'_>, done: &Done, now: &Facts) -> Start {
+fn start(table: &StepTable<'_>, done: &Done, now: &Facts) -> Start {
     let mut state = State::base(table);
     let mut positions = Positions::none(table.steps.len());
     for (at, entry) in table.steps.iter().enumerate() {

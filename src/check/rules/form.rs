@@ -1,0 +1,143 @@
+//! ZKU2: a plan does what it says. Its steps can be walked, its requests match their names, and it
+//! ends at its target.
+
+use std::collections::BTreeSet;
+
+use crate::check::breach::{Breach, Detail};
+use crate::check::engine::state::Mark;
+use crate::check::engine::step_table::{Change, StepTable};
+use crate::check::engine::transition::Transition;
+use crate::model::{Membership, MinTolerance, ServerId};
+use crate::plan::{Action, ChangeVerb, Phase, ServerChange, Step, StepOrder};
+
+/// Whether the steps can be walked in spite of these breaches.
+pub(in crate::check) fn can_be_walked(breaches: &[Breach]) -> bool {
+    !breaches.iter().any(|breach| {
+        matches!(
+            breach.detail,
+            Detail::NoLiveQuorum(_)
+                | Detail::UnlikeSteps
+                | Detail::OddPlaces
+                | Detail::TooManyWeights
+                | Detail::NoGroup(_)
+                | Detail::OtherPlace(_)
+                | Detail::GroupsOfMajority(_)
+        )
+    })
+}
+
+/// The rule for a request. `is_done` says which steps are done before it.
+pub(super) fn broken_by_request(
+    step: &Transition<'_>,
+    is_done: &dyn Fn(usize) -> bool,
+) -> impl Iterator<Item = Detail> + use<> {
+    let mislabelled = step.entry.is_mislabelled.then_some(Detail::Mislabelled);
+    let overtakes = overtakes(step, is_done).then_some(Detail::OutOfTurn);
+    mislabelled.into_iter().chain(overtakes)
+}
+
+/// Whether an earlier request of one of its servers is still to come. The line that a request finds
+/// follows from the order of each server's own requests.
+fn overtakes(step: &Transition<'_>, is_done: &dyn Fn(usize) -> bool) -> bool {
+    let earlier = |change: &Change<'_>| {
+        let own = step.table.reconfigs[change.server].iter();
+        own.take_while(|at| **at < step.position).any(|at| !is_done(*at))
+    };
+    step.entry.changes.iter().any(earlier)
+}
+
+/// The rule for a wait: a member cannot be awaited as a follower without a vote.
+pub(super) fn waits_for_member(step: &Transition<'_>) -> Option<Detail> {
+    let server = *step.entry.servers.first()?;
+    let waits = matches!(step.entry.step.action, Action::AwaitJoiner(_));
+    (waits && step.before.has(server, Mark::MEMBER)).then_some(Detail::Mislabelled)
+}
+
+/// The rule for the phases of a plan and its tolerance.
+pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Detail> {
+    let plan = table.plan;
+    let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
+    let policy = tolerance(table);
+    let other = Detail::OtherTolerance { says: plan.min_tolerance, policy };
+    unlike.into_iter().chain((plan.min_tolerance != policy).then_some(other)).collect()
+}
+
+/// Whether an unordered phase has only steps whose order does not matter.
+pub(in crate::check) fn is_alike(phase: &Phase) -> bool {
+    let all = |test: fn(&Action) -> bool| phase.steps.iter().all(|step| test(&step.action));
+    match phase.rule {
+        StepOrder::InOrder => true,
+        StepOrder::SideBySide => {
+            all(|action| matches!(action, Action::Start(_) | Action::AwaitJoiner(_)))
+                || all(|action| matches!(action, Action::Stop(_) | Action::AskToStop(_)))
+        }
+        StepOrder::LeaderLast => {
+            let servers: Vec<ServerId> = phase.steps.iter().flat_map(Step::servers).collect();
+            let once: BTreeSet<&ServerId> = servers.iter().collect();
+            let is_removal = |part: &ServerChange| {
+                matches!(
+                    part.change,
+                    ChangeVerb::Leave | ChangeVerb::Demote | ChangeVerb::Readdress { .. }
+                )
+            };
+            once.len() == servers.len()
+                && phase
+                    .steps
+                    .iter()
+                    .all(|step| step.reconfig().is_some() && step.parts().iter().all(is_removal))
+        }
+    }
+}
+
+/// The tolerance that the policy requires. `auto` is the smaller of those of now and of the target.
+/// Servers that are down now count as down in both.
+fn tolerance(table: &StepTable<'_>) -> u32 {
+    let plan = table.plan;
+    if let MinTolerance::AtLeast(count) = plan.policy.min_tolerance {
+        return count;
+    }
+    let base = &plan.facts.base.membership;
+    let up = |id: &ServerId| !base.contains(*id) || plan.facts.live.contains(id);
+    let spare = |members: &Membership| {
+        let voters = members.voters();
+        let acking = voters.iter().copied().filter(up).collect();
+        table.spare_of(&voters, &acking)
+    };
+    u32::try_from(spare(base).min(spare(&plan.target)).max(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check;
+    use crate::check::engine::state::State;
+    use crate::model::EnsembleConfig;
+    use crate::observe::Facts;
+    use crate::proposal::propose;
+
+    #[test]
+    fn a_step_that_overtakes_another_of_its_server_is_found() {
+        let line = |id: i64| format!("server.{id}=10.0.0.{id}:2888:3888:participant;2181\n");
+        let config: String = (1..=4).map(line).chain(["version=100000000".to_owned()]).collect();
+        let config = EnsembleConfig::parse(&config).unwrap();
+        let text = "apiVersion: zkplan/v1\nensemble: test\nservers:\n\
+                    - { id: 1, host: 10.0.0.1 }\n- { id: 3, host: 10.0.0.3 }\n\
+                    - { id: 4, host: 10.0.0.4 }\n\
+                    - { id: 2, host: 10.0.0.2, role: observer, quorumPort: 2889 }\n";
+        let spec = crate::spec::parse("spec.yaml", text).unwrap();
+        let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).unwrap();
+        let plan = checked.plan();
+        assert!(check(plan.clone(), &plan.facts).is_ok());
+
+        let table = StepTable::new(plan, &plan.facts);
+        let own = &table.reconfigs[1];
+        let [demote, readdress] = own[..] else { panic!("two requests for server 2: {own:?}") };
+        let base = State::base(&table);
+        let found = |at: usize, done: &dyn Fn(usize) -> bool| {
+            let step = Transition::new(&table, at, [&base, &base]);
+            broken_by_request(&step, done).any(|detail| detail == Detail::OutOfTurn)
+        };
+        assert!(found(readdress, &|_| false) && !found(readdress, &|at| at == demote));
+        assert!(!found(demote, &|_| false));
+    }
+}

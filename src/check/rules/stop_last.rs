@@ -1,0 +1,24 @@
+//! ZKQ13: a process is stopped only after a write has committed in a configuration without it.
+
+use crate::check::breach::Detail;
+use crate::check::engine::state::Mark;
+use crate::check::engine::transition::Transition;
+use crate::plan::Action;
+
+pub(super) fn broken(step: &Transition<'_>) -> Option<Detail> {
+    let server = *step.entry.servers.first()?;
+    let id = step.table.ids[server];
+    match step.entry.step.action {
+        Action::Stop(_) | Action::AskToStop(_) => {}
+        Action::AwaitJoiner(_)
+        | Action::Reconfig { .. }
+        | Action::Gate(_)
+        | Action::Start(_)
+        | Action::AttestBlank(_)
+        | Action::Prove(_) => return None,
+    }
+    if step.before.has(server, Mark::MEMBER) {
+        return Some(Detail::StopsMember(id));
+    }
+    (!step.before.has(server, Mark::PROVEN_GONE)).then_some(Detail::StopsUnproven(id))
+}

@@ -1,0 +1,54 @@
+//! ZKU1: what this version cannot change.
+
+use std::collections::BTreeSet;
+
+use crate::check::breach::Detail;
+use crate::check::engine::step_table::StepTable;
+use crate::diff::{Change, ChangeKind};
+use crate::model::{Server, ServerId};
+
+pub(super) fn broken(table: &StepTable<'_>) -> Vec<Detail> {
+    let plan = table.plan;
+    let mut found = places(table);
+    let is_odd = |server: &Option<Server>| {
+        server.as_ref().is_some_and(|s| s.peers.len() > 1 || s.secure_client.is_some())
+    };
+    // If the line of every member has a secure client port, all servers accept such lines.
+    let are_secure =
+        plan.facts.base.membership.servers().all(|server| server.secure_client.is_some());
+    let joins = |change: &Change| {
+        let one_address = change.after.as_ref().is_some_and(|after| after.peers.len() == 1);
+        change.kind == ChangeKind::Join && are_secure && one_address
+    };
+    for change in &plan.changes {
+        let stays_odd = change.kind != ChangeKind::Leave && !joins(change);
+        if stays_odd && (is_odd(&change.before) || is_odd(&change.after)) {
+            found.push(Detail::SeveralAddresses(change.id));
+        }
+    }
+    found
+}
+
+/// Groups and weights that cannot be counted, or that no reconfig of one server leads to.
+fn places(table: &StepTable<'_>) -> Vec<Detail> {
+    let (base, target) = (&table.plan.facts.base.membership, &table.plan.target);
+    let voters = |wrong: &dyn Fn(ServerId) -> bool| -> Option<BTreeSet<ServerId>> {
+        let voters = target.servers().filter(|server| server.votes() && wrong(server.id));
+        let ids: BTreeSet<ServerId> = voters.map(|server| server.id).collect();
+        (!ids.is_empty()).then_some(ids)
+    };
+    if !base.is_weighted() {
+        let grouped = voters(&|id| target.place(id).is_some());
+        return grouped.map(Detail::GroupsOfMajority).into_iter().collect();
+    }
+    if base.has_odd_places() {
+        return vec![Detail::OddPlaces];
+    }
+    let unplaced = voters(&|id| target.place(id).is_none());
+    let moved = voters(&|id| {
+        let [was, is] = [base, target].map(|members| members.place(id));
+        was.is_some() && is.is_some() && was != is
+    });
+    let found = unplaced.map(Detail::NoGroup).into_iter().chain(moved.map(Detail::OtherPlace));
+    found.chain((!table.is_countable()).then_some(Detail::TooManyWeights)).collect()
+}
