@@ -8,6 +8,8 @@
 
 mod breach;
 mod engine;
+#[cfg(test)]
+mod fixture;
 mod rules;
 
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use crate::model::{Host, Server};
 use crate::observe::Facts;
 use crate::plan::StepOrder;
 
-/// What steps give to servers over the whole plan: everything of it that no order changes.
+/// The new address of each server at each step. It does not depend on the order of steps.
 pub(in crate::check) struct Addresses {
     /// By step and server.
     given: BTreeMap<(usize, usize), NewAddress>,
@@ -81,8 +81,8 @@ impl Addresses {
         step.entry.changes.iter().flat_map(of_change).collect()
     }
 
-    /// What is wrong with the new line of a server; what was wrong with its old one already is not
-    /// the step's. `is_done` tells which steps are done before it.
+    /// What is wrong with the new line of a server. What was wrong with its old line already does not
+    /// count.
     fn broken_by_change(
         &self,
         table: &StepTable<'_>,

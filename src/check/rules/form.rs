@@ -111,21 +111,15 @@ mod tests {
     use super::*;
     use crate::check::check;
     use crate::check::engine::state::State;
-    use crate::model::EnsembleConfig;
-    use crate::observe::Facts;
-    use crate::proposal::propose;
+    use crate::check::fixture::plan as plan_from;
 
     #[test]
     fn a_step_that_overtakes_another_of_its_server_is_found() {
-        let line = |id: i64| format!("server.{id}=10.0.0.{id}:2888:3888:participant;2181\n");
-        let config: String = (1..=4).map(line).chain(["version=100000000".to_owned()]).collect();
-        let config = EnsembleConfig::parse(&config).unwrap();
-        let text = "apiVersion: zkplan/v1\nensemble: test\nservers:\n\
-                    - { id: 1, host: 10.0.0.1 }\n- { id: 3, host: 10.0.0.3 }\n\
-                    - { id: 4, host: 10.0.0.4 }\n\
-                    - { id: 2, host: 10.0.0.2, role: observer, quorumPort: 2889 }\n";
-        let spec = crate::spec::parse("spec.yaml", text).unwrap();
-        let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).unwrap();
+        let checked = plan_from(
+            &[1, 2, 3, 4],
+            "- { id: 1, host: 10.0.0.1 }\n- { id: 3, host: 10.0.0.3 }\n- { id: 4, host: 10.0.0.4 }\n\
+             - { id: 2, host: 10.0.0.2, role: observer, quorumPort: 2889 }\n",
+        );
         let plan = checked.plan();
         assert!(check(plan.clone(), &plan.facts).is_ok());
 

@@ -48,8 +48,14 @@ use super::breach::{Breach, Detail, Law};
 use super::engine::step_table::StepTable;
 use super::engine::transition::Transition;
 
+/// Everything by which a request breaks a rule.
+type RequestRule = fn(&Transition<'_>) -> Vec<Detail>;
+
+/// How a step without a request breaks a rule.
+type OtherStepRule = fn(&Transition<'_>) -> Option<Detail>;
+
 /// The rules that a request must keep, whatever comes before and after it.
-const OF_REQUEST: [(Law, fn(&Transition<'_>) -> Vec<Detail>); 8] = [
+const OF_REQUEST: [(Law, RequestRule); 8] = [
     (Law::Next, next_quorum::broken),
     (Law::Spare, spare::broken),
     (Law::Joiners, joiners::broken),
@@ -61,7 +67,7 @@ const OF_REQUEST: [(Law, fn(&Transition<'_>) -> Vec<Detail>); 8] = [
 ];
 
 /// The rules that a step without a request must keep.
-const OF_OTHER_STEP: [(Law, fn(&Transition<'_>) -> Option<Detail>); 3] = [
+const OF_OTHER_STEP: [(Law, OtherStepRule); 3] = [
     (Law::Form, form::waits_for_member),
     (Law::Identity, identity::broken_by_start),
     (Law::StopLast, stop_last::broken),
@@ -77,7 +83,7 @@ pub(super) fn broken_by_step(
         let found = OF_OTHER_STEP.iter().filter_map(|(law, rule)| Some((*law, rule(step)?)));
         return found.take(1).collect();
     }
-    let of_rule = |(law, rule): &(Law, fn(&Transition<'_>) -> Vec<Detail>)| {
+    let of_rule = |(law, rule): &(Law, RequestRule)| {
         let law = *law;
         rule(step).into_iter().map(move |detail| (law, detail))
     };

@@ -23,3 +23,28 @@ fn rule(step: &Transition<'_>) -> Option<Detail> {
     let votes = lost.then(|| step.table.votes_of(&back, &acking))?;
     (votes.spare() < 0).then_some(Detail::NoWayBack(votes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::engine::state::State;
+    use crate::check::engine::step_table::StepTable;
+    use crate::check::fixture::plan;
+
+    #[test]
+    fn a_step_from_a_moment_without_a_quorum_cannot_be_taken_back() {
+        let wanted = "- { id: 2, host: 10.0.0.2 }\n- { id: 3, host: 10.0.0.3 }\n- { id: 4, host: 10.0.0.4 }\n";
+        let checked = plan(&[1, 2, 3], wanted);
+        let table = StepTable::new(checked.plan(), &checked.plan().facts);
+        let mut steps = table.steps.iter();
+        let at = steps.position(|entry| entry.step.id.as_str() == "leave-1").expect("a removal");
+        let is_broken = |before: &State| {
+            let after = before.after(&table, &table.steps[at]);
+            !broken(&Transition::new(&table, at, [before, &after])).is_empty()
+        };
+        let healthy = State::base(&table);
+        let mut down = healthy.clone();
+        down.seen(|_| false, |_| false);
+        assert!(!is_broken(&healthy) && is_broken(&down));
+    }
+}
