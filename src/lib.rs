@@ -14,8 +14,9 @@
 //!
 //! In the order in which a reader who has a spec in hand walks it:
 //!
-//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy. It
-//!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
+//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy, and
+//!   the [`model::Target`] that a spec and a plan both want. It is tolerant: whatever a live ensemble
+//!   shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
 //! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the

@@ -8,18 +8,18 @@
 use super::journal::{Illegible, Run};
 use crate::check::CheckedPlan;
 use crate::diff::diff;
+use crate::model::Target;
 use crate::observe::Facts;
 use crate::plan::Acceptance;
 use crate::saved;
-use crate::spec::Spec;
 
 /// The operator's request.
 #[derive(Debug, Clone, Copy)]
 pub enum ApplyRequest<'a> {
     /// A plan.
     Plan(&'a CheckedPlan),
-    /// The target of a spec, with these risks accepted.
-    Spec(&'a Spec, &'a [Acceptance]),
+    /// A target, with these risks accepted.
+    Target(&'a Target, &'a [Acceptance]),
 }
 
 /// Why an apply does not go on with a run.
@@ -31,7 +31,7 @@ pub enum Differs {
     PlanLost,
     /// It carries out another plan than the file's.
     OtherPlan,
-    /// The run has another target than the spec.
+    /// The run has another target than the target.
     OtherSpec {
         /// Whether that is other servers.
         servers: bool,
@@ -68,27 +68,27 @@ pub fn resumed(
     now: &Facts,
 ) -> Result<CheckedPlan, Differs> {
     let header = run.header.as_ref().map_err(|why| Differs::Header(why.clone()))?;
-    let (spec, accepted) = match asked {
+    let (target, accepted) = match asked {
         ApplyRequest::Plan(checked) if saved::plan_id(checked.plan()) == header.plan_id => {
             return Ok(checked.clone());
         }
         ApplyRequest::Plan(_) => return Err(Differs::OtherPlan),
-        ApplyRequest::Spec(spec, accepted) => (spec, accepted),
+        ApplyRequest::Target(target, accepted) => (target, accepted),
     };
     let stored = stored
         .filter(|stored| saved::plan_id(stored.plan()) == header.plan_id)
         .ok_or(Differs::PlanLost)?;
     let plan = stored.plan();
     let base = &now.base.membership;
-    let target = spec.membership_for(base);
-    let wanted = diff(base, &target, &now.other_machine, spec.policy.client_part);
+    let wanted = target.membership_for(base);
+    let wanted = diff(base, &wanted, &now.other_machine, target.policy.client_part);
     let missing = plan.accepted.iter().filter(|risk| !accepted.contains(risk));
     let servers = wanted.target != plan.target;
-    let (policy, hooks) = (spec.policy != plan.policy, spec.hooks != plan.hooks);
+    let (policy, hooks) = (target.policy != plan.policy, target.hooks != plan.hooks);
     let accepted: Vec<Acceptance> = missing.cloned().collect();
     if servers || policy || hooks || !accepted.is_empty() {
         return Err(Differs::OtherSpec { servers, policy, hooks, accepted });
     }
     // How the ensemble is reached, and as which user, is the operator's business.
-    Ok(stored.clone().reached_by(&spec.connect, &spec.reach()))
+    Ok(stored.clone().reached_by(&target.connect, &target.reach()))
 }

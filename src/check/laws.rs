@@ -369,8 +369,8 @@ mod tests {
                     - { id: 1, host: 10.0.0.1 }\n- { id: 3, host: 10.0.0.3 }\n\
                     - { id: 4, host: 10.0.0.4 }\n\
                     - { id: 2, host: 10.0.0.2, role: observer, quorumPort: 2889 }\n";
-        let spec = crate::spec::parse("spec.yaml", text).unwrap();
-        let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).unwrap();
+        let target = crate::spec::parse("spec.yaml", text).unwrap().to_target();
+        let checked = propose(&target, &Facts::assumed(config, &target), &[]).unwrap();
         let plan = checked.plan();
         assert!(check(plan.clone(), &plan.facts).is_ok());
 

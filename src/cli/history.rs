@@ -15,11 +15,11 @@ use crate::apply::journal::Run;
 use crate::apply::resume::{ApplyRequest, Differs};
 use crate::document;
 use crate::ensemble::{Session as _, ZooKeeper};
+use crate::model::Target;
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
-use crate::spec::Spec;
 use crate::trust::Unproven;
 
 /// This many of the latest runs are listed.
@@ -36,7 +36,7 @@ pub(super) fn run(args: &HistoryArgs, output: &Output) -> Exit {
 }
 
 async fn history_of(args: &HistoryArgs, source: &Source, output: &Output) -> Result<Exit, Exit> {
-    let spec = &source.spec();
+    let spec = &source.target();
     let port = live::servers(spec, &source.named(), output)?;
     let seen = live::look(&port, spec, output).await?;
     if args.unproven {
@@ -85,13 +85,13 @@ fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> Exit {
 fn next(
     args: &HistoryArgs,
     source: &Source,
-    (seen, spec): (&Observation, &Spec),
+    (seen, spec): (&Observation, &Target),
     earlier: &Earlier,
 ) -> Option<String> {
     let facts = Facts::of(seen, spec);
     let asked = match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(spec) => ApplyRequest::Spec(spec, &[]),
+        Source::Spec(_) => ApplyRequest::Target(spec, &[]),
     };
     let open = earlier.open(asked, &facts, None)?;
     let path = words_for_shell(&args.file.display().to_string());
@@ -185,7 +185,7 @@ fn document(run: &Run) -> Value {
 async fn everything(
     (args, source): (&HistoryArgs, &Source),
     port: &ZooKeeper,
-    (seen, spec): (&Observation, &Spec),
+    (seen, spec): (&Observation, &Target),
     output: &Output,
 ) -> Result<RawTree, Exit> {
     let lost = |output: &Output| nobody_answers(&source.plans(&args.file), output);

@@ -11,11 +11,10 @@ use crate::apply::sight;
 use crate::apply::stale::{Now, fresh};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Target};
 use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
 use crate::plan::{Acceptance, Done};
 use crate::saved;
-use crate::spec::Spec;
 use crate::trust::FolderSeen;
 
 /// What the ensemble tells of earlier applies.
@@ -64,7 +63,7 @@ pub(super) struct Open<'a> {
 pub(super) async fn read(
     port: &ZooKeeper,
     servers: &[Endpoint],
-    spec: &Spec,
+    spec: &Target,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
     let session = secret::open_anonymous(port, servers, &spec.connect).await;
@@ -118,7 +117,7 @@ impl Earlier {
 }
 
 /// Where sessions can be had, members that stay first.
-pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
+pub(super) fn sessions_at(seen: &Observation, spec: &Target) -> Vec<Endpoint> {
     let members = seen.config.membership.ids().into_iter();
     let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
     sight::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
@@ -149,7 +148,7 @@ pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    (spec, accepted): (&Spec, &[Acceptance]),
+    (spec, accepted): (&Target, &[Acceptance]),
 ) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
@@ -161,7 +160,7 @@ pub(super) async fn open_runs(
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let open = earlier.open(ApplyRequest::Spec(spec, accepted), facts, None);
+    let open = earlier.open(ApplyRequest::Target(spec, accepted), facts, None);
     let kind = open.as_ref().map(|open| finding(open_run(open, &earlier, seen)));
     let Found { findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();

@@ -7,11 +7,10 @@ use super::output::Output;
 use super::secret;
 use crate::apply::access::Named;
 use crate::ensemble::{KeyForm, Limits, TlsSetupError, ZooKeeper};
-use crate::model::Tls;
+use crate::model::{Target, Tls};
 use crate::observe::{Observation, ObserveError, Question, observe};
 use crate::render::unreachable::{self, Reached};
 use crate::render::words_for_shell;
-use crate::spec::Spec;
 
 /// Runs what talks to servers.
 pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Result<T, Exit> {
@@ -31,7 +30,7 @@ pub(super) fn block_on<T>(output: &Output, work: impl Future<Output = T>) -> Res
 
 /// The real port, with the certificates of a spec, and the folder that it names. Where servers
 /// enforce SASL, looks use its credential at the addresses that the file names.
-pub(super) fn servers(spec: &Spec, named: &Named, output: &Output) -> Result<ZooKeeper, Exit> {
+pub(super) fn servers(spec: &Target, named: &Named, output: &Output) -> Result<ZooKeeper, Exit> {
     let connect = &spec.connect;
     let limits = connect.timeouts.into();
     let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec", output)?;
@@ -91,7 +90,7 @@ fn converts(error: &TlsSetupError) -> Option<String> {
 /// A look at the ensemble of a spec; where that fails, it says why.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Spec,
+    spec: &Target,
     output: &Output,
 ) -> Result<Observation, Exit> {
     let seen = observe(port, &Question::of(spec)).await;
@@ -99,7 +98,7 @@ pub(super) async fn look(
 }
 
 /// Says why there is no ensemble to look at.
-pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> Exit {
+pub(super) fn not_seen(spec: &Target, error: &ObserveError, output: &Output) -> Exit {
     let reached = Reached::by(&spec.connect);
     output.aside(&unreachable::screen(&spec.ensemble, error, reached, output.width));
     exit_of(error)

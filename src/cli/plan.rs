@@ -20,7 +20,7 @@ use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::{Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::{Ensemble as _, ZooKeeper};
-use crate::model::ServerId;
+use crate::model::{ServerId, Target};
 use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
@@ -224,26 +224,27 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Ok(spec) => spec,
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
-    let port = match live::servers(spec, &Named::of(spec, None), output) {
+    let target = &spec.to_target();
+    let port = match live::servers(target, &Named::of(target, None), output) {
         Ok(port) => port,
         Err(exit) => {
             let why = "the certificates of connect.tls cannot be used".to_owned();
             return Outcome::Failed(Unusable { why, exit });
         }
     };
-    let seen = match look(&port, &Question::of(spec)).await {
+    let seen = match look(&port, &Question::of(target)).await {
         Ok(seen) => seen,
-        Err(error) => return Outcome::Unreachable(retired::named(&port, spec, error).await),
+        Err(error) => return Outcome::Unreachable(retired::named(&port, target, error).await),
     };
-    let mut facts = Facts::of(&seen, spec);
-    let open = match journal::open_runs(&port, &seen, &facts, (spec, &args.accept)).await {
+    let mut facts = Facts::of(&seen, target);
+    let open = match journal::open_runs(&port, &seen, &facts, (target, &args.accept)).await {
         Ok(open) => open,
         Err(why) => {
             output.note(&not_known(&spec.ensemble, &why));
             OpenRuns::default()
         }
     };
-    if let Some(error) = retired::two_histories(&port, spec, open.rivals).await {
+    if let Some(error) = retired::two_histories(&port, target, open.rivals).await {
         return Outcome::Unreachable(error);
     }
     facts.findings.extend(open.findings);
@@ -252,7 +253,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
-    proposed(args, spec, &facts, Some(Box::new(seen)))
+    proposed(args, target, &facts, Some(Box::new(seen)))
 }
 
 /// A look at the ensemble. Of a member that was not seen up and in sync nothing is concluded before
@@ -284,19 +285,22 @@ fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> O
         Err(unusable) => return Outcome::Failed(unusable.clone()),
     };
     match assumed::config(live, spec, output) {
-        Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
+        Ok(config) => {
+            let target = &spec.to_target();
+            proposed(args, target, &Facts::assumed(config, target), None)
+        }
         Err(unusable) => Outcome::Failed(unusable),
     }
 }
 
 fn proposed(
     args: &PlanArgs,
-    spec: &Spec,
+    target: &Target,
     facts: &Facts,
     seen: Option<Box<Observation>>,
 ) -> Outcome {
     let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
-    match propose_preferring(spec, facts, &args.accept, prefer) {
+    match propose_preferring(target, facts, &args.accept, prefer) {
         Ok(checked) => Outcome::Planned(Box::new(checked), seen, None),
         Err(refusal) => Outcome::Refused(refusal, seen),
     }
@@ -424,8 +428,9 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
     let facts = &checked.plan().facts;
     let mut others = Vec::new();
     if let Some(chosen) = args.prefer {
+        let target = spec.to_target();
         let price = |prefer: Prefer| {
-            Some((prefer, propose_preferring(spec, facts, &args.accept, prefer).ok()?))
+            Some((prefer, propose_preferring(&target, facts, &args.accept, prefer).ok()?))
         };
         let prices: Vec<(Prefer, CheckedPlan)> =
             Prefer::ALL.into_iter().filter_map(price).collect();

@@ -12,13 +12,12 @@ use crate::apply::journal::Run;
 use crate::apply::retired::{self, Moved, Retired, claim, has, last_entry, retired};
 use crate::check::CheckedPlan;
 use crate::ensemble::{RequestError, Session, ZooKeeper};
-use crate::model::{Endpoint, Membership, ServerId};
+use crate::model::{Endpoint, Membership, ServerId, Target};
 use crate::observe::{
     AskedServer, Beside, Finding, FindingKind, Lineage, Observation, ObserveError, Question,
     RetiredBy, RetiredState, ServerStatus, ask_beside, observe,
 };
 use crate::saved;
-use crate::spec::Spec;
 
 /// This many runs before the latest are searched for servers that they retired.
 const OLDER: usize = 100;
@@ -191,7 +190,7 @@ fn is_back(moved: &Moved, seen: &Observation, answers: &Answers) -> bool {
 /// else; the refusal, where two histories answer.
 pub(super) async fn two_histories(
     port: &ZooKeeper,
-    spec: &Spec,
+    spec: &Target,
     rivals: Vec<Endpoint>,
 ) -> Option<ObserveError> {
     if rivals.is_empty() {
@@ -208,7 +207,7 @@ pub(super) async fn two_histories(
 
 /// The same error. Where two histories answer, with the run that has retired members of one, if a
 /// proven one is known: both journals are read, without credentials.
-pub(super) async fn named(port: &ZooKeeper, spec: &Spec, error: ObserveError) -> ObserveError {
+pub(super) async fn named(port: &ZooKeeper, spec: &Target, error: ObserveError) -> ObserveError {
     let ObserveError::TwoHistories { histories, retired: None } = error else { return error };
     let read = histories.iter().map(|history| async {
         // A side that commits nothing opens no session, and takes its time to say so.

@@ -10,12 +10,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spec", &["model"]),
     ("ensemble", &["model"]),
     ("trust", &["ensemble"]),
-    ("observe", &["model", "spec", "ensemble", "trust"]),
+    ("observe", &["model", "ensemble", "trust"]),
     ("import", &["model", "spec", "observe"]),
     ("diff", &["model"]),
     ("plan", &["model", "observe", "diff"]),
     ("check", &["model", "observe", "diff", "plan"]),
-    ("proposal", &["model", "spec", "observe", "diff", "plan", "check"]),
+    ("proposal", &["model", "observe", "diff", "plan", "check"]),
     ("whynot", &["model", "plan", "check"]),
     ("document", &[]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
@@ -23,14 +23,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "apply",
         &[
-            "model", "spec", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
+            "model", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
             "document", "saved",
         ],
     ),
-    (
-        "rehearsal",
-        &["model", "spec", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"],
-    ),
+    ("rehearsal", &["model", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"]),
     (
         "render",
         &[

@@ -31,13 +31,12 @@ use crate::apply::{Event, Outcome, Stale};
 use crate::ensemble::{
     ErrorCode, HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper,
 };
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Target};
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
 use crate::render::{ends, words_for_shell};
 use crate::saved;
-use crate::spec::Spec;
 use crate::trust::OwnIds;
 
 /// What to do where a command wants the files of a joiner.
@@ -53,7 +52,7 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    if source.spec().hooks.want_joiner_files() {
+    if source.target().hooks.want_joiner_files() {
         let what = format!("{}: a command names {{joinerDir}}", args.file.display());
         output.error(&what, WITHOUT_JOINER_FILES);
         return Exit::Data;
@@ -75,7 +74,7 @@ pub(super) async fn apply_with(
     terms: Option<SessionTerms>,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, Exit> {
-    let spec = source.spec();
+    let spec = source.target();
     let port = live::servers(&spec, &source.named(), output)?;
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
@@ -158,7 +157,7 @@ async fn carry_out(
     let ensemble = plan.ensemble.clone();
     let mut patience = Patience::of(&plan.policy);
     let session = loop {
-        match signed_in(port, &access, &ready, &source.spec(), output).await? {
+        match signed_in(port, &access, &ready, &source.target(), output).await? {
             Err(Outcome::Unreachable)
                 if patience.is_left("no server accepts a session", output).await => {}
             session => break session,
@@ -275,7 +274,7 @@ async fn signed_in(
     port: &ZooKeeper,
     access: &Access,
     ready: &Ready,
-    spec: &Spec,
+    spec: &Target,
     output: &Output,
 ) -> Result<Result<(HeldSession, Observation), Outcome>, Exit> {
     let seen = if access.user().is_some() {

@@ -18,7 +18,7 @@ use crate::apply::stale::{Now, ResumePoint, fresh};
 use crate::apply::{Outcome, Stale};
 use crate::check::{self, Breach, CheckedPlan};
 use crate::ensemble::{ErrorCode, ZooKeeper};
-use crate::model::{Endpoint, ServerId};
+use crate::model::{Endpoint, ServerId, Target};
 use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
@@ -44,7 +44,7 @@ pub(super) struct Ready {
 pub(super) async fn ready(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Spec,
+    spec: &Target,
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, Exit> {
@@ -56,7 +56,7 @@ pub(super) async fn ready(
     {
         return Err(refuse((args, source), &Outcome::NotOpen { number }, output));
     }
-    let open = earlier.open(asked(args, source), &facts, args.abandon);
+    let open = earlier.open(asked(args, source, spec), &facts, args.abandon);
     let (checked, resumes) = match open {
         Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
         // Whether it is an operator's, and stands in the way, the session of the run finds out.
@@ -119,7 +119,7 @@ struct Found {
 /// waited for: another apply may be at work, and the lock of a crashed one goes with its session.
 async fn found(
     (args, source): (&ApplyArgs, &Source),
-    (port, spec): (&ZooKeeper, &Spec),
+    (port, spec): (&ZooKeeper, &Target),
     output: &Output,
 ) -> Result<Found, Exit> {
     let mut patience = Patience::of(&spec.policy);
@@ -129,7 +129,7 @@ async fn found(
         let reached = (port, &seen, spec);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
         let facts = Facts::of(&seen, spec);
-        let open = earlier.open(asked(args, source), &facts, args.abandon);
+        let open = earlier.open(asked(args, source, spec), &facts, args.abandon);
         let is_other = open.is_some_and(|open| open.plan.is_err()) && earlier.journal.is_certain;
         if let Some(lock) = earlier.journal.lock.as_ref().filter(|_| is_other) {
             let by = lock.text.as_ref().map(|by| format!(": {}", holder(by)));
@@ -143,17 +143,17 @@ async fn found(
 }
 
 /// What the operator asks for.
-fn asked<'a>(args: &'a ApplyArgs, source: &'a Source) -> ApplyRequest<'a> {
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, spec: &'a Target) -> ApplyRequest<'a> {
     match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(spec) => ApplyRequest::Spec(spec, &args.accept),
+        Source::Spec(_) => ApplyRequest::Target(spec, &args.accept),
     }
 }
 
 /// What the ensemble keeps of earlier applies, where it is proven to be an operator's.
 async fn believed(
     (args, source): (&ApplyArgs, &Source),
-    (port, seen, spec): (&ZooKeeper, &Observation, &Spec),
+    (port, seen, spec): (&ZooKeeper, &Observation, &Target),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, Exit> {
@@ -178,7 +178,7 @@ fn planned(
 ) -> Result<CheckedPlan, Exit> {
     match source {
         Source::Plan(checked) => Ok((**checked).clone()),
-        Source::Spec(spec) => propose(spec, facts, &args.accept)
+        Source::Spec(spec) => propose(&spec.to_target(), facts, &args.accept)
             .map_err(|refusal| refused((args, spec), &refusal, (seen, not_counted), output)),
     }
 }
@@ -214,7 +214,7 @@ fn note_unproven(earlier: &Earlier, output: &Output) {
 /// that a run moved this ensemble to serve something else, these are old data, and it is refused.
 async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Spec, &Observation),
+    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Target, &Observation),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, Exit> {

@@ -9,10 +9,9 @@ use super::super::exit::Exit;
 use super::super::output::Output;
 use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
-use crate::model::{Connect, Endpoint, Policy, ServerId};
+use crate::model::{Connect, Endpoint, Policy, ServerId, Target};
 use crate::observe::{Facts, Observation, ObserveError, Question, observe};
 use crate::render::words_for_servers;
-use crate::spec::Spec;
 
 /// The longest time for which it is looked again, however long `policy.stableFor` is.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -71,7 +70,7 @@ impl Patience {
 /// ensemble to look at even then, it says why.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Spec,
+    spec: &Target,
     patience: &mut Patience,
     output: &Output,
 ) -> Result<(Observation, NotCounted), Exit> {
@@ -100,7 +99,7 @@ pub(super) async fn look(
 }
 
 /// The voters that do not count, each since it was first seen not to count without a break.
-fn not_counted(seen: &Observation, spec: &Spec, known: &NotCounted) -> NotCounted {
+fn not_counted(seen: &Observation, spec: &Target, known: &NotCounted) -> NotCounted {
     let live = Facts::of(seen, spec).live;
     let voters = seen.config.membership.voters();
     let down = voters.difference(&live);
