@@ -93,11 +93,11 @@ fn next(
         Source::Plan(checked) => ApplyRequest::Plan(checked),
         Source::Spec(_) => ApplyRequest::Target(spec, &[]),
     };
-    let open = earlier.open(asked, &facts, None)?;
+    let open = earlier.decide(asked, &facts, None).open()?;
     let path = words_for_shell(&args.file.display().to_string());
     let lacking = open.plan.as_ref().err().and_then(Differs::lacks_only);
     let number = open.run.number;
-    match (open.done(earlier, seen), lacking) {
+    match (open.done(&earlier.journal, seen), lacking) {
         (Ok(_), _) => Some(format!("zkplan apply {path}")),
         (Err(_), Some(risks)) => {
             let accepted: String = risks.iter().map(accepts).collect();

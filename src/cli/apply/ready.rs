@@ -2,20 +2,20 @@
 
 use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
-use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
+use super::super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::super::output::Output;
 use super::super::retired::{self, Watch};
 use super::super::source::Source;
 use super::super::{live, plan};
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
+use crate::apply::Outcome;
 use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::implied;
 use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::resume::ApplyRequest;
-use crate::apply::stale::{Now, ResumePoint, fresh};
-use crate::apply::{Outcome, Stale};
+use crate::apply::resume::{ApplyRequest, OpenRun, RunDecision, starts_from};
+use crate::apply::stale::{Now, ResumePoint};
 use crate::check::{self, Breach, CheckedPlan};
 use crate::ensemble::{ErrorCode, ZooKeeper};
 use crate::model::{Endpoint, ServerId, Target};
@@ -51,45 +51,25 @@ pub(super) async fn ready(
     let Found { seen, not_counted, facts, earlier } =
         found((args, source), (port, spec), output).await?;
     let runs = &earlier.runs().latest[..];
-    if let Some(number) = args.abandon
-        && !runs.iter().any(|run| run.number == number && run.is_open())
-    {
-        return Err(refuse((args, source), &Outcome::NotOpen { number }, output));
+    let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+    if let Some(end) = decision.refusal(&earlier.journal) {
+        return Err(refuse((args, source), &end, output));
     }
-    let open = earlier.open(asked(args, source, spec), &facts, args.abandon);
-    let (checked, resumes) = match open {
-        Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
-        // Whether it is an operator's, and stands in the way, the session of the run finds out.
-        Some(Open { plan: Err(_), .. }) if !earlier.journal.is_certain => {
-            (planned((args, source), (&seen, &facts), &not_counted, output)?, None)
-        }
-        Some(Open { run, plan: Err(why) }) => {
-            let lock = earlier.journal.lock.as_ref();
-            let end = match lock {
-                Some(lock) => Outcome::Locked(lock.text.clone()),
-                None => Outcome::OtherRun { number: run.number, why },
-            };
-            return Err(refuse((args, source), &end, output));
-        }
-        None => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
+    let (checked, resumes) = match decision {
+        RunDecision::Meets(OpenRun { run, plan: Ok(checked) }) => (checked, Some(run.number)),
+        _ => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
     };
     if let Some(server) = not_plain(&checked, args.no_hooks) {
         return Err(refuse((args, source), &Outcome::HostNotPlain { server }, output));
     }
-    let now = Now {
-        plan_id: &saved::plan_id(checked.plan()),
-        config: &seen.config,
-        identity: &seen.identity,
-        zxid: seen.leader_zxid,
-        runs,
-    };
+    let plan_id = saved::plan_id(checked.plan());
+    let now = Now::of(&plan_id, &seen, runs);
     let ResumePoint { done, version_moved: _ } =
-        fresh(checked.plan(), now, args.strict_version && resumes.is_none())
-            .map_err(|stale| refuse_stale((args, source), stale, resumes, output))?;
+        starts_from(checked.plan(), now, args.strict_version, resumes)
+            .map_err(|end| refuse((args, source), &end, output))?;
     let done = implied(checked.plan(), &done);
     if resumes.is_none() {
-        let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
-        if is_complete(&checked, &done) && !gives_up {
+        if is_complete(&checked, &done) && args.abandon.is_none() {
             let runs = if earlier.journal.is_certain { runs } else { &[] };
             return Ok(nothing_to_do(args, &checked, runs, output));
         }
@@ -129,10 +109,9 @@ async fn found(
         let reached = (port, &seen, spec);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
         let facts = Facts::of(&seen, spec);
-        let open = earlier.open(asked(args, source, spec), &facts, args.abandon);
-        let is_other = open.is_some_and(|open| open.plan.is_err()) && earlier.journal.is_certain;
-        if let Some(lock) = earlier.journal.lock.as_ref().filter(|_| is_other) {
-            let by = lock.text.as_ref().map(|by| format!(": {}", holder(by)));
+        let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+        if let Some(Outcome::Locked(lock)) = decision.refusal(&earlier.journal) {
+            let by = lock.map(|by| format!(": {}", holder(&by)));
             let why = format!("another apply holds the lock{}", by.unwrap_or_default());
             if with_lock.is_left(&why, output).await {
                 continue;
@@ -187,21 +166,6 @@ fn planned(
 fn not_plain(checked: &CheckedPlan, no_hooks: bool) -> Option<ServerId> {
     let mut steps = checked.plan().steps().filter(|_| !no_hooks);
     steps.find_map(|step| argv(checked.plan(), step)?.err())
-}
-
-/// The plan does not start from what is there: where it is that of an open run, the run is what
-/// stands in the way.
-fn refuse_stale(
-    (args, source): (&ApplyArgs, &Source),
-    stale: Stale,
-    resumes: Option<u64>,
-    output: &Output,
-) -> Exit {
-    let end = match resumes {
-        Some(number) => Outcome::Overtaken { number, stale },
-        None => Outcome::Stale(stale),
-    };
-    refuse((args, source), &end, output)
 }
 
 fn note_unproven(earlier: &Earlier, output: &Output) {
