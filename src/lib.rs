@@ -34,6 +34,7 @@
 //!   [`check::CheckedPlan`].
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
+//! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
 //! * [`whynot`] checks the same change in another order.
 //! * [`document`] has the head and the spelling of every machine document.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
@@ -84,6 +85,7 @@ pub mod document;
 pub mod ensemble;
 pub mod explain;
 pub mod import;
+pub mod joiner;
 pub mod model;
 pub mod observe;
 pub mod plan;
