@@ -91,10 +91,12 @@ pub fn starts_from(
     now: Now<'_>,
     strict_version: bool,
     resumed: Option<u64>,
-) -> Result<ResumePoint, Outcome> {
-    fresh(plan, now, strict_version).map_err(|stale| match resumed {
-        Some(number) => Outcome::Overtaken { number, stale },
-        None => Outcome::Stale(stale),
+) -> Result<ResumePoint, Box<Outcome>> {
+    fresh(plan, now, strict_version).map_err(|stale| {
+        Box::new(match resumed {
+            Some(number) => Outcome::Overtaken { number, stale },
+            None => Outcome::Stale(stale),
+        })
     })
 }
 

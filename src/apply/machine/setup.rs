@@ -72,7 +72,7 @@ impl Executor {
         let (strict, resumed) = (self.options.strict_version, ours.map(|run| run.number));
         let fresh = match starts_from(self.plan(), now, strict, resumed) {
             Ok(fresh) => fresh,
-            Err(end) => return self.stop(end),
+            Err(end) => return self.stop(*end),
         };
         if fresh.version_moved {
             let from = self.plan().facts.base.version.to_string();

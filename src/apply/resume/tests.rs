@@ -175,12 +175,10 @@ fn a_plan_that_does_not_lead_on_is_stale_and_an_open_run_overtaken() {
     assert_eq!(from("", None).expect("the base").done, Done::new());
     let joined = Done::from([StepId::new("join-4")]);
     assert_eq!(from(FOUR, Some(2)).expect("a state of the plan").done, joined);
-    assert!(matches!(from(FIVE, None), Err(Outcome::Stale(Stale::Members { .. }))));
-    let overtaken = from(FIVE, Some(2));
-    assert!(matches!(
-        overtaken,
-        Err(Outcome::Overtaken { number: 2, stale: Stale::Members { .. } })
-    ));
+    let refusal = |resumed| *from(FIVE, resumed).expect_err("no state of the plan");
+    assert!(matches!(refusal(None), Outcome::Stale(Stale::Members { .. })));
+    let overtaken = refusal(Some(2));
+    assert!(matches!(overtaken, Outcome::Overtaken { number: 2, stale: Stale::Members { .. } }));
 }
 
 #[test]
