@@ -174,6 +174,17 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Whether these are facts of the same ensemble: by the identity that it has, else by its
+    /// configuration.
+    pub fn are_of_the_ensemble_of(&self, other: &Self) -> bool {
+        match (&self.identity, &other.identity) {
+            (Identity::Known(one), Identity::Known(other)) => one == other,
+            _ => self.base == other.base,
+        }
+    }
+}
+
 /// Contacts of the target that are no members, and the addresses at which its members are reached
 /// instead.
 fn stale_contacts(seen: &Observation, target: &Target) -> Option<Finding> {
