@@ -1,10 +1,11 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
-use super::retired::{Found, Past, Watch};
+use super::retired::watch;
 use super::secret;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
+use crate::apply::past_runs::{PastRuns, RetiredFound, Watch};
 use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
 use crate::apply::sight;
 use crate::check::CheckedPlan;
@@ -23,7 +24,7 @@ pub(super) struct Earlier {
     /// The plan of the last run, where it is open.
     stored: Option<CheckedPlan>,
     /// What earlier runs say of retired servers, where that was asked for.
-    pub(super) past: Past,
+    pub(super) past: PastRuns,
 }
 
 /// How much of the journal is read.
@@ -75,7 +76,7 @@ pub(super) async fn read(
         let is_proven = journal.unproven().is_none();
         let past = match wanted.watch.filter(|_| is_proven) {
             Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
-            None => Past::default(),
+            None => PastRuns::default(),
         };
         Ok::<_, RequestError>(Earlier { journal, plan, stored, past })
     };
@@ -142,7 +143,7 @@ pub(super) async fn open_runs(
     if seen.folder == FolderSeen::Empty {
         return Ok(OpenRuns::default());
     }
-    let watch = Some(Watch::of(&seen.config.membership));
+    let watch = Some(watch(&seen.config.membership));
     let wanted = Wanted { watch, ..Wanted::LATEST };
     let earlier = read(port, &sessions_at(seen, spec), spec, wanted).await?;
     let folder = earlier.journal.unproven().into_iter();
@@ -150,7 +151,7 @@ pub(super) async fn open_runs(
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
     let open = earlier.decide(ApplyRequest::Target(spec, accepted), facts, None).open();
     let kind = open.as_ref().map(|open| finding(open.finding(&earlier.journal, seen)));
-    let Found { findings, rivals } = earlier.past.ask(port, seen).await;
+    let RetiredFound { findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();
     let resumed = open.zip(kind).and_then(|(open, kind)| {
         let done = open.done(&earlier.journal, seen).ok()?;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::ValueEnum as _;
 use futures::future::join_all;
@@ -19,16 +18,15 @@ use super::specs::{Loaded, Unusable};
 use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::{Breach, CheckedPlan, Detail, Law};
-use crate::ensemble::{Ensemble as _, ZooKeeper};
-use crate::model::{ServerId, Target};
-use crate::observe::{Facts, Identity, Observation, ObserveError, Obstacle, Question, observe};
+use crate::model::Target;
+use crate::observe::{Facts, Observation, ObserveError, Obstacle, Question, observe_confirmed};
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, acceptance, propose_preferring};
 
 use crate::document;
 use crate::rehearsal;
 use crate::render;
-use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_to_do};
+use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
@@ -38,9 +36,6 @@ use crate::whynot::why_not;
 
 /// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
-
-/// How long a member that was not seen up and in sync is given before it is asked once more.
-const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(500);
 
 /// How far the open run of a plan is, and what was seen of the ensemble now.
 struct Position {
@@ -232,7 +227,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
             return Outcome::Failed(Unusable { why, exit });
         }
     };
-    let seen = match look(&port, &Question::of(target)).await {
+    let seen = match observe_confirmed(&port, &Question::of(target)).await {
         Ok(seen) => seen,
         Err(error) => return Outcome::Unreachable(retired::named(&port, target, error).await),
     };
@@ -254,19 +249,6 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
     proposed(args, target, &facts, Some(Box::new(seen)))
-}
-
-/// A look at the ensemble. Of a member that was not seen up and in sync nothing is concluded before
-/// it was asked once more: after a change of leader every follower is away for a moment.
-async fn look(port: &ZooKeeper, question: &Question) -> Result<Observation, ObserveError> {
-    let seen = observe(port, question).await?;
-    let members = seen.config.membership.ids();
-    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.standing.is_healthy());
-    if members.iter().all(is_up) {
-        return Ok(seen);
-    }
-    port.pause(BEFORE_ASKING_AGAIN).await;
-    observe(port, question).await
 }
 
 fn not_known(ensemble: &str, why: &Unread) -> String {
@@ -321,11 +303,7 @@ fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>, output: &Output)
 }
 
 fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
-    let (Some(one), Some(other)) = (one.facts(), other.facts()) else { return false };
-    match (&one.identity, &other.identity) {
-        (Identity::Known(one), Identity::Known(other)) => one == other,
-        _ => one.base == other.base,
-    }
+    one.facts().zip(other.facts()).is_some_and(|(one, other)| one.are_of_the_ensemble_of(other))
 }
 
 impl Outcome {
@@ -352,7 +330,7 @@ impl Outcome {
 /// that is open.
 fn has_differences(checked: &CheckedPlan) -> bool {
     let plan = checked.plan();
-    !plan.is_empty() || !still_to_do(&plan.facts).is_empty()
+    !plan.is_empty() || !plan.facts.left_to_do().is_empty()
 }
 
 /// The exit code of breaches that stand against a plan.

@@ -4,7 +4,7 @@ use super::super::args::ApplyArgs;
 use super::super::exit::Exit;
 use super::super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::super::output::Output;
-use super::super::retired::{self, Watch};
+use super::super::retired;
 use super::super::source::Source;
 use super::super::{live, plan};
 use super::steady::{self, NotCounted, Patience};
@@ -12,11 +12,11 @@ use super::{again, refuse};
 use crate::apply::Outcome;
 use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
-use crate::apply::position::implied;
-use crate::apply::reorder::{accepted_order, reordered};
+use crate::apply::position::{implied, is_complete};
+use crate::apply::reorder::order_now;
 use crate::apply::resume::{ApplyRequest, OpenRun, RunDecision, starts_from};
 use crate::apply::stale::{Now, ResumePoint};
-use crate::check::{self, Breach, CheckedPlan};
+use crate::check::{Breach, CheckedPlan};
 use crate::ensemble::{ErrorCode, ZooKeeper};
 use crate::model::{Endpoint, ServerId, Target};
 use crate::observe::{Facts, Finding, Observation};
@@ -69,18 +69,16 @@ pub(super) async fn ready(
             .map_err(|end| refuse((args, source), &end, output))?;
     let done = implied(checked.plan(), &done);
     if resumes.is_none() {
-        if is_complete(&checked, &done) && args.abandon.is_none() {
+        if is_complete(checked.plan(), &done) && args.abandon.is_none() {
             let runs = if earlier.journal.is_certain { runs } else { &[] };
             return Ok(nothing_to_do(args, &checked, runs, output));
         }
-        let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
-        if !breaches.is_empty() {
-            let Some(order) = accepted_order(&checked, &done, &facts, &args.accept) else {
-                let why = (&seen, &not_counted);
-                let breaches = (&breaches[..], &facts.findings[..]);
-                return Err(unlawful_now((args, source), breaches, why, output));
-            };
-            output.note(&another_order(&reordered(order.plan(), &done, &facts)));
+        let order = order_now(&checked, &done, &facts, &args.accept).map_err(|breaches| {
+            let breaches = (&breaches[..], &facts.findings[..]);
+            unlawful_now((args, source), breaches, (&seen, &not_counted), output)
+        })?;
+        if let Some(order) = order {
+            output.note(&another_order(&order));
         }
     }
     let is_certain = earlier.journal.is_certain;
@@ -182,7 +180,7 @@ async fn read_journal(
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, Exit> {
-    let watch = Some(Watch::of(&seen.config.membership));
+    let watch = Some(retired::watch(&seen.config.membership));
     loop {
         match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
             Ok(earlier) => {
@@ -259,11 +257,6 @@ fn unlawful_now(
         output.next(&again(args, &path));
     }
     plan::exit_of_breaches(breaches)
-}
-
-fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
-    let mut reconfigs = checked.plan().steps().filter(|step| step.reconfig().is_some());
-    reconfigs.all(|step| done.contains(&step.id))
 }
 
 fn nothing_to_do(

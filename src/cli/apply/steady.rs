@@ -10,7 +10,7 @@ use super::super::output::Output;
 use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
 use crate::model::{Connect, Endpoint, Policy, ServerId, Target};
-use crate::observe::{Facts, Observation, ObserveError, Question, observe};
+use crate::observe::{Facts, Observation, Question, observe};
 use crate::render::words_for_servers;
 
 /// The longest time for which it is looked again, however long `policy.stableFor` is.
@@ -89,7 +89,7 @@ pub(super) async fn look(
                 }
             }
             Err(error) => {
-                if !may_pass(&error) || !patience.is_left(&error.to_string(), output).await {
+                if !error.is_passing() || !patience.is_left(&error.to_string(), output).await {
                     let error = retired::named(port, spec, error).await;
                     return Err(live::not_seen(spec, &error, output));
                 }
@@ -104,21 +104,6 @@ fn not_counted(seen: &Observation, spec: &Target, known: &NotCounted) -> NotCoun
     let voters = seen.config.membership.voters();
     let down = voters.difference(&live);
     down.map(|id| (*id, known.get(id).cloned().unwrap_or_else(local::time_of_day))).collect()
-}
-
-/// Whether an election, a restart or a slow machine can be behind it.
-const fn may_pass(error: &ObserveError) -> bool {
-    match error {
-        ObserveError::Unreachable { .. }
-        | ObserveError::NoQuorum { .. }
-        | ObserveError::NoCommit { .. } => true,
-        ObserveError::NeedsAuth { .. }
-        | ObserveError::TooOld { .. }
-        | ObserveError::Standalone { .. }
-        | ObserveError::TwoHistories { .. }
-        | ObserveError::TargetRuns { .. }
-        | ObserveError::UnreadableConfig { .. } => false,
-    }
 }
 
 /// Says that no server takes a session, and which were asked; `plans` is the command that shows
