@@ -14,8 +14,9 @@
 //!
 //! In the order in which a reader who has a spec in hand walks it:
 //!
-//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy. It
-//!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
+//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy, and
+//!   the [`model::Target`] that a spec and a plan both want. It is tolerant: whatever a live ensemble
+//!   shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
 //! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the
@@ -34,6 +35,7 @@
 //!   [`check::CheckedPlan`].
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
+//! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
 //! * [`whynot`] checks the same change in another order.
 //! * [`document`] has the head and the spelling of every machine document.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
@@ -85,6 +87,7 @@ pub mod document;
 pub mod ensemble;
 pub mod explain;
 pub mod import;
+pub mod joiner;
 pub mod model;
 pub mod observe;
 pub mod plan;

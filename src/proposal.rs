@@ -1,4 +1,4 @@
-//! From a spec and the facts of now to a plan that may be shown: diff, plan, check, choose.
+//! From a target and the facts of now to a plan that may be shown: diff, plan, check, choose.
 //!
 //! The planner's best plan is shown where it keeps the laws. Where it does not, no order does: the
 //! refusal names its breaches and a change of policy under which a plan was made and checked.
@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 
 use crate::check::{Breach, CheckedPlan, Detail, Law, Unlawful, check, check_or_return};
 use crate::diff::diff;
-use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, ZonePolicy};
+use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, Target, ZonePolicy};
 use crate::observe::{Facts, FindingKind};
 use crate::plan::{Acceptance, Goal, Plan, Prefer, best};
-use crate::spec::Spec;
 
 /// Why no plan may be shown, and what would pass.
 #[derive(Debug, Clone)]
@@ -44,23 +43,23 @@ pub enum Remedy {
     WithoutOverlap,
 }
 
-/// Makes the plan from the live ensemble to the spec.
+/// Makes the plan from the live ensemble to the target.
 pub fn propose(
-    spec: &Spec,
+    target: &Target,
     facts: &Facts,
     accepted: &[Acceptance],
 ) -> Result<CheckedPlan, Box<Refusal>> {
-    propose_preferring(spec, facts, accepted, Prefer::default())
+    propose_preferring(target, facts, accepted, Prefer::default())
 }
 
 /// The same where something else counts most.
 pub fn propose_preferring(
-    spec: &Spec,
+    target: &Target,
     facts: &Facts,
     accepted: &[Acceptance],
     prefer: Prefer,
 ) -> Result<CheckedPlan, Box<Refusal>> {
-    let goal = Goal { prefer, ..goal(spec, facts, accepted) };
+    let goal = Goal { prefer, ..goal(target, facts, accepted) };
     match choose(&goal) {
         Ok(checked) => Ok(without_idle_acceptances(checked)),
         Err(nearest) => {
@@ -72,20 +71,20 @@ pub fn propose_preferring(
     }
 }
 
-fn goal(spec: &Spec, facts: &Facts, accepted: &[Acceptance]) -> Goal {
+fn goal(target: &Target, facts: &Facts, accepted: &[Acceptance]) -> Goal {
     Goal {
-        ensemble: spec.ensemble.clone(),
+        ensemble: target.ensemble.clone(),
         diff: diff(
             &facts.base.membership,
-            &spec.membership_for(&facts.base.membership),
+            &target.membership_for(&facts.base.membership),
             &facts.other_machine,
-            spec.policy.client_part,
+            target.policy.client_part,
         ),
         facts: facts.clone(),
-        policy: spec.policy.clone(),
-        connect: spec.connect.clone(),
-        reach: spec.reach(),
-        hooks: spec.hooks.clone(),
+        policy: target.policy.clone(),
+        connect: target.connect.clone(),
+        reach: target.reach(),
+        hooks: target.hooks.clone(),
         accepted: accepted.to_vec(),
         prefer: Prefer::default(),
     }

@@ -25,10 +25,9 @@ use crate::ensemble::{
     CONFIG, Credential, ErrorCode, FourLetterWord, NoAnswer, RequestError, Session, SessionFactory,
     SessionTerms,
 };
-use crate::model::{Auth, Connect, Endpoint, EnsembleConfig, Server, ServerId};
+use crate::model::{Auth, Connect, Endpoint, EnsembleConfig, Server, ServerId, Target};
 use crate::observe::{Identity, Observation, Question, ServerStatus};
 use crate::plan::Plan;
-use crate::spec::Spec;
 
 /// A server that may take the session.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,10 +120,10 @@ impl Signer {
 }
 
 impl Named {
-    /// The addresses in a spec, and in a plan's base if the plan is the given file. A plan that was
+    /// The addresses of a target, and in a plan's base if the plan is the given file. A plan that was
     /// read from the ensemble, or was just made, names no address.
-    pub fn of(spec: &Spec, plan: Option<&Plan>) -> Self {
-        let Question { contacts, wanted, .. } = Question::of(spec);
+    pub fn of(target: &Target, plan: Option<&Plan>) -> Self {
+        let Question { contacts, wanted, .. } = Question::of(target);
         let wanted: BTreeMap<ServerId, Endpoint> =
             wanted.into_iter().filter_map(|(id, wanted)| Some((id, wanted.endpoint?))).collect();
         let base = plan.into_iter().flat_map(|plan| plan.facts.base.membership.servers());
@@ -132,13 +131,18 @@ impl Named {
         let is_secure = |id: &ServerId| wanted.get(id).is_some_and(|at| at.tls);
         let base = base.filter(|server| !is_secure(&server.id)).filter_map(Server::client_endpoint);
         let base: Vec<Endpoint> = base.collect();
-        let certificate = spec.connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
+        let certificate = target.connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
         let identity = plan.and_then(|plan| match &plan.facts.identity {
             Identity::Known(identity) => Some(identity.clone()),
             Identity::NoneYet => None,
         });
         let endpoints = contacts.into_iter().chain(wanted.into_values()).chain(base).collect();
-        Self { endpoints, certificate, identity, paths: Paths::below(spec.connect.folder.clone()) }
+        Self {
+            endpoints,
+            certificate,
+            identity,
+            paths: Paths::below(target.connect.folder.clone()),
+        }
     }
 
     /// The addresses.
@@ -415,14 +419,14 @@ mod tests {
         Simulated::new(World::new(members, Timing::default(), rules))
     }
 
-    fn named() -> (Spec, Named) {
-        let spec = spec::parse("spec.yaml", SPEC).expect("a spec");
-        let named = Named::of(&spec, None);
-        (spec, named)
+    fn named() -> (Target, Named) {
+        let target = spec::parse("spec.yaml", SPEC).expect("a spec").to_target();
+        let named = Named::of(&target, None);
+        (target, named)
     }
 
-    fn seen(port: &Simulated, spec: &Spec) -> Observation {
-        let seen = port.run(observe(port, &Question::of(spec))).expect("a client that lives");
+    fn seen(port: &Simulated, target: &Target) -> Observation {
+        let seen = port.run(observe(port, &Question::of(target))).expect("a client that lives");
         seen.expect("an ensemble")
     }
 
@@ -437,8 +441,8 @@ mod tests {
 
     #[test]
     fn only_addresses_in_the_file_are_sent_a_password() {
-        let (port, (spec, named)) = (world(), named());
-        let seen = seen(&port, &spec);
+        let (port, (target, named)) = (world(), named());
+        let seen = seen(&port, &target);
         let none = BTreeSet::new();
         assert_eq!(ids(&named.recipients(&seen, &none)), [1]);
         assert_eq!(ids(&named.unnamed(&seen)), [2, 3], "2 serves elsewhere than the file says");
@@ -451,16 +455,16 @@ mod tests {
 
     #[test]
     fn who_is_no_member_any_more_is_sent_nothing() {
-        let (port, (spec, named)) = (world(), named());
-        let mut seen = seen(&port, &spec);
+        let (port, (target, named)) = (world(), named());
+        let mut seen = seen(&port, &target);
         seen.config.membership = Membership::parse("server.3=h3:2888:3888;2181").expect("members");
         assert_eq!(named.recipients(&seen, &BTreeSet::new()), []);
     }
 
     #[test]
     fn who_does_not_follow_as_it_should_is_sent_nothing() {
-        let (port, (spec, named)) = (world(), named());
-        let mut seen = seen(&port, &spec);
+        let (port, (target, named)) = (world(), named());
+        let mut seen = seen(&port, &target);
         let one = ServerId::new(1);
         let mut standing = |standing| {
             seen.servers.get_mut(&one).expect("server 1").standing = standing;
@@ -482,8 +486,8 @@ mod tests {
 
     #[test]
     fn a_session_shows_what_was_seen_before_it_shows_a_password() {
-        let (port, (spec, named)) = (world(), named());
-        let mut seen = seen(&port, &spec);
+        let (port, (target, named)) = (world(), named());
+        let mut seen = seen(&port, &target);
         let access = access(named);
         let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
         let ask = |seen: &Observation, to: &Recipient| {
@@ -501,8 +505,8 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_know_the_user_refuses() {
-        let (port, (spec, named)) = (world(), named());
-        let seen = seen(&port, &spec);
+        let (port, (target, named)) = (world(), named());
+        let seen = seen(&port, &target);
         let at = port.world().place_of(ServerId::new(1)).expect("server 1");
         port.world().process_mut(at).knows_super = false;
         let access = access(named);

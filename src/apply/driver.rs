@@ -24,10 +24,9 @@ use crate::ensemble::{
     CONFIG, Ensemble, ErrorCode, FourLetterWord, Mode, PortState, RequestError, Session,
     SessionFactory,
 };
-use crate::model::{Endpoint, ServerId, Update};
+use crate::model::{Endpoint, ServerId, Target, Update};
 use crate::observe::{self, Observation, OwnSession, observe, prove_data};
 use crate::plan::StepId;
-use crate::spec::Spec;
 
 /// A server that takes longer than this to refuse a session hangs, in milliseconds.
 const HANGS_MS: u64 = 1000;
@@ -61,7 +60,7 @@ pub struct Driver<'a, P: SessionFactory, S> {
     port: &'a P,
     surroundings: &'a mut S,
     checked: Arc<CheckedPlan>,
-    spec: Spec,
+    target: Target,
     session: Option<P::Session>,
     keeper: RunStore,
     /// The identity of the run, and the servers that may receive its credential.
@@ -109,7 +108,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
     let Task { checked, mut options, mine, seen, access, plan_of } = task;
     // The lock of a crashed apply remains until its session expires: a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
-    let spec = sight::spec_of(checked.plan());
+    let target = checked.plan().to_target();
     let timeout_ms = options.timeout_ms;
     let mut machine = Executor::new(Arc::clone(&checked), options).with_plan_of(plan_of);
     let mut driver = Driver {
@@ -124,7 +123,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
         access,
         seen,
         checked,
-        spec,
+        target,
         session: Some(session),
         timeout_ms,
         asked_for_lock: false,
@@ -237,7 +236,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     }
 
     async fn look(&mut self, question: &RunQuestion) -> Input {
-        let mut asked = observe::Question::of(&self.spec);
+        let mut asked = observe::Question::of(&self.target);
         asked.clients = observe::ClientsOf::NoServer;
         asked.skip_data = true;
         let at = self.session.as_ref().map(|session| session.at().clone());
@@ -264,7 +263,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     /// Adds what is asked in addition to a survey.
     async fn complete(&mut self, seen: &Observation, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
-        let mut sight = sight::sight(plan, &self.spec, seen);
+        let mut sight = sight::sight(plan, &self.target, seen);
         let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
         let joiners: BTreeMap<ServerId, Endpoint> = question
             .prove

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::access::{Recipient, Signer};
-use super::journal::{HookEnd, LockText, Run};
+use super::journal::{HookEnd, LockText};
 use super::resume::Differs;
 use super::wait::{Occupied, Wait};
 use crate::check::Breach;
@@ -198,15 +198,6 @@ pub enum Stale {
 }
 
 impl Outcome {
-    /// That a run of another plan is open.
-    pub fn other_run(run: &Run) -> Self {
-        let why = run
-            .header
-            .as_ref()
-            .map_or_else(|illegible| Differs::Header(illegible.clone()), |_| Differs::OtherPlan);
-        Self::OtherRun { number: run.number, why }
-    }
-
     /// One word for it, for the journal.
     pub const fn word(&self) -> &'static str {
         match self {

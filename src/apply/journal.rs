@@ -375,6 +375,11 @@ impl IdentityText {
     pub fn new(id: String, ensemble: String) -> Self {
         Self { format_version: FORMAT_VERSION, id, ensemble }
     }
+
+    /// The id in the text of the znode; the whole text where it is none that zkplan writes.
+    pub fn id_in(text: &str) -> String {
+        read(text.as_bytes()).map_or_else(|| text.to_owned(), |known: Self| known.id)
+    }
 }
 
 impl Record {

@@ -3,15 +3,15 @@
 //! In: a [`CheckedPlan`](crate::check::CheckedPlan), the only thing that can be applied, and the
 //! operator's approvals. Out: [`Event`]s during the run, and an [`Outcome`].
 //!
-//! In reading order: [`resume`] (which plan an apply resumes), [`stale`] and [`position`] (the
-//! position of the live configuration within the plan), [`sight`] (the view of a survey),
-//! [`leaving`] (the servers that leave, and their clients), [`judge`]
-//! (whether a step may be taken now), [`reorder`] (another order, if a server has failed or come
-//! back), [`classify`] (the meaning of an answer), [`machine`] (the executor, without I/O),
-//! [`journal`] (the state of a run in the ensemble), [`paths`] (its znodes), [`keeper`] (writes it,
-//! under the lock), [`archive`] (reads it back, as far as it is proven), [`retired`] (servers that
-//! earlier runs removed), [`access`] (the identity of a run, and the servers that may receive the
-//! password), [`command_line`] (commands on this machine), [`driver`] (the thin shell that does
+//! In reading order: [`resume`] (what an apply does about the runs of the journal), [`stale`] and
+//! [`position`] (the position of the live configuration within the plan), [`sight`] (the view of a
+//! survey), [`leaving`] (the servers that leave, and their clients), [`judge`] (whether a step may be
+//! taken now), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
+//! meaning of an answer), [`machine`] (the executor, without I/O), [`journal`] (the state of a run in
+//! the ensemble), [`paths`] (its znodes), [`keeper`] (writes it, under the lock), [`archive`] (reads
+//! it back, as far as it is proven), [`retired`] (servers that earlier runs removed), [`past_runs`]
+//! (what these servers do now), [`access`] (the identity of a run, and the servers that may receive
+//! the password), [`command_line`] (commands on this machine), [`driver`] (the thin shell that does
 //! what the executor orders), [`report`] (the result), [`unlock`] (how to take over the lock).
 
 pub mod access;
@@ -28,6 +28,7 @@ pub mod leaving;
 pub mod machine;
 #[cfg(test)]
 mod overtaken;
+pub mod past_runs;
 pub mod paths;
 pub mod position;
 pub mod reorder;

@@ -12,6 +12,11 @@ use crate::plan::{Action, Done, Plan, Positions, Schedule, Step, is_within_reach
 /// read in two ways.
 const MOST_READINGS: usize = 4096;
 
+/// Whether no reconfig of a plan is left.
+pub fn is_complete(plan: &Plan, done: &Done) -> bool {
+    plan.steps().all(|step| step.reconfig().is_none() || done.contains(&step.id))
+}
+
 /// The reconfigs of a plan that are done by a membership. `None` if the membership is neither the
 /// base nor a state that the plan can reach, in its own order or in one that a failure or a return
 /// made necessary.

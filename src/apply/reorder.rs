@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{self, CheckedPlan};
+use crate::check::{self, Breach, CheckedPlan};
 use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{self, Acceptance, Done, Plan, StepId};
@@ -34,6 +34,27 @@ pub fn accepted_order(
     check::regrant(granted, order, (done, now), accepted)
 }
 
+/// The order in which a new run would take the rest of a plan at present; `None` for the plan's own.
+///
+/// # Errors
+///
+/// The safety rules that the plan's own order breaks, where no other order keeps them either.
+pub fn order_now(
+    granted: &CheckedPlan,
+    done: &Done,
+    now: &Facts,
+    accepted: &[Acceptance],
+) -> Result<Option<Reordered>, Vec<Breach>> {
+    let breaches = check::recheck_accepting(granted, done, now, accepted);
+    if breaches.is_empty() {
+        return Ok(None);
+    }
+    match accepted_order(granted, done, now, accepted) {
+        Some(order) => Ok(Some(reordered(order.plan(), done, now))),
+        None => Err(breaches),
+    }
+}
+
 /// The report of an order: which servers failed or came back, and what is left.
 pub fn reordered(plan: &Plan, done: &Done, now: &Facts) -> Reordered {
     let then = &plan.facts;
@@ -51,5 +72,28 @@ pub fn reordered(plan: &Plan, done: &Done, now: &Facts) -> Reordered {
         down: silent.into_iter().filter(answered).collect(),
         back: live.into_iter().filter(|id| !answered(id)).collect(),
         order,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EnsembleConfig, Target};
+    use crate::proposal::propose;
+
+    /// A plan is made at one time and applied at another.
+    #[test]
+    fn a_new_run_keeps_the_order_of_a_plan_or_is_refused_by_the_rules_that_it_breaks() {
+        let line = |id: i64| format!("server.{id}=h{id}:2888:3888;2181\n");
+        let members: String = (1..=3).map(line).collect();
+        let config = EnsembleConfig::parse(&format!("{members}version=100000000"));
+        let wanted = crate::model::Membership::parse(&(members + &line(4))).expect("lines");
+        let target = Target::of("test", wanted.servers().cloned());
+        let mut now = Facts::assumed(config.expect("a configuration"), &target);
+        let checked = propose(&target, &now, &[]).expect("a plan");
+        assert_eq!(order_now(&checked, &Done::new(), &now, &[]), Ok(None));
+        now.live = [ServerId::new(1)].into();
+        let breaches = order_now(&checked, &Done::new(), &now, &[]).expect_err("no quorum");
+        assert!(!breaches.is_empty());
     }
 }

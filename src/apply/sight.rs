@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
 use crate::ensemble::{NoAnswer, PortState};
-use crate::model::{Server, ServerId, Zxid};
+use crate::model::{ServerId, Target, Zxid};
 use crate::observe::{
     Clients, DataProof, Facts, Observation, OwnPorts, ServerObservation, ServerStatus,
 };
 use crate::plan::{Action, Plan};
-use crate::spec::{Spec, WantedServer};
 
 /// The view of one survey during a run.
 #[derive(Debug, Clone)]
@@ -139,35 +138,6 @@ pub fn own_ports(seen: &ServerObservation) -> BTreeSet<u16> {
     asked.map(|at| at.port).chain(reported).collect()
 }
 
-/// The spec from which a plan was made, as far as a survey needs it.
-pub fn spec_of(plan: &Plan) -> Spec {
-    let wanted = |server: &Server| {
-        let reach = plan.reach.get(&server.id);
-        let secure = reach.filter(|reach| reach.client.tls).map(|reach| reach.client.port);
-        let mut line = server.clone();
-        if let (None, Some(reach)) = (&line.client, reach.filter(|reach| !reach.client.tls)) {
-            line.client = Some(crate::model::ClientAddress::on_all_addresses(reach.client.port));
-        }
-        let wanted = WantedServer {
-            server: line,
-            secure_client_port: secure,
-            zone: plan.facts.zones.get(&server.id).cloned(),
-            admin: reach.and_then(|reach| reach.admin.clone()),
-            line: 0,
-        };
-        (server.id, wanted)
-    };
-    let former = plan.facts.zones.iter().filter(|(id, _)| !plan.target.contains(**id));
-    Spec {
-        ensemble: plan.ensemble.clone(),
-        connect: plan.connect.clone(),
-        servers: plan.target.servers().map(wanted).collect(),
-        leaving_zones: former.map(|(id, zone)| (*id, zone.clone())).collect(),
-        policy: plan.policy.clone(),
-        hooks: plan.hooks.clone(),
-    }
-}
-
 /// The servers that a plan removes: members of its base that are not in its target, and ids that
 /// move to another machine.
 pub fn leaving(plan: &Plan) -> BTreeSet<ServerId> {
@@ -187,11 +157,11 @@ pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
 
 /// The view of an observation, before joiners' data and the clients of leaving servers are asked
 /// for.
-pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> RunView {
-    let facts = Facts::of(seen, spec);
+pub fn sight(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
+    let facts = Facts::of(seen, target);
     let members = &facts.base.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
-    let joiners = joiners.filter_map(|id| Some((id, joiner(spec, seen, id)?))).collect();
+    let joiners = joiners.filter_map(|id| Some((id, joiner(target, seen, id)?))).collect();
     let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
     let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
     let down = down.map(|sight| (sight.id, sight.standing.clone())).collect();
@@ -217,9 +187,9 @@ pub fn sight(plan: &Plan, spec: &Spec, seen: &Observation) -> RunView {
     }
 }
 
-fn joiner(spec: &Spec, seen: &Observation, id: ServerId) -> Option<Joiner> {
+fn joiner(target: &Target, seen: &Observation, id: ServerId) -> Option<Joiner> {
     let sight = seen.servers.get(&id)?;
-    let peer = spec.servers.get(&id)?.server.peer();
+    let peer = target.line(id)?.peer();
     let own = sight.own_ports.clone();
     let other = own.filter(|own| {
         !own.quorum.contains(&peer.quorum_port) || !own.election.contains(&peer.election_port)

@@ -4,7 +4,7 @@ use super::end::Stale;
 use super::journal::Run;
 use super::position::position;
 use crate::model::{EnsembleConfig, Zxid};
-use crate::observe::Identity;
+use crate::observe::{Identity, Observation};
 use crate::plan::{Done, Plan};
 
 /// The live state.
@@ -20,6 +20,14 @@ pub struct Now<'a> {
     pub zxid: Option<Zxid>,
     /// The latest runs.
     pub runs: &'a [Run],
+}
+
+impl<'a> Now<'a> {
+    /// The state that an observation shows.
+    pub const fn of(plan_id: &'a str, seen: &'a Observation, runs: &'a [Run]) -> Self {
+        let Observation { config, identity, leader_zxid: zxid, .. } = seen;
+        Self { plan_id, config, identity, zxid: *zxid, runs }
+    }
 }
 
 /// A plan that is not stale.

@@ -11,6 +11,6 @@ pub(in crate::check) fn plan(now: &[i64], servers: &str) -> CheckedPlan {
     let lines: String = now.iter().map(line).collect();
     let config = EnsembleConfig::parse(&format!("{lines}version=100000000")).expect("lines");
     let text = format!("apiVersion: zkplan/v1\nensemble: test\nservers:\n{servers}");
-    let spec = crate::spec::parse("spec.yaml", &text).expect("a spec");
-    propose(&spec, &Facts::assumed(config, &spec), &[]).expect("a plan")
+    let target = crate::spec::parse("spec.yaml", &text).expect("a spec").to_target();
+    propose(&target, &Facts::assumed(config, &target), &[]).expect("a plan")
 }

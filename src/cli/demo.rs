@@ -40,7 +40,7 @@ async fn perform(output: &Output) -> Result<Exit, CommandError> {
     let args = arguments(path);
     let source = Source::read(&args.file, output)?;
     let auth = Some(Credential::digest("super", stage.password(), InClear::Loopback));
-    let terms = SessionTerms { timeout: source.spec().connect.session_timeout, auth };
+    let terms = SessionTerms { timeout: source.target().connect.session_timeout, auth };
     let exit =
         Box::pin(apply::apply_with(&args, &source, Some(terms), (interrupts, output))).await?;
     if exit != Exit::Done {

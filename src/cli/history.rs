@@ -14,13 +14,13 @@ use crate::apply::journal::Run;
 use crate::apply::resume::{ApplyRequest, Differs};
 use crate::document::{Document as _, canonical};
 use crate::ensemble::{Session as _, ZooKeeper};
+use crate::model::Target;
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
 use crate::report::error::CommandFailure;
 use crate::report::history::{HistoryDocument, HistoryRun};
-use crate::spec::Spec;
 use crate::trust::Unproven;
 
 /// This many of the latest runs are listed.
@@ -36,7 +36,7 @@ async fn history_of(
     source: &Source,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let spec = &source.spec();
+    let spec = &source.target();
     let port = live::servers(spec, &source.named())?;
     let seen = live::look(&port, spec, output).await?;
     if args.unproven {
@@ -82,19 +82,19 @@ fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> CommandEr
 fn next(
     args: &HistoryArgs,
     source: &Source,
-    (seen, spec): (&Observation, &Spec),
+    (seen, spec): (&Observation, &Target),
     earlier: &Earlier,
 ) -> Option<String> {
     let facts = Facts::of(seen, spec);
     let asked = match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(spec) => ApplyRequest::Spec(spec, &[]),
+        Source::Spec(_) => ApplyRequest::Target(spec, &[]),
     };
-    let open = earlier.open(asked, &facts, None)?;
+    let open = earlier.decide(asked, &facts, None).open()?;
     let path = words_for_shell(&args.file.display().to_string());
     let lacking = open.plan.as_ref().err().and_then(Differs::lacks_only);
     let number = open.run.number;
-    match (open.done(earlier, seen), lacking) {
+    match (open.done(&earlier.journal, seen), lacking) {
         (Ok(_), _) => Some(format!("zkplan apply {path}")),
         (Err(_), Some(risks)) => {
             let accepted: String = risks.iter().map(accepts).collect();
@@ -177,7 +177,7 @@ fn document<'a>(
 ) -> String {
     let not_used = earlier.runs().unproven.iter();
     let document = HistoryDocument {
-        ensemble: source.spec().ensemble,
+        ensemble: source.target().ensemble,
         proven: earlier.journal.is_certain,
         runs: runs.into_iter().map(HistoryRun::of).collect(),
         not_used: not_used.map(not_proven).collect(),
@@ -189,7 +189,7 @@ fn document<'a>(
 async fn everything(
     (args, source): (&HistoryArgs, &Source),
     port: &ZooKeeper,
-    (seen, spec): (&Observation, &Spec),
+    (seen, spec): (&Observation, &Target),
 ) -> Result<RawTree, CommandError> {
     let lost = || no_server(&source.plans(&args.file));
     let servers = sessions_at(seen, spec);

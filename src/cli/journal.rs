@@ -1,21 +1,19 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
-use super::retired::{Found, Past, Watch};
+use super::retired::watch;
 use super::secret;
 use crate::apply::access;
 use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
-use crate::apply::position::implied;
-use crate::apply::resume::{ApplyRequest, Differs, resumed};
-use crate::apply::stale::{Now, fresh};
+use crate::apply::past_runs::{PastRuns, RetiredFound, Watch};
+use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
-use crate::model::Endpoint;
-use crate::observe::{Facts, Finding, FindingKind, NotResumed, Observation};
+use crate::model::{Endpoint, Target};
+use crate::observe::{Facts, Finding, FindingKind, Observation};
 use crate::plan::{Acceptance, Done};
 use crate::saved;
-use crate::spec::Spec;
 use crate::trust::FolderSeen;
 
 /// What the ensemble tells of earlier applies.
@@ -26,7 +24,7 @@ pub(super) struct Earlier {
     /// The plan of the last run, where it is open.
     stored: Option<CheckedPlan>,
     /// What earlier runs say of retired servers, where that was asked for.
-    pub(super) past: Past,
+    pub(super) past: PastRuns,
 }
 
 /// How much of the journal is read.
@@ -53,18 +51,11 @@ pub(super) enum Unread {
     Refused(ErrorCode),
 }
 
-/// The run that is open, and what an apply does with it.
-pub(super) struct Open<'a> {
-    pub(super) run: &'a Run,
-    /// The plan with which an apply goes on, or why it does not.
-    pub(super) plan: Result<CheckedPlan, Differs>,
-}
-
 /// Reads the journal on a session without credentials.
 pub(super) async fn read(
     port: &ZooKeeper,
     servers: &[Endpoint],
-    spec: &Spec,
+    spec: &Target,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
     let session = secret::open_anonymous(port, servers, &spec.connect).await;
@@ -85,7 +76,7 @@ pub(super) async fn read(
         let is_proven = journal.unproven().is_none();
         let past = match wanted.watch.filter(|_| is_proven) {
             Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
-            None => Past::default(),
+            None => PastRuns::default(),
         };
         Ok::<_, RequestError>(Earlier { journal, plan, stored, past })
     };
@@ -103,22 +94,19 @@ impl Earlier {
         &self.journal.runs
     }
 
-    /// The run that is open, unless it is given up, and what an apply does with it.
-    pub(super) fn open(
+    /// What an apply does about the runs.
+    pub(super) fn decide(
         &self,
         asked: ApplyRequest<'_>,
         facts: &Facts,
         abandon: Option<u64>,
-    ) -> Option<Open<'_>> {
-        let last = self.runs().latest.last();
-        let run = last.filter(|run| run.is_open() && abandon != Some(run.number))?;
-        let plan = resumed(asked, run, self.stored.as_ref(), facts);
-        Some(Open { run, plan })
+    ) -> RunDecision<'_, CheckedPlan> {
+        decide(self.runs(), abandon, |run| resumed(asked, run, self.stored.as_ref(), facts))
     }
 }
 
 /// Where sessions can be had, members that stay first.
-pub(super) fn sessions_at(seen: &Observation, spec: &Spec) -> Vec<Endpoint> {
+pub(super) fn sessions_at(seen: &Observation, spec: &Target) -> Vec<Endpoint> {
     let members = seen.config.membership.ids().into_iter();
     let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
     access::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
@@ -149,69 +137,27 @@ pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    (spec, accepted): (&Spec, &[Acceptance]),
+    (spec, accepted): (&Target, &[Acceptance]),
 ) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
         return Ok(OpenRuns::default());
     }
-    let watch = Some(Watch::of(&seen.config.membership));
+    let watch = Some(watch(&seen.config.membership));
     let wanted = Wanted { watch, ..Wanted::LATEST };
     let earlier = read(port, &sessions_at(seen, spec), spec, wanted).await?;
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let open = earlier.open(ApplyRequest::Spec(spec, accepted), facts, None);
-    let kind = open.as_ref().map(|open| finding(open_run(open, &earlier, seen)));
-    let Found { findings, rivals } = earlier.past.ask(port, seen).await;
+    let open = earlier.decide(ApplyRequest::Target(spec, accepted), facts, None).open();
+    let kind = open.as_ref().map(|open| finding(open.finding(&earlier.journal, seen)));
+    let RetiredFound { findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();
     let resumed = open.zip(kind).and_then(|(open, kind)| {
-        let done = open.done(&earlier, seen).ok()?;
+        let done = open.done(&earlier.journal, seen).ok()?;
         let checked = open.plan.ok()?.with_warning(kind);
         let is_certain = earlier.journal.is_certain;
         Some(Resumed { run: open.run.number, is_certain, checked, done })
     });
     Ok(OpenRuns { findings, resumed, rivals })
-}
-
-fn open_run(open: &Open<'_>, earlier: &Earlier, seen: &Observation) -> FindingKind {
-    let header = open.run.header.as_ref().ok();
-    let lock = earlier.journal.lock.as_ref().and_then(|lock| lock.text.as_ref());
-    let who = |by: &crate::apply::journal::Stamp| format!("{}@{}", by.who, by.host);
-    FindingKind::OpenRun {
-        run: open.run.number,
-        plan_id: header.map(|header| header.plan_id.clone()).unwrap_or_default(),
-        opened_by: header.map(|header| who(&header.opened)).unwrap_or_default(),
-        opened_at: header.map(|header| header.opened.at.clone()).unwrap_or_default(),
-        locked_by: lock.map(|lock| who(&lock.by)),
-        goes_on: open.done(earlier, seen).is_ok(),
-        because: open.done(earlier, seen).err(),
-        masked: !earlier.journal.is_certain,
-    }
-}
-
-impl Open<'_> {
-    /// The steps of it that are done, as things are now.
-    ///
-    /// # Errors
-    ///
-    /// Why an apply does not go on with it.
-    pub(super) fn done(&self, earlier: &Earlier, seen: &Observation) -> Result<Done, NotResumed> {
-        let checked = match &self.plan {
-            Ok(checked) => checked,
-            Err(Differs::Header(_) | Differs::PlanLost) => return Err(NotResumed::NotUnderstood),
-            Err(Differs::OtherPlan | Differs::OtherSpec { .. }) => {
-                return Err(NotResumed::OtherSpec);
-            }
-        };
-        let now = Now {
-            plan_id: &saved::plan_id(checked.plan()),
-            config: &seen.config,
-            identity: &seen.identity,
-            zxid: seen.leader_zxid,
-            runs: &earlier.runs().latest,
-        };
-        let fresh = fresh(checked.plan(), now, false).map_err(|_| NotResumed::Overtaken)?;
-        Ok(implied(checked.plan(), &fresh.done))
-    }
 }

@@ -7,12 +7,11 @@ use super::output::Output;
 use super::secret;
 use crate::apply::access::Named;
 use crate::ensemble::{ErrorCode, KeyForm, Limits, TlsSetupError, ZooKeeper};
-use crate::model::Tls;
+use crate::model::{Target, Tls};
 use crate::observe::{Observation, ObserveError, Question, observe};
 use crate::render::unreachable::{self, Reached};
 use crate::render::words_for_shell;
 use crate::report::error::CommandFailure;
-use crate::spec::Spec;
 
 /// Runs what talks to servers.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
@@ -28,7 +27,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandErr
 
 /// The real port, with the certificates of a spec, and the folder that it names. Where servers
 /// enforce SASL, looks use its credential at the addresses that the file names.
-pub(super) fn servers(spec: &Spec, named: &Named) -> Result<ZooKeeper, CommandError> {
+pub(super) fn servers(spec: &Target, named: &Named) -> Result<ZooKeeper, CommandError> {
     let connect = &spec.connect;
     let limits = connect.timeouts.into();
     let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec")?;
@@ -86,7 +85,7 @@ fn converts(error: &TlsSetupError) -> Option<String> {
 /// A look at the ensemble of a spec.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Spec,
+    spec: &Target,
     output: &Output,
 ) -> Result<Observation, CommandError> {
     let seen = observe(port, &Question::of(spec)).await;
@@ -94,7 +93,7 @@ pub(super) async fn look(
 }
 
 /// There is no ensemble to look at.
-pub(super) fn not_seen(spec: &Spec, error: &ObserveError, output: &Output) -> CommandError {
+pub(super) fn not_seen(spec: &Target, error: &ObserveError, output: &Output) -> CommandError {
     let reached = Reached::by(&spec.connect);
     let screen = unreachable::screen(&spec.ensemble, error, reached, output.width);
     CommandError::of_look(error, screen)

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::ValueEnum as _;
 use futures::future::join_all;
@@ -19,16 +18,15 @@ use super::specs::Loaded;
 use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
-use crate::ensemble::{Ensemble as _, ZooKeeper};
-use crate::model::ServerId;
-use crate::observe::{Facts, Identity, Observation, ObserveError, Question, observe};
+use crate::model::Target;
+use crate::observe::{Facts, Observation, ObserveError, Question, observe_confirmed};
 use crate::plan::{Acceptance, Done, Prefer};
 use crate::proposal::{Refusal, propose_preferring};
 
 use crate::document::{self, Document as _};
 use crate::rehearsal;
 use crate::render;
-use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen, still_to_do};
+use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
 use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
@@ -40,9 +38,6 @@ use crate::whynot::why_not;
 
 /// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
-
-/// How long a member that was not seen up and in sync is given before it is asked once more.
-const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(500);
 
 /// How far the open run of a plan is, and what was seen of the ensemble now.
 struct Position {
@@ -230,23 +225,24 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Ok(spec) => spec,
         Err(error) => return Outcome::Failed(error.clone()),
     };
-    let port = match live::servers(spec, &Named::of(spec, None)) {
+    let target = &spec.to_target();
+    let port = match live::servers(target, &Named::of(target, None)) {
         Ok(port) => port,
         Err(error) => return Outcome::Failed(error),
     };
-    let seen = match look(&port, &Question::of(spec)).await {
+    let seen = match observe_confirmed(&port, &Question::of(target)).await {
         Ok(seen) => seen,
-        Err(error) => return Outcome::Unreachable(retired::named(&port, spec, error).await),
+        Err(error) => return Outcome::Unreachable(retired::named(&port, target, error).await),
     };
-    let mut facts = Facts::of(&seen, spec);
-    let open = match journal::open_runs(&port, &seen, &facts, (spec, &args.accept)).await {
+    let mut facts = Facts::of(&seen, target);
+    let open = match journal::open_runs(&port, &seen, &facts, (target, &args.accept)).await {
         Ok(open) => open,
         Err(why) => {
             output.note(&not_known(&spec.ensemble, &why));
             OpenRuns::default()
         }
     };
-    if let Some(error) = retired::two_histories(&port, spec, open.rivals).await {
+    if let Some(error) = retired::two_histories(&port, target, open.rivals).await {
         return Outcome::Unreachable(error);
     }
     facts.findings.extend(open.findings);
@@ -255,20 +251,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
-    proposed(args, spec, &facts, Some(Box::new(seen)))
-}
-
-/// A look at the ensemble. Of a member that was not seen up and in sync nothing is concluded before
-/// it was asked once more: after a change of leader every follower is away for a moment.
-async fn look(port: &ZooKeeper, question: &Question) -> Result<Observation, ObserveError> {
-    let seen = observe(port, question).await?;
-    let members = seen.config.membership.ids();
-    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.standing.is_healthy());
-    if members.iter().all(is_up) {
-        return Ok(seen);
-    }
-    port.pause(BEFORE_ASKING_AGAIN).await;
-    observe(port, question).await
+    proposed(args, target, &facts, Some(Box::new(seen)))
 }
 
 fn not_known(ensemble: &str, why: &Unread) -> String {
@@ -287,19 +270,22 @@ fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> O
         Err(error) => return Outcome::Failed(error.clone()),
     };
     match assumed::config(live, spec, output) {
-        Ok(config) => proposed(args, spec, &Facts::assumed(config, spec), None),
+        Ok(config) => {
+            let target = &spec.to_target();
+            proposed(args, target, &Facts::assumed(config, target), None)
+        }
         Err(error) => Outcome::Failed(error),
     }
 }
 
 fn proposed(
     args: &PlanArgs,
-    spec: &Spec,
+    target: &Target,
     facts: &Facts,
     seen: Option<Box<Observation>>,
 ) -> Outcome {
     let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
-    match propose_preferring(spec, facts, &args.accept, prefer) {
+    match propose_preferring(target, facts, &args.accept, prefer) {
         Ok(checked) => Outcome::Planned(Box::new(checked), seen, None),
         Err(refusal) => Outcome::Refused(refusal, seen),
     }
@@ -319,11 +305,7 @@ fn without_twins(loaded: &[Loaded], mut outcomes: Vec<Outcome>) -> Vec<Outcome> 
 }
 
 fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
-    let (Some(one), Some(other)) = (one.facts(), other.facts()) else { return false };
-    match (&one.identity, &other.identity) {
-        (Identity::Known(one), Identity::Known(other)) => one == other,
-        _ => one.base == other.base,
-    }
+    one.facts().zip(other.facts()).is_some_and(|(one, other)| one.are_of_the_ensemble_of(other))
 }
 
 impl Outcome {
@@ -350,7 +332,7 @@ impl Outcome {
 /// that is open.
 fn has_differences(checked: &CheckedPlan) -> bool {
     let plan = checked.plan();
-    !plan.is_empty() || !still_to_do(&plan.facts).is_empty()
+    !plan.is_empty() || !plan.facts.left_to_do().is_empty()
 }
 
 fn texts(
@@ -412,8 +394,9 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
     let facts = &checked.plan().facts;
     let mut others = Vec::new();
     if let Some(chosen) = args.prefer {
+        let target = spec.to_target();
         let price = |prefer: Prefer| {
-            Some((prefer, propose_preferring(spec, facts, &args.accept, prefer).ok()?))
+            Some((prefer, propose_preferring(&target, facts, &args.accept, prefer).ok()?))
         };
         let prices: Vec<(Prefer, CheckedPlan)> =
             Prefer::ALL.into_iter().filter_map(price).collect();

@@ -84,7 +84,8 @@ fn asked(
     let Some(change) = step.reconfig() else { return Ok(ProbeAnswer::NothingToSend) };
     let base = &plan.facts.base;
     let request = Update::of(&base.membership, change);
-    let port = live::servers(spec, &Named::of(spec, None))?;
+    let target = &spec.to_target();
+    let port = live::servers(target, &Named::of(target, None))?;
     live::block_on(async {
         let step = step.id.clone();
         let mut wants_certificate = false;

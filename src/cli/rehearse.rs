@@ -52,13 +52,14 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandE
 
 /// Plans for a spec: for what a file holds, or for what is there.
 fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, CommandError> {
+    let target = &spec.to_target();
     let facts = if let Some(live) = &args.live {
-        Facts::assumed(assumed::config(live, spec, output)?, spec)
+        Facts::assumed(assumed::config(live, spec, output)?, target)
     } else {
-        let port = live::servers(spec, &Named::of(spec, None))?;
-        Facts::of(&live::block_on(live::look(&port, spec, output))??, spec)
+        let port = live::servers(target, &Named::of(target, None))?;
+        Facts::of(&live::block_on(live::look(&port, target, output))??, target)
     };
-    propose(spec, &facts, &args.accept).map_err(|refusal| {
+    propose(target, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();
         let screen = refusal::screen(&refusal::RefusalScreen {
             spec: SpecFile { path: &path, spec },

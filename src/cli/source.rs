@@ -7,8 +7,8 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{paths, secret, specs};
 use crate::apply::access::Named;
-use crate::apply::sight::spec_of;
 use crate::check::CheckedPlan;
+use crate::model::Target;
 use crate::plan::Acceptance;
 use crate::render::{refusal, words_for_acceptance, words_for_shell};
 use crate::report;
@@ -66,7 +66,7 @@ impl Source {
             Self::Spec(_) => None,
             Self::Plan(checked) => Some(checked.plan()),
         };
-        Named::of(&self.spec(), plan)
+        Named::of(&self.target(), plan)
     }
 
     /// The spec that a new plan is made from, as a shell takes it: the file itself, or the one that
@@ -98,11 +98,11 @@ impl Source {
         }
     }
 
-    /// The spec, or what a plan tells of it: enough to look at the ensemble.
-    pub(super) fn spec(&self) -> Spec {
+    /// What the file wants of the ensemble, and how it is reached.
+    pub(super) fn target(&self) -> Target {
         match self {
-            Self::Spec(spec) => (**spec).clone(),
-            Self::Plan(checked) => spec_of(checked.plan()),
+            Self::Spec(spec) => spec.to_target(),
+            Self::Plan(checked) => checked.plan().to_target(),
         }
     }
 }

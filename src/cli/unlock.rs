@@ -27,7 +27,7 @@ pub(super) fn run(args: &UnlockArgs, output: &Output) -> Result<Exit, CommandErr
 }
 
 async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, CommandError> {
-    let spec = &source.spec();
+    let spec = &source.target();
     let port = live::servers(spec, &source.named())?;
     let seen = live::look(&port, spec, output).await?;
     // No password is sent for what is not an operator's.
@@ -50,7 +50,7 @@ async fn signed_in(
     (port, seen): (&ZooKeeper, &Observation),
     output: &Output,
 ) -> Result<(HeldSession, OwnIds), CommandError> {
-    let spec = source.spec();
+    let spec = source.target();
     let in_clear = secret::in_clear(&args.access);
     let stays = |id: &ServerId| spec.servers.contains_key(id);
     let leaving = seen.config.membership.ids().into_iter().filter(|id| !stays(id)).collect();

@@ -1,4 +1,5 @@
-//! The basic types of zkplan: servers, memberships, quorums, policy.
+//! The basic types of zkplan: servers, memberships, quorums, policy,
+//! and the target of a change.
 //!
 //! In: text that ZooKeeper prints. Out: values with the meaning that ZooKeeper gives them. The
 //! model does no I/O, reads no clock and does not judge what is safe. It is tolerant: everything
@@ -14,6 +15,7 @@ mod properties;
 mod quorum;
 mod reconfig;
 mod server;
+mod target;
 mod timeouts;
 
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
@@ -31,4 +33,5 @@ pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
 pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight};
+pub use target::{Target, TargetServer};
 pub use timeouts::Timeouts;

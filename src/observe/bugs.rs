@@ -3,8 +3,7 @@
 use super::finding::Issue;
 use super::{Finding, FindingKind, Observation};
 use crate::ensemble::ServerVersion;
-use crate::model::{AddAs, Role, Server, ServerId};
-use crate::spec::Spec;
+use crate::model::{AddAs, Role, Server, ServerId, Target};
 
 /// A bug.
 struct Bug {
@@ -106,11 +105,11 @@ pub(super) fn known_bugs(seen: &Observation) -> Vec<Finding> {
     })
 }
 
-/// The bugs that the change to a spec triggers, if no release of the server's line fixes them or
+/// The bugs that the change to a target triggers, if no release of the server's line fixes them or
 /// only a promotion triggers them. A bug that the operator can neither fix nor avoid is not
 /// reported.
-pub(super) fn triggered_bugs(seen: &Observation, spec: &Spec) -> Vec<Finding> {
-    let triggers = triggers(seen, spec);
+pub(super) fn triggered_bugs(seen: &Observation, target: &Target) -> Vec<Finding> {
+    let triggers = triggers(seen, target);
     findings(seen, |bug, version| {
         let is_cured = bug.fixed_on_line(version).is_some();
         (!is_cured || bug.trigger == Trigger::Promotion) && triggers.contains(&bug.trigger)
@@ -121,11 +120,11 @@ fn has_static_lines(seen: &Observation) -> bool {
     seen.config.membership.servers().any(|server| server.client.is_none())
 }
 
-/// What the change to a spec triggers.
-fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
+/// What the change to a target triggers.
+fn triggers(seen: &Observation, target: &Target) -> Vec<Trigger> {
     let members = &seen.config.membership;
-    let wanted = |id: &ServerId| spec.servers.get(id).map(|wanted| &wanted.server);
-    let joins = spec.servers.keys().any(|id| !members.contains(*id));
+    let wanted = |id: &ServerId| target.line(*id);
+    let joins = target.servers.keys().any(|id| !members.contains(*id));
     let moves = |id: &ServerId| match (members.get(*id), wanted(id)) {
         (Some(now), Some(then)) => now.peers != then.peers || now.role != then.role,
         _ => true,
@@ -138,8 +137,8 @@ fn triggers(seen: &Observation, spec: &Spec) -> Vec<Trigger> {
     let promotes = members
         .servers()
         .any(|now| now.role == Role::Observer && wanted(&now.id).is_some_and(is_voter));
-    let by_way_of_observer = spec.policy.add_as == AddAs::Observer
-        && spec
+    let by_way_of_observer = target.policy.add_as == AddAs::Observer
+        && target
             .servers
             .values()
             .any(|new| is_voter(&new.server) && !members.contains(new.server.id));

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::ensemble::Mode;
 use crate::model::{
-    ClientPart, EnsembleConfig, Host, ReuseIds, Server, ServerId, StandaloneEnabled, Zxid,
+    ClientPart, EnsembleConfig, Host, ReuseIds, Server, ServerId, StandaloneEnabled, Target,
+    TargetServer, Zxid,
 };
-use crate::spec::{Spec, WantedServer};
 
 /// The part of an observation that planning and checking use.
 ///
@@ -35,17 +35,17 @@ pub struct Facts {
     /// Synced members: they answered, they follow the one leader, and they are up to date. The
     /// leader is included.
     pub live: BTreeSet<ServerId>,
-    /// Wanted servers that are no members and follow without a vote at the address of the spec, on
-    /// no other ports than the spec's.
+    /// Wanted servers that are no members and follow without a vote at the wanted address, on no
+    /// other ports than the wanted ones.
     pub following: BTreeSet<ServerId>,
     /// Failure domains, where they are known.
     pub zones: BTreeMap<ServerId, String>,
     /// Whether a single voter is possible: `standaloneEnabled=false` is asserted by the operator,
     /// or proven by a server that leads alone.
     pub standalone_disabled: bool,
-    /// Members that the spec wants at another host, if another process runs there.
+    /// Members that are wanted at another host, if another process runs there.
     pub other_machine: BTreeSet<ServerId>,
-    /// Members without a client address that answered with their own id at the address of the spec.
+    /// Members without a client address that answered with their own id at the wanted address.
     pub client_confirmed: BTreeSet<ServerId>,
     /// The addresses of each host, by its canonical spelling; sorted.
     pub resolved: BTreeMap<String, Vec<String>>,
@@ -87,8 +87,8 @@ pub enum Obstacle {
 }
 
 impl Facts {
-    /// The facts of an observation for the way to a spec.
-    pub fn of(seen: &Observation, spec: &Spec) -> Self {
+    /// The facts of an observation for the way to a target.
+    pub fn of(seen: &Observation, target: &Target) -> Self {
         let members = &seen.config.membership;
         let stands = |healthy: fn(&ServerStatus) -> bool, member: bool| -> BTreeSet<ServerId> {
             let sights = seen.servers.iter();
@@ -108,10 +108,10 @@ impl Facts {
         let mut following = stands(|s| *s == ServerStatus::FollowingWithoutVote, false);
         following.retain(|id| {
             let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));
-            there && spec.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
+            there && target.servers.get(id).is_some_and(|w| other_ports(seen, w).is_none())
         });
-        let machines = machines(seen, spec);
-        let other_machine = other_machine(&machines, spec);
+        let machines = machines(seen, target);
+        let other_machine = other_machine(&machines, target);
         Self {
             base: seen.config.clone(),
             identity: seen.identity.clone(),
@@ -119,24 +119,24 @@ impl Facts {
             leader_zxid: seen.leader_zxid,
             live,
             following,
-            zones: spec.zones(),
-            standalone_disabled: standalone_disabled(spec) || leads_alone(seen),
-            findings: findings(seen, spec, &machines),
+            zones: target.zones.clone(),
+            standalone_disabled: standalone_disabled(target) || leads_alone(seen),
+            findings: findings(seen, target, &machines),
             other_machine,
-            client_confirmed: client_confirmed(seen, spec),
+            client_confirmed: client_confirmed(seen, target),
             resolved: seen.resolved.clone(),
-            obstacles: obstacles(seen, spec),
+            obstacles: obstacles(seen, target),
             assumed: seen.assumed,
         }
     }
 
     /// The facts of a configuration from a file. No server is asked and every member is assumed to
     /// be up.
-    pub fn assumed(config: EnsembleConfig, spec: &Spec) -> Self {
+    pub fn assumed(config: EnsembleConfig, target: &Target) -> Self {
         let members = &config.membership;
-        let wanted = |server: &&Server| spec.servers.contains_key(&server.id);
+        let wanted = |server: &&Server| target.servers.contains_key(&server.id);
         let moved = |server: &&Server| {
-            let wanted = spec.servers.get(&server.id);
+            let wanted = target.servers.get(&server.id);
             wanted.is_some_and(|wanted| {
                 let hosts = [&server.peer().host, &wanted.server.peer().host];
                 let [now, then] = hosts.map(Host::literal);
@@ -145,7 +145,7 @@ impl Facts {
             })
         };
         let mut findings = of_membership(members);
-        findings.extend(of_spec(&config, spec));
+        findings.extend(of_target(&config, target));
         findings.sort();
         let disabled = config.version.is_zero();
         let disabled = disabled.then(|| Obstacle::ReconfigDisabled(BTreeSet::new()));
@@ -155,9 +155,9 @@ impl Facts {
             leader_zxid: None,
             live: members.ids(),
             following: BTreeSet::new(),
-            zones: spec.zones(),
+            zones: target.zones.clone(),
             // Of a standalone server the znode is empty.
-            standalone_disabled: standalone_disabled(spec) || members.voters().len() == 1,
+            standalone_disabled: standalone_disabled(target) || members.voters().len() == 1,
             other_machine: members.servers().filter(moved).map(|server| server.id).collect(),
             client_confirmed: members
                 .servers()
@@ -174,19 +174,31 @@ impl Facts {
     }
 }
 
-/// Contacts of the spec that are no members, and the addresses at which its members are reached
+impl Facts {
+    /// Whether these are facts of the same ensemble: by the identity that it has, else by its
+    /// configuration.
+    pub fn are_of_the_ensemble_of(&self, other: &Self) -> bool {
+        match (&self.identity, &other.identity) {
+            (Identity::Known(one), Identity::Known(other)) => one == other,
+            _ => self.base == other.base,
+        }
+    }
+}
+
+/// Contacts of the target that are no members, and the addresses at which its members are reached
 /// instead.
-fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
+fn stale_contacts(seen: &Observation, target: &Target) -> Option<Finding> {
     let is_elsewhere = |text: &&String| {
-        let at = contact(text, spec.connect.tls.is_some());
+        let at = contact(text, target.connect.tls.is_some());
         at.is_some_and(|at| seen.elsewhere.contains(&at))
     };
-    let contacts: Vec<String> = spec.connect.servers.iter().filter(is_elsewhere).cloned().collect();
-    let stays = |id: &ServerId| spec.servers.contains_key(id);
+    let contacts: Vec<String> =
+        target.connect.servers.iter().filter(is_elsewhere).cloned().collect();
+    let stays = |id: &ServerId| target.servers.contains_key(id);
     let members = seen.servers.values().filter(|sight| seen.config.membership.contains(sight.id));
     let reached = |sight: &&ServerObservation| {
         let tls = sight.endpoint.as_ref().map(|at| at.tls);
-        sight.mode.is_some() && tls == Some(spec.connect.tls.is_some())
+        sight.mode.is_some() && tls == Some(target.connect.tls.is_some())
     };
     let (stay, leave): (Vec<_>, Vec<_>) = members.filter(reached).partition(|s| stays(&s.id));
     let instead = if stay.is_empty() { leave } else { stay };
@@ -196,8 +208,8 @@ fn stale_contacts(seen: &Observation, spec: &Spec) -> Option<Finding> {
     any.then_some(Finding { kind, server: None })
 }
 
-/// The ports of a wanted server, if they differ from those of the spec.
-fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
+/// The ports of a wanted server, if they differ from those of its line.
+fn other_ports(seen: &Observation, wanted: &TargetServer) -> Option<OwnPorts> {
     let own = seen.servers.get(&wanted.server.id)?.own_ports.clone()?;
     let peer = wanted.server.peer();
     let same = own.quorum.contains(&peer.quorum_port) && own.election.contains(&peer.election_port);
@@ -205,8 +217,8 @@ fn other_ports(seen: &Observation, wanted: &WantedServer) -> Option<OwnPorts> {
 }
 
 /// Whether the operator asserts it.
-fn standalone_disabled(spec: &Spec) -> bool {
-    spec.policy.standalone_enabled == StandaloneEnabled::False
+fn standalone_disabled(target: &Target) -> bool {
+    target.policy.standalone_enabled == StandaloneEnabled::False
 }
 
 /// Whether a server leads as the only voter: with `standaloneEnabled=true` it would run standalone.
@@ -216,8 +228,8 @@ fn leads_alone(seen: &Observation) -> bool {
 }
 
 /// The machines on which members are wanted.
-fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
-    let changed = spec.servers.iter().filter_map(|(id, wanted)| {
+fn machines(seen: &Observation, target: &Target) -> BTreeMap<ServerId, Machine> {
+    let changed = target.servers.iter().filter_map(|(id, wanted)| {
         let now = seen.config.membership.get(*id)?;
         Some((*id, machine(seen, now, wanted)))
     });
@@ -226,67 +238,67 @@ fn machines(seen: &Observation, spec: &Spec) -> BTreeMap<ServerId, Machine> {
 
 /// The members whose addresses would change in place, without evidence that they are where they are
 /// wanted.
-fn not_shown(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> Vec<Finding> {
-    if spec.policy.reuse_ids == ReuseIds::Blank {
+fn not_shown(machines: &BTreeMap<ServerId, Machine>, target: &Target) -> Vec<Finding> {
+    if target.policy.reuse_ids == ReuseIds::Blank {
         return Vec::new();
     }
     let findings = machines.iter().filter_map(|(id, machine)| {
         let Machine::Unknown(because) = *machine else { return None };
-        let host = spec.servers.get(id)?.server.peer().host.clone();
+        let host = target.servers.get(id)?.server.peer().host.clone();
         let kind = FindingKind::MachineNotShown { host, because };
         Some(Finding { kind, server: Some(*id) })
     });
     findings.collect()
 }
 
-/// Members that the spec wants at another host, if another process runs there.
-fn other_machine(machines: &BTreeMap<ServerId, Machine>, spec: &Spec) -> BTreeSet<ServerId> {
+/// Members that are wanted at another host, if another process runs there.
+fn other_machine(machines: &BTreeMap<ServerId, Machine>, target: &Target) -> BTreeSet<ServerId> {
     let is_other = |machine: &Machine| match machine {
         Machine::Same => false,
         Machine::Other => true,
         // With `reuseIds: blank` this is enough.
-        Machine::Unknown(_) => spec.policy.reuse_ids == ReuseIds::Blank,
+        Machine::Unknown(_) => target.policy.reuse_ids == ReuseIds::Blank,
     };
     machines.iter().filter(|(_, machine)| is_other(machine)).map(|(id, _)| *id).collect()
 }
 
-/// Members without a client address that answered with their own id at the address of the spec.
-fn client_confirmed(seen: &Observation, spec: &Spec) -> BTreeSet<ServerId> {
-    let is_there = |wanted: &WantedServer, at: &TargetProbe| match &wanted.server.client {
+/// Members without a client address that answered with their own id at the wanted address.
+fn client_confirmed(seen: &Observation, target: &Target) -> BTreeSet<ServerId> {
+    let is_there = |wanted: &TargetServer, at: &TargetProbe| match &wanted.server.client {
         // A secure client port proves no plain one.
         Some(client) if at.endpoint.tls => at.plain_port == PlainPort::At(client.port),
         Some(_) | None => true,
     };
-    let is_confirmed = |(id, wanted): &(&ServerId, &WantedServer)| {
+    let is_confirmed = |(id, wanted): &(&ServerId, &TargetServer)| {
         let now = seen.config.membership.get(**id).filter(|now| now.client.is_none());
         let at = seen.wanted_at.get(id).filter(|at| at.own_id == Some(**id));
         now.zip(at).is_some_and(|(_, at)| is_there(wanted, at))
     };
-    spec.servers.iter().filter(is_confirmed).map(|(id, _)| *id).collect()
+    target.servers.iter().filter(is_confirmed).map(|(id, _)| *id).collect()
 }
 
-/// The findings about the ensemble and about the way to a spec, in canonical order.
+/// The findings about the ensemble and about the way to a target, in canonical order.
 fn findings(
     seen: &Observation,
-    spec: &Spec,
+    target: &Target,
     machines: &BTreeMap<ServerId, Machine>,
 ) -> Vec<Finding> {
     let members = &seen.config.membership;
     let mut findings = seen.findings.clone();
-    // Findings about members only: those about the way to the spec apply to them too.
+    // Findings about members only: those about the way to the target apply to them too.
     findings.retain(|finding| !matches!(finding.kind, FindingKind::MixedVersions { .. }));
-    let new = spec.servers.keys().copied().filter(|id| is_joiner(seen, spec, *id));
-    findings.extend(of_joiners(seen, &new.chain(other_machine(machines, spec)).collect()));
-    findings.extend(of_spec(&seen.config, spec));
-    findings.extend(stale_contacts(seen, spec));
-    findings.extend(triggered_bugs(seen, spec));
-    findings.extend(not_shown(machines, spec));
+    let new = target.servers.keys().copied().filter(|id| is_joiner(seen, target, *id));
+    findings.extend(of_joiners(seen, &new.chain(other_machine(machines, target)).collect()));
+    findings.extend(of_target(&seen.config, target));
+    findings.extend(stale_contacts(seen, target));
+    findings.extend(triggered_bugs(seen, target));
+    findings.extend(not_shown(machines, target));
     // For a joiner this is no risk to accept: apply gives it no vote.
     findings.retain(|finding| {
         let differs = finding.kind == FindingKind::DataDiffers;
-        !differs || finding.server.is_none_or(|id| !is_joiner(seen, spec, id))
+        !differs || finding.server.is_none_or(|id| !is_joiner(seen, target, id))
     });
-    let joiners = spec.servers.values().filter(|wanted| !members.contains(wanted.server.id));
+    let joiners = target.servers.values().filter(|wanted| !members.contains(wanted.server.id));
     findings.extend(joiners.filter_map(|wanted| {
         let own = other_ports(seen, wanted)?;
         Some(Finding { kind: FindingKind::PortsDiffer { own }, server: Some(wanted.server.id) })
@@ -297,24 +309,24 @@ fn findings(
 }
 
 /// Whether a server is wanted and no member.
-fn is_joiner(seen: &Observation, spec: &Spec, id: ServerId) -> bool {
-    spec.servers.contains_key(&id) && !seen.config.membership.contains(id)
+fn is_joiner(seen: &Observation, target: &Target, id: ServerId) -> bool {
+    target.servers.contains_key(&id) && !seen.config.membership.contains(id)
 }
 
 /// Whether a server's line would get a new client address: together with another change of the
 /// line, or alone under `clientPart: write`.
-fn gets_client_part(now: Option<&Server>, spec: &Spec, wanted: &Server) -> bool {
+fn gets_client_part(now: Option<&Server>, target: &Target, wanted: &Server) -> bool {
     let is_as_wanted = |now: &Server| {
         let place = wanted.place.or(now.place);
         (now.role, &now.peers, now.place) == (wanted.role, &wanted.peers, place)
-            && spec.policy.client_part == ClientPart::Keep
+            && target.policy.client_part == ClientPart::Keep
     };
     wanted.client.is_some() && now.is_none_or(|now| now.client.is_none() && !is_as_wanted(now))
 }
 
-fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
+fn obstacles(seen: &Observation, target: &Target) -> Vec<Obstacle> {
     let members = &seen.config.membership;
-    let target = spec.membership_for(members);
+    let wanted = target.membership_for(members);
     let mut obstacles = Vec::new();
     if seen.reconfig_disabled {
         obstacles.push(Obstacle::ReconfigDisabled(seen.reconfig_disabled_on()));
@@ -322,12 +334,12 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     if !seen.write_committed {
         obstacles.push(Obstacle::NoCommit);
     }
-    for (id, at) in seen.wanted_at.iter().filter(|(id, _)| spec.servers.contains_key(id)) {
+    for (id, at) in seen.wanted_at.iter().filter(|(id, _)| target.servers.contains_key(id)) {
         if at.mode == Some(Mode::Standalone) {
             obstacles.push(Obstacle::WantedStandalone(*id));
         }
         let is_given =
-            target.get(*id).is_some_and(|it| gets_client_part(members.get(*id), spec, it));
+            wanted.get(*id).is_some_and(|it| gets_client_part(members.get(*id), target, it));
         if at.plain_port == PlainPort::Nowhere && is_given {
             obstacles.push(Obstacle::NoPlainPort(*id));
         }
@@ -349,7 +361,7 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
         if sight.takes_one_connection || limit == Some(1) {
             obstacles.push(Obstacle::TakesOneConnection(*id, limit));
         }
-        if sight.data.compared == Some(DataProof::Differ) && is_joiner(seen, spec, *id) {
+        if sight.data.compared == Some(DataProof::Differ) && is_joiner(seen, target, *id) {
             obstacles.push(Obstacle::WantedDataDiffer(*id));
         }
     }
@@ -358,18 +370,18 @@ fn obstacles(seen: &Observation, spec: &Spec) -> Vec<Obstacle> {
     obstacles
 }
 
-/// The findings that the spec gives rise to.
-fn of_spec(config: &EnsembleConfig, spec: &Spec) -> Vec<Finding> {
+/// The findings that the target gives rise to.
+fn of_target(config: &EnsembleConfig, target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let zones = spec.zones();
+    let zones = &target.zones;
     if !zones.is_empty() {
         let leaving = config.membership.ids().into_iter();
         let unknown =
-            leaving.filter(|id| !spec.servers.contains_key(id) && !zones.contains_key(id));
+            leaving.filter(|id| !target.servers.contains_key(id) && !zones.contains_key(id));
         findings
             .extend(unknown.map(|id| Finding { kind: FindingKind::ZoneUnknown, server: Some(id) }));
     }
-    let voters = spec.membership().voters().len();
+    let voters = target.membership().voters().len();
     if voters.is_multiple_of(2) && !config.membership.is_weighted() {
         findings.push(Finding { kind: FindingKind::EvenVoters { voters }, server: None });
     }

@@ -16,8 +16,7 @@ use std::collections::BTreeMap;
 
 use super::{NotShown, Observation, ServerObservation, ServerStatus, TargetProbe};
 use crate::ensemble::{Mode, NoAnswer};
-use crate::model::{Endpoint, Host, Server};
-use crate::spec::WantedServer;
+use crate::model::{Endpoint, Host, Server, TargetServer};
 
 /// The evidence about the machine on which a member is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(super) fn shares(resolved: &BTreeMap<String, Vec<String>>, one: &Host, other
 }
 
 /// Whether a member is wanted on the machine that holds its vote.
-pub(super) fn machine(seen: &Observation, now: &Server, wanted: &WantedServer) -> Machine {
+pub(super) fn machine(seen: &Observation, now: &Server, wanted: &TargetServer) -> Machine {
     let [was, is] = [now, &wanted.server].map(|server| &server.peer().host);
     if shares(&seen.resolved, was, is) {
         let other = has_another_process(seen, now);

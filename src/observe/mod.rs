@@ -9,7 +9,8 @@
 //! `probe` (one endpoint, and the table of evidence), `look` (surveys until the answers agree),
 //! `histories` (which ensemble, and whether it is only one), `following` (followers, if
 //! configurations differ), `sights` (the status of each server), `findings`, `bugs`, `machines`
-//! (members that stay on their machine), and `facts`, the part that planning and checking use.
+//! (members that stay on their machine), `facts`, the part that planning and checking use, and
+//! `left_to_do` (what no plan does).
 //! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
 //! leader's, the clients of a server, and former addresses of servers.
 
@@ -21,6 +22,7 @@ mod finding;
 mod findings;
 mod following;
 mod histories;
+mod left_to_do;
 mod look;
 mod machines;
 mod observing;
@@ -41,7 +43,8 @@ pub use finding::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
     RetiredState, WithoutDigests,
 };
-pub use observing::observe;
+pub use left_to_do::LeftToDo;
+pub use observing::{observe, observe_confirmed};
 pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use sight::{

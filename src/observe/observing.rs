@@ -1,5 +1,7 @@
 //! The whole observation: ask, settle, see a write commit, ask for details, conclude.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tracing::debug;
 
@@ -12,11 +14,14 @@ use super::proof::compare;
 use super::sights::Round;
 use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
 use crate::ensemble::{ConfigRead, Ensemble, NoAnswer};
-use crate::model::{Endpoint, EnsembleConfig};
+use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::trust::FolderSeen;
 
 /// How often the observation is repeated when a reconfig overtakes it.
 const ATTEMPTS: usize = 3;
+
+/// How long a member that was not seen up and in sync is given before it is asked once more.
+const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(500);
 
 /// The survey and the ensemble on which an observation rests.
 struct SurveyResult {
@@ -52,6 +57,22 @@ pub async fn observe<E: Ensemble>(
         }
     };
     Ok(conclude(port, look, question, ground).await)
+}
+
+/// Observes an ensemble, and where a member was not seen up and in sync, once more a moment later:
+/// after a change of leader every follower is away for a moment.
+pub async fn observe_confirmed<E: Ensemble>(
+    port: &E,
+    question: &Question,
+) -> Result<Observation, ObserveError> {
+    let seen = observe(port, question).await?;
+    let members = seen.config.membership.ids();
+    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.standing.is_healthy());
+    if members.iter().all(is_up) {
+        return Ok(seen);
+    }
+    port.pause(BEFORE_ASKING_AGAIN).await;
+    observe(port, question).await
 }
 
 /// Which ensemble it is, a committed write, and the details of its servers.

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Endpoint, Host, Server, ServerId};
-use crate::spec::Spec;
+use crate::model::{Endpoint, Host, Server, ServerId, Target};
 
 /// The servers to observe, and how closely.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Question {
     /// Where the present ensemble is reached.
     pub contacts: Vec<Endpoint>,
-    /// The servers that a spec wants; empty where there is no spec.
+    /// The servers that are wanted; empty where there is no target.
     pub wanted: BTreeMap<ServerId, Wanted>,
     /// Whose clients are counted.
     pub clients: ClientsOf,
@@ -19,7 +18,7 @@ pub struct Question {
     pub skip_data: bool,
 }
 
-/// Where a spec wants a server.
+/// Where a server is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Where clients shall reach it.
@@ -36,18 +35,18 @@ pub enum ClientsOf {
     /// No server's.
     #[default]
     NoServer,
-    /// Those of members that the spec does not want.
+    /// Those of members that are not wanted.
     Leaving,
     /// Every server's.
     EveryServer,
 }
 
 impl Question {
-    /// What planning for a spec needs to know. Contacts that are no `host:port` are left out; a
+    /// What planning for a target needs to know. Contacts that are no `host:port` are left out; a
     /// spec that was read has none.
-    pub fn of(spec: &Spec) -> Self {
-        let tls = spec.connect.tls.is_some();
-        let wanted = spec.servers.iter().map(|(id, wanted)| {
+    pub fn of(target: &Target) -> Self {
+        let tls = target.connect.tls.is_some();
+        let wanted = target.servers.iter().map(|(id, wanted)| {
             let sight = Wanted {
                 endpoint: wanted.endpoint(tls),
                 server: wanted.server.clone(),
@@ -56,14 +55,14 @@ impl Question {
             (*id, sight)
         });
         Self {
-            contacts: spec.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),
+            contacts: target.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),
             wanted: wanted.collect(),
             clients: ClientsOf::Leaving,
             skip_data: false,
         }
     }
 
-    /// A survey of a present ensemble without a spec.
+    /// A survey of a present ensemble without a target.
     pub fn of_contacts(contacts: Vec<Endpoint>) -> Self {
         Self { contacts, ..Self::default() }
     }

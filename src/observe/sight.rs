@@ -420,6 +420,22 @@ pub enum ObserveError {
     },
 }
 
+impl ObserveError {
+    /// Whether an election, a restart or a slow machine can be behind it, so that the next
+    /// observation may succeed.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoQuorum { .. } | Self::NoCommit { .. } => true,
+            Self::NeedsAuth { .. }
+            | Self::TooOld { .. }
+            | Self::Standalone { .. }
+            | Self::TwoHistories { .. }
+            | Self::TargetRuns { .. }
+            | Self::UnreadableConfig { .. } => false,
+        }
+    }
+}
+
 fn target_runs(target: &TargetEnsemble) -> String {
     let named: Vec<String> =
         target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")).collect();

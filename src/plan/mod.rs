@@ -25,7 +25,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::Change;
-use crate::model::{Connect, Hooks, Membership, Policy, Reach, ServerId};
+use crate::model::{
+    ClientAddress, Connect, Hooks, Membership, Policy, Reach, Server, ServerId, Target,
+    TargetServer,
+};
 use crate::observe::Facts;
 
 /// All that lies between a base configuration and a target membership.
@@ -79,8 +82,72 @@ impl Plan {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
+    /// The target from which it was made, as far as an observation needs it. Where a line has no
+    /// client port, it gets that of the plan's `reach`.
+    pub fn to_target(&self) -> Target {
+        let wanted = |line: &Server| {
+            let reach = self.reach.get(&line.id);
+            let (secure, plain) = match reach.map(|reach| &reach.client) {
+                Some(client) if client.tls => (Some(client.port), None),
+                client => (None, client.map(|client| client.port)),
+            };
+            let mut server = line.clone();
+            if let (None, Some(port)) = (&server.client, plain) {
+                server.client = Some(ClientAddress::on_all_addresses(port));
+            }
+            let admin = reach.and_then(|reach| reach.admin.clone());
+            (line.id, TargetServer { server, secure_client_port: secure, admin })
+        };
+        Target {
+            ensemble: self.ensemble.clone(),
+            connect: self.connect.clone(),
+            servers: self.target.servers().map(wanted).collect(),
+            zones: self.facts.zones.clone(),
+            policy: self.policy.clone(),
+            hooks: self.hooks.clone(),
+        }
+    }
+
     /// How many reconfig requests the plan sends.
     pub fn reconfigs(&self) -> usize {
         self.steps().filter(|step| step.reconfig().is_some()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EnsembleConfig, Tls};
+    use crate::observe::Question;
+    use crate::proposal::propose;
+
+    /// Where members are statically configured, their lines tell no client port, and the plan keeps
+    /// them so.
+    const MEMBERS: &str = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n\
+                           version=100000000";
+
+    /// An apply of a saved plan asks the servers that an apply of the spec asks, where that asks
+    /// them.
+    #[test]
+    fn a_plan_and_its_spec_want_the_same_servers_at_the_same_addresses() {
+        let text = "apiVersion: zkplan/v1\nensemble: test\nzones: { 3: z3 }\nservers:\n\
+                    - { id: 1, host: a, zone: z1 }\n- { id: 2, host: b, secureClientPort: 2281 }\n\
+                    - { id: 4, host: d, clientPort: 2191, admin: 'http://d:8080' }\n";
+        let mut spec = crate::spec::parse("spec.yaml", text).expect("a spec");
+        for tls in [None, Some(Tls { ca: "ca.pem".into(), cert: None, key: None })] {
+            spec.connect.tls = tls;
+            let target = spec.to_target();
+            let config = EnsembleConfig::parse(MEMBERS).expect("a configuration");
+            let plan = propose(&target, &Facts::assumed(config, &target), &[]).expect("a plan");
+            let of_plan = plan.plan().to_target();
+            assert_eq!(of_plan.reach(), target.reach());
+            assert_eq!(of_plan.zones, target.zones);
+            let [asked, of_spec] = [&of_plan, &target].map(|target| {
+                let wanted = Question::of(target).wanted.into_iter();
+                let wanted = wanted.map(|(id, it)| (id, (it.endpoint, it.admin)));
+                wanted.collect::<BTreeMap<_, _>>()
+            });
+            assert_eq!(asked, of_spec);
+        }
     }
 }

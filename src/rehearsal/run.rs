@@ -80,11 +80,11 @@ async fn begin(
     around: &mut RehearsalHost<'_>,
     nonce: &str,
 ) -> Outcome {
-    let mut question = Question::of(&simulated.spec);
+    let mut question = Question::of(&simulated.target);
     question.skip_data = true;
     let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
     let terms = SessionTerms { timeout: simulated.plan().connect.session_timeout, auth: None };
-    let access = Access::new(terms, Named::of(&simulated.spec, Some(simulated.plan())));
+    let access = Access::new(terms, Named::of(&simulated.target, Some(simulated.plan())));
     let recipients = access.recipients(&seen, &leaving(simulated.plan()));
     match access.open(port, &seen, &recipients).await {
         Ok(session) => {

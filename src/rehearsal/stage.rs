@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::apply::sight::spec_of;
 use crate::check::{Breach, CheckedPlan, check};
 use crate::ensemble::Ensemble;
 use crate::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Timeouts,
+    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Target,
+    Timeouts,
 };
 use crate::observe::Identity;
 use crate::plan::{Action, Plan};
 use crate::saved::plan_id;
-use crate::spec::Spec;
 
 /// The session time-out.
 const SESSION_MS: u64 = 4000;
@@ -25,8 +24,8 @@ const FIRST_ASSUMED_PORT: u16 = 2181;
 pub(super) struct SimulatedPlan {
     pub(super) checked: Arc<CheckedPlan>,
     pub(super) plan_id: String,
-    /// The spec that a survey of the simulated ensemble needs.
-    pub(super) spec: Spec,
+    /// The target that a survey of the simulated ensemble needs.
+    pub(super) target: Target,
     pub(super) world: World,
     /// The leader of the simulated ensemble at the beginning.
     pub(super) leader: Option<ServerId>,
@@ -39,10 +38,10 @@ impl SimulatedPlan {
         let plan = as_rehearsed(checked.plan());
         let facts = plan.facts.clone();
         let checked = check(plan, &facts)?;
-        let spec = spec_of(checked.plan());
-        let (world, leader) = ensemble(checked.plan(), &spec);
+        let target = checked.plan().to_target();
+        let (world, leader) = ensemble(checked.plan(), &target);
         let plan_id = plan_id(checked.plan());
-        Ok(Self { checked: Arc::new(checked), plan_id, spec, world, leader })
+        Ok(Self { checked: Arc::new(checked), plan_id, target, world, leader })
     }
 
     /// The plan to rehearse.
@@ -52,7 +51,7 @@ impl SimulatedPlan {
 
     /// The line of a wanted server, with the client port at which it is asked.
     pub(super) fn wanted(&self, id: ServerId) -> Option<&Server> {
-        self.spec.servers.get(&id).map(|wanted| &wanted.server)
+        self.target.line(id)
     }
 }
 
@@ -117,7 +116,7 @@ fn assumed_port(plan: &Plan, id: ServerId) -> u16 {
     free.nth(turn).unwrap_or(FIRST_ASSUMED_PORT)
 }
 
-fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
+fn ensemble(plan: &Plan, target: &Target) -> (World, Option<ServerId>) {
     let facts = &plan.facts;
     let members = &facts.base.membership;
     let rules = Rules { standalone_enabled: !facts.standalone_disabled, ..Rules::default() };
@@ -129,10 +128,9 @@ fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
     if let Some(leader) = leader {
         world = world.led_by(leader);
     }
-    world.names = names(&world, members, plan, spec);
+    world.names = names(&world, members, plan, target);
     for member in members.servers().filter(|member| member.client.is_none()) {
-        let wanted = spec.servers.get(&member.id);
-        let client = wanted.and_then(|wanted| wanted.server.client.clone());
+        let client = target.line(member.id).and_then(|wanted| wanted.client.clone());
         let client = client
             .unwrap_or_else(|| ClientAddress::on_all_addresses(assumed_port(plan, member.id)));
         set_client(&mut world, member.id, client);
@@ -142,7 +140,7 @@ fn ensemble(plan: &Plan, spec: &Spec) -> (World, Option<ServerId>) {
             world.kill(at);
         }
     }
-    for wanted in spec.servers.values().filter(|wanted| !members.contains(wanted.server.id)) {
+    for wanted in target.servers.values().filter(|wanted| !members.contains(wanted.server.id)) {
         world.place(wanted.server.clone());
     }
     let settled = world.now_ms() + 2000;
@@ -168,7 +166,7 @@ fn names(
     world: &World,
     members: &Membership,
     plan: &Plan,
-    spec: &Spec,
+    target: &Target,
 ) -> BTreeMap<String, std::net::IpAddr> {
     let port = Simulated::new(world.clone());
     let address = |line: &Server| {
@@ -177,7 +175,7 @@ fn names(
     };
     let mut names = BTreeMap::new();
     let others = |line: &Server| members.get(line.id).filter(|_| stays(plan, line.id)).cloned();
-    let wanted = spec.servers.values().map(|wanted| wanted.server.clone());
+    let wanted = target.servers.values().map(|wanted| wanted.server.clone());
     for line in members.servers().cloned().chain(wanted) {
         let machine = others(&line).unwrap_or_else(|| line.clone());
         let Some(address) = address(&machine) else { continue };

@@ -143,11 +143,11 @@ impl Scene {
     }
 
     pub(super) fn plan(&self) -> CheckedPlan {
-        propose(&self.spec, &self.facts, &self.accepted).unwrap()
+        propose(&self.spec.to_target(), &self.facts, &self.accepted).unwrap()
     }
 
     pub(super) fn refusal(&self) -> Refusal {
-        *propose(&self.spec, &self.facts, &self.accepted).unwrap_err()
+        *propose(&self.spec.to_target(), &self.facts, &self.accepted).unwrap_err()
     }
 }
 

@@ -5,14 +5,13 @@
 //! after, windows, accepted risks, one line that says it all, what came of rehearsing it, and what to
 //! type next.
 
-use std::collections::BTreeSet;
-
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
-use super::{changes, commands, head, law, present, rehearse, retired, start, steps, words};
+use super::{changes, commands, head, law, present, rehearse, start, steps, words};
 use crate::check::CheckedPlan;
-use crate::model::ServerId;
-use crate::observe::{Facts, Finding, FindingKind, Level, NotResumed, Observation, Obstacle};
+use crate::observe::{
+    Facts, Finding, FindingKind, LeftToDo, Level, NotResumed, Observation, Obstacle,
+};
 use crate::plan::{Acceptance, Action, Done, Plan, StepId};
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 
@@ -215,21 +214,25 @@ fn other_leader(origin: &Origin<'_>, plan: &Plan, width: usize) -> Text {
     text
 }
 
-/// What keeps an ensemble from being as its spec wants it although the members are right: members
-/// that were not seen up and in sync, a run that is open, and retired servers that serve again.
-pub fn still_to_do(facts: &Facts) -> Vec<String> {
-    let members = facts.base.membership.ids();
-    let down: BTreeSet<ServerId> = members.difference(&facts.live).copied().collect();
-    let mut open = Vec::new();
-    if !down.is_empty() {
-        let verb = if down.len() == 1 { "was" } else { "were" };
-        open.push(format!("{} {verb} not up and in sync", words::servers(&down)));
-    }
-    if let Some(run) = open_run(&facts.findings) {
-        open.push(format!("run {} is open", run.number));
-    }
-    open.extend(facts.findings.iter().filter_map(|finding| retired::to_do(&finding.kind)));
-    open
+/// What keeps an ensemble from being as its spec wants it although the members are right, each in a
+/// few words.
+pub(super) fn still_to_do(facts: &Facts) -> Vec<String> {
+    let words = |left: LeftToDo| match left {
+        LeftToDo::MembersDown(down) => {
+            let verb = if down.len() == 1 { "was" } else { "were" };
+            format!("{} {verb} not up and in sync", words::servers(&down))
+        }
+        LeftToDo::OpenRun { run } => format!("run {run} is open"),
+        LeftToDo::RetiredServe { run, servers } => {
+            let verb = if servers.len() == 1 { "serves" } else { "serve" };
+            format!("{}, retired by run {run}, {verb} outside it", words::servers(&servers))
+        }
+        LeftToDo::MembersRetired { run, members } => {
+            let verb = if members.len() == 1 { "was" } else { "were" };
+            format!("{} {verb} retired by run {run}", words::servers(&members))
+        }
+    };
+    facts.left_to_do().into_iter().map(words).collect()
 }
 
 fn no_changes(screen: &PlanScreen<'_>) -> Text {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::words;
 use crate::model::ServerId;
-use crate::observe::{AskedServer, FindingKind, RetiredBy, RetiredState};
+use crate::observe::{AskedServer, RetiredBy, RetiredState};
 
 /// What to do with a retired server, so that it does not come back.
 const PUT_AWAY: &str = "disable the service, and move zoo.cfg and data away";
@@ -85,22 +85,6 @@ pub(super) fn put_away(by: &RetiredBy) -> String {
         by.run,
         words::servers(&by.from)
     )
-}
-
-/// What keeps an ensemble from being as its spec wants it, in a few words.
-pub(super) fn to_do(kind: &FindingKind) -> Option<String> {
-    match kind {
-        FindingKind::RetiredAnswers { run, state: RetiredState::Serve, servers } => {
-            let ids: Vec<ServerId> = servers.iter().map(|server| server.id).collect();
-            let verb = if ids.len() == 1 { "serves" } else { "serve" };
-            Some(format!("{}, retired by run {run}, {verb} outside it", words::servers(&ids)))
-        }
-        FindingKind::MembersRetired { run, members, .. } => {
-            let verb = if members.len() == 1 { "was" } else { "were" };
-            Some(format!("{} {verb} retired by run {run}", words::servers(members)))
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,11 @@ use super::signing_in::{SUPER_DIGEST, WHERE_IT_GOES};
 use super::text::{Line, Style, Text};
 use super::words;
 use crate::check::CheckedPlan;
-use crate::model::{Reconfig, Server, ServerId};
+use crate::joiner::{FirstConfig, to_start};
+use crate::model::ServerId;
 use crate::observe::{Facts, Finding, FindingKind, Observation, ServerStatus};
-use crate::plan::{Action, Plan};
 
 /// What to start before the plan can go on, and how; nothing where every joiner follows.
-///
-/// A joiner lists the present members, so that it finds the leader, and itself and other joiners as
-/// observers, so that joiners can never elect one of themselves (`QuorumPeer.updateLearnerType`
-/// makes it a non-voting follower on contact).
 ///
 /// `now` is what is known now: of a saved plan, not what was known when it was made.
 pub(super) fn start(
@@ -25,7 +21,7 @@ pub(super) fn start(
 ) -> Text {
     let mut text = Text::new();
     let plan = checked.plan();
-    let joiners = not_up(plan, now);
+    let joiners = to_start(plan, now);
     if joiners.is_empty() {
         return text;
     }
@@ -49,7 +45,7 @@ pub(super) fn start(
          zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the present servers:"
     );
     text.paragraph("  ", how, width);
-    for line in first_configuration(now, &joiners) {
+    for line in FirstConfig::of(&now.base.membership, &joiners).to_string().lines() {
         text.line(Line::new(Style::Cyan, format!("    {line}")));
     }
     let again = "Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A \
@@ -97,35 +93,4 @@ fn seen_of(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
     let (word, _, more) = words::standing(standing);
     let more = more.map(|more| format!(", {more}")).unwrap_or_default();
     Some(format!(": {word}{more}"))
-}
-
-/// Joiners and machines that take over an id, as their joins name them, that were not seen
-/// following.
-fn not_up<'a>(plan: &'a Plan, now: &Facts) -> Vec<&'a Server> {
-    let awaited: BTreeSet<ServerId> = plan
-        .steps()
-        .filter_map(|step| match step.action {
-            Action::AwaitJoiner(id) => Some(id),
-            _ => None,
-        })
-        .collect();
-    let base = &now.base.membership;
-    let is_new = |id: ServerId| !base.contains(id) || now.other_machine.contains(&id);
-    let wanted = plan.target.servers().filter(|server| awaited.contains(&server.id));
-    wanted.filter(|server| is_new(server.id) && !now.following.contains(&server.id)).collect()
-}
-
-/// The lines of a joiner's first configuration. Present observers are left out: a joiner asks voters
-/// for the leader (`QuorumPeer.getVotingView`), and takes the whole configuration from it.
-fn first_configuration(now: &Facts, joiners: &[&Server]) -> Vec<String> {
-    let present = &now.base.membership;
-    let observers = present.servers().filter(|server| !server.votes()).map(|server| server.id);
-    let mut members =
-        observers.fold(present.clone(), |members, id| members.with(&Reconfig::leave(id)));
-    for joiner in joiners {
-        members = members.with(&Reconfig::join((*joiner).clone().observing()));
-    }
-    let mut lines = vec!["standaloneEnabled=false".to_owned(), "reconfigEnabled=true".to_owned()];
-    lines.extend(members.to_string().lines().map(ToOwned::to_owned));
-    lines
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::text::Style;
-use crate::apply::journal::{self, IdentityText};
+use crate::apply::journal::IdentityText;
 use crate::check::{Votes, Window};
 use crate::ensemble::{ErrorCode, NoAnswer, PortState, TlsFailure};
 use crate::model::{ServerId, VoteWeight};
@@ -82,8 +82,7 @@ pub(super) fn identity(identity: &Identity) -> String {
     match identity {
         Identity::NoneYet => "not managed by zkplan yet (no apply so far)".to_owned(),
         Identity::Known(text) => {
-            let known: Option<IdentityText> = journal::read(text.as_bytes());
-            let id = known.map_or_else(|| text.clone(), |known| known.id);
+            let id = IdentityText::id_in(text);
             format!("identity {}", id.chars().take(TELLING).collect::<String>())
         }
     }

@@ -25,7 +25,7 @@ pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
 pub use write::write;
 
 use crate::model::{
-    ClientPart, Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId,
+    Connect, Endpoint, Hooks, Membership, Policy, Server, ServerId, Target, TargetServer,
 };
 
 /// The desired ensemble.
@@ -129,38 +129,16 @@ impl Spec {
         Membership::of(self.servers.values().map(|wanted| wanted.server.clone()))
     }
 
-    /// The membership that the spec asks of an ensemble, in lines of the form that this has.
-    ///
-    /// Where the line of each member tells its secure client port, as lines of ZooKeeper 3.10 can
-    /// (ZOOKEEPER-4276), that of a newcomer does; no older server takes such a line. Where no member
-    /// has a plain client port beside it, a newcomer gets none under `clientPart: keep`.
-    pub fn membership_for(&self, live: &Membership) -> Membership {
-        let are_secure = live.servers().all(|line| line.secure_client.is_some());
-        let are_shut = are_secure
-            && self.policy.client_part == ClientPart::Keep
-            && live.servers().all(|line| line.client.is_none());
-        Membership::of(self.servers.values().map(|wanted| {
-            let mut server = wanted.server.clone();
-            if let Some(now) = live.get(server.id) {
-                server.secure_client.clone_from(&now.secure_client);
-                return server;
-            }
-            server.secure_client = wanted.secure_part().filter(|_| are_secure);
-            if are_shut && server.secure_client.is_some() {
-                server.client = None;
-            }
-            server
-        }))
-    }
-
-    /// Where each wanted server is asked.
-    pub fn reach(&self) -> BTreeMap<ServerId, Reach> {
-        let tls = self.connect.tls.is_some();
-        let reach = |(id, wanted): (&ServerId, &WantedServer)| {
-            let client = wanted.endpoint(tls)?;
-            Some((*id, Reach { client, admin: wanted.admin.clone() }))
-        };
-        self.servers.iter().filter_map(reach).collect()
+    /// What the spec wants.
+    pub fn to_target(&self) -> Target {
+        Target {
+            ensemble: self.ensemble.clone(),
+            connect: self.connect.clone(),
+            servers: self.servers.iter().map(|(id, wanted)| (*id, wanted.to_target())).collect(),
+            zones: self.zones(),
+            policy: self.policy.clone(),
+            hooks: self.hooks.clone(),
+        }
     }
 
     /// The zones of all servers that the spec speaks of.
@@ -202,19 +180,18 @@ impl WantedServer {
             && self.secure_client_port.is_none()
     }
 
-    /// Its secure client address as ZooKeeper 3.10 prints it in a line.
-    fn secure_part(&self) -> Option<String> {
-        let given = self.server.secure_client.clone().filter(|part| part.contains(':'));
-        given.or(Some(format!("0.0.0.0:{}", self.secure_client_port?)))
+    /// What is wanted of it.
+    fn to_target(&self) -> TargetServer {
+        TargetServer {
+            server: self.server.clone(),
+            secure_client_port: self.secure_client_port,
+            admin: self.admin.clone(),
+        }
     }
 
     /// Where to ask this server, by its secure client port where TLS is configured and it has one.
     pub fn endpoint(&self, tls: bool) -> Option<Endpoint> {
-        if let (true, Some(port)) = (tls, self.secure_client_port) {
-            let host = self.server.peer().host.clone();
-            return Some(Endpoint { host, port, tls: true });
-        }
-        self.server.client_endpoint()
+        self.to_target().endpoint(tls)
     }
 }
 

@@ -7,10 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use zkplan::model::{EnsembleConfig, ServerId};
+use zkplan::model::{EnsembleConfig, ServerId, Target};
 use zkplan::observe::Facts;
 use zkplan::proposal::propose;
-use zkplan::spec::Spec;
 
 /// Runs of each; the median counts.
 const RUNS: usize = 21;
@@ -37,8 +36,8 @@ fn main() {
 fn exchange_of_nine() {
     let now: Vec<Member> = (1..=9).map(|id| (id, false)).collect();
     let wanted: Vec<Member> = (10..=18).map(|id| (id, false)).collect();
-    let spec = spec(&wanted, &now, 3);
-    let (time, reconfigs) = planning(&spec, &facts_of(&now, &spec));
+    let target = target(&wanted, &now, 3);
+    let (time, reconfigs) = planning(&target, &facts_of(&now, &target));
     println!(
         "9 voters onto 9 others        {time:>8.2} ms, {reconfigs} reconfigs (promised: 5 ms)"
     );
@@ -49,12 +48,12 @@ fn exchange_of_nine() {
 fn exchange_of_all_ids() {
     let half = |from: u16| -> Vec<Member> { (0..125).map(|at| (from + at, at >= 110)).collect() };
     let (now, wanted) = (half(1), half(130));
-    let spec = spec(&wanted, &now, 5);
-    let mut facts = facts_of(&now, &spec);
+    let target = target(&wanted, &now, 5);
+    let mut facts = facts_of(&now, &target);
     for dead in [3, 17, 31, 45, 59, 73, 87, 101] {
         facts.live.remove(&ServerId::new(dead));
     }
-    let (time, reconfigs) = planning(&spec, &facts);
+    let (time, reconfigs) = planning(&target, &facts);
     println!(
         "125 servers onto 125 others   {time:>8.2} ms, {reconfigs} reconfigs (promised: 100 ms)"
     );
@@ -104,8 +103,9 @@ fn write_ensemble(specs: &Path, live: &Path, number: u16) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn spec(wanted: &[Member], now: &[Member], zones: u16) -> Spec {
-    zkplan::spec::parse("bench.yaml", &spec_text(NAME, wanted, now, zones)).expect("a spec")
+fn target(wanted: &[Member], now: &[Member], zones: u16) -> Target {
+    let text = spec_text(NAME, wanted, now, zones);
+    zkplan::spec::parse("bench.yaml", &text).expect("a spec").to_target()
 }
 
 fn spec_text(name: &str, wanted: &[Member], now: &[Member], zones: u16) -> String {
@@ -132,17 +132,17 @@ fn config_text(name: &str, now: &[Member]) -> String {
 }
 
 /// What is known of an ensemble that is all up.
-fn facts_of(now: &[Member], spec: &Spec) -> Facts {
-    Facts::assumed(EnsembleConfig::parse(&config_text(NAME, now)).expect("a configuration"), spec)
+fn facts_of(now: &[Member], target: &Target) -> Facts {
+    Facts::assumed(EnsembleConfig::parse(&config_text(NAME, now)).expect("a configuration"), target)
 }
 
 /// The median time of making and checking a plan, in milliseconds, and its reconfigs.
-fn planning(spec: &Spec, facts: &Facts) -> (f64, usize) {
+fn planning(target: &Target, facts: &Facts) -> (f64, usize) {
     let mut reconfigs = 0;
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
             let began = Instant::now();
-            let checked = propose(spec, facts, &[]).expect("a plan");
+            let checked = propose(target, facts, &[]).expect("a plan");
             let time = began.elapsed();
             reconfigs = checked.plan().reconfigs();
             time

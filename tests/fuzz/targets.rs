@@ -139,7 +139,8 @@ fn parted(input: &str) -> Option<(EnsembleConfig, Spec)> {
 
 fn saved_plans() -> Vec<String> {
     let plan = |(config, spec): (EnsembleConfig, Spec)| {
-        let checked = propose(&spec, &Facts::assumed(config, &spec), &[]).ok()?;
+        let target = spec.to_target();
+        let checked = propose(&target, &Facts::assumed(config, &target), &[]).ok()?;
         Some([saved::write(&checked), PlanDocument::of(&checked).to_text()])
     };
     pairs().iter().filter_map(|input| plan(parted(input)?)).flatten().collect()
@@ -212,8 +213,9 @@ fn zoo_cfg(input: &str) -> Result<bool, String> {
 
 fn planned(input: &str) -> Result<bool, String> {
     let Some((config, spec)) = parted(input) else { return Ok(false) };
-    let facts = Facts::assumed(config, &spec);
-    match propose(&spec, &facts, &[]) {
+    let target = spec.to_target();
+    let facts = Facts::assumed(config, &target);
+    match propose(&target, &facts, &[]) {
         Ok(checked) => {
             shown(&checked)?;
             same_again(&checked)?;

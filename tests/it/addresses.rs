@@ -25,12 +25,12 @@ fn of_five([quorum, election, client]: Ports, bound: &str) -> String {
 fn taken(four: Ports, five: &str, changes_per_step: u32) -> Vec<u16> {
     let [quorum, election, client] = four;
     let four = format!("server.4=one-name:{quorum}:{election}:participant;{client}");
-    let (mut spec, mut facts) = lines(BASE, &format!("{BASE}\n{four}\n{five}"));
+    let (mut target, mut facts) = lines(BASE, &format!("{BASE}\n{four}\n{five}"));
     for name in ["one-name", "other-name", "client-name", "10.0.0.4"] {
         facts.resolved.insert(name.to_owned(), vec!["10.0.0.4".to_owned()]);
     }
-    spec.policy.changes_per_step = changes_per_step;
-    let Err(refusal) = propose(&spec, &facts, &[]) else { return Vec::new() };
+    target.policy.changes_per_step = changes_per_step;
+    let Err(refusal) = propose(&target, &facts, &[]) else { return Vec::new() };
     let mut ports: Vec<u16> = Vec::new();
     for breach in refusal.breaches {
         let Detail::AddressTaken { server, other, port } = breach.detail else {

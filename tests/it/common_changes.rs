@@ -64,12 +64,12 @@ struct Outcome {
 }
 
 fn outcome(world: &World) -> Outcome {
-    let (spec, facts) = (world.spec(), world.facts());
-    match propose(&spec, &facts, &[]) {
+    let (target, facts) = (world.target(), world.facts());
+    match propose(&target, &facts, &[]) {
         Ok(checked) => planned("planned", &checked),
         Err(refusal) => match only_acceptances(&refusal) {
             Some(risks) => {
-                let checked = propose(&spec, &facts, &risks).expect("accepted");
+                let checked = propose(&target, &facts, &risks).expect("accepted");
                 let names: Vec<String> = risks.iter().map(name).collect();
                 planned(&format!("acceptance of {}", names.join(" and ")), &checked)
             }

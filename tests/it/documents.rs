@@ -52,16 +52,16 @@ fn fits(name: &str, document: &Value) {
 }
 
 fn planned(world: &World) -> CheckedPlan {
-    let (spec, facts) = (world.spec(), world.facts());
-    let checked = propose(&spec, &facts, &[]).or_else(|refusal| {
+    let (target, facts) = (world.target(), world.facts());
+    let checked = propose(&target, &facts, &[]).or_else(|refusal| {
         let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-        propose(&spec, &facts, &risks)
+        propose(&target, &facts, &risks)
     });
     checked.map_err(|refusal| refusal.breaches).expect("a plan")
 }
 
 fn refused(world: &World) -> Value {
-    of_refusal(&propose(&world.spec(), &world.facts(), &[]).expect_err("a refusal"))
+    of_refusal(&propose(&world.target(), &world.facts(), &[]).expect_err("a refusal"))
 }
 
 fn free(world: World) -> World {
@@ -179,10 +179,10 @@ fn a_run_of_a_former_release_is_resumed_with_its_spec() {
         illegible: BTreeMap::new(),
         last: 0,
     };
-    let spec = zkplan::spec::parse("prod.yaml", FORMER_SPEC).expect("a spec");
+    let target = zkplan::spec::parse("prod.yaml", FORMER_SPEC).expect("a spec").to_target();
     let config: EnsembleConfig = facts.base.clone();
-    let now = Facts::assumed(config, &spec);
-    let asked = ApplyRequest::Spec(&spec, &[]);
+    let now = Facts::assumed(config, &target);
+    let asked = ApplyRequest::Target(&target, &[]);
     let goes_on = resumed(asked, &run, Some(&kept), &now).expect("it goes on");
     assert_eq!(goes_on.plan().phases, kept.plan().phases);
     assert_eq!(resumed(asked, &run, None, &now), Err(Differs::PlanLost));

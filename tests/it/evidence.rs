@@ -16,49 +16,49 @@ const WANTED: &str =
 
 #[test]
 fn a_client_address_without_an_answer_is_written_only_if_accepted() {
-    let (mut spec, mut facts) = lines(STATIC, WANTED);
-    spec.policy.client_part = ClientPart::Write;
-    assert!(propose(&spec, &facts, &[]).is_ok());
+    let (mut target, mut facts) = lines(STATIC, WANTED);
+    target.policy.client_part = ClientPart::Write;
+    assert!(propose(&target, &facts, &[]).is_ok());
     facts.client_confirmed.remove(&id(3));
-    let refusal = propose(&spec, &facts, &[]).expect_err("3 did not answer at port 2182");
+    let refusal = propose(&target, &facts, &[]).expect_err("3 did not answer at port 2182");
     let details: Vec<&Detail> = refusal.breaches.iter().map(|breach| &breach.detail).collect();
     assert_eq!(details, [&Detail::ClientUnproven(id(3))]);
     let step = Some(StepId::new("readdress-3"));
     let risk = Acceptance { code: Law::Addresses.code().to_owned(), step };
     assert_eq!(refusal.remedies, [Remedy::Accept(risk.clone())]);
-    assert!(propose(&spec, &facts, &[risk]).is_ok());
+    assert!(propose(&target, &facts, &[risk]).is_ok());
 }
 
 #[test]
 fn a_line_of_static_origin_stays_as_it_is_by_default() {
-    let (spec, mut facts) = lines(STATIC, WANTED);
+    let (target, mut facts) = lines(STATIC, WANTED);
     facts.client_confirmed = BTreeSet::new();
-    assert!(propose(&spec, &facts, &[]).expect("no changes").plan().is_empty());
+    assert!(propose(&target, &facts, &[]).expect("no changes").plan().is_empty());
 }
 
 #[test]
 fn an_address_that_was_shared_before_is_not_the_steps() {
     // Behind one address, as containers with published ports are.
     let base = "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181\nserver.3=c:2888:3888;2181";
-    let (spec, mut facts) = lines(base, &base.replace("c:2888:3888", "c:2888:3888:observer"));
+    let (target, mut facts) = lines(base, &base.replace("c:2888:3888", "c:2888:3888:observer"));
     for host in ["a", "b", "c"] {
         facts.resolved.insert(host.to_owned(), vec!["10.0.0.1".to_owned()]);
     }
-    assert!(propose(&spec, &facts, &[]).is_ok());
+    assert!(propose(&target, &facts, &[]).is_ok());
 }
 
 #[test]
 fn one_voter_with_a_configuration_leads_alone() {
-    let (spec, facts) =
+    let (target, facts) =
         lines("server.1=a:2888:3888;2181", "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181");
     assert!(facts.standalone_disabled);
-    assert_eq!(spec.policy.standalone_enabled, StandaloneEnabled::Unknown);
+    assert_eq!(target.policy.standalone_enabled, StandaloneEnabled::Unknown);
 }
 
 #[test]
 fn an_observer_that_does_not_answer_is_awaited_before_it_gets_a_vote() {
     let world = World::new("1 2 3 4 5o", "1 2 3 4 5").down("5");
-    let checked = propose(&world.spec(), &world.facts(), &[]).expect("planned");
+    let checked = propose(&world.target(), &world.facts(), &[]).expect("planned");
     let schedule = checked.plan().schedule();
     let order: Vec<&str> = schedule.iter().map(|(_, step)| step.id.as_str()).collect();
     assert_eq!(order, ["unlist-5", "await-5", "promote-5", "prove"]);
@@ -77,13 +77,13 @@ fn large_ensembles_are_planned_in_interactive_time() {
         (voters(1, 50) + "\n" + &observers, voters(51, 50) + "\n" + &observers),
         (voters(1, 41), voters(21, 21)),
     ] {
-        let (mut spec, mut facts) = lines(&base, &wanted);
-        spec.policy.max_shrink = 20;
-        spec.policy.reuse_ids = ReuseIds::Never;
-        let all = facts.base.membership.ids().into_iter().chain(spec.servers.keys().copied());
+        let (mut target, mut facts) = lines(&base, &wanted);
+        target.policy.max_shrink = 20;
+        target.policy.reuse_ids = ReuseIds::Never;
+        let all = facts.base.membership.ids().into_iter().chain(target.servers.keys().copied());
         facts.zones = all.map(|id| (id, format!("zone-{}", id.get() % 5))).collect();
         let began = Instant::now();
-        let checked = propose(&spec, &facts, &[]).expect("planned");
+        let checked = propose(&target, &facts, &[]).expect("planned");
         // A fraction of a second in a release build.
         assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
         assert!(checked.report().moments < 20_000, "{}", checked.report().moments);

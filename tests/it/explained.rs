@@ -108,7 +108,7 @@ fn outcome(example: &Example) -> Outcome {
         facts.zones.extend(ids(members).into_iter().map(|id| (id, zone.to_owned())));
     }
     let accepted: Vec<Acceptance> = said("accept").split_whitespace().map(acceptance).collect();
-    let made = propose(&world.spec(), &facts, &accepted);
+    let made = propose(&world.target(), &facts, &accepted);
     Outcome(match example.get("steps") {
         None => made,
         Some(steps) => by_hand(made, steps, &facts),

@@ -229,7 +229,7 @@ proptest! {
     fn no_granted_order_does_what_must_never_happen(world in any_world()) {
         let facts = world.facts();
         prop_assume!(!facts.base.membership.voters().is_empty());
-        let Ok(checked) = propose(&world.spec(), &facts, &[]) else { return Ok(()) };
+        let Ok(checked) = propose(&world.target(), &facts, &[]) else { return Ok(()) };
         let sum = match walk(checked.plan(), 20_000) {
             Ok(sum) => sum,
             Err(wrong) => return Err(TestCaseError::fail(format!("{world:?}: {wrong}"))),
@@ -255,7 +255,7 @@ fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
     });
     let mut facts = world.facts();
     facts.leader = Some(id(4));
-    let checked = propose(&world.spec(), &facts, &[]).expect("planned");
+    let checked = propose(&world.target(), &facts, &[]).expect("planned");
     let sum = walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
     assert!(sum.moments > 20, "{}", sum.moments);
     let order: Vec<&str> =
@@ -272,7 +272,7 @@ fn two_of_three_are_replaced_one_after_the_other_under_any_leader() {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
     });
-    let checked = propose(&world.spec(), &world.facts(), &[]).expect("planned");
+    let checked = propose(&world.target(), &world.facts(), &[]).expect("planned");
     assert_eq!(checked.report().worst_spare, 0);
     walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
@@ -282,25 +282,26 @@ fn an_address_that_another_server_has_yet_to_leave_is_taken() {
     let others = "server.3=c:2888:3888;2181\nserver.4=d:2888:3888;2181\nserver.5=e:2888:3888;2181";
     let base = format!("server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\n{others}");
     let wanted = format!("server.1=h:2889:3889;2181\nserver.2=h:2890:3890;2182\n{others}");
-    let (spec, facts) = lines(&base, &wanted);
-    let refusal = propose(&spec, &facts, &[]).expect_err("1 may move before 2 does");
+    let (target, facts) = lines(&base, &wanted);
+    let refusal = propose(&target, &facts, &[]).expect_err("1 may move before 2 does");
     assert!(refusal.breaches.iter().any(|b| b.law == Law::Addresses), "{:?}", refusal.breaches);
 }
 
 #[test]
 fn moving_ports_that_no_server_shares_is_allowed_in_any_order() {
-    let (spec, facts) = lines(
+    let (target, facts) = lines(
         "server.1=h:2888:3888;2181\nserver.2=h:2889:3889;2182\nserver.3=h:2890:3890;2183",
         "server.1=h:2988:3988;2181\nserver.2=h:2989:3989;2182\nserver.3=h:2990:3990;2183",
     );
-    let checked = propose(&spec, &facts, &[]).expect("planned");
+    let checked = propose(&target, &facts, &[]).expect("planned");
     walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
 #[test]
 fn who_shares_a_request_with_the_leader_waits_only_while_that_is_to_come() {
     let world = World::new("1 2 3 4", "1 2 3 4");
-    let mut plan = propose(&world.spec(), &world.facts(), &[]).expect("no changes").plan().clone();
+    let mut plan =
+        propose(&world.target(), &world.facts(), &[]).expect("no changes").plan().clone();
     let step = |change: ChangeVerb, ids: &[i64]| {
         let parts = ids.iter().map(|number| ServerChange { server: id(*number), change }).collect();
         let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };

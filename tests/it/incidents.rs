@@ -101,7 +101,8 @@ fn outcome(folder: &Path) -> (String, String) {
     };
     let stage = Stage::set(folder, &spec);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let seen = match runtime.block_on(observe(&stage, &Question::of(&spec))) {
+    let target = spec.to_target();
+    let seen = match runtime.block_on(observe(&stage, &Question::of(&target))) {
         Ok(seen) => seen,
         Err(error) => {
             let screen =
@@ -110,8 +111,8 @@ fn outcome(folder: &Path) -> (String, String) {
             return said(verdict, exit_of_error(&error), &screen.to_string_with(false));
         }
     };
-    let facts = Facts::of(&seen, &spec);
-    match propose(&spec, &facts, &accepted(folder)) {
+    let facts = Facts::of(&seen, &target);
+    match propose(&target, &facts, &accepted(folder)) {
         Ok(checked) => {
             documents::of_plan(&checked);
             planned(&spec, &seen, &checked)

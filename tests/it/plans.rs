@@ -85,7 +85,7 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
                 policy.zones =
                     if zones == Zones::None { ZonePolicy::Best } else { ZonePolicy::Strict };
             });
-            match propose(&world.spec(), &world.facts(), &[]) {
+            match propose(&world.target(), &world.facts(), &[]) {
                 Ok(checked) if checked.plan().is_empty() => {}
                 Ok(_) => figures.0 += 1,
                 Err(refusal) => {
@@ -179,7 +179,7 @@ fn any_world() -> impl Strategy<Value = World> {
 }
 
 fn planned(world: &World) -> Option<Plan> {
-    let plan = propose(&world.spec(), &world.facts(), &[]).ok()?.plan().clone();
+    let plan = propose(&world.target(), &world.facts(), &[]).ok()?.plan().clone();
     (!plan.is_empty()).then_some(plan)
 }
 
@@ -208,7 +208,7 @@ proptest! {
                     facts.live.remove(&server);
                 }
             }
-            if let Err(refusal) = propose(&world.spec(), &facts, &[]) {
+            if let Err(refusal) = propose(&world.target(), &facts, &[]) {
                 prop_assert!(
                     !refusal.remedies.is_empty(),
                     "after {} the rest is refused: {:?}", step.id, refusal.breaches
@@ -258,7 +258,7 @@ proptest! {
         for leader in plan.facts.base.membership.voters() {
             let mut facts = plan.facts.clone();
             facts.leader = Some(leader);
-            let other = propose(&world.spec(), &facts, &[]).expect("planned under another leader");
+            let other = propose(&world.target(), &facts, &[]).expect("planned under another leader");
             prop_assert_eq!(&other.plan().phases, &plan.phases, "under leader {}", leader);
         }
     }
@@ -269,7 +269,7 @@ fn the_leader_goes_last_over_the_whole_plan() {
     let world = World::new("1 2 3 4 5", "1p 2 3 6");
     let mut facts = world.facts();
     facts.leader = Some(ServerId::new(1));
-    let plan = propose(&world.spec(), &facts, &[]).expect("planned").plan().clone();
+    let plan = propose(&world.target(), &facts, &[]).expect("planned").plan().clone();
     let order: Vec<String> = plan
         .schedule()
         .iter()
@@ -283,7 +283,7 @@ fn the_leader_goes_last_over_the_whole_plan() {
 fn a_gate_comes_before_the_first_removal_if_no_server_stays() {
     let gates = |base, wanted| -> Vec<GateKind> {
         let world = World::new(base, wanted);
-        let plan = propose(&world.spec(), &world.facts(), &[]).expect("planned").plan().clone();
+        let plan = propose(&world.target(), &world.facts(), &[]).expect("planned").plan().clone();
         let gate = |step: &Step| match step.action {
             Action::Gate(kind) => Some(kind),
             _ => None,
@@ -302,7 +302,7 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
     let mut facts = world.facts();
     // Of no account where nothing is sent.
     facts.obstacles = vec![Obstacle::ReconfigDisabled(BTreeSet::new())];
-    assert!(propose(&world.spec(), &facts, &[]).expect("planned").plan().is_empty());
+    assert!(propose(&world.target(), &facts, &[]).expect("planned").plan().is_empty());
     let [one, other] = [1, 2].map(ServerId::new);
     for obstacle in [
         Obstacle::WantedAnswersAs(one, other),
@@ -310,7 +310,7 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
         Obstacle::WantedStandalone(one),
     ] {
         facts.obstacles = vec![obstacle.clone()];
-        let refusal = propose(&world.spec(), &facts, &[]).expect_err("another server");
+        let refusal = propose(&world.target(), &facts, &[]).expect_err("another server");
         let breaches: Vec<_> = refusal.breaches.iter().map(|b| (b.law, &b.detail)).collect();
         assert_eq!(breaches, [(Law::Now, &Detail::Obstacle(obstacle))]);
     }
@@ -353,7 +353,8 @@ fn those_that_go_together_are_of_zones_that_can_spare_them() {
 fn where_the_next_quorum_needs_several_joiners_all_are_named() {
     let world = World::new("1 2", "1 2 3 4").policy(|policy| policy.changes_per_step = 0);
     let facts = world.facts();
-    let mut plan = propose(&world.spec(), &facts, &[]).expect("one after the other").plan().clone();
+    let mut plan =
+        propose(&world.target(), &facts, &[]).expect("one after the other").plan().clone();
     let is_join = |step: &Step| step.reconfig().is_some();
     let phase = plan.phases.iter_mut().find(|phase| phase.steps.iter().any(is_join));
     let phase = phase.expect("joins");

@@ -16,7 +16,7 @@ fn plan(world: &World) -> Plan {
         policy.min_tolerance = MinTolerance::AtLeast(0);
         policy.standalone_enabled = StandaloneEnabled::False;
     });
-    let checked = propose(&world.spec(), &world.facts(), &[]);
+    let checked = propose(&world.target(), &world.facts(), &[]);
     checked.map_err(|refusal| refusal.breaches).expect("a plan").plan().clone()
 }
 

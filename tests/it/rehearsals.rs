@@ -12,10 +12,10 @@ use zkplan::rehearsal::{
 use crate::world::{World, Zones, id};
 
 fn planned(world: &World) -> CheckedPlan {
-    let (spec, facts) = (world.spec(), world.facts());
-    let checked = propose(&spec, &facts, &[]).or_else(|refusal| {
+    let (target, facts) = (world.target(), world.facts());
+    let checked = propose(&target, &facts, &[]).or_else(|refusal| {
         let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-        propose(&spec, &facts, &risks)
+        propose(&target, &facts, &risks)
     });
     checked.map_err(|refusal| refusal.breaches).expect("a plan")
 }
@@ -173,7 +173,7 @@ fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
     let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
     for leader in [None, Some(id(4))] {
         let facts = Facts { leader, ..world.facts() };
-        let checked = propose(&world.spec(), &facts, &[]).expect("a plan");
+        let checked = propose(&world.target(), &facts, &[]).expect("a plan");
         let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
         let leads = leader.unwrap_or(id(3));
         assert_eq!(rehearsal.leader, Some(leads));

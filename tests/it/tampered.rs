@@ -12,7 +12,7 @@ use zkplan::proposal::propose;
 use crate::world::{World, id, lines};
 
 fn planned(world: &World) -> Plan {
-    propose(&world.spec(), &world.facts(), &[]).expect("planned").plan().clone()
+    propose(&world.target(), &world.facts(), &[]).expect("planned").plan().clone()
 }
 
 fn breaches(plan: Plan) -> Vec<Breach> {
@@ -179,10 +179,10 @@ fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
             _ => line.replace(":2888:3888", ":2888:3888:observer"),
         })
         .collect();
-    let (mut spec, mut facts) = lines(&base, &wanted.join("\n"));
-    spec.policy.standalone_enabled = StandaloneEnabled::False;
+    let (mut target, mut facts) = lines(&base, &wanted.join("\n"));
+    target.policy.standalone_enabled = StandaloneEnabled::False;
     facts.live.retain(|id| id.get() > 32);
-    let refusal = propose(&spec, &facts, &[]).expect_err("too many orders");
+    let refusal = propose(&target, &facts, &[]).expect_err("too many orders");
     let too_many = |breach: &Breach| matches!(breach.detail, Detail::TooManyOrders(_));
     assert!(refusal.breaches.iter().any(too_many), "{:?}", refusal.breaches);
 }

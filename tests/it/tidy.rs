@@ -10,12 +10,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spec", &["model"]),
     ("ensemble", &["model"]),
     ("trust", &["ensemble"]),
-    ("observe", &["model", "spec", "ensemble", "trust"]),
+    ("observe", &["model", "ensemble", "trust"]),
     ("import", &["model", "spec", "observe"]),
     ("diff", &["model"]),
     ("plan", &["model", "observe", "diff"]),
     ("check", &["model", "observe", "diff", "plan"]),
-    ("proposal", &["model", "spec", "observe", "diff", "plan", "check"]),
+    ("proposal", &["model", "observe", "diff", "plan", "check"]),
+    ("joiner", &["model", "observe", "plan"]),
     ("whynot", &["model", "plan", "check"]),
     ("document", &[]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
@@ -23,14 +24,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "apply",
         &[
-            "model", "spec", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
+            "model", "ensemble", "trust", "observe", "diff", "plan", "check", "proposal",
             "document", "saved",
         ],
     ),
-    (
-        "rehearsal",
-        &["model", "spec", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"],
-    ),
+    ("rehearsal", &["model", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"]),
     (
         "render",
         &[
@@ -43,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "check",
             "proposal",
+            "joiner",
             "whynot",
             "apply",
             "rehearsal",

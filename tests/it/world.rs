@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::model::{
-    ConfigVersion, Connect, EnsembleConfig, Hooks, Membership, Policy, Server, ServerId, VoteWeight,
+    ConfigVersion, EnsembleConfig, Membership, Policy, Server, ServerId, Target, VoteWeight,
 };
 use zkplan::observe::{Facts, Identity};
-use zkplan::spec::{Spec, WantedServer};
 
 /// Servers in a short form: `1 2 3o 4p 5h 6m 7@1 8a`. `o` is an observer, `p` has other ports, `h`
 /// another name of the same host, `m` another machine, `@1` the machine of server 1, `a` a second
@@ -138,22 +137,8 @@ impl World {
         }
     }
 
-    pub(crate) fn spec(&self) -> Spec {
-        let wanted = servers(&self.wanted).into_iter().map(|server| WantedServer {
-            server,
-            secure_client_port: None,
-            zone: None,
-            admin: None,
-            line: 1,
-        });
-        Spec {
-            ensemble: "test".to_owned(),
-            connect: Connect::default(),
-            servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-            leaving_zones: BTreeMap::new(),
-            policy: self.policy.clone(),
-            hooks: Hooks::default(),
-        }
+    pub(crate) fn target(&self) -> Target {
+        Target { policy: self.policy.clone(), ..Target::of("test", servers(&self.wanted)) }
     }
 }
 
@@ -161,12 +146,11 @@ fn version() -> ConfigVersion {
     "100000000".parse().expect("a config version")
 }
 
-/// A spec and the facts of an ensemble that is assumed to be up, from server lines.
-pub(crate) fn lines(base: &str, wanted: &str) -> (Spec, Facts) {
-    let servers = wanted.replace("server.", "  - server.");
-    let text = format!("apiVersion: zkplan/v1\nensemble: test\nservers:\n{servers}\n");
-    let spec = zkplan::spec::parse("spec.yaml", &text).expect("a spec");
+/// A target and the facts of an ensemble that is assumed to be up, from server lines.
+pub(crate) fn lines(base: &str, wanted: &str) -> (Target, Facts) {
+    let wanted = Membership::parse(wanted).expect("lines");
+    let target = Target::of("test", wanted.servers().cloned());
     let config = EnsembleConfig::parse(&format!("{base}\nversion=100000000")).expect("lines");
-    let facts = Facts::assumed(config, &spec);
-    (spec, facts)
+    let facts = Facts::assumed(config, &target);
+    (target, facts)
 }

@@ -72,19 +72,19 @@ impl World {
         let lines = |ids: &[i64]| ids.iter().map(line).collect::<String>();
         let servers = lines(wanted).replace("server.", "  - server.");
         let text = format!("apiVersion: zkplan/v1\nensemble: model\nservers:\n{servers}");
-        let mut spec = zkplan::spec::parse("spec.yaml", &text).expect("a spec");
-        spec.policy.stable_for = Millis(0);
-        spec.policy.max_shrink = 9;
-        spec.policy.changes_per_step = per_step;
+        let mut target = zkplan::spec::parse("spec.yaml", &text).expect("a spec").to_target();
+        target.policy.stable_for = Millis(0);
+        target.policy.max_shrink = 9;
+        target.policy.changes_per_step = per_step;
         let text = format!("{}version={}", lines(base), version(0));
         let config = EnsembleConfig::parse(&text).expect("a configuration");
         let facts = Facts {
             leader: config.membership.voters().first().copied(),
             live: config.membership.ids(),
             assumed: false,
-            ..Facts::assumed(config, &spec)
+            ..Facts::assumed(config, &target)
         };
-        let checked = propose(&spec, &facts, &[]).map_err(|refusal| refusal.breaches);
+        let checked = propose(&target, &facts, &[]).map_err(|refusal| refusal.breaches);
         Self::of(Arc::new(checked.expect("a plan")))
     }
 

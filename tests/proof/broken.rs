@@ -36,7 +36,7 @@ fn zoned(fates: &[(Fate, u8)], rules: Rules) -> Case {
 }
 
 fn planned(case: &Case) -> Plan {
-    let answer = propose(&case.spec(), &case.facts(None), &[]);
+    let answer = propose(&case.target(), &case.facts(None), &[]);
     answer.map_err(|refusal| refusal.breaches).expect("planned").plan().clone()
 }
 

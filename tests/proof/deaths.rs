@@ -129,7 +129,7 @@ impl Deaths {
         if !ground.commits() || !ground.changes() {
             return;
         }
-        let Ok(checked) = propose(&case.spec(), &case.facts(None), &[]) else { return };
+        let Ok(checked) = propose(&case.target(), &case.facts(None), &[]) else { return };
         self.walker.rests = Some(Vec::new());
         let sum = match self.walker.walk(case, &ground, checked.plan()) {
             Ok(sum) => sum,
@@ -290,7 +290,7 @@ fn of_all_orders_those_are_granted_that_the_walk_lets_pass_and_none_is_missed() 
             continue;
         }
         let ground = Ground::of(&case);
-        let Ok(checked) = propose(&case.spec(), &case.facts(None), &[]) else { continue };
+        let Ok(checked) = propose(&case.target(), &case.facts(None), &[]) else { continue };
         let mut walker = Walker::default();
         walker.rests = Some(Vec::new());
         let sum = walker.walk(&case, &ground, checked.plan()).expect("a safe plan");

@@ -27,20 +27,20 @@ impl Judge {
     /// answers.
     pub(crate) fn judge(&mut self, case: &Case, every_leader: bool, tally: &mut Tally) {
         let ground = Ground::of(case);
-        let spec = case.spec();
+        let target = case.target();
         let mut first: Option<Answer> = None;
         tally.classes += 1;
         if !ground.commits() {
             // There is no leader.
             tally.asked += 1;
-            let answer = propose(&spec, &case.facts(None), &[]);
+            let answer = propose(&target, &case.facts(None), &[]);
             self.answered(case, &ground, &answer, tally);
             return;
         }
         let leaders = if every_leader { case.leaders() } else { vec![None] };
         for leader in leaders {
             tally.asked += 1;
-            let answer = propose(&spec, &case.facts(leader), &[]);
+            let answer = propose(&target, &case.facts(leader), &[]);
             match &first {
                 None => {
                     self.answered(case, &ground, &answer, tally);
@@ -176,7 +176,7 @@ impl Judge {
             tally.violation("risk", case, &what);
             return;
         };
-        match propose(&case.spec(), &case.facts(None), &risks) {
+        match propose(&case.target(), &case.facts(None), &risks) {
             Ok(checked) => {
                 if let Some(sum) = self.planned(case, ground, &checked, tally) {
                     let best = self.oracle.best(case, ground, true);

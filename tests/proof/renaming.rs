@@ -54,7 +54,7 @@ fn rename(random: &mut Random, judge: &mut Judge, tally: &mut Tally) {
     let case = any_case(random);
     let leaders = case.leaders();
     let leader = random.pick(&leaders);
-    let answer = |case: &Case| propose(&case.spec(), &case.facts(leader), &[]);
+    let answer = |case: &Case| propose(&case.target(), &case.facts(leader), &[]);
     let ours = answer(&case);
     tally.classes += 1;
     tally.asked += 3;

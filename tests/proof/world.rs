@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use zkplan::model::{
-    AddAs, ClientAddress, Connect, EnsembleConfig, Hooks, Host, Membership, MinTolerance,
-    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, StandaloneEnabled, VoteWeight,
-    ZonePolicy,
+    AddAs, ClientAddress, EnsembleConfig, Host, Membership, MinTolerance, PeerAddress, Policy,
+    ReuseIds, Role, Server, ServerId, StandaloneEnabled, Target, VoteWeight, ZonePolicy,
 };
 use zkplan::observe::{Facts, Identity};
-use zkplan::spec::{Spec, WantedServer};
 
 /// The role of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -230,20 +228,8 @@ impl Case {
     }
 
     /// The target.
-    pub(crate) fn spec(&self) -> Spec {
-        let wanted = self.lines(true).map(|server| {
-            let line =
-                WantedServer { server, secure_client_port: None, zone: None, admin: None, line: 1 };
-            (line.server.id, line)
-        });
-        Spec {
-            ensemble: "proof".to_owned(),
-            connect: Connect::default(),
-            servers: wanted.collect(),
-            leaving_zones: BTreeMap::new(),
-            policy: self.policy(),
-            hooks: Hooks::default(),
-        }
+    pub(crate) fn target(&self) -> Target {
+        Target { policy: self.policy(), ..Target::of("proof", self.lines(true)) }
     }
 
     fn policy(&self) -> Policy {

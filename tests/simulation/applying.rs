@@ -1,6 +1,5 @@
 //! An apply as the command line does it: a survey, a session, and the shipped driver.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -10,15 +9,14 @@ use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
 use zkplan::apply::keeper::ApplyIdentity;
 use zkplan::apply::machine::Options;
-use zkplan::apply::sight::{leaving, spec_of};
+use zkplan::apply::sight::leaving;
 use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
 use zkplan::ensemble::simulated::Simulated;
-use zkplan::model::{Connect, Folder, Hooks, Millis, Policy, Server, VoteWeight};
+use zkplan::model::{Connect, Folder, Millis, Policy, Server, Target, VoteWeight};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
-use zkplan::spec::{Spec, WantedServer};
 use zkplan::trust::OwnIds;
 
 /// Servers in a short form: `1 2 3o 4p 5g2`. `o` is an observer, `p` has other ports, and `g2`
@@ -41,27 +39,12 @@ fn server(word: &str) -> Server {
 }
 
 /// The target.
-pub(crate) fn spec(base: &str, wanted: &str) -> Spec {
+pub(crate) fn target(base: &str, wanted: &str) -> Target {
     let contacts = servers(base).into_iter().filter_map(|server| server.client_endpoint());
-    let wanted = servers(wanted).into_iter().map(|server| WantedServer {
-        server,
-        secure_client_port: None,
-        zone: None,
-        admin: None,
-        line: 1,
-    });
     let policy = Policy { stable_for: Millis(0), max_shrink: 9, ..Policy::default() };
-    Spec {
-        ensemble: "test".to_owned(),
-        connect: Connect {
-            servers: contacts.map(|at| at.to_string()).collect(),
-            ..Connect::default()
-        },
-        servers: wanted.map(|wanted| (wanted.server.id, wanted)).collect(),
-        leaving_zones: BTreeMap::new(),
-        policy,
-        hooks: Hooks::default(),
-    }
+    let servers = contacts.map(|at| at.to_string()).collect();
+    let connect = Connect { servers, ..Connect::default() };
+    Target { connect, policy, ..Target::of("test", self::servers(wanted)) }
 }
 
 /// The host of an apply.
@@ -170,12 +153,12 @@ pub(crate) fn terms() -> SessionTerms {
 
 /// Applies as `zkplan apply` does: a survey, a session on a server that follows, the driver.
 pub(crate) async fn apply(port: &Simulated, around: &mut Around<'_>, order: Order<'_>) -> Outcome {
-    let spec = spec_of(order.checked.plan());
-    let mut question = Question::of(&spec);
+    let target = order.checked.plan().to_target();
+    let mut question = Question::of(&target);
     question.skip_data = true;
     let Ok(seen) = observe(port, &question).await else { return Outcome::Unreachable };
     let plan = order.checked.plan();
-    let access = Access::new(terms(), Named::of(&spec, Some(plan)));
+    let access = Access::new(terms(), Named::of(&target, Some(plan)));
     let recipients = access.recipients(&seen, &leaving(plan));
     let Ok(session) = access.open(port, &seen, &recipients).await else {
         return Outcome::Unreachable;

@@ -1,6 +1,6 @@
 //! The changes: ensembles, targets and their plans.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use zkplan::check::CheckedPlan;
@@ -10,7 +10,7 @@ use zkplan::observe::{Facts, Question, observe};
 use zkplan::proposal::{acceptance, propose};
 use zkplan::saved::plan_id;
 
-use crate::applying::{servers, spec};
+use crate::applying::{servers, target};
 
 /// A change: members, target, servers that are down from the beginning, whether there are zones,
 /// whether the servers answer all words, and whether one request may change any number of servers.
@@ -112,27 +112,24 @@ impl Prepared {
             }
         }
         world.advance(1000);
-        let mut spec = spec(shape.base, shape.wanted);
+        let mut target = target(shape.base, shape.wanted);
         if small {
-            spec.policy.standalone_enabled = StandaloneEnabled::False;
+            target.policy.standalone_enabled = StandaloneEnabled::False;
         }
         if shape.together {
-            spec.policy.changes_per_step = 0;
+            target.policy.changes_per_step = 0;
         }
         if shape.zones {
             let zone = |id: i64| ["a", "b", "c"][usize::try_from(id % 3).unwrap_or(0)].to_owned();
-            for (id, wanted) in &mut spec.servers {
-                wanted.zone = Some(zone(id.get()));
-            }
-            let former = members.ids().into_iter().map(|id| (id, zone(id.get())));
-            spec.leaving_zones = former.collect::<BTreeMap<_, _>>();
+            let all = members.ids().into_iter().chain(target.servers.keys().copied());
+            target.zones = all.map(|id| (id, zone(id.get()))).collect();
         }
         let port = Simulated::new(world);
-        let seen = port.run(observe(&port, &Question::of(&spec))).expect("a client that lives");
-        let facts = Facts::of(&seen.expect("an observation"), &spec);
-        let checked = propose(&spec, &facts, &[]).or_else(|refusal| {
+        let seen = port.run(observe(&port, &Question::of(&target))).expect("a client that lives");
+        let facts = Facts::of(&seen.expect("an observation"), &target);
+        let checked = propose(&target, &facts, &[]).or_else(|refusal| {
             let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-            propose(&spec, &facts, &risks)
+            propose(&target, &facts, &risks)
         });
         let checked = checked.map_err(|refusal| refusal.breaches).expect("a plan");
         let plan_id = plan_id(checked.plan());

@@ -264,7 +264,8 @@ fn is_no_change(imported: &Imported, text: &str) -> Result<bool, String> {
         Err(errors) => return Err(format!("an invalid spec, in silence: {}", errors.render())),
     };
     let config = EnsembleConfig::parse(text).map_err(|error| error.to_string())?;
-    match propose(&spec, &Facts::assumed(config, &spec), &[]) {
+    let target = spec.to_target();
+    match propose(&target, &Facts::assumed(config, &target), &[]) {
         Ok(checked) if checked.plan().changes.is_empty() => Ok(true),
         Ok(checked) => Err(format!("{yaml}\nwould change {:?}", checked.plan().changes)),
         Err(refusal) => Err(format!("{yaml}\nis refused: {refusal:?}")),

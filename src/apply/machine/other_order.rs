@@ -7,7 +7,7 @@ use super::{Executor, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::sight::{self, RunView};
+use crate::apply::sight::RunView;
 use crate::apply::wait::Wait;
 use crate::check;
 use crate::model::ServerId;
@@ -80,6 +80,6 @@ impl Executor {
     fn has_another_plan(&self, sight: &RunView) -> bool {
         let plan = self.granted.plan();
         let accepted = [&plan.accepted[..], &self.options.approved.accepted].concat();
-        propose(&sight::spec_of(plan), &sight.facts, &accepted).is_ok()
+        propose(&plan.to_target(), &sight.facts, &accepted).is_ok()
     }
 }

@@ -6,8 +6,9 @@ use crate::apply::event::Event;
 use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs};
 use crate::apply::judge::RunState;
 use crate::apply::position::implied;
+use crate::apply::resume::{OpenRun, RunDecision, carries_out, decide, is_kept, starts_from};
 use crate::apply::sight::RunView;
-use crate::apply::stale::{Now, fresh};
+use crate::apply::stale::Now;
 use crate::apply::wait::Wait;
 use crate::observe::Identity;
 
@@ -48,36 +49,31 @@ impl Executor {
     /// configuration shows which reconfigs are done, and gates, attestations and commands are
     /// judged again.
     pub(super) fn read_runs(&mut self, now_ms: u64, runs: &Runs) -> RunStage {
-        let last = runs.latest.last();
-        let open = last.filter(|run| run.is_open());
-        let ours = open.filter(|run| run.is_of(&self.options.plan_id));
-        match (open, self.options.abandon) {
-            (Some(run), Some(number)) if run.number == number => {
-                let who = self.options.who.clone();
-                return RunStage::Record(number, Entry::Abandoned { who }, Continuation::ReadRuns);
+        let plan_id = self.options.plan_id.clone();
+        let decision = decide(runs, self.options.abandon, |run| carries_out(run, &plan_id));
+        let ours = match decision {
+            RunDecision::OpensNew => None,
+            RunDecision::Meets(OpenRun { run, plan: Ok(()) }) => Some(run),
+            RunDecision::Meets(OpenRun { run, plan: Err(why) }) => {
+                return self.stop(Outcome::OtherRun { number: run.number, why });
             }
-            (_, Some(number)) if !runs.latest.iter().any(|run| run.number == number) => {
-                return self.stop(Outcome::NotOpen { number });
+            RunDecision::Abandons(run) => {
+                let entry = Entry::Abandoned { who: self.options.who.clone() };
+                return RunStage::Record(run.number, entry, Continuation::ReadRuns);
             }
-            (Some(run), _) if ours.is_none() => return self.stop(Outcome::other_run(run)),
-            _ => {}
-        }
-        let keeps =
-            |run: &Run| Some(run.number) == self.plan_of && run.is_of(&self.options.plan_id);
-        if let Some(number) = self.plan_of.filter(|_| !runs.latest.iter().any(keeps)) {
+            RunDecision::NotOpen { number } => return self.stop(Outcome::NotOpen { number }),
+        };
+        if let Some(number) = self.plan_of.filter(|number| !is_kept(runs, *number, &plan_id)) {
             return self.stop(Outcome::RunGone { number });
         }
         let Some(config) = self.config.clone() else { return RunStage::ReadAgain };
-        let (plan_id, identity) = (&self.options.plan_id, &self.identity);
-        let now = Now { plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
-        let fresh = match fresh(self.plan(), now, self.options.strict_version) {
+        let identity = &self.identity;
+        let now =
+            Now { plan_id: &plan_id, config: &config, identity, zxid: None, runs: &runs.latest };
+        let (strict, resumed) = (self.options.strict_version, ours.map(|run| run.number));
+        let fresh = match starts_from(self.plan(), now, strict, resumed) {
             Ok(fresh) => fresh,
-            Err(stale) => {
-                return self.stop(match ours {
-                    Some(run) => Outcome::Overtaken { number: run.number, stale },
-                    None => Outcome::Stale(stale),
-                });
-            }
+            Err(end) => return self.stop(*end),
         };
         if fresh.version_moved {
             let from = self.plan().facts.base.version.to_string();
@@ -85,8 +81,8 @@ impl Executor {
         }
         self.memory = RunState { done: implied(self.plan(), &fresh.done), ..RunState::default() };
         // A run that died before its first entry is begun again.
-        let unbegun = |run: &&Run| !run.is_begun() && run.is_of(&self.options.plan_id);
-        let again = last.filter(unbegun).filter(|run| run.number == runs.highest);
+        let unbegun = |run: &&Run| !run.is_begun() && run.is_of(&plan_id);
+        let again = runs.latest.last().filter(unbegun).filter(|run| run.number == runs.highest);
         self.run = Some(again.map_or(runs.highest + 1, |run| run.number));
         self.resumes = ours.is_some();
         if let Some(run) = ours {

@@ -419,7 +419,8 @@ impl Executor {
                 self.finish_step(step.clone());
             }
             Entry::Abandoned { .. } => {
-                self.events.extend(self.options.abandon.map(|run| Event::Abandoned { run }));
+                // The runs are read again, and the run is closed by then.
+                self.events.extend(self.options.abandon.take().map(|run| Event::Abandoned { run }));
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use crate::apply::judge::{Approved, Judge, RunState, Verdict};
 use crate::apply::leaving::{known_endpoints, leaving_now};
 use crate::apply::sight::{self, awaited, leaving};
 use crate::ensemble::ZooKeeper;
-use crate::model::ServerId;
+use crate::model::{ServerId, Target};
 use crate::observe::Facts;
 use crate::plan::{Action, PhaseKind};
 use crate::render::commands::question;
@@ -22,14 +22,13 @@ use crate::render::signing_in::announced;
 use crate::render::words_for_acceptance;
 use crate::report::error::CommandFailure;
 use crate::saved;
-use crate::spec::Spec;
 
 /// Everything that comes before the session of the run: look, plan, show, ask. `None` where there is
 /// nothing to do.
 pub(super) async fn agreed(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Spec,
+    spec: &Target,
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
@@ -60,7 +59,7 @@ fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
 async fn announce(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Spec,
+    spec: &Target,
     (ready, port): (&Ready, &ZooKeeper),
     output: &Output,
 ) -> Result<(), CommandError> {
@@ -98,8 +97,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     if !args.auto_approve && is_interactive() {
         return None;
     }
-    let spec = sight::spec_of(plan);
-    let mut sight = sight::sight(plan, &spec, &ready.seen);
+    let mut sight = sight::sight(plan, &plan.to_target(), &ready.seen);
     let known = known_endpoints(plan, &ready.seen);
     sight.leaving = leaving_now(port, &leaving(plan), &known, None).await;
     let judge = Judge {
@@ -129,12 +127,12 @@ pub(super) fn approved(args: &ApplyArgs) -> Approved {
 }
 
 /// Shows what will be done, on stderr: stdout is for what came of it.
-fn show(args: &ApplyArgs, source: &Source, spec: &Spec, ready: &Ready, output: &Output) {
+fn show(args: &ApplyArgs, source: &Source, spec: &Target, ready: &Ready, output: &Output) {
     let path = args.file.display().to_string();
     let plan_id = saved::plan_id(ready.checked.plan());
     let now = Facts::of(&ready.seen, spec);
     let origin = match source {
-        Source::Spec(_) => Origin::Applied(SpecFile { path: &path, spec }),
+        Source::Spec(spec) => Origin::Applied(SpecFile { path: &path, spec }),
         Source::Plan(_) => {
             Origin::AppliedPlan { file: PlanFile { path: &path, plan_id: &plan_id }, now: &now }
         }

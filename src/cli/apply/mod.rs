@@ -31,7 +31,7 @@ use crate::apply::sight::leaving;
 use crate::apply::{Event, Outcome};
 use crate::document::Document as _;
 use crate::ensemble::{HeldSession, RequestError, SessionFactory, SessionTerms, ZooKeeper};
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Target};
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::render::run::report;
@@ -39,7 +39,6 @@ use crate::render::{Text, ends, words_for_shell};
 use crate::report::error::CommandFailure;
 use crate::report::run::{RunDocument, RunEnd};
 use crate::saved;
-use crate::spec::Spec;
 use crate::trust::OwnIds;
 
 /// What to do where a command wants the files of a joiner.
@@ -51,7 +50,7 @@ pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no files for 
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
     let source = Source::read(&args.file, output)?.reached(&args.access)?;
-    if source.spec().hooks.want_joiner_files() {
+    if source.target().hooks.want_joiner_files() {
         let what = format!("{}: a command names {{joinerDir}}", args.file.display());
         return Err(
             CommandError::new(CommandFailure::JoinerFilesWanted, what).hint(WITHOUT_JOINER_FILES)
@@ -72,7 +71,7 @@ pub(super) async fn apply_with(
     terms: Option<SessionTerms>,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, CommandError> {
-    let spec = source.spec();
+    let spec = source.target();
     let port = live::servers(&spec, &source.named())?;
     let agreed = async {
         let ready = agreed(args, source, &spec, &port, output).await?;
@@ -151,7 +150,7 @@ async fn carry_out(
     let ensemble = plan.ensemble.clone();
     let mut patience = Patience::of(&plan.policy);
     let session = loop {
-        match signed_in(port, &access, &ready, &source.spec(), output).await? {
+        match signed_in(port, &access, &ready, &source.target(), output).await? {
             Err(Outcome::Unreachable)
                 if patience.is_left("no server accepts a session", output).await => {}
             session => break session,
@@ -292,7 +291,7 @@ async fn signed_in(
     port: &ZooKeeper,
     access: &Access,
     ready: &Ready,
-    spec: &Spec,
+    spec: &Target,
     output: &Output,
 ) -> Result<Result<(HeldSession, Observation), Outcome>, CommandError> {
     let seen = if access.user().is_some() {

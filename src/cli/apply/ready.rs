@@ -3,24 +3,24 @@
 use super::super::args::{ApplyArgs, TextOrJson};
 use super::super::error::{CommandError, next, sentence};
 use super::super::exit::Exit;
-use super::super::journal::{self, Earlier, Open, Unread, Wanted, sessions_at};
+use super::super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::super::live;
 use super::super::output::Output;
-use super::super::retired::{self, Watch};
+use super::super::retired;
 use super::super::source::Source;
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
+use crate::apply::Outcome;
 use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
-use crate::apply::position::implied;
-use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::resume::ApplyRequest;
-use crate::apply::stale::{Now, ResumePoint, fresh};
-use crate::apply::{Outcome, Stale};
-use crate::check::{self, Breach, CheckedPlan};
+use crate::apply::position::{implied, is_complete};
+use crate::apply::reorder::order_now;
+use crate::apply::resume::{ApplyRequest, OpenRun, RunDecision, starts_from};
+use crate::apply::stale::{Now, ResumePoint};
+use crate::check::{Breach, CheckedPlan};
 use crate::document::Document as _;
 use crate::ensemble::ZooKeeper;
-use crate::model::{Endpoint, ServerId};
+use crate::model::{Endpoint, ServerId, Target};
 use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
@@ -47,63 +47,41 @@ pub(super) struct Ready {
 pub(super) async fn ready(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Spec,
+    spec: &Target,
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
     let Found { seen, not_counted, facts, earlier } =
         found((args, source), (port, spec), output).await?;
     let runs = &earlier.runs().latest[..];
-    if let Some(number) = args.abandon
-        && !runs.iter().any(|run| run.number == number && run.is_open())
-    {
-        return Err(refuse((args, source), &Outcome::NotOpen { number }, output));
+    let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+    if let Some(end) = decision.refusal(&earlier.journal) {
+        return Err(refuse((args, source), &end, output));
     }
-    let open = earlier.open(asked(args, source), &facts, args.abandon);
-    let (checked, resumes) = match open {
-        Some(Open { run, plan: Ok(checked) }) => (checked, Some(run.number)),
-        // Whether it is an operator's, and stands in the way, the session of the run finds out.
-        Some(Open { plan: Err(_), .. }) if !earlier.journal.is_certain => {
-            (planned((args, source), (&seen, &facts), &not_counted, output)?, None)
-        }
-        Some(Open { run, plan: Err(why) }) => {
-            let lock = earlier.journal.lock.as_ref();
-            let end = match lock {
-                Some(lock) => Outcome::Locked(lock.text.clone()),
-                None => Outcome::OtherRun { number: run.number, why },
-            };
-            return Err(refuse((args, source), &end, output));
-        }
-        None => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
+    let (checked, resumes) = match decision {
+        RunDecision::Meets(OpenRun { run, plan: Ok(checked) }) => (checked, Some(run.number)),
+        _ => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
     };
     if let Some(server) = not_plain(&checked, args.no_hooks) {
         return Err(refuse((args, source), &Outcome::HostNotPlain { server }, output));
     }
-    let now = Now {
-        plan_id: &saved::plan_id(checked.plan()),
-        config: &seen.config,
-        identity: &seen.identity,
-        zxid: seen.leader_zxid,
-        runs,
-    };
+    let plan_id = saved::plan_id(checked.plan());
+    let now = Now::of(&plan_id, &seen, runs);
     let ResumePoint { done, version_moved: _ } =
-        fresh(checked.plan(), now, args.strict_version && resumes.is_none())
-            .map_err(|stale| refuse_stale((args, source), stale, resumes, output))?;
+        starts_from(checked.plan(), now, args.strict_version, resumes)
+            .map_err(|end| refuse((args, source), &end, output))?;
     let done = implied(checked.plan(), &done);
     if resumes.is_none() {
-        let gives_up = runs.iter().any(|run| run.is_open() && args.abandon == Some(run.number));
-        if is_complete(&checked, &done) && !gives_up {
+        if is_complete(checked.plan(), &done) && args.abandon.is_none() {
             let runs = if earlier.journal.is_certain { runs } else { &[] };
             return Ok(nothing_to_do(args, &checked, runs, output));
         }
-        let breaches = check::recheck_accepting(&checked, &done, &facts, &args.accept);
-        if !breaches.is_empty() {
-            let Some(order) = accepted_order(&checked, &done, &facts, &args.accept) else {
-                let why = (&seen, &not_counted);
-                let breaches = (&breaches[..], &facts.findings[..]);
-                return Err(unlawful_now((args, source), breaches, why, output));
-            };
-            output.note(&another_order(&reordered(order.plan(), &done, &facts)));
+        let order = order_now(&checked, &done, &facts, &args.accept).map_err(|breaches| {
+            let breaches = (&breaches[..], &facts.findings[..]);
+            unlawful_now((args, source), breaches, (&seen, &not_counted), output)
+        })?;
+        if let Some(order) = order {
+            output.note(&another_order(&order));
         }
     }
     let is_certain = earlier.journal.is_certain;
@@ -122,7 +100,7 @@ struct Found {
 /// waited for: another apply may be at work, and the lock of a crashed one goes with its session.
 async fn found(
     (args, source): (&ApplyArgs, &Source),
-    (port, spec): (&ZooKeeper, &Spec),
+    (port, spec): (&ZooKeeper, &Target),
     output: &Output,
 ) -> Result<Found, CommandError> {
     let mut patience = Patience::of(&spec.policy);
@@ -132,10 +110,9 @@ async fn found(
         let reached = (port, &seen, spec);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
         let facts = Facts::of(&seen, spec);
-        let open = earlier.open(asked(args, source), &facts, args.abandon);
-        let is_other = open.is_some_and(|open| open.plan.is_err()) && earlier.journal.is_certain;
-        if let Some(lock) = earlier.journal.lock.as_ref().filter(|_| is_other) {
-            let by = lock.text.as_ref().map(|by| format!(": {}", holder(by)));
+        let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+        if let Some(Outcome::Locked(lock)) = decision.refusal(&earlier.journal) {
+            let by = lock.map(|by| format!(": {}", holder(&by)));
             let why = format!("another apply holds the lock{}", by.unwrap_or_default());
             if with_lock.is_left(&why, output).await {
                 continue;
@@ -146,17 +123,17 @@ async fn found(
 }
 
 /// What the operator asks for.
-fn asked<'a>(args: &'a ApplyArgs, source: &'a Source) -> ApplyRequest<'a> {
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, spec: &'a Target) -> ApplyRequest<'a> {
     match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(spec) => ApplyRequest::Spec(spec, &args.accept),
+        Source::Spec(_) => ApplyRequest::Target(spec, &args.accept),
     }
 }
 
 /// What the ensemble keeps of earlier applies, where it is proven to be an operator's.
 async fn believed(
     (args, source): (&ApplyArgs, &Source),
-    (port, seen, spec): (&ZooKeeper, &Observation, &Spec),
+    (port, seen, spec): (&ZooKeeper, &Observation, &Target),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, CommandError> {
@@ -181,7 +158,7 @@ fn planned(
 ) -> Result<CheckedPlan, CommandError> {
     match source {
         Source::Plan(checked) => Ok((**checked).clone()),
-        Source::Spec(spec) => propose(spec, facts, &args.accept)
+        Source::Spec(spec) => propose(&spec.to_target(), facts, &args.accept)
             .map_err(|refusal| refused((args, spec), &refusal, (seen, not_counted), output)),
     }
 }
@@ -190,21 +167,6 @@ fn planned(
 fn not_plain(checked: &CheckedPlan, no_hooks: bool) -> Option<ServerId> {
     let mut steps = checked.plan().steps().filter(|_| !no_hooks);
     steps.find_map(|step| argv(checked.plan(), step)?.err())
-}
-
-/// The plan does not start from what is there: where it is that of an open run, the run is what
-/// stands in the way.
-fn refuse_stale(
-    (args, source): (&ApplyArgs, &Source),
-    stale: Stale,
-    resumes: Option<u64>,
-    output: &Output,
-) -> CommandError {
-    let end = match resumes {
-        Some(number) => Outcome::Overtaken { number, stale },
-        None => Outcome::Stale(stale),
-    };
-    refuse((args, source), &end, output)
 }
 
 fn note_unproven(earlier: &Earlier, output: &Output) {
@@ -217,11 +179,11 @@ fn note_unproven(earlier: &Earlier, output: &Output) {
 /// that a run moved this ensemble to serve something else, these are old data, and it is refused.
 async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Spec, &Observation),
+    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Target, &Observation),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, CommandError> {
-    let watch = Some(Watch::of(&seen.config.membership));
+    let watch = Some(retired::watch(&seen.config.membership));
     loop {
         match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
             Ok(earlier) => {
@@ -303,11 +265,6 @@ fn unlawful_now(
         text.append(next(command));
     }
     CommandError::of_breaches(breaches, text).hint(hint)
-}
-
-fn is_complete(checked: &CheckedPlan, done: &Done) -> bool {
-    let mut reconfigs = checked.plan().steps().filter(|step| step.reconfig().is_some());
-    reconfigs.all(|step| done.contains(&step.id))
 }
 
 fn nothing_to_do(

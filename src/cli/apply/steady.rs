@@ -9,10 +9,9 @@ use super::super::error::CommandError;
 use super::super::output::Output;
 use super::super::{live, local, retired};
 use crate::ensemble::ZooKeeper;
-use crate::model::{Connect, Endpoint, Policy, ServerId};
-use crate::observe::{Facts, Observation, ObserveError, Question, observe};
+use crate::model::{Connect, Endpoint, Policy, ServerId, Target};
+use crate::observe::{Facts, Observation, Question, observe};
 use crate::render::words_for_servers;
-use crate::spec::Spec;
 
 /// The longest time for which it is looked again, however long `policy.stableFor` is.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -71,7 +70,7 @@ impl Patience {
 /// ensemble to look at even then, it says why.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Spec,
+    spec: &Target,
     patience: &mut Patience,
     output: &Output,
 ) -> Result<(Observation, NotCounted), CommandError> {
@@ -90,7 +89,7 @@ pub(super) async fn look(
                 }
             }
             Err(error) => {
-                if !may_pass(&error) || !patience.is_left(&error.to_string(), output).await {
+                if !error.is_passing() || !patience.is_left(&error.to_string(), output).await {
                     let error = retired::named(port, spec, error).await;
                     return Err(live::not_seen(spec, &error, output));
                 }
@@ -100,26 +99,11 @@ pub(super) async fn look(
 }
 
 /// The voters that do not count, each since it was first seen not to count without a break.
-fn not_counted(seen: &Observation, spec: &Spec, known: &NotCounted) -> NotCounted {
+fn not_counted(seen: &Observation, spec: &Target, known: &NotCounted) -> NotCounted {
     let live = Facts::of(seen, spec).live;
     let voters = seen.config.membership.voters();
     let down = voters.difference(&live);
     down.map(|id| (*id, known.get(id).cloned().unwrap_or_else(local::time_of_day))).collect()
-}
-
-/// Whether an election, a restart or a slow machine can be behind it.
-const fn may_pass(error: &ObserveError) -> bool {
-    match error {
-        ObserveError::Unreachable { .. }
-        | ObserveError::NoQuorum { .. }
-        | ObserveError::NoCommit { .. } => true,
-        ObserveError::NeedsAuth { .. }
-        | ObserveError::TooOld { .. }
-        | ObserveError::Standalone { .. }
-        | ObserveError::TwoHistories { .. }
-        | ObserveError::TargetRuns { .. }
-        | ObserveError::UnreadableConfig { .. } => false,
-    }
 }
 
 /// No server takes a session, and which were asked; `plans` is the command that shows more.

@@ -12,7 +12,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::fake::{FakeEnsemble, at, run};
-use super::{FindingKind, Observation, ObserveError, Question, ServerStatus, Wanted, observe};
+use super::{
+    FindingKind, Observation, ObserveError, Question, ServerStatus, Wanted, observe,
+    observe_confirmed,
+};
 use crate::model::{Host, Server, ServerId};
 
 fn id(number: i64) -> ServerId {

@@ -6,39 +6,27 @@ use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{FourLetterWord, Mode, NoAnswer, ServerVersion};
 use crate::model::{
-    AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, Hooks, Policy, ReuseIds, Server,
-    StandaloneEnabled,
+    AddAs, ClientAddress, Connect, Endpoint, EnsembleConfig, ReuseIds, Server, StandaloneEnabled,
+    Target,
 };
 use crate::observe::{
     ByCounts, DataProof, Facts, Finding, Issue, JoinersRun, NoDigests, NotShown, Obstacle,
     OwnPorts, WithoutDigests, prove_data,
 };
-use crate::spec::{Spec, WantedServer};
 
-fn spec(lines: &[&str]) -> Spec {
-    let servers = lines.iter().map(|line| {
-        let server = Server::parse_line(line).expect("a server line");
-        let wanted =
-            WantedServer { server, secure_client_port: None, zone: None, admin: None, line: 1 };
-        (wanted.server.id, wanted)
-    });
-    Spec {
-        ensemble: "test".into(),
-        connect: Connect { servers: vec!["10.0.0.1:2181".into()], ..Connect::default() },
-        servers: servers.collect(),
-        leaving_zones: BTreeMap::new(),
-        policy: Policy::default(),
-        hooks: Hooks::default(),
-    }
+fn target(lines: &[&str]) -> Target {
+    let servers = lines.iter().map(|line| Server::parse_line(line).expect("a server line"));
+    let connect = Connect { servers: vec!["10.0.0.1:2181".into()], ..Connect::default() };
+    Target { connect, ..Target::of("test", servers) }
 }
 
-fn wanted(numbers: &[i64]) -> Spec {
+fn wanted(numbers: &[i64]) -> Target {
     let lines: Vec<String> = numbers.iter().map(|number| fake::line(*number)).collect();
-    spec(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    target(&lines.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn facts(fake: &FakeEnsemble, spec: &Spec) -> Facts {
-    Facts::of(&seen(fake, &Question::of(spec)), spec)
+fn facts(fake: &FakeEnsemble, target: &Target) -> Facts {
+    Facts::of(&seen(fake, &Question::of(target)), target)
 }
 
 #[test]
@@ -62,15 +50,15 @@ fn a_joiner_on_other_ports_or_elsewhere_cannot_be_named() {
     let joiner = || server(4, Mode::Follower, &config(&[1, 2, 3], FIRST));
     let mut elsewhere = joiner();
     elsewhere.at = Endpoint::plain(Host::new("10.0.0.77"), 2181);
-    let mut spec = wanted(&[4]);
-    spec.connect.servers.push("10.0.0.77:2181".into());
+    let mut target = wanted(&[4]);
+    target.connect.servers.push("10.0.0.77:2181".into());
     let servers = voters(&[1, 2, 3], FIRST).into_iter();
     let fake = FakeEnsemble::of(servers.clone().chain([elsewhere]));
-    assert_eq!(facts(&fake, &spec).following, ids(&[]));
+    assert_eq!(facts(&fake, &target).following, ids(&[]));
     let fake = FakeEnsemble::of(servers.chain([joiner()]));
-    assert_eq!(facts(&fake, &spec).following, ids(&[4]));
+    assert_eq!(facts(&fake, &target).following, ids(&[4]));
     fake.server(4, |server| server.election_port = 3999);
-    let facts = facts(&fake, &spec);
+    let facts = facts(&fake, &target);
     assert_eq!(facts.following, ids(&[]));
     let own = OwnPorts { quorum: vec![2888], election: vec![3999] };
     let differ = Finding { kind: FindingKind::PortsDiffer { own }, server: Some(id(4)) };
@@ -128,7 +116,7 @@ fn a_member_with_another_id_is_an_obstacle() {
 #[test]
 fn a_member_re_addressed_in_place_is_the_same_machine() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    let moved = spec(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
+    let moved = target(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
     assert!(facts(&fake, &moved).other_machine.is_empty());
 }
 
@@ -138,13 +126,13 @@ fn a_second_process_with_the_same_id_is_another_machine() {
     let mut second = server(2, Mode::Follower, &config(&[1, 2, 3], FIRST));
     second.at = Endpoint::plain(Host::new("10.0.0.2"), 2182);
     fake.world.borrow_mut().servers.push(second);
-    let moved = spec(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
+    let moved = target(&["server.2=10.0.0.2:2999:3999:participant;2182"]);
     assert_eq!(facts(&fake, &moved).other_machine, ids(&[2]));
 }
 
 #[test]
 fn another_host_is_another_machine_unless_it_resolves_alike() {
-    let renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
+    let renamed = target(&["server.2=zk2:2888:3888:participant;2181"]);
     let at = |address: [u8; 4]| vec![address.into()];
     for (addresses, expected) in [(at([10, 0, 0, 2]), ids(&[])), (at([10, 0, 0, 77]), ids(&[2]))] {
         let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
@@ -165,7 +153,7 @@ fn not_shown(facts: &Facts, number: i64) -> Option<NotShown> {
 /// Unknown is neither another machine nor the same: the operator must decide.
 #[test]
 fn where_a_name_does_not_resolve_the_machine_is_not_known() {
-    let mut renamed = spec(&["server.2=zk2:2888:3888:participant;2181"]);
+    let mut renamed = target(&["server.2=zk2:2888:3888:participant;2181"]);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     let unknown = facts(&fake, &renamed);
     assert_eq!(unknown.other_machine, ids(&[]));
@@ -182,7 +170,7 @@ fn where_a_name_does_not_resolve_the_machine_is_not_known() {
         fake.server(number, dotted);
     }
     fake.server(2, |server| server.at.host = Host::new("zk2"));
-    let dot = facts(&fake, &spec(&["server.2=zk2.:2888:3888:participant;2181"]));
+    let dot = facts(&fake, &target(&["server.2=zk2.:2888:3888:participant;2181"]));
     assert_eq!((dot.other_machine.clone(), not_shown(&dot, 2)), (ids(&[]), None));
 }
 
@@ -200,26 +188,26 @@ fn with_wildcard() -> FakeEnsemble {
 
 #[test]
 fn who_answers_where_a_wildcard_is_to_get_its_host_stays_on_its_machine() {
-    let spec = wanted(&[1, 2, 3]);
-    let follows = facts(&with_wildcard(), &spec);
+    let target = wanted(&[1, 2, 3]);
+    let follows = facts(&with_wildcard(), &target);
     assert_eq!((follows.other_machine.clone(), not_shown(&follows, 2)), (ids(&[]), None));
 
     // The other servers cannot connect to it, so it looks for a leader.
     let fake = with_wildcard();
     fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
-    let looks = facts(&fake, &spec);
+    let looks = facts(&fake, &target);
     assert_eq!(looks.other_machine, ids(&[]));
     assert_eq!(not_shown(&looks, 2), Some(NotShown::NoAnswer));
     assert_eq!(looks.live, ids(&[1, 3]));
 
     let fake = with_wildcard();
     fake.server(2, |server| (server.mode, server.config) = (Mode::Standalone, String::new()));
-    assert_eq!(facts(&fake, &spec).other_machine, ids(&[2]));
+    assert_eq!(facts(&fake, &target).other_machine, ids(&[2]));
 }
 
 #[test]
 fn a_member_that_follows_at_its_new_address_alone_is_the_same_machine() {
-    let moved = spec(&["server.2=10.0.0.77:2888:3888:participant;2181"]);
+    let moved = target(&["server.2=10.0.0.77:2888:3888:participant;2181"]);
     let elsewhere = Endpoint::plain(Host::new("10.0.0.77"), 2181);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.at = elsewhere.clone());
@@ -248,15 +236,14 @@ fn members_without_a_client_part_are_confirmed_where_they_answer() {
 #[test]
 fn unknown_zones_are_reported_if_any_is_known() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    let mut spec = wanted(&[3]);
+    let mut target = wanted(&[3]);
     let unknown = |facts: &Facts| -> Vec<Option<ServerId>> {
         let findings = facts.findings.iter();
         findings.filter(|f| f.kind == FindingKind::ZoneUnknown).map(|f| f.server).collect()
     };
-    assert_eq!(unknown(&facts(&fake, &spec)), []);
-    spec.servers.get_mut(&id(3)).expect("wanted").zone = Some("a".into());
-    spec.leaving_zones.insert(id(1), "b".into());
-    let facts = facts(&fake, &spec);
+    assert_eq!(unknown(&facts(&fake, &target)), []);
+    target.zones = [(id(3), "a".into()), (id(1), "b".into())].into();
+    let facts = facts(&fake, &target);
     assert_eq!(unknown(&facts), [Some(id(2))]);
     assert_eq!(facts.zones.len(), 2);
 }
@@ -266,16 +253,16 @@ fn one_voter_is_possible_where_one_leads_alone_or_the_operator_knows() {
     let alone = FakeEnsemble::of(voters(&[1], FIRST));
     assert!(facts(&alone, &wanted(&[1])).standalone_disabled);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-    let mut spec = wanted(&[3]);
-    assert!(!facts(&fake, &spec).standalone_disabled);
-    spec.policy.standalone_enabled = StandaloneEnabled::False;
-    assert!(facts(&fake, &spec).standalone_disabled);
+    let mut target = wanted(&[3]);
+    assert!(!facts(&fake, &target).standalone_disabled);
+    target.policy.standalone_enabled = StandaloneEnabled::False;
+    assert!(facts(&fake, &target).standalone_disabled);
 }
 
 #[test]
 fn a_configuration_from_a_file_is_assumed_to_be_healthy() {
     let base = EnsembleConfig::parse(&config(&[1, 2, 3], FIRST)).expect("a configuration");
-    let moved = spec(&[
+    let moved = target(&[
         "server.1=10.0.0.9:2888:3888:participant;2181",
         "server.2=zk2:2888:3888:participant;2181",
         "server.4=10.0.0.4:2888:3888:participant;2181",
@@ -291,13 +278,13 @@ fn a_configuration_from_a_file_is_assumed_to_be_healthy() {
 
 #[test]
 fn a_question_asks_the_secure_port_where_certificates_are_given() {
-    let mut spec = wanted(&[4, 5]);
+    let mut target = wanted(&[4, 5]);
     let pem = |name: &str| name.into();
-    spec.connect.tls = Some(crate::model::Tls { ca: pem("ca.pem"), cert: None, key: None });
-    spec.servers.get_mut(&id(4)).expect("wanted").secure_client_port = Some(2281);
-    spec.servers.get_mut(&id(5)).expect("wanted").server.client =
+    target.connect.tls = Some(crate::model::Tls { ca: pem("ca.pem"), cert: None, key: None });
+    target.servers.get_mut(&id(4)).expect("wanted").secure_client_port = Some(2281);
+    target.servers.get_mut(&id(5)).expect("wanted").server.client =
         Some(ClientAddress::on_all_addresses(2181));
-    let question = Question::of(&spec);
+    let question = Question::of(&target);
     let asked = |number| question.wanted[&id(number)].endpoint.clone().expect("an endpoint");
     assert_eq!((asked(4).port, asked(4).tls), (2281, true));
     assert_eq!((asked(5).port, asked(5).tls), (2181, false));
@@ -328,19 +315,19 @@ fn a_bug_without_a_fix_is_reported_if_the_change_triggers_it() {
     let found = |named: bool, wants: &[i64]| -> Vec<Issue> {
         let mut servers = voters(&[1, 2, 3], FIRST);
         let name = |text: &str| text.replace("10.0.0.", "zk");
-        let mut spec = wanted(wants);
+        let mut target = wanted(wants);
         if named {
             for server in &mut servers {
                 server.config = name(&server.config);
                 server.at.host = Host::new(&name(server.at.host.as_str()));
             }
-            for wanted in spec.servers.values_mut() {
+            for wanted in target.servers.values_mut() {
                 wanted.server.peers[0].host =
                     Host::new(&name(wanted.server.peers[0].host.as_str()));
             }
-            spec.connect.servers = vec!["zk1:2181".into()];
+            target.connect.servers = vec!["zk1:2181".into()];
         }
-        let facts = facts(&FakeEnsemble::of(servers), &spec);
+        let facts = facts(&FakeEnsemble::of(servers), &target);
         let issues = facts.findings.into_iter().filter_map(|finding| match finding.kind {
             FindingKind::KnownBug { issue, .. } => Some(issue),
             _ => None,
@@ -411,7 +398,7 @@ fn versions_that_a_plan_would_mix_are_found_before_it_is_applied() {
 /// before any request is sent.
 #[test]
 fn joiners_that_only_counts_can_compare_are_found_before_the_plan_is_applied() {
-    let by_counts = |fake: &FakeEnsemble, wanted: &Spec| {
+    let by_counts = |fake: &FakeEnsemble, wanted: &Target| {
         let mut found = facts(fake, wanted).findings.into_iter().map(|finding| finding.kind);
         found.find_map(|kind| match kind {
             FindingKind::JudgedByCounts { joiners, without } => Some((joiners, without)),
@@ -467,7 +454,7 @@ fn where_a_line_changes_the_leader_is_asked_for_its_sessions() {
     };
     let found = FindingKind::LocalSessions { servers: ids(&[3]) };
     let observer = fake::line(1).replace("participant", "observer");
-    let changed = spec(&[&observer, &fake::line(2), &fake::line(3)]);
+    let changed = target(&[&observer, &fake::line(2), &fake::line(3)]);
     let fake = with_local_sessions();
     assert!(has(&seen(&fake, &Question::of(&changed)), &found, None));
     assert_eq!(words_asked(&fake, 3).get(&FourLetterWord::Hash), None);
@@ -479,9 +466,9 @@ fn where_a_line_changes_the_leader_is_asked_for_its_sessions() {
 
 #[test]
 fn where_a_server_joins_or_leaves_the_data_of_all_are_compared() {
-    for spec in [wanted(&[1, 2, 3, 4]), wanted(&[1, 2])] {
+    for target in [wanted(&[1, 2, 3, 4]), wanted(&[1, 2])] {
         let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
-        seen(&fake, &Question::of(&spec));
+        seen(&fake, &Question::of(&target));
         for number in 1..=3 {
             assert_eq!(
                 words_asked(&fake, number).get(&FourLetterWord::Hash),

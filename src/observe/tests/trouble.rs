@@ -408,3 +408,16 @@ fn hostile_and_wildcard_hosts_and_strange_ids_are_found() {
     assert!(has(&seen, &FindingKind::UnwantableId, Some(0)));
     assert!(has(&seen, &FindingKind::WildcardHost { host: wildcard }, Some(9)));
 }
+
+/// After a change of leader every follower is away for a moment.
+#[test]
+fn a_member_that_is_away_for_a_moment_is_asked_once_more() {
+    let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+    let question = contacts(&[1, 2, 3]);
+    run(observe_confirmed(&fake, &question)).expect("an ensemble");
+    assert_eq!(fake.waited.get(), Duration::ZERO, "all members are up");
+    fake.server(2, |server| server.silent = Some(NoAnswer::Refused));
+    fake.after(millis(500), |world| world.server(2, |server| server.silent = None));
+    let seen = run(observe_confirmed(&fake, &question)).expect("an ensemble");
+    assert_eq!(standing(&seen, 2), ServerStatus::Following);
+}

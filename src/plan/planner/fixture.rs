@@ -15,7 +15,7 @@ pub(in crate::plan) fn goal(now: &str, wanted: &str) -> Goal {
         |(id, role): (i64, &str)| format!("- {{ id: {id}, host: 10.0.0.{id}, role: {role} }}\n");
     let entries: String = servers(wanted).map(entry).collect();
     let text = format!("apiVersion: zkplan/v1\nensemble: test\nservers:\n{entries}");
-    let spec = crate::spec::parse("spec.yaml", &text).expect("a spec");
+    let spec = crate::spec::parse("spec.yaml", &text).expect("a spec").to_target();
     let mut facts = Facts::assumed(config, &spec);
     facts.leader = servers(now).map(|(id, _)| ServerId::new(id)).next();
     let base = &facts.base.membership;

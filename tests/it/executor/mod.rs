@@ -48,9 +48,9 @@ fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
         policy.standalone_enabled = StandaloneEnabled::False;
         policy.reuse_ids = ReuseIds::Blank;
     });
-    let mut spec = world.spec();
-    spec.hooks = hooks;
-    let checked = propose(&spec, &world.facts(), &[]).map_err(|refusal| refusal.breaches);
+    let mut target = world.target();
+    target.hooks = hooks;
+    let checked = propose(&target, &world.facts(), &[]).map_err(|refusal| refusal.breaches);
     Arc::new(checked.expect("a plan"))
 }
 
