@@ -146,7 +146,7 @@ fn read_files() -> BTreeMap<ModulePath, Paths> {
 fn without_tests(text: &str) -> String {
     let code = text.split_once("#[cfg(test)]\nmod tests").map_or(text, |(code, _)| code);
     let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.map(|line| format!("{line}\n")).collect()
+    code.collect::<Vec<_>>().join("\n")
 }
 
 fn paths_of(at: &ModulePath, text: &str, modules: &BTreeSet<ModulePath>) -> Paths {
