@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::access::{Recipient, Signer};
-use super::journal::{HookEnd, LockText};
-use super::resume::Differs;
+use super::journal::{HookEnd, Illegible, LockText};
 use super::wait::{Occupied, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, Zxid};
 use crate::observe::{Finding, Identity};
-use crate::plan::StepId;
+use crate::plan::{Acceptance, StepId};
 use crate::trust::Unproven;
 
 /// The outcome of one apply. Except after [`Outcome::Finished`], the ensemble is in a state in which
@@ -237,6 +236,40 @@ impl Outcome {
             | Self::Interrupted { unknown }
             | Self::RanOut { unknown, .. } => unknown.as_ref(),
             _ => None,
+        }
+    }
+}
+
+/// Why an apply does not go on with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Differs {
+    /// Its header is not understood.
+    Header(Illegible),
+    /// The plan that it keeps is damaged, or not proven.
+    PlanLost,
+    /// It carries out another plan than the file's.
+    OtherPlan,
+    /// The run has another target than the target.
+    OtherSpec {
+        /// Whether that is other servers.
+        servers: bool,
+        /// Whether that is another policy.
+        policy: bool,
+        /// Whether that is other commands.
+        hooks: bool,
+        /// The risks that it accepts and the operator does not.
+        accepted: Vec<Acceptance>,
+    },
+}
+
+impl Differs {
+    /// The risks that the run accepts and the operator does not, if nothing else differs.
+    pub fn lacks_only(&self) -> Option<&[Acceptance]> {
+        match self {
+            Self::OtherSpec { servers: false, policy: false, hooks: false, accepted } => {
+                Some(accepted)
+            }
+            Self::Header(_) | Self::PlanLost | Self::OtherPlan | Self::OtherSpec { .. } => None,
         }
     }
 }

@@ -40,7 +40,7 @@ pub mod stale;
 pub mod unlock;
 mod wait;
 
-pub use end::{Outcome, Since, Stale};
+pub use end::{Differs, Outcome, Since, Stale};
 pub use event::Event;
 pub use reorder::Reordered;
 pub use wait::{BindProof, Missing, Occupied, Wait};

@@ -14,8 +14,8 @@
 //! retired.
 
 use super::archive::Journal;
-use super::end::Outcome;
-use super::journal::{Illegible, Run, Runs, Stamp};
+use super::end::{Differs, Outcome};
+use super::journal::{Run, Runs, Stamp};
 use super::position::implied;
 use super::stale::{Now, ResumePoint, fresh};
 use crate::check::CheckedPlan;
@@ -174,40 +174,6 @@ pub enum ApplyRequest<'a> {
     Plan(&'a CheckedPlan),
     /// A target, with these risks accepted.
     Target(&'a Target, &'a [Acceptance]),
-}
-
-/// Why an apply does not go on with a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Differs {
-    /// Its header is not understood.
-    Header(Illegible),
-    /// The plan that it keeps is damaged, or not proven.
-    PlanLost,
-    /// It carries out another plan than the file's.
-    OtherPlan,
-    /// The run has another target than the target.
-    OtherSpec {
-        /// Whether that is other servers.
-        servers: bool,
-        /// Whether that is another policy.
-        policy: bool,
-        /// Whether that is other commands.
-        hooks: bool,
-        /// The risks that it accepts and the operator does not.
-        accepted: Vec<Acceptance>,
-    },
-}
-
-impl Differs {
-    /// The risks that the run accepts and the operator does not, if nothing else differs.
-    pub fn lacks_only(&self) -> Option<&[Acceptance]> {
-        match self {
-            Self::OtherSpec { servers: false, policy: false, hooks: false, accepted } => {
-                Some(accepted)
-            }
-            Self::Header(_) | Self::PlanLost | Self::OtherPlan | Self::OtherSpec { .. } => None,
-        }
-    }
 }
 
 /// The plan with which an apply resumes a run, of which the journal keeps the plan `stored`.

@@ -3,9 +3,9 @@
 pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
 use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
+use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
-use crate::apply::resume::Differs;
 use crate::apply::{Outcome, Since, Stale, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;

@@ -1,9 +1,9 @@
 //! The one command that comes next after an apply that did not go on to its end.
 
 use super::words;
+use crate::apply::Differs;
 use crate::apply::Outcome;
 use crate::apply::access::Signer;
-use crate::apply::resume::Differs;
 
 /// What is said where an apply ended before everything was done.
 #[derive(Debug, Clone, Copy)]

@@ -24,8 +24,9 @@ pub mod waits;
 
 use serde_json::Value;
 
-pub use breach::{BreachDetails, BreachEntry};
+pub use breach::BreachEntry;
 pub use changes::{AddressEntry, ChangeAction, ChangeEntry, ServerEntry};
+pub use details::BreachDetails;
 pub use figures::{PlanFigures, VoteFigures, ZoneFigures};
 pub use findings::{FindingEntry, Severity};
 pub use fleet::{FleetDocument, FleetMember, FleetSummary};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use zkplan::apply::Differs;
 use zkplan::apply::journal::{Header, Run, Stamp};
-use zkplan::apply::resume::{ApplyRequest, Differs, resumed};
+use zkplan::apply::resume::{ApplyRequest, resumed};
 use zkplan::check::CheckedPlan;
 use zkplan::document::Document as _;
 use zkplan::model::{EnsembleConfig, MinTolerance, ReuseIds, ZonePolicy};

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::apply::archive::{FolderState, StateLock};
 use crate::apply::end::Stale;
+use crate::apply::journal::Illegible;
 use crate::apply::journal::{Entry, Header, LockText, Record};
 use crate::model::{EnsembleConfig, Membership, Zxid};
 use crate::observe::Identity;

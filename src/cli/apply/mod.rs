@@ -179,14 +179,7 @@ async fn carry_out(
         Err(end) => Some(end),
     };
     local.clear();
-    let end = end.unwrap_or_else(|| {
-        let end = Outcome::Interrupted { unknown: local.report.unknown.clone() };
-        local.tell(&Event::Ended(end.clone()));
-        if let Some(step) = &local.report.running_hook {
-            output.note(&format!("the command of {step} was running and was killed"));
-        }
-        end
-    });
+    let end = end.unwrap_or_else(|| interrupted_twice(&mut local, output));
     let finished = end == Outcome::Finished;
     let anew = anew(args, source);
     let view = ends::EndScreen {
@@ -204,6 +197,16 @@ async fn carry_out(
     let screen = ends::screen(&view);
     output.aside(&screen);
     Ok(ended(args, &local, (&ensemble, &plan_id), (&end, screen), output))
+}
+
+/// The end of an apply that does not wait for a safe place.
+fn interrupted_twice(local: &mut Local<'_>, output: &Output) -> Outcome {
+    let end = Outcome::Interrupted { unknown: local.report.unknown.clone() };
+    local.tell(&Event::Ended(end.clone()));
+    if let Some(step) = &local.report.running_hook {
+        output.note(&format!("the command of {step} was running and was killed"));
+    }
+    end
 }
 
 /// Prints what came of the apply.
