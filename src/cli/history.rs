@@ -8,11 +8,10 @@ use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
 use super::secret;
 use super::source::{Source, accepts};
-use crate::apply::Differs;
-use crate::apply::Outcome;
 use crate::apply::archive::{RawTree, raw_tree};
 use crate::apply::journal::Run;
 use crate::apply::resume::ApplyRequest;
+use crate::apply::{Differs, Outcome};
 use crate::document::{Document as _, canonical};
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::model::Target;
@@ -20,8 +19,10 @@ use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
+use crate::report::PlanDocument;
 use crate::report::error::CommandFailure;
 use crate::report::history::{HistoryDocument, HistoryRun};
+use crate::saved;
 use crate::trust::Unproven;
 
 /// This many of the latest runs are listed.
@@ -139,6 +140,13 @@ fn append(text: &mut Text, next: Option<&str>) {
     }
 }
 
+/// A plan that the ensemble keeps, as the document that `zkplan plan --out` writes; as it is, where
+/// this release cannot read it.
+fn whole(kept: &str) -> String {
+    let checked = saved::read_kept(kept);
+    checked.map_or_else(|_| kept.to_owned(), |checked| PlanDocument::of(&checked).to_text())
+}
+
 fn one(
     args: &HistoryArgs,
     (source, earlier, number): (&Source, &Earlier, u64),
@@ -157,7 +165,7 @@ fn one(
             return Err(CommandError::new(CommandFailure::PlanLost, what)
                 .hint(format!("zkplan history {path} {number} shows what is left of the run")));
         };
-        return Ok(output.raw(plan, Exit::Done));
+        return Ok(output.raw(&whole(plan), Exit::Done));
     }
     let next = next.filter(|_| run.is_open());
     Ok(match args.format {

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::applying::wanting;
 use crate::harness::{Builder, SUPER_PASSWORD};
 use crate::ledger::{Ledger, is_at};
@@ -80,6 +82,14 @@ fn a_saved_plan_is_applied_from_any_folder() {
     desk.run(["plan", "specs/spec.yaml", "--out", "out/plan.json"]).exits(0);
     desk.apply("../out/plan.json").in_folder("elsewhere").password("none").ends().exits(0);
     is_at(&ensemble, &[1, 2, 3, 4]);
+    // The ensemble keeps the plan, and gives back what a reviewer approved.
+    let kept = desk.run(["history", "specs/spec.yaml", "1", "--plan"]).exits(0).json();
+    let saved: Value = serde_json::from_str(&desk.read("out/plan.json")).expect("a plan");
+    for key in ["planId", "base", "phases", "changes", "steps", "findings", "summary"] {
+        assert_eq!(kept[key], saved[key], "{key}");
+    }
+    desk.write("out/kept.json", &kept.to_string());
+    desk.run(["show", "out/kept.json"]).exits(0).says(["1 join in 1 reconfig"]);
 }
 
 /// A dead machine that was replaced must never come back; a voter that is down is no match.
