@@ -23,8 +23,8 @@
 //!   implementation that puts them to real ones, and a simulated ensemble with ZooKeeper's rules.
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
-//!   unknown, and unknown is never counted as healthy. [`observe::Facts`] is what planning and
-//!   checking take from it.
+//!   unknown, and unknown is never counted as healthy. `server_status` decides which servers count as
+//!   synced; [`observe::Facts`] is what planning and checking take from it.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
@@ -44,7 +44,9 @@
 //!   ensemble, so that any machine can resume.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
-//! * [`render`] makes screens of all of this; [`explain`] has a page for every code.
+//! * [`render`] makes screens of all of this; [`explain`] has a page for every code. Code `ZKQn` has its
+//!   file in the table of `check::rules`, `ZKFn` its kind in `observe::finding` and what finds it in
+//!   `observe::findings`.
 //! * [`report`] has what machines read: one value for each document, with its schema.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.

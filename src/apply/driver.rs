@@ -13,13 +13,13 @@ use super::access::{Access, Permission, Recipient, permission};
 use super::command_line::argv;
 use super::end::Outcome;
 use super::event::Event;
+use super::executor::{Executor, Input, Options, Output, RunQuestion};
 use super::journal::HookEnd;
-use super::keeper::{ApplyIdentity, Opening, RunStore};
 use super::leaving::{known_endpoints, leaving_now, reached};
-use super::machine::{Executor, Input, Options, Output, RunQuestion};
-use super::sight::{self, RunView};
+use super::run_store::{ApplyIdentity, Opening, RunStore};
+use super::run_view::{self, RunView};
 use crate::check::CheckedPlan;
-use crate::ensemble::words::Mntr;
+use crate::ensemble::four_letter::Mntr;
 use crate::ensemble::{
     CONFIG, Ensemble, ErrorCode, FourLetterWord, Mode, PortState, RequestError, Session,
     SessionFactory,
@@ -116,7 +116,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
         surroundings,
         leaving: known_endpoints(checked.plan(), &seen),
         keeper: RunStore::new(mine),
-        recipients: access.recipients(&seen, &sight::leaving(checked.plan())),
+        recipients: access.recipients(&seen, &run_view::leaving(checked.plan())),
         refused: BTreeSet::new(),
         granted: BTreeSet::new(),
         on: None,
@@ -243,7 +243,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
         let seen = match observe(self.port, &asked).await {
             Ok(seen) => {
-                let of = sight::leaving(self.checked.plan());
+                let of = run_view::leaving(self.checked.plan());
                 let recipients = self.access.recipients(&seen, &of);
                 if !recipients.is_empty() {
                     self.recipients = recipients;
@@ -263,7 +263,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     /// Adds what is asked in addition to a survey.
     async fn complete(&mut self, seen: &Observation, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
-        let mut sight = sight::sight(plan, &self.target, seen);
+        let mut sight = run_view::run_view(plan, &self.target, seen);
         let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
         let joiners: BTreeMap<ServerId, Endpoint> = question
             .prove
@@ -291,11 +291,11 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
                 .session
                 .as_ref()
                 .map(|session| OwnSession { id: session.id().cast_unsigned(), at: session.at() });
-            let of = sight::leaving(self.checked.plan());
+            let of = run_view::leaving(self.checked.plan());
             sight.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
         }
         for id in &question.moving {
-            let own = seen.servers.get(id).map(sight::own_ports).unwrap_or_default();
+            let own = seen.servers.get(id).map(run_view::own_ports).unwrap_or_default();
             if let Some(port) = self.taken(*id, &sight, &own).await {
                 sight.taken.insert(*id, port);
             }

@@ -12,7 +12,7 @@
 //! The journal attributes and explains. It decides nothing: the live configuration shows which
 //! reconfigs are done ([`super::position`]), and gates, attestations and commands are checked by a
 //! survey or asked again. Its content is trusted only in znodes that are proven ([`crate::trust`],
-//! [`super::archive`]).
+//! [`super::journal_reader`]).
 //!
 //! Every znode has a `formatVersion`. Later versions add keys and kinds of entries. Content that
 //! this version does not understand is counted and named ([`Illegible`]), never ignored. Journals of

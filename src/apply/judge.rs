@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Asked, Permission};
 use super::end::Outcome;
-use super::sight::{self, Joiner, Presence, RunView};
+use super::run_view::{self, Joiner, Presence, RunView};
 use super::wait::{BindProof, Missing, Occupied, Wait};
 use crate::check::{self, Breach, CheckedPlan, Detail, Law};
 use crate::ensemble::PortState;
@@ -351,7 +351,7 @@ impl Judge<'_> {
     }
 
     fn gate(&self, step: &Step, kind: GateKind) -> Verdict {
-        let occupied = self.occupied(&sight::leaving(self.checked.plan()));
+        let occupied = self.occupied(&run_view::leaving(self.checked.plan()));
         let drains = matches!(kind, GateKind::CutoverAuto | GateKind::CutoverDrained);
         if self.approved.cutover || (drains && occupied.is_empty()) {
             return Verdict::Proceed;
@@ -363,7 +363,7 @@ impl Judge<'_> {
     /// The servers that are not known to be free of clients.
     fn occupied(&self, of: &BTreeSet<ServerId>) -> Vec<Occupied> {
         let all = of.iter().map(|id| (*id, self.sight.leaving.get(id)));
-        let busy = all.filter(|(_, leaving)| !leaving.is_some_and(sight::Leaving::is_drained));
+        let busy = all.filter(|(_, leaving)| !leaving.is_some_and(run_view::Leaving::is_drained));
         busy.map(|(server, leaving)| Occupied {
             server,
             clients: leaving.and_then(|leaving| leaving.clients.clone()),

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 
 use super::journal::{Header, Runs};
-use super::sight::{self, Leaving, Presence};
+use super::run_view::{self, Leaving, Presence};
 use crate::check::CheckedPlan;
-use crate::ensemble::words::Conf;
+use crate::ensemble::four_letter::Conf;
 use crate::ensemble::{Ensemble, FourLetterWord};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 use crate::observe::{self, Observation, OwnSession};
@@ -19,7 +19,7 @@ use crate::saved;
 /// another machine, only its line tells where the old one is.
 pub fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, Endpoint> {
     let members = &seen.config.membership;
-    let known = sight::leaving(plan).into_iter().filter_map(|id| {
+    let known = run_view::leaving(plan).into_iter().filter_map(|id| {
         let line = plan.facts.base.membership.get(id).and_then(Server::client_endpoint);
         let moves = plan.target.contains(id);
         let seen = seen.servers.get(&id).filter(|_| members.contains(id) && !moves);
@@ -39,7 +39,7 @@ pub(super) fn reached(
     let (plan, plan_id) = (checked.plan(), saved::plan_id(checked.plan()));
     let same = runs.latest.iter().filter(|run| run.is_of(&plan_id));
     let headers: Vec<&Header> = same.filter_map(|run| run.header.as_ref().ok()).collect();
-    let unknown = sight::leaving(plan).into_iter().filter(|id| !known.contains_key(id));
+    let unknown = run_view::leaving(plan).into_iter().filter(|id| !known.contains_key(id));
     let reached = unknown.filter_map(|id| {
         let line = plan.facts.base.membership.get(id)?;
         let at = headers.iter().rev().find_map(|header| header.reached(line))?;

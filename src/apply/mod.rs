@@ -4,28 +4,27 @@
 //! operator's approvals. Out: [`Event`]s during the run, and an [`Outcome`].
 //!
 //! In reading order: [`resume`] (what an apply does about the runs of the journal), [`stale`] and
-//! [`position`] (the position of the live configuration within the plan), [`sight`] (the view of a
+//! [`position`] (the position of the live configuration within the plan), [`run_view`] (the view of a
 //! survey), [`leaving`] (the servers that leave, and their clients), [`judge`] (whether a step may be
 //! taken now), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
-//! meaning of an answer), [`machine`] (the executor, without I/O), [`journal`] (the state of a run in
-//! the ensemble), [`paths`] (its znodes), [`keeper`] (writes it, under the lock), [`archive`] (reads
+//! meaning of an answer), [`executor`] (without I/O), [`journal`] (the state of a run in
+//! the ensemble), [`paths`] (its znodes), [`run_store`] (writes it, under the lock), [`journal_reader`] (reads
 //! it back, as far as it is proven), [`retired`] (servers that earlier runs removed), [`past_runs`]
 //! (what these servers do now), [`access`] (the identity of a run, and the servers that may receive
 //! the password), [`command_line`] (commands on this machine), [`driver`] (the thin shell that does
 //! what the executor orders), [`report`] (the result), [`unlock`] (how to take over the lock).
 
 pub mod access;
-pub mod archive;
 pub mod classify;
 pub mod command_line;
 pub mod driver;
 mod end;
 mod event;
+pub mod executor;
 pub mod journal;
+pub mod journal_reader;
 pub mod judge;
-pub mod keeper;
 pub mod leaving;
-pub mod machine;
 #[cfg(test)]
 mod overtaken;
 pub mod past_runs;
@@ -35,7 +34,8 @@ pub mod reorder;
 pub mod report;
 pub mod resume;
 pub mod retired;
-pub mod sight;
+pub mod run_store;
+pub mod run_view;
 pub mod stale;
 pub mod unlock;
 mod wait;

@@ -3,11 +3,11 @@
 
 use std::cell::Cell;
 
-use super::archive::{Archive, FolderState};
 use super::end::Outcome;
+use super::executor::Input;
 use super::journal::{IdentityText, LockText, Stamp};
-use super::keeper::{ApplyIdentity, RunStore};
-use super::machine::Input;
+use super::journal_reader::{Archive, FolderState};
+use super::run_store::{ApplyIdentity, RunStore};
 use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
 use crate::ensemble::{
     AclEntry, CONFIG, Credential, ErrorCode, InClear, Lifetime, Node, NodeAcl, Op, RequestError,

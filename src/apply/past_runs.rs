@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::archive::{Archive, Journal};
 use super::journal::Run;
+use super::journal_reader::{Archive, Journal};
 use super::retired::{Moved, Retired, claim, has, is_closed, last_entry, retired, target};
 use crate::check::CheckedPlan;
 use crate::ensemble::{Ensemble, RequestError, Session};

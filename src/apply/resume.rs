@@ -13,9 +13,9 @@
 //! commands and acceptances of the spec: it shows where the run began, and which servers it has
 //! retired.
 
-use super::archive::Journal;
 use super::end::{Differs, Outcome};
 use super::journal::{Run, Runs, Stamp};
+use super::journal_reader::Journal;
 use super::position::implied;
 use super::stale::{Now, ResumePoint, fresh};
 use crate::check::CheckedPlan;

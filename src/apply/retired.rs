@@ -2,7 +2,7 @@
 //!
 //! Retired servers that get their first files back can elect a leader among themselves and serve an
 //! old copy of the data. The configuration of this ensemble no longer contains them, but the
-//! journal does. Only proven runs are used here ([`super::archive`]), and such a server receives
+//! journal does. Only proven runs are used here ([`super::journal_reader`]), and such a server receives
 //! only questions without credentials.
 //!
 //! The watch ends by itself. No attestation is needed that a server is gone: one that refuses the

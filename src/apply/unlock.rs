@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::archive::{Archive, StateLock};
 use super::journal::{self, LockText, Record};
+use super::journal_reader::{Archive, StateLock};
 use crate::ensemble::{CONFIG, Ensemble, ErrorCode, Lifetime, Op, RequestError, Session};
 use crate::model::{EnsembleConfig, Update};
 
@@ -90,9 +90,9 @@ pub async fn record_fence<S: Session>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::executor::Input;
     use crate::apply::journal::{Entry, IdentityText, Stamp};
-    use crate::apply::keeper::{ApplyIdentity, RunStore};
-    use crate::apply::machine::Input;
+    use crate::apply::run_store::{ApplyIdentity, RunStore};
     use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
     use crate::ensemble::{SessionFactory, SessionTerms};
     use crate::model::{Endpoint, Folder, Host, Membership, Millis};

@@ -13,13 +13,13 @@ pub enum Exit {
     Differences,
     /// 3: unsafe: a law refuses, a standalone server, two histories.
     Unsafe,
-    /// 4: approval is missing or refused.
+    /// 4: the approval of the plan is missing or refused. A gate that stays closed is 7.
     NotApproved,
     /// 5: the plan is stale, or the ensemble is another one.
     Stale,
     /// 6: another apply holds the lock.
     Locked,
-    /// 7: stopped in a safe place; can be resumed.
+    /// 7: stopped in a safe place, as at a closed gate; can be resumed.
     Stopped,
     /// 9: a wait ran out.
     RanOut,

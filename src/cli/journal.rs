@@ -4,8 +4,8 @@
 use super::retired::watch;
 use super::secret;
 use crate::apply::access;
-use crate::apply::archive::{Archive, Journal, LATEST};
 use crate::apply::journal::{Run, Runs};
+use crate::apply::journal_reader::{Archive, Journal, LATEST};
 use crate::apply::past_runs::{PastRuns, RetiredFound, Watch};
 use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
 use crate::check::CheckedPlan;

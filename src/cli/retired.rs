@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::join_all;
 
 use super::journal::{self, Wanted};
-use crate::apply::archive::LATEST;
+use crate::apply::journal_reader::LATEST;
 use crate::apply::past_runs::{Watch, agreed};
 use crate::ensemble::ZooKeeper;
 use crate::model::{Endpoint, Membership, Target};

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use super::StageError;
 use super::java::Java;
-use crate::ensemble::words::Srvr;
+use crate::ensemble::four_letter::Srvr;
 use crate::ensemble::{Ensemble as _, FourLetterWord, Mode, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
 

@@ -4,17 +4,18 @@
 //! that is held, moved and closed. Nothing here judges: an implementation returns the answer, or
 //! the reason why there was none.
 //!
-//! [`ZooKeeper`] and [`HeldSession`] are the real implementation. `words` reads the answers of
-//! servers.
+//! [`ZooKeeper`] and [`HeldSession`] are the real implementation. `four_letter` reads the
+//! answers of servers.
 
 mod admission;
 mod attachment;
+mod client_session;
 mod code;
 mod connection;
 mod credential;
 mod digest;
 mod dry_run;
-mod held;
+pub mod four_letter;
 mod pace;
 mod port;
 mod replies;
@@ -25,7 +26,6 @@ mod tests;
 mod transport;
 mod validity;
 mod ways;
-pub mod words;
 mod zookeeper;
 
 use std::fmt;
@@ -34,17 +34,17 @@ use std::net::IpAddr;
 
 use crate::model::{Endpoint, Folder, Host};
 
+pub use client_session::HeldSession;
 pub use code::ErrorCode;
 pub use credential::{Credential, InClear};
 pub use digest::{DigestAlgorithm, digest_id, digest_id_by};
 pub use dry_run::DryRun;
-pub use held::HeldSession;
+pub use four_letter::{Mode, ServerVersion};
 pub use pace::Limits;
 pub use port::{
     AclEntry, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionFactory, SessionTerms,
 };
 pub use transport::{KeyForm, TlsSetupError};
-pub use words::{Mode, ServerVersion};
 pub use zookeeper::ZooKeeper;
 
 /// The znode that holds the committed configuration (`ZooDefs.CONFIG_NODE`).

@@ -18,7 +18,7 @@ use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
     ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer, PortState,
-    RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, session, words,
+    RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, four_letter, session,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -254,7 +254,7 @@ impl ZooKeeper {
         let exchange = exchange(stream, tls, word, limits.answer_bytes);
         let answer =
             timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))?;
-        match words::refusal(&answer) {
+        match four_letter::refusal(&answer) {
             Some(silence) => Err(silence),
             None if answer.is_empty() && word.always_says_something() => Err(NoAnswer::Closed),
             None => Ok(answer),
@@ -327,7 +327,7 @@ impl Ensemble for ZooKeeper {
             "asked"
         );
         if let (FourLetterWord::Conf, Ok(conf)) = (word, &answer)
-            && let Some(connections) = words::Conf::parse(conf).max_client_connections
+            && let Some(connections) = four_letter::Conf::parse(conf).max_client_connections
         {
             self.admission.takes(at, connections);
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures::future::{join_all, select};
 
-use super::histories::is_other_lineage;
-use super::probe::EndpointAnswers;
+use super::endpoint_answers::EndpointAnswers;
+use super::lineage::is_other_lineage;
 use super::{Identity, Observation};
 use crate::ensemble::{Ensemble, Mode};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};

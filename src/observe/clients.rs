@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Clients, Source, Sourced};
-use crate::ensemble::words::{Srvr, parse_cons};
+use crate::ensemble::four_letter::{Srvr, parse_cons};
 use crate::ensemble::{Ensemble, FourLetterWord};
 use crate::model::Endpoint;
 

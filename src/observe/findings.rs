@@ -118,7 +118,8 @@ fn other_file(seen: &Observation, sight: &ServerObservation) -> Option<FindingKi
     (!differ.is_empty()).then_some(FindingKind::FileDiffers { lines, is_alike })
 }
 
-/// The servers that were seen to keep local sessions.
+/// ZKF21: the servers that were seen to keep local sessions, by the words `dump` and `mntr`
+/// ([`four_letter`](crate::ensemble::four_letter)).
 fn local_sessions(seen: &Observation) -> Option<Finding> {
     let keeps = seen.servers.values().filter(|sight| sight.data.has_local_sessions);
     let servers: BTreeSet<ServerId> = keeps.map(|sight| sight.id).collect();

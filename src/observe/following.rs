@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::look::Survey;
-use super::probe::EndpointAnswers;
-use crate::ensemble::words::{Mntr, Srvr};
+use super::endpoint_answers::EndpointAnswers;
+use super::survey::Survey;
+use crate::ensemble::four_letter::{Mntr, Srvr};
 use crate::ensemble::{Ensemble, FourLetterWord, Mode};
 use crate::model::{Endpoint, Zxid};
 

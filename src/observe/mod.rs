@@ -6,31 +6,31 @@
 //! that only checks `/`.
 //!
 //! In reading order: `question` (the servers to contact), `observing` (the whole observation),
-//! `probe` (one endpoint, and the table of evidence), `look` (surveys until the answers agree),
-//! `histories` (which ensemble, and whether it is only one), `following` (followers, if
-//! configurations differ), `sights` (the status of each server), `findings`, `bugs`, `machines`
-//! (members that stay on their machine), `facts`, the part that planning and checking use, and
-//! `left_to_do` (what no plan does).
+//! `endpoint_answers` (one endpoint, and the table of evidence), `survey` (surveys until the answers
+//! agree), `lineage` (which ensemble, and whether it is only one), `following` (followers, if
+//! configurations differ), `server_status` (the status of each server: which are synced),
+//! `observation` (the values of all that), `findings`, `bugs`, `machines` (members that stay on their
+//! machine), `facts`, the part that planning and checking use, and `left_to_do` (what no plan does).
 //! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
 //! leader's, the clients of a server, and former addresses of servers.
 
 mod beside;
 mod bugs;
 mod clients;
+mod endpoint_answers;
 mod facts;
 mod finding;
 mod findings;
 mod following;
-mod histories;
 mod left_to_do;
-mod look;
+mod lineage;
 mod machines;
+mod observation;
 mod observing;
-mod probe;
 mod proof;
 mod question;
-mod sight;
-mod sights;
+mod server_status;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -44,11 +44,11 @@ pub use finding::{
     RetiredState, WithoutDigests,
 };
 pub use left_to_do::LeftToDo;
-pub use observing::{observe, observe_confirmed};
-pub use proof::{ByCounts, DataProof, prove_data};
-pub use question::{ClientsOf, Question, Wanted, contact};
-pub use sight::{
+pub use observation::{
     Clients, DataFigures, Digests, Identity, Lineage, NoDigests, Observation, ObserveError,
     OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
     TargetEnsemble, TargetProbe, Tried,
 };
+pub use observing::{observe, observe_confirmed};
+pub use proof::{ByCounts, DataProof, prove_data};
+pub use question::{ClientsOf, Question, Wanted, contact};

@@ -6,13 +6,13 @@ use futures::future::join_all;
 use tracing::debug;
 
 use super::clients::clients;
+use super::endpoint_answers::EndpointAnswers;
 use super::findings::findings;
-use super::histories::{self, LiveEnsemble};
-use super::look::Survey;
-use super::probe::EndpointAnswers;
+use super::lineage::{self, LiveEnsemble};
 use super::proof::compare;
-use super::sights::Round;
-use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, sights};
+use super::server_status::Round;
+use super::survey::Survey;
+use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, server_status};
 use crate::ensemble::{ConfigRead, Ensemble, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::trust::FolderSeen;
@@ -81,10 +81,10 @@ async fn ground<E: Ensemble>(
     look: &Survey,
     question: &Question,
 ) -> Result<SurveyResult, ObserveError> {
-    let present = histories::present(port, look).await?;
+    let present = lineage::present(port, look).await?;
     let (reading, round) = futures::join!(
         committed(port, look, &present),
-        sights::round(port, look, &present, question)
+        server_status::round(port, look, &present, question)
     );
     Ok(SurveyResult { reading: reading?, present, round })
 }
@@ -117,16 +117,16 @@ async fn conclude<E: Ensemble>(
         look.counted().find(|probe| probe.endpoint == *at).and_then(EndpointAnswers::zxid)
     });
     look.read_znodes(port, &present.config).await;
-    sights::catch_up(port, &mut look, &present, leader_zxid).await;
+    server_status::catch_up(port, &mut look, &present, leader_zxid).await;
     let resolved = round.resolved.clone();
-    let mut servers = sights::sights(&look, &present, question, leader_zxid, round);
+    let mut servers = server_status::statuses(&look, &present, question, leader_zxid, round);
     let leader = present.leader.as_ref().and_then(|(id, _)| servers.get(id)).cloned();
     if let Some(leader) = leader.filter(|_| !question.skip_data) {
         compare(port, &leader, servers.values_mut()).await;
     }
-    let strangers = sights::strangers(&look, &present, question, leader_zxid);
-    let silent_contacts = sights::silent_contacts(&look, &servers);
-    let elsewhere = sights::elsewhere(&look, &present, question, &servers);
+    let strangers = server_status::strangers(&look, &present, question, leader_zxid);
+    let silent_contacts = server_status::silent_contacts(&look, &servers);
+    let elsewhere = server_status::elsewhere(&look, &present, question, &servers);
     let counted = servers.values_mut().filter(|sight| {
         sight.mode.is_some()
             && match question.clients {
@@ -161,7 +161,7 @@ async fn conclude<E: Ensemble>(
         silent_contacts,
         elsewhere,
         shared_names: look.of_shared_names.clone(),
-        wanted_at: sights::wanted_at(&look, question),
+        wanted_at: server_status::wanted_at(&look, question),
         resolved,
         write_committed: true,
         reconfig_disabled,
@@ -195,7 +195,7 @@ async fn committed<E: Ensemble>(
     let leader = present.leader.as_ref().map(|(_, at)| at);
     let follows = look.counted().filter(|probe| probe.serves() && present.is_of(probe));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
-    let mut tried = histories::tried(look);
+    let mut tried = lineage::tried(look);
     let before = tried.len();
     for at in leader.into_iter().chain(follower) {
         match read(port, look, at).await {
@@ -205,14 +205,14 @@ async fn committed<E: Ensemble>(
     }
     let lead = |at: &Endpoint| present.leader.as_ref().filter(|(_, leader)| leader == at);
     let id = |at: &Endpoint| lead(at).map(|(id, _)| *id);
-    if let Some(error) = histories::enforced(look, (&tried, &tried[before..]), id) {
+    if let Some(error) = lineage::enforced(look, (&tried, &tried[before..]), id) {
         return Err(error);
     }
     Err(match &present.leader {
         Some((leader, endpoint)) => {
             ObserveError::NoCommit { leader: *leader, endpoint: endpoint.clone(), tried }
         }
-        None => histories::no_quorum(look, tried),
+        None => lineage::no_quorum(look, tried),
     })
 }
 

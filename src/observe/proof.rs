@@ -26,7 +26,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Digests, NoDigests, ServerObservation};
-use crate::ensemble::words::{Mntr, Srvr, parse_hash};
+use crate::ensemble::four_letter::{Mntr, Srvr, parse_hash};
 use crate::ensemble::{Ensemble, FourLetterWord, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, ServerId, Zxid};
 

@@ -3,8 +3,8 @@
 use similar::{ChangeTag, TextDiff};
 
 use super::files::SpecFile;
+use super::phrases;
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::diff::{Change, ChangeKind, Fields};
 use crate::model::{Membership, Server};
 use crate::plan::Plan;
@@ -74,7 +74,7 @@ impl Shown {
 /// A server line, and where the server's vote counts.
 fn with_place(line: String, server: &Server) -> String {
     match server.place {
-        Some(place) => format!("{line}, {}", words::place(place)),
+        Some(place) => format!("{line}, {}", phrases::place(place)),
         None => line,
     }
 }
@@ -119,7 +119,7 @@ fn parts(fields: Fields) -> String {
         (election, "another election address"),
         (client, "another client address"),
     ];
-    words::list(names.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name))
+    phrases::list(names.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name))
 }
 
 /// The words of changes, in the order in which they are counted up.

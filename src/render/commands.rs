@@ -1,7 +1,7 @@
 //! The commands of a plan, as they will be run, and what is asked before anything is sent.
 
+use super::phrases;
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::apply::command_line::argv;
 use crate::plan::{Action, Done, Plan, Step};
 
@@ -28,8 +28,8 @@ pub(super) fn commands(plan: &Plan, width: usize) -> Text {
             text.paragraph(lead.as_str(), Line::new(Style::Cyan, argv.as_str()), width);
         }
         if let Some(more) = alike.get(SHOWN..).filter(|more| !more.is_empty()) {
-            let names = words::list(more.iter().map(|command| &command.step.id));
-            let others = words::count_of(more.len(), "more step");
+            let names = phrases::list(more.iter().map(|command| &command.step.id));
+            let others = phrases::count_of(more.len(), "more step");
             text.paragraph("  ", format!("the same of {others}: {names}"), width);
         }
     }
@@ -50,14 +50,14 @@ pub fn question(plan: &Plan, done: &Done, no_hooks: bool) -> String {
         0 => format!("Finish the remaining steps on {}", plan.ensemble),
         n => format!(
             "Send {} ({}) to {}",
-            words::count_of(n, "reconfig"),
+            phrases::count_of(n, "reconfig"),
             named(&reconfigs),
             plan.ensemble
         ),
     };
     let runs = match commands.len() {
         0 => String::new(),
-        n => format!(" and run {} ({})", words::count_of(n, "command"), named(&commands)),
+        n => format!(" and run {} ({})", phrases::count_of(n, "command"), named(&commands)),
     };
     format!("{sends}{runs}?")
 }
@@ -72,7 +72,7 @@ struct Command<'a> {
 fn of(plan: &Plan) -> impl Iterator<Item = Command<'_>> {
     let command = |step| {
         let argv = match argv(plan, step)? {
-            Ok(argv) => words::command(&argv),
+            Ok(argv) => phrases::command(&argv),
             Err(id) => format!("refused: the host of server {id} is not a plain name or address"),
         };
         Some(Command { step, argv })

@@ -2,7 +2,7 @@
 
 pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
-use super::{changes, law, next, refusal, run, sessions, signing_in, trust, words};
+use super::{changes, law, next, phrases, refusal, run, sessions, signing_in, trust};
 use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::Illegible;
@@ -51,7 +51,7 @@ fn unknown(step: &StepId) -> String {
 /// What happened and what to do next, of those that end an apply before it changes anything.
 fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)> {
     let EndScreen { again, path, plans, .. } = *screen;
-    let path = &words::shell(path);
+    let path = &phrases::shell(path);
     let say = |what: &str, then: &str| (what.to_owned(), then.to_owned());
     Some(match end {
         Outcome::Stale(stale) => (
@@ -104,7 +104,7 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
 /// The same of those that the lock or a run stands behind.
 fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
     let EndScreen { again, path, .. } = *screen;
-    let path = &words::shell(path);
+    let path = &phrases::shell(path);
     match end {
         Outcome::Locked(Some(by)) => (
             format!("another apply holds the lock: {}. Nothing was changed.", run::holder(by)),
@@ -159,7 +159,7 @@ fn differs(why: &Differs) -> String {
         Differs::PlanLost => "the plan stored in it is damaged or not proven".to_owned(),
         Differs::OtherPlan => "it belongs to another plan".to_owned(),
         Differs::OtherSpec { servers, policy, hooks, accepted } => {
-            let risks: Vec<String> = accepted.iter().map(words::acceptance).collect();
+            let risks: Vec<String> = accepted.iter().map(phrases::acceptance).collect();
             let accepts = format!("accepted risks ({})", risks.join(", "));
             let others = [
                 (*servers, "servers"),
@@ -168,7 +168,7 @@ fn differs(why: &Differs) -> String {
                 (!accepted.is_empty(), accepts.as_str()),
             ];
             let others = others.into_iter().filter(|(differs, _)| *differs);
-            let others = words::list(others.map(|(_, what)| what));
+            let others = phrases::list(others.map(|(_, what)| what));
             format!("it does not match this spec: different {others}")
         }
     }
@@ -280,7 +280,7 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
             format!(
                 "the data of {} differ from the leader's. They come from another ensemble or are \
                  damaged. The join was not sent.",
-                words::servers(ids)
+                phrases::servers(ids)
             ),
             format!(
                 "stop it, move version-2 out of its data directory and keep it, restore the \
@@ -442,12 +442,12 @@ fn stale(stale: &Stale) -> String {
         Stale::Identity { plan: Identity::NoneYet, live } => format!(
             "the plan is stale: when it was made, zkplan had not been applied to this ensemble. \
              Since then it has ({}).",
-            words::identity(live)
+            phrases::identity(live)
         ),
         Stale::Identity { plan, live } => format!(
             "this is not the ensemble that the plan was made for: {} then, {} now.",
-            words::identity(plan),
-            words::identity(live)
+            phrases::identity(plan),
+            phrases::identity(live)
         ),
         Stale::ZxidBack { plan, live } => format!(
             "this is not the ensemble that the plan was made for, or it lost data: the leader was \

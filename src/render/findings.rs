@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{AS_FAR_AS_SEEN, folder_not_proven, list, ports, servers};
+use super::phrases::{AS_FAR_AS_SEEN, folder_not_proven, list, ports, servers};
 use super::{retired, sessions};
 use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};

@@ -1,7 +1,7 @@
 //! The first line of a screen: which ensemble, in which configuration, seen how.
 
+use super::phrases;
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::observe::{Facts, Observation};
 
 /// Which ensemble a screen is about, and how it was seen.
@@ -25,13 +25,13 @@ pub(super) fn head(
         };
         line = say(line, Style::Plain, leads);
         let style = if synced == voters.len() { Style::Green } else { Style::Red };
-        let of = words::count_of(voters.len(), "voter");
+        let of = phrases::count_of(voters.len(), "voter");
         line = say(line, style, format!("{synced} of {of} synced"));
     }
     if facts.base.membership.is_weighted() {
         line = say(line, Style::Plain, "quorum by groups".to_owned());
     }
-    line = say(line, Style::Plain, words::identity(&facts.identity));
+    line = say(line, Style::Plain, phrases::identity(&facts.identity));
     if let Some(zxid) = observation.and_then(Observation::leader_reached) {
         line = say(line, Style::Plain, format!("leader at zxid {zxid}"));
     }

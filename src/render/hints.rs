@@ -1,6 +1,6 @@
 //! What helps against a broken safety rule.
 
-use super::{sessions, words};
+use super::{phrases, sessions};
 use crate::check::{Breach, Detail};
 use crate::observe::Obstacle;
 use crate::proposal::Refusal;
@@ -30,7 +30,7 @@ fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
         Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
             let voters = facts.base.membership.voters();
             let down: Vec<_> = voters.difference(&facts.live).collect();
-            let down_now = words::list(down.clone());
+            let down_now = phrases::list(down.clone());
             let start =
                 format!("start server {down_now} if it is down, and wait until it is synced");
             let split = "change fewer voters at a time: in several specs, applied one after the \

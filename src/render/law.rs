@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{findings, sessions, words};
+use super::{findings, phrases, sessions};
 use crate::check::{Breach, Detail, Law, Votes};
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
@@ -64,12 +64,12 @@ fn figures(votes: &Votes) -> String {
     let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
     let missing = match missing.len() {
         0 => String::new(),
-        _ => format!(" (missing: {})", words::list(&missing)),
+        _ => format!(" (missing: {})", phrases::list(&missing)),
     };
     format!(
         "voters {}; able to acknowledge {}{missing}; quorum is {need}",
-        words::set(voters),
-        words::set(acking)
+        phrases::set(voters),
+        phrases::set(acking)
     )
 }
 
@@ -83,11 +83,11 @@ pub(super) fn way(breach: &Breach) -> String {
     let both_sides =
         matches!(breach.detail, Detail::SpareTooSmall { .. } | Detail::LeavesTooEarly { .. });
     if !both_sides {
-        return format!("after {}: {example}", words::list(breach.path.iter().chain([step])));
+        return format!("after {}: {example}", phrases::list(breach.path.iter().chain([step])));
     }
     let before = match breach.path.len() {
         0 => String::new(),
-        _ => format!("after {}, ", words::list(&breach.path)),
+        _ => format!("after {}, ", phrases::list(&breach.path)),
     };
     format!("{before}at {step}: {example}")
 }
@@ -101,21 +101,21 @@ fn counter_example(detail: &Detail) -> String {
         Detail::SpareTooSmall { votes, tolerance } => format!(
             "{}; tolerates {}, {tolerance} required",
             figures(votes),
-            words::count(votes.spare(), "failure")
+            phrases::count(votes.spare(), "failure")
         ),
         Detail::ZoneLoss(window) => {
-            let left = words::set(&window.votes.acking);
-            format!("{} (left: {left})", words::zone_loss(window))
+            let left = phrases::set(&window.votes.acking);
+            format!("{} (left: {left})", phrases::zone_loss(window))
         }
         Detail::NoWayBack(votes) => format!("after going back: {}", figures(votes)),
         Detail::NoOverlap { before, after } => {
-            format!("voters before {}, voters after {}", words::set(before), words::set(after))
+            format!("voters before {}, voters after {}", phrases::set(before), phrases::set(after))
         }
         Detail::BlankQuorum { newcomers, need } => {
-            format!("new servers {}, quorum is {need}", words::set(newcomers))
+            format!("new servers {}, quorum is {need}", phrases::set(newcomers))
         }
         Detail::LeavesTooEarly { leaves, waiting } => {
-            format!("server {leaves} loses its vote while {} have none yet", words::set(waiting))
+            format!("server {leaves} loses its vote while {} have none yet", phrases::set(waiting))
         }
         Detail::TooManyTogether { changed, most } => {
             format!("the request changes {changed}, policy.changesPerStep is {most}")
@@ -124,7 +124,7 @@ fn counter_example(detail: &Detail) -> String {
             format!("removed {removed}, added {added}, policy.maxShrink {max}")
         }
         Detail::TooFewParticipants { left } => {
-            format!("{} left", words::count_of(*left, "participant"))
+            format!("{} left", phrases::count_of(*left, "participant"))
         }
         Detail::OtherTolerance { says, policy } => {
             format!("the plan has tolerance {says}, its policy {policy}")
@@ -319,11 +319,11 @@ fn own_machine(detail: &Detail, id: ServerId) -> String {
 }
 
 fn other_place(ids: &BTreeSet<ServerId>) -> String {
-    format!("The group or the weight of {} would change.", words::servers(ids))
+    format!("The group or the weight of {} would change.", phrases::servers(ids))
 }
 
 fn groups_of_majority(ids: &BTreeSet<ServerId>) -> String {
-    let who = words::servers(ids);
+    let who = phrases::servers(ids);
     format!(
         "The spec gives a group to {who}. The quorum of this ensemble is a majority and has no \
          groups."
@@ -332,7 +332,7 @@ fn groups_of_majority(ids: &BTreeSet<ServerId>) -> String {
 
 fn no_group(ids: &BTreeSet<ServerId>) -> String {
     let have = if ids.len() == 1 { "has" } else { "have" };
-    let who = words::servers(ids).replacen('s', "S", 1);
+    let who = phrases::servers(ids).replacen('s', "S", 1);
     format!("{who} {have} no group. The quorum of this ensemble is by groups.")
 }
 
@@ -351,7 +351,7 @@ fn not_blank(id: ServerId) -> String {
 }
 
 fn needs_joiners(joiners: &BTreeSet<ServerId>) -> String {
-    let them = words::servers(joiners);
+    let them = phrases::servers(joiners);
     let [needs, fails] = if joiners.len() == 1 {
         [format!("{them} itself"), format!("if {them} fails then, writes stop until it is back")]
     } else {
@@ -376,7 +376,7 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::ReconfigDisabled(on) => format!(
             "{} with reconfigEnabled=false. The ensemble accepts no reconfig.",
-            words::some_servers(on)
+            phrases::some_servers(on)
         ),
         Obstacle::WantedDataDiffer(id) => format!(
             "Server {id} is to join, and its data differ from the leader's at the same zxid. They \

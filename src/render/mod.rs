@@ -20,6 +20,7 @@ pub mod history;
 mod law;
 mod next;
 pub mod other;
+mod phrases;
 pub mod plan;
 mod present;
 pub mod probe;
@@ -39,14 +40,13 @@ pub mod trust;
 pub mod unreachable;
 mod waits;
 mod why;
-mod words;
 
 pub use complaints::complaints;
 pub use findings::finding as words_for_finding;
-pub use table::{Align, Column, Table};
-pub use text::{Line, Style, Text};
-pub use why::step as words_for_step;
-pub use words::{
+pub use phrases::{
     AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,
     folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,
 };
+pub use table::{Align, Column, Table};
+pub use text::{Line, Style, Text};
+pub use why::step as words_for_step;

@@ -1,6 +1,6 @@
 //! The one command that comes next after an apply that did not go on to its end.
 
-use super::words;
+use super::phrases;
 use crate::apply::Differs;
 use crate::apply::Outcome;
 use crate::apply::access::Signer;
@@ -29,7 +29,7 @@ pub struct EndScreen<'a> {
 /// plan is wanted, and the spec that a plan file was made from is not known, or not there.
 pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
     let EndScreen { end, again, path, plans, anew, run, .. } = *screen;
-    let path = words::shell(path);
+    let path = phrases::shell(path);
     // The apply of a spec plans anew; of a saved plan, a new one is made and shown first.
     let planned_anew = || anew.map(|anew| if anew == again { again } else { plans }.to_owned());
     let abandons = |number| anew.map(|anew| format!("{anew} --abandon {number}"));

@@ -1,7 +1,7 @@
 //! Other plans beside the one that is shown: what they would cost, and what speaks against them.
 
 use super::text::{Line, Style, Text};
-use super::{law, refusal, words};
+use super::{law, phrases, refusal};
 use crate::check::{CheckedPlan, Report};
 use crate::plan::Prefer;
 use crate::whynot::{OrderAnswer, Wish};
@@ -59,7 +59,7 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &OrderAnswer, width: 
             text.paragraph("", title.then(Style::Plain, " The plan already does this."), width);
         }
         OrderAnswer::Unlawful(breaches) => {
-            let many = words::count_of(law::codes(breaches).len(), "safety rule");
+            let many = phrases::count_of(law::codes(breaches).len(), "safety rule");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, &[], width));

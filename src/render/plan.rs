@@ -7,7 +7,7 @@
 
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
-use super::{changes, commands, head, law, present, rehearse, start, steps, words};
+use super::{changes, commands, head, law, phrases, present, rehearse, start, steps};
 use crate::check::CheckedPlan;
 use crate::observe::{
     Facts, Finding, FindingKind, LeftToDo, Level, NotResumed, Observation, Obstacle,
@@ -185,14 +185,14 @@ fn position(plan: &Plan, resumed: &Resumed<'_>, width: usize) -> Text {
         gates.map(|step| &step.id).filter(|id| !resumed.done.contains(*id)).collect();
     let asked = match gates.len() {
         0 => String::new(),
-        _ => format!("; gates not passed yet: {}", words::list(gates)),
+        _ => format!("; gates not passed yet: {}", phrases::list(gates)),
     };
     let said = format!(
         "{}run {} of this plan is open and will be resumed; reconfigs done: {}; left: {}{asked}",
-        if resumed.is_certain { "" } else { words::AS_FAR_AS_SEEN },
+        if resumed.is_certain { "" } else { phrases::AS_FAR_AS_SEEN },
         resumed.run,
-        words::list(done),
-        words::list(left)
+        phrases::list(done),
+        phrases::list(left)
     );
     text.paragraph("", Line::new(Style::Bold, said), width);
     text
@@ -220,16 +220,16 @@ pub(super) fn still_to_do(facts: &Facts) -> Vec<String> {
     let words = |left: LeftToDo| match left {
         LeftToDo::MembersDown(down) => {
             let verb = if down.len() == 1 { "was" } else { "were" };
-            format!("{} {verb} not up and in sync", words::servers(&down))
+            format!("{} {verb} not up and in sync", phrases::servers(&down))
         }
         LeftToDo::OpenRun { run } => format!("run {run} is open"),
         LeftToDo::RetiredServe { run, servers } => {
             let verb = if servers.len() == 1 { "serves" } else { "serve" };
-            format!("{}, retired by run {run}, {verb} outside it", words::servers(&servers))
+            format!("{}, retired by run {run}, {verb} outside it", phrases::servers(&servers))
         }
         LeftToDo::MembersRetired { run, members } => {
             let verb = if members.len() == 1 { "was" } else { "were" };
-            format!("{} {verb} retired by run {run}", words::servers(&members))
+            format!("{} {verb} retired by run {run}", phrases::servers(&members))
         }
     };
     facts.left_to_do().into_iter().map(words).collect()
@@ -244,7 +244,7 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
         }
     };
     let base = &plan.facts.base;
-    let voters = words::count_of(base.membership.voters().len(), "voter");
+    let voters = phrases::count_of(base.membership.voters().len(), "voter");
     let open = still_to_do(&plan.facts);
     let figures = format!("(config version {}, {voters})", base.version);
     let line = if open.is_empty() {
@@ -254,7 +254,7 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
         let said = format!(
             " Ensemble {} has the members listed in {of} {figures}, but {}.",
             plan.ensemble,
-            words::list(open)
+            phrases::list(open)
         );
         Line::new(Style::Yellow, "No changes to plan.").then(Style::Plain, said)
     };
@@ -264,7 +264,7 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
         text.paragraph("", "Groups and weights stay as they are.", screen.width);
     }
     let disabled = plan.facts.obstacles.iter().find_map(|obstacle| match obstacle {
-        Obstacle::ReconfigDisabled(on) => Some(words::some_servers(on)),
+        Obstacle::ReconfigDisabled(on) => Some(phrases::some_servers(on)),
         _ => None,
     });
     if let Some(who) = disabled {
@@ -284,7 +284,7 @@ fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
     let later = checked.plan().accepted.iter().filter(|risk| {
         risk.step.is_none() && !now.iter().any(|breach| law::code(breach) == risk.code)
     });
-    let later: Vec<String> = later.map(words::acceptance).collect();
+    let later: Vec<String> = later.map(phrases::acceptance).collect();
     for breach in now {
         let lead = Line::new(Style::Bold, "Accepted risk  ");
         let risk = format!("{}: {}", law::place(breach), law::risk(breach, findings));
@@ -294,7 +294,7 @@ fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
         let lead = Line::new(Style::Bold, "Accepted in advance  ");
         let what = format!(
             "{}: not found now; an apply does not stop if it is found later",
-            words::list(&later)
+            phrases::list(&later)
         );
         text.paragraph(lead, Line::new(Style::Bold, what), width);
     }
@@ -314,11 +314,11 @@ pub fn in_short(checked: &CheckedPlan) -> String {
         if open.is_empty() {
             return "No changes.".to_owned();
         }
-        return format!("No changes to plan, but {}.", words::list(open));
+        return format!("No changes to plan, but {}.", phrases::list(open));
     }
     let plan = checked.plan();
     let report = checked.report();
-    let reconfigs = words::count_of(plan.reconfigs(), "reconfig");
+    let reconfigs = phrases::count_of(plan.reconfigs(), "reconfig");
     let leader = if report.rows.iter().any(|row| row.hands_over) {
         "The leader changes once, at the end"
     } else if report.may_hand_over && plan.facts.leader.is_none() {
@@ -338,7 +338,7 @@ fn tolerance(checked: &CheckedPlan) -> String {
     let report = checked.report();
     let (worst, now) = (report.worst_spare, report.base.votes.spare());
     let end = report.rows.last().map_or(now, |row| row.figures.votes.spare());
-    let failures = words::count(worst, "failure");
+    let failures = phrases::count(worst, "failure");
     if worst < 0 {
         return "On the way too few voters can acknowledge".to_owned();
     }
@@ -406,9 +406,9 @@ fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], widt
         }
         None => None,
     };
-    let path = words::shell(spec.path);
+    let path = phrases::shell(spec.path);
     let accepts: Vec<String> =
-        accepted.iter().map(|risk| format!(" --accept {}", words::acceptance(risk))).collect();
+        accepted.iter().map(|risk| format!(" --accept {}", phrases::acceptance(risk))).collect();
     let accepts = accepts.concat();
     let is_believed = |finding: &Finding| !matches!(finding.kind, FindingKind::FolderNotProven(_));
     let command = match (open_run(findings), saved) {
@@ -425,9 +425,9 @@ fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], widt
             format!("zkplan apply {path}{accepts}")
         }
         (Some(_), None) => format!("zkplan apply {path}{accepts}"),
-        (_, Some(file)) => format!("zkplan apply {}", words::shell(file.path)),
+        (_, Some(file)) => format!("zkplan apply {}", phrases::shell(file.path)),
         (None, None) => {
-            let flags: Vec<String> = flags.iter().map(|word| words::shell(word) + " ").collect();
+            let flags: Vec<String> = flags.iter().map(|word| phrases::shell(word) + " ").collect();
             format!("zkplan plan {path} {}--out plan.json", flags.concat())
         }
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{findings, words};
+use super::{findings, phrases};
 use crate::model::{Server, ServerId};
 use crate::observe::{
     DataProof, Facts, Finding, Level, Observation, ServerObservation, ServerStatus, Tried,
@@ -83,7 +83,7 @@ impl Uneventful {
         let mut text = Text::new();
         if !self.left_out.is_empty() {
             let parts = self.left_out.iter().map(|(does, count)| format!("{count} {does}"));
-            let more = format!("{}, and stay as they are", words::list(parts));
+            let more = format!("{}, and stay as they are", phrases::list(parts));
             text.paragraph("      ", Line::new(Style::Dim, more), width);
         }
         text
@@ -130,7 +130,7 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
         cells.extend([Line::plain(if facts.zones.is_empty() { "" } else { "-" })]);
         cells.extend([Line::new(Style::Yellow, "no answer"), Line::plain(endpoint.to_string())]);
         table.row(cells);
-        let why = format!("{endpoint}: {}; in connect.servers", words::silence(*silence));
+        let why = format!("{endpoint}: {}; in connect.servers", phrases::silence(*silence));
         table.across(BELOW, Line::new(Style::Yellow, why));
     }
     table
@@ -156,11 +156,11 @@ fn add_sight(
             ),
         ),
         ServerStatus::NotAsked => {
-            let (word, style, more) = words::standing(&sight.standing);
+            let (word, style, more) = phrases::standing(&sight.standing);
             let line = seen.config.membership.get(sight.id);
             (word, style, line.and_then(no_address).or(more))
         }
-        _ => words::standing(&sight.standing),
+        _ => phrases::standing(&sight.standing),
     };
     let zxid = match sight.standing {
         ServerStatus::Leading => seen.leader_reached(),
@@ -231,7 +231,7 @@ const fn answers(standing: &ServerStatus) -> bool {
 /// What is known of a joiner, and by whom.
 fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
     let id = match &sight.own_id {
-        Some(known) => format!("id {} by {}", known.value, words::source(known.source)),
+        Some(known) => format!("id {} by {}", known.value, phrases::source(known.source)),
         None => "id not shown".to_owned(),
     };
     let vote = match sight.standing {
@@ -241,12 +241,12 @@ fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
     let zxid = match (sight.zxid, seen.leader_zxid) {
         (Some(own), Some(leader)) if own >= leader => "at the leader's zxid".to_owned(),
         (Some(own), Some(leader)) if own.epoch() == leader.epoch() => {
-            words::count(leader.get() - own.get(), "transaction") + " behind the leader"
+            phrases::count(leader.get() - own.get(), "transaction") + " behind the leader"
         }
         (Some(_), Some(_)) => "in an earlier epoch than the leader".to_owned(),
         _ => "zxid not comparable".to_owned(),
     };
-    let port = sight.election_port.map_or("not tried", words::check_port);
+    let port = sight.election_port.map_or("not tried", phrases::check_port);
     format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
 }
 
@@ -268,7 +268,7 @@ fn data(seen: &Observation, sight: &ServerObservation) -> String {
     match (znodes(sight), leader.and_then(znodes)) {
         (Some(own), Some(theirs)) => format!(
             "data not compared by digest yet ({} here, {theirs} on the leader); apply checks them",
-            words::count(own, "znode")
+            phrases::count(own, "znode")
         ),
         _ => "data not compared yet; apply checks them".to_owned(),
     }
@@ -350,7 +350,7 @@ fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -
         let (word, style) = if level == Level::Accept && plan.accepted.contains(&risk) {
             ("accepted", Style::Bold)
         } else {
-            words::level(level)
+            phrases::level(level)
         };
         let lead =
             Line::new(style, format!("  {word:<9}  ")).then(Style::Plain, format!("{code:<5}  "));

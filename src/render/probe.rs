@@ -1,7 +1,7 @@
 //! What the leader says of the next reconfig of a plan (`zkplan plan --probe`).
 
+use super::phrases;
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::ensemble::{DryRun, ErrorCode};
 use crate::model::ServerId;
 use crate::plan::{Plan, StepId};
@@ -54,7 +54,7 @@ pub fn screen(screen: &ProbeScreen<'_>) -> Text {
             Style::Yellow,
             format!(
                 "nothing was sent. The plan first waits for {}, which {} not follow yet.",
-                words::servers(joiners),
+                phrases::servers(joiners),
                 if joiners.len() == 1 { "does" } else { "do" }
             ),
             Some("start the joiners (the plan shows how) and probe again".to_owned()),

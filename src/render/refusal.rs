@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::SpecFile;
 use super::text::{Line, Style, Text};
-use super::{changes, head, hints, law, present, words};
+use super::{changes, head, hints, law, phrases, present};
 use crate::check::{Breach, Detail, Law};
 use crate::model::ServerId;
 use crate::observe::{Finding, Observation, Obstacle, ServerStatus};
@@ -80,7 +80,7 @@ pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width
         let sight = seen.servers.get(id);
         let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
         let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
-        let (word, _, more) = words::standing(standing);
+        let (word, _, more) = phrases::standing(standing);
         let more = more.map(|more| format!(", {more}")).unwrap_or_default();
         let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());
         text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);
@@ -206,11 +206,11 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     let others_of = |same: bool| others.iter().filter(move |o| (law::code(o) == code) == same);
     let steps: BTreeSet<&StepId> = others_of(true).filter_map(|b| b.step.as_ref()).collect();
     if !steps.is_empty() {
-        text.paragraph("  ", format!("the same at {}", words::list(steps)), width);
+        text.paragraph("  ", format!("the same at {}", phrases::list(steps)), width);
     }
     let laws: BTreeSet<&str> = others_of(false).map(|breach| law::code(breach)).collect();
     if !laws.is_empty() {
-        text.paragraph("  ", format!("also breaks {}", words::list(laws)), width);
+        text.paragraph("  ", format!("also breaks {}", phrases::list(laws)), width);
     }
     text.line(Line::new(Style::Cyan, format!("  zkplan explain {code}")));
     text
@@ -231,7 +231,7 @@ fn remedies(refusal: &Refusal, spec: &SpecFile<'_>, width: usize) -> Text {
     for remedy in &refusal.remedies {
         let (exact, place, costs) = of_remedy(remedy, refusal);
         let place = match place {
-            Place::Spec => format!("  in {}", words::shell(spec.path)),
+            Place::Spec => format!("  in {}", phrases::shell(spec.path)),
             Place::Flag => "  on the command line".to_owned(),
         };
         text.line(Line::new(Style::Cyan, format!("  {exact}")).then(Style::Dim, place));
@@ -249,7 +249,7 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
     let voters = facts.base.membership.voters();
     let down: Vec<_> = voters.difference(&facts.live).collect();
     if refusal.breaches.iter().any(scarce) && !down.is_empty() {
-        let cure = format!("start server {} again, and plan again", words::list(down));
+        let cure = format!("start server {} again, and plan again", phrases::list(down));
         text.paragraph("  Better: ", cure, width);
     }
     let moved = |breach: &Breach| match breach.detail {
@@ -289,14 +289,17 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             match count {
                 0 => "At one point on the way, one more failure stops writes.".to_owned(),
                 n => {
-                    format!("At every step the ensemble tolerates {}.", words::count(*n, "failure"))
+                    format!(
+                        "At every step the ensemble tolerates {}.",
+                        phrases::count(*n, "failure")
+                    )
                 }
             },
         ),
         Remedy::MaxShrink(count) => (
             format!("policy.maxShrink: {count}"),
             Place::Spec,
-            format!("{} may then leave without a replacement.", words::count(*count, "server")),
+            format!("{} may then leave without a replacement.", phrases::count(*count, "server")),
         ),
         Remedy::StandaloneDisabled => (
             "policy.standaloneEnabled: false".to_owned(),
@@ -329,7 +332,7 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {
     match &breach.detail {
         Detail::NeedsJoiners { joiners, .. } => {
-            format!("Keep {} running and watch it while the step runs.", words::servers(joiners))
+            format!("Keep {} running and watch it while the step runs.", phrases::servers(joiners))
         }
         _ => law::risk(breach, &refusal.nearest.facts.findings),
     }

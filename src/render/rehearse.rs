@@ -2,7 +2,7 @@
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{run, words};
+use super::{phrases, run};
 use crate::apply::{Missing, Wait};
 use crate::check::CheckedPlan;
 use crate::model::ServerId;
@@ -200,8 +200,8 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
     } else {
         format!(
             "Simulated {} at {}. ",
-            words::count_of(played, "failure"),
-            words::count_of(rehearsal.moments.len(), "moment")
+            phrases::count_of(played, "failure"),
+            phrases::count_of(rehearsal.moments.len(), "moment")
         )
     };
     let stops = count(&|failure| failure.writes == Writes::Stop);
@@ -241,7 +241,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
     let of = if played < rehearsal.failures {
         format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
     } else {
-        format!("{}, each at every step", words::count_of(played, "single failure"))
+        format!("{}, each at every step", phrases::count_of(played, "single failure"))
     };
     let assumed = match rehearsal.leader {
         Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
@@ -274,7 +274,7 @@ pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&st
             .then(Style::Red, format!("{lost} do NOT finish, even after it returns")),
     };
     let each = match file {
-        Some(file) => format!("zkplan rehearse {}", words::shell(file)),
+        Some(file) => format!("zkplan rehearse {}", phrases::shell(file)),
         None => "zkplan rehearse FILE".to_owned(),
     };
     line.then(Style::Plain, " (").then(Style::Cyan, each).then(Style::Plain, " shows each).")
@@ -291,7 +291,7 @@ fn stopping(rehearsal: &Rehearsal) -> String {
     let named: Vec<String> = named.collect();
     match moments.len().saturating_sub(NAMED_STOPS) {
         0 => named.join("; "),
-        more => format!("{}; and at {} more", named.join("; "), words::count_of(more, "moment")),
+        more => format!("{}; and at {} more", named.join("; "), phrases::count_of(more, "moment")),
     }
 }
 
@@ -301,7 +301,7 @@ pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
         Unrehearsed::Awaits(down) => (
             format!(
                 "the plan waits until {} answers at its new address, and it is down now",
-                words::servers(down)
+                phrases::servers(down)
             ),
             "apply waits for it until --timeout",
         ),

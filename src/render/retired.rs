@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words;
+use super::phrases;
 use crate::model::ServerId;
 use crate::observe::{AskedServer, RetiredBy, RetiredState};
 
@@ -12,8 +12,8 @@ const PUT_AWAY: &str = "disable the service, and move zoo.cfg and data away";
 /// What retired servers do that answer.
 pub(super) fn answer(run: u64, state: RetiredState, servers: &[AskedServer]) -> String {
     let ids: Vec<ServerId> = servers.iter().map(|server| server.id).collect();
-    let who = words::servers(&ids);
-    let each = words::list(servers.iter().map(one));
+    let who = phrases::servers(&ids);
+    let each = phrases::list(servers.iter().map(one));
     let is_one = servers.len() == 1;
     let (it, them, s) = if is_one { ("it", "it", "s") } else { ("they", "them", "") };
     match state {
@@ -54,8 +54,8 @@ pub(super) fn members(run: u64, members: &BTreeSet<ServerId>, to: &[AskedServer]
         "{} {verb} in this ensemble, but run {run} retired {them} and moved the ensemble to {}, \
          which were not seen serving. Either a client changed the members back without zkplan, or \
          these servers serve old data. Find out which before you change anything",
-        words::servers(members),
-        words::list(to.iter().map(one))
+        phrases::servers(members),
+        phrases::list(to.iter().map(one))
     )
 }
 
@@ -66,13 +66,13 @@ pub(super) fn two_histories(by: &RetiredBy) -> String {
     let (verb, it) = if from.len() == 1 { ("serves", "It") } else { ("serve", "They") };
     let moved = match to.len() {
         0 => String::new(),
-        _ => format!(" and moved the ensemble to {}", words::servers(to)),
+        _ => format!(" and moved the ensemble to {}", phrases::servers(to)),
     };
     format!(
         "According to the journal, run {run} ({state}, last entry at {last_entry}) retired \
          {who}{moved}. Now {who} {verb} again. This happens when an old zoo.cfg is restored. {it} \
          may hold writes that the other ensemble does not have: zkplan does not choose.",
-        who = words::servers(from),
+        who = phrases::servers(from),
     )
 }
 
@@ -83,7 +83,7 @@ pub(super) fn put_away(by: &RetiredBy) -> String {
         "If it is the ensemble that run {} moved to: move the clients of {} to it, stop {them}, \
          {PUT_AWAY}.",
         by.run,
-        words::servers(&by.from)
+        phrases::servers(&by.from)
     )
 }
 

@@ -6,7 +6,7 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::waits::proven;
 pub use super::waits::{proof_zxid, wait, waiting};
-use super::{signing_in, words};
+use super::{phrases, signing_in};
 use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText};
 use crate::apply::report::{Gap, RunReport};
 use crate::apply::{Event, Occupied, Reordered};
@@ -64,7 +64,9 @@ pub fn line(event: &Event) -> Option<Line> {
                 format!("no answer to {what}: checking whether it committed"),
             ))
         }
-        Event::HookStarted { step, argv } => plain(format!("{step} runs {}", words::command(argv))),
+        Event::HookStarted { step, argv } => {
+            plain(format!("{step} runs {}", phrases::command(argv)))
+        }
         Event::HookEnded { step, how } => {
             let style = if *how == HookEnd::Succeeded { Style::Green } else { Style::Red };
             Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
@@ -102,7 +104,7 @@ fn healing(servers: &BTreeSet<ServerId>) -> String {
     format!(
         "{} received the configuration but runs with an older one. zkplan sends a reconfig that \
          changes nothing, to activate it",
-        words::servers(servers)
+        phrases::servers(servers)
     )
 }
 
@@ -111,7 +113,7 @@ pub fn another_order(reordered: &Reordered) -> String {
     let Reordered { down, back, order } = reordered;
     let who = |ids: &BTreeSet<ServerId>, [one, many]: [&str; 2]| {
         let verb = if ids.len() == 1 { one } else { many };
-        (!ids.is_empty()).then(|| format!("{} {verb}", words::servers(ids)))
+        (!ids.is_empty()).then(|| format!("{} {verb}", phrases::servers(ids)))
     };
     let causes = [
         who(down, ["does not answer", "do not answer"]),
@@ -119,7 +121,7 @@ pub fn another_order(reordered: &Reordered) -> String {
     ];
     let causes: Vec<String> = causes.into_iter().flatten().collect();
     let why =
-        if causes.is_empty() { "every member answers".to_owned() } else { words::list(causes) };
+        if causes.is_empty() { "every member answers".to_owned() } else { phrases::list(causes) };
     format!(
         "{why}. The remaining steps run in another order that the plan allows: {}",
         order.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ")
@@ -169,7 +171,7 @@ pub fn occupied(occupied: &[Occupied], width: usize) -> Text {
                 } else {
                     format!(": {}", named.join(", "))
                 };
-                format!("{}{from}{rest}", words::count(*count, "client"))
+                format!("{}{from}{rest}", phrases::count(*count, "client"))
             }
         };
         text.paragraph(Line::plain(format!("  server {server}  ")), says, width);
@@ -219,7 +221,7 @@ pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) 
         text.paragraph("", said, width);
     }
     if !report.silent_leavers.is_empty() {
-        let who = words::servers(&report.silent_leavers);
+        let who = phrases::servers(&report.silent_leavers);
         let (does, it, its) = match report.silent_leavers.len() {
             1 => ("does", "it never starts", "its"),
             _ => ("do", "they never start", "their"),
@@ -231,7 +233,7 @@ pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) 
         text.paragraph("", Line::new(Style::Yellow, said), width);
     }
     if !report.stop_by_hand.is_empty() {
-        let who = words::servers(&report.stop_by_hand);
+        let who = phrases::servers(&report.stop_by_hand);
         let them = if report.stop_by_hand.len() == 1 { "it" } else { "them" };
         let said = format!(
             "Next: when no client uses {who} any more, stop {them}, disable the service, and move \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::servers;
+use super::phrases::servers;
 use crate::apply::access::Recipient;
 use crate::ensemble::ErrorCode;
 use crate::model::ServerId;

@@ -1,6 +1,6 @@
 //! Who signs in where, and which server refused: the phrases of that, in one place.
 
-use super::words::list;
+use super::phrases::list;
 use crate::apply::access::{Asked, Permission, Recipient, Signer};
 
 /// The system property that makes a server know the super user

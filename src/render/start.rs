@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::phrases;
 use super::signing_in::{SUPER_DIGEST, WHERE_IT_GOES};
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::check::CheckedPlan;
 use crate::joiner::{FirstConfig, to_start};
 use crate::model::ServerId;
@@ -26,7 +26,7 @@ pub(super) fn start(
         return text;
     }
     let ids: BTreeSet<ServerId> = joiners.iter().map(|server| server.id).collect();
-    let who = words::servers(&ids);
+    let who = phrases::servers(&ids);
     let title = if plan.hooks.start.is_some() { "Started by hooks.start" } else { "To start" };
     let mut lead = Line::new(Style::Bold, title);
     lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), now.assumed)));
@@ -77,7 +77,7 @@ fn not_seen(joiners: usize, assumed: bool) -> &'static str {
 fn seen_of(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
     if now.base.membership.contains(id) {
         let at = seen.wanted_at.get(&id)?;
-        return at.silence.map(|silence| format!(": no answer, {}", words::silence(silence)));
+        return at.silence.map(|silence| format!(": no answer, {}", phrases::silence(silence)));
     }
     let on_other_ports = |finding: &Finding| {
         finding.server == Some(id) && matches!(finding.kind, FindingKind::PortsDiffer { .. })
@@ -90,7 +90,7 @@ fn seen_of(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
     if *standing == ServerStatus::Assumed {
         return None;
     }
-    let (word, _, more) = words::standing(standing);
+    let (word, _, more) = phrases::standing(standing);
     let more = more.map(|more| format!(", {more}")).unwrap_or_default();
     Some(format!(": {word}{more}"))
 }

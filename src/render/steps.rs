@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{why, words};
+use super::{phrases, why};
 use crate::check::{CheckedPlan, Figures, Row};
 use crate::model::ServerId;
 use crate::observe::Observation;
@@ -149,11 +149,11 @@ fn on_leaving(checked: &CheckedPlan, seen: &Observation) -> Line {
     }
     // The counts are what servers say, so their sum may be any number.
     let sum = known.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    let sum = words::count(sum, "client");
-    let each = words::list(known.iter().map(|(id, count)| format!("{count} on server {id}")));
+    let sum = phrases::count(sum, "client");
+    let each = phrases::list(known.iter().map(|(id, count)| format!("{count} on server {id}")));
     let unknown = match leaving.len() - known.len() {
         0 => String::new(),
-        n => format!("; not known of {}", words::count_of(n, "other server")),
+        n => format!("; not known of {}", phrases::count_of(n, "other server")),
     };
     Line::plain(format!("now: {sum} on servers that leave ({each}){unknown}"))
 }
@@ -227,12 +227,12 @@ pub(super) fn windows(checked: &CheckedPlan, width: usize) -> Text {
         let is_reconfig = reconfigs.iter().any(|step| step.id == row.step);
         if let Some(window) = window.filter(|_| is_reconfig) {
             shown.insert(&row.step);
-            let loss = words::zone_loss(window);
+            let loss = phrases::zone_loss(window);
             text.paragraph("  ", format!("after {}, {loss}", row.step), width);
         }
     }
     for (step, window) in report.windows.iter().filter(|(step, _)| !shown.contains(step)) {
-        let loss = words::zone_loss(window);
+        let loss = phrases::zone_loss(window);
         text.paragraph("  ", format!("in another order: after {step}, {loss}"), width);
     }
     text

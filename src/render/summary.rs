@@ -2,7 +2,7 @@
 
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::{changes, law, plan, words};
+use super::{changes, law, phrases, plan};
 use crate::check::CheckedPlan;
 use crate::observe::ObserveError;
 use crate::proposal::Refusal;
@@ -69,7 +69,7 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
             let verdict = if open.is_empty() {
                 Line::new(Style::Green, "no changes")
             } else {
-                Line::new(Style::Yellow, format!("no changes, but {}", words::list(open)))
+                Line::new(Style::Yellow, format!("no changes, but {}", phrases::list(open)))
             };
             [verdict, none(), none(), none()]
         }
@@ -90,7 +90,7 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
             ]
         }
         FleetVerdict::Refused(refusal) => {
-            let codes = words::list(law::codes(&refusal.breaches));
+            let codes = phrases::list(law::codes(&refusal.breaches));
             let verdict = format!("refused: {codes}");
             let tally = changes::tally(&refusal.nearest);
             [Line::new(Style::Red, verdict), Line::plain(tally), none(), none()]
@@ -103,7 +103,7 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
 }
 
 fn accepted(risks: usize) -> String {
-    words::count_of(risks, "risk") + " accepted"
+    phrases::count_of(risks, "risk") + " accepted"
 }
 
 const fn unreachable(error: &ObserveError) -> &'static str {

@@ -1,18 +1,18 @@
 //! What is said where zkplan does not know who wrote what stands in its folder.
 
+use super::phrases;
 use super::text::{Line, Style, Text};
-use super::words;
-use crate::apply::archive::RawTree;
+use crate::apply::journal_reader::RawTree;
 use crate::trust::Unproven;
 
 /// What was found, and both ways out. The folder elsewhere comes first: a run may be open in the
 /// one that is not proven, and what is deleted cannot be looked at any more.
 pub(super) fn not_proven(unproven: &Unproven, path: &str) -> (String, String) {
-    let found = words::folder_not_proven(unproven);
+    let found = phrases::folder_not_proven(unproven);
     let what = format!(
         "{found}. zkplan uses nothing in it: no lock, no run, no identity. Nothing was changed."
     );
-    let path = words::shell(path);
+    let path = phrases::shell(path);
     let then = format!(
         "keep zkplan's state in another folder: add `folder: /zkplan-2` to `connect` in the spec, \
          and plan again. Or save a copy (zkplan history {path} --unproven --format json > \
@@ -37,7 +37,7 @@ pub fn raw(tree: &RawTree, width: usize) -> Text {
         let ephemeral = if node.owner == 0 { "" } else { ", ephemeral" };
         text.line(Line::new(Style::Bold, node.path.clone()).then(
             Style::Dim,
-            format!("  ACL set {}{ephemeral}", words::count(i128::from(node.aversion), "time")),
+            format!("  ACL set {}{ephemeral}", phrases::count(i128::from(node.aversion), "time")),
         ));
         for entry in &node.entries {
             text.paragraph("    ", format!("list  {entry}"), width);

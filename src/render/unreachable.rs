@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 pub use self::advice::Reached;
 use self::advice::{shown, todo};
 use self::histories::{before_the_merge, choose_none, side_by_side, target_before_the_merge};
+use super::phrases;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use super::words;
 use crate::ensemble::{NoAnswer, TlsFailure};
 use crate::model::{Endpoint, ServerId};
 use crate::observe::{ObserveError, TargetEnsemble, Tried};
@@ -94,7 +94,7 @@ fn runs_its_own(target: &TargetEnsemble) -> String {
             format!("Server {id} at {at} is in the spec and runs an ensemble of its own.")
         }
         all => {
-            let ids = words::list(all.iter().map(|(id, _)| id));
+            let ids = phrases::list(all.iter().map(|(id, _)| id));
             format!("Servers {ids} are in the spec and run an ensemble of their own.")
         }
     }
@@ -291,7 +291,7 @@ fn attempts(tried: &[Tried], width: usize) -> Text {
     }
     let mut table = Table::new([Column::words("tried"), Column::words("result")]);
     for Tried { endpoint, silence } in tried {
-        table.row([Line::plain(shown(endpoint)), Line::plain(words::silence(*silence))]);
+        table.row([Line::plain(shown(endpoint)), Line::plain(phrases::silence(*silence))]);
     }
     table.to_text(width)
 }
@@ -305,7 +305,7 @@ fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: u
         |one: &&Tried| ![voteless, unclear].iter().any(|all| all.contains(&one.endpoint));
     let mut steps = Vec::new();
     if !voters.is_empty() {
-        steps.push(format!("Start the voters that are down: {}.", words::list(voters)));
+        steps.push(format!("Start the voters that are down: {}.", phrases::list(voters)));
     } else if perhaps.is_empty() || up.iter().any(is_known) {
         let every = if down.is_empty() { "Every address" } else { "Every known voter" };
         steps.push(format!(
@@ -317,7 +317,7 @@ fn no_quorum(tried: &[Tried], [voteless, unclear]: [&Vec<Endpoint>; 2], width: u
         steps.push(format!(
             "No server answers at {}, which the spec lists. Start those that are voters already. \
              A joiner does not help the quorum.",
-            words::list(perhaps)
+            phrases::list(perhaps)
         ));
     }
     let steps: Vec<&str> = steps.iter().map(String::as_str).chain(NO_QUORUM).collect();

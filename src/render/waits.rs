@@ -1,6 +1,6 @@
 //! What a run waits for, and why data are taken for equal.
 
-use super::{law, signing_in, words};
+use super::{law, phrases, signing_in};
 use crate::apply::{BindProof, Missing, Wait};
 use crate::ensemble::NoAnswer;
 use crate::model::{Millis, ServerId};
@@ -17,7 +17,7 @@ pub fn wait(wait: &Wait) -> String {
     match wait {
         Wait::Joiner { server, missing } => format!("server {server} {}", self::missing(missing)),
         Wait::Down { server, standing } => {
-            let (word, _, more) = words::standing(standing);
+            let (word, _, more) = phrases::standing(standing);
             let more = more.map(|more| format!(", {more}")).unwrap_or_default();
             format!("server {server} is a member and must be in sync first: {word}{more}")
         }
@@ -38,7 +38,7 @@ pub fn wait(wait: &Wait) -> String {
             format!(
                 "{what} was sent and is not acknowledged. A majority of these must be up: {}. \
                  Restart no server. Start the missing one at its address, with its data",
-                words::list(voters)
+                phrases::list(voters)
             )
         }
         Wait::NamesItself { server } => format!(
@@ -72,7 +72,7 @@ pub fn wait(wait: &Wait) -> String {
 fn missing(missing: &Missing) -> String {
     match missing {
         Missing::Following { standing, zxids, followed_before, for_long } => {
-            let (word, _, more) = words::standing(standing);
+            let (word, _, more) = phrases::standing(standing);
             let far = zxids.map(|(own, leaders)| format!("at zxid {own}, the leader at {leaders}"));
             let details: Vec<String> = more.into_iter().chain(far).collect();
             let more = if details.is_empty() {
@@ -95,7 +95,7 @@ fn missing(missing: &Missing) -> String {
             format!("does not follow yet ({word}{more}){again}")
         }
         Missing::Ports(own) => {
-            let ports = |ports: &[u16]| words::list(ports.iter());
+            let ports = |ports: &[u16]| phrases::list(ports.iter());
             format!(
                 "listens on quorum port {} and election port {}, and the plan has other ports: \
                  after the join it could not bind them and would exit",
@@ -181,7 +181,7 @@ pub(super) fn proven(proof: &DataProof) -> String {
         DataProof::Counts { zxid, znodes } => format!(
             "counts equal, content cannot be proven: {} here and on the leader at zxid {zxid}, \
              and zkplan's marker was read on it; there are no digests to compare",
-            words::count(*znodes, "znode")
+            phrases::count(*znodes, "znode")
         ),
         DataProof::Differ
         | DataProof::DigestDiffers(_)
@@ -204,7 +204,7 @@ pub fn proof_zxid(proof: &DataProof) -> Option<String> {
 /// What is missing before data are proven.
 fn unproven(proof: Option<&DataProof>, marked_in_vain: Option<usize>) -> String {
     if let Some(marks) = marked_in_vain {
-        let marks = words::count_of(marks, "write");
+        let marks = phrases::count_of(marks, "write");
         return format!(
             ": after {marks} to zkplan's marker the newest digest that both list still differs, \
              and zkplan makes no more writes. Check that both run releases that compute digests \

@@ -1,6 +1,6 @@
 //! Steps and the reasons of a plan, in words.
 
-use super::words;
+use super::phrases;
 use crate::model::{Reconfig, Role, VoteWeight};
 use crate::plan::{
     Action, ChangeVerb, EdgeReason, GateKind, Plan, ServerChange, Step, StepOrder, StepReason,
@@ -99,7 +99,7 @@ fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> Strin
     let servers = match ids.as_slice() {
         [one] => format!("server {one}"),
         several if wide && several.len() <= MOST_NAMED => {
-            format!("servers {}", words::list(several.iter().cloned()))
+            format!("servers {}", phrases::list(several.iter().cloned()))
         }
         several => format!("{} servers", several.len()),
     };
@@ -108,10 +108,10 @@ fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> Strin
     let place = request.joining.first().and_then(|line| line.place).filter(|_| ids.len() == 1);
     match (change, place) {
         (ChangeVerb::Join, Some(place)) if wide => {
-            return format!("add {servers}, {}", words::place(place));
+            return format!("add {servers}, {}", phrases::place(place));
         }
         (ChangeVerb::Promote, Some(place)) if wide => {
-            return format!("promote {servers}, {}", words::place(place));
+            return format!("promote {servers}, {}", phrases::place(place));
         }
         (ChangeVerb::Join, Some(place)) => return format!("add {}, {}", ids[0], short(place)),
         (ChangeVerb::Promote, Some(place)) => {

@@ -9,7 +9,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zkplan::check::CheckedPlan;
 use zkplan::document::{self, Document as _};
-use zkplan::ensemble::words::{Conf, Mntr, Srvr, parse_cons, parse_hash, refusal as refused_word};
+use zkplan::ensemble::four_letter::{
+    Conf, Mntr, Srvr, parse_cons, parse_hash, refusal as refused_word,
+};
 use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
 use zkplan::observe::Facts;

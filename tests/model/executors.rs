@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use zkplan::apply::machine::{Executor, Input, Output};
+use zkplan::apply::executor::{Executor, Input, Output};
 use zkplan::apply::{Event, Outcome};
 use zkplan::ensemble::{ErrorCode, RequestError};
 

@@ -7,7 +7,7 @@
 //!
 //! # What is modelled
 //!
-//! * [`Executor`](zkplan::apply::machine::Machine), exactly the one that `zkplan apply` runs, driven
+//! * [`Executor`](zkplan::apply::executor::Machine), exactly the one that `zkplan apply` runs, driven
 //!   by inputs as the driver gives them ([`executors`]). At most two of them live at the same time,
 //!   all with one plan. The second may be started at any moment, before or after the first has died,
 //!   lost its lock or finished.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::access::{Asked, Permission, Signer};
+use zkplan::apply::executor::{Options, ReadBack, RequestPurpose, RunQuestion};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{Options, ReadBack, RequestPurpose, RunQuestion};
-use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
+use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::PortState;
 use zkplan::model::{

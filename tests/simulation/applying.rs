@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use zkplan::apply::access::{Access, Named};
 use zkplan::apply::driver::{RunHost, Task, drive};
+use zkplan::apply::executor::Options;
 use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
 use zkplan::apply::judge::Approved;
-use zkplan::apply::keeper::ApplyIdentity;
-use zkplan::apply::machine::Options;
-use zkplan::apply::sight::leaving;
+use zkplan::apply::run_store::ApplyIdentity;
+use zkplan::apply::run_view::leaving;
 use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zkplan::apply::archive::Archive;
+use zkplan::apply::journal_reader::Archive;
 use zkplan::apply::unlock::take_over;
 use zkplan::apply::{Event, Outcome};
 use zkplan::ensemble::simulated::{AdminAction, Condition, ProcessId, Rules, Simulated};

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::apply::archive::{FolderState, StateLock};
 use crate::apply::end::Stale;
 use crate::apply::journal::Illegible;
 use crate::apply::journal::{Entry, Header, LockText, Record};
+use crate::apply::journal_reader::{FolderState, StateLock};
 use crate::model::{EnsembleConfig, Membership, Zxid};
 use crate::observe::Identity;
 use crate::plan::StepId;

@@ -11,7 +11,7 @@ use crate::apply::Outcome;
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::judge::{Approved, Judge, RunState, Verdict};
 use crate::apply::leaving::{known_endpoints, leaving_now};
-use crate::apply::sight::{self, awaited, leaving};
+use crate::apply::run_view::{self, awaited, leaving};
 use crate::ensemble::ZooKeeper;
 use crate::model::{ServerId, Target};
 use crate::observe::Facts;
@@ -97,7 +97,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     if !args.auto_approve && is_interactive() {
         return None;
     }
-    let mut sight = sight::sight(plan, &plan.to_target(), &ready.seen);
+    let mut sight = run_view::run_view(plan, &plan.to_target(), &ready.seen);
     let known = known_endpoints(plan, &ready.seen);
     sight.leaving = leaving_now(port, &leaving(plan), &known, None).await;
     let judge = Judge {

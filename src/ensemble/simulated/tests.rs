@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::ensemble::words::Mntr;
+use crate::ensemble::four_letter::Mntr;
 use crate::ensemble::{
     Ensemble, ErrorCode, FourLetterWord, Lifetime, NoAnswer, Op, RequestError, Session,
     SessionFactory, SessionTerms,

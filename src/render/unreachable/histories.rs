@@ -2,7 +2,7 @@
 
 use super::super::table::{Column, Table};
 use super::super::text::{Line, Text};
-use super::super::{retired, words};
+use super::super::{phrases, retired};
 use super::advice::{Reached, shown, todo};
 use crate::observe::{Lineage, RetiredBy, TargetEnsemble};
 
@@ -22,8 +22,8 @@ pub(super) fn target_before_the_merge(
         table.row([Line::plain(head), Line::plain(show(present)), Line::plain(own)]);
     };
     row("leader", &leads);
-    row("members", &|history| words::list(history.config.membership.ids()));
-    row("answered", &|history| words::list(history.answered.iter().map(shown)));
+    row("members", &|history| phrases::list(history.config.membership.ids()));
+    row("answered", &|history| phrases::list(history.answered.iter().map(shown)));
     let known = |count: Option<u64>| count.map_or("not known".to_owned(), |n| n.to_string());
     for (head, count) in [("znodes", target.znodes), ("clients", target.clients)] {
         table.row([Line::plain(head), Line::plain(""), Line::plain(known(count))]);
@@ -33,7 +33,7 @@ pub(super) fn target_before_the_merge(
 
 /// Clients that use it say that it may not be what the spec takes it for.
 pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
-    let at = words::list(target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")));
+    let at = phrases::list(target.wanted.iter().map(|(id, at)| format!("server {id} at {at}")));
     let clients = match target.clients {
         Some(0) => None,
         Some(count) => Some(format!("{} of that ensemble", connected(count))),
@@ -61,7 +61,7 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
 
 fn connected(count: u64) -> String {
     let verb = if count == 1 { "is connected to a server" } else { "are connected to servers" };
-    format!("{} {verb}", words::count(count, "client"))
+    format!("{} {verb}", phrases::count(count, "client"))
 }
 
 /// Who leads a history.
@@ -98,7 +98,7 @@ pub(super) fn side_by_side(histories: &[Lineage; 2], by: Option<&RetiredBy>, wid
         let run = format!("retired by run {}", by.run);
         row("members", &|history| if is_it(history) { run.clone() } else { "-".to_owned() });
     }
-    row("answered", &|history| words::list(history.answered.iter().map(shown)));
+    row("answered", &|history| phrases::list(history.answered.iter().map(shown)));
     let members = |history: &Lineage| history.config.membership.ids();
     for id in members(one).union(&members(other)) {
         row(&format!("server.{id}"), &|history| {

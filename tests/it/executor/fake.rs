@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zkplan::apply::access::{Asked, Permission, Signer};
-use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
-use zkplan::apply::judge::Approved;
-use zkplan::apply::machine::{
+use zkplan::apply::executor::{
     Executor, Input, Options, Output, ReadBack, RequestPurpose, RunQuestion,
 };
-use zkplan::apply::sight::{Joiner, Leaving, Presence, RunView, awaited, leaving};
+use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
+use zkplan::apply::judge::Approved;
+use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{ErrorCode, PortState, RequestError};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use zkplan::apply::executor::{Output, RequestPurpose};
 use zkplan::apply::journal::Entry;
-use zkplan::apply::machine::{Output, RequestPurpose};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::model::{ServerId, Zxid};
 use zkplan::observe::{DataProof, FindingKind, NoDigests, ServerStatus};

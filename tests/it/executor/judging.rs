@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use zkplan::apply::executor::RunQuestion;
 use zkplan::apply::judge::{Approved, Judge, PendingBind, RunState, Verdict};
-use zkplan::apply::machine::RunQuestion;
-use zkplan::apply::sight::{Presence, RunView};
+use zkplan::apply::run_view::{Presence, RunView};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::PortState;
@@ -28,7 +28,7 @@ struct Case {
 
 impl Case {
     fn of(checked: Arc<CheckedPlan>) -> Self {
-        let awaited = zkplan::apply::sight::awaited(checked.plan());
+        let awaited = zkplan::apply::run_view::awaited(checked.plan());
         let question = RunQuestion {
             counts: ByCounts::default(),
             prove: awaited.clone(),
@@ -130,7 +130,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
         let closed = Some(PortState::Refused);
         case.sight
             .joiners
-            .insert(id(4), zkplan::apply::sight::Joiner { election_port: closed, ..joiner });
+            .insert(id(4), zkplan::apply::run_view::Joiner { election_port: closed, ..joiner });
     });
     assert_eq!(closed.missing("await-4"), Missing::ElectionPort(3888));
     let taken = with(&|case| {
@@ -138,19 +138,19 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
         let open = Some(PortState::Open);
         case.sight
             .joiners
-            .insert(id(4), zkplan::apply::sight::Joiner { quorum_port: open, ..joiner });
+            .insert(id(4), zkplan::apply::run_view::Joiner { quorum_port: open, ..joiner });
     });
     assert_eq!(taken.missing("await-4"), Missing::QuorumPortTaken(2888));
     let elsewhere = with(&|case| {
         let joiner = joiner(case);
         let other_ports = Some(OwnPorts { quorum: vec![1], election: vec![2] });
-        case.sight.joiners.insert(id(4), zkplan::apply::sight::Joiner { other_ports, ..joiner });
+        case.sight.joiners.insert(id(4), zkplan::apply::run_view::Joiner { other_ports, ..joiner });
     });
     assert!(matches!(elsewhere.missing("await-4"), Missing::Ports(_)));
     let foreign = with(&|case| {
         let joiner = joiner(case);
         let data = Some(DataProof::Differ);
-        case.sight.joiners.insert(id(4), zkplan::apply::sight::Joiner { data, ..joiner });
+        case.sight.joiners.insert(id(4), zkplan::apply::run_view::Joiner { data, ..joiner });
     });
     assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(Outcome::DataDiffer(_))));
 }

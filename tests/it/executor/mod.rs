@@ -10,8 +10,8 @@ mod telling;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use zkplan::apply::executor::{Output, RequestPurpose};
 use zkplan::apply::journal::{Entry, Run};
-use zkplan::apply::machine::{Output, RequestPurpose};
 use zkplan::apply::{Event, Outcome, Reordered, Wait};
 use zkplan::check::{CheckedPlan, Detail};
 use zkplan::model::{

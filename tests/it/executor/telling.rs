@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zkplan::apply::machine::{Output, RequestPurpose};
+use zkplan::apply::executor::{Output, RequestPurpose};
 use zkplan::apply::{Event, Outcome, Since};
 use zkplan::model::Hooks;
 use zkplan::observe::FindingKind;
@@ -75,7 +75,7 @@ fn requests_after_the_loss_of_the_lock_are_reported() {
 /// A session that ends before it had the lock has lost none.
 #[test]
 fn a_lock_that_was_never_taken_is_not_lost() {
-    use zkplan::apply::machine::{Executor, Input};
+    use zkplan::apply::executor::{Executor, Input};
     use zkplan::ensemble::RequestError;
 
     let checked = planned(&World::new("1 2 3", "1 2 3 4"));

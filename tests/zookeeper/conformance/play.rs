@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use zkplan::ensemble::words::{Conf, Mntr, Srvr};
+use zkplan::ensemble::four_letter::{Conf, Mntr, Srvr};
 use zkplan::ensemble::{
     AclEntry, CONFIG, Credential, Ensemble as _, ErrorCode, FourLetterWord, InClear, Lifetime, Op,
     PortState, RequestError, Session, SessionFactory, SessionTerms,

@@ -7,7 +7,7 @@ use super::{Executor, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::reorder::{accepted_order, reordered};
-use crate::apply::sight::RunView;
+use crate::apply::run_view::RunView;
 use crate::apply::wait::Wait;
 use crate::check;
 use crate::model::ServerId;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 
 use super::clients::clients;
+use super::endpoint_answers::EndpointAnswers;
 use super::following::following;
-use super::look::Survey;
-use super::probe::EndpointAnswers;
+use super::survey::Survey;
 use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
 use crate::ensemble::{Ensemble, Mode, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};

@@ -11,7 +11,7 @@ use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::journal::{Entry, GateOpenedBy, HookEnd};
 use crate::apply::judge::{Judge, Verdict};
-use crate::apply::sight::{self, Presence, RunView};
+use crate::apply::run_view::{self, Presence, RunView};
 use crate::apply::wait::{Missing, Wait};
 use crate::model::{ServerId, Zxid};
 use crate::observe::{ByCounts, DataProof, FindingKind};
@@ -27,7 +27,7 @@ impl Executor {
     pub(super) fn look(&mut self) -> RunStage {
         let members = self.config.as_ref().map(|config| &config.membership);
         let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
-        let awaited = sight::awaited(self.plan()).into_iter().filter(|id| !is_member(id));
+        let awaited = run_view::awaited(self.plan()).into_iter().filter(|id| !is_member(id));
         let (mut prove, mut ask) = (BTreeSet::new(), BTreeSet::new());
         for id in awaited {
             if !self.memory.proven.contains(&id) {
@@ -322,7 +322,7 @@ impl Executor {
 
     /// How often the run's mark may be written.
     fn most_marks(&self) -> usize {
-        MARKS_PER_DIGEST * (SPARE_DIGESTS + sight::awaited(self.plan()).len())
+        MARKS_PER_DIGEST * (SPARE_DIGESTS + run_view::awaited(self.plan()).len())
     }
 
     /// Has joiners compared as if they gave no digests, where none of theirs is common with one of the
@@ -364,7 +364,7 @@ impl Executor {
         let mut away: BTreeSet<ServerId> =
             parts.iter().filter(changes).map(|part| part.server).collect();
         if parts.iter().any(|part| part.change == ChangeVerb::Leave) {
-            away.extend(sight::leaving(self.plan()));
+            away.extend(run_view::leaving(self.plan()));
         }
         away
     }

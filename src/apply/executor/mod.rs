@@ -22,7 +22,7 @@ use super::end::{Outcome, Since};
 use super::event::Event;
 use super::journal::{CommitEvidence, Entry, HookEnd, LockText, Runs, UnresolvedRequest};
 use super::judge::{Approved, RunState};
-use super::sight::RunView;
+use super::run_view::RunView;
 use super::wait::{Missing, Wait};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError};

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{OwnPorts, PlainPort, Source, Sourced};
-use crate::ensemble::words::{Conf, Srvr};
+use crate::ensemble::four_letter::{Conf, Srvr};
 use crate::ensemble::{ConfigRead, Ensemble, FourLetterWord, Mode, NoAnswer, ServerVersion};
 use crate::model::{ConfigParseError, Endpoint, EnsembleConfig, ServerId, Zxid};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tracing::debug;
 
-use super::probe::EndpointAnswers;
+use super::endpoint_answers::EndpointAnswers;
 use super::{Question, Source};
 use crate::ensemble::{Ensemble, Mode, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId};

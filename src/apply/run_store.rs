@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::access::Signer;
-use super::archive::{Archive, FolderState, LATEST};
 use super::end::Outcome;
+use super::executor::{Input, ReadBack};
 use super::journal::{self, Entry, Header, IdentityText, LeavingText, LockText, Record, Stamp};
-use super::machine::{Input, ReadBack};
+use super::journal_reader::{Archive, FolderState, LATEST};
 use super::paths::Paths;
 use crate::check::CheckedPlan;
 use crate::ensemble::{
@@ -305,7 +305,7 @@ impl RunStore {
         let pieces = journal::pieces(&plan);
         let opened = Stamp { at, ..self.mine.lock.by.clone() };
         let members = &checked.plan().facts.base.membership;
-        let leaving = super::sight::leaving(checked.plan()).into_iter().map(|id| {
+        let leaving = super::run_view::leaving(checked.plan()).into_iter().map(|id| {
             let client = leaving.get(&id);
             let text = LeavingText {
                 line: members.get(id).map(ToString::to_string).unwrap_or_default(),

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::histories::LiveEnsemble;
-use super::look::Survey;
-use super::probe::EndpointAnswers;
+use super::endpoint_answers::EndpointAnswers;
+use super::lineage::LiveEnsemble;
 use super::proof::digests_of;
+use super::survey::Survey;
 use super::{
     DataFigures, Digests, Question, ServerObservation, ServerStatus, TargetProbe, Tried, Wanted,
 };
-use crate::ensemble::words::{Mntr, keeps_local_sessions};
+use crate::ensemble::four_letter::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, FourLetterWord, Mode, NoAnswer, PortState};
 use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
@@ -293,8 +293,8 @@ fn has_reached(probe: &EndpointAnswers, target: Zxid) -> bool {
     probe.zxid().is_some_and(|zxid| zxid >= target && zxid.epoch() == target.epoch())
 }
 
-/// The sights of all members and wanted servers.
-pub(super) fn sights(
+/// The status of all members and wanted servers.
+pub(super) fn statuses(
     look: &Survey,
     present: &LiveEnsemble,
     question: &Question,

@@ -157,7 +157,7 @@ pub fn awaited(plan: &Plan) -> BTreeSet<ServerId> {
 
 /// The view of an observation, before joiners' data and the clients of leaving servers are asked
 /// for.
-pub fn sight(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
+pub fn run_view(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
     let facts = Facts::of(seen, target);
     let members = &facts.base.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));

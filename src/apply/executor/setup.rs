@@ -7,7 +7,7 @@ use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs}
 use crate::apply::judge::RunState;
 use crate::apply::position::implied;
 use crate::apply::resume::{OpenRun, RunDecision, carries_out, decide, is_kept, starts_from};
-use crate::apply::sight::RunView;
+use crate::apply::run_view::RunView;
 use crate::apply::stale::Now;
 use crate::apply::wait::Wait;
 use crate::observe::Identity;
