@@ -19,8 +19,10 @@
 //!   shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
-//! * [`ensemble`] is the port: the questions that can be put to servers, as a trait, the
-//!   implementation that puts them to real ones, and a simulated ensemble with ZooKeeper's rules.
+//! * [`ensemble`] is the port: the questions that can be put to servers, as traits, and the
+//!   implementation that puts them to real ones.
+//! * [`simulator`] is the other implementation: an ensemble in memory with ZooKeeper's rules, each held
+//!   against real servers by the tests.
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
 //!   unknown, and unknown is never counted as healthy. `server_status` decides which servers count as
@@ -98,6 +100,7 @@ pub mod rehearsal;
 pub mod render;
 pub mod report;
 pub mod saved;
+pub mod simulator;
 pub mod spec;
 pub mod trust;
 pub mod whynot;

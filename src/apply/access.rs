@@ -399,10 +399,10 @@ pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
     use crate::ensemble::{Credential, InClear};
     use crate::model::{Membership, Millis};
     use crate::observe::observe;
+    use crate::simulator::{Rules, Simulated, Timing, World};
     use crate::spec;
 
     const MEMBERS: &str = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\n\

@@ -25,8 +25,6 @@ pub mod journal;
 pub mod journal_reader;
 pub mod judge;
 pub mod leaving;
-#[cfg(test)]
-mod overtaken;
 pub mod past_runs;
 pub mod paths;
 pub mod position;
@@ -37,6 +35,8 @@ pub mod retired;
 pub mod run_store;
 pub mod run_view;
 pub mod stale;
+#[cfg(test)]
+mod tests;
 pub mod unlock;
 mod wait;
 

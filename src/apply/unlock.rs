@@ -93,9 +93,9 @@ mod tests {
     use crate::apply::executor::Input;
     use crate::apply::journal::{Entry, IdentityText, Stamp};
     use crate::apply::run_store::{ApplyIdentity, RunStore};
-    use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
     use crate::ensemble::{SessionFactory, SessionTerms};
     use crate::model::{Endpoint, Folder, Host, Membership, Millis};
+    use crate::simulator::{Rules, Simulated, Timing, World};
     use crate::trust::OwnIds;
 
     async fn archive<S: Session>(session: &S) -> Archive<'_, S> {

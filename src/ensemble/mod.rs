@@ -20,7 +20,6 @@ mod pace;
 mod port;
 mod replies;
 mod session;
-pub mod simulated;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -5,7 +5,7 @@
 //! without it, how far apply gets, and whether a second apply reaches the target once the server is
 //! back. No server is contacted.
 //!
-//! The ensemble is that of [`crate::ensemble::simulated`], built from the plan's facts: members
+//! The ensemble is that of [`crate::simulator`], built from the plan's facts: members
 //! that answered are up, other members are down, joiners follow without a vote. The driver is the
 //! one that ships. Simulated people do what hooks would do, and approve gates and attestations. A
 //! server fails by the end of its process. A zone fails by a network partition: its machines are
@@ -29,9 +29,9 @@ use tracing::subscriber::{NoSubscriber, with_default};
 use crate::apply::position::{implied, position};
 use crate::apply::{Outcome, Wait};
 use crate::check::{Breach, CheckedPlan};
-use crate::ensemble::simulated::{AdminAction, Simulated, World};
 use crate::model::{Millis, ServerId};
 use crate::plan::{Done, Plan, StepId};
+use crate::simulator::{AdminAction, Simulated, World};
 
 use self::run::{Applied, StopAt, apply, settle};
 use self::stage::SimulatedPlan;

@@ -14,10 +14,10 @@ use crate::apply::run_store::ApplyIdentity;
 use crate::apply::run_view::leaving;
 use crate::apply::{Event, Outcome, Wait};
 use crate::ensemble::SessionTerms;
-use crate::ensemble::simulated::{Simulated, World};
 use crate::model::{Folder, Millis, ServerId};
 use crate::observe::{Question, observe};
 use crate::plan::{Done, StepId};
+use crate::simulator::{Simulated, World};
 use crate::trust::OwnIds;
 
 /// The time-out of every wait, in simulated milliseconds. It is longer than an election, giving up

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::check::{Breach, CheckedPlan, check};
 use crate::ensemble::Ensemble;
-use crate::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use crate::model::{
     ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Target,
     Timeouts,
@@ -13,6 +12,7 @@ use crate::model::{
 use crate::observe::Identity;
 use crate::plan::{Action, Plan};
 use crate::saved::plan_id;
+use crate::simulator::{ProcessId, Rules, Simulated, Timing, World};
 
 /// The session time-out.
 const SESSION_MS: u64 = 4000;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::stage::SimulatedPlan;
-use crate::ensemble::simulated::{Condition, PeerState, ProcessId, World};
 use crate::model::{Role, ServerId};
+use crate::simulator::{Condition, PeerState, ProcessId, World};
 
 /// The server or zone that fails.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

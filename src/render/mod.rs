@@ -37,6 +37,7 @@ pub mod super_digest;
 mod table;
 pub mod text;
 pub mod trust;
+pub mod uncounted;
 pub mod unreachable;
 mod waits;
 mod why;

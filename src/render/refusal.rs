@@ -1,13 +1,12 @@
 //! Why there is no plan: which law, where, in which numbers, and what would pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{changes, head, hints, law, phrases, present};
 use crate::check::{Breach, Detail, Law};
-use crate::model::ServerId;
-use crate::observe::{Finding, Observation, Obstacle, ServerStatus};
+use crate::observe::{Finding, Observation, Obstacle};
 use crate::plan::StepId;
 use crate::proposal::{Refusal, Remedy};
 
@@ -69,21 +68,6 @@ pub fn breaches(breaches: &[Breach], findings: &[Finding], width: usize) -> Text
     let mut text = Text::new();
     for cause in causes(breaches, findings) {
         text.section(of_cause(&cause, findings, width));
-    }
-    text
-}
-
-/// Voters that do not count, with address and cause, and since when, as a time of day.
-pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width: usize) -> Text {
-    let mut text = Text::new();
-    for (id, since) in since {
-        let sight = seen.servers.get(id);
-        let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
-        let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
-        let (word, _, more) = phrases::standing(standing);
-        let more = more.map(|more| format!(", {more}")).unwrap_or_default();
-        let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());
-        text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);
     }
     text
 }

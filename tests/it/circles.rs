@@ -10,7 +10,7 @@ use std::path::Path;
 const LEFT: &[(&str, &str)] = &[
     ("apply::executor", "its files are the methods of one type, `Executor`"),
     ("cli", "the commands use parts of each other"),
-    ("ensemble::simulated", "its files are the methods of one type, `World`"),
+    ("simulator", "its files are the methods of one type, `World`"),
     ("saved", "`file` writes the name of the format, a part of the interface"),
 ];
 

@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("spec", &["model"]),
     ("ensemble", &["model"]),
+    ("simulator", &["model", "ensemble"]),
     ("trust", &["ensemble"]),
     ("observe", &["model", "ensemble", "trust"]),
     ("import", &["model", "spec", "observe"]),
@@ -28,7 +29,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "document", "saved",
         ],
     ),
-    ("rehearsal", &["model", "ensemble", "trust", "observe", "plan", "check", "saved", "apply"]),
+    (
+        "rehearsal",
+        &["model", "ensemble", "simulator", "trust", "observe", "plan", "check", "saved", "apply"],
+    ),
     (
         "render",
         &[

@@ -13,10 +13,10 @@ use zkplan::apply::run_view::leaving;
 use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
-use zkplan::ensemble::simulated::Simulated;
 use zkplan::model::{Connect, Folder, Millis, Policy, Server, Target, VoteWeight};
 use zkplan::observe::{Question, observe};
 use zkplan::plan::Action;
+use zkplan::simulator::Simulated;
 use zkplan::trust::OwnIds;
 
 /// Servers in a short form: `1 2 3o 4p 5g2`. `o` is an observer, `p` has other ports, and `g2`

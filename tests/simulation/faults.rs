@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use zkplan::apply::paths::Paths;
 use zkplan::ensemble::ErrorCode;
-use zkplan::ensemble::simulated::{
+use zkplan::model::{Reconfig, Update};
+use zkplan::simulator::{
     AdminAction, Condition, Fault, FaultInjector, Kind, Operation, PeerState, Process, ProcessId,
     World,
 };
-use zkplan::model::{Reconfig, Update};
 
 use crate::chance::Chance;
 use crate::coverage::{Coverage, Situation};

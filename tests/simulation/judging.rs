@@ -7,9 +7,9 @@ use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
 use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::Detail;
-use zkplan::ensemble::simulated::{CommittedConfig, Condition, PeerState, World};
 use zkplan::model::{Membership, quorum_of};
 use zkplan::plan::{Action, ChangeVerb, Done, Plan, Step, StepId};
+use zkplan::simulator::{CommittedConfig, Condition, PeerState, World};
 
 use crate::faults::Befallen;
 use crate::schedule::Applied;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use zkplan::apply::Outcome;
-use zkplan::ensemble::simulated::Simulated;
+use zkplan::simulator::Simulated;
 
 use crate::applying::{Around, Order, apply};
 use crate::shapes::{Prepared, SHAPES};

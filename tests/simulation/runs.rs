@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use zkplan::ensemble::simulated::Rules;
+use zkplan::simulator::Rules;
 
 use crate::coverage::Coverage;
 use crate::schedule::{ScheduleOutcome, run};

@@ -11,9 +11,9 @@ use std::task::Poll;
 use zkplan::apply::journal_reader::Archive;
 use zkplan::apply::unlock::take_over;
 use zkplan::apply::{Event, Outcome};
-use zkplan::ensemble::simulated::{AdminAction, Condition, ProcessId, Rules, Simulated};
 use zkplan::ensemble::{Session, SessionFactory};
 use zkplan::model::{EnsembleConfig, Folder, Update};
+use zkplan::simulator::{AdminAction, Condition, ProcessId, Rules, Simulated};
 use zkplan::trust::OwnIds;
 
 use crate::applying::{Around, Order, apply, terms};
@@ -267,7 +267,7 @@ fn heal(port: &Simulated, prepared: &Prepared) {
 }
 
 /// All events of the ensemble and of the applies, in order.
-fn merged(log: &[zkplan::ensemble::simulated::SimEvent], applies: &[Applied]) -> String {
+fn merged(log: &[zkplan::simulator::SimEvent], applies: &[Applied]) -> String {
     let mut told: Vec<(usize, &str, &Event)> = applies
         .iter()
         .flat_map(|applied| {

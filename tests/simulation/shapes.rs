@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::simulated::{Condition, ProcessId, Rules, Simulated, Timing, World};
 use zkplan::model::{Membership, StandaloneEnabled};
 use zkplan::observe::{Facts, Question, observe};
 use zkplan::proposal::{acceptance, propose};
 use zkplan::saved::plan_id;
+use zkplan::simulator::{Condition, ProcessId, Rules, Simulated, Timing, World};
 
 use crate::applying::{servers, target};
 

@@ -3,7 +3,7 @@
 use zkplan::apply::journal::{CommitEvidence, Entry};
 use zkplan::apply::{Event, Outcome};
 use zkplan::ensemble::ErrorCode;
-use zkplan::ensemble::simulated::{SimEvent, World};
+use zkplan::simulator::{SimEvent, World};
 
 use crate::coverage::{Coverage, Situation};
 use crate::schedule::Applied;

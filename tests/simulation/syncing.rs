@@ -2,8 +2,8 @@
 //! snapshots, and without activating a configuration that commits meanwhile.
 
 use zkplan::apply::{Event, Outcome};
-use zkplan::ensemble::simulated::{ProcessId, Simulated};
 use zkplan::model::ServerId;
+use zkplan::simulator::{ProcessId, Simulated};
 
 use crate::applying::{Around, Order, apply};
 use crate::shapes::{Prepared, SHAPES};

@@ -14,8 +14,8 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use zkplan::ensemble::simulated::World;
 use zkplan::model::{Server, ServerId, VoteWeight};
+use zkplan::simulator::World;
 
 use case::{Case, Told};
 use play::{Answer, Knowledge, play};

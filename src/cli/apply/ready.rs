@@ -26,7 +26,7 @@ use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::render::run::{another_order, holder};
-use crate::render::{Line, Style, Text, not_proven, refusal, words_for_servers};
+use crate::render::{Line, Style, Text, not_proven, refusal, uncounted, words_for_servers};
 use crate::report::run::RunDocument;
 use crate::saved;
 use crate::spec::Spec;
@@ -220,7 +220,7 @@ fn refused(
         refusal,
         width: output.width,
     });
-    text.append(refusal::not_counted(seen, not_counted, output.width));
+    text.append(uncounted::not_counted(seen, not_counted, output.width));
     CommandError::of_breaches(&refusal.breaches, text)
 }
 
@@ -233,7 +233,7 @@ fn unlawful_now(
     output: &Output,
 ) -> CommandError {
     let mut text = refusal::breaches(breaches, findings, output.width);
-    text.append(refusal::not_counted(seen, not_counted, output.width));
+    text.append(uncounted::not_counted(seen, not_counted, output.width));
     let path = args.file.display().to_string();
     let plans = source.plans(&args.file);
     let (what, hint, command) = if not_counted.is_empty() {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tokio::runtime::Runtime;
-use zkplan::ensemble::simulated::{ProcessId, Rules, Simulated, Timing, World};
 use zkplan::ensemble::{Limits, SessionFactory, ZooKeeper};
 use zkplan::model::{Membership, Server, ServerId};
+use zkplan::simulator::{ProcessId, Rules, Simulated, Timing, World};
 
 use crate::harness::Ensemble;
 

@@ -3,12 +3,11 @@
 
 use std::cell::Cell;
 
-use super::end::Outcome;
-use super::executor::Input;
-use super::journal::{IdentityText, LockText, Stamp};
-use super::journal_reader::{Archive, FolderState};
-use super::run_store::{ApplyIdentity, RunStore};
-use crate::ensemble::simulated::{Rules, Simulated, Timing, World};
+use crate::apply::Outcome;
+use crate::apply::executor::Input;
+use crate::apply::journal::{IdentityText, LockText, Stamp};
+use crate::apply::journal_reader::{Archive, FolderState};
+use crate::apply::run_store::{ApplyIdentity, RunStore};
 use crate::ensemble::{
     AclEntry, CONFIG, Credential, ErrorCode, InClear, Lifetime, Node, NodeAcl, Op, RequestError,
     Session, SessionFactory, SessionTerms,
@@ -16,6 +15,7 @@ use crate::ensemble::{
 use crate::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Folder, Host, Membership, Millis, Update,
 };
+use crate::simulator::{Rules, Simulated, Timing, World};
 use crate::trust::{Doubt, Life, OwnIds, Unproven};
 
 /// A session before whose request of that name another client makes a transaction, once.

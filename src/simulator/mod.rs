@@ -5,7 +5,7 @@
 //! advance with simulated time.
 //!
 //! ```
-//! use zkplan::ensemble::simulated::{Rules, Simulated, Timing, World};
+//! use zkplan::simulator::{Rules, Simulated, Timing, World};
 //! use zkplan::model::{Membership, Server};
 //!
 //! let line = |id| format!("server.{id}=10.0.0.{id}:2888:3888:participant;2181");

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op};
 use super::config::Config;
+use crate::ensemble::{AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op};
 
 /// One znode.
 #[derive(Debug, Clone)]

@@ -1,0 +1,23 @@
+//! Voters that do not count, while an apply gives them time.
+
+use std::collections::BTreeMap;
+
+use super::phrases;
+use super::text::{Line, Style, Text};
+use crate::model::ServerId;
+use crate::observe::{Observation, ServerStatus};
+
+/// Voters that do not count, with address and cause, and since when, as a time of day.
+pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width: usize) -> Text {
+    let mut text = Text::new();
+    for (id, since) in since {
+        let sight = seen.servers.get(id);
+        let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
+        let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
+        let (word, _, more) = phrases::standing(standing);
+        let more = more.map(|more| format!(", {more}")).unwrap_or_default();
+        let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());
+        text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);
+    }
+    text
+}
