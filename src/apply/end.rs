@@ -249,7 +249,7 @@ pub enum Differs {
     PlanLost,
     /// It carries out another plan than the file's.
     OtherPlan,
-    /// The run has another target than the target.
+    /// The run has another target than the file.
     OtherSpec {
         /// Whether that is other servers.
         servers: bool,

@@ -190,7 +190,8 @@ fn of_breaches(breaches: &[Breach]) -> CommandFailure {
         (_, Detail::Obstacle(Obstacle::ReconfigDisabled(_))) => CommandFailure::ReconfigDisabled,
         (_, Detail::Obstacle(Obstacle::NoCommit)) => CommandFailure::NoCommit,
         (_, Detail::NoLiveQuorum(_)) => CommandFailure::NoQuorum,
-        (Law::Form, _) => CommandFailure::Bug,
+        // A limit of what is looked at, and no mistake.
+        (Law::Form, detail) if !matches!(detail, Detail::TooManyOrders(_)) => CommandFailure::Bug,
         _ => CommandFailure::PlanRefused,
     });
     let graver = |one: CommandFailure, other: CommandFailure| {

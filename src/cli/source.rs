@@ -163,8 +163,9 @@ pub(super) fn not_a_spec(path: &str, text: &str) -> Option<CommandError> {
 pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> CommandError {
     let hint = match error {
         ReadError::Former(_) => {
-            "make the plan again: zkplan plan SPEC --out FILE; an open run of it is resumed by zkplan \
-             apply SPEC"
+            "make the plan again: zkplan plan SPEC --out FILE. An open run of it is resumed by zkplan \
+             apply SPEC, or by its plan as the ensemble keeps it: zkplan history SPEC RUN --plan > \
+             FILE, then zkplan apply FILE"
         }
         _ => "make the plan again: zkplan plan SPEC --out FILE",
     };

@@ -101,6 +101,13 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
     })
 }
 
+/// The file that a run is finished with: the plan that the journal keeps is one, where it is whole.
+fn what_finishes(why: &Differs, path: &str, run: u64) -> String {
+    let is_kept = !matches!(why, Differs::Header(_) | Differs::PlanLost);
+    let kept = format!(", or with its plan (zkplan history {path} {run} --plan > FILE)");
+    format!("the file that started it{}", if is_kept { &kept } else { "" })
+}
+
 /// The same of those that the lock or a run stands behind.
 fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
     let EndScreen { again, path, .. } = *screen;
@@ -123,7 +130,8 @@ fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
             format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
             format!(
                 "zkplan history {path} {number} shows which steps are done. Finish the run with \
-                 the file that started it, or abandon it: {again} --abandon {number}"
+                 {}, or abandon it: {again} --abandon {number}",
+                what_finishes(why, path, *number)
             ),
         ),
         Outcome::Overtaken { number, stale } => (

@@ -30,14 +30,23 @@ fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
         Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
             let voters = facts.base.membership.voters();
             let down: Vec<_> = voters.difference(&facts.live).collect();
-            let down_now = phrases::list(down.clone());
-            let start =
-                format!("start server {down_now} if it is down, and wait until it is synced");
-            let split = "change fewer voters at a time: in several specs, applied one after the \
-                         other, or add voters before you change or remove others";
-            let start = Some(start).filter(|_| !down.is_empty());
+            let start = (!down.is_empty()).then(|| {
+                format!(
+                    "start what is down of {}, and wait until all are synced",
+                    phrases::servers(down)
+                )
+            });
+            let is_one = refusal.nearest.changes.len() == 1;
+            let split = if is_one { ADD_FIRST } else { FEWER_AT_A_TIME };
             start.into_iter().chain([split.to_owned()]).collect()
         }
+        // A quorum follows: with none there would be no configuration to plan from.
+        Detail::NoLiveQuorum(_) if facts.leader.is_none() && !facts.assumed => {
+            vec!["find out which server leads, and why zkplan cannot ask it: a leader may accept no \
+                  clients (leaderServes=no), or be cut off from this machine"
+                .to_owned()]
+        }
+        Detail::Obstacle(obstacle) => vec![obstacle_hint(obstacle)],
         // An acceptance is no way out while something else stands against the plan.
         Detail::NeedsJoiners { .. } | Detail::Finding(_)
             if refusal.breaches.iter().any(|breach| !breach.detail.is_acceptable()) =>
@@ -48,10 +57,17 @@ fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
     }
 }
 
+/// What helps where quorums are too small on the way of several changes.
+const FEWER_AT_A_TIME: &str = "change fewer voters at a time: in several specs, applied one after the \
+                               other, or add voters before you change or remove others";
+
+/// The same of one change.
+const ADD_FIRST: &str = "add voters before you change or remove others";
+
 /// What helps against a breach, whatever is there.
 const fn hint(detail: &Detail) -> &'static str {
     match detail {
-        Detail::Obstacle(obstacle) => obstacle_hint(obstacle),
+        Detail::Obstacle(_) => "correct what stands in the way",
         Detail::MemberDisagrees(_) => {
             "restart that server, or find out why it cannot follow the leader"
         }
@@ -60,7 +76,7 @@ const fn hint(detail: &Detail) -> &'static str {
              but were not asked to connect.servers"
         }
         Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
-            "add voters before you change or remove others"
+            ADD_FIRST
         }
         Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or fix the cause",
         Detail::ZoneLoss(_) => "set policy.zones: best, or put the voters into more zones",
@@ -104,7 +120,7 @@ const fn hint(detail: &Detail) -> &'static str {
         }
         Detail::ClientLost(_) => "give the server its client port in the spec",
         Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
-        Detail::OtherMachine(_) => "give the new machine a new id, the highest so far plus one",
+        Detail::OtherMachine(_) => "give the new machine an id from 1 to 254 that was never used",
         Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
         Detail::NoGroup(_) => "give it a group in the spec, and a weight if it is not 1",
         Detail::OtherPlace(_) => {
@@ -121,32 +137,39 @@ const fn hint(detail: &Detail) -> &'static str {
     }
 }
 
-const fn obstacle_hint(obstacle: &Obstacle) -> &'static str {
+fn obstacle_hint(obstacle: &Obstacle) -> String {
     match obstacle {
-        Obstacle::WantedDataDiffer(_) => {
-            "stop that server, move version-2 out of its data directory (and out of dataLogDir) \
-             and keep it, restore the zoo.cfg it first started with, start it, and plan again: it \
-             then copies the leader's data"
+        Obstacle::WantedDataDiffer(id) => format!(
+            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
+             keep it, restore the zoo.cfg it first started with, start it, and plan again: it then \
+             copies the leader's data"
+        ),
+        Obstacle::ReconfigDisabled(_) => "set reconfigEnabled=true in zoo.cfg of every server and \
+                                          restart the servers one at a time, the leader last"
+            .to_owned(),
+        Obstacle::NoCommit => {
+            "find out why writes do not commit: disks, network, too few voters".to_owned()
         }
-        Obstacle::ReconfigDisabled(_) => {
-            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
-             time, the leader last"
+        Obstacle::WantedStandalone(id) => format!(
+            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
+             keep it, and start it with a zoo.cfg that lists the members; a new server lists itself \
+             as observer"
+        ),
+        Obstacle::NoPlainPort(id) => format!(
+            "write `clientPort: none` for server {id} in the spec, or give it a clientPort in its \
+             zoo.cfg"
+        ),
+        Obstacle::TakesOneConnection(..) => sessions::RAISE_THE_LIMIT.to_owned(),
+        Obstacle::WantedAnswersAs(id, _) => {
+            format!("correct the myid file of server {id}, or its address in the spec")
         }
-        Obstacle::NoCommit => "find out why writes do not commit: disks, network, too few voters",
-        Obstacle::WantedStandalone(_) => {
-            "stop it, empty its data directory, and start it with a zoo.cfg that lists the \
-             present members, and itself as observer"
-        }
-        Obstacle::NoPlainPort(_) => {
-            "write `clientPort: none` for it in the spec, or give it a clientPort in its zoo.cfg"
-        }
-        Obstacle::TakesOneConnection(..) => sessions::RAISE_THE_LIMIT,
-        Obstacle::WantedAnswersAs(..) => "correct its myid file or its address in the spec",
-        Obstacle::WantedElsewhere(_) => {
-            "correct its address in the spec, or remove it from the other ensemble first"
-        }
-        Obstacle::MemberAnswersAs(..) => {
-            "correct its myid file, or find out which server has taken its address"
-        }
+        Obstacle::WantedElsewhere(id) => format!(
+            "correct the address of server {id} in the spec, or remove it from the other ensemble \
+             first"
+        ),
+        Obstacle::MemberAnswersAs(id, _) => format!(
+            "correct the myid file at the address of server {id}, or find out which server has \
+             taken that address"
+        ),
     }
 }

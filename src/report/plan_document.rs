@@ -1,5 +1,7 @@
 //! A plan as a document: what is kept of it, and what follows from that, for reviewers and policies.
 
+use std::cmp::Ordering;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -147,38 +149,45 @@ pub fn read_plan(text: &str) -> Result<CheckedPlan, ReadError> {
     let file: Value =
         serde_json::from_str(text).map_err(|cause| ReadError::NoJson(cause.to_string()))?;
     let made = PlanDocument::of(&checked).to_value();
-    let is_same_version = file["formatVersion"] == made["formatVersion"];
+    let Some(theirs) = minor(&file) else {
+        return Err(ReadError::Malformed(format!("format version {}", file["formatVersion"])));
+    };
+    let age = theirs.cmp(&PlanDocument::FORMAT.minor);
     for key in DERIVED {
-        // A plan out of the journal has none of them.
-        let Some(said) = file.get(key) else { continue };
-        if let Some(place) = difference([said, &made[key]], is_same_version, key) {
+        if let Some(place) = difference([&file[key], &made[key]], age, key) {
             return Err(ReadError::NotDerived(place));
         }
     }
     Ok(checked)
 }
 
-/// The place of the first value that is another. Another minor version may lack keys or have more;
-/// sentences may be worded anew.
-fn difference(both: [&Value; 2], is_same_version: bool, place: &str) -> Option<String> {
+/// The minor version of a plan document.
+fn minor(document: &Value) -> Option<u32> {
+    document["formatVersion"].as_str()?.split_once('.')?.1.parse().ok()
+}
+
+/// The place of the first value that is another. An older minor version may lack keys, and a newer
+/// one may have more; sentences may be worded anew.
+fn difference(both: [&Value; 2], age: Ordering, place: &str) -> Option<String> {
     match both {
         [Value::Object(said), Value::Object(made)] => {
-            if is_same_version && let Some(key) = made.keys().find(|key| !said.contains_key(*key)) {
+            let mut lacking = made.keys().filter(|_| age != Ordering::Less);
+            if let Some(key) = lacking.find(|key| !said.contains_key(*key)) {
                 return Some(format!("{place}.{key}"));
             }
             let mut data = said.iter().filter(|(key, _)| *key != "text");
             data.find_map(|(key, said)| {
                 let place = format!("{place}.{key}");
                 match made.get(key) {
-                    Some(made) => difference([said, made], is_same_version, &place),
-                    None => is_same_version.then_some(place),
+                    Some(made) => difference([said, made], age, &place),
+                    None => (age != Ordering::Greater).then_some(place),
                 }
             })
         }
         [Value::Array(said), Value::Array(made)] if said.len() == made.len() => {
             let mut pairs = said.iter().zip(made).enumerate();
             pairs.find_map(|(at, (said, made))| {
-                difference([said, made], is_same_version, &format!("{place}[{at}]"))
+                difference([said, made], age, &format!("{place}[{at}]"))
             })
         }
         [said, made] => (said != made).then(|| place.to_owned()),

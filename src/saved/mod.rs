@@ -21,7 +21,7 @@ use crate::plan::Plan;
 /// The format of plan files and of the plans that the journal keeps.
 pub const FORMAT: Format = Format { name: "plan", major: 2, minor: 0 };
 
-/// A plan file larger than this is not read; 255 servers need less than a tenth of it.
+/// A plan file larger than this is not read; a move of 127 servers needs a quarter of it.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The text of a plan as the journal keeps it.

@@ -238,6 +238,18 @@ fn what_a_policy_reads_follows_from_the_plan_or_the_file_is_refused() {
     }
     let without = forged(&|plan| drop(plan["summary"].as_object_mut().expect("one").remove("now")));
     assert!(matches!(without, Err(ReadError::NotDerived(at)) if at == "summary.now"));
+    for key in ["changes", "steps", "findings", "summary"] {
+        let without = forged(&|plan| drop(plan.as_object_mut().expect("one").remove(key)));
+        assert!(matches!(without, Err(ReadError::NotDerived(at)) if at == key));
+    }
+    // A later minor version may know more, and never less; what is no version is none.
+    for version in ["2.1", "2.00", "2.x", "2."] {
+        let emptied = forged(&|plan| {
+            plan["formatVersion"] = version.into();
+            plan["summary"] = json!({});
+        });
+        assert!(emptied.is_err(), "{version}");
+    }
     // A sentence may be worded anew, and a later minor version may know more.
     assert!(set("/summary/text", json!("another sentence")).is_ok());
     assert!(

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use zkplan::check::{Breach, Detail, Law, check};
-use zkplan::model::{MinTolerance, Reconfig, ReuseIds, Server, StandaloneEnabled, VoteWeight};
+use zkplan::model::{
+    MinTolerance, Reconfig, ReuseIds, Server, ServerId, StandaloneEnabled, VoteWeight,
+};
 use zkplan::plan::{
     Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
 };
@@ -185,4 +187,16 @@ fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
     let refusal = propose(&target, &facts, &[]).expect_err("too many orders");
     let too_many = |breach: &Breach| matches!(breach.detail, Detail::TooManyOrders(_));
     assert!(refusal.breaches.iter().any(too_many), "{:?}", refusal.breaches);
+}
+
+/// A server that is neither a member nor wanted has no step: nothing that a reviewer reads of changes
+/// would name it.
+#[test]
+fn a_step_is_about_a_server_of_the_plan() {
+    let mut plan = planned(&World::new("1 2 3", "1 2 3 4"));
+    let awaits = |step: &Step| matches!(step.action, Action::AwaitJoiner(_));
+    let phase = plan.phases.iter_mut().find(|phase| phase.steps.iter().all(awaits));
+    let stray = Step { id: StepId::new("await-9"), action: Action::AwaitJoiner(ServerId::new(9)) };
+    phase.expect("a joiner is awaited").steps.push(stray);
+    assert!(laws(plan).contains(&Law::Form));
 }

@@ -235,7 +235,7 @@ fn a_plan_without_a_user_is_applied_with_the_command_on_the_screen() {
     // The other sources, in their order: a flag, the variable, the file that a variable names.
     desk.write("right", SUPER_PASSWORD);
     let back = wanting(&ensemble, 1..=3, 1..=4);
-    let flag = desk.apply_spec(&back).password("wrong").with(&["--password-file", "right"]);
+    let flag = desk.apply_spec(&back).password("guess-4711").with(&["--password-file", "right"]);
     flag.ends().exits(0);
     desk.plan(&spec, &["--out", "plan.json"]).exits(2);
     let usage = desk.apply("plan.json").with(&["--password-file", "right"]);

@@ -72,7 +72,7 @@ fn where_sasl_is_enforced_each_thing_that_is_missing_is_said() {
     let spec = by_sasl(&ensemble, 1..=4, "super");
     // Its password is not at hand.
     desk.plan(&spec, &[]).exits(10).says(["zkplan has no password for connect.auth"]);
-    let wrong = desk.apply_spec(&spec).password("wrong").ends().exits(10);
+    let wrong = desk.apply_spec(&spec).password("guess-4711").ends().exits(10);
     let wrong = wrong.says(["enforces authentication, and refused the SASL user", "JAAS file"]);
     wrong.says_nowhere(&enforced).says_nowhere("disks");
 
@@ -90,7 +90,7 @@ fn where_sasl_is_not_enforced_looks_need_no_password_and_a_connect_proves_nothin
     let desk = Desk::new();
     let spec = by_sasl(&ensemble, 1..=4, "super");
     desk.plan(&spec, &[]).exits(2);
-    let wrong = desk.apply_spec(&spec).password("wrong").ends().exits(10);
+    let wrong = desk.apply_spec(&spec).password("guess-4711").ends().exits(10);
     wrong.says(["refused user \"super\" (SASL): wrong password"]);
     desk.apply_spec(&spec).ends().exits(0);
     is_at(&ensemble, &[1, 2, 3, 4]);
@@ -118,7 +118,7 @@ fn where_digest_is_enforced_looks_need_no_password() {
     desk.run(["plan", &desk.write("imported.yaml", &imported.stdout)]).exits(0);
     let spec = wanting(&ensemble, 4..=6, 1..=3);
     desk.plan(&spec, &[]).exits(2);
-    let wrong = desk.apply_spec(&spec).password("wrong").with(&["--approve", "cutover"]);
+    let wrong = desk.apply_spec(&spec).password("guess-4711").with(&["--approve", "cutover"]);
     wrong.ends().exits(10).says(["refused user \"super\": wrong password"]);
     desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
     is_at(&ensemble, &[4, 5, 6]);

@@ -53,13 +53,18 @@ pub(super) fn waits_for_member(step: &Transition<'_>) -> Option<Detail> {
     (waits && step.before.has(server, Mark::MEMBER)).then_some(Detail::Mislabelled)
 }
 
-/// The rule for the phases of a plan and its tolerance.
+/// The rule for the servers of a plan, its phases and its tolerance. A step is about a server that is
+/// a member or is to be one.
 pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Detail> {
     let plan = table.plan;
+    let is_known =
+        |id: ServerId| plan.facts.base.membership.contains(id) || plan.target.contains(id);
+    let is_stray = plan.steps().flat_map(Step::servers).any(|id| !is_known(id));
+    let stray = is_stray.then_some(Detail::Mislabelled);
     let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
     let policy = tolerance(table);
     let other = Detail::OtherTolerance { says: plan.min_tolerance, policy };
-    unlike.into_iter().chain((plan.min_tolerance != policy).then_some(other)).collect()
+    stray.into_iter().chain(unlike).chain((plan.min_tolerance != policy).then_some(other)).collect()
 }
 
 /// Whether an unordered phase has only steps whose order does not matter.
