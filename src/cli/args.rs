@@ -21,7 +21,7 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER_HELP: &str = "\
 Examples:
-  zkplan import --connect zk1:2181,zk2:2181,zk3:2181 > prod.yaml
+  zkplan import --connect zk1:2181,zk2:2181,zk3:2181 --ensemble prod --user super > prod.yaml
   zkplan validate prod.yaml
   zkplan plan prod.yaml --out plan.json
   zkplan show plan.json
@@ -29,9 +29,9 @@ Examples:
   zkplan history prod.yaml
 
 Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved,
-5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum or not
-authorized, 64 usage, 65 bad spec or plan file, 70 bug. More: zkplan explain exit-codes
-Codes, words and topics: zkplan explain";
+5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum, reconfig
+disabled or not authorized, 64 usage, 65 bad spec or plan file, 70 bug.
+More: zkplan explain exit-codes. Codes and topics: zkplan explain";
 
 /// Plan and apply for ZooKeeper ensembles: who is a member, in which role, at which address
 #[derive(Debug, Parser)]
@@ -44,11 +44,11 @@ pub(super) struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(super) color: Color,
 
-    /// Log to stderr what zkplan does: sessions, reconfigs and decisions; twice: each question too
+    /// Log to stderr what zkplan does: sessions, reconfigs and decisions; twice: each request too
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
 
-    /// The format of these log lines
+    /// The format of the log lines of -v
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
 
@@ -76,7 +76,7 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Show a saved plan, offline
     Show(ShowArgs),
-    /// Simulate a plan with a failure of each server and zone at each step
+    /// Simulate a plan with a failure of each server and zone, before the plan and after each reconfig
     Rehearse(RehearseArgs),
     /// Carry out a plan, step by step, under a lock; resumes an earlier apply
     Apply(ApplyArgs),
@@ -88,7 +88,7 @@ pub(super) enum Command {
     Demo,
     /// Print the superDigest of a user, the setting by which servers know their super user
     Digest(DigestArgs),
-    /// Explain a code, a word of zkplan, or the exit codes
+    /// Explain a code or a topic
     Explain(ExplainArgs),
     /// Print the JSON Schema of specs or of a document that zkplan prints
     Schema {
@@ -174,9 +174,9 @@ pub(super) struct PlanArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
-    /// Plan offline, from a file with the text of /zookeeper/config (`-` for stdin). In a folder,
-    /// zkplan reads the file that is named like the ensemble of each spec
-    #[arg(long, value_name = "FILE|FOLDER")]
+    /// Plan offline, from a file with the text of /zookeeper/config (`-` for stdin). If it is
+    /// a directory, zkplan reads the file DIRECTORY/ENSEMBLE for each spec
+    #[arg(long, value_name = "FILE|DIRECTORY")]
     pub(super) live: Option<PathBuf>,
 
     /// Which of several safe plans to prefer; text output compares all three
@@ -197,8 +197,8 @@ pub(super) struct PlanArgs {
     #[arg(long, conflicts_with = "live")]
     pub(super) probe: bool,
 
-    /// Exit with 2 if the ensemble differs from the spec: there are changes, a member is down, or a
-    /// run is open
+    /// Exit with 2 if something is left to do: changes, a member that is down, an open run, or a
+    /// retired server that serves clients
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 
@@ -245,9 +245,9 @@ pub(super) struct RehearseArgs {
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// With a spec: plan offline, from a file with the text of /zookeeper/config. In a folder, zkplan
-    /// reads the file that is named like the ensemble of the spec
-    #[arg(long, value_name = "FILE|FOLDER")]
+    /// With a spec: plan offline, from a file with the text of /zookeeper/config. If it is a
+    /// directory, zkplan reads the file DIRECTORY/ENSEMBLE
+    #[arg(long, value_name = "FILE|DIRECTORY")]
     pub(super) live: Option<PathBuf>,
 
     /// With a spec: accept a risk by its code, as for plan; repeatable
@@ -274,8 +274,7 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
 
-    /// Accept a risk by its code, as for plan, or a risk that appears later; only for this command;
-    /// repeatable
+    /// Accept a risk by its code, for this command only; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,
 
@@ -295,7 +294,7 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "RUN")]
     pub(super) abandon: Option<u64>,
 
-    /// Refuse if the config version changed and no zkplan run changed it
+    /// Refuse if something other than zkplan has changed the config version
     #[arg(long)]
     pub(super) strict_version: bool,
 
@@ -377,8 +376,8 @@ pub(super) struct AccessArgs {
     #[arg(long, value_enum, value_name = "SCHEME")]
     pub(super) auth: Option<SchemeArg>,
 
-    /// The user who changes the configuration, instead of the user in the file (scheme digest unless
-    /// --auth or the file say sasl). The password comes from the file, from `ZKPLAN_PASSWORD`, from
+    /// The user who changes the configuration, instead of the user in the file (scheme digest, unless
+    /// --auth or the file says sasl). The password comes from the file, from `ZKPLAN_PASSWORD`, from
     /// the file in `ZKPLAN_PASSWORD_FILE`, or from a prompt
     #[arg(long, value_name = "USER", value_parser = user)]
     pub(super) user: Option<String>,
@@ -432,7 +431,7 @@ pub(super) struct ExplainArgs {
 pub(super) enum Format {
     /// For people
     Text,
-    /// The plan file, or the refusal
+    /// The plan, the refusal or the error
     Json,
     /// A graph for Graphviz
     Dot,
