@@ -42,8 +42,9 @@ fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
         }
         // A quorum follows: with none there would be no configuration to plan from.
         Detail::NoLiveQuorum(_) if facts.leader.is_none() && !facts.assumed => {
-            vec!["find out which server leads, and why zkplan cannot ask it: a leader may accept no \
-                  clients (leaderServes=no), or be cut off from this machine"
+            vec!["find out which server leads. If it was not asked, add its client address to \
+                  connect.servers; else it accepts no clients (leaderServes=no), or is cut off from \
+                  this machine"
                 .to_owned()]
         }
         Detail::Obstacle(obstacle) => vec![obstacle_hint(obstacle)],
