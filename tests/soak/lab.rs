@@ -72,9 +72,12 @@ impl Lab {
         assert!(known.is_none(), "server {} is there already", seat.id);
     }
 
-    /// Takes a server away, with all that it had.
+    /// Takes a server away, with all that it had. It is gone on return, also where a thread that looks
+    /// at all servers still has it in hand: the next one on its machine has the same addresses.
     pub(crate) fn remove(&self, id: u8) {
-        drop(lock(&self.servers).remove(&id));
+        if let Some(server) = lock(&self.servers).remove(&id) {
+            server.kill();
+        }
     }
 
     pub(crate) fn servers(&self) -> Vec<Arc<Server>> {
