@@ -116,13 +116,13 @@ pub(super) fn sessions_at(seen: &Observation, spec: &Target) -> Vec<Endpoint> {
 #[derive(Default)]
 pub(super) struct OpenRuns {
     pub(super) findings: Vec<Finding>,
-    /// The run with which an apply goes on.
+    /// The run that an apply resumes.
     pub(super) resumed: Option<Resumed>,
     /// Where servers serve that an earlier run moved this ensemble to, and not this ensemble.
     pub(super) rivals: Vec<Endpoint>,
 }
 
-/// A run with which an apply goes on.
+/// A run that an apply resumes.
 pub(super) struct Resumed {
     pub(super) run: u64,
     pub(super) is_certain: bool,

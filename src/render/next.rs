@@ -10,7 +10,7 @@ use crate::apply::access::Signer;
 pub struct EndScreen<'a> {
     /// How it ended.
     pub end: &'a Outcome,
-    /// The command that goes on, as it is typed.
+    /// The command that resumes, as it is typed.
     pub again: &'a str,
     /// The file that was applied, as it was given.
     pub path: &'a str,

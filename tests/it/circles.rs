@@ -37,7 +37,7 @@ fn a_circle_is_found_through_a_re_export_and_a_group() {
     let texts = [
         ("m", "mod a;\nmod b;\nmod c;\npub use a::Alpha;\n"),
         ("m::a", "use super::{c::self, b::Beta as Other};\npub struct Alpha(Other);\n"),
-        ("m::b", "pub(in crate::m) struct Beta;\nfn new() -> crate::m::Alpha { todo!() }\n"),
+        ("m::b", "pub(in crate::m) struct Beta;\nfn of(alpha: crate::m::Alpha) {}\n"),
         ("m::c", "pub(in crate::m::a) struct Gamma;\n// as in [`super::Alpha`]\n"),
     ];
     let path = |module: &str| module.split("::").map(str::to_owned).collect::<ModulePath>();

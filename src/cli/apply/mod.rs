@@ -231,7 +231,7 @@ fn ended(
     output.raw(&RunDocument::of(&local.log, &local.report, end).to_text(), exit)
 }
 
-/// The command that goes on, as it is typed.
+/// The command that resumes, as it is typed.
 ///
 /// What was approved, and which run was given up, is left out: it was said of that moment, and
 /// the next apply checks again.
