@@ -56,7 +56,7 @@ pub enum Signer {
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     endpoints: BTreeSet<Endpoint>,
-    /// Whether sessions show a client certificate.
+    /// Whether sessions show a client certificate: the file has one and names a TLS port.
     certificate: bool,
     /// The identity that a plan file holds.
     identity: Option<String>,
@@ -131,15 +131,16 @@ impl Named {
         let is_secure = |id: &ServerId| wanted.get(id).is_some_and(|at| at.tls);
         let base = base.filter(|server| !is_secure(&server.id)).filter_map(Server::client_endpoint);
         let base: Vec<Endpoint> = base.collect();
-        let certificate = target.connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
+        let has_certificate = target.connect.tls.as_ref().is_some_and(|tls| tls.cert.is_some());
         let identity = plan.and_then(|plan| match &plan.facts.identity {
             Identity::Known(identity) => Some(identity.clone()),
             Identity::NoneYet => None,
         });
-        let endpoints = contacts.into_iter().chain(wanted.into_values()).chain(base).collect();
+        let endpoints: BTreeSet<Endpoint> =
+            contacts.into_iter().chain(wanted.into_values()).chain(base).collect();
         Self {
+            certificate: has_certificate && endpoints.iter().any(|at| at.tls),
             endpoints,
-            certificate,
             identity,
             paths: Paths::below(target.connect.folder.clone()),
         }
@@ -226,14 +227,25 @@ impl Access {
         }
     }
 
-    /// The servers that may receive the session, those that stay first. Without a credential there
-    /// is nothing to protect, so every server of the ensemble may.
+    /// The servers that may receive the session, those that stay first. Without a password there is
+    /// nothing to protect, so every server of the ensemble may; a certificate is shown in TLS alone.
     pub fn recipients(&self, seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<Recipient> {
         if self.terms.auth.is_some() {
             return self.named.recipients(seen, leaving);
         }
         let serving = serving(seen, leaving).into_iter();
-        serving.map(|(server, at)| Recipient { server, at }).collect()
+        let at = |(server, at)| Some(Recipient { server, at: self.shown_at(seen, server, at)? });
+        serving.filter_map(at).collect()
+    }
+
+    /// Where a session on a server shows what this file has, given one address of the server. A
+    /// plain port takes no certificate: the session would be there without an identity, and would be
+    /// refused.
+    fn shown_at(&self, seen: &Observation, server: ServerId, at: Endpoint) -> Option<Endpoint> {
+        if at.tls || !self.named.certificate {
+            return Some(at);
+        }
+        seen.servers.get(&server)?.reached_at.iter().find(|at| at.tls).cloned()
     }
 
     /// Members that serve only at addresses that the file does not name.
@@ -247,7 +259,7 @@ impl Access {
             return self.named.joiner(seen, id);
         }
         let at = seen.servers.get(&id)?.reached_at.first()?.clone();
-        Some(Recipient { server: id, at })
+        Some(Recipient { server: id, at: self.shown_at(seen, id, at)? })
     }
 
     /// A session on the first of these servers that opens one and matches the survey. Otherwise the
@@ -451,6 +463,28 @@ mod tests {
         // An unauthenticated session has no credential to lose.
         let terms = SessionTerms { timeout: Millis(4000), auth: None };
         assert_eq!(ids(&Access::new(terms, named).recipients(&seen, &none)), [1, 2, 3]);
+    }
+
+    /// A server whose TLS port does not answer for a moment is reached at its plain port all the
+    /// same. A session there would have no identity.
+    #[test]
+    fn a_session_that_shows_a_certificate_goes_to_tls_ports_alone() {
+        let (port, (target, mut named)) = (world(), named());
+        let mut seen = seen(&port, &target);
+        named.certificate = true;
+        let plain = |named: &Named| {
+            Access::new(SessionTerms { timeout: Millis(4000), auth: None }, named.clone())
+        };
+        let (one, none) = (ServerId::new(1), BTreeSet::new());
+        assert_eq!(plain(&named).recipients(&seen, &none), []);
+        assert_eq!(plain(&named).joiner(&seen, one), None);
+        let server = seen.servers.get_mut(&one).expect("server 1");
+        let secure = Endpoint { port: 2281, tls: true, ..server.reached_at[0].clone() };
+        server.reached_at.push(secure.clone());
+        let to = Recipient { server: one, at: secure };
+        assert_eq!(plain(&named).recipients(&seen, &none), [to]);
+        named.certificate = false;
+        assert_eq!(ids(&plain(&named).recipients(&seen, &none)), [1, 2, 3]);
     }
 
     #[test]
