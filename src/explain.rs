@@ -68,6 +68,11 @@ pub fn page(code: &str) -> Option<&'static str> {
     PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
 }
 
+/// What a code or topic is, in a few words: the first line of its page without the code.
+pub fn title(code: &str) -> Option<&'static str> {
+    titles().find(|(known, _)| *known == code).map(|(_, title)| title)
+}
+
 /// Every code with the first line of its page.
 pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGES.iter().map(|(code, page)| {

@@ -29,7 +29,9 @@ use crate::render;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::unreachable::Reached;
-use crate::render::{Text, dot, other, refusal, unreachable, words_for_acceptance};
+use crate::render::{
+    Text, dot, other, refusal, unreachable, words_for_acceptance, words_for_shell,
+};
 use crate::report::error::CommandFailure;
 use crate::report::{FleetDocument, FleetMember, PlanDocument, RefusalDocument};
 use crate::saved;
@@ -210,12 +212,12 @@ fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
 }
 
 /// The flags that made the plan what it is, to be typed again.
-fn flags(args: &PlanArgs, checked: &CheckedPlan) -> Vec<String> {
+fn flags(args: &PlanArgs, accepted: &[Acceptance]) -> Vec<String> {
     let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
     let prefer = args.prefer.and_then(|prefer| prefer.to_possible_value());
     let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
-    let accepted = checked.plan().accepted.iter();
-    let accepted = accepted.flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
+    let accepted =
+        accepted.iter().flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
     live.chain(prefer).chain(accepted).collect()
 }
 
@@ -356,7 +358,8 @@ fn texts(
                 let is_new = !checked.plan().is_empty() && position.is_none();
                 let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
-                let (rehearsed, flags) = (rehearsed.as_ref(), &flags(args, checked)[..]);
+                let (rehearsed, flags) =
+                    (rehearsed.as_ref(), &flags(args, &checked.plan().accepted)[..]);
                 all.section(screen(&PlanScreen {
                     origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
@@ -369,10 +372,15 @@ fn texts(
                 }
             }
             Outcome::Refused(refusal, seen) => {
+                let flags = flags(args, &args.accept);
+                let again = ["zkplan", "plan", &file.path].into_iter();
+                let again: Vec<String> =
+                    again.chain(flags.iter().map(String::as_str)).map(words_for_shell).collect();
                 all.section(refusal::screen(&refusal::RefusalScreen {
                     spec,
                     observation: seen.as_deref(),
                     refusal,
+                    again: &again.join(" "),
                     width: output.width,
                 }));
                 for wish in &args.why_not {

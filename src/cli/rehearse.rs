@@ -4,7 +4,7 @@ use super::args::{RehearseArgs, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
-use super::source::Source;
+use super::source::{Source, accepts};
 use super::{assumed, live};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
@@ -13,8 +13,8 @@ use crate::observe::Facts;
 use crate::proposal::propose;
 use crate::rehearsal::{RehearsalLimits, Unrehearsed, rehearse};
 use crate::render::plan::SpecFile;
-use crate::render::refusal;
 use crate::render::rehearse as render;
+use crate::render::{refusal, words_for_shell};
 use crate::report::error::CommandFailure;
 use crate::report::rehearsal::RehearsalDocument;
 use crate::spec::Spec;
@@ -61,10 +61,15 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
     };
     propose(target, &facts, &args.accept).map_err(|refusal| {
         let path = args.file.display().to_string();
+        let live = args.live.as_ref().map(|live| words_for_shell(&live.display().to_string()));
+        let live = live.map(|live| format!(" --live {live}")).unwrap_or_default();
+        let accepted: String = args.accept.iter().map(accepts).collect();
+        let again = format!("zkplan rehearse {}{live}{accepted}", words_for_shell(&path));
         let screen = refusal::screen(&refusal::RefusalScreen {
             spec: SpecFile { path: &path, spec },
             observation: None,
             refusal: &refusal,
+            again: &again,
             width: output.width,
         });
         CommandError::of_breaches(&refusal.breaches, screen)

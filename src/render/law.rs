@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{findings, phrases, sessions};
 use crate::check::{Breach, Detail, Law, Votes};
+use crate::explain;
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
 
@@ -37,6 +38,19 @@ pub(super) const fn code(breach: &Breach) -> &'static str {
         Detail::Finding(code) => code,
         _ => breach.law.code(),
     }
+}
+
+/// What stands behind the code of a breach: what a safety rule asks for, or what a finding is.
+pub(super) fn title(breach: &Breach) -> &'static str {
+    match breach.detail {
+        Detail::Finding(code) => explain::title(code).unwrap_or(asks(breach.law)),
+        _ => asks(breach.law),
+    }
+}
+
+/// Whether a breach is a finding of that code, which is to be accepted.
+pub(super) fn is_finding(breach: &Breach, code: &str) -> bool {
+    matches!(breach.detail, Detail::Finding(of) if of == code)
 }
 
 /// The codes of breaches, each once, in the order in which they come up.
@@ -425,12 +439,38 @@ fn takes_one_connection(id: ServerId, limit: Option<u32>) -> String {
     }
 }
 
-/// What accepting a breach means, as a sentence.
+/// What accepting a breach means, in one text.
 pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
-    let Detail::Finding(code) = breach.detail else { return sentence(&breach.detail) };
+    risks(breach, findings).join(" ")
+}
+
+/// The same, with a text for each finding that is to be accepted.
+pub(super) fn risks(breach: &Breach, findings: &[Finding]) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for (accepting, sentences) in to_accept(breach, findings) {
+        texts.extend(sentences.iter().map(|said| format!("{}.", capital(said))));
+        if let Some(last) = texts.last_mut() {
+            *last = format!("{last} {}.", capital(accepting));
+        }
+    }
+    if texts.is_empty() { vec![sentence(&breach.detail)] } else { texts }
+}
+
+/// What accepting a breach costs, without what was found.
+pub(super) fn cost(breach: &Breach, findings: &[Finding]) -> String {
+    let costs = to_accept(breach, findings);
+    if costs.is_empty() {
+        return sentence(&breach.detail);
+    }
+    let costs = costs.iter().map(|(accepting, _)| format!("{}.", capital(accepting)));
+    costs.collect::<Vec<_>>().join(" ")
+}
+
+/// The findings behind a breach. What may happen is said once, behind everything of which it is said.
+fn to_accept(breach: &Breach, findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
+    let Detail::Finding(code) = breach.detail else { return Vec::new() };
     let weighs = |finding: &&Finding| finding.kind.level() == Level::Accept;
     let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
-    // What may happen is said once, behind everything of which it is said.
     let mut said: Vec<(&str, Vec<String>)> = Vec::new();
     for (finding, sentence) in findings::findings(&meant.collect::<Vec<_>>()) {
         let accepting = accepting(&finding.kind);
@@ -439,13 +479,7 @@ pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
             None => said.push((accepting, vec![sentence])),
         }
     }
-    if said.is_empty() {
-        return sentence(&breach.detail);
-    }
-    let all = said
-        .into_iter()
-        .flat_map(|(accepting, findings)| findings.into_iter().chain([accepting.to_owned()]));
-    all.map(|text| format!("{}.", capital(&text))).collect::<Vec<_>>().join(" ")
+    said
 }
 
 fn capital(text: &str) -> String {

@@ -26,6 +26,7 @@ mod present;
 pub mod probe;
 pub mod refusal;
 pub mod rehearse;
+pub mod remedies;
 mod retired;
 pub mod run;
 mod sessions;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::files::SpecFile;
 use super::text::{Line, Style, Text};
-use super::{changes, head, hints, law, phrases, present};
+use super::{changes, head, law, phrases, present, remedies};
 use crate::check::{Breach, Detail, Law};
 use crate::observe::{Finding, Observation, Obstacle};
 use crate::plan::StepId;
-use crate::proposal::{Refusal, Remedy};
+use crate::proposal::Refusal;
 
 /// Everything that the screen of a refusal shows.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +19,15 @@ pub struct RefusalScreen<'a> {
     pub observation: Option<&'a Observation>,
     /// The refusal.
     pub refusal: &'a Refusal,
+    /// The command that was refused, as it is typed.
+    pub again: &'a str,
     /// Columns of the terminal; 80 to 120 look best.
     pub width: usize,
 }
 
 /// The screen of a refusal.
 pub fn screen(screen: &RefusalScreen<'_>) -> Text {
-    let RefusalScreen { spec, observation, refusal, width } = *screen;
+    let RefusalScreen { spec, observation, refusal, again, width } = *screen;
     let plan = &refusal.nearest;
     let mut text = head::head(&plan.ensemble, &plan.facts, observation, width);
     text.section(present::present(plan, &plan.facts, observation, width));
@@ -35,7 +37,7 @@ pub fn screen(screen: &RefusalScreen<'_>) -> Text {
     let why = format!(": {}. {UNCHANGED}", why(&refusal.breaches, spec.path));
     text.paragraph("", Line::new(Style::Red, "Refused").then(Style::Plain, why), width);
     text.section(first_things_first(refusal, width));
-    text.section(remedies(refusal, &spec, width));
+    text.section(remedies::remedies(refusal, (&spec, again), width));
     text
 }
 
@@ -48,18 +50,30 @@ pub fn in_short(breaches: &[Breach], path: &str) -> String {
 
 /// What stands against a plan, as one phrase.
 fn why(breaches: &[Breach], path: &str) -> String {
-    let unsupported = Law::Unsupported.code();
-    let codes = law::codes(breaches);
-    let laws = codes.iter().filter(|code| **code != unsupported).count();
-    let also = if laws < codes.len() {
-        ". In addition, zkplan does not support all of the change yet"
-    } else {
-        ""
+    let all = law::codes(breaches);
+    let unsupported = all.contains(&Law::Unsupported.code());
+    let is_finding = |code: &&str| breaches.iter().any(|b| law::is_finding(b, code));
+    let (findings, others): (Vec<&str>, Vec<&str>) = all.into_iter().partition(is_finding);
+    let laws: Vec<&str> =
+        others.into_iter().filter(|code| *code != Law::Unsupported.code()).collect();
+    let also = match (unsupported, laws.is_empty() || findings.is_empty()) {
+        (true, _) => ". In addition, zkplan does not support all of the change yet".to_owned(),
+        (false, true) => String::new(),
+        (false, false) => format!(". {} must also be accepted", phrases::list(&findings)),
     };
-    match laws {
-        0 => format!("zkplan does not support the change to {path} yet"),
-        1 => format!("no safe plan reaches {path}: it would break 1 safety rule{also}"),
-        n => format!("no safe plan reaches {path}: it would break {n} safety rules{also}"),
+    match (laws.len(), findings.len()) {
+        (0, 0) => format!("zkplan does not support the change to {path} yet"),
+        (0, 1) => {
+            format!("a risk must be accepted before {path} is planned: {}{also}", findings.concat())
+        }
+        (0, _) => format!(
+            "risks must be accepted before {path} is planned: {}{also}",
+            phrases::list(&findings)
+        ),
+        _ => format!(
+            "no safe plan reaches {path}. The best plan breaks {}{also}",
+            phrases::list(&laws)
+        ),
     }
 }
 
@@ -165,20 +179,16 @@ pub fn in_order<'a>(
     all
 }
 
-/// The exact line of the spec, or the flag, of a remedy, and what it costs.
-pub fn remedy(remedy: &Remedy, refusal: &Refusal) -> (String, String) {
-    let (exact, _, costs) = of_remedy(remedy, refusal);
-    (exact, costs)
-}
-
 fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     let Cause { first, others } = cause;
     let mut text = Text::new();
     let code = law::code(first);
     let at = first.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
     let title = Line::new(Style::Bold, format!("{code}{at}"));
-    text.paragraph("", title.then(Style::Plain, format!(": {}", law::asks(first.law))), width);
-    text.paragraph("  ", law::risk(first, findings), width);
+    text.paragraph("", title.then(Style::Plain, format!(": {}", law::title(first))), width);
+    for risk in law::risks(first, findings) {
+        text.paragraph("  ", risk, width);
+    }
     // Of several servers each has its sentence.
     for other in others.iter().filter(|other| is_another_server(first, other)) {
         text.paragraph("  ", law::risk(other, findings), width);
@@ -200,128 +210,6 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     text
 }
 
-fn remedies(refusal: &Refusal, spec: &SpecFile<'_>, width: usize) -> Text {
-    let mut text = Text::new();
-    if refusal.remedies.is_empty() {
-        text.line(Line::new(Style::Bold, "What may help (no change of policy in the spec helps)"));
-        for hint in hints::hints(refusal) {
-            text.paragraph("  - ", hint, width);
-        }
-        return text;
-    }
-    let together = if refusal.remedies.len() > 1 { ", all of these together" } else { "" };
-    let title = format!("What would pass{together} (zkplan made and checked a plan with it)");
-    text.paragraph("", Line::new(Style::Bold, title), width);
-    for remedy in &refusal.remedies {
-        let (exact, place, costs) = of_remedy(remedy, refusal);
-        let place = match place {
-            Place::Spec => format!("  in {}", phrases::shell(spec.path)),
-            Place::Flag => "  on the command line".to_owned(),
-        };
-        text.line(Line::new(Style::Cyan, format!("  {exact}")).then(Style::Dim, place));
-        text.paragraph("    ", costs, width);
-    }
-    text.append(cures(refusal, width));
-    text
-}
-
-/// What takes no risk at all, where the same breach has a cause outside the spec.
-fn cures(refusal: &Refusal, width: usize) -> Text {
-    let facts = &refusal.nearest.facts;
-    let mut text = Text::new();
-    let scarce = |breach: &Breach| matches!(breach.law, Law::Next | Law::Spare);
-    let voters = facts.base.membership.voters();
-    let down: Vec<_> = voters.difference(&facts.live).collect();
-    if refusal.breaches.iter().any(scarce) && !down.is_empty() {
-        let cure = format!("start server {} again, and plan again", phrases::list(down));
-        text.paragraph("  Better: ", cure, width);
-    }
-    let moved = |breach: &Breach| match breach.detail {
-        Detail::OtherMachine(id) => Some(id),
-        _ => None,
-    };
-    for id in refusal.breaches.iter().filter_map(moved) {
-        let cure =
-            format!("check the host of server {id} in the spec, or give the new machine a new id");
-        text.paragraph("  Better: ", cure, width);
-    }
-    text
-}
-
-enum Place {
-    Spec,
-    Flag,
-}
-
-/// The exact line or flag, where it goes, and what it costs.
-fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
-    match remedy {
-        Remedy::Accept(risk) => {
-            let step = risk.step.as_ref().map(|step| format!(":{step}")).unwrap_or_default();
-            let code = &risk.code;
-            let breach =
-                refusal.breaches.iter().find(|b| law::code(b) == code && b.step == risk.step);
-            let costs = breach.map_or_else(
-                || "The plan then includes this risk.".to_owned(),
-                |breach| accepted(breach, refusal),
-            );
-            (format!("--accept {code}{step}"), Place::Flag, costs)
-        }
-        Remedy::MinTolerance(count) => (
-            format!("policy.minTolerance: {count}"),
-            Place::Spec,
-            match count {
-                0 => "At one point on the way, one more failure stops writes.".to_owned(),
-                n => {
-                    format!(
-                        "At every step the ensemble tolerates {}.",
-                        phrases::count(*n, "failure")
-                    )
-                }
-            },
-        ),
-        Remedy::MaxShrink(count) => (
-            format!("policy.maxShrink: {count}"),
-            Place::Spec,
-            format!("{} may then leave without a replacement.", phrases::count(*count, "server")),
-        ),
-        Remedy::StandaloneDisabled => (
-            "policy.standaloneEnabled: false".to_owned(),
-            Place::Spec,
-            "Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot see that."
-                .to_owned(),
-        ),
-        Remedy::ZonesBest => (
-            "policy.zones: best".to_owned(),
-            Place::Spec,
-            "The plan then shows after which steps the loss of one zone would stop writes."
-                .to_owned(),
-        ),
-        Remedy::WithoutOverlap => (
-            "policy.changesPerStep: 0".to_owned(),
-            Place::Spec,
-            "Quorums before and after a step may then have no server in common. Only ZooKeeper's \
-             own commit by both quorums protects the step."
-                .to_owned(),
-        ),
-        Remedy::ReuseBlankIds => (
-            "policy.reuseIds: blank".to_owned(),
-            Place::Spec,
-            "A person then confirms that the data directory of the new machine is blank."
-                .to_owned(),
-        ),
-    }
-}
-
-fn accepted(breach: &Breach, refusal: &Refusal) -> String {
-    match &breach.detail {
-        Detail::NeedsJoiners { joiners, .. } => {
-            format!("Keep {} running and watch it while the step runs.", phrases::servers(joiners))
-        }
-        _ => law::risk(breach, &refusal.nearest.facts.findings),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,7 +221,8 @@ mod tests {
     fn shown(scene: &Scene, width: usize) -> String {
         let refusal = scene.refusal();
         let observation = Some(&scene.seen);
-        screen(&RefusalScreen { spec: scene.file(), observation, refusal: &refusal, width })
+        let (spec, again) = (scene.file(), "zkplan plan prod-eu.yaml");
+        screen(&RefusalScreen { spec, observation, refusal: &refusal, again, width })
             .to_string_with(false)
     }
 
@@ -358,8 +247,8 @@ mod tests {
           + join        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:8, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule.
-        Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ2. Nothing
+        was changed.
 
         ZKQ2 at join-2: enough of the next voters must be able to acknowledge
           The next quorum needs server 2 itself. A reconfig that was sent cannot be
@@ -368,7 +257,7 @@ mod tests {
           zkplan explain ZKQ2
 
         What would pass (zkplan made and checked a plan with it)
-          --accept ZKQ2:join-2  on the command line
+          zkplan plan prod-eu.yaml --accept ZKQ2:join-2
             Keep server 2 running and watch it while the step runs.
         "#);
     }
@@ -390,8 +279,8 @@ mod tests {
           - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule.
-        Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ3. Nothing
+        was changed.
 
         ZKQ3 at leave-3: the ensemble must tolerate enough failures
           The ensemble would tolerate fewer failures than policy.minTolerance requires.
@@ -425,13 +314,13 @@ mod tests {
           + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:9, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml: it would break 1 safety rule. Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ1. Nothing was changed.
 
         ZKQ1: the ensemble must be healthy before the first change
           Servers 1 and 3 run with reconfigEnabled=false. The ensemble accepts no reconfig.
           zkplan explain ZKQ1
 
-        What may help (no change of policy in the spec helps)
+        What may help (no policy and no acceptance helps)
           - set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a time, the
             leader last
         "#);
@@ -488,7 +377,9 @@ mod tests {
         scene.finding(FindingKind::ConfigWritten, None);
         let out = shown(&scene, 80);
         assert!(out.contains("to accept  ZKF5 "), "{out}");
-        assert!(out.contains("\n  --accept ZKF5  on the command line\n"), "{out}");
+        assert!(out.contains("\nZKF5: /zookeeper/config was written by hand\n"), "{out}");
+        assert!(out.contains("\n  zkplan plan prod-eu.yaml --accept ZKF5\n"), "{out}");
+        assert!(out.contains("a risk must be accepted before prod-eu.yaml is planned: ZKF5. N"));
         assert!(out.contains("The next reconfig overwrites"), "{out}");
     }
 
@@ -567,7 +458,7 @@ mod tests {
           - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml: it would break 2 safety rules.
+        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ14 and ZKQ9.
         Nothing was changed.
 
         ZKQ14: the ensemble must not shrink by more than policy.maxShrink

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::plan::StepId;
 use crate::proposal::{Refusal, Remedy};
-use crate::render::refusal;
+use crate::render::remedies;
 
 /// A change with which, taken together with the other remedies, a plan was made and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub enum RemedyChange {
 /// The remedies of a refusal; empty where none was found.
 pub(super) fn remedies(refused: &Refusal) -> Vec<RemedyEntry> {
     let entry = |remedy: &Remedy| {
-        let (exact, text) = refusal::remedy(remedy, refused);
+        let (exact, text) = remedies::remedy(remedy, refused);
         RemedyEntry { change: remedy.into(), exact, text }
     };
     refused.remedies.iter().map(entry).collect()

@@ -228,6 +228,7 @@ fn planned(input: &str) -> Result<bool, String> {
                 spec: file,
                 observation: None,
                 refusal: &refused,
+                again: "zkplan plan fuzz.yaml",
                 width: 80,
             };
             on_screen(&refusal::screen(&screen))?;

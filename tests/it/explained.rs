@@ -15,7 +15,7 @@ use zkplan::plan::{
     Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
 };
 use zkplan::proposal::{Refusal, propose};
-use zkplan::render::refusal;
+use zkplan::render::{refusal, remedies};
 
 use crate::world::{World, id, ids, policy_of};
 
@@ -191,7 +191,7 @@ impl Outcome {
             let is = match (word, &self.0) {
                 ("refused", Err(refusal)) if are_told(&refusal.breaches, text) => continue,
                 ("passes", Err(refusal)) => {
-                    let exact = |remedy| refusal::remedy(remedy, refusal).0;
+                    let exact = |remedy| remedies::remedy(remedy, refusal).0;
                     refusal.remedies.iter().map(exact).collect::<Vec<_>>().join(", ")
                 }
                 ("planned", Ok(checked)) => reconfigs(checked),

@@ -186,6 +186,7 @@ fn refused(spec: &Spec, seen: &Observation, refusal: &Refusal) -> (String, Strin
         spec: SpecFile { path: "spec.yaml", spec },
         observation: Some(seen),
         refusal,
+        again: "zkplan plan spec.yaml",
         width: WIDTH,
     });
     said(verdict, exit_of_breaches(&refusal.breaches), &screen.to_string_with(false))

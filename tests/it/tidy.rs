@@ -46,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "check",
             "proposal",
             "joiner",
+            "explain",
             "whynot",
             "apply",
             "rehearsal",

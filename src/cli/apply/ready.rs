@@ -7,7 +7,7 @@ use super::super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::super::live;
 use super::super::output::Output;
 use super::super::retired;
-use super::super::source::Source;
+use super::super::source::{Source, accepts};
 use super::steady::{self, NotCounted, Patience};
 use super::{again, refuse};
 use crate::apply::Outcome;
@@ -26,7 +26,9 @@ use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::render::run::{another_order, holder};
-use crate::render::{Line, Style, Text, not_proven, refusal, uncounted, words_for_servers};
+use crate::render::{
+    Line, Style, Text, not_proven, refusal, uncounted, words_for_servers, words_for_shell,
+};
 use crate::report::run::RunDocument;
 use crate::saved;
 use crate::spec::Spec;
@@ -214,10 +216,13 @@ fn refused(
     output: &Output,
 ) -> CommandError {
     let path = args.file.display().to_string();
+    let accepted: String = args.accept.iter().map(accepts).collect();
+    let again = format!("zkplan plan {}{accepted}", words_for_shell(&path));
     let mut text = refusal::screen(&refusal::RefusalScreen {
         spec: SpecFile { path: &path, spec },
         observation: Some(seen),
         refusal,
+        again: &again,
         width: output.width,
     });
     text.append(uncounted::not_counted(seen, not_counted, output.width));

@@ -1,0 +1,153 @@
+//! What would pass instead of a refused plan, and what may help where nothing does.
+
+use super::files::SpecFile;
+use super::text::{Line, Style, Text};
+use super::{hints, law, phrases};
+use crate::check::{Breach, Detail, Law};
+use crate::proposal::{Refusal, Remedy};
+
+/// The exact line of the spec, or the flag, of a remedy, and what it costs.
+pub fn remedy(remedy: &Remedy, refusal: &Refusal) -> (String, String) {
+    let (exact, _, costs) = of_remedy(remedy, refusal);
+    (exact, costs)
+}
+
+/// What would pass, or what may help; `again` is the command that was refused.
+pub(super) fn remedies(
+    refusal: &Refusal,
+    (spec, again): (&SpecFile<'_>, &str),
+    width: usize,
+) -> Text {
+    let mut text = Text::new();
+    if refusal.remedies.is_empty() {
+        text.line(Line::new(Style::Bold, "What may help (no policy and no acceptance helps)"));
+        for hint in hints::hints(refusal) {
+            text.paragraph("  - ", hint, width);
+        }
+        return text;
+    }
+    // What takes no risk is read first.
+    text.append(cures(refusal, width));
+    let together = if refusal.remedies.len() > 1 { ", all of these together" } else { "" };
+    let title = format!("What would pass{together} (zkplan made and checked a plan with it)");
+    text.paragraph("", Line::new(Style::Bold, title), width);
+    let mut flags = Vec::new();
+    for remedy in &refusal.remedies {
+        let (exact, place, costs) = of_remedy(remedy, refusal);
+        match place {
+            Place::Spec => {
+                let place = format!("  in {}", phrases::shell(spec.path));
+                text.line(Line::new(Style::Cyan, format!("  {exact}")).then(Style::Dim, place));
+                text.paragraph("    ", costs, width);
+            }
+            Place::Flag => flags.push((exact, costs)),
+        }
+    }
+    if !flags.is_empty() {
+        let all: Vec<&str> = flags.iter().map(|(flag, _)| flag.as_str()).collect();
+        text.line(Line::new(Style::Cyan, format!("  {again} {}", all.join(" "))));
+    }
+    let is_one = flags.len() == 1;
+    for (flag, costs) in flags {
+        let of = if is_one { String::new() } else { flag.replacen("--accept ", "", 1) + ": " };
+        text.paragraph(format!("    {of}").as_str(), costs, width);
+    }
+    text
+}
+
+/// What takes no risk at all, where the same breach has a cause outside the spec.
+fn cures(refusal: &Refusal, width: usize) -> Text {
+    let facts = &refusal.nearest.facts;
+    let mut text = Text::new();
+    let scarce = |breach: &Breach| matches!(breach.law, Law::Next | Law::Spare);
+    let voters = facts.base.membership.voters();
+    let down: Vec<_> = voters.difference(&facts.live).collect();
+    if refusal.breaches.iter().any(scarce) && !down.is_empty() {
+        let cure = format!("start server {} again, and plan again", phrases::list(down));
+        text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
+    }
+    let moved = |breach: &Breach| match breach.detail {
+        Detail::OtherMachine(id) => Some(id),
+        _ => None,
+    };
+    for id in refusal.breaches.iter().filter_map(moved) {
+        let cure =
+            format!("check the host of server {id} in the spec, or give the new machine a new id");
+        text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
+    }
+    text
+}
+
+enum Place {
+    Spec,
+    Flag,
+}
+
+/// The exact line or flag, where it goes, and what it costs.
+fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
+    match remedy {
+        Remedy::Accept(risk) => {
+            let step = risk.step.as_ref().map(|step| format!(":{step}")).unwrap_or_default();
+            let code = &risk.code;
+            let breach =
+                refusal.breaches.iter().find(|b| law::code(b) == code && b.step == risk.step);
+            let costs = breach.map_or_else(
+                || "The plan then includes this risk.".to_owned(),
+                |breach| accepted(breach, refusal),
+            );
+            (format!("--accept {code}{step}"), Place::Flag, costs)
+        }
+        Remedy::MinTolerance(count) => (
+            format!("policy.minTolerance: {count}"),
+            Place::Spec,
+            match count {
+                0 => "At one point on the way, one more failure stops writes.".to_owned(),
+                n => {
+                    format!(
+                        "At every step the ensemble tolerates {}.",
+                        phrases::count(*n, "failure")
+                    )
+                }
+            },
+        ),
+        Remedy::MaxShrink(count) => (
+            format!("policy.maxShrink: {count}"),
+            Place::Spec,
+            format!("{} may then leave without a replacement.", phrases::count(*count, "server")),
+        ),
+        Remedy::StandaloneDisabled => (
+            "policy.standaloneEnabled: false".to_owned(),
+            Place::Spec,
+            "Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot see that."
+                .to_owned(),
+        ),
+        Remedy::ZonesBest => (
+            "policy.zones: best".to_owned(),
+            Place::Spec,
+            "The plan then shows after which steps the loss of one zone would stop writes."
+                .to_owned(),
+        ),
+        Remedy::WithoutOverlap => (
+            "policy.changesPerStep: 0".to_owned(),
+            Place::Spec,
+            "Quorums before and after a step may then have no server in common. Only ZooKeeper's \
+             own commit by both quorums protects the step."
+                .to_owned(),
+        ),
+        Remedy::ReuseBlankIds => (
+            "policy.reuseIds: blank".to_owned(),
+            Place::Spec,
+            "A person then confirms that the data directory of the new machine is blank."
+                .to_owned(),
+        ),
+    }
+}
+
+fn accepted(breach: &Breach, refusal: &Refusal) -> String {
+    match &breach.detail {
+        Detail::NeedsJoiners { joiners, .. } => {
+            format!("Keep {} running and watch it while the step runs.", phrases::servers(joiners))
+        }
+        _ => law::cost(breach, &refusal.nearest.facts.findings),
+    }
+}
