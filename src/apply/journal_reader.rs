@@ -5,7 +5,6 @@
 //! trusted, and is reported.
 
 use futures::future::try_join_all;
-use serde::Serialize;
 
 use super::journal::{self, Header, LockText, Record, Run, Runs};
 use super::paths::Paths;
@@ -337,8 +336,7 @@ impl<'a, S: Session> Archive<'a, S> {
 }
 
 /// The whole content of a folder. None of it is trusted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawTree {
     /// The znodes, each before what lies below it.
     pub nodes: Vec<RawNode>,
@@ -347,8 +345,7 @@ pub struct RawTree {
 }
 
 /// A znode as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawNode {
     /// Its path.
     pub path: String,

@@ -12,16 +12,16 @@ use crate::apply::journal::Run;
 use crate::apply::journal_reader::{RawTree, raw_tree};
 use crate::apply::resume::ApplyRequest;
 use crate::apply::{Differs, Outcome};
-use crate::document::{Document as _, canonical};
+use crate::document::Document as _;
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::model::Target;
 use crate::observe::{Facts, NotResumed, Observation};
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
-use crate::report::PlanDocument;
 use crate::report::error::CommandFailure;
 use crate::report::history::{HistoryDocument, HistoryRun};
+use crate::report::{PlanDocument, UnprovenDocument};
 use crate::saved;
 use crate::trust::Unproven;
 
@@ -43,7 +43,7 @@ async fn history_of(
     let seen = live::look(&port, spec, output).await?;
     if args.unproven {
         let tree = everything((args, source), &port, (&seen, spec)).await?;
-        return Ok(show_tree(args, &tree, output));
+        return Ok(show_tree(args, spec, &tree, output));
     }
     let plan_of = args.run.filter(|_| args.plan);
     let wanted = Wanted { runs: LISTED, plan_of, watch: None };
@@ -209,11 +209,10 @@ async fn everything(
     tree.map_err(|_| lost())
 }
 
-fn show_tree(args: &HistoryArgs, tree: &RawTree, output: &Output) -> Exit {
+fn show_tree(args: &HistoryArgs, target: &Target, tree: &RawTree, output: &Output) -> Exit {
     match args.format {
         TextOrJson::Json => {
-            let document = serde_json::to_value(tree).expect("plain data are JSON");
-            output.raw(&(canonical(&document, true) + "\n"), Exit::Done)
+            output.raw(&UnprovenDocument::of(target, tree).to_text(), Exit::Done)
         }
         TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
     }

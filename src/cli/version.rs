@@ -1,12 +1,12 @@
 //! `zkplan --version`: the version, and the commit that the binary was built from.
 
 use clap::{Parser, ValueEnum};
-use serde_json::json;
 
 use super::args::Color;
 use super::exit::Exit;
 use super::output::Output;
-use crate::document;
+use crate::document::Document as _;
+use crate::report::VersionDocument;
 
 /// The commit that a binary was built from, as far as its build knew one.
 ///
@@ -52,10 +52,10 @@ enum VersionFormat {
 /// Prints the version.
 pub(super) fn run(args: &VersionArgs, build: Build) -> Exit {
     let shown = match args.format {
-        VersionFormat::Text => text(build),
-        VersionFormat::Json => document::canonical(&document(build), true),
+        VersionFormat::Text => text(build) + "\n",
+        VersionFormat::Json => document(build).to_text(),
     };
-    Output::new(args.color).raw(&(shown + "\n"), Exit::Done)
+    Output::new(args.color).raw(&shown, Exit::Done)
 }
 
 /// `zkplan 0.2.0 (7f3a91c2b1 2026-11-28)`, as rustc and cargo write it.
@@ -69,16 +69,14 @@ fn text(build: Build) -> String {
     text + if build.is_modified { ", modified)" } else { ")" }
 }
 
-fn document(build: Build) -> serde_json::Value {
-    json!({
-        "format": "zkplan/version",
-        "formatVersion": "1.0",
-        "version": env!("CARGO_PKG_VERSION"),
-        "commit": build.commit,
-        "commitDate": build.date,
-        "modified": build.commit.map(|_| build.is_modified),
-        "text": text(build),
-    })
+fn document(build: Build) -> VersionDocument {
+    VersionDocument {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: build.commit.map(ToOwned::to_owned),
+        commit_date: build.date.map(ToOwned::to_owned),
+        modified: build.commit.map(|_| build.is_modified),
+        text: text(build),
+    }
 }
 
 #[cfg(test)]
@@ -102,11 +100,11 @@ mod tests {
 
     #[test]
     fn the_document_holds_what_is_known_and_null_for_the_rest() {
-        let plain = document(Build::default());
+        let plain = document(Build::default()).to_value();
         for key in ["commit", "commitDate", "modified"] {
             assert!(plain[key].is_null(), "{plain}");
         }
-        let known = document(Build { commit: Some(COMMIT), ..Build::default() });
+        let known = document(Build { commit: Some(COMMIT), ..Build::default() }).to_value();
         assert_eq!(known["commit"], COMMIT);
         assert_eq!(known["modified"], false);
     }

@@ -217,7 +217,8 @@ pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) 
         text.paragraph("", said, width);
     }
     if let (Some(run), None) = (report.abandoned, report.run) {
-        let said = format!("Run {run} was abandoned. There was nothing else to change.");
+        let more = if finished { " There was nothing else to change." } else { "" };
+        let said = format!("Run {run} was abandoned.{more}");
         text.paragraph("", said, width);
     }
     if !report.silent_leavers.is_empty() {

@@ -20,6 +20,8 @@ pub mod rehearsal;
 mod remedy;
 pub mod run;
 mod steps;
+mod unproven;
+mod version;
 pub mod waits;
 
 use serde_json::Value;
@@ -34,6 +36,8 @@ pub use plan_document::{PlanDocument, PlanSummary, ZoneWindow, read_plan};
 pub use refusal_document::RefusalDocument;
 pub use remedy::{RemedyChange, RemedyEntry};
 pub use steps::{StepAction, StepChange, StepEntry};
+pub use unproven::{UnprovenDocument, UnprovenNode};
+pub use version::VersionDocument;
 
 use crate::document::Document as _;
 use crate::spec;
@@ -52,4 +56,6 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("run", run::RunDocument::schema),
     ("history", history::HistoryDocument::schema),
     ("rehearsal", rehearsal::RehearsalDocument::schema),
+    ("unproven", UnprovenDocument::schema),
+    ("version", VersionDocument::schema),
 ];

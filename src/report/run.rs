@@ -363,4 +363,14 @@ mod tests {
         assert_eq!((&done["step"], &done["how"]), (&"join-4".into(), &"committed".into()));
         assert_eq!((&done["version"], &done["tookMs"]), (&"2".into(), &250.into()));
     }
+
+    #[test]
+    fn a_run_that_was_abandoned_is_named_where_no_other_was_opened() {
+        let outcome = Outcome::RunGone { number: 3 };
+        let events =
+            [(1_000, Event::Abandoned { run: 3 }), (2_000, Event::Ended(outcome.clone()))];
+        let document = document(&events, &outcome);
+        assert_eq!((&document["abandonedRun"], &document["state"]), (&3.into(), &"none".into()));
+        assert!(document["run"].is_null() && document["code"].is_string(), "{document:#}");
+    }
 }

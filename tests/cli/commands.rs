@@ -1,5 +1,6 @@
 //! Commands, flags, exit codes and streams.
 
+use crate::documents::fits;
 use crate::run::{Desk, project_file};
 
 const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
@@ -105,7 +106,7 @@ fn the_version_is_a_line_for_people_and_a_document_for_programs() {
         assert_eq!(answer.code, 0, "{words:?}: {answer:?}");
         let document: serde_json::Value = serde_json::from_str(&answer.out).expect("JSON");
         assert_eq!(document["format"], "zkplan/version");
-        assert_eq!(document["formatVersion"], "1.0");
+        fits("version", &document);
         assert_eq!(document["text"], text.out.trim_end());
         let commit = document["commit"].as_str();
         assert!(commit.is_none_or(|hash| hash.len() == 40), "{document}");

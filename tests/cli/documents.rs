@@ -80,7 +80,7 @@ fn timeless(mut document: Value) -> Value {
     document
 }
 
-fn fits(name: &str, document: &Value) {
+pub(crate) fn fits(name: &str, document: &Value) {
     let (_, schema) = SCHEMAS.iter().find(|(known, _)| *known == name).expect("a schema");
     let validator = jsonschema::validator_for(&schema()).expect("a schema");
     let errors: Vec<String> = validator

@@ -35,6 +35,7 @@ fn a_plan_names_the_run_that_a_killed_apply_left_open() {
     the_same_spec_goes_on_with_it(&ensemble, &swap);
     the_same_plan_goes_on_with_it(&ensemble);
     what_cannot_be_read_is_not_known(&ensemble);
+    what_was_abandoned_is_in_the_document(&ensemble);
 }
 
 /// One server has joined.
@@ -102,5 +103,27 @@ fn what_cannot_be_read_is_not_known(ensemble: &Ensemble) {
         Desk::new().apply_spec(&shrink).ends().exits(5).says([why, "--abandon 3"]);
     }
     Desk::new().apply_spec(&shrink).with(&["--abandon", "3"]).ends().exits(0);
+    is_at(ensemble, &[1, 2, 3]);
+}
+
+/// An apply that abandons a run and loses its lock before it has opened its own.
+fn what_was_abandoned_is_in_the_document(ensemble: &Ensemble) {
+    let administrator = ensemble.administrator();
+    let grow = wanting(ensemble, 1..=4, 1..=4);
+    killed(&grow, "send join-4");
+    wait_until_unlocked(ensemble);
+    let run = open_run(&Desk::new(), &grow).expect("a run is open")["run"].to_string();
+    let swap = wanting(ensemble, 2..=4, 1..=4);
+    let desk = Desk::new();
+    let flags = ["--abandon", &run, "--format", "json"];
+    let mut apply = desk.apply_spec(&swap).with(&flags).at("STOP", "open-run").start();
+    apply.wait_frozen();
+    administrator.delete("/zkplan/lock");
+    apply.thaw();
+    let outcome = apply.ends().exits(7).says([&format!("run {run} is abandoned")]);
+    let document = outcome.json();
+    assert_eq!((&document["format"], &document["state"]), (&"zkplan/run".into(), &"none".into()));
+    assert_eq!(document["abandonedRun"].to_string(), run, "{document:#}");
+    assert_eq!(document["code"], "lockLost");
     is_at(ensemble, &[1, 2, 3]);
 }

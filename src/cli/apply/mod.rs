@@ -191,7 +191,9 @@ async fn carry_out(
         run: local.report.left_open(),
         width: output.width,
     };
-    if local.report.run.is_none() && !finished {
+    // Progress has said that a run was abandoned; a document has to say it.
+    let is_said = args.format == TextOrJson::Text || local.report.abandoned.is_none();
+    if local.report.run.is_none() && !finished && is_said {
         return Err(CommandError::of_end(&view));
     }
     let screen = ends::screen(&view);
