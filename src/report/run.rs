@@ -296,11 +296,14 @@ impl RunDocument {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::apply::Wait;
     use crate::apply::journal::CommitEvidence;
+    use crate::check::{Breach, Detail, Law};
 
-    fn document(events: &[(u64, Event)], outcome: &Outcome) -> serde_json::Value {
+    fn document(events: &[(u64, Event)], outcome: &Outcome) -> Value {
         let (mut log, mut report) = (RunLog::default(), RunReport::default());
         for (ms, event) in events {
             log.take(&format!("2026-11-29T03:00:{:02}Z", ms / 1000), *ms, event);
@@ -343,6 +346,39 @@ mod tests {
         assert_eq!(waits, [(1, 4_000), (2, 1_000)]);
         assert_eq!(document["waits"][0]["since"], "2026-11-29T03:00:01Z");
         assert_eq!((&document["code"], &document["retryable"]), (&"timedOut".into(), &true.into()));
+    }
+
+    /// Servers that a rule is about, rules of one step, and ports of one server.
+    #[test]
+    fn waits_for_different_things_are_different_waits() {
+        let law = |law, detail| {
+            let step = Some(StepId::new("join-4"));
+            Wait::Law(Breach { law, step, path: Vec::new(), detail })
+        };
+        let disagrees = |id| law(Law::Now, Detail::MemberDisagrees(ServerId::new(id)));
+        let taken = |port| Wait::PortTaken { server: ServerId::new(4), port };
+        let few = law(Law::TwoParticipants, Detail::TooFewParticipants { left: 1 });
+        let all = vec![disagrees(2), disagrees(3), few, taken(2888), taken(3888)];
+        let outcome = Outcome::RanOut { waits: all.clone(), unknown: None };
+        let events =
+            [(1_000, Event::Waiting(all)), (4_000, Event::Ended(outcome.clone()))];
+        let document = document(&events, &outcome);
+        let waits = document["waits"].as_array().expect("waits");
+        let about = |wait: &Value| {
+            ["code", "servers", "port"].map(|key| wait[key].clone()).map(|value| value.to_string())
+        };
+        let about: Vec<String> = waits.iter().map(|wait| about(wait).join(" ")).collect();
+        assert_eq!(
+            about,
+            [
+                r#""ZKQ1" [2] null"#,
+                r#""ZKQ1" [3] null"#,
+                r#""ZKQ9" [] null"#,
+                "null null 2888",
+                "null null 3888"
+            ]
+        );
+        assert!(waits.iter().all(|wait| wait["totalMs"] == 3_000), "{document:#}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What a run waits for, as data.
 
 use std::collections::BTreeSet;
+use std::mem::{Discriminant, discriminant};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
+use super::details;
 use crate::apply::access::Permission;
 use crate::apply::{BindProof, Missing, Wait};
 use crate::model::ServerId;
@@ -117,6 +118,8 @@ pub enum WaitKind {
         code: String,
         /// The step that it stands against.
         step: Option<StepId>,
+        /// The servers that it is about.
+        servers: BTreeSet<ServerId>,
     },
     /// There is no leader, or no write commits.
     NoLeader,
@@ -305,10 +308,54 @@ impl WaitEntry {
         Self { what: kind(wait), text: run::wait(wait) }
     }
 
-    /// What stays the same while the numbers of a wait change: its kind, its server and its step.
-    pub(super) fn subject(&self) -> [Value; 3] {
-        let what = serde_json::to_value(&self.what).unwrap_or_default();
-        ["kind", "server", "step"].map(|key| what[key].clone())
+    /// What stays the same while the numbers of a wait change.
+    pub(super) fn subject(&self) -> WaitSubject<'_> {
+        let mut subject = WaitSubject::of(&self.what);
+        match &self.what {
+            WaitKind::JoinerNotFollowing { server, .. }
+            | WaitKind::JoinerOnOtherPorts { server, .. }
+            | WaitKind::JoinerElectionPortClosed { server, .. }
+            | WaitKind::JoinerQuorumPortTaken { server, .. }
+            | WaitKind::JoinerDataNotProven { server, .. }
+            | WaitKind::JoinerPermissionNotKnown { server, .. }
+            | WaitKind::JoinerNotStable { server, .. }
+            | WaitKind::MemberSyncing { server, .. }
+            | WaitKind::MemberDown { server, .. }
+            | WaitKind::MemberNotBound { server, .. }
+            | WaitKind::LeaverNotInformed { server }
+            | WaitKind::ServerStillUp { server }
+            | WaitKind::StopByHand { server } => subject.servers = BTreeSet::from([*server]),
+            WaitKind::PortTaken { server, port } => {
+                (subject.servers, subject.port) = (BTreeSet::from([*server]), Some(*port));
+            }
+            WaitKind::SafetyRule { code, step, servers } => {
+                (subject.code, subject.step) = (Some(code.as_str()), step.as_ref());
+                subject.servers.clone_from(servers);
+            }
+            WaitKind::RequestRefused { error, number: _ } => subject.code = Some(error),
+            // Voters come back one by one.
+            WaitKind::RequestUnknown { step, voters: _ } => subject.step = step.as_ref(),
+            WaitKind::NoLeader | WaitKind::NoSession | WaitKind::CleartextPassword => {}
+        }
+        subject
+    }
+}
+
+/// What two waits have in common that are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaitSubject<'a> {
+    kind: Discriminant<WaitKind>,
+    servers: BTreeSet<ServerId>,
+    step: Option<&'a StepId>,
+    /// The code of a safety rule, or the name of ZooKeeper's error.
+    code: Option<&'a str>,
+    port: Option<u16>,
+}
+
+impl WaitSubject<'_> {
+    fn of(what: &WaitKind) -> Self {
+        let (kind, servers) = (discriminant(what), BTreeSet::new());
+        Self { kind, servers, step: None, code: None, port: None }
     }
 }
 
@@ -330,9 +377,11 @@ fn kind(wait: &Wait) -> WaitKind {
             };
             WaitKind::MemberNotBound { server: *server, by, after_ms }
         }
-        Wait::Law(breach) => {
-            WaitKind::SafetyRule { code: breach.law.code().to_owned(), step: breach.step.clone() }
-        }
+        Wait::Law(breach) => WaitKind::SafetyRule {
+            code: breach.law.code().to_owned(),
+            step: breach.step.clone(),
+            servers: details::servers(&breach.detail, &[]),
+        },
         Wait::Ensemble(_) => WaitKind::NoLeader,
         Wait::PortTaken { server, port } => WaitKind::PortTaken { server: *server, port: *port },
         Wait::Refused(code) => {
