@@ -73,14 +73,8 @@ pub trait Document: Serialize + JsonSchema {
     where
         Self: Sized,
     {
-        // The shape of what is written: a key that is always there is required.
-        let settings = SchemaSettings::draft07().for_serialize();
-        let settings = settings.with_transform(RecursiveTransform(in_one_line));
-        let generator = settings.into_generator();
-        let mut schema = generator.into_root_schema_for::<Self>().to_value();
+        let mut schema = schema_of_part::<Self>(Self::FORMAT);
         let Some(shape) = schema.as_object_mut() else { unreachable!("a schema is an object") };
-        shape.insert("$id".to_owned(), Self::FORMAT.schema_id().into());
-        shape.insert("title".to_owned(), Self::FORMAT.key().into());
         let properties = shape.entry("properties").or_insert_with(|| json!({}));
         if let Some(properties) = properties.as_object_mut() {
             properties.extend(head_schema(Self::FORMAT));
@@ -92,6 +86,19 @@ pub trait Document: Serialize + JsonSchema {
         }
         schema
     }
+}
+
+/// The JSON Schema (draft 7) of what several documents have in common: keys that they hold beside
+/// their own. It asks for no head, for each document has that of its own format.
+pub fn schema_of_part<Part: JsonSchema>(format: Format) -> Value {
+    // The shape of what is written: a key that is always there is required.
+    let settings = SchemaSettings::draft07().for_serialize();
+    let settings = settings.with_transform(RecursiveTransform(in_one_line));
+    let mut schema = settings.into_generator().into_root_schema_for::<Part>().to_value();
+    let Some(shape) = schema.as_object_mut() else { unreachable!("a schema is an object") };
+    shape.insert("$id".to_owned(), format.schema_id().into());
+    shape.insert("title".to_owned(), format.key().into());
+    schema
 }
 
 /// Content, an object, with the head of its format.

@@ -5,11 +5,33 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::document::{Format, schema_of_part};
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, Level};
 use crate::plan::Acceptance;
 use crate::render::words_for_finding;
+
+/// What was found, as every document has it that says so. Other keys belong to the document.
+///
+/// One policy for findings holds plans, refusals and all others: this schema takes each of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingsPart {
+    /// What was found, the weightiest first.
+    findings: Vec<FindingEntry>,
+}
+
+impl FindingsPart {
+    /// No document is of this format: it names the part.
+    const FORMAT: Format = Format { name: "findings", major: 1, minor: 0 };
+
+    /// The JSON Schema of the part.
+    pub fn schema() -> Value {
+        schema_of_part::<Self>(Self::FORMAT)
+    }
+}
 
 /// Something about the ensemble or the spec that no safety rule of a step covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -30,7 +30,7 @@ pub use breach::BreachEntry;
 pub use changes::{AddressEntry, ChangeAction, ChangeEntry, ServerEntry};
 pub use details::BreachDetails;
 pub use figures::{PlanFigures, VoteFigures, ZoneFigures};
-pub use findings::{FindingEntry, Severity};
+pub use findings::{FindingEntry, FindingsPart, Severity};
 pub use fleet::{FleetDocument, FleetMember, FleetSummary};
 pub use plan_document::{PlanDocument, PlanSummary, ZoneWindow, read_plan};
 pub use refusal_document::RefusalDocument;
@@ -50,6 +50,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("spec", spec::schema),
     ("plan", PlanDocument::schema),
     ("refusal", RefusalDocument::schema),
+    ("findings", FindingsPart::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

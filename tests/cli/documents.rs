@@ -156,6 +156,32 @@ fn one_spec_has_its_own_document_and_many_have_one_around_them() {
     assert_eq!(counts, [1, 0, 1, 1]);
 }
 
+/// A policy for findings does not ask which document it has.
+#[test]
+fn findings_have_one_shape_in_every_document() {
+    let desk = desk();
+    for (spec, code) in [("prod.yaml", 0), ("small.yaml", 3)] {
+        let document = printed(&desk, &[spec], code);
+        fits("findings", &document);
+        let mut other = document;
+        other["findings"] = json!([{ "code": "ZKF8" }]);
+        let (_, schema) = SCHEMAS.iter().find(|(name, _)| *name == "findings").expect("a schema");
+        assert!(!jsonschema::is_valid(&schema(), &other), "any list would do");
+    }
+    let schema_of = |wanted: &str| {
+        let (_, schema) = SCHEMAS.iter().find(|(name, _)| *name == wanted).expect("a schema");
+        schema()
+    };
+    let part = schema_of("findings");
+    for name in ["plan", "refusal"] {
+        let whole = schema_of(name);
+        assert_eq!(whole["properties"]["findings"], part["properties"]["findings"], "{name}");
+        for (of, shape) in part["definitions"].as_object().expect("shapes") {
+            assert_eq!(whole["definitions"][of], *shape, "{of} of {name}");
+        }
+    }
+}
+
 /// What a policy asks, in the words of the document.
 #[test]
 fn a_policy_reads_hosts_figures_and_remedies_without_reading_a_server_line() {
