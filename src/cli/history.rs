@@ -1,12 +1,12 @@
 //! `zkplan history`: what the runs did that an ensemble keeps.
 
+use super::anonymous::open_anonymous;
 use super::args::{HistoryArgs, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
-use super::secret;
 use super::source::{Source, accepts};
 use crate::apply::journal::Run;
 use crate::apply::journal_reader::{RawTree, raw_tree};
@@ -202,7 +202,7 @@ async fn everything(
 ) -> Result<RawTree, CommandError> {
     let lost = || no_server(&source.plans(&args.file));
     let servers = sessions_at(seen, spec);
-    let session = secret::open_anonymous(port, &servers, &spec.connect).await;
+    let session = open_anonymous(port, &servers, &spec.connect).await;
     let session = session.map_err(|_| lost())?;
     let tree = raw_tree(&session, &spec.connect.folder).await;
     session.close().await;
@@ -211,9 +211,7 @@ async fn everything(
 
 fn show_tree(args: &HistoryArgs, target: &Target, tree: &RawTree, output: &Output) -> Exit {
     match args.format {
-        TextOrJson::Json => {
-            output.raw(&UnprovenDocument::of(target, tree).to_text(), Exit::Done)
-        }
+        TextOrJson::Json => output.raw(&UnprovenDocument::of(target, tree).to_text(), Exit::Done),
         TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
     }
 }

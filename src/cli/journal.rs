@@ -1,8 +1,9 @@
 //! What the ensemble tells of earlier applies, before any password is asked for: `plan` says what
 //! `apply` would meet, so both read it here.
 
-use super::retired::watch;
-use super::secret;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::anonymous::open_anonymous;
 use crate::apply::access;
 use crate::apply::journal::{Run, Runs};
 use crate::apply::journal_reader::{Archive, Journal, LATEST};
@@ -10,7 +11,7 @@ use crate::apply::past_runs::{PastRuns, RetiredFound, Watch};
 use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
 use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
-use crate::model::{Endpoint, Target};
+use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
 use crate::plan::{Acceptance, Done};
 use crate::saved;
@@ -43,6 +44,11 @@ impl Wanted<'_> {
     pub(super) const LATEST: Self = Self { runs: LATEST, plan_of: None, watch: None };
 }
 
+/// The watch on what earlier runs retired, at the time of now.
+pub(super) fn watch(members: &Membership) -> Watch<'_> {
+    Watch::of(members, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
 /// Why nothing is known of earlier applies.
 pub(super) enum Unread {
     /// No server takes a session, or the connection was lost.
@@ -58,7 +64,7 @@ pub(super) async fn read(
     spec: &Target,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
-    let session = secret::open_anonymous(port, servers, &spec.connect).await;
+    let session = open_anonymous(port, servers, &spec.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;

@@ -3,6 +3,7 @@
 //!
 //! stdout carries the thing that was asked for, stderr everything else.
 
+mod anonymous;
 mod apply;
 mod args;
 mod assumed;
@@ -13,6 +14,7 @@ mod error;
 mod events;
 mod exit;
 mod explain;
+mod file_kind;
 mod history;
 mod import;
 mod journal;

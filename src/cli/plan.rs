@@ -7,9 +7,10 @@ use std::path::Path;
 use clap::ValueEnum as _;
 use futures::future::join_all;
 
-use super::apply::WITHOUT_JOINER_FILES;
 use super::args::{Format, PlanArgs};
-use super::error::{CommandError, exit_of_breaches, exit_of_error, unwritable};
+use super::error::{
+    CommandError, WITHOUT_JOINER_FILES, exit_of_breaches, exit_of_error, unwritable,
+};
 use super::exit::Exit;
 use super::journal::{self, OpenRuns, Resumed, Unread};
 use super::output::Output;

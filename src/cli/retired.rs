@@ -1,24 +1,19 @@
 //! Looks again where an earlier run moved the ensemble to servers that serve something else, and reads
 //! both journals where two histories answer.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::journal::{self, Wanted};
+use super::journal::{self, Wanted, watch};
 use crate::apply::journal_reader::LATEST;
-use crate::apply::past_runs::{Watch, agreed};
+use crate::apply::past_runs::agreed;
 use crate::ensemble::ZooKeeper;
-use crate::model::{Endpoint, Membership, Target};
+use crate::model::{Endpoint, Target};
 use crate::observe::{ObserveError, Question, observe};
 
 /// A refusal waits no longer than this for the name of a run.
 const NAMING: Duration = Duration::from_secs(3);
-
-/// The watch on what earlier runs retired, at the time of now.
-pub(super) fn watch(members: &Membership) -> Watch<'_> {
-    Watch::of(members, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
 
 /// Looks again, with the servers that an earlier run moved the ensemble to and that serve something
 /// else; the refusal, where two histories answer.

@@ -5,14 +5,12 @@ use std::fs;
 use std::io::{self, IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::apply::open;
 use super::args::AccessArgs;
 use super::error::{CommandError, interrupted};
 use super::output::Output;
-use crate::apply::Outcome;
 use crate::apply::access::Recipient;
-use crate::ensemble::{Credential, Ensemble, HeldSession, InClear, SessionTerms, ZooKeeper};
-use crate::model::{Auth, AuthScheme, Connect, Endpoint, Mechanism, PasswordSource};
+use crate::ensemble::{Credential, Ensemble, InClear, SessionTerms};
+use crate::model::{Auth, AuthScheme, Connect, Mechanism, PasswordSource};
 use crate::report::error::CommandFailure;
 
 /// A password file is not read further.
@@ -134,23 +132,6 @@ pub(super) async fn for_import(
 /// Whether the operator lets passwords travel in clear.
 pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
     if args.allow_cleartext_auth { InClear::Anywhere } else { InClear::Loopback }
-}
-
-/// A session that only reads and has no credentials. A client's certificate is shown only where no server
-/// takes a session without one.
-pub(super) async fn open_anonymous(
-    port: &ZooKeeper,
-    servers: &[Endpoint],
-    connect: &Connect,
-) -> Result<HeldSession, Outcome> {
-    let anonymous = SessionTerms { timeout: connect.session_timeout, auth: None };
-    if connect.tls.as_ref().is_none_or(|tls| tls.cert.is_none()) {
-        return open(port, servers, &anonymous).await;
-    }
-    match open(&port.unauthenticated(), servers, &anonymous).await {
-        Ok(session) => Ok(session),
-        Err(_) => open(port, servers, &anonymous).await,
-    }
 }
 
 async fn password(

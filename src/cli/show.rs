@@ -3,6 +3,7 @@
 use super::args::{Format, ShowArgs};
 use super::error::CommandError;
 use super::exit::Exit;
+use super::file_kind::{Kind, kind};
 use super::output::Output;
 use super::{source, specs};
 use crate::check::CheckedPlan;
@@ -16,7 +17,7 @@ use crate::saved;
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
     let path = args.plan.display().to_string();
     let text = specs::read_text(&args.plan)?;
-    if text.contains("apiVersion") && source::kind(&text) == source::Kind::Spec {
+    if text.contains("apiVersion") && kind(&text) == Kind::Spec {
         let shell = words_for_shell(&path);
         let what = format!("{path} is a spec, not a saved plan");
         return Err(CommandError::new(CommandFailure::FileNotUsable, what)

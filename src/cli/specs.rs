@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use super::source;
+use super::file_kind::not_a_spec;
 use crate::model::latin_1;
 use crate::render::complaints;
 use crate::report::error::{CommandFailure, places};
@@ -34,7 +34,7 @@ pub(super) fn load(paths: &[PathBuf]) -> Vec<Loaded> {
 
 fn load_one(path: &Path) -> Result<Spec, CommandError> {
     let text = read_text(path)?;
-    match source::not_a_spec(&path.display().to_string(), &text) {
+    match not_a_spec(&path.display().to_string(), &text) {
         Some(error) => Err(error),
         None => parse(path, &text),
     }

@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::digest::sha256;
 use crate::check::CheckedPlan;
 use crate::diff::diff;
+use crate::document::canonical;
 use crate::model::{
     Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
     VoteWeight,
@@ -181,8 +183,17 @@ struct PlaceShape {
     weight: i64,
 }
 
+/// The identity of a plan: a digest of what it means.
+///
+/// It covers the identity of the ensemble, base and target membership, the groups of steps with
+/// their rules, accepted risks, policy and hooks. It leaves out versions, leader, liveness, figures,
+/// time and lines, so that an approval survives whatever does not change the meaning.
+pub fn plan_id(plan: &Plan) -> String {
+    format!("sha256:{}", sha256(&canonical(&meaning(plan), false)))
+}
+
 /// What a plan id is the digest of.
-pub(super) fn meaning(plan: &Plan) -> Value {
+fn meaning(plan: &Plan) -> Value {
     let phases: Vec<PhaseShape> = plan.phases.iter().map(PhaseShape::of).collect();
     json!({
         "identity": identity(&plan.facts.identity),
@@ -212,7 +223,7 @@ impl KeptPlan {
         let plan = checked.plan();
         Self {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan_id: super::plan_id(plan),
+            plan_id: plan_id(plan),
             ensemble: plan.ensemble.clone(),
             base: Base::of(&plan.facts),
             target: lines(&plan.target),

@@ -6,17 +6,18 @@
 //! Reading is the same [`check`] that made the plan, so an edited file cannot become a plan that was
 //! never checked.
 
+mod digest;
 mod file;
 mod former;
 
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-pub use self::file::KeptPlan;
+use self::digest::DIGEST;
+pub use self::digest::digest;
+pub use self::file::{KeptPlan, plan_id};
 use crate::check::{Breach, CheckedPlan, check};
 use crate::document::{Format, canonical, headed};
-use crate::plan::Plan;
 
 /// The format of plan files and of the plans that the journal keeps.
 pub const FORMAT: Format = Format { name: "plan", major: 2, minor: 0 };
@@ -32,38 +33,6 @@ pub fn write(checked: &CheckedPlan) -> String {
         map.insert(DIGEST.to_owned(), Value::String(digest));
     }
     canonical(&document, true) + "\n"
-}
-
-const DIGEST: &str = "digest";
-
-/// The digest of a document: SHA-256, in hex, of its canonical JSON without line breaks and without
-/// the key `digest`.
-pub fn digest(document: &Value) -> String {
-    let mut document = document.clone();
-    if let Value::Object(map) = &mut document {
-        map.remove(DIGEST);
-    }
-    sha256(&canonical(&document, false))
-}
-
-/// The identity of a plan: a digest of what it means.
-///
-/// It covers the identity of the ensemble, base and target membership, the groups of steps with
-/// their rules, accepted risks, policy and hooks. It leaves out versions, leader, liveness, figures,
-/// time and lines, so that an approval survives whatever does not change the meaning.
-pub fn plan_id(plan: &Plan) -> String {
-    let meaning = file::meaning(plan);
-    format!("sha256:{}", sha256(&canonical(&meaning, false)))
-}
-
-fn sha256(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        for nibble in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
-        }
-    }
-    hex
 }
 
 /// Reads a plan and checks it. What a plan file has beside it is not read.

@@ -9,9 +9,7 @@ use std::path::Path;
 /// Modules whose files may use each other in circles, each with the reason.
 const LEFT: &[(&str, &str)] = &[
     ("apply::executor", "its files are the methods of one type, `Executor`"),
-    ("cli", "the commands use parts of each other"),
     ("simulator", "its files are the methods of one type, `World`"),
-    ("saved", "`file` writes the name of the format, a part of the interface"),
 ];
 
 /// The path of a module: `["plan", "step"]` is `crate::plan::step`.

@@ -6,7 +6,7 @@ use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{local, secret};
 use super::ready::{Ready, ready};
-use super::{refuse, typed};
+use super::typed::{refuse, typed};
 use crate::apply::Outcome;
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::judge::{Approved, Judge, RunState, Verdict};

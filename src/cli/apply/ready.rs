@@ -9,7 +9,7 @@ use super::super::output::Output;
 use super::super::retired;
 use super::super::source::{Source, accepts};
 use super::steady::{self, NotCounted, Patience};
-use super::{again, refuse};
+use super::typed::{again, refuse};
 use crate::apply::Outcome;
 use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
@@ -185,7 +185,7 @@ async fn read_journal(
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, CommandError> {
-    let watch = Some(retired::watch(&seen.config.membership));
+    let watch = Some(journal::watch(&seen.config.membership));
     loop {
         match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
             Ok(earlier) => {

@@ -1,0 +1,117 @@
+//! The commands that come next, as they are typed, and the end that names them.
+
+use clap::ValueEnum as _;
+
+use super::super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
+use super::super::error::CommandError;
+use super::super::output::Output;
+use super::super::source::{Source, accepts};
+use crate::apply::Outcome;
+use crate::render::{ends, words_for_shell};
+
+/// The end of an apply before its session was opened.
+pub(super) fn refuse(
+    (args, source): (&ApplyArgs, &Source),
+    end: &Outcome,
+    output: &Output,
+) -> CommandError {
+    let path = args.file.display().to_string();
+    let again = again(args, &path);
+    CommandError::of_end(&ends::EndScreen {
+        end,
+        again: &again,
+        path: &path,
+        plans: &source.plans(&args.file),
+        anew: anew(args, source).as_deref(),
+        run: None,
+        width: output.width,
+    })
+}
+
+/// The command that resumes, as it is typed.
+///
+/// What was approved, and which run was given up, is left out: it was said of that moment, and
+/// the next apply checks again.
+pub(super) fn again(args: &ApplyArgs, path: &str) -> String {
+    let accepted: String = args.accept.iter().map(accepts).collect();
+    format!("zkplan apply {}{accepted}{}", words_for_shell(path), kept(args))
+}
+
+/// The command that applies what the spec wants now, as it is typed: that of the file, or of the
+/// spec that a saved plan was made from, where that is there.
+pub(super) fn anew(args: &ApplyArgs, source: &Source) -> Option<String> {
+    let spec = source.spec_path(&args.file)?;
+    let more = args.accept.iter().filter(|risk| !source.accepted().contains(risk));
+    let accepted: String = source.accepted().iter().chain(more).map(accepts).collect();
+    Some(format!("zkplan apply {spec}{accepted}{}", kept(args)))
+}
+
+/// The command as it was typed, but for who approves: where nothing came of it yet.
+pub(super) fn typed(args: &ApplyArgs) -> String {
+    let approved = args.approve.iter().map(|approval| match approval {
+        Approval::Cutover => " --approve cutover".to_owned(),
+        Approval::Stop => " --approve stop".to_owned(),
+        Approval::Blank(id) => format!(" --approve attest-{id}"),
+    });
+    let abandoned = args.abandon.map(|number| format!(" --abandon {number}"));
+    let further: String = approved.chain(abandoned).collect();
+    again(args, &args.file.display().to_string()) + &further
+}
+
+/// The flags that hold for another try too.
+fn kept(args: &ApplyArgs) -> String {
+    let flag = |is_given: bool, flag: &str| is_given.then(|| format!(" {flag}"));
+    let timeout = Some(args.timeout).filter(|time| *time != DEFAULT_TIMEOUT);
+    let flags = timeout
+        .map(|time| format!(" --timeout {time}"))
+        .into_iter()
+        .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
+        .chain(flag(args.no_hooks, "--no-hooks"))
+        .chain(flag(args.strict_version, "--strict-version"))
+        .chain(accessed(&args.access));
+    flags.collect()
+}
+
+/// How the ensemble is reached, as it is typed.
+fn accessed(args: &AccessArgs) -> impl Iterator<Item = String> {
+    let AccessArgs { connect, auth, user, password_file, allow_cleartext_auth } = args;
+    let connect = (!connect.is_empty()).then(|| format!(" --connect {}", connect.join(",")));
+    let auth =
+        auth.and_then(|auth| Some(format!(" --auth {}", auth.to_possible_value()?.get_name())));
+    let user = user.as_ref().map(|user| format!(" --user {}", words_for_shell(user)));
+    let path = password_file.as_ref().map(|path| path.display().to_string());
+    let path = path.map(|path| format!(" --password-file {}", words_for_shell(&path)));
+    let clear = allow_cleartext_auth.then(|| " --allow-cleartext-auth".to_owned());
+    [connect, auth, user, path, clear].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::args::{ApplyArgs, Cli, Command};
+
+    fn args(words: &str) -> ApplyArgs {
+        let typed = format!("zkplan apply plan.yaml{words}");
+        let cli = Cli::try_parse_from(typed.split_whitespace()).expect("a command line");
+        let Command::Apply(args) = cli.command else { panic!("{typed}") };
+        args
+    }
+
+    fn again(words: &str) -> String {
+        super::again(&args(words), "plan.yaml")
+    }
+
+    #[test]
+    fn the_next_command_keeps_what_still_holds() {
+        let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
+                    --strict-version --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
+                    --allow-cleartext-auth";
+        assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
+        let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
+        assert_eq!(again(said_once), "zkplan apply plan.yaml");
+        let typed = |words: &str| super::typed(&args(words));
+        let asked = " --timeout 90s --approve cutover --approve attest-4 --abandon 3";
+        assert_eq!(typed(&format!("{asked} --events e")), format!("zkplan apply plan.yaml{asked}"));
+    }
+}
