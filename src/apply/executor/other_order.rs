@@ -1,9 +1,8 @@
 //! Finds another order of the rest, if the safety rules forbid the present one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Executor, RunStage};
+use super::state::{Executor, ForbiddenOrder, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::reorder::{accepted_order, reordered};
@@ -12,13 +11,6 @@ use crate::apply::wait::Wait;
 use crate::check;
 use crate::model::ServerId;
 use crate::proposal::propose;
-
-/// Since when the safety rules forbid the order, and which servers answered then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unlawful {
-    live: BTreeSet<ServerId>,
-    since_ms: u64,
-}
 
 /// What becomes of a wait that the laws ask for.
 pub(super) enum Turn {
@@ -33,7 +25,7 @@ pub(super) enum Turn {
 impl Executor {
     /// Who is away for a moment, or back for one, is no reason yet.
     pub(super) fn forget_hiccup(&mut self, sight: &RunView) {
-        self.unlawful.take_if(|unlawful| unlawful.live != sight.facts.live);
+        self.forbidden.take_if(|forbidden| forbidden.live != sight.facts.live);
     }
 
     /// If the safety rules forbid the next reconfig, and the same servers have answered for as long
@@ -46,8 +38,8 @@ impl Executor {
             return Turn::Waits;
         }
         let live = &sight.facts.live;
-        let begun = || Unlawful { live: live.clone(), since_ms: now_ms };
-        let since_ms = self.unlawful.get_or_insert_with(begun).since_ms;
+        let begun = || ForbiddenOrder { live: live.clone(), since_ms: now_ms };
+        let since_ms = self.forbidden.get_or_insert_with(begun).since_ms;
         if now_ms.saturating_sub(since_ms) < self.granted.plan().policy.stable_for.0 {
             return Turn::Waits;
         }
@@ -56,7 +48,7 @@ impl Executor {
         if let Some(order) = accepted_order(&self.granted, done, &sight.facts, accepted) {
             let said = reordered(order.plan(), done, &sight.facts);
             self.checked = Arc::new(order);
-            self.unlawful = None;
+            self.forbidden = None;
             self.progress();
             self.tell(Event::Reordered(said));
             return Turn::Another;

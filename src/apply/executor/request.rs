@@ -1,6 +1,7 @@
 //! One reconfig: intent, request, answer; and what is believed where no answer came.
 
-use super::{Continuation, Executor, ReadBack, RequestPurpose, RunStage};
+use super::messages::{ReadBack, RequestPurpose};
+use super::state::{Continuation, Executor, RunStage};
 use crate::apply::access::Signer;
 use crate::apply::classify::{Refused, ReplyClass, classify};
 use crate::apply::end::Outcome;

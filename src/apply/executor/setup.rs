@@ -1,6 +1,7 @@
 //! From the permission to the first survey: lock, present state, the run, the fence.
 
-use super::{Continuation, Executor, HOLD_MS, ReadBack, RequestPurpose, RunQuestion, RunStage};
+use super::messages::{ReadBack, RequestPurpose, RunQuestion};
+use super::state::{Continuation, Executor, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::journal::{CommitEvidence, Entry, HookEnd, LockText, Run, Runs};
@@ -11,6 +12,10 @@ use crate::apply::run_view::RunView;
 use crate::apply::stale::Now;
 use crate::apply::wait::Wait;
 use crate::observe::Identity;
+
+/// The fence is held back for so long at most, in milliseconds, for a server that runs without
+/// serving, where the leader shows no sign that it gets its data.
+const HOLD_MS: u64 = 10_000;
 
 /// The time between two surveys of servers that are finishing their sync, in milliseconds.
 const LOOK_PAUSE_MS: u64 = 200;

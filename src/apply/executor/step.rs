@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::messages::{ReadBack, RequestPurpose, RunQuestion};
 use super::other_order::Turn;
-use super::{
-    Continuation, Executor, HEALS, MARKS_PER_DIGEST, ReadBack, RequestPurpose, RunQuestion,
-    RunStage, SPARE_DIGESTS,
-};
+use super::state::{Continuation, Executor, RunStage};
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::journal::{Entry, GateOpenedBy, HookEnd};
@@ -18,6 +16,17 @@ use crate::observe::{ByCounts, DataProof, FindingKind};
 use crate::plan::{
     Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
 };
+
+/// The limit on reconfigs without changes in one apply. They are sent to servers that hold the
+/// configuration while an older one is in force.
+const HEALS: u32 = 3;
+
+/// How often it takes to write at most from one digest to the next (`DataTree.DIGEST_LOG_INTERVAL`).
+const MARKS_PER_DIGEST: usize = 128;
+
+/// How many digests more than one for each joiner that the plan awaits are made at most: one digest
+/// serves all joiners that follow by then, and the first that is common decides nearly always.
+const SPARE_DIGESTS: usize = 3;
 
 /// A digest of the data is kept of every zxid that this divides (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
