@@ -360,8 +360,7 @@ mod tests {
         let few = law(Law::TwoParticipants, Detail::TooFewParticipants { left: 1 });
         let all = vec![disagrees(2), disagrees(3), few, taken(2888), taken(3888)];
         let outcome = Outcome::RanOut { waits: all.clone(), unknown: None };
-        let events =
-            [(1_000, Event::Waiting(all)), (4_000, Event::Ended(outcome.clone()))];
+        let events = [(1_000, Event::Waiting(all)), (4_000, Event::Ended(outcome.clone()))];
         let document = document(&events, &outcome);
         let waits = document["waits"].as_array().expect("waits");
         let about = |wait: &Value| {
@@ -403,8 +402,7 @@ mod tests {
     #[test]
     fn a_run_that_was_abandoned_is_named_where_no_other_was_opened() {
         let outcome = Outcome::RunGone { number: 3 };
-        let events =
-            [(1_000, Event::Abandoned { run: 3 }), (2_000, Event::Ended(outcome.clone()))];
+        let events = [(1_000, Event::Abandoned { run: 3 }), (2_000, Event::Ended(outcome.clone()))];
         let document = document(&events, &outcome);
         assert_eq!((&document["abandonedRun"], &document["state"]), (&3.into(), &"none".into()));
         assert!(document["run"].is_null() && document["code"].is_string(), "{document:#}");

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::in_flight::Route;
 use super::process::{Condition, PeerState, ProcessId};
-use super::requests::Route;
 use super::tree::Tree;
 use super::world::World;
 use crate::ensemble::{

@@ -1,7 +1,6 @@
 //! Faults that can happen to an operation.
 
 use super::process::ProcessId;
-use super::world::World;
 use crate::ensemble::FourLetterWord;
 
 /// An operation of a client, before it is carried out.
@@ -64,9 +63,6 @@ pub enum Fault {
     /// It is carried out, and the client dies before it receives the answer.
     DieAfter,
 }
-
-/// Chooses the fault of each operation. It may also change the world at that moment.
-pub type FaultInjector = Box<dyn FnMut(&mut World, &Operation) -> Fault>;
 
 impl Kind {
     /// Whether it is a write of a session. Only these can arrive late or twice.

@@ -11,18 +11,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::chaos::{Fault, FaultInjector, Kind, Operation};
+use super::chaos::{Fault, Kind, Operation};
+use super::in_flight::{Reply, Request, Sent};
 use super::process::ProcessId;
-use super::requests::{Reply, Request, Sent};
-use super::simulated_session::SimulatedSession;
 use super::tree::Owned;
 use super::truth::SimEvent;
 use super::world::World;
-use crate::ensemble::{
-    ConfigRead, Ensemble, FourLetterWord, NoAnswer, Op, PortState, RequestError, SessionFactory,
-    SessionTerms,
-};
+use crate::ensemble::{ConfigRead, Ensemble, FourLetterWord, NoAnswer, Op, PortState};
 use crate::model::{Endpoint, Host};
+
+/// Chooses the fault of each operation. It may also change the world at that moment.
+pub type FaultInjector = Box<dyn FnMut(&mut World, &Operation) -> Fault>;
 
 /// How long connecting to a machine that does not answer takes.
 pub(super) const CONNECT_MS: u64 = 1000;
@@ -180,7 +179,7 @@ impl Simulated {
         self.shared.world.borrow().now_ms()
     }
 
-    fn place_at(&self, at: &Endpoint) -> Option<ProcessId> {
+    pub(super) fn place_at(&self, at: &Endpoint) -> Option<ProcessId> {
         self.shared.world.borrow().place_at(at)
     }
 
@@ -208,7 +207,11 @@ impl Simulated {
     }
 
     /// Opens a session.
-    async fn opened(&self, at: ProcessId, request: Request) -> Result<(i64, u32), NoAnswer> {
+    pub(super) async fn opened(
+        &self,
+        at: ProcessId,
+        request: Request,
+    ) -> Result<(i64, u32), NoAnswer> {
         let incarnation = self.world().process(at).incarnation;
         match self.answered((at, incarnation), 0, request).await? {
             Reply::Session(id) => Ok((id, incarnation)),
@@ -307,29 +310,5 @@ impl Ensemble for Simulated {
         if fate == Fault::DieAfter {
             self.die().await;
         }
-    }
-}
-
-impl SessionFactory for Simulated {
-    type Session = SimulatedSession;
-
-    async fn open(
-        &self,
-        at: &Endpoint,
-        terms: &SessionTerms,
-    ) -> Result<SimulatedSession, RequestError> {
-        let place = self.place_at(at);
-        let fate = self.begin(Kind::Open, place).await;
-        let Some(place) = place else { return Err(RequestError::NotSent) };
-        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
-            return Err(RequestError::NotSent);
-        }
-        let request = Request::Open { timeout_ms: terms.timeout.0 };
-        let opened = self.opened(place, request).await;
-        if fate == Fault::DieAfter {
-            self.die().await;
-        }
-        let (id, incarnation) = opened.map_err(|_| RequestError::NotSent)?;
-        Ok(SimulatedSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
     }
 }

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::in_flight::Proposal;
 use super::process::{Condition, PeerState, ProcessId};
-use super::requests::Proposal;
 use super::truth::SimEvent;
 use super::world::{Leadership, World};
 use crate::model::ServerId;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
+use super::in_flight::Proposal;
 use super::process::{PeerState, Process, ProcessId};
-use super::requests::Proposal;
 use super::truth::{CommittedConfig, SimEvent};
 use super::world::World;
 use crate::ensemble::ErrorCode;

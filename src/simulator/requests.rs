@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::config::Config;
+use super::in_flight::{
+    Answer, InFlight, Proposal, Reply, Request, Route, Sent, Ticket, Txn, Waiting,
+};
 use super::process::{Condition, PeerState, ProcessId};
 use super::tree::Owned;
 use super::truth::SimEvent;
@@ -17,101 +19,6 @@ use crate::model::{ServerId, Update};
 
 /// One of this many zxids has a digest (`DataTree.DIGEST_LOG_INTERVAL`).
 const DIGEST_INTERVAL: u64 = 128;
-
-/// A request that is not answered yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Ticket(pub(super) u64);
-
-/// The client that waits for an answer, and its server.
-#[derive(Debug, Clone)]
-pub(super) struct Waiting {
-    place: ProcessId,
-    incarnation: u32,
-    answer: Option<Answer>,
-}
-
-/// An answer.
-pub(super) type Answer = Result<Reply, RequestError>;
-
-/// The content of an answer.
-#[derive(Debug, Clone)]
-pub(super) enum Reply {
-    Done,
-    Config(Arc<Config>),
-    Session(i64),
-}
-
-/// The request of a client.
-#[derive(Debug, Clone)]
-pub(super) enum Request {
-    Open {
-        timeout_ms: u64,
-    },
-    Ops(Vec<Owned>),
-    Mark(Arc<str>, usize),
-    Reconfig(Update, i64),
-    /// A write to the configuration's znode at a version that it never has.
-    ProbeWrite(Arc<str>),
-    Close,
-}
-
-/// A request that has not reached the leader.
-#[derive(Debug, Clone)]
-pub(super) struct InFlight {
-    pub(super) due_ms: u64,
-    pub(super) place: ProcessId,
-    pub(super) incarnation: u32,
-    pub(super) session: i64,
-    pub(super) request: Request,
-    pub(super) ticket: Option<Ticket>,
-}
-
-/// The effect of a transaction.
-#[derive(Debug, Clone)]
-enum Txn {
-    Error(ErrorCode),
-    Open(super::sessions::Held),
-    Ops(i64, Vec<Owned>),
-    Mark(Arc<str>, usize),
-    Reconfig(Arc<Config>, i64, Option<i64>),
-    Close(i64),
-}
-
-/// A transaction that has not committed.
-#[derive(Debug, Clone)]
-pub(super) struct Proposal {
-    pub(super) zxid: u64,
-    txn: Txn,
-    ticket: Option<Ticket>,
-}
-
-impl Proposal {
-    /// The configuration that it proposes.
-    pub(super) fn config(&self) -> Option<&Arc<Config>> {
-        match &self.txn {
-            Txn::Reconfig(config, ..) => Some(config),
-            _ => None,
-        }
-    }
-}
-
-/// The state of a request.
-pub(super) enum Sent {
-    /// It is answered.
-    Answered(Answer),
-    /// It is on its way.
-    Waits(Ticket),
-    /// There was no connection.
-    Not,
-}
-
-/// Whether a server can take a request to the leader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
-    Direct,
-    Waits,
-    Lost,
-}
 
 impl World {
     /// Whether the leader and a process reach each other. The leader reaches itself.

@@ -1,30 +1,12 @@
 //! Sessions: their owners, their pings, and their expiry.
 
+use super::held::Held;
+use super::in_flight::Route;
 use super::process::{Condition, PeerState, ProcessId};
-use super::requests::Route;
 use super::tree::Tree;
 use super::truth::SimEvent;
 use super::world::World;
 use crate::ensemble::{AclEntry, ErrorCode};
-
-/// A session.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// The server whose requests of it are taken (`SessionTrackerImpl.setOwner`).
-    pub owner: ProcessId,
-    /// The owner's incarnation when the client connected.
-    pub(super) incarnation: u32,
-    /// How long it lives unseen.
-    pub timeout_ms: u64,
-    /// When the leader last heard of it.
-    pub(super) touched_ms: u64,
-    /// Whether its client runs and pings.
-    pub(super) kept: bool,
-    /// Whether its client authenticates as the super user on every connection.
-    pub(super) authenticates: bool,
-    /// Whether its end is proposed already.
-    pub(super) expires: bool,
-}
 
 /// The result of attaching a session.
 pub(super) enum Attached {

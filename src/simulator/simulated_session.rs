@@ -4,13 +4,14 @@ use std::cell::Cell;
 
 use super::chaos::{Fault, Kind};
 use super::client::{CONNECT_MS, Simulated};
+use super::in_flight::{Answer, InFlight, Reply, Request, Sent};
 use super::process::ProcessId;
-use super::requests::{Answer, InFlight, Reply, Request, Sent};
 use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
 use crate::ensemble::{
-    AclEntry, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionTerms,
+    AclEntry, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionFactory,
+    SessionTerms,
 };
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -32,6 +33,30 @@ pub struct SimulatedSession {
     timeout_ms: u64,
     /// The last zxid that it heard of.
     seen: Cell<u64>,
+}
+
+impl SessionFactory for Simulated {
+    type Session = SimulatedSession;
+
+    async fn open(
+        &self,
+        at: &Endpoint,
+        terms: &SessionTerms,
+    ) -> Result<SimulatedSession, RequestError> {
+        let place = self.place_at(at);
+        let fate = self.begin(Kind::Open, place).await;
+        let Some(place) = place else { return Err(RequestError::NotSent) };
+        if matches!(fate, Fault::LoseRequest | Fault::LoseAnswer | Fault::Delay(_)) {
+            return Err(RequestError::NotSent);
+        }
+        let request = Request::Open { timeout_ms: terms.timeout.0 };
+        let opened = self.opened(place, request).await;
+        if fate == Fault::DieAfter {
+            self.die().await;
+        }
+        let (id, incarnation) = opened.map_err(|_| RequestError::NotSent)?;
+        Ok(SimulatedSession::new(self.clone(), id, at.clone(), (place, incarnation), terms))
+    }
 }
 
 /// A write, to be sent or to be kept.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
+use super::held::Held;
+use super::in_flight::{InFlight, Proposal, Ticket, Waiting};
 use super::process::{Condition, PeerState, Process, ProcessId};
-use super::requests::{InFlight, Proposal, Ticket, Waiting};
-use super::sessions::Held;
 use super::tree::Tree;
 use super::truth::{CommittedConfig, GroundTruth, SimEvent};
 use crate::ensemble::{AclEntry, Node};

@@ -6,11 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Modules whose files may use each other in circles, each with the reason.
-const LEFT: &[(&str, &str)] = &[
-    ("simulator", "its files are the methods of one type, `World`"),
-];
-
 /// The path of a module: `["plan", "step"]` is `crate::plan::step`.
 type ModulePath = Vec<String>;
 
@@ -47,14 +42,12 @@ fn a_circle_is_found_through_a_re_export_and_a_group() {
     assert_eq!(circles(&files.into()), ["m::a uses m::b", "m::b uses m::a"]);
 }
 
-/// The uses that are parts of circles, without those that are left.
+/// The uses that are parts of circles.
 fn circles(files: &BTreeMap<ModulePath, Paths>) -> Vec<String> {
     let mut uses: BTreeMap<&ModulePath, BTreeSet<ModulePath>> = BTreeMap::new();
     for (module, paths) in files {
         let defined = paths.used.iter().map(|path| defining_file(files, path, 0));
-        let siblings = defined.filter(|used| {
-            used != module && used.first() == module.first() && !are_left(module, used)
-        });
+        let siblings = defined.filter(|used| used != module && used.first() == module.first());
         uses.insert(module, siblings.collect());
     }
     let of_file = |(module, used): (&&ModulePath, &BTreeSet<ModulePath>)| -> Vec<String> {
@@ -62,14 +55,6 @@ fn circles(files: &BTreeMap<ModulePath, Paths>) -> Vec<String> {
         back.map(|next| format!("{} uses {}", module.join("::"), next.join("::"))).collect()
     };
     uses.iter().flat_map(of_file).collect()
-}
-
-/// Whether both files belong to a module that is left.
-fn are_left(one: &ModulePath, other: &ModulePath) -> bool {
-    LEFT.iter().any(|(module, _)| {
-        let module: ModulePath = module.split("::").map(str::to_owned).collect();
-        one.starts_with(&module) && other.starts_with(&module)
-    })
 }
 
 /// Whether a chain of uses leads from one file to the other.
