@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Breach, CheckedPlan, Detail, Law, Unlawful, check, check_or_return};
+use crate::check::{Breach, BreachKind, CheckedPlan, Law, Unlawful, check, check_or_return};
 use crate::diff::diff;
 use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, Target, ZonePolicy};
 use crate::observe::{Facts, FindingKind};
@@ -116,7 +116,7 @@ fn without_idle_acceptances(checked: CheckedPlan) -> CheckedPlan {
 /// The acceptance that a breach asks for.
 pub fn acceptance(breach: &Breach) -> Acceptance {
     let code = match breach.detail {
-        Detail::Finding(code) => code,
+        BreachKind::Finding(code) => code,
         _ => breach.law.code(),
     };
     Acceptance { code: code.to_owned(), step: breach.step.clone() }
@@ -129,7 +129,7 @@ fn remedies(goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
     let mut breaches = breaches.to_vec();
     for _ in 0..ROUNDS {
         // A plan that cannot be looked at to the end would not be with another policy either.
-        if breaches.iter().any(|breach| matches!(breach.detail, Detail::TooManyOrders(_))) {
+        if breaches.iter().any(|breach| matches!(breach.detail, BreachKind::TooManyOrders(_))) {
             return Vec::new();
         }
         let known = tried.len();
@@ -191,18 +191,18 @@ fn suggested(breach: &Breach) -> Option<Remedy> {
         return Some(Remedy::Accept(acceptance(breach)));
     }
     match (breach.law, &breach.detail) {
-        (Law::Spare, Detail::SpareTooSmall { votes, .. }) => {
+        (Law::Spare, BreachKind::SpareTooSmall { votes, .. }) => {
             u32::try_from(votes.spare()).ok().map(Remedy::MinTolerance)
         }
-        (Law::Shrink, Detail::Shrinks { removed, added, .. }) => {
+        (Law::Shrink, BreachKind::Shrinks { removed, added, .. }) => {
             u32::try_from(removed - added).ok().map(Remedy::MaxShrink)
         }
-        (Law::TwoParticipants, Detail::TooFewParticipants { left: 1 }) => {
+        (Law::TwoParticipants, BreachKind::TooFewParticipants { left: 1 }) => {
             Some(Remedy::StandaloneDisabled)
         }
         (Law::Zones, _) => Some(Remedy::ZonesBest),
-        (Law::Identity, Detail::OtherMachine(_)) => Some(Remedy::ReuseBlankIds),
-        (Law::Overlap, Detail::NoOverlap { .. }) => Some(Remedy::WithoutOverlap),
+        (Law::Identity, BreachKind::OtherMachine(_)) => Some(Remedy::ReuseBlankIds),
+        (Law::Overlap, BreachKind::NoOverlap { .. }) => Some(Remedy::WithoutOverlap),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use super::access::{Asked, Permission};
 use super::end::Outcome;
 use super::run_view::{self, Joiner, Presence, RunView};
 use super::wait::{BindProof, Missing, Occupied, Wait};
-use crate::check::{self, Breach, CheckedPlan, Detail, Law};
+use crate::check::{self, Breach, BreachKind, CheckedPlan, Law};
 use crate::ensemble::PortState;
 use crate::model::{Server, ServerId, Zxid};
 use crate::observe::{DataProof, Finding, FindingKind, NoDigests, ServerStatus, WithoutDigests};
@@ -276,7 +276,7 @@ impl Judge<'_> {
             joiners: BTreeSet::from([id]),
             without: without.collect(),
         };
-        let detail = Detail::Finding(kind.code());
+        let detail = BreachKind::Finding(kind.code());
         let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail };
         Outcome::Unsafe(vec![breach], vec![Finding { kind, server: None }])
     }
@@ -297,8 +297,9 @@ impl Judge<'_> {
         let mut waits: Vec<Wait> = self.unbound().collect();
         let (done, now) = (&self.memory.done, &self.sight.facts);
         let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
-        let (lasting, passing): (Vec<_>, Vec<_>) =
-            breaches.into_iter().partition(|breach| matches!(breach.detail, Detail::Finding(_)));
+        let (lasting, passing): (Vec<_>, Vec<_>) = breaches
+            .into_iter()
+            .partition(|breach| matches!(breach.detail, BreachKind::Finding(_)));
         if !lasting.is_empty() {
             let findings = &self.sight.facts.findings;
             return Verdict::Stop(Outcome::Unsafe(lasting, findings.clone()));

@@ -97,19 +97,19 @@ pub struct Breach {
     /// The reconfigs done before, in order: the shortest way to the breach.
     pub path: Vec<StepId>,
     /// The numbers.
-    pub detail: Detail,
+    pub detail: BreachKind,
 }
 
 impl Breach {
     /// A breach that is about the whole plan.
-    pub(super) const fn of_plan(law: Law, detail: Detail) -> Self {
+    pub(super) const fn of_plan(law: Law, detail: BreachKind) -> Self {
         Self { law, step: None, path: Vec::new(), detail }
     }
 }
 
 /// The numbers of a breach.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
+pub enum BreachKind {
     /// Something stands in the way of any plan.
     Obstacle(Obstacle),
     /// A member runs with another configuration.
@@ -294,13 +294,13 @@ impl Breach {
 }
 
 impl Law {
-    /// Whether some breach of it may be accepted, at its step; see [`Detail::is_acceptable`].
+    /// Whether some breach of it may be accepted, at its step; see [`BreachKind::is_acceptable`].
     pub const fn is_acceptable(self) -> bool {
         matches!(self, Self::Next | Self::Addresses)
     }
 }
 
-impl Detail {
+impl BreachKind {
     /// Whether the operator may accept it by name.
     pub const fn is_acceptable(&self) -> bool {
         matches!(self, Self::NeedsJoiners { .. } | Self::ClientUnproven(_) | Self::Finding(_))

@@ -15,7 +15,7 @@ mod rules;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use breach::{Breach, Detail, Law, Votes, Window};
+pub use breach::{Breach, BreachKind, Law, Votes, Window};
 pub use engine::recheck::{broken_now, recheck, recheck_accepting};
 pub use engine::regrant::regrant;
 
@@ -151,7 +151,7 @@ fn run_checks(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
         let mut walk = walk::walk(&table, &schedule, &walk::Start::of(&table));
         breaches.append(&mut walk.breaches);
         if !table.ends_at_target() {
-            breaches.push(Breach::of_plan(Law::Form, Detail::WrongEnd));
+            breaches.push(Breach::of_plan(Law::Form, BreachKind::WrongEnd));
         }
         walk
     } else {
@@ -190,7 +190,7 @@ fn run_checks(plan: &Plan, facts: &Facts) -> Result<Report, Vec<Breach>> {
 
 fn is_accepted(accepted: &[Acceptance], breach: &Breach) -> bool {
     let code = match breach.detail {
-        Detail::Finding(code) => code,
+        BreachKind::Finding(code) => code,
         _ => breach.law.code(),
     };
     breach.detail.is_acceptable()

@@ -5,7 +5,7 @@ use std::io;
 
 use super::exit::Exit;
 use crate::apply::Outcome;
-use crate::check::{Breach, Detail, Law};
+use crate::check::{Breach, BreachKind, Law};
 use crate::observe::{ObserveError, Obstacle};
 use crate::render::ends::{self, EndScreen};
 use crate::render::{Line, Style, Text};
@@ -194,11 +194,15 @@ pub(super) const fn exit_of_end(end: &Outcome) -> Exit {
 /// The gravest of what breaches mean.
 fn of_breaches(breaches: &[Breach]) -> CommandFailure {
     let codes = breaches.iter().map(|breach| match (breach.law, &breach.detail) {
-        (_, Detail::Obstacle(Obstacle::ReconfigDisabled(_))) => CommandFailure::ReconfigDisabled,
-        (_, Detail::Obstacle(Obstacle::NoCommit)) => CommandFailure::NoCommit,
-        (_, Detail::NoLiveQuorum(_)) => CommandFailure::NoQuorum,
+        (_, BreachKind::Obstacle(Obstacle::ReconfigDisabled(_))) => {
+            CommandFailure::ReconfigDisabled
+        }
+        (_, BreachKind::Obstacle(Obstacle::NoCommit)) => CommandFailure::NoCommit,
+        (_, BreachKind::NoLiveQuorum(_)) => CommandFailure::NoQuorum,
         // A limit of what is looked at, and no mistake.
-        (Law::Form, detail) if !matches!(detail, Detail::TooManyOrders(_)) => CommandFailure::Bug,
+        (Law::Form, detail) if !matches!(detail, BreachKind::TooManyOrders(_)) => {
+            CommandFailure::Bug
+        }
         _ => CommandFailure::PlanRefused,
     });
     let graver = |one: CommandFailure, other: CommandFailure| {

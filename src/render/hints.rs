@@ -1,7 +1,7 @@
 //! What helps against a broken safety rule.
 
 use super::{phrases, sessions};
-use crate::check::{Breach, Detail};
+use crate::check::{Breach, BreachKind};
 use crate::observe::Obstacle;
 use crate::proposal::Refusal;
 
@@ -24,10 +24,12 @@ pub fn hints(refusal: &Refusal) -> Vec<String> {
 }
 
 /// What helps against this one, as far as it applies to what is there.
-fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
+fn applying(detail: &BreachKind, refusal: &Refusal) -> Vec<String> {
     let facts = &refusal.nearest.facts;
     match detail {
-        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
+        BreachKind::TooFewAcknowledge(_)
+        | BreachKind::SpareTooSmall { .. }
+        | BreachKind::NoWayBack(_) => {
             let voters = facts.base.membership.voters();
             let down: Vec<_> = voters.difference(&facts.live).collect();
             let start = (!down.is_empty()).then(|| {
@@ -41,15 +43,15 @@ fn applying(detail: &Detail, refusal: &Refusal) -> Vec<String> {
             start.into_iter().chain([split.to_owned()]).collect()
         }
         // A quorum follows: with none there would be no configuration to plan from.
-        Detail::NoLiveQuorum(_) if facts.leader.is_none() && !facts.assumed => {
+        BreachKind::NoLiveQuorum(_) if facts.leader.is_none() && !facts.assumed => {
             vec!["find out which server leads. If it was not asked, add its client address to \
                   connect.servers; else it accepts no clients (leaderServes=no), or is cut off from \
                   this machine"
                 .to_owned()]
         }
-        Detail::Obstacle(obstacle) => vec![obstacle_hint(obstacle)],
+        BreachKind::Obstacle(obstacle) => vec![obstacle_hint(obstacle)],
         // An acceptance is no way out while something else stands against the plan.
-        Detail::NeedsJoiners { .. } | Detail::Finding(_)
+        BreachKind::NeedsJoiners { .. } | BreachKind::Finding(_)
             if refusal.breaches.iter().any(|breach| !breach.detail.is_acceptable()) =>
         {
             Vec::new()
@@ -66,73 +68,77 @@ const FEWER_AT_A_TIME: &str = "change fewer voters at a time: in several specs, 
 const ADD_FIRST: &str = "add voters before you change or remove others";
 
 /// What helps against a breach, whatever is there.
-const fn hint(detail: &Detail) -> &'static str {
+const fn hint(detail: &BreachKind) -> &'static str {
     match detail {
-        Detail::Obstacle(_) => "correct what stands in the way",
-        Detail::MemberDisagrees(_) => {
+        BreachKind::Obstacle(_) => "correct what stands in the way",
+        BreachKind::MemberDisagrees(_) => {
             "restart that server, or find out why it cannot follow the leader"
         }
-        Detail::NoLiveQuorum(_) => {
+        BreachKind::NoLiveQuorum(_) => {
             "start voters until a quorum follows. Add the client addresses of servers that run \
              but were not asked to connect.servers"
         }
-        Detail::TooFewAcknowledge(_) | Detail::SpareTooSmall { .. } | Detail::NoWayBack(_) => {
-            ADD_FIRST
+        BreachKind::TooFewAcknowledge(_)
+        | BreachKind::SpareTooSmall { .. }
+        | BreachKind::NoWayBack(_) => ADD_FIRST,
+        BreachKind::NeedsJoiners { .. } | BreachKind::Finding(_) => {
+            "accept the risk, or fix the cause"
         }
-        Detail::NeedsJoiners { .. } | Detail::Finding(_) => "accept the risk, or fix the cause",
-        Detail::ZoneLoss(_) => "set policy.zones: best, or put the voters into more zones",
-        Detail::NotAwaited(_)
-        | Detail::LeaderNotLast(_)
-        | Detail::LeavesTooEarly { .. }
-        | Detail::NoOverlap { .. }
-        | Detail::BlankQuorum { .. }
-        | Detail::StopsMember(_)
-        | Detail::StopsUnproven(_)
-        | Detail::NotBlank(_)
-        | Detail::TooManyOrders(_) => {
+        BreachKind::ZoneLoss(_) => "set policy.zones: best, or put the voters into more zones",
+        BreachKind::NotAwaited(_)
+        | BreachKind::LeaderNotLast(_)
+        | BreachKind::LeavesTooEarly { .. }
+        | BreachKind::NoOverlap { .. }
+        | BreachKind::BlankQuorum { .. }
+        | BreachKind::StopsMember(_)
+        | BreachKind::StopsUnproven(_)
+        | BreachKind::NotBlank(_)
+        | BreachKind::TooManyOrders(_) => {
             "split the change into several specs, applied one after the other"
         }
-        Detail::WrongEnd
-        | Detail::Mislabelled
-        | Detail::OutOfTurn
-        | Detail::TooManyTogether { .. }
-        | Detail::UnlikeSteps
-        | Detail::OtherTolerance { .. } => {
+        BreachKind::WrongEnd
+        | BreachKind::Mislabelled
+        | BreachKind::OutOfTurn
+        | BreachKind::TooManyTogether { .. }
+        | BreachKind::UnlikeSteps
+        | BreachKind::OtherTolerance { .. } => {
             "report this bug, with the spec and the output of zkCli.sh config"
         }
-        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => {
+        BreachKind::FurtherHandOver(_) | BreachKind::BeforeGate(_) => {
             "make a new plan: the ensemble has changed since this one was made"
         }
-        Detail::NotAscending { .. } => "give new servers higher ids than the present ones",
-        Detail::TooFewParticipants { .. } => {
+        BreachKind::NotAscending { .. } => "give new servers higher ids than the present ones",
+        BreachKind::TooFewParticipants { .. } => {
             "keep two participants, or set standaloneEnabled=false in zoo.cfg of every server and \
              policy.standaloneEnabled: false in the spec"
         }
-        Detail::AddressTaken { .. } => "give the server a free port or another host",
-        Detail::WildcardHost(_) | Detail::LoopbackHost(_) => {
+        BreachKind::AddressTaken { .. } => "give the server a free port or another host",
+        BreachKind::WildcardHost(_) | BreachKind::LoopbackHost(_) => {
             "give a host name or address at which the other servers reach it"
         }
-        Detail::LoopbackClient(_) => {
+        BreachKind::LoopbackClient(_) => {
             "give the host at which clients reach it; without one the server listens on all \
              addresses"
         }
-        Detail::ClientUnproven(_) => {
+        BreachKind::ClientUnproven(_) => {
             "make sure that the server answers at its clientPort of the spec, or accept the risk"
         }
-        Detail::ClientLost(_) => "give the server its client port in the spec",
-        Detail::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
-        Detail::OtherMachine(_) => "give the new machine an id from 1 to 254 that was never used",
-        Detail::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
-        Detail::NoGroup(_) => "give it a group in the spec, and a weight if it is not 1",
-        Detail::OtherPlace(_) => {
+        BreachKind::ClientLost(_) => "give the server its client port in the spec",
+        BreachKind::UnwantableId(_) => "choose an id from 1 to 254 that was never used",
+        BreachKind::OtherMachine(_) => {
+            "give the new machine an id from 1 to 254 that was never used"
+        }
+        BreachKind::Shrinks { .. } => "raise policy.maxShrink, or shrink in several specs",
+        BreachKind::NoGroup(_) => "give it a group in the spec, and a weight if it is not 1",
+        BreachKind::OtherPlace(_) => {
             "remove the server, and add it under a new id with the new group and weight"
         }
-        Detail::GroupsOfMajority(_) => "remove group and weight from the spec",
-        Detail::TooManyWeights => "give the servers of one group equal weights",
-        Detail::OddPlaces => {
+        BreachKind::GroupsOfMajority(_) => "remove group and weight from the spec",
+        BreachKind::TooManyWeights => "give the servers of one group equal weights",
+        BreachKind::OddPlaces => {
             "change groups and weights by hand; zkplan keeps what the spec does not change"
         }
-        Detail::SeveralAddresses(_) => {
+        BreachKind::SeveralAddresses(_) => {
             "change the line of that server by hand; zkplan keeps what the spec does not change"
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{findings, phrases, sessions};
-use crate::check::{Breach, Detail, Law, Votes};
+use crate::check::{Breach, BreachKind, Law, Votes};
 use crate::explain;
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
@@ -35,7 +35,7 @@ pub(super) const fn asks(law: Law) -> &'static str {
 /// The code that names a breach to `explain` and `--accept`.
 pub(super) const fn code(breach: &Breach) -> &'static str {
     match breach.detail {
-        Detail::Finding(code) => code,
+        BreachKind::Finding(code) => code,
         _ => breach.law.code(),
     }
 }
@@ -43,14 +43,14 @@ pub(super) const fn code(breach: &Breach) -> &'static str {
 /// What stands behind the code of a breach: what a safety rule asks for, or what a finding is.
 pub(super) fn title(breach: &Breach) -> &'static str {
     match breach.detail {
-        Detail::Finding(code) => explain::title(code).unwrap_or(asks(breach.law)),
+        BreachKind::Finding(code) => explain::title(code).unwrap_or(asks(breach.law)),
         _ => asks(breach.law),
     }
 }
 
 /// Whether a breach is a finding of that code, which is to be accepted.
 pub(super) fn is_finding(breach: &Breach, code: &str) -> bool {
-    matches!(breach.detail, Detail::Finding(of) if of == code)
+    matches!(breach.detail, BreachKind::Finding(of) if of == code)
 }
 
 /// The codes of breaches, each once, in the order in which they come up.
@@ -94,8 +94,10 @@ pub(super) fn way(breach: &Breach) -> String {
     let example = counter_example(&breach.detail);
     let Some(step) = breach.step.as_ref().filter(|_| !example.is_empty()) else { return example };
     // The worse side of these can be the one before the step.
-    let both_sides =
-        matches!(breach.detail, Detail::SpareTooSmall { .. } | Detail::LeavesTooEarly { .. });
+    let both_sides = matches!(
+        breach.detail,
+        BreachKind::SpareTooSmall { .. } | BreachKind::LeavesTooEarly { .. }
+    );
     if !both_sides {
         return format!("after {}: {example}", phrases::list(breach.path.iter().chain([step])));
     }
@@ -107,85 +109,85 @@ pub(super) fn way(breach: &Breach) -> String {
 }
 
 /// The counter-example of a breach, in numbers.
-fn counter_example(detail: &Detail) -> String {
+fn counter_example(detail: &BreachKind) -> String {
     match detail {
-        Detail::NoLiveQuorum(votes)
-        | Detail::TooFewAcknowledge(votes)
-        | Detail::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
-        Detail::SpareTooSmall { votes, tolerance } => format!(
+        BreachKind::NoLiveQuorum(votes)
+        | BreachKind::TooFewAcknowledge(votes)
+        | BreachKind::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
+        BreachKind::SpareTooSmall { votes, tolerance } => format!(
             "{}; tolerates {}, {tolerance} required",
             figures(votes),
             phrases::count(votes.spare(), "failure")
         ),
-        Detail::ZoneLoss(window) => {
+        BreachKind::ZoneLoss(window) => {
             let left = phrases::set(&window.votes.acking);
             format!("{} (left: {left})", phrases::zone_loss(window))
         }
-        Detail::NoWayBack(votes) => format!("after going back: {}", figures(votes)),
-        Detail::NoOverlap { before, after } => {
+        BreachKind::NoWayBack(votes) => format!("after going back: {}", figures(votes)),
+        BreachKind::NoOverlap { before, after } => {
             format!("voters before {}, voters after {}", phrases::set(before), phrases::set(after))
         }
-        Detail::BlankQuorum { newcomers, need } => {
+        BreachKind::BlankQuorum { newcomers, need } => {
             format!("new servers {}, quorum is {need}", phrases::set(newcomers))
         }
-        Detail::LeavesTooEarly { leaves, waiting } => {
+        BreachKind::LeavesTooEarly { leaves, waiting } => {
             format!("server {leaves} loses its vote while {} have none yet", phrases::set(waiting))
         }
-        Detail::TooManyTogether { changed, most } => {
+        BreachKind::TooManyTogether { changed, most } => {
             format!("the request changes {changed}, policy.changesPerStep is {most}")
         }
-        Detail::Shrinks { removed, added, max } => {
+        BreachKind::Shrinks { removed, added, max } => {
             format!("removed {removed}, added {added}, policy.maxShrink {max}")
         }
-        Detail::TooFewParticipants { left } => {
+        BreachKind::TooFewParticipants { left } => {
             format!("{} left", phrases::count_of(*left, "participant"))
         }
-        Detail::OtherTolerance { says, policy } => {
+        BreachKind::OtherTolerance { says, policy } => {
             format!("the plan has tolerance {says}, its policy {policy}")
         }
-        Detail::AddressTaken { .. }
-        | Detail::Obstacle(_)
-        | Detail::MemberDisagrees(_)
-        | Detail::NotAwaited(_)
-        | Detail::LeaderNotLast(_)
-        | Detail::FurtherHandOver(_)
-        | Detail::BeforeGate(_)
-        | Detail::NotAscending { .. }
-        | Detail::WildcardHost(_)
-        | Detail::LoopbackHost(_)
-        | Detail::LoopbackClient(_)
-        | Detail::ClientLost(_)
-        | Detail::UnwantableId(_)
-        | Detail::OtherMachine(_)
-        | Detail::StopsMember(_)
-        | Detail::StopsUnproven(_)
-        | Detail::WrongEnd
-        | Detail::Mislabelled
-        | Detail::OutOfTurn
-        | Detail::ClientUnproven(_)
-        | Detail::NotBlank(_)
-        | Detail::UnlikeSteps
-        | Detail::TooManyOrders(_)
-        | Detail::OddPlaces
-        | Detail::TooManyWeights
-        | Detail::NoGroup(_)
-        | Detail::OtherPlace(_)
-        | Detail::GroupsOfMajority(_)
-        | Detail::SeveralAddresses(_)
-        | Detail::Finding(_) => String::new(),
+        BreachKind::AddressTaken { .. }
+        | BreachKind::Obstacle(_)
+        | BreachKind::MemberDisagrees(_)
+        | BreachKind::NotAwaited(_)
+        | BreachKind::LeaderNotLast(_)
+        | BreachKind::FurtherHandOver(_)
+        | BreachKind::BeforeGate(_)
+        | BreachKind::NotAscending { .. }
+        | BreachKind::WildcardHost(_)
+        | BreachKind::LoopbackHost(_)
+        | BreachKind::LoopbackClient(_)
+        | BreachKind::ClientLost(_)
+        | BreachKind::UnwantableId(_)
+        | BreachKind::OtherMachine(_)
+        | BreachKind::StopsMember(_)
+        | BreachKind::StopsUnproven(_)
+        | BreachKind::WrongEnd
+        | BreachKind::Mislabelled
+        | BreachKind::OutOfTurn
+        | BreachKind::ClientUnproven(_)
+        | BreachKind::NotBlank(_)
+        | BreachKind::UnlikeSteps
+        | BreachKind::TooManyOrders(_)
+        | BreachKind::OddPlaces
+        | BreachKind::TooManyWeights
+        | BreachKind::NoGroup(_)
+        | BreachKind::OtherPlace(_)
+        | BreachKind::GroupsOfMajority(_)
+        | BreachKind::SeveralAddresses(_)
+        | BreachKind::Finding(_) => String::new(),
     }
 }
 
 /// What a plan does not grant as things are now.
-fn not_granted(detail: &Detail) -> String {
+fn not_granted(detail: &BreachKind) -> String {
     match detail {
-        Detail::FurtherHandOver(id) => {
+        BreachKind::FurtherHandOver(id) => {
             format!(
                 "Server {id} leads now, so this step would change the leader. The plan has no \
                  leader change."
             )
         }
-        Detail::BeforeGate(id) => format!(
+        BreachKind::BeforeGate(id) => format!(
             "Server {id} answers again. This step would remove it before the approval gate of \
              this plan."
         ),
@@ -194,27 +196,27 @@ fn not_granted(detail: &Detail) -> String {
 }
 
 /// A step that comes too early.
-fn out_of_order(detail: &Detail) -> String {
+fn out_of_order(detail: &BreachKind) -> String {
     match detail {
-        Detail::NotAwaited(id) => format!("Server {id} is added before it was seen following."),
-        Detail::LeaderNotLast(id) => format!(
+        BreachKind::NotAwaited(id) => format!("Server {id} is added before it was seen following."),
+        BreachKind::LeaderNotLast(id) => format!(
             "Server {id} may lead. This step would change the leader before other changes are done."
         ),
-        Detail::NotAscending { joins, after } => {
+        BreachKind::NotAscending { joins, after } => {
             format!(
                 "Server {joins} joins after server {after}. Servers must join in ascending order \
                  of ids."
             )
         }
-        Detail::LeavesTooEarly { leaves, .. } => {
+        BreachKind::LeavesTooEarly { leaves, .. } => {
             format!(
                 "Server {leaves} is healthy and loses its vote before all new voters have theirs."
             )
         }
-        Detail::StopsMember(id) => {
+        BreachKind::StopsMember(id) => {
             format!("Server {id} would be stopped while it is still a member.")
         }
-        Detail::StopsUnproven(id) => {
+        BreachKind::StopsUnproven(id) => {
             format!(
                 "Server {id} would be stopped before a write commits in the last configuration."
             )
@@ -224,67 +226,69 @@ fn out_of_order(detail: &Detail) -> String {
 }
 
 /// What is wrong, as a sentence.
-pub(super) fn sentence(detail: &Detail) -> String {
+pub(super) fn sentence(detail: &BreachKind) -> String {
     let fixed = |text: &str| text.to_owned();
     match detail {
-        Detail::Obstacle(obstacle) => obstacle_sentence(obstacle),
-        Detail::MemberDisagrees(id) => format!(
+        BreachKind::Obstacle(obstacle) => obstacle_sentence(obstacle),
+        BreachKind::MemberDisagrees(id) => format!(
             "Server {id} is a member and runs with another configuration. This must be fixed first."
         ),
-        Detail::NoLiveQuorum(_) => fixed(NO_LIVE_QUORUM),
-        Detail::TooFewAcknowledge(_) => fixed(TOO_FEW_ACKNOWLEDGE),
-        Detail::NeedsJoiners { joiners, .. } => needs_joiners(joiners),
-        Detail::SpareTooSmall { .. } => fixed(SPARE_TOO_SMALL),
-        Detail::ZoneLoss(_) => fixed(ZONE_LOSS),
-        Detail::NotAwaited(_)
-        | Detail::LeaderNotLast(_)
-        | Detail::NotAscending { .. }
-        | Detail::LeavesTooEarly { .. }
-        | Detail::StopsMember(_)
-        | Detail::StopsUnproven(_) => out_of_order(detail),
-        Detail::FurtherHandOver(_) | Detail::BeforeGate(_) => not_granted(detail),
-        Detail::NoOverlap { .. } => fixed(NO_OVERLAP),
-        Detail::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
-        Detail::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
-        Detail::WildcardHost(id) | Detail::LoopbackHost(id) | Detail::LoopbackClient(id) => {
-            own_machine(detail, *id)
-        }
-        Detail::ClientLost(id) => format!("Server {id} would lose its client address."),
-        Detail::UnwantableId(id) => {
+        BreachKind::NoLiveQuorum(_) => fixed(NO_LIVE_QUORUM),
+        BreachKind::TooFewAcknowledge(_) => fixed(TOO_FEW_ACKNOWLEDGE),
+        BreachKind::NeedsJoiners { joiners, .. } => needs_joiners(joiners),
+        BreachKind::SpareTooSmall { .. } => fixed(SPARE_TOO_SMALL),
+        BreachKind::ZoneLoss(_) => fixed(ZONE_LOSS),
+        BreachKind::NotAwaited(_)
+        | BreachKind::LeaderNotLast(_)
+        | BreachKind::NotAscending { .. }
+        | BreachKind::LeavesTooEarly { .. }
+        | BreachKind::StopsMember(_)
+        | BreachKind::StopsUnproven(_) => out_of_order(detail),
+        BreachKind::FurtherHandOver(_) | BreachKind::BeforeGate(_) => not_granted(detail),
+        BreachKind::NoOverlap { .. } => fixed(NO_OVERLAP),
+        BreachKind::TooFewParticipants { .. } => fixed(TOO_FEW_PARTICIPANTS),
+        BreachKind::AddressTaken { server, other, port } => address_taken(*server, *other, *port),
+        BreachKind::WildcardHost(id)
+        | BreachKind::LoopbackHost(id)
+        | BreachKind::LoopbackClient(id) => own_machine(detail, *id),
+        BreachKind::ClientLost(id) => format!("Server {id} would lose its client address."),
+        BreachKind::UnwantableId(id) => {
             format!("Server id {id} is new. New ids must be 1 to 254.")
         }
-        Detail::OtherMachine(id) => {
+        BreachKind::OtherMachine(id) => {
             format!(
                 "The spec moves server id {id} to another machine than the one that has it now."
             )
         }
-        Detail::BlankQuorum { .. } => fixed(BLANK_QUORUM),
-        Detail::NoWayBack(_) => fixed(NO_WAY_BACK),
-        Detail::Shrinks { .. } => fixed(SHRINKS),
-        Detail::WrongEnd => fixed("The steps do not lead to the target. This is a bug in zkplan."),
-        Detail::Mislabelled => {
+        BreachKind::BlankQuorum { .. } => fixed(BLANK_QUORUM),
+        BreachKind::NoWayBack(_) => fixed(NO_WAY_BACK),
+        BreachKind::Shrinks { .. } => fixed(SHRINKS),
+        BreachKind::WrongEnd => {
+            fixed("The steps do not lead to the target. This is a bug in zkplan.")
+        }
+        BreachKind::Mislabelled => {
             fixed("The step does not do what its name says. This is a bug in zkplan.")
         }
-        Detail::OutOfTurn => fixed(
+        BreachKind::OutOfTurn => fixed(
             "The step may run before an earlier step of the same server. This is a bug in zkplan.",
         ),
-        Detail::ClientUnproven(id) => client_unproven(*id),
-        Detail::NotBlank(id) => not_blank(*id),
-        Detail::UnlikeSteps => fixed("One unordered phase has steps of different kinds."),
-        Detail::OtherTolerance { .. } => fixed(OTHER_TOLERANCE),
-        Detail::TooManyOrders(_) => fixed(TOO_MANY_ORDERS),
-        Detail::OddPlaces => fixed(ODD_PLACES),
-        Detail::TooManyWeights => fixed(TOO_MANY_WEIGHTS),
-        Detail::NoGroup(ids) => no_group(ids),
-        Detail::OtherPlace(ids) => other_place(ids),
-        Detail::GroupsOfMajority(ids) => groups_of_majority(ids),
-        Detail::SeveralAddresses(id) => format!(
+        BreachKind::ClientUnproven(id) => client_unproven(*id),
+        BreachKind::NotBlank(id) => not_blank(*id),
+        BreachKind::UnlikeSteps => fixed("One unordered phase has steps of different kinds."),
+        BreachKind::OtherTolerance { .. } => fixed(OTHER_TOLERANCE),
+        BreachKind::TooManyOrders(_) => fixed(TOO_MANY_ORDERS),
+        BreachKind::OddPlaces => fixed(ODD_PLACES),
+        BreachKind::TooManyWeights => fixed(TOO_MANY_WEIGHTS),
+        BreachKind::NoGroup(ids) => no_group(ids),
+        BreachKind::OtherPlace(ids) => other_place(ids),
+        BreachKind::GroupsOfMajority(ids) => groups_of_majority(ids),
+        BreachKind::SeveralAddresses(id) => format!(
             "Server {id} has several addresses or a secure client part. zkplan can only remove it."
         ),
-        Detail::TooManyTogether { .. } => {
+        BreachKind::TooManyTogether { .. } => {
             fixed("One reconfig changes more servers than policy.changesPerStep allows.")
         }
-        Detail::Finding(code) => {
+        BreachKind::Finding(code) => {
             format!("Finding {code} must be accepted before anything changes.")
         }
     }
@@ -315,13 +319,13 @@ const TOO_MANY_ORDERS: &str =
     "The steps can run in too many different orders. zkplan must check every one and cannot.";
 
 /// A host of a new line that leads to the machine from which it is dialled.
-fn own_machine(detail: &Detail, id: ServerId) -> String {
+fn own_machine(detail: &BreachKind, id: ServerId) -> String {
     match detail {
-        Detail::WildcardHost(_) => format!(
+        BreachKind::WildcardHost(_) => format!(
             "The quorum host of server {id} is a wildcard. The other servers would connect to \
              themselves."
         ),
-        Detail::LoopbackClient(_) => format!(
+        BreachKind::LoopbackClient(_) => format!(
             "The client host of server {id} is a loopback address. Clients on other machines \
              cannot reach it."
         ),
@@ -468,7 +472,7 @@ pub(super) fn cost(breach: &Breach, findings: &[Finding]) -> String {
 
 /// The findings behind a breach. What may happen is said once, behind everything of which it is said.
 fn to_accept(breach: &Breach, findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
-    let Detail::Finding(code) = breach.detail else { return Vec::new() };
+    let BreachKind::Finding(code) = breach.detail else { return Vec::new() };
     let weighs = |finding: &&Finding| finding.kind.level() == Level::Accept;
     let meant = findings.iter().filter(|finding| finding.kind.code() == code).filter(weighs);
     let mut said: Vec<(&str, Vec<String>)> = Vec::new();
@@ -542,7 +546,7 @@ mod tests {
         let without = Votes { voters: BTreeSet::new(), acking: BTreeSet::new(), need: 3 };
         let said = |joiners: &[i64]| {
             let joiners = joiners.iter().map(|id| ServerId::new(*id)).collect();
-            sentence(&Detail::NeedsJoiners { joiners, without: without.clone() })
+            sentence(&BreachKind::NeedsJoiners { joiners, without: without.clone() })
         };
         assert!(said(&[2]).contains("needs server 2 itself. A reconfig"), "{}", said(&[2]));
         assert!(

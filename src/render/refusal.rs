@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{changes, head, law, phrases, present, remedies};
-use crate::check::{Breach, Detail, Law};
+use crate::check::{Breach, BreachKind, Law};
 use crate::observe::{Finding, Observation, Obstacle};
 use crate::plan::StepId;
 use crate::proposal::Refusal;
@@ -116,14 +116,14 @@ fn same_cause(first: &Breach, other: &Breach, findings: &[Finding]) -> bool {
     let said = |breach: &Breach| (breach.law, law::risk(breach, findings));
     match (&first.detail, &other.detail) {
         // Who cannot go on with what is left cannot lose any of it either.
-        (Detail::TooFewAcknowledge(_), Detail::SpareTooSmall { votes, .. }) => {
+        (BreachKind::TooFewAcknowledge(_), BreachKind::SpareTooSmall { votes, .. }) => {
             first.step == other.step && votes.spare() < 0
         }
         (
-            Detail::Obstacle(Obstacle::WantedAnswersAs(id, own)),
-            Detail::Obstacle(Obstacle::MemberAnswersAs(member, theirs)),
+            BreachKind::Obstacle(Obstacle::WantedAnswersAs(id, own)),
+            BreachKind::Obstacle(Obstacle::MemberAnswersAs(member, theirs)),
         ) => (id, own) == (member, theirs),
-        (Detail::Obstacle(one), Detail::Obstacle(another)) => {
+        (BreachKind::Obstacle(one), BreachKind::Obstacle(another)) => {
             std::mem::discriminant(one) == std::mem::discriminant(another)
         }
         _ => said(first) == said(other),
@@ -133,7 +133,7 @@ fn same_cause(first: &Breach, other: &Breach, findings: &[Finding]) -> bool {
 /// Whether both say the same of two servers.
 fn is_another_server(first: &Breach, other: &Breach) -> bool {
     match (&first.detail, &other.detail) {
-        (Detail::Obstacle(one), Detail::Obstacle(another)) => {
+        (BreachKind::Obstacle(one), BreachKind::Obstacle(another)) => {
             one != another && std::mem::discriminant(one) == std::mem::discriminant(another)
         }
         _ => false,
@@ -407,13 +407,14 @@ mod tests {
             path: path.iter().map(|step| StepId::new(*step)).collect(),
             detail,
         };
-        let scarce = |acking: &[i64]| Detail::SpareTooSmall { votes: votes(acking), tolerance: 1 };
+        let scarce =
+            |acking: &[i64]| BreachKind::SpareTooSmall { votes: votes(acking), tolerance: 1 };
         let early = breach(Law::Spare, "leave-3", &[], scarce(&[1, 2]));
         let late = breach(Law::Spare, "join-3", &["leave-3"], scarce(&[1, 2]));
         let out = breaches(&[late, early], &[], 80).to_string_with(false);
         assert!(out.starts_with("ZKQ3 at leave-3: "), "{out}");
         assert!(out.contains("\n  the same at join-3\n"), "{out}");
-        let next = Detail::TooFewAcknowledge(votes(&[1]));
+        let next = BreachKind::TooFewAcknowledge(votes(&[1]));
         let next = breach(Law::Next, "leave-3", &[], next);
         let spare = breach(Law::Spare, "leave-3", &[], scarce(&[1]));
         let out = breaches(&[next, spare], &[], 80).to_string_with(false);

@@ -3,7 +3,7 @@
 use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{hints, law, phrases};
-use crate::check::{Breach, Detail, Law};
+use crate::check::{Breach, BreachKind, Law};
 use crate::proposal::{Refusal, Remedy};
 
 /// The exact line of the spec, or the flag, of a remedy, and what it costs.
@@ -67,7 +67,7 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
         text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
     }
     let moved = |breach: &Breach| match breach.detail {
-        Detail::OtherMachine(id) => Some(id),
+        BreachKind::OtherMachine(id) => Some(id),
         _ => None,
     };
     for id in refusal.breaches.iter().filter_map(moved) {
@@ -145,7 +145,7 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
 
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {
     match &breach.detail {
-        Detail::NeedsJoiners { joiners, .. } => {
+        BreachKind::NeedsJoiners { joiners, .. } => {
             format!("Keep {} running and watch it while the step runs.", phrases::servers(joiners))
         }
         _ => law::cost(breach, &refusal.nearest.facts.findings),

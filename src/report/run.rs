@@ -301,7 +301,7 @@ mod tests {
     use super::*;
     use crate::apply::Wait;
     use crate::apply::journal::CommitEvidence;
-    use crate::check::{Breach, Detail, Law};
+    use crate::check::{Breach, BreachKind, Law};
 
     fn document(events: &[(u64, Event)], outcome: &Outcome) -> Value {
         let (mut log, mut report) = (RunLog::default(), RunReport::default());
@@ -355,9 +355,9 @@ mod tests {
             let step = Some(StepId::new("join-4"));
             Wait::Law(Breach { law, step, path: Vec::new(), detail })
         };
-        let disagrees = |id| law(Law::Now, Detail::MemberDisagrees(ServerId::new(id)));
+        let disagrees = |id| law(Law::Now, BreachKind::MemberDisagrees(ServerId::new(id)));
         let taken = |port| Wait::PortTaken { server: ServerId::new(4), port };
-        let few = law(Law::TwoParticipants, Detail::TooFewParticipants { left: 1 });
+        let few = law(Law::TwoParticipants, BreachKind::TooFewParticipants { left: 1 });
         let all = vec![disagrees(2), disagrees(3), few, taken(2888), taken(3888)];
         let outcome = Outcome::RanOut { waits: all.clone(), unknown: None };
         let events = [(1_000, Event::Waiting(all)), (4_000, Event::Ended(outcome.clone()))];

@@ -4,7 +4,7 @@
 //! A spec that contains one address twice is refused when it is read. Whether two names mean one
 //! machine is unknown before they are resolved.
 
-use zkplan::check::Detail;
+use zkplan::check::BreachKind;
 use zkplan::proposal::propose;
 
 use crate::world::{id, lines};
@@ -33,7 +33,7 @@ fn taken(four: Ports, five: &str, changes_per_step: u32) -> Vec<u16> {
     let Err(refusal) = propose(&target, &facts, &[]) else { return Vec::new() };
     let mut ports: Vec<u16> = Vec::new();
     for breach in refusal.breaches {
-        let Detail::AddressTaken { server, other, port } = breach.detail else {
+        let BreachKind::AddressTaken { server, other, port } = breach.detail else {
             panic!("refused for something else: {breach:?}")
         };
         assert!([(id(4), id(5)), (id(5), id(4))].contains(&(server, other)), "{server}, {other}");

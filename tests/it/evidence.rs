@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use zkplan::check::{Detail, Law};
+use zkplan::check::{BreachKind, Law};
 use zkplan::model::{ClientPart, ReuseIds, StandaloneEnabled};
 use zkplan::plan::{Acceptance, StepId};
 use zkplan::proposal::{Remedy, propose};
@@ -21,8 +21,8 @@ fn a_client_address_without_an_answer_is_written_only_if_accepted() {
     assert!(propose(&target, &facts, &[]).is_ok());
     facts.client_confirmed.remove(&id(3));
     let refusal = propose(&target, &facts, &[]).expect_err("3 did not answer at port 2182");
-    let details: Vec<&Detail> = refusal.breaches.iter().map(|breach| &breach.detail).collect();
-    assert_eq!(details, [&Detail::ClientUnproven(id(3))]);
+    let details: Vec<&BreachKind> = refusal.breaches.iter().map(|breach| &breach.detail).collect();
+    assert_eq!(details, [&BreachKind::ClientUnproven(id(3))]);
     let step = Some(StepId::new("readdress-3"));
     let risk = Acceptance { code: Law::Addresses.code().to_owned(), step };
     assert_eq!(refusal.remedies, [Remedy::Accept(risk.clone())]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use zkplan::check::{Detail, Law, check};
+use zkplan::check::{BreachKind, Law, check};
 use zkplan::diff::ChangeKind;
 use zkplan::model::{MinTolerance, Reconfig, ServerId, ZonePolicy};
 use zkplan::observe::Obstacle;
@@ -312,7 +312,7 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
         facts.obstacles = vec![obstacle.clone()];
         let refusal = propose(&world.target(), &facts, &[]).expect_err("another server");
         let breaches: Vec<_> = refusal.breaches.iter().map(|b| (b.law, &b.detail)).collect();
-        assert_eq!(breaches, [(Law::Now, &Detail::Obstacle(obstacle))]);
+        assert_eq!(breaches, [(Law::Now, &BreachKind::Obstacle(obstacle))]);
     }
 }
 
@@ -368,7 +368,7 @@ fn where_the_next_quorum_needs_several_joiners_all_are_named() {
     phase.steps = vec![Step::named(Action::Reconfig { parts, request })];
     let breaches = check(plan, &facts).expect_err("both at once");
     let joiners = breaches.iter().find_map(|breach| match &breach.detail {
-        Detail::NeedsJoiners { joiners, .. } => Some(joiners),
+        BreachKind::NeedsJoiners { joiners, .. } => Some(joiners),
         _ => None,
     });
     assert_eq!(joiners, Some(&ids("3 4")), "{breaches:?}");

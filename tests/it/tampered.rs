@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zkplan::check::{Breach, Detail, Law, check};
+use zkplan::check::{Breach, BreachKind, Law, check};
 use zkplan::model::{
     MinTolerance, Reconfig, ReuseIds, Server, ServerId, StandaloneEnabled, VoteWeight,
 };
@@ -102,7 +102,7 @@ fn the_tolerance_follows_from_the_policy() {
     let mut plan = planned(&World::new("1 2 3 4 5", "1 2 3 4 6"));
     assert_eq!(plan.min_tolerance, 2);
     plan.min_tolerance = 0;
-    let detail = Detail::OtherTolerance { says: 0, policy: 2 };
+    let detail = BreachKind::OtherTolerance { says: 0, policy: 2 };
     assert_eq!(breaches(plan).into_iter().map(|b| b.detail).collect::<Vec<_>>(), [detail]);
 }
 
@@ -185,7 +185,7 @@ fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
     target.policy.standalone_enabled = StandaloneEnabled::False;
     facts.live.retain(|id| id.get() > 32);
     let refusal = propose(&target, &facts, &[]).expect_err("too many orders");
-    let too_many = |breach: &Breach| matches!(breach.detail, Detail::TooManyOrders(_));
+    let too_many = |breach: &Breach| matches!(breach.detail, BreachKind::TooManyOrders(_));
     assert!(refusal.breaches.iter().any(too_many), "{:?}", refusal.breaches);
 }
 

@@ -1,7 +1,7 @@
 //! Judges one case: the answer of `plan` against every state that its schedule reaches, and against
 //! the best of all orders.
 
-use zkplan::check::{CheckedPlan, Detail};
+use zkplan::check::{BreachKind, CheckedPlan};
 use zkplan::plan::{Acceptance, Plan};
 use zkplan::proposal::{Refusal, Remedy, acceptance, propose};
 
@@ -157,7 +157,7 @@ impl Judge {
         if Oracle::knows(case)
             && let Err(what) = self.is_right_to_refuse(case)
         {
-            let breaches: Vec<&Detail> = refusal.breaches.iter().map(|b| &b.detail).collect();
+            let breaches: Vec<&BreachKind> = refusal.breaches.iter().map(|b| &b.detail).collect();
             tally.violation("refused", case, &format!("{what}: {breaches:?}"));
             return;
         }

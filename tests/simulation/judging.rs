@@ -6,7 +6,7 @@ use zkplan::apply::journal::{Entry, Record, number};
 use zkplan::apply::paths::Paths;
 use zkplan::apply::position::position;
 use zkplan::apply::{Event, Outcome, Wait};
-use zkplan::check::Detail;
+use zkplan::check::BreachKind;
 use zkplan::model::{Membership, quorum_of};
 use zkplan::plan::{Action, ChangeVerb, Done, Plan, Step, StepId};
 use zkplan::simulator::{CommittedConfig, Condition, PeerState, World};
@@ -275,7 +275,7 @@ fn is_not_granted(prepared: &Prepared, world: &World, applies: &[Applied]) -> bo
     };
     let is_why = |wait: &Wait| {
         matches!(wait, Wait::Law(breach)
-            if goes.is_some_and(|id| breach.detail == Detail::FurtherHandOver(id)))
+            if goes.is_some_and(|id| breach.detail == BreachKind::FurtherHandOver(id)))
     };
     !prepared.checked.report().may_hand_over && waits.iter().any(is_why)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::state::State;
 use super::step_table::{StepTable, majority_spare};
 use super::walk::{self, Start};
-use crate::check::breach::{Breach, Detail, Law};
+use crate::check::breach::{Breach, BreachKind, Law};
 use crate::check::rules::{self, leader_last};
 use crate::check::{CheckedPlan, is_accepted};
 use crate::model::ServerId;
@@ -60,7 +60,7 @@ pub fn broken_now(now: &Facts) -> Vec<Breach> {
 /// removal before its gate of a server that did not answer when the plan was made.
 fn not_granted(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     let plan = &checked.plan;
-    let breach = |law, (step, detail): (&Step, Detail)| Breach {
+    let breach = |law, (step, detail): (&Step, BreachKind)| Breach {
         law,
         step: Some(step.id.clone()),
         path: Vec::new(),

@@ -10,7 +10,7 @@ use super::server_classes::server_classes;
 use super::state::{Mark, State};
 use super::step_table::{Effect, StepTable};
 use super::transition::Transition;
-use crate::check::breach::{Breach, Detail, Law, Window};
+use crate::check::breach::{Breach, BreachKind, Law, Window};
 use crate::check::rules::addresses::Addresses;
 use crate::check::rules::{broken_by_step, leader_last, zones};
 use crate::model::ZonePolicy;
@@ -67,7 +67,7 @@ pub(in crate::check) fn walk(
     if table.plan.policy.zones != ZonePolicy::Ignore {
         walk.worst_zone = table.worst_zone(base).map(|zone| table.without(base, zone));
         for zone in zones::with_votes(table) {
-            if walk.breaches.iter().any(|b| matches!(b.detail, Detail::TooManyOrders(_))) {
+            if walk.breaches.iter().any(|b| matches!(b.detail, BreachKind::TooManyOrders(_))) {
                 break;
             }
             walk.explore(&Explorer::new(table, schedule, &addresses, Some(zone)), start);
@@ -251,7 +251,7 @@ impl Walk {
         while let Some(moment) = queue.pop_front() {
             self.moments += 1;
             if self.moments > most {
-                let detail = Detail::TooManyOrders(self.moments);
+                let detail = BreachKind::TooManyOrders(self.moments);
                 self.report(Breach { law: Law::Form, step: None, path: Vec::new(), detail });
                 return;
             }
@@ -285,7 +285,7 @@ impl Walk {
         explorer: &Explorer<'_>,
         [moment, next]: [&Node; 2],
         candidate: Candidate,
-    ) -> Vec<(Law, Detail)> {
+    ) -> Vec<(Law, BreachKind)> {
         let entry = &explorer.table.steps[candidate.at];
         let step = Transition::new(explorer.table, candidate.at, [&moment.state, &next.state]);
         let is_done = |at: usize| moment.done.contains(at);
@@ -312,7 +312,7 @@ impl Walk {
         [moment, next]: [&Node; 2],
         zone: usize,
         at: usize,
-    ) -> Option<(Law, Detail)> {
+    ) -> Option<(Law, BreachKind)> {
         let (table, state) = (explorer.table, &next.state);
         let entry = &table.steps[at];
         let votes =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::{Mark, State};
 use crate::check::engine::step_table::{Change, StepTable};
 use crate::check::engine::transition::Transition;
@@ -74,7 +74,7 @@ impl Addresses {
         &self,
         step: &Transition<'_>,
         is_done: &dyn Fn(usize) -> bool,
-    ) -> Vec<Detail> {
+    ) -> Vec<BreachKind> {
         let of_change = |change: &Change<'_>| {
             self.broken_by_change(step.table, (step.position, change), step.after, is_done)
         };
@@ -89,7 +89,7 @@ impl Addresses {
         (position, change): (usize, &Change<'_>),
         after: &State,
         is_done: &dyn Fn(usize) -> bool,
-    ) -> Vec<Detail> {
+    ) -> Vec<BreachKind> {
         let entry = &table.steps[position];
         let step = (position, change.server);
         let (Some(server), Some(own)) = (change.after, self.given.get(&step)) else {
@@ -97,7 +97,7 @@ impl Addresses {
         };
         let id = server.id;
         let mut found = Vec::new();
-        let taken = |other, port| Detail::AddressTaken { server: id, other, port };
+        let taken = |other, port| BreachKind::AddressTaken { server: id, other, port };
         found.extend(own.shared.map(|port| taken(id, port)));
         let listens_now = |conflict: &&Conflict| {
             // One that the same request changes has both its lines while that is under way.
@@ -119,18 +119,18 @@ impl Addresses {
         let conflicts = own.conflicts.iter().filter(listens_now);
         found.extend(conflicts.map(|conflict| taken(table.ids[conflict.server], conflict.port)));
         if own.moves && own.is_wildcard {
-            found.push(Detail::WildcardHost(id));
+            found.push(BreachKind::WildcardHost(id));
         } else if own.moves && own.is_loopback && !self.all_loopback(table, step, after, is_done) {
-            found.push(Detail::LoopbackHost(id));
+            found.push(BreachKind::LoopbackHost(id));
         }
         let is_new = change.before.is_none_or(|before| before.client != server.client);
         if is_new && server.has_own_client_address() {
-            found.push(Detail::LoopbackClient(id));
+            found.push(BreachKind::LoopbackClient(id));
         }
         match change.before.map(|before| (&before.client, &server.client)) {
-            Some((Some(_), None)) => found.push(Detail::ClientLost(id)),
+            Some((Some(_), None)) => found.push(BreachKind::ClientLost(id)),
             Some((None, Some(_))) if !table.facts.client_confirmed.contains(&id) => {
-                found.push(Detail::ClientUnproven(id));
+                found.push(BreachKind::ClientUnproven(id));
             }
             _ => {}
         }

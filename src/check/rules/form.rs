@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::breach::{Breach, Detail};
+use crate::check::breach::{Breach, BreachKind};
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::{Change, StepTable};
 use crate::check::engine::transition::Transition;
@@ -15,13 +15,13 @@ pub(in crate::check) fn can_be_walked(breaches: &[Breach]) -> bool {
     !breaches.iter().any(|breach| {
         matches!(
             breach.detail,
-            Detail::NoLiveQuorum(_)
-                | Detail::UnlikeSteps
-                | Detail::OddPlaces
-                | Detail::TooManyWeights
-                | Detail::NoGroup(_)
-                | Detail::OtherPlace(_)
-                | Detail::GroupsOfMajority(_)
+            BreachKind::NoLiveQuorum(_)
+                | BreachKind::UnlikeSteps
+                | BreachKind::OddPlaces
+                | BreachKind::TooManyWeights
+                | BreachKind::NoGroup(_)
+                | BreachKind::OtherPlace(_)
+                | BreachKind::GroupsOfMajority(_)
         )
     })
 }
@@ -30,9 +30,9 @@ pub(in crate::check) fn can_be_walked(breaches: &[Breach]) -> bool {
 pub(super) fn broken_by_request(
     step: &Transition<'_>,
     is_done: &dyn Fn(usize) -> bool,
-) -> impl Iterator<Item = Detail> + use<> {
-    let mislabelled = step.entry.is_mislabelled.then_some(Detail::Mislabelled);
-    let overtakes = overtakes(step, is_done).then_some(Detail::OutOfTurn);
+) -> impl Iterator<Item = BreachKind> + use<> {
+    let mislabelled = step.entry.is_mislabelled.then_some(BreachKind::Mislabelled);
+    let overtakes = overtakes(step, is_done).then_some(BreachKind::OutOfTurn);
     mislabelled.into_iter().chain(overtakes)
 }
 
@@ -47,23 +47,24 @@ fn overtakes(step: &Transition<'_>, is_done: &dyn Fn(usize) -> bool) -> bool {
 }
 
 /// The rule for a wait: a member cannot be awaited as a follower without a vote.
-pub(super) fn waits_for_member(step: &Transition<'_>) -> Option<Detail> {
+pub(super) fn waits_for_member(step: &Transition<'_>) -> Option<BreachKind> {
     let server = *step.entry.servers.first()?;
     let waits = matches!(step.entry.step.action, Action::AwaitJoiner(_));
-    (waits && step.before.has(server, Mark::MEMBER)).then_some(Detail::Mislabelled)
+    (waits && step.before.has(server, Mark::MEMBER)).then_some(BreachKind::Mislabelled)
 }
 
 /// The rule for the servers of a plan, its phases and its tolerance. A step is about a server that is
 /// a member or is to be one.
-pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Detail> {
+pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<BreachKind> {
     let plan = table.plan;
     let is_known =
         |id: ServerId| plan.facts.base.membership.contains(id) || plan.target.contains(id);
     let is_stray = plan.steps().flat_map(Step::servers).any(|id| !is_known(id));
-    let stray = is_stray.then_some(Detail::Mislabelled);
-    let unlike = plan.phases.iter().any(|phase| !is_alike(phase)).then_some(Detail::UnlikeSteps);
+    let stray = is_stray.then_some(BreachKind::Mislabelled);
+    let unlike =
+        plan.phases.iter().any(|phase| !is_alike(phase)).then_some(BreachKind::UnlikeSteps);
     let policy = tolerance(table);
-    let other = Detail::OtherTolerance { says: plan.min_tolerance, policy };
+    let other = BreachKind::OtherTolerance { says: plan.min_tolerance, policy };
     stray.into_iter().chain(unlike).chain((plan.min_tolerance != policy).then_some(other)).collect()
 }
 
@@ -134,7 +135,7 @@ mod tests {
         let base = State::base(&table);
         let found = |at: usize, done: &dyn Fn(usize) -> bool| {
             let step = Transition::new(&table, at, [&base, &base]);
-            broken_by_request(&step, done).any(|detail| detail == Detail::OutOfTurn)
+            broken_by_request(&step, done).any(|detail| detail == BreachKind::OutOfTurn)
         };
         assert!(found(readdress, &|_| false) && !found(readdress, &|at| at == demote));
         assert!(!found(demote, &|_| false));

@@ -1,6 +1,6 @@
 //! ZKQ11: no server gets an id, or a quorum, that belongs to other data.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::{Change, Effect};
 use crate::check::engine::transition::Transition;
@@ -9,34 +9,34 @@ use crate::model::{ReuseIds, Server};
 use crate::plan::{Action, Plan};
 
 /// The rule for a request.
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let machines = step.entry.changes.iter().filter_map(|change| same_machine(step, change));
     blank_quorum(step).into_iter().chain(machines).collect()
 }
 
 /// The rule for a step that starts a server or waits for one.
-pub(super) fn broken_by_start(step: &Transition<'_>) -> Option<Detail> {
+pub(super) fn broken_by_start(step: &Transition<'_>) -> Option<BreachKind> {
     let server = *step.entry.servers.first()?;
     let is_start = matches!(step.entry.step.action, Action::Start(_) | Action::AwaitJoiner(_));
     is_start.then(|| not_blank(step, server)).flatten()
 }
 
 /// The rule for the ids of a whole plan.
-pub(super) fn broken_by_plan(plan: &Plan) -> Vec<Detail> {
+pub(super) fn broken_by_plan(plan: &Plan) -> Vec<BreachKind> {
     let new = plan.changes.iter().filter(|change| change.kind == ChangeKind::Join);
-    let mut found: Vec<Detail> = new
+    let mut found: Vec<BreachKind> = new
         .filter(|change| !change.id.is_valid_in_spec())
-        .map(|change| Detail::UnwantableId(change.id))
+        .map(|change| BreachKind::UnwantableId(change.id))
         .collect();
     if plan.policy.reuse_ids == ReuseIds::Never {
         let replaced = plan.changes.iter().filter(|change| change.kind == ChangeKind::Replace);
-        found.extend(replaced.map(|change| Detail::OtherMachine(change.id)));
+        found.extend(replaced.map(|change| BreachKind::OtherMachine(change.id)));
     }
     found
 }
 
 /// The servers that get a vote by one request must not be a quorum of the next voters.
-fn blank_quorum(step: &Transition<'_>) -> Option<Detail> {
+fn blank_quorum(step: &Transition<'_>) -> Option<BreachKind> {
     let gained = |change: &&Change<'_>| change.votes() && !change.voted();
     let newcomers: Vec<usize> =
         step.entry.changes.iter().filter(gained).map(|change| change.server).collect();
@@ -45,12 +45,12 @@ fn blank_quorum(step: &Transition<'_>) -> Option<Detail> {
     }
     let votes = step.table.votes_of(&step.after.all(Mark::VOTER), &newcomers);
     let named = votes.acking.clone();
-    (votes.spare() >= 0).then_some(Detail::BlankQuorum { newcomers: named, need: votes.need })
+    (votes.spare() >= 0).then_some(BreachKind::BlankQuorum { newcomers: named, need: votes.need })
 }
 
 /// An id moves to another machine only by leaving and joining again, and joins only on a machine
 /// that was confirmed blank.
-fn same_machine(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail> {
+fn same_machine(step: &Transition<'_>, change: &Change<'_>) -> Option<BreachKind> {
     let hosts = |line: Option<&Server>| {
         let peers = line.into_iter().flat_map(|line| &line.peers);
         peers.map(|peer| peer.host.clone()).collect::<Vec<_>>()
@@ -61,15 +61,15 @@ fn same_machine(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail> {
         Effect::GainsVote | Effect::LosesVote | Effect::Moves | Effect::Nothing => {
             let moves =
                 step.table.replaced[change.server] && hosts(change.before) != hosts(change.after);
-            moves.then(|| Detail::OtherMachine(step.table.ids[change.server]))
+            moves.then(|| BreachKind::OtherMachine(step.table.ids[change.server]))
         }
     }
 }
 
 /// An id may be used on another machine only after its old process is stopped and the new machine
 /// is known to have no data.
-fn not_blank(step: &Transition<'_>, server: usize) -> Option<Detail> {
+fn not_blank(step: &Transition<'_>, server: usize) -> Option<BreachKind> {
     let is_sure = step.before.has(server, Mark::STOPPED | Mark::BLANK);
     let is_broken = step.table.replaced[server] && !is_sure;
-    is_broken.then(|| Detail::NotBlank(step.table.ids[server]))
+    is_broken.then(|| BreachKind::NotBlank(step.table.ids[server]))
 }

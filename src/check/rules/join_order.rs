@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::{Change, Effect};
 use crate::check::engine::transition::Transition;
@@ -11,14 +11,14 @@ use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{Plan, Step};
 
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let of_change = |change: &Change<'_>| [ascending(step, change), new_voters_first(step, change)];
     step.entry.changes.iter().flat_map(of_change).flatten().collect()
 }
 
 /// The first half. An observer that returns with a vote is not new, and neither is an id on a new
 /// machine.
-fn ascending(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail> {
+fn ascending(step: &Transition<'_>, change: &Change<'_>) -> Option<BreachKind> {
     let server = change.server;
     if change.effect != Effect::Joins || step.table.base[server].is_some() {
         return None;
@@ -30,11 +30,11 @@ fn ascending(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail> {
     };
     let returns = step.table.reconfigs[server].iter().any(leaves);
     let id = |server: usize| step.table.ids[server];
-    (!returns).then(|| Detail::NotAscending { joins: id(server), after: id(after) })
+    (!returns).then(|| BreachKind::NotAscending { joins: id(server), after: id(after) })
 }
 
 /// The second half.
-fn new_voters_first(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail> {
+fn new_voters_first(step: &Transition<'_>, change: &Change<'_>) -> Option<BreachKind> {
     let (server, table) = (change.server, step.table);
     let gives_up = matches!(change.effect, Effect::Leaves | Effect::LosesVote)
         && step.before.has(server, Mark::VOTER)
@@ -48,15 +48,15 @@ fn new_voters_first(step: &Transition<'_>, change: &Change<'_>) -> Option<Detail
         |server: &usize| table.new_voters[*server] && !step.before.has(*server, Mark::VOTER);
     let waiting: BTreeSet<ServerId> =
         (0..table.ids.len()).filter(waits).map(|server| table.ids[server]).collect();
-    Some(Detail::LeavesTooEarly { leaves: table.ids[server], waiting })
+    Some(BreachKind::LeavesTooEarly { leaves: table.ids[server], waiting })
 }
 
 /// A server that answers now and that this step would remove before the gate. When the plan was
 /// made, the server did not answer, so its removal stands before the gate.
-pub(in crate::check) fn before_gate(plan: &Plan, step: &Step, now: &Facts) -> Option<Detail> {
+pub(in crate::check) fn before_gate(plan: &Plan, step: &Step, now: &Facts) -> Option<BreachKind> {
     let base = &plan.facts.base.membership;
     let leaves = |server: &ServerId| {
         now.live.contains(server) && base.contains(*server) && !plan.target.contains(*server)
     };
-    step.servers().find(leaves).map(Detail::BeforeGate)
+    step.servers().find(leaves).map(BreachKind::BeforeGate)
 }

@@ -1,6 +1,6 @@
 //! ZKQ6: the leader's own change is the last reconfig.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::step_table::StepTable;
 use crate::model::ServerId;
 use crate::plan::Step;
@@ -11,21 +11,21 @@ pub(in crate::check) fn broken(
     table: &StepTable<'_>,
     leader: usize,
     is_done: impl Fn(usize) -> bool,
-) -> Option<Detail> {
+) -> Option<BreachKind> {
     let is_early = table.steps.iter().enumerate().any(|(other, entry)| {
         let is_open = !is_done(other) && !entry.changes.is_empty();
         is_open && !entry.servers.contains(&leader)
     });
-    is_early.then(|| Detail::LeaderNotLast(table.ids[leader]))
+    is_early.then(|| BreachKind::LeaderNotLast(table.ids[leader]))
 }
 
 /// The steps in which the leader of now would hand over, of a plan that promised no leader change.
 pub(in crate::check) fn further_hand_overs<'a>(
     left: impl Iterator<Item = &'a Step>,
     leader: ServerId,
-) -> impl Iterator<Item = (&'a Step, Detail)> {
+) -> impl Iterator<Item = (&'a Step, BreachKind)> {
     let hands_over = left.filter(move |step| step.hands_over(leader));
-    hands_over.map(move |step| (step, Detail::FurtherHandOver(leader)))
+    hands_over.map(move |step| (step, BreachKind::FurtherHandOver(leader)))
 }
 
 #[cfg(test)]
@@ -41,7 +41,7 @@ mod tests {
         let checked = plan(&[1, 2, 3], WANTED);
         let table = StepTable::new(checked.plan(), &checked.plan().facts);
         let join = table.steps.iter().position(|entry| entry.step.id.as_str() == "join-4");
-        let leader = Detail::LeaderNotLast(ServerId::new(1));
+        let leader = BreachKind::LeaderNotLast(ServerId::new(1));
         assert_eq!(broken(&table, 0, |_| false), Some(leader));
         assert_eq!(broken(&table, 0, |at| Some(at) == join), None);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::breach::{Breach, Detail, Law};
+use crate::check::breach::{Breach, BreachKind, Law};
 use crate::check::engine::step_table::StepTable;
 use crate::model::ServerId;
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
@@ -15,14 +15,14 @@ pub(in crate::check) fn now(facts: &Facts) -> Vec<Breach> {
     let votes = StepTable::votes_in(base, voters, acking);
     let law = |detail| Breach::of_plan(Law::Now, detail);
     let mut found: Vec<Breach> =
-        facts.obstacles.iter().cloned().map(|o| law(Detail::Obstacle(o))).collect();
+        facts.obstacles.iter().cloned().map(|o| law(BreachKind::Obstacle(o))).collect();
     let disagreeing = facts.findings.iter().filter_map(|finding| match finding.kind {
         FindingKind::MemberDisagrees => finding.server,
         _ => None,
     });
-    found.extend(disagreeing.map(|id| law(Detail::MemberDisagrees(id))));
+    found.extend(disagreeing.map(|id| law(BreachKind::MemberDisagrees(id))));
     if votes.spare() < 0 {
-        found.push(law(Detail::NoLiveQuorum(votes)));
+        found.push(law(BreachKind::NoLiveQuorum(votes)));
     }
     found
 }
@@ -44,7 +44,7 @@ pub(super) fn mistaken(facts: &Facts) -> Vec<Breach> {
             false
         }
     });
-    let breach = |obstacle| Breach::of_plan(Law::Now, Detail::Obstacle(obstacle));
+    let breach = |obstacle| Breach::of_plan(Law::Now, BreachKind::Obstacle(obstacle));
     obstacles.cloned().map(breach).collect()
 }
 
@@ -52,5 +52,5 @@ pub(super) fn mistaken(facts: &Facts) -> Vec<Breach> {
 pub(in crate::check) fn findings(facts: &Facts) -> Vec<Breach> {
     let weighty = facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
     let codes: BTreeSet<&'static str> = weighty.map(|finding| finding.kind.code()).collect();
-    codes.into_iter().map(|code| Breach::of_plan(Law::Now, Detail::Finding(code))).collect()
+    codes.into_iter().map(|code| Breach::of_plan(Law::Now, BreachKind::Finding(code))).collect()
 }

@@ -44,15 +44,15 @@ pub(super) use join_order::before_gate;
 pub(super) use live_quorum::{findings, now};
 
 use self::addresses::Addresses;
-use super::breach::{Breach, Detail, Law};
+use super::breach::{Breach, BreachKind, Law};
 use super::engine::step_table::StepTable;
 use super::engine::transition::Transition;
 
 /// Everything by which a request breaks a rule.
-type RequestRule = fn(&Transition<'_>) -> Vec<Detail>;
+type RequestRule = fn(&Transition<'_>) -> Vec<BreachKind>;
 
 /// How a step without a request breaks a rule.
-type OtherStepRule = fn(&Transition<'_>) -> Option<Detail>;
+type OtherStepRule = fn(&Transition<'_>) -> Option<BreachKind>;
 
 /// The rules that a request must keep, whatever comes before and after it.
 const OF_REQUEST: [(Law, RequestRule); 8] = [
@@ -78,7 +78,7 @@ pub(super) fn broken_by_step(
     step: &Transition<'_>,
     addresses: &Addresses,
     is_done: &dyn Fn(usize) -> bool,
-) -> Vec<(Law, Detail)> {
+) -> Vec<(Law, BreachKind)> {
     if step.entry.changes.is_empty() {
         let found = OF_OTHER_STEP.iter().filter_map(|(law, rule)| Some((*law, rule(step)?)));
         return found.take(1).collect();
@@ -87,7 +87,7 @@ pub(super) fn broken_by_step(
         let law = *law;
         rule(step).into_iter().map(move |detail| (law, detail))
     };
-    let mut found: Vec<(Law, Detail)> = OF_REQUEST.iter().flat_map(of_rule).collect();
+    let mut found: Vec<(Law, BreachKind)> = OF_REQUEST.iter().flat_map(of_rule).collect();
     let taken = addresses.broken(step, is_done);
     found.extend(taken.into_iter().map(|detail| (Law::Addresses, detail)));
     found.extend(form::broken_by_request(step, is_done).map(|detail| (Law::Form, detail)));

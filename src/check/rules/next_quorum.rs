@@ -1,19 +1,19 @@
 //! ZKQ2: enough of the next voters can acknowledge the request that makes them voters.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()
 }
 
-fn rule(step: &Transition<'_>) -> Option<Detail> {
+fn rule(step: &Transition<'_>) -> Option<BreachKind> {
     if !step.changes_votes() {
         return None;
     }
     if step.during < 0 {
-        return Some(Detail::TooFewAcknowledge(step.votes_during()));
+        return Some(BreachKind::TooFewAcknowledge(step.votes_during()));
     }
     let needed: Vec<usize> = step
         .entry
@@ -29,5 +29,5 @@ fn rule(step: &Transition<'_>) -> Option<Detail> {
     acking.retain(|server| !needed.contains(server));
     let without = step.table.votes_of(&voters, &acking);
     let joiners = needed.iter().map(|server| step.table.ids[*server]).collect();
-    (without.spare() < 0).then_some(Detail::NeedsJoiners { joiners, without })
+    (without.spare() < 0).then_some(BreachKind::NeedsJoiners { joiners, without })
 }

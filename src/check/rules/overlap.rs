@@ -1,6 +1,6 @@
 //! ZKQ8: quorums before and after a request share a server.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::quorum_verifier::QuorumVerifier;
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Change;
@@ -8,18 +8,18 @@ use crate::check::engine::transition::Transition;
 
 /// Without a limit on changes the rule does not apply: ZooKeeper itself commits a reconfig in both
 /// quorums.
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()
 }
 
-fn rule(step: &Transition<'_>) -> Option<Detail> {
+fn rule(step: &Transition<'_>) -> Option<BreachKind> {
     let most = match step.table.plan.policy.changes_per_step {
         0 => return None,
         most => usize::try_from(most).unwrap_or(usize::MAX),
     };
     let changed = step.entry.changes.len();
     if changed > most {
-        return Some(Detail::TooManyTogether { changed, most });
+        return Some(BreachKind::TooManyTogether { changed, most });
     }
     let [before, after] = [step.before, step.after];
     let overlaps = match &step.table.quorum {
@@ -34,6 +34,6 @@ fn rule(step: &Transition<'_>) -> Option<Detail> {
     };
     (!overlaps).then(|| {
         let [before, after] = [before, after].map(|state| step.table.votes(state).voters);
-        Detail::NoOverlap { before, after }
+        BreachKind::NoOverlap { before, after }
     })
 }

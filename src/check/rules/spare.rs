@@ -1,16 +1,16 @@
 //! ZKQ3: at no moment does the ensemble tolerate fewer voter failures than required.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
 /// A change of an address in place may use up one failure while it is under way.
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()
 }
 
-fn rule(step: &Transition<'_>) -> Option<Detail> {
+fn rule(step: &Transition<'_>) -> Option<BreachKind> {
     if !step.changes_votes() {
         return None;
     }
@@ -26,14 +26,14 @@ fn rule(step: &Transition<'_>) -> Option<Detail> {
     (is_weak_before || step.during < while_it_moves).then(|| {
         let votes =
             if before < step.during { step.table.votes(step.before) } else { step.votes_during() };
-        Detail::SpareTooSmall { votes, tolerance }
+        BreachKind::SpareTooSmall { votes, tolerance }
     })
 }
 
 /// The rule in another order than that of the plan: no step goes below what was promised. From a
 /// moment that is below it already, no step goes lower, and none takes the vote of a voter that
 /// answers. Steps that add voters, and steps that remove unreachable ones, improve it.
-fn goes_lower(step: &Transition<'_>, before: i64, promised: i64) -> Option<Detail> {
+fn goes_lower(step: &Transition<'_>, before: i64, promised: i64) -> Option<BreachKind> {
     let after = step.table.spare(step.after);
     let worst = step.during.min(after);
     let takes_vote =
@@ -44,6 +44,6 @@ fn goes_lower(step: &Transition<'_>, before: i64, promised: i64) -> Option<Detai
     (!is_kept).then(|| {
         let votes =
             if after < step.during { step.table.votes(step.after) } else { step.votes_during() };
-        Detail::SpareTooSmall { votes, tolerance: promised }
+        BreachKind::SpareTooSmall { votes, tolerance: promised }
     })
 }

@@ -1,11 +1,11 @@
 //! ZKQ13: a process is stopped only after a write has committed in a configuration without it.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;
 use crate::check::engine::transition::Transition;
 use crate::plan::Action;
 
-pub(super) fn broken(step: &Transition<'_>) -> Option<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Option<BreachKind> {
     let server = *step.entry.servers.first()?;
     let id = step.table.ids[server];
     match step.entry.step.action {
@@ -18,7 +18,7 @@ pub(super) fn broken(step: &Transition<'_>) -> Option<Detail> {
         | Action::Prove(_) => return None,
     }
     if step.before.has(server, Mark::MEMBER) {
-        return Some(Detail::StopsMember(id));
+        return Some(BreachKind::StopsMember(id));
     }
-    (!step.before.has(server, Mark::PROVEN_GONE)).then_some(Detail::StopsUnproven(id))
+    (!step.before.has(server, Mark::PROVEN_GONE)).then_some(BreachKind::StopsUnproven(id))
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::step_table::StepTable;
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
 
-pub(super) fn broken(table: &StepTable<'_>) -> Vec<Detail> {
+pub(super) fn broken(table: &StepTable<'_>) -> Vec<BreachKind> {
     let plan = table.plan;
     let mut found = places(table);
     let is_odd = |server: &Option<Server>| {
@@ -23,14 +23,14 @@ pub(super) fn broken(table: &StepTable<'_>) -> Vec<Detail> {
     for change in &plan.changes {
         let stays_odd = change.kind != ChangeKind::Leave && !joins(change);
         if stays_odd && (is_odd(&change.before) || is_odd(&change.after)) {
-            found.push(Detail::SeveralAddresses(change.id));
+            found.push(BreachKind::SeveralAddresses(change.id));
         }
     }
     found
 }
 
 /// Groups and weights that cannot be counted, or that no reconfig of one server leads to.
-fn places(table: &StepTable<'_>) -> Vec<Detail> {
+fn places(table: &StepTable<'_>) -> Vec<BreachKind> {
     let (base, target) = (&table.plan.facts.base.membership, &table.plan.target);
     let voters = |wrong: &dyn Fn(ServerId) -> bool| -> Option<BTreeSet<ServerId>> {
         let voters = target.servers().filter(|server| server.votes() && wrong(server.id));
@@ -39,16 +39,17 @@ fn places(table: &StepTable<'_>) -> Vec<Detail> {
     };
     if !base.is_weighted() {
         let grouped = voters(&|id| target.place(id).is_some());
-        return grouped.map(Detail::GroupsOfMajority).into_iter().collect();
+        return grouped.map(BreachKind::GroupsOfMajority).into_iter().collect();
     }
     if base.has_odd_places() {
-        return vec![Detail::OddPlaces];
+        return vec![BreachKind::OddPlaces];
     }
     let unplaced = voters(&|id| target.place(id).is_none());
     let moved = voters(&|id| {
         let [was, is] = [base, target].map(|members| members.place(id));
         was.is_some() && is.is_some() && was != is
     });
-    let found = unplaced.map(Detail::NoGroup).into_iter().chain(moved.map(Detail::OtherPlace));
-    found.chain((!table.is_countable()).then_some(Detail::TooManyWeights)).collect()
+    let found =
+        unplaced.map(BreachKind::NoGroup).into_iter().chain(moved.map(BreachKind::OtherPlace));
+    found.chain((!table.is_countable()).then_some(BreachKind::TooManyWeights)).collect()
 }

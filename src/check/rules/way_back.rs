@@ -1,16 +1,16 @@
 //! ZKQ12: from every moment a request leads back to the configuration before.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
 /// The voters before the step that answered there must still be a quorum of those voters.
-pub(super) fn broken(step: &Transition<'_>) -> Vec<Detail> {
+pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()
 }
 
-fn rule(step: &Transition<'_>) -> Option<Detail> {
+fn rule(step: &Transition<'_>) -> Option<BreachKind> {
     let back = step.before.all(Mark::VOTER | Mark::LIVE);
     let is_left = |server: &usize| {
         // A server that left still follows, without a vote.
@@ -21,7 +21,7 @@ fn rule(step: &Transition<'_>) -> Option<Detail> {
     let acking: Vec<usize> = back.iter().copied().filter(is_left).collect();
     let lost = back.is_empty() || acking.len() < back.len();
     let votes = lost.then(|| step.table.votes_of(&back, &acking))?;
-    (votes.spare() < 0).then_some(Detail::NoWayBack(votes))
+    (votes.spare() < 0).then_some(BreachKind::NoWayBack(votes))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! ZKQ4: what the loss of one zone would leave.
 
-use crate::check::breach::Detail;
+use crate::check::breach::BreachKind;
 use crate::check::engine::state::State;
 use crate::check::engine::step_table::StepTable;
 use crate::model::{Server, ZonePolicy};
@@ -16,9 +16,9 @@ pub(in crate::check) fn broken(
     table: &StepTable<'_>,
     state: &State,
     zone: usize,
-) -> Option<Detail> {
+) -> Option<BreachKind> {
     let is_strict = table.plan.policy.zones == ZonePolicy::Strict;
-    is_strict.then(|| Detail::ZoneLoss(table.without(state, zone)))
+    is_strict.then(|| BreachKind::ZoneLoss(table.without(state, zone)))
 }
 
 /// The zones in which a server may have a vote at some moment.

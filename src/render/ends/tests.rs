@@ -3,7 +3,7 @@
 use super::*;
 use crate::apply::Missing;
 use crate::apply::journal::HookEnd;
-use crate::check::{Detail, Law};
+use crate::check::{BreachKind, Law};
 use crate::model::ServerId;
 use crate::observe::ServerStatus;
 
@@ -23,13 +23,13 @@ fn what_is_advised_can_be_typed() {
     let waits = vec![Wait::Down { server: ServerId::new(2), standing: ServerStatus::NotServing }];
     let gone = said(&Outcome::RanOut { waits, unknown: None });
     assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
-    let code = Detail::Finding("ZKF5");
+    let code = BreachKind::Finding("ZKF5");
     let breach = Breach { law: Law::Now, step: None, path: Vec::new(), detail: code };
     let appeared = said(&Outcome::Unsafe(vec![breach.clone()], Vec::new()));
     let accepts = "zkplan apply 'my plan.json' --strict-version --accept ZKF5";
     assert!(appeared.contains(accepts), "{appeared}");
     // Other data get no vote, whatever is accepted.
-    let other = Breach { detail: Detail::Finding("ZKF13"), ..breach };
+    let other = Breach { detail: BreachKind::Finding("ZKF13"), ..breach };
     assert!(!said(&Outcome::Unsafe(vec![other], Vec::new())).contains("--accept"));
     let unreachable = said(&Outcome::Unreachable);
     assert!(

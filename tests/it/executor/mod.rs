@@ -13,7 +13,7 @@ use std::sync::Arc;
 use zkplan::apply::executor::{Output, RequestPurpose};
 use zkplan::apply::journal::{Entry, Run};
 use zkplan::apply::{Event, Outcome, Reordered, Wait};
-use zkplan::check::{CheckedPlan, Detail};
+use zkplan::check::{BreachKind, CheckedPlan};
 use zkplan::model::{
     AddAs, Hooks, Millis, MinTolerance, Reconfig, ReuseIds, StandaloneEnabled, Update,
 };
@@ -556,7 +556,7 @@ fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan(
     fake.leads = Some(id(2));
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
     let Some(Outcome::NotGranted(waits)) = end else { panic!("{end:?}") };
-    let is_why = |wait: &Wait| matches!(wait, Wait::Law(breach) if breach.detail == Detail::FurtherHandOver(id(2)));
+    let is_why = |wait: &Wait| matches!(wait, Wait::Law(breach) if breach.detail == BreachKind::FurtherHandOver(id(2)));
     assert!(waits.iter().any(is_why), "{waits:?}");
     assert_eq!(carried_out(&fake), [""; 0]);
     assert!(!fake.runs.iter().any(Run::is_open), "nothing of it is left to be finished");
