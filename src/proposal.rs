@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Breach, BreachKind, CheckedPlan, Law, Unlawful, check, check_or_return};
+use crate::check::{Breach, BreachKind, CheckedPlan, Law, RejectedPlan, check, check_or_return};
 use crate::diff::diff;
 use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, Target, ZonePolicy};
 use crate::observe::{Facts, FindingKind};
@@ -64,7 +64,7 @@ pub fn propose_preferring(
         Ok(checked) => Ok(without_idle_acceptances(checked)),
         Err(nearest) => {
             let remedies = remedies(&goal, &nearest.breaches);
-            let Unlawful { plan, mut breaches } = *nearest;
+            let RejectedPlan { plan, mut breaches } = *nearest;
             breaches.sort_by_key(|breach| !breach.is_of_the_whole());
             Err(Box::new(Refusal { nearest: plan, breaches, remedies }))
         }
@@ -90,7 +90,7 @@ fn goal(target: &Target, facts: &Facts, accepted: &[Acceptance]) -> Goal {
     }
 }
 
-fn choose(goal: &Goal) -> Result<CheckedPlan, Box<Unlawful>> {
+fn choose(goal: &Goal) -> Result<CheckedPlan, Box<RejectedPlan>> {
     check_or_return(best(goal), &goal.facts)
 }
 

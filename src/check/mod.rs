@@ -123,7 +123,7 @@ impl CheckedPlan {
 
 /// A plan that breaks safety rules.
 #[derive(Debug, Clone)]
-pub struct Unlawful {
+pub struct RejectedPlan {
     /// The plan.
     pub plan: Plan,
     /// Every breach, acceptable ones too.
@@ -136,10 +136,10 @@ pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
 }
 
 /// The same. A plan that breaks safety rules is returned.
-pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<Unlawful>> {
+pub fn check_or_return(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Box<RejectedPlan>> {
     match run_checks(&plan, facts) {
         Ok(report) => Ok(CheckedPlan { plan, report, is_regranted: false }),
-        Err(breaches) => Err(Box::new(Unlawful { plan, breaches })),
+        Err(breaches) => Err(Box::new(RejectedPlan { plan, breaches })),
     }
 }
 
