@@ -38,16 +38,16 @@ async fn history_of(
     source: &Source,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let spec = &source.target();
-    let port = live::servers(spec, &source.named())?;
-    let seen = live::look(&port, spec, output).await?;
+    let target = &source.target();
+    let port = live::servers(target, &source.named())?;
+    let seen = live::look(&port, target, output).await?;
     if args.unproven {
-        let tree = everything((args, source), &port, (&seen, spec)).await?;
-        return Ok(show_tree(args, spec, &tree, output));
+        let tree = everything((args, source), &port, (&seen, target)).await?;
+        return Ok(show_tree(args, target, &tree, output));
     }
     let plan_of = args.run.filter(|_| args.plan);
     let wanted = Wanted { runs: LISTED, plan_of, watch: None };
-    let earlier = journal::read(&port, &sessions_at(&seen, spec), spec, wanted).await;
+    let earlier = journal::read(&port, &sessions_at(&seen, target), target, wanted).await;
     let earlier = earlier.map_err(|why| match why {
         Unread::NoSession => no_server(&source.plans(&args.file)),
         Unread::Refused(code) => journal_unreadable(code),
@@ -58,7 +58,7 @@ async fn history_of(
     if !earlier.journal.is_certain {
         output.note(&format!("{AS_FAR_AS_SEEN}an operator wrote this; an apply checks it"));
     }
-    let next = next(args, source, (&seen, spec), &earlier);
+    let next = next(args, source, (&seen, target), &earlier);
     match args.run {
         Some(number) => one(args, (source, &earlier, number), next.as_deref(), output),
         None => Ok(all(args, (source, &earlier), next.as_deref(), output)),
@@ -84,13 +84,13 @@ fn refuse(args: &HistoryArgs, unproven: &Unproven, output: &Output) -> CommandEr
 fn next(
     args: &HistoryArgs,
     source: &Source,
-    (seen, spec): (&Observation, &Target),
+    (seen, target): (&Observation, &Target),
     earlier: &Earlier,
 ) -> Option<String> {
-    let facts = Facts::of(seen, spec);
+    let facts = Facts::of(seen, target);
     let asked = match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(_) => ApplyRequest::Target(spec, &[]),
+        Source::Spec(_) => ApplyRequest::Target(target, &[]),
     };
     let open = earlier.decide(asked, &facts, None).open()?;
     let path = words_for_shell(&args.file.display().to_string());
@@ -198,13 +198,13 @@ fn document<'a>(
 async fn everything(
     (args, source): (&HistoryArgs, &Source),
     port: &ZooKeeper,
-    (seen, spec): (&Observation, &Target),
+    (seen, target): (&Observation, &Target),
 ) -> Result<RawTree, CommandError> {
     let lost = || no_server(&source.plans(&args.file));
-    let servers = sessions_at(seen, spec);
-    let session = open_anonymous(port, &servers, &spec.connect).await;
+    let servers = sessions_at(seen, target);
+    let session = open_anonymous(port, &servers, &target.connect).await;
     let session = session.map_err(|_| lost())?;
-    let tree = raw_tree(&session, &spec.connect.folder).await;
+    let tree = raw_tree(&session, &target.connect.folder).await;
     session.close().await;
     tree.map_err(|_| lost())
 }

@@ -61,13 +61,13 @@ pub(super) enum Unread {
 pub(super) async fn read(
     port: &ZooKeeper,
     servers: &[Endpoint],
-    spec: &Target,
+    target: &Target,
     wanted: Wanted<'_>,
 ) -> Result<Earlier, Unread> {
-    let session = open_anonymous(port, servers, &spec.connect).await;
+    let session = open_anonymous(port, servers, &target.connect).await;
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
-        let archive = Archive::as_far_as_seen(&session, &spec.connect.folder).await?;
+        let archive = Archive::as_far_as_seen(&session, &target.connect.folder).await?;
         let journal = archive.journal(wanted.runs).await?;
         let latest = &journal.runs.latest;
         let plan_of = async |run: Option<&Run>| match run {
@@ -112,9 +112,9 @@ impl Earlier {
 }
 
 /// Where sessions can be had, members that stay first.
-pub(super) fn sessions_at(seen: &Observation, spec: &Target) -> Vec<Endpoint> {
+pub(super) fn sessions_at(seen: &Observation, target: &Target) -> Vec<Endpoint> {
     let members = seen.config.membership.ids().into_iter();
-    let leaving = members.filter(|id| !spec.servers.contains_key(id)).collect();
+    let leaving = members.filter(|id| !target.servers.contains_key(id)).collect();
     access::serving(seen, &leaving).into_iter().map(|(_, at)| at).collect()
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    (spec, accepted): (&Target, &[Acceptance]),
+    (target, accepted): (&Target, &[Acceptance]),
 ) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
@@ -151,11 +151,11 @@ pub(super) async fn open_runs(
     }
     let watch = Some(watch(&seen.config.membership));
     let wanted = Wanted { watch, ..Wanted::LATEST };
-    let earlier = read(port, &sessions_at(seen, spec), spec, wanted).await?;
+    let earlier = read(port, &sessions_at(seen, target), target, wanted).await?;
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let open = earlier.decide(ApplyRequest::Target(spec, accepted), facts, None).open();
+    let open = earlier.decide(ApplyRequest::Target(target, accepted), facts, None).open();
     let kind = open.as_ref().map(|open| finding(open.finding(&earlier.journal, seen)));
     let RetiredFound { findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();

@@ -27,8 +27,8 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandErr
 
 /// The real port, with the certificates of a spec, and the folder that it names. Where servers
 /// enforce SASL, looks use its credential at the addresses that the file names.
-pub(super) fn servers(spec: &Target, named: &Named) -> Result<ZooKeeper, CommandError> {
-    let connect = &spec.connect;
+pub(super) fn servers(target: &Target, named: &Named) -> Result<ZooKeeper, CommandError> {
+    let connect = &target.connect;
     let limits = connect.timeouts.into();
     let port = servers_by(connect.tls.as_ref(), limits, "`connect.tls` of the spec")?;
     let port = port.with_folder(connect.folder.clone());
@@ -85,17 +85,17 @@ fn converts(error: &TlsSetupError) -> Option<String> {
 /// A look at the ensemble of a spec.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Target,
+    target: &Target,
     output: &Output,
 ) -> Result<Observation, CommandError> {
-    let seen = observe(port, &Question::of(spec)).await;
-    seen.map_err(|error| not_seen(spec, &error, output))
+    let seen = observe(port, &Question::of(target)).await;
+    seen.map_err(|error| not_seen(target, &error, output))
 }
 
 /// There is no ensemble to look at.
-pub(super) fn not_seen(spec: &Target, error: &ObserveError, output: &Output) -> CommandError {
-    let reached = Reached::by(&spec.connect);
-    let screen = unreachable::screen(&spec.ensemble, error, reached, output.width);
+pub(super) fn not_seen(target: &Target, error: &ObserveError, output: &Output) -> CommandError {
+    let reached = Reached::by(&target.connect);
+    let screen = unreachable::screen(&target.ensemble, error, reached, output.width);
     CommandError::of_look(error, screen)
 }
 

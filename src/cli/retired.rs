@@ -19,24 +19,24 @@ const NAMING: Duration = Duration::from_secs(3);
 /// else; the refusal, where two histories answer.
 pub(super) async fn two_histories(
     port: &ZooKeeper,
-    spec: &Target,
+    target: &Target,
     rivals: Vec<Endpoint>,
 ) -> Option<ObserveError> {
     if rivals.is_empty() {
         return None;
     }
-    let mut question = Question::of(spec);
+    let mut question = Question::of(target);
     question.contacts.extend(rivals);
     let error = observe(port, &question).await.err()?;
     match error {
-        ObserveError::TwoHistories { .. } => Some(named(port, spec, error).await),
+        ObserveError::TwoHistories { .. } => Some(named(port, target, error).await),
         _ => None,
     }
 }
 
 /// The same error. Where two histories answer, with the run that has retired members of one, if a
 /// proven one is known: both journals are read, without credentials.
-pub(super) async fn named(port: &ZooKeeper, spec: &Target, error: ObserveError) -> ObserveError {
+pub(super) async fn named(port: &ZooKeeper, target: &Target, error: ObserveError) -> ObserveError {
     let ObserveError::TwoHistories { histories, retired: None } = error else { return error };
     let read = histories.iter().map(|history| async {
         // A side that commits nothing opens no session, and takes its time to say so.
@@ -45,7 +45,7 @@ pub(super) async fn named(port: &ZooKeeper, spec: &Target, error: ObserveError) 
             writer.filter(|_| history.commits).cloned().into_iter().collect();
         let members = Some(watch(&history.config.membership));
         let wanted = Wanted { runs: LATEST, plan_of: None, watch: members };
-        let read = tokio::time::timeout(NAMING, journal::read(port, &servers, spec, wanted));
+        let read = tokio::time::timeout(NAMING, journal::read(port, &servers, target, wanted));
         read.await.ok()?.ok()
     });
     let read = join_all(read).await;

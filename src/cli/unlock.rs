@@ -27,15 +27,15 @@ pub(super) fn run(args: &UnlockArgs, output: &Output) -> Result<Exit, CommandErr
 }
 
 async fn unlock(args: &UnlockArgs, source: &Source, output: &Output) -> Result<Exit, CommandError> {
-    let spec = &source.target();
-    let port = live::servers(spec, &source.named())?;
-    let seen = live::look(&port, spec, output).await?;
+    let target = &source.target();
+    let port = live::servers(target, &source.named())?;
+    let seen = live::look(&port, target, output).await?;
     // No password is sent for what is not an operator's.
     if let Some(unproven) = seen.folder.unproven() {
         return Err(ended(args, source, &Outcome::Unproven(unproven.clone()), output));
     }
     let (session, own) = signed_in(args, source, (&port, &seen), output).await?;
-    let exit = match Archive::proven(&session, &spec.connect.folder, own).await {
+    let exit = match Archive::proven(&session, &target.connect.folder, own).await {
         Ok(archive) => remove((args, source), (&port, &session), &archive, output).await,
         Err(_) => Err(lost()),
     };
@@ -50,12 +50,12 @@ async fn signed_in(
     (port, seen): (&ZooKeeper, &Observation),
     output: &Output,
 ) -> Result<(HeldSession, OwnIds), CommandError> {
-    let spec = source.target();
+    let target = source.target();
     let in_clear = secret::in_clear(&args.access);
-    let stays = |id: &ServerId| spec.servers.contains_key(id);
+    let stays = |id: &ServerId| target.servers.contains_key(id);
     let leaving = seen.config.membership.ids().into_iter().filter(|id| !stays(id)).collect();
     let named = source.named();
-    let signer = Signer::of(&spec.connect);
+    let signer = Signer::of(&target.connect);
     if signer.has_password() {
         let members = named.recipients(seen, &leaving);
         if members.is_empty() {
@@ -67,7 +67,7 @@ async fn signed_in(
         }
         output.note(&announced(&signer, &members, &[]));
     }
-    let terms = secret::terms(&spec.connect, in_clear, output).await?;
+    let terms = secret::terms(&target.connect, in_clear, output).await?;
     let own = OwnIds::of(terms.auth.as_ref());
     let access = Access::new(terms, named);
     let mut by = Vec::new();

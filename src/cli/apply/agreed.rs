@@ -28,14 +28,14 @@ use crate::saved;
 pub(super) async fn agreed(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Target,
+    target: &Target,
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
-    let Some(ready) = ready(args, source, spec, port, output).await? else { return Ok(None) };
-    show(args, source, spec, &ready, output);
+    let Some(ready) = ready(args, source, target, port, output).await? else { return Ok(None) };
+    show(args, source, target, &ready, output);
     note_accepted_in_advance(args, &ready, output);
-    announce(args, source, spec, (&ready, port), output).await?;
+    announce(args, source, target, (&ready, port), output).await?;
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
     }
@@ -59,11 +59,11 @@ fn note_accepted_in_advance(args: &ApplyArgs, ready: &Ready, output: &Output) {
 async fn announce(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Target,
+    target: &Target,
     (ready, port): (&Ready, &ZooKeeper),
     output: &Output,
 ) -> Result<(), CommandError> {
-    let signer = Signer::of(&spec.connect);
+    let signer = Signer::of(&target.connect);
     if !signer.has_password() {
         return Ok(());
     }
@@ -75,9 +75,9 @@ async fn announce(
     }
     let live = &ready.seen.config.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !live.contains(*id));
-    let tls = spec.connect.tls.is_some();
+    let tls = target.connect.tls.is_some();
     let joiner = |id| {
-        let at = spec.servers.get(&id)?.endpoint(tls)?;
+        let at = target.servers.get(&id)?.endpoint(tls)?;
         Some(Recipient { server: id, at })
     };
     let joiners: Vec<Recipient> = joiners.filter_map(joiner).collect();
@@ -127,10 +127,10 @@ pub(super) fn approved(args: &ApplyArgs) -> Approved {
 }
 
 /// Shows what will be done, on stderr: stdout is for what came of it.
-fn show(args: &ApplyArgs, source: &Source, spec: &Target, ready: &Ready, output: &Output) {
+fn show(args: &ApplyArgs, source: &Source, target: &Target, ready: &Ready, output: &Output) {
     let path = args.file.display().to_string();
     let plan_id = saved::plan_id(ready.checked.plan());
-    let now = Facts::of(&ready.seen, spec);
+    let now = Facts::of(&ready.seen, target);
     let origin = match source {
         Source::Spec(spec) => Origin::Applied(SpecFile { path: &path, spec }),
         Source::Plan(_) => {

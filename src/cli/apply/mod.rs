@@ -66,14 +66,14 @@ pub(super) async fn apply_with(
     terms: Option<SessionTerms>,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, CommandError> {
-    let spec = source.target();
-    let port = live::servers(&spec, &source.named())?;
+    let target = source.target();
+    let port = live::servers(&target, &source.named())?;
     let agreed = async {
-        let ready = agreed(args, source, &spec, &port, output).await?;
+        let ready = agreed(args, source, &target, &port, output).await?;
         let terms = match (terms, &ready) {
             (None, Some(_)) => {
                 let in_clear = secret::in_clear(&args.access);
-                Some(secret::terms(&spec.connect, in_clear, output).await?)
+                Some(secret::terms(&target.connect, in_clear, output).await?)
             }
             (terms, _) => terms,
         };
@@ -234,11 +234,11 @@ async fn signed_in(
     port: &ZooKeeper,
     access: &Access,
     ready: &Ready,
-    spec: &Target,
+    target: &Target,
     output: &Output,
 ) -> Result<Result<(HeldSession, Observation), Outcome>, CommandError> {
     let seen = if access.user().is_some() {
-        live::look(port, spec, output).await?
+        live::look(port, target, output).await?
     } else {
         ready.seen.clone()
     };

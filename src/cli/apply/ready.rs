@@ -49,14 +49,14 @@ pub(super) struct Ready {
 pub(super) async fn ready(
     args: &ApplyArgs,
     source: &Source,
-    spec: &Target,
+    target: &Target,
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
     let Found { seen, not_counted, facts, earlier } =
-        found((args, source), (port, spec), output).await?;
+        found((args, source), (port, target), output).await?;
     let runs = &earlier.runs().latest[..];
-    let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+    let decision = earlier.decide(asked(args, source, target), &facts, args.abandon);
     if let Some(end) = decision.refusal(&earlier.journal) {
         return Err(refuse((args, source), &end, output));
     }
@@ -102,17 +102,17 @@ struct Found {
 /// waited for: another apply may be at work, and the lock of a crashed one goes with its session.
 async fn found(
     (args, source): (&ApplyArgs, &Source),
-    (port, spec): (&ZooKeeper, &Target),
+    (port, target): (&ZooKeeper, &Target),
     output: &Output,
 ) -> Result<Found, CommandError> {
-    let mut patience = Patience::of(&spec.policy);
-    let mut with_lock = Patience::with_lock(args, &spec.connect);
+    let mut patience = Patience::of(&target.policy);
+    let mut with_lock = Patience::with_lock(args, &target.connect);
     loop {
-        let (seen, not_counted) = steady::look(port, spec, &mut patience, output).await?;
-        let reached = (port, &seen, spec);
+        let (seen, not_counted) = steady::look(port, target, &mut patience, output).await?;
+        let reached = (port, &seen, target);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
-        let facts = Facts::of(&seen, spec);
-        let decision = earlier.decide(asked(args, source, spec), &facts, args.abandon);
+        let facts = Facts::of(&seen, target);
+        let decision = earlier.decide(asked(args, source, target), &facts, args.abandon);
         if let Some(Outcome::Locked(lock)) = decision.refusal(&earlier.journal) {
             let by = lock.map(|by| format!(": {}", holder(&by)));
             let why = format!("another apply holds the lock{}", by.unwrap_or_default());
@@ -125,24 +125,24 @@ async fn found(
 }
 
 /// What the operator asks for.
-fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, spec: &'a Target) -> ApplyRequest<'a> {
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, target: &'a Target) -> ApplyRequest<'a> {
     match source {
         Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(_) => ApplyRequest::Target(spec, &args.accept),
+        Source::Spec(_) => ApplyRequest::Target(target, &args.accept),
     }
 }
 
 /// What the ensemble keeps of earlier applies, where it is proven to be an operator's.
 async fn believed(
     (args, source): (&ApplyArgs, &Source),
-    (port, seen, spec): (&ZooKeeper, &Observation, &Target),
+    (port, seen, target): (&ZooKeeper, &Observation, &Target),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, CommandError> {
     let not_proven =
         |unproven: &Unproven| refuse((args, source), &Outcome::Unproven(unproven.clone()), output);
-    let servers = sessions_at(seen, spec);
-    let reached = (port, &servers[..], spec, seen);
+    let servers = sessions_at(seen, target);
+    let reached = (port, &servers[..], target, seen);
     let earlier = read_journal((args, source), reached, patience, output).await?;
     if let Some(unproven) = earlier.journal.unproven() {
         return Err(not_proven(unproven));
@@ -181,17 +181,17 @@ fn note_unproven(earlier: &Earlier, output: &Output) {
 /// that a run moved this ensemble to serve something else, these are old data, and it is refused.
 async fn read_journal(
     (args, source): (&ApplyArgs, &Source),
-    (port, servers, spec, seen): (&ZooKeeper, &[Endpoint], &Target, &Observation),
+    (port, servers, target, seen): (&ZooKeeper, &[Endpoint], &Target, &Observation),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<Earlier, CommandError> {
     let watch = Some(journal::watch(&seen.config.membership));
     loop {
-        match journal::read(port, servers, spec, Wanted { watch, ..Wanted::LATEST }).await {
+        match journal::read(port, servers, target, Wanted { watch, ..Wanted::LATEST }).await {
             Ok(earlier) => {
                 let rivals = earlier.past.ask(port, seen).await.rivals;
-                return match retired::two_histories(port, spec, rivals).await {
-                    Some(error) => Err(live::not_seen(spec, &error, output)),
+                return match retired::two_histories(port, target, rivals).await {
+                    Some(error) => Err(live::not_seen(target, &error, output)),
                     None => Ok(earlier),
                 };
             }

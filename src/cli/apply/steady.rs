@@ -70,15 +70,15 @@ impl Patience {
 /// ensemble to look at even then, it says why.
 pub(super) async fn look(
     port: &ZooKeeper,
-    spec: &Target,
+    target: &Target,
     patience: &mut Patience,
     output: &Output,
 ) -> Result<(Observation, NotCounted), CommandError> {
     let mut since = NotCounted::new();
     loop {
-        match observe(port, &Question::of(spec)).await {
+        match observe(port, &Question::of(target)).await {
             Ok(seen) => {
-                since = not_counted(&seen, spec, &since);
+                since = not_counted(&seen, target, &since);
                 if since.is_empty() {
                     return Ok((seen, since));
                 }
@@ -90,8 +90,8 @@ pub(super) async fn look(
             }
             Err(error) => {
                 if !error.is_passing() || !patience.is_left(&error.to_string(), output).await {
-                    let error = retired::named(port, spec, error).await;
-                    return Err(live::not_seen(spec, &error, output));
+                    let error = retired::named(port, target, error).await;
+                    return Err(live::not_seen(target, &error, output));
                 }
             }
         }
@@ -99,8 +99,8 @@ pub(super) async fn look(
 }
 
 /// The voters that do not count, each since it was first seen not to count without a break.
-fn not_counted(seen: &Observation, spec: &Target, known: &NotCounted) -> NotCounted {
-    let live = Facts::of(seen, spec).live;
+fn not_counted(seen: &Observation, target: &Target, known: &NotCounted) -> NotCounted {
+    let live = Facts::of(seen, target).live;
     let voters = seen.config.membership.voters();
     let down = voters.difference(&live);
     down.map(|id| (*id, known.get(id).cloned().unwrap_or_else(local::time_of_day))).collect()
