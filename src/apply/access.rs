@@ -157,14 +157,14 @@ impl Named {
             return Vec::new();
         }
         let members = &seen.config.membership;
-        let may = |standing: &ServerStatus| {
+        let may = |status: &ServerStatus| {
             matches!(
-                standing,
+                status,
                 ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
             )
         };
         let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
-        let named = sights.filter(|sight| may(&sight.standing)).filter_map(|sight| {
+        let named = sights.filter(|sight| may(&sight.status)).filter_map(|sight| {
             let at = sight.reached_at.iter().find(|at| self.names(seen, at))?;
             Some(Recipient { server: sight.id, at: at.clone() })
         });
@@ -177,7 +177,7 @@ impl Named {
     /// proven.
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
         let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
-        let follows = sight.standing == ServerStatus::FollowingWithoutVote;
+        let follows = sight.status == ServerStatus::FollowingWithoutVote;
         let at = sight.reached_at.iter().find(|at| follows && self.names(seen, at))?;
         Some(Recipient { server: id, at: at.clone() })
     }
@@ -383,7 +383,7 @@ pub const fn permission(probed: &Result<(), ErrorCode>) -> Permission {
 /// No other server is asked for one: only a server of this ensemble is trusted to report that a
 /// session has expired. [`Named`] decides which of them may receive a password.
 pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerId, Endpoint)> {
-    let ours = |standing: &ServerStatus| match standing {
+    let ours = |status: &ServerStatus| match status {
         ServerStatus::Leading
         | ServerStatus::Following
         | ServerStatus::Observing
@@ -401,7 +401,7 @@ pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerI
         | ServerStatus::Assumed => false,
     };
     let members = &seen.config.membership;
-    let serving = seen.servers.values().filter(|sight| ours(&sight.standing));
+    let serving = seen.servers.values().filter(|sight| ours(&sight.status));
     let mut serving: Vec<(ServerId, Endpoint)> =
         serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
     serving.sort_by_key(|(id, _)| (!members.contains(*id), leaving.contains(id), *id));
@@ -500,8 +500,8 @@ mod tests {
         let (port, (target, named)) = (world(), named());
         let mut seen = seen(&port, &target);
         let one = ServerId::new(1);
-        let mut standing = |standing| {
-            seen.servers.get_mut(&one).expect("server 1").standing = standing;
+        let mut status = |status| {
+            seen.servers.get_mut(&one).expect("server 1").status = status;
             let other = Named { identity: Some("another".to_owned()), ..named.clone() };
             let elsewhere = Named { endpoints: BTreeSet::new(), ..named.clone() };
             assert_eq!(other.joiner(&seen, one), None, "another ensemble than the plan's");
@@ -509,12 +509,12 @@ mod tests {
             let members = ids(&named.recipients(&seen, &BTreeSet::new()));
             (members, named.joiner(&seen, one).map(|to| to.server))
         };
-        assert_eq!(standing(ServerStatus::Following), (vec![1], None));
-        assert_eq!(standing(ServerStatus::FollowingWithoutVote), (Vec::new(), Some(one)));
+        assert_eq!(status(ServerStatus::Following), (vec![1], None));
+        assert_eq!(status(ServerStatus::FollowingWithoutVote), (Vec::new(), Some(one)));
         for other in
             [ServerStatus::Behind, ServerStatus::OtherConfiguration, ServerStatus::Standalone]
         {
-            assert_eq!(standing(other), (Vec::new(), None));
+            assert_eq!(status(other), (Vec::new(), None));
         }
     }
 

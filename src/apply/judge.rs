@@ -124,7 +124,7 @@ impl RunState {
             if joiner.data.as_ref().is_some_and(DataProof::is_equal) {
                 self.proven.insert(*id);
             }
-            match joiner.zxid.filter(|_| serves(&joiner.standing)) {
+            match joiner.zxid.filter(|_| serves(&joiner.status)) {
                 Some(zxid) => {
                     self.first_served.entry(*id).or_insert(zxid);
                 }
@@ -132,7 +132,7 @@ impl RunState {
                     self.first_served.remove(id);
                 }
             }
-            if joiner.standing == ServerStatus::NotServing {
+            if joiner.status == ServerStatus::NotServing {
                 self.not_serving_since.entry(*id).or_insert(now_ms);
             } else {
                 self.not_serving_since.remove(id);
@@ -148,9 +148,9 @@ impl RunState {
 
 /// Whether a server serves the data of this ensemble, even if it is behind or has another
 /// configuration.
-const fn serves(standing: &ServerStatus) -> bool {
+const fn serves(status: &ServerStatus) -> bool {
     matches!(
-        standing,
+        status,
         ServerStatus::FollowingWithoutVote
             | ServerStatus::Behind
             | ServerStatus::ConfigNotInForce
@@ -159,7 +159,7 @@ const fn serves(standing: &ServerStatus) -> bool {
 }
 
 fn follows(joiner: &Joiner) -> bool {
-    joiner.standing == ServerStatus::FollowingWithoutVote
+    joiner.status == ServerStatus::FollowingWithoutVote
 }
 
 /// Whether a server has proven that it listens at its configured address.
@@ -210,7 +210,7 @@ impl Judge<'_> {
         let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
         let Some(joiner) = self.sight.joiners.get(&id) else {
             return missing(Missing::Following {
-                standing: ServerStatus::NotAsked,
+                status: ServerStatus::NotAsked,
                 zxids: None,
                 followed_before: false,
                 for_long: false,
@@ -221,7 +221,7 @@ impl Judge<'_> {
         }
         if !self.sight.facts.following.contains(&id) {
             return missing(Missing::Following {
-                standing: joiner.standing.clone(),
+                status: joiner.status.clone(),
                 zxids: joiner.zxid.zip(self.sight.leader_zxid),
                 followed_before: self.memory.followed.contains(&id),
                 for_long: self.is_late(id),
@@ -306,10 +306,11 @@ impl Judge<'_> {
         }
         if !passing.is_empty() {
             // The broken rule names the effect. These waits name the cause.
-            let down = self.sight.down.iter().map(|(server, standing)| Wait::Down {
-                server: *server,
-                standing: standing.clone(),
-            });
+            let down = self
+                .sight
+                .down
+                .iter()
+                .map(|(server, status)| Wait::Down { server: *server, status: status.clone() });
             waits.splice(0..0, down);
         }
         waits.extend(passing.into_iter().map(Wait::Law));
@@ -336,10 +337,10 @@ impl Judge<'_> {
         if self.sight.facts.following.contains(&id) {
             return Verdict::Proceed;
         }
-        let standing = self.sight.joiners.get(&id).map(|joiner| joiner.standing.clone());
-        let standing = standing.unwrap_or(ServerStatus::NotAsked);
+        let status = self.sight.joiners.get(&id).map(|joiner| joiner.status.clone());
+        let status = status.unwrap_or(ServerStatus::NotAsked);
         let (zxids, for_long) = (None, self.is_late(id));
-        let missing = Missing::Following { standing, zxids, followed_before: true, for_long };
+        let missing = Missing::Following { status, zxids, followed_before: true, for_long };
         Verdict::Wait(vec![Wait::Joiner { server: id, missing }])
     }
 

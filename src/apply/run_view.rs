@@ -42,9 +42,9 @@ impl RunView {
     /// Members and awaited servers whose znode contains the configuration, while an older one is in
     /// force.
     pub fn not_in_force(&self) -> BTreeSet<ServerId> {
-        let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.standing));
+        let joiners = self.joiners.iter().map(|(id, joiner)| (id, &joiner.status));
         let all = self.down.iter().chain(joiners);
-        all.filter(|(_, standing)| **standing == ServerStatus::ConfigNotInForce)
+        all.filter(|(_, status)| **status == ServerStatus::ConfigNotInForce)
             .map(|(id, _)| *id)
             .collect()
     }
@@ -54,7 +54,7 @@ impl RunView {
 #[derive(Debug, Clone)]
 pub struct Joiner {
     /// Its status.
-    pub standing: ServerStatus,
+    pub status: ServerStatus,
     /// Whether anything answers at its address.
     pub up: bool,
     /// How far it is.
@@ -164,14 +164,15 @@ pub fn run_view(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
     let joiners = joiners.filter_map(|id| Some((id, joiner(target, seen, id)?))).collect();
     let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
     let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
-    let down = down.map(|sight| (sight.id, sight.standing.clone())).collect();
+    let down = down.map(|sight| (sight.id, sight.status.clone())).collect();
     let listens = member_sights().filter(|sight| sight.election_port == Some(PortState::Open));
     let bound = listens.map(|sight| sight.id).collect();
     let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
     let tries = seen.servers.values().filter_map(|sight| Some((sight.id, sight.bind_tries?)));
-    let not_serving = seen.servers.values().filter(|sight| {
-        sight.standing == ServerStatus::NotServing && plan.target.contains(sight.id)
-    });
+    let not_serving = seen
+        .servers
+        .values()
+        .filter(|sight| sight.status == ServerStatus::NotServing && plan.target.contains(sight.id));
     RunView {
         joiners,
         down,
@@ -195,8 +196,8 @@ fn joiner(target: &Target, seen: &Observation, id: ServerId) -> Option<Joiner> {
         !own.quorum.contains(&peer.quorum_port) || !own.election.contains(&peer.election_port)
     });
     Some(Joiner {
-        standing: sight.standing.clone(),
-        up: !matches!(sight.standing, ServerStatus::Silent(_) | ServerStatus::NotAsked),
+        status: sight.status.clone(),
+        up: !matches!(sight.status, ServerStatus::Silent(_) | ServerStatus::NotAsked),
         zxid: sight.zxid,
         other_ports: other,
         election_port: sight.election_port,

@@ -35,7 +35,7 @@ pub enum Wait {
         /// The member.
         server: ServerId,
         /// Its status.
-        standing: ServerStatus,
+        status: ServerStatus,
     },
     /// A member that was added, moved or promoted has not proven yet that it has bound its ports.
     Bound {
@@ -106,7 +106,7 @@ pub enum Missing {
     /// It does not follow.
     Following {
         /// Its status.
-        standing: ServerStatus,
+        status: ServerStatus,
         /// Its zxid and the leader's, where it serves and both are known.
         zxids: Option<(Zxid, Zxid)>,
         /// Whether it followed before, in this run.

@@ -93,7 +93,7 @@ impl Facts {
         let stands = |healthy: fn(&ServerStatus) -> bool, member: bool| -> BTreeSet<ServerId> {
             let sights = seen.servers.iter();
             let fitting =
-                sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.standing));
+                sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.status));
             fitting.map(|(id, _)| *id).collect()
         };
         let live = stands(
@@ -348,7 +348,7 @@ fn obstacles(seen: &Observation, target: &Target) -> Vec<Obstacle> {
         }
     }
     for (id, sight) in &seen.servers {
-        match &sight.standing {
+        match &sight.status {
             ServerStatus::OtherConfiguration if !members.contains(*id) => {
                 obstacles.push(Obstacle::WantedElsewhere(*id));
             }

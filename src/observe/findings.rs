@@ -61,7 +61,7 @@ fn was_written(reading: &ConfigRead) -> bool {
 fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> {
     let mut found = Vec::new();
     let member = seen.config.membership.contains(sight.id);
-    match &sight.standing {
+    match &sight.status {
         ServerStatus::Silent(NoAnswer::Closed) if member => {
             found.push(FindingKind::MemberClosesConnections);
         }
@@ -75,7 +75,7 @@ fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> 
     found.extend(other_file(seen, sight).filter(|_| member));
     // A machine that is down and a name that does not resolve have findings of their own.
     let gone = matches!(
-        sight.standing,
+        sight.status,
         ServerStatus::Silent(NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut)
     );
     if sight.quorum_port == Some(PortState::Unreachable) && !gone {

@@ -76,7 +76,7 @@ fn is_another_ensemble(sight: Option<&ServerObservation>, there: Option<&TargetP
     let Some(there) = there else { return false };
     let serves_elsewhere = |sight: &ServerObservation| {
         sight.endpoint.as_ref() == Some(&there.endpoint)
-            && matches!(sight.standing, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
+            && matches!(sight.status, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
     };
     there.mode == Some(Mode::Standalone) || sight.is_some_and(serves_elsewhere)
 }

@@ -58,7 +58,7 @@ impl Observation {
     pub fn leader_reached(&self) -> Option<Zxid> {
         let own = self.leader_zxid?;
         let follows = |sight: &&ServerObservation| {
-            sight.standing.is_healthy() || sight.standing == ServerStatus::ConfigNotInForce
+            sight.status.is_healthy() || sight.status == ServerStatus::ConfigNotInForce
         };
         let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
         reached.filter(|zxid| zxid.epoch() == own.epoch()).chain([own]).max()
@@ -121,7 +121,7 @@ pub struct ServerObservation {
     /// own id; those with TLS first.
     pub reached_at: Vec<Endpoint>,
     /// The status that follows from its answers.
-    pub standing: ServerStatus,
+    pub status: ServerStatus,
     /// The id that it gives itself.
     pub own_id: Option<Sourced<ServerId>>,
     /// Its software.
@@ -159,12 +159,12 @@ pub struct ServerObservation {
 
 impl ServerObservation {
     /// A server of which only the status is known.
-    pub(crate) fn blank(id: ServerId, standing: ServerStatus) -> Self {
+    pub(crate) fn blank(id: ServerId, status: ServerStatus) -> Self {
         Self {
             id,
             endpoint: None,
             reached_at: Vec::new(),
-            standing,
+            status,
             own_id: None,
             version: None,
             mode: None,

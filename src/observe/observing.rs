@@ -67,7 +67,7 @@ pub async fn observe_confirmed<E: Ensemble>(
 ) -> Result<Observation, ObserveError> {
     let seen = observe(port, question).await?;
     let members = seen.config.membership.ids();
-    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.standing.is_healthy());
+    let is_up = |id: &ServerId| seen.servers.get(id).is_some_and(|s| s.status.is_healthy());
     if members.iter().all(is_up) {
         return Ok(seen);
     }
@@ -181,7 +181,7 @@ async fn conclude<E: Ensemble>(
 
 /// The server ids and what each does, for the log.
 fn states(seen: &Observation) -> String {
-    let each = seen.servers.values().map(|server| format!("{} {:?}", server.id, server.standing));
+    let each = seen.servers.values().map(|server| format!("{} {:?}", server.id, server.status));
     each.collect::<Vec<_>>().join(", ")
 }
 

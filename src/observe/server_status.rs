@@ -305,8 +305,8 @@ pub(super) fn statuses(
     let mut sight = |subject: &Subject<'_>| {
         let probe = subject.probe.and_then(|index| look.probes.get(index));
         let asked_at = probe.map(|probe| probe.endpoint.clone());
-        let standing = match probe {
-            Some(probe) => standing(look, present, subject, probe, leader_zxid),
+        let status = match probe {
+            Some(probe) => status(look, present, subject, probe, leader_zxid),
             None => ServerStatus::NotAsked,
         };
         let Details { data, quorum_port, election_port } =
@@ -316,7 +316,7 @@ pub(super) fn statuses(
         ServerObservation {
             endpoint: asked_at,
             reached_at: reached_at(look, present, subject, leader_zxid),
-            standing,
+            status,
             data,
             quorum_port,
             election_port,
@@ -337,7 +337,7 @@ fn reached_at(
 ) -> Vec<Endpoint> {
     let serves = |probe: &&EndpointAnswers| {
         look.own_id(probe) == Some(subject.id)
-            && standing(look, present, subject, probe, leader_zxid).is_healthy()
+            && status(look, present, subject, probe, leader_zxid).is_healthy()
     };
     let mut at: Vec<Endpoint> =
         look.counted().filter(serves).map(|probe| probe.endpoint.clone()).collect();
@@ -362,7 +362,7 @@ fn seen(look: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservati
 }
 
 /// What follows from a server's answers; whatever is unknown is never healthy.
-fn standing(
+fn status(
     look: &Survey,
     present: &LiveEnsemble,
     subject: &Subject<'_>,
@@ -489,7 +489,7 @@ pub(super) fn strangers(
         let subject = Subject { id, member: None, wanted: None, probe: None };
         strangers.push(ServerObservation {
             endpoint: Some(probe.endpoint.clone()),
-            standing: standing(look, present, &subject, probe, leader_zxid),
+            status: status(look, present, &subject, probe, leader_zxid),
             ..seen(look, id, probe)
         });
     }

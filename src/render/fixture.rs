@@ -54,12 +54,12 @@ impl Scene {
         let following: BTreeSet<ServerId> = joiners.map(|s| s.id).collect();
         let mut servers = BTreeMap::new();
         for server in base.membership.servers() {
-            let standing = match (Some(server.id) == leader, server.role) {
+            let status = match (Some(server.id) == leader, server.role) {
                 (true, _) => ServerStatus::Leading,
                 (false, Role::Participant) => ServerStatus::Following,
                 (false, Role::Observer) => ServerStatus::Observing,
             };
-            servers.insert(server.id, sight(server, standing, 7));
+            servers.insert(server.id, sight(server, status, 7));
         }
         for server in wanted.iter().filter(|server| following.contains(&server.id)) {
             servers.insert(server.id, sight(server, ServerStatus::FollowingWithoutVote, 0));
@@ -172,8 +172,8 @@ fn spec(wanted: Vec<Server>) -> Spec {
     }
 }
 
-fn sight(server: &Server, standing: ServerStatus, clients: u64) -> ServerObservation {
-    let mode = match standing {
+fn sight(server: &Server, status: ServerStatus, clients: u64) -> ServerObservation {
+    let mode = match status {
         ServerStatus::Leading => Mode::Leader,
         ServerStatus::Observing => Mode::Observer,
         _ => Mode::Follower,
@@ -194,7 +194,7 @@ fn sight(server: &Server, standing: ServerStatus, clients: u64) -> ServerObserva
             ..DataFigures::default()
         },
         election_port: Some(PortState::Open),
-        ..ServerObservation::blank(server.id, standing)
+        ..ServerObservation::blank(server.id, status)
     }
 }
 

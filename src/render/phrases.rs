@@ -171,10 +171,10 @@ pub(super) const fn source(source: Source) -> &'static str {
     }
 }
 
-/// A standing in one or two words, its style, and what else there is to say of it.
-pub(super) fn standing(standing: &ServerStatus) -> (&'static str, Style, Option<String>) {
+/// A status in one or two words, its style, and what else there is to say of it.
+pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<String>) {
     let more = |text: &str| Some(text.to_owned());
-    match standing {
+    match status {
         ServerStatus::Leading => ("leads", Style::Green, None),
         ServerStatus::Following => ("follows", Style::Green, None),
         ServerStatus::Observing => ("observes", Style::Green, None),

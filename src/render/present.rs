@@ -91,8 +91,8 @@ impl Uneventful {
 }
 
 /// What servers do that are well, as a word for many of them.
-fn what_many_do(standing: &ServerStatus) -> Option<&'static str> {
-    match standing {
+fn what_many_do(status: &ServerStatus) -> Option<&'static str> {
+    match status {
         ServerStatus::Following => Some("more follow"),
         ServerStatus::Observing => Some("more observe"),
         ServerStatus::Assumed => Some("more are assumed to answer"),
@@ -103,7 +103,7 @@ fn what_many_do(standing: &ServerStatus) -> Option<&'static str> {
 fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful) -> Table {
     let mut table = Table::new(COLUMNS);
     for sight in seen.servers.values() {
-        if uneventful.leaves_out(sight.id, what_many_do(&sight.standing)) {
+        if uneventful.leaves_out(sight.id, what_many_do(&sight.status)) {
             continue;
         }
         let role = match seen.config.membership.get(sight.id) {
@@ -144,7 +144,7 @@ fn add_sight(
     role: &'static str,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
-    let (word, style, more) = match sight.standing {
+    let (word, style, more) = match sight.status {
         // It has left, or the spec of another change wants it.
         ServerStatus::FollowingWithoutVote if role == "not a member" => (
             "follows",
@@ -156,13 +156,13 @@ fn add_sight(
             ),
         ),
         ServerStatus::NotAsked => {
-            let (word, style, more) = phrases::standing(&sight.standing);
+            let (word, style, more) = phrases::status(&sight.status);
             let line = seen.config.membership.get(sight.id);
             (word, style, line.and_then(no_address).or(more))
         }
-        _ => phrases::standing(&sight.standing),
+        _ => phrases::status(&sight.status),
     };
-    let zxid = match sight.standing {
+    let zxid = match sight.status {
         ServerStatus::Leading => seen.leader_reached(),
         _ => sight.zxid,
     };
@@ -181,7 +181,7 @@ fn add_sight(
         let at = sight.endpoint.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
         table.across(BELOW, Line::new(style, format!("{at}{more}")));
     }
-    if role == "joiner" && answers(&sight.standing) {
+    if role == "joiner" && answers(&sight.status) {
         table.across(BELOW, Line::new(Style::Dim, evidence(seen, sight)));
     }
 }
@@ -210,8 +210,8 @@ fn zone(facts: &Facts, id: ServerId) -> Line {
     Line::plain(facts.zones.get(&id).map_or(unknown, String::as_str))
 }
 
-const fn answers(standing: &ServerStatus) -> bool {
-    match standing {
+const fn answers(status: &ServerStatus) -> bool {
+    match status {
         ServerStatus::Silent(_) | ServerStatus::NotAsked | ServerStatus::Assumed => false,
         ServerStatus::Leading
         | ServerStatus::Following
@@ -234,7 +234,7 @@ fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
         Some(known) => format!("id {} by {}", known.value, phrases::source(known.source)),
         None => "id not shown".to_owned(),
     };
-    let vote = match sight.standing {
+    let vote = match sight.status {
         ServerStatus::FollowingWithoutVote => "follows without a vote, ",
         _ => "",
     };
@@ -283,7 +283,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
     ]);
     for server in facts.base.membership.servers() {
         let live = facts.live.contains(&server.id);
-        let (style, standing) = match (facts.assumed, live, server.votes()) {
+        let (style, status) = match (facts.assumed, live, server.votes()) {
             (true, _, _) => (Style::Yellow, "assumed"),
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
             (false, true, true) => (Style::Green, "follows"),
@@ -303,7 +303,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
             Line::plain(server.id.to_string()),
             server.role.word().into(),
             zone(facts, server.id),
-            Line::new(style, standing),
+            Line::new(style, status),
         ]);
     }
     for id in facts.following.iter().filter(|id| !facts.base.membership.contains(**id)) {

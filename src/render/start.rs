@@ -86,11 +86,11 @@ fn seen_of(now: &Facts, seen: &Observation, id: ServerId) -> Option<String> {
         let code = finding.kind.code();
         return Some(format!(": listens on other ports than the spec says ({code})"));
     }
-    let standing = &seen.servers.get(&id)?.standing;
-    if *standing == ServerStatus::Assumed {
+    let status = &seen.servers.get(&id)?.status;
+    if *status == ServerStatus::Assumed {
         return None;
     }
-    let (word, _, more) = phrases::standing(standing);
+    let (word, _, more) = phrases::status(status);
     let more = more.map(|more| format!(", {more}")).unwrap_or_default();
     Some(format!(": {word}{more}"))
 }

@@ -13,8 +13,8 @@ pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width
     for (id, since) in since {
         let sight = seen.servers.get(id);
         let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
-        let standing = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.standing);
-        let (word, _, more) = phrases::standing(standing);
+        let status = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.status);
+        let (word, _, more) = phrases::status(status);
         let more = more.map(|more| format!(", {more}")).unwrap_or_default();
         let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());
         text.paragraph("", Line::new(Style::Yellow, who + word + &more), width);

@@ -16,8 +16,8 @@ pub fn waiting(waits: &[Wait]) -> String {
 pub fn wait(wait: &Wait) -> String {
     match wait {
         Wait::Joiner { server, missing } => format!("server {server} {}", self::missing(missing)),
-        Wait::Down { server, standing } => {
-            let (word, _, more) = phrases::standing(standing);
+        Wait::Down { server, status } => {
+            let (word, _, more) = phrases::status(status);
             let more = more.map(|more| format!(", {more}")).unwrap_or_default();
             format!("server {server} is a member and must be in sync first: {word}{more}")
         }
@@ -71,8 +71,8 @@ pub fn wait(wait: &Wait) -> String {
 /// What is missing before a joiner may be named.
 fn missing(missing: &Missing) -> String {
     match missing {
-        Missing::Following { standing, zxids, followed_before, for_long } => {
-            let (word, _, more) = phrases::standing(standing);
+        Missing::Following { status, zxids, followed_before, for_long } => {
+            let (word, _, more) = phrases::status(status);
             let far = zxids.map(|(own, leaders)| format!("at zxid {own}, the leader at {leaders}"));
             let details: Vec<String> = more.into_iter().chain(far).collect();
             let more = if details.is_empty() {
@@ -80,7 +80,7 @@ fn missing(missing: &Missing) -> String {
             } else {
                 format!(", {}", details.join(", "))
             };
-            let again = match standing {
+            let again = match status {
                 ServerStatus::Silent(NoAnswer::Refused) => {
                     ". If it ran before: a joiner that restarts before it is added exits at once, \
                      because ZooKeeper has rewritten its zoo.cfg. Restore the zoo.cfg it first \
@@ -253,7 +253,7 @@ mod tests {
     fn a_server_that_looks_for_a_leader_for_long_may_have_been_in_another_ensemble() {
         let looks = |for_long| {
             joiner(Missing::Following {
-                standing: ServerStatus::NotServing,
+                status: ServerStatus::NotServing,
                 zxids: None,
                 followed_before: false,
                 for_long,

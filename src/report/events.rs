@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn a_wait_is_data_and_the_sentence_stands_beside_it() {
         let missing = Missing::Following {
-            standing: ServerStatus::NotServing,
+            status: ServerStatus::NotServing,
             zxids: None,
             followed_before: true,
             for_long: false,

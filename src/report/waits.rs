@@ -365,8 +365,8 @@ fn kind(wait: &Wait) -> WaitKind {
         Wait::Syncing { server, is_seen, left_ms } => {
             WaitKind::MemberSyncing { server: *server, seen: *is_seen, left_ms: *left_ms }
         }
-        Wait::Down { server, standing } => {
-            WaitKind::MemberDown { server: *server, status: standing.into() }
+        Wait::Down { server, status } => {
+            WaitKind::MemberDown { server: *server, status: status.into() }
         }
         Wait::Bound { server, by } => {
             let (by, after_ms) = match by {
@@ -401,12 +401,12 @@ fn kind(wait: &Wait) -> WaitKind {
 
 fn joiner(server: ServerId, missing: &Missing) -> WaitKind {
     match missing {
-        Missing::Following { standing, zxids, followed_before, for_long } => {
+        Missing::Following { status, zxids, followed_before, for_long } => {
             let (zxid, leader_zxid) =
                 zxids.map(|(own, leaders)| (own.to_string(), leaders.to_string())).unzip();
             WaitKind::JoinerNotFollowing {
                 server,
-                status: standing.into(),
+                status: status.into(),
                 zxid,
                 leader_zxid,
                 followed_before: *followed_before,

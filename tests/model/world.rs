@@ -238,7 +238,7 @@ impl World {
         let voters = base.membership.voters();
         let leader = plan.facts.leader.filter(is_up).or(voters.intersection(&live).next().copied());
         let joiner = |id: &ServerId| Joiner {
-            standing: ServerStatus::FollowingWithoutVote,
+            status: ServerStatus::FollowingWithoutVote,
             up: true,
             zxid: None,
             other_ports: None,

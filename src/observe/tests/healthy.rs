@@ -25,9 +25,9 @@ fn one_contact_shows_the_whole_ensemble_and_one_session_suffices() {
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!(seen.leader, Some(id(3)));
     assert_eq!(seen.leader_zxid, Some(Zxid::new(0x1_0000_0007)));
-    assert_eq!(standing(&seen, 1), ServerStatus::Following);
-    assert_eq!(standing(&seen, 2), ServerStatus::Following);
-    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+    assert_eq!(status(&seen, 1), ServerStatus::Following);
+    assert_eq!(status(&seen, 2), ServerStatus::Following);
+    assert_eq!(status(&seen, 3), ServerStatus::Leading);
     assert_eq!(seen.identity, Identity::NoneYet);
     assert!(seen.write_committed && !seen.reconfig_disabled && !seen.assumed);
     assert_eq!((fake.sessions.get(), fake.waited.get()), (1, millis(0)));
@@ -52,8 +52,8 @@ fn identity_is_read_where_there_is_one() {
 fn plain_servers_are_known_by_their_sessions() {
     let fake = FakeEnsemble::of(plain(&[1, 2, 3]));
     let seen = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&seen, 1), ServerStatus::Following);
-    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+    assert_eq!(status(&seen, 1), ServerStatus::Following);
+    assert_eq!(status(&seen, 3), ServerStatus::Leading);
     assert_eq!(seen.servers[&id(2)].own_id.map(|value| value.source), Some(Source::Session));
     assert_eq!(fake.sessions.get(), 3);
 }
@@ -64,8 +64,8 @@ fn plain_members_are_tried_at_the_ports_of_the_others() {
     servers[1].at = Endpoint::plain(Host::new("10.0.0.2"), 9999);
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
-    assert_eq!(standing(&seen, 2), ServerStatus::NotAsked);
+    assert_eq!(status(&seen, 3), ServerStatus::Leading);
+    assert_eq!(status(&seen, 2), ServerStatus::NotAsked);
     assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
 }
 
@@ -83,7 +83,7 @@ fn a_guess_at_a_port_counts_only_for_the_member_meant() {
     servers.push(other);
     let seen = seen(&FakeEnsemble::of(servers), &contacts(&[1]));
     assert_eq!(seen.leader, Some(id(3)));
-    assert_eq!(standing(&seen, 2), ServerStatus::NotAsked);
+    assert_eq!(status(&seen, 2), ServerStatus::NotAsked);
     assert!(seen.strangers.is_empty());
 }
 
@@ -91,7 +91,7 @@ fn a_guess_at_a_port_counts_only_for_the_member_meant() {
 fn ids_above_a_byte_are_identified_by_a_unique_low_byte() {
     let fake = FakeEnsemble::of(plain(&[1, 258]));
     let seen = seen(&fake, &contacts(&[1, 258]));
-    assert_eq!(standing(&seen, 258), ServerStatus::Leading);
+    assert_eq!(status(&seen, 258), ServerStatus::Leading);
     let fake = FakeEnsemble::of(plain(&[2, 258, 3]));
     let both = super::seen(&fake, &contacts(&[2, 258, 3]));
     assert_eq!(both.servers[&id(258)].own_id, None);
@@ -117,7 +117,7 @@ fn the_admin_server_reports_id_and_mode_if_words_do_not() {
     assert_eq!(first.own_id.map(|value| value.source), Some(Source::AdminServer));
     assert_eq!((first.mode, first.zxid), (Some(Mode::Follower), Some(Zxid::new(0x1_0000_0007))));
     // Its configuration is still unknown, so it does not count.
-    assert_eq!(first.standing, ServerStatus::Silent(NoAnswer::NotWhitelisted));
+    assert_eq!(first.status, ServerStatus::Silent(NoAnswer::NotWhitelisted));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn an_admin_server_of_another_server_is_not_trusted() {
     fake.world.borrow_mut().admins.insert(("http://9", "configuration"), id_of_other);
     let seen = seen(&fake, &question);
     assert_eq!(seen.servers[&id(1)].own_id.map(|value| value.source), Some(Source::Session));
-    assert_eq!(standing(&seen, 1), ServerStatus::Following);
+    assert_eq!(status(&seen, 1), ServerStatus::Following);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn followers_of_a_fresh_leader_are_up_to_date_once_a_write_committed() {
     }
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), ServerStatus::Following);
+    assert_eq!(status(&seen, 1), ServerStatus::Following);
     assert_eq!(fake.waited.get(), millis(0));
 }
 
@@ -170,9 +170,9 @@ fn observers_and_joiners_are_distinguished_from_voters() {
     let servers = [(3, Mode::Leader), (7, Mode::Observer), (4, Mode::Follower)];
     let fake = FakeEnsemble::of(servers.map(|(id, mode)| server(id, mode, &text)));
     let seen = seen(&fake, &wanting(contacts(&[3]), &[3, 4, 5]));
-    assert_eq!(standing(&seen, 7), ServerStatus::Observing);
-    assert_eq!(standing(&seen, 4), ServerStatus::FollowingWithoutVote);
-    assert_eq!(standing(&seen, 5), ServerStatus::Silent(NoAnswer::Refused));
+    assert_eq!(status(&seen, 7), ServerStatus::Observing);
+    assert_eq!(status(&seen, 4), ServerStatus::FollowingWithoutVote);
+    assert_eq!(status(&seen, 5), ServerStatus::Silent(NoAnswer::Refused));
     assert!(!has(&seen, &FindingKind::MemberSilent, Some(5)));
 }
 
@@ -184,7 +184,7 @@ fn a_contact_that_was_removed_leads_to_the_ensemble_and_is_a_stranger() {
     assert_eq!(seen.config.membership.ids(), ids(&[2, 3]));
     assert_eq!(seen.strangers.len(), 1);
     assert_eq!(seen.strangers[0].id, id(1));
-    assert_eq!(seen.strangers[0].standing, ServerStatus::FollowingWithoutVote);
+    assert_eq!(seen.strangers[0].status, ServerStatus::FollowingWithoutVote);
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn a_member_that_has_yet_to_activate_a_version_is_waited_for() {
         world.server(1, |server| server.config = config(&[1, 2, 3], "100000005"));
     });
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), ServerStatus::Following);
+    assert_eq!(status(&seen, 1), ServerStatus::Following);
     assert_eq!(fake.waited.get().as_millis(), 143);
 }
 
@@ -151,7 +151,7 @@ fn a_member_that_never_activates_it_disagrees() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
     fake.server(1, |server| server.config = config(&[1, 2, 3, 4], FIRST));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 1), ServerStatus::OtherConfiguration);
+    assert_eq!(status(&seen, 1), ServerStatus::OtherConfiguration);
     assert!(has(&seen, &FindingKind::MemberDisagrees, Some(1)));
     assert_eq!(seen.config.version.to_string(), "100000005");
     assert_eq!(fake.waited.get(), millis(400));
@@ -163,11 +163,11 @@ fn a_member_without_reconfig_stays_at_version_zero() {
     fake.server(2, |server| server.config = config(&[1, 2, 3], "0"));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.reconfig_disabled);
-    assert_eq!(standing(&seen, 2), ServerStatus::OtherConfiguration);
+    assert_eq!(status(&seen, 2), ServerStatus::OtherConfiguration);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "0"));
     let all = super::seen(&fake, &contacts(&[1]));
     assert!(all.reconfig_disabled);
-    assert_eq!(standing(&all, 2), ServerStatus::Following);
+    assert_eq!(status(&all, 2), ServerStatus::Following);
 }
 
 #[test]
@@ -190,5 +190,5 @@ fn a_second_leader_that_shows_no_configuration_does_not_count() {
     });
     let seen = seen(&fake, &contacts(&[2]));
     assert_eq!(seen.leader, Some(id(3)));
-    assert_eq!(standing(&seen, 1), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
+    assert_eq!(status(&seen, 1), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
 }

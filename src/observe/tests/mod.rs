@@ -49,8 +49,8 @@ fn seen(fake: &FakeEnsemble, question: &Question) -> Observation {
     look(fake, question).expect("an ensemble")
 }
 
-fn standing(seen: &Observation, number: i64) -> ServerStatus {
-    seen.servers[&id(number)].standing.clone()
+fn status(seen: &Observation, number: i64) -> ServerStatus {
+    seen.servers[&id(number)].status.clone()
 }
 
 fn has(seen: &Observation, kind: &FindingKind, server: Option<i64>) -> bool {

@@ -38,9 +38,9 @@ fn own_lines_with_a_wildcard_are_one_ensemble() {
     for contacts in [contacts(&[1]), contacts(&[1, 2, 3])] {
         let fake = three(own_wildcard);
         let seen = seen(&fake, &contacts);
-        assert_eq!(standing(&seen, 1), ServerStatus::Following);
-        assert_eq!(standing(&seen, 2), ServerStatus::Following);
-        assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+        assert_eq!(status(&seen, 1), ServerStatus::Following);
+        assert_eq!(status(&seen, 2), ServerStatus::Following);
+        assert_eq!(status(&seen, 3), ServerStatus::Leading);
         let real = EnsembleConfig::parse(&file(|number| format!("10.0.0.{number}"))).unwrap();
         assert_eq!(seen.config, real);
         for number in [1, 2, 3] {
@@ -76,12 +76,12 @@ fn a_long_name_in_the_own_file_is_the_same_server() {
         fake.world.borrow_mut().names.insert(long, address);
     }
     let alike = seen(&fake, &question);
-    assert_eq!(standing(&alike, 1), ServerStatus::Following);
+    assert_eq!(status(&alike, 1), ServerStatus::Following);
     assert!(differs(&alike, 1, &[1, 3], true), "{:?}", alike.findings);
     // If no name resolves, a server that follows still belongs to the ensemble.
     let (fake, question) = asked();
     let unresolved = seen(&fake, &question);
-    assert_eq!(standing(&unresolved, 1), ServerStatus::Following);
+    assert_eq!(status(&unresolved, 1), ServerStatus::Following);
     assert!(differs(&unresolved, 1, &[1, 3], false), "{:?}", unresolved.findings);
 }
 
@@ -106,7 +106,7 @@ fn a_file_with_other_voters_is_no_healthy_one() {
     let fake = three(|_| config(&[1, 2, 3], "0"));
     fake.server(2, |server| server.config = config(&[1, 2, 3, 4, 5], "0"));
     let seen = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&seen, 2), ServerStatus::OtherConfiguration);
+    assert_eq!(status(&seen, 2), ServerStatus::OtherConfiguration);
     assert!(has(&seen, &FindingKind::MemberDisagrees, Some(2)));
 }
 
@@ -119,15 +119,15 @@ fn a_wildcard_is_never_dialled() {
     own.at = Endpoint::plain(Host::new("0.0.0.0"), 2181);
     fake.world.borrow_mut().servers.push(own);
     let unknown = seen(&fake, &contacts(&[1, 3]));
-    assert_eq!(standing(&unknown, 2), ServerStatus::NotAsked);
+    assert_eq!(status(&unknown, 2), ServerStatus::NotAsked);
     assert!(fake.dialled.borrow().iter().all(|(host, _)| host != "0.0.0.0"));
     // If it answers with its own id, it is known, and its ports are checked there.
     let known = seen(&fake, &contacts(&[1, 2, 3]));
-    assert_eq!(standing(&known, 2), ServerStatus::Following);
+    assert_eq!(status(&known, 2), ServerStatus::Following);
     assert!(fake.dialled.borrow().contains(&("10.0.0.2".to_owned(), 3888)));
     fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
     let looks = seen(&fake, &wanting(contacts(&[1, 3]), &[1, 2, 3]));
-    assert_eq!(standing(&looks, 2), ServerStatus::NotServing);
+    assert_eq!(status(&looks, 2), ServerStatus::NotServing);
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn an_address_that_only_its_own_machine_reaches_is_not_asked() {
     let inside = Question::of_contacts(vec![Endpoint::plain(Host::new("127.0.0.1"), 12181)]);
     for question in [inside.clone(), wanting(inside, &[1, 2, 3])] {
         let seen = seen(&fake, &question);
-        assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+        assert_eq!(status(&seen, 3), ServerStatus::Leading);
         assert_eq!(
-            (standing(&seen, 1), standing(&seen, 2)),
+            (status(&seen, 1), status(&seen, 2)),
             (ServerStatus::NotAsked, ServerStatus::NotAsked)
         );
     }
@@ -167,7 +167,7 @@ fn a_name_of_several_servers_is_none_of_them() {
     let seen = seen(&fake, &Question::of_contacts(vec![service.clone()]));
     assert!(fake.dialled.borrow().iter().all(|(host, _)| host != "zk"));
     for number in [1, 2, 3] {
-        assert!(seen.servers[&id(number)].standing.is_healthy());
+        assert!(seen.servers[&id(number)].status.is_healthy());
         assert_eq!(seen.shared_names[&at(number)], service);
     }
     let own = Endpoint::plain(Host::new("zk-1.zk"), 2181);

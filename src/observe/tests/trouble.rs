@@ -29,7 +29,7 @@ fn a_frozen_member_does_not_answer() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.silent = Some(NoAnswer::AnswerTimedOut));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
+    assert_eq!(status(&seen, 2), ServerStatus::Silent(NoAnswer::AnswerTimedOut));
     assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
     assert_eq!(fake.waited.get(), millis(0));
 }
@@ -40,7 +40,7 @@ fn a_member_that_closes_connections_is_not_counted_and_not_called_down() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.silent = Some(NoAnswer::Closed));
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), ServerStatus::Silent(NoAnswer::Closed));
+    assert_eq!(status(&seen, 2), ServerStatus::Silent(NoAnswer::Closed));
     assert!(has(&seen, &FindingKind::MemberClosesConnections, Some(2)));
     assert!(!has(&seen, &FindingKind::MemberSilent, Some(2)));
 }
@@ -68,7 +68,7 @@ fn servers_that_keep_local_sessions_are_noted() {
 fn a_member_that_looks_for_a_leader_does_not_serve() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.silent = Some(NoAnswer::NotServing));
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 2), ServerStatus::NotServing);
+    assert_eq!(status(&seen(&fake, &contacts(&[1])), 2), ServerStatus::NotServing);
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn a_lagging_follower_is_asked_again_before_it_is_behind() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x1_0000_0001);
     fake.after(millis(20), |world| world.server(1, |server| server.zxid = 0x1_0000_0009));
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Following);
+    assert_eq!(status(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Following);
 
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x1_0000_0001);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
+    assert_eq!(status(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
     assert_eq!(fake.waited.get(), millis(400));
 }
 
@@ -88,7 +88,7 @@ fn a_lagging_follower_is_asked_again_before_it_is_behind() {
 fn a_higher_zxid_of_another_epoch_is_not_up_to_date() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.zxid = 0x2_0000_0001);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
+    assert_eq!(status(&seen(&fake, &contacts(&[1])), 1), ServerStatus::Behind);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn an_impostor_is_called_by_its_own_id() {
     impostor.at = at(2);
     fake.world.borrow_mut().servers.push(impostor);
     let seen = seen(&fake, &contacts(&[1]));
-    assert_eq!(standing(&seen, 2), ServerStatus::AnswersAs(id(8)));
+    assert_eq!(status(&seen, 2), ServerStatus::AnswersAs(id(8)));
     assert_eq!(seen.strangers.len(), 1);
 }
 
@@ -107,7 +107,7 @@ fn an_impostor_is_called_by_its_own_id() {
 fn a_voter_that_still_observes_is_not_counted() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.mode = Mode::Observer);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1])), 1), ServerStatus::OtherConfiguration);
+    assert_eq!(status(&seen(&fake, &contacts(&[1])), 1), ServerStatus::OtherConfiguration);
 }
 
 #[test]
@@ -116,10 +116,7 @@ fn a_server_that_keeps_its_id_to_itself_is_not_counted() {
     fake.server(1, |server| {
         (server.rich, server.no_session) = (false, Some(NoAnswer::Closed));
     });
-    assert_eq!(
-        standing(&seen(&fake, &contacts(&[1, 2])), 1),
-        ServerStatus::Silent(NoAnswer::Closed)
-    );
+    assert_eq!(status(&seen(&fake, &contacts(&[1, 2])), 1), ServerStatus::Silent(NoAnswer::Closed));
 }
 
 #[test]
@@ -128,7 +125,7 @@ fn a_leader_that_lets_no_session_in_is_vouched_for_by_a_follower() {
     fake.server(3, |server| server.no_session = Some(NoAnswer::Closed));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.write_committed);
-    assert_eq!(standing(&seen, 3), ServerStatus::Leading);
+    assert_eq!(status(&seen, 3), ServerStatus::Leading);
 }
 
 #[test]
@@ -167,7 +164,7 @@ fn followers_of_a_leader_out_of_reach_are_an_ensemble_where_writes_commit() {
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!((seen.leader, seen.leader_zxid), (None, None));
     // No server's zxid can be compared.
-    assert_eq!(standing(&seen, 1), ServerStatus::Behind);
+    assert_eq!(status(&seen, 1), ServerStatus::Behind);
 }
 
 #[test]
@@ -272,15 +269,15 @@ fn a_standalone_member_or_joiner_is_just_not_healthy() {
     servers.push(server(4, Mode::Standalone, ""));
     let fake = FakeEnsemble::of(servers);
     let seen = seen(&fake, &wanting(contacts(&[1, 2]), &[4]));
-    assert_eq!(standing(&seen, 1), ServerStatus::Standalone);
-    assert_eq!(standing(&seen, 4), ServerStatus::Standalone);
+    assert_eq!(status(&seen, 1), ServerStatus::Standalone);
+    assert_eq!(status(&seen, 4), ServerStatus::Standalone);
 }
 
 #[test]
 fn a_read_only_server_is_not_healthy() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(1, |server| server.mode = Mode::ReadOnly);
-    assert_eq!(standing(&seen(&fake, &contacts(&[1, 2])), 1), ServerStatus::ReadOnly);
+    assert_eq!(status(&seen(&fake, &contacts(&[1, 2])), 1), ServerStatus::ReadOnly);
 }
 
 #[test]
@@ -360,7 +357,7 @@ fn a_configuration_that_is_not_in_force_is_distinguished_from_another_one() {
         server.held = Some(std::mem::replace(&mut server.config, config(&[1, 2, 3], FIRST)));
     });
     let seen = seen(&fake, &contacts(&[2]));
-    assert_eq!(standing(&seen, 1), ServerStatus::ConfigNotInForce);
+    assert_eq!(status(&seen, 1), ServerStatus::ConfigNotInForce);
     assert!(has(&seen, &FindingKind::ConfigNotInForce, Some(1)));
     assert!(!has(&seen, &FindingKind::MemberDisagrees, Some(1)));
 }
@@ -375,7 +372,7 @@ fn a_server_that_activates_a_configuration_meanwhile_missed_none() {
         server.config = config(&[1, 2, 3], FIRST);
         server.config_after_read = Some(new);
     });
-    assert_eq!(standing(&seen(&fake, &contacts(&[2])), 1), ServerStatus::Following);
+    assert_eq!(status(&seen(&fake, &contacts(&[2])), 1), ServerStatus::Following);
 }
 
 #[test]
@@ -419,5 +416,5 @@ fn a_member_that_is_away_for_a_moment_is_asked_once_more() {
     fake.server(2, |server| server.silent = Some(NoAnswer::Refused));
     fake.after(millis(500), |world| world.server(2, |server| server.silent = None));
     let seen = run(observe_confirmed(&fake, &question)).expect("an ensemble");
-    assert_eq!(standing(&seen, 2), ServerStatus::Following);
+    assert_eq!(status(&seen, 2), ServerStatus::Following);
 }

@@ -20,7 +20,7 @@ fn what_is_advised_can_be_typed() {
     let hook = said(&Outcome::Hook { step, how: HookEnd::TimedOut });
     let by_hand = "zkplan apply 'my plan.json' --strict-version --no-hooks";
     assert!(hook.contains(by_hand), "{hook}");
-    let waits = vec![Wait::Down { server: ServerId::new(2), standing: ServerStatus::NotServing }];
+    let waits = vec![Wait::Down { server: ServerId::new(2), status: ServerStatus::NotServing }];
     let gone = said(&Outcome::RanOut { waits, unknown: None });
     assert!(gone.contains("zkplan apply SPEC --abandon 3"), "{gone}");
     let code = BreachKind::Finding("ZKF5");

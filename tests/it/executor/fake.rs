@@ -344,7 +344,7 @@ impl Fake {
             awaited(plan).into_iter().filter(|id| !members.contains(*id)).collect();
         let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
         let joiner = |id: &ServerId| Joiner {
-            standing: match (up(id), misses(id)) {
+            status: match (up(id), misses(id)) {
                 (true, _) => ServerStatus::FollowingWithoutVote,
                 (false, true) => ServerStatus::ConfigNotInForce,
                 (false, false) => ServerStatus::NotServing,

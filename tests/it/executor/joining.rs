@@ -118,7 +118,7 @@ fn healing_is_tried_a_few_times_and_its_wait_names_the_server() {
         matches!(
             waits.as_slice(),
             [Wait::Joiner {
-                missing: Missing::Following { standing: ServerStatus::ConfigNotInForce, .. },
+                missing: Missing::Following { status: ServerStatus::ConfigNotInForce, .. },
                 ..
             }]
         ),

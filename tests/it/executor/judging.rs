@@ -159,7 +159,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
 fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() {
     let mut case = moving();
     let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
-    joiner.standing = ServerStatus::NotServing;
+    joiner.status = ServerStatus::NotServing;
     case.sight.facts.following.remove(&id(4));
     case.memory.see(&case.sight, 0);
     let for_long = |case: &Case| match case.missing("await-4") {
@@ -177,7 +177,7 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     case.memory.see(&case.sight, 0);
     assert!(case.memory.proven.contains(&id(4)));
     let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
-    joiner.standing = ServerStatus::NotServing;
+    joiner.status = ServerStatus::NotServing;
     joiner.data = None;
     case.sight.facts.following.remove(&id(4));
     case.memory.see(&case.sight, 10);

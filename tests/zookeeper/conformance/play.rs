@@ -139,7 +139,7 @@ impl Knowledge {
     fn is_calm(&self, seen: &Observation) -> bool {
         let healthy = |sight: &ServerObservation| {
             matches!(
-                sight.standing,
+                sight.status,
                 ServerStatus::Leading
                     | ServerStatus::Following
                     | ServerStatus::Observing
@@ -474,7 +474,7 @@ fn described(seen: &Observation) -> Vec<String> {
         format!(
             "server {}: {:?}, says {:?} as {own:?}, the ensemble's configuration: {config:?}, own \
              ports {:?}, quorum port {quorum:?}, election port {election:?}",
-            sight.id, sight.standing, sight.mode, sight.own_ports
+            sight.id, sight.status, sight.mode, sight.own_ports
         )
     }));
     told
