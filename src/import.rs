@@ -58,7 +58,7 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
     for server in membership.servers() {
         let mut wanted = bare(server.clone(), 0);
         let answered = observation.servers.get(&server.id);
-        let answered = answered.and_then(|sight| answered_at(server, sight));
+        let answered = answered.and_then(|observed| answered_at(server, observed));
         connect.extend(answered.cloned());
         if let (true, Some(endpoint)) = (server.peer().host.is_wildcard(), answered) {
             let own = |peer: &PeerAddress| PeerAddress { host: endpoint.host.clone(), ..*peer };
@@ -103,10 +103,10 @@ pub fn from_observation(ensemble: &str, observation: &Observation) -> Imported {
 
 /// Where a server answered with its own id. Where its line does not tell its client port, at its
 /// quorum host if it did: a contact may be an address of one of a service's names.
-fn answered_at<'a>(server: &Server, sight: &'a ServerObservation) -> Option<&'a Endpoint> {
-    let own = sight.own_id.is_some_and(|own| own.value == sight.id);
-    let first = sight.endpoint.as_ref().filter(|_| own);
-    let mut reached = sight.reached_at.iter().filter(|_| server.client.is_none());
+fn answered_at<'a>(server: &Server, observed: &'a ServerObservation) -> Option<&'a Endpoint> {
+    let own = observed.own_id.is_some_and(|own| own.value == observed.id);
+    let first = observed.endpoint.as_ref().filter(|_| own);
+    let mut reached = observed.reached_at.iter().filter(|_| server.client.is_none());
     reached.find(|at| at.host == server.peer().host).or(first)
 }
 

@@ -163,10 +163,10 @@ impl Named {
                 ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
             )
         };
-        let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
-        let named = sights.filter(|sight| may(&sight.status)).filter_map(|sight| {
-            let at = sight.reached_at.iter().find(|at| self.names(seen, at))?;
-            Some(Recipient { server: sight.id, at: at.clone() })
+        let of_members = seen.servers.values().filter(|observed| members.contains(observed.id));
+        let named = of_members.filter(|observed| may(&observed.status)).filter_map(|observed| {
+            let at = observed.reached_at.iter().find(|at| self.names(seen, at))?;
+            Some(Recipient { server: observed.id, at: at.clone() })
         });
         let mut named: Vec<Recipient> = named.collect();
         named.sort_by_key(|to| (leaving.contains(&to.server), to.server));
@@ -176,20 +176,20 @@ impl Named {
     /// A joiner that follows without a vote, if it may receive a credential once its data are
     /// proven.
     pub fn joiner(&self, seen: &Observation, id: ServerId) -> Option<Recipient> {
-        let sight = seen.servers.get(&id).filter(|_| self.fits(seen))?;
-        let follows = sight.status == ServerStatus::FollowingWithoutVote;
-        let at = sight.reached_at.iter().find(|at| follows && self.names(seen, at))?;
+        let observed = seen.servers.get(&id).filter(|_| self.fits(seen))?;
+        let follows = observed.status == ServerStatus::FollowingWithoutVote;
+        let at = observed.reached_at.iter().find(|at| follows && self.names(seen, at))?;
         Some(Recipient { server: id, at: at.clone() })
     }
 
     /// Members that serve only at addresses that the file does not name.
     pub fn unnamed(&self, seen: &Observation) -> Vec<Recipient> {
         let members = &seen.config.membership;
-        let sights = seen.servers.values().filter(|sight| members.contains(sight.id));
-        let unnamed = sights.filter_map(|sight| {
-            let at = sight.reached_at.first()?;
-            let is_named = sight.reached_at.iter().any(|at| self.names(seen, at));
-            (!is_named).then(|| Recipient { server: sight.id, at: at.clone() })
+        let of_members = seen.servers.values().filter(|observed| members.contains(observed.id));
+        let unnamed = of_members.filter_map(|observed| {
+            let at = observed.reached_at.first()?;
+            let is_named = observed.reached_at.iter().any(|at| self.names(seen, at));
+            (!is_named).then(|| Recipient { server: observed.id, at: at.clone() })
         });
         unnamed.collect()
     }
@@ -401,9 +401,9 @@ pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerI
         | ServerStatus::Assumed => false,
     };
     let members = &seen.config.membership;
-    let serving = seen.servers.values().filter(|sight| ours(&sight.status));
+    let serving = seen.servers.values().filter(|observed| ours(&observed.status));
     let mut serving: Vec<(ServerId, Endpoint)> =
-        serving.filter_map(|sight| Some((sight.id, sight.endpoint.clone()?))).collect();
+        serving.filter_map(|observed| Some((observed.id, observed.endpoint.clone()?))).collect();
     serving.sort_by_key(|(id, _)| (!members.contains(*id), leaving.contains(id), *id));
     serving
 }

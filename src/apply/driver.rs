@@ -254,7 +254,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         };
         let Some(session) = &self.session else { return Input::Done };
         match (self.keeper.read(session).await, seen) {
-            (Input::Read(read), Ok(sight)) => Input::Saw(sight, read),
+            (Input::Read(read), Ok(view)) => Input::Saw(view, read),
             (Input::Read(read), Err(why)) => Input::SawNothing(why, read),
             (failed, _) => failed,
         }
@@ -263,50 +263,50 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     /// Adds what is asked in addition to a survey.
     async fn complete(&mut self, seen: &Observation, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
-        let mut sight = run_view::run_view(plan, &self.target, seen);
+        let mut view = run_view::run_view(plan, &self.target, seen);
         let at_of = |id: ServerId| seen.servers.get(&id).and_then(|s| s.endpoint.clone());
         let joiners: BTreeMap<ServerId, Endpoint> = question
             .prove
             .iter()
-            .filter(|id| sight.facts.following.contains(id))
+            .filter(|id| view.facts.following.contains(id))
             .filter_map(|id| Some((*id, at_of(*id)?)))
             .collect();
         if let (Some(leader), false) = (seen.leader.and_then(at_of), joiners.is_empty()) {
             let identity = self.keeper.identity();
             let proofs = prove_data(self.port, &leader, &joiners, &question.counts, identity).await;
             for (id, proof) in proofs {
-                if let Some(joiner) = sight.joiners.get_mut(&id) {
+                if let Some(joiner) = view.joiners.get_mut(&id) {
                     joiner.data = Some(proof);
                 }
             }
         }
-        if !sight.not_serving.is_empty()
+        if !view.not_serving.is_empty()
             && let Some(leader) = seen.leader.and_then(at_of)
         {
-            sight.is_syncing = has_more_learners(self.port, &leader, seen).await;
+            view.is_syncing = has_more_learners(self.port, &leader, seen).await;
         }
-        self.ask_joiners(seen, question, &mut sight).await;
+        self.ask_joiners(seen, question, &mut view).await;
         if question.clients {
             let own = self
                 .session
                 .as_ref()
                 .map(|session| OwnSession { id: session.id().cast_unsigned(), at: session.at() });
             let of = run_view::leaving(self.checked.plan());
-            sight.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
+            view.leaving = leaving_now(self.port, &of, &self.leaving, own).await;
         }
         for id in &question.moving {
             let own = seen.servers.get(id).map(run_view::own_ports).unwrap_or_default();
-            if let Some(port) = self.taken(*id, &sight, &own).await {
-                sight.taken.insert(*id, port);
+            if let Some(port) = self.taken(*id, &view, &own).await {
+                view.taken.insert(*id, port);
             }
         }
-        sight
+        view
     }
 
     /// A port that a server is to move to and that another process has already: none at which it was
     /// seen to listen itself, by its line or by its own answers.
-    async fn taken(&self, id: ServerId, sight: &RunView, own: &BTreeSet<u16>) -> Option<u16> {
-        let now = sight.facts.base.membership.get(id)?;
+    async fn taken(&self, id: ServerId, view: &RunView, own: &BTreeSet<u16>) -> Option<u16> {
+        let now = view.facts.base.membership.get(id)?;
         let then = self.checked.plan().target.get(id)?;
         let peer = now.peer();
         let client = now.client.as_ref().map(|client| client.port);
@@ -325,12 +325,12 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     }
 
     /// Whether joiners take the user: those whose data are proven, and no others.
-    async fn ask_joiners(&self, seen: &Observation, question: &RunQuestion, sight: &mut RunView) {
+    async fn ask_joiners(&self, seen: &Observation, question: &RunQuestion, view: &mut RunView) {
         let is_proven = |id: &ServerId| {
-            let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
+            let data = view.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
             data.map_or(!question.prove.contains(id), observe::DataProof::is_equal)
         };
-        let follows = |id: &&ServerId| sight.facts.following.contains(id) && is_proven(id);
+        let follows = |id: &&ServerId| view.facts.following.contains(id) && is_proven(id);
         let joiners = question.ask.iter().filter(follows);
         let joiners = joiners.filter_map(|id| self.access.joiner(seen, *id));
         let asked = join_all(
@@ -338,7 +338,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
                 .map(|to| async move { (to.server, self.access.ask(self.port, seen, &to).await) }),
         );
         for (id, asked) in asked.await {
-            if let Some(joiner) = sight.joiners.get_mut(&id) {
+            if let Some(joiner) = view.joiners.get_mut(&id) {
                 joiner.asked = Some(asked);
             }
         }

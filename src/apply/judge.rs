@@ -93,7 +93,7 @@ pub struct Judge<'a> {
     /// The plan.
     pub checked: &'a CheckedPlan,
     /// The observation.
-    pub sight: &'a RunView,
+    pub view: &'a RunView,
     /// What the run remembers.
     pub memory: &'a RunState,
     /// What the operator has approved.
@@ -106,9 +106,9 @@ pub struct Judge<'a> {
 
 impl RunState {
     /// Records a survey.
-    pub fn see(&mut self, sight: &RunView, now_ms: u64) {
-        for (id, joiner) in &sight.joiners {
-            if sight.facts.following.contains(id) || follows(joiner) {
+    pub fn see(&mut self, view: &RunView, now_ms: u64) {
+        for (id, joiner) in &view.joiners {
+            if view.facts.following.contains(id) || follows(joiner) {
                 self.following_since.entry(*id).or_insert(now_ms);
                 self.followed.insert(*id);
             } else {
@@ -139,10 +139,10 @@ impl RunState {
             }
         }
         for (id, named) in &mut self.named {
-            let there = sight.facts.live.contains(id) && sight.bound.contains(id);
+            let there = view.facts.live.contains(id) && view.bound.contains(id);
             named.seen = if there { named.seen + 1 } else { 0 };
         }
-        self.named.retain(|id, named| !is_proven(sight, *id, named, now_ms));
+        self.named.retain(|id, named| !is_proven(view, *id, named, now_ms));
     }
 }
 
@@ -169,8 +169,8 @@ fn follows(joiner: &Joiner) -> bool {
 /// closed before the new one is opened (`QuorumPeer.restartLeaderElection`). If it does not report
 /// its ports, another process may be listening there, and only time proves that the server did not
 /// exit.
-fn is_proven(sight: &RunView, id: ServerId, named: &PendingBind, now_ms: u64) -> bool {
-    match bind_proof(sight, id) {
+fn is_proven(view: &RunView, id: ServerId, named: &PendingBind, now_ms: u64) -> bool {
+    match bind_proof(view, id) {
         BindProof::OwnPorts => named.seen >= 2,
         BindProof::SettingSeen(ms) | BindProof::DefaultAssumed(ms) => {
             named.seen >= 1 && now_ms.saturating_sub(named.at_ms) >= ms
@@ -180,10 +180,10 @@ fn is_proven(sight: &RunView, id: ServerId, named: &PendingBind, now_ms: u64) ->
 }
 
 /// The kind of proof that a server has bound its election port.
-fn bind_proof(sight: &RunView, id: ServerId) -> BindProof {
+fn bind_proof(view: &RunView, id: ServerId) -> BindProof {
     let time = |tries: u64| tries.saturating_add(1).saturating_mul(BIND_TRY_MS);
-    match sight.bind_tries.get(&id) {
-        _ if sight.tell_ports.contains(&id) => BindProof::OwnPorts,
+    match view.bind_tries.get(&id) {
+        _ if view.tell_ports.contains(&id) => BindProof::OwnPorts,
         Some(0) => BindProof::TriesForEver,
         Some(tries) => BindProof::SettingSeen(time(*tries)),
         None => BindProof::DefaultAssumed(time(DEFAULT_BIND_TRIES)),
@@ -208,7 +208,7 @@ impl Judge<'_> {
 
     fn joiner(&self, id: ServerId) -> Verdict {
         let missing = |missing| Verdict::Wait(vec![Wait::Joiner { server: id, missing }]);
-        let Some(joiner) = self.sight.joiners.get(&id) else {
+        let Some(joiner) = self.view.joiners.get(&id) else {
             return missing(Missing::Following {
                 status: ServerStatus::NotAsked,
                 zxids: None,
@@ -219,10 +219,10 @@ impl Judge<'_> {
         if let (Some(ports), true) = (&joiner.other_ports, joiner.up) {
             return missing(Missing::Ports(ports.clone()));
         }
-        if !self.sight.facts.following.contains(&id) {
+        if !self.view.facts.following.contains(&id) {
             return missing(Missing::Following {
                 status: joiner.status.clone(),
-                zxids: joiner.zxid.zip(self.sight.leader_zxid),
+                zxids: joiner.zxid.zip(self.view.leader_zxid),
                 followed_before: self.memory.followed.contains(&id),
                 for_long: self.is_late(id),
             });
@@ -271,7 +271,7 @@ impl Judge<'_> {
             Some(WithoutDigests { id: id?, why: why? })
         };
         let without =
-            lacks(self.sight.facts.leader, leader).into_iter().chain(lacks(Some(id), joiner));
+            lacks(self.view.facts.leader, leader).into_iter().chain(lacks(Some(id), joiner));
         let kind = FindingKind::JudgedByCounts {
             joiners: BTreeSet::from([id]),
             without: without.collect(),
@@ -290,24 +290,24 @@ impl Judge<'_> {
     /// The servers that were named and have not proven that they are there.
     fn unbound(&self) -> impl Iterator<Item = Wait> {
         let named = self.memory.named.keys().copied();
-        named.map(|server| Wait::Bound { server, by: bind_proof(self.sight, server) })
+        named.map(|server| Wait::Bound { server, by: bind_proof(self.view, server) })
     }
 
     fn reconfig(&self, parts: &[ServerChange]) -> Verdict {
         let mut waits: Vec<Wait> = self.unbound().collect();
-        let (done, now) = (&self.memory.done, &self.sight.facts);
+        let (done, now) = (&self.memory.done, &self.view.facts);
         let breaches = check::recheck_accepting(self.checked, done, now, &self.approved.accepted);
         let (lasting, passing): (Vec<_>, Vec<_>) = breaches
             .into_iter()
             .partition(|breach| matches!(breach.detail, BreachKind::Finding(_)));
         if !lasting.is_empty() {
-            let findings = &self.sight.facts.findings;
+            let findings = &self.view.facts.findings;
             return Verdict::Stop(Outcome::Unsafe(lasting, findings.clone()));
         }
         if !passing.is_empty() {
             // The broken rule names the effect. These waits name the cause.
             let down = self
-                .sight
+                .view
                 .down
                 .iter()
                 .map(|(server, status)| Wait::Down { server: *server, status: status.clone() });
@@ -316,7 +316,7 @@ impl Judge<'_> {
         waits.extend(passing.into_iter().map(Wait::Law));
         for ServerChange { server, change } in parts.iter().copied() {
             if let (ChangeVerb::Readdress { .. }, Some(port)) =
-                (change, self.sight.taken.get(&server))
+                (change, self.view.taken.get(&server))
             {
                 waits.push(Wait::PortTaken { server, port: *port });
             }
@@ -329,15 +329,15 @@ impl Judge<'_> {
     }
 
     fn is_unlisted(&self, server: ServerId, change: ChangeVerb) -> bool {
-        change == ChangeVerb::Promote && !self.sight.facts.base.membership.contains(server)
+        change == ChangeVerb::Promote && !self.view.facts.base.membership.contains(server)
     }
 
     /// A joiner is seen again just before it is named.
     fn joiner_still(&self, id: ServerId) -> Verdict {
-        if self.sight.facts.following.contains(&id) {
+        if self.view.facts.following.contains(&id) {
             return Verdict::Proceed;
         }
-        let status = self.sight.joiners.get(&id).map(|joiner| joiner.status.clone());
+        let status = self.view.joiners.get(&id).map(|joiner| joiner.status.clone());
         let status = status.unwrap_or(ServerStatus::NotAsked);
         let (zxids, for_long) = (None, self.is_late(id));
         let missing = Missing::Following { status, zxids, followed_before: true, for_long };
@@ -347,7 +347,7 @@ impl Judge<'_> {
     /// The last configuration is active if no safety rule forbids the next write.
     fn proof(&self) -> Verdict {
         let waits = self.unbound();
-        let now = check::broken_now(&self.sight.facts).into_iter().map(Wait::Law);
+        let now = check::broken_now(&self.view.facts).into_iter().map(Wait::Law);
         let waits: Vec<Wait> = waits.chain(now).collect();
         if waits.is_empty() { Verdict::AlreadyDone } else { Verdict::Wait(waits) }
     }
@@ -364,7 +364,7 @@ impl Judge<'_> {
 
     /// The servers that are not known to be free of clients.
     fn occupied(&self, of: &BTreeSet<ServerId>) -> Vec<Occupied> {
-        let all = of.iter().map(|id| (*id, self.sight.leaving.get(id)));
+        let all = of.iter().map(|id| (*id, self.view.leaving.get(id)));
         let busy = all.filter(|(_, leaving)| !leaving.is_some_and(run_view::Leaving::is_drained));
         busy.map(|(server, leaving)| Occupied {
             server,
@@ -374,7 +374,7 @@ impl Judge<'_> {
     }
 
     fn start(&self, step: &Step, id: ServerId) -> Verdict {
-        let up = self.sight.joiners.get(&id).is_some_and(|joiner| joiner.up);
+        let up = self.view.joiners.get(&id).is_some_and(|joiner| joiner.up);
         let done = up || self.no_hooks || self.memory.hooked.contains(&step.id);
         if done { Verdict::AlreadyDone } else { Verdict::Proceed }
     }
@@ -382,7 +382,7 @@ impl Judge<'_> {
     /// Whether the process of a leaving server has ended. That its machine does not answer is no
     /// proof, unless a command stopped it or the operator confirms it.
     fn is_gone(&self, id: ServerId, stopped: bool) -> bool {
-        match self.sight.leaving.get(&id).map(|leaving| leaving.presence) {
+        match self.view.leaving.get(&id).map(|leaving| leaving.presence) {
             Some(Presence::Gone) => true,
             Some(Presence::OutOfReach | Presence::Unknown) => stopped || self.approved.stop,
             Some(Presence::Up) | None => false,
@@ -397,7 +397,7 @@ impl Judge<'_> {
         if stopped {
             return Verdict::Wait(vec![Wait::StillUp { server: id }]);
         }
-        let leaving = self.sight.leaving.get(&id);
+        let leaving = self.view.leaving.get(&id);
         if leaving.and_then(|leaving| leaving.names_itself) == Some(true) {
             return Verdict::Wait(vec![Wait::NamesItself { server: id }]);
         }

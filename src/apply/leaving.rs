@@ -23,7 +23,7 @@ pub fn known_endpoints(plan: &Plan, seen: &Observation) -> BTreeMap<ServerId, En
         let line = plan.facts.base.membership.get(id).and_then(Server::client_endpoint);
         let moves = plan.target.contains(id);
         let seen = seen.servers.get(&id).filter(|_| members.contains(id) && !moves);
-        let seen = seen.and_then(|sight| sight.endpoint.clone());
+        let seen = seen.and_then(|observed| observed.endpoint.clone());
         Some((id, line.or(seen)?))
     });
     known.collect()
@@ -55,7 +55,7 @@ pub async fn leaving_now<E: Ensemble>(
     known: &BTreeMap<ServerId, Endpoint>,
     own: Option<OwnSession<'_>>,
 ) -> BTreeMap<ServerId, Leaving> {
-    let sights = leaving.iter().map(|id| async move {
+    let views = leaving.iter().map(|id| async move {
         let Some(at) = known.get(id) else {
             let presence = Presence::Unknown;
             return (*id, Leaving { presence, clients: None, names_itself: None });
@@ -71,7 +71,7 @@ pub async fn leaving_now<E: Ensemble>(
         let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
         (*id, Leaving { presence, clients, names_itself })
     });
-    join_all(sights).await.into_iter().collect()
+    join_all(views).await.into_iter().collect()
 }
 
 /// The members that a server itself knows.

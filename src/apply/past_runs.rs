@@ -175,7 +175,7 @@ fn members_retired(moved: &Moved) -> Finding {
 fn is_back(moved: &Moved, seen: &Observation, answers: &Answers) -> bool {
     moved.to.iter().any(|(id, at)| {
         let answer = at.as_ref().and_then(|at| answers.get(&(*id, at.clone())));
-        let wanted = seen.servers.get(id).map(|sight| &sight.status);
+        let wanted = seen.servers.get(id).map(|observed| &observed.status);
         answer == Some(&Beside::Follows) || wanted == Some(&ServerStatus::FollowingWithoutVote)
     })
 }

@@ -162,24 +162,26 @@ pub fn run_view(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
     let members = &facts.base.membership;
     let joiners = awaited(plan).into_iter().filter(|id| !members.contains(*id));
     let joiners = joiners.filter_map(|id| Some((id, joiner(target, seen, id)?))).collect();
-    let member_sights = || seen.servers.values().filter(|sight| members.contains(sight.id));
-    let down = member_sights().filter(|sight| !facts.live.contains(&sight.id));
-    let down = down.map(|sight| (sight.id, sight.status.clone())).collect();
-    let listens = member_sights().filter(|sight| sight.election_port == Some(PortState::Open));
-    let bound = listens.map(|sight| sight.id).collect();
-    let telling = seen.servers.values().filter(|sight| sight.own_ports.is_some());
-    let tries = seen.servers.values().filter_map(|sight| Some((sight.id, sight.bind_tries?)));
-    let not_serving = seen
-        .servers
-        .values()
-        .filter(|sight| sight.status == ServerStatus::NotServing && plan.target.contains(sight.id));
+    let observed_members =
+        || seen.servers.values().filter(|observed| members.contains(observed.id));
+    let down = observed_members().filter(|observed| !facts.live.contains(&observed.id));
+    let down = down.map(|observed| (observed.id, observed.status.clone())).collect();
+    let listens =
+        observed_members().filter(|observed| observed.election_port == Some(PortState::Open));
+    let bound = listens.map(|observed| observed.id).collect();
+    let telling = seen.servers.values().filter(|observed| observed.own_ports.is_some());
+    let tries =
+        seen.servers.values().filter_map(|observed| Some((observed.id, observed.bind_tries?)));
+    let not_serving = seen.servers.values().filter(|observed| {
+        observed.status == ServerStatus::NotServing && plan.target.contains(observed.id)
+    });
     RunView {
         joiners,
         down,
         bound,
-        tell_ports: telling.map(|sight| sight.id).collect(),
+        tell_ports: telling.map(|observed| observed.id).collect(),
         bind_tries: tries.collect(),
-        not_serving: not_serving.map(|sight| sight.id).collect(),
+        not_serving: not_serving.map(|observed| observed.id).collect(),
         is_syncing: false,
         leaving: BTreeMap::new(),
         taken: BTreeMap::new(),
@@ -189,19 +191,19 @@ pub fn run_view(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
 }
 
 fn joiner(target: &Target, seen: &Observation, id: ServerId) -> Option<Joiner> {
-    let sight = seen.servers.get(&id)?;
+    let observed = seen.servers.get(&id)?;
     let peer = target.line(id)?.peer();
-    let own = sight.own_ports.clone();
+    let own = observed.own_ports.clone();
     let other = own.filter(|own| {
         !own.quorum.contains(&peer.quorum_port) || !own.election.contains(&peer.election_port)
     });
     Some(Joiner {
-        status: sight.status.clone(),
-        up: !matches!(sight.status, ServerStatus::Silent(_) | ServerStatus::NotAsked),
-        zxid: sight.zxid,
+        status: observed.status.clone(),
+        up: !matches!(observed.status, ServerStatus::Silent(_) | ServerStatus::NotAsked),
+        zxid: observed.zxid,
         other_ports: other,
-        election_port: sight.election_port,
-        quorum_port: sight.quorum_port,
+        election_port: observed.election_port,
+        quorum_port: observed.quorum_port,
         data: None,
         asked: None,
     })

@@ -177,14 +177,14 @@ fn a_file_with_nothing_but_a_secure_client_port_gives_a_spec_that_says_so() {
     assert_eq!(spec.servers[&ServerId::new(2)].server.client_endpoint(), None, "{yaml}");
 }
 
-fn sight(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerObservation) {
+fn observed(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, ServerObservation) {
     let shown = |id| Sourced { value: ServerId::new(id), source: Source::Conf };
-    let sight = ServerObservation {
+    let observed = ServerObservation {
         endpoint: Some(endpoint),
         own_id: own_id.map(shown),
         ..ServerObservation::blank(ServerId::new(id), ServerStatus::IdUnknown)
     };
-    (sight.id, sight)
+    (observed.id, observed)
 }
 
 fn observation(config: &str, servers: Vec<(ServerId, ServerObservation)>) -> Observation {
@@ -216,10 +216,10 @@ fn a_live_static_ensemble_gets_the_endpoints_that_answered() {
                   server.3=c:2888:3888:participant\nserver.4=d:2888:3888:participant;0.0.0.0:2181\n\
                   version=0";
     let servers = vec![
-        sight(1, Some(1), at("a", 2182)),
-        sight(2, Some(2), at("clients.b", 2181)),
-        sight(3, Some(7), at("c", 2181)),
-        sight(4, Some(4), tls),
+        observed(1, Some(1), at("a", 2182)),
+        observed(2, Some(2), at("clients.b", 2181)),
+        observed(3, Some(7), at("c", 2181)),
+        observed(4, Some(4), tls),
     ];
     let leads = |host: &str, to: &str| (host.to_owned(), vec![to.to_owned()]);
     let resolved = [leads("b", "10.0.0.2"), leads("clients.b", "10.0.9.2")].into_iter().collect();
@@ -247,9 +247,9 @@ fn a_wildcard_gets_the_host_where_the_server_answered() {
                   server.2=0.0.0.0:2888:3888:participant;0.0.0.0:2181\n\
                   server.3=[::]:2888:3888:participant;[::]:2181\nversion=100000000";
     let servers = vec![
-        sight(1, Some(1), at("10.0.0.1")),
-        sight(2, Some(2), at("10.0.0.2")),
-        sight(3, None, at("10.0.0.3")),
+        observed(1, Some(1), at("10.0.0.1")),
+        observed(2, Some(2), at("10.0.0.2")),
+        observed(3, None, at("10.0.0.3")),
     ];
     let imported = from_observation("live", &observation(config, servers));
     assert_eq!(lines(&imported)[1], "server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181");
@@ -268,7 +268,7 @@ fn clients_on_the_machine_of_each_server_can_stand_in_a_spec() {
     let line = |id| format!("server.{id}=10.0.0.{id}:2888:3888:participant;127.0.0.1:12181\n");
     let config = [1, 2].map(line).concat() + "version=100000000";
     let at = Endpoint::plain(Host::new("127.0.0.1"), 12181);
-    let seen = observation(&config, vec![sight(1, Some(1), at)]);
+    let seen = observation(&config, vec![observed(1, Some(1), at)]);
     let imported = from_observation("live", &seen);
     let own =
         |id| Note::OwnClientAddress { id: ServerId::new(id), client: "127.0.0.1:12181".to_owned() };
@@ -284,9 +284,9 @@ fn a_name_of_several_servers_is_no_client_host() {
     let at = |host: &str| Endpoint::plain(Host::new(host), 2181);
     let config = "server.1=zk-1.zk:2888:3888:participant\n\
                   server.2=zk-2.zk:2888:3888:participant\nversion=100000000";
-    let mut first = sight(1, Some(1), at("10.0.0.1"));
+    let mut first = observed(1, Some(1), at("10.0.0.1"));
     first.1.reached_at = vec![at("10.0.0.1"), at("zk-1.zk")];
-    let mut seen = observation(config, vec![first, sight(2, Some(2), at("zk"))]);
+    let mut seen = observation(config, vec![first, observed(2, Some(2), at("zk"))]);
     let addresses = |all: &[&str]| all.iter().map(|at| (*at).to_owned()).collect::<Vec<_>>();
     seen.resolved.insert("zk".to_owned(), addresses(&["10.0.0.1", "10.0.0.2"]));
     seen.resolved.insert("zk-2.zk".to_owned(), addresses(&["10.0.0.2"]));

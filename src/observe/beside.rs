@@ -40,7 +40,7 @@ pub async fn ask_beside<E: Ensemble>(
     servers: &[(ServerId, Endpoint)],
 ) -> BTreeMap<(ServerId, Endpoint), Beside> {
     let is_asked = |at: &Endpoint| {
-        let known = seen.servers.values().filter_map(|sight| sight.endpoint.as_ref());
+        let known = seen.servers.values().filter_map(|observed| observed.endpoint.as_ref());
         known.chain(seen.wanted_at.values().map(|wanted| &wanted.endpoint)).any(|own| own == at)
     };
     // No server can be asked at a wildcard.

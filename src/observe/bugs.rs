@@ -159,7 +159,7 @@ fn triggers(seen: &Observation, target: &Target) -> Vec<Trigger> {
 /// The bugs that fulfil a condition. One finding covers all servers of the same release.
 fn findings(seen: &Observation, shows: impl Fn(&Bug, ServerVersion) -> bool) -> Vec<Finding> {
     let versions: Vec<_> =
-        seen.servers.iter().filter_map(|(id, sight)| Some((*id, sight.version?))).collect();
+        seen.servers.iter().filter_map(|(id, observed)| Some((*id, observed.version?))).collect();
     let mut findings = Vec::new();
     for bug in BUGS {
         let affected: Vec<_> = versions

@@ -314,22 +314,22 @@ async fn ask_admin<E: Ensemble>(
     let bind_tries = properties.ok().as_ref().and_then(bind_tries);
     let limit = configuration.as_ref().ok().and_then(|json| json.get("max_client_cnxns")?.as_u64());
     let max_client_connections = limit.and_then(|limit| u32::try_from(limit).ok());
-    let mut sight = AdminServerAnswers {
+    let mut answers = AdminServerAnswers {
         id,
         bind_tries,
         max_client_connections,
         ..AdminServerAnswers::default()
     };
     if srvr.is_ok() {
-        return sight;
+        return answers;
     }
     if let Ok(answer) = port.admin(base, "server_stats").await {
         let text = |json: &Value, key: &str| json.get(key)?.as_str().map(str::to_owned);
-        sight.version = text(&answer, "version").and_then(|v| ServerVersion::from_build(&v));
+        answers.version = text(&answer, "version").and_then(|v| ServerVersion::from_build(&v));
         if let Some(stats) = answer.get("server_stats") {
-            sight.mode = text(stats, "server_state").and_then(|word| Mode::from_word(&word));
-            sight.zxid = stats.get("last_processed_zxid").and_then(Value::as_u64).map(Zxid::new);
+            answers.mode = text(stats, "server_state").and_then(|word| Mode::from_word(&word));
+            answers.zxid = stats.get("last_processed_zxid").and_then(Value::as_u64).map(Zxid::new);
         }
     }
-    sight
+    answers
 }

@@ -91,9 +91,9 @@ impl Facts {
     pub fn of(seen: &Observation, target: &Target) -> Self {
         let members = &seen.config.membership;
         let stands = |healthy: fn(&ServerStatus) -> bool, member: bool| -> BTreeSet<ServerId> {
-            let sights = seen.servers.iter();
+            let all = seen.servers.iter();
             let fitting =
-                sights.filter(|(id, s)| members.contains(**id) == member && healthy(&s.status));
+                all.filter(|(id, s)| members.contains(**id) == member && healthy(&s.status));
             fitting.map(|(id, _)| *id).collect()
         };
         let live = stands(
@@ -195,14 +195,16 @@ fn stale_contacts(seen: &Observation, target: &Target) -> Option<Finding> {
     let contacts: Vec<String> =
         target.connect.servers.iter().filter(is_elsewhere).cloned().collect();
     let stays = |id: &ServerId| target.servers.contains_key(id);
-    let members = seen.servers.values().filter(|sight| seen.config.membership.contains(sight.id));
-    let reached = |sight: &&ServerObservation| {
-        let tls = sight.endpoint.as_ref().map(|at| at.tls);
-        sight.mode.is_some() && tls == Some(target.connect.tls.is_some())
+    let members =
+        seen.servers.values().filter(|observed| seen.config.membership.contains(observed.id));
+    let reached = |observed: &&ServerObservation| {
+        let tls = observed.endpoint.as_ref().map(|at| at.tls);
+        observed.mode.is_some() && tls == Some(target.connect.tls.is_some())
     };
     let (stay, leave): (Vec<_>, Vec<_>) = members.filter(reached).partition(|s| stays(&s.id));
     let instead = if stay.is_empty() { leave } else { stay };
-    let instead = instead.iter().filter_map(|sight| Some(sight.endpoint.as_ref()?.to_string()));
+    let instead =
+        instead.iter().filter_map(|observed| Some(observed.endpoint.as_ref()?.to_string()));
     let kind = FindingKind::StaleContacts { contacts, instead: instead.collect() };
     let any = matches!(&kind, FindingKind::StaleContacts { contacts, .. } if !contacts.is_empty());
     any.then_some(Finding { kind, server: None })
@@ -347,8 +349,8 @@ fn obstacles(seen: &Observation, target: &Target) -> Vec<Obstacle> {
             obstacles.push(Obstacle::WantedAnswersAs(*id, other));
         }
     }
-    for (id, sight) in &seen.servers {
-        match &sight.status {
+    for (id, observed) in &seen.servers {
+        match &observed.status {
             ServerStatus::OtherConfiguration if !members.contains(*id) => {
                 obstacles.push(Obstacle::WantedElsewhere(*id));
             }
@@ -357,11 +359,11 @@ fn obstacles(seen: &Observation, target: &Target) -> Vec<Obstacle> {
             }
             _ => {}
         }
-        let limit = sight.max_client_connections;
-        if sight.takes_one_connection || limit == Some(1) {
+        let limit = observed.max_client_connections;
+        if observed.takes_one_connection || limit == Some(1) {
             obstacles.push(Obstacle::TakesOneConnection(*id, limit));
         }
-        if sight.data.compared == Some(DataProof::Differ) && is_joiner(seen, target, *id) {
+        if observed.data.compared == Some(DataProof::Differ) && is_joiner(seen, target, *id) {
             obstacles.push(Obstacle::WantedDataDiffer(*id));
         }
     }

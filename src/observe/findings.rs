@@ -17,9 +17,9 @@ pub(super) fn findings(seen: &Observation, reading: &ConfigRead) -> Vec<Finding>
     if was_written(reading) {
         findings.push(Finding { kind: FindingKind::ConfigWritten, server: None });
     }
-    for (id, sight) in &seen.servers {
+    for (id, observed) in &seen.servers {
         let about = |kind| Finding { kind, server: Some(*id) };
-        findings.extend(of_server(seen, sight).into_iter().map(about));
+        findings.extend(of_server(seen, observed).into_iter().map(about));
     }
     findings.extend(mixed_versions(seen));
     findings.extend(local_sessions(seen));
@@ -58,10 +58,10 @@ fn was_written(reading: &ConfigRead) -> bool {
     reading.config_data_version != -1 || mzxid != Some(config.version.as_zxid().get())
 }
 
-fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> {
+fn of_server(seen: &Observation, observed: &ServerObservation) -> Vec<FindingKind> {
     let mut found = Vec::new();
-    let member = seen.config.membership.contains(sight.id);
-    match &sight.status {
+    let member = seen.config.membership.contains(observed.id);
+    match &observed.status {
         ServerStatus::Silent(NoAnswer::Closed) if member => {
             found.push(FindingKind::MemberClosesConnections);
         }
@@ -72,23 +72,23 @@ fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> 
         ServerStatus::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }
-    found.extend(other_file(seen, sight).filter(|_| member));
+    found.extend(other_file(seen, observed).filter(|_| member));
     // A machine that is down and a name that does not resolve have findings of their own.
     let gone = matches!(
-        sight.status,
+        observed.status,
         ServerStatus::Silent(NoAnswer::Unresolved | NoAnswer::NoRoute | NoAnswer::ConnectTimedOut)
     );
-    if sight.quorum_port == Some(PortState::Unreachable) && !gone {
+    if observed.quorum_port == Some(PortState::Unreachable) && !gone {
         found.push(FindingKind::QuorumPortUnreachable);
     }
-    let closed = sight.election_port.is_some_and(|check_port| check_port != PortState::Open);
-    if closed && sight.mode.is_some() {
+    let closed = observed.election_port.is_some_and(|check_port| check_port != PortState::Open);
+    if closed && observed.mode.is_some() {
         found.push(FindingKind::ElectionPortClosed);
     }
-    if let Some(count) = sight.data.digest_mismatches.filter(|count| *count > 0) {
+    if let Some(count) = observed.data.digest_mismatches.filter(|count| *count > 0) {
         found.push(FindingKind::DigestMismatches { count });
     }
-    if sight.data.compared == Some(DataProof::Differ) {
+    if observed.data.compared == Some(DataProof::Differ) {
         found.push(FindingKind::DataDiffers);
     }
     found
@@ -96,15 +96,15 @@ fn of_server(seen: &Observation, sight: &ServerObservation) -> Vec<FindingKind> 
 
 /// Differences between a member's own file and the configuration. Only servers without reconfigs
 /// show their files.
-fn other_file(seen: &Observation, sight: &ServerObservation) -> Option<FindingKind> {
-    let (own, ours) = (&sight.config.as_ref()?.value, &seen.config);
+fn other_file(seen: &Observation, observed: &ServerObservation) -> Option<FindingKind> {
+    let (own, ours) = (&observed.config.as_ref()?.value, &seen.config);
     let are_files = own.version.is_zero() && ours.version.is_zero();
     if !are_files || !own.membership.has_the_votes_of(&ours.membership) {
         return None;
     }
     let lines = own.membership.servers().zip(ours.membership.servers());
     let differ: Vec<_> = lines.filter(|(own, ours)| own.peers != ours.peers).collect();
-    let is_own = |id: ServerId, peer: &PeerAddress| id == sight.id && peer.host.is_wildcard();
+    let is_own = |id: ServerId, peer: &PeerAddress| id == observed.id && peer.host.is_wildcard();
     let leads_there = |id, own: &PeerAddress, ours: &PeerAddress| {
         let ports = |peer: &PeerAddress| (peer.quorum_port, peer.election_port);
         let there = is_own(id, own) || shares(&seen.resolved, &own.host, &ours.host);
@@ -121,8 +121,8 @@ fn other_file(seen: &Observation, sight: &ServerObservation) -> Option<FindingKi
 /// ZKF21: the servers that were seen to keep local sessions, by the words `dump` and `mntr`
 /// ([`four_letter`](crate::ensemble::four_letter)).
 fn local_sessions(seen: &Observation) -> Option<Finding> {
-    let keeps = seen.servers.values().filter(|sight| sight.data.has_local_sessions);
-    let servers: BTreeSet<ServerId> = keeps.map(|sight| sight.id).collect();
+    let keeps = seen.servers.values().filter(|observed| observed.data.has_local_sessions);
+    let servers: BTreeSet<ServerId> = keeps.map(|observed| observed.id).collect();
     let kind = FindingKind::LocalSessions { servers };
     let any = matches!(&kind, FindingKind::LocalSessions { servers } if !servers.is_empty());
     any.then_some(Finding { kind, server: None })
@@ -144,7 +144,9 @@ fn mixed(seen: &Observation, joiners: &BTreeSet<ServerId>) -> Option<Finding> {
     let is_member = |id: &ServerId| seen.config.membership.contains(*id);
     let versions = |counts: &dyn Fn(&ServerId) -> bool| -> BTreeSet<ServerVersion> {
         let counted = seen.servers.iter().filter(|(id, _)| counts(id));
-        counted.filter_map(|(_, sight)| sight.version.filter(|_| sight.mode.is_some())).collect()
+        counted
+            .filter_map(|(_, observed)| observed.version.filter(|_| observed.mode.is_some()))
+            .collect()
     };
     let members = versions(&is_member);
     let joining = versions(&|id| joiners.contains(id) && !is_member(id));

@@ -43,9 +43,9 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &TargetServer) -
         let other = has_another_process(seen, now);
         return if other { Machine::Other } else { Machine::Same };
     }
-    let sight = seen.servers.get(&now.id);
+    let observed = seen.servers.get(&now.id);
     let there = seen.wanted_at.get(&now.id);
-    let reached_at = sight.map(|sight| sight.reached_at.as_slice()).unwrap_or_default();
+    let reached_at = observed.map(|observed| observed.reached_at.as_slice()).unwrap_or_default();
     let is_old = |at: &Endpoint| {
         now.client_endpoint().as_ref() == Some(at)
             || !was.is_wildcard() && shares(&seen.resolved, &at.host, was)
@@ -60,7 +60,7 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &TargetServer) -
     let waits = there.is_some_and(|there| there.silence == Some(NoAnswer::NotServing));
     if has_no_address(is) {
         Machine::Unknown(NotShown::WantedHost)
-    } else if is_at_old || is_another_ensemble(sight, there) {
+    } else if is_at_old || is_another_ensemble(observed, there) {
         Machine::Other
     } else if was.is_wildcard() || waits {
         Machine::Unknown(NotShown::NoAnswer)
@@ -72,13 +72,13 @@ pub(super) fn machine(seen: &Observation, now: &Server, wanted: &TargetServer) -
 }
 
 /// Whether the server at the wanted address does not belong to this ensemble.
-fn is_another_ensemble(sight: Option<&ServerObservation>, there: Option<&TargetProbe>) -> bool {
+fn is_another_ensemble(observed: Option<&ServerObservation>, there: Option<&TargetProbe>) -> bool {
     let Some(there) = there else { return false };
-    let serves_elsewhere = |sight: &ServerObservation| {
-        sight.endpoint.as_ref() == Some(&there.endpoint)
-            && matches!(sight.status, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
+    let serves_elsewhere = |observed: &ServerObservation| {
+        observed.endpoint.as_ref() == Some(&there.endpoint)
+            && matches!(observed.status, ServerStatus::OtherConfiguration | ServerStatus::ReadOnly)
     };
-    there.mode == Some(Mode::Standalone) || sight.is_some_and(serves_elsewhere)
+    there.mode == Some(Mode::Standalone) || observed.is_some_and(serves_elsewhere)
 }
 
 /// Whether a second process answers with the id of a member on its machine. A process listens on

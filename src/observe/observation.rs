@@ -57,21 +57,21 @@ impl Observation {
     /// everything that a follower has applied was proposed by the leader.
     pub fn leader_reached(&self) -> Option<Zxid> {
         let own = self.leader_zxid?;
-        let follows = |sight: &&ServerObservation| {
-            sight.status.is_healthy() || sight.status == ServerStatus::ConfigNotInForce
+        let follows = |observed: &&ServerObservation| {
+            observed.status.is_healthy() || observed.status == ServerStatus::ConfigNotInForce
         };
-        let reached = self.servers.values().filter(follows).filter_map(|sight| sight.zxid);
+        let reached = self.servers.values().filter(follows).filter_map(|observed| observed.zxid);
         reached.filter(|zxid| zxid.epoch() == own.epoch()).chain([own]).max()
     }
 
     /// The members that run with `reconfigEnabled=false`: their configuration always has version 0.
     pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
-        let is_disabled = |sight: &&ServerObservation| {
-            let config = sight.config.as_ref();
-            self.config.membership.contains(sight.id)
+        let is_disabled = |observed: &&ServerObservation| {
+            let config = observed.config.as_ref();
+            self.config.membership.contains(observed.id)
                 && config.is_some_and(|own| own.value.version.is_zero())
         };
-        self.servers.values().filter(is_disabled).map(|sight| sight.id).collect()
+        self.servers.values().filter(is_disabled).map(|observed| observed.id).collect()
     }
 }
 

@@ -127,28 +127,28 @@ async fn conclude<E: Ensemble>(
     let strangers = server_status::strangers(&look, &present, question, leader_zxid);
     let silent_contacts = server_status::silent_contacts(&look, &servers);
     let elsewhere = server_status::elsewhere(&look, &present, question, &servers);
-    let counted = servers.values_mut().filter(|sight| {
-        sight.mode.is_some()
+    let counted = servers.values_mut().filter(|observed| {
+        observed.mode.is_some()
             && match question.clients {
                 ClientsOf::NoServer => false,
-                ClientsOf::Leaving => !question.wanted.contains_key(&sight.id),
+                ClientsOf::Leaving => !question.wanted.contains_key(&observed.id),
                 ClientsOf::EveryServer => true,
             }
     });
-    join_all(counted.map(|sight| async {
-        let admin = question.wanted.get(&sight.id).and_then(|wanted| wanted.admin.as_deref());
-        if let Some(at) = &sight.endpoint {
-            sight.clients = clients(port, at, admin, None).await;
+    join_all(counted.map(|observed| async {
+        let admin = question.wanted.get(&observed.id).and_then(|wanted| wanted.admin.as_deref());
+        if let Some(at) = &observed.endpoint {
+            observed.clients = clients(port, at, admin, None).await;
         }
     }))
     .await;
-    for sight in servers.values_mut() {
-        sight.takes_one_connection =
-            sight.endpoint.as_ref().is_some_and(|at| port.takes_one_connection(at));
+    for observed in servers.values_mut() {
+        observed.takes_one_connection =
+            observed.endpoint.as_ref().is_some_and(|at| port.takes_one_connection(at));
     }
-    let reconfig_disabled = servers.iter().any(|(id, sight)| {
+    let reconfig_disabled = servers.iter().any(|(id, observed)| {
         present.config.membership.contains(*id)
-            && sight.config.as_ref().is_some_and(|config| config.value.version.is_zero())
+            && observed.config.as_ref().is_some_and(|config| config.value.version.is_zero())
     });
     let folder = FolderSeen::of(&reading.folder);
     let mut observation = Observation {

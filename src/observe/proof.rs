@@ -242,14 +242,14 @@ pub(super) async fn compare<E: Ensemble>(
     let (Some(at), Digests::Listed(theirs)) = (&leader.endpoint, &leader.data.digests) else {
         return;
     };
-    let comparable = |sight: &&mut ServerObservation| {
-        sight.id != leader.id && sight.version == leader.version && sight.mode.is_some()
+    let comparable = |observed: &&mut ServerObservation| {
+        observed.id != leader.id && observed.version == leader.version && observed.mode.is_some()
     };
-    join_all(others.filter(comparable).map(|sight| async {
-        let data = &sight.data;
+    join_all(others.filter(comparable).map(|observed| async {
+        let data = &observed.data;
         let Digests::Listed(own) = &data.digests else { return };
         let mut found = by_digests(theirs, own, data.digest_mismatches);
-        if let (DataProof::DigestDiffers(_), Some(other)) = (&found, &sight.endpoint)
+        if let (DataProof::DigestDiffers(_), Some(other)) = (&found, &observed.endpoint)
             && matches!(
                 figures_at_one_zxid(port, at, other, SAMPLES_OF_A_LOOK).await,
                 Some(Met::Differ)
@@ -257,7 +257,7 @@ pub(super) async fn compare<E: Ensemble>(
         {
             found = DataProof::Differ;
         }
-        sight.data.compared = Some(found);
+        observed.data.compared = Some(found);
     }))
     .await;
 }

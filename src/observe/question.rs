@@ -47,12 +47,12 @@ impl Question {
     pub fn of(target: &Target) -> Self {
         let tls = target.connect.tls.is_some();
         let wanted = target.servers.iter().map(|(id, wanted)| {
-            let sight = Wanted {
+            let place = Wanted {
                 endpoint: wanted.endpoint(tls),
                 server: wanted.server.clone(),
                 admin: wanted.admin.clone(),
             };
-            (*id, sight)
+            (*id, place)
         });
         Self {
             contacts: target.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),

@@ -1,4 +1,4 @@
-//! From answers to what follows from them: one sight a server.
+//! From answers to what follows from them: one observation a server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -302,7 +302,7 @@ pub(super) fn statuses(
     mut round: Round,
 ) -> BTreeMap<ServerId, ServerObservation> {
     let subjects = subjects(look, present, question);
-    let mut sight = |subject: &Subject<'_>| {
+    let mut observe = |subject: &Subject<'_>| {
         let probe = subject.probe.and_then(|index| look.probes.get(index));
         let asked_at = probe.map(|probe| probe.endpoint.clone());
         let status = match probe {
@@ -324,7 +324,7 @@ pub(super) fn statuses(
             ..seen.unwrap_or_else(|| ServerObservation::blank(subject.id, ServerStatus::NotAsked))
         }
     };
-    subjects.iter().map(|subject| (subject.id, sight(subject))).collect()
+    subjects.iter().map(|subject| (subject.id, observe(subject))).collect()
 }
 
 /// The addresses at which a server was observed to take part. Each address is judged by its own
@@ -413,19 +413,19 @@ fn status(
 
 /// What answers where the spec wants each server.
 pub(super) fn wanted_at(look: &Survey, question: &Question) -> BTreeMap<ServerId, TargetProbe> {
-    let sight = |(id, wanted): (&ServerId, &Wanted)| {
+    let asked = |(id, wanted): (&ServerId, &Wanted)| {
         let endpoint = wanted.endpoint.as_ref()?;
         let probe = look.counted().find(|probe| probe.endpoint == *endpoint)?;
-        let sight = TargetProbe {
+        let there = TargetProbe {
             endpoint: endpoint.clone(),
             silence: probe.silence(),
             own_id: look.own_id(probe),
             mode: probe.mode(),
             plain_port: probe.plain_port(),
         };
-        Some((*id, sight))
+        Some((*id, there))
     };
-    question.wanted.iter().filter_map(sight).collect()
+    question.wanted.iter().filter_map(asked).collect()
 }
 
 /// Contacts of which nothing is known. If statically configured lines hide the client ports, one of
@@ -436,7 +436,7 @@ pub(super) fn silent_contacts(
 ) -> Vec<Tried> {
     let silent = |at: &Endpoint| {
         let probe = look.counted().find(|probe| probe.endpoint == *at)?;
-        let known = servers.values().any(|sight| sight.endpoint.as_ref() == Some(at));
+        let known = servers.values().any(|observed| observed.endpoint.as_ref() == Some(at));
         let silence = probe.silence().filter(|_| !known)?;
         Some(Tried { endpoint: at.clone(), silence })
     };
@@ -453,7 +453,7 @@ pub(super) fn elsewhere(
     servers: &BTreeMap<ServerId, ServerObservation>,
 ) -> Vec<Endpoint> {
     let members = &present.config.membership;
-    let is_seen = |id: &ServerId| servers.get(id).is_some_and(|sight| sight.mode.is_some());
+    let is_seen = |id: &ServerId| servers.get(id).is_some_and(|observed| observed.mode.is_some());
     let all_seen = members.ids().iter().all(is_seen);
     let is_known = |id: ServerId| members.contains(id) || question.wanted.contains_key(&id);
     let named = |at: &Endpoint| {

@@ -59,10 +59,10 @@ impl Scene {
                 (false, Role::Participant) => ServerStatus::Following,
                 (false, Role::Observer) => ServerStatus::Observing,
             };
-            servers.insert(server.id, sight(server, status, 7));
+            servers.insert(server.id, observed(server, status, 7));
         }
         for server in wanted.iter().filter(|server| following.contains(&server.id)) {
-            servers.insert(server.id, sight(server, ServerStatus::FollowingWithoutVote, 0));
+            servers.insert(server.id, observed(server, ServerStatus::FollowingWithoutVote, 0));
         }
         let facts = Facts {
             leader_zxid: None,
@@ -118,9 +118,9 @@ impl Scene {
                 self.finding(FindingKind::MemberSilent, Some(id));
             }
             self.facts.following.remove(&id);
-            let sight = self.seen.servers.get_mut(&id).unwrap();
-            *sight = ServerObservation {
-                endpoint: sight.endpoint.clone(),
+            let observed = self.seen.servers.get_mut(&id).unwrap();
+            *observed = ServerObservation {
+                endpoint: observed.endpoint.clone(),
                 ..ServerObservation::blank(id, ServerStatus::Silent(NoAnswer::ConnectTimedOut))
             };
         }
@@ -172,7 +172,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
     }
 }
 
-fn sight(server: &Server, status: ServerStatus, clients: u64) -> ServerObservation {
+fn observed(server: &Server, status: ServerStatus, clients: u64) -> ServerObservation {
     let mode = match status {
         ServerStatus::Leading => Mode::Leader,
         ServerStatus::Observing => Mode::Observer,

@@ -102,15 +102,15 @@ fn what_many_do(status: &ServerStatus) -> Option<&'static str> {
 
 fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful) -> Table {
     let mut table = Table::new(COLUMNS);
-    for sight in seen.servers.values() {
-        if uneventful.leaves_out(sight.id, what_many_do(&sight.status)) {
+    for observed in seen.servers.values() {
+        if uneventful.leaves_out(observed.id, what_many_do(&observed.status)) {
             continue;
         }
-        let role = match seen.config.membership.get(sight.id) {
+        let role = match seen.config.membership.get(observed.id) {
             Some(server) => server.role.word(),
             None => "joiner",
         };
-        add_sight(&mut table, facts, seen, sight, role);
+        add_server(&mut table, facts, seen, observed, role);
     }
     let missing = seen.config.membership.servers().filter(|s| !seen.servers.contains_key(&s.id));
     for server in missing {
@@ -121,8 +121,8 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
         cells.push(Line::new(Style::Yellow, "not asked"));
         table.row(cells);
     }
-    for sight in &seen.strangers {
-        add_sight(&mut table, facts, seen, sight, "not a member");
+    for observed in &seen.strangers {
+        add_server(&mut table, facts, seen, observed, "not a member");
     }
     for Tried { endpoint, silence } in &seen.silent_contacts {
         let mut cells = vec![Line::plain("-"), "contact".into()];
@@ -136,15 +136,15 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
     table
 }
 
-fn add_sight(
+fn add_server(
     table: &mut Table,
     facts: &Facts,
     seen: &Observation,
-    sight: &ServerObservation,
+    observed: &ServerObservation,
     role: &'static str,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
-    let (word, style, more) = match sight.status {
+    let (word, style, more) = match observed.status {
         // It has left, or the spec of another change wants it.
         ServerStatus::FollowingWithoutVote if role == "not a member" => (
             "follows",
@@ -156,33 +156,33 @@ fn add_sight(
             ),
         ),
         ServerStatus::NotAsked => {
-            let (word, style, more) = phrases::status(&sight.status);
-            let line = seen.config.membership.get(sight.id);
+            let (word, style, more) = phrases::status(&observed.status);
+            let line = seen.config.membership.get(observed.id);
             (word, style, line.and_then(no_address).or(more))
         }
-        _ => phrases::status(&sight.status),
+        _ => phrases::status(&observed.status),
     };
-    let zxid = match sight.status {
+    let zxid = match observed.status {
         ServerStatus::Leading => seen.leader_reached(),
-        _ => sight.zxid,
+        _ => observed.zxid,
     };
     table.row([
-        Line::plain(sight.id.to_string()),
+        Line::plain(observed.id.to_string()),
         Line::plain(role),
-        known(sight.mode.map(|mode| mode.word().to_owned())),
-        known(sight.version.map(|version| version.to_string())),
+        known(observed.mode.map(|mode| mode.word().to_owned())),
+        known(observed.version.map(|version| version.to_string())),
         known(zxid.map(|zxid| zxid.to_string())),
-        known(sight.clients.as_ref().map(|known| known.value.count.to_string())),
-        zone(facts, sight.id),
+        known(observed.clients.as_ref().map(|known| known.value.count.to_string())),
+        zone(facts, observed.id),
         Line::new(style, word),
-        known(sight.endpoint.as_ref().map(ToString::to_string)),
+        known(observed.endpoint.as_ref().map(ToString::to_string)),
     ]);
     if let Some(more) = more {
-        let at = sight.endpoint.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+        let at = observed.endpoint.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
         table.across(BELOW, Line::new(style, format!("{at}{more}")));
     }
-    if role == "joiner" && answers(&sight.status) {
-        table.across(BELOW, Line::new(Style::Dim, evidence(seen, sight)));
+    if role == "joiner" && answers(&observed.status) {
+        table.across(BELOW, Line::new(Style::Dim, evidence(seen, observed)));
     }
 }
 
@@ -229,16 +229,16 @@ const fn answers(status: &ServerStatus) -> bool {
 }
 
 /// What is known of a joiner, and by whom.
-fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
-    let id = match &sight.own_id {
+fn evidence(seen: &Observation, observed: &ServerObservation) -> String {
+    let id = match &observed.own_id {
         Some(known) => format!("id {} by {}", known.value, phrases::source(known.source)),
         None => "id not shown".to_owned(),
     };
-    let vote = match sight.status {
+    let vote = match observed.status {
         ServerStatus::FollowingWithoutVote => "follows without a vote, ",
         _ => "",
     };
-    let zxid = match (sight.zxid, seen.leader_zxid) {
+    let zxid = match (observed.zxid, seen.leader_zxid) {
         (Some(own), Some(leader)) if own >= leader => "at the leader's zxid".to_owned(),
         (Some(own), Some(leader)) if own.epoch() == leader.epoch() => {
             phrases::count(leader.get() - own.get(), "transaction") + " behind the leader"
@@ -246,15 +246,15 @@ fn evidence(seen: &Observation, sight: &ServerObservation) -> String {
         (Some(_), Some(_)) => "in an earlier epoch than the leader".to_owned(),
         _ => "zxid not comparable".to_owned(),
     };
-    let port = sight.election_port.map_or("not tried", phrases::check_port);
-    format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, sight))
+    let port = observed.election_port.map_or("not tried", phrases::check_port);
+    format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, observed))
 }
 
 /// Whether its data is the leader's, as far as one look can tell.
-fn data(seen: &Observation, sight: &ServerObservation) -> String {
-    let znodes = |sight: &ServerObservation| sight.data.znodes;
+fn data(seen: &Observation, observed: &ServerObservation) -> String {
+    let znodes = |observed: &ServerObservation| observed.data.znodes;
     let leader = seen.leader.and_then(|id| seen.servers.get(&id));
-    match &sight.data.compared {
+    match &observed.data.compared {
         Some(DataProof::Digest(zxid)) => return format!("data equal at zxid {zxid}"),
         Some(DataProof::Differ) => return "DATA DIFFERS".to_owned(),
         Some(DataProof::DigestDiffers(zxid)) => {
@@ -265,7 +265,7 @@ fn data(seen: &Observation, sight: &ServerObservation) -> String {
         }
         _ => {}
     }
-    match (znodes(sight), leader.and_then(znodes)) {
+    match (znodes(observed), leader.and_then(znodes)) {
         (Some(own), Some(theirs)) => format!(
             "data not compared by digest yet ({} here, {theirs} on the leader); apply checks them",
             phrases::count(own, "znode")

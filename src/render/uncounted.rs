@@ -11,9 +11,10 @@ use crate::observe::{Observation, ServerStatus};
 pub fn not_counted(seen: &Observation, since: &BTreeMap<ServerId, String>, width: usize) -> Text {
     let mut text = Text::new();
     for (id, since) in since {
-        let sight = seen.servers.get(id);
-        let at = sight.and_then(|sight| sight.endpoint.as_ref()).map(|at| format!(" ({at})"));
-        let status = sight.map_or(&ServerStatus::NotAsked, |sight| &sight.status);
+        let observed = seen.servers.get(id);
+        let at =
+            observed.and_then(|observed| observed.endpoint.as_ref()).map(|at| format!(" ({at})"));
+        let status = observed.map_or(&ServerStatus::NotAsked, |observed| &observed.status);
         let (word, _, more) = phrases::status(status);
         let more = more.map(|more| format!(", {more}")).unwrap_or_default();
         let who = format!("Server {id}{} does not count since {since}: ", at.unwrap_or_default());

@@ -190,8 +190,8 @@ impl Executors {
             Answer::Replied(config) => Input::Replied(Box::new(world.config(config))),
             Answer::Saw(view) => {
                 let Output::Look(question) = output else { return Some(Input::Done) };
-                let sight = world.sight(view, question);
-                Input::Saw(Box::new(sight), Box::new(world.read(view)))
+                let seen = world.run_view(view, question);
+                Input::Saw(Box::new(seen), Box::new(world.read(view)))
             }
             Answer::Unknown => Input::Failed(RequestError::Unknown),
             Answer::SessionOver => Input::Failed(RequestError::SessionOver),

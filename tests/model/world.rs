@@ -226,7 +226,7 @@ impl World {
 
     /// The view of a survey: every server is healthy, and every joiner follows with the leader's
     /// data.
-    pub(crate) fn sight(&self, view: View, question: &RunQuestion) -> RunView {
+    pub(crate) fn run_view(&self, view: View, question: &RunQuestion) -> RunView {
         let plan = self.checked.plan();
         let base = self.config(view.config);
         let members = base.membership.ids();

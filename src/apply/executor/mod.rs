@@ -49,7 +49,7 @@ impl Executor {
                 self.not_replied(now_ms, what, failure)
             }
             (RunStage::Settling(what), Input::Read(read)) => self.settled(what, now_ms, *read),
-            (RunStage::Look, Input::Saw(sight, read)) => self.saw(now_ms, &sight, *read),
+            (RunStage::Look, Input::Saw(view, read)) => self.saw(now_ms, &view, *read),
             (RunStage::Look, Input::SawNothing(why, read)) => self.saw_nothing(now_ms, why, *read),
             (RunStage::Mark(_), Input::Done) => RunStage::Look,
             (RunStage::Move(step, _), Input::Done) => self.intend(&step),

@@ -24,20 +24,20 @@ pub(super) enum Turn {
 
 impl Executor {
     /// Who is away for a moment, or back for one, is no reason yet.
-    pub(super) fn forget_hiccup(&mut self, sight: &RunView) {
-        self.forbidden.take_if(|forbidden| forbidden.live != sight.facts.live);
+    pub(super) fn forget_hiccup(&mut self, view: &RunView) {
+        self.forbidden.take_if(|forbidden| forbidden.live != view.facts.live);
     }
 
     /// If the safety rules forbid the next reconfig, and the same servers have answered for as long
     /// as the policy requires: another order that the plan allows. If there is none, the run waits
     /// for a server that is down.
-    pub(super) fn take_turns(&mut self, now_ms: u64, sight: &RunView, waits: &[Wait]) -> Turn {
+    pub(super) fn take_turns(&mut self, now_ms: u64, view: &RunView, waits: &[Wait]) -> Turn {
         let is_law = |wait: &Wait| matches!(wait, Wait::Law(_));
         // No order helps if the safety rules forbid every one.
-        if !waits.iter().any(is_law) || !check::broken_now(&sight.facts).is_empty() {
+        if !waits.iter().any(is_law) || !check::broken_now(&view.facts).is_empty() {
             return Turn::Waits;
         }
-        let live = &sight.facts.live;
+        let live = &view.facts.live;
         let begun = || ForbiddenOrder { live: live.clone(), since_ms: now_ms };
         let since_ms = self.forbidden.get_or_insert_with(begun).since_ms;
         if now_ms.saturating_sub(since_ms) < self.granted.plan().policy.stable_for.0 {
@@ -45,8 +45,8 @@ impl Executor {
         }
         let accepted = &self.options.approved.accepted;
         let done = &self.memory.done;
-        if let Some(order) = accepted_order(&self.granted, done, &sight.facts, accepted) {
-            let said = reordered(order.plan(), done, &sight.facts);
+        if let Some(order) = accepted_order(&self.granted, done, &view.facts, accepted) {
+            let said = reordered(order.plan(), done, &view.facts);
             self.checked = Arc::new(order);
             self.forbidden = None;
             self.progress();
@@ -54,9 +54,9 @@ impl Executor {
             return Turn::Another;
         }
         // A joiner that does not follow yet may, and only then an order with it is accepted.
-        let is_away = |id: &ServerId| !sight.facts.following.contains(id);
-        let may_come_back = !sight.down.is_empty() || sight.joiners.keys().any(is_away);
-        if may_come_back && !(self.is_over(now_ms) && self.has_another_plan(sight)) {
+        let is_away = |id: &ServerId| !view.facts.following.contains(id);
+        let may_come_back = !view.down.is_empty() || view.joiners.keys().any(is_away);
+        if may_come_back && !(self.is_over(now_ms) && self.has_another_plan(view)) {
             return Turn::Waits;
         }
         Turn::Ends(self.stop(Outcome::NotGranted(waits.to_vec())))
@@ -69,9 +69,9 @@ impl Executor {
     }
 
     /// Whether a plan that is made now, from what is there, would pass.
-    fn has_another_plan(&self, sight: &RunView) -> bool {
+    fn has_another_plan(&self, view: &RunView) -> bool {
         let plan = self.granted.plan();
         let accepted = [&plan.accepted[..], &self.options.approved.accepted].concat();
-        propose(&plan.to_target(), &sight.facts, &accepted).is_ok()
+        propose(&plan.to_target(), &view.facts, &accepted).is_ok()
     }
 }

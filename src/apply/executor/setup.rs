@@ -185,12 +185,12 @@ impl Executor {
     /// reconfig there that commits meanwhile (`Learner.syncWithLeader`). The run waits for that,
     /// longest if the leader shows that a server is getting its data, but not without end: a server
     /// that missed the fence gets a reconfig without changes later.
-    pub(super) fn fence_or_hold(&mut self, now_ms: u64, sight: &RunView) -> RunStage {
-        if sight.not_serving.is_empty() {
+    pub(super) fn fence_or_hold(&mut self, now_ms: u64, view: &RunView) -> RunStage {
+        if view.not_serving.is_empty() {
             return self.fence();
         }
         let limit_ms = self.options.timeout_ms;
-        let limit_ms = if sight.is_syncing { limit_ms } else { limit_ms.min(HOLD_MS) };
+        let limit_ms = if view.is_syncing { limit_ms } else { limit_ms.min(HOLD_MS) };
         let since = *self.held_since.get_or_insert(now_ms);
         let left_ms = (since + limit_ms).saturating_sub(now_ms);
         if left_ms == 0 {
@@ -200,8 +200,8 @@ impl Executor {
             let unknown = self.unknown();
             return self.stop(Outcome::Interrupted { unknown });
         }
-        let is_seen = sight.is_syncing;
-        let syncing = sight.not_serving.iter().map(|server| Wait::Syncing {
+        let is_seen = view.is_syncing;
+        let syncing = view.not_serving.iter().map(|server| Wait::Syncing {
             server: *server,
             is_seen,
             left_ms,

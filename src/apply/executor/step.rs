@@ -102,34 +102,34 @@ impl Executor {
         self.wait(now_ms, vec![Wait::Ensemble(why)], RunStage::Look)
     }
 
-    pub(super) fn saw(&mut self, now_ms: u64, sight: &RunView, read: ReadBack) -> RunStage {
+    pub(super) fn saw(&mut self, now_ms: u64, view: &RunView, read: ReadBack) -> RunStage {
         if let Some(stage) = self.has_lost(now_ms, read) {
             return stage;
         }
         if self.must_fence() {
-            return self.fence_or_hold(now_ms, sight);
+            return self.fence_or_hold(now_ms, view);
         }
-        if self.config.as_ref() != Some(&sight.facts.base) {
+        if self.config.as_ref() != Some(&view.facts.base) {
             let lags = "the leader shows an older configuration".to_owned();
             return self.wait(now_ms, vec![Wait::Ensemble(lags)], RunStage::Look);
         }
-        self.see_leader(sight.facts.leader);
+        self.see_leader(view.facts.leader);
         let before = self.memory.proven.clone();
-        self.memory.see(sight, now_ms);
-        for (id, joiner) in &sight.joiners {
+        self.memory.see(view, now_ms);
+        for (id, joiner) in &view.joiners {
             if let (Some(proof), true) = (&joiner.data, self.memory.proven.contains(id))
                 && !before.contains(id)
             {
                 self.tell(Event::DataProven { server: *id, proof: proof.clone() });
             }
         }
-        self.forget_hiccup(sight);
+        self.forget_hiccup(view);
         // A joiner that was awaited may be gone again.
         let waits: Vec<StepId> = self
             .plan()
             .steps()
             .filter(|step| match step.action {
-                Action::AwaitJoiner(id) => sight.joiners.contains_key(&id),
+                Action::AwaitJoiner(id) => view.joiners.contains_key(&id),
                 _ => false,
             })
             .map(|step| step.id.clone())
@@ -137,7 +137,7 @@ impl Executor {
         for step in waits {
             self.memory.done.remove(&step);
         }
-        self.decide(now_ms, sight)
+        self.decide(now_ms, view)
     }
 
     /// A leader that is out of sight may lead all the same: only another one is news.
@@ -152,14 +152,14 @@ impl Executor {
         }
     }
 
-    fn decide(&mut self, now_ms: u64, sight: &RunView) -> RunStage {
+    fn decide(&mut self, now_ms: u64, view: &RunView) -> RunStage {
         loop {
             if self.interrupted {
                 return self.stop(Outcome::Interrupted { unknown: None });
             }
-            let open = self.open(sight);
+            let open = self.open(view);
             let Some((kind, rule, first)) = open.first().cloned() else {
-                if let Some(heals) = self.heal(sight) {
+                if let Some(heals) = self.heal(view) {
                     return heals;
                 }
                 let run = self.open_run();
@@ -179,7 +179,7 @@ impl Executor {
             let mut waits = Vec::new();
             let mut done = Vec::new();
             for (kind, _, step) in candidates {
-                match self.judge(sight, now_ms).step(kind, &step) {
+                match self.judge(view, now_ms).step(kind, &step) {
                     Verdict::AlreadyDone => done.push((kind, step)),
                     Verdict::Proceed => return self.take(&step),
                     Verdict::Wait(more) => waits.extend(more),
@@ -188,26 +188,26 @@ impl Executor {
                 }
             }
             for (kind, step) in done {
-                if let Some(stage) = self.is_done(kind, &step, sight) {
+                if let Some(stage) = self.is_done(kind, &step, view) {
                     return stage;
                 }
             }
             if !waits.is_empty() {
-                if let Some(heals) = self.heal(sight) {
+                if let Some(heals) = self.heal(view) {
                     return heals;
                 }
-                match self.take_turns(now_ms, sight, &waits) {
+                match self.take_turns(now_ms, view, &waits) {
                     Turn::Another => {}
                     Turn::Ends(stage) => return stage,
-                    Turn::Waits => return self.await_or_mark(now_ms, sight, waits),
+                    Turn::Waits => return self.await_or_mark(now_ms, view, waits),
                 }
             }
         }
     }
 
     /// The steps that may be next, each with its phase's kind and rule.
-    fn open(&self, sight: &RunView) -> Vec<(PhaseKind, StepOrder, Step)> {
-        let next = self.plan().next_steps(&self.memory.done, sight.facts.leader);
+    fn open(&self, view: &RunView) -> Vec<(PhaseKind, StepOrder, Step)> {
+        let next = self.plan().next_steps(&self.memory.done, view.facts.leader);
         let of = |step: &Step| -> Option<&Phase> {
             self.plan().phases.iter().find(|phase| phase.steps.iter().any(|s| s.id == step.id))
         };
@@ -218,10 +218,10 @@ impl Executor {
         open.collect()
     }
 
-    fn judge<'a>(&'a self, sight: &'a RunView, now_ms: u64) -> Judge<'a> {
+    fn judge<'a>(&'a self, view: &'a RunView, now_ms: u64) -> Judge<'a> {
         Judge {
             checked: &self.checked,
-            sight,
+            view,
             memory: &self.memory,
             approved: &self.options.approved,
             no_hooks: self.options.no_hooks,
@@ -230,7 +230,7 @@ impl Executor {
     }
 
     /// A step that needs no doing; a stop that is seen done is written down.
-    fn is_done(&mut self, kind: PhaseKind, step: &Step, sight: &RunView) -> Option<RunStage> {
+    fn is_done(&mut self, kind: PhaseKind, step: &Step, view: &RunView) -> Option<RunStage> {
         let id = step.id.clone();
         match step.action {
             Action::Stop(server) if !self.options.no_hooks => {
@@ -241,7 +241,7 @@ impl Executor {
                 return Some(RunStage::Record(self.open_run(), entry, Continuation::Look));
             }
             Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
-                let presence = sight.leaving.get(&server).map(|leaving| leaving.presence);
+                let presence = view.leaving.get(&server).map(|leaving| leaving.presence);
                 self.memory.done.insert(id.clone());
                 self.tell(match presence {
                     Some(Presence::Gone | Presence::OutOfReach) => {
@@ -273,9 +273,9 @@ impl Executor {
     /// Sends a reconfig that changes nothing where a server holds the configuration and runs with an
     /// older one: the next that commits is activated there. Not while another finishes its sync, which
     /// would miss it, and not again and again.
-    fn heal(&mut self, sight: &RunView) -> Option<RunStage> {
-        let servers = sight.not_in_force();
-        if servers.is_empty() || sight.is_syncing || self.heals == HEALS {
+    fn heal(&mut self, view: &RunView) -> Option<RunStage> {
+        let servers = view.not_in_force();
+        if servers.is_empty() || view.is_syncing || self.heals == HEALS {
             return None;
         }
         self.heals += 1;
@@ -284,7 +284,7 @@ impl Executor {
     }
 
     /// Waits. If only a newer digest is missing, writes until there is one, up to a limit.
-    fn await_or_mark(&mut self, now_ms: u64, sight: &RunView, mut waits: Vec<Wait>) -> RunStage {
+    fn await_or_mark(&mut self, now_ms: u64, view: &RunView, mut waits: Vec<Wait>) -> RunStage {
         let only_data = waits
             .iter()
             .all(|wait| matches!(wait, Wait::Joiner { missing: Missing::Data { .. }, .. }));
@@ -302,16 +302,16 @@ impl Executor {
             return self.wait(now_ms, waits, stage);
         }
         // What was written last has to arrive first.
-        let zxid_of = |id: &ServerId| sight.joiners.get(id).and_then(|joiner| joiner.zxid);
+        let zxid_of = |id: &ServerId| view.joiners.get(id).and_then(|joiner| joiner.zxid);
         let arrives = |id: &ServerId| zxid_of(id).is_some_and(|zxid| zxid.get() < self.marked_to);
         if wanting.iter().any(arrives) {
             return self.wait(now_ms, waits, stage);
         }
-        let zxid = sight.leader_zxid.map_or(0, Zxid::get);
+        let zxid = view.leader_zxid.map_or(0, Zxid::get);
         let left = DIGEST_INTERVAL - zxid % DIGEST_INTERVAL;
         let count = usize::try_from(left).expect("an interval of 128");
         if self.marks + count > self.most_marks() {
-            if self.give_up_digests(sight, &wanting) {
+            if self.give_up_digests(view, &wanting) {
                 return self.look();
             }
             for wait in &mut waits {
@@ -325,7 +325,7 @@ impl Executor {
             return end;
         }
         self.marks += count;
-        self.marked_to = sight.leader_zxid.map_or(0, |zxid| zxid.get() + left);
+        self.marked_to = view.leader_zxid.map_or(0, |zxid| zxid.get() + left);
         RunStage::Mark(count)
     }
 
@@ -336,9 +336,9 @@ impl Executor {
 
     /// Has joiners compared as if they gave no digests, where none of theirs is common with one of the
     /// leader's after all marks; whether that is new of one of them.
-    fn give_up_digests(&mut self, sight: &RunView, wanting: &[ServerId]) -> bool {
+    fn give_up_digests(&mut self, view: &RunView, wanting: &[ServerId]) -> bool {
         let has_none = |id: &ServerId| {
-            let data = sight.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
+            let data = view.joiners.get(id).and_then(|joiner| joiner.data.as_ref());
             data == Some(&DataProof::NoCommonDigest)
         };
         let known = self.given_up.len();

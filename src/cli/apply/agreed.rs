@@ -97,12 +97,12 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     if !args.auto_approve && is_interactive() {
         return None;
     }
-    let mut sight = run_view::run_view(plan, &plan.to_target(), &ready.seen);
+    let mut view = run_view::run_view(plan, &plan.to_target(), &ready.seen);
     let known = known_endpoints(plan, &ready.seen);
-    sight.leaving = leaving_now(port, &leaving(plan), &known, None).await;
+    view.leaving = leaving_now(port, &leaving(plan), &known, None).await;
     let judge = Judge {
         checked: &ready.checked,
-        sight: &sight,
+        view: &view,
         memory: &RunState::default(),
         approved: &approved(args),
         no_hooks: args.no_hooks,
@@ -150,8 +150,8 @@ fn show(args: &ApplyArgs, source: &Source, target: &Target, ready: &Ready, outpu
     let view = PlanScreen { origin, observation: seen, checked, resumed, width: output.width };
     output.aside(&screen(&view));
     for id in leaving(ready.checked.plan()) {
-        let sight = ready.seen.servers.get(&id);
-        if sight.is_some_and(|sight| sight.endpoint.is_none()) {
+        let observed = ready.seen.servers.get(&id);
+        if observed.is_some_and(|observed| observed.endpoint.is_none()) {
             output.note(&format!(
                 "the client address of server {id} is not known: zkplan cannot count its clients"
             ));

@@ -230,7 +230,7 @@ impl Fake {
                 }
             }
             Output::Look(question) => {
-                Input::Saw(Box::new(self.sight(checked, question)), Box::new(self.read()))
+                Input::Saw(Box::new(self.run_view(checked, question)), Box::new(self.read()))
             }
             Output::Mark(_, count) => {
                 self.marks += count;
@@ -334,7 +334,7 @@ impl Fake {
     }
 
     /// Every server that is up follows the one with the highest id, and joiners have the data.
-    pub(crate) fn sight(&self, checked: &CheckedPlan, question: &RunQuestion) -> RunView {
+    pub(crate) fn run_view(&self, checked: &CheckedPlan, question: &RunQuestion) -> RunView {
         let plan = checked.plan();
         let members = self.members();
         let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);

@@ -20,7 +20,7 @@ use crate::world::{World, id};
 /// A plan, the view of a survey, what is remembered and what is approved.
 struct Case {
     checked: Arc<CheckedPlan>,
-    sight: RunView,
+    view: RunView,
     memory: RunState,
     approved: Approved,
     now_ms: u64,
@@ -36,10 +36,10 @@ impl Case {
             clients: true,
             moving: BTreeSet::new(),
         };
-        let sight = Fake::of(&checked).sight(&checked, &question);
+        let view = Fake::of(&checked).run_view(&checked, &question);
         Self {
             checked,
-            sight,
+            view,
             memory: RunState::default(),
             approved: Approved::default(),
             now_ms: 0,
@@ -49,7 +49,7 @@ impl Case {
     fn verdict(&self, step: &str) -> Verdict {
         let judge = Judge {
             checked: &self.checked,
-            sight: &self.sight,
+            view: &self.view,
             memory: &self.memory,
             approved: &self.approved,
             no_hooks: false,
@@ -87,31 +87,31 @@ fn an_added_server_that_reports_its_ports_is_proven_at_the_second_survey() {
     let looks_until = |case: &mut Case, times: &[u64]| {
         case.memory.named.insert(id(3), PendingBind { at_ms: 0, seen: 0 });
         let proven = |now_ms: &u64| {
-            case.memory.see(&case.sight, *now_ms);
+            case.memory.see(&case.view, *now_ms);
             case.memory.named.is_empty()
         };
         times.iter().position(proven)
     };
     assert_eq!(looks_until(&mut case, &[10, 20, 30]), Some(1));
     // One that does not has to outlive its tries to bind.
-    case.sight.tell_ports.clear();
+    case.view.tell_ports.clear();
     assert_eq!(looks_until(&mut case, &[10, 20, 3999, 4000]), Some(3));
     // That is as long as it is set to, where that was seen.
-    case.sight.bind_tries.insert(id(3), 10);
+    case.view.bind_tries.insert(id(3), 10);
     assert_eq!(looks_until(&mut case, &[10, 4000, 10_999, 11_000]), Some(3));
     // One that tries for ever proves nothing by that.
-    case.sight.bind_tries.insert(id(3), 0);
+    case.view.bind_tries.insert(id(3), 0);
     assert_eq!(looks_until(&mut case, &[10, 20, 999_000]), None);
     // One that does not listen is not believed at all.
-    case.sight.bound.clear();
+    case.view.bound.clear();
     assert_eq!(looks_until(&mut case, &[10, 20, 9000]), None);
 }
 
 #[test]
 fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     let mut case = moving();
-    case.memory.see(&case.sight, 0);
-    let blank = case.sight.clone();
+    case.memory.see(&case.view, 0);
+    let blank = case.view.clone();
     let with = |change: &dyn Fn(&mut Case)| {
         let mut case = moving();
         case.memory.see(&blank, 0);
@@ -119,16 +119,16 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
         case
     };
     let joiner =
-        |case: &mut Case| case.sight.joiners.get_mut(&id(4)).expect("it is awaited").clone();
+        |case: &mut Case| case.view.joiners.get_mut(&id(4)).expect("it is awaited").clone();
     assert_eq!(with(&|_| {}).verdict("await-4"), Verdict::AlreadyDone);
     let silent = with(&|case| {
-        case.sight.facts.following.remove(&id(4));
+        case.view.facts.following.remove(&id(4));
     });
     assert!(matches!(silent.missing("await-4"), Missing::Following { followed_before: true, .. }));
     let closed = with(&|case| {
         let joiner = joiner(case);
         let closed = Some(PortState::Refused);
-        case.sight
+        case.view
             .joiners
             .insert(id(4), zkplan::apply::run_view::Joiner { election_port: closed, ..joiner });
     });
@@ -136,7 +136,7 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     let taken = with(&|case| {
         let joiner = joiner(case);
         let open = Some(PortState::Open);
-        case.sight
+        case.view
             .joiners
             .insert(id(4), zkplan::apply::run_view::Joiner { quorum_port: open, ..joiner });
     });
@@ -144,13 +144,13 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     let elsewhere = with(&|case| {
         let joiner = joiner(case);
         let other_ports = Some(OwnPorts { quorum: vec![1], election: vec![2] });
-        case.sight.joiners.insert(id(4), zkplan::apply::run_view::Joiner { other_ports, ..joiner });
+        case.view.joiners.insert(id(4), zkplan::apply::run_view::Joiner { other_ports, ..joiner });
     });
     assert!(matches!(elsewhere.missing("await-4"), Missing::Ports(_)));
     let foreign = with(&|case| {
         let joiner = joiner(case);
         let data = Some(DataProof::Differ);
-        case.sight.joiners.insert(id(4), zkplan::apply::run_view::Joiner { data, ..joiner });
+        case.view.joiners.insert(id(4), zkplan::apply::run_view::Joiner { data, ..joiner });
     });
     assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(Outcome::DataDiffer(_))));
 }
@@ -158,10 +158,10 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
 #[test]
 fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() {
     let mut case = moving();
-    let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
+    let joiner = case.view.joiners.get_mut(&id(4)).expect("it is awaited");
     joiner.status = ServerStatus::NotServing;
-    case.sight.facts.following.remove(&id(4));
-    case.memory.see(&case.sight, 0);
+    case.view.facts.following.remove(&id(4));
+    case.memory.see(&case.view, 0);
     let for_long = |case: &Case| match case.missing("await-4") {
         Missing::Following { for_long, .. } => for_long,
         other => panic!("{other:?}"),
@@ -174,16 +174,16 @@ fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() 
 #[test]
 fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
     let mut case = moving();
-    case.memory.see(&case.sight, 0);
+    case.memory.see(&case.view, 0);
     assert!(case.memory.proven.contains(&id(4)));
-    let joiner = case.sight.joiners.get_mut(&id(4)).expect("it is awaited");
+    let joiner = case.view.joiners.get_mut(&id(4)).expect("it is awaited");
     joiner.status = ServerStatus::NotServing;
     joiner.data = None;
-    case.sight.facts.following.remove(&id(4));
-    case.memory.see(&case.sight, 10);
+    case.view.facts.following.remove(&id(4));
+    case.memory.see(&case.view, 10);
     assert!(!case.memory.proven.contains(&id(4)));
-    case.sight.facts.following.insert(id(4));
-    case.memory.see(&case.sight, 20);
+    case.view.facts.following.insert(id(4));
+    case.memory.see(&case.view, 20);
     assert_eq!(case.missing("await-4"), Missing::Data { proof: None, marked_in_vain: None });
 }
 
@@ -191,10 +191,10 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
 fn a_gate_stays_closed_while_a_client_may_be_connected() {
     let mut case = moving();
     assert_eq!(case.verdict("gate"), Verdict::Proceed);
-    let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
+    let leaving = case.view.leaving.get_mut(&id(2)).expect("it leaves");
     leaving.clients = Some(Clients { count: 1, addresses: Vec::new() });
     assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
-    let leaving = case.sight.leaving.get_mut(&id(2)).expect("it leaves");
+    let leaving = case.view.leaving.get_mut(&id(2)).expect("it leaves");
     // Out of reach from here, it may still serve others.
     (leaving.clients, leaving.presence) = (None, Presence::OutOfReach);
     assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
@@ -206,7 +206,7 @@ fn a_gate_stays_closed_while_a_client_may_be_connected() {
 fn a_server_is_gone_only_if_its_machine_refuses_the_connection() {
     let mut case = stopping();
     let become_ = |case: &mut Case, presence| {
-        let leaving = case.sight.leaving.get_mut(&id(3)).expect("it leaves");
+        let leaving = case.view.leaving.get_mut(&id(3)).expect("it leaves");
         (leaving.presence, leaving.clients, leaving.names_itself) = (presence, None, Some(false));
     };
     become_(&mut case, Presence::Gone);
@@ -225,8 +225,8 @@ fn a_server_is_gone_only_if_its_machine_refuses_the_connection() {
 fn a_server_that_does_not_know_that_it_has_left_is_not_stopped() {
     let mut case = stopping();
     case.approved.stop = true;
-    case.sight.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(true);
+    case.view.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(true);
     assert_eq!(case.verdict("stop-3"), Verdict::Wait(vec![Wait::NamesItself { server: id(3) }]));
-    case.sight.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(false);
+    case.view.leaving.get_mut(&id(3)).expect("it leaves").names_itself = Some(false);
     assert_eq!(case.verdict("stop-3"), Verdict::Proceed);
 }

@@ -137,9 +137,9 @@ impl Knowledge {
 
     /// Whether everybody who runs does what it goes on doing.
     fn is_calm(&self, seen: &Observation) -> bool {
-        let healthy = |sight: &ServerObservation| {
+        let healthy = |observed: &ServerObservation| {
             matches!(
-                sight.status,
+                observed.status,
                 ServerStatus::Leading
                     | ServerStatus::Following
                     | ServerStatus::Observing
@@ -148,7 +148,8 @@ impl Knowledge {
         };
         // On every new membership a server closes its election port for a moment
         // (`QuorumPeer.restartLeaderElection`).
-        let listens = |sight: &ServerObservation| sight.election_port == Some(PortState::Open);
+        let listens =
+            |observed: &ServerObservation| observed.election_port == Some(PortState::Open);
         let calm = |id: &ServerId| seen.servers.get(id).is_some_and(|s| healthy(s) && listens(s));
         seen.leader.is_some() && seen.write_committed && self.up.iter().all(calm)
     }
@@ -467,14 +468,14 @@ fn described(seen: &Observation) -> Vec<String> {
         format!("identity: {:?}", seen.identity),
     ];
     told.extend(lines(&seen.config.membership));
-    told.extend(seen.servers.values().map(|sight| {
-        let own = sight.own_id.map(|told| told.value.get());
-        let config = sight.config.as_ref().map(|told| told.value == seen.config);
-        let (quorum, election) = (sight.quorum_port, sight.election_port);
+    told.extend(seen.servers.values().map(|observed| {
+        let own = observed.own_id.map(|told| told.value.get());
+        let config = observed.config.as_ref().map(|told| told.value == seen.config);
+        let (quorum, election) = (observed.quorum_port, observed.election_port);
         format!(
             "server {}: {:?}, says {:?} as {own:?}, the ensemble's configuration: {config:?}, own \
              ports {:?}, quorum port {quorum:?}, election port {election:?}",
-            sight.id, sight.status, sight.mode, sight.own_ports
+            observed.id, observed.status, observed.mode, observed.own_ports
         )
     }));
     told
