@@ -24,7 +24,7 @@ const ROUNDS: usize = 2;
 /// them than the leader counts as synced.
 pub(super) async fn following<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     first: &EndpointAnswers,
     others: &[&EndpointAnswers],
 ) -> BTreeSet<Endpoint> {
@@ -35,7 +35,7 @@ pub(super) async fn following<E: Ensemble>(
         }
         let Some(bounds) = write(port, &first.endpoint).await else { return BTreeSet::new() };
         let seen =
-            join_all(left.iter().map(|probe| reaches(port, look, &probe.endpoint, bounds))).await;
+            join_all(left.iter().map(|probe| reaches(port, survey, &probe.endpoint, bounds))).await;
         let highest = seen.iter().copied().flatten().max();
         let top = upper_bound(port, &first.endpoint, highest).await;
         let is_between = |seen: &Option<Zxid>| seen.zip(top).is_some_and(|(own, top)| own <= top);
@@ -64,8 +64,13 @@ async fn write<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Zxid> {
 }
 
 /// The last zxid of a server once it is beyond that one in the same epoch; two ticks are waited for.
-async fn reaches<E: Ensemble>(port: &E, look: &Survey, at: &Endpoint, bound: Zxid) -> Option<Zxid> {
-    let mut left = look.two_ticks();
+async fn reaches<E: Ensemble>(
+    port: &E,
+    survey: &Survey,
+    at: &Endpoint,
+    bound: Zxid,
+) -> Option<Zxid> {
+    let mut left = survey.two_ticks();
     let mut pause = Duration::from_millis(5);
     loop {
         let own = zxid(port, at).await.filter(|own| own.epoch() == bound.epoch() && *own > bound);

@@ -45,24 +45,24 @@ impl LiveEnsemble {
 /// differently must be observed to follow as well.
 pub(super) async fn present<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
 ) -> Result<LiveEnsemble, ObserveError> {
-    too_old(look)?;
-    standalone(look)?;
-    let leaders = look.leaders();
+    too_old(survey)?;
+    standalone(survey)?;
+    let leaders = survey.leaders();
     let (mine, shown) = match leaders.as_slice() {
-        [] => without_leader(look)?,
+        [] => without_leader(survey)?,
         [(leader, config)] => (*leader, config.clone()),
         [(one, mine), (other, theirs), ..] => {
             let sides = [(*one, mine), (*other, theirs)];
-            return Err(two_lineages(port, look, sides).await);
+            return Err(two_lineages(port, survey, sides).await);
         }
     };
     let leads = mine.mode() == Some(Mode::Leader);
-    let id = look.own_id(mine).filter(|_| leads);
+    let id = survey.own_id(mine).filter(|_| leads);
     let mut strangers: Vec<(&EndpointAnswers, EnsembleConfig)> = Vec::new();
     let mut doubtful: Vec<&EndpointAnswers> = Vec::new();
-    for probe in look.counted().filter(|probe| probe.serves()) {
+    for probe in survey.counted().filter(|probe| probe.serves()) {
         let Some(theirs) = probe.config().filter(|theirs| theirs.value != shown) else { continue };
         let is_stranger = is_other_lineage(&theirs.value, &shown, id);
         if is_stranger || probe.has_file_like(&shown) {
@@ -72,10 +72,10 @@ pub(super) async fn present<E: Ensemble>(
             strangers.push((probe, theirs.value));
         }
     }
-    let follow = following(port, look, mine, &doubtful).await;
+    let follow = following(port, survey, mine, &doubtful).await;
     for (probe, theirs) in &strangers {
         if !follow.contains(&probe.endpoint) {
-            return Err(two_lineages(port, look, [(mine, &shown), (*probe, theirs)]).await);
+            return Err(two_lineages(port, survey, [(mine, &shown), (*probe, theirs)]).await);
         }
     }
     doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
@@ -133,33 +133,33 @@ pub(super) fn is_other_lineage(
 }
 
 /// Dynamic reconfiguration came with 3.5.0. Earlier releases have no configuration to read.
-fn too_old(look: &Survey) -> Result<(), ObserveError> {
+fn too_old(survey: &Survey) -> Result<(), ObserveError> {
     const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
     let old = |probe: &EndpointAnswers| {
         let version = probe.version().filter(|version| *version < FIRST)?;
         Some(ObserveError::TooOld { endpoint: probe.endpoint.clone(), version })
     };
-    look.counted().find_map(old).map_or(Ok(()), Err)
+    survey.counted().find_map(old).map_or(Ok(()), Err)
 }
 
 /// The present ensemble must not be a standalone server.
-fn standalone(look: &Survey) -> Result<(), ObserveError> {
+fn standalone(survey: &Survey) -> Result<(), ObserveError> {
     let alone = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Standalone);
     let named = |at: &Endpoint| {
         let configs =
-            look.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
+            survey.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
         configs
             .flat_map(|config| config.value.membership.servers().cloned().collect::<Vec<_>>())
             .any(|server| server.client_endpoint().as_ref() == Some(at))
     };
-    let contact = look
+    let contact = survey
         .counted()
         .filter(alone)
-        .find(|probe| look.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
-    let nobody_else = !look
+        .find(|probe| survey.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
+    let nobody_else = !survey
         .counted()
         .any(|probe| probe.serves() || probe.silence() == Some(NoAnswer::NotServing));
-    let only = look.counted().find(alone).filter(|_| nobody_else);
+    let only = survey.counted().find(alone).filter(|_| nobody_else);
     match contact.or(only) {
         Some(probe) => Err(ObserveError::Standalone { endpoint: probe.endpoint.clone() }),
         None => Ok(()),
@@ -168,8 +168,8 @@ fn standalone(look: &Survey) -> Result<(), ObserveError> {
 
 /// If no server reports to lead, uses the newest configuration of the followers, because the leader
 /// may be out of reach. A write must still prove that there is a leader.
-fn without_leader(look: &Survey) -> Result<(&EndpointAnswers, EnsembleConfig), ObserveError> {
-    let follows = look.counted().filter(|probe| probe.serves());
+fn without_leader(survey: &Survey) -> Result<(&EndpointAnswers, EnsembleConfig), ObserveError> {
+    let follows = survey.counted().filter(|probe| probe.serves());
     let newest = follows
         .filter_map(|probe| Some((probe, probe.config()?.value)))
         .max_by(|(_, one), (_, other)| one.version.cmp(&other.version));
@@ -178,34 +178,34 @@ fn without_leader(look: &Survey) -> Result<(&EndpointAnswers, EnsembleConfig), O
     }
     let unreadable =
         |probe: &EndpointAnswers| Some((probe.endpoint.clone(), probe.config_error()?));
-    if let Some((endpoint, cause)) = look.counted().find_map(unreadable) {
+    if let Some((endpoint, cause)) = survey.counted().find_map(unreadable) {
         return Err(ObserveError::UnreadableConfig { endpoint, cause });
     }
-    Err(not_serving(look))
+    Err(not_serving(survey))
 }
 
 /// The error if no server serves with a readable configuration.
-fn not_serving(look: &Survey) -> ObserveError {
-    let tried = tried(look);
+fn not_serving(survey: &Survey) -> ObserveError {
+    let tried = tried(survey);
     let id = |at: &Endpoint| {
-        look.counted().find(|probe| probe.endpoint == *at).and_then(|probe| look.own_id(probe))
+        survey.counted().find(|probe| probe.endpoint == *at).and_then(|probe| survey.own_id(probe))
     };
-    if let Some(error) = enforced(look, (&tried, &tried), id) {
+    if let Some(error) = enforced(survey, (&tried, &tried), id) {
         return error;
     }
     let leads = |probe: &&EndpointAnswers| {
         probe.mode() == Some(Mode::Leader) && probe.session_silence().is_some()
     };
-    if let Some(probe) = look.counted().find(leads)
-        && let Some(leader) = look.own_id(probe).or_else(|| look.meant_at(&probe.endpoint))
+    if let Some(probe) = survey.counted().find(leads)
+        && let Some(leader) = survey.own_id(probe).or_else(|| survey.meant_at(&probe.endpoint))
     {
         return ObserveError::NoCommit { leader, endpoint: probe.endpoint.clone(), tried };
     }
     let serves_nobody =
         |one: &Tried| matches!(one.silence, NoAnswer::NotServing | NoAnswer::NotWhitelisted);
-    let mut answers = look.counted().filter(|probe| probe.mode().is_some());
+    let mut answers = survey.counted().filter(|probe| probe.mode().is_some());
     if answers.next().is_some() || tried.iter().any(serves_nobody) {
-        no_quorum(look, tried)
+        no_quorum(survey, tried)
     } else {
         ObserveError::Unreachable { tried }
     }
@@ -214,14 +214,14 @@ fn not_serving(look: &Survey) -> ObserveError {
 /// The error that a server enforces authentication. A server that refused a credential is preferred
 /// to one that was shown none.
 pub(super) fn enforced(
-    look: &Survey,
+    survey: &Survey,
     (tried, by): (&[Tried], &[Tried]),
     id: impl Fn(&Endpoint) -> Option<ServerId>,
 ) -> Option<ObserveError> {
     let refused = by.iter().find(|one| one.silence == NoAnswer::AuthRefused);
     let one = refused.or_else(|| by.iter().find(|one| one.silence.is_for_want_of_auth()))?;
     Some(ObserveError::NeedsAuth {
-        server: id(&one.endpoint).or_else(|| look.meant_at(&one.endpoint)),
+        server: id(&one.endpoint).or_else(|| survey.meant_at(&one.endpoint)),
         endpoint: one.endpoint.clone(),
         why: one.silence,
         tried: tried.to_vec(),
@@ -230,16 +230,16 @@ pub(super) fn enforced(
 
 /// The servers whose votes are missing: by the configuration of a server that serves, else the
 /// members in `connect`.
-pub(super) fn no_quorum(look: &Survey, tried: Vec<Tried>) -> ObserveError {
-    let members = look.members();
+pub(super) fn no_quorum(survey: &Survey, tried: Vec<Tried>) -> ObserveError {
+    let members = survey.members();
     let votes = |at: &Endpoint| {
         let is_there = |member: &&Server| match member.client_endpoint() {
             Some(own) => own == *at,
-            None => look.meant_at(at) == Some(member.id),
+            None => survey.meant_at(at) == Some(member.id),
         };
         match members.iter().find(is_there) {
             Some(member) => Some(member.votes()),
-            None if look.contacts.contains(at) => Some(true),
+            None if survey.contacts.contains(at) => Some(true),
             None if members.is_empty() => None,
             None => Some(false),
         }
@@ -253,23 +253,23 @@ pub(super) fn no_quorum(look: &Survey, tried: Vec<Tried>) -> ObserveError {
 }
 
 /// Everything that was tried in vain.
-pub(super) fn tried(look: &Survey) -> Vec<Tried> {
-    let tried = look.silent().into_iter();
+pub(super) fn tried(survey: &Survey) -> Vec<Tried> {
+    let tried = survey.silent().into_iter();
     tried.map(|(endpoint, silence)| Tried { endpoint, silence }).collect()
 }
 
 async fn two_lineages<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     sides: [(&EndpointAnswers, &EnsembleConfig); 2],
 ) -> ObserveError {
-    let [one, other] = sides.map(|(probe, config)| lineage(port, look, probe, config));
+    let [one, other] = sides.map(|(probe, config)| lineage(port, survey, probe, config));
     let (one, other) = futures::join!(one, other);
-    if let Some(wanted) = before_the_merge(look, &one, &other) {
-        return target_runs(port, look, one, other, wanted).await;
+    if let Some(wanted) = before_the_merge(survey, &one, &other) {
+        return target_runs(port, survey, one, other, wanted).await;
     }
-    if let Some(wanted) = before_the_merge(look, &other, &one) {
-        return target_runs(port, look, other, one, wanted).await;
+    if let Some(wanted) = before_the_merge(survey, &other, &one) {
+        return target_runs(port, survey, other, one, wanted).await;
     }
     ObserveError::TwoHistories { histories: Box::new([one, other]), retired: None }
 }
@@ -283,20 +283,20 @@ async fn two_lineages<E: Ensemble>(
 /// the spec describes, unless it was never reconfigured: then its version is the first of its
 /// epoch.
 fn before_the_merge(
-    look: &Survey,
+    survey: &Survey,
     present: &Lineage,
     target: &Lineage,
 ) -> Option<Vec<(ServerId, Endpoint)>> {
-    let is_contact = |at: &Endpoint| look.contacts.contains(at);
+    let is_contact = |at: &Endpoint| survey.contacts.contains(at);
     let is_present = present.answered.iter().any(is_contact);
     let is_apart = !target.answered.iter().any(is_contact) && !share_members(present, target);
     let (Some(one), Some(other)) = (&present.identity, &target.identity) else { return None };
     let is_one = one == other && matches!(one, Identity::Known(_));
     let wanted: Vec<(ServerId, Endpoint)> =
-        target.answered.iter().filter_map(|at| Some((look.meant_at(at)?, at.clone()))).collect();
+        target.answered.iter().filter_map(|at| Some((survey.meant_at(at)?, at.clone()))).collect();
     let has_own_id = |(id, at): &(ServerId, Endpoint)| {
-        let probe = look.counted().find(|probe| probe.endpoint == *at);
-        probe.and_then(|probe| look.own_id(probe)) == Some(*id)
+        let probe = survey.counted().find(|probe| probe.endpoint == *at);
+        probe.and_then(|probe| survey.own_id(probe)) == Some(*id)
     };
     let was_reconfigured = target.config.version.as_zxid().get() & 0xffff_ffff != 0;
     let is_foreign = !was_reconfigured || !wanted.iter().all(has_own_id);
@@ -323,7 +323,7 @@ fn share_members(one: &Lineage, other: &Lineage) -> bool {
 /// The details of a target that runs an ensemble of its own.
 async fn target_runs<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     present: Lineage,
     target: Lineage,
     wanted: Vec<(ServerId, Endpoint)>,
@@ -331,7 +331,7 @@ async fn target_runs<E: Ensemble>(
     let asked = join_all(target.answered.iter().map(|at| clients(port, at, None, None))).await;
     let counts = asked.into_iter().map(|clients| Some(clients?.value.count));
     let clients = counts.sum::<Option<u64>>();
-    let side = look.counted().filter(|probe| target.answered.contains(&probe.endpoint));
+    let side = survey.counted().filter(|probe| target.answered.contains(&probe.endpoint));
     let znodes = side.filter_map(|probe| probe.srvr.as_ref().ok()?.znodes).max();
     let target = Box::new(TargetEnsemble { history: target, wanted, znodes, clients });
     ObserveError::TargetRuns { present: Box::new(present), target }
@@ -340,12 +340,12 @@ async fn target_runs<E: Ensemble>(
 /// The details of one lineage: the servers that run with its configuration.
 async fn lineage<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     first: &EndpointAnswers,
     config: &EnsembleConfig,
 ) -> Lineage {
     let agrees = |probe: &&EndpointAnswers| probe.serves() && probe.runs_with(config);
-    let side: Vec<&EndpointAnswers> = look.counted().filter(agrees).collect();
+    let side: Vec<&EndpointAnswers> = survey.counted().filter(agrees).collect();
     let leads = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Leader);
     let leader = Some(first).filter(leads).or_else(|| side.iter().copied().find(leads));
     let writer = leader.unwrap_or(first);
@@ -354,7 +354,7 @@ async fn lineage<E: Ensemble>(
         None => port.read(&writer.endpoint).await,
     };
     Lineage {
-        leader: leader.map(|probe| (look.own_id(probe), probe.endpoint.clone())),
+        leader: leader.map(|probe| (survey.own_id(probe), probe.endpoint.clone())),
         config: config.clone(),
         zxid: side.iter().filter_map(|probe| probe.zxid()).max(),
         answered: side.iter().map(|probe| probe.endpoint.clone()).collect(),

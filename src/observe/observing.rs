@@ -39,24 +39,24 @@ pub async fn observe<E: Ensemble>(
     port: &E,
     question: &Question,
 ) -> Result<Observation, ObserveError> {
-    let mut look = Survey::at(port, question).await;
+    let mut survey = Survey::at(port, question).await;
     let mut attempt = 1;
     let ground = loop {
-        look.settle(port).await;
-        match ground(port, &look, question).await {
+        survey.settle(port).await;
+        match ground(port, &survey, question).await {
             Ok(ground) if attempt < ATTEMPTS && is_overtaken(&ground) => {
                 attempt += 1;
-                look.ask_again(port).await;
+                survey.ask_again(port).await;
             }
             Ok(ground) => break ground,
             Err(error) => {
-                if !may_pass(&error) || !look.wait(port).await {
+                if !may_pass(&error) || !survey.wait(port).await {
                     return Err(error);
                 }
             }
         }
     };
-    Ok(conclude(port, look, question, ground).await)
+    Ok(conclude(port, survey, question, ground).await)
 }
 
 /// Observes an ensemble, and where a member was not seen up and in sync, once more a moment later:
@@ -78,13 +78,13 @@ pub async fn observe_confirmed<E: Ensemble>(
 /// Which ensemble it is, a committed write, and the details of its servers.
 async fn ground<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     question: &Question,
 ) -> Result<SurveyResult, ObserveError> {
-    let present = lineage::present(port, look).await?;
+    let present = lineage::present(port, survey).await?;
     let (reading, round) = futures::join!(
-        committed(port, look, &present),
-        server_status::round(port, look, &present, question)
+        committed(port, survey, &present),
+        server_status::round(port, survey, &present, question)
     );
     Ok(SurveyResult { reading: reading?, present, round })
 }
@@ -108,25 +108,25 @@ fn may_pass(error: &ObserveError) -> bool {
 
 async fn conclude<E: Ensemble>(
     port: &E,
-    mut look: Survey,
+    mut survey: Survey,
     question: &Question,
     ground: SurveyResult,
 ) -> Observation {
     let SurveyResult { present, reading, round } = ground;
     let leader_zxid = present.leader.as_ref().and_then(|(_, at)| {
-        look.counted().find(|probe| probe.endpoint == *at).and_then(EndpointAnswers::zxid)
+        survey.counted().find(|probe| probe.endpoint == *at).and_then(EndpointAnswers::zxid)
     });
-    look.read_znodes(port, &present.config).await;
-    server_status::catch_up(port, &mut look, &present, leader_zxid).await;
+    survey.read_znodes(port, &present.config).await;
+    server_status::catch_up(port, &mut survey, &present, leader_zxid).await;
     let resolved = round.resolved.clone();
-    let mut servers = server_status::statuses(&look, &present, question, leader_zxid, round);
+    let mut servers = server_status::statuses(&survey, &present, question, leader_zxid, round);
     let leader = present.leader.as_ref().and_then(|(id, _)| servers.get(id)).cloned();
     if let Some(leader) = leader.filter(|_| !question.skip_data) {
         compare(port, &leader, servers.values_mut()).await;
     }
-    let strangers = server_status::strangers(&look, &present, question, leader_zxid);
-    let silent_contacts = server_status::silent_contacts(&look, &servers);
-    let elsewhere = server_status::elsewhere(&look, &present, question, &servers);
+    let strangers = server_status::strangers(&survey, &present, question, leader_zxid);
+    let silent_contacts = server_status::silent_contacts(&survey, &servers);
+    let elsewhere = server_status::elsewhere(&survey, &present, question, &servers);
     let counted = servers.values_mut().filter(|observed| {
         observed.mode.is_some()
             && match question.clients {
@@ -160,8 +160,8 @@ async fn conclude<E: Ensemble>(
         strangers,
         silent_contacts,
         elsewhere,
-        shared_names: look.of_shared_names.clone(),
-        wanted_at: server_status::wanted_at(&look, question),
+        shared_names: survey.of_shared_names.clone(),
+        wanted_at: server_status::wanted_at(&survey, question),
         resolved,
         write_committed: true,
         reconfig_disabled,
@@ -189,36 +189,40 @@ fn states(seen: &Observation) -> String {
 /// a server that follows it.
 async fn committed<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
 ) -> Result<ConfigRead, ObserveError> {
     let leader = present.leader.as_ref().map(|(_, at)| at);
-    let follows = look.counted().filter(|probe| probe.serves() && present.is_of(probe));
+    let follows = survey.counted().filter(|probe| probe.serves() && present.is_of(probe));
     let follower = follows.map(|probe| &probe.endpoint).find(|at| Some(*at) != leader);
-    let mut tried = lineage::tried(look);
+    let mut tried = lineage::tried(survey);
     let before = tried.len();
     for at in leader.into_iter().chain(follower) {
-        match read(port, look, at).await {
+        match read(port, survey, at).await {
             Ok(reading) => return Ok(reading),
             Err(silence) => tried.push(Tried { endpoint: at.clone(), silence }),
         }
     }
     let lead = |at: &Endpoint| present.leader.as_ref().filter(|(_, leader)| leader == at);
     let id = |at: &Endpoint| lead(at).map(|(id, _)| *id);
-    if let Some(error) = lineage::enforced(look, (&tried, &tried[before..]), id) {
+    if let Some(error) = lineage::enforced(survey, (&tried, &tried[before..]), id) {
         return Err(error);
     }
     Err(match &present.leader {
         Some((leader, endpoint)) => {
             ObserveError::NoCommit { leader: *leader, endpoint: endpoint.clone(), tried }
         }
-        None => lineage::no_quorum(look, tried),
+        None => lineage::no_quorum(survey, tried),
     })
 }
 
 /// What a session shows, opened only where none was yet.
-async fn read<E: Ensemble>(port: &E, look: &Survey, at: &Endpoint) -> Result<ConfigRead, NoAnswer> {
-    match look.counted().find(|probe| probe.endpoint == *at).and_then(|p| p.session.clone()) {
+async fn read<E: Ensemble>(
+    port: &E,
+    survey: &Survey,
+    at: &Endpoint,
+) -> Result<ConfigRead, NoAnswer> {
+    match survey.counted().find(|probe| probe.endpoint == *at).and_then(|p| p.session.clone()) {
         Some(session) => session,
         None => port.read(at).await,
     }

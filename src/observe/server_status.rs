@@ -55,7 +55,7 @@ pub(super) struct Round {
 }
 
 fn subjects<'a>(
-    look: &Survey,
+    survey: &Survey,
     present: &'a LiveEnsemble,
     question: &'a Question,
 ) -> Vec<Subject<'a>> {
@@ -64,7 +64,7 @@ fn subjects<'a>(
         members.ids().into_iter().chain(question.wanted.keys().copied()).collect();
     let subject = |id: ServerId| {
         let (member, wanted) = (members.get(id), question.wanted.get(&id));
-        Subject { id, member, wanted, probe: probe_of(look, present, id, member, wanted) }
+        Subject { id, member, wanted, probe: probe_of(survey, present, id, member, wanted) }
     };
     ids.into_iter().map(subject).collect()
 }
@@ -72,7 +72,7 @@ fn subjects<'a>(
 /// The probe that shows a server best: one where it answers with its own id and the ensemble's
 /// configuration; else one where it answers with its own id; else whatever is at its address.
 fn probe_of(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     id: ServerId,
     member: Option<&Server>,
@@ -85,16 +85,16 @@ fn probe_of(
     let wanted = wanted.and_then(|wanted| wanted.endpoint.as_ref()).filter(|_| !is_shut);
     let addresses = [own.as_ref(), wanted];
     let at_address = |at: Option<&Endpoint>| {
-        look.probes.iter().position(|p| p.guess_of.is_none() && Some(&p.endpoint) == at)
+        survey.probes.iter().position(|p| p.guess_of.is_none() && Some(&p.endpoint) == at)
     };
     let there: Vec<usize> = addresses.into_iter().filter_map(at_address).collect();
-    let everywhere = look.probes.iter().enumerate().filter(|(_, p)| p.guess_of.is_none());
+    let everywhere = survey.probes.iter().enumerate().filter(|(_, p)| p.guess_of.is_none());
     let mut candidates: Vec<usize> =
         there.iter().copied().chain(everywhere.map(|(index, _)| index)).collect();
     // What is sent there later had better not travel in clear.
-    candidates.sort_by_key(|index| !look.probes[*index].endpoint.tls);
-    let is_it = |index: &usize| look.own_id(&look.probes[*index]) == Some(id);
-    let agrees = |index: &usize| present.is_of(&look.probes[*index]);
+    candidates.sort_by_key(|index| !survey.probes[*index].endpoint.tls);
+    let is_it = |index: &usize| survey.own_id(&survey.probes[*index]) == Some(id);
+    let agrees = |index: &usize| present.is_of(&survey.probes[*index]);
     let best = candidates.iter().copied().find(|index| is_it(index) && agrees(index));
     best.or_else(|| candidates.iter().copied().find(is_it)).or_else(|| there.first().copied())
 }
@@ -102,11 +102,11 @@ fn probe_of(
 /// Asks for the details of every subject, side by side.
 pub(super) async fn round<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     question: &Question,
 ) -> Round {
-    let subjects = subjects(look, present, question);
+    let subjects = subjects(survey, present, question);
     // Where every server stays, no data move: that the ensemble matches is known without them.
     let all_stay = subjects.iter().all(Subject::stays);
     // Which sessions servers keep matters to who takes a lock.
@@ -118,8 +118,8 @@ pub(super) async fn round<E: Ensemble>(
         _ => Data::NotAsked,
     };
     let details =
-        join_all(subjects.iter().map(|subject| details(port, look, subject, data(subject))));
-    let (details, resolved) = futures::join!(details, resolve(port, look, present, question));
+        join_all(subjects.iter().map(|subject| details(port, survey, subject, data(subject))));
+    let (details, resolved) = futures::join!(details, resolve(port, survey, present, question));
     Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
 }
 
@@ -136,11 +136,11 @@ enum Data {
 
 async fn details<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     subject: &Subject<'_>,
     asked: Data,
 ) -> Details {
-    let probe = subject.probe.and_then(|index| look.probes.get(index)).filter(|p| p.serves());
+    let probe = subject.probe.and_then(|index| survey.probes.get(index)).filter(|p| p.serves());
     let data = async {
         match probe {
             Some(probe) => data(port, probe, asked).await,
@@ -148,7 +148,7 @@ async fn details<E: Ensemble>(
         }
     };
     let ports = async {
-        match ports_to_check(look, subject) {
+        match ports_to_check(survey, subject) {
             // One after the other: only one check of an election port at a time.
             Some(peer) => {
                 let quorum = port.check_port(&peer.host, peer.quorum_port).await;
@@ -163,13 +163,13 @@ async fn details<E: Ensemble>(
 
 /// The address on which it listens for the other servers: by its line, or where it answered with
 /// its own id if the line names no host. A wildcard leads to the machine that connects to it.
-fn ports_to_check(look: &Survey, subject: &Subject<'_>) -> Option<PeerAddress> {
+fn ports_to_check(survey: &Survey, subject: &Subject<'_>) -> Option<PeerAddress> {
     let peer = peer(subject)?;
     if !peer.host.is_wildcard() {
         return Some(peer.clone());
     }
-    let probe = subject.probe.and_then(|index| look.probes.get(index));
-    let probe = probe.filter(|probe| look.own_id(probe) == Some(subject.id))?;
+    let probe = subject.probe.and_then(|index| survey.probes.get(index));
+    let probe = probe.filter(|probe| survey.own_id(probe) == Some(subject.id))?;
     Some(PeerAddress { host: probe.endpoint.host.clone(), ..peer.clone() })
 }
 
@@ -228,13 +228,13 @@ fn counts(probe: &EndpointAnswers, mntr: &Mntr) -> DataFigures {
 /// contacts.
 async fn resolve<E: Ensemble>(
     port: &E,
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     question: &Question,
 ) -> BTreeMap<String, Vec<String>> {
     let mut hosts: BTreeSet<Host> = BTreeSet::new();
     let files =
-        look.counted().filter(|probe| present.is_of(probe)).filter_map(EndpointAnswers::config);
+        survey.counted().filter(|probe| present.is_of(probe)).filter_map(EndpointAnswers::config);
     let files: Vec<_> = files.map(|file| file.value).filter(|own| own.version.is_zero()).collect();
     let shown = files.iter().chain([&present.config]);
     for server in shown.flat_map(|config| config.membership.servers()) {
@@ -245,7 +245,7 @@ async fn resolve<E: Ensemble>(
         hosts.insert(wanted.server.peer().host.clone());
         hosts.extend(wanted.endpoint.iter().map(|at| at.host.clone()));
     }
-    hosts.extend(look.contacts.iter().map(|at| at.host.clone()));
+    hosts.extend(survey.contacts.iter().map(|at| at.host.clone()));
     let found = join_all(hosts.iter().filter(|host| !host.is_wildcard()).map(|host| async {
         let mut addresses: Vec<String> =
             port.resolve(host).await.iter().map(ToString::to_string).collect();
@@ -262,7 +262,7 @@ async fn resolve<E: Ensemble>(
 /// have been seen to commit before.
 pub(super) async fn catch_up<E: Ensemble>(
     port: &E,
-    look: &mut Survey,
+    survey: &mut Survey,
     present: &LiveEnsemble,
     leader_zxid: Option<Zxid>,
 ) {
@@ -273,12 +273,12 @@ pub(super) async fn catch_up<E: Ensemble>(
             && present.is_of(probe)
             && !has_reached(probe, target)
     };
-    let mut left = look.two_ticks();
+    let mut left = survey.two_ticks();
     let mut pause = Duration::from_millis(5);
     loop {
-        let late = look.probes.iter_mut().filter(|probe| is_late(probe));
+        let late = survey.probes.iter_mut().filter(|probe| is_late(probe));
         join_all(late.map(|probe| probe.again(port))).await;
-        if left.is_zero() || !look.probes.iter().any(is_late) {
+        if left.is_zero() || !survey.probes.iter().any(is_late) {
             return;
         }
         let time = pause.min(left);
@@ -295,27 +295,27 @@ fn has_reached(probe: &EndpointAnswers, target: Zxid) -> bool {
 
 /// The status of all members and wanted servers.
 pub(super) fn statuses(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     question: &Question,
     leader_zxid: Option<Zxid>,
     mut round: Round,
 ) -> BTreeMap<ServerId, ServerObservation> {
-    let subjects = subjects(look, present, question);
+    let subjects = subjects(survey, present, question);
     let mut observe = |subject: &Subject<'_>| {
-        let probe = subject.probe.and_then(|index| look.probes.get(index));
+        let probe = subject.probe.and_then(|index| survey.probes.get(index));
         let asked_at = probe.map(|probe| probe.endpoint.clone());
         let status = match probe {
-            Some(probe) => status(look, present, subject, probe, leader_zxid),
+            Some(probe) => status(survey, present, subject, probe, leader_zxid),
             None => ServerStatus::NotAsked,
         };
         let Details { data, quorum_port, election_port } =
             round.details.remove(&subject.id).unwrap_or_default();
         let host = peer(subject).map(|peer| peer.host.canonical()).unwrap_or_default();
-        let seen = probe.map(|probe| seen(look, subject.id, probe));
+        let seen = probe.map(|probe| seen(survey, subject.id, probe));
         ServerObservation {
             endpoint: asked_at,
-            reached_at: reached_at(look, present, subject, leader_zxid),
+            reached_at: reached_at(survey, present, subject, leader_zxid),
             status,
             data,
             quorum_port,
@@ -330,25 +330,25 @@ pub(super) fn statuses(
 /// The addresses at which a server was observed to take part. Each address is judged by its own
 /// answer: at another address of the same id there may be another process.
 fn reached_at(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     subject: &Subject<'_>,
     leader_zxid: Option<Zxid>,
 ) -> Vec<Endpoint> {
     let serves = |probe: &&EndpointAnswers| {
-        look.own_id(probe) == Some(subject.id)
-            && status(look, present, subject, probe, leader_zxid).is_healthy()
+        survey.own_id(probe) == Some(subject.id)
+            && status(survey, present, subject, probe, leader_zxid).is_healthy()
     };
     let mut at: Vec<Endpoint> =
-        look.counted().filter(serves).map(|probe| probe.endpoint.clone()).collect();
+        survey.counted().filter(serves).map(|probe| probe.endpoint.clone()).collect();
     at.sort_by_key(|at| !at.tls);
     at
 }
 
 /// What the answers of an endpoint contain about the server itself.
-fn seen(look: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservation {
+fn seen(survey: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservation {
     ServerObservation {
-        own_id: probe.own_id(|| look.known(probe)),
+        own_id: probe.own_id(|| survey.known(probe)),
         version: probe.version(),
         mode: probe.mode(),
         zxid: probe.zxid(),
@@ -363,7 +363,7 @@ fn seen(look: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObservati
 
 /// What follows from a server's answers; whatever is unknown is never healthy.
 fn status(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     subject: &Subject<'_>,
     probe: &EndpointAnswers,
@@ -381,7 +381,7 @@ fn status(
         Mode::ReadOnly => return ServerStatus::ReadOnly,
         Mode::Leader | Mode::Follower | Mode::Observer => {}
     }
-    match (look.own_id(probe), probe.session_silence()) {
+    match (survey.own_id(probe), probe.session_silence()) {
         (Some(id), _) if id == subject.id => {}
         (Some(other), _) => return ServerStatus::AnswersAs(other),
         (None, Some(silence)) => return ServerStatus::Silent(silence),
@@ -412,14 +412,14 @@ fn status(
 }
 
 /// What answers where the spec wants each server.
-pub(super) fn wanted_at(look: &Survey, question: &Question) -> BTreeMap<ServerId, TargetProbe> {
+pub(super) fn wanted_at(survey: &Survey, question: &Question) -> BTreeMap<ServerId, TargetProbe> {
     let asked = |(id, wanted): (&ServerId, &Wanted)| {
         let endpoint = wanted.endpoint.as_ref()?;
-        let probe = look.counted().find(|probe| probe.endpoint == *endpoint)?;
+        let probe = survey.counted().find(|probe| probe.endpoint == *endpoint)?;
         let there = TargetProbe {
             endpoint: endpoint.clone(),
             silence: probe.silence(),
-            own_id: look.own_id(probe),
+            own_id: survey.own_id(probe),
             mode: probe.mode(),
             plain_port: probe.plain_port(),
         };
@@ -431,23 +431,23 @@ pub(super) fn wanted_at(look: &Survey, question: &Question) -> BTreeMap<ServerId
 /// Contacts of which nothing is known. If statically configured lines hide the client ports, one of
 /// them may be a member that is reported as not asked.
 pub(super) fn silent_contacts(
-    look: &Survey,
+    survey: &Survey,
     servers: &BTreeMap<ServerId, ServerObservation>,
 ) -> Vec<Tried> {
     let silent = |at: &Endpoint| {
-        let probe = look.counted().find(|probe| probe.endpoint == *at)?;
+        let probe = survey.counted().find(|probe| probe.endpoint == *at)?;
         let known = servers.values().any(|observed| observed.endpoint.as_ref() == Some(at));
         let silence = probe.silence().filter(|_| !known)?;
         Some(Tried { endpoint: at.clone(), silence })
     };
-    look.contacts.iter().filter_map(silent).collect()
+    survey.contacts.iter().filter_map(silent).collect()
 }
 
 /// Contacts that are known to be no member and no wanted server. Of one that does not answer that is
 /// known only where every member is seen elsewhere, for it may be another address of one that is
 /// down.
 pub(super) fn elsewhere(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     question: &Question,
     servers: &BTreeMap<ServerId, ServerObservation>,
@@ -462,26 +462,28 @@ pub(super) fn elsewhere(
         lines.chain(wanted).any(|line| line == *at)
     };
     let is_elsewhere = |at: &Endpoint| {
-        let Some(probe) = look.counted().find(|probe| probe.endpoint == *at) else { return false };
-        match (look.own_id(probe), probe.silence()) {
+        let Some(probe) = survey.counted().find(|probe| probe.endpoint == *at) else {
+            return false;
+        };
+        match (survey.own_id(probe), probe.silence()) {
             (Some(id), _) => !is_known(id),
             (None, None) => probe.mode() == Some(Mode::Standalone),
             (None, Some(_)) => all_seen && !named(at),
         }
     };
-    look.contacts.iter().filter(|at| is_elsewhere(at)).cloned().collect()
+    survey.contacts.iter().filter(|at| is_elsewhere(at)).cloned().collect()
 }
 
 /// Servers that were asked and are neither members nor wanted.
 pub(super) fn strangers(
-    look: &Survey,
+    survey: &Survey,
     present: &LiveEnsemble,
     question: &Question,
     leader_zxid: Option<Zxid>,
 ) -> Vec<ServerObservation> {
     let mut strangers: Vec<ServerObservation> = Vec::new();
-    for probe in look.counted() {
-        let Some(id) = look.own_id(probe) else { continue };
+    for probe in survey.counted() {
+        let Some(id) = survey.own_id(probe) else { continue };
         let known = present.config.membership.contains(id) || question.wanted.contains_key(&id);
         if known || strangers.iter().any(|stranger| stranger.id == id) {
             continue;
@@ -489,8 +491,8 @@ pub(super) fn strangers(
         let subject = Subject { id, member: None, wanted: None, probe: None };
         strangers.push(ServerObservation {
             endpoint: Some(probe.endpoint.clone()),
-            status: status(look, present, &subject, probe, leader_zxid),
-            ..seen(look, id, probe)
+            status: status(survey, present, &subject, probe, leader_zxid),
+            ..seen(survey, id, probe)
         });
     }
     strangers

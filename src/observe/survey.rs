@@ -74,7 +74,7 @@ impl Survey {
         let wanted = question.wanted.values();
         let admins = wanted.clone().filter_map(|w| Some((w.endpoint.clone()?, w.admin.clone()?)));
         let (contacts, of_shared_names) = contacts(port, &question.contacts).await;
-        let mut look = Self {
+        let mut survey = Self {
             probes: Vec::new(),
             admins: admins.collect(),
             wanted: question.wanted.iter().map(|(id, w)| (*id, w.endpoint.clone())).collect(),
@@ -83,10 +83,10 @@ impl Survey {
             waited: 0,
             last_two_ticks: None,
         };
-        let first = look.contacts.clone().into_iter();
-        look.ask(port, first.chain(wanted.filter_map(|w| w.endpoint.clone()))).await;
-        look.complete(port).await;
-        look
+        let first = survey.contacts.clone().into_iter();
+        survey.ask(port, first.chain(wanted.filter_map(|w| w.endpoint.clone()))).await;
+        survey.complete(port).await;
+        survey
     }
 
     /// Asks again until the answers agree, or no patience is left.
