@@ -18,6 +18,7 @@ use std::path::PathBuf;
 pub use breach::{Breach, BreachKind, Law, Votes, Window};
 pub use engine::recheck::{broken_now, recheck, recheck_accepting};
 pub use engine::regrant::regrant;
+pub use rules::{Hint, RAISE_THE_LIMIT};
 
 use self::engine::state::State;
 use self::engine::step_table::StepTable;

@@ -3,34 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{findings, phrases, sessions};
-use crate::check::{Breach, BreachKind, Law, Votes};
+use crate::check::{Breach, BreachKind, Votes};
 use crate::explain;
 use crate::model::ServerId;
 use crate::observe::{Finding, FindingKind, JoinersRun, Level, Obstacle};
-
-/// What a law asks for.
-pub(super) const fn asks(law: Law) -> &'static str {
-    match law {
-        Law::Now => "the ensemble must be healthy before the first change",
-        Law::Next => "enough of the next voters must be able to acknowledge",
-        Law::Spare => "the ensemble must tolerate enough failures",
-        Law::Zones => "the loss of a zone must not stop writes",
-        Law::Joiners => "a joiner is added only after it has copied the data",
-        Law::LeaderLast => "the leader's own change must come last",
-        Law::Order => {
-            "servers join in ascending order of ids, and new voters vote before old ones leave"
-        }
-        Law::Overlap => "quorums before and after must share a server",
-        Law::TwoParticipants => "two participants must remain",
-        Law::Addresses => "every address must be usable and belong to one server",
-        Law::Identity => "every id must be one server of this ensemble",
-        Law::WayBack => "every step must be possible to undo",
-        Law::StopLast => "servers are stopped last",
-        Law::Shrink => "the ensemble must not shrink by more than policy.maxShrink",
-        Law::Unsupported => "not supported yet",
-        Law::Form => "every step must do what its name says",
-    }
-}
 
 /// The code that names a breach to `explain` and `--accept`.
 pub(super) const fn code(breach: &Breach) -> &'static str {
@@ -43,8 +19,8 @@ pub(super) const fn code(breach: &Breach) -> &'static str {
 /// What stands behind the code of a breach: what a safety rule asks for, or what a finding is.
 pub(super) fn title(breach: &Breach) -> &'static str {
     match breach.detail {
-        BreachKind::Finding(code) => explain::title(code).unwrap_or(asks(breach.law)),
-        _ => asks(breach.law),
+        BreachKind::Finding(code) => explain::title(code).unwrap_or(breach.law.asks()),
+        _ => breach.law.asks(),
     }
 }
 

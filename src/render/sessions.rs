@@ -4,18 +4,13 @@ use std::collections::BTreeSet;
 
 use super::phrases::servers;
 use crate::apply::access::Recipient;
+use crate::check::RAISE_THE_LIMIT;
 use crate::ensemble::ErrorCode;
 use crate::model::ServerId;
 
 /// What an apply needs of a server.
 pub(super) const TWO_CONNECTIONS: &str =
     "An apply needs two: its session, and one more to check the server.";
-
-/// Where a server takes fewer.
-pub(super) const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of these \
-                                          servers and restart them one at a time, the leader \
-                                          last; or run zkplan on a machine with fewer connections \
-                                          to them";
 
 /// Servers that were seen to keep local sessions.
 pub(super) fn may_be_local(servers: &BTreeSet<ServerId>) -> String {

@@ -11,6 +11,27 @@ use crate::model::{Host, Server};
 use crate::observe::Facts;
 use crate::plan::StepOrder;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "every address must be usable and belong to one server";
+
+/// What helps where an address is taken.
+pub(super) const FREE_PORT: &str = "give the server a free port or another host";
+
+/// What helps where other servers cannot use the quorum host.
+pub(super) const REACHABLE_HOST: &str =
+    "give a host name or address at which the other servers reach it";
+
+/// What helps where clients cannot use the client host.
+pub(super) const REACHABLE_CLIENT: &str =
+    "give the host at which clients reach it; without one the server listens on all addresses";
+
+/// What helps where a server would lose its client address.
+pub(super) const CLIENT_PORT: &str = "give the server its client port in the spec";
+
+/// What helps where no server answered at the new client address.
+pub(super) const PROVE_CLIENT: &str =
+    "make sure that the server answers at its clientPort of the spec, or accept the risk";
+
 /// The new address of each server at each step. It does not depend on the order of steps.
 pub(in crate::check) struct Addresses {
     /// By step and server.

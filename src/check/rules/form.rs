@@ -10,6 +10,12 @@ use crate::check::engine::transition::Transition;
 use crate::model::{Membership, MinTolerance, ServerId};
 use crate::plan::{Action, ChangeVerb, Phase, ServerChange, Step, StepOrder};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "every step must do what its name says";
+
+/// What helps where a plan is not what it says.
+pub(super) const REPORT: &str = "report this bug, with the spec and the output of zkCli.sh config";
+
 /// Whether the steps can be walked in spite of these breaches.
 pub(in crate::check) fn can_be_walked(breaches: &[Breach]) -> bool {
     !breaches.iter().any(|breach| {

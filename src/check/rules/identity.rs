@@ -8,6 +8,16 @@ use crate::diff::ChangeKind;
 use crate::model::{ReuseIds, Server};
 use crate::plan::{Action, Plan};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "every id must be one server of this ensemble";
+
+/// What helps where the id cannot be wanted.
+pub(super) const OTHER_ID: &str = "choose an id from 1 to 254 that was never used";
+
+/// What helps where the id is wanted on another machine.
+pub(super) const ID_FOR_MACHINE: &str =
+    "give the new machine an id from 1 to 254 that was never used";
+
 /// The rule for a request.
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let machines = step.entry.changes.iter().filter_map(|change| same_machine(step, change));

@@ -11,6 +11,13 @@ use crate::model::ServerId;
 use crate::observe::Facts;
 use crate::plan::{Plan, Step};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str =
+    "servers join in ascending order of ids, and new voters vote before old ones leave";
+
+/// What helps where a lower id joins after a higher one.
+pub(super) const HIGHER_IDS: &str = "give new servers higher ids than the present ones";
+
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let of_change = |change: &Change<'_>| [ascending(step, change), new_voters_first(step, change)];
     step.entry.changes.iter().flat_map(of_change).flatten().collect()

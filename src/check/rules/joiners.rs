@@ -5,6 +5,9 @@ use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "a joiner is added only after it has copied the data";
+
 /// An observer that gets a vote in place must answer too. Otherwise it would only raise the quorum.
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let is_blind = |server: usize, effect: Effect| match effect {

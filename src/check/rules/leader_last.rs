@@ -5,6 +5,9 @@ use crate::check::engine::step_table::StepTable;
 use crate::model::ServerId;
 use crate::plan::Step;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "the leader's own change must come last";
+
 /// The rule, for a step in which this server leads and hands over: no change of another server is
 /// still to come.
 pub(in crate::check) fn broken(

@@ -7,6 +7,27 @@ use crate::check::engine::step_table::StepTable;
 use crate::model::ServerId;
 use crate::observe::{Facts, FindingKind, Level, Obstacle};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "the ensemble must be healthy before the first change";
+
+/// What helps against a member with another configuration.
+pub(super) const RESTART: &str = "restart that server, or find out why it cannot follow the leader";
+
+/// What helps where no quorum follows.
+pub(super) const START_VOTERS: &str = "start voters until a quorum follows. Add the client \
+                                       addresses of servers that run but were not asked to \
+                                       connect.servers";
+
+/// What helps where a quorum follows a leader that was not seen.
+pub(super) const FIND_LEADER: &str = "find out which server leads. If it was not asked, add its \
+                                      client address to connect.servers; else it accepts no \
+                                      clients (leaderServes=no), or is cut off from this machine";
+
+/// What helps where a server takes fewer connections from one address than an apply needs.
+pub const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of these servers and \
+                                   restart them one at a time, the leader last; or run zkplan on \
+                                   a machine with fewer connections to them";
+
 /// The rule, on the facts of now.
 pub(in crate::check) fn now(facts: &Facts) -> Vec<Breach> {
     let base = &facts.base.membership;
@@ -53,4 +74,42 @@ pub(in crate::check) fn findings(facts: &Facts) -> Vec<Breach> {
     let weighty = facts.findings.iter().filter(|f| f.kind.level() == Level::Accept);
     let codes: BTreeSet<&'static str> = weighty.map(|finding| finding.kind.code()).collect();
     codes.into_iter().map(|code| Breach::of_plan(Law::Now, BreachKind::Finding(code))).collect()
+}
+
+/// What helps against an obstacle.
+pub(super) fn against_obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::WantedDataDiffer(id) => format!(
+            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
+             keep it, restore the zoo.cfg it first started with, start it, and plan again: it then \
+             copies the leader's data"
+        ),
+        Obstacle::ReconfigDisabled(_) => "set reconfigEnabled=true in zoo.cfg of every server and \
+                                          restart the servers one at a time, the leader last"
+            .to_owned(),
+        Obstacle::NoCommit => {
+            "find out why writes do not commit: disks, network, too few voters".to_owned()
+        }
+        Obstacle::WantedStandalone(id) => format!(
+            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
+             keep it, and start it with a zoo.cfg that lists the members; a new server lists itself \
+             as observer"
+        ),
+        Obstacle::NoPlainPort(id) => format!(
+            "write `clientPort: none` for server {id} in the spec, or give it a clientPort in its \
+             zoo.cfg"
+        ),
+        Obstacle::TakesOneConnection(..) => RAISE_THE_LIMIT.to_owned(),
+        Obstacle::WantedAnswersAs(id, _) => {
+            format!("correct the myid file of server {id}, or its address in the spec")
+        }
+        Obstacle::WantedElsewhere(id) => format!(
+            "correct the address of server {id} in the spec, or remove it from the other ensemble \
+             first"
+        ),
+        Obstacle::MemberAnswersAs(id, _) => format!(
+            "correct the myid file at the address of server {id}, or find out which server has \
+             taken that address"
+        ),
+    }
 }

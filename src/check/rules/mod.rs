@@ -1,5 +1,5 @@
-//! The safety rules, one file each. The unit tests of a rule and its page of `zkplan explain` stand
-//! beside it.
+//! The safety rules, one file each. What a rule asks for, what helps where it is broken and its unit
+//! tests are in the file, and its page of `zkplan explain` stands beside it.
 //!
 //! | code | [`Law`] | file |
 //! |---|---|---|
@@ -25,6 +25,7 @@
 
 pub(super) mod addresses;
 pub(super) mod form;
+mod hints;
 mod identity;
 mod join_order;
 mod joiners;
@@ -33,6 +34,7 @@ mod live_quorum;
 mod next_quorum;
 mod overlap;
 mod participants;
+mod shared_hints;
 mod shrink;
 mod spare;
 mod stop_last;
@@ -40,7 +42,9 @@ mod unsupported;
 mod way_back;
 pub(super) mod zones;
 
+pub use hints::Hint;
 pub(super) use join_order::before_gate;
+pub use live_quorum::RAISE_THE_LIMIT;
 pub(super) use live_quorum::{findings, now};
 
 use self::addresses::Addresses;

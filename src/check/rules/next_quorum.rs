@@ -4,6 +4,9 @@ use crate::check::breach::BreachKind;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "enough of the next voters must be able to acknowledge";
+
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()
 }

@@ -6,6 +6,9 @@ use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Change;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "quorums before and after must share a server";
+
 /// Without a limit on changes the rule does not apply: ZooKeeper itself commits a reconfig in both
 /// quorums.
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {

@@ -3,6 +3,13 @@
 use crate::check::breach::BreachKind;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "two participants must remain";
+
+/// What helps where it is broken.
+pub(super) const HINT: &str = "keep two participants, or set standaloneEnabled=false in zoo.cfg of \
+                               every server and policy.standaloneEnabled: false in the spec";
+
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let left = step.after.voters;
     let least = if step.table.facts.standalone_disabled { 1 } else { 2 };

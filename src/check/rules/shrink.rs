@@ -3,6 +3,12 @@
 use crate::check::breach::BreachKind;
 use crate::plan::Plan;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "the ensemble must not shrink by more than policy.maxShrink";
+
+/// What helps where it is broken.
+pub(super) const HINT: &str = "raise policy.maxShrink, or shrink in several specs";
+
 pub(super) fn broken(plan: &Plan) -> Option<BreachKind> {
     let (base, target) = (&plan.facts.base.membership, &plan.target);
     let removed = base.servers().filter(|server| !target.contains(server.id)).count();

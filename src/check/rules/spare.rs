@@ -5,6 +5,9 @@ use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "the ensemble must tolerate enough failures";
+
 /// A change of an address in place may use up one failure while it is under way.
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()

@@ -5,6 +5,9 @@ use crate::check::engine::state::Mark;
 use crate::check::engine::transition::Transition;
 use crate::plan::Action;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "servers are stopped last";
+
 pub(super) fn broken(step: &Transition<'_>) -> Option<BreachKind> {
     let server = *step.entry.servers.first()?;
     let id = step.table.ids[server];

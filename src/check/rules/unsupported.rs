@@ -7,6 +7,30 @@ use crate::check::engine::step_table::StepTable;
 use crate::diff::{Change, ChangeKind};
 use crate::model::{Server, ServerId};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "not supported yet";
+
+/// What helps where a new voter is in no group.
+pub(super) const GIVE_GROUP: &str = "give it a group in the spec, and a weight if it is not 1";
+
+/// What helps where a voter would count in another group or with another weight.
+pub(super) const NEW_ID: &str =
+    "remove the server, and add it under a new id with the new group and weight";
+
+/// What helps where quorums are majorities.
+pub(super) const NO_GROUPS: &str = "remove group and weight from the spec";
+
+/// What helps where weights are of too many kinds.
+pub(super) const EQUAL_WEIGHTS: &str = "give the servers of one group equal weights";
+
+/// What helps where groups or weights belong to no voter.
+pub(super) const GROUPS_BY_HAND: &str =
+    "change groups and weights by hand; zkplan keeps what the spec does not change";
+
+/// What helps where a line has more than zkplan can change.
+pub(super) const LINE_BY_HAND: &str =
+    "change the line of that server by hand; zkplan keeps what the spec does not change";
+
 pub(super) fn broken(table: &StepTable<'_>) -> Vec<BreachKind> {
     let plan = table.plan;
     let mut found = places(table);

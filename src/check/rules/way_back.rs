@@ -5,6 +5,9 @@ use crate::check::engine::state::Mark;
 use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "every step must be possible to undo";
+
 /// The voters before the step that answered there must still be a quorum of those voters.
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()

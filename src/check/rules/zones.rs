@@ -5,6 +5,12 @@ use crate::check::engine::state::State;
 use crate::check::engine::step_table::StepTable;
 use crate::model::{Server, ZonePolicy};
 
+/// What the rule asks for.
+pub(super) const ASKS: &str = "the loss of a zone must not stop writes";
+
+/// What helps where it is broken.
+pub(super) const HINT: &str = "set policy.zones: best, or put the voters into more zones";
+
 /// Whether writes would stop without that zone, in an ensemble that survived the loss of any zone
 /// at first.
 pub(in crate::check) fn is_window(table: &StepTable<'_>, spare: i64) -> bool {
