@@ -106,9 +106,8 @@ fn what_cannot_be_read_is_not_known(ensemble: &Ensemble) {
     is_at(ensemble, &[1, 2, 3]);
 }
 
-/// An apply that abandons a run and loses its lock before it has opened its own.
+/// An apply that abandons a run and loses its session before it has opened its own.
 fn what_was_abandoned_is_in_the_document(ensemble: &Ensemble) {
-    let administrator = ensemble.administrator();
     let grow = wanting(ensemble, 1..=4, 1..=4);
     killed(&grow, "send join-4");
     wait_until_unlocked(ensemble);
@@ -118,7 +117,8 @@ fn what_was_abandoned_is_in_the_document(ensemble: &Ensemble) {
     let flags = ["--abandon", &run, "--format", "json"];
     let mut apply = desk.apply_spec(&swap).with(&flags).at("STOP", "open-run").start();
     apply.wait_frozen();
-    administrator.delete("/zkplan/lock");
+    // Its session expires, and the lock goes with it.
+    wait_until_unlocked(ensemble);
     apply.thaw();
     let outcome = apply.ends().exits(7).says([&format!("run {run} is abandoned")]);
     let document = outcome.json();
