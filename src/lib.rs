@@ -57,8 +57,8 @@
 //!
 //! # Invariants
 //!
-//! * The arrows between modules point one way, in the order above; no module uses `cli`. A test reads
-//!   the `use` lines.
+//! * The arrows between modules point one way, in the order above; no module uses `cli`. Inside a
+//!   module no chain of uses leads from a file back to it. Tests read the `use` lines.
 //! * Nothing but `cli` reads files of its own accord, and nothing but the port's implementation
 //!   opens a socket; `demo`, which runs servers and a client of theirs, is no part of the flow
 //!   above. No decision in `diff`, `plan`, `check`, `proposal` and `apply` reads a clock: time is an

@@ -171,6 +171,11 @@ fn both_ways_out_lead_out() {
         scene.desk.write("spec.yaml", &scene.spec.text());
         let words = ["history", "spec.yaml", "--unproven", "--format", "json"];
         let kept = scene.desk.run(words).exits(0);
+        let copy = kept.json();
+        assert_eq!(
+            (&copy["format"], &copy["folder"]),
+            (&"zkplan/unproven".into(), &"/zkplan".into())
+        );
         for path in stage.root.below("/zkplan") {
             assert!(kept.stdout.contains(&format!("\"{path}\"")), "{path} is not kept\n{kept}");
         }
