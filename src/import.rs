@@ -21,7 +21,7 @@ pub use zoo_cfg::{File, ServerFiles, dynamic_file_name};
 
 use crate::model::{
     Auth, ClientAddress, Connect, Endpoint, Hooks, Host, PeerAddress, Policy, Server, ServerId,
-    StandaloneEnabled, Tls,
+    StandaloneEnabled, Tls, WantedSettings,
 };
 use crate::observe::{Finding, FindingKind, Observation, ServerObservation};
 use crate::spec::{self, Spec, WantedServer};
@@ -277,6 +277,7 @@ impl Imported {
             },
             servers: self.servers.clone(),
             leaving_zones: BTreeMap::new(),
+            settings: WantedSettings::default(),
             policy: Policy { standalone_enabled, ..Policy::default() },
             hooks: Hooks::default(),
         }

@@ -2,14 +2,10 @@
 //! every figure that cannot be read is left out.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{FourLetterWord, NoAnswer};
-use crate::model::{ConfigParseError, EnsembleConfig, ServerId, Zxid};
+use crate::model::{ConfigParseError, EnsembleConfig, ServerId, ServerVersion, Zxid};
 
 /// The limit on lines. `hash` has 1024, `cons` one for each connection.
 const MAX_LINES: usize = 100_000;
@@ -51,48 +47,6 @@ impl Mode {
         [Self::Leader, Self::Follower, Self::Observer, Self::Standalone, Self::ReadOnly]
             .into_iter()
             .find(|mode| mode.word() == word)
-    }
-}
-
-/// A ZooKeeper release.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub struct ServerVersion {
-    /// Major.
-    pub major: u16,
-    /// Minor.
-    pub minor: u16,
-    /// Patch.
-    pub patch: u16,
-}
-
-impl ServerVersion {
-    /// A release by its numbers.
-    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
-        Self { major, minor, patch }
-    }
-
-    /// Its release line, major and minor: releases of one line understand each other.
-    pub const fn line(self) -> (u16, u16) {
-        (self.major, self.minor)
-    }
-
-    /// Reads the beginning of the text of `Zookeeper version:`, such as
-    /// `3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC`.
-    pub fn from_build(text: &str) -> Option<Self> {
-        let mut numbers = text.trim().splitn(3, '.');
-        let major = numbers.next()?.parse().ok()?;
-        let minor = numbers.next()?.parse().ok()?;
-        let rest = numbers.next()?;
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        Some(Self { major, minor, patch: rest.get(..digits)?.parse().ok()? })
-    }
-}
-
-impl fmt::Display for ServerVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
     }
 }
 
@@ -174,6 +128,10 @@ pub struct Conf {
     pub sync_limit: Option<u64>,
     /// How many connections it takes from one address (`maxClientCnxns`); 0 is any number.
     pub max_client_connections: Option<u32>,
+    /// The shortest session time-out that it grants, in milliseconds.
+    pub min_session_ms: Option<u64>,
+    /// The longest.
+    pub max_session_ms: Option<u64>,
     /// Where its snapshots lie.
     pub data_dir: Option<String>,
     /// The configuration it runs with; a standalone server has none.
@@ -200,6 +158,8 @@ impl Conf {
                 "initLimit" => conf.init_limit = value.parse().ok(),
                 "syncLimit" => conf.sync_limit = value.parse().ok(),
                 "maxClientCnxns" => conf.max_client_connections = value.parse().ok(),
+                "minSessionTimeout" => conf.min_session_ms = value.parse().ok(),
+                "maxSessionTimeout" => conf.max_session_ms = value.parse().ok(),
                 "dataDir" => conf.data_dir = Some(value.to_owned()),
                 _ => {}
             }

@@ -33,12 +33,13 @@ use std::net::IpAddr;
 
 use crate::model::{Endpoint, Folder, Host};
 
+pub use crate::model::ServerVersion;
 pub use client_session::HeldSession;
 pub use code::ErrorCode;
 pub use credential::{Credential, InClear};
 pub use digest::{DigestAlgorithm, digest_id, digest_id_by};
 pub use dry_run::DryRun;
-pub use four_letter::{Mode, ServerVersion};
+pub use four_letter::Mode;
 pub use pace::Limits;
 pub use port::{
     AclEntry, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionFactory, SessionTerms,

@@ -14,7 +14,9 @@ mod policy;
 mod properties;
 mod quorum;
 mod reconfig;
+mod release;
 mod server;
+mod settings;
 mod target;
 mod timeouts;
 
@@ -32,6 +34,8 @@ pub use policy::{
 pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};
 pub use reconfig::{Reconfig, Update};
+pub use release::ServerVersion;
 pub use server::{ClientAddress, PeerAddress, Role, Server, ServerId, ServerLineError, VoteWeight};
+pub use settings::{Bound, FOUR_LETTER_WORDS, SettingName, WantedSetting, WantedSettings};
 pub use target::{Target, TargetServer};
 pub use timeouts::Timeouts;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{ClientPart, Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId};
+use super::{
+    ClientPart, Connect, Endpoint, Hooks, Membership, Policy, Reach, Server, ServerId,
+    WantedSettings,
+};
 
 /// What is wanted of an ensemble, and how it is reached. A spec has one, and so has a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,9 @@ pub struct Target {
     pub servers: BTreeMap<ServerId, TargetServer>,
     /// Failure domains of servers that are wanted, and of those that leave, where they are known.
     pub zones: BTreeMap<ServerId, String>,
+    /// The settings that every wanted server must run with. A plan has none: they are no part of its
+    /// steps.
+    pub settings: WantedSettings,
     /// What is asked of the way there.
     pub policy: Policy,
     /// Commands that start and stop servers.
@@ -44,6 +50,7 @@ impl Target {
             connect: Connect::default(),
             servers: servers.into_iter().map(wanted).collect(),
             zones: BTreeMap::new(),
+            settings: WantedSettings::default(),
             policy: Policy::default(),
             hooks: Hooks::default(),
         }

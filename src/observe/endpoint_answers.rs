@@ -216,6 +216,13 @@ impl EndpointAnswers {
         self.srvr.as_ref().ok().and_then(|srvr| srvr.version).or(self.admin.version)
     }
 
+    /// The same with its source.
+    pub(super) fn version_sourced(&self) -> Option<Sourced<ServerVersion>> {
+        let srvr = self.srvr.as_ref().ok().and_then(|srvr| srvr.version);
+        let source = if srvr.is_some() { Source::Srvr } else { Source::AdminServer };
+        self.version().map(|value| Sourced { value, source })
+    }
+
     pub(super) fn tick_ms(&self) -> Option<u64> {
         self.conf.as_ref().ok().and_then(|conf| conf.tick_ms)
     }

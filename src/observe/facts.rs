@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bugs::triggered_bugs;
 use super::findings::{of_joiners, of_membership};
 use super::machines::{Machine, machine};
+use super::settings_compared::settings_differ;
 use super::{
     DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerObservation,
     ServerStatus, TargetProbe, contact,
@@ -295,6 +296,7 @@ fn findings(
     findings.extend(stale_contacts(seen, target));
     findings.extend(triggered_bugs(seen, target));
     findings.extend(not_shown(machines, target));
+    findings.extend(settings_differ(seen, target));
     // For a joiner this is no risk to accept: apply gives it no vote.
     findings.retain(|finding| {
         let differs = finding.kind == FindingKind::DataDiffers;

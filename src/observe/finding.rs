@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NoDigests, OwnPorts};
 use crate::ensemble::ServerVersion;
-use crate::model::{Host, ServerId};
+use crate::model::{Host, ServerId, SettingName};
 use crate::trust::Unproven;
 
 /// A finding about the ensemble or the spec.
@@ -180,6 +180,25 @@ pub enum FindingKind {
     /// A member closes every connection at once, as servers do over a connection limit. It does not
     /// count as synced, and it is not known to be down.
     MemberClosesConnections,
+    /// Servers were seen to run with other settings than the spec wants.
+    SettingsDiffer {
+        /// The differences.
+        differences: Vec<SettingDifference>,
+    },
+}
+
+/// A setting that differs from the spec in the same way on some servers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingDifference {
+    /// The setting.
+    pub setting: SettingName,
+    /// What the spec wants, as it writes it.
+    pub wanted: String,
+    /// What the servers show; of four-letter words, those that they refuse.
+    pub seen: String,
+    /// The servers.
+    pub servers: BTreeSet<ServerId>,
 }
 
 /// Why it is not known whether two hosts are one machine.
@@ -401,6 +420,7 @@ impl FindingKind {
             Self::MachineNotShown { .. } => "ZKF24",
             Self::LocalSessions { .. } => "ZKF21",
             Self::MemberClosesConnections => "ZKF22",
+            Self::SettingsDiffer { .. } => "ZKF25",
         }
     }
 
@@ -454,7 +474,8 @@ impl FindingKind {
             | Self::RetiredAnswers { state: RetiredState::Serve, .. }
             | Self::FileDiffers { is_alike: false, .. }
             | Self::MemberClosesConnections
-            | Self::MembersRetired { .. } => Level::Warning,
+            | Self::MembersRetired { .. }
+            | Self::SettingsDiffer { .. } => Level::Warning,
         }
     }
 }

@@ -10,7 +10,9 @@
 //! agree), `lineage` (which ensemble, and whether it is only one), `following` (followers, if
 //! configurations differ), `server_status` (the status of each server: which are synced),
 //! `observation` (the values of all that), `findings`, `bugs`, `machines` (members that stay on their
-//! machine), `facts`, the part that planning and checking use, and `left_to_do` (what no plan does).
+//! machine), `settings_seen` (the settings of each server, where settings are wanted) and
+//! `settings_compared`, `facts`, the part that planning and checking use, and `left_to_do` (what no
+//! plan does).
 //! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
 //! leader's, the clients of a server, and former addresses of servers.
 
@@ -30,6 +32,8 @@ mod observing;
 mod proof;
 mod question;
 mod server_status;
+mod settings_compared;
+mod settings_seen;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -41,7 +45,7 @@ pub use clients::{OwnSession, clients};
 pub use facts::{Facts, Obstacle};
 pub use finding::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
-    RetiredState, WithoutDigests,
+    RetiredState, SettingDifference, WithoutDigests,
 };
 pub use left_to_do::LeftToDo;
 pub use observation::{
@@ -52,3 +56,5 @@ pub use observation::{
 pub use observing::{observe, observe_confirmed};
 pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
+pub use settings_compared::{SettingState, SettingVerdict, compare_settings};
+pub use settings_seen::{NotSeen, ObservedSettings, SettingValue};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{DataProof, Finding};
+use super::{DataProof, Finding, ObservedSettings};
 use crate::ensemble::{Mode, NoAnswer, PortState, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, ServerId, Zxid};
 use crate::trust::FolderSeen;
@@ -108,6 +108,8 @@ pub enum Source {
     AdminServer,
     /// A session on that very server.
     Session,
+    /// A four-letter word that was sent to see whether it is answered.
+    Word,
 }
 
 /// The observation of one server.
@@ -155,6 +157,8 @@ pub struct ServerObservation {
     pub max_client_connections: Option<u32>,
     /// Whether it once closed a second connection of ours at once while it accepted one.
     pub takes_one_connection: bool,
+    /// Its settings, as far as they were asked for.
+    pub settings: ObservedSettings,
 }
 
 impl ServerObservation {
@@ -180,6 +184,7 @@ impl ServerObservation {
             tick_ms: None,
             max_client_connections: None,
             takes_one_connection: false,
+            settings: ObservedSettings::default(),
         }
     }
 }

@@ -12,7 +12,9 @@ use super::lineage::{self, LiveEnsemble};
 use super::proof::compare;
 use super::server_status::Round;
 use super::survey::Survey;
-use super::{ClientsOf, Identity, Observation, ObserveError, Question, Tried, server_status};
+use super::{
+    ClientsOf, Identity, Observation, ObserveError, Question, Tried, server_status, settings_seen,
+};
 use crate::ensemble::{ConfigRead, Ensemble, NoAnswer};
 use crate::model::{Endpoint, EnsembleConfig, ServerId};
 use crate::trust::FolderSeen;
@@ -142,6 +144,8 @@ async fn conclude<E: Ensemble>(
         }
     }))
     .await;
+    let leads = present.leader.as_ref().map(|(id, _)| *id);
+    settings_seen::complete(port, question, &present.config, leads, &mut servers).await;
     for observed in servers.values_mut() {
         observed.takes_one_connection =
             observed.endpoint.as_ref().is_some_and(|at| port.takes_one_connection(at));
@@ -154,7 +158,7 @@ async fn conclude<E: Ensemble>(
     let mut observation = Observation {
         identity: folder.identity().map_or(Identity::NoneYet, |id| Identity::Known(id.to_owned())),
         folder,
-        leader: present.leader.as_ref().map(|(id, _)| *id),
+        leader: leads,
         leader_zxid,
         servers,
         strangers,

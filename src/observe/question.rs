@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Endpoint, Host, Server, ServerId, Target};
+use crate::model::{Endpoint, Host, Server, ServerId, Target, WantedSettings};
 
 /// The servers to observe, and how closely.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Question {
     pub wanted: BTreeMap<ServerId, Wanted>,
     /// Whose clients are counted.
     pub clients: ClientsOf,
+    /// The settings of the wanted servers that are looked for beyond what the usual questions tell.
+    pub settings: WantedSettings,
     /// Whether figures of the servers' data are left out. In the middle of a run they were seen
     /// before, and a joiner's are compared by themselves.
     pub skip_data: bool,
@@ -58,6 +60,7 @@ impl Question {
             contacts: target.connect.servers.iter().filter_map(|at| contact(at, tls)).collect(),
             wanted: wanted.collect(),
             clients: ClientsOf::Leaving,
+            settings: target.settings.clone(),
             skip_data: false,
         }
     }

@@ -10,7 +10,8 @@ use super::lineage::LiveEnsemble;
 use super::proof::digests_of;
 use super::survey::Survey;
 use super::{
-    DataFigures, Digests, Question, ServerObservation, ServerStatus, TargetProbe, Tried, Wanted,
+    DataFigures, Digests, ObservedSettings, Question, ServerObservation, ServerStatus, TargetProbe,
+    Tried, Wanted,
 };
 use crate::ensemble::four_letter::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, FourLetterWord, Mode, NoAnswer, PortState};
@@ -357,6 +358,7 @@ fn seen(survey: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObserva
         bind_tries: probe.bind_tries(),
         tick_ms: probe.tick_ms(),
         max_client_connections: probe.max_client_connections(),
+        settings: ObservedSettings::of_words(probe),
         ..ServerObservation::blank(id, ServerStatus::NotAsked)
     }
 }

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::diff::Change;
 use crate::model::{
     ClientAddress, Connect, Hooks, Membership, Policy, Reach, Server, ServerId, Target,
-    TargetServer,
+    TargetServer, WantedSettings,
 };
 use crate::observe::Facts;
 
@@ -103,6 +103,7 @@ impl Plan {
             connect: self.connect.clone(),
             servers: self.target.servers().map(wanted).collect(),
             zones: self.facts.zones.clone(),
+            settings: WantedSettings::default(),
             policy: self.policy.clone(),
             hooks: self.hooks.clone(),
         }

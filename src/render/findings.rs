@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::phrases::{AS_FAR_AS_SEEN, folder_not_proven, list, ports, servers};
-use super::{retired, sessions};
+use super::{retired, sessions, settings};
 use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};
 use crate::observe::{
@@ -275,6 +275,7 @@ pub fn finding(finding: &Finding) -> String {
         }
         FindingKind::LocalSessions { servers } => sessions::may_be_local(servers),
         FindingKind::MemberClosesConnections => sessions::closes_connections(&it),
+        FindingKind::SettingsDiffer { differences } => settings::differ(differences),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::check::CheckedPlan;
 use crate::ensemble::{NoAnswer, PortState};
 use crate::model::{
-    Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, Zxid,
+    Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, WantedSettings, Zxid,
 };
 use crate::observe::DataProof;
 use crate::observe::{
@@ -167,6 +167,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
         connect: Connect::default(),
         servers: wanted.into_iter().enumerate().map(server).collect(),
         leaving_zones: BTreeMap::new(),
+        settings: WantedSettings::default(),
         policy: Policy::default(),
         hooks: Hooks::default(),
     }

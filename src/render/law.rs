@@ -509,7 +509,8 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::FileDiffers { .. }
         | FindingKind::MembersRetired { .. }
         | FindingKind::LocalSessions { .. }
-        | FindingKind::MemberClosesConnections => "no acceptance is needed",
+        | FindingKind::MemberClosesConnections
+        | FindingKind::SettingsDiffer { .. } => "no acceptance is needed",
     }
 }
 

@@ -166,6 +166,7 @@ pub(super) const fn source(source: Source) -> &'static str {
         Source::Srvr => "srvr",
         Source::Mntr => "mntr",
         Source::Cons => "cons",
+        Source::Word => "the word itself",
         Source::AdminServer => "its AdminServer",
         Source::Session => "a session on it",
     }

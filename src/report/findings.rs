@@ -104,6 +104,9 @@ pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
         FindingKind::RetiredAnswers { servers: asked, .. } => {
             servers.extend(asked.iter().map(|one| one.id));
         }
+        FindingKind::SettingsDiffer { differences } => {
+            servers.extend(differences.iter().flat_map(|one| &one.servers));
+        }
         FindingKind::KnownBug { .. }
         | FindingKind::MixedVersions { .. }
         | FindingKind::HostileName { .. }

@@ -11,6 +11,7 @@ mod read;
 mod schema;
 mod sections;
 mod servers;
+mod settings_section;
 mod shown;
 mod tree;
 mod write;
@@ -26,6 +27,7 @@ pub use write::write;
 
 use crate::model::{
     Connect, Endpoint, Hooks, Membership, Policy, Server, ServerId, Target, TargetServer,
+    WantedSettings,
 };
 
 /// The desired ensemble.
@@ -39,6 +41,8 @@ pub struct Spec {
     pub servers: BTreeMap<ServerId, WantedServer>,
     /// Zones of present servers that the spec no longer lists.
     pub leaving_zones: BTreeMap<ServerId, String>,
+    /// The settings that every listed server must run with.
+    pub settings: WantedSettings,
     /// What is asked of the way there.
     pub policy: Policy,
     /// Commands that start and stop servers.
@@ -88,7 +92,8 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         reader.complain(place::Place::START, "the spec is empty", "nothing here", remedy);
         return None;
     }
-    let known = ["apiVersion", "ensemble", "connect", "servers", "policy", "hooks", "zones"];
+    let known =
+        ["apiVersion", "ensemble", "connect", "servers", "settings", "policy", "hooks", "zones"];
     let file = reader.fields(tree, "the spec", &known)?;
     let version = format!("begin with `apiVersion: {}`", sections::API_VERSION);
     if let Some(node) = reader.needed(&file, "apiVersion", "the spec", &version) {
@@ -102,6 +107,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
     let listed = reader.needed(&file, "servers", "the spec", wanted);
     let mut entries = listed.map(|node| reader.servers(node)).unwrap_or_default();
     let zones = file.get("zones").map(|node| reader.leaving_zones(node, &mut entries));
+    let settings = file.get("settings").map(|node| reader.settings(node)).unwrap_or_default();
     let policy = file.get("policy").map(|node| reader.policy(node)).unwrap_or_default();
     let hooks = file.get("hooks").map(|node| reader.hooks(node)).unwrap_or_default();
     let servers = entries.into_iter().filter_map(|entry| entry.wanted);
@@ -110,6 +116,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         connect,
         servers: servers.map(|wanted| (wanted.server.id, wanted)).collect(),
         leaving_zones: zones.unwrap_or_default(),
+        settings,
         policy,
         hooks,
     })
@@ -136,6 +143,7 @@ impl Spec {
             connect: self.connect.clone(),
             servers: self.servers.iter().map(|(id, wanted)| (*id, wanted.to_target())).collect(),
             zones: self.zones(),
+            settings: self.settings.clone(),
             policy: self.policy.clone(),
             hooks: self.hooks.clone(),
         }

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::sections::{API_VERSION, LABEL_PATTERN};
 use super::servers::{CLIENT_PORT, ELECTION_PORT, QUORUM_PORT, ZONE_PATTERN};
-use crate::model::{Connect, Hooks, Policy};
+use super::settings_section::{BOUND_PATTERN, VERSION_PATTERN};
+use crate::model::{Bound, Connect, FOUR_LETTER_WORDS, Hooks, Policy};
 
 /// What a host can be; that it means something is left to the parser.
 const HOST_PATTERN: &str =
@@ -85,6 +86,8 @@ struct SpecFile {
     /// Every server that the ensemble is to have.
     #[schemars(length(min = 1))]
     servers: Vec<ServerEntry>,
+    /// What every listed server must run with, as far as it can be seen: compared, not written.
+    settings: Option<SettingsMap>,
     /// What is asked of the way there.
     policy: Option<Policy>,
     /// Commands that start and stop servers; none by default.
@@ -168,6 +171,65 @@ struct ServerMap {
     admin: Option<String>,
 }
 
+/// The settings that every listed server must run with. zkplan compares them with what it sees and
+/// writes no file on a server.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SettingsMap {
+    /// Whether reconfigs are taken.
+    #[schemars(schema_with = "only_true")]
+    #[serde(default)]
+    reconfig_enabled: (),
+    /// Whether `connect.auth` is a super user of each server.
+    superuser: Option<SuperuserWord>,
+    /// Four-letter words that each server must answer (`4lw.commands.whitelist`).
+    #[schemars(schema_with = "four_letter_words")]
+    #[serde(default)]
+    four_letter_words: (),
+    /// Ticks that a learner may take to connect and to copy the data.
+    init_limit: Option<LeastOne>,
+    /// Ticks that a learner may fall behind.
+    sync_limit: Option<LeastOne>,
+    /// The tick in milliseconds.
+    tick_time: Option<LeastOne>,
+    /// Connections from one address; 0 is any number.
+    max_client_cnxns: Option<LeastZero>,
+    /// The shortest session time-out in milliseconds.
+    min_session_timeout: Option<LeastOne>,
+    /// The longest session time-out in milliseconds.
+    max_session_timeout: Option<LeastOne>,
+    /// The release.
+    #[schemars(regex(pattern = VERSION_PATTERN))]
+    version: Option<String>,
+}
+
+/// A number, or a least number such as `>=30`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum LeastOne {
+    Exactly(#[schemars(range(min = 1, max = Bound::LARGEST))] u32),
+    AtLeast(#[schemars(regex(pattern = BOUND_PATTERN))] String),
+}
+
+/// A number, or a least number such as `>=60`; 0 is any number.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum LeastZero {
+    Exactly(#[schemars(range(min = 0, max = Bound::LARGEST))] u32),
+    AtLeast(#[schemars(regex(pattern = BOUND_PATTERN))] String),
+}
+
+/// That the credential must be accepted.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SuperuserWord {
+    Required,
+}
+
 /// Whether a server votes.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -181,6 +243,14 @@ enum RoleWord {
 
 fn api_version(_: &mut schemars::SchemaGenerator) -> Schema {
     json_schema!({ "const": API_VERSION })
+}
+
+fn only_true(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "const": true })
+}
+
+fn four_letter_words(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "enum": FOUR_LETTER_WORDS } })
 }
 
 fn zones(_: &mut schemars::SchemaGenerator) -> Schema {

@@ -9,8 +9,8 @@ use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{
-    Auth, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Policy, Role, Timeouts,
-    VoteWeight,
+    Auth, Bound, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Policy, Role, Timeouts,
+    VoteWeight, WantedSetting, WantedSettings,
 };
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
@@ -44,6 +44,7 @@ impl Display for File<'_> {
         writeln!(out, "servers:")?;
         self.spec.servers.values().try_for_each(|wanted| server(out, wanted))?;
         zones(out, self.spec)?;
+        settings(out, &self.spec.settings)?;
         policy(out, &self.spec.policy)?;
         hooks(out, &self.spec.hooks)
     }
@@ -180,6 +181,28 @@ fn zones(out: &mut Formatter<'_>, spec: &Spec) -> fmt::Result {
     }
     writeln!(out, "zones:")?;
     all.iter().try_for_each(|(id, zone)| writeln!(out, "  {id}: {}", scalar(zone)))
+}
+
+fn settings(out: &mut Formatter<'_>, settings: &WantedSettings) -> fmt::Result {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "settings:")?;
+    settings.each().into_iter().try_for_each(|(name, wanted)| {
+        let value = match &wanted {
+            WantedSetting::Words(words) => {
+                format!("[{}]", words.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+            }
+            // A text that begins like a number or an operator has to be quoted.
+            WantedSetting::Number(Bound::AtLeast(_)) | WantedSetting::Release(_) => {
+                quote(&wanted.to_string())
+            }
+            WantedSetting::On | WantedSetting::Required | WantedSetting::Number(_) => {
+                wanted.to_string()
+            }
+        };
+        writeln!(out, "  {name}: {value}")
+    })
 }
 
 fn policy(out: &mut Formatter<'_>, policy: &Policy) -> fmt::Result {

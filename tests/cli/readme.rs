@@ -144,24 +144,36 @@ fn every_page_and_file_that_the_readme_names_exists() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// The settings have a page of their own.
 #[test]
 fn the_page_of_the_spec_is_a_spec_with_every_key() {
-    let page = zkplan::explain::page("spec").expect("a page");
-    let block = page.lines().filter_map(|line| line.strip_prefix("    "));
-    let spec: String = block.flat_map(|line| [line, "\n"]).collect();
+    let pages = ["spec", "settings"].map(|name| zkplan::explain::page(name).expect("a page"));
+    let block = |page: &'static str| -> String {
+        let lines = page.lines().filter_map(|line| line.strip_prefix("    "));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    };
     let desk = Desk::new();
-    desk.write("spec.yaml", &spec);
-    let answer = desk.zkplan(&["validate", "spec.yaml"]);
-    assert_eq!(answer.code, 0, "{}", answer.err);
+    let [spec, settings] = pages.map(block);
+    let with_settings: String = spec
+        .lines()
+        .filter(|line| !line.starts_with("settings:"))
+        .flat_map(|line| [line, "\n"])
+        .chain([settings.as_str()])
+        .collect();
+    for spec in [&spec, &with_settings] {
+        desk.write("spec.yaml", spec);
+        let answer = desk.zkplan(&["validate", "spec.yaml"]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+    }
 
     let mut keys = BTreeSet::new();
     let schema = desk.zkplan(&["schema"]).out;
     collect_keys(&serde_json::from_str(&schema).expect("a schema"), &mut keys);
     assert!(keys.len() > 30, "{keys:?}");
     let is_part = |c: char| !c.is_ascii_alphanumeric();
-    let words: BTreeSet<&str> = page.split(is_part).collect();
+    let words: BTreeSet<&str> = pages.iter().flat_map(|page| page.split(is_part)).collect();
     let missing: Vec<&String> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
-    assert!(missing.is_empty(), "zkplan explain spec does not show {missing:?}");
+    assert!(missing.is_empty(), "zkplan explain spec and settings do not show {missing:?}");
 }
 
 /// The keys of all objects that a schema describes.

@@ -11,9 +11,10 @@ use proptest::option;
 use proptest::prelude::*;
 use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
-    AddAs, Auth, AuthScheme, ClientAddress, ClientPart, Connect, Cutover, Folder, Hooks, Host,
-    Millis, MinTolerance, PasswordSource, PeerAddress, Policy, ReuseIds, Role, Server, ServerId,
-    StandaloneEnabled, Timeouts, Tls, VoteWeight, ZonePolicy,
+    AddAs, Auth, AuthScheme, Bound, ClientAddress, ClientPart, Connect, Cutover, FOUR_LETTER_WORDS,
+    Folder, Hooks, Host, Millis, MinTolerance, PasswordSource, PeerAddress, Policy, ReuseIds, Role,
+    Server, ServerId, ServerVersion, SettingName, StandaloneEnabled, Timeouts, Tls, VoteWeight,
+    WantedSettings, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -174,13 +175,32 @@ fn hooks() -> impl Strategy<Value = Hooks> {
     (hook(), hook()).prop_map(|(start, stop)| Hooks { start, stop })
 }
 
+fn settings() -> impl Strategy<Value = WantedSettings> {
+    let words = prop::sample::subsequence(FOUR_LETTER_WORDS.to_vec(), 0..5)
+        .prop_map(|words| words.into_iter().map(str::to_owned).collect());
+    let bound = (1_u32..=Bound::LARGEST, any::<bool>())
+        .prop_map(|(number, exact)| (if exact { Bound::Exactly } else { Bound::AtLeast })(number));
+    let numbers = btree_map(prop::sample::select(SettingName::NUMBERS.to_vec()), bound, 0..4);
+    let version = (0_u16..10_000, 0_u16..12, 0_u16..12)
+        .prop_map(|(major, minor, patch)| ServerVersion::new(major, minor, patch));
+    (any::<[bool; 2]>(), words, numbers, option::of(version)).prop_map(
+        |(flags, four_letter_words, numbers, version)| WantedSettings {
+            reconfig_enabled: flags[0],
+            superuser: flags[1],
+            four_letter_words,
+            numbers,
+            version,
+        },
+    )
+}
+
 fn spec() -> impl Strategy<Value = Spec> {
     let label = "[a-z0-9][a-z0-9.-]{0,20}";
     let former = btree_map((1_i64..=254).prop_map(ServerId::new), zone(), 0..3);
-    (label, connect(), servers(), former, policy(), hooks()).prop_map(
-        |(ensemble, connect, servers, mut leaving_zones, policy, hooks)| {
+    (label, connect(), servers(), former, settings(), policy(), hooks()).prop_map(
+        |(ensemble, connect, servers, mut leaving_zones, settings, policy, hooks)| {
             leaving_zones.retain(|id, _| !servers.contains_key(id));
-            Spec { ensemble, connect, servers, leaving_zones, policy, hooks }
+            Spec { ensemble, connect, servers, leaving_zones, settings, policy, hooks }
         },
     )
 }
@@ -232,6 +252,9 @@ fn near_yaml() -> impl Strategy<Value = String> {
             "password: ",
             "hooks: ",
             "policy: ",
+            "settings: ",
+            "initLimit: ",
+            ">=30",
             "# ",
             "\r\n",
             "\t",

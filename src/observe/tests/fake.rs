@@ -22,6 +22,7 @@ pub(super) struct Fake {
     pub(super) zxid: u64,
     pub(super) version: &'static str,
     pub(super) tick_ms: u64,
+    pub(super) init_limit: u64,
     pub(super) election_port: u16,
     /// Whether words beside `srvr` are whitelisted.
     pub(super) rich: bool,
@@ -37,6 +38,8 @@ pub(super) struct Fake {
     pub(super) commits_with: Option<u8>,
     /// Its zxid once a write was committed anywhere.
     pub(super) zxid_after_write: Option<u64>,
+    /// A word at which it closes the connection.
+    pub(super) hangs_up_at: Option<FourLetterWord>,
     pub(super) hash: &'static str,
     pub(super) cons: &'static str,
     pub(super) dump: &'static str,
@@ -135,10 +138,11 @@ impl Fake {
                 "clientPort=2181\nserverId=0\n".into()
             }
             FourLetterWord::Conf => format!(
-                "clientPort={}\ntickTime={}\nmaxClientCnxns={}\nserverId={}\nelectionPort={}\nquorumPort=2888\n\
-                 membership: \n{}",
+                "clientPort={}\ntickTime={}\ninitLimit={}\nmaxClientCnxns={}\nserverId={}\nelectionPort={}\n\
+                 quorumPort=2888\nmembership: \n{}",
                 self.at.port,
                 self.tick_ms,
+                self.init_limit,
                 self.max_client_connections,
                 self.id,
                 self.election_port,
@@ -165,6 +169,9 @@ impl Ensemble for FakeEnsemble {
         }
         if word != FourLetterWord::Srvr && !server.rich {
             return Err(NoAnswer::NotWhitelisted);
+        }
+        if server.hangs_up_at == Some(word) {
+            return Err(NoAnswer::Closed);
         }
         Ok(server.answer(word))
     }
@@ -271,6 +278,7 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         zxid: Zxid::new(0x1_0000_0007).get(),
         version: "3.8.0-abc",
         tick_ms: 200,
+        init_limit: 10,
         election_port: 3888,
         rich: true,
         silent: None,
@@ -279,6 +287,7 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         no_session: None,
         commits_with: None,
         zxid_after_write: None,
+        hangs_up_at: None,
         hash: "",
         cons: "",
         dump: "SessionTracker dump:\n",

@@ -6,6 +6,7 @@ mod healthy;
 mod lineages;
 mod own_files;
 mod planning;
+mod settings;
 mod trouble;
 
 use std::collections::BTreeSet;

@@ -10,7 +10,7 @@ use zkplan::ensemble::{
 };
 use zkplan::model::{
     ConfigVersion, Endpoint, EnsembleConfig, Membership, Millis, Reconfig, Server, ServerId,
-    Update, VoteWeight,
+    Update, VoteWeight, WantedSettings,
 };
 use zkplan::observe::{
     ClientsOf, Observation, ObserveError, Question, ServerObservation, ServerStatus, Wanted,
@@ -131,6 +131,7 @@ impl Knowledge {
             contacts: contacts.collect(),
             wanted: wanted.collect(),
             clients: ClientsOf::NoServer,
+            settings: WantedSettings::default(),
             skip_data: false,
         }
     }
