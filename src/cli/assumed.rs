@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::CommandError;
 use super::output::Output;
 use super::specs;
-use crate::model::{ConfigParseError, EnsembleConfig};
+use crate::model::{ConfigParseError, EnsembleConfig, MembershipParseError};
 use crate::report::error::CommandFailure;
 use crate::spec::Spec;
 
@@ -30,7 +30,10 @@ pub(super) fn config(
     })?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     EnsembleConfig::parse_file(&name, &without_chatter(&text)).map_err(|error| {
-        let why = format!("{}: {error}", file.display());
+        let why = match quoted(&text, &error) {
+            Some((number, error)) => format!("{}:{number}: {error}", file.display()),
+            None => format!("{}: {error}", file.display()),
+        };
         let help = match error {
             ConfigParseError::ClickHouseKeeper => {
                 "change a ClickHouse Keeper as its documentation describes: with `reconfig` in \
@@ -42,9 +45,44 @@ pub(super) fn config(
     })
 }
 
+/// The line that cannot be read, with its number and as it stands in the file.
+fn quoted(text: &str, error: &ConfigParseError) -> Option<(usize, ConfigParseError)> {
+    let is_it = |line: &str| EnsembleConfig::parse(line).is_err_and(|of| of == *error);
+    let (number, line) = text.lines().enumerate().find(|(_, line)| is_data(line) && is_it(line))?;
+    let line = line.trim().to_owned();
+    let error = match error {
+        ConfigParseError::Membership(MembershipParseError::Line(_)) => {
+            MembershipParseError::Line(line)
+        }
+        ConfigParseError::Membership(MembershipParseError::Server { cause, .. }) => {
+            MembershipParseError::Server { line, cause: cause.clone() }
+        }
+        _ => return None,
+    };
+    Some((number + 1, error.into()))
+}
+
 /// `zkCli.sh config` prints what its client does on stdout too.
 fn without_chatter(text: &str) -> String {
-    const CHATTER: [&str; 3] = ["Connecting to ", "WATCHER::", "WatchedEvent "];
-    let is_data = |line: &&str| !CHATTER.iter().any(|start| line.starts_with(start));
-    text.lines().filter(is_data).collect::<Vec<_>>().join("\n")
+    text.lines().filter(|line| is_data(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a line is not one that `zkCli.sh` and its libraries print beside the data. The log goes
+/// to stdout by default, each line behind its time.
+fn is_data(line: &str) -> bool {
+    const CHATTER: [&str; 7] = [
+        "Connecting to ",
+        "WATCHER::",
+        "WatchedEvent ",
+        "Welcome to ZooKeeper!",
+        "JLine support is ",
+        "SLF4J",
+        "log4j:",
+    ];
+    let is_log = {
+        let like = |(c, form): (u8, u8)| if form == b'0' { c.is_ascii_digit() } else { c == form };
+        let time = b"0000-00-00 00:00:00";
+        line.len() > time.len() && line.bytes().zip(time.iter().copied()).all(like)
+    };
+    !is_log && !CHATTER.iter().any(|start| line.starts_with(start))
 }
