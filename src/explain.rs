@@ -75,6 +75,38 @@ pub fn title(code: &str) -> Option<&'static str> {
     titles().find(|(known, _)| *known == code).map(|(_, title)| title)
 }
 
+/// What zkplan means by one of its own words: its entry on the page `words`.
+pub fn word(word: &str) -> Option<String> {
+    let wanted = word.to_ascii_lowercase();
+    let is_it = |names: &str| {
+        names.split(", ").any(|name| {
+            let first = name.split(' ').next().unwrap_or(name);
+            [name, first].iter().any(|known| *known == wanted || format!("{known}s") == wanted)
+        })
+    };
+    let entries = page("words")?.split("\n- **").skip(1);
+    let entry = entries.map(|entry| entry.split("\n\n").next().unwrap_or(entry));
+    let entry = entry.filter(|entry| entry.split_once("**").is_some_and(|(names, _)| is_it(names)));
+    let entry = entry.map(|entry| format!("- **{}", entry.trim_end())).next()?;
+    Some(format!("# words: {wanted}\n\n{entry}\n\nAll words: zkplan explain words\n"))
+}
+
+/// The pages that may be meant where there is none of that name: those with a like name, and those
+/// whose title has the word.
+pub fn like(word: &str) -> Vec<&'static str> {
+    let wanted = word.to_ascii_lowercase();
+    let stem = wanted.strip_suffix('s').unwrap_or(&wanted);
+    let has = |title: &str| {
+        stem.len() > 2 && title.to_ascii_lowercase().split(' ').any(|part| part.starts_with(stem))
+    };
+    let is_like = |code: &str| {
+        let code = code.to_ascii_lowercase();
+        !code.starts_with("zk") && strsim::damerau_levenshtein(&code, &wanted) <= 2
+    };
+    let all = titles().filter(|(code, title)| is_like(code) || has(title));
+    all.map(|(code, _)| code).collect()
+}
+
 /// Every code with the first line of its page.
 pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGES.iter().map(|(code, page)| {
@@ -93,6 +125,25 @@ mod tests {
         for law in Law::ALL {
             assert!(page(law.code()).is_some(), "{}", law.code());
         }
+    }
+
+    #[test]
+    fn a_word_of_a_screen_is_found() {
+        for name in
+            ["joiner", "Joiners", "window", "fence", "lock", "identity", "zone", "tolerates"]
+        {
+            let found = word(name).expect(name);
+            assert!(found.lines().nth(2).is_some_and(|line| line.starts_with("- **")), "{found}");
+            assert_eq!(found.matches("- **").count(), 1, "{found}");
+        }
+        assert_eq!(word("nonsense"), None);
+    }
+
+    #[test]
+    fn what_may_be_meant_is_found_by_name_and_by_title() {
+        assert_eq!(like("aply"), ["apply"]);
+        assert!(like("election").contains(&"ZKF7"));
+        assert!(like("nonsense").is_empty() && like("").is_empty());
     }
 
     #[test]

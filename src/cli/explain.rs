@@ -19,6 +19,19 @@ pub(super) fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandEr
     if let Some(page) = explain::page(code) {
         return Ok(output.screen(&Text::preformatted(page), Exit::Done));
     }
-    Err(CommandError::new(CommandFailure::Usage, format!("there is no page `{code}`"))
-        .hint("`zkplan explain` lists all pages"))
+    if let Some(entry) = explain::word(code) {
+        return Ok(output.screen(&Text::preformatted(&entry), Exit::Done));
+    }
+    let like = explain::like(code);
+    let all = "`zkplan explain` lists all pages";
+    let hint = match like.as_slice() {
+        [] => all.to_owned(),
+        pages => {
+            let pages: Vec<String> =
+                pages.iter().map(|page| format!("zkplan explain {page}")).collect();
+            format!("did you mean {}? {all}", pages.join(", or "))
+        }
+    };
+    let what = format!("there is no page `{code}`");
+    Err(CommandError::new(CommandFailure::Usage, what).hint(hint))
 }
