@@ -330,7 +330,7 @@ fn unsafe_now(breaches: &[Breach], screen: &EndScreen<'_>) -> String {
     let is_offered =
         |breach: &Breach| breach.detail.is_acceptable() && law::code(breach) != "ZKF13";
     if !breaches.iter().all(is_offered) {
-        return format!("{plans} shows the finding and the changes that would be accepted");
+        return format!("{plans} shows the finding and what would pass");
     }
     let mut flags: Vec<String> =
         breaches.iter().map(|breach| format!(" --accept {}", law::place(breach))).collect();

@@ -48,7 +48,9 @@ const fn harm(issue: Issue) -> &'static str {
         }
         Issue::Zk4785 => "a learner that crashes while it syncs can lose acknowledged writes",
         Issue::Zk4846 => "a server that copied data while ACLs changed may fail to start again",
-        Issue::Zk4925 => "a joiner can miss transactions, and pass this on when it leads",
+        Issue::Zk4925 => {
+            "a joiner can miss transactions; when it leads, other servers lose them too"
+        }
         Issue::Zk4925Observer => {
             "a former observer that leads, and was not restarted since its promotion, can remove \
              acknowledged writes from a server that returns after it was down"
@@ -248,8 +250,8 @@ pub fn finding(finding: &Finding) -> String {
             format!("the zone of {it} is not known; zkplan treats it as a zone of its own")
         }
         FindingKind::EvenVoters { voters } => format!(
-            "the spec has {voters} voters, an even number: one more must acknowledge than with \
-             {}, and it tolerates no more failures",
+            "the spec has {voters} voters, an even number: it tolerates as many failures as an \
+             ensemble of {}, with a larger quorum",
             voters.saturating_sub(1)
         ),
         FindingKind::DigestMismatches { count } => digest_mismatches(&it, *count),

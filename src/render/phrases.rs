@@ -159,7 +159,7 @@ pub(super) const fn check_port(check_port: PortState) -> &'static str {
     }
 }
 
-/// Who said something.
+/// From what something is known.
 pub(super) const fn source(source: Source) -> &'static str {
     match source {
         Source::Conf => "conf",
@@ -168,7 +168,7 @@ pub(super) const fn source(source: Source) -> &'static str {
         Source::Cons => "cons",
         Source::Word => "the word itself",
         Source::AdminServer => "its AdminServer",
-        Source::Session => "a session on it",
+        Source::Session => "a session",
     }
 }
 
@@ -181,7 +181,7 @@ pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<Stri
         ServerStatus::Observing => ("observes", Style::Green, None),
         ServerStatus::FollowingWithoutVote => ("no vote yet", Style::Green, None),
         ServerStatus::Behind => {
-            ("behind", Style::Yellow, more("its zxid is lower than the leader's was before"))
+            ("behind", Style::Yellow, more("it was not seen at the leader's zxid; counts as down"))
         }
         ServerStatus::OtherConfiguration => {
             ("other config", Style::Red, more("it runs with another configuration; counts as down"))
@@ -199,7 +199,7 @@ pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<Stri
             ("other id", Style::Red, Some(format!("it answers with id {id}; counts as down")))
         }
         ServerStatus::IdUnknown => {
-            ("id unknown", Style::Yellow, more("it does not show its id; not counted"))
+            ("id unknown", Style::Yellow, more("it does not show its id; counts as down"))
         }
         ServerStatus::Standalone => {
             ("standalone", Style::Red, more("it runs standalone, outside any ensemble"))
@@ -217,7 +217,7 @@ pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<Stri
         }
         ServerStatus::Silent(why) => ("no answer", Style::Red, more(silence(*why))),
         ServerStatus::NotAsked => {
-            ("not asked", Style::Yellow, more("its client address is not known; not counted"))
+            ("not asked", Style::Yellow, more("its client address is not known; counts as down"))
         }
         ServerStatus::Assumed => ("assumed", Style::Yellow, None),
     }

@@ -165,13 +165,28 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text.section(accepted(checked, &facts.findings, width));
     text.gap();
     text.paragraph("", summary(checked, is_past), width);
-    if let Origin::Made { rehearsed: Some(rehearsed), saved, .. } = origin {
-        let file = saved.and_then(Result::ok).map(|file| file.path);
-        text.paragraph("", rehearse::below(rehearsed, file), width);
+    if let Origin::Made { rehearsed: Some(rehearsed), spec, saved, flags } = origin {
+        let command = match saved.and_then(Result::ok) {
+            Some(file) => format!("zkplan rehearse {}", phrases::shell(file.path)),
+            None => rehearses(spec, flags),
+        };
+        text.append(rehearse::below(rehearsed, &command, width));
     }
     let accepted = resumed.map_or_else(|| plan.accepted.clone(), |resumed| resumed.accepts(plan));
     text.append(next(&origin, &facts.findings, &accepted, width));
     text
+}
+
+/// The command that rehearses a plan that is not saved. rehearse takes no preference: it reads the
+/// file that the next command writes.
+fn rehearses(spec: SpecFile<'_>, flags: &[String]) -> String {
+    if flags.iter().any(|flag| flag == "--prefer") {
+        return "zkplan rehearse plan.json".to_owned();
+    }
+    let words = ["zkplan", "rehearse", spec.path].into_iter();
+    let words: Vec<String> =
+        words.chain(flags.iter().map(String::as_str)).map(phrases::shell).collect();
+    words.join(" ")
 }
 
 /// What of a run is done, and what is left of it.

@@ -191,14 +191,14 @@ fn no_address(line: &Server) -> Option<String> {
     let client = line.client.as_ref()?;
     if line.has_own_client_address() {
         return Some(format!(
-            "its client address {client} can be reached only from its own machine; not counted. \
+            "its client address {client} can be reached only from its own machine; counts as down. \
              Set its secureClientPort and connect.tls in the spec"
         ));
     }
     let is_wildcard = line.peer().host.is_wildcard();
     is_wildcard.then(|| {
         format!(
-            "its server line has {} and no address; not counted. Add its client address to \
+            "its server line has {} and no address; counts as down. Add its client address to \
              connect.servers",
             line.peer().host
         )
@@ -231,7 +231,7 @@ const fn answers(status: &ServerStatus) -> bool {
 /// What is known of a joiner, and by whom.
 fn evidence(seen: &Observation, observed: &ServerObservation) -> String {
     let id = match &observed.own_id {
-        Some(known) => format!("id {} by {}", known.value, phrases::source(known.source)),
+        Some(known) => format!("id {} from {}", known.value, phrases::source(known.source)),
         None => "id not shown".to_owned(),
     };
     let vote = match observed.status {
@@ -288,7 +288,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
             (false, true, true) => (Style::Green, "follows"),
             (false, true, false) => (Style::Green, "observes"),
-            (false, false, _) => (Style::Red, "not seen in sync; not counted"),
+            (false, false, _) => (Style::Red, "not seen in sync; counts as down"),
         };
         let does = match (facts.assumed, live, server.votes()) {
             (true, _, _) => what_many_do(&ServerStatus::Assumed),

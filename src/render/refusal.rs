@@ -235,11 +235,11 @@ mod tests {
           id  role         mode      version  zxid         clients  status
            1  participant  leader    3.8.0    0x100000080        7  leads
            2  joiner       follower  3.8.0    0x100000080        0  no vote yet
-              id 2 by conf, follows without a vote, at the leader's zxid, data equal at
-              zxid 0x100000000, election port open
+              id 2 from conf, follows without a vote, at the leader's zxid, data equal
+              at zxid 0x100000000, election port open
            3  joiner       follower  3.8.0    0x100000080        0  no vote yet
-              id 3 by conf, follows without a vote, at the leader's zxid, data equal at
-              zxid 0x100000000, election port open
+              id 3 from conf, follows without a vote, at the leader's zxid, data equal
+              at zxid 0x100000000, election port open
 
         Changes
           + join        server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181
@@ -307,7 +307,7 @@ mod tests {
            2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
            3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
            4  joiner       follower  3.8.0    0x100000080        0  no vote yet  10.0.0.4:2181
-              id 4 by conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000,
+              id 4 from conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000,
               election port open
 
         Changes

@@ -209,75 +209,79 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
         "Writes continue in all of them".to_owned()
     } else {
         format!(
-            "Writes continue in {} and stop in {stops} until the failed server returns ({})",
+            "Writes continue in {} and stop in {stops} until the failed servers are back ({})",
             played - stops,
             stopping(rehearsal)
         )
     };
     let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
-    let line = Line::plain(begin + &writes);
-    if lost == 0 {
-        line.then(Style::Plain, ". After it returns, all of them finish.")
-    } else {
-        line.then(Style::Plain, ". After it returns, ")
-            .then(Style::Red, format!("{lost} of them do NOT finish."))
-    }
+    let (style, end) = match lost {
+        0 => (Style::Plain, "apply finishes in all of them.".to_owned()),
+        _ => (Style::Red, format!("apply does NOT finish in {lost} of them.")),
+    };
+    let line = format!("{begin}{writes}. When the failed servers are back, ");
+    Line::plain(line).then(style, end)
 }
 
-/// A rehearsal below its plan, in a sentence or two; `file` is the plan's, where it is saved.
-pub(super) fn below(rehearsed: &Result<Rehearsal, Unrehearsed>, file: Option<&str>) -> Line {
-    let rehearsal = match rehearsed {
-        Ok(rehearsal) => rehearsal,
+/// A rehearsal below its plan, in a sentence or two; `command` shows all of it.
+pub(super) fn below(
+    rehearsed: &Result<Rehearsal, Unrehearsed>,
+    command: &str,
+    width: usize,
+) -> Text {
+    let mut text = Text::new();
+    match rehearsed {
+        Ok(rehearsal) => {
+            text.paragraph("", in_short(rehearsal), width);
+            text.together(Line::plain("Each one: ").then(Style::Cyan, command), width);
+        }
         Err(why) => {
             let (what, remedy) = unrehearsed(why);
-            return Line::new(Style::Bold, "Not simulated:")
-                .then(Style::Plain, format!(" {what}; {remedy}."));
+            let lead = Line::new(Style::Bold, "Not simulated:");
+            text.paragraph("", lead.then(Style::Plain, format!(" {what}; {remedy}.")), width);
         }
-    };
+    }
+    text
+}
+
+fn in_short(rehearsal: &Rehearsal) -> Line {
     let count = |wanted: &dyn Fn(&Failure) -> bool| -> usize {
         rehearsal.all().filter(|(_, f)| wanted(f)).map(|(_, f)| f.who.count()).sum()
     };
     let played = rehearsal.played();
-    let of = if played < rehearsal.failures {
-        format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
+    let is_all = played == rehearsal.failures;
+    let of = if is_all {
+        format!("{} at every step", phrases::count_of(played, "single failure"))
     } else {
-        format!("{}, each at every step", phrases::count_of(played, "single failure"))
+        format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
     };
     let assumed = match rehearsal.leader {
         Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
         _ => String::new(),
     };
-    let stop = count(&|failure| failure.writes == Writes::Stop);
-    let writes = match stop {
-        _ if played < rehearsal.failures => " The column \"tolerates\" shows whether writes \
-                                             continue."
-            .to_owned(),
-        0 => " Writes continue in all of them.".to_owned(),
-        _ => format!(" Writes stop in {stop} until the failed server returns."),
+    let writes = match count(&|failure| failure.writes == Writes::Stop) {
+        _ if !is_all => "For writes see column \"tolerates\".".to_owned(),
+        0 => "Writes continue in all.".to_owned(),
+        stop => format!("Writes stop in {stop} until the servers are back."),
     };
     let waits = count(&|failure| matches!(failure.apply_result, ApplyResult::Waits { .. }));
     let stops = count(&|failure| matches!(failure.apply_result, ApplyResult::Stops { .. }));
     let apply = match (waits, stops) {
-        (0, 0) => "Apply finishes in all of them".to_owned(),
+        (0, 0) => "Apply finishes in all".to_owned(),
         (waits, 0) => format!("Apply waits in {waits}"),
         (0, stops) => format!("Apply stops in {stops}"),
         (waits, stops) => format!("Apply waits in {waits} and stops in {stops}"),
     };
-    let lost = count(&|failure| matches!(failure.recovery, Recovery::Failed(_)));
     let line = Line::new(Style::Bold, "Simulated:")
-        .then(Style::Plain, format!(" {of}{assumed}.{writes} {apply}"));
-    let line = match lost {
-        0 if waits + stops == 0 => line,
-        0 => line.then(Style::Plain, ". After it returns, all of them finish"),
-        _ => line
-            .then(Style::Plain, ". ")
-            .then(Style::Red, format!("{lost} do NOT finish, even after it returns")),
-    };
-    let each = match file {
-        Some(file) => format!("zkplan rehearse {}", phrases::shell(file)),
-        None => "zkplan rehearse FILE".to_owned(),
-    };
-    line.then(Style::Plain, " (").then(Style::Cyan, each).then(Style::Plain, " shows each).")
+        .then(Style::Plain, format!(" {of}{assumed}. {writes} {apply}"));
+    match count(&|failure| matches!(failure.recovery, Recovery::Failed(_))) {
+        0 if waits + stops == 0 => line.then(Style::Plain, "."),
+        0 => line.then(Style::Plain, ", and finishes once the servers are back."),
+        lost => line.then(Style::Plain, ". ").then(
+            Style::Red,
+            format!("In {lost} it does NOT finish, even when the servers are back."),
+        ),
+    }
 }
 
 fn stopping(rehearsal: &Rehearsal) -> String {

@@ -3,22 +3,17 @@
 use super::phrases::list;
 use crate::apply::access::{Asked, Permission, Recipient, Signer};
 
-/// The system property that makes a server know the super user
-/// (`DigestAuthenticationProvider.superDigest`); it is a property of each server's own process.
-pub(super) const SUPER_DIGEST: &str =
-    "-Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH";
+/// The line of zoo.cfg that makes a server know the super user. A key that zoo.cfg does not know
+/// becomes the system property with `zookeeper.` before it (`QuorumPeerConfig.parseProperties`).
+pub(super) const SUPER_DIGEST: &str = "DigestAuthenticationProvider.superDigest=USER:HASH";
 
-/// The system property that makes a server take a certificate's subject for the super user; the
+/// The line of zoo.cfg that makes a server take a certificate's subject for the super user; the
 /// value is the whole subject, in one spelling (`X509AuthenticationProvider`).
-const X509_SUPER_USER: &str = "-Dzookeeper.X509AuthenticationProvider.superUser=SUBJECT";
+const X509_SUPER_USER: &str = "X509AuthenticationProvider.superUser=SUBJECT";
 
-/// The system property that makes a server take a SASL user for the super user
+/// The line of zoo.cfg that makes a server take a SASL user for the super user
 /// (`SASLAuthenticationProvider`); the user stands in its JAAS file.
-const SASL_SUPER_USER: &str = "-Dzookeeper.superUser=USER";
-
-/// Where that property goes.
-pub(super) const WHERE_IT_GOES: &str = "java.env as SERVER_JVMFLAGS, or on Debian JAVA_OPTS in \
-                                        /etc/zookeeper/conf/environment";
+const SASL_SUPER_USER: &str = "superUser=USER";
 
 /// A server that does not let a user change the configuration.
 pub(super) fn refused(by: &Recipient, signer: &Signer) -> String {
@@ -48,16 +43,16 @@ fn who_and_why(signer: &Signer) -> String {
 pub(super) fn remedy(signer: &Signer, again: &str) -> String {
     match signer {
         Signer::User(_) => format!(
-            "check the password of connect.auth; or set {SUPER_DIGEST} on that server ({WHERE_IT_GOES}) \
-             and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
+            "check the password of connect.auth; or set {SUPER_DIGEST} in zoo.cfg of that server \
+             (zkplan digest prints it) and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
         ),
         Signer::Sasl(_) => format!(
             "check the password of connect.auth; or put the user into the JAAS file of that server \
-             and set {SASL_SUPER_USER} on it ({WHERE_IT_GOES}) and restart it; or give its sasl id \
+             and set {SASL_SUPER_USER} in its zoo.cfg and restart it; or give its sasl id \
              WRITE on /zookeeper/config. Then {again}"
         ),
         Signer::Certificate => format!(
-            "set {X509_SUPER_USER} on that server ({WHERE_IT_GOES}) and restart it; or give its x509 id \
+            "set {X509_SUPER_USER} in zoo.cfg of that server and restart it; or give its x509 id \
              WRITE on /zookeeper/config. Then {again}; or {again} --user super, with a password"
         ),
         Signer::Anonymous => format!(
@@ -72,7 +67,7 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
         return "follows with the leader's data; it is not known yet whether it accepts the user"
             .to_owned();
     };
-    let property = match signer {
+    let setting = match signer {
         Signer::Certificate => X509_SUPER_USER,
         Signer::Sasl(_) => SASL_SUPER_USER,
         Signer::User(_) | Signer::Anonymous => SUPER_DIGEST,
@@ -80,8 +75,8 @@ pub(super) fn joiner(asked: Option<&Asked>) -> String {
     match permission {
         Permission::Granted => "follows, and accepts the user".to_owned(),
         Permission::Refused => format!(
-            "({at}) refused {}. Its join is not sent. Set {property} on it as on the other servers \
-             ({WHERE_IT_GOES}) and restart it",
+            "({at}) refused {}. Its join is not sent. Set {setting} in its zoo.cfg as on the other \
+             servers and restart it",
             who_and_why(signer),
         ),
         Permission::InClear => format!(

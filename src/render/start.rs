@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use super::signing_in::{SUPER_DIGEST, WHERE_IT_GOES};
+use super::signing_in::SUPER_DIGEST;
 use super::text::{Line, Style, Text};
 use crate::check::CheckedPlan;
 use crate::joiner::{FirstConfig, to_start};
@@ -42,7 +42,8 @@ pub(super) fn start(
     let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
     let how = format!(
         "{each} with a data directory that holds only its myid file, and with these lines in \
-         zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the present servers:"
+         zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and 4lw.commands.whitelist from the \
+         present servers:"
     );
     text.paragraph("  ", how, width);
     for line in FirstConfig::of(&now.base.membership, &joiners).to_string().lines() {
@@ -58,9 +59,9 @@ pub(super) fn start(
 /// The one thing that a joiner needs beside its files, and that it would be missed for only later.
 fn super_user() -> String {
     format!(
-        "Set the same super user as on the present servers: {SUPER_DIGEST} in {WHERE_IT_GOES}. \
-         Without it zkplan cannot change the configuration through this server. apply checks \
-         every member before it sends anything, and every joiner before its join."
+        "Set the same super user as on the present servers: in zoo.cfg {SUPER_DIGEST} (zkplan \
+         digest prints it; for SASL and certificates: zkplan explain auth). apply checks every \
+         joiner, and does not add one that refuses the user."
     )
 }
 

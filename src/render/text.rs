@@ -222,6 +222,16 @@ impl Text {
         }
     }
 
+    /// Adds words that stay together, like a command: on the last line where there is room, else on
+    /// a line of their own.
+    pub(super) fn together(&mut self, words: Line, width: usize) {
+        let has_room = |last: &Line| last.width() + 1 + words.width() <= width.min(LONGEST_LINE);
+        match self.lines.pop_if(|last| last.width() > 0 && has_room(last)) {
+            Some(last) => self.lines.push(last.then(Style::Plain, " ").join(words)),
+            None => self.lines.push(words),
+        }
+    }
+
     /// The one way out: every line with its line end, in printable ASCII.
     ///
     /// Whatever is no printable ASCII character, a line end inside a piece of text included, is

@@ -144,9 +144,9 @@ fn short(place: VoteWeight) -> String {
 /// What a gate waits for.
 pub(super) const fn gate(kind: GateKind) -> &'static str {
     match kind {
-        GateKind::CutoverAuto => "drained or approved",
+        GateKind::CutoverAuto => "no clients left, or approved",
         GateKind::CutoverManual => "wait for approval",
-        GateKind::CutoverDrained => "wait until drained",
+        GateKind::CutoverDrained => "wait until no clients are left",
     }
 }
 

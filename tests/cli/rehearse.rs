@@ -23,12 +23,9 @@ fn a_saved_plan_is_rehearsed_without_asking_anybody() {
     assert_eq!(answer.code, 0, "{answer:?}");
     answer.assert_clean();
     let words = answer.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in [
-        "before the first step",
-        "after join-4",
-        "await-4",
-        "After it returns, all of them finish.",
-    ] {
+    for part in
+        ["before the first step", "after join-4", "await-4", "apply finishes in all of them."]
+    {
         assert!(words.contains(part), "{part}: {}", answer.out);
     }
     // The code that is rehearsed logs what it does to servers: here it does nothing to any.

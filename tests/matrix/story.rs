@@ -138,7 +138,7 @@ impl Story<'_> {
     }
 
     fn rehearses(&mut self, plan: &str) {
-        self.desk.run(["rehearse", plan]).exits(0).says(["After it returns, all of them finish."]);
+        self.desk.run(["rehearse", plan]).exits(0).says(["apply finishes in all of them."]);
         self.did("rehearse");
     }
 

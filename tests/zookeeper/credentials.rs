@@ -183,7 +183,7 @@ fn a_joiner_without_the_super_user_gets_no_vote_until_it_has_it() {
     let ledger = Ledger::begin(&ensemble);
     let refused = format!("server 4 ({}) refused user \"super\"", ensemble.client_address(4));
     let apply = desk.apply_spec(&spec).with(&["--timeout", "3s"]);
-    apply.ends().exits(9).says([&*refused, "superDigest", "Its join is not sent", "java.env"]);
+    apply.ends().exits(9).says([&*refused, "superDigest", "Its join is not sent", "zoo.cfg"]);
     ledger.membership_is_unchanged();
 
     ensemble.stop(4);
@@ -215,7 +215,7 @@ fn where_no_server_takes_the_user_each_is_named_and_nothing_is_sent() {
     let outcome = Desk::new().apply_spec(&spec).ends().exits(10);
     let refused =
         (1..=3).map(|id| format!("server {id} ({}) refused", ensemble.client_address(id)));
-    let outcome = outcome.says(refused).says(["superDigest=", "java.env"]);
+    let outcome = outcome.says(refused).says(["superDigest=", "zoo.cfg"]);
     assert!(!outcome.events.outputs().contains(&"lock"), "it asks before it locks");
 }
 

@@ -79,7 +79,7 @@ fn where_sasl_is_enforced_each_thing_that_is_missing_is_said() {
     let visitor = by_sasl(&ensemble, 1..=4, SASL_USER);
     let refused = format!("server 1 ({at}) refused user \"{SASL_USER}\" (SASL)");
     let refused = desk.apply_spec(&visitor).ends().exits(10).says([refused]);
-    refused.says(["zookeeper.superUser"]);
+    refused.says(["superUser=USER in its zoo.cfg"]);
     ledger.is_untouched();
 }
 

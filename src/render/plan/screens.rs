@@ -25,14 +25,14 @@ fn three_onto_three_new_servers_in_three_zones() {
        2  participant  follower  3.8.0    0x100000080        7  az-2  follows
        3  participant  follower  3.8.0    0x100000080        7  az-3  follows
        4  joiner       follower  3.8.0    0x100000080        0  az-1  no vote yet
-          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
-          zxid 0x100000000, election port open
+          id 4 from conf, follows without a vote, at the leader's zxid, data equal
+          at zxid 0x100000000, election port open
        5  joiner       follower  3.8.0    0x100000080        0  az-2  no vote yet
-          id 5 by conf, follows without a vote, at the leader's zxid, data equal at
-          zxid 0x100000000, election port open
+          id 5 from conf, follows without a vote, at the leader's zxid, data equal
+          at zxid 0x100000000, election port open
        6  joiner       follower  3.8.0    0x100000080        0  az-3  no vote yet
-          id 6 by conf, follows without a vote, at the leader's zxid, data equal at
-          zxid 0x100000000, election port open
+          id 6 from conf, follows without a vote, at the leader's zxid, data equal
+          at zxid 0x100000000, election port open
 
     Changes
       - leave       server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -61,8 +61,8 @@ fn three_onto_three_new_servers_in_three_zones() {
        5  join-5   add participant 5             5      3         1    0  stays
        6  join-6   add participant 6             6      4         2    0  stays
           clients move before servers leave
-       7  gate     gate: drained or
-                   approved
+       7  gate     gate: no clients left,
+                   or approved
           now: 21 clients on servers that leave (7 on server 1, 7 on server 2 and 7
           on server 3)
           old voters leave after all new voters vote (any order, the leader last)
@@ -119,8 +119,8 @@ fn a_joiner_that_is_not_up() {
        2  participant  follower  3.8.0    0x100000080        7  follows
        3  participant  follower  3.8.0    0x100000080        7  follows
        4  joiner       follower  3.8.0    0x100000080        0  no vote yet
-          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
-          zxid 0x100000000, election port open
+          id 4 from conf, follows without a vote, at the leader's zxid, data equal
+          at zxid 0x100000000, election port open
        5  joiner       -         -        -                  -  no answer
           10.0.0.5:2181: timed out while connecting: the server is down, or a
           firewall drops packets
@@ -151,8 +151,8 @@ fn a_joiner_that_is_not_up() {
       server 5 at 10.0.0.5: no answer, timed out while connecting: the server is
       down, or a firewall drops packets
       It starts with a data directory that holds only its myid file, and with these
-      lines in zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the
-      present servers:
+      lines in zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and
+      4lw.commands.whitelist from the present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -161,12 +161,10 @@ fn a_joiner_that_is_not_up() {
         server.5=10.0.0.5:2888:3888:observer;0.0.0.0:2181
       Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A
       joiner that restarts before its join needs the copy.
-      Set the same super user as on the present servers:
-      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
-      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
-      Without it zkplan cannot change the configuration through this server. apply
-      checks every member before it sends anything, and every joiner before its
-      join.
+      Set the same super user as on the present servers: in zoo.cfg
+      DigestAuthenticationProvider.superDigest=USER:HASH (zkplan digest prints it;
+      for SASL and certificates: zkplan explain auth). apply checks every joiner,
+      and does not add one that refuses the user.
 
     Configuration
     --- config version 100000004
@@ -198,8 +196,8 @@ fn one_dead_of_three_replaced() {
           10.0.0.3:2181: timed out while connecting: the server is down, or a
           firewall drops packets
        4  joiner       follower  3.8.0    0x100000080        0  no vote yet
-          id 4 by conf, follows without a vote, at the leader's zxid, data equal at
-          zxid 0x100000000, election port open
+          id 4 from conf, follows without a vote, at the leader's zxid, data equal
+          at zxid 0x100000000, election port open
 
     Findings
       warning    ZKF8   server 3 is a member and does not answer: it counts as down
@@ -251,8 +249,8 @@ fn nothing_to_do() {
              managed by zkplan yet (no apply so far), leader at zxid 0x100000080
 
     Findings
-      note       ZKF11  the spec has 4 voters, an even number: one more must
-                        acknowledge than with 3, and it tolerates no more failures
+      note       ZKF11  the spec has 4 voters, an even number: it tolerates as many
+                        failures as an ensemble of 3, with a larger quorum
 
     No changes. Ensemble prod-eu matches prod-eu.yaml (config version 100000004, 4
     voters).
@@ -315,8 +313,8 @@ fn hostile_hosts_stay_inside_the_sink() {
       server 4 at zk\u{9b}31m\u{200b}4: no answer, timed out while connecting: the
       server is down, or a firewall drops packets
       It starts with a data directory that holds only its myid file, and with these
-      lines in zoo.cfg. Copy dataDir, tickTime, initLimit and syncLimit from the
-      present servers:
+      lines in zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and
+      4lw.commands.whitelist from the present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -325,12 +323,10 @@ fn hostile_hosts_stay_inside_the_sink() {
         server.4=zk\u{9b}31m\u{200b}4:2888:3888:observer;0.0.0.0:2181
       Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A
       joiner that restarts before its join needs the copy.
-      Set the same super user as on the present servers:
-      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as
-      SERVER_JVMFLAGS, or on Debian JAVA_OPTS in /etc/zookeeper/conf/environment.
-      Without it zkplan cannot change the configuration through this server. apply
-      checks every member before it sends anything, and every joiner before its
-      join.
+      Set the same super user as on the present servers: in zoo.cfg
+      DigestAuthenticationProvider.superDigest=USER:HASH (zkplan digest prints it;
+      for SASL and certificates: zkplan explain auth). apply checks every joiner,
+      and does not add one that refuses the user.
 
     Configuration
     --- config version 100000004
@@ -360,7 +356,7 @@ fn with_more_room_lines_grow() {
        2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
        3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
        4  joiner       follower  3.8.0    0x100000080        0  no vote yet  10.0.0.4:2181
-          id 4 by conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000, election port open
+          id 4 from conf, follows without a vote, at the leader's zxid, data equal at zxid 0x100000000, election port open
 
     Changes
       - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181  in the ensemble, not in prod-eu.yaml

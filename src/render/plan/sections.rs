@@ -55,7 +55,7 @@ fn a_saved_plan_is_shown_from_its_facts() {
       server 5 at 10.0.0.5
       server 6 at 10.0.0.6
       Each starts with a data directory that holds only its myid file, and with these lines in zoo.cfg.
-      Copy dataDir, tickTime, initLimit and syncLimit from the present servers:
+      Copy dataDir, tickTime, initLimit, syncLimit and 4lw.commands.whitelist from the present servers:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -66,11 +66,10 @@ fn a_saved_plan_is_shown_from_its_facts() {
         server.6=10.0.0.6:2888:3888:observer;0.0.0.0:2181
       Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A joiner that restarts
       before its join needs the copy.
-      Set the same super user as on the present servers:
-      -Dzookeeper.DigestAuthenticationProvider.superDigest=USER:HASH in java.env as SERVER_JVMFLAGS, or
-      on Debian JAVA_OPTS in /etc/zookeeper/conf/environment. Without it zkplan cannot change the
-      configuration through this server. apply checks every member before it sends anything, and every
-      joiner before its join.
+      Set the same super user as on the present servers: in zoo.cfg
+      DigestAuthenticationProvider.superDigest=USER:HASH (zkplan digest prints it; for SASL and
+      certificates: zkplan explain auth). apply checks every joiner, and does not add one that refuses
+      the user.
     "#);
     assert!(out.contains("\nPlan, as it was made: 3 join, 3 leave"), "{out}");
 }
@@ -389,9 +388,9 @@ fn a_plan_says_what_failures_would_come_to() {
         |work| closing(&three_zones(), work).split_whitespace().collect::<Vec<_>>().join(" ");
     let all = words(u64::MAX);
     for part in [
-        "single failures, each at every step. Writes stop in ",
-        " until the failed server returns. Apply waits in ",
-        ". After it returns, all of them finish (zkplan rehearse FILE shows each).",
+        "single failures at every step. Writes stop in ",
+        " until the servers are back. Apply waits in ",
+        ", and finishes once the servers are back. Each one: zkplan rehearse prod-eu.yaml",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }

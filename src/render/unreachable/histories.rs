@@ -77,11 +77,8 @@ fn leads(history: &Lineage) -> String {
 
 pub(super) fn side_by_side(histories: &[Lineage; 2], by: Option<&RetiredBy>, width: usize) -> Text {
     let [one, other] = histories;
-    let mut table = Table::new([
-        Column::words(""),
-        Column::words("one ensemble"),
-        Column::words("the other ensemble"),
-    ]);
+    let mut table =
+        Table::new([Column::words(""), Column::words("ensemble A"), Column::words("ensemble B")]);
     let mut row = |head: &str, show: &dyn Fn(&Lineage) -> String| {
         table.row([Line::plain(head), Line::plain(show(one)), Line::plain(show(other))]);
     };
@@ -131,12 +128,12 @@ pub(super) fn choose_none(
     text.paragraph("", versions, width);
     let apart = match reached {
         Reached::BySpec | Reached::BySpecWithSasl => {
-            "Stop the servers of the other one, or remove their addresses from connect and from \
-             the spec, so that only one ensemble answers."
+            "Stop the servers of the wrong one, or remove their addresses from connect and from \
+             the spec, so that only the right one answers."
         }
         Reached::ByFlags => {
-            "Stop the servers of the other one, or remove their addresses from --connect, so that \
-             only one ensemble answers."
+            "Stop the servers of the wrong one, or remove their addresses from --connect, so that \
+             only the right one answers."
         }
     };
     let put_away = by.map(retired::put_away);
@@ -144,8 +141,8 @@ pub(super) fn choose_none(
         "Find out which one your clients write to: look at the clients of each, and at the last \
          writes.",
         apart,
-        "Keep the data directories of both until you are sure. Writes that only the other one has \
-         are not copied.",
+        "Keep the data directories of both until you are sure. zkplan does not copy writes from \
+         one to the other.",
     ];
     steps.splice(1..1, put_away.as_deref());
     text.section(todo(&steps, width));
@@ -259,10 +256,10 @@ mod tests {
             at the last writes.
           - If it is the ensemble that run 1 moved to: move the clients of servers 1, 2
             and 3 to it, stop them, disable the service, and move zoo.cfg and data away.
-          - Stop the servers of the other one, or remove their addresses from connect
-            and from the spec, so that only one ensemble answers.
-          - Keep the data directories of both until you are sure. Writes that only the
-            other one has are not copied.
+          - Stop the servers of the wrong one, or remove their addresses from connect
+            and from the spec, so that only the right one answers.
+          - Keep the data directories of both until you are sure. zkplan does not copy
+            writes from one to the other.
         "#);
         let row = text.lines().find(|line| line.trim_start().starts_with("members")).unwrap();
         insta::assert_snapshot!(row.trim_start(), @"members         -                               retired by run 1");
@@ -277,7 +274,7 @@ mod tests {
         prod-eu  Servers of two different ensembles answered. zkplan does not guess
                  which one you mean. Nothing was changed.
 
-                          one ensemble                    the other ensemble
+                          ensemble A                      ensemble B
           leader          server 1 at 10.0.0.1:2181       server 5 at 10.0.0.5:2181
           writes          commit                          commit
           config version  100000000                       100000000
@@ -301,10 +298,10 @@ mod tests {
         What to do
           - Find out which one your clients write to: look at the clients of each, and
             at the last writes.
-          - Stop the servers of the other one, or remove their addresses from connect
-            and from the spec, so that only one ensemble answers.
-          - Keep the data directories of both until you are sure. Writes that only the
-            other one has are not copied.
+          - Stop the servers of the wrong one, or remove their addresses from connect
+            and from the spec, so that only the right one answers.
+          - Keep the data directories of both until you are sure. zkplan does not copy
+            writes from one to the other.
         "#);
     }
 }
