@@ -38,6 +38,8 @@
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
 //! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
+//! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
+//!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.
 //! * [`document`] has the head and the spelling of every machine document.
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
@@ -95,6 +97,7 @@ pub mod joiner;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod prediction;
 pub mod proposal;
 pub mod rehearsal;
 pub mod render;

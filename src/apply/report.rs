@@ -1,10 +1,14 @@
 //! The result of a run, collected from its events.
 
+use std::collections::BTreeMap;
+
 use super::end::Outcome;
 use super::event::Event;
 use super::journal::{CommitEvidence, Entry};
-use super::wait::Wait;
+use super::wait::{Missing, Wait};
+use crate::ensemble::NoAnswer;
 use crate::model::ServerId;
+use crate::observe::ServerStatus;
 use crate::plan::StepId;
 
 /// The result of one apply.
@@ -24,11 +28,18 @@ pub struct RunReport {
     pub abandoned: Option<u64>,
     /// The request whose outcome is unknown.
     pub unknown: Option<StepId>,
+    /// How long joiners took from when they were first seen running without serving until their data
+    /// were proven, in milliseconds; those that were seen so.
+    pub copies: BTreeMap<ServerId, u64>,
+    /// Since when joiners run without serving.
+    syncing_since: BTreeMap<ServerId, u64>,
     /// The command that runs.
     pub running_hook: Option<StepId>,
     /// Whether the run closed itself, for it had sent nothing.
     is_withdrawn: bool,
     sent_ms: Option<u64>,
+    /// When the last reconfig that committed was sent.
+    committed_was_sent_ms: Option<u64>,
     last_write_ms: Option<u64>,
     /// Since when the ensemble has not answered.
     away_since: Option<u64>,
@@ -62,6 +73,8 @@ pub struct Commit {
     /// From our last write that committed before the request to our first one after it. This is an
     /// upper bound of the time in which no write of ours committed.
     pub gap_ms: Option<u64>,
+    /// From the request to our first write that committed after it.
+    pub again_ms: Option<u64>,
 }
 
 impl RunReport {
@@ -74,7 +87,9 @@ impl RunReport {
                 self.unknown = Some(step.clone());
             }
             Event::Committed { step, version, known } => {
-                let took_ms = self.sent_ms.take().map(|sent| now_ms.saturating_sub(sent));
+                self.committed_was_sent_ms = self.sent_ms.take();
+                let sent = self.committed_was_sent_ms;
+                let took_ms = sent.map(|sent| now_ms.saturating_sub(sent));
                 self.unknown = None;
                 self.commits.push(Commit {
                     step: step.clone(),
@@ -82,6 +97,7 @@ impl RunReport {
                     known: *known,
                     took_ms: took_ms.filter(|_| *known != CommitEvidence::Found),
                     gap_ms: None,
+                    again_ms: None,
                 });
             }
             Event::Recorded(entry) => {
@@ -93,8 +109,16 @@ impl RunReport {
                 self.end_away(now_ms, Gap::Away);
                 self.wrote(now_ms);
             }
-            Event::Waiting(waits) if waits.iter().any(is_away) => {
-                self.away_since.get_or_insert(self.last_write_ms.unwrap_or(now_ms));
+            Event::Waiting(waits) => {
+                if waits.iter().any(is_away) {
+                    self.away_since.get_or_insert(self.last_write_ms.unwrap_or(now_ms));
+                }
+                self.awaits(now_ms, waits);
+            }
+            Event::DataProven { server, .. } => {
+                if let Some(since) = self.syncing_since.remove(server) {
+                    self.copies.insert(*server, now_ms.saturating_sub(since));
+                }
             }
             Event::Ended(Outcome::Finished) => {}
             Event::Ended(_) => self.end_away(now_ms, Gap::StillAway),
@@ -110,7 +134,35 @@ impl RunReport {
         }
     }
 
+    /// Takes note of joiners that run and do not serve yet: they get their data, as far as can be
+    /// seen. One that is down has to begin anew.
+    fn awaits(&mut self, now_ms: u64, waits: &[Wait]) {
+        for wait in waits {
+            match wait {
+                Wait::Syncing { server, .. }
+                | Wait::Joiner {
+                    server,
+                    missing: Missing::Following { status: ServerStatus::NotServing, .. },
+                } => {
+                    self.syncing_since.entry(*server).or_insert(now_ms);
+                }
+                Wait::Joiner {
+                    server,
+                    missing:
+                        Missing::Following { status: ServerStatus::Silent(NoAnswer::Refused), .. },
+                } => drop(self.syncing_since.remove(server)),
+                _ => {}
+            }
+        }
+    }
+
     fn wrote(&mut self, now_ms: u64) {
+        if let (Some(sent), Some(commit)) =
+            (self.committed_was_sent_ms.take(), self.commits.last_mut())
+            && commit.took_ms.is_some()
+        {
+            commit.again_ms = Some(now_ms.saturating_sub(sent));
+        }
         if let (Some(last), Some(commit)) = (self.last_write_ms, self.commits.last_mut())
             && commit.gap_ms.is_none()
             && commit.took_ms.is_some()
@@ -135,6 +187,14 @@ impl RunReport {
         self.run.filter(|_| !self.is_withdrawn).map(|(number, _)| number)
     }
 
+    /// The step that changed the leader as planned, and how long from its request a write of ours
+    /// committed again.
+    pub fn leader_change(&self) -> Option<(&StepId, u64)> {
+        let planned = self.hand_overs.iter().find_map(|(.., step)| step.as_ref())?;
+        let commit = self.commits.iter().find(|commit| commit.step == *planned)?;
+        Some((planned, commit.again_ms?))
+    }
+
     /// When nothing of ours committed for longest, and for how long.
     pub fn longest_gap(&self) -> Option<(Gap, u64)> {
         let around = |commit: &Commit| Some((Gap::Around(commit.step.clone()), commit.gap_ms?));
@@ -152,6 +212,50 @@ const fn is_away(wait: &Wait) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn joiner(status: ServerStatus) -> Event {
+        let missing =
+            Missing::Following { status, zxids: None, followed_before: false, for_long: false };
+        Event::Waiting(vec![Wait::Joiner { server: ServerId::new(4), missing }])
+    }
+
+    /// From the request, not from the reply, and to the first write after it, not to the next request.
+    #[test]
+    fn a_leader_change_lasts_from_its_request_until_a_write_commits() {
+        let step = StepId::new("leave-1");
+        let (one, two) = (ServerId::new(1), ServerId::new(2));
+        let (version, known) = ("2".to_owned(), CommitEvidence::Reply);
+        let mut report = RunReport::default();
+        report
+            .take(10, &Event::Recorded(Entry::Intent { step: step.clone(), version: "1".into() }));
+        report.take(100, &Event::Sent { step: step.clone(), version: "1".to_owned() });
+        let committed = Event::Committed { step: step.clone(), version: version.clone(), known };
+        report.take(250, &committed);
+        report.take(900, &Event::Recorded(Entry::Committed { step: step.clone(), version, known }));
+        report.take(5000, &Event::Recorded(Entry::Closed));
+        assert_eq!(report.leader_change(), None, "no leader has changed");
+        report.take(950, &Event::LeaderChanged { from: one, to: two, step: Some(step.clone()) });
+        assert_eq!(report.leader_change(), Some((&step, 800)));
+    }
+
+    /// A joiner that is busy may not answer in time; one that is gone begins anew.
+    #[test]
+    fn a_copy_lasts_while_a_joiner_runs_and_does_not_serve() {
+        let proof = crate::observe::DataProof::Digest(crate::model::Zxid::new(128));
+        let proven = Event::DataProven { server: ServerId::new(4), proof };
+        let mut report = RunReport::default();
+        report.take(100, &joiner(ServerStatus::NotServing));
+        report.take(200, &joiner(ServerStatus::Silent(NoAnswer::Refused)));
+        report.take(1000, &joiner(ServerStatus::NotServing));
+        report.take(2000, &joiner(ServerStatus::Silent(NoAnswer::AnswerTimedOut)));
+        report.take(3000, &joiner(ServerStatus::NotServing));
+        report.take(4000, &proven);
+        assert_eq!(report.copies, BTreeMap::from([(ServerId::new(4), 3000)]));
+        // One that was not seen doing it has no time.
+        let mut report = RunReport::default();
+        report.take(4000, &proven);
+        assert!(report.copies.is_empty());
+    }
 
     #[test]
     fn a_run_that_has_closed_itself_is_not_left_open() {

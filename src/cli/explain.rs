@@ -12,7 +12,7 @@ pub(super) fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandEr
     let Some(code) = &args.code else {
         let mut text = Text::new();
         for (code, title) in explain::titles() {
-            text.line(Line::new(Style::Cyan, format!("{code:<11}")).then(Style::Plain, title));
+            text.line(Line::new(Style::Cyan, format!("{code:<13}")).then(Style::Plain, title));
         }
         return Ok(output.screen(&text, Exit::Done));
     };

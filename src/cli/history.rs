@@ -8,7 +8,6 @@ use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
 use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
 use super::source::{Source, accepts};
-use crate::apply::journal::Run;
 use crate::apply::journal_reader::{RawTree, raw_tree};
 use crate::apply::resume::ApplyRequest;
 use crate::apply::{Differs, Outcome};
@@ -16,6 +15,7 @@ use crate::document::Document as _;
 use crate::ensemble::{Session as _, ZooKeeper};
 use crate::model::Target;
 use crate::observe::{Facts, NotResumed, Observation};
+use crate::prediction::Prediction;
 use crate::render::{
     AS_FAR_AS_SEEN, Line, Style, Text, ends, history, not_proven, trust, words_for_shell,
 };
@@ -45,8 +45,7 @@ async fn history_of(
         let tree = everything((args, source), &port, (&seen, target)).await?;
         return Ok(show_tree(args, target, &tree, output));
     }
-    let plan_of = args.run.filter(|_| args.plan);
-    let wanted = Wanted { runs: LISTED, plan_of, watch: None };
+    let wanted = Wanted { runs: LISTED, plan_of: args.run, watch: None };
     let earlier = journal::read(&port, &sessions_at(&seen, target), target, wanted).await;
     let earlier = earlier.map_err(|why| match why {
         Unread::NoSession => no_server(&source.plans(&args.file)),
@@ -122,7 +121,8 @@ fn all(
 ) -> Exit {
     let runs = earlier.runs();
     if args.format == TextOrJson::Json {
-        return output.raw(&document((source, earlier), &runs.latest, next), Exit::Done);
+        let listed = runs.latest.iter().map(|run| HistoryRun::of(run, None));
+        return output.raw(&document((source, earlier), listed, next), Exit::Done);
     }
     let mut text = history::runs(&runs.latest, output.width);
     for unproven in &runs.unproven {
@@ -168,10 +168,15 @@ fn one(
         return Ok(output.raw(&whole(plan), Exit::Done));
     }
     let next = next.filter(|_| run.is_open());
+    let kept = earlier.plan.as_deref().and_then(|kept| saved::read_kept(kept).ok());
+    let prediction = kept.map(|checked| Prediction::of(&checked));
     Ok(match args.format {
-        TextOrJson::Json => output.raw(&document((source, earlier), [run], next), Exit::Done),
+        TextOrJson::Json => {
+            let run = HistoryRun::of(run, prediction);
+            output.raw(&document((source, earlier), [run], next), Exit::Done)
+        }
         TextOrJson::Text => {
-            let mut text = history::run(run, output.width);
+            let mut text = history::run(run, prediction.as_ref(), output.width);
             append(&mut text, next);
             output.screen(&text, Exit::Done)
         }
@@ -179,16 +184,16 @@ fn one(
 }
 
 /// The document of these runs.
-fn document<'a>(
+fn document(
     (source, earlier): (&Source, &Earlier),
-    runs: impl IntoIterator<Item = &'a Run>,
+    runs: impl IntoIterator<Item = HistoryRun>,
     next: Option<&str>,
 ) -> String {
     let not_used = earlier.runs().unproven.iter();
     let document = HistoryDocument {
         ensemble: source.target().ensemble,
         proven: earlier.journal.is_certain,
-        runs: runs.into_iter().map(HistoryRun::of).collect(),
+        runs: runs.into_iter().collect(),
         not_used: not_used.map(not_proven).collect(),
         next: next.map(ToOwned::to_owned),
     };

@@ -195,6 +195,9 @@ pub struct Mntr {
     pub quorum_size: Option<u64>,
     /// Sessions that only this server knows (3.6 and later). 0 if it keeps none.
     pub local_sessions: Option<u64>,
+    /// The longest time that writing a snapshot took it since it was started, in milliseconds (3.6
+    /// and later). 0 if it has written none.
+    pub snapshot_ms: Option<u64>,
 }
 
 impl Mntr {
@@ -216,6 +219,7 @@ impl Mntr {
                 "zk_learners" | "zk_followers" => mntr.learners = count(),
                 "zk_quorum_size" => mntr.quorum_size = count(),
                 "zk_local_sessions" => mntr.local_sessions = count(),
+                "zk_max_snapshottime" => mntr.snapshot_ms = count(),
                 _ => {}
             }
         }

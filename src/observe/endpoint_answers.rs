@@ -227,6 +227,11 @@ impl EndpointAnswers {
         self.conf.as_ref().ok().and_then(|conf| conf.tick_ms)
     }
 
+    /// The ticks that it gives a learner to get its data.
+    pub(super) fn init_limit(&self) -> Option<u64> {
+        self.conf.as_ref().ok().and_then(|conf| conf.init_limit)
+    }
+
     /// The ports it has for the other servers.
     pub(super) fn own_ports(&self) -> Option<OwnPorts> {
         let conf = self.conf.as_ref().ok()?;

@@ -10,8 +10,8 @@ use super::findings::{of_joiners, of_membership};
 use super::machines::{Machine, machine};
 use super::settings_compared::settings_differ;
 use super::{
-    DataProof, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort, ServerObservation,
-    ServerStatus, TargetProbe, contact,
+    DataProof, DataSeen, Finding, FindingKind, Identity, Observation, OwnPorts, PlainPort,
+    ServerObservation, ServerStatus, TargetProbe, contact,
 };
 use crate::ensemble::Mode;
 use crate::model::{
@@ -56,6 +56,8 @@ pub struct Facts {
     pub findings: Vec<Finding>,
     /// Whether every member is assumed to be up.
     pub assumed: bool,
+    /// The size of the data and the times that servers report. No rule depends on them.
+    pub data: DataSeen,
 }
 
 /// Reasons why no plan is possible (safety rules ZKQ1 and ZKQ11).
@@ -128,6 +130,7 @@ impl Facts {
             resolved: seen.resolved.clone(),
             obstacles: obstacles(seen, target),
             assumed: seen.assumed,
+            data: DataSeen::of(seen),
         }
     }
 
@@ -170,6 +173,7 @@ impl Facts {
             obstacles: disabled.into_iter().collect(),
             findings,
             assumed: true,
+            data: DataSeen::not_asked(),
             base: config,
         }
     }

@@ -177,6 +177,19 @@ pub enum FindingKind {
         /// The servers that were observed to do so.
         servers: BTreeSet<ServerId>,
     },
+    /// Servers give a learner less time than it may need to load a snapshot and to write it. Elections
+    /// then fail again and again, at a hand-over and at a restart of the leader.
+    InitLimitTooLow {
+        /// The servers.
+        servers: BTreeSet<ServerId>,
+        /// Their `initLimit`, in ticks.
+        init_limit: u64,
+        /// Their tick in milliseconds.
+        tick_ms: u64,
+        /// The ticks that would be enough, rounded up to a multiple of 5: the size of the data
+        /// changes with every write.
+        needed: u64,
+    },
     /// A member closes every connection at once, as servers do over a connection limit. It does not
     /// count as synced, and it is not known to be down.
     MemberClosesConnections,
@@ -421,6 +434,7 @@ impl FindingKind {
             Self::LocalSessions { .. } => "ZKF21",
             Self::MemberClosesConnections => "ZKF22",
             Self::SettingsDiffer { .. } => "ZKF25",
+            Self::InitLimitTooLow { .. } => "ZKF26",
         }
     }
 
@@ -473,6 +487,7 @@ impl FindingKind {
             | Self::FolderNotProven(_)
             | Self::RetiredAnswers { state: RetiredState::Serve, .. }
             | Self::FileDiffers { is_alike: false, .. }
+            | Self::InitLimitTooLow { .. }
             | Self::MemberClosesConnections
             | Self::MembersRetired { .. }
             | Self::SettingsDiffer { .. } => Level::Warning,

@@ -1,12 +1,13 @@
 //! The findings of an observation, apart from obstacles.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bugs::known_bugs;
 use super::finding::{JoinersRun, WithoutDigests};
 use super::machines::shares;
 use super::{
-    DataProof, Digests, Finding, FindingKind, Observation, ServerObservation, ServerStatus,
+    DataProof, DataSeen, Digests, Finding, FindingKind, Observation, ServerObservation,
+    ServerStatus,
 };
 use crate::ensemble::{ConfigRead, NoAnswer, PortState, ServerVersion};
 use crate::model::{EnsembleConfig, Membership, PeerAddress, ServerId};
@@ -23,6 +24,7 @@ pub(super) fn findings(seen: &Observation, reading: &ConfigRead) -> Vec<Finding>
     }
     findings.extend(mixed_versions(seen));
     findings.extend(local_sessions(seen));
+    findings.extend(init_limits(seen));
     findings.extend(known_bugs(seen));
     findings.sort();
     findings.dedup();
@@ -126,6 +128,27 @@ fn local_sessions(seen: &Observation) -> Option<Finding> {
     let kind = FindingKind::LocalSessions { servers };
     let any = matches!(&kind, FindingKind::LocalSessions { servers } if !servers.is_empty());
     any.then_some(Finding { kind, server: None })
+}
+
+/// ZKF26: the servers whose `initLimit` is too low for the size of the data, those with the same one
+/// together.
+fn init_limits(seen: &Observation) -> Vec<Finding> {
+    const ROUNDED_TO: u64 = 5;
+    let data = DataSeen::of(seen);
+    let Some(needed_ms) = data.needed_ms() else { return Vec::new() };
+    let mut alike: BTreeMap<(u64, u64), BTreeSet<ServerId>> = BTreeMap::new();
+    for (id, times) in &data.servers {
+        let (Some(tick_ms), Some(init_limit)) = (times.tick_ms, times.init_limit) else { continue };
+        if tick_ms > 0 && init_limit.saturating_mul(tick_ms) < needed_ms {
+            alike.entry((init_limit, tick_ms)).or_default().insert(*id);
+        }
+    }
+    let finding = |((init_limit, tick_ms), servers)| {
+        let needed = needed_ms.div_ceil(tick_ms).next_multiple_of(ROUNDED_TO);
+        let kind = FindingKind::InitLimitTooLow { servers, init_limit, tick_ms, needed };
+        Finding { kind, server: None }
+    };
+    alike.into_iter().map(finding).collect()
 }
 
 /// Whether members run different minor versions.

@@ -9,16 +9,17 @@
 //! `endpoint_answers` (one endpoint, and the table of evidence), `survey` (surveys until the answers
 //! agree), `lineage` (which ensemble, and whether it is only one), `following` (followers, if
 //! configurations differ), `server_status` (the status of each server: which are synced),
-//! `observation` (the values of all that), `findings`, `bugs`, `machines` (members that stay on their
-//! machine), `settings_seen` (the settings of each server, where settings are wanted) and
-//! `settings_compared`, `facts`, the part that planning and checking use, and `left_to_do` (what no
-//! plan does).
+//! `observation` (the values of all that), `data_seen` (the size of the data, and times that follow
+//! from it), `findings`, `bugs`, `machines` (members that stay on their machine), `settings_seen` (the
+//! settings of each server, where settings are wanted) and `settings_compared`, `facts`, the part that
+//! planning and checking use, and `left_to_do` (what no plan does).
 //! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
 //! leader's, the clients of a server, and former addresses of servers.
 
 mod beside;
 mod bugs;
 mod clients;
+mod data_seen;
 mod endpoint_answers;
 mod facts;
 mod finding;
@@ -42,6 +43,7 @@ pub use crate::ensemble::{Mode, ServerVersion};
 pub use beside::{Beside, ask_beside};
 pub use bugs::fixed_in;
 pub use clients::{OwnSession, clients};
+pub use data_seen::{DataSeen, SizeUnknown, TimeSpan, TimesSeen};
 pub use facts::{Facts, Obstacle};
 pub use finding::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,

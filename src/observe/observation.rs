@@ -152,6 +152,8 @@ pub struct ServerObservation {
     pub addresses: Vec<String>,
     /// Its tick in milliseconds.
     pub tick_ms: Option<u64>,
+    /// Ticks that it gives a learner to get its data (`initLimit`).
+    pub init_limit: Option<u64>,
     /// How many connections it accepts from one address, if it reports that (`maxClientCnxns`). 0
     /// means any number.
     pub max_client_connections: Option<u32>,
@@ -182,6 +184,7 @@ impl ServerObservation {
             bind_tries: None,
             addresses: Vec::new(),
             tick_ms: None,
+            init_limit: None,
             max_client_connections: None,
             takes_one_connection: false,
             settings: ObservedSettings::default(),
@@ -243,6 +246,11 @@ pub struct DataFigures {
     pub znodes: Option<u64>,
     /// Approximate size in bytes.
     pub bytes: Option<u64>,
+    /// The longest time that writing a snapshot took it since it was started, in milliseconds. 0 if
+    /// it has written none.
+    pub snapshot_ms: Option<u64>,
+    /// Why it did not answer `mntr`, where it was asked.
+    pub no_mntr: Option<NoAnswer>,
     /// The digests that it reports.
     pub digests: Digests,
     /// Digest mismatches that the server has counted.

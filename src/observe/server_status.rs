@@ -201,16 +201,14 @@ async fn data<E: Ensemble>(port: &E, probe: &EndpointAnswers, asked: Data) -> Da
             Data::Counted { .. } | Data::NotAsked => Digests::default(),
         }
     };
-    let (mntr, digests, is_dumped) = futures::join!(mntr(port, probe), digests, dump);
+    let mntr = port.ask(at, FourLetterWord::Mntr);
+    let (mntr, digests, is_dumped) = futures::join!(mntr, digests, dump);
+    let no_mntr = mntr.as_ref().err().copied();
+    let mntr = mntr.map(|answer| Mntr::parse(&answer)).unwrap_or_default();
     let counts = counts(probe, &mntr);
     // Our own session may be the only one: it is there now and then.
     let has_local_sessions = with_sessions && (is_dumped || counts.has_local_sessions);
-    DataFigures { digests, has_local_sessions, ..counts }
-}
-
-async fn mntr<E: Ensemble>(port: &E, probe: &EndpointAnswers) -> Mntr {
-    let answer = port.ask(&probe.endpoint, FourLetterWord::Mntr).await;
-    answer.map(|answer| Mntr::parse(&answer)).unwrap_or_default()
+    DataFigures { no_mntr, digests, has_local_sessions, ..counts }
 }
 
 /// What a server counts of its data.
@@ -219,6 +217,7 @@ fn counts(probe: &EndpointAnswers, mntr: &Mntr) -> DataFigures {
     DataFigures {
         znodes: mntr.znodes.or(srvr.and_then(|srvr| srvr.znodes)),
         bytes: mntr.bytes,
+        snapshot_ms: mntr.snapshot_ms,
         digest_mismatches: mntr.digest_mismatches,
         has_local_sessions: mntr.local_sessions.is_some_and(|count| count > 0),
         ..DataFigures::default()
@@ -357,6 +356,7 @@ fn seen(survey: &Survey, id: ServerId, probe: &EndpointAnswers) -> ServerObserva
         own_ports: probe.own_ports(),
         bind_tries: probe.bind_tries(),
         tick_ms: probe.tick_ms(),
+        init_limit: probe.init_limit(),
         max_client_connections: probe.max_client_connections(),
         settings: ObservedSettings::of_words(probe),
         ..ServerObservation::blank(id, ServerStatus::NotAsked)

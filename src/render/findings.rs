@@ -278,7 +278,19 @@ pub fn finding(finding: &Finding) -> String {
         FindingKind::LocalSessions { servers } => sessions::may_be_local(servers),
         FindingKind::MemberClosesConnections => sessions::closes_connections(&it),
         FindingKind::SettingsDiffer { differences } => settings::differ(differences),
+        FindingKind::InitLimitTooLow { servers, init_limit, tick_ms, needed } => {
+            init_limit_too_low(servers, [*init_limit, *needed], *tick_ms)
+        }
     }
+}
+
+/// Servers that give a learner too little time.
+fn init_limit_too_low(ids: &BTreeSet<ServerId>, [now, needed]: [u64; 2], tick_ms: u64) -> String {
+    let verb = if ids.len() == 1 { "has" } else { "have" };
+    format!(
+        "{} {verb} initLimit={now} with tickTime={tick_ms}: too little time to load and write the          data. Elections may fail again and again; initLimit={needed} is enough",
+        servers(ids)
+    )
 }
 
 /// Which contacts are no members, and the line that names members instead.

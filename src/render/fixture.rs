@@ -9,8 +9,8 @@ use crate::model::{
 };
 use crate::observe::DataProof;
 use crate::observe::{
-    Clients, DataFigures, Digests, Facts, Finding, FindingKind, Identity, Mode, Observation,
-    ServerObservation, ServerStatus, ServerVersion, Source, Sourced,
+    Clients, DataFigures, DataSeen, Digests, Facts, Finding, FindingKind, Identity, Mode,
+    Observation, ServerObservation, ServerStatus, ServerVersion, Source, Sourced,
 };
 use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};
@@ -79,6 +79,7 @@ impl Scene {
             obstacles: Vec::new(),
             findings: Vec::new(),
             assumed: false,
+            data: DataSeen::not_asked(),
         };
         let seen = Observation {
             folder: FolderSeen::Empty,

@@ -1,9 +1,11 @@
 //! The runs of an ensemble.
 
+use super::predicted;
 use super::run::entry;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use crate::apply::journal::{Entry, Header, Illegible, Run};
+use crate::prediction::Prediction;
 
 /// All runs, one a line.
 pub fn runs(runs: &[Run], width: usize) -> Text {
@@ -70,8 +72,8 @@ pub fn words_for_state(run: &Run) -> String {
     state(run).1
 }
 
-/// One run in full.
-pub fn run(run: &Run, width: usize) -> Text {
+/// One run in full, with what its plan was expected to cost, where that is known.
+pub fn run(run: &Run, prediction: Option<&Prediction>, width: usize) -> Text {
     let mut text = Text::new();
     let (style, state) = state(run);
     let of = run.header.as_ref().map_or_else(|_| String::new(), |h| format!(" of {}", h.ensemble));
@@ -95,6 +97,9 @@ pub fn run(run: &Run, width: usize) -> Text {
             }
         }
         Err(why) => text.paragraph("", format!("its header: {}", illegible(why)), width),
+    }
+    if let Some(prediction) = prediction {
+        text.append(predicted::below(prediction, None, width));
     }
     text.gap();
     for record in &run.records {

@@ -510,6 +510,7 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::MembersRetired { .. }
         | FindingKind::LocalSessions { .. }
         | FindingKind::MemberClosesConnections
+        | FindingKind::InitLimitTooLow { .. }
         | FindingKind::SettingsDiffer { .. } => "no acceptance is needed",
     }
 }

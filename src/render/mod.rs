@@ -22,6 +22,7 @@ mod next;
 pub mod other;
 mod phrases;
 pub mod plan;
+mod predicted;
 mod present;
 pub mod probe;
 pub mod refusal;

@@ -2,17 +2,18 @@
 //!
 //! In this order: which ensemble and how it was seen, the present state, findings, changes, steps
 //! with figures and reasons, what to start, the commands that are run, the configuration before and
-//! after, windows, accepted risks, one line that says it all, what came of rehearsing it, and what to
-//! type next.
+//! after, windows, accepted risks, one line that says it all, how long it is expected to take, what came
+//! of rehearsing it, and what to type next.
 
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
-use super::{changes, commands, head, law, phrases, present, rehearse, start, steps};
+use super::{changes, commands, head, law, phrases, predicted, present, rehearse, start, steps};
 use crate::check::CheckedPlan;
 use crate::observe::{
     Facts, Finding, FindingKind, LeftToDo, Level, NotResumed, Observation, Obstacle,
 };
 use crate::plan::{Acceptance, Action, Done, Plan, StepId};
+use crate::prediction::Prediction;
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 
 /// Where a plan on the screen comes from, and whether it can be found again.
@@ -165,6 +166,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text.section(accepted(checked, &facts.findings, width));
     text.gap();
     text.paragraph("", summary(checked, is_past), width);
+    text.append(predicted::below(&Prediction::of(checked), plan.facts.leader, width));
     if let Origin::Made { rehearsed: Some(rehearsed), spec, saved, flags } = origin {
         let command = match saved.and_then(Result::ok) {
             Some(file) => format!("zkplan rehearse {}", phrases::shell(file.path)),

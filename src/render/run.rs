@@ -6,12 +6,13 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::waits::proven;
 pub use super::waits::{proof_zxid, wait, waiting};
-use super::{phrases, signing_in};
+use super::{phrases, predicted, signing_in};
 use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText};
 use crate::apply::report::{Gap, RunReport};
 use crate::apply::{Event, Occupied, Reordered};
 use crate::model::ServerId;
 use crate::observe::Clients;
+use crate::prediction::Prediction;
 
 /// This many client addresses are listed; the rest is counted.
 const NAMED_CLIENTS: usize = 8;
@@ -179,8 +180,13 @@ pub fn occupied(occupied: &[Occupied], width: usize) -> Text {
     text
 }
 
-/// What came of an apply.
-pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) -> Text {
+/// What came of an apply, beside what its plan was expected to cost.
+pub fn report(
+    report: &RunReport,
+    prediction: &Prediction,
+    (ensemble, finished): (&str, bool),
+    width: usize,
+) -> Text {
     let mut text = Text::new();
     let run = report.run.map_or_else(String::new, |(number, resumed)| {
         format!("run {number}{}", if resumed { ", started earlier" } else { "" })
@@ -216,6 +222,7 @@ pub fn report(report: &RunReport, ensemble: &str, finished: bool, width: usize) 
         let said = format!("Longest time without a committed write of zkplan: {gap} ms, {when}");
         text.paragraph("", said, width);
     }
+    text.append(predicted::measured(report, prediction, width));
     if let (Some(run), None) = (report.abandoned, report.run) {
         let more = if finished { " There was nothing else to change." } else { "" };
         let said = format!("Run {run} was abandoned.{more}");

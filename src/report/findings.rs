@@ -100,6 +100,7 @@ pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
     match &finding.kind {
         FindingKind::JudgedByCounts { joiners: ids, .. }
         | FindingKind::MembersRetired { members: ids, .. }
+        | FindingKind::InitLimitTooLow { servers: ids, .. }
         | FindingKind::LocalSessions { servers: ids } => servers.extend(ids),
         FindingKind::RetiredAnswers { servers: asked, .. } => {
             servers.extend(asked.iter().map(|one| one.id));

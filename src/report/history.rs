@@ -10,6 +10,7 @@ use super::run::{RunStatus, RunStep, RunSummary, StepEnd};
 use crate::apply::journal::{Entry, GateOpenedBy, Header, HookEnd, Illegible, Record, Run};
 use crate::document::{Document, Format};
 use crate::plan::StepId;
+use crate::prediction::Prediction;
 use crate::render::history;
 
 /// The runs that were asked for.
@@ -30,7 +31,7 @@ pub struct HistoryDocument {
 }
 
 impl Document for HistoryDocument {
-    const FORMAT: Format = Format { name: "history", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "history", major: 1, minor: 1 };
 }
 
 /// A run as the journal has it.
@@ -42,6 +43,9 @@ pub struct HistoryRun {
     pub summary: RunSummary,
     /// Who opened it, and when; `null` where its header is not understood.
     pub opened: Option<RunOpener>,
+    /// What its plan was expected to cost in time, where one run was asked for; `null` where its plan
+    /// cannot be read.
+    pub prediction: Option<Prediction>,
     /// Its entries, spelled as the journal spells them (kebab-case words; its format is its own).
     pub records: Vec<Value>,
     /// Entries that this version does not understand, by their numbers; 0 is the header.
@@ -81,8 +85,8 @@ impl From<&Illegible> for NotUnderstood {
 }
 
 impl HistoryRun {
-    /// Of a run.
-    pub fn of(run: &Run) -> Self {
+    /// Of a run, and what its plan was expected to cost.
+    pub fn of(run: &Run, prediction: Option<Prediction>) -> Self {
         let header = run.header.as_ref().ok();
         let header_lost = run.header.as_ref().err().map(|why| (0, why));
         let lost = header_lost.into_iter().chain(run.illegible.iter().map(|(n, why)| (*n, why)));
@@ -97,6 +101,7 @@ impl HistoryRun {
                 text: history::words_for_state(run),
             },
             opened: header.map(opener),
+            prediction,
             records: records.map(Result::unwrap_or_default).collect(),
             not_understood: lost.map(|(number, why)| (number, why.into())).collect(),
         }
@@ -184,7 +189,7 @@ mod tests {
         let document = HistoryDocument {
             ensemble: "prod".to_owned(),
             proven: true,
-            runs: vec![HistoryRun::of(run)],
+            runs: vec![HistoryRun::of(run, None)],
             not_used: Vec::new(),
             next: None,
         };

@@ -1,7 +1,5 @@
 //! A plan as a document: what is kept of it, and what follows from that, for reviewers and policies.
 
-use std::cmp::Ordering;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +11,7 @@ use super::steps::{StepEntry, steps};
 use crate::check::CheckedPlan;
 use crate::document::{Document, Format, headed};
 use crate::plan::StepId;
+use crate::prediction::Prediction;
 use crate::render::plan::in_short;
 use crate::saved::{self, KeptPlan, ReadError};
 
@@ -69,6 +68,8 @@ pub struct PlanSummary {
     leader_changes: usize,
     /// Whether the leader changes under some leader; never more than once.
     may_change_leader: bool,
+    /// What the plan is expected to cost in time, by the size of the data when it was made.
+    prediction: Prediction,
     /// The same for people.
     text: String,
 }
@@ -130,6 +131,7 @@ impl PlanSummary {
             now,
             leader_changes: steps.iter().filter(|step| step.hands_over()).count(),
             may_change_leader: report.may_hand_over,
+            prediction: Prediction::of(checked),
             text: in_short(checked),
         }
     }
@@ -152,9 +154,8 @@ pub fn read_plan(text: &str) -> Result<CheckedPlan, ReadError> {
     let Some(theirs) = minor(&file) else {
         return Err(ReadError::Malformed(format!("format version {}", file["formatVersion"])));
     };
-    let age = theirs.cmp(&PlanDocument::FORMAT.minor);
     for key in DERIVED {
-        if let Some(place) = difference([&file[key], &made[key]], age, key) {
+        if let Some(place) = difference([&file[key], &made[key]], theirs, key) {
             return Err(ReadError::NotDerived(place));
         }
     }
@@ -166,28 +167,34 @@ fn minor(document: &Value) -> Option<u32> {
     document["formatVersion"].as_str()?.split_once('.')?.1.parse().ok()
 }
 
-/// The place of the first value that is another. An older minor version may lack keys, and a newer
-/// one may have more; sentences may be worded anew.
-fn difference(both: [&Value; 2], age: Ordering, place: &str) -> Option<String> {
+/// Keys that follow from the rest of a plan document, each with the minor version that added it.
+const ADDED: [(u32, &str); 1] = [(1, "summary.prediction")];
+
+/// The place of the first value that is another. A minor version lacks the keys that a later one has
+/// added, and a newer one may have more; sentences may be worded anew.
+fn difference(both: [&Value; 2], theirs: u32, place: &str) -> Option<String> {
     match both {
         [Value::Object(said), Value::Object(made)] => {
-            let mut lacking = made.keys().filter(|_| age != Ordering::Less);
-            if let Some(key) = lacking.find(|key| !said.contains_key(*key)) {
-                return Some(format!("{place}.{key}"));
+            let lacking = made.keys().filter(|key| !said.contains_key(*key));
+            let mut lacking = lacking.map(|key| format!("{place}.{key}"));
+            let is_later =
+                |at: &&str| ADDED.iter().any(|(minor, key)| key == at && *minor > theirs);
+            if let Some(place) = lacking.find(|at| !is_later(&at.as_str())) {
+                return Some(place);
             }
             let mut data = said.iter().filter(|(key, _)| *key != "text");
             data.find_map(|(key, said)| {
                 let place = format!("{place}.{key}");
                 match made.get(key) {
-                    Some(made) => difference([said, made], age, &place),
-                    None => (age != Ordering::Greater).then_some(place),
+                    Some(made) => difference([said, made], theirs, &place),
+                    None => (theirs <= PlanDocument::FORMAT.minor).then_some(place),
                 }
             })
         }
         [Value::Array(said), Value::Array(made)] if said.len() == made.len() => {
             let mut pairs = said.iter().zip(made).enumerate();
             pairs.find_map(|(at, (said, made))| {
-                difference([said, made], age, &format!("{place}[{at}]"))
+                difference([said, made], theirs, &format!("{place}[{at}]"))
             })
         }
         [said, made] => (said != made).then(|| place.to_owned()),

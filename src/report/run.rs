@@ -12,7 +12,9 @@ use crate::apply::report::RunReport;
 use crate::apply::{Event, Outcome};
 use crate::document::{Document, Format};
 use crate::model::ServerId;
+use crate::observe::TimeSpan;
 use crate::plan::StepId;
+use crate::prediction::Prediction;
 
 /// What `apply` and `history` both say of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -108,6 +110,8 @@ pub struct RunDocument {
     pub leader_changes: Vec<LeaderChange>,
     /// The longest time without a committed write of zkplan.
     pub longest_gap_ms: Option<u64>,
+    /// What took time and was measured, beside what the plan was expected to cost.
+    pub predictions: Vec<MeasuredTime>,
     /// The request whose outcome is not known.
     pub unknown_step: Option<StepId>,
     /// Servers that a person is to stop.
@@ -117,7 +121,7 @@ pub struct RunDocument {
 }
 
 impl Document for RunDocument {
-    const FORMAT: Format = Format { name: "run", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "run", major: 1, minor: 1 };
 }
 
 /// Something that was waited for.
@@ -145,6 +149,51 @@ pub struct LeaderChange {
     pub step: Option<StepId>,
 }
 
+/// A time that was measured, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredTime {
+    /// What took it.
+    #[serde(flatten)]
+    pub of: MeasuredKind,
+    /// What was expected when the plan was made; `null` where that was not known.
+    pub predicted: Option<TimeSpan>,
+    /// What this apply measured.
+    pub measured_ms: u64,
+}
+
+/// What took time, by `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum MeasuredKind {
+    /// The leader change: from the request until a write of zkplan committed again.
+    LeaderChange {
+        /// The step.
+        step: StepId,
+    },
+    /// The copy to a joiner: from when it was first seen running without serving until its data were
+    /// proven.
+    Copy {
+        /// The joiner.
+        server: ServerId,
+    },
+}
+
+/// What was measured, beside what was expected.
+fn measured(report: &RunReport, prediction: &Prediction) -> Vec<MeasuredTime> {
+    let change = report.leader_change().map(|(step, measured_ms)| MeasuredTime {
+        of: MeasuredKind::LeaderChange { step: step.clone() },
+        predicted: prediction.leader_change.as_ref().and_then(|change| change.gap),
+        measured_ms,
+    });
+    let copies = report.copies.iter().map(|(server, measured_ms)| MeasuredTime {
+        of: MeasuredKind::Copy { server: *server },
+        predicted: prediction.copy_of(*server),
+        measured_ms: *measured_ms,
+    });
+    change.into_iter().chain(copies).collect()
+}
+
 /// What an apply has done so far, collected from its events.
 #[derive(Debug, Clone, Default)]
 pub struct RunLog {
@@ -161,6 +210,8 @@ pub struct RunEnd<'a> {
     pub ensemble: &'a str,
     /// The plan.
     pub plan_id: &'a str,
+    /// What the plan was expected to cost.
+    pub prediction: &'a Prediction,
     /// How it ended.
     pub outcome: &'a Outcome,
     /// The exit code.
@@ -235,7 +286,7 @@ impl RunLog {
 impl RunDocument {
     /// Of an apply that came to its end.
     pub fn of(log: &RunLog, report: &RunReport, end: RunEnd<'_>) -> Self {
-        let RunEnd { ensemble, plan_id, outcome, exit_code, elapsed_ms, text } = end;
+        let RunEnd { ensemble, plan_id, prediction, outcome, exit_code, elapsed_ms, text } = end;
         let code = CommandFailure::of_end(outcome);
         let state = match (report.run, report.left_open()) {
             (None, _) => RunStatus::None,
@@ -274,6 +325,7 @@ impl RunDocument {
             waits: log.waits.clone(),
             leader_changes: changes.collect(),
             longest_gap_ms: report.longest_gap().map(|(_, gap)| gap),
+            predictions: measured(report, prediction),
             unknown_step: report.unknown.clone(),
             stop_by_hand: report.stop_by_hand.iter().copied().collect(),
             not_answering: report.silent_leavers.iter().copied().collect(),
@@ -285,6 +337,7 @@ impl RunDocument {
         let end = RunEnd {
             ensemble,
             plan_id,
+            prediction: &Prediction::default(),
             outcome: &Outcome::Finished,
             exit_code: 0,
             elapsed_ms: 0,
@@ -312,6 +365,7 @@ mod tests {
         let end = RunEnd {
             ensemble: "prod",
             plan_id: "sha256:1",
+            prediction: &Prediction::default(),
             outcome,
             exit_code: 9,
             elapsed_ms: 20_000,

@@ -15,7 +15,7 @@ use crate::model::{
     Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
     VoteWeight,
 };
-use crate::observe::{Facts, Finding, Identity, Obstacle, contact};
+use crate::observe::{DataSeen, Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
     Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
     StepOrder,
@@ -107,6 +107,9 @@ struct Base {
     findings: Vec<Finding>,
     /// Whether no server was asked and all were assumed to answer.
     assumed: bool,
+    /// The size of the data and the times that servers reported: what predictions rest on.
+    #[serde(default = "DataSeen::not_asked")]
+    data: DataSeen,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -315,6 +318,7 @@ impl Base {
             obstacles: facts.obstacles.clone(),
             findings: facts.findings.clone(),
             assumed: facts.assumed,
+            data: facts.data.clone(),
         }
     }
 
@@ -340,6 +344,7 @@ impl Base {
             obstacles: self.obstacles,
             findings: self.findings,
             assumed: self.assumed,
+            data: self.data,
         })
     }
 }

@@ -268,8 +268,23 @@ fn what_a_policy_reads_follows_from_the_plan_or_the_file_is_refused() {
         let without = forged(&|plan| drop(plan.as_object_mut().expect("one").remove(key)));
         assert!(matches!(without, Err(ReadError::NotDerived(at)) if at == key));
     }
+    // A minor version lacks what a later one has added, and nothing else.
+    let of_before = |lacking: &'static str| {
+        forged(&|plan| {
+            plan["formatVersion"] = "2.0".into();
+            let summary = plan["summary"].as_object_mut().expect("one");
+            summary.remove("prediction");
+            summary.remove(lacking);
+            plan["base"].as_object_mut().expect("one").remove("data");
+        })
+    };
+    assert!(of_before("prediction").is_ok(), "{:?}", of_before("prediction"));
+    assert!(of_before("toleratesFailures").is_err());
+    let without =
+        forged(&|plan| drop(plan["summary"].as_object_mut().expect("one").remove("prediction")));
+    assert!(matches!(without, Err(ReadError::NotDerived(at)) if at == "summary.prediction"));
     // A later minor version may know more, and never less; what is no version is none.
-    for version in ["2.1", "2.00", "2.x", "2."] {
+    for version in ["2.2", "2.1", "2.0", "2.x", "2."] {
         let emptied = forged(&|plan| {
             plan["formatVersion"] = version.into();
             plan["summary"] = json!({});

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zkplan::model::{
     ConfigVersion, EnsembleConfig, Membership, Policy, Server, ServerId, Target, VoteWeight,
 };
-use zkplan::observe::{Facts, Identity};
+use zkplan::observe::{DataSeen, Facts, Identity};
 
 /// Servers in a short form: `1 2 3o 4p 5h 6m 7@1 8a`. `o` is an observer, `p` has other ports, `h`
 /// another name of the same host, `m` another machine, `@1` the machine of server 1, `a` a second
@@ -134,6 +134,7 @@ impl World {
             obstacles: Vec::new(),
             findings: Vec::new(),
             assumed: false,
+            data: DataSeen::not_asked(),
         }
     }
 

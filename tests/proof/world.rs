@@ -7,7 +7,7 @@ use zkplan::model::{
     AddAs, ClientAddress, EnsembleConfig, Host, Membership, MinTolerance, PeerAddress, Policy,
     ReuseIds, Role, Server, ServerId, StandaloneEnabled, Target, VoteWeight, ZonePolicy,
 };
-use zkplan::observe::{Facts, Identity};
+use zkplan::observe::{DataSeen, Facts, Identity};
 
 /// The role of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,6 +224,7 @@ impl Case {
             obstacles: Vec::new(),
             findings: Vec::new(),
             assumed: false,
+            data: DataSeen::not_asked(),
         }
     }
 

@@ -46,6 +46,7 @@ mod logs;
 mod much_data;
 mod next_lines;
 mod open_runs;
+mod predicted;
 mod probes;
 mod readme;
 mod refusals;

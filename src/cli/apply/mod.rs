@@ -36,6 +36,7 @@ use crate::ensemble::{HeldSession, RequestError, SessionTerms, ZooKeeper};
 use crate::model::Target;
 use crate::observe::Observation;
 use crate::plan::Plan;
+use crate::prediction::Prediction;
 use crate::render::run::report;
 use crate::render::{Text, ends};
 use crate::report::error::CommandFailure;
@@ -137,6 +138,7 @@ async fn carry_out(
     let mine = mine(plan, own)?;
     let options = options(args, &mine);
     let plan_id = options.plan_id.clone();
+    let prediction = Prediction::of(&ready.checked);
     let path = args.file.display().to_string();
     let again = again(args, &path);
     let steps = plan.steps().count() - ready.done.len();
@@ -193,7 +195,8 @@ async fn carry_out(
     }
     let screen = ends::screen(&view);
     output.aside(&screen);
-    Ok(ended(args, &local, (&ensemble, &plan_id), (&end, screen), output))
+    let of = (&ensemble[..], &plan_id[..], &prediction);
+    Ok(ended(args, &local, of, (&end, screen), output))
 }
 
 /// The end of an apply that does not wait for a safe place.
@@ -210,13 +213,13 @@ fn interrupted_twice(local: &mut Local<'_>, output: &Output) -> Outcome {
 fn ended(
     args: &ApplyArgs,
     local: &Local<'_>,
-    (ensemble, plan_id): (&str, &str),
+    (ensemble, plan_id, prediction): (&str, &str, &Prediction),
     (outcome, mut screen): (&Outcome, Text),
     output: &Output,
 ) -> Exit {
     let exit = exit_of_end(outcome);
     let is_finished = *outcome == Outcome::Finished;
-    let report = report(&local.report, ensemble, is_finished, output.width);
+    let report = report(&local.report, prediction, (ensemble, is_finished), output.width);
     if args.format == TextOrJson::Text {
         return output.screen(&report, exit);
     }
@@ -224,7 +227,7 @@ fn ended(
     let text = screen.to_string_with(false);
     let (exit_code, elapsed_ms) = (exit.code(), local.now_ms());
     let text = text.trim_end();
-    let end = RunEnd { ensemble, plan_id, outcome, exit_code, elapsed_ms, text };
+    let end = RunEnd { ensemble, plan_id, prediction, outcome, exit_code, elapsed_ms, text };
     output.raw(&RunDocument::of(&local.log, &local.report, end).to_text(), exit)
 }
 

@@ -45,6 +45,9 @@ pub(super) struct Fake {
     pub(super) dump: &'static str,
     /// The number of local sessions in `mntr`.
     pub(super) local_sessions: u64,
+    /// The size of its data, and how long a snapshot of them took it, in `mntr`.
+    pub(super) bytes: u64,
+    pub(super) snapshot_ms: u64,
     /// The connection limit that it reports.
     pub(super) max_client_connections: u32,
     /// Whether it was seen to take one only.
@@ -149,9 +152,13 @@ impl Fake {
                 self.config
             ),
             FourLetterWord::Mntr => format!(
-                "zk_version\t{}\nzk_approximate_data_size\t27\nzk_digest_mismatches_count\t{}\n\
-                 zk_local_sessions\t{}\n",
-                self.version, self.digest_mismatches, self.local_sessions
+                "zk_version\t{}\nzk_approximate_data_size\t{}\nzk_digest_mismatches_count\t{}\n\
+                 zk_local_sessions\t{}\nzk_max_snapshottime\t{}.0\n",
+                self.version,
+                self.bytes,
+                self.digest_mismatches,
+                self.local_sessions,
+                self.snapshot_ms
             ),
             FourLetterWord::Cons => self.cons.into(),
             FourLetterWord::Hash => self.hash.into(),
@@ -292,6 +299,8 @@ pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {
         cons: "",
         dump: "SessionTracker dump:\n",
         local_sessions: 0,
+        bytes: 27,
+        snapshot_ms: 0,
         max_client_connections: 60,
         takes_one: false,
         connections: 0,

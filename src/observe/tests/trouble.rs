@@ -64,6 +64,36 @@ fn servers_that_keep_local_sessions_are_noted() {
     assert!(has(&seen, &found(&[3]), None), "{:?}", seen.findings);
 }
 
+/// 206 MB that took a server 2.5 s to write: with 2 s for a learner, elections failed for 23.7 s.
+#[test]
+fn an_init_limit_that_is_too_low_for_the_data_is_found() {
+    const MUCH: u64 = 206_000_000;
+    let look = |bytes: u64, limits: [u64; 3], rich: bool| {
+        let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
+        for (id, limit) in (1..).zip(limits) {
+            fake.server(id, |server| {
+                (server.bytes, server.init_limit, server.tick_ms) = (bytes, limit, 200);
+                (server.snapshot_ms, server.rich) = (bytes / 81_000, rich || id < 3);
+            });
+        }
+        let found = seen(&fake, &contacts(&[1])).findings.into_iter().filter_map(|finding| {
+            let FindingKind::InitLimitTooLow { servers, init_limit, needed, .. } = finding.kind
+            else {
+                return None;
+            };
+            Some((servers, init_limit, needed))
+        });
+        found.collect::<Vec<_>>()
+    };
+    let found = look(MUCH, [10, 85, 10], true);
+    assert_eq!(found, [(ids(&[1, 3]), 10, 85)]);
+    assert_eq!(look(MUCH, [10, 85, 20], true).len(), 2);
+    assert_eq!(look(MUCH, [85, 85, 85], true), []);
+    assert_eq!(look(20_000, [10, 10, 10], true), []);
+    // The leader does not report how much there is.
+    assert_eq!(look(MUCH, [10, 10, 10], false), []);
+}
+
 #[test]
 fn a_member_that_looks_for_a_leader_does_not_serve() {
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
