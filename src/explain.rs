@@ -1,7 +1,7 @@
 //! The page of every code that zkplan prints, and pages of topics.
 
 /// Every code and topic with its page, in the order of a list. The page of a safety rule stands beside
-/// the rule.
+/// the rule, that of the checks of an area beside the area.
 const PAGES: &[(&str, &str)] = &[
     ("ZKQ1", include_str!("check/rules/live_quorum.md")),
     ("ZKQ2", include_str!("check/rules/next_quorum.md")),
@@ -45,12 +45,41 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF24", include_str!("explain/ZKF24.md")),
     ("ZKF25", include_str!("explain/ZKF25.md")),
     ("ZKF26", include_str!("explain/ZKF26.md")),
+    ("ZKP1", include_str!("preflight/ports.md")),
+    ("ZKP2", include_str!("preflight/ports.md")),
+    ("ZKP3", include_str!("preflight/ports.md")),
+    ("ZKP4", include_str!("preflight/ports.md")),
+    ("ZKP5", include_str!("preflight/members.md")),
+    ("ZKP6", include_str!("preflight/members.md")),
+    ("ZKP7", include_str!("preflight/members.md")),
+    ("ZKP8", include_str!("preflight/members.md")),
+    ("ZKP9", include_str!("preflight/members.md")),
+    ("ZKP10", include_str!("preflight/members.md")),
+    ("ZKP11", include_str!("preflight/members.md")),
+    ("ZKP12", include_str!("preflight/members.md")),
+    ("ZKP13", include_str!("preflight/release.md")),
+    ("ZKP14", include_str!("preflight/release.md")),
+    ("ZKP15", include_str!("preflight/release.md")),
+    ("ZKP16", include_str!("preflight/authority.md")),
+    ("ZKP17", include_str!("preflight/authority.md")),
+    ("ZKP18", include_str!("preflight/authority.md")),
+    ("ZKP19", include_str!("preflight/authority.md")),
+    ("ZKP20", include_str!("preflight/authority.md")),
+    ("ZKP21", include_str!("preflight/limits.md")),
+    ("ZKP22", include_str!("preflight/limits.md")),
+    ("ZKP23", include_str!("preflight/limits.md")),
+    ("ZKP24", include_str!("preflight/timing.md")),
+    ("ZKP25", include_str!("preflight/timing.md")),
+    ("ZKP26", include_str!("preflight/leaks.md")),
+    ("ZKP27", include_str!("preflight/leaks.md")),
+    ("ZKP28", include_str!("preflight/leaks.md")),
     ("words", include_str!("explain/words.md")),
     ("spec", include_str!("explain/spec.md")),
     ("settings", include_str!("explain/settings.md")),
     ("super-user", include_str!("explain/super-user.md")),
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),
+    ("preflight", include_str!("explain/preflight.md")),
     ("plan", include_str!("explain/plan.md")),
     ("predictions", include_str!("explain/predictions.md")),
     ("probe", include_str!("explain/probe.md")),
@@ -67,14 +96,16 @@ const PAGES: &[(&str, &str)] = &[
     ("documents", include_str!("explain/documents.md")),
 ];
 
-/// The page of a code or topic, without regard to case.
+/// The page of a code, of codes as [`titles`] writes them, or of a topic; without regard to case.
 pub fn page(code: &str) -> Option<&'static str> {
+    let first = code.split_once('-').filter(|(_, last)| PAGES.iter().any(|(of, _)| of == last));
+    let code = first.map_or(code, |(first, _)| first);
     PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
 }
 
 /// What a code or topic is, in a few words: the first line of its page without the code.
 pub fn title(code: &str) -> Option<&'static str> {
-    titles().find(|(known, _)| *known == code).map(|(_, title)| title)
+    page(code).map(title_of)
 }
 
 /// What zkplan means by one of its own words: its entry on the page `words`.
@@ -105,22 +136,30 @@ pub fn like(word: &str) -> Vec<&'static str> {
         let code = code.to_ascii_lowercase();
         !code.starts_with("zk") && strsim::damerau_levenshtein(&code, &wanted) <= 2
     };
-    let all = titles().filter(|(code, title)| is_like(code) || has(title));
-    all.map(|(code, _)| code).collect()
+    let all = PAGES.iter().filter(|(code, page)| is_like(code) || has(title_of(page)));
+    all.map(|(code, _)| *code).collect()
 }
 
-/// Every code with the first line of its page.
-pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PAGES.iter().map(|(code, page)| {
-        let title = page.lines().next().unwrap_or_default().trim_start_matches("# ");
-        (*code, title.split_once(": ").map_or(title, |(_, name)| name))
+/// Every page with its title: the codes that share it as `ZKP1-ZKP4`, or its one code or topic.
+pub fn titles() -> impl Iterator<Item = (String, &'static str)> {
+    let same = |one: &(&str, &str), other: &(&str, &str)| one.1 == other.1;
+    PAGES.chunk_by(same).filter_map(|codes| {
+        let ((first, page), (last, _)) = (codes.first()?, codes.last()?);
+        let codes = if first == last { (*first).to_owned() } else { format!("{first}-{last}") };
+        Some((codes, title_of(page)))
     })
+}
+
+fn title_of(page: &'static str) -> &'static str {
+    let title = page.lines().next().unwrap_or_default().trim_start_matches("# ");
+    title.split_once(": ").map_or(title, |(_, name)| name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::Law;
+    use crate::preflight::CheckKind;
 
     #[test]
     fn every_law_has_a_page() {
@@ -146,6 +185,15 @@ mod tests {
         assert_eq!(like("aply"), ["apply"]);
         assert!(like("election").contains(&"ZKF7"));
         assert!(like("nonsense").is_empty() && like("").is_empty());
+    }
+
+    #[test]
+    fn every_check_has_a_page_that_names_it() {
+        for kind in CheckKind::ALL {
+            let page = page(kind.code()).expect("a page");
+            let line = format!("- {} {}", kind.code(), kind.name());
+            assert!(page.contains(&line), "{line}");
+        }
     }
 
     #[test]

@@ -46,6 +46,8 @@
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
 //!   ensemble, so that any machine can resume.
+//! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
+//!   rests on, and a remedy.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. Code `ZKQn` has its
@@ -98,6 +100,7 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod prediction;
+pub mod preflight;
 pub mod proposal;
 pub mod rehearsal;
 pub mod render;

@@ -23,6 +23,7 @@ const AFTER_HELP: &str = "\
 Examples:
   zkplan import --connect zk1:2181,zk2:2181,zk3:2181 --ensemble prod --user super > prod.yaml
   zkplan validate prod.yaml
+  zkplan preflight prod.yaml
   zkplan plan prod.yaml --out plan.json
   zkplan show plan.json
   zkplan apply plan.json
@@ -72,6 +73,8 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Write the spec of an existing ensemble
     Import(ImportArgs),
+    /// Check servers before a change: ports, releases, rights, limits; changes nothing
+    Preflight(PreflightArgs),
     /// Show what would change, step by step, and prove that it is safe
     Plan(PlanArgs),
     /// Show a saved plan, offline
@@ -226,6 +229,29 @@ impl From<Preference> for crate::plan::Prefer {
             Preference::NoLeaderChange => Self::NoLeaderChange,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreflightArgs {
+    /// A spec or a saved plan
+    #[arg(value_name = "PLAN|SPEC")]
+    pub(super) file: PathBuf,
+
+    /// List the checks that passed, too
+    #[arg(long)]
+    pub(super) all: bool,
+
+    /// Follow a rolling restart: look every two seconds until no check fails, and say which server
+    /// is to be restarted next
+    #[arg(long, conflicts_with = "format")]
+    pub(super) watch: bool,
+
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 mod anonymous;
 mod apply;
 mod args;
+mod asker;
 mod assumed;
 mod demo;
 mod digest;
@@ -24,6 +25,7 @@ mod logs;
 mod output;
 mod paths;
 mod plan;
+mod preflight;
 mod probe;
 mod progress;
 mod rehearse;
@@ -36,6 +38,7 @@ mod unlock;
 mod validate;
 mod values;
 mod version;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -107,6 +110,7 @@ fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
 fn is_json(command: &Command) -> bool {
     match command {
         Command::Validate(args) => args.format == TextOrJson::Json,
+        Command::Preflight(args) => args.format == TextOrJson::Json,
         Command::Plan(args) => args.format == Format::Json,
         Command::Show(args) => args.format == Format::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
@@ -127,6 +131,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Validate(args) => validate::run(args, output),
         Command::Import(args) => import::run(args, output),
+        Command::Preflight(args) => preflight::run(args, output),
         Command::Plan(args) => plan::run(args, output),
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{FourLetterWord, NoAnswer};
 use crate::model::{ConfigParseError, EnsembleConfig, ServerId, ServerVersion, Zxid};
 
@@ -11,7 +14,8 @@ use crate::model::{ConfigParseError, EnsembleConfig, ServerId, ServerVersion, Zx
 const MAX_LINES: usize = 100_000;
 
 /// The state of a server (`ServerStats`). It may differ from the configured role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// It leads.
     Leader,
@@ -198,6 +202,9 @@ pub struct Mntr {
     /// The longest time that writing a snapshot took it since it was started, in milliseconds (3.6
     /// and later). 0 if it has written none.
     pub snapshot_ms: Option<u64>,
+    /// The longest time that it took to load its data when it started, in milliseconds (3.6 and
+    /// later).
+    pub load_ms: Option<u64>,
 }
 
 impl Mntr {
@@ -220,6 +227,7 @@ impl Mntr {
                 "zk_quorum_size" => mntr.quorum_size = count(),
                 "zk_local_sessions" => mntr.local_sessions = count(),
                 "zk_max_snapshottime" => mntr.snapshot_ms = count(),
+                "zk_max_startup_snap_load_time" => mntr.load_ms = count(),
                 _ => {}
             }
         }
@@ -355,6 +363,7 @@ mod tests {
         assert_eq!((mntr.znodes, mntr.bytes), (Some(6), Some(349)));
         assert_eq!((mntr.synced_followers, mntr.quorum_size), (Some(4), Some(5)));
         assert_eq!(mntr.digest_mismatches, Some(0));
+        assert_eq!((mntr.snapshot_ms, mntr.load_ms), (Some(2), Some(1)));
     }
 
     /// 3.5 has fewer figures with other names. 3.6.4 has an empty qualifier after its number.

@@ -31,6 +31,9 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::model::{Endpoint, Folder, Host};
 
 pub use crate::model::ServerVersion;
@@ -94,12 +97,18 @@ pub trait Ensemble {
         false
     }
 
+    /// What a server demanded before it took a session that had no credential, as far as seen.
+    fn demanded(&self, _at: &Endpoint) -> AuthDemand {
+        AuthDemand::Nothing
+    }
+
     /// Lets some time pass before a question is put again.
     fn pause(&self, time: std::time::Duration) -> impl Future<Output = ()>;
 }
 
 /// Four-letter words that zkplan uses (`FourLetterCommands`); only `srvr` is always on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum FourLetterWord {
     /// Version, mode, zxid, number of connections.
     Srvr,
@@ -223,8 +232,23 @@ pub enum Kept {
     },
 }
 
+/// What a server demands of every session (`zookeeper.enforce.auth.enabled`,
+/// `zookeeper.sessionRequireClientSASLAuth`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AuthDemand {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Some identity of scheme `digest`, whatever the password.
+    Digest,
+    /// A SASL user.
+    Sasl,
+}
+
 /// Why a question got no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum NoAnswer {
     /// The host has no address.
     Unresolved,
@@ -266,7 +290,8 @@ impl NoAnswer {
 }
 
 /// Why no TLS connection came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum TlsFailure {
     /// No certificate authority is given.
     NoAuthority,
@@ -292,7 +317,8 @@ pub enum TlsFailure {
 }
 
 /// The result of checking a quorum or election port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum PortState {
     /// A process listens.
     Open,

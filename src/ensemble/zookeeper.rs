@@ -17,8 +17,9 @@ use super::replies::outcome;
 use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
-    ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer, PortState,
-    RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, four_letter, session,
+    AuthDemand, ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer,
+    PortState, RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, four_letter,
+    session,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -362,6 +363,14 @@ impl Ensemble for ZooKeeper {
 
     fn takes_one_connection(&self, at: &Endpoint) -> bool {
         self.admission.takes_one(at)
+    }
+
+    fn demanded(&self, at: &Endpoint) -> AuthDemand {
+        match self.ways.shown(at) {
+            Shown { sasl: true, .. } => AuthDemand::Sasl,
+            Shown { look: true, .. } => AuthDemand::Digest,
+            Shown { .. } => AuthDemand::Nothing,
+        }
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, NoAnswer> {

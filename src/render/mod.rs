@@ -23,6 +23,7 @@ pub mod other;
 mod phrases;
 pub mod plan;
 mod predicted;
+pub mod preflight;
 mod present;
 pub mod probe;
 pub mod refusal;

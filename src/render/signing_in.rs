@@ -21,7 +21,7 @@ pub(super) fn refused(by: &Recipient, signer: &Signer) -> String {
     format!("server {server} ({at}) refused {}", who_and_why(signer))
 }
 
-fn who_and_why(signer: &Signer) -> String {
+pub(super) fn who_and_why(signer: &Signer) -> String {
     match signer {
         Signer::User(user) => {
             format!("user \"{user}\": wrong password, or this server has no superDigest")

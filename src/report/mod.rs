@@ -15,6 +15,7 @@ mod findings;
 mod fleet;
 pub mod history;
 mod plan_document;
+pub mod preflight;
 mod refusal_document;
 pub mod rehearsal;
 mod remedy;
@@ -56,6 +57,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("events", events::EventLine::schema),
     ("run", run::RunDocument::schema),
     ("history", history::HistoryDocument::schema),
+    ("preflight", preflight::PreflightDocument::schema),
     ("rehearsal", rehearsal::RehearsalDocument::schema),
     ("unproven", UnprovenDocument::schema),
     ("version", VersionDocument::schema),

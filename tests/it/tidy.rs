@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "document", "saved",
         ],
     ),
+    ("preflight", &["model", "ensemble", "trust", "observe", "apply"]),
     (
         "rehearsal",
         &["model", "ensemble", "simulator", "trust", "observe", "plan", "check", "saved", "apply"],
@@ -51,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "prediction",
             "whynot",
             "apply",
+            "preflight",
             "rehearsal",
         ],
     ),
@@ -71,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "whynot",
             "saved",
             "apply",
+            "preflight",
             "rehearsal",
             "render",
         ],
@@ -94,6 +97,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "document",
             "saved",
             "apply",
+            "preflight",
             "rehearsal",
             "render",
             "report",
@@ -209,7 +213,8 @@ const NOT_PLAIN: &[&str] =
 #[test]
 fn words_are_plain_english() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["src/explain", "src/check/rules"].map(|folder| root.join(folder));
+    let folders =
+        ["src/explain", "src/check/rules", "src/preflight"].map(|folder| root.join(folder));
     let pages = folders.into_iter().flat_map(|folder| fs::read_dir(folder).expect("pages"));
     let pages = pages.map(|entry| entry.expect("an entry").path());
     let pages = pages.filter(|path| path.extension().is_some_and(|e| e == "md"));

@@ -74,6 +74,13 @@ impl Desk {
         Apply { words: words.map(str::to_owned).collect(), ..apply }
     }
 
+    /// A watch of a rolling restart, not yet started: it runs until nothing fails.
+    pub(crate) fn watch(&self, spec: &Spec) -> Apply<'_> {
+        let file = self.write("spec.yaml", &spec.text());
+        let words = ["preflight", &file, "--watch"].map(str::to_owned).to_vec();
+        Apply { words, ..self.apply(&file) }
+    }
+
     /// Writes a spec and returns an apply of it.
     pub(crate) fn apply_spec(&self, spec: &Spec) -> Apply<'_> {
         self.apply(&self.write("spec.yaml", &spec.text()))
@@ -211,8 +218,17 @@ impl Applying<'_> {
 
     /// Waits until its progress, put on one line, tells all of this.
     pub(crate) fn wait_said(&mut self, words: &[&str]) {
+        self.wait_written("stderr", words);
+    }
+
+    /// Waits until it has printed that.
+    pub(crate) fn wait_printed(&mut self, words: &[&str]) {
+        self.wait_written("stdout", words);
+    }
+
+    fn wait_written(&mut self, stream: &str, words: &[&str]) {
         wait_until(format!("{words:?} to be said by\n{}", self.words.join(" ")), DEADLINE, || {
-            let said = one_line(&self.read("stderr"));
+            let said = one_line(&self.read(stream));
             if words.iter().all(|word| said.contains(word)) {
                 return Some(());
             }

@@ -47,6 +47,7 @@ mod much_data;
 mod next_lines;
 mod open_runs;
 mod predicted;
+mod preflight;
 mod probes;
 mod readme;
 mod refusals;

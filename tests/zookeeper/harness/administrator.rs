@@ -222,6 +222,23 @@ impl Administrator<'_> {
         list.iter().map(|entry| format!("{}:{}", entry.scheme(), entry.id())).collect()
     }
 
+    /// The list and `aversion` of a znode and of all below it, by path.
+    pub(crate) fn lists(self, root: &str) -> BTreeMap<String, String> {
+        let lists = self.with_client(async |client| {
+            let mut found = BTreeMap::new();
+            let mut paths = vec![root.to_owned()];
+            while let Some(path) = paths.pop() {
+                let (list, stat) = client.get_acl(&path).await?;
+                for child in client.list_children(&path).await? {
+                    paths.push(format!("{}/{child}", path.trim_end_matches('/')));
+                }
+                found.insert(path, format!("{list:?} {} {}", stat.aversion, stat.version));
+            }
+            Ok(found)
+        });
+        lists.unwrap_or_else(|why| panic!("the lists below {root}: {why}"))
+    }
+
     fn set_list(self, acl: &[Acl]) {
         let set = self.with_client(async |client| {
             client.set_acl("/zookeeper/config", acl, None).await.map(drop)

@@ -1,0 +1,104 @@
+//! One look of a preflight: the observation, the further questions, and the checks.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::args::PreflightArgs;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::output::Output;
+use super::{journal, live, secret};
+use crate::apply::access::{Access, Named, Recipient, Signer};
+use crate::ensemble::{SessionTerms, ZooKeeper};
+use crate::model::Target;
+use crate::observe::{Facts, Observation, Question, observe_confirmed};
+use crate::preflight::{Answers, AskedAs, Check, View, ask, checks, recipients};
+use crate::render::signing_in::announced;
+
+/// Whose rights are asked for.
+pub(super) enum User {
+    Known(SessionTerms),
+    None,
+    WithoutPassword,
+}
+
+impl User {
+    pub(super) async fn of(
+        args: &PreflightArgs,
+        target: &Target,
+        output: &Output,
+    ) -> Result<Self, CommandError> {
+        let connect = &target.connect;
+        if Signer::of(connect) == Signer::Anonymous {
+            return Ok(Self::None);
+        }
+        match secret::terms(connect, secret::in_clear(&args.access), output).await {
+            Ok(terms) => Ok(Self::Known(terms)),
+            Err(error) if error.exit() == Exit::Stopped => Err(error),
+            // Everything else can be checked without.
+            Err(error) => {
+                output.note(&format!("{}; the credential is not checked", error.message));
+                Ok(Self::WithoutPassword)
+            }
+        }
+    }
+}
+
+/// What a look needs.
+pub(super) struct Asker<'a> {
+    pub(super) port: &'a ZooKeeper,
+    pub(super) target: &'a Target,
+    pub(super) user: &'a User,
+    pub(super) named: &'a Named,
+    /// The servers that were announced to get the credential.
+    pub(super) announced: RefCell<BTreeSet<Recipient>>,
+}
+
+/// What one look showed.
+pub(super) struct Looked {
+    pub(super) seen: Observation,
+    pub(super) answers: Answers,
+    pub(super) checks: Vec<Check>,
+}
+
+impl Asker<'_> {
+    /// Looks at the ensemble, asks further, and checks.
+    pub(super) async fn look(&self, output: &Output) -> Result<Looked, CommandError> {
+        let Self { port, target, user, named, .. } = *self;
+        let seen = observe_confirmed(port, &Question::of(target)).await;
+        let seen = seen.map_err(|error| live::not_seen(target, &error, output))?;
+        let access = match user {
+            User::Known(terms) => Some(Access::new(terms.clone(), named.clone())),
+            User::None | User::WithoutPassword => None,
+        };
+        let asked_as = match (user, &access) {
+            (_, Some(access)) => {
+                self.announce(&seen, access, output);
+                AskedAs::User(access)
+            }
+            (User::WithoutPassword, None) => AskedAs::NoPassword,
+            (_, None) => AskedAs::NoUser,
+        };
+        let bare = port.unauthenticated();
+        let mut answers = ask(port, &bare, target, &seen, asked_as).await;
+        let facts = Facts::of(&seen, target);
+        let earlier = journal::open_runs(port, &seen, &facts, (target, &[])).await;
+        answers.earlier = earlier.ok().map(|earlier| earlier.findings);
+        let checks = checks(View { target, seen: &seen, answers: &answers });
+        Ok(Looked { seen, answers, checks })
+    }
+
+    /// Names each server that gets the credential before it gets it for the first time.
+    fn announce(&self, seen: &Observation, access: &Access, output: &Output) {
+        if access.user().is_none() {
+            return;
+        }
+        let mut known = self.announced.borrow_mut();
+        let to = recipients(seen, access).into_iter().filter(|to| !known.contains(to));
+        let to: Vec<Recipient> = to.collect();
+        if !to.is_empty() {
+            output.note(&announced(&access.signer(), &to, &[]));
+            known.extend(to);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The screen of a preflight: what fails, what would be better, what is unknown, what passed.
+
+mod evidence;
+pub mod watch;
+mod what_to_do;
+
+use std::collections::BTreeSet;
+
+use super::phrases::{check_port, count_of, list, servers};
+use super::table::{Column, Table};
+use super::text::{Line, Style, Text};
+use crate::model::ServerId;
+use crate::observe::Observation;
+use crate::preflight::{Check, CheckKind, CheckRemedy, CheckVerdict, Evidence};
+
+/// What a screen is about.
+#[derive(Debug, Clone, Copy)]
+pub struct PreflightScreen<'a> {
+    /// The label of the ensemble.
+    pub ensemble: &'a str,
+    /// What was observed.
+    pub seen: &'a Observation,
+    /// Every check.
+    pub checks: &'a [Check],
+    /// Whether checks that passed are listed too.
+    pub all: bool,
+    /// The command that comes next.
+    pub next: &'a str,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// Checks of one kind that say the same of several servers.
+struct Group<'a> {
+    kind: CheckKind,
+    servers: BTreeSet<ServerId>,
+    says: String,
+    remedy: Option<CheckRemedy>,
+    first: &'a Check,
+}
+
+/// The sentence that stands for what a check rests on.
+pub fn words_for_evidence(evidence: &Evidence) -> String {
+    evidence::sentence(evidence)
+}
+
+/// The sentence that says what to do.
+pub const fn words_for_remedy(remedy: CheckRemedy) -> &'static str {
+    what_to_do::remedy(remedy)
+}
+
+/// The screen.
+pub fn screen(of: &PreflightScreen<'_>) -> Text {
+    let mut text = head(of);
+    text.section(ports(of));
+    let fails = groups(of.checks, |check| check.verdict == CheckVerdict::Fail && check.blocks);
+    let advice = groups(of.checks, |check| check.verdict == CheckVerdict::Fail && !check.blocks);
+    let unknown = groups(of.checks, |check| {
+        check.verdict == CheckVerdict::Unknown && check.evidence != Evidence::NotRunning
+    });
+    let passed = groups(of.checks, |check| check.verdict == CheckVerdict::Pass);
+    text.section(section("Fails", Style::Red, &fails, of.width));
+    text.section(section("Advice: a change is possible without", Style::Yellow, &advice, of.width));
+    text.section(not_running(of));
+    text.section(section("Unknown", Style::Yellow, &unknown, of.width));
+    if of.all {
+        text.section(section("Passed", Style::Green, &passed, of.width));
+    }
+    text.section(end(of, &unknown));
+    text
+}
+
+fn head(of: &PreflightScreen<'_>) -> Text {
+    let members = &of.seen.config.membership;
+    let leads = of
+        .seen
+        .leader
+        .map_or_else(|| "leader not known".to_owned(), |leader| format!("server {leader} leads"));
+    let voters = count_of(members.voters().len(), "voter");
+    let line = format!("config version {}, {leads}, {voters}", of.seen.config.version);
+    let mut text = Text::new();
+    text.paragraph(Line::new(Style::Bold, of.ensemble).then(Style::Plain, "  "), line, of.width);
+    text
+}
+
+/// Every server in order of ids, and what its ports answered to this machine.
+fn ports(of: &PreflightScreen<'_>) -> Text {
+    let mut table = Table::new([
+        Column::numbers("id"),
+        Column::words("client port"),
+        Column::words("election port"),
+        Column::words("quorum port"),
+        Column::words("state"),
+    ]);
+    for id in of.seen.servers.keys() {
+        let cell = |kind: CheckKind| {
+            let own = |check: &&Check| check.kind == kind && check.server == Some(*id);
+            let Some(check) = of.checks.iter().find(own) else { return Line::default() };
+            let style = match check.verdict {
+                CheckVerdict::Pass => Style::Green,
+                CheckVerdict::Fail => Style::Red,
+                CheckVerdict::Unknown => Style::Dim,
+            };
+            Line::new(style, short(check))
+        };
+        table.row([
+            Line::plain(id.to_string()),
+            cell(CheckKind::ClientPort),
+            cell(CheckKind::ElectionPort),
+            cell(CheckKind::QuorumPort),
+            cell(CheckKind::InSync),
+        ]);
+    }
+    let mut text = Text::new();
+    text.line(Line::new(Style::Bold, "Ports, as this machine reaches them"));
+    text.append(table.to_text(of.width));
+    text
+}
+
+/// A few words for a cell.
+fn short(check: &Check) -> String {
+    match &check.evidence {
+        Evidence::Answers { at, .. } => format!("{at} answers"),
+        Evidence::Silent { at, .. } => format!("{at} no answer"),
+        Evidence::NotAsked => "not asked".to_owned(),
+        Evidence::NotRunning => "not running".to_owned(),
+        Evidence::NotLeader { .. } => "only a leader".to_owned(),
+        Evidence::Port { at, state } => format!("{at} {}", check_port(*state)),
+        evidence => evidence::sentence(evidence),
+    }
+}
+
+fn groups(checks: &[Check], counts: impl Fn(&Check) -> bool) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for check in checks.iter().filter(|check| counts(check)) {
+        let says = evidence::sentence(&check.evidence);
+        let same = |group: &&mut Group<'_>| {
+            group.kind == check.kind && group.says == says && group.remedy == check.remedy
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.servers.extend(check.server),
+            None => groups.push(Group {
+                kind: check.kind,
+                servers: check.server.into_iter().collect(),
+                says,
+                remedy: check.remedy,
+                first: check,
+            }),
+        }
+    }
+    groups
+}
+
+fn section(title: &str, style: Style, groups: &[Group<'_>], width: usize) -> Text {
+    let mut text = Text::new();
+    if groups.is_empty() {
+        return text;
+    }
+    text.line(Line::new(style, title));
+    for group in groups {
+        let lead = Line::plain("  ")
+            .then(Style::Cyan, format!("{:<6}", group.kind.code()))
+            .then(Style::Plain, format!("{:<16}", group.kind.name()));
+        let who = if group.servers.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", servers(&group.servers))
+        };
+        text.paragraph(lead, format!("{who}{}", group.says), width);
+        let remedy = group.remedy.filter(|_| group.first.verdict != CheckVerdict::Pass);
+        if let Some(remedy) = remedy {
+            let lead = Line::plain(" ".repeat(24));
+            text.paragraph(lead, Line::new(Style::Dim, what_to_do::remedy(remedy)), width);
+        }
+    }
+    text
+}
+
+/// Servers that are to join and do not run yet: most of their checks are unknown until they do.
+fn to_start(checks: &[Check]) -> BTreeSet<ServerId> {
+    let not_running = checks.iter().filter(|check| check.evidence == Evidence::NotRunning);
+    not_running.filter_map(|check| check.server).collect()
+}
+
+fn not_running(of: &PreflightScreen<'_>) -> Text {
+    let mut text = Text::new();
+    let ids = to_start(of.checks);
+    if ids.is_empty() {
+        return text;
+    }
+    let waits = |check: &&Check| check.evidence == Evidence::NotRunning;
+    let kinds: BTreeSet<CheckKind> =
+        of.checks.iter().filter(waits).map(|check| check.kind).collect();
+    text.line(Line::new(Style::Yellow, "Not running yet"));
+    let codes = list(kinds.iter().map(|kind| kind.code()));
+    let does = if ids.len() == 1 { "does" } else { "do" };
+    let says = format!("{} {does} not run yet: {codes} are not known", servers(&ids));
+    text.paragraph("  ", says, of.width);
+    let remedy = what_to_do::remedy(CheckRemedy::StartJoiner);
+    text.paragraph("  ", Line::new(Style::Dim, remedy), of.width);
+    text
+}
+
+/// The counts, what is unknown, and the next command.
+fn end(of: &PreflightScreen<'_>, unknown: &[Group<'_>]) -> Text {
+    let count = |verdict: CheckVerdict, blocks: bool| {
+        let counts = |check: &&Check| check.verdict == verdict && check.blocks == blocks;
+        of.checks.iter().filter(counts).count()
+    };
+    let passed = count(CheckVerdict::Pass, false);
+    let failed = count(CheckVerdict::Fail, true);
+    let mut text = Text::new();
+    let hint = if of.all || passed == 0 { "" } else { " (--all lists them)" };
+    text.line(format!("{} passed{hint}.", count_of(passed, "check")));
+    let names: BTreeSet<&str> = unknown.iter().map(|group| group.kind.name()).collect();
+    let not_running = to_start(of.checks);
+    let not_running = (!not_running.is_empty())
+        .then(|| format!("what {} will show when running", servers(&not_running)));
+    let names: Vec<String> = names.into_iter().map(str::to_owned).chain(not_running).collect();
+    let not_known =
+        if names.is_empty() { String::new() } else { format!(" Not known: {}.", list(names)) };
+    let line = if failed > 0 {
+        Line::new(
+            Style::Red,
+            format!("{} failed: not ready for a change.", count_of(failed, "check")),
+        )
+    } else {
+        Line::new(Style::Green, "Nothing that was seen stands against a change.")
+    };
+    text.paragraph("", line.then(Style::Plain, not_known), of.width);
+    text.line(Line::plain("Next: ").then(Style::Cyan, of.next.to_owned()));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::preflight::CredentialWord;
+    use crate::preflight::fixture::Scene;
+
+    fn shown(scene: &Scene, all: bool) -> String {
+        let checks = scene.checks();
+        let text = screen(&PreflightScreen {
+            ensemble: "prod",
+            seen: &scene.seen,
+            checks: &checks,
+            all,
+            next: "zkplan plan prod.yaml",
+            width: 100,
+        });
+        text.to_string_with(false)
+    }
+
+    #[test]
+    fn a_healthy_ensemble_with_a_joiner_that_does_not_run_yet() {
+        let mut scene = Scene::new();
+        scene.not_started(4);
+        assert_snapshot!(shown(&scene, false));
+    }
+
+    #[test]
+    fn what_fails_comes_first_with_its_remedy() {
+        let mut scene = Scene::new();
+        for number in [1, 2] {
+            scene.of(number).credential = CredentialWord::Refused;
+            scene.of(number).local_sessions = None;
+        }
+        scene.of(3).reconfig = Some(Err(crate::ensemble::ErrorCode::ReconfigDisabled));
+        scene.observed(2).election_port = Some(crate::ensemble::PortState::Unreachable);
+        scene.shows(1, "zookeeper.DigestAuthenticationProvider.superDigest", "super:x");
+        assert_snapshot!(shown(&scene, false));
+    }
+
+    #[test]
+    fn everything_is_listed_where_that_is_asked() {
+        assert_snapshot!(shown(&Scene::new(), true));
+    }
+}

@@ -1,0 +1,79 @@
+//! The lines of a watch: what changed on a server, and what to do now.
+
+use std::collections::BTreeSet;
+
+use super::super::phrases::list;
+use super::super::text::{Line, Style, Text};
+use super::evidence::status_word;
+use crate::preflight::{CheckKind, RestartShownBy, RollAdvice, RollChange, RollMissing, StateWord};
+
+/// What changed on a server, as one line.
+pub fn change(change: &RollChange) -> Line {
+    match change {
+        RollChange::State { server, status, lacks } => {
+            let healthy =
+                matches!(status, StateWord::Leads | StateWord::Follows | StateWord::Observes);
+            let style = if healthy { Style::Green } else { Style::Red };
+            let line = Line::plain(format!("server {server}  ")).then(style, status_word(*status));
+            if lacks.is_empty() {
+                line
+            } else {
+                line.then(Style::Plain, "; fails: ").then(Style::Yellow, names(lacks))
+            }
+        }
+        RollChange::Restarted { server, by } => {
+            let by = match by {
+                RestartShownBy::Refused => "its client port refused connections, and serves again",
+                RestartShownBy::Setting => "it has a setting that it had not before",
+            };
+            Line::plain(format!("server {server}  was restarted: {by}"))
+        }
+    }
+}
+
+/// What to do now. That the roll can only be finished is said where it is `news`.
+pub fn advice(advice: &RollAdvice, news: bool, width: usize) -> Text {
+    let mut text = Text::new();
+    let (lead, says) = match advice {
+        RollAdvice::AllSet => ("All set: ", "nothing fails any more.".to_owned()),
+        RollAdvice::Wait { server, missing, .. } => {
+            let who = server.map_or_else(String::new, |server| format!("server {server} "));
+            let says = match missing {
+                RollMissing::Role(status) => format!("{who}{}", status_word(*status)),
+                RollMissing::Commit => format!("no write was seen to commit through {who}yet"),
+                RollMissing::Again => format!("{who}is back; zkplan looks once more"),
+                RollMissing::Leader => "there is no leader".to_owned(),
+            };
+            ("Wait: ", format!("{}. Restart no other server.", says.trim_end()))
+        }
+        RollAdvice::Restart { server, leads, lacks, .. } => {
+            let last = if *leads { ", the leader, last" } else { "" };
+            let why = if lacks.is_empty() {
+                "nothing shows yet whether it has the new settings".to_owned()
+            } else {
+                format!("it fails: {}", names(lacks))
+            };
+            let says = format!("restart server {server}{last}, with the new settings ({why}).");
+            ("Next: ", says)
+        }
+        RollAdvice::Otherwise { fail } if fail.is_empty() => {
+            ("Not yet: ", "what fails is on a server that is to join.".to_owned())
+        }
+        RollAdvice::Otherwise { fail } => {
+            ("Not yet: ", format!("no restart mends: {}.", names(fail)))
+        }
+    };
+    text.paragraph(Line::new(Style::Cyan, lead), says, width);
+    if news && advice.is_forward() {
+        let says = "some servers have reconfigEnabled=true and others do not. Finish forward: a \
+                    server that restarts with the old file may never rejoin. If a server stays \
+                    without a leader, restart it with reconfigEnabled=true."
+            .to_owned();
+        text.paragraph(Line::new(Style::Yellow, "note: "), says, width);
+    }
+    text
+}
+
+fn names(kinds: &BTreeSet<CheckKind>) -> String {
+    list(kinds.iter().map(|kind| format!("{} ({})", kind.name(), kind.code())))
+}

@@ -1,0 +1,106 @@
+//! What to do about a check that does not pass, or what would make it known.
+
+use crate::preflight::CheckRemedy;
+
+const REACH_CLIENT_PORT: &str =
+    "start the server, or open its client port for this machine: echo srvr | nc HOST PORT";
+const START_JOINER: &str = "start it as \"zkplan plan\" shows, then run preflight again";
+const NAME_CLIENT_ADDRESS: &str = "add its client address to connect.servers";
+const OPEN_PORT: &str =
+    "open the port, or correct the host and port in its line: nc -vz HOST PORT from another server";
+const KNOWN_WHEN_IT_LEADS: &str =
+    "known when it leads; until then try the route between the hosts by hand";
+const LISTEN_ON_ALL_IPS: &str =
+    "set quorumListenOnAllIPs=true in its zoo.cfg and restart it, or correct the host";
+const CORRECT_ID: &str = "correct the address in the spec, or myid on that server";
+const ALLOW_CONF: &str = "add conf and mntr to 4lw.commands.whitelist of that server";
+const BRING_BACK: &str = "bring it back first, or take it out of the spec";
+const ONE_ENSEMBLE: &str =
+    "stop the server that belongs to another ensemble, or take its address out";
+const CORRECT_HOSTS: &str = "correct the hosts, or the name service of this machine";
+const EMPTY_DATA_DIRECTORY: &str = "if it stays so, its data may be of another ensemble: stop it, \
+     empty version-2 in its data directory, start it again";
+const NO_CLIENT_PORT: &str = "write \"clientPort: none\" for this server into the spec";
+const SEE_FINDING: &str = "zkplan plan shows it with what to do";
+const READ_JOURNAL: &str = "zkplan history shows whether the journal can be read";
+const UPGRADE: &str = "zkplan plan names the release that fixes each bug";
+const ONE_RELEASE_LINE: &str =
+    "upgrade the older servers first; a plan with both wants --accept ZKF2";
+const ENABLE_RECONFIG: &str = "set reconfigEnabled=true in zoo.cfg of every server and restart one \
+     at a time, followers first, the leader last: zkplan explain super-user";
+const SET_SUPER_USER: &str = "check the password; or put the line that \"zkplan digest\" prints \
+     into its zoo.cfg and restart it; or give the user WRITE on /zookeeper/config";
+const GIVE_USER: &str = "add connect.auth to the spec, or give --user USER";
+const GIVE_PASSWORD: &str = "set ZKPLAN_PASSWORD, or give --password-file FILE";
+const ALLOW_CLEAR: &str = "use secure client ports (connect.tls), or add --allow-cleartext-auth if \
+     the network is trusted";
+const NAME_ADDRESS: &str = "name it in the spec, or give --connect HOSTS";
+const ASKED_BEFORE_JOIN: &str =
+    "asked when it follows with data that are proven equal; apply asks before its join";
+const ASK_AGAIN: &str = "run preflight again";
+const CHECK_PERMISSIONS: &str = "remove skipACL from zoo.cfg, and look at getAcl /zookeeper/config";
+const USE_ENFORCED_SCHEME: &str =
+    "give a user of the scheme that it enforces in connect.auth: zkplan explain auth";
+const UPGRADE_SESSIONS: &str =
+    "localSessionsUpgradingEnabled=true has to be in zoo.cfg of every server";
+const RAISE_CONNECTIONS: &str = "set maxClientCnxns=3 or more there and restart it";
+const ALLOW_WORDS: &str =
+    "add conf,mntr,cons,hash to 4lw.commands.whitelist there with the next restart";
+const MORE_HEAP: &str = "give its Java a larger heap (-Xmx) before it joins";
+const LOOK_AT_DISK: &str =
+    "on its host: df -h DATADIR; it needs room for three snapshots and its logs";
+const RAISE_SYNC_LIMIT: &str = "raise syncLimit until tickTime x syncLimit is more than twice the \
+     longest tick, on every server, before any tickTime is raised";
+const RAISE_INIT_LIMIT: &str =
+    "raise initLimit on every server, old and new: a change of the leader needs it too";
+const CLOSE_ADMIN_SERVER: &str =
+    "admin.enableServer=false, or admin.serverAddress=127.0.0.1, and a new password";
+const NAME_ADMIN: &str =
+    "give \"admin: http://HOST:8080\" for this server, if its AdminServer is on";
+const KEEP_REWRITTEN_FILE: &str = "let no tool write zoo.cfg or server lines after the first \
+     start; correct the file before the next restart";
+const LOOK_AT_FILE: &str = "its zoo.cfg shows it";
+
+/// The sentence.
+pub(super) const fn remedy(remedy: CheckRemedy) -> &'static str {
+    match remedy {
+        CheckRemedy::ReachClientPort => REACH_CLIENT_PORT,
+        CheckRemedy::StartJoiner => START_JOINER,
+        CheckRemedy::NameClientAddress => NAME_CLIENT_ADDRESS,
+        CheckRemedy::OpenPort => OPEN_PORT,
+        CheckRemedy::KnownWhenItLeads => KNOWN_WHEN_IT_LEADS,
+        CheckRemedy::ListenOnAllIps => LISTEN_ON_ALL_IPS,
+        CheckRemedy::CorrectId => CORRECT_ID,
+        CheckRemedy::AllowConf => ALLOW_CONF,
+        CheckRemedy::BringBack => BRING_BACK,
+        CheckRemedy::OneEnsemble => ONE_ENSEMBLE,
+        CheckRemedy::CorrectHosts => CORRECT_HOSTS,
+        CheckRemedy::EmptyDataDirectory => EMPTY_DATA_DIRECTORY,
+        CheckRemedy::NoClientPort => NO_CLIENT_PORT,
+        CheckRemedy::SeeFinding => SEE_FINDING,
+        CheckRemedy::ReadJournal => READ_JOURNAL,
+        CheckRemedy::Upgrade => UPGRADE,
+        CheckRemedy::OneReleaseLine => ONE_RELEASE_LINE,
+        CheckRemedy::EnableReconfig => ENABLE_RECONFIG,
+        CheckRemedy::SetSuperUser => SET_SUPER_USER,
+        CheckRemedy::GiveUser => GIVE_USER,
+        CheckRemedy::GivePassword => GIVE_PASSWORD,
+        CheckRemedy::AllowClear => ALLOW_CLEAR,
+        CheckRemedy::NameAddress => NAME_ADDRESS,
+        CheckRemedy::AskedBeforeJoin => ASKED_BEFORE_JOIN,
+        CheckRemedy::AskAgain => ASK_AGAIN,
+        CheckRemedy::CheckPermissions => CHECK_PERMISSIONS,
+        CheckRemedy::UseEnforcedScheme => USE_ENFORCED_SCHEME,
+        CheckRemedy::UpgradeSessions => UPGRADE_SESSIONS,
+        CheckRemedy::RaiseConnections => RAISE_CONNECTIONS,
+        CheckRemedy::AllowWords => ALLOW_WORDS,
+        CheckRemedy::MoreHeap => MORE_HEAP,
+        CheckRemedy::LookAtDisk => LOOK_AT_DISK,
+        CheckRemedy::RaiseSyncLimit => RAISE_SYNC_LIMIT,
+        CheckRemedy::RaiseInitLimit => RAISE_INIT_LIMIT,
+        CheckRemedy::CloseAdminServer => CLOSE_ADMIN_SERVER,
+        CheckRemedy::NameAdmin => NAME_ADMIN,
+        CheckRemedy::KeepRewrittenFile => KEEP_REWRITTEN_FILE,
+        CheckRemedy::LookAtFile => LOOK_AT_FILE,
+    }
+}
