@@ -76,6 +76,7 @@ const PAGES: &[(&str, &str)] = &[
     ("words", include_str!("explain/words.md")),
     ("spec", include_str!("explain/spec.md")),
     ("settings", include_str!("explain/settings.md")),
+    ("packagings", include_str!("explain/packagings.md")),
     ("super-user", include_str!("explain/super-user.md")),
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),

@@ -37,6 +37,8 @@
 //!   [`check::CheckedPlan`].
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
+//! * [`settings`] has the edit of a `zoo.cfg` that wanted settings need, and the order of the restarts.
+//!   What servers show of their settings, and how that differs, is in [`observe`].
 //! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
@@ -106,6 +108,7 @@ pub mod rehearsal;
 pub mod render;
 pub mod report;
 pub mod saved;
+pub mod settings;
 pub mod simulator;
 pub mod spec;
 pub mod trust;

@@ -166,11 +166,20 @@ impl Bound {
     }
 
     /// Whether a number is within it.
-    pub fn holds(self, number: u64) -> bool {
+    fn holds(self, number: u64) -> bool {
         match self {
             Self::Exactly(wanted) => number == u64::from(wanted),
             Self::AtLeast(least) => number >= u64::from(least),
         }
+    }
+}
+
+impl Bound {
+    /// Whether the value of that setting is as wanted: within the bound. `maxClientCnxns=0` is any
+    /// number of connections, and so more than each least number.
+    pub fn allows(self, name: SettingName, value: u64) -> bool {
+        let is_unlimited = name == SettingName::MaxClientCnxns && value == 0;
+        self.holds(value) || (is_unlimited && matches!(self, Self::AtLeast(_)))
     }
 }
 
@@ -224,5 +233,7 @@ mod tests {
         assert_eq!(holds, [true, false]);
         let holds = [Bound::AtLeast(3).holds(3), Bound::AtLeast(3).holds(2)];
         assert_eq!(holds, [true, false]);
+        let unlimited = |bound: Bound| bound.allows(SettingName::MaxClientCnxns, 0);
+        assert_eq!([Bound::AtLeast(60), Bound::Exactly(60)].map(unlimited), [true, false]);
     }
 }

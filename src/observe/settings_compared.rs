@@ -40,7 +40,7 @@ pub fn compare_settings(seen: &Observation, target: &Target) -> Vec<SettingState
         let own = seen.servers.get(id).map(|observed| &observed.settings);
         let state = |(setting, wanted): &(SettingName, WantedSetting)| {
             let shown = own.map_or(Err(NotSeen::NoAnswer), |own| own.get(*setting).cloned());
-            let verdict = verdict(wanted, &shown);
+            let verdict = verdict(*setting, wanted, &shown);
             let (server, wanted) = (*id, wanted.clone());
             SettingState { server, setting: *setting, wanted, seen: shown, verdict }
         };
@@ -50,13 +50,14 @@ pub fn compare_settings(seen: &Observation, target: &Target) -> Vec<SettingState
 }
 
 fn verdict(
+    name: SettingName,
     wanted: &WantedSetting,
     seen: &Result<Sourced<SettingValue>, NotSeen>,
 ) -> SettingVerdict {
     let Ok(Sourced { value, .. }) = seen else { return SettingVerdict::Unknown };
     let is_as_wanted = match (wanted, value) {
         (WantedSetting::On | WantedSetting::Required, SettingValue::Flag(on)) => *on,
-        (WantedSetting::Number(bound), SettingValue::Number(number)) => bound.holds(*number),
+        (WantedSetting::Number(bound), SettingValue::Number(number)) => bound.allows(name, *number),
         (WantedSetting::Release(wanted), SettingValue::Release(runs)) => wanted == runs,
         (WantedSetting::Words(wanted), SettingValue::Words { allowed, refused }) => {
             if wanted.is_subset(allowed) {
@@ -107,7 +108,7 @@ impl SettingState {
         match (&self.wanted, &self.seen.as_ref().ok()?.value) {
             (WantedSetting::Words(wanted), SettingValue::Words { refused, .. }) => {
                 let refused: Vec<&str> = wanted.intersection(refused).map(String::as_str).collect();
-                Some(format!("without {}", refused.join(", ")))
+                Some(format!("{} not allowed", refused.join(", ")))
             }
             (_, SettingValue::Flag(on)) => Some(on.to_string()),
             (_, SettingValue::Number(number)) => Some(number.to_string()),

@@ -145,9 +145,13 @@ pub(super) fn config_diff(plan: &Plan) -> Text {
 
 /// Two memberships as a unified diff; nothing where they are the same.
 pub(super) fn membership_diff([before, after]: [&Membership; 2], [from, to]: [String; 2]) -> Text {
+    text_diff("Configuration", [&before.to_string(), &after.to_string()], [from, to])
+}
+
+/// Two texts as a unified diff below a title; nothing where they are the same.
+pub(super) fn text_diff(title: &str, [before, after]: [&str; 2], [from, to]: [String; 2]) -> Text {
     const CONTEXT: usize = 3;
     let mut text = Text::new();
-    let (before, after) = (before.to_string(), after.to_string());
     let (before, after): (Vec<&str>, Vec<&str>) =
         (before.lines().collect(), after.lines().collect());
     let diff = TextDiff::from_slices(&before, &after);
@@ -155,7 +159,7 @@ pub(super) fn membership_diff([before, after]: [&Membership; 2], [from, to]: [St
     unified.context_radius(CONTEXT);
     for hunk in unified.iter_hunks() {
         if text.is_empty() {
-            text.line(Line::new(Style::Bold, "Configuration"));
+            text.line(Line::new(Style::Bold, title.to_owned()));
             text.line(Line::new(Style::Dim, format!("--- {from}")));
             text.line(Line::new(Style::Dim, format!("+++ {to}")));
         }

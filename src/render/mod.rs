@@ -32,7 +32,7 @@ pub mod remedies;
 mod retired;
 pub mod run;
 mod sessions;
-mod settings;
+pub mod settings;
 pub mod signing_in;
 mod start;
 mod steps;

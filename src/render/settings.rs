@@ -1,13 +1,22 @@
-//! Settings that differ from the spec, in words.
+//! Settings that differ from the spec, in words, and the edit of a `zoo.cfg` that they need.
 
+use super::changes::text_diff;
 use super::phrases::servers;
+use super::text::{Line, Style, Text};
+use crate::model::{ServerId, SettingName};
 use crate::observe::SettingDifference;
+use crate::settings::{Edit, EditNote, RestartOrder, SUPER_DIGEST};
 
 /// The settings that differ, with their servers, and what to do about them.
 pub(super) fn differ(differences: &[SettingDifference]) -> String {
     let one = |difference: &SettingDifference| {
         let SettingDifference { setting, wanted, seen, servers: on } = difference;
-        format!("{setting} on {} (wanted {wanted}, seen {seen})", servers(on))
+        let why = match setting {
+            // What is wanted is longer than what is lacking.
+            SettingName::FourLetterWords => seen.clone(),
+            _ => format!("wanted {wanted}, seen {seen}"),
+        };
+        format!("{setting} on {} ({why})", servers(on))
     };
     let all: Vec<String> = differences.iter().map(one).collect();
     format!(
@@ -15,4 +24,134 @@ pub(super) fn differ(differences: &[SettingDifference]) -> String {
          time and the leader last, then plan again: zkplan explain settings",
         all.join("; ")
     )
+}
+
+/// The edit of the `zoo.cfg` of a server: a diff, the flags that are needed beside it, and what to
+/// know. `file` is the name of the file.
+pub fn edit(server: ServerId, file: &str, edit: &Edit, width: usize) -> Text {
+    let titles = [file.to_owned(), format!("{file} (edited)")];
+    let title = format!("zoo.cfg of server {server}");
+    let mut text = text_diff(&title, [&edit.before, &edit.after], titles);
+    if text.is_empty() {
+        text.line(Line::plain(format!("{title}: {file} needs no edit")));
+    }
+    if !edit.jvm_flags.is_empty() {
+        text.line(Line::plain("JVM flags (where they go: zkplan explain packagings):"));
+        for flag in &edit.jvm_flags {
+            text.line(Line::new(Style::Cyan, format!("  {flag}")));
+        }
+    }
+    for note in &edit.notes {
+        text.paragraph(Line::new(Style::Yellow, "note: "), sentence(note), width);
+    }
+    text
+}
+
+fn sentence(note: &EditNote) -> String {
+    match note {
+        EditNote::DigestToFill => {
+            format!("put the first line of `zkplan digest` in place of the value of {SUPER_DIGEST}")
+        }
+        EditNote::SecretInFile => {
+            "this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config \
+             version is in force: every user of the machine can read it then, and zoo.cfg.bak too"
+                .to_owned()
+        }
+        EditNote::OtherScheme => {
+            "the super user of connect.auth is not of scheme digest: zkplan adds no key for it \
+             (zkplan explain auth)"
+                .to_owned()
+        }
+        EditNote::NotAsFlag(setting) => {
+            format!("{setting} works only in zoo.cfg, not as a JVM flag")
+        }
+        EditNote::ReplacesFlag => {
+            "4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add \
+             the words of that list"
+                .to_owned()
+        }
+        EditNote::MaxBufferIgnored => {
+            "jute.maxbuffer has no effect in zoo.cfg: it works only as a JVM flag, with the same \
+             value on every server and client"
+                .to_owned()
+        }
+        EditNote::TicksApart { from_ms, to_ms } => format!(
+            "servers with tickTime {from_ms} and {to_ms} lose each other with this syncLimit while \
+             the restarts go on. First bring a larger syncLimit to every server, so that syncLimit x \
+             tickTime of each is more than twice the tickTime of any other. Then change the tick"
+        ),
+        EditNote::Release(version) => format!(
+            "the release is no line of zoo.cfg: install {version} on this server before its restart"
+        ),
+    }
+}
+
+/// In which order servers are restarted.
+pub fn restart_order(order: &RestartOrder) -> String {
+    let RestartOrder { servers, leader, only_forward } = order;
+    let each: Vec<String> = servers
+        .iter()
+        .map(|id| if Some(*id) == *leader { format!("{id} (leads)") } else { id.to_string() })
+        .collect();
+    let forward = if *only_forward {
+        ". Finish once begun: a server that starts with its old file after an enabled server has led \
+         may never serve. Restart such a server with the new file"
+    } else {
+        ""
+    };
+    format!(
+        "Restart one server at a time, the next when the last one follows again: {}{forward}",
+        each.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Bound, WantedSettings};
+    use crate::settings::{SuperUser, edit as edit_of};
+
+    #[test]
+    fn an_edit_is_shown_as_a_diff_with_what_to_know() {
+        let text = "# ours\ntickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/d\n";
+        let wanted = WantedSettings {
+            reconfig_enabled: true,
+            superuser: true,
+            four_letter_words: ["conf", "hash"].map(str::to_owned).into(),
+            numbers: [(SettingName::InitLimit, Bound::AtLeast(30))].into(),
+            ..WantedSettings::default()
+        };
+        let of = edit_of(text, &wanted, SuperUser::Digest("super", None)).expect("an edit");
+        let shown = edit(ServerId::new(2), "zk2.cfg", &of, 90).to_string_with(false);
+        insta::assert_snapshot!(shown, @r#"
+        zoo.cfg of server 2
+        --- zk2.cfg
+        +++ zk2.cfg (edited)
+        @@ -1,5 +1,8 @@
+         # ours
+         tickTime=2000
+        -initLimit=10
+        +initLimit=30
+         syncLimit=5
+         dataDir=/d
+        +reconfigEnabled=true
+        +DigestAuthenticationProvider.superDigest=super:HASH
+        +4lw.commands.whitelist=conf, hash
+        note: put the first line of `zkplan digest` in place of the value of
+              DigestAuthenticationProvider.superDigest
+        note: this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config
+              version is in force: every user of the machine can read it then, and zoo.cfg.bak too
+        note: reconfigEnabled works only in zoo.cfg, not as a JVM flag
+        note: initLimit works only in zoo.cfg, not as a JVM flag
+        note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add
+              the words of that list
+        "#);
+        let none = edit_of(&of.after, &wanted, SuperUser::Digest("super", None)).expect("an edit");
+        let shown = edit(ServerId::new(2), "zk2.cfg", &none, 90).to_string_with(false);
+        assert!(shown.starts_with("zoo.cfg of server 2: zk2.cfg needs no edit\n"), "{shown}");
+        let ids = [1, 2, 3].map(ServerId::new).into();
+        let order = RestartOrder::of(&ids, Some(ServerId::new(1)), true);
+        let shown = restart_order(&order);
+        assert!(shown.contains(": 2, 3, 1 (leads). Finish once begun"), "{shown}");
+    }
 }

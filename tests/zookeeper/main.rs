@@ -53,6 +53,7 @@ mod readme;
 mod refusals;
 mod releases;
 mod retired_servers;
+mod settings;
 mod shapes;
 mod sizes;
 mod spec;

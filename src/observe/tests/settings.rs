@@ -99,7 +99,7 @@ fn a_word_that_is_refused_differs_and_one_without_an_answer_does_not() {
     );
     let of_2 = differences(&fake, &target(everything()));
     assert_eq!(of_2.len(), 1);
-    assert_eq!((&*of_2[0].seen, &of_2[0].servers), ("without conf, hash, mntr", &ids(&[2])));
+    assert_eq!((&*of_2[0].seen, &of_2[0].servers), ("conf, hash, mntr not allowed", &ids(&[2])));
     // A server before 3.6 hangs up at `hash`, whatever its whitelist.
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], FIRST));
     fake.server(2, |server| server.hangs_up_at = Some(FourLetterWord::Hash));

@@ -1,0 +1,12 @@
+//! How servers are brought to run with the settings that a spec wants: the edit of each `zoo.cfg`,
+//! and the order of the restarts.
+//!
+//! In: the text of a `zoo.cfg` that the operator gave, and the wanted settings. Out: the text that is
+//! needed, as data for a diff. Nothing is written: zkplan edits no file on a server. What servers show
+//! of their settings is what `observe` sees.
+
+mod edit;
+mod restart_order;
+
+pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit};
+pub use restart_order::RestartOrder;

@@ -1,0 +1,87 @@
+//! Settings that a spec wants: what real servers show of them, and the edit that brings them about.
+
+use std::fs;
+
+use zkplan::model::{SettingName, latin_1};
+use zkplan::settings::{SuperUser, edit};
+
+use crate::harness::{Builder, Ensemble};
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Outcome};
+
+/// The text of a spec of the three servers with these settings.
+fn wanting(ensemble: &Ensemble, settings: &str) -> String {
+    format!("{}settings: {settings}\n", Spec::of(ensemble, 1..=3).text())
+}
+
+fn plan(desk: &Desk, spec: &str) -> Outcome {
+    let file = desk.write("spec.yaml", spec);
+    desk.run(["plan", &file, "--detailed-exitcode"]).exits(0).says(["No changes"])
+}
+
+/// The wanted settings of a spec.
+fn settings_of(spec: &str) -> zkplan::model::WantedSettings {
+    zkplan::spec::parse("spec.yaml", spec).expect("a spec").settings
+}
+
+#[test]
+fn one_server_that_differs_is_named_until_its_edit_is_in_force() {
+    let builder = Builder::rich().setting_of(2, "initLimit", "5");
+    let ensemble = builder.setting_of(2, "4lw.commands.whitelist", "srvr, conf, ruok").start();
+    let desk = Desk::new();
+    let spec = wanting(
+        &ensemble,
+        "{ reconfigEnabled: true, fourLetterWords: [srvr, conf, mntr, hash], initLimit: \">=50\", \
+         syncLimit: 10, tickTime: 200, version: \"3.8.0\" }",
+    );
+    let differs = [
+        "ZKF25",
+        "fourLetterWords on server 2 (hash, mntr not allowed)",
+        "initLimit on server 2 (wanted >=50, seen 5)",
+    ];
+    let named = plan(&desk, &spec).says(differs);
+    for quiet in ["reconfigEnabled on", "syncLimit on", "tickTime on", "version on", "server 1 ("] {
+        assert!(!named.has_said(&[quiet]), "{quiet}: {}", named.stdout);
+    }
+
+    let zoo_cfg = ensemble.file(2, "zoo.cfg");
+    let before = latin_1(&fs::read(&zoo_cfg).expect("a zoo.cfg"));
+    let user = SuperUser::Digest("super", None);
+    let edit = edit(&before, &settings_of(&spec), user).expect("a file that is read");
+    assert!(!edit.is_empty());
+    fs::write(&zoo_cfg, &edit.after).expect("a file that can be written");
+    ensemble.stop(2);
+    ensemble.start_again(2);
+    ensemble.wait_following(2);
+    plan(&desk, &spec).says_nowhere("ZKF25");
+
+    let other = spec.replace("3.8.0", "3.9.5");
+    plan(&desk, &other).says(["version on servers 1, 2 and 3 (wanted 3.9.5, seen 3.8.0)"]);
+}
+
+/// Words beside `srvr` are not allowed by default.
+#[test]
+fn what_no_server_shows_is_no_difference() {
+    let ensemble = Builder::plain().start();
+    let numbers = SettingName::NUMBERS.map(|name| format!("{name}: 77"));
+    let settings =
+        format!("{{ reconfigEnabled: true, superuser: required, {} }}", numbers.join(", "));
+    let spec = wanting(&ensemble, &settings);
+    let desk = Desk::new();
+    plan(&desk, &spec).says_nowhere("ZKF25");
+}
+
+#[test]
+fn the_adminserver_shows_what_no_word_does() {
+    let builder = Builder::rich().admin_server().setting("4lw.commands.whitelist", "srvr, ruok");
+    let ensemble = builder.start();
+    let desk = Desk::new();
+    let as_they_are = "{ fourLetterWords: [ruok], tickTime: 200, minSessionTimeout: 400, \
+                       maxSessionTimeout: 20000, maxClientCnxns: \">=60\", initLimit: 1 }";
+    plan(&desk, &wanting(&ensemble, as_they_are)).says_nowhere("ZKF25");
+    let otherwise = "{ fourLetterWords: [wchs], tickTime: 2000 }";
+    plan(&desk, &wanting(&ensemble, otherwise)).says([
+        "fourLetterWords on servers 1, 2 and 3 (wchs not allowed)",
+        "tickTime on servers 1, 2 and 3 (wanted 2000, seen 200)",
+    ]);
+}
