@@ -81,6 +81,7 @@ const PAGES: &[(&str, &str)] = &[
     ("auth", include_str!("explain/auth.md")),
     ("tls", include_str!("explain/tls.md")),
     ("preflight", include_str!("explain/preflight.md")),
+    ("status", include_str!("explain/status.md")),
     ("plan", include_str!("explain/plan.md")),
     ("predictions", include_str!("explain/predictions.md")),
     ("probe", include_str!("explain/probe.md")),

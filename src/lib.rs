@@ -52,6 +52,8 @@
 //!   rests on, and a remedy.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
+//! * [`status`] says what an ensemble is now, what a spec wants beyond that, and whether the next
+//!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. Code `ZKQn` has its
 //!   file in the table of `check::rules`, `ZKFn` its kind in `observe::finding` and what finds it in
 //!   `observe::findings`.
@@ -111,5 +113,6 @@ pub mod saved;
 pub mod settings;
 pub mod simulator;
 pub mod spec;
+pub mod status;
 pub mod trust;
 pub mod whynot;

@@ -43,9 +43,24 @@ pub struct PastRuns {
 /// What answers at the addresses that were asked.
 type Answers = BTreeMap<(ServerId, Endpoint), Beside>;
 
+/// A server that a run retired, and what answers at its address now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetiredSeen {
+    /// The run.
+    pub run: u64,
+    /// Its id.
+    pub id: ServerId,
+    /// Where it was reached, where that is known.
+    pub at: Option<Endpoint>,
+    /// What answers there. `None` if it was not asked, or no such server answered in time.
+    pub answer: Option<Beside>,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct RetiredFound {
+    /// The servers that runs retired.
+    pub servers: Vec<RetiredSeen>,
     /// What a plan reports.
     pub findings: Vec<Finding>,
     /// Where servers serve that an earlier run moved this ensemble to, and not this ensemble.
@@ -91,7 +106,7 @@ impl PastRuns {
     pub async fn ask(&self, port: &impl Ensemble, seen: &Observation) -> RetiredFound {
         let servers = self.retired.iter().filter_map(|one| Some((one.line.id, one.at.clone()?)));
         let servers: Vec<_> = servers.chain(self.targets.iter().cloned()).collect();
-        if servers.is_empty() && self.moved.is_none() {
+        if servers.is_empty() && self.moved.is_none() && self.retired.is_empty() {
             return RetiredFound::default();
         }
         let answers = ask_beside(port, seen, &servers).await;
@@ -101,14 +116,17 @@ impl PastRuns {
         };
         let rivals: Vec<Endpoint> = self.targets.iter().filter_map(serves).collect();
         let mut findings = Vec::new();
+        let mut servers = Vec::new();
         for one in &self.retired {
-            let Some(at) = &one.at else { continue };
-            let Some(answer) = answer(one.line.id, at) else { continue };
-            add(&mut findings, one.run, (one.line.id, at), answer);
+            let (run, id) = (one.run, one.line.id);
+            let answer = one.at.as_ref().and_then(|at| answer(id, at));
+            servers.push(RetiredSeen { run, id, at: one.at.clone(), answer });
+            let Some((at, answer)) = one.at.as_ref().zip(answer) else { continue };
+            add(&mut findings, run, (id, at), answer);
         }
         let moved = self.moved.iter().filter(|moved| !is_back(moved, seen, &answers));
         findings.extend(moved.map(members_retired));
-        RetiredFound { findings, rivals }
+        RetiredFound { servers, findings, rivals }
     }
 
     /// The run that retired members of one of two histories; this journal is of the history `own`.

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use breach::{Breach, BreachKind, Law, Votes, Window};
+pub use engine::figures::{ToleranceNow, tolerance_now};
 pub use engine::recheck::{broken_now, recheck, recheck_accepting};
 pub use engine::regrant::regrant;
 pub use rules::{Hint, RAISE_THE_LIMIT};

@@ -24,6 +24,7 @@ Examples:
   zkplan import --connect zk1:2181,zk2:2181,zk3:2181 --ensemble prod --user super > prod.yaml
   zkplan validate prod.yaml
   zkplan preflight prod.yaml
+  zkplan status prod.yaml
   zkplan plan prod.yaml --out plan.json
   zkplan show plan.json
   zkplan apply plan.json
@@ -75,6 +76,8 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Check servers before a change: ports, releases, rights, limits; changes nothing
     Preflight(PreflightArgs),
+    /// Show an ensemble on one screen, and the one command that comes next
+    Status(StatusArgs),
     /// Show what would change, step by step, and prove that it is safe
     Plan(PlanArgs),
     /// Show a saved plan, offline
@@ -165,6 +168,39 @@ pub(super) struct ImportArgs {
     /// in `ZKPLAN_PASSWORD_FILE`, or from a prompt. Only scheme sasl needs it here
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("of").args(["spec", "connect"]).required(true))]
+pub(super) struct StatusArgs {
+    /// A spec: shows also what it wants beyond what is there
+    #[arg(value_name = "SPEC")]
+    pub(super) spec: Option<PathBuf>,
+
+    /// Client addresses of an ensemble without a spec, separated by commas: host:port,host:port
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
+    pub(super) connect: Vec<String>,
+
+    /// Certificate authorities (PEM); the addresses are then secure client ports
+    #[arg(long, value_name = "FILE", requires = "connect")]
+    pub(super) tls_ca: Option<PathBuf>,
+
+    /// The client's own certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+
+    /// The key of the client's certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+
+    /// Look again every 2 s until interrupted. A terminal shows the screen; elsewhere a line is
+    /// printed when something changed, with --format json a document a line each time
+    #[arg(long)]
+    pub(super) watch: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]

@@ -82,8 +82,8 @@ impl Asker<'_> {
         let bare = port.unauthenticated();
         let mut answers = ask(port, &bare, target, &seen, asked_as).await;
         let facts = Facts::of(&seen, target);
-        let earlier = journal::open_runs(port, &seen, &facts, (target, &[])).await;
-        answers.earlier = earlier.ok().map(|earlier| earlier.findings);
+        let earlier = journal::open_runs(port, &seen, &facts, (target, Some(&[]))).await;
+        answers.earlier = earlier.ok().map(|earlier| earlier.journal.findings);
         let checks = checks(View { target, seen: &seen, answers: &answers });
         Ok(Looked { seen, answers, checks })
     }

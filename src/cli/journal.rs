@@ -13,8 +13,9 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
-use crate::plan::{Acceptance, Done};
+use crate::plan::Acceptance;
 use crate::saved;
+use crate::status::{JournalSeen, RunPosition};
 use crate::trust::FolderSeen;
 
 /// What the ensemble tells of earlier applies.
@@ -121,29 +122,25 @@ pub(super) fn sessions_at(seen: &Observation, target: &Target) -> Vec<Endpoint> 
 /// What the journal tells a plan.
 #[derive(Default)]
 pub(super) struct OpenRuns {
-    pub(super) findings: Vec<Finding>,
+    /// What was seen.
+    pub(super) journal: JournalSeen,
     /// The run that an apply resumes.
-    pub(super) resumed: Option<Resumed>,
+    pub(super) resumed: Option<RunPosition>,
     /// Where servers serve that an earlier run moved this ensemble to, and not this ensemble.
     pub(super) rivals: Vec<Endpoint>,
-}
-
-/// A run that an apply resumes.
-pub(super) struct Resumed {
-    pub(super) run: u64,
-    pub(super) is_certain: bool,
-    pub(super) checked: CheckedPlan,
-    pub(super) done: Done,
 }
 
 /// What of earlier applies a plan has to say: the run that is open, as an apply of this spec would
 /// meet it, a folder that is not believed, and servers that earlier runs retired. Where there is no
 /// folder, no journal is read.
+///
+/// Without risks that are accepted there is no spec: an apply of the run's own plan is what would
+/// meet it then.
 pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    (target, accepted): (&Target, &[Acceptance]),
+    (target, accepted): (&Target, Option<&[Acceptance]>),
 ) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
@@ -155,15 +152,24 @@ pub(super) async fn open_runs(
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let open = earlier.decide(ApplyRequest::Target(target, accepted), facts, None).open();
+    let by_spec = ApplyRequest::Target(target, accepted.unwrap_or_default());
+    let own = earlier.stored.as_ref().map(ApplyRequest::Plan);
+    let asked = if accepted.is_some() { by_spec } else { own.unwrap_or(by_spec) };
+    let open = earlier.decide(asked, facts, None).open();
     let kind = open.as_ref().map(|open| finding(open.finding(&earlier.journal, seen)));
-    let RetiredFound { findings, rivals } = earlier.past.ask(port, seen).await;
+    let RetiredFound { servers: retired, findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();
-    let resumed = open.zip(kind).and_then(|(open, kind)| {
+    let position = |asked: ApplyRequest<'_>| {
+        let open = earlier.decide(asked, facts, None).open()?;
         let done = open.done(&earlier.journal, seen).ok()?;
-        let checked = open.plan.ok()?.with_warning(kind);
         let is_certain = earlier.journal.is_certain;
-        Some(Resumed { run: open.run.number, is_certain, checked, done })
+        Some(RunPosition { run: open.run.number, is_certain, checked: open.plan.ok()?, done })
+    };
+    let resumed = position(asked).zip(kind).map(|(position, kind)| {
+        let checked = position.checked.with_warning(kind);
+        RunPosition { checked, ..position }
     });
-    Ok(OpenRuns { findings, resumed, rivals })
+    let position = own.and_then(position);
+    let journal = JournalSeen { findings, lock: earlier.journal.lock.clone(), retired, position };
+    Ok(OpenRuns { journal, resumed, rivals })
 }

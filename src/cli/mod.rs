@@ -34,6 +34,7 @@ mod secret;
 mod show;
 mod source;
 mod specs;
+mod status;
 mod unlock;
 mod validate;
 mod values;
@@ -111,6 +112,7 @@ fn is_json(command: &Command) -> bool {
     match command {
         Command::Validate(args) => args.format == TextOrJson::Json,
         Command::Preflight(args) => args.format == TextOrJson::Json,
+        Command::Status(args) => args.format == TextOrJson::Json,
         Command::Plan(args) => args.format == Format::Json,
         Command::Show(args) => args.format == Format::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
@@ -132,6 +134,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Validate(args) => validate::run(args, output),
         Command::Import(args) => import::run(args, output),
         Command::Preflight(args) => preflight::run(args, output),
+        Command::Status(args) => status::run(args, output),
         Command::Plan(args) => plan::run(args, output),
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),

@@ -39,6 +39,11 @@ impl Output {
         self.raw(&text.to_string_with(self.colour[0]), exit)
     }
 
+    /// Prints a screen to stdout behind a control sequence.
+    pub(super) fn screen_from(&self, control: &str, text: &Text, exit: Exit) -> Exit {
+        self.raw(&(control.to_owned() + &text.to_string_with(self.colour[0])), exit)
+    }
+
     /// Prints what is printable ASCII already to stdout. A reader that went away is no error.
     pub(super) fn raw(&self, text: &str, exit: Exit) -> Exit {
         match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {

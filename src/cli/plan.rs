@@ -12,7 +12,7 @@ use super::error::{
     CommandError, WITHOUT_JOINER_FILES, exit_of_breaches, exit_of_error, unwritable,
 };
 use super::exit::Exit;
-use super::journal::{self, OpenRuns, Resumed, Unread};
+use super::journal::{self, OpenRuns, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
 use super::specs::Loaded;
@@ -37,6 +37,7 @@ use crate::report::error::CommandFailure;
 use crate::report::{FleetDocument, FleetMember, PlanDocument, RefusalDocument};
 use crate::saved;
 use crate::spec::Spec;
+use crate::status::RunPosition;
 use crate::whynot::why_not;
 
 /// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
@@ -238,7 +239,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         Err(error) => return Outcome::Unreachable(retired::named(&port, target, error).await),
     };
     let mut facts = Facts::of(&seen, target);
-    let open = match journal::open_runs(&port, &seen, &facts, (target, &args.accept)).await {
+    let open = match journal::open_runs(&port, &seen, &facts, (target, Some(&args.accept))).await {
         Ok(open) => open,
         Err(why) => {
             output.note(&not_known(&spec.ensemble, &why));
@@ -248,9 +249,9 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     if let Some(error) = retired::two_histories(&port, target, open.rivals).await {
         return Outcome::Unreachable(error);
     }
-    facts.findings.extend(open.findings);
+    facts.findings.extend(open.journal.findings);
     facts.findings.sort();
-    if let Some(Resumed { run, is_certain, checked, done }) = open.resumed {
+    if let Some(RunPosition { run, is_certain, checked, done }) = open.resumed {
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }

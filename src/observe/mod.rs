@@ -51,7 +51,7 @@ pub use finding::{
 };
 pub use left_to_do::LeftToDo;
 pub use observation::{
-    Clients, DataFigures, Digests, Identity, Lineage, NoDigests, Observation, ObserveError,
+    Clients, DataFigures, Digests, Identity, Lag, Lineage, NoDigests, Observation, ObserveError,
     OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
     TargetEnsemble, TargetProbe, Tried,
 };

@@ -64,6 +64,18 @@ impl Observation {
         reached.filter(|zxid| zxid.epoch() == own.epoch()).chain([own]).max()
     }
 
+    /// How far a server's data are behind the leader's. `None` if one of both zxids is unknown.
+    pub fn lag(&self, observed: &ServerObservation) -> Option<Lag> {
+        let (own, leader) = (observed.zxid?, self.leader_zxid?);
+        Some(if own >= leader {
+            Lag::Transactions(0)
+        } else if own.epoch() == leader.epoch() {
+            Lag::Transactions(leader.get() - own.get())
+        } else {
+            Lag::EarlierEpoch
+        })
+    }
+
     /// The members that run with `reconfigEnabled=false`: their configuration always has version 0.
     pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
         let is_disabled = |observed: &&ServerObservation| {
@@ -73,6 +85,15 @@ impl Observation {
         };
         self.servers.values().filter(is_disabled).map(|observed| observed.id).collect()
     }
+}
+
+/// How far a server is behind the leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// This many transactions.
+    Transactions(u64),
+    /// Its last transaction is of an earlier epoch: how many it lacks is unknown.
+    EarlierEpoch,
 }
 
 /// Which ensemble it is: the content of `/zkplan/id`, made at the first apply.

@@ -3,7 +3,7 @@
 //! Everything that a person reads goes through one sink, [`Text::to_string_with`], which lets
 //! nothing but printable ASCII through, whatever stands in a live configuration, a spec or an error.
 //! Sentences are made here and nowhere else; what they are made from are the typed values of
-//! `observe`, `plan`, `check` and `proposal`.
+//! `observe`, `plan`, `check`, `proposal` and `status`.
 
 pub mod changes;
 pub mod commands;
@@ -19,6 +19,7 @@ pub mod hints;
 pub mod history;
 mod law;
 mod next;
+mod open_run;
 pub mod other;
 mod phrases;
 pub mod plan;
@@ -35,6 +36,8 @@ mod sessions;
 pub mod settings;
 pub mod signing_in;
 mod start;
+pub mod status;
+mod status_rows;
 mod steps;
 pub mod summary;
 pub mod super_digest;

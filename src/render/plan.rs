@@ -7,14 +7,15 @@
 
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
-use super::{changes, commands, head, law, phrases, predicted, present, rehearse, start, steps};
-use crate::check::CheckedPlan;
-use crate::observe::{
-    Facts, Finding, FindingKind, LeftToDo, Level, NotResumed, Observation, Obstacle,
+use super::{
+    changes, commands, head, law, open_run, phrases, predicted, present, rehearse, start, steps,
 };
-use crate::plan::{Acceptance, Action, Done, Plan, StepId};
+use crate::check::CheckedPlan;
+use crate::observe::{Facts, Finding, LeftToDo, Level, Observation, Obstacle};
+use crate::plan::{Acceptance, Done, Plan, StepId};
 use crate::prediction::Prediction;
 use crate::rehearsal::{Rehearsal, Unrehearsed};
+use crate::status::OpenRunSeen;
 
 /// Where a plan on the screen comes from, and whether it can be found again.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,7 @@ pub struct Resumed<'a> {
 impl Resumed<'_> {
     /// The risks that the next apply has to accept so that nothing that is known now stops it: those
     /// that the plan holds, those that the operator accepts now, and those of the findings of now.
-    fn accepts(&self, plan: &Plan) -> Vec<Acceptance> {
+    pub(super) fn accepts(&self, plan: &Plan) -> Vec<Acceptance> {
         let weighty = self.now.findings.iter().filter(|f| f.kind.level() == Level::Accept);
         let found = weighty.map(|f| Acceptance { code: f.kind.code().to_owned(), step: None });
         let mut all = plan.accepted.clone();
@@ -142,7 +143,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         }
         text.section(findings);
         text.section(no_changes(screen));
-        if open_run(&facts.findings).is_some() {
+        if facts.findings.iter().find_map(OpenRunSeen::of).is_some() {
             text.append(next(&origin, &facts.findings, &plan.accepted, width));
         } else {
             text.append(saved_without_changes(&origin, width));
@@ -194,22 +195,11 @@ fn rehearses(spec: SpecFile<'_>, flags: &[String]) -> String {
 /// What of a run is done, and what is left of it.
 fn position(plan: &Plan, resumed: &Resumed<'_>, width: usize) -> Text {
     let mut text = Text::new();
-    let reconfigs = plan.steps().filter(|step| step.reconfig().is_some());
-    let (done, left): (Vec<&StepId>, Vec<&StepId>) =
-        reconfigs.map(|step| &step.id).partition(|id| resumed.done.contains(*id));
-    let gates = plan.steps().filter(|step| matches!(step.action, Action::Gate(_)));
-    let gates: Vec<&StepId> =
-        gates.map(|step| &step.id).filter(|id| !resumed.done.contains(*id)).collect();
-    let asked = match gates.len() {
-        0 => String::new(),
-        _ => format!("; gates not passed yet: {}", phrases::list(gates)),
-    };
     let said = format!(
-        "{}run {} of this plan is open and will be resumed; reconfigs done: {}; left: {}{asked}",
+        "{}run {} of this plan is open and will be resumed; {}",
         if resumed.is_certain { "" } else { phrases::AS_FAR_AS_SEEN },
         resumed.run,
-        phrases::list(done),
-        phrases::list(left)
+        open_run::progress(plan, resumed.done)
     );
     text.paragraph("", Line::new(Style::Bold, said), width);
     text
@@ -372,25 +362,6 @@ fn tolerance(checked: &CheckedPlan) -> String {
     format!("Lowest tolerance on the way: {failures}{until} (now {now}, at the end {end})")
 }
 
-/// The run that is open, as far as what to type next depends on it.
-#[derive(Debug, Clone, Copy)]
-struct OpenRun<'a> {
-    number: u64,
-    plan_id: &'a str,
-    because: Option<NotResumed>,
-}
-
-fn open_run(findings: &[Finding]) -> Option<OpenRun<'_>> {
-    findings.iter().find_map(|finding| match &finding.kind {
-        FindingKind::OpenRun { run, plan_id, goes_on, because, .. } => {
-            // Plan files of earlier versions do not tell why.
-            let because = because.or((!goes_on).then_some(NotResumed::OtherSpec));
-            Some(OpenRun { number: *run, plan_id, because })
-        }
-        _ => None,
-    })
-}
-
 /// A plan without changes is a file like any other, and what was written is said.
 fn saved_without_changes(origin: &Origin<'_>, width: usize) -> Text {
     let mut text = Text::new();
@@ -427,26 +398,19 @@ fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], widt
     let accepts: Vec<String> =
         accepted.iter().map(|risk| format!(" --accept {}", phrases::acceptance(risk))).collect();
     let accepts = accepts.concat();
-    let is_believed = |finding: &Finding| !matches!(finding.kind, FindingKind::FolderNotProven(_));
-    let command = match (open_run(findings), saved) {
-        (None, _) if !findings.iter().all(is_believed) => {
-            format!("zkplan history {path} --unproven")
+    let run = findings.iter().find_map(OpenRunSeen::of);
+    let command = match (run, saved) {
+        (Some(run), Some(file)) if run.not_resumed.is_none() && run.plan_id == file.plan_id => {
+            format!("zkplan apply {}", phrases::shell(file.path))
         }
-        (Some(OpenRun { number, because: Some(NotResumed::OtherSpec), .. }), _) => {
-            format!("zkplan history {path} {number}")
-        }
-        (Some(OpenRun { number, because: Some(_), .. }), _) => {
-            format!("zkplan apply {path}{accepts} --abandon {number}")
-        }
-        (Some(run), Some(file)) if run.plan_id != file.plan_id => {
-            format!("zkplan apply {path}{accepts}")
-        }
-        (Some(_), None) => format!("zkplan apply {path}{accepts}"),
-        (_, Some(file)) => format!("zkplan apply {}", phrases::shell(file.path)),
-        (None, None) => {
+        (Some(run), _) => open_run::command(&path, &run, &accepts),
+        (None, saved) => open_run::unproven(&path, findings).unwrap_or_else(|| {
+            if let Some(file) = saved {
+                return format!("zkplan apply {}", phrases::shell(file.path));
+            }
             let flags: Vec<String> = flags.iter().map(|word| phrases::shell(word) + " ").collect();
             format!("zkplan plan {path} {}--out plan.json", flags.concat())
-        }
+        }),
     };
     text.line(Line::plain("Next: ").then(Style::Cyan, command));
     text

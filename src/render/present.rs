@@ -7,21 +7,38 @@ use super::text::{Line, Style, Text};
 use super::{findings, phrases};
 use crate::model::{Server, ServerId};
 use crate::observe::{
-    DataProof, Facts, Finding, Level, Observation, ServerObservation, ServerStatus, Tried,
+    DataProof, Facts, Finding, Lag, Level, Observation, ServerObservation, ServerStatus, Tried,
 };
 use crate::plan::{Acceptance, Plan};
 
-const COLUMNS: [Column; 9] = [
-    Column::numbers("id"),
-    Column::words("role"),
-    Column::words("mode"),
-    Column::words("version"),
-    Column::words("zxid"),
-    Column::numbers("clients"),
-    Column::words("zone"),
-    Column::words("status"),
-    Column::words("asked at").optional(),
-];
+/// What is said of each server beside who it is and whether it is well.
+#[derive(Clone, Copy)]
+enum Detail<'a> {
+    /// Its last zxid.
+    Zxid,
+    /// How far it is behind the leader, and what a joiner lacks.
+    Lag {
+        /// What a server of this id lacks, where it is a joiner.
+        lacks: &'a dyn Fn(ServerId) -> Option<String>,
+    },
+}
+
+const fn columns(detail: Detail<'_>) -> [Column; 9] {
+    [
+        Column::numbers("id"),
+        Column::words("role"),
+        Column::words("mode"),
+        Column::words("version"),
+        match detail {
+            Detail::Zxid => Column::words("zxid"),
+            Detail::Lag { .. } => Column::numbers("lag"),
+        },
+        Column::numbers("clients"),
+        Column::words("zone"),
+        Column::words("status"),
+        Column::words("asked at").optional(),
+    ]
+}
 
 /// How far in the lines below a row stand: behind the id.
 const BELOW: usize = 4;
@@ -38,11 +55,29 @@ pub(super) fn present(
     observation: Option<&Observation>,
     width: usize,
 ) -> Text {
-    let mut uneventful = Uneventful::of(plan, facts);
+    let members = &facts.base.membership;
+    let joining = plan.target.ids().into_iter().filter(|id| !members.contains(*id));
+    let changed = plan.changes.iter().map(|change| change.id).chain(joining);
+    let mut uneventful = Uneventful::of(changed, facts);
     let table = match observation {
-        Some(seen) => of_observation(facts, seen, &mut uneventful),
+        Some(seen) => of_observation((facts, seen), Detail::Zxid, &mut uneventful),
         None => of_facts(facts, &mut uneventful),
     };
+    let mut text = table.to_text(width);
+    text.append(uneventful.to_text(width));
+    text
+}
+
+/// The present state of the servers with how far each is behind the leader; `lacks` is what a joiner
+/// still lacks. Of a large ensemble those that are well and are not in `shown` are counted.
+pub(super) fn with_lag(
+    facts: &Facts,
+    seen: &Observation,
+    (shown, lacks): (&BTreeSet<ServerId>, &dyn Fn(ServerId) -> Option<String>),
+    width: usize,
+) -> Text {
+    let mut uneventful = Uneventful::of(shown.iter().copied(), facts);
+    let table = of_observation((facts, seen), Detail::Lag { lacks }, &mut uneventful);
     let mut text = table.to_text(width);
     text.append(uneventful.to_text(width));
     text
@@ -57,13 +92,10 @@ struct Uneventful {
 }
 
 impl Uneventful {
-    fn of(plan: &Plan, facts: &Facts) -> Self {
-        let members = &facts.base.membership;
-        let shown = (members.len() > MOST_ROWS).then(|| {
-            let changed = plan.changes.iter().map(|change| change.id);
+    fn of(changed: impl Iterator<Item = ServerId>, facts: &Facts) -> Self {
+        let shown = (facts.base.membership.len() > MOST_ROWS).then(|| {
             let found = facts.findings.iter().filter_map(|finding| finding.server);
-            let joining = plan.target.ids().into_iter().filter(|id| !members.contains(*id));
-            changed.chain(found).chain(joining).chain(facts.leader).collect()
+            changed.chain(found).chain(facts.leader).collect()
         });
         Self { shown, left_out: BTreeMap::new() }
     }
@@ -100,8 +132,12 @@ fn what_many_do(status: &ServerStatus) -> Option<&'static str> {
     }
 }
 
-fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful) -> Table {
-    let mut table = Table::new(COLUMNS);
+fn of_observation(
+    (facts, seen): (&Facts, &Observation),
+    detail: Detail<'_>,
+    uneventful: &mut Uneventful,
+) -> Table {
+    let mut table = Table::new(columns(detail));
     for observed in seen.servers.values() {
         if uneventful.leaves_out(observed.id, what_many_do(&observed.status)) {
             continue;
@@ -110,7 +146,7 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
             Some(server) => server.role.word(),
             None => "joiner",
         };
-        add_server(&mut table, facts, seen, observed, role);
+        add_server(&mut table, (facts, seen), (observed, role), detail);
     }
     let missing = seen.config.membership.servers().filter(|s| !seen.servers.contains_key(&s.id));
     for server in missing {
@@ -122,7 +158,7 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
         table.row(cells);
     }
     for observed in &seen.strangers {
-        add_server(&mut table, facts, seen, observed, "not a member");
+        add_server(&mut table, (facts, seen), (observed, "not a member"), detail);
     }
     for Tried { endpoint, silence } in &seen.silent_contacts {
         let mut cells = vec![Line::plain("-"), "contact".into()];
@@ -138,10 +174,9 @@ fn of_observation(facts: &Facts, seen: &Observation, uneventful: &mut Uneventful
 
 fn add_server(
     table: &mut Table,
-    facts: &Facts,
-    seen: &Observation,
-    observed: &ServerObservation,
-    role: &'static str,
+    (facts, seen): (&Facts, &Observation),
+    (observed, role): (&ServerObservation, &'static str),
+    detail: Detail<'_>,
 ) {
     let known = |text: Option<String>| Line::plain(text.unwrap_or_else(|| "-".to_owned()));
     let (word, style, more) = match observed.status {
@@ -162,16 +197,17 @@ fn add_server(
         }
         _ => phrases::status(&observed.status),
     };
-    let zxid = match observed.status {
-        ServerStatus::Leading => seen.leader_reached(),
-        _ => observed.zxid,
+    let figure = match (detail, &observed.status) {
+        (Detail::Zxid, ServerStatus::Leading) => seen.leader_reached().map(|zxid| zxid.to_string()),
+        (Detail::Zxid, _) => observed.zxid.map(|zxid| zxid.to_string()),
+        (Detail::Lag { .. }, _) => lag(seen, observed),
     };
     table.row([
         Line::plain(observed.id.to_string()),
         Line::plain(role),
         known(observed.mode.map(|mode| mode.word().to_owned())),
         known(observed.version.map(|version| version.to_string())),
-        known(zxid.map(|zxid| zxid.to_string())),
+        known(figure),
         known(observed.clients.as_ref().map(|known| known.value.count.to_string())),
         zone(facts, observed.id),
         Line::new(style, word),
@@ -184,6 +220,20 @@ fn add_server(
     if role == "joiner" && answers(&observed.status) {
         table.across(BELOW, Line::new(Style::Dim, evidence(seen, observed)));
     }
+    if let Detail::Lag { lacks } = detail
+        && let Some(lacks) = lacks(observed.id)
+    {
+        table.across(BELOW, Line::new(Style::Yellow, lacks));
+    }
+}
+
+/// How far a server of this ensemble is behind the leader.
+fn lag(seen: &Observation, observed: &ServerObservation) -> Option<String> {
+    observed.mode.filter(|mode| mode.in_ensemble())?;
+    Some(match seen.lag(observed)? {
+        Lag::Transactions(behind) => behind.to_string(),
+        Lag::EarlierEpoch => "old epoch".to_owned(),
+    })
 }
 
 /// Why the line of a member leads nowhere, where it names an address that is not the server's alone.
@@ -238,13 +288,13 @@ fn evidence(seen: &Observation, observed: &ServerObservation) -> String {
         ServerStatus::FollowingWithoutVote => "follows without a vote, ",
         _ => "",
     };
-    let zxid = match (observed.zxid, seen.leader_zxid) {
-        (Some(own), Some(leader)) if own >= leader => "at the leader's zxid".to_owned(),
-        (Some(own), Some(leader)) if own.epoch() == leader.epoch() => {
-            phrases::count(leader.get() - own.get(), "transaction") + " behind the leader"
+    let zxid = match seen.lag(observed) {
+        Some(Lag::Transactions(0)) => "at the leader's zxid".to_owned(),
+        Some(Lag::Transactions(behind)) => {
+            phrases::count(behind, "transaction") + " behind the leader"
         }
-        (Some(_), Some(_)) => "in an earlier epoch than the leader".to_owned(),
-        _ => "zxid not comparable".to_owned(),
+        Some(Lag::EarlierEpoch) => "in an earlier epoch than the leader".to_owned(),
+        None => "zxid not comparable".to_owned(),
     };
     let port = observed.election_port.map_or("not tried", phrases::check_port);
     format!("{id}, {vote}{zxid}, {}, election port {port}", data(seen, observed))
@@ -319,7 +369,12 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
 
 /// The findings of a plan, weightiest first; nothing where there are none.
 pub(super) fn findings(plan: &Plan, width: usize) -> Text {
-    titled("Findings", plan, plan.facts.findings.iter().collect(), width)
+    of_findings(plan.facts.findings.iter().collect(), &plan.accepted, width)
+}
+
+/// These findings, weightiest first, with those that are accepted marked.
+pub(super) fn of_findings(findings: Vec<&Finding>, accepted: &[Acceptance], width: usize) -> Text {
+    titled("Findings", accepted, findings, width)
 }
 
 /// The findings of a plan that was made earlier: those of `now`, where there is a look of now, and
@@ -331,12 +386,12 @@ pub(super) fn findings_of_then(plan: &Plan, now: Option<&Facts>, width: usize) -
         Some(_) => ("Findings", "Findings when the plan was made, not seen now"),
         None => ("", "Findings when the plan was made"),
     };
-    let mut text = titled(of_now, plan, seen_now.iter().collect(), width);
-    text.section(titled(of_then, plan, then, width));
+    let mut text = titled(of_now, &plan.accepted, seen_now.iter().collect(), width);
+    text.section(titled(of_then, &plan.accepted, then, width));
     text
 }
 
-fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -> Text {
+fn titled(title: &str, accepted: &[Acceptance], mut findings: Vec<&Finding>, width: usize) -> Text {
     let mut text = Text::new();
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.level()), *finding));
     if findings.is_empty() {
@@ -347,7 +402,7 @@ fn titled(title: &str, plan: &Plan, mut findings: Vec<&Finding>, width: usize) -
         let code = finding.kind.code();
         let level = finding.kind.level();
         let risk = Acceptance { code: code.to_owned(), step: None };
-        let (word, style) = if level == Level::Accept && plan.accepted.contains(&risk) {
+        let (word, style) = if level == Level::Accept && accepted.contains(&risk) {
             ("accepted", Style::Bold)
         } else {
             phrases::level(level)

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::run::{RunStatus, RunStep, RunSummary, StepEnd};
-use crate::apply::journal::{Entry, GateOpenedBy, Header, HookEnd, Illegible, Record, Run};
+use crate::apply::journal::{Entry, GateOpenedBy, HookEnd, Illegible, Record, Run, Stamp};
 use crate::document::{Document, Format};
 use crate::plan::StepId;
 use crate::prediction::Prediction;
@@ -100,7 +100,7 @@ impl HistoryRun {
                 steps: steps(&run.records),
                 text: history::words_for_state(run),
             },
-            opened: header.map(opener),
+            opened: header.map(|header| RunOpener::of(&header.opened)),
             prediction,
             records: records.map(Result::unwrap_or_default).collect(),
             not_understood: lost.map(|(number, why)| (number, why.into())).collect(),
@@ -108,9 +108,11 @@ impl HistoryRun {
     }
 }
 
-fn opener(header: &Header) -> RunOpener {
-    let by = &header.opened;
-    RunOpener { who: by.who.clone(), host: by.host.clone(), pid: by.pid, at: by.at.clone() }
+impl RunOpener {
+    /// Of what it left in the ensemble.
+    pub(super) fn of(by: &Stamp) -> Self {
+        Self { who: by.who.clone(), host: by.host.clone(), pid: by.pid, at: by.at.clone() }
+    }
 }
 
 fn state(run: &Run) -> RunStatus {
@@ -167,7 +169,7 @@ fn done(entry: &Entry) -> Option<(&StepId, StepEnd)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apply::journal::{CommitEvidence, Stamp};
+    use crate::apply::journal::{CommitEvidence, Header};
 
     fn run(entries: Vec<Entry>) -> Run {
         let stamp = Stamp {

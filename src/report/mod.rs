@@ -20,6 +20,7 @@ mod refusal_document;
 pub mod rehearsal;
 mod remedy;
 pub mod run;
+pub mod status;
 mod steps;
 mod unproven;
 mod version;
@@ -59,6 +60,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("history", history::HistoryDocument::schema),
     ("preflight", preflight::PreflightDocument::schema),
     ("rehearsal", rehearsal::RehearsalDocument::schema),
+    ("status", status::StatusDocument::schema),
     ("unproven", UnprovenDocument::schema),
     ("version", VersionDocument::schema),
 ];

@@ -130,3 +130,27 @@ fn a_rehearsal_is_data_with_sentences_beside_them() {
     assert!(kinds.contains(&"joinerNotFollowing"), "{kinds:?}");
     assert!(rehearsal["text"].as_str().is_some_and(|text| text.starts_with("Simulated")));
 }
+
+/// A dashboard reads one shape, whatever is there.
+#[test]
+fn a_status_is_a_document_even_where_no_server_answers() {
+    let desk = Desk::new();
+    let unreachable = SPEC.replace("10.0.0.", "127.0.0.").replace(" }", ", clientPort: 1 }");
+    desk.write("down.yaml", &unreachable);
+    for words in [&["status", "down.yaml"][..], &["status", "--connect", "127.0.0.1:1"]] {
+        let answer = desk.zkplan(&[words, &["--format", "json"]].concat());
+        assert_eq!((answer.code, answer.err.as_str()), (10, ""), "{answer:?}");
+        let status = document("status", &answer);
+        assert_eq!(status["mayChange"], false);
+        assert_eq!(status["reasons"][0]["code"], "noAnswer", "{status:#}");
+        assert!(status["seen"].is_null() && status["rows"] == serde_json::json!([]));
+        assert_eq!(status["next"], format!("zkplan {}", words.join(" ")));
+        let text = desk.zkplan(words);
+        assert_eq!((text.code, text.err.as_str()), (10, ""), "{text:?}");
+        assert!(text.out.contains("No server answered.") && text.out.contains("\nNext: zkplan st"));
+        text.assert_clean();
+    }
+    desk.write("wrong.yaml", WRONG);
+    let wrong = error(&desk.zkplan(&["status", "wrong.yaml", "--format", "json"]));
+    assert_eq!(wrong["code"], "specInvalid");
+}

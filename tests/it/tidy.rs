@@ -36,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "rehearsal",
         &["model", "ensemble", "simulator", "trust", "observe", "plan", "check", "saved", "apply"],
     ),
+    ("status", &["model", "ensemble", "observe", "plan", "check", "proposal", "apply"]),
     (
         "render",
         &[
@@ -56,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "apply",
             "preflight",
             "rehearsal",
+            "status",
         ],
     ),
     (
@@ -77,6 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "apply",
             "preflight",
             "rehearsal",
+            "status",
             "render",
         ],
     ),
@@ -101,6 +104,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "apply",
             "preflight",
             "rehearsal",
+            "status",
             "render",
             "report",
             "explain",

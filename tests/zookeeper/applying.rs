@@ -313,7 +313,8 @@ impl Applying<'_> {
         String::from_utf8(bytes).unwrap_or_else(|why| panic!("{end} is no text: {why}"))
     }
 
-    fn said(&self) -> String {
+    /// What it has printed so far.
+    pub(crate) fn said(&self) -> String {
         ["stdout", "stderr"].map(|end| self.read(end)).join("\n")
     }
 }

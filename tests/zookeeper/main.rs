@@ -57,6 +57,7 @@ mod settings;
 mod shapes;
 mod sizes;
 mod spec;
+mod status;
 mod tls;
 mod true_sentences;
 mod ways_in;

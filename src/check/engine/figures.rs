@@ -1,9 +1,38 @@
 //! The figures of a moment: its votes, how many voters may fail, and the loss of a zone.
 
+use std::collections::BTreeSet;
+
 use super::quorum_verifier::QuorumVerifier;
 use super::state::{Mark, State};
 use super::step_table::{StepTable, majority_spare};
 use crate::check::breach::{Votes, Window};
+use crate::model::ServerId;
+use crate::observe::Facts;
+
+/// What the ensemble tolerates now, before any step. Voters that were not seen in sync count as
+/// failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToleranceNow {
+    /// The votes.
+    pub votes: Votes,
+    /// The votes without each zone that has voters, by name. Empty where zones are unknown.
+    pub without_zone: Vec<Window>,
+}
+
+/// The figures of the members as they are now.
+pub fn tolerance_now(facts: &Facts) -> ToleranceNow {
+    let base = &facts.base.membership;
+    let voters = base.voters();
+    let acking: BTreeSet<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let zones: BTreeSet<&String> = voters.iter().filter_map(|id| facts.zones.get(id)).collect();
+    let without = |zone: &String| {
+        let left = acking.iter().filter(|id| facts.zones.get(id) != Some(zone)).copied();
+        let votes = StepTable::votes_in(base, voters.clone(), left.collect());
+        Window { zone: zone.clone(), votes }
+    };
+    let without_zone = zones.into_iter().map(without).collect();
+    ToleranceNow { votes: StepTable::votes_in(base, voters.clone(), acking), without_zone }
+}
 
 impl StepTable<'_> {
     /// What is spare; negative where too few acknowledge.

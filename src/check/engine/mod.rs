@@ -6,7 +6,7 @@
 //! read), [`walk`] (all moments), [`recheck`] (the rest of a plan, on the facts of now), [`regrant`]
 //! (another order of it).
 
-mod figures;
+pub(super) mod figures;
 pub(super) mod quorum_verifier;
 pub(super) mod recheck;
 pub(super) mod regrant;

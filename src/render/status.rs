@@ -1,0 +1,412 @@
+//! The status of an ensemble on one screen.
+//!
+//! In this order: which ensemble, its servers, what it tolerates, its data, the run and the lock,
+//! retired servers, whether it can be changed, findings, what the spec wants, the rows of a
+//! migration, and the next command.
+
+use std::collections::BTreeSet;
+
+pub use super::status_rows::evidence;
+use super::text::{Line, Style, Text};
+use super::{changes, findings, head, law, open_run, phrases, plan, present, refusal, status_rows};
+use crate::check::{ToleranceNow, Votes, Window};
+use crate::model::ServerId;
+use crate::observe::{Beside, Finding, FindingKind, Level, RetiredState, ServerStatus};
+use crate::render::run::holder;
+use crate::status::{Block, EnsembleStatus, JoinerLack, SpecVerdict};
+
+/// What a status is of, as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub enum StatusOf<'a> {
+    /// A spec at this path.
+    Spec(&'a str),
+    /// The flags that lead to the ensemble, like `--connect zk1:2181`.
+    Flags(&'a str),
+}
+
+/// Everything that the status screen shows.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusScreen<'a> {
+    /// The label of the ensemble.
+    pub ensemble: &'a str,
+    /// What was typed.
+    pub of: StatusOf<'a>,
+    /// The status.
+    pub status: &'a EnsembleStatus<'a>,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// The status screen.
+pub fn screen(screen: &StatusScreen<'_>) -> Text {
+    let StatusScreen { ensemble, of, status, width } = *screen;
+    let known = &status.known;
+    let mut text = head::head(ensemble, known.facts, Some(known.seen), width);
+    text.section(servers(status, width));
+    text.gap();
+    for (name, style, said) in lines(status) {
+        text.paragraph(named(name), Line::new(style, said), width);
+    }
+    match blocks(status).as_slice() {
+        [] => text.paragraph(named("Change"), Line::new(Style::Green, "possible now"), width),
+        all => {
+            for said in all {
+                let said = Line::new(Style::Red, "not possible now: ").then(Style::Plain, said);
+                text.paragraph(named("Change"), said, width);
+            }
+        }
+    }
+    if let (Some(wanted), StatusOf::Spec(path)) = (known.wanted, of) {
+        text.paragraph(named("Spec"), spec(wanted, path), width);
+    }
+    text.section(found(status, width));
+    text.section(status_rows::rows(&status.rows, width));
+    if let Some(command) = next(screen) {
+        text.gap();
+        text.line(Line::plain("Next: ").then(Style::Cyan, command));
+    }
+    text
+}
+
+/// The command that comes next, as it is typed. `None` where nothing is to be done.
+pub fn next(screen: &StatusScreen<'_>) -> Option<String> {
+    let StatusScreen { ensemble, of, status, .. } = *screen;
+    let is_locked = status.blocks.iter().any(|block| matches!(block, Block::Locked(_)));
+    let path = match of {
+        StatusOf::Flags(flags) if is_locked => {
+            return Some(format!("zkplan status {flags} --watch"));
+        }
+        StatusOf::Flags(flags) => {
+            let label = phrases::shell(ensemble);
+            return Some(format!("zkplan import {flags} --ensemble {label} > {label}.yaml"));
+        }
+        StatusOf::Spec(path) => phrases::shell(path),
+    };
+    if let Some(command) = open_run::unproven(&path, &status.findings) {
+        return Some(command);
+    }
+    let watch = || format!("zkplan status {path} --watch");
+    if is_locked {
+        return Some(watch());
+    }
+    if let Some(run) = &status.run {
+        return Some(open_run::command(&path, run, &accepts(status)));
+    }
+    match status.known.wanted? {
+        SpecVerdict::Planned(checked) if checked.plan().is_empty() => {
+            let is_left = !checked.plan().facts.left_to_do().is_empty() || !status.may_change();
+            is_left.then(watch)
+        }
+        SpecVerdict::Planned(_) | SpecVerdict::Resumes(_) => {
+            Some(format!("zkplan plan {path} --out plan.json"))
+        }
+        SpecVerdict::Refused(_) => Some(format!("zkplan plan {path}")),
+    }
+}
+
+/// What an apply that resumes the run has to accept, as it is typed after others.
+fn accepts(status: &EnsembleStatus<'_>) -> String {
+    let Some(SpecVerdict::Resumes(position)) = status.known.wanted else { return String::new() };
+    let resumed = plan::Resumed {
+        run: position.run,
+        is_certain: position.is_certain,
+        done: &position.done,
+        now: status.known.facts,
+        accepted: &[],
+    };
+    let risks = resumed.accepts(position.checked.plan());
+    let flags = risks.iter().map(|risk| format!(" --accept {}", phrases::acceptance(risk)));
+    flags.collect::<Vec<_>>().concat()
+}
+
+/// The status in one line: what a reader of a log wants to see change.
+pub fn one_line(status: &EnsembleStatus<'_>) -> String {
+    let seen = status.known.seen;
+    let does = seen
+        .servers
+        .values()
+        .map(|observed| format!("{} {}", observed.id, phrases::status(&observed.status).0));
+    let mut parts = vec![
+        format!("config version {}", seen.config.version),
+        does.collect::<Vec<_>>().join(", "),
+        format!("tolerates {}", phrases::count(status.tolerance.votes.spare(), "failure")),
+    ];
+    parts.extend(status.run.as_ref().map(|_| run(status)));
+    parts.extend(status.blocks.iter().map(|block| format!("no change: {}", block.code())));
+    parts.join("; ")
+}
+
+fn named(name: &str) -> Line {
+    Line::new(Style::Bold, format!("{name:<8}"))
+}
+
+fn servers(status: &EnsembleStatus<'_>, width: usize) -> Text {
+    let joiners: BTreeSet<ServerId> = status.joiners.iter().map(|joiner| joiner.id).collect();
+    let is_well = |status: &ServerStatus| status.is_healthy();
+    let unwell = status.known.seen.servers.values().filter(|observed| !is_well(&observed.status));
+    let shown = unwell.map(|observed| observed.id).chain(joiners).collect();
+    let lacks = |id: ServerId| {
+        let joiner = status.joiners.iter().find(|joiner| joiner.id == id)?;
+        match joiner.lacks.as_slice() {
+            // The line above says why, or shows what it has.
+            [] | [JoinerLack::Answer] => None,
+            all => Some(format!("still lacks {}", phrases::list(all.iter().map(lack)))),
+        }
+    };
+    present::with_lag(status.known.facts, status.known.seen, (&shown, &lacks), width)
+}
+
+/// What a joiner lacks, in a few words.
+pub fn lack(lack: &JoinerLack) -> String {
+    match lack {
+        JoinerLack::Answer => "an answer".to_owned(),
+        JoinerLack::OwnId(other) => format!("its id (it answers with id {other})"),
+        JoinerLack::Ensemble => "this ensemble (it runs outside it)".to_owned(),
+        JoinerLack::Leader => "a leader that it follows".to_owned(),
+        JoinerLack::KnownId => "an answer that shows its id".to_owned(),
+        JoinerLack::Transactions(Some(behind)) => phrases::count(*behind, "transaction"),
+        JoinerLack::Transactions(None) => "transactions (how many is not known)".to_owned(),
+        JoinerLack::SameData => "the leader's data (its own differ)".to_owned(),
+        JoinerLack::DataProof => "a proof that its data equal the leader's".to_owned(),
+        JoinerLack::WantedPorts => "the ports of the spec".to_owned(),
+        JoinerLack::ElectionPort => "an election port that can be reached".to_owned(),
+    }
+}
+
+/// The lines between the servers and what is possible.
+fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
+    let ToleranceNow { votes, without_zone } = &status.tolerance;
+    let style = match votes.spare() {
+        1.. => Style::Plain,
+        0 => Style::Yellow,
+        _ => Style::Red,
+    };
+    let mut lines = vec![("Quorum", style, quorum(votes))];
+    if !without_zone.is_empty() {
+        let (may, not): (Vec<_>, Vec<_>) =
+            without_zone.iter().partition(|window| window.votes.spare() >= 0);
+        let style = if not.is_empty() { Style::Plain } else { Style::Yellow };
+        let names = |all: &[&Window]| {
+            all.iter().map(|one| one.zone.as_str()).collect::<Vec<_>>().join(" or ")
+        };
+        let said = match (may.as_slice(), not.as_slice()) {
+            (_, []) => "tolerates the loss of any one zone".to_owned(),
+            ([], _) => "the loss of any one zone stops writes".to_owned(),
+            (may, not) => {
+                format!("tolerates the loss of {}, not of {}", names(may), names(not))
+            }
+        };
+        lines.push(("Zones", style, said));
+    }
+    lines.push(("Data", Style::Plain, data(status)));
+    let is_open = status.run.is_some() || status.known.journal.is_none();
+    let style = if is_open { Style::Yellow } else { Style::Plain };
+    lines.push(("Run", style, run(status)));
+    if let Some(lock) = status.known.journal.and_then(|journal| journal.lock.as_ref()) {
+        let by = lock
+            .text
+            .as_ref()
+            .map_or_else(|| "a client whose text this version cannot read".to_owned(), holder);
+        lines.push(("Lock", Style::Yellow, format!("held by {by}")));
+    }
+    lines.extend(retired(status).map(|said| ("Retired", Style::Plain, said)));
+    lines
+}
+
+fn quorum(votes: &Votes) -> String {
+    let Votes { voters, acking, need } = votes;
+    let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
+    let missing = match missing.len() {
+        0 => String::new(),
+        _ => format!(" (missing: {})", phrases::list(&missing)),
+    };
+    let then = match votes.spare() {
+        ..0 => "too few for writes".to_owned(),
+        spare => format!("tolerates {} now", phrases::count(spare, "failure")),
+    };
+    format!(
+        "{need} of {} needed, {} in sync{missing}: {then}",
+        phrases::count_of(voters.len(), "voter"),
+        acking.len()
+    )
+}
+
+fn data(status: &EnsembleStatus<'_>) -> String {
+    let seen = status.known.seen;
+    let leader = seen.leader.and_then(|id| seen.servers.get(&id));
+    let figures = leader.map(|leader| &leader.data);
+    let znodes = figures.and_then(|data| data.znodes);
+    let znodes = znodes.map_or_else(
+        || "number of znodes not known".to_owned(),
+        |znodes| phrases::count(znodes, "znode"),
+    );
+    let size = figures
+        .and_then(|data| data.bytes)
+        .map_or_else(|| "size not known (the leader does not answer mntr)".to_owned(), bytes);
+    let writes = status.known.writes.map_or_else(
+        || "writes a second not measured".to_owned(),
+        |rate| {
+            let seconds = format!("{}.{}", rate.over_ms / 1000, rate.over_ms % 1000 / 100);
+            format!("{} a second over {seconds} s", phrases::count(rate.per_second(), "write"))
+        },
+    );
+    format!("{znodes}, {size}, {writes}")
+}
+
+/// A size, in the largest unit of which there is one.
+fn bytes(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    UNITS.iter().find(|(_, size)| bytes >= *size).map_or_else(
+        || phrases::count(bytes, "byte"),
+        |(unit, size)| format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size),
+    )
+}
+
+/// The run that is open, and what is left of it.
+pub fn run(status: &EnsembleStatus<'_>) -> String {
+    let Some(journal) = status.known.journal else {
+        return "not known: the journal could not be read".to_owned();
+    };
+    let Some(run) = &status.run else { return "none is open".to_owned() };
+    let seen = if run.is_masked { phrases::AS_FAR_AS_SEEN } else { "" };
+    let opened = if run.opened_by.is_empty() {
+        String::new()
+    } else {
+        format!(", opened by {} at {}", run.opened_by, run.opened_at)
+    };
+    let left = journal.position.as_ref().map_or_else(
+        || "its plan cannot be read, or does not lead on from what is there".to_owned(),
+        |position| open_run::progress(position.checked.plan(), &position.done),
+    );
+    format!("{seen}run {} is open{opened}; {left}", run.number)
+}
+
+/// Retired servers, those that do the same together.
+fn retired<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = String> + use<'a> {
+    let does = |answer: Option<Beside>| match answer {
+        None => "no answer as that server",
+        Some(Beside::Follows) => "still follows this ensemble without a vote",
+        Some(Beside::Serves(_)) => "SERVES OLD DATA outside this ensemble",
+        Some(Beside::NotKnown(_)) => "a server answers; not known whether it is the old one",
+    };
+    let mut kinds: Vec<&'static str> = status.retired().map(|one| does(one.answer)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.into_iter().map(move |kind| {
+        let same = status.retired().filter(|one| does(one.answer) == kind);
+        let servers = same.map(|one| {
+            let at = one.at.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
+            format!("{}{at} (run {})", one.id, one.run)
+        });
+        format!("{}: {kind}", phrases::list(servers))
+    })
+}
+
+/// Why nothing can be changed now, a sentence for each reason.
+pub fn blocks(status: &EnsembleStatus<'_>) -> Vec<String> {
+    status.blocks.iter().map(|one| block(one, status)).collect()
+}
+
+/// A reason why nothing can be changed now.
+pub fn block(block: &Block, status: &EnsembleStatus<'_>) -> String {
+    match block {
+        Block::Unhealthy(breach) => {
+            format!("{}: {}", law::code(breach), refusal::sentence(breach, &status.findings))
+        }
+        Block::ToAccept(finding) => {
+            let code = finding.kind.code();
+            format!("{code} must be accepted first: {}", findings::finding(finding))
+        }
+        Block::Retired(finding) | Block::FolderNotProven(finding) => {
+            format!("{}: {}", finding.kind.code(), findings::finding(finding))
+        }
+        Block::Locked(by) => {
+            let by = by.as_ref().map(|by| format!(": {}", holder(by)));
+            format!("another apply holds the lock{}", by.unwrap_or_default())
+        }
+        Block::OpenRun(number) => match status.known.wanted {
+            Some(_) => {
+                format!("run {number} is open, and an apply of this spec does not resume it")
+            }
+            None => format!(
+                "run {number} is open: it must be finished with the spec or plan that it was \
+                 started from, or abandoned"
+            ),
+        },
+        Block::JournalUnread => {
+            "it is not known whether a run is open: no server accepts a session, or the journal \
+             cannot be read"
+                .to_owned()
+        }
+    }
+}
+
+/// What the spec wants beyond what is there.
+pub fn spec(wanted: &SpecVerdict, path: &str) -> String {
+    match wanted {
+        SpecVerdict::Resumes(position) => {
+            format!("{path}: an apply resumes run {}", position.run)
+        }
+        SpecVerdict::Planned(checked) => format!("{path}: {}", plan::in_short(checked)),
+        SpecVerdict::Refused(refusal) => format!(
+            "{path}: {}; no safe plan now ({})",
+            changes::tally(&refusal.nearest),
+            phrases::list(law::codes(&refusal.breaches))
+        ),
+    }
+}
+
+/// Findings that no other part of the screen shows.
+fn found(status: &EnsembleStatus<'_>, width: usize) -> Text {
+    let blocked = status.blocks.iter().filter_map(|block| match block {
+        Block::ToAccept(finding) | Block::Retired(finding) | Block::FolderNotProven(finding) => {
+            Some(finding)
+        }
+        _ => None,
+    });
+    let blocked: Vec<_> = blocked.collect();
+    let is_shown = |kind: &FindingKind| {
+        matches!(
+            kind,
+            FindingKind::MemberSilent
+                | FindingKind::MemberDisagrees
+                | FindingKind::ConfigNotInForce
+                | FindingKind::MemberClosesConnections
+                | FindingKind::RetiredAnswers {
+                    state: RetiredState::Follow | RetiredState::NotKnown,
+                    ..
+                }
+        )
+    };
+    let others = status.findings.iter().filter(|one| !is_shown(&one.kind));
+    let others = others.filter(|one| !blocked.contains(one));
+    let (bugs, others): (Vec<&Finding>, Vec<&Finding>) =
+        others.partition(|one| matches!(one.kind, FindingKind::KnownBug { .. }));
+    let mut text = present::of_findings(others, &[], width);
+    if let Some(said) = known_bugs(&bugs) {
+        if text.is_empty() {
+            text.line(Line::new(Style::Bold, "Findings"));
+        }
+        let (word, style) = phrases::level(Level::Warning);
+        let lead = Line::new(style, format!("  {word:<9}  ")).then(Style::Plain, "ZKF1   ");
+        text.paragraph(lead, said, width);
+    }
+    text
+}
+
+/// The bugs of the releases that run, by name: what each does is on the screen of a plan.
+fn known_bugs(bugs: &[&Finding]) -> Option<String> {
+    let mut releases = BTreeSet::new();
+    let mut issues = BTreeSet::new();
+    for bug in bugs {
+        if let FindingKind::KnownBug { version, issue } = bug.kind {
+            releases.insert(version);
+            issues.insert(issue.name());
+        }
+    }
+    (!issues.is_empty())
+        .then(|| format!("known bugs of {}: {}", phrases::list(releases), phrases::list(issues)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The rows of a migration onto new servers, a line each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::phrases;
+use super::text::{Line, Style, Text};
+use crate::model::ServerId;
+use crate::status::{MigrationRow, RowEvidence, RowState};
+
+/// The rows; nothing where none applies.
+pub(super) fn rows(rows: &[MigrationRow], width: usize) -> Text {
+    let mut text = Text::new();
+    if rows.is_empty() {
+        return text;
+    }
+    text.line(Line::new(Style::Bold, "Migration"));
+    for row in rows {
+        let (word, style) = state(row.state);
+        let lead = Line::plain(format!("  M{:<2}  ", row.number))
+            .then(style, format!("{word:<7}"))
+            .then(Style::Plain, format!("  {:<13}  ", name(row.number)));
+        text.paragraph(lead, evidence(row), width);
+    }
+    text
+}
+
+const fn state(state: RowState) -> (&'static str, Style) {
+    match state {
+        RowState::Done => ("done", Style::Green),
+        RowState::Waiting => ("waiting", Style::Yellow),
+        RowState::NotYet => ("not yet", Style::Yellow),
+        RowState::Unknown => ("unknown", Style::Dim),
+    }
+}
+
+/// What a row is about, in a word or two.
+const fn name(number: u8) -> &'static str {
+    match number {
+        1 => "versions",
+        2 => "addresses",
+        3 => "ports",
+        4 => "run",
+        5 => "super user",
+        6 => "settings",
+        7 => "archive",
+        8 => "joiners",
+        9 => "configuration",
+        10 => "signed in",
+        11 => "added",
+        12 => "data in sync",
+        13 => "clients",
+        14 => "removed",
+        _ => "stopped",
+    }
+}
+
+/// What shows how far a row is.
+pub fn evidence(row: &MigrationRow) -> String {
+    let servers = phrases::servers;
+    let some = |what: &str, ids: &BTreeSet<_>| match ids.len() {
+        0 => String::new(),
+        _ => format!("{what} {}", phrases::list(ids)),
+    };
+    let joined = |parts: [String; 2]| {
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+    };
+    match &row.evidence {
+        RowEvidence::Versions { releases, unknown } => {
+            let releases = match releases.len() {
+                0 => String::new(),
+                _ => phrases::list(releases),
+            };
+            joined([releases, some("not known of", unknown)])
+        }
+        RowEvidence::Configuration { version, without_address } if row.number == 2 => joined([
+            format!("configuration {version} was read"),
+            some("no client address of", without_address),
+        ]),
+        RowEvidence::Configuration { version, without_address: _ } => {
+            format!("configuration {version} was read")
+        }
+        RowEvidence::Ports { open, closed, untried } => {
+            let closed = some("closed on", closed);
+            let untried = some("not running yet, or not tried:", untried);
+            joined([joined_some(some("open from here on", open), closed), untried])
+        }
+        RowEvidence::Run(Some(run)) => format!("run {run} is open"),
+        RowEvidence::Run(None) => "no run is open; zkplan apply opens it".to_owned(),
+        RowEvidence::Credential => {
+            "status sends no password; apply checks it on every server before it sends".to_owned()
+        }
+        RowEvidence::Settings(disabled) if disabled.is_empty() => {
+            "reconfigEnabled is true; superDigest and limits are not seen from here".to_owned()
+        }
+        RowEvidence::Settings(disabled) => {
+            format!("{} with reconfigEnabled=false", phrases::some_servers(disabled))
+        }
+        RowEvidence::Archive(have) if row.state == RowState::Done => {
+            format!("not needed: {} copied the data", servers(have))
+        }
+        RowEvidence::Archive(_) => "optional; an archive is not seen from here".to_owned(),
+        RowEvidence::Joining { yes, no } => {
+            let [is, is_not] = match row.number {
+                8 => ["follow:", "do not follow yet:"],
+                11 => ["members:", "no members yet:"],
+                _ => ["proven:", "not proven yet:"],
+            };
+            joined([some(is, yes), some(is_not, no)])
+        }
+        RowEvidence::Committed(Some((run, reconfigs))) => {
+            format!("run {run} has committed {}", phrases::count_of(*reconfigs, "reconfig"))
+        }
+        RowEvidence::Committed(None) => "status sends no password".to_owned(),
+        RowEvidence::Clients { on, unknown } if on.is_empty() && unknown.is_empty() => {
+            "no server that leaves answers".to_owned()
+        }
+        RowEvidence::Clients { on, unknown } => {
+            joined([clients(on), some("not known on", unknown)])
+        }
+        RowEvidence::Removed { removed, left } => {
+            joined([some("removed:", removed), some("still members:", left)])
+        }
+        RowEvidence::Stopped { answering, silent, members } => {
+            let first = joined_some(some("still answer:", answering), some("no answer:", silent));
+            joined([first, some("still members:", members)])
+        }
+    }
+}
+
+/// How many clients are on each server.
+fn clients(on: &BTreeMap<ServerId, u64>) -> String {
+    let on = on.iter().map(|(id, count)| format!("{} on {id}", phrases::count(*count, "client")));
+    let on: Vec<String> = on.collect();
+    if on.is_empty() { String::new() } else { phrases::list(on) }
+}
+
+/// Two parts, where there are any.
+fn joined_some(one: String, other: String) -> String {
+    let parts: Vec<String> = [one, other].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
+}
