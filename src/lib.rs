@@ -25,8 +25,9 @@
 //!   against real servers by the tests.
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
-//!   unknown, and unknown is never counted as healthy. `server_status` decides which servers count as
-//!   synced; [`observe::Facts`] is what planning and checking take from it.
+//!   unknown, and unknown is never counted as healthy. `server_status` gives each server its status;
+//!   [`observe::Facts`] is what planning and checking take from it, and its `live` is the set of those
+//!   that count as synced.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
@@ -34,7 +35,7 @@
 //!   step stands where it stands is data ([`plan::Plan::graph`]); [`render`] only puts it in words.
 //! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
-//!   [`check::CheckedPlan`].
+//!   [`check::CheckedPlan`]. Each rule is one file; the table in `check::rules` says which.
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
 //! * [`settings`] has the edit of a `zoo.cfg` that wanted settings need, and the order of the restarts.
@@ -47,7 +48,8 @@
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
-//!   ensemble, so that any machine can resume.
+//!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock, run and fence before
+//!   any step; [`apply::judge`] says whether a step may be taken now, and how long that takes to show.
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
@@ -55,9 +57,10 @@
 //! * [`status`] says what an ensemble is now, what a spec wants beyond that, and whether the next
 //!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. Code `ZKQn` has its
-//!   file in the table of `check::rules`, `ZKFn` its kind in `observe::finding` and what finds it in
-//!   `observe::findings`.
-//! * [`report`] has what machines read: one value for each document, with its schema.
+//!   file in the table of `check::rules`, `ZKFn` its kind, and the file that finds it, in
+//!   `observe::finding`.
+//! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
+//!   apply means to its caller is decided in [`report::error`]; `cli::error` gives that its exit code.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!

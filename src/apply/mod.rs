@@ -6,7 +6,8 @@
 //! In reading order: [`resume`] (what an apply does about the runs of the journal), [`stale`] and
 //! [`position`] (the position of the live configuration within the plan), [`run_view`] (the view of a
 //! survey), [`leaving`] (the servers that leave, and their clients), [`judge`] (whether a step may be
-//! taken now), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
+//! taken now, and how long it takes until a port is proven bound), `wait` (what a run waits for, as
+//! data), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
 //! meaning of an answer), [`executor`] (without I/O), [`journal`] (the state of a run in
 //! the ensemble), [`paths`] (its znodes), [`run_store`] (writes it, under the lock), [`journal_reader`] (reads
 //! it back, as far as it is proven), [`retired`] (servers that earlier runs removed), [`past_runs`]

@@ -11,7 +11,7 @@ pub enum Exit {
     Error,
     /// 2: there are differences, and the caller asked for an exit code that says so.
     Differences,
-    /// 3: unsafe: a law refuses, a standalone server, two histories.
+    /// 3: unsafe: a safety rule refuses, a standalone server, two histories.
     Unsafe,
     /// 4: the approval of the plan is missing or refused. A gate that stays closed is 7.
     NotApproved,

@@ -1,4 +1,17 @@
-//! Things worth knowing that no law of a step covers.
+//! Things worth knowing that no safety rule of a step covers.
+//!
+//! What finds them, all in `observe` but where another module is named:
+//!
+//! | codes | found in |
+//! |---|---|
+//! | ZKF1 | `bugs` |
+//! | ZKF10, ZKF11, ZKF15, ZKF17 | `facts` |
+//! | ZKF16 | `apply::resume` |
+//! | ZKF18 | `cli::journal`, by the proof of [`trust`](crate::trust) |
+//! | ZKF19 | `apply::past_runs` |
+//! | ZKF24 | `facts`, from `machines` |
+//! | ZKF25 | `facts`, from `settings_compared` |
+//! | every other | `findings` |
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,10 @@
 //! survey, judge, intent, send, outcome. After an error nothing is trusted: the session is attached
 //! again, and what is read on it while the lock exists decides. "Not applied" is written only after
 //! a committed fence.
+//!
+//! In reading order: `messages` (input and output), `state` (where a run is), `setup` (permission, lock,
+//! run and fence), `step` (each step from its survey to its outcome), `request` (one request and what
+//! came of it), `other_order` (where a server died or came back).
 
 mod messages;
 mod other_order;
