@@ -249,11 +249,7 @@ pub fn finding(finding: &Finding) -> String {
         FindingKind::ZoneUnknown => {
             format!("the zone of {it} is not known; zkplan treats it as a zone of its own")
         }
-        FindingKind::EvenVoters { voters } => format!(
-            "the spec has {voters} voters, an even number: it tolerates as many failures as an \
-             ensemble of {}, with a larger quorum",
-            voters.saturating_sub(1)
-        ),
+        FindingKind::EvenVoters { voters } => even_voters(*voters),
         FindingKind::DigestMismatches { count } => digest_mismatches(&it, *count),
         FindingKind::DataDiffers => {
             format!("the data of {it} differ from the leader's at the same zxid")
@@ -284,11 +280,20 @@ pub fn finding(finding: &Finding) -> String {
     }
 }
 
+fn even_voters(voters: usize) -> String {
+    format!(
+        "the spec has {voters} voters, an even number: it tolerates as many failures as an ensemble \
+         of {}, with a larger quorum",
+        voters.saturating_sub(1)
+    )
+}
+
 /// Servers that give a learner too little time.
 fn init_limit_too_low(ids: &BTreeSet<ServerId>, [now, needed]: [u64; 2], tick_ms: u64) -> String {
     let verb = if ids.len() == 1 { "has" } else { "have" };
     format!(
-        "{} {verb} initLimit={now} with tickTime={tick_ms}: too little time to load and write the          data. Elections may fail again and again; initLimit={needed} is enough",
+        "{} {verb} initLimit={now} with tickTime={tick_ms}: too little time to load and write \
+         the data. Elections may fail again and again; initLimit={needed} is enough",
         servers(ids)
     )
 }
