@@ -73,6 +73,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKP26", include_str!("preflight/leaks.md")),
     ("ZKP27", include_str!("preflight/leaks.md")),
     ("ZKP28", include_str!("preflight/leaks.md")),
+    ("ZKP29", include_str!("preflight/wanted.md")),
     ("words", include_str!("explain/words.md")),
     ("spec", include_str!("explain/spec.md")),
     ("settings", include_str!("explain/settings.md")),

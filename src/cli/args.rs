@@ -282,6 +282,11 @@ pub(super) struct PreflightArgs {
     #[arg(long, conflicts_with = "format")]
     pub(super) watch: bool,
 
+    /// The zoo.cfg of a server, with its id. Shows the edit that it needs, and the order of the
+    /// restarts; give the flag once for each server. No file is written
+    #[arg(long, value_name = "ID=FILE", value_parser = zoo_cfg, conflicts_with = "watch")]
+    pub(super) zoo_cfg: Vec<ZooCfgArg>,
+
     #[command(flatten)]
     pub(super) access: AccessArgs,
 

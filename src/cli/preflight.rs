@@ -2,28 +2,33 @@
 
 use std::cell::RefCell;
 
-use super::args::{PreflightArgs, TextOrJson};
+use super::args::{PreflightArgs, TextOrJson, ZooCfgArg};
 use super::asker::{Asker, Looked, User};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
 use super::source::Source;
 use super::watch::watch;
-use super::{live, local};
+use super::{live, local, specs};
 use crate::document::Document as _;
+use crate::model::{Auth, ServerId, Target, latin_1};
+use crate::observe::Observation;
 use crate::preflight::is_blocked;
 use crate::render::preflight::{PreflightScreen, screen};
 use crate::render::{Text, words_for_shell};
+use crate::report::error::CommandFailure;
 use crate::report::preflight::PreflightDocument;
+use crate::settings::{Edits, FileEdit, SuperUser, edit, needed_for_changes};
 
 pub(super) fn run(args: &PreflightArgs, output: &Output) -> Result<Exit, CommandError> {
     let source = Source::read(&args.file, output)?.reached(&args.access)?;
-    live::block_on(preflight(args, &source, output))?
+    let files = edits(&args.zoo_cfg, &source.target())?;
+    live::block_on(preflight(args, (&source, files), output))?
 }
 
 async fn preflight(
     args: &PreflightArgs,
-    source: &Source,
+    (source, files): (&Source, Vec<FileEdit>),
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let target = &source.target();
@@ -41,6 +46,7 @@ async fn preflight(
         None => asker.look(output).await?,
     };
     let Looked { seen, checks, .. } = &looked;
+    let edits = &with_order(files, target, seen)?;
     let exit = if is_blocked(checks) { Exit::Unsafe } else { Exit::Done };
     let next = next(args, source, exit);
     Ok(match args.format {
@@ -50,14 +56,59 @@ async fn preflight(
             if args.watch {
                 text.line("");
             }
-            let of = PreflightScreen { ensemble, seen, checks, all, next: &next, width };
+            let of = PreflightScreen { ensemble, seen, checks, all, edits, next: &next, width };
             text.append(screen(&of));
             output.screen(&text, exit)
         }
         TextOrJson::Json => {
-            output.raw(&PreflightDocument::of(&target.ensemble, seen, checks).to_text(), exit)
+            let document = PreflightDocument::of((&target.ensemble, seen), checks, edits);
+            output.raw(&document.to_text(), exit)
         }
     })
+}
+
+/// The edit of each file that was given.
+fn edits(files: &[ZooCfgArg], target: &Target) -> Result<Vec<FileEdit>, CommandError> {
+    let auth = target.connect.auth.as_ref();
+    let super_user = match auth {
+        Some(Auth::Digest { user, .. }) => SuperUser::Digest(user, None),
+        Some(Auth::Sasl { .. } | Auth::X509) | None => SuperUser::OtherScheme,
+    };
+    let needed = needed_for_changes(&target.settings, auth.is_some());
+    let of = |given: &ZooCfgArg| {
+        let file = given.path.display().to_string();
+        let Some(server) = given.id else {
+            return Err(usage(format!("whose zoo.cfg is {file}?"))
+                .hint(format!("give the server id: --zoo-cfg 1={file}")));
+        };
+        let text = latin_1(&specs::read_bytes(&given.path)?);
+        let edit = edit(&text, &needed, super_user).map_err(|error| {
+            CommandError::new(CommandFailure::ConfigInvalid, format!("{file}: {error}"))
+        })?;
+        Ok(FileEdit { server, file, edit })
+    };
+    files.iter().map(of).collect()
+}
+
+/// The edits with the order of the restarts, where each is of a server of this ensemble.
+fn with_order(
+    files: Vec<FileEdit>,
+    target: &Target,
+    seen: &Observation,
+) -> Result<Edits, CommandError> {
+    let is_known =
+        |id: ServerId| seen.config.membership.contains(id) || target.servers.contains_key(&id);
+    match files.iter().find(|file| !is_known(file.server)) {
+        Some(other) => Err(usage(format!(
+            "--zoo-cfg {}={}: the ensemble and the spec have no server {}",
+            other.server, other.file, other.server
+        ))),
+        None => Ok(Edits::of(files, seen.leader)),
+    }
+}
+
+fn usage(what: String) -> CommandError {
+    CommandError::new(CommandFailure::Usage, what)
 }
 
 /// The command that comes next, as it is typed.

@@ -101,7 +101,7 @@ pub(super) fn settings_differ(seen: &Observation, target: &Target) -> Option<Fin
 impl SettingState {
     /// What was seen, as text, where it differs from what is wanted. Of words, those that are wanted
     /// and refused.
-    fn shown_difference(&self) -> Option<String> {
+    pub fn shown_difference(&self) -> Option<String> {
         if self.verdict != SettingVerdict::Differs {
             return None;
         }

@@ -93,4 +93,6 @@ checks! {
     SecretFile = "ZKP27", "secret in file";
     /// The server's first file is not laid down again over the membership.
     Template = "ZKP28", "first file";
+    /// The server runs with what the spec's `settings` want.
+    Settings = "ZKP29", "settings";
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ensemble::{AuthDemand, FourLetterWord, Mode, NoAnswer, PortState, ServerVersion};
-use crate::model::ServerId;
+use crate::model::{ServerId, SettingName};
 use crate::observe::{FindingKind, Issue};
 
 /// What a check rests on. Addresses are `host:port`.
@@ -231,6 +231,29 @@ pub enum Evidence {
     StartedFromRewritten,
     /// Nothing outside shows it; the server's `zoo.cfg` does.
     OnlyInFile,
+    /// A setting of the spec is as it is wanted.
+    SettingAsWanted {
+        /// The setting.
+        setting: SettingName,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// A setting of the spec is not as it is wanted.
+    SettingDiffers {
+        /// The setting.
+        setting: SettingName,
+        /// What is wanted.
+        wanted: String,
+        /// What was seen.
+        seen: String,
+    },
+    /// What the server has of a setting of the spec was not seen.
+    SettingNotSeen {
+        /// The setting.
+        setting: SettingName,
+        /// What is wanted.
+        wanted: String,
+    },
 }
 
 /// A state of a server in one word.
@@ -395,4 +418,6 @@ pub enum CheckRemedy {
     KeepRewrittenFile,
     /// Look at the server's `zoo.cfg`.
     LookAtFile,
+    /// Restart the server with the setting in its `zoo.cfg`.
+    RestartWithSetting,
 }

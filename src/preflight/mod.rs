@@ -6,7 +6,8 @@
 //!
 //! In reading order: `codes` (the table of all checks), `evidence` and `check` (their values),
 //! `answers` (what is asked beside the observation), `view` (what the checks look at), and one file
-//! for each area: `ports`, `members`, `release`, `authority`, `limits`, `timing`, `leaks`.
+//! for each area: `ports`, `members`, `release`, `authority`, `limits`, `timing`, `leaks`,
+//! `wanted`.
 //!
 //! `roll` follows a rolling restart: it says which server is next, and when.
 //!
@@ -30,6 +31,7 @@ mod roll;
 mod tests;
 mod timing;
 mod view;
+mod wanted;
 
 pub use answers::{AdminAnswers, Answers, AskedAs, ServerAnswers, ask, recipients};
 pub use check::{Check, CheckVerdict};
@@ -50,6 +52,7 @@ pub fn checks(view: View<'_>) -> Vec<Check> {
         limits::checks,
         timing::checks,
         leaks::checks,
+        wanted::checks,
     ];
     let mut checks: Vec<Check> = areas.into_iter().flat_map(|area| area(view)).collect();
     checks.sort_by_key(|check| (check.kind, check.server));

@@ -17,12 +17,13 @@ use crate::model::ServerId;
 const SAMPLES: u32 = 2;
 
 /// What a restart can mend: settings of the server's own process.
-const BY_RESTART: [CheckKind; 5] = [
+const BY_RESTART: [CheckKind; 6] = [
     CheckKind::ReconfigEnabled,
     CheckKind::Credential,
     CheckKind::Connections,
     CheckKind::TickSync,
     CheckKind::InitLimit,
+    CheckKind::Settings,
 ];
 
 /// What was seen of one member.
@@ -161,7 +162,11 @@ pub struct Roll {
 impl RollSample {
     /// What the checks say of the members.
     pub fn of(view: View<'_>, checks: &[Check], refused: &BTreeSet<ServerId>) -> Self {
-        let fails = |check: &&Check| check.verdict == CheckVerdict::Fail && check.blocks;
+        // What the spec wants of settings is what a roll is for, though a change is possible without.
+        let fails = |check: &&Check| {
+            let counts = check.blocks || check.kind == CheckKind::Settings;
+            check.verdict == CheckVerdict::Fail && counts
+        };
         // A member that the spec takes out may be down for good.
         let counts = |id| view.is_wanted(id) || !is_down(view, id);
         let members =
@@ -173,10 +178,14 @@ impl RollSample {
             });
             let passes = |check: &&Check| check.verdict == CheckVerdict::Pass;
             let session = answers.and_then(|answers| answers.session_id);
+            let lacks: BTreeSet<CheckKind> =
+                own.clone().filter(fails).map(|check| check.kind).collect();
+            // Of several settings one may be as wanted and another not.
+            let has = own.filter(passes).map(|check| check.kind);
             let sampled = Sampled {
                 status: word(&observed.status),
-                lacks: own.clone().filter(fails).map(|check| check.kind).collect(),
-                has: own.filter(passes).map(|check| check.kind).collect(),
+                has: has.filter(|kind| !lacks.contains(kind)).collect(),
+                lacks,
                 credential: answers
                     .map_or(CredentialWord::NotFollowing, |answers| answers.credential),
                 refused: refused.contains(&observed.id),
@@ -189,6 +198,7 @@ impl RollSample {
         let mended = |check: &Check| {
             BY_RESTART.contains(&check.kind) && check.server.is_some_and(|id| view.is_member(id))
         };
+        let fails = |check: &&Check| check.verdict == CheckVerdict::Fail && check.blocks;
         let others = checks.iter().filter(fails).filter(|check| !mended(check));
         Self {
             servers: servers.collect(),

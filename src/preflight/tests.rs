@@ -8,10 +8,10 @@ use crate::ensemble::four_letter::Mntr;
 use crate::ensemble::{
     AuthDemand, ErrorCode, FourLetterWord, Mode, NoAnswer, PortState, ServerVersion,
 };
-use crate::model::{Host, Server, ServerId, Zxid};
+use crate::model::{Bound, Host, Server, ServerId, SettingName, Zxid};
 use crate::observe::{
-    FindingKind, Issue, PlainPort, RetiredState, ServerObservation, ServerStatus, Source,
-    TargetProbe,
+    FindingKind, Issue, NotSeen, PlainPort, RetiredState, ServerObservation, ServerStatus,
+    SettingValue, Source, Sourced, TargetProbe,
 };
 use crate::trust::FolderSeen;
 
@@ -152,6 +152,13 @@ const CASES: &[Case] = &[
     (CheckKind::SecretFile, 1, UNKNOWN, |_| {}),
     (CheckKind::Template, 1, ADVICE, |s| s.shows(1, "zookeeper.server.7", "10.0.0.7:2888:3888")),
     (CheckKind::Template, 1, UNKNOWN, |s| s.of(1).admin = AdminAnswers::NotNamed),
+    (CheckKind::Settings, 1, PASS, |s| init_limit(s, Some(30))),
+    (CheckKind::Settings, 1, ADVICE, |s| init_limit(s, Some(10))),
+    (CheckKind::Settings, 1, UNKNOWN, |s| init_limit(s, None)),
+    (CheckKind::Settings, 4, UNKNOWN, |s| {
+        init_limit(s, Some(10));
+        s.not_started(4);
+    }),
 ];
 
 /// Verdicts that a check never has, each with the reason.
@@ -163,6 +170,15 @@ const NEVER: &[(CheckKind, CheckVerdict, &str)] = &[
     (CheckKind::SecretFile, CheckVerdict::Pass, "only zoo.cfg shows it"),
     (CheckKind::SecretFile, CheckVerdict::Fail, "only zoo.cfg shows it"),
 ];
+
+/// The spec wants at least 30, and server 1 shows this.
+fn init_limit(scene: &mut Scene, shown: Option<u64>) {
+    scene.target.settings.numbers = [(SettingName::InitLimit, Bound::AtLeast(30))].into();
+    let seen =
+        shown.map(|number| Sourced { value: SettingValue::Number(number), source: Source::Conf });
+    let seen = seen.ok_or(NotSeen::ConfNotAllowed);
+    scene.observed(1).settings.set(SettingName::InitLimit, seen);
+}
 
 fn silent(scene: &mut Scene, number: i64, why: NoAnswer) {
     let endpoint = Some(at(number));

@@ -7,11 +7,13 @@ mod what_to_do;
 use std::collections::BTreeSet;
 
 use super::phrases::{check_port, count_of, list, servers};
+use super::settings;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use crate::model::ServerId;
 use crate::observe::Observation;
 use crate::preflight::{Check, CheckKind, CheckRemedy, CheckVerdict, Evidence};
+use crate::settings::Edits;
 
 /// What a screen is about.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,8 @@ pub struct PreflightScreen<'a> {
     pub checks: &'a [Check],
     /// Whether checks that passed are listed too.
     pub all: bool,
+    /// The edits of the files that were given.
+    pub edits: &'a Edits,
     /// The command that comes next.
     pub next: &'a str,
     /// Columns of the terminal.
@@ -65,6 +69,14 @@ pub fn screen(of: &PreflightScreen<'_>) -> Text {
     text.section(section("Unknown", Style::Yellow, &unknown, of.width));
     if of.all {
         text.section(section("Passed", Style::Green, &passed, of.width));
+    }
+    for one in &of.edits.files {
+        text.section(settings::edit(one.server, &one.file, &one.edit, of.width));
+    }
+    if let Some(order) = &of.edits.order {
+        let mut restarts = Text::new();
+        restarts.paragraph("", settings::restart_order(order), of.width);
+        text.section(restarts);
     }
     text.section(end(of, &unknown));
     text
@@ -247,6 +259,7 @@ mod tests {
             seen: &scene.seen,
             checks: &checks,
             all,
+            edits: &Edits::default(),
             next: "zkplan plan prod.yaml",
             width: 100,
         });

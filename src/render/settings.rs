@@ -5,7 +5,7 @@ use super::phrases::servers;
 use super::text::{Line, Style, Text};
 use crate::model::{ServerId, SettingName};
 use crate::observe::SettingDifference;
-use crate::settings::{Edit, EditNote, RestartOrder, SUPER_DIGEST};
+use crate::settings::{Edit, EditNote, RestartOrder, SUPER_DIGEST, without_secrets};
 
 /// The settings that differ, with their servers, and what to do about them.
 pub(super) fn differ(differences: &[SettingDifference]) -> String {
@@ -31,7 +31,8 @@ pub(super) fn differ(differences: &[SettingDifference]) -> String {
 pub fn edit(server: ServerId, file: &str, edit: &Edit, width: usize) -> Text {
     let titles = [file.to_owned(), format!("{file} (edited)")];
     let title = format!("zoo.cfg of server {server}");
-    let mut text = text_diff(&title, [&edit.before, &edit.after], titles);
+    let [before, after] = [&edit.before, &edit.after].map(|text| without_secrets(text));
+    let mut text = text_diff(&title, [&before, &after], titles);
     if text.is_empty() {
         text.line(Line::plain(format!("{title}: {file} needs no edit")));
     }
@@ -41,10 +42,30 @@ pub fn edit(server: ServerId, file: &str, edit: &Edit, width: usize) -> Text {
             text.line(Line::new(Style::Cyan, format!("  {flag}")));
         }
     }
-    for note in &edit.notes {
-        text.paragraph(Line::new(Style::Yellow, "note: "), sentence(note), width);
+    for note in words_for_notes(edit) {
+        text.paragraph(Line::new(Style::Yellow, "note: "), note, width);
     }
     text
+}
+
+/// What to know about an edit, as sentences.
+pub fn words_for_notes(edit: &Edit) -> Vec<String> {
+    let mut only_in_file: Vec<&'static str> = Vec::new();
+    let mut notes = Vec::new();
+    for note in &edit.notes {
+        match note {
+            EditNote::NotAsFlag(setting) => only_in_file.push(setting.key()),
+            note => notes.push(sentence(note)),
+        }
+    }
+    if let Some((last, others)) = only_in_file.split_last() {
+        notes.push(if others.is_empty() {
+            format!("{last} works only in zoo.cfg, not as a JVM flag")
+        } else {
+            format!("{} and {last} work only in zoo.cfg, not as JVM flags", others.join(", "))
+        });
+    }
+    notes
 }
 
 fn sentence(note: &EditNote) -> String {
@@ -62,9 +83,7 @@ fn sentence(note: &EditNote) -> String {
              (zkplan explain auth)"
                 .to_owned()
         }
-        EditNote::NotAsFlag(setting) => {
-            format!("{setting} works only in zoo.cfg, not as a JVM flag")
-        }
+        EditNote::NotAsFlag(setting) => format!("{setting} works only in zoo.cfg"),
         EditNote::ReplacesFlag => {
             "4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add \
              the words of that list"
@@ -141,10 +160,9 @@ mod tests {
               DigestAuthenticationProvider.superDigest
         note: this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config
               version is in force: every user of the machine can read it then, and zoo.cfg.bak too
-        note: reconfigEnabled works only in zoo.cfg, not as a JVM flag
-        note: initLimit works only in zoo.cfg, not as a JVM flag
         note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add
               the words of that list
+        note: reconfigEnabled and initLimit work only in zoo.cfg, not as JVM flags
         "#);
         let none = edit_of(&of.after, &wanted, SuperUser::Digest("super", None)).expect("an edit");
         let shown = edit(ServerId::new(2), "zk2.cfg", &none, 90).to_string_with(false);

@@ -8,6 +8,11 @@ use crate::model::ServerId;
 use crate::observe::Observation;
 use crate::preflight::{Check, CheckKind, CheckRemedy, CheckVerdict, Evidence, is_blocked};
 use crate::render::preflight::{words_for_evidence, words_for_remedy};
+use crate::render::settings;
+use crate::settings::{Edits, FileEdit};
+
+/// The columns of text in a document.
+const WIDTH: usize = 100;
 
 /// The checks of an ensemble, and of the servers that are to join it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -25,6 +30,10 @@ pub struct PreflightDocument {
     pub summary: CheckCounts,
     /// Every check, in the order of codes and then of ids.
     pub checks: Vec<CheckEntry>,
+    /// What each `zoo.cfg` that was given needs.
+    pub zoo_cfgs: Vec<ZooCfgEntry>,
+    /// The servers whose `zoo.cfg` has to be edited, in the order of their restarts.
+    pub restart_order: Vec<ServerId>,
 }
 
 impl Document for PreflightDocument {
@@ -43,6 +52,22 @@ pub struct CheckCounts {
     pub advised: usize,
     /// Not known.
     pub unknown: usize,
+}
+
+/// What the `zoo.cfg` of a server needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ZooCfgEntry {
+    /// The server.
+    pub server: ServerId,
+    /// The name of the file, as it was given.
+    pub file: String,
+    /// Whether the file has to be edited.
+    pub needs_edit: bool,
+    /// JVM flags that are needed beside it.
+    pub jvm_flags: Vec<String>,
+    /// The edit as a diff, for people; without secrets.
+    pub text: String,
 }
 
 /// One check.
@@ -70,8 +95,8 @@ pub struct CheckEntry {
 }
 
 impl PreflightDocument {
-    /// The document of these checks.
-    pub fn of(ensemble: &str, seen: &Observation, checks: &[Check]) -> Self {
+    /// The document of these checks and edits of an ensemble with this label.
+    pub fn of((ensemble, seen): (&str, &Observation), checks: &[Check], edits: &Edits) -> Self {
         let count = |verdict: CheckVerdict, blocks: bool| {
             checks.iter().filter(|check| check.verdict == verdict && check.blocks == blocks).count()
         };
@@ -87,6 +112,20 @@ impl PreflightDocument {
                 unknown: count(CheckVerdict::Unknown, false),
             },
             checks: checks.iter().map(CheckEntry::of).collect(),
+            zoo_cfgs: edits.files.iter().map(ZooCfgEntry::of).collect(),
+            restart_order: edits.order.iter().flat_map(|order| order.servers.clone()).collect(),
+        }
+    }
+}
+
+impl ZooCfgEntry {
+    fn of(of: &FileEdit) -> Self {
+        Self {
+            server: of.server,
+            file: of.file.clone(),
+            needs_edit: !of.edit.is_empty(),
+            jvm_flags: of.edit.jvm_flags.clone(),
+            text: settings::edit(of.server, &of.file, &of.edit, WIDTH).to_string_with(false),
         }
     }
 }
@@ -115,7 +154,9 @@ mod tests {
     #[test]
     fn a_document_fits_its_schema_and_counts_its_checks() {
         let scene = Scene::new();
-        let document = PreflightDocument::of("prod", &scene.seen, &scene.checks()).to_value();
+        let document =
+            PreflightDocument::of(("prod", &scene.seen), &scene.checks(), &Edits::default());
+        let document = document.to_value();
         let validator = jsonschema::validator_for(&PreflightDocument::schema()).expect("a schema");
         let errors: Vec<String> =
             validator.iter_errors(&document).map(|error| error.to_string()).collect();

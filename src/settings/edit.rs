@@ -8,6 +8,9 @@ use crate::model::{
 /// `zookeeper.…` of it, as of each key that it does not read itself (`QuorumPeerConfig`).
 pub const SUPER_DIGEST: &str = "DigestAuthenticationProvider.superDigest";
 
+/// What stands behind the user where the digest is still to be filled in.
+const PLACEHOLDER: &str = ":HASH";
+
 /// The key of the list of words, likewise.
 const WHITELIST: &str = "4lw.commands.whitelist";
 
@@ -116,6 +119,26 @@ pub fn edit(
     Ok(Edit { before: text.to_owned(), after: file.text, jvm_flags, notes })
 }
 
+/// A `zoo.cfg` as it may be shown: in place of each secret stands "(not shown)". A superDigest that
+/// is still to be filled in is none.
+pub fn without_secrets(text: &str) -> String {
+    let mut continues = false;
+    let line = |line: &str| {
+        let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
+        let key_end = content.trim_start().find(|c: char| "=: \t".contains(c));
+        let at = key_end.map(|end| end + content.len() - content.trim_start().len());
+        let key = at.map_or("", |at| content[..at].trim_start());
+        let hides = continues || (is_secret(key) && !content.ends_with(PLACEHOLDER));
+        continues = hides && content.ends_with('\\');
+        match at.filter(|_| hides && is_secret(key)) {
+            Some(at) => format!("{}=(not shown){end}", &content[..at]),
+            None if hides => format!("(not shown){end}"),
+            None => line.to_owned(),
+        }
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
 /// Whether the value of a key is a secret, or as good as one: a digest has no salt.
 fn is_secret(key: &str) -> bool {
     key == SUPER_DIGEST || key.to_ascii_lowercase().ends_with("password")
@@ -136,7 +159,7 @@ fn add_super_user(
         // Whether one that stands there is of the right password is not known here.
         SuperUser::Digest(user, None) => {
             if file.value(SUPER_DIGEST).is_none() {
-                file.set(SUPER_DIGEST, &format!("{user}:HASH"))?;
+                file.set(SUPER_DIGEST, &format!("{user}{PLACEHOLDER}"))?;
                 notes.push(EditNote::DigestToFill);
             }
         }

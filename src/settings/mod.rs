@@ -6,7 +6,9 @@
 //! of their settings is what `observe` sees.
 
 mod edit;
+mod edits;
 mod restart_order;
 
-pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit};
+pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit, without_secrets};
+pub use edits::{Edits, FileEdit, needed_for_changes};
 pub use restart_order::RestartOrder;

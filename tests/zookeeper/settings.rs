@@ -85,3 +85,38 @@ fn the_adminserver_shows_what_no_word_does() {
         "tickTime on servers 1, 2 and 3 (wanted 2000, seen 200)",
     ]);
 }
+
+/// The edit is shown and not made, and what is secret in the file stays there.
+#[test]
+fn a_preflight_shows_the_edit_of_the_file_that_differs() {
+    let builder = Builder::rich().setting_of(2, "initLimit", "5");
+    let ensemble = builder.setting_of(2, "ssl.keyStore.password", "guess-4711").start();
+    let desk = Desk::new();
+    let spec = desk.write("spec.yaml", &wanting(&ensemble, "{ initLimit: \">=50\" }"));
+    let zoo_cfg = ensemble.file(2, "zoo.cfg");
+    let before = fs::read(&zoo_cfg).expect("a zoo.cfg");
+    let file = format!("2={}", zoo_cfg.display());
+    let preflight =
+        |further: &[&str]| desk.run_as_super(&[&["preflight", &spec][..], further].concat());
+    let shown = preflight(&["--zoo-cfg", &file]).exits(0);
+    crate::show(&shown.stdout);
+    shown
+        .says(["ZKP29", "server 2: initLimit is 5, wanted >=50", "\n-initLimit=5\n+initLimit=50\n"])
+        .says(["Restart one server at a time, the next when the last one follows again: 2"])
+        .says_nowhere("guess-4711");
+    let document = preflight(&["--zoo-cfg", &file, "--format", "json"]).exits(0).json();
+    assert_eq!(document["zooCfgs"][0]["needsEdit"], true);
+    assert_eq!(document["restartOrder"], serde_json::json!([2]));
+    assert_eq!(fs::read(&zoo_cfg).expect("a zoo.cfg"), before, "zkplan writes no file");
+
+    let path = file.strip_prefix("2=").expect("a path");
+    preflight(&["--zoo-cfg", path]).exits(64).says([&format!("--zoo-cfg 1={path}")]);
+    preflight(&["--zoo-cfg", &format!("9={path}")]).exits(64).says(["no server 9"]);
+
+    let text = latin_1(&before).replace("initLimit=5\n", "initLimit=50\n");
+    fs::write(&zoo_cfg, text).expect("a file that can be written");
+    ensemble.stop(2);
+    ensemble.start_again(2);
+    ensemble.wait_following(2);
+    preflight(&["--zoo-cfg", &file]).exits(0).says(["needs no edit"]).says_nowhere("ZKP29");
+}

@@ -5,6 +5,7 @@ use super::super::phrases::{self, list, servers, silence};
 use super::super::signing_in;
 use crate::apply::access::Signer;
 use crate::ensemble::{AuthDemand, FourLetterWord, ServerVersion};
+use crate::model::SettingName;
 use crate::observe::{Finding, FindingKind, Issue};
 use crate::preflight::{CredentialWord, Evidence, ReconfigShownBy, StateWord, WithoutRightsWord};
 
@@ -60,6 +61,17 @@ pub(super) fn sentence(evidence: &Evidence) -> String {
         | Evidence::StartedFromLines { .. }
         | Evidence::StartedFromRewritten
         | Evidence::OnlyInFile => of_leaks(evidence),
+        Evidence::SettingAsWanted { setting, wanted } => {
+            format!("{setting} is as wanted ({wanted})")
+        }
+        Evidence::SettingDiffers { setting, wanted, seen } => match setting {
+            // What is wanted is longer than what is lacking.
+            SettingName::FourLetterWords => format!("{setting}: {seen}"),
+            _ => format!("{setting} is {seen}, wanted {wanted}"),
+        },
+        Evidence::SettingNotSeen { setting, wanted } => {
+            format!("does not show {setting} (wanted {wanted})")
+        }
     }
 }
 

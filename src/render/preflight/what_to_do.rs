@@ -60,6 +60,8 @@ const NAME_ADMIN: &str =
 const KEEP_REWRITTEN_FILE: &str = "let no tool write zoo.cfg or server lines after the first \
      start; correct the file before the next restart";
 const LOOK_AT_FILE: &str = "its zoo.cfg shows it";
+const RESTART_WITH_SETTING: &str = "set it in its zoo.cfg (--zoo-cfg ID=FILE shows the edit) and \
+     restart one server at a time, the leader last: --watch leads through it";
 
 /// The sentence.
 pub(super) const fn remedy(remedy: CheckRemedy) -> &'static str {
@@ -102,5 +104,6 @@ pub(super) const fn remedy(remedy: CheckRemedy) -> &'static str {
         CheckRemedy::NameAdmin => NAME_ADMIN,
         CheckRemedy::KeepRewrittenFile => KEEP_REWRITTEN_FILE,
         CheckRemedy::LookAtFile => LOOK_AT_FILE,
+        CheckRemedy::RestartWithSetting => RESTART_WITH_SETTING,
     }
 }

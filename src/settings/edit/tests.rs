@@ -17,6 +17,20 @@ fn edited(text: &str, wanted: &WantedSettings) -> Edit {
 }
 
 #[test]
+fn secrets_are_not_shown() {
+    let text = "tickTime=2000\n  ssl.keyStore.password = abc\\\n   def\nclientPort=2181\n\
+                DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n";
+    let shown = without_secrets(text);
+    assert_eq!(
+        shown,
+        "tickTime=2000\n  ssl.keyStore.password=(not shown)\n(not shown)\nclientPort=2181\n\
+         DigestAuthenticationProvider.superDigest=(not shown)\n"
+    );
+    let to_fill = format!("{SUPER_DIGEST}=super{PLACEHOLDER}\n");
+    assert_eq!(without_secrets(&to_fill), to_fill);
+}
+
+#[test]
 fn a_file_that_has_all_of_it_stays_as_it_is() {
     let text = format!("{FILE}reconfigEnabled=TRUE\n4lw.commands.whitelist = ruok , conf\n");
     let numbers = [(SettingName::InitLimit, Bound::AtLeast(10))];
