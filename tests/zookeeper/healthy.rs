@@ -203,5 +203,5 @@ fn an_admin_server_is_asked() {
     let joined = Spec::of(&ensemble, [1, 2, 3, 4, 9]);
     let accept = ["--accept", "ZKF20"];
     assert_eq!(desk.planned(&joined, &accept).reconfigs(), ["join-4"]);
-    desk.plan(&joined, &accept).exits(2).says(["id 4 by its AdminServer"]);
+    desk.plan(&joined, &accept).exits(2).says(["id 4 from its AdminServer"]);
 }

@@ -49,9 +49,9 @@ fn a_joiner_that_follows(ensemble: &Ensemble, desk: &Desk) {
     assert_eq!((plan.base("synced"), plan.base("following")), (vec![1, 2, 3], vec![4]));
     assert_eq!(plan.worst_spare(), 1);
     // Who it says it is and how it told, that it follows without a vote, and how far.
-    let source = if ensemble.server_line(1).contains(';') { "conf" } else { "a session on it" };
+    let source = if ensemble.server_line(1).contains(';') { "conf" } else { "a session" };
     desk.plan(&spec, &[]).exits(2).says([
-        &format!("id 4 by {source}"),
+        &format!("id 4 from {source}"),
         "follows without a vote",
         "zxid",
         "no vote yet",
