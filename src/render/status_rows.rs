@@ -88,7 +88,7 @@ pub fn evidence(row: &MigrationRow) -> String {
         RowEvidence::Run(Some(run)) => format!("run {run} is open"),
         RowEvidence::Run(None) => "no run is open; zkplan apply opens it".to_owned(),
         RowEvidence::Credential => {
-            "status sends no password; apply checks it on every server before it sends".to_owned()
+            "status sends no password; zkplan preflight tries it on every server".to_owned()
         }
         RowEvidence::Settings(disabled) if disabled.is_empty() => {
             "reconfigEnabled is true; superDigest and limits are not seen from here".to_owned()

@@ -166,8 +166,7 @@ fn a_migration_whose_joiners_are_on_their_way() {
       M2   done     addresses      configuration 100000004 was read
       M3   waiting  ports          open from here on 1, 2, 3, 4 and 5; not running yet, or not tried: 6
       M4   not yet  run            no run is open; zkplan apply opens it
-      M5   unknown  super user     status sends no password; apply checks it on every server before it
-                                   sends
+      M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; superDigest and limits are not seen from
                                    here
       M7   unknown  archive        optional; an archive is not seen from here
@@ -239,8 +238,7 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
       M2   done     addresses      configuration 100000004 was read
       M3   done     ports          open from here on 1, 2, 3, 4, 5 and 6
       M4   done     run            run 2 is open
-      M5   unknown  super user     status sends no password; apply checks it on every server before it
-                                   sends
+      M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; superDigest and limits are not seen from
                                    here
       M7   done     archive        not needed: servers 4, 5 and 6 copied the data
