@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
 use super::values::{acceptance, client_address, duration, label, user};
-use crate::model::{AuthScheme, Millis, ServerId};
+use crate::model::{AuthScheme, Millis, ServerId, Tls};
 use crate::plan::Acceptance;
 use crate::report::SCHEMAS;
 
@@ -143,17 +143,8 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "LABEL", default_value = "my-ensemble", value_parser = label)]
     pub(super) ensemble: String,
 
-    /// Certificate authorities (PEM); the addresses are then secure client ports
-    #[arg(long, value_name = "FILE", requires = "connect")]
-    pub(super) tls_ca: Option<PathBuf>,
-
-    /// The client's own certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_key")]
-    pub(super) tls_cert: Option<PathBuf>,
-
-    /// The key of the client's certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(super) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 
     /// How zkplan authenticates. It is written into the spec, and import uses it only if the servers
     /// enforce authentication
@@ -181,17 +172,8 @@ pub(super) struct StatusArgs {
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
     pub(super) connect: Vec<String>,
 
-    /// Certificate authorities (PEM); the addresses are then secure client ports
-    #[arg(long, value_name = "FILE", requires = "connect")]
-    pub(super) tls_ca: Option<PathBuf>,
-
-    /// The client's own certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_key")]
-    pub(super) tls_cert: Option<PathBuf>,
-
-    /// The key of the client's certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(super) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 
     /// Look again every 2 s until interrupted. A terminal shows the screen; elsewhere a line is
     /// printed when something changed, with --format json a document a line each time
@@ -201,6 +183,30 @@ pub(super) struct StatusArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(super) format: TextOrJson,
+}
+
+/// How servers are reached in TLS where no spec says it.
+#[derive(Debug, Args)]
+pub(super) struct TlsArgs {
+    /// Certificate authorities (PEM); the addresses are then secure client ports
+    #[arg(id = "tls_ca", long = "tls-ca", value_name = "FILE", requires = "connect")]
+    pub(super) ca: Option<PathBuf>,
+
+    /// The client's own certificate (PEM)
+    #[arg(id = "tls_cert", long = "tls-cert", value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
+    pub(super) cert: Option<PathBuf>,
+
+    /// The key of the client's certificate (PEM)
+    #[arg(id = "tls_key", long = "tls-key", value_name = "FILE", requires = "tls_cert")]
+    pub(super) key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// What they say; `None` where they are not given.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        let Self { ca, cert, key } = self;
+        ca.as_ref().map(|ca| Tls { ca: ca.clone(), cert: cert.clone(), key: key.clone() })
+    }
 }
 
 #[derive(Debug, Args)]

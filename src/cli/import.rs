@@ -9,7 +9,7 @@ use super::output::Output;
 use super::{live, secret, specs};
 use crate::ensemble::Limits;
 use crate::import::{self, File, ImportError, Imported, ServerFiles};
-use crate::model::{Auth, Endpoint, Tls};
+use crate::model::{Auth, Endpoint};
 use crate::observe::{Question, contact, observe};
 use crate::render::unreachable::{self, Reached};
 use crate::report::error::CommandFailure;
@@ -60,11 +60,7 @@ fn dynamic_file(zoo_cfg: &Path, name: &str, is_one: bool) -> PathBuf {
 }
 
 fn from_servers(args: &ImportArgs, output: &Output) -> Result<Imported, CommandError> {
-    let tls = args.tls_ca.as_ref().map(|ca| Tls {
-        ca: ca.clone(),
-        cert: args.tls_cert.clone(),
-        key: args.tls_key.clone(),
-    });
+    let tls = args.tls.tls();
     // The flag takes nothing else.
     let contacts = args.connect.iter().filter_map(|host| contact(host, tls.is_some()));
     let contacts: Vec<Endpoint> = contacts.collect();
@@ -99,7 +95,7 @@ fn auth(args: &ImportArgs) -> Result<Option<Auth>, CommandError> {
         password_file: args.password_file.clone(),
         ..AccessArgs::default()
     })?;
-    if auth == Some(Auth::X509) && args.tls_cert.is_none() {
+    if auth == Some(Auth::X509) && args.tls.cert.is_none() {
         return Err(CommandError::new(CommandFailure::Usage, "--auth x509 needs a certificate")
             .hint("add --tls-ca, --tls-cert and --tls-key"));
     }

@@ -13,7 +13,7 @@ use crate::apply::access::Named;
 use crate::apply::journal::{self as kept, IdentityText};
 use crate::document::{Document as _, canonical};
 use crate::ensemble::{Ensemble as _, FourLetterWord, ZooKeeper, four_letter::Srvr};
-use crate::model::{Connect, Endpoint, Target, Tls};
+use crate::model::{Connect, Endpoint, Target};
 use crate::observe::{
     ClientsOf, Facts, Identity, Observation, ObserveError, Question, contact, observe_confirmed,
 };
@@ -130,15 +130,11 @@ impl Asked {
     }
 
     fn of_flags(args: &StatusArgs) -> Self {
-        let tls = args.tls_ca.as_ref().map(|ca| Tls {
-            ca: ca.clone(),
-            cert: args.tls_cert.clone(),
-            key: args.tls_key.clone(),
-        });
+        let tls = args.tls.tls();
         let files = [
-            ("--tls-ca", &args.tls_ca),
-            ("--tls-cert", &args.tls_cert),
-            ("--tls-key", &args.tls_key),
+            ("--tls-ca", &args.tls.ca),
+            ("--tls-cert", &args.tls.cert),
+            ("--tls-key", &args.tls.key),
         ];
         let files = files.into_iter().filter_map(|(flag, path)| {
             let path = words_for_shell(&path.as_ref()?.display().to_string());
