@@ -305,9 +305,21 @@ impl Roll {
         if now.leader.is_none() {
             return wait(None, RollMissing::Leader);
         }
-        if let Some((id, own)) = now.servers.iter().find(|(_, own)| !own.is_healthy()) {
-            self.last = Some((*id, 0));
-            return wait(Some(*id), RollMissing::Role(own.status));
+        // A server that was restarted without what the leader has stays as it is, whatever is waited
+        // for. It may acknowledge writes all the same: it is restarted where no other one is away.
+        let is_left_behind = |own: &Sampled| {
+            let lacks_it = own.lacks.contains(&CheckKind::ReconfigEnabled);
+            now.leader_enabled == Some(true) && lacks_it
+        };
+        let away: Vec<_> = now.servers.iter().filter(|(_, own)| !own.is_healthy()).collect();
+        let first = away.iter().find(|(_, own)| !is_left_behind(own)).or(away.first());
+        if let Some((id, own)) = first {
+            self.last = Some((**id, 0));
+            if is_left_behind(own) && away.len() == 1 {
+                let (server, lacks) = (**id, own.lacks.clone());
+                return RollAdvice::Restart { server, leads: false, lacks, forward };
+            }
+            return wait(Some(**id), RollMissing::Role(own.status));
         }
         if let Some((id, held)) = &mut self.last {
             if !now.servers.get(id).is_some_and(|own| own.commits) {
@@ -454,6 +466,21 @@ mod tests {
         roll.advance(three.clone());
         let (_, advice) = roll.advance(three);
         assert_eq!(advice, RollAdvice::AllSet);
+    }
+
+    /// It would be waited for in vain. While another server is away it may be needed for the quorum.
+    #[test]
+    fn a_server_that_came_back_without_the_setting_is_restarted_once_more() {
+        let mut sample = renewed(&renewed(&start(), 2), 3);
+        (sample.leader, sample.leader_enabled) = (Some(id(3)), Some(true));
+        let own = of(&mut sample, 1);
+        own.status = StateWord::OtherConfiguration;
+        own.lacks = [CheckKind::ReconfigEnabled].into();
+        let (_, advice) = Roll::default().advance(sample.clone());
+        assert_eq!(next(&advice), Some((1, false, true)));
+        let (_, advice) = Roll::default().advance(down(&sample, 2));
+        let away = RollMissing::Role(StateWord::NoAnswer);
+        assert_eq!(missing(&advice), Some((Some(2), away)));
     }
 
     /// The superDigest was there before: nothing shows whether a follower has the new file while the

@@ -65,8 +65,8 @@ pub fn advice(advice: &RollAdvice, news: bool, width: usize) -> Text {
     };
     text.paragraph(Line::new(Style::Cyan, lead), says, width);
     if news && advice.is_forward() {
-        let says = "some servers have reconfigEnabled=true and others do not. Finish forward: a \
-                    server that restarts with the old file may never rejoin. If a server stays \
+        let says = "a restart that brings reconfigEnabled=true cannot be taken back; on a \
+                    follower it shows only once the leader has it. Finish forward: a server that restarts with the old file may never rejoin. If a server stays \
                     without a leader, restart it with reconfigEnabled=true."
             .to_owned();
         text.paragraph(Line::new(Style::Yellow, "note: "), says, width);
