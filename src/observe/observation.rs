@@ -76,14 +76,21 @@ impl Observation {
         })
     }
 
-    /// The members that run with `reconfigEnabled=false`: their configuration always has version 0.
+    /// The members that run with `reconfigEnabled=false`, as far as that shows: their configuration
+    /// always has version 0. While the leader has it off, so has that of every other server, whatever
+    /// its own file says.
     pub fn reconfig_disabled_on(&self) -> BTreeSet<ServerId> {
         let is_disabled = |observed: &&ServerObservation| {
             let config = observed.config.as_ref();
             self.config.membership.contains(observed.id)
                 && config.is_some_and(|own| own.value.version.is_zero())
         };
-        self.servers.values().filter(is_disabled).map(|observed| observed.id).collect()
+        let disabled: BTreeSet<ServerId> =
+            self.servers.values().filter(is_disabled).map(|observed| observed.id).collect();
+        match self.leader {
+            Some(leader) if disabled.contains(&leader) => [leader].into(),
+            _ => disabled,
+        }
     }
 }
 

@@ -172,7 +172,7 @@ fn an_ensemble_that_takes_no_reconfig_and_one_that_is_none() {
     let all = contacts(&ensemble, 1..=3);
     desk.run(["status", "--connect", &all])
         .exits(0)
-        .says(["not possible now: ZKQ1: Servers 1, 2 and 3 run with reconfigEnabled=false"]);
+        .says(["not possible now: ZKQ1: Server 3 runs with reconfigEnabled=false"]);
     let spec = Spec::of(&ensemble, 2..=3).connect(&all);
     let document = status(&desk, &spec, &["--format", "json"]).exits(0).json();
     assert_eq!(reasons(&document), ["reconfigDisabled"]);
