@@ -92,6 +92,9 @@ pub fn next(screen: &StatusScreen<'_>) -> Option<String> {
     if let Some(run) = &status.run {
         return Some(open_run::command(&path, run, &accepts(status)));
     }
+    if status.blocks.iter().any(|block| block.code() == "reconfigDisabled") {
+        return Some(format!("zkplan preflight {path}"));
+    }
     match status.known.wanted? {
         SpecVerdict::Planned(checked) if checked.plan().is_empty() => {
             let is_left = !checked.plan().facts.left_to_do().is_empty() || !status.may_change();
@@ -181,7 +184,7 @@ fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
         0 => Style::Yellow,
         _ => Style::Red,
     };
-    let mut lines = vec![("Quorum", style, quorum(votes))];
+    let mut lines = vec![("Quorum", style, quorum(votes, status.known.seen.write_committed))];
     if !without_zone.is_empty() {
         let (may, not): (Vec<_>, Vec<_>) =
             without_zone.iter().partition(|window| window.votes.spare() >= 0);
@@ -213,7 +216,9 @@ fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
     lines
 }
 
-fn quorum(votes: &Votes) -> String {
+/// `commits`: whether a write was seen to commit. A server can acknowledge writes that zkplan does not
+/// count for a change, since it was not asked, or runs with another configuration.
+fn quorum(votes: &Votes, commits: bool) -> String {
     let Votes { voters, acking, need } = votes;
     let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
     let missing = match missing.len() {
@@ -221,6 +226,7 @@ fn quorum(votes: &Votes) -> String {
         _ => format!(" (missing: {})", phrases::list(&missing)),
     };
     let then = match votes.spare() {
+        ..0 if commits => "writes commit, but too few are known to be in sync".to_owned(),
         ..0 => "too few for writes".to_owned(),
         spare => format!("tolerates {} now", phrases::count(spare, "failure")),
     };

@@ -91,7 +91,7 @@ pub fn evidence(row: &MigrationRow) -> String {
             "status sends no password; zkplan preflight tries it on every server".to_owned()
         }
         RowEvidence::Settings(disabled) if disabled.is_empty() => {
-            "reconfigEnabled is true; superDigest and limits are not seen from here".to_owned()
+            "reconfigEnabled is true; zkplan preflight checks superDigest and limits".to_owned()
         }
         RowEvidence::Settings(disabled) => {
             format!("{} with reconfigEnabled=false", phrases::some_servers(disabled))

@@ -167,8 +167,8 @@ fn a_migration_whose_joiners_are_on_their_way() {
       M3   waiting  ports          open from here on 1, 2, 3, 4 and 5; not running yet, or not tried: 6
       M4   not yet  run            no run is open; zkplan apply opens it
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
-      M6   unknown  settings       reconfigEnabled is true; superDigest and limits are not seen from
-                                   here
+      M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
+                                   limits
       M7   unknown  archive        optional; an archive is not seen from here
       M8   waiting  joiners        follow: 4 and 5; do not follow yet: 6
       M9   done     configuration  configuration 100000004 was read
@@ -239,8 +239,8 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
       M3   done     ports          open from here on 1, 2, 3, 4, 5 and 6
       M4   done     run            run 2 is open
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
-      M6   unknown  settings       reconfigEnabled is true; superDigest and limits are not seen from
-                                   here
+      M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
+                                   limits
       M7   done     archive        not needed: servers 4, 5 and 6 copied the data
       M8   done     joiners        follow: 4, 5 and 6
       M9   done     configuration  configuration 100000004 was read
@@ -260,7 +260,8 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
 
 #[test]
 fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
-    let scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3])).silent(&[2, 3]);
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3])).silent(&[2, 3]);
+    scene.seen.write_committed = false;
     insta::assert_snapshot!(of_spec(&scene, None), @r#"
     prod-eu  config version 100000004, server 1 leads, 1 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
@@ -284,4 +285,8 @@ fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
 
     Next: zkplan status prod-eu.yaml --watch
     "#);
+    // The others may acknowledge writes that zkplan does not see.
+    scene.seen.write_committed = true;
+    let text = of_spec(&scene, None);
+    assert!(text.contains(": writes commit, but too few"), "{text}");
 }
