@@ -117,6 +117,7 @@ fn next(args: &PreflightArgs, source: &Source, exit: Exit) -> String {
     match (exit, source) {
         (Exit::Done, Source::Spec(_)) => source.plans(&args.file),
         (Exit::Done, Source::Plan(_)) => format!("zkplan apply {path}"),
+        _ if !args.zoo_cfg.is_empty() => format!("zkplan preflight {path} --watch"),
         _ => format!("zkplan preflight {path}"),
     }
 }

@@ -34,7 +34,8 @@ pub fn edit(server: ServerId, file: &str, edit: &Edit, width: usize) -> Text {
     let [before, after] = [&edit.before, &edit.after].map(|text| without_secrets(text));
     let mut text = text_diff(&title, [&before, &after], titles);
     if text.is_empty() {
-        text.line(Line::plain(format!("{title}: {file} needs no edit")));
+        let says = if edit.is_empty() { "needs no edit" } else { "has a value to fill in" };
+        text.line(Line::plain(format!("{title}: {file} {says}")));
     }
     if !edit.jvm_flags.is_empty() {
         text.line(Line::plain("JVM flags (where they go: zkplan explain packagings):"));
@@ -71,7 +72,9 @@ pub fn words_for_notes(edit: &Edit) -> Vec<String> {
 fn sentence(note: &EditNote) -> String {
     match note {
         EditNote::DigestToFill => {
-            format!("put the first line of `zkplan digest` in place of the value of {SUPER_DIGEST}")
+            format!(
+                "zkplan digest prints the line that begins with {SUPER_DIGEST}: put it in place of this one"
+            )
         }
         EditNote::SecretInFile => {
             "this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config \
@@ -156,15 +159,23 @@ mod tests {
         +reconfigEnabled=true
         +DigestAuthenticationProvider.superDigest=super:HASH
         +4lw.commands.whitelist=conf, hash
-        note: put the first line of `zkplan digest` in place of the value of
-              DigestAuthenticationProvider.superDigest
+        note: zkplan digest prints the line that begins with
+              DigestAuthenticationProvider.superDigest: put it in place of this one
         note: this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config
               version is in force: every user of the machine can read it then, and zoo.cfg.bak too
         note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add
               the words of that list
         note: reconfigEnabled and initLimit work only in zoo.cfg, not as JVM flags
         "#);
-        let none = edit_of(&of.after, &wanted, SuperUser::Digest("super", None)).expect("an edit");
+        let user = SuperUser::Digest("super", None);
+        let to_fill = edit_of(&of.after, &wanted, user).expect("an edit");
+        let shown = edit(ServerId::new(2), "zk2.cfg", &to_fill, 90).to_string_with(false);
+        assert!(
+            shown.starts_with("zoo.cfg of server 2: zk2.cfg has a value to fill in\n"),
+            "{shown}"
+        );
+        let filled = of.after.replace("super:HASH", "super:y55k");
+        let none = edit_of(&filled, &wanted, user).expect("an edit");
         let shown = edit(ServerId::new(2), "zk2.cfg", &none, 90).to_string_with(false);
         assert!(shown.starts_with("zoo.cfg of server 2: zk2.cfg needs no edit\n"), "{shown}");
         let ids = [1, 2, 3].map(ServerId::new).into();

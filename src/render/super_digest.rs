@@ -49,8 +49,8 @@ pub fn screen(of: &SuperDigest<'_>) -> Text {
     }
     text.gap();
     let mut notes = vec![
-        "ZooKeeper rewrites zoo.cfg after a reconfig, readable for every user (mode 0644), and the \
-         AdminServer shows Java properties. The hash has no salt: use a long random password.",
+        "ZooKeeper rewrites zoo.cfg once a config version is in force, readable for every user (mode \
+         0644), and the AdminServer shows Java properties. The hash has no salt: use a long random password.",
     ];
     if algorithm != DigestAlgorithm::default() {
         notes.push(

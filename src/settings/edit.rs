@@ -43,7 +43,7 @@ pub struct Edit {
 impl Edit {
     /// Whether the file is as it has to be.
     pub fn is_empty(&self) -> bool {
-        self.before == self.after
+        self.before == self.after && !self.notes.contains(&EditNote::DigestToFill)
     }
 }
 
@@ -144,6 +144,14 @@ fn is_secret(key: &str) -> bool {
     key == SUPER_DIGEST || key.to_ascii_lowercase().ends_with("password")
 }
 
+/// Whether a value can be the superDigest of a user: `user:hash`, and not what is to be replaced.
+fn is_digest(value: &str) -> bool {
+    let parts = value.split_once(':');
+    parts.is_some_and(|(user, hash)| {
+        !user.is_empty() && !user.contains('=') && !hash.is_empty() && !value.ends_with(PLACEHOLDER)
+    })
+}
+
 fn add_super_user(
     file: &mut ZooCfg,
     super_user: SuperUser<'_>,
@@ -158,7 +166,7 @@ fn add_super_user(
         }
         // Whether one that stands there is of the right password is not known here.
         SuperUser::Digest(user, None) => {
-            if file.value(SUPER_DIGEST).is_none() {
+            if !file.value(SUPER_DIGEST).is_some_and(is_digest) {
                 file.set(SUPER_DIGEST, &format!("{user}{PLACEHOLDER}"))?;
                 notes.push(EditNote::DigestToFill);
             }

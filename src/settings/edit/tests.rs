@@ -63,7 +63,14 @@ fn what_is_lacking_is_added_and_what_differs_replaced() {
         EditNote::ReplacesFlag,
     ];
     assert_eq!(edit.notes, notes);
-    assert!(edited(&edit.after, &all).is_empty(), "an edit is needed once");
+    let again = edited(&edit.after, &all);
+    assert_eq!(again.after, edit.after, "an edit is needed once");
+    assert!(!again.is_empty(), "the digest is still to be filled in");
+    let filled = |value: &str| edited(&edit.after.replace("super:HASH", value), &all);
+    assert!(filled("super:y55kBV6TaEpfWjnrZZGp2bdqAHg=").is_empty());
+    for wrong in ["HASH", "DigestAuthenticationProvider.superDigest=super:y55k", ":y55k"] {
+        assert!(!filled(wrong).is_empty(), "{wrong}");
+    }
 }
 
 #[test]
