@@ -42,7 +42,7 @@ pub(super) async fn watch(
         looked = looks(asker, &refused, output) => Ok((Exit::Done, Some(looked?))),
         () = refused.watch(asker.port) => Ok((Exit::Error, None)),
         () = local::asked_to_stop(interrupts, 1) => {
-            output.note("the watch ends; nothing was changed. The same command goes on with it");
+            output.note("the watch ends; nothing was changed. The same command resumes it");
             Ok((Exit::Stopped, None))
         }
     }

@@ -24,7 +24,7 @@ const UNKNOWN: Expected = (CheckVerdict::Unknown, false);
 
 type Expected = (CheckVerdict, bool);
 
-/// A check, the server that it is about (0 for the ensemble), what happens, and what comes of it.
+/// A check, the server that it is about (0 for the ensemble), what happens, and the verdict.
 type Case = (CheckKind, i64, Expected, Change);
 
 /// Where nothing happens to it, a check passes: see [`NEVER`].

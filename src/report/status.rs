@@ -252,7 +252,7 @@ pub enum LackCode {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusWanted {
-    /// What comes of it.
+    /// What planning for it says.
     verdict: WantedVerdict,
     /// The changes, by server id.
     changes: Vec<ChangeEntry>,
