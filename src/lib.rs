@@ -26,8 +26,8 @@
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
 //!   unknown, and unknown is never counted as healthy. `server_status` gives each server its status;
-//!   [`observe::Facts`] is what planning and checking take from it, and its `live` is the set of those
-//!   that count as synced.
+//!   [`observe::Facts`] (in `facts`) is what planning and checking take from it, and its `live` is the
+//!   set of those that count as synced.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
@@ -60,7 +60,7 @@
 //!   file in the table of `check::rules`, `ZKFn` its kind, and the file that finds it, in
 //!   `observe::finding`.
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
-//!   apply means to its caller is decided in [`report::error`]; `cli::error` gives that its exit code.
+//!   apply means to its caller is decided in [`report::error`]; `cli::exit` says what each exit code means.
 //! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!

@@ -7,7 +7,7 @@
 //! | ZKF1 | `bugs` |
 //! | ZKF10, ZKF11, ZKF15, ZKF17 | `facts` |
 //! | ZKF16 | `apply::resume` |
-//! | ZKF18 | `cli::journal`, by the proof of [`trust`](crate::trust) |
+//! | ZKF18 | `apply::journal_reader`, by the proof of [`trust`](crate::trust) |
 //! | ZKF19 | `apply::past_runs` |
 //! | ZKF24 | `facts`, from `machines` |
 //! | ZKF25 | `facts`, from `settings_compared` |
