@@ -167,8 +167,10 @@ impl RollSample {
             let counts = check.blocks || check.kind == CheckKind::Settings;
             check.verdict == CheckVerdict::Fail && counts
         };
-        // A member that the spec takes out may be down for good.
-        let counts = |id| view.is_wanted(id) || !is_down(view, id);
+        // A member that the spec takes out may be down for good. It is waited for all the same where a
+        // restart of another one would take the quorum.
+        let may_restart = stands_without_one(view);
+        let counts = |id| view.is_wanted(id) || !is_down(view, id) || !may_restart;
         let members =
             view.servers().filter(|observed| view.is_member(observed.id) && counts(observed.id));
         let servers = members.map(|observed| {
@@ -208,6 +210,15 @@ impl RollSample {
             is_blocked: super::is_blocked(checks),
         }
     }
+}
+
+/// Whether the voters that are up are a quorum with one of them less. Where groups or weights count,
+/// only if all are up.
+fn stands_without_one(view: View<'_>) -> bool {
+    let members = &view.seen.config.membership;
+    let voters = members.voters();
+    let up = voters.iter().filter(|id| !is_down(view, **id)).count();
+    if members.is_weighted() { up == voters.len() } else { up > voters.len() / 2 + 1 }
 }
 
 fn is_down(view: View<'_>, id: ServerId) -> bool {
@@ -357,7 +368,11 @@ impl Roll {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::Scene;
     use super::*;
+    use crate::ensemble::NoAnswer;
+    use crate::model::{Membership, Server};
+    use crate::observe::{ServerObservation, ServerStatus};
 
     fn id(number: i64) -> ServerId {
         ServerId::new(number)
@@ -481,6 +496,11 @@ mod tests {
         let (_, advice) = Roll::default().advance(down(&sample, 2));
         let away = RollMissing::Role(StateWord::NoAnswer);
         assert_eq!(missing(&advice), Some((Some(2), away)));
+        let own = of(&mut sample, 2);
+        own.status = StateWord::OtherConfiguration;
+        own.lacks = [CheckKind::ReconfigEnabled].into();
+        let (_, advice) = Roll::default().advance(sample);
+        assert_eq!(next(&advice), None, "both may acknowledge writes");
     }
 
     /// The superDigest was there before: nothing shows whether a follower has the new file while the
@@ -508,6 +528,35 @@ mod tests {
         let mut roll = Roll::default();
         let (_, advice) = roll.advance(renewed(&start(), 1));
         assert_eq!(next(&advice), Some((2, false, true)));
+    }
+
+    /// One of three is down and leaves: a restart of another one would take the quorum. Of five
+    /// servers, one that is down takes none.
+    #[test]
+    fn no_restart_is_advised_that_takes_the_quorum() {
+        let mut scene = Scene::new();
+        scene.target.servers.remove(&id(1));
+        let silent = ServerStatus::Silent(NoAnswer::Refused);
+        *scene.observed(1) = ServerObservation::blank(id(1), silent);
+        let sampled = |scene: &Scene| {
+            let view = View { target: &scene.target, seen: &scene.seen, answers: &scene.answers };
+            RollSample::of(view, &scene.checks(), &BTreeSet::new())
+        };
+        let sample = sampled(&scene);
+        let (_, advice) = Roll::default().advance(sample);
+        let away = RollMissing::Role(StateWord::NoAnswer);
+        assert_eq!(missing(&advice), Some((Some(1), away)));
+
+        for number in [5, 6] {
+            let line = format!("server.{number}=10.0.0.{number}:2888:3888:participant;2181");
+            let line = Server::parse_line(&line).expect("a line");
+            let members = scene.seen.config.membership.servers().cloned().chain([line]);
+            scene.seen.config.membership = Membership::of(members.collect::<Vec<_>>());
+            let mut observed = scene.observed(2).clone();
+            observed.id = id(number);
+            scene.seen.servers.insert(id(number), observed);
+        }
+        assert!(!sampled(&scene).servers.contains_key(&id(1)), "four of five are up");
     }
 
     /// One lost connection is no restart: the session tracker is the same.
