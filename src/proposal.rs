@@ -1,6 +1,6 @@
 //! From a target and the facts of now to a plan that may be shown: diff, plan, check, choose.
 //!
-//! The planner's best plan is shown where it keeps the laws. Where it does not, no order does: the
+//! The planner's best plan is shown where it keeps the safety rules. Where it does not, no order does: the
 //! refusal names its breaches and a change of policy under which a plan was made and checked.
 
 use std::collections::BTreeSet;
@@ -122,7 +122,7 @@ pub fn acceptance(breach: &Breach) -> Acceptance {
     Acceptance { code: code.to_owned(), step: breach.step.clone() }
 }
 
-/// Tries everything that the breached laws suggest at once, then drops what is not needed.
+/// Tries everything that the broken rules suggest at once, then drops what is not needed.
 fn remedies(goal: &Goal, breaches: &[Breach]) -> Vec<Remedy> {
     const ROUNDS: usize = 4;
     let mut tried: BTreeSet<Remedy> = BTreeSet::new();

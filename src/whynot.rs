@@ -41,10 +41,10 @@ pub enum OrderAnswer {
     NotInPlan,
     /// The plan does it so already.
     AsPlanned,
-    /// Laws stand against it.
-    Unlawful(Vec<Breach>),
-    /// It keeps the laws too, with these figures.
-    Lawful(Box<CheckedPlan>),
+    /// It breaks safety rules.
+    Breaks(Vec<Breach>),
+    /// It keeps the safety rules too, with these figures.
+    Keeps(Box<CheckedPlan>),
 }
 
 impl FromStr for Wish {
@@ -114,7 +114,7 @@ impl Wish {
     }
 }
 
-/// Makes the plan that a wish describes, and holds it against the laws.
+/// Makes the plan that a wish describes, and holds it against the safety rules.
 pub fn why_not(plan: &Plan, wish: &Wish) -> OrderAnswer {
     let Some(other) = rearranged(plan, wish) else { return OrderAnswer::NotInPlan };
     if order(&other) == order(plan) {
@@ -122,8 +122,8 @@ pub fn why_not(plan: &Plan, wish: &Wish) -> OrderAnswer {
     }
     let facts = other.facts.clone();
     match check(other, &facts) {
-        Ok(checked) => OrderAnswer::Lawful(Box::new(checked)),
-        Err(breaches) => OrderAnswer::Unlawful(breaches),
+        Ok(checked) => OrderAnswer::Keeps(Box::new(checked)),
+        Err(breaches) => OrderAnswer::Breaks(breaches),
     }
 }
 

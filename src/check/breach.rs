@@ -1,4 +1,4 @@
-//! The laws by name, and what a breach of one looks like: numbers and names, no sentences.
+//! The safety rules by name, and what a breach of one looks like: numbers and names, no sentences.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::model::ServerId;
 use crate::observe::Obstacle;
 use crate::plan::StepId;
 
-/// The laws that every plan keeps, and the things that no plan can do yet.
+/// The safety rules that every plan keeps, and the things that no plan can do yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Law {
     /// Now: one leader, a live quorum, a write that commits, one configuration.
@@ -37,14 +37,14 @@ pub enum Law {
     StopLast,
     /// Bounded shrinking.
     Shrink,
-    /// Not a law of safety: what this version cannot change.
+    /// No safety rule: what this version cannot change.
     Unsupported,
     /// A plan does what it says and ends where it says.
     Form,
 }
 
 impl Law {
-    /// Every law, in the order of their codes.
+    /// Every rule, in the order of their codes.
     pub const ALL: [Self; 16] = [
         Self::Now,
         Self::Next,
@@ -87,10 +87,10 @@ impl Law {
     }
 }
 
-/// A law broken: where, after which steps, and how.
+/// A safety rule broken: where, after which steps, and how.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Breach {
-    /// Which law.
+    /// Which rule.
     pub law: Law,
     /// At which step; `None` where it is about the whole plan.
     pub step: Option<StepId>,

@@ -134,7 +134,7 @@ pub struct RejectedPlan {
 
 /// Checks a plan against the safety rules, on the facts of now.
 pub fn check(plan: Plan, facts: &Facts) -> Result<CheckedPlan, Vec<Breach>> {
-    check_or_return(plan, facts).map_err(|unlawful| unlawful.breaches)
+    check_or_return(plan, facts).map_err(|rejected| rejected.breaches)
 }
 
 /// The same. A plan that breaks safety rules is returned.

@@ -35,7 +35,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandE
             Unrehearsed::Awaits(_) | Unrehearsed::Undisturbed(_) | Unrehearsed::TooMuch => {
                 CommandFailure::NotRehearsed
             }
-            Unrehearsed::Unlawful(_) => CommandFailure::Bug,
+            Unrehearsed::BreaksRules(_) => CommandFailure::Bug,
         };
         CommandError::new(code, what).hint(remedy)
     })?;

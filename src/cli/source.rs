@@ -125,7 +125,7 @@ pub(super) fn not_a_plan(path: &str, error: &ReadError, output: &Output) -> Comm
     };
     let invalid =
         CommandError::new(CommandFailure::PlanInvalid, format!("{path}: {error}")).hint(hint);
-    let ReadError::Unlawful(breaches) = error else { return invalid };
+    let ReadError::BreaksRules(breaches) = error else { return invalid };
     let mut text = invalid.to_text(output.width);
     text.append(refusal::breaches(breaches, &[], output.width));
     invalid.shown_as(text)

@@ -149,7 +149,7 @@ pub enum Unrehearsed {
     /// Even without a failure the plan does not complete in the simulator.
     Undisturbed(ApplyResult),
     /// The plan breaks the safety rules.
-    Unlawful(Vec<Breach>),
+    BreaksRules(Vec<Breach>),
     /// It costs more work than the caller allows ([`summary`]).
     TooMuch,
 }
@@ -261,7 +261,7 @@ impl Baseline {
 }
 
 fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
-    let simulated = SimulatedPlan::of(checked).map_err(Unrehearsed::Unlawful)?;
+    let simulated = SimulatedPlan::of(checked).map_err(Unrehearsed::BreaksRules)?;
     let reconfigs = simulated.plan().reconfigs();
     if reconfigs == 0 {
         return Ok(Baseline { simulated, checkpoints: Vec::new(), moments: 0, failures: 0 });

@@ -1,4 +1,4 @@
-//! Laws and breaches in words.
+//! Safety rules and breaches in words.
 
 use std::collections::BTreeSet;
 

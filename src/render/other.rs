@@ -58,13 +58,13 @@ pub fn why_not(wish: &Wish, planned: &CheckedPlan, answer: &OrderAnswer, width: 
         OrderAnswer::AsPlanned => {
             text.paragraph("", title.then(Style::Plain, " The plan already does this."), width);
         }
-        OrderAnswer::Unlawful(breaches) => {
+        OrderAnswer::Breaks(breaches) => {
             let many = phrases::count_of(law::codes(breaches).len(), "safety rule");
             let why = format!(" {many} would be broken.");
             text.paragraph("", title.then(Style::Plain, why), width);
             text.append(refusal::breaches(breaches, &[], width));
         }
-        OrderAnswer::Lawful(other) => {
+        OrderAnswer::Keeps(other) => {
             let said = format!(" This order keeps the safety rules. {}.", compared(planned, other));
             text.paragraph("", title.then(Style::Plain, said), width);
         }

@@ -1,4 +1,4 @@
-//! Why there is no plan: which law, where, in which numbers, and what would pass.
+//! Why there is no plan: which safety rule, where, in which numbers, and what would pass.
 
 use std::collections::BTreeSet;
 

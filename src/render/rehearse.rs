@@ -320,7 +320,7 @@ pub fn unrehearsed(why: &Unrehearsed) -> (String, &'static str) {
             "the plan is too large to simulate as part of zkplan plan".to_owned(),
             "zkplan rehearse simulates a part of it",
         ),
-        Unrehearsed::Unlawful(_) => (
+        Unrehearsed::BreaksRules(_) => (
             "the plan breaks a safety rule when only the way to reach its ensemble changes"
                 .to_owned(),
             "this is a bug. Please report it with the plan file",

@@ -12,7 +12,7 @@ use crate::proposal::Refusal;
 pub enum FleetVerdict<'a> {
     /// A plan, with or without changes.
     Planned(&'a CheckedPlan),
-    /// A law refuses.
+    /// A safety rule refuses.
     Refused(&'a Refusal),
     /// There is no ensemble to plan for.
     Unreachable(&'a ObserveError),

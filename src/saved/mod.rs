@@ -2,7 +2,7 @@
 //!
 //! Out: text that the journal keeps, with nothing secret in it; the plan file (`report`) is the same
 //! with what follows from it. In: text that is believed in nothing: its digest must fit, its plan id
-//! must follow from its content, its steps must keep the laws on the facts that it was made from.
+//! must follow from its content, its steps must keep the safety rules on the facts that it was made from.
 //! Reading is the same [`check`] that made the plan, so an edited file cannot become a plan that was
 //! never checked.
 
@@ -117,7 +117,7 @@ fn checked_as(document: Map<String, Value>, is_whole: bool) -> Result<CheckedPla
         return Err(ReadError::OtherId { claimed, made });
     }
     let facts = plan.facts.clone();
-    check(plan, &facts).map_err(ReadError::Unlawful)
+    check(plan, &facts).map_err(ReadError::BreaksRules)
 }
 
 /// Why a file is no plan that can be trusted.
@@ -158,7 +158,7 @@ pub enum ReadError {
     /// What it says beside the plan does not follow from the plan.
     #[error("the file was changed after zkplan wrote it: `{0}` does not follow from its steps")]
     NotDerived(String),
-    /// Its steps break the laws.
+    /// Its steps break safety rules.
     #[error("the plan breaks a safety rule")]
-    Unlawful(Vec<Breach>),
+    BreaksRules(Vec<Breach>),
 }

@@ -273,7 +273,7 @@ fn read(text: &str) -> Result<Option<CheckedPlan>, String> {
         }
         Err(error) => {
             on_screen(&Text::preformatted(&error.to_string()))?;
-            if let ReadError::Unlawful(breaches) = &error {
+            if let ReadError::BreaksRules(breaches) = &error {
                 on_screen(&refusal::breaches(breaches, &[], 80))?;
             }
             Ok(None)

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use zkplan::plan::Acceptance;
 use zkplan::proposal::{Refusal, Remedy, propose};
+use zkplan::render::remedies;
 
 use crate::world::{World, Zones, policy_of};
 
@@ -50,7 +51,8 @@ fn row(line: &str) -> Option<Vec<String>> {
 fn judged(input: &[String]) -> String {
     let [plain, one, three] = [Zones::None, Zones::One, Zones::Three].map(|zones| {
         let (base, wanted) = input[1].split_once("->").expect("`base -> wanted`");
-        let world = World::new(base, wanted).down(input[2].trim_start_matches("none")).zones(zones);
+        let world =
+            World::new(base, wanted).down(input[2].trim_start_matches("none")).zones(zones);
         outcome(&world.policy(|policy| *policy = policy_of(&input[3])))
     });
     assert_eq!(plain.cells, one.cells, "one zone asks nothing: {}", input[0]);
@@ -107,7 +109,8 @@ fn planned(verdict: &str, checked: &zkplan::check::CheckedPlan) -> Outcome {
 fn refused(refusal: &Refusal) -> Outcome {
     let grave = refusal.breaches.iter().find(|breach| !breach.detail.is_acceptable());
     let law = grave.map_or("", |breach| breach.law.code());
-    let remedies: Vec<String> = refusal.remedies.iter().map(|r| format!("{r:?}")).collect();
+    let remedies: Vec<String> =
+        refusal.remedies.iter().map(|r| format!("`{}`", remedies::remedy(r, refusal).0)).collect();
     let would_pass = if remedies.is_empty() {
         "-".to_owned()
     } else {

@@ -12,7 +12,7 @@ use crate::check;
 use crate::model::ServerId;
 use crate::proposal::propose;
 
-/// What becomes of a wait that the laws ask for.
+/// What becomes of a wait that the safety rules ask for.
 pub(super) enum Turn {
     /// What is left goes in another order.
     Another,

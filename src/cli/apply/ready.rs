@@ -80,7 +80,7 @@ pub(super) async fn ready(
         }
         let order = order_now(&checked, &done, &facts, &args.accept).map_err(|breaches| {
             let breaches = (&breaches[..], &facts.findings[..]);
-            unlawful_now((args, source), breaches, (&seen, &not_counted), output)
+            breaks_rules_now((args, source), breaches, (&seen, &not_counted), output)
         })?;
         if let Some(order) = order {
             output.note(&another_order(&order));
@@ -231,7 +231,7 @@ fn refused(
 
 /// Which safety rules stand against what is left, as things are now, and which voters are the
 /// cause, as far as they are.
-fn unlawful_now(
+fn breaks_rules_now(
     (args, source): (&ApplyArgs, &Source),
     (breaches, findings): (&[Breach], &[Finding]),
     (seen, not_counted): (&Observation, &NotCounted),
