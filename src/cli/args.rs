@@ -135,7 +135,8 @@ pub(super) struct ImportArgs {
     pub(super) connect: Vec<String>,
 
     /// The zoo.cfg of a server; its dynamic file is read too. For several servers, give the flag once
-    /// for each, with the server id: --zoo-cfg 1=a.cfg --zoo-cfg 2=b.cfg
+    /// for each, with the server id: --zoo-cfg 1=a.cfg --zoo-cfg 2=b.cfg. Give the files of all
+    /// servers if each has 0.0.0.0 in its own line, or if client ports differ
     #[arg(long, value_name = "[ID=]FILE", value_parser = zoo_cfg)]
     pub(super) zoo_cfg: Vec<ZooCfgArg>,
 
