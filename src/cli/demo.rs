@@ -1,48 +1,29 @@
 //! `zkplan demo`: a real ensemble moves onto new servers while a client writes.
 
 use std::fs;
-use std::path::PathBuf;
 
-use super::args::{AccessArgs, ApplyArgs, Approval, TextOrJson};
+use clap::Parser as _;
+
+use super::args::{ApplyArgs, Cli, Command};
 use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::output::Output;
-use super::source::Source;
 use super::{apply, live, local};
 use crate::demo::{INSTALL, Stage, StageError, Writer, WriterError, WriterReport};
-use crate::ensemble::{Credential, InClear, SessionTerms};
-use crate::model::{Millis, ServerId};
+use crate::model::ServerId;
 use crate::render::{Line, Style, Text};
 use crate::report::error::CommandFailure;
 
 pub(super) fn run(output: &Output) -> Result<Exit, CommandError> {
-    live::block_on(perform(output))?
-}
-
-async fn perform(output: &Output) -> Result<Exit, CommandError> {
     output.note("starting three servers of real ZooKeeper and three more to move to, on 127.0.0.1");
-    let interrupts = local::interrupts();
-    let below = std::env::temp_dir();
-    let set = tokio::select! {
-        set = Stage::set(&below) => set,
-        // What was started ends with the future that started it.
-        () = local::asked_to_stop(interrupts.clone(), 1) => return Ok(Exit::Stopped),
-    };
-    let mut stage = set.map_err(|error| not_set(&error, output))?;
-    let path = stage.dir().join("demo.yaml");
-    fs::write(&path, stage.spec()).map_err(|error| unwritable(path.display(), &error))?;
-    let failed =
-        |error: WriterError| CommandError::new(CommandFailure::DemoFailed, error.to_string());
-    let writer = Writer::start(&stage.addresses()).map_err(failed)?;
+    let Some(mut stage) = live::block_on(set(output))?? else { return Ok(Exit::Stopped) };
+    let writer = Writer::start(&stage.addresses()).map_err(|error| failed(&error))?;
     output.note("a client writes all the time; its connect string has all six addresses");
     output
         .note("the demo gives the approvals of a person, and stops servers 1, 2 and 3 at the end");
-    let args = arguments(path);
-    let source = Source::read(&args.file, output)?;
-    let auth = Some(Credential::digest("super", stage.password(), InClear::Loopback));
-    let terms = SessionTerms { timeout: source.target().connect.session_timeout, auth };
-    let exit =
-        Box::pin(apply::apply_with(&args, &source, Some(terms), (interrupts, output))).await?;
+    let words = command_line(&stage)?;
+    output.note(&format!("it runs: {}", words.join(" ")));
+    let exit = apply::run(&arguments(&words)?, output)?;
     if exit != Exit::Done {
         return Ok(exit);
     }
@@ -50,7 +31,7 @@ async fn perform(output: &Output) -> Result<Exit, CommandError> {
         // What the report asks a person to do.
         stage.stop(ServerId::new(id));
     }
-    let report = writer.finish(&stage.spares()).await.map_err(failed)?;
+    let report = live::block_on(writer.finish(&stage.spares()))?.map_err(|error| failed(&error))?;
     let exit = if report.lost == 0 { Exit::Done } else { Exit::Error };
     let exit = output.screen(&screen(&report, output.width), exit);
     if let Err(error) = stage.strike() {
@@ -59,20 +40,42 @@ async fn perform(output: &Output) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-fn arguments(file: PathBuf) -> ApplyArgs {
-    ApplyArgs {
-        file,
-        auto_approve: true,
-        approve: vec![Approval::Cutover],
-        accept: Vec::new(),
-        timeout: Millis::from_secs(60),
-        lock_timeout: None,
-        no_hooks: false,
-        abandon: None,
-        strict_version: false,
-        access: AccessArgs::default(),
-        events: None,
-        format: TextOrJson::Text,
+/// The stage; none where the operator asked to stop before it was set.
+async fn set(output: &Output) -> Result<Option<Stage>, CommandError> {
+    let below = std::env::temp_dir();
+    tokio::select! {
+        set = Stage::set(&below) => set.map(Some).map_err(|error| not_set(&error, output)),
+        // What was started ends with the future that started it.
+        () = local::asked_to_stop(local::interrupts(), 1) => Ok(None),
+    }
+}
+
+fn failed(error: &WriterError) -> CommandError {
+    CommandError::new(CommandFailure::DemoFailed, error.to_string())
+}
+
+/// The command of an operator who moves the ensemble of the stage. Spec and password are files in the
+/// stage's own folder, which no other user can enter.
+fn command_line(stage: &Stage) -> Result<Vec<String>, CommandError> {
+    let file = |name: &str, text: &str| {
+        let path = stage.dir().join(name);
+        let written = fs::write(&path, text);
+        written.map_err(|error| unwritable(path.display(), &error))?;
+        Ok::<_, CommandError>(path.display().to_string())
+    };
+    let spec = file("demo.yaml", stage.spec())?;
+    let password = file("super.password", stage.password())?;
+    let words = ["zkplan", "apply", &spec, "--auto-approve", "--approve", "cutover"];
+    let limits = ["--timeout", "60s", "--password-file", &password];
+    Ok(words.into_iter().chain(limits).map(str::to_owned).collect())
+}
+
+/// These words, read as those of every command line are.
+fn arguments(words: &[String]) -> Result<ApplyArgs, CommandError> {
+    match Cli::try_parse_from(words).map(|cli| cli.command) {
+        Ok(Command::Apply(args)) => Ok(args),
+        Ok(_) => Err(CommandError::new(CommandFailure::Bug, "the demo runs another command")),
+        Err(error) => Err(CommandError::new(CommandFailure::Bug, error.to_string())),
     }
 }
 

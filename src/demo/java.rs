@@ -1,112 +1,135 @@
-//! Where Java and ZooKeeper are, and the command that runs a server with them.
+//! Where Java and ZooKeeper are, and the command that runs one of its main classes.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::StageError;
+use super::child::on_path;
 
 /// What Debian's package installs; its manifest pulls the rest of the class path.
 const DEBIAN_JAR: &str = "/usr/share/java/zookeeper.jar";
 
-/// Not in that manifest; without it nothing is logged. It comes with what the package depends on.
-const DEBIAN_LOGGER: &str = "/usr/share/java/slf4j-simple.jar";
+/// Not in that manifest: without the first the `AdminServer` silently stays off, without the second
+/// nothing is logged, without the third no server takes connections through Netty, which TLS needs.
+/// Java passes over those that are not installed.
+const DEBIAN_EXTRAS: [&str; 3] = [
+    "/usr/share/java/servlet-api.jar",
+    "/usr/share/java/slf4j-simple.jar",
+    "/usr/share/java/netty-codec.jar",
+];
 
-/// How Debian's logger writes a line.
-const DEBIAN_LOGGING: [&str; 3] = [
+/// How the logger without a configuration writes a line. The last is for 3.5, which looks for the
+/// logger that it was made with.
+const SIMPLE_LOGGER: [&str; 4] = [
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
     "-Dorg.slf4j.simpleLogger.showLogName=false",
+    "-Dzookeeper.jmx.log4j.disable=true",
 ];
 
-/// Small heap, one compiler tier, one collector thread, and the classes of Java itself mapped from
-/// the archive that it brings: six servers come up in seconds on two cores.
-const LEAN: [&str; 5] =
-    ["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto"];
+/// Small heap, one compiler tier, one collector thread: a dozen servers fit beside each other on a
+/// small machine, and six come up in seconds on two cores.
+const LEAN: [&str; 6] = [
+    "-Xms64m",
+    "-Xmx64m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xlog:cds=off",
+];
 
 /// The class that is a server of an ensemble.
-const MAIN: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+pub const SERVER_CLASS: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 /// A Java with a ZooKeeper.
-pub(super) struct Java {
+pub struct Java {
     program: PathBuf,
+    jars: Vec<PathBuf>,
     class_path: OsString,
     logging: Vec<String>,
-    /// The program of util-linux that makes a child die with us, where it is there.
-    setpriv: Option<PathBuf>,
 }
 
 impl Java {
-    /// The one of this machine. `JAVA_HOME` and `ZOOKEEPER_HOME` name others.
-    pub(super) fn find() -> Result<Self, StageError> {
-        Self::find_by(|name| env::var_os(name))
+    /// The Java and the ZooKeeper of this machine. `JAVA_HOME` and `ZOOKEEPER_HOME` name others.
+    ///
+    /// # Errors
+    ///
+    /// One of them is missing.
+    pub fn installed() -> Result<Self, StageError> {
+        Self::found_by(|name| env::var_os(name))
+    }
+
+    /// The Java of this machine with the jars of a release, one of which is a logger without a
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// There is no Java.
+    pub fn with_jars(jars: Vec<PathBuf>) -> Result<Self, StageError> {
+        Self::of(program(&|name| env::var_os(name))?, jars, simple_logger())
     }
 
     /// The one that these environment variables lead to.
-    fn find_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, StageError> {
-        let path = variable("PATH").unwrap_or_default();
-        let on_path =
-            |program| env::split_paths(&path).map(|dir| dir.join(program)).find(|at| at.is_file());
-        let of_home = variable("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
-        let program = of_home.filter(|java| java.is_file()).or_else(|| on_path("java"));
-        let program = program.ok_or(StageError::NoJava)?;
+    fn found_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, StageError> {
+        let program = program(&variable)?;
         let (jars, logging) = match variable("ZOOKEEPER_HOME") {
             Some(home) => unpacked(Path::new(&home))?,
             None => packaged()?,
         };
+        Self::of(program, jars, logging)
+    }
+
+    fn of(program: PathBuf, jars: Vec<PathBuf>, logging: Vec<String>) -> Result<Self, StageError> {
         // Java has no way to name a folder with a colon.
         let class_path = env::join_paths(&jars).map_err(|cause| StageError::Io {
             what: "the class path".to_owned(),
             cause: io::Error::other(cause),
         })?;
-        Ok(Self { program, class_path, logging, setpriv: on_path("setpriv").filter(is_util_linux) })
+        Ok(Self { program, jars, class_path, logging })
     }
 
-    /// The command that runs a server in `dir` from the file `zoo.cfg` there.
-    pub(super) fn server(&self, dir: &Path, super_digest: &str) -> Command {
-        let mut command = match &self.setpriv {
-            Some(setpriv) => {
-                let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
-                out_of_reach_of_ctrl_c(&mut command);
-                command
-            }
-            // Then Ctrl-C had better reach the servers, too.
-            None => Command::new(&self.program),
-        };
-        command
-            .args(LEAN)
-            .args(&self.logging)
-            .arg(format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={super_digest}"))
-            .arg("-cp")
-            .arg(&self.class_path)
-            // With `./`, since ZooKeeper warns of relative paths that do not say so.
-            .args([MAIN, "./zoo.cfg"])
-            .current_dir(dir);
-        command
+    /// The program `java`.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The jars of the class path.
+    pub fn jars(&self) -> &[PathBuf] {
+        &self.jars
+    }
+
+    /// The jars as Java takes them after `-cp`.
+    pub fn class_path(&self) -> &OsStr {
+        &self.class_path
+    }
+
+    /// The arguments of `java` up to the main class. These flags win over those that keep it small.
+    pub fn arguments(&self, flags: &[String], main: &str) -> Vec<OsString> {
+        let flags = LEAN.into_iter().chain(self.logging.iter().chain(flags).map(String::as_str));
+        let rest = [OsStr::new("-cp"), &self.class_path, OsStr::new(main)];
+        flags.map(OsStr::new).chain(rest).map(OsStr::to_owned).collect()
     }
 }
 
-/// A terminal sends Ctrl-C to a whole process group. One of its own keeps the servers running, for
-/// the one who handles it to end what is under way before the stage.
-#[cfg(unix)]
-fn out_of_reach_of_ctrl_c(command: &mut Command) {
-    use std::os::unix::process::CommandExt as _;
-    command.process_group(0);
+/// The property by which a server knows the super user, as in operators' `java.env`.
+pub fn super_digest_flag(digest: &str) -> String {
+    format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={digest}")
 }
 
-#[cfg(not(unix))]
-fn out_of_reach_of_ctrl_c(_: &mut Command) {}
-
-/// Busybox has a program of that name, too, which knows nothing of dying parents.
-fn is_util_linux(setpriv: &PathBuf) -> bool {
-    fs::canonicalize(setpriv).is_ok_and(|file| file.file_name() == Some(OsStr::new("setpriv")))
+fn program(variable: &impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StageError> {
+    let of_home = variable("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
+    let of_path = || on_path("java", &variable("PATH").unwrap_or_default());
+    of_home.filter(|java| java.is_file()).or_else(of_path).ok_or(StageError::NoJava)
 }
 
 type JarsAndLogging = (Vec<PathBuf>, Vec<String>);
+
+fn simple_logger() -> Vec<String> {
+    SIMPLE_LOGGER.map(str::to_owned).to_vec()
+}
 
 /// Debian's package.
 fn packaged() -> Result<JarsAndLogging, StageError> {
@@ -114,8 +137,8 @@ fn packaged() -> Result<JarsAndLogging, StageError> {
     if !jar.is_file() {
         return Err(StageError::NoZooKeeper { jar });
     }
-    let logging = DEBIAN_LOGGING.map(str::to_owned).to_vec();
-    Ok((vec![jar, PathBuf::from(DEBIAN_LOGGER)], logging))
+    let jars = [jar].into_iter().chain(DEBIAN_EXTRAS.map(PathBuf::from)).collect();
+    Ok((jars, simple_logger()))
 }
 
 /// A release as Apache packs it.
@@ -132,7 +155,8 @@ fn unpacked(home: &Path) -> Result<JarsAndLogging, StageError> {
     if !jars.iter().any(is_zookeeper) {
         return Err(StageError::NotAHome { lib });
     }
-    // 3.8 and later bring logback, earlier ones log4j; neither minds the other's property.
+    // By name and not by a `conf` folder on the class path, with which Java would refuse a class
+    // archive. 3.8 and later bring logback, earlier ones log4j; neither minds the other's property.
     let conf = home.join("conf");
     let logging = vec![
         format!("-Dlogback.configurationFile={}", conf.join("logback.xml").display()),
@@ -161,7 +185,7 @@ mod tests {
 
     fn find(variables: &[(&str, &Path)]) -> Result<Java, StageError> {
         let value = |(_, value): &(&str, &Path)| value.as_os_str().to_owned();
-        Java::find_by(|name| variables.iter().find(|(key, _)| *key == name).map(value))
+        Java::found_by(|name| variables.iter().find(|(key, _)| *key == name).map(value))
     }
 
     #[test]
@@ -180,7 +204,7 @@ mod tests {
 
     #[test]
     fn homes_are_preferred_and_their_jars_make_the_class_path() {
-        let path = folder(&["java", "setpriv"]);
+        let path = folder(&["java"]);
         let home = folder(&["bin/java", "lib/zookeeper-3.9.3.jar", "lib/jute.jar", "lib/readme"]);
         let found = find(&[
             ("PATH", path.path()),
@@ -188,14 +212,14 @@ mod tests {
             ("ZOOKEEPER_HOME", home.path()),
         ]);
         let java = found.unwrap();
-        assert_eq!(java.program, home.path().join("bin/java"));
-        let jars: Vec<_> = env::split_paths(&java.class_path).collect();
+        assert_eq!(java.program(), home.path().join("bin/java"));
         assert_eq!(
-            jars,
+            java.jars(),
             ["jute.jar", "zookeeper-3.9.3.jar"].map(|jar| home.path().join("lib").join(jar))
         );
-        let command = java.server(path.path(), "super:digest");
-        assert_eq!(command.get_program(), path.path().join("setpriv"));
-        assert_eq!(command.get_current_dir(), Some(path.path()));
+        let arguments = java.arguments(&["-Xmx256m".to_owned()], SERVER_CLASS);
+        let at = |wanted: &str| arguments.iter().position(|word| word == wanted).unwrap();
+        assert!(at("-Xmx64m") < at("-Xmx256m"), "the last flag wins");
+        assert_eq!(&arguments[at("-cp") + 1..], [java.class_path(), OsStr::new(SERVER_CLASS)]);
     }
 }

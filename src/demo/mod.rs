@@ -8,12 +8,14 @@
 //!
 //! In reading order: [`Stage`] (what is set up, and how it ends), `script` (from the template
 //! `plans/demo.yaml` to the spec and the server lines of this stage), `server` (one process and its
-//! files), `java` (where Java and ZooKeeper are), `ports`, `password`; then [`Writer`] and what its
-//! thread does in `pen`.
+//! files), `password`; then [`Writer`] and what its thread does in `pen`. Below them is what the tests'
+//! real servers stand on, too: [`Java`] (where Java and ZooKeeper are), [`free_ports`], and
+//! [`spawn_with_us`].
 //!
 //! This is the one place where servers are run. Nothing listens beyond loopback, nothing outlives
 //! the [`Stage`], and nothing is printed.
 
+mod child;
 mod java;
 mod password;
 mod pen;
@@ -30,6 +32,9 @@ use std::process::ExitStatus;
 
 use thiserror::Error;
 
+pub use child::spawn_with_us;
+pub use java::{Java, SERVER_CLASS, super_digest_flag};
+pub use ports::free_ports;
 pub use report::{WriterError, WriterReport};
 pub use stage::Stage;
 pub use writer::Writer;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use super::StageError;
-use super::java::Java;
+use super::child::{out_of_reach_of_ctrl_c, spawn_with_us};
+use super::java::{Java, SERVER_CLASS, super_digest_flag};
 use crate::ensemble::four_letter::Srvr;
 use crate::ensemble::{Ensemble as _, FourLetterWord, Mode, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
@@ -67,12 +68,14 @@ impl Running {
         let log = dir.join("server.log");
         let output = File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
         let (stdout, stderr) = output.map_err(|cause| StageError::at(&log, cause))?;
-        let child = java
-            .server(&dir, super_digest)
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
+        let arguments = java.arguments(&[super_digest_flag(super_digest)], SERVER_CLASS);
+        let child = spawn_with_us(java.program(), |command| {
+            out_of_reach_of_ctrl_c(command);
+            // With `./`, since ZooKeeper warns of relative paths that do not say so.
+            command.args(arguments).arg("./zoo.cfg").current_dir(&dir);
+            command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        });
+        let child = child
             .map_err(|cause| StageError::Io { what: format!("server {id} of Java"), cause })?;
         Ok(Self { id, client, child, log })
     }

@@ -8,9 +8,10 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::java::Java;
+use super::ports::free_ports;
 use super::script::{Script, endpoints};
 use super::server::Running;
-use super::{StageError, password, ports};
+use super::{StageError, password};
 use crate::ensemble::{Limits, Mode, ZooKeeper};
 use crate::model::{Endpoint, Membership, ServerId};
 
@@ -24,9 +25,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// vote.
 ///
 /// Dropping it kills every server, waits until it is gone, and removes the stage's folder. Where
-/// `setpriv` (of util-linux) is installed, as nearly everywhere, the servers also die when the
-/// *thread* that set the stage dies, however it dies; so that thread must stay for as long as the
-/// stage is wanted.
+/// `setpriv` (of util-linux) is installed, as nearly everywhere, the servers also die when this process
+/// dies, however it dies.
 pub struct Stage {
     // Above the folder, and so dropped before it.
     cast: Cast,
@@ -42,8 +42,8 @@ impl Stage {
     /// Needs a tokio runtime with I/O and time. If the future is dropped, whatever it had started
     /// is gone.
     pub async fn set(dir: &Path) -> Result<Self, StageError> {
-        let java = Java::find()?;
-        let script = Script::write(&ports::free(Script::ports()?)?)?;
+        let java = Java::installed()?;
+        let script = Script::write(&free_ports(Script::ports()?)?)?;
         let password = password::fresh().map_err(|cause| StageError::Io {
             what: "random bytes for the password".to_owned(),
             cause: io::Error::other(cause),

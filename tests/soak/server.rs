@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use zkplan::demo::SERVER_CLASS;
 
 use crate::harness::Release;
 use crate::harness::java::Java;
@@ -134,8 +135,7 @@ impl Server {
         let java = Java::of(Release::Installed);
         let flags: Vec<String> = [Builder::server_flag()].into_iter().collect();
         let flags: Vec<String> = flags.into_iter().chain(java.archive_flag()).collect();
-        let main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
-        *process = Some(java.run_behind(&self.host.prefix(), &flags, main, |command| {
+        *process = Some(java.run_behind(&self.host.prefix(), &flags, SERVER_CLASS, |command| {
             command.arg(self.file("zoo.cfg")).current_dir(&self.directory);
             command.stdout(log).stderr(both);
             if self.has_own_clock.load(Ordering::SeqCst) {

@@ -52,33 +52,28 @@ pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandErro
             CommandError::new(CommandFailure::JoinerFilesWanted, what).hint(WITHOUT_JOINER_FILES)
         );
     }
-    let apply = async {
+    let applied = async {
         let interrupts = local::interrupts();
-        Box::pin(apply_with(args, &source, None, (interrupts, output))).await
+        Box::pin(apply(args, &source, (interrupts, output))).await
     };
-    live::block_on(apply)?
+    live::block_on(applied)?
 }
 
-/// Applies what a file holds, on a session of these terms; of those that the spec tells where there
-/// are none.
-pub(super) async fn apply_with(
+/// Applies what a file holds.
+async fn apply(
     args: &ApplyArgs,
     source: &Source,
-    terms: Option<SessionTerms>,
     (interrupts, output): (Interrupts, &Output),
 ) -> Result<Exit, CommandError> {
     let target = source.target();
     let port = live::servers(&target, &source.named())?;
     let agreed = async {
-        let ready = agreed(args, source, &target, &port, output).await?;
-        let terms = match (terms, &ready) {
-            (None, Some(_)) => {
-                let in_clear = secret::in_clear(&args.access);
-                Some(secret::terms(&target.connect, in_clear, output).await?)
-            }
-            (terms, _) => terms,
+        let Some(ready) = agreed(args, source, &target, &port, output).await? else {
+            return Ok(None);
         };
-        Ok::<_, CommandError>(ready.zip(terms))
+        let in_clear = secret::in_clear(&args.access);
+        let terms = secret::terms(&target.connect, in_clear, output).await?;
+        Ok::<_, CommandError>(Some((ready, terms)))
     };
     // Until then nothing of ours is there, and nothing has to be put in order.
     let agreed = tokio::select! {

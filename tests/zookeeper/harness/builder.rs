@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
+use zkplan::demo::super_digest_flag;
 
 use super::certificates::Authority;
 use super::server::{Ports, Server};
@@ -519,6 +520,6 @@ impl Builder {
     /// Java's flag for a server: the super user's digest is a system property, as in operators'
     /// `java.env`.
     pub(crate) fn server_flag() -> String {
-        format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}")
+        super_digest_flag(SUPER_DIGEST)
     }
 }

@@ -1,12 +1,11 @@
 //! Child processes that end with us, whatever happens to us.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{LazyLock, mpsc};
-use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+use zkplan::demo::spawn_with_us;
 
 use super::{PATIENCE, wait_until};
 
@@ -19,15 +18,11 @@ impl Process {
     /// Starts `program` so that the kernel kills it when this test process dies, even by SIGKILL.
     ///
     /// `complete` adds arguments and redirections to the command.
-    pub(crate) fn spawn(program: &str, complete: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", program]);
-        complete(&mut command);
-        match spawn_for_good(command) {
+    pub(crate) fn spawn(program: impl AsRef<OsStr>, complete: impl FnOnce(&mut Command)) -> Self {
+        let program = program.as_ref();
+        match spawn_with_us(program, complete) {
             Ok(child) => Self { child },
-            Err(why) => {
-                panic!("cannot run `setpriv` (of util-linux), which starts `{program}`: {why}")
-            }
+            Err(why) => panic!("cannot run `{}`: {why}", program.display()),
         }
     }
 
@@ -124,24 +119,4 @@ fn thread_states(process: u32) -> Option<Vec<char>> {
             stat.rsplit_once(')')?.1.trim_start().chars().next()
         })
         .collect()
-}
-
-/// Spawns from a thread that lives as long as this process: the kernel takes the end of the
-/// *thread* that spawned for the death of the parent, and a test's thread ends with its test.
-fn spawn_for_good(command: Command) -> io::Result<Child> {
-    type Order = (Command, mpsc::Sender<io::Result<Child>>);
-    static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
-        let (orders, inbox) = mpsc::channel::<Order>();
-        thread::spawn(move || {
-            for (mut command, reply) in inbox {
-                // Nobody listens any more only if the asking thread is gone; the child is then
-                // reaped at our end.
-                reply.send(command.spawn()).ok();
-            }
-        });
-        orders
-    });
-    let (reply, answer) = mpsc::channel();
-    SPAWNER.send((command, reply)).expect("the spawner lives as long as the process");
-    answer.recv().expect("the spawner answers every order")
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
+use zkplan::demo::SERVER_CLASS;
 
 use super::builder::{Builder, Role};
 use super::java::Java;
@@ -136,17 +137,10 @@ impl Server {
         let both = log.try_clone().expect("an open file can be duplicated");
         let digest = knows_super_user.then(Builder::server_flag);
         let flags: Vec<String> = digest.into_iter().chain(flags).collect();
-        *process = Some(java.run(
-            &flags,
-            "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-            |command| {
-                command
-                    .arg(self.file("zoo.cfg"))
-                    .current_dir(&self.directory)
-                    .stdout(log)
-                    .stderr(both);
-            },
-        ));
+        *process = Some(java.run(&flags, SERVER_CLASS, |command| {
+            command.arg(self.file("zoo.cfg")).current_dir(&self.directory);
+            command.stdout(log).stderr(both);
+        }));
     }
 
     /// Whether it has been started once, even if it does not run now.
