@@ -59,7 +59,7 @@ impl fmt::Display for FirstConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EnsembleConfig, Target};
+    use crate::example;
     use crate::proposal::propose;
 
     const PRESENT: &str = "server.1=h1:2888:3888:participant;0.0.0.0:2181\n\
@@ -96,10 +96,7 @@ mod tests {
 
     #[test]
     fn joiners_that_follow_are_not_to_be_started() {
-        let config = EnsembleConfig::parse(&format!("{PRESENT}version=100000000"));
-        let wanted = members(&format!("{PRESENT}{JOINERS}"));
-        let target = Target::of("test", wanted.servers().cloned());
-        let mut facts = Facts::assumed(config.expect("a configuration"), &target);
+        let (target, mut facts) = example::lines(PRESENT, &format!("{PRESENT}{JOINERS}"));
         let checked = propose(&target, &facts, &[]).expect("a plan");
         let started = |now: &Facts| -> Vec<i64> {
             to_start(checked.plan(), now).iter().map(|server| server.id.get()).collect()

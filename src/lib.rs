@@ -119,3 +119,11 @@ pub mod spec;
 pub mod status;
 pub mod trust;
 pub mod whynot;
+
+#[cfg(test)]
+extern crate self as zkplan;
+/// The example ensembles of all tests.
+#[cfg(test)]
+#[path = "../tests/example/mod.rs"]
+#[expect(dead_code, reason = "what the suites in `tests` take from the examples")]
+mod example;

@@ -140,7 +140,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{EnsembleConfig, MinTolerance, Server, Target};
+    use crate::example::{Example, id, participants};
+    use crate::model::MinTolerance;
     use crate::observe::{DataSeen, Facts, TimesSeen};
     use crate::proposal::propose;
 
@@ -148,16 +149,10 @@ mod tests {
 
     /// A plan from servers 1 to 3, which server 1 leads, to those; with what was seen of the data.
     fn planned(wanted: &[i64], data: DataSeen) -> CheckedPlan {
-        let line = |id: &i64| format!("server.{id}=10.0.0.{id}:2888:3888:participant;2181");
-        let lines: Vec<String> = [1, 2, 3].iter().map(line).collect();
-        let config = EnsembleConfig::parse(&format!("{}\nversion=100000000", lines.join("\n")));
-        let wanted = wanted.iter().map(|id| Server::parse_line(&line(id)).expect("a line"));
-        let mut target = Target::of("test", wanted);
-        target.policy.min_tolerance = MinTolerance::AtLeast(0);
-        let facts = Facts::assumed(config.expect("a configuration"), &target);
-        let leader = Some(ServerId::new(1));
-        let facts = Facts { leader, assumed: false, data, ..facts };
-        propose(&target, &facts, &[]).map_err(|refusal| refusal.breaches).expect("a plan")
+        let example = Example::new("1 2 3", &participants(wanted))
+            .policy(|policy| policy.min_tolerance = MinTolerance::AtLeast(0));
+        let facts = Facts { leader: Some(id(1)), data, ..example.facts() };
+        propose(&example.target(), &facts, &[]).map_err(|refusal| refusal.breaches).expect("a plan")
     }
 
     fn seen(snapshots: &[(i64, u64)]) -> DataSeen {

@@ -78,19 +78,13 @@ pub fn reordered(plan: &Plan, done: &Done, now: &Facts) -> Reordered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EnsembleConfig, Target};
-    use crate::proposal::propose;
+    use crate::example::Example;
 
     /// A plan is made at one time and applied at another.
     #[test]
     fn a_new_run_keeps_the_order_of_a_plan_or_is_refused_by_the_rules_that_it_breaks() {
-        let line = |id: i64| format!("server.{id}=h{id}:2888:3888;2181\n");
-        let members: String = (1..=3).map(line).collect();
-        let config = EnsembleConfig::parse(&format!("{members}version=100000000"));
-        let wanted = crate::model::Membership::parse(&(members + &line(4))).expect("lines");
-        let target = Target::of("test", wanted.servers().cloned());
-        let mut now = Facts::assumed(config.expect("a configuration"), &target);
-        let checked = propose(&target, &now, &[]).expect("a plan");
+        let example = Example::new("1 2 3", "1 2 3 4");
+        let (checked, mut now) = (example.planned(), example.facts());
         assert_eq!(order_now(&checked, &Done::new(), &now, &[]), Ok(None));
         now.live = [ServerId::new(1)].into();
         let breaches = order_now(&checked, &Done::new(), &now, &[]).expect_err("no quorum");

@@ -1,7 +1,7 @@
 use super::*;
+use crate::example;
 use crate::model::EnsembleConfig;
-use crate::observe::{Finding, Identity, ServerStatus, Source, Sourced};
-use crate::trust::FolderSeen;
+use crate::observe::{Finding, ServerStatus, Source, Sourced};
 
 /// What every file needs; behind the lines of a test, so that their numbers stay.
 const REST: &str = "\ntickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/var/lib/zookeeper\n";
@@ -188,24 +188,9 @@ fn observed(id: i64, own_id: Option<i64>, endpoint: Endpoint) -> (ServerId, Serv
 }
 
 fn observation(config: &str, servers: Vec<(ServerId, ServerObservation)>) -> Observation {
-    Observation {
-        config: EnsembleConfig::parse(config).unwrap(),
-        identity: Identity::NoneYet,
-        folder: FolderSeen::Empty,
-        leader: None,
-        leader_zxid: None,
-        servers: servers.into_iter().collect(),
-        strangers: Vec::new(),
-        silent_contacts: Vec::new(),
-        elsewhere: Vec::new(),
-        shared_names: BTreeMap::new(),
-        wanted_at: BTreeMap::new(),
-        resolved: BTreeMap::new(),
-        write_committed: true,
-        reconfig_disabled: false,
-        findings: Vec::new(),
-        assumed: false,
-    }
+    let config = EnsembleConfig::parse(config).unwrap();
+    let servers = servers.into_iter().collect();
+    Observation { servers, ..example::seen::observation(config) }
 }
 
 #[test]

@@ -58,16 +58,11 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EnsembleConfig, Target};
+    use crate::example::Example;
     use crate::observe::{AskedServer, Finding};
 
     fn facts() -> Facts {
-        let config = EnsembleConfig::parse(
-            "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\nversion=100000000",
-        );
-        let config = config.expect("a configuration");
-        let target = Target::of("test", config.membership.servers().cloned());
-        Facts::assumed(config, &target)
+        Example::new("1 2", "1 2").facts()
     }
 
     fn with(kind: FindingKind) -> Vec<LeftToDo> {

@@ -193,7 +193,7 @@ pub struct ServerObservation {
 
 impl ServerObservation {
     /// A server of which only the status is known.
-    pub(crate) fn blank(id: ServerId, status: ServerStatus) -> Self {
+    pub fn blank(id: ServerId, status: ServerStatus) -> Self {
         Self {
             id,
             endpoint: None,

@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::CheckedPlan;
-use crate::ensemble::{NoAnswer, PortState};
+use crate::ensemble::NoAnswer;
+use crate::example::healthy;
+use crate::example::seen::{self, observation};
+pub(super) use crate::example::{id, line};
 use crate::model::{
     Connect, Endpoint, EnsembleConfig, Hooks, Policy, Role, Server, ServerId, WantedSettings, Zxid,
 };
 use crate::observe::DataProof;
 use crate::observe::{
-    Clients, DataFigures, DataSeen, Digests, Facts, Finding, FindingKind, Identity, Mode,
-    Observation, ServerObservation, ServerStatus, ServerVersion, Source, Sourced,
+    Clients, DataFigures, Digests, Facts, Finding, FindingKind, Observation, ServerObservation,
+    ServerStatus, Source, Sourced,
 };
 use crate::plan::{Acceptance, StepId};
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::spec::{Spec, WantedServer};
-use crate::trust::FolderSeen;
-
-pub(super) const ZXID: Zxid = Zxid::new(0x1_0000_0080);
 
 /// An ensemble, what was seen of it, and what is wanted.
 #[derive(Debug, Clone)]
@@ -27,15 +27,6 @@ pub(super) struct Scene {
     pub(super) facts: Facts,
     pub(super) seen: Observation,
     pub(super) accepted: Vec<Acceptance>,
-}
-
-pub(super) fn id(number: i64) -> ServerId {
-    ServerId::new(number)
-}
-
-/// A server line: host `10.0.0.N`, ZooKeeper's usual ports.
-pub(super) fn line(number: i64) -> String {
-    format!("server.{number}=10.0.0.{number}:2888:3888:participant;0.0.0.0:2181")
 }
 
 pub(super) fn lines(numbers: &[i64]) -> Vec<String> {
@@ -49,7 +40,6 @@ impl Scene {
         let base = EnsembleConfig::parse(&text).unwrap();
         let wanted: Vec<Server> = wanted.iter().map(|l| Server::parse_line(l).unwrap()).collect();
         let leader = base.membership.voters().first().copied();
-        let live = base.membership.ids();
         let joiners = wanted.iter().filter(|s| !base.membership.contains(s.id));
         let following: BTreeSet<ServerId> = joiners.map(|s| s.id).collect();
         let mut servers = BTreeMap::new();
@@ -64,41 +54,9 @@ impl Scene {
         for server in wanted.iter().filter(|server| following.contains(&server.id)) {
             servers.insert(server.id, observed(server, ServerStatus::FollowingWithoutVote, 0));
         }
-        let facts = Facts {
-            leader_zxid: None,
-            base: base.clone(),
-            identity: Identity::NoneYet,
-            leader,
-            live,
-            following,
-            zones: BTreeMap::new(),
-            standalone_disabled: false,
-            other_machine: BTreeSet::new(),
-            client_confirmed: BTreeSet::new(),
-            resolved: BTreeMap::new(),
-            obstacles: Vec::new(),
-            findings: Vec::new(),
-            assumed: false,
-            data: DataSeen::not_asked(),
-        };
-        let seen = Observation {
-            folder: FolderSeen::Empty,
-            config: base,
-            identity: Identity::NoneYet,
-            leader,
-            leader_zxid: Some(ZXID),
-            servers,
-            strangers: Vec::new(),
-            silent_contacts: Vec::new(),
-            elsewhere: Vec::new(),
-            shared_names: BTreeMap::new(),
-            wanted_at: BTreeMap::new(),
-            resolved: BTreeMap::new(),
-            write_committed: true,
-            reconfig_disabled: false,
-            findings: Vec::new(),
-            assumed: false,
-        };
+        let facts =
+            Facts { leader, following, standalone_disabled: false, ..healthy(base.clone()) };
+        let seen = Observation { leader, servers, ..observation(base) };
         let spec = spec(wanted);
         Self { spec, facts, seen, accepted: Vec::new() }
     }
@@ -175,17 +133,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
 }
 
 fn observed(server: &Server, status: ServerStatus, clients: u64) -> ServerObservation {
-    let mode = match status {
-        ServerStatus::Leading => Mode::Leader,
-        ServerStatus::Observing => Mode::Observer,
-        _ => Mode::Follower,
-    };
     ServerObservation {
-        endpoint: server.client_endpoint(),
-        own_id: Some(Sourced { value: server.id, source: Source::Conf }),
-        version: Some(ServerVersion { major: 3, minor: 8, patch: 0 }),
-        mode: Some(mode),
-        zxid: Some(ZXID),
         clients: Some(Sourced {
             value: Clients { count: clients, addresses: Vec::new() },
             source: Source::Srvr,
@@ -195,8 +143,7 @@ fn observed(server: &Server, status: ServerStatus, clients: u64) -> ServerObserv
             compared: Some(DataProof::Digest(Zxid::new(0x1_0000_0000))),
             ..DataFigures::default()
         },
-        election_port: Some(PortState::Open),
-        ..ServerObservation::blank(server.id, status)
+        ..seen::server(server, status)
     }
 }
 

@@ -1,12 +1,7 @@
 //! Commands, flags, exit codes and streams.
 
 use crate::documents::fits;
-use crate::run::{Desk, project_file};
-
-const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
-                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
-                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
-                    version=100000004";
+use crate::run::{Desk, LIVE, project_file};
 
 fn spec(servers: &[i32]) -> String {
     let lines: Vec<String> =

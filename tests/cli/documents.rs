@@ -9,12 +9,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use zkplan::report::SCHEMAS;
 
-use crate::run::{Desk, project_file};
-
-const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
-                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
-                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
-                    version=100000004";
+use crate::run::{Desk, LIVE, project_file};
 
 const MOVED: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
                      \x20 - { id: 1, host: 10.0.0.1, zone: az-1 }\n\

@@ -1,16 +1,6 @@
 //! `zkplan rehearse`.
 
-use crate::run::Desk;
-
-const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
-                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
-                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
-                    version=100000004";
-
-const SPEC: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
-                    \x20 - { id: 1, host: 10.0.0.1 }\n\
-                    \x20 - { id: 2, host: 10.0.0.2 }\n\
-                    \x20 - { id: 4, host: 10.0.0.4 }\n";
+use crate::run::{Desk, LIVE, SPEC};
 
 #[test]
 fn a_saved_plan_is_rehearsed_without_asking_anybody() {

@@ -6,6 +6,18 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+/// A saved configuration of three servers.
+pub(crate) const LIVE: &str = "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\n\
+                    server.2=10.0.0.2:2888:3888:participant;0.0.0.0:2181\n\
+                    server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181\n\
+                    version=100000004";
+
+/// A spec that replaces server 3 of [`LIVE`] by server 4.
+pub(crate) const SPEC: &str = "apiVersion: zkplan/v1\nensemble: prod\nservers:\n\
+                    \x20 - { id: 1, host: 10.0.0.1 }\n\
+                    \x20 - { id: 2, host: 10.0.0.2 }\n\
+                    \x20 - { id: 4, host: 10.0.0.4 }\n";
+
 /// An empty folder and the binary.
 pub(crate) struct Desk {
     folder: TempDir,

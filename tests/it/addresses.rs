@@ -7,7 +7,7 @@
 use zkplan::check::BreachKind;
 use zkplan::proposal::propose;
 
-use crate::world::{id, lines};
+use crate::example::{id, lines};
 
 const BASE: &str = "server.1=zk-1:2888:3888:participant;2181\n\
                     server.2=zk-2:2888:3888:participant;2181\n\

@@ -11,7 +11,7 @@ use zkplan::plan::Acceptance;
 use zkplan::proposal::{Refusal, Remedy, propose};
 use zkplan::render::remedies;
 
-use crate::world::{World, Zones, policy_of};
+use crate::example::{Example, Zones, policy_of};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common-changes.md");
 
@@ -51,9 +51,9 @@ fn row(line: &str) -> Option<Vec<String>> {
 fn judged(input: &[String]) -> String {
     let [plain, one, three] = [Zones::None, Zones::One, Zones::Three].map(|zones| {
         let (base, wanted) = input[1].split_once("->").expect("`base -> wanted`");
-        let world =
-            World::new(base, wanted).down(input[2].trim_start_matches("none")).zones(zones);
-        outcome(&world.policy(|policy| *policy = policy_of(&input[3])))
+        let example =
+            Example::new(base, wanted).down(input[2].trim_start_matches("none")).zones(zones);
+        outcome(&example.policy(|policy| *policy = policy_of(&input[3])))
     });
     assert_eq!(plain.cells, one.cells, "one zone asks nothing: {}", input[0]);
     let windows = if three.cells == plain.cells { three.windows } else { three.cells.join("; ") };
@@ -65,8 +65,8 @@ struct Outcome {
     windows: String,
 }
 
-fn outcome(world: &World) -> Outcome {
-    let (target, facts) = (world.target(), world.facts());
+fn outcome(example: &Example) -> Outcome {
+    let (target, facts) = (example.target(), example.facts());
     match propose(&target, &facts, &[]) {
         Ok(checked) => planned("planned", &checked),
         Err(refusal) => match only_acceptances(&refusal) {

@@ -11,11 +11,11 @@ use zkplan::document::Document as _;
 use zkplan::model::{EnsembleConfig, MinTolerance, ReuseIds, ZonePolicy};
 use zkplan::observe::Facts;
 use zkplan::plan::StepId;
-use zkplan::proposal::{Refusal, acceptance, propose};
+use zkplan::proposal::{Refusal, propose};
 use zkplan::report::{PlanDocument, RefusalDocument, SCHEMAS, read_plan};
 use zkplan::saved::{self, ReadError};
 
-use crate::world::{World, Zones};
+use crate::example::{Example, Zones};
 
 /// Holds the document of a plan against its schema and against the plan that it reads back as.
 pub(crate) fn of_plan(checked: &CheckedPlan) -> Value {
@@ -52,21 +52,12 @@ fn fits(name: &str, document: &Value) {
     assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
 }
 
-fn planned(world: &World) -> CheckedPlan {
-    let (target, facts) = (world.target(), world.facts());
-    let checked = propose(&target, &facts, &[]).or_else(|refusal| {
-        let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-        propose(&target, &facts, &risks)
-    });
-    checked.map_err(|refusal| refusal.breaches).expect("a plan")
+fn refused(example: &Example) -> Value {
+    of_refusal(&propose(&example.target(), &example.facts(), &[]).expect_err("a refusal"))
 }
 
-fn refused(world: &World) -> Value {
-    of_refusal(&propose(&world.target(), &world.facts(), &[]).expect_err("a refusal"))
-}
-
-fn free(world: World) -> World {
-    world.policy(|policy| {
+fn free(example: Example) -> Example {
+    example.policy(|policy| {
         policy.min_tolerance = MinTolerance::AtLeast(0);
         policy.reuse_ids = ReuseIds::Blank;
     })
@@ -74,22 +65,22 @@ fn free(world: World) -> World {
 
 #[test]
 fn plans_read_back_as_they_were_with_what_follows_from_them() {
-    for world in [
-        World::new("1 2 3", "1 2 3"),
-        World::new("1 2 3", "4 5 6").zones(Zones::Three),
-        World::new("1", "1 2 3"),
-        World::new("1 2 3 4o", "1 2 3o 4").zones(Zones::One),
-        World::new("1 2 3 4 5", "1 2 3").down("4"),
-        free(World::new("1 2 3", "1p 2h 3m")),
-        World::new("1g1 2g1 3g1 4g2 5g2", "1g1 2g1 3g1 4g2 5g2 6g2w2"),
+    for example in [
+        Example::new("1 2 3", "1 2 3"),
+        Example::new("1 2 3", "4 5 6").zones(Zones::Three),
+        Example::new("1", "1 2 3"),
+        Example::new("1 2 3 4o", "1 2 3o 4").zones(Zones::One),
+        Example::new("1 2 3 4 5", "1 2 3").down("4"),
+        free(Example::new("1 2 3", "1p 2h 3m")),
+        Example::new("1g1 2g1 3g1 4g2 5g2", "1g1 2g1 3g1 4g2 5g2 6g2w2"),
     ] {
-        of_plan(&planned(&world));
+        of_plan(&example.planned());
     }
 }
 
 #[test]
 fn the_figures_of_a_document_are_those_of_the_check() {
-    let checked = planned(&World::new("1 2 3", "4 5 6").zones(Zones::Three));
+    let checked = Example::new("1 2 3", "4 5 6").zones(Zones::Three).planned();
     let (document, report) = (of_plan(&checked), checked.report());
     let steps = document["steps"].as_array().expect("steps");
     assert_eq!(steps.len(), report.rows.len());
@@ -119,7 +110,7 @@ fn the_figures_of_a_document_are_those_of_the_check() {
 
 #[test]
 fn a_refusal_has_its_numbers_and_its_remedies_as_data() {
-    let scarce = refused(&World::new("1 2 3", "1 2").policy(|policy| {
+    let scarce = refused(&Example::new("1 2 3", "1 2").policy(|policy| {
         policy.min_tolerance = MinTolerance::AtLeast(1);
     }));
     assert_eq!(scarce["breaches"][0]["details"]["kind"], "toleranceTooLow", "{scarce:#}");
@@ -129,18 +120,18 @@ fn a_refusal_has_its_numbers_and_its_remedies_as_data() {
     assert_eq!((&remedy["kind"], &remedy["key"]), (&"spec".into(), &"policy.minTolerance".into()));
     assert_eq!((&remedy["value"], &remedy["exact"]), (&json!(0), &"policy.minTolerance: 0".into()));
 
-    let zones = World::new("1 2 3", "4 5 6").zones(Zones::Three);
+    let zones = Example::new("1 2 3", "4 5 6").zones(Zones::Three);
     let zones = refused(&zones.policy(|policy| policy.zones = ZonePolicy::Strict));
     assert_eq!(zones["breaches"][0]["code"], "ZKQ4", "{zones:#}");
     let loss = &zones["breaches"][0]["details"];
     assert_eq!((&loss["kind"], &loss["toleratesFailures"]), (&"zoneLoss".into(), &json!(-1)));
 
-    let shrunk = refused(&World::new("1 2 3 4 5 6 7", "1 2 3"));
+    let shrunk = refused(&Example::new("1 2 3 4 5 6 7", "1 2 3"));
     let details = &shrunk["breaches"][0]["details"];
     let numbers = ["removed", "added", "allowed"].map(|key| &details[key]);
     assert_eq!((&details["kind"], numbers), (&"shrinks".into(), [&json!(4), &json!(0), &json!(2)]));
 
-    let lost = refused(&World::new("1 2 3", "1 2 3 4").down("2 3"));
+    let lost = refused(&Example::new("1 2 3", "1 2 3 4").down("2 3"));
     assert!(
         lost["breaches"].as_array().is_some_and(|all| all.iter().any(|breach| {
             breach["details"]["kind"] == "noLiveQuorum" && breach["servers"] == json!([2, 3])

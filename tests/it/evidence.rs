@@ -8,7 +8,7 @@ use zkplan::model::{ClientPart, ReuseIds, StandaloneEnabled};
 use zkplan::plan::{Acceptance, StepId};
 use zkplan::proposal::{Remedy, propose};
 
-use crate::world::{World, id, lines};
+use crate::example::{Example, id, lines};
 
 const STATIC: &str = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888";
 const WANTED: &str =
@@ -57,8 +57,8 @@ fn one_voter_with_a_configuration_leads_alone() {
 
 #[test]
 fn an_observer_that_does_not_answer_is_awaited_before_it_gets_a_vote() {
-    let world = World::new("1 2 3 4 5o", "1 2 3 4 5").down("5");
-    let checked = propose(&world.target(), &world.facts(), &[]).expect("planned");
+    let example = Example::new("1 2 3 4 5o", "1 2 3 4 5").down("5");
+    let checked = propose(&example.target(), &example.facts(), &[]).expect("planned");
     let schedule = checked.plan().schedule();
     let order: Vec<&str> = schedule.iter().map(|(_, step)| step.id.as_str()).collect();
     assert_eq!(order, ["unlist-5", "await-5", "promote-5", "prove"]);

@@ -1,7 +1,7 @@
 //! Runs the examples on the pages of `zkplan explain`: the output on the page must be zkplan's.
 //!
 //! An example is a block of indented lines in the section `An example`. Servers are written in the
-//! short form of [`World`]. A block without `now` continues the one above it. `steps` are a plan
+//! short form of [`Example`]. A block without `now` continues the one above it. `steps` are a plan
 //! that was written by hand and is only checked. `join-4(leave-1)` is a step that is named after
 //! the first and sends the second.
 
@@ -17,7 +17,7 @@ use zkplan::plan::{
 use zkplan::proposal::{Refusal, propose};
 use zkplan::render::{refusal, remedies};
 
-use crate::world::{World, id, ids, policy_of};
+use crate::example::{Example, id, ids, policy_of};
 
 /// Rules that the form of a plan always keeps: the schedule decides which step may be next, a
 /// request that does more than its step is refused for that reason, and a change of one server
@@ -25,7 +25,7 @@ use crate::world::{World, id, ids, policy_of};
 const KEPT_BY_FORM: &[&str] = &["ZKQ6", "ZKQ12"];
 
 /// The lines of an example by their first words.
-type Example = BTreeMap<String, String>;
+type Lines = BTreeMap<String, String>;
 
 #[test]
 #[expect(clippy::print_stdout, reason = "how many there are is a figure of the run")]
@@ -35,7 +35,7 @@ fn the_examples_of_the_pages_come_out_as_they_say() {
         let page = explain::page(code).expect("a page");
         let examples = examples(page);
         count += examples.len();
-        let own = |example: &Example| {
+        let own = |example: &Lines| {
             let refused = example.get("refused").into_iter().flat_map(|said| said.lines());
             refused.into_iter().any(|line| line.split([' ', ':']).next() == Some(code))
         };
@@ -54,9 +54,9 @@ fn the_examples_of_the_pages_come_out_as_they_say() {
 }
 
 /// The examples of a page, each with what it takes over from the one before.
-fn examples(page: &str) -> Vec<Example> {
+fn examples(page: &str) -> Vec<Lines> {
     let section = page.split("\n## ").find_map(|section| section.strip_prefix("An example\n"));
-    let mut examples: Vec<Example> = Vec::new();
+    let mut examples: Vec<Lines> = Vec::new();
     for block in section.unwrap_or_default().split("\n\n").filter(|b| b.starts_with("    ")) {
         let mut example = examples.last().cloned().unwrap_or_default();
         example.retain(|word, _| !OUTCOMES.contains(&word.as_str()));
@@ -94,21 +94,21 @@ const OUTCOMES: &[&str] = &["planned", "tolerates", "windows", "refused", "passe
 
 struct Outcome(Result<CheckedPlan, Box<Refusal>>);
 
-fn outcome(example: &Example) -> Outcome {
+fn outcome(example: &Lines) -> Outcome {
     let said = |word: &str| example.get(word).map_or("", String::as_str);
     let known = ["now", "down", "leads", "zones", "wanted", "policy", "accept", "steps"];
     for word in example.keys() {
         assert!(known.contains(&&**word) || OUTCOMES.contains(&&**word), "{word}");
     }
-    let world = World::new(said("now"), said("wanted")).down(said("down"));
-    let world = world.policy(|policy| *policy = policy_of(said("policy")));
-    let mut facts = world.facts();
+    let ensemble = Example::new(said("now"), said("wanted")).down(said("down"));
+    let ensemble = ensemble.policy(|policy| *policy = policy_of(said("policy")));
+    let mut facts = ensemble.facts();
     facts.leader = ids(said("leads")).first().copied().or(facts.leader);
     for (zone, members) in said("zones").split(", ").filter_map(|zone| zone.split_once(' ')) {
         facts.zones.extend(ids(members).into_iter().map(|id| (id, zone.to_owned())));
     }
     let accepted: Vec<Acceptance> = said("accept").split_whitespace().map(acceptance).collect();
-    let made = propose(&world.target(), &facts, &accepted);
+    let made = propose(&ensemble.target(), &facts, &accepted);
     Outcome(match example.get("steps") {
         None => made,
         Some(steps) => by_hand(made, steps, &facts),
@@ -177,7 +177,7 @@ fn line(plan: &Plan, server: i64) -> Server {
 
 impl Outcome {
     /// The differences between the page and zkplan.
-    fn differences(&self, example: &Example) -> Vec<String> {
+    fn differences(&self, example: &Lines) -> Vec<String> {
         let said: BTreeMap<&str, &str> = example
             .iter()
             .filter(|(word, _)| OUTCOMES.contains(&word.as_str()))

@@ -13,7 +13,7 @@ use zkplan::plan::{
 };
 use zkplan::proposal::propose;
 
-use crate::world::{World, Zones, id, lines};
+use crate::example::{Example, Zones, id, lines};
 
 /// A moment of one order.
 #[derive(Clone)]
@@ -179,8 +179,8 @@ fn walk(plan: &Plan, limit: usize) -> Result<Sum, String> {
     Ok(sum)
 }
 
-/// Words of a world: a server keeps, changes or loses something.
-fn any_world() -> impl Strategy<Value = World> {
+/// Words of an example: a server keeps, changes or loses something.
+fn any_example() -> impl Strategy<Value = Example> {
     let fates = prop_oneof![
         Just(("v", "v")),
         Just(("v", "v")),
@@ -208,7 +208,7 @@ fn any_world() -> impl Strategy<Value = World> {
                     down.push_str(&word("v"));
                 }
             }
-            World::new(&base, &wanted).down(&down).zones(zones).policy(|policy| {
+            Example::new(&base, &wanted).down(&down).zones(zones).policy(|policy| {
                 policy.reuse_ids = ReuseIds::Blank;
                 policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
                 policy.standalone_enabled = zkplan::model::StandaloneEnabled::False;
@@ -226,36 +226,36 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn no_granted_order_does_what_must_never_happen(world in any_world()) {
-        let facts = world.facts();
+    fn no_granted_order_does_what_must_never_happen(example in any_example()) {
+        let facts = example.facts();
         prop_assume!(!facts.base.membership.voters().is_empty());
-        let Ok(checked) = propose(&world.target(), &facts, &[]) else { return Ok(()) };
+        let Ok(checked) = propose(&example.target(), &facts, &[]) else { return Ok(()) };
         let sum = match walk(checked.plan(), 20_000) {
             Ok(sum) => sum,
-            Err(wrong) => return Err(TestCaseError::fail(format!("{world:?}: {wrong}"))),
+            Err(wrong) => return Err(TestCaseError::fail(format!("{example:?}: {wrong}"))),
         };
         let report = checked.report();
-        prop_assert!(report.worst_spare <= sum.spare, "{world:?}");
+        prop_assert!(report.worst_spare <= sum.spare, "{example:?}");
         if sum.whole {
             let zone = report.worst_zone.as_ref().map(|window| window.votes.spare());
-            prop_assert_eq!(zone, sum.zone_spare, "{:?}", &world);
+            prop_assert_eq!(zone, sum.zone_spare, "{:?}", &example);
             let survives = Moment::base(&facts).zone_spare(&facts).is_some_and(|spare| spare >= 0);
             let named: BTreeSet<StepId> = report.windows.keys().cloned().collect();
             let lost = if survives { sum.windows } else { BTreeSet::new() };
-            prop_assert_eq!(named, lost, "{:?}", &world);
+            prop_assert_eq!(named, lost, "{:?}", &example);
         }
     }
 }
 
 #[test]
 fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
-    let world = World::new("1 2 3 4 5", "1 2 3 4m 5m").policy(|policy| {
+    let example = Example::new("1 2 3 4 5", "1 2 3 4m 5m").policy(|policy| {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
     });
-    let mut facts = world.facts();
+    let mut facts = example.facts();
     facts.leader = Some(id(4));
-    let checked = propose(&world.target(), &facts, &[]).expect("planned");
+    let checked = propose(&example.target(), &facts, &[]).expect("planned");
     let sum = walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
     assert!(sum.moments > 20, "{}", sum.moments);
     let order: Vec<&str> =
@@ -268,11 +268,11 @@ fn a_replaced_leader_is_stopped_after_the_proof_in_every_order() {
 
 #[test]
 fn two_of_three_are_replaced_one_after_the_other_under_any_leader() {
-    let world = World::new("1 2 3", "1 2m 3m").policy(|policy| {
+    let example = Example::new("1 2 3", "1 2m 3m").policy(|policy| {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = zkplan::model::MinTolerance::AtLeast(0);
     });
-    let checked = propose(&world.target(), &world.facts(), &[]).expect("planned");
+    let checked = propose(&example.target(), &example.facts(), &[]).expect("planned");
     assert_eq!(checked.report().worst_spare, 0);
     walk(checked.plan(), usize::MAX).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
@@ -299,9 +299,9 @@ fn moving_ports_that_no_server_shares_is_allowed_in_any_order() {
 
 #[test]
 fn who_shares_a_request_with_the_leader_waits_only_while_that_is_to_come() {
-    let world = World::new("1 2 3 4", "1 2 3 4");
+    let example = Example::new("1 2 3 4", "1 2 3 4");
     let mut plan =
-        propose(&world.target(), &world.facts(), &[]).expect("no changes").plan().clone();
+        propose(&example.target(), &example.facts(), &[]).expect("no changes").plan().clone();
     let step = |change: ChangeVerb, ids: &[i64]| {
         let parts = ids.iter().map(|number| ServerChange { server: id(*number), change }).collect();
         let request = Reconfig { joining: Vec::new(), leaving: Vec::new() };

@@ -7,6 +7,9 @@ mod common_changes;
 mod dependencies;
 mod documents;
 mod evidence;
+#[path = "../example/mod.rs"]
+#[expect(dead_code, reason = "what other suites take from the examples")]
+mod example;
 mod executor;
 mod explained;
 mod grants;
@@ -17,4 +20,3 @@ mod rehearsals;
 mod rules;
 mod tampered;
 mod tidy;
-mod world;

@@ -13,7 +13,7 @@ use zkplan::plan::{
 };
 use zkplan::proposal::propose;
 
-use crate::world::{World, Zones, ids};
+use crate::example::{Example, Zones, ids};
 
 /// The possible states of one server: member or not, wanted or not, up or down.
 const FATES: [(&str, &str, bool); 15] = [
@@ -34,7 +34,7 @@ const FATES: [(&str, &str, bool); 15] = [
     ("o", "v", true),
 ];
 
-fn world_of(fates: &[usize]) -> World {
+fn world_of(fates: &[usize]) -> Example {
     let (mut base, mut wanted, mut down) = (String::new(), String::new(), String::new());
     for (at, fate) in fates.iter().enumerate() {
         let (was, is, dead) = FATES[*fate];
@@ -49,7 +49,7 @@ fn world_of(fates: &[usize]) -> World {
             down.push_str(&word("v"));
         }
     }
-    World::new(&base, &wanted).down(&down)
+    Example::new(&base, &wanted).down(&down)
 }
 
 /// Every multiset of `count` fates, as non-decreasing lists.
@@ -72,8 +72,8 @@ fn multisets(count: usize) -> Vec<Vec<usize>> {
 fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
     let mut figures = (0, 0, 0);
     for fates in (1..=5).flat_map(multisets) {
-        let world = world_of(&fates);
-        let facts = world.facts();
+        let example = world_of(&fates);
+        let facts = example.facts();
         if !facts.base.membership.is_quorum(&facts.live) {
             // Nothing can be planned for an ensemble that does not commit.
             continue;
@@ -81,16 +81,16 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
         // Zones multiply the number of orders, so they are used with up to four servers.
         let layouts = [Zones::None, Zones::Three];
         for zones in layouts.into_iter().take(if fates.len() < 5 { 2 } else { 1 }) {
-            let world = world.clone().zones(zones).policy(|policy| {
+            let example = example.clone().zones(zones).policy(|policy| {
                 policy.zones =
                     if zones == Zones::None { ZonePolicy::Best } else { ZonePolicy::Strict };
             });
-            match propose(&world.target(), &world.facts(), &[]) {
+            match propose(&example.target(), &example.facts(), &[]) {
                 Ok(checked) if checked.plan().is_empty() => {}
                 Ok(_) => figures.0 += 1,
                 Err(refusal) => {
                     figures.1 += 1;
-                    figures.2 += assert_no_order_is_legal(&refusal.nearest, &world);
+                    figures.2 += assert_no_order_is_legal(&refusal.nearest, &example);
                 }
             }
         }
@@ -133,13 +133,13 @@ fn ways(plan: &Plan, id: ServerId) -> Vec<Vec<Step>> {
 
 /// Searches for a legal order among all interleavings of whole servers, each in each of its ways,
 /// and stops as soon as the steps so far break a rule. Counts the prefixes that were searched.
-fn assert_no_order_is_legal(plan: &Plan, world: &World) -> usize {
+fn assert_no_order_is_legal(plan: &Plan, example: &Example) -> usize {
     let ids: Vec<ServerId> = plan.changes.iter().map(|change| change.id).collect();
     let mut looked_at = 0;
     let legal = legal_order(plan, &ids, &[], &mut looked_at);
     let names: Option<Vec<String>> =
         legal.map(|steps| steps.iter().map(|step| step.id.to_string()).collect());
-    assert_eq!(names, None, "{world:?} was refused, but this order is legal");
+    assert_eq!(names, None, "{example:?} was refused, but this order is legal");
     looked_at
 }
 
@@ -165,21 +165,21 @@ fn legal_order(
     })
 }
 
-fn any_world() -> impl Strategy<Value = World> {
+fn any_example() -> impl Strategy<Value = Example> {
     let zones = prop_oneof![Just(Zones::None), Just(Zones::One), Just(Zones::Three)];
     (proptest::collection::vec(0..FATES.len(), 1..8), zones, 0..4_u32).prop_filter_map(
         "an ensemble with a voter",
         |(fates, zones, most)| {
-            let world = world_of(&fates).zones(zones);
-            let world = world.policy(|policy| policy.changes_per_step = most);
-            let has_voter = !world.facts().base.membership.voters().is_empty();
-            has_voter.then_some(world)
+            let example = world_of(&fates).zones(zones);
+            let example = example.policy(|policy| policy.changes_per_step = most);
+            let has_voter = !example.facts().base.membership.voters().is_empty();
+            has_voter.then_some(example)
         },
     )
 }
 
-fn planned(world: &World) -> Option<Plan> {
-    let plan = propose(&world.target(), &world.facts(), &[]).ok()?.plan().clone();
+fn planned(example: &Example) -> Option<Plan> {
+    let plan = propose(&example.target(), &example.facts(), &[]).ok()?.plan().clone();
     (!plan.is_empty()).then_some(plan)
 }
 
@@ -195,8 +195,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn planning_again_from_any_moment_continues(world in any_world()) {
-        let Some(plan) = planned(&world) else { return Ok(()) };
+    fn planning_again_from_any_moment_continues(example in any_example()) {
+        let Some(plan) = planned(&example) else { return Ok(()) };
         let mut facts = plan.facts.clone();
         for (_, step) in plan.schedule() {
             let Some(request) = step.reconfig() else { continue };
@@ -208,7 +208,7 @@ proptest! {
                     facts.live.remove(&server);
                 }
             }
-            if let Err(refusal) = propose(&world.target(), &facts, &[]) {
+            if let Err(refusal) = propose(&example.target(), &facts, &[]) {
                 prop_assert!(
                     !refusal.remedies.is_empty(),
                     "after {} the rest is refused: {:?}", step.id, refusal.breaches
@@ -218,8 +218,8 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_without_one_of_its_reconfigs_is_refused(world in any_world(), at in any::<prop::sample::Index>()) {
-        let Some(mut plan) = planned(&world) else { return Ok(()) };
+    fn a_plan_without_one_of_its_reconfigs_is_refused(example in any_example(), at in any::<prop::sample::Index>()) {
+        let Some(mut plan) = planned(&example) else { return Ok(()) };
         // A promotion may be legal without the detour, at the price of one tolerated failure.
         let needed = |step: &&Step| {
             step.parts().iter().any(|part| part.change != ChangeVerb::Unlist)
@@ -233,8 +233,8 @@ proptest! {
     }
 
     #[test]
-    fn a_joiner_that_no_step_awaits_is_refused(world in any_world()) {
-        let Some(mut plan) = planned(&world) else { return Ok(()) };
+    fn a_joiner_that_no_step_awaits_is_refused(example in any_example()) {
+        let Some(mut plan) = planned(&example) else { return Ok(()) };
         let awaited = plan.steps().any(|step| matches!(step.action, Action::AwaitJoiner(_)));
         for phase in &mut plan.phases {
             phase.steps.retain(|step| !matches!(step.action, Action::AwaitJoiner(_)));
@@ -243,22 +243,22 @@ proptest! {
     }
 
     #[test]
-    fn stopping_before_the_proof_is_refused(world in any_world()) {
-        let Some(mut plan) = planned(&world) else { return Ok(()) };
+    fn stopping_before_the_proof_is_refused(example in any_example()) {
+        let Some(mut plan) = planned(&example) else { return Ok(()) };
         let stops = plan.steps().any(|step| matches!(step.action, Action::AskToStop(_)));
         plan.phases.retain(|phase| phase.kind != PhaseKind::Prove);
         prop_assert_eq!(laws_broken(plan).contains(&Law::StopLast), stops);
     }
 
     #[test]
-    fn equal_input_gives_an_equal_plan_and_liveness_of_others_no_other_order(world in any_world()) {
-        let (once, again) = (planned(&world), planned(&world));
+    fn equal_input_gives_an_equal_plan_and_liveness_of_others_no_other_order(example in any_example()) {
+        let (once, again) = (planned(&example), planned(&example));
         prop_assert_eq!(&once, &again);
         let Some(plan) = once else { return Ok(()) };
         for leader in plan.facts.base.membership.voters() {
             let mut facts = plan.facts.clone();
             facts.leader = Some(leader);
-            let other = propose(&world.target(), &facts, &[]).expect("planned under another leader");
+            let other = propose(&example.target(), &facts, &[]).expect("planned under another leader");
             prop_assert_eq!(&other.plan().phases, &plan.phases, "under leader {}", leader);
         }
     }
@@ -266,10 +266,10 @@ proptest! {
 
 #[test]
 fn the_leader_goes_last_over_the_whole_plan() {
-    let world = World::new("1 2 3 4 5", "1p 2 3 6");
-    let mut facts = world.facts();
+    let example = Example::new("1 2 3 4 5", "1p 2 3 6");
+    let mut facts = example.facts();
     facts.leader = Some(ServerId::new(1));
-    let plan = propose(&world.target(), &facts, &[]).expect("planned").plan().clone();
+    let plan = propose(&example.target(), &facts, &[]).expect("planned").plan().clone();
     let order: Vec<String> = plan
         .schedule()
         .iter()
@@ -282,8 +282,9 @@ fn the_leader_goes_last_over_the_whole_plan() {
 #[test]
 fn a_gate_comes_before_the_first_removal_if_no_server_stays() {
     let gates = |base, wanted| -> Vec<GateKind> {
-        let world = World::new(base, wanted);
-        let plan = propose(&world.target(), &world.facts(), &[]).expect("planned").plan().clone();
+        let example = Example::new(base, wanted);
+        let plan =
+            propose(&example.target(), &example.facts(), &[]).expect("planned").plan().clone();
         let gate = |step: &Step| match step.action {
             Action::Gate(kind) => Some(kind),
             _ => None,
@@ -298,11 +299,11 @@ fn a_gate_comes_before_the_first_removal_if_no_server_stays() {
 /// difference.
 #[test]
 fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address() {
-    let world = World::new("1 2 3", "1 2 3");
-    let mut facts = world.facts();
+    let example = Example::new("1 2 3", "1 2 3");
+    let mut facts = example.facts();
     // Of no account where nothing is sent.
     facts.obstacles = vec![Obstacle::ReconfigDisabled(BTreeSet::new())];
-    assert!(propose(&world.target(), &facts, &[]).expect("planned").plan().is_empty());
+    assert!(propose(&example.target(), &facts, &[]).expect("planned").plan().is_empty());
     let [one, other] = [1, 2].map(ServerId::new);
     for obstacle in [
         Obstacle::WantedAnswersAs(one, other),
@@ -310,20 +311,20 @@ fn nothing_to_change_is_no_answer_where_another_server_is_at_the_wanted_address(
         Obstacle::WantedStandalone(one),
     ] {
         facts.obstacles = vec![obstacle.clone()];
-        let refusal = propose(&world.target(), &facts, &[]).expect_err("another server");
+        let refusal = propose(&example.target(), &facts, &[]).expect_err("another server");
         let breaches: Vec<_> = refusal.breaches.iter().map(|b| (b.law, &b.detail)).collect();
         assert_eq!(breaches, [(Law::Now, &BreachKind::Obstacle(obstacle))]);
     }
 }
 
 /// The requests of a plan in which one request may change up to `most` servers.
-fn requests_of(world: World, most: u32) -> Vec<String> {
-    let world = world.policy(|policy| {
+fn requests_of(example: Example, most: u32) -> Vec<String> {
+    let example = example.policy(|policy| {
         policy.min_tolerance = MinTolerance::AtLeast(0);
         policy.changes_per_step = most;
         policy.max_shrink = 9;
     });
-    let steps = planned(&world).expect("a plan").phases.into_iter().flat_map(|p| p.steps);
+    let steps = planned(&example).expect("a plan").phases.into_iter().flat_map(|p| p.steps);
     let reconfigs = steps.filter(|step| step.reconfig().is_some());
     reconfigs.map(|step| step.id.as_str().to_owned()).collect()
 }
@@ -331,7 +332,7 @@ fn requests_of(world: World, most: u32) -> Vec<String> {
 /// Unreachable servers never lead, so they may be removed in any order that keeps the rules.
 #[test]
 fn unreachable_servers_share_requests_if_the_number_of_voters_allows() {
-    let requests = |base, wanted, down| requests_of(World::new(base, wanted).down(down), 2);
+    let requests = |base, wanted, down| requests_of(Example::new(base, wanted).down(down), 2);
     assert_eq!(requests("1 2 3 4o", "1 2", "3 4"), ["leave-3,4"]);
     let seven = "1 2 3 4 5 6 7";
     assert_eq!(requests(seven, "1 2 4 6", "3 5 7"), ["leave-3", "leave-5,7"]);
@@ -344,17 +345,17 @@ fn unreachable_servers_share_requests_if_the_number_of_voters_allows() {
 #[test]
 fn those_that_go_together_are_of_zones_that_can_spare_them() {
     let ten = "1 2 3 4 5 6 7 8 9 10";
-    let world = World::new(ten, "2 3 7 8 9 10").zones(Zones::Three);
+    let example = Example::new(ten, "2 3 7 8 9 10").zones(Zones::Three);
     // 1 and 4 are in the fullest zone: while both stay and 5 and 6 are gone, its loss stops writes.
-    assert_eq!(requests_of(world, 2), ["leave-1,5", "leave-4,6"]);
+    assert_eq!(requests_of(example, 2), ["leave-1,5", "leave-4,6"]);
 }
 
 #[test]
 fn where_the_next_quorum_needs_several_joiners_all_are_named() {
-    let world = World::new("1 2", "1 2 3 4").policy(|policy| policy.changes_per_step = 0);
-    let facts = world.facts();
+    let example = Example::new("1 2", "1 2 3 4").policy(|policy| policy.changes_per_step = 0);
+    let facts = example.facts();
     let mut plan =
-        propose(&world.target(), &facts, &[]).expect("one after the other").plan().clone();
+        propose(&example.target(), &facts, &[]).expect("one after the other").plan().clone();
     let is_join = |step: &Step| step.reconfig().is_some();
     let phase = plan.phases.iter_mut().find(|phase| phase.steps.iter().any(is_join));
     let phase = phase.expect("joins");

@@ -8,15 +8,15 @@ use zkplan::model::{AddAs, Membership, MinTolerance, Reconfig, ServerId, Standal
 use zkplan::plan::{Done, Plan};
 use zkplan::proposal::propose;
 
-use crate::world::{World, id};
+use crate::example::{Example, id};
 
-fn plan(world: &World) -> Plan {
-    let world = world.clone().policy(|policy| {
+fn plan(example: &Example) -> Plan {
+    let example = example.clone().policy(|policy| {
         policy.max_shrink = 9;
         policy.min_tolerance = MinTolerance::AtLeast(0);
         policy.standalone_enabled = StandaloneEnabled::False;
     });
-    let checked = propose(&world.target(), &world.facts(), &[]);
+    let checked = propose(&example.target(), &example.facts(), &[]);
     checked.map_err(|refusal| refusal.breaches).expect("a plan").plan().clone()
 }
 
@@ -52,31 +52,31 @@ fn is_known_everywhere(plan: &Plan) -> usize {
 #[test]
 fn every_state_that_the_grant_can_reach_is_known_again() {
     let worlds = [
-        World::new("1 2 3", "4 5 6"),
-        World::new("1 2 3 4 5", "1 2 3"),
-        World::new("1 2 3 4o 5o", "1 2 3 4 5"),
-        World::new("1 2 3 4 5", "1o 2o 3 4 5"),
-        World::new("1 2 3 4 5", "1 2 3 6 7").down("4 5"),
-        World::new("1 2 3", "1p 2 3p"),
-        World::new("1 2 3 4", "5 6 7 8o"),
-        World::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer),
+        Example::new("1 2 3", "4 5 6"),
+        Example::new("1 2 3 4 5", "1 2 3"),
+        Example::new("1 2 3 4o 5o", "1 2 3 4 5"),
+        Example::new("1 2 3 4 5", "1o 2o 3 4 5"),
+        Example::new("1 2 3 4 5", "1 2 3 6 7").down("4 5"),
+        Example::new("1 2 3", "1p 2 3p"),
+        Example::new("1 2 3 4", "5 6 7 8o"),
+        Example::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer),
         together("1 2 3", "4 5 6"),
         together("1 2 3 4o 5o 6o", "1 2 3 4 5 6"),
         together("1 2 3 4 5 6o 7o", "1 2 3 4o 5o 8"),
         together("1 2 3 4 5", "1 2op 3op 4op 5"),
-        World::new("1 2 3 4", "1 2op 3op 4").policy(|policy| policy.changes_per_step = 2),
+        Example::new("1 2 3 4", "1 2op 3op 4").policy(|policy| policy.changes_per_step = 2),
     ];
-    let asked: usize = worlds.iter().map(|world| is_known_everywhere(&plan(world))).sum();
+    let asked: usize = worlds.iter().map(|example| is_known_everywhere(&plan(example))).sum();
     assert!(asked > 80, "{asked}");
 }
 
-fn together(base: &str, wanted: &str) -> World {
-    World::new(base, wanted).policy(|policy| policy.changes_per_step = 0)
+fn together(base: &str, wanted: &str) -> Example {
+    Example::new(base, wanted).policy(|policy| policy.changes_per_step = 0)
 }
 
 #[test]
 fn a_group_entry_without_a_vote_is_part_of_the_position() {
-    let plan = plan(&World::new("1g1 2g1 3g1 4g1 5o", "1g1 2g1 3g1 5o"));
+    let plan = plan(&Example::new("1g1 2g1 3g1 4g1 5o", "1g1 2g1 3g1 5o"));
     let base = &plan.facts.base.membership;
     assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));
     let heavier = base.to_string().replace("group.1=1:2:3:4", "group.1=1:2:3:4:5");
@@ -100,7 +100,7 @@ fn half_of_a_request_is_no_place_on_the_way() {
 
 #[test]
 fn what_no_order_reaches_is_no_place_on_the_way() {
-    let plan = plan(&World::new("1 2 3", "4 5 6"));
+    let plan = plan(&Example::new("1 2 3", "4 5 6"));
     let base = &plan.facts.base.membership;
     let with = |requests: &[Reconfig]| requests.iter().fold(base.clone(), |all, r| all.with(r));
     let join = |number: i64| {
@@ -126,7 +126,7 @@ fn a_large_plan_is_placed_at_once() {
     let ids = |range: std::ops::RangeInclusive<u8>| {
         range.map(|id| id.to_string()).collect::<Vec<_>>().join(" ")
     };
-    let plan = plan(&World::new(&ids(1..=30), &ids(31..=60)));
+    let plan = plan(&Example::new(&ids(1..=30), &ids(31..=60)));
     let base = &plan.facts.base.membership;
     assert_eq!(position(&plan, base, &Done::new()), Some(Done::new()));
     let all: Done =

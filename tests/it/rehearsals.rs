@@ -1,27 +1,17 @@
 //! Rehearsed plans: the outcome of failures. Simulator and checker must agree on how many may fail.
 
 use zkplan::apply::Wait;
-use zkplan::check::CheckedPlan;
 use zkplan::observe::Facts;
-use zkplan::proposal::{acceptance, propose};
+use zkplan::proposal::propose;
 use zkplan::rehearsal::{
     ApplyResult, Failure, Recovery, Rehearsal, RehearsalLimits, TargetKind, Unrehearsed, Writes,
     rehearse, summary,
 };
 
-use crate::world::{World, Zones, id};
+use crate::example::{Example, Zones, id};
 
-fn planned(world: &World) -> CheckedPlan {
-    let (target, facts) = (world.target(), world.facts());
-    let checked = propose(&target, &facts, &[]).or_else(|refusal| {
-        let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-        propose(&target, &facts, &risks)
-    });
-    checked.map_err(|refusal| refusal.breaches).expect("a plan")
-}
-
-fn rehearsed(world: &World) -> Rehearsal {
-    rehearse(&planned(world), RehearsalLimits::default()).expect("a rehearsal")
+fn rehearsed(example: &Example) -> Rehearsal {
+    rehearse(&example.planned(), RehearsalLimits::default()).expect("a rehearsal")
 }
 
 /// The outcome of the failure of one server at one moment.
@@ -43,7 +33,7 @@ fn waits_at(failure: &Failure) -> Option<&str> {
 
 #[test]
 fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_leaves_first() {
-    let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6"));
+    let rehearsal = rehearsed(&Example::new("1 2 3", "4 5 6"));
     assert_eq!((rehearsal.moments.len(), rehearsal.played()), (7, 42));
     let joiner = failure(&rehearsal, None, 4);
     assert_eq!((joiner.writes, waits_at(joiner)), (Writes::Uninterrupted, Some("await-4")));
@@ -64,7 +54,7 @@ fn a_joiner_that_dies_is_awaited_and_an_old_voter_that_dies_leaves_first() {
 
 #[test]
 fn a_voter_that_stays_and_dies_holds_up_the_removal_of_one_that_answers() {
-    let rehearsal = rehearsed(&World::new("1 2 3", "1 2 4"));
+    let rehearsal = rehearsed(&Example::new("1 2 3", "1 2 4"));
     let stays = failure(&rehearsal, Some("join-4"), 1);
     assert_eq!((stays.writes, waits_at(stays)), (Writes::Uninterrupted, Some("leave-3")));
     let ApplyResult::Waits { waits, .. } = &stays.apply_result else { panic!("{stays:?}") };
@@ -74,7 +64,7 @@ fn a_voter_that_stays_and_dies_holds_up_the_removal_of_one_that_answers() {
 
 #[test]
 fn the_second_of_two_voters_takes_the_writes_with_it_and_brings_them_back() {
-    let rehearsal = rehearsed(&World::new("1", "1 2"));
+    let rehearsal = rehearsed(&Example::new("1", "1 2"));
     let joiner = failure(&rehearsal, Some("join-2"), 2);
     assert_eq!((joiner.writes, &joiner.recovery), (Writes::Stop, &Recovery::Resumed));
     assert_eq!(failure(&rehearsal, None, 2).writes, Writes::Uninterrupted);
@@ -82,7 +72,7 @@ fn the_second_of_two_voters_takes_the_writes_with_it_and_brings_them_back() {
 
 #[test]
 fn a_zone_of_one_server_of_three_can_be_cut_off() {
-    let rehearsal = rehearsed(&World::new("1 2 3", "1 2 4").zones(Zones::Three));
+    let rehearsal = rehearsed(&Example::new("1 2 3", "1 2 4").zones(Zones::Three));
     let zones: Vec<&Failure> = rehearsal
         .all()
         .map(|(_, failure)| failure)
@@ -99,7 +89,7 @@ fn a_zone_of_one_server_of_three_can_be_cut_off() {
 /// of some single voter stops writes in the simulator, and nowhere else. The same holds for zones.
 #[test]
 fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
-    let rehearsal = rehearsed(&World::new("1 2 3", "4 5 6").zones(Zones::Three));
+    let rehearsal = rehearsed(&Example::new("1 2 3", "4 5 6").zones(Zones::Three));
     for (moment, failure) in rehearsal.all() {
         let ApplyResult::Waits { waits, .. } = &failure.apply_result else { continue };
         let has_session = !waits.contains(&Wait::Connection);
@@ -109,7 +99,7 @@ fn where_writes_go_on_apply_gets_its_session_from_those_that_are_left() {
 
 #[test]
 fn a_server_that_is_down_and_moves_is_waited_for() {
-    let checked = planned(&World::new("1 2 3", "1p 2 3").down("1"));
+    let checked = Example::new("1 2 3", "1p 2 3").down("1").planned();
     let rehearsed = rehearse(&checked, RehearsalLimits::default());
     assert_eq!(rehearsed, Err(Unrehearsed::Awaits([id(1)].into())));
 }
@@ -139,8 +129,8 @@ fn the_simulator_agrees_with_the_checker_at_every_moment() {
         ("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1", ""),
     ] {
         for zones in [Zones::None, Zones::Three] {
-            let world = World::new(base, wanted).down(down).zones(zones);
-            let checked = planned(&world);
+            let example = Example::new(base, wanted).down(down).zones(zones);
+            let checked = example.planned();
             let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
             let what = format!("{base} -> {wanted}, {down} down, {zones:?}");
             assert!(rehearsal.always_ends(), "{what}: {rehearsal:?}");
@@ -170,10 +160,10 @@ fn the_simulator_agrees_with_the_checker_at_every_moment() {
 /// the leader.
 #[test]
 fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
-    let world = World::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
+    let example = Example::new("1g1 2g1 3g1 4g1w0", "1g1 2g1 3g1 4g1w0 5g1");
     for leader in [None, Some(id(4))] {
-        let facts = Facts { leader, ..world.facts() };
-        let checked = propose(&world.target(), &facts, &[]).expect("a plan");
+        let facts = Facts { leader, ..example.facts() };
+        let checked = propose(&example.target(), &facts, &[]).expect("a plan");
         let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
         let leads = leader.unwrap_or(id(3));
         assert_eq!(rehearsal.leader, Some(leads));
@@ -190,7 +180,7 @@ fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
         assert!(rehearsal.always_ends(), "{rehearsal:?}");
     }
     // Two groups: without the only server of the second one, one group is left.
-    let rehearsal = rehearsed(&World::new("1g1 2g1 3g1 4g2", "1g1 2g1 3g1 4g2 5g3"));
+    let rehearsal = rehearsed(&Example::new("1g1 2g1 3g1 4g2", "1g1 2g1 3g1 4g2 5g3"));
     let (alone, of_three) = (failure(&rehearsal, None, 4), failure(&rehearsal, None, 1));
     assert_eq!((alone.writes, of_three.writes), (Writes::Stop, Writes::Uninterrupted));
     assert_eq!(alone.recovery, Recovery::Resumed);
@@ -199,7 +189,7 @@ fn in_a_weighted_ensemble_only_servers_with_weight_are_elected_and_needed() {
 
 #[test]
 fn what_is_left_out_is_counted() {
-    let checked = planned(&World::new("1 2 3 4 5", "6 7 8 9 10"));
+    let checked = Example::new("1 2 3 4 5", "6 7 8 9 10").planned();
     let limits = RehearsalLimits { moments: 3, work: 1000 };
     let some = rehearse(&checked, limits).expect("a rehearsal");
     assert_eq!((some.of_moments, some.failures), (11, 110));
@@ -213,7 +203,7 @@ fn what_is_left_out_is_counted() {
 #[test]
 #[expect(clippy::print_stdout, reason = "the time is its result")]
 fn a_rehearsal_is_the_same_every_time() {
-    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let checked = Example::new("1 2 3", "4 5 6").planned();
     let began = std::time::Instant::now();
     let once = rehearse(&checked, RehearsalLimits::default());
     println!("3 onto new servers: {:?}", began.elapsed());

@@ -11,10 +11,10 @@ use zkplan::plan::{
 };
 use zkplan::proposal::propose;
 
-use crate::world::{World, id, lines};
+use crate::example::{Example, id, lines};
 
-fn planned(world: &World) -> Plan {
-    propose(&world.target(), &world.facts(), &[]).expect("planned").plan().clone()
+fn planned(example: &Example) -> Plan {
+    propose(&example.target(), &example.facts(), &[]).expect("planned").plan().clone()
 }
 
 fn breaches(plan: Plan) -> Vec<Breach> {
@@ -32,7 +32,7 @@ fn phase_mut(plan: &mut Plan, kind: PhaseKind) -> &mut Phase {
 
 #[test]
 fn steps_without_a_change_are_judged_too() {
-    let mut plan = planned(&World::new("1 2 3", "1 2 3"));
+    let mut plan = planned(&Example::new("1 2 3", "1 2 3"));
     let stop = Step::named(Action::AskToStop(id(1)));
     plan.phases =
         vec![Phase { kind: PhaseKind::Retire, rule: StepOrder::SideBySide, steps: vec![stop] }];
@@ -42,7 +42,7 @@ fn steps_without_a_change_are_judged_too() {
 
 #[test]
 fn joiners_go_in_order_and_not_side_by_side_with_their_waits() {
-    let plan = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let plan = planned(&Example::new("1 2 3", "1 2 3 4 5"));
     let mut any_order = plan.clone();
     phase_mut(&mut any_order, PhaseKind::Join).rule = StepOrder::LeaderLast;
     assert_eq!(laws(any_order), BTreeSet::from([Law::Form]));
@@ -54,7 +54,7 @@ fn joiners_go_in_order_and_not_side_by_side_with_their_waits() {
 
 #[test]
 fn a_stop_does_not_stand_beside_its_proof() {
-    let mut plan = planned(&World::new("1 2 3 4", "1 2 3"));
+    let mut plan = planned(&Example::new("1 2 3 4", "1 2 3"));
     let proof = phase_mut(&mut plan, PhaseKind::Prove).steps.clone();
     plan.phases.retain(|phase| phase.kind != PhaseKind::Prove);
     phase_mut(&mut plan, PhaseKind::Retire).steps.splice(0..0, proof);
@@ -63,7 +63,7 @@ fn a_stop_does_not_stand_beside_its_proof() {
 
 #[test]
 fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
-    let mut plan = planned(&World::new("1 2 3 4 5", "1 2 3 4 6"));
+    let mut plan = planned(&Example::new("1 2 3 4 5", "1 2 3 4 6"));
     for phase in &mut plan.phases {
         for step in &mut phase.steps {
             if let Action::Reconfig { parts, .. } = &mut step.action {
@@ -81,9 +81,9 @@ fn a_voter_that_leaves_cannot_be_called_an_observer_that_is_unlisted() {
 
 #[test]
 fn a_step_gives_a_vote_no_other_place_than_the_target() {
-    let world = World::new("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2");
+    let example = Example::new("1g1 2g1 3g2 4g3", "1g1 2g1 3g2 4g3 5g2");
     let tampered = |place: Option<VoteWeight>| {
-        let mut plan = planned(&world);
+        let mut plan = planned(&example);
         let step = &mut phase_mut(&mut plan, PhaseKind::Join).steps[0];
         let Action::Reconfig { request, .. } = &mut step.action else { panic!("a reconfig") };
         request.joining[0].place = place;
@@ -99,7 +99,7 @@ fn a_step_gives_a_vote_no_other_place_than_the_target() {
 
 #[test]
 fn the_tolerance_follows_from_the_policy() {
-    let mut plan = planned(&World::new("1 2 3 4 5", "1 2 3 4 6"));
+    let mut plan = planned(&Example::new("1 2 3 4 5", "1 2 3 4 6"));
     assert_eq!(plan.min_tolerance, 2);
     plan.min_tolerance = 0;
     let detail = BreachKind::OtherTolerance { says: 0, policy: 2 };
@@ -108,7 +108,7 @@ fn the_tolerance_follows_from_the_policy() {
 
 /// Server 3 of five goes to another machine.
 fn replacement() -> Plan {
-    planned(&World::new("1 2 3 4 5", "1 2 3m 4 5").policy(|policy| {
+    planned(&Example::new("1 2 3 4 5", "1 2 3m 4 5").policy(|policy| {
         policy.reuse_ids = ReuseIds::Blank;
         policy.min_tolerance = MinTolerance::AtLeast(1);
     }))
@@ -144,8 +144,8 @@ fn an_id_comes_back_only_after_its_old_process_stopped_and_the_new_is_blank() {
 
 #[test]
 fn a_member_cannot_be_awaited_as_a_joiner() {
-    let world = World::new("1o 2 3", "1 3").down("1");
-    let mut plan = planned(&world);
+    let example = Example::new("1o 2 3", "1 3").down("1");
+    let mut plan = planned(&example);
     for phase in &mut plan.phases {
         phase.steps.retain(|step| step.id != StepId::new("unlist-1"));
     }
@@ -155,7 +155,7 @@ fn a_member_cannot_be_awaited_as_a_joiner() {
 
 #[test]
 fn a_promotion_moves_nothing() {
-    let mut plan = planned(&World::new("1 2 3 4 5o", "1 2 3 4 5"));
+    let mut plan = planned(&Example::new("1 2 3 4 5o", "1 2 3 4 5"));
     let elsewhere = "server.5=elsewhere:2888:3888:participant;2181";
     for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
         let promotes = step.parts().iter().any(|part| part.change == ChangeVerb::Promote);
@@ -193,7 +193,7 @@ fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
 /// would name it.
 #[test]
 fn a_step_is_about_a_server_of_the_plan() {
-    let mut plan = planned(&World::new("1 2 3", "1 2 3 4"));
+    let mut plan = planned(&Example::new("1 2 3", "1 2 3 4"));
     let awaits = |step: &Step| matches!(step.action, Action::AwaitJoiner(_));
     let phase = plan.phases.iter_mut().find(|phase| phase.steps.iter().all(awaits));
     let stray = Step { id: StepId::new("await-9"), action: Action::AwaitJoiner(ServerId::new(9)) };

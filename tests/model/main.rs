@@ -57,6 +57,9 @@
 #![expect(clippy::print_stdout, reason = "the figures of a proof are what it is for")]
 
 mod ensemble;
+#[path = "../example/mod.rs"]
+#[expect(dead_code, reason = "what other suites take from the examples")]
+mod example;
 mod executors;
 mod healed;
 mod journals;

@@ -1,21 +1,20 @@
 //! The plan that is applied, and every membership that its requests can make.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use zkplan::apply::access::{Asked, Permission, Signer};
 use zkplan::apply::executor::{Options, ReadBack, RequestPurpose, RunQuestion};
-use zkplan::apply::judge::Approved;
 use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::PortState;
-use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, Millis, ServerId, Update, Zxid,
-};
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, Millis, ServerId, Update, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Identity, ServerStatus};
 use zkplan::plan::{Done, Plan, StepId};
 use zkplan::proposal::propose;
 use zkplan::saved::plan_id;
+
+use crate::example::applying::{granted as joiner_granted, options, run_view};
+use crate::example::{Example, participants};
 
 /// A request by number: 0 is a fence, n is the n-th reconfig of the plan.
 pub(crate) type Request = u8;
@@ -68,22 +67,14 @@ pub(crate) struct World {
 impl World {
     /// The world of a plan between these members, with this many changes per request.
     pub(crate) fn new(base: &[i64], wanted: &[i64], per_step: u32) -> Self {
-        let line = |id: &i64| format!("server.{id}=zk-{id}:2888:3888:participant;2181\n");
-        let lines = |ids: &[i64]| ids.iter().map(line).collect::<String>();
-        let servers = lines(wanted).replace("server.", "  - server.");
-        let text = format!("apiVersion: zkplan/v1\nensemble: model\nservers:\n{servers}");
-        let mut target = zkplan::spec::parse("spec.yaml", &text).expect("a spec").to_target();
-        target.policy.stable_for = Millis(0);
-        target.policy.max_shrink = 9;
-        target.policy.changes_per_step = per_step;
-        let text = format!("{}version={}", lines(base), version(0));
-        let config = EnsembleConfig::parse(&text).expect("a configuration");
-        let facts = Facts {
-            leader: config.membership.voters().first().copied(),
-            live: config.membership.ids(),
-            assumed: false,
-            ..Facts::assumed(config, &target)
-        };
+        let example = Example::new(&participants(base), &participants(wanted)).policy(|policy| {
+            policy.stable_for = Millis(0);
+            policy.max_shrink = 9;
+            policy.changes_per_step = per_step;
+        });
+        let (target, facts) = (example.target(), example.facts());
+        let leader = facts.base.membership.voters().first().copied();
+        let facts = Facts { leader, ..facts };
         let checked = propose(&target, &facts, &[]).map_err(|refusal| refusal.breaches);
         Self::of(Arc::new(checked.expect("a plan")))
     }
@@ -245,7 +236,7 @@ impl World {
             election_port: Some(PortState::Open),
             quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then_some(DataProof::Digest(Zxid::new(128))),
-            asked: question.ask.contains(id).then(accepting),
+            asked: question.ask.contains(id).then(joiner_granted),
         };
         let gone = |id: ServerId| Leaving {
             presence: Presence::Up,
@@ -255,15 +246,8 @@ impl World {
         RunView {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
             down,
-            bound: live.clone(),
-            tell_ports: live.clone(),
-            bind_tries: BTreeMap::new(),
-            not_serving: BTreeSet::new(),
-            is_syncing: false,
             leaving: leaving(plan).into_iter().map(|id| (id, gone(id))).collect(),
-            taken: BTreeMap::new(),
-            leader_zxid: None,
-            facts: Facts { base, live, following, leader, ..plan.facts.clone() },
+            ..run_view(Facts { base, live, following, leader, ..plan.facts.clone() })
         }
     }
 
@@ -271,14 +255,8 @@ impl World {
     pub(crate) fn options(&self) -> Options {
         Options {
             plan_id: self.plan_id.clone(),
-            who: "somebody@somewhere".to_owned(),
-            approved: Approved { cutover: true, stop: true, ..Approved::default() },
-            interactive: false,
-            no_hooks: false,
-            timeout_ms: 60_000,
             lock_timeout_ms: Some(60_000),
-            abandon: None,
-            strict_version: false,
+            ..options(&self.checked, &self.plan_id, "operator")
         }
     }
 }
@@ -318,10 +296,4 @@ fn granted(plan: &Plan) -> Vec<Membership> {
         }
     }
     found.into_iter().map(|(_, members)| members).collect()
-}
-
-/// A joiner takes the user.
-fn accepting() -> Asked {
-    let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

@@ -16,6 +16,9 @@
 mod broken;
 mod classes;
 mod deaths;
+#[path = "../example/mod.rs"]
+#[expect(dead_code, reason = "what other suites take from the examples")]
+mod example;
 mod ground;
 mod judge;
 mod oracle;

@@ -1,13 +1,15 @@
 //! Artificial ensembles: the fate of each server, and the input of zkplan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use zkplan::model::{
     AddAs, ClientAddress, EnsembleConfig, Host, Membership, MinTolerance, PeerAddress, Policy,
     ReuseIds, Role, Server, ServerId, StandaloneEnabled, Target, VoteWeight, ZonePolicy,
 };
-use zkplan::observe::{DataSeen, Facts, Identity};
+use zkplan::observe::Facts;
+
+use crate::example::{FIRST_VERSION, healthy};
 
 /// The role of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,26 +207,17 @@ impl Case {
             let zone = usize::from(seat.zone).checked_sub(1)?;
             Some((ServerId::new(i64::from(seat.id)), ZONES[zone].to_owned()))
         };
-        let voters = self.seats.iter().filter(|seat| seat.fate.was == Is::Voter).count();
+        let base = healthy(EnsembleConfig {
+            version: FIRST_VERSION.parse().expect("a config version"),
+            membership: Membership::of(self.lines(false)),
+        });
         Facts {
-            base: EnsembleConfig {
-                version: "100000000".parse().expect("a config version"),
-                membership: Membership::of(self.lines(false)),
-            },
-            identity: Identity::NoneYet,
             leader: leader.map(|seat| self.id(seat)),
-            leader_zxid: None,
             live: self.ids_where(|fate| fate.was != Is::Out && fate.live),
-            following: BTreeSet::new(),
             zones: self.seats.iter().filter_map(zone).collect(),
-            standalone_disabled: self.rules.one_voter || voters == 1,
+            standalone_disabled: self.rules.one_voter || base.standalone_disabled,
             other_machine: self.ids_where(|fate| fate.moves == Moves::Machine),
-            client_confirmed: BTreeSet::new(),
-            resolved: BTreeMap::new(),
-            obstacles: Vec::new(),
-            findings: Vec::new(),
-            assumed: false,
-            data: DataSeen::not_asked(),
+            ..base
         }
     }
 

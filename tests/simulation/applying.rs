@@ -6,45 +6,27 @@ use std::sync::Arc;
 use zkplan::apply::access::{Access, Named};
 use zkplan::apply::driver::{RunHost, Task, drive};
 use zkplan::apply::executor::Options;
-use zkplan::apply::journal::{HookEnd, IdentityText, LockText, Stamp};
-use zkplan::apply::judge::Approved;
+use zkplan::apply::journal::{HookEnd, IdentityText, LockText};
 use zkplan::apply::run_store::ApplyIdentity;
 use zkplan::apply::run_view::leaving;
 use zkplan::apply::{Event, Outcome};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::SessionTerms;
-use zkplan::model::{Connect, Folder, Millis, Policy, Server, Target, VoteWeight};
+use zkplan::model::{Connect, Folder, Millis, Policy, Target};
 use zkplan::observe::{Question, observe};
-use zkplan::plan::Action;
 use zkplan::simulator::Simulated;
 use zkplan::trust::OwnIds;
 
-/// Servers in a short form: `1 2 3o 4p 5g2`. `o` is an observer, `p` has other ports, and `g2`
-/// votes in group 2 with weight 1.
-pub(crate) fn servers(text: &str) -> Vec<Server> {
-    text.split_whitespace().map(server).collect()
-}
-
-fn server(word: &str) -> Server {
-    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
-    let (id, marks) = word.split_at(digits);
-    let role = if marks.contains('o') { "observer" } else { "participant" };
-    let ports = if marks.contains('p') { "2889:3889" } else { "2888:3888" };
-    let line = format!("server.{id}=zk{id}:{ports}:{role};2181");
-    let group = marks.split_once('g').map(|(_, group)| group.parse().expect("a group"));
-    Server {
-        place: group.map(|group| VoteWeight { group, weight: 1 }),
-        ..Server::parse_line(&line).expect("a server line")
-    }
-}
+use crate::example;
+use crate::example::applying::{options, stamp};
 
 /// The target.
 pub(crate) fn target(base: &str, wanted: &str) -> Target {
-    let contacts = servers(base).into_iter().filter_map(|server| server.client_endpoint());
+    let contacts = example::servers(base).into_iter().filter_map(|server| server.client_endpoint());
     let policy = Policy { stable_for: Millis(0), max_shrink: 9, ..Policy::default() };
     let servers = contacts.map(|at| at.to_string()).collect();
     let connect = Connect { servers, ..Connect::default() };
-    Target { connect, policy, ..Target::of("test", self::servers(wanted)) }
+    Target { connect, policy, ..Target::of("test", example::servers(wanted)) }
 }
 
 /// The host of an apply.
@@ -103,26 +85,7 @@ pub(crate) struct Order<'a> {
 
 impl Order<'_> {
     fn options(&self) -> Options {
-        let attested = self.checked.plan().steps().filter_map(|step| match step.action {
-            Action::AttestBlank(id) => Some(id),
-            _ => None,
-        });
-        Options {
-            plan_id: self.plan_id.to_owned(),
-            who: format!("{}@here", self.nonce),
-            approved: Approved {
-                cutover: true,
-                stop: true,
-                blank: attested.collect(),
-                ..Approved::default()
-            },
-            interactive: false,
-            no_hooks: false,
-            timeout_ms: self.timeout_ms,
-            lock_timeout_ms: None,
-            abandon: None,
-            strict_version: false,
-        }
+        Options { timeout_ms: self.timeout_ms, ..options(self.checked, self.plan_id, self.nonce) }
     }
 
     fn mine(&self) -> ApplyIdentity {
@@ -133,16 +96,6 @@ impl Order<'_> {
             folder: Folder::default(),
             own: OwnIds::default(),
         }
-    }
-}
-
-fn stamp(nonce: &str) -> Stamp {
-    Stamp {
-        nonce: nonce.to_owned(),
-        who: nonce.to_owned(),
-        host: "here".to_owned(),
-        pid: 1,
-        at: String::new(),
     }
 }
 

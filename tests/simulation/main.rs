@@ -9,6 +9,9 @@
 mod applying;
 mod chance;
 mod coverage;
+#[path = "../example/mod.rs"]
+#[expect(dead_code, reason = "what other suites take from the examples")]
+mod example;
 mod faults;
 mod judging;
 mod plain;

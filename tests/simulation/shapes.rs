@@ -6,11 +6,11 @@ use std::sync::Arc;
 use zkplan::check::CheckedPlan;
 use zkplan::model::{Membership, StandaloneEnabled};
 use zkplan::observe::{Facts, Question, observe};
-use zkplan::proposal::{acceptance, propose};
 use zkplan::saved::plan_id;
 use zkplan::simulator::{Condition, ProcessId, Rules, Simulated, Timing, World};
 
-use crate::applying::{servers, target};
+use crate::applying::target;
+use crate::example::{Zones, planned, servers};
 
 /// A change: members, target, servers that are down from the beginning, whether there are zones,
 /// whether the servers answer all words, and whether one request may change any number of servers.
@@ -120,18 +120,13 @@ impl Prepared {
             target.policy.changes_per_step = 0;
         }
         if shape.zones {
-            let zone = |id: i64| ["a", "b", "c"][usize::try_from(id % 3).unwrap_or(0)].to_owned();
             let all = members.ids().into_iter().chain(target.servers.keys().copied());
-            target.zones = all.map(|id| (id, zone(id.get()))).collect();
+            target.zones = all.filter_map(|id| Some((id, Zones::Three.of(id)?))).collect();
         }
         let port = Simulated::new(world);
         let seen = port.run(observe(&port, &Question::of(&target))).expect("a client that lives");
         let facts = Facts::of(&seen.expect("an observation"), &target);
-        let checked = propose(&target, &facts, &[]).or_else(|refusal| {
-            let risks: Vec<_> = refusal.breaches.iter().map(acceptance).collect();
-            propose(&target, &facts, &risks)
-        });
-        let checked = checked.map_err(|refusal| refusal.breaches).expect("a plan");
+        let checked = planned(&target, &facts);
         let plan_id = plan_id(checked.plan());
         let start = port.world().clone();
         Self { is_long: shape.is_long(), shape, checked: Arc::new(checked), plan_id, start }

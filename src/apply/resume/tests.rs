@@ -5,11 +5,10 @@ use crate::apply::end::Stale;
 use crate::apply::journal::Illegible;
 use crate::apply::journal::{Entry, Header, LockText, Record};
 use crate::apply::journal_reader::{FolderState, StateLock};
-use crate::model::{EnsembleConfig, Membership, Zxid};
-use crate::observe::Identity;
+use crate::example::seen::observation;
+use crate::model::{EnsembleConfig, Membership};
 use crate::plan::StepId;
 use crate::proposal::propose;
-use crate::trust::FolderSeen;
 
 const MEMBERS: &str = "server.1=h1:2888:3888;2181\nserver.2=h2:2888:3888;2181\n\
                        server.3=h3:2888:3888;2181\n";
@@ -70,27 +69,6 @@ fn runs(latest: Vec<Run>) -> Runs {
 fn journal(latest: Vec<Run>) -> Journal {
     let (ground, runs) = (FolderState::Absent, runs(latest));
     Journal { ground, identity: None, lock: None, runs, is_certain: true }
-}
-
-fn seen(config: EnsembleConfig) -> Observation {
-    Observation {
-        folder: FolderSeen::Empty,
-        config,
-        identity: Identity::NoneYet,
-        leader: None,
-        leader_zxid: Some(Zxid::new(0x1_0000_0080)),
-        servers: BTreeMap::new(),
-        strangers: Vec::new(),
-        silent_contacts: Vec::new(),
-        elsewhere: Vec::new(),
-        shared_names: BTreeMap::new(),
-        wanted_at: BTreeMap::new(),
-        resolved: BTreeMap::new(),
-        write_committed: true,
-        reconfig_disabled: false,
-        findings: Vec::new(),
-        assumed: false,
-    }
 }
 
 /// What an apply of plan `p` does.
@@ -169,7 +147,7 @@ fn a_plan_that_does_not_lead_on_is_stale_and_an_open_run_overtaken() {
     let checked = planned(&target(FOUR));
     let plan_id = saved::plan_id(checked.plan());
     let from = |lines: &str, resumed: Option<u64>| {
-        let seen = seen(config(&format!("{MEMBERS}{lines}"), "100000001"));
+        let seen = observation(config(&format!("{MEMBERS}{lines}"), "100000001"));
         let runs: Vec<Run> = resumed.map(|number| open(number, &plan_id)).into_iter().collect();
         starts_from(checked.plan(), Now::of(&plan_id, &seen, &runs), false, resumed)
     };
@@ -232,7 +210,7 @@ fn a_plan_reports_the_open_run_and_what_is_done_of_it() {
     let checked = planned(&target(FOUR));
     let plan_id = saved::plan_id(checked.plan());
     let mut journal = journal(vec![open(3, &plan_id)]);
-    let now = |lines: &str| seen(config(&format!("{MEMBERS}{lines}"), "100000001"));
+    let now = |lines: &str| observation(config(&format!("{MEMBERS}{lines}"), "100000001"));
     let meets = |journal: &Journal, plan: Result<CheckedPlan, Differs>, seen: &Observation| {
         let open = OpenRun { run: &journal.runs.latest[0], plan };
         (open.done(journal, seen), open.finding(journal, seen))

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::ensemble::{
     ConfigRead, Ensemble, FolderRead, FourLetterWord, Mode, NoAnswer, PortState,
 };
+pub(super) use crate::example::{FIRST_VERSION as FIRST, at, line};
 use crate::model::{Endpoint, EnsembleConfig, Host, Zxid};
 
 /// One server.
@@ -256,24 +257,11 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// The address of the server with that id: `10.0.0.ID:2181`.
-pub(super) fn at(id: i64) -> Endpoint {
-    Endpoint::plain(Host::new(&format!("10.0.0.{id}")), 2181)
-}
-
-/// The line of a voter with a client part.
-pub(super) fn line(id: i64) -> String {
-    format!("server.{id}=10.0.0.{id}:2888:3888:participant;0.0.0.0:2181")
-}
-
 /// A configuration of such voters.
 pub(super) fn config(ids: &[i64], version: &str) -> String {
     let lines: String = ids.iter().map(|id| line(*id) + "\n").collect();
     format!("{lines}version={version}")
 }
-
-/// The first version that every fresh ensemble has.
-pub(super) const FIRST: &str = "100000000";
 
 /// A server of a rich ensemble.
 pub(super) fn server(id: i64, mode: Mode, config: &str) -> Fake {

@@ -2,15 +2,15 @@
 
 use super::goal::{Goal, Prefer};
 use crate::diff::diff;
-use crate::model::{EnsembleConfig, ServerId};
+use crate::example;
+use crate::model::ServerId;
 use crate::observe::Facts;
 
 /// A goal from one list of servers to another. `3` is a participant, `o3` an observer. All members
 /// answer, the first one leads.
 pub(in crate::plan) fn goal(now: &str, wanted: &str) -> Goal {
-    let line = |(id, role): (i64, &str)| format!("server.{id}=10.0.0.{id}:2888:3888:{role};2181\n");
-    let lines: String = servers(now).map(line).collect();
-    let config = EnsembleConfig::parse(&format!("{lines}version=100000000")).expect("lines");
+    let role_behind = |(id, role)| format!("{id}{}", if role == "observer" { "o" } else { "" });
+    let config = example::config(&servers(now).map(role_behind).collect::<Vec<_>>().join(" "));
     let entry =
         |(id, role): (i64, &str)| format!("- {{ id: {id}, host: 10.0.0.{id}, role: {role} }}\n");
     let entries: String = servers(wanted).map(entry).collect();

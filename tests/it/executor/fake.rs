@@ -4,22 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zkplan::apply::access::{Asked, Permission, Signer};
-use zkplan::apply::executor::{
-    Executor, Input, Options, Output, ReadBack, RequestPurpose, RunQuestion,
-};
-use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs, Stamp};
-use zkplan::apply::judge::Approved;
+use zkplan::apply::executor::{Executor, Input, Output, ReadBack, RequestPurpose, RunQuestion};
+use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs};
 use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::{ErrorCode, PortState, RequestError};
-use zkplan::model::{
-    ConfigVersion, Endpoint, EnsembleConfig, Host, Membership, ServerId, Update, Zxid,
-};
+use zkplan::model::{ConfigVersion, EnsembleConfig, Membership, ServerId, Update, Zxid};
 use zkplan::observe::{Clients, DataProof, Facts, Finding, FindingKind, Identity, ServerStatus};
-use zkplan::plan::{Acceptance, Action, StepId};
+use zkplan::plan::{Acceptance, StepId};
 use zkplan::saved::plan_id;
+
+use crate::example::applying::{granted, options, run_view, stamp};
 
 /// The fault of one output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +144,8 @@ impl Fake {
         const MANY: usize = 3000;
         // The ephemeral lock of an apply that died goes with its session.
         self.lock = None;
-        let mut options = options(checked, nonce);
+        let mut options = options(checked, &plan_id(checked.plan()), nonce);
+        options.lock_timeout_ms = Some(1000);
         options.approved.accepted.clone_from(&self.accepted);
         let mut machine = Executor::new(Arc::clone(checked), options);
         let mut input = Input::Begin;
@@ -362,23 +359,23 @@ impl Fake {
             clients: Some(Clients::default()),
             names_itself: Some(members.contains(id)),
         };
+        let facts = Facts {
+            base: self.config.clone(),
+            leader: self
+                .leads
+                .filter(|id| live.contains(id) && members.has_voter(*id))
+                .or_else(|| members.voters().intersection(&live).last().copied())
+                .filter(|_| !self.is_leader_hidden),
+            live,
+            following,
+            findings: self
+                .findings
+                .iter()
+                .map(|kind| Finding { kind: kind.clone(), server: None })
+                .collect(),
+            ..plan.facts.clone()
+        };
         RunView {
-            facts: Facts {
-                base: self.config.clone(),
-                leader: self
-                    .leads
-                    .filter(|id| live.contains(id) && members.has_voter(*id))
-                    .or_else(|| members.voters().intersection(&live).last().copied())
-                    .filter(|_| !self.is_leader_hidden),
-                live: live.clone(),
-                following,
-                findings: self
-                    .findings
-                    .iter()
-                    .map(|kind| Finding { kind: kind.clone(), server: None })
-                    .collect(),
-                ..plan.facts.clone()
-            },
             down: members
                 .ids()
                 .into_iter()
@@ -386,14 +383,10 @@ impl Fake {
                 .map(|id| (id, ServerStatus::ConfigNotInForce))
                 .collect(),
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
-            bound: live.clone(),
-            tell_ports: live,
-            bind_tries: BTreeMap::new(),
             not_serving: self.not_serving.clone(),
             is_syncing: self.is_syncing,
             leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
-            taken: BTreeMap::new(),
-            leader_zxid: None,
+            ..run_view(facts)
         }
     }
 }
@@ -408,48 +401,12 @@ fn version(number: u64) -> ConfigVersion {
 }
 
 fn lock_text(nonce: &str, plan_id: &str) -> LockText {
-    let by = Stamp {
-        nonce: nonce.to_owned(),
-        who: "somebody".to_owned(),
-        host: "somewhere".to_owned(),
-        pid: 1,
-        at: String::new(),
-    };
-    LockText::new(by, "apply", plan_id.to_owned())
+    LockText::new(stamp(nonce), "apply", plan_id.to_owned())
 }
 
 fn new_run(number: u64, checked: &CheckedPlan, nonce: &str) -> Run {
     let plan = checked.plan();
-    let by = lock_text(nonce, "").by;
-    let header = Header::new(plan_id(plan), plan.ensemble.clone(), 1, BTreeMap::new(), by);
+    let (id, ensemble) = (plan_id(plan), plan.ensemble.clone());
+    let header = Header::new(id, ensemble, 1, BTreeMap::new(), stamp(nonce));
     Run { number, header: Ok(header), records: Vec::new(), illegible: BTreeMap::new(), last: 0 }
-}
-
-pub(crate) fn options(checked: &CheckedPlan, nonce: &str) -> Options {
-    let attested = checked.plan().steps().filter_map(|step| match step.action {
-        Action::AttestBlank(id) => Some(id),
-        _ => None,
-    });
-    Options {
-        plan_id: plan_id(checked.plan()),
-        who: format!("{nonce}@here"),
-        approved: Approved {
-            cutover: true,
-            stop: true,
-            blank: attested.collect(),
-            ..Approved::default()
-        },
-        interactive: false,
-        no_hooks: false,
-        timeout_ms: 60_000,
-        lock_timeout_ms: Some(1000),
-        abandon: None,
-        strict_version: false,
-    }
-}
-
-/// A joiner takes the user.
-fn granted() -> Asked {
-    let at = Endpoint::plain(Host::new("h"), 2181);
-    Asked { at, signer: Signer::Anonymous, permission: Permission::Granted }
 }

@@ -12,14 +12,14 @@ use zkplan::proposal::acceptance;
 
 use super::fake::Fake;
 use super::planned;
-use crate::world::{World, id};
+use crate::example::{Example, id};
 
 /// Applies "1 2 3" to "1 2 3 4". `seen` receives every output.
 fn join(
     prepare: impl FnOnce(&mut Fake),
     mut seen: impl FnMut(&Output, &mut Fake),
 ) -> (Outcome, Fake) {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4"));
     let mut fake = Fake::of(&checked);
     prepare(&mut fake);
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| seen(output, fake));

@@ -15,7 +15,7 @@ use zkplan::plan::PhaseKind;
 
 use super::fake::Fake;
 use super::{planned, planned_with};
-use crate::world::{World, id};
+use crate::example::{Example, id};
 
 /// A plan, the view of a survey, what is remembered and what is approved.
 struct Case {
@@ -73,12 +73,12 @@ impl Case {
 }
 
 fn moving() -> Case {
-    Case::of(planned(&World::new("1 2 3", "4 5 6")))
+    Case::of(planned(&Example::new("1 2 3", "4 5 6")))
 }
 
 fn stopping() -> Case {
     let stop = Some(vec!["stop".to_owned()]);
-    Case::of(planned_with(&World::new("1 2 3", "1 2"), Hooks { start: None, stop }))
+    Case::of(planned_with(&Example::new("1 2 3", "1 2"), Hooks { start: None, stop }))
 }
 
 #[test]

@@ -22,7 +22,7 @@ use zkplan::plan::{Acceptance, Action, StepId};
 use zkplan::proposal::propose;
 
 use self::fake::{Fake, Fault};
-use crate::world::{World, id};
+use crate::example::{Example, id};
 
 const FAULTS: [Fault; 6] = [
     Fault::DiesBefore,
@@ -33,13 +33,13 @@ const FAULTS: [Fault; 6] = [
     Fault::LateAndDies,
 ];
 
-fn planned(world: &World) -> Arc<CheckedPlan> {
-    planned_with(world, Hooks::default())
+fn planned(example: &Example) -> Arc<CheckedPlan> {
+    planned_with(example, Hooks::default())
 }
 
-fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
-    let replaces = world.wanted.contains('m');
-    let world = world.clone().policy(|policy| {
+fn planned_with(example: &Example, hooks: Hooks) -> Arc<CheckedPlan> {
+    let replaces = example.wanted.contains('m');
+    let example = example.clone().policy(|policy| {
         if replaces {
             policy.min_tolerance = MinTolerance::AtLeast(0);
         }
@@ -48,9 +48,9 @@ fn planned_with(world: &World, hooks: Hooks) -> Arc<CheckedPlan> {
         policy.standalone_enabled = StandaloneEnabled::False;
         policy.reuse_ids = ReuseIds::Blank;
     });
-    let mut target = world.target();
+    let mut target = example.target();
     target.hooks = hooks;
-    let checked = propose(&target, &world.facts(), &[]).map_err(|refusal| refusal.breaches);
+    let checked = propose(&target, &example.facts(), &[]).map_err(|refusal| refusal.breaches);
     Arc::new(checked.expect("a plan"))
 }
 
@@ -170,10 +170,10 @@ fn every_fault_at_every_boundary_ends_at_the_target() {
         ("1 2", "1", ""),
     ];
     let observers_first =
-        World::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer);
+        Example::new("1 2 3", "1 2 3 4 5").policy(|policy| policy.add_as = AddAs::Observer);
     let mut tried = survives_everything(&planned(&observers_first), &[]);
     for (base, wanted, down) in worlds {
-        let checked = planned(&World::new(base, wanted).down(down));
+        let checked = planned(&Example::new(base, wanted).down(down));
         let down: Vec<i64> = down.split_whitespace().filter_map(|id| id.parse().ok()).collect();
         tried += survives_everything(&checked, &down);
     }
@@ -183,7 +183,7 @@ fn every_fault_at_every_boundary_ends_at_the_target() {
 
 #[test]
 fn two_faults_in_a_row_end_at_the_target() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4"));
     let outputs_of = |fake: &mut Fake, nonce: &str| {
         let mut outputs = Vec::new();
         let end = fake.apply(&checked, nonce, &BTreeMap::new(), |_, output, _| {
@@ -234,7 +234,7 @@ fn commands_are_journalled_and_run_once_for_each_intent() {
         stop: Some(vec!["stop".to_owned(), "{id}".to_owned()]),
     };
     for (base, wanted) in [("1 2 3", "4 5 6"), ("1 2 3", "1 2 3m")] {
-        let checked = planned_with(&World::new(base, wanted), hooks.clone());
+        let checked = planned_with(&Example::new(base, wanted), hooks.clone());
         let joiners: Vec<i64> = checked
             .plan()
             .steps()
@@ -258,7 +258,7 @@ fn commands_are_journalled_and_run_once_for_each_intent() {
 
 #[test]
 fn nothing_is_sent_once_the_lock_is_anothers() {
-    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let checked = planned(&Example::new("1 2 3", "4 5 6"));
     let mut outputs = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
         outputs.push(output.clone());
@@ -287,7 +287,7 @@ fn nothing_is_sent_once_the_lock_is_anothers() {
 
 #[test]
 fn a_foreign_change_stops_the_run_wherever_it_comes() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4 5"));
     let mut outputs = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
         outputs.push(output.clone());
@@ -308,7 +308,7 @@ fn a_foreign_change_stops_the_run_wherever_it_comes() {
 
 #[test]
 fn a_step_that_was_undone_is_never_reported_as_not_applied() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4o 5o"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4o 5o"));
     let mut sends = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |at, output, fake| {
         if let Output::Send { what: RequestPurpose::Step(step), .. } = output {
@@ -347,7 +347,7 @@ fn told_of(step: &StepId, fake: &Fake) -> Vec<String> {
 
 #[test]
 fn a_quorum_that_is_lost_midway_stops_the_run_until_it_is_back() {
-    let checked = planned(&World::new("1 2 3", "4 5 6"));
+    let checked = planned(&Example::new("1 2 3", "4 5 6"));
     let mut fake = Fake::of(&checked);
     let end = fake.apply(&checked, "first", &BTreeMap::new(), |_, output, fake| {
         if committed(output) == Some("join-4") {
@@ -385,7 +385,7 @@ fn reordered(fake: &Fake) -> Option<&Reordered> {
 
 #[test]
 fn a_leaving_leader_that_dies_in_the_middle_of_the_removals_leaves_first() {
-    let checked = planned(&World::new("4 5 6", "1 2 3"));
+    let checked = planned(&Example::new("4 5 6", "1 2 3"));
     let dies = |fake: &mut Fake, output: &Output| {
         if committed(output) == Some("leave-4") {
             fake.down.insert(id(5));
@@ -419,15 +419,15 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
     let worlds = [
         // A server is down and is to be removed first, and comes back before that; or it fails
         // during the run.
-        (World::new("1 2 3", "1 3 4").down("2"), None),
-        (World::new("1 2 3", "4 5 6").down("2"), None),
-        (World::new("1 2 3 4 5", "4 5 6 7"), Some(("join-6", 1))),
-        (World::new("4 5 6", "1 2 3"), Some(("leave-4", 5))),
-        (World::new("1 2 3 4o", "5 6 7 8o"), Some(("join-5", 1))),
+        (Example::new("1 2 3", "1 3 4").down("2"), None),
+        (Example::new("1 2 3", "4 5 6").down("2"), None),
+        (Example::new("1 2 3 4 5", "4 5 6 7"), Some(("join-6", 1))),
+        (Example::new("4 5 6", "1 2 3"), Some(("leave-4", 5))),
+        (Example::new("1 2 3 4o", "5 6 7 8o"), Some(("join-5", 1))),
     ];
     let (mut runs, mut others) = (0, 0);
-    for (world, death) in worlds {
-        let checked = planned(&world);
+    for (example, death) in worlds {
+        let checked = planned(&example);
         let dies = |fake: &mut Fake| {
             let at = death.filter(|(step, _)| fake.carried_out.iter().any(|s| s.as_str() == *step));
             fake.down.extend(at.map(|(_, server)| id(server)));
@@ -441,12 +441,12 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
             outputs.push(output.clone());
             dies(fake);
         });
-        holds(&checked, &clean, &format!("{world:?}"));
+        holds(&checked, &clean, &format!("{example:?}"));
         others += usize::from(reordered(&clean).is_some());
         for (index, output) in outputs.iter().enumerate() {
             for fault in FAULTS.into_iter().filter(|fault| fits(*fault, output)) {
                 let mut fake = Fake::of(&checked);
-                let context = format!("{world:?}: {fault:?} at {} {index}", output.name());
+                let context = format!("{example:?}: {fault:?} at {} {index}", output.name());
                 let faults = BTreeMap::from([(index, fault)]);
                 let mut end = play(&faults, &mut fake, "first");
                 if end != Some(Outcome::Finished) {
@@ -464,12 +464,12 @@ fn a_run_in_another_order_is_resumed_wherever_its_apply_died() {
 
 #[test]
 fn a_server_that_is_away_for_a_moment_changes_no_order() {
-    let mut world = planned(&World::new("4 5 6", "1 2 3")).as_ref().clone();
-    let mut plan = world.plan().clone();
+    let mut example = planned(&Example::new("4 5 6", "1 2 3")).as_ref().clone();
+    let mut plan = example.plan().clone();
     plan.policy.stable_for = Millis(5000);
     let facts = plan.facts.clone();
-    world = zkplan::check::check(plan, &facts).expect("the same plan");
-    let checked = Arc::new(world);
+    example = zkplan::check::check(plan, &facts).expect("the same plan");
+    let checked = Arc::new(example);
     let mut fake = Fake::of(&checked);
     fake.leads = Some(id(5));
     let mut since = None;
@@ -491,7 +491,7 @@ fn a_server_that_is_away_for_a_moment_changes_no_order() {
 #[test]
 fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
     // Made while server 2 was down, the plan takes it out first.
-    let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
+    let checked = planned(&Example::new("1 2 3", "4 5 6").down("2"));
     let first = checked.plan().steps().find(|step| step.reconfig().is_some()).expect("a reconfig");
     assert_eq!(first.id.as_str(), "leave-2");
     let mut fake = Fake::of(&checked);
@@ -512,7 +512,7 @@ fn a_voter_that_is_back_leaves_in_its_turn_and_behind_the_gate() {
 /// A risk that is accepted on the command line is accepted in another order as well.
 #[test]
 fn a_finding_that_the_command_accepts_forbids_no_order() {
-    let checked = planned(&World::new("1 2 3", "4 5 6").down("2"));
+    let checked = planned(&Example::new("1 2 3", "4 5 6").down("2"));
     let written = FindingKind::ConfigWritten;
     let mut fake = Fake::of(&checked);
     fake.accepted = vec![Acceptance { code: written.code().to_owned(), step: None }];
@@ -525,7 +525,7 @@ fn a_finding_that_the_command_accepts_forbids_no_order() {
 
 #[test]
 fn a_run_that_sent_nothing_but_its_fence_closes_itself() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4"));
     let mut fake = Fake::of(&checked);
     fake.down.insert(id(4));
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
@@ -550,7 +550,7 @@ fn a_run_that_sent_nothing_but_its_fence_closes_itself() {
 
 #[test]
 fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan() {
-    let checked = planned(&World::new("1 2 3", "1 3 4").down("2"));
+    let checked = planned(&Example::new("1 2 3", "1 3 4").down("2"));
     assert!(!checked.report().may_hand_over);
     let mut fake = Fake::of(&checked);
     fake.leads = Some(id(2));
@@ -568,7 +568,7 @@ fn a_leader_change_that_was_not_granted_stops_the_run_and_asks_for_another_plan(
 
 #[test]
 fn where_only_a_lower_tolerance_would_do_the_run_stops_and_asks_for_another_plan() {
-    let checked = planned(&World::new("1 2 3", "1 2 4"));
+    let checked = planned(&Example::new("1 2 3", "1 2 4"));
     let mut fake = Fake::of(&checked);
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
         if committed(output) == Some("join-4") {

@@ -10,12 +10,13 @@ use zkplan::plan::{Acceptance, StepId};
 
 use super::fake::Fake;
 use super::{planned, planned_with};
-use crate::world::{World, id};
+use crate::example::applying::options;
+use crate::example::{Example, id};
 
 /// Losing sight of the leader is no leader change.
 #[test]
 fn a_leader_out_of_sight_is_no_new_leader() {
-    let checked = planned(&World::new("1 2 3 4 5", "3 4 5"));
+    let checked = planned(&Example::new("1 2 3 4 5", "3 4 5"));
     let mut fake = Fake::of(&checked);
     let mut looks = 0;
     let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, output, fake| {
@@ -35,7 +36,7 @@ fn a_leader_out_of_sight_is_no_new_leader() {
 /// Wherever the lock is removed: the run reports that nothing was sent since only if that is true.
 #[test]
 fn requests_after_the_loss_of_the_lock_are_reported() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4 5"));
     let mut outputs = Vec::new();
     Fake::of(&checked).apply(&checked, "clean", &BTreeMap::new(), |_, output, _| {
         outputs.push(output.clone());
@@ -78,8 +79,8 @@ fn a_lock_that_was_never_taken_is_not_lost() {
     use zkplan::apply::executor::{Executor, Input};
     use zkplan::ensemble::RequestError;
 
-    let checked = planned(&World::new("1 2 3", "1 2 3 4"));
-    let mut machine = Executor::new(checked.clone(), super::fake::options(&checked, "one"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4"));
+    let mut machine = Executor::new(checked.clone(), options(&checked, "plan", "one"));
     assert_eq!(machine.next(0, Input::Begin), Output::Permission);
     assert_eq!(machine.next(1, Input::Granted), Output::Lock);
     machine.next(2, Input::Failed(RequestError::SessionOver));
@@ -91,7 +92,7 @@ fn a_lock_that_was_never_taken_is_not_lost() {
 #[test]
 fn a_replaced_server_that_is_unreachable_is_reported() {
     let told = |down: &str, hooks: Hooks| {
-        let checked = planned_with(&World::new("1 2 3", "1 2 4").down(down), hooks);
+        let checked = planned_with(&Example::new("1 2 3", "1 2 4").down(down), hooks);
         let mut fake = Fake::of(&checked);
         fake.down = down.split_whitespace().filter_map(|word| word.parse().ok()).map(id).collect();
         let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
@@ -120,7 +121,7 @@ fn a_replaced_server_that_is_unreachable_is_reported() {
 /// earlier command do not count.
 #[test]
 fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
-    let checked = planned(&World::new("1 2 3", "1 2 3 4 5"));
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4 5"));
     let written = FindingKind::ConfigWritten;
     let accept = vec![Acceptance { code: written.code().to_owned(), step: None }];
     let after_join = |output: &Output, fake: &mut Fake| {
