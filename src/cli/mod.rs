@@ -43,7 +43,7 @@ mod watch;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 pub use error::{exit_of_breaches, exit_of_error};
@@ -81,13 +81,30 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit
             // `--version`, and beside it what does not belong there.
             let error = match version {
                 Err(wrong) if error.kind() == ErrorKind::DisplayVersion => wrong,
-                _ => error,
+                _ => with_tip(error),
             };
             // Help is an answer; clap prints it, and errors, where they belong.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             if error.print().is_err() { Exit::Error } else { exit }
         }
     }
+}
+
+/// A second `ID=FILE` behind one `--zoo-cfg` is an argument too many to clap, which cannot say why.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let unknown =
+        error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    let file = match unknown {
+        Some(ContextValue::String(text)) => {
+            text.split_once('=').filter(|(id, file)| id.parse::<i64>().is_ok() && !file.is_empty())
+        }
+        _ => None,
+    };
+    if let Some((id, file)) = file {
+        let tip = format!("give the flag once for each file: --zoo-cfg {id}={file}").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 fn run(cli: &Cli) -> Exit {

@@ -22,6 +22,12 @@ pub(super) const PASSWORD: &str = "ZKPLAN_PASSWORD";
 /// The file that holds it, where it is not in the environment itself.
 pub(super) const PASSWORD_FILE: &str = "ZKPLAN_PASSWORD_FILE";
 
+/// What is asked on a terminal.
+const PROMPT: &str = "Password: ";
+
+/// The same for the second time, where it is chosen.
+const PROMPT_AGAIN: &str = "Password again: ";
+
 /// What a file says of how the ensemble is reached, with what the command line says instead.
 pub(super) fn connected(connect: &Connect, args: &AccessArgs) -> Result<Connect, CommandError> {
     let mut connect = connect.clone();
@@ -83,6 +89,25 @@ fn from_environment(is_set: impl Fn(&str) -> bool) -> PasswordSource {
     PasswordSource::Env(PASSWORD.to_owned())
 }
 
+/// How a password is asked for, and what to do where there is none.
+struct Asking<'a> {
+    user: &'a str,
+    /// The place beside the environment where its source is named.
+    named_in: &'static str,
+}
+
+impl<'a> Asking<'a> {
+    /// For a command that has a spec, a plan, or flags in its place.
+    const fn of_connect(user: &'a str) -> Self {
+        Self { user, named_in: "connect.auth.password" }
+    }
+
+    /// For a command that has no file: the flag alone names the source.
+    const fn of_flag(user: &'a str) -> Self {
+        Self { user, named_in: "--password-file" }
+    }
+}
+
 /// What the session of a run is opened with.
 pub(super) async fn terms(
     connect: &Connect,
@@ -91,11 +116,11 @@ pub(super) async fn terms(
 ) -> Result<SessionTerms, CommandError> {
     let auth = match &connect.auth {
         Some(Auth::Digest { user, password: source }) => {
-            let password = password(user, source, output).await?;
+            let password = password(&Asking::of_connect(user), source, output).await?;
             Some(Credential::digest(user, &password, in_clear))
         }
         Some(Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password: source }) => {
-            let password = password(user, source, output).await?;
+            let password = password(&Asking::of_connect(user), source, output).await?;
             Some(Credential::sasl_digest_md5(user, &password))
         }
         Some(Auth::X509) | None => None,
@@ -125,7 +150,7 @@ pub(super) async fn for_import(
     let Auth::Sasl { mechanism: Mechanism::DigestMd5, user, password: source } = auth else {
         return Ok(None);
     };
-    let password = password(user, source, output).await?;
+    let password = password(&Asking::of_connect(user), source, output).await?;
     Ok(Some(Credential::sasl_digest_md5(user, &password)))
 }
 
@@ -135,26 +160,28 @@ pub(super) const fn in_clear(args: &AccessArgs) -> InClear {
 }
 
 async fn password(
-    user: &str,
+    asking: &Asking<'_>,
     source: &PasswordSource,
     output: &Output,
 ) -> Result<String, CommandError> {
+    let Asking { user, named_in } = *asking;
     let none = |what: String| CommandError::new(CommandFailure::NoPassword, what);
     let (password, whence) = match source {
         PasswordSource::Env(name) => match std::env::var(name) {
             Ok(password) => (password, format!("the environment variable {name} is set but empty")),
             Err(_) if io::stdin().is_terminal() => {
-                (prompted(user, output).await?, "no password was typed".to_owned())
+                output.note(&format!("the password of {user} is needed"));
+                (prompted(PROMPT).await?, "no password was typed".to_owned())
             }
             Err(_) => {
                 let what = format!("the password of {user} is not in the environment: {name}");
-                let hint = "set it for this command, or set a file in connect.auth.password";
+                let hint = format!("set it for this command, or give a file in {named_in}");
                 return Err(none(what).hint(hint));
             }
         },
         PasswordSource::File(path) => {
             let whence = format!("the file {} is empty", path.display());
-            (from_file(path)?, whence)
+            (from_file(path, named_in)?, whence)
         }
     };
     // A server would take it for a wrong one, and say so only when it is asked for something.
@@ -174,27 +201,26 @@ pub(super) async fn chosen(
 ) -> Result<String, CommandError> {
     let source = file.map_or_else(from_variables, |file| PasswordSource::File(file.to_owned()));
     let is_typed = matches!(&source, PasswordSource::Env(name) if std::env::var_os(name).is_none());
-    let chosen = password(user, &source, output).await?;
-    if is_typed && prompted(user, output).await? != chosen {
+    let chosen = password(&Asking::of_flag(user), &source, output).await?;
+    if is_typed && prompted(PROMPT_AGAIN).await? != chosen {
         return Err(CommandError::new(CommandFailure::Usage, "the two passwords differ")
             .hint("run the command again"));
     }
     Ok(chosen)
 }
 
-async fn prompted(user: &str, output: &Output) -> Result<String, CommandError> {
-    output.note(&format!("the password of {user} is needed"));
-    let asked = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
+async fn prompted(prompt: &'static str) -> Result<String, CommandError> {
+    let asked = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt));
     if let Ok(Ok(password)) = asked.await {
         return Ok(password);
     }
     Err(interrupted())
 }
 
-fn from_file(path: &Path) -> Result<String, CommandError> {
+fn from_file(path: &Path, named_in: &str) -> Result<String, CommandError> {
     text_of(path).map_err(|error| {
         let what = format!("the password file {} cannot be read: {error}", path.display());
-        CommandError::new(CommandFailure::NoPassword, what).hint("check connect.auth.password")
+        CommandError::new(CommandFailure::NoPassword, what).hint(format!("check {named_in}"))
     })
 }
 

@@ -326,3 +326,47 @@ fn who_asks_is_told_by_flags_that_fit() {
         assert!(answer.err.contains(said), "{answer:?}");
     }
 }
+
+/// The flag takes one file; the next one is no argument of its own.
+#[test]
+fn a_second_zoo_cfg_behind_one_flag_is_named_with_the_flag() {
+    let desk = Desk::new();
+    for words in [
+        &["preflight", "a.yaml", "--zoo-cfg", "1=a.cfg", "2=b.cfg"][..],
+        &["import", "--zoo-cfg", "1=a.cfg", "2=b.cfg"],
+    ] {
+        let answer = desk.zkplan(words);
+        assert_eq!(answer.code, 64, "{answer:?}");
+        let tip = "tip: give the flag once for each file: --zoo-cfg 2=b.cfg";
+        assert!(answer.err.contains(tip), "{}", answer.err);
+    }
+}
+
+/// It has no file in which a source could be named.
+#[test]
+fn a_digest_without_a_password_names_its_flag() {
+    let desk = Desk::new();
+    let answer = desk.zkplan(&["digest"]);
+    assert_eq!((answer.code, answer.out.as_str()), (10, ""), "{answer:?}");
+    assert!(answer.err.contains("--password-file"), "{answer:?}");
+    assert!(!answer.err.contains("connect.auth"), "{answer:?}");
+    let answer = desk.zkplan(&["digest", "--password-file", "none"]);
+    assert_eq!((answer.code, answer.out.as_str()), (10, ""), "{answer:?}");
+    assert!(answer.err.contains("check --password-file"), "{answer:?}");
+}
+
+/// A password that is typed is typed twice, and the second time is named as such.
+#[test]
+fn a_digest_asks_for_a_new_password_twice() {
+    let desk = Desk::new();
+    for (typed, code) in [("secret\nsecret\n", 0), ("secret\nscret\n", 64)] {
+        let answer = desk.typed(&["digest"], typed);
+        let printed = answer.out.replace('\r', "");
+        assert_eq!(answer.code, code, "{answer:?}");
+        assert_eq!(printed.matches("Password: ").count(), 1, "{printed}");
+        assert_eq!(printed.matches("Password again: ").count(), 1, "{printed}");
+        assert_eq!(printed.matches("the password of super is needed").count(), 1, "{printed}");
+        let digest = "super:";
+        assert_eq!(printed.lines().any(|line| line.starts_with(digest)), code == 0, "{printed}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Runs the real binary in an environment of its own.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -65,6 +66,34 @@ impl Desk {
             .stdin(Stdio::null())
             .output()
             .expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Answer {
+            code: output.status.code().expect("an exit code"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+impl Desk {
+    /// Runs `zkplan` on a terminal of its own (script(1), a part of every Debian), on which this is
+    /// typed. Both streams are one.
+    pub(crate) fn typed(&self, words: &[&str], typed: &str) -> Answer {
+        let command = [&[env!("CARGO_BIN_EXE_zkplan")], words].concat().join(" ");
+        let mut child = Command::new("script")
+            .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("script(1) runs");
+        let mut keyboard = child.stdin.take().expect("a pipe");
+        keyboard.write_all(typed.as_bytes()).expect("it is typed");
+        let output = child.wait_with_output().expect("it ends");
+        drop(keyboard);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         Answer {
             code: output.status.code().expect("an exit code"),
