@@ -65,14 +65,13 @@ impl<'a> Progress<'a> {
                 self.say(now_ms, event);
             }
             Event::Ended(_) => self.clear(),
-            Event::Attached(_) | Event::HookStarted { .. } | Event::HookEnded { .. } => {
-                // What was awaited is over.
-                if let Some(bar) = &self.bar {
-                    bar.set_message("");
-                }
-                self.say(now_ms, event);
-            }
             _ => self.say(now_ms, event),
+        }
+        // Whatever else happens, what was awaited before it is over.
+        let is_awaited =
+            matches!(event, Event::Waiting(_) | Event::Locked(_) | Event::Output { .. });
+        if let Some(bar) = self.bar.as_ref().filter(|_| !is_awaited) {
+            bar.set_message("");
         }
     }
 
@@ -130,7 +129,33 @@ fn below(what: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::args::Color;
     use super::*;
+    use crate::apply::Wait;
+    use crate::model::ServerId;
+    use crate::plan::StepId;
+
+    #[test]
+    fn what_was_awaited_goes_when_the_next_step_is_sent() {
+        let output = Output::new(Color::Never);
+        let bar = ProgressBar::hidden();
+        let (last_wait_ms, last_said) = (None, String::new());
+        let mut progress =
+            Progress { output: &output, bar: Some(bar.clone()), last_wait_ms, last_said };
+        let awaited = Event::Waiting(vec![Wait::Syncing {
+            server: ServerId::new(4),
+            is_seen: true,
+            left_ms: 1000,
+        }]);
+        progress.tell(0, &awaited);
+        let said = bar.message();
+        assert!(!said.is_empty());
+        progress.tell(10, &Event::Output { index: 7, name: "look".to_owned() });
+        assert_eq!(bar.message(), said, "it still waits");
+        let step = StepId::new("join-4");
+        progress.tell(20, &Event::Sent { step, version: "100000004".to_owned() });
+        assert_eq!(bar.message(), "");
+    }
 
     #[test]
     fn what_is_awaited_is_broken_between_words_and_not_cut() {
