@@ -99,8 +99,14 @@ const PAGES: &[(&str, &str)] = &[
     ("documents", include_str!("explain/documents.md")),
 ];
 
-/// The page of a code, of codes as [`titles`] writes them, or of a topic; without regard to case.
+/// Rows of a migration, as `status` names them: M1 to this one.
+const LAST_ROW: u8 = 15;
+
+/// The page of a code, of codes as [`titles`] writes them, of a row of a migration, or of a topic;
+/// without regard to case.
 pub fn page(code: &str) -> Option<&'static str> {
+    let row = code.strip_prefix(['M', 'm']).and_then(|row| row.parse::<u8>().ok());
+    let code = if row.is_some_and(|row| (1..=LAST_ROW).contains(&row)) { "status" } else { code };
     let first = code.split_once('-').filter(|(_, last)| PAGES.iter().any(|(of, _)| of == last));
     let code = first.map_or(code, |(first, _)| first);
     PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
@@ -197,6 +203,14 @@ mod tests {
             let line = format!("- {} {}", kind.code(), kind.name());
             assert!(page.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_row_of_a_migration_is_on_the_page_of_status() {
+        for row in ["M1", "m7", "M15"] {
+            assert_eq!(page(row), page("status"), "{row}");
+        }
+        assert_eq!((page("M0"), page("M16"), page("M")), (None, None, None));
     }
 
     #[test]

@@ -108,10 +108,7 @@ pub fn evidence(row: &MigrationRow) -> String {
             };
             joined([some(is, yes), some(is_not, no)])
         }
-        RowEvidence::Committed(Some((run, reconfigs))) => {
-            format!("run {run} has committed {}", phrases::count_of(*reconfigs, "reconfig"))
-        }
-        RowEvidence::Committed(None) => "status sends no password".to_owned(),
+        RowEvidence::Committed(by) => committed(*by),
         RowEvidence::Clients { on, unknown } if on.is_empty() && unknown.is_empty() => {
             "no server that leaves answers".to_owned()
         }
@@ -128,6 +125,16 @@ pub fn evidence(row: &MigrationRow) -> String {
     }
 }
 
+/// Which run has shown that its user is accepted, with how many reconfigs.
+fn committed(by: Option<(u64, usize)>) -> String {
+    by.map_or_else(
+        || "status sends no password; the first reconfig of a run shows it".to_owned(),
+        |(run, reconfigs)| {
+            format!("run {run} has committed {}", phrases::count_of(reconfigs, "reconfig"))
+        },
+    )
+}
+
 /// How many clients are on each server.
 fn clients(on: &BTreeMap<ServerId, u64>) -> String {
     let on = on.iter().map(|(id, count)| format!("{} on {id}", phrases::count(*count, "client")));
@@ -139,4 +146,18 @@ fn clients(on: &BTreeMap<ServerId, u64>) -> String {
 fn joined_some(one: String, other: String) -> String {
     let parts: Vec<String> = [one, other].into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_has_its_line_on_the_page_of_status() {
+        let page = crate::explain::page("status").expect("a page");
+        for number in 1..=15 {
+            let row = format!("    M{number:<2} {:<13}  ", name(number));
+            assert_eq!(page.lines().filter(|line| line.starts_with(&row)).count(), 1, "{row}");
+        }
+    }
 }

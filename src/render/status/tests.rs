@@ -172,7 +172,7 @@ fn a_migration_whose_joiners_are_on_their_way() {
       M7   unknown  archive        optional; an archive is not seen from here
       M8   waiting  joiners        follow: 4 and 5; do not follow yet: 6
       M9   done     configuration  configuration 100000004 was read
-      M10  unknown  signed in      status sends no password
+      M10  unknown  signed in      status sends no password; the first reconfig of a run shows it
       M11  not yet  added          no members yet: 4, 5 and 6
       M12  waiting  data in sync   proven: 4 and 5; not proven yet: 6
       M13  waiting  clients        7 clients on 1, 7 clients on 2 and 7 clients on 3
