@@ -54,6 +54,8 @@ pub struct RetiredSeen {
     pub at: Option<Endpoint>,
     /// What answers there. `None` if it was not asked, or no such server answered in time.
     pub answer: Option<Beside>,
+    /// How many clients are connected to it, where that was asked and reported.
+    pub clients: Option<u64>,
 }
 
 /// What was found.
@@ -120,7 +122,7 @@ impl PastRuns {
         for one in &self.retired {
             let (run, id) = (one.run, one.line.id);
             let answer = one.at.as_ref().and_then(|at| answer(id, at));
-            servers.push(RetiredSeen { run, id, at: one.at.clone(), answer });
+            servers.push(RetiredSeen { run, id, at: one.at.clone(), answer, clients: None });
             let Some((at, answer)) = one.at.as_ref().zip(answer) else { continue };
             add(&mut findings, run, (id, at), answer);
         }

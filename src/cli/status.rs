@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::future::join_all;
+
 use super::args::{StatusArgs, TextOrJson};
 use super::error::{CommandError, exit_of_error};
 use super::exit::Exit;
@@ -11,11 +13,13 @@ use super::output::Output;
 use super::{live, local, retired, specs};
 use crate::apply::access::Named;
 use crate::apply::journal::{self as kept, IdentityText};
+use crate::apply::past_runs::RetiredSeen;
 use crate::document::{Document as _, canonical};
 use crate::ensemble::{Ensemble as _, FourLetterWord, ZooKeeper, four_letter::Srvr};
 use crate::model::{Connect, Endpoint, Target};
 use crate::observe::{
-    ClientsOf, Facts, Identity, Observation, ObserveError, Question, contact, observe_confirmed,
+    Beside, ClientsOf, Facts, Identity, Observation, ObserveError, Question, clients, contact,
+    observe_confirmed,
 };
 use crate::plan::Acceptance;
 use crate::proposal::propose;
@@ -185,7 +189,7 @@ impl Asked {
         }
         let open = journal::open_runs(port, &seen, &facts, (&target, accepted)).await.ok();
         let is_read = open.is_some();
-        let OpenRuns { journal, resumed, rivals } = open.unwrap_or_default();
+        let OpenRuns { mut journal, resumed, rivals } = open.unwrap_or_default();
         if let Some(error) = retired::two_histories(port, &target, rivals).await {
             return Err(error);
         }
@@ -199,6 +203,7 @@ impl Asked {
             },
         });
         let writes = writes(port, &seen).await;
+        count_clients(port, &mut journal.retired).await;
         Ok(Found { seen, facts, wanted, journal: is_read.then_some(journal), writes })
     }
 
@@ -259,6 +264,17 @@ impl Asked {
         };
         Round { text, document, line: error.to_string(), exit }
     }
+}
+
+/// Counts the clients of retired servers that still follow: such a server is stopped once it has none.
+async fn count_clients(port: &ZooKeeper, retired: &mut [RetiredSeen]) {
+    let follow = retired.iter_mut().filter(|one| one.answer == Some(Beside::Follows));
+    join_all(follow.map(|one| async {
+        if let Some(at) = &one.at {
+            one.clients = clients(port, at, None, None).await.map(|known| known.value.count);
+        }
+    }))
+    .await;
 }
 
 /// Writes a second, by two readings of the leader's zxid. Four-letter words commit nothing.

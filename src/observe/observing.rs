@@ -126,10 +126,11 @@ async fn conclude<E: Ensemble>(
     if let Some(leader) = leader.filter(|_| !question.skip_data) {
         compare(port, &leader, servers.values_mut()).await;
     }
-    let strangers = server_status::strangers(&survey, &present, question, leader_zxid);
+    let mut strangers = server_status::strangers(&survey, &present, question, leader_zxid);
     let silent_contacts = server_status::silent_contacts(&survey, &servers);
     let elsewhere = server_status::elsewhere(&survey, &present, question, &servers);
-    let counted = servers.values_mut().filter(|observed| {
+    // One that was removed and still follows may have clients too.
+    let counted = servers.values_mut().chain(&mut strangers).filter(|observed| {
         observed.mode.is_some()
             && match question.clients {
                 ClientsOf::NoServer => false,

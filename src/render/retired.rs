@@ -9,6 +9,11 @@ use crate::observe::{AskedServer, RetiredBy, RetiredState};
 /// What to do with a retired server, so that it does not come back.
 const PUT_AWAY: &str = "disable the service, and move zoo.cfg and data away";
 
+/// What each of them does that was not stopped, and what to do about it.
+pub(super) const STILL_FOLLOWS: &str = "still follows this ensemble without a vote. When no client \
+                                        uses it, stop it, disable the service, and move zoo.cfg and \
+                                        data away";
+
 /// What retired servers do that answer.
 pub(super) fn answer(run: u64, state: RetiredState, servers: &[AskedServer]) -> String {
     let ids: Vec<ServerId> = servers.iter().map(|server| server.id).collect();

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 pub use super::status_rows::evidence;
 use super::text::{Line, Style, Text};
-use super::{changes, findings, head, law, open_run, phrases, plan, present, refusal, status_rows};
+use super::{
+    changes, findings, head, law, open_run, phrases, plan, present, refusal, retired, status_rows,
+};
 use crate::check::{ToleranceNow, Votes, Window};
 use crate::model::ServerId;
 use crate::observe::{Beside, Finding, FindingKind, Level, RetiredState, ServerStatus};
@@ -98,13 +100,25 @@ pub fn next(screen: &StatusScreen<'_>) -> Option<String> {
     match status.known.wanted? {
         SpecVerdict::Planned(checked) if checked.plan().is_empty() => {
             let is_left = !checked.plan().facts.left_to_do().is_empty() || !status.may_change();
-            is_left.then(watch)
+            let follows = status.retired().any(|one| one.answer == Some(Beside::Follows));
+            if is_left || follows { Some(watch()) } else { by_findings(&path, &status.findings) }
         }
         SpecVerdict::Planned(_) | SpecVerdict::Resumes(_) => {
             Some(format!("zkplan plan {path} --out plan.json"))
         }
         SpecVerdict::Refused(_) => Some(format!("zkplan plan {path}")),
     }
+}
+
+/// The command that shows what to edit, where the members are those of the spec and files are not.
+fn by_findings(path: &str, findings: &[Finding]) -> Option<String> {
+    let kinds = || findings.iter().map(|finding| &finding.kind);
+    let differs = |kind: &FindingKind| matches!(kind, FindingKind::SettingsDiffer { .. });
+    if kinds().any(differs) {
+        return Some(format!("zkplan preflight {path}"));
+    }
+    let stale = kinds().find(|kind| matches!(kind, FindingKind::StaleContacts { .. }));
+    stale.map(|kind| format!("zkplan explain {}", kind.code()))
 }
 
 /// What an apply that resumes the run has to accept, as it is typed after others.
@@ -212,7 +226,7 @@ fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
             .map_or_else(|| "a client whose text this version cannot read".to_owned(), holder);
         lines.push(("Lock", Style::Yellow, format!("held by {by}")));
     }
-    lines.extend(retired(status).map(|said| ("Retired", Style::Plain, said)));
+    lines.extend(retired_servers(status).map(|said| ("Retired", Style::Plain, said)));
     lines
 }
 
@@ -288,10 +302,10 @@ pub fn run(status: &EnsembleStatus<'_>) -> String {
 }
 
 /// Retired servers, those that do the same together.
-fn retired<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = String> + use<'a> {
+fn retired_servers<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = String> + use<'a> {
     let does = |answer: Option<Beside>| match answer {
         None => "no answer as that server",
-        Some(Beside::Follows) => "still follows this ensemble without a vote",
+        Some(Beside::Follows) => retired::STILL_FOLLOWS,
         Some(Beside::Serves(_)) => "SERVES OLD DATA outside this ensemble",
         Some(Beside::NotKnown(_)) => "a server answers; not known whether it is the old one",
     };
@@ -302,7 +316,10 @@ fn retired<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = String> +
         let same = status.retired().filter(|one| does(one.answer) == kind);
         let servers = same.map(|one| {
             let at = one.at.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
-            format!("{}{at} (run {})", one.id, one.run)
+            let clients = one
+                .clients
+                .map_or_else(String::new, |count| format!(", {}", phrases::count(count, "client")));
+            format!("{}{at} (run {}{clients})", one.id, one.run)
         });
         format!("{}: {kind}", phrases::list(servers))
     })

@@ -188,6 +188,8 @@ pub struct StatusRetired {
     address: Option<String>,
     /// What answers there.
     state: RetiredAnswer,
+    /// Clients connected to it while it follows; `null` where that is not known.
+    clients: Option<u64>,
 }
 
 /// What answers at the address of a retired server.
@@ -460,7 +462,7 @@ impl StatusRetired {
             Some(Beside::NotKnown(_)) => RetiredAnswer::NotKnown,
         };
         let address = one.at.as_ref().map(ToString::to_string);
-        Self { id: one.id, run: one.run, address, state }
+        Self { id: one.id, run: one.run, address, state, clients: one.clients }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::apply_locks::wait_until_unlocked;
 use crate::applying::{Applying, wanting};
-use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
+use crate::harness::{Builder, Ensemble, PATIENCE, Witness, wait_until};
 use crate::ledger::is_at;
 use crate::spec::Spec;
 use crate::zkplan::{Desk, Outcome, text};
@@ -157,12 +157,34 @@ fn a_joiner_a_killed_run_and_retired_servers_and_what_is_named_works_when_typed(
     let at = ensemble.client_address(1);
     wait_until("status to see server 1", PATIENCE, || {
         let seen = status(&desk, &spec, &[]).exits(0);
-        let follows = format!("1 at {at} (run 1): still follows this ensemble without a vote");
+        let follows =
+            format!("1 at {at} (run 1, 0 clients): still follows this ensemble without a vote");
         seen.has_said(&["No changes.", &follows, "possible now"]).then_some(())
     });
+    let contact = spec.clone().connect(&all);
+    its_clients_are_seen(&desk, &ensemble, &contact);
     ensemble.stop(1);
     let gone = format!("1 at {at} (run 1): no answer as that server");
-    status(&desk, &spec, &[]).exits(0).says(["No changes.", &gone]);
+    let gone = status(&desk, &spec, &[]).exits(0).says(["No changes.", &gone]);
+    assert_eq!(gone.next_lines(), [""; 0]);
+    let stale = status(&desk, &contact, &[]).exits(0).says(["ZKF17"]);
+    assert_eq!(stale.next_lines(), ["zkplan explain ZKF17"]);
+    desk.line("zkplan explain ZKF17").ends().exits(0);
+}
+
+/// Server 1 was removed and follows: its clients are counted, whether it is a contact or not.
+fn its_clients_are_seen(desk: &Desk, ensemble: &Ensemble, contact: &Spec) {
+    let client = Witness::of(ensemble, [1]);
+    let document = status(desk, contact, &["--format", "json"]).exits(0).json();
+    let clients = &document["seen"]["retired"][0]["clients"];
+    assert!(clients.as_u64().is_some_and(|count| count > 0), "{document:#}");
+    let table = status(desk, contact, &[]).exits(0);
+    assert_eq!(table.next_lines(), ["zkplan status spec.yaml --watch"]);
+    let row = table.stdout.lines().find(|line| line.contains("not a member"));
+    let row: Vec<&str> = row.expect("its row").split_whitespace().collect();
+    let at_status = row.iter().position(|cell| *cell == "follows").expect("its status");
+    assert_eq!(row[at_status - 1], clients.to_string(), "{table}");
+    client.finish(ensemble, 2..=4);
 }
 
 #[test]

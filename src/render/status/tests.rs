@@ -92,6 +92,7 @@ fn a_voter_is_down_and_old_servers_serve() {
         id: id(number),
         at: Some(endpoint(&format!("10.0.0.{number}"))),
         answer,
+        clients: None,
     };
     let journal =
         JournalSeen { retired: vec![old(7, None), old(8, None)], ..JournalSeen::default() };
@@ -289,4 +290,36 @@ fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
     scene.seen.write_committed = true;
     let text = of_spec(&scene, None);
     assert!(text.contains(": writes commit, but too few"), "{text}");
+}
+
+/// After a migration members and spec agree, and something is left to be done by hand all the same.
+#[test]
+fn what_is_left_to_be_done_by_hand_has_a_next_line() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
+    let next = |scene: &Scene, journal: &JournalSeen| {
+        let text = of_spec(scene, Some(journal));
+        text.lines().find_map(|line| line.strip_prefix("Next: ").map(str::to_owned))
+    };
+    assert_eq!(next(&scene, &JournalSeen::default()), None);
+    let old = |answer| RetiredSeen {
+        run: 3,
+        id: id(7),
+        at: Some(endpoint("10.0.0.7")),
+        answer,
+        clients: Some(2),
+    };
+    let journal = |answer| JournalSeen { retired: vec![old(answer)], ..JournalSeen::default() };
+    assert_eq!(next(&scene, &journal(None)), None, "it is stopped");
+    let follows = journal(Some(Beside::Follows));
+    assert_eq!(next(&scene, &follows).as_deref(), Some("zkplan status prod-eu.yaml --watch"));
+    let text = of_spec(&scene, Some(&follows));
+    assert!(text.contains("7 at 10.0.0.7:2181 (run 3, 2 clients): still follows"), "{text}");
+
+    let stale = FindingKind::StaleContacts {
+        contacts: vec!["10.0.0.7:2181".to_owned()],
+        instead: vec!["10.0.0.1:2181".to_owned()],
+    };
+    scene.facts.findings.push(Finding { kind: stale, server: None });
+    let contacts = next(&scene, &JournalSeen::default());
+    assert_eq!(contacts.as_deref(), Some("zkplan explain ZKF17"));
 }
