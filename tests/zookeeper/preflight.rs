@@ -158,6 +158,11 @@ fn a_watch_leads_through_a_rolling_restart(profile: &Builder) {
         let last = if id == leader { ", the leader, last" } else { "" };
         format!("Next: restart server {id}{last}, with the new settings")
     };
+    // The first one is restarted with its old file at first.
+    watch.wait_printed(&[&next(order[0])]);
+    ensemble.stop(order[0]);
+    ensemble.start_again(order[0]);
+    watch.wait_printed(&["was restarted with the old settings: it still fails credential"]);
     for id in &order {
         watch.wait_printed(&[&next(*id)]);
         restart_with_new_settings(&ensemble, *id);
@@ -168,7 +173,7 @@ fn a_watch_leads_through_a_rolling_restart(profile: &Builder) {
     let place =
         |words: &str| printed.find(words).unwrap_or_else(|| panic!("{words} was not printed"));
     for pair in order.windows(2) {
-        let restarted = place(&format!("server {} was restarted", pair[0]));
+        let restarted = place(&format!("server {} was restarted: ", pair[0]));
         assert!(place(&next(pair[0])) < restarted && restarted < place(&next(pair[1])));
     }
     outcome.says(["Finish forward", "All set", "Nothing that was seen stands against a change"]);

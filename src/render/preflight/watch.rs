@@ -21,12 +21,25 @@ pub fn change(change: &RollChange) -> Line {
                 line.then(Style::Plain, "; fails: ").then(Style::Yellow, names(lacks))
             }
         }
-        RollChange::Restarted { server, by } => {
+        RollChange::Restarted { server, still, is_old: true, .. } => {
+            let says = format!(
+                "was restarted with the old settings: it still fails {}. Check that \
+                                its zoo.cfg has the edit, and that it is started from that file",
+                names(still)
+            );
+            Line::plain(format!("server {server}  ")).then(Style::Yellow, says)
+        }
+        RollChange::Restarted { server, by, still, is_old: false } => {
             let by = match by {
                 RestartShownBy::Refused => "its client port refused connections, and serves again",
                 RestartShownBy::Setting => "it has a setting that it had not before",
             };
-            Line::plain(format!("server {server}  was restarted: {by}"))
+            let line = Line::plain(format!("server {server}  was restarted: {by}"));
+            if still.is_empty() {
+                line
+            } else {
+                line.then(Style::Yellow, format!("; it still fails {}", names(still)))
+            }
         }
     }
 }
