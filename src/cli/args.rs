@@ -176,8 +176,9 @@ pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) tls: TlsArgs,
 
-    /// Look again every 2 s until interrupted. A terminal shows the screen; elsewhere a line is
-    /// printed when something changed, with --format json a document a line each time
+    /// Look again every 5 s until interrupted. A terminal shows the screen; elsewhere a line is
+    /// printed when something changed, with --format json a document a line each time. Servers log
+    /// connections that say nothing: a port that was open is tried again once a minute
     #[arg(long)]
     pub(super) watch: bool,
 
@@ -284,8 +285,9 @@ pub(super) struct PreflightArgs {
     #[arg(long)]
     pub(super) all: bool,
 
-    /// Follow a rolling restart: look every two seconds until no check fails, and say which server
-    /// is to be restarted next
+    /// Follow a rolling restart until no check fails, and say which server is to be restarted next.
+    /// Looks at once when a server stops or runs again, every 2 s until it is back, and else every
+    /// 15 s, so that little is added to the servers' logs
     #[arg(long, conflicts_with = "format")]
     pub(super) watch: bool,
 

@@ -8,6 +8,7 @@ mod apply;
 mod args;
 mod asker;
 mod assumed;
+mod client_ports;
 mod demo;
 mod digest;
 mod digest_args;

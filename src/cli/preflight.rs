@@ -34,6 +34,7 @@ async fn preflight(
     let target = &source.target();
     let named = source.named();
     let port = live::servers(target, &named)?;
+    let port = if args.watch { port.trying_ports_rarely() } else { port };
     let interrupts = args.watch.then(local::interrupts);
     let user = User::of(args, target, output).await?;
     let announced = RefCell::default();

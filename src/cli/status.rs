@@ -31,8 +31,8 @@ use crate::report::status::StatusDocument;
 use crate::spec::{self, Spec};
 use crate::status::{EnsembleStatus, JournalSeen, Known, SpecVerdict, WriteRate, ZxidReading};
 
-/// The time from one round of `--watch` to the next.
-const ROUND: Duration = Duration::from_secs(2);
+/// The time from one round of `--watch` to the next: a round leaves lines in the logs of the servers.
+const ROUND: Duration = Duration::from_secs(5);
 
 /// The label of an ensemble that has none yet.
 const NO_LABEL: &str = "my-ensemble";
@@ -73,6 +73,7 @@ pub(super) fn run(args: &StatusArgs, output: &Output) -> Result<Exit, CommandErr
     let named = Named::of(&asked.target, None);
     let port = live::servers(&asked.target, &named)?;
     if args.watch {
+        let port = port.trying_ports_rarely();
         return live::block_on(watched(args, &asked, &port, output));
     }
     let round = live::block_on(asked.round(&port, output))?;

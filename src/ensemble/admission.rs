@@ -126,6 +126,14 @@ impl Admission {
         door.is_some_and(|door| door.takes_one.load(Ordering::SeqCst))
     }
 
+    /// Whether the server is known to take more connections than we ever open.
+    pub(super) fn is_wide(&self, at: &Endpoint) -> bool {
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = doors.places.get(&(at.host.clone(), at.port));
+        let door = place.and_then(|place| doors.doors.get(place));
+        door.is_some_and(|door| door.is_wide.load(Ordering::SeqCst))
+    }
+
     /// Records the number of connections from one address that the server accepts. 0 means any
     /// number (`NIOServerCnxnFactory.getMaxClientCnxnsPerHost`).
     pub(super) fn takes(&self, at: &Endpoint, connections: u32) {

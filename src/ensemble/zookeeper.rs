@@ -47,7 +47,12 @@ pub struct ZooKeeper {
     port_checks: Mutex<HashMap<(Host, u16), Turn>>,
     /// Limits the open connections to each server.
     admission: Admission,
+    /// When each port was last seen open, where that is believed for a while.
+    open_ports: Option<Mutex<HashMap<(Host, u16), Instant>>>,
 }
+
+/// For how long a port that was open is not tried again, where that is wanted.
+const STAYS_OPEN: Duration = Duration::from_secs(60);
 
 impl ZooKeeper {
     /// A client with these certificates for TLS endpoints. Reads their files.
@@ -61,7 +66,42 @@ impl ZooKeeper {
             folder: Folder::default(),
             port_checks: Mutex::default(),
             admission: Admission::default(),
+            open_ports: None,
         })
+    }
+
+    /// Tries a port that was open not again for a minute. For observations that are repeated: a server
+    /// writes a warning for each connection to its election or quorum port that says nothing.
+    #[must_use]
+    pub fn trying_ports_rarely(self) -> Self {
+        Self { open_ports: Some(Mutex::default()), ..self }
+    }
+
+    /// Tries every port again from now on, once.
+    pub fn forget_open_ports(&self) {
+        if let Some(open) = &self.open_ports {
+            open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    /// Connects to a client port and says nothing, until the server ends the connection or stops: then
+    /// the port was [`PortState::Open`]. Any other state is returned at once.
+    pub async fn until_closed(&self, at: &Endpoint) -> PortState {
+        let limits = self.pace.limits(Kind::Connection);
+        match transport::connect(&at.host, at.port, limits).await {
+            Ok(mut stream) => {
+                // An error is an end too.
+                stream.read_exact(&mut [0]).await.ok();
+                PortState::Open
+            }
+            Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
+            Err(_) => PortState::Unreachable,
+        }
+    }
+
+    /// Whether a server is known to take more connections than zkplan opens.
+    pub fn has_room(&self, at: &Endpoint) -> bool {
+        self.admission.is_wide(at)
     }
 
     /// Reads the identity in that folder.
@@ -93,6 +133,7 @@ impl ZooKeeper {
             folder: self.folder.clone(),
             port_checks: Mutex::default(),
             admission: self.admission.clone(),
+            open_ports: None,
         }
     }
 
@@ -383,6 +424,13 @@ impl Ensemble for ZooKeeper {
     async fn check_port(&self, host: &Host, port: u16) -> PortState {
         let turn = self.turn_at(host, port);
         let _mine = turn.lock().await;
+        let known = self.open_ports.as_ref();
+        let known = || known.map(|known| known.lock().unwrap_or_else(PoisonError::into_inner));
+        let place = (host.clone(), port);
+        let last = known().and_then(|known| known.get(&place).copied());
+        if last.is_some_and(|last| last.elapsed() < STAYS_OPEN) {
+            return PortState::Open;
+        }
         let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
         let state = match self.patiently((host, port), Kind::Connection, connect).await {
             Ok(()) => PortState::Open,
@@ -390,6 +438,12 @@ impl Ensemble for ZooKeeper {
             Err(_) => PortState::Unreachable,
         };
         trace!(%host, port, ?state, "checked a port");
+        if let Some(mut known) = known() {
+            match state {
+                PortState::Open => known.insert(place, Instant::now()),
+                PortState::Refused | PortState::Unreachable => known.remove(&place),
+            };
+        }
         state
     }
 

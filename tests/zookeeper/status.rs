@@ -248,3 +248,26 @@ fn watching_sees_a_server_go_and_come_and_ends_with_ctrl_c() {
         );
     }
 }
+
+/// A watch may stand open for a night. A server writes a stack trace for each connection to its
+/// election or quorum port that says nothing.
+#[test]
+fn a_watch_adds_little_to_the_logs_of_the_servers() {
+    let ensemble = Builder::rich().start();
+    ensemble.wait_leader();
+    let lengths = || (1..=3).map(|id| ensemble.log(id).lines().count()).collect::<Vec<_>>();
+    let before = lengths();
+    let desk = Desk::new();
+    let line =
+        format!("zkplan status --connect {} --watch --format json", contacts(&ensemble, 1..=3));
+    let mut watch = desk.line(&line).start();
+    wait_until("four rounds", PATIENCE, || (watch.said().lines().count() >= 4).then_some(()));
+    watch.interrupt();
+    watch.ends().exits(0);
+    for (id, before) in (1..=3).zip(before) {
+        let log = ensemble.log(id);
+        let traced = "QuorumCnxManager.receiveConnection";
+        let traces = log.lines().skip(before).filter(|line| line.contains(traced)).count();
+        assert_eq!(traces, 1, "server {id}: one for all rounds\n{log}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The client ports of a roll: which servers stopped since they were last asked about.
+//!
+//! A connection that says nothing is kept open to each port. It ends when its server stops, and a new
+//! one is refused until the server runs again. A server closes such a connection after ten seconds
+//! (`NIOServerCnxnFactory`, `sessionlessCnxnTimeout`): then a new one is opened.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Notify;
+
+use crate::ensemble::{Ensemble as _, PortState, ZooKeeper};
+use crate::model::{Endpoint, ServerId};
+
+/// From one connection to a port to the next, where it is not kept: a server that is restarted refuses
+/// for a second at least, while its Java starts.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// The client ports of the members.
+#[derive(Default)]
+pub(super) struct ClientPorts {
+    ports: RefCell<BTreeMap<ServerId, Endpoint>>,
+    /// Those that refused a connection since they were last asked for.
+    refused: RefCell<BTreeSet<ServerId>>,
+    /// Those that refuse now.
+    down: RefCell<BTreeSet<ServerId>>,
+    /// Whether the servers are observed now: one that may take few connections is left alone.
+    is_busy: Cell<bool>,
+    /// A server stopped, or runs again.
+    changed: Notify,
+    /// The ports, or whether the servers are observed, are others now.
+    turned: Notify,
+}
+
+impl ClientPorts {
+    /// The servers that refused a connection since the last time.
+    pub(super) fn take_refused(&self) -> BTreeSet<ServerId> {
+        let mut refused = self.refused.take();
+        refused.extend(self.down.borrow().iter());
+        refused
+    }
+
+    /// These are the ports now.
+    pub(super) fn set(&self, ports: impl Iterator<Item = (ServerId, Endpoint)>) {
+        let ports: Vec<_> = ports.collect();
+        self.ports.borrow_mut().extend(ports);
+        self.turned.notify_waiters();
+    }
+
+    /// Whether the servers are observed now.
+    pub(super) fn set_busy(&self, is_busy: bool) {
+        self.is_busy.set(is_busy);
+        self.turned.notify_waiters();
+    }
+
+    /// Ends when a server stops, or runs again.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Watches the ports. Never ends.
+    pub(super) async fn watch(&self, port: &ZooKeeper) {
+        let mut watched = BTreeMap::new();
+        let mut watches = FuturesUnordered::new();
+        loop {
+            let turned = self.turned.notified();
+            for (id, at) in self.ports.borrow().iter() {
+                if watched.insert(*id, at.clone()).as_ref() != Some(at) {
+                    watches.push(self.watch_one(port, *id, at.clone()));
+                }
+            }
+            tokio::select! {
+                Some(()) = watches.next() => {}
+                () = turned => {}
+            }
+        }
+    }
+
+    /// What came of a connection; `None` where there is no room for one now, or no longer.
+    async fn until_closed(&self, port: &ZooKeeper, at: &Endpoint) -> Option<PortState> {
+        if port.has_room(at) {
+            return Some(port.until_closed(at).await);
+        }
+        let until_busy = async {
+            while !self.is_busy.get() {
+                self.turned.notified().await;
+            }
+        };
+        if self.is_busy.get() || port.takes_one_connection(at) {
+            return None;
+        }
+        tokio::select! {
+            state = port.until_closed(at) => Some(state),
+            () = until_busy => None,
+        }
+    }
+
+    fn note(&self, id: ServerId, state: PortState) {
+        let is_down = state == PortState::Refused;
+        let is_news = if is_down {
+            self.refused.borrow_mut().insert(id);
+            self.down.borrow_mut().insert(id)
+        } else {
+            self.down.borrow_mut().remove(&id)
+        };
+        if is_news {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Watches one port, for as long as it is that of the server.
+    async fn watch_one(&self, port: &ZooKeeper, id: ServerId, at: Endpoint) {
+        while self.ports.borrow().get(&id) == Some(&at) {
+            if let Some(state) = self.until_closed(port, &at).await {
+                self.note(id, state);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
