@@ -61,7 +61,8 @@
 //!   `observe::finding`.
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
 //!   apply means to its caller is decided in [`report::error`]; `cli::exit` says what each exit code means.
-//! * [`demo`] sets the stage of `zkplan demo`: real servers on loopback, and a client that writes.
+//! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The
+//!   real servers of the tests are started with the same code.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
 //!
 //! Why it is so: one page for each decision that took thought, in `src/decisions/`.

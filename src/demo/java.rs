@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::StageError;
+use super::DemoError;
 use super::child::on_path;
 
 /// What Debian's package installs; its manifest pulls the rest of the class path.
@@ -58,7 +58,7 @@ impl Java {
     /// # Errors
     ///
     /// One of them is missing.
-    pub fn installed() -> Result<Self, StageError> {
+    pub fn installed() -> Result<Self, DemoError> {
         Self::found_by(|name| env::var_os(name))
     }
 
@@ -68,12 +68,12 @@ impl Java {
     /// # Errors
     ///
     /// There is no Java.
-    pub fn with_jars(jars: Vec<PathBuf>) -> Result<Self, StageError> {
+    pub fn with_jars(jars: Vec<PathBuf>) -> Result<Self, DemoError> {
         Self::of(program(&|name| env::var_os(name))?, jars, simple_logger())
     }
 
     /// The one that these environment variables lead to.
-    fn found_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, StageError> {
+    fn found_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, DemoError> {
         let program = program(&variable)?;
         let (jars, logging) = match variable("ZOOKEEPER_HOME") {
             Some(home) => unpacked(Path::new(&home))?,
@@ -82,9 +82,9 @@ impl Java {
         Self::of(program, jars, logging)
     }
 
-    fn of(program: PathBuf, jars: Vec<PathBuf>, logging: Vec<String>) -> Result<Self, StageError> {
+    fn of(program: PathBuf, jars: Vec<PathBuf>, logging: Vec<String>) -> Result<Self, DemoError> {
         // Java has no way to name a folder with a colon.
-        let class_path = env::join_paths(&jars).map_err(|cause| StageError::Io {
+        let class_path = env::join_paths(&jars).map_err(|cause| DemoError::Io {
             what: "the class path".to_owned(),
             cause: io::Error::other(cause),
         })?;
@@ -119,10 +119,10 @@ pub fn super_digest_flag(digest: &str) -> String {
     format!("-Dzookeeper.DigestAuthenticationProvider.superDigest={digest}")
 }
 
-fn program(variable: &impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StageError> {
+fn program(variable: &impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DemoError> {
     let of_home = variable("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
     let of_path = || on_path("java", &variable("PATH").unwrap_or_default());
-    of_home.filter(|java| java.is_file()).or_else(of_path).ok_or(StageError::NoJava)
+    of_home.filter(|java| java.is_file()).or_else(of_path).ok_or(DemoError::NoJava)
 }
 
 type JarsAndLogging = (Vec<PathBuf>, Vec<String>);
@@ -132,17 +132,17 @@ fn simple_logger() -> Vec<String> {
 }
 
 /// Debian's package.
-fn packaged() -> Result<JarsAndLogging, StageError> {
+fn packaged() -> Result<JarsAndLogging, DemoError> {
     let jar = PathBuf::from(DEBIAN_JAR);
     if !jar.is_file() {
-        return Err(StageError::NoZooKeeper { jar });
+        return Err(DemoError::NoZooKeeper { jar });
     }
     let jars = [jar].into_iter().chain(DEBIAN_EXTRAS.map(PathBuf::from)).collect();
     Ok((jars, simple_logger()))
 }
 
 /// A release as Apache packs it.
-fn unpacked(home: &Path) -> Result<JarsAndLogging, StageError> {
+fn unpacked(home: &Path) -> Result<JarsAndLogging, DemoError> {
     let lib = home.join("lib");
     let entries = fs::read_dir(&lib).map(|entries| entries.flatten().map(|entry| entry.path()));
     let mut jars: Vec<PathBuf> = entries
@@ -153,7 +153,7 @@ fn unpacked(home: &Path) -> Result<JarsAndLogging, StageError> {
         jar.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"zookeeper"))
     };
     if !jars.iter().any(is_zookeeper) {
-        return Err(StageError::NotAHome { lib });
+        return Err(DemoError::NotAHome { lib });
     }
     // By name and not by a `conf` folder on the class path, with which Java would refuse a class
     // archive. 3.8 and later bring logback, earlier ones log4j; neither minds the other's property.
@@ -183,7 +183,7 @@ mod tests {
         folder
     }
 
-    fn find(variables: &[(&str, &Path)]) -> Result<Java, StageError> {
+    fn find(variables: &[(&str, &Path)]) -> Result<Java, DemoError> {
         let value = |(_, value): &(&str, &Path)| value.as_os_str().to_owned();
         Java::found_by(|name| variables.iter().find(|(key, _)| *key == name).map(value))
     }

@@ -1,30 +1,30 @@
-//! The stage of `zkplan demo`: real ZooKeeper servers on loopback, and a client that writes.
+//! The ensemble and the client of `zkplan demo`: real ZooKeeper servers on loopback, and a client that writes.
 //!
 //! ```text
-//! Stage::set -> servers 1, 2, 3 serve; spares 4, 5, 6 follow -> spec() is ready to be planned
+//! DemoEnsemble::start -> servers 1, 2, 3 serve; joiners 4, 5, 6 follow -> spec() can be planned
 //! Writer::start -> a write, its acknowledgement, the next write -> Writer::finish: what was lost
-//! Stage::strike, or drop -> every server is killed and its files are gone
+//! DemoEnsemble::remove, or drop -> every server is killed and its files are gone
 //! ```
 //!
-//! In reading order: [`Stage`] (what is set up, and how it ends), `script` (from the template
-//! `plans/demo.yaml` to the spec and the server lines of this stage), `server` (one process and its
-//! files), `password`; then [`Writer`] and what its thread does in `pen`. Below them is what the tests'
-//! real servers stand on, too: [`Java`] (where Java and ZooKeeper are), [`free_ports`], and
+//! In reading order: [`DemoEnsemble`] (what is set up, and how it ends), `layout` (from the template
+//! `plans/demo.yaml` to the spec and the server lines of this ensemble), `server` (one process and its
+//! files), `password`; then [`Writer`] and what its thread does in `writing`. Below them is
+//! what the tests' real servers stand on, too: [`Java`] (where Java and ZooKeeper are), [`free_ports`], and
 //! [`spawn_with_us`].
 //!
 //! This is the one place where servers are run. Nothing listens beyond loopback, nothing outlives
-//! the [`Stage`], and nothing is printed.
+//! the [`DemoEnsemble`], and nothing is printed.
 
 mod child;
+mod ensemble;
 mod java;
+mod layout;
 mod password;
-mod pen;
 mod ports;
 mod report;
-mod script;
 mod server;
-mod stage;
 mod writer;
+mod writing;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,22 +33,22 @@ use std::process::ExitStatus;
 use thiserror::Error;
 
 pub use child::spawn_with_us;
+pub use ensemble::DemoEnsemble;
 pub use java::{Java, SERVER_CLASS, super_digest_flag};
 pub use ports::free_ports;
 pub use report::{WriterError, WriterReport};
-pub use stage::Stage;
 pub use writer::Writer;
 
 use crate::model::ServerId;
 use crate::spec::SpecErrors;
 
-/// The one command that installs what a [`Stage`] needs, on Debian and its descendants.
+/// The one command that installs what a [`DemoEnsemble`] needs, on Debian and its descendants.
 pub const INSTALL: &str =
     "sudo apt-get install -y --no-install-recommends default-jre-headless zookeeper";
 
-/// Why the stage could not be set. Whatever had been started is gone again.
+/// Why the ensemble could not be started. Whatever had been started is gone again.
 #[derive(Debug, Error)]
-pub enum StageError {
+pub enum DemoError {
     /// There is no Java; [`INSTALL`] installs one.
     #[error("there is no `java` on the PATH or in JAVA_HOME")]
     NoJava,
@@ -103,7 +103,7 @@ pub enum StageError {
     },
 }
 
-impl StageError {
+impl DemoError {
     /// An error with a file or folder.
     fn at(path: &Path, cause: io::Error) -> Self {
         Self::Io { what: format!("`{}`", path.display()), cause }

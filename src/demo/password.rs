@@ -1,4 +1,4 @@
-//! The super user of a stage: a password made at run time, and its digest for the servers.
+//! The super user of a demo: a password made at run time, and its digest for the servers.
 
 use crate::ensemble::digest_id;
 

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::StageError;
+use super::DemoError;
 
 /// Ports from here up to the first outgoing one: above those of well-known services.
 const LOWEST: u16 = 10_000;
@@ -28,8 +28,8 @@ static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 /// # Errors
 ///
 /// There are fewer.
-pub fn free_ports(wanted: usize) -> Result<Vec<u16>, StageError> {
-    let none = StageError::NoPorts { wanted };
+pub fn free_ports(wanted: usize) -> Result<Vec<u16>, DemoError> {
+    let none = DemoError::NoPorts { wanted };
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let range = range();
     // A place of our own, so that two processes that look at once do not look at the same ports.
@@ -69,6 +69,6 @@ mod tests {
         let ports = [free_ports(18).unwrap(), free_ports(18).unwrap()].concat();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 36);
         assert!(ports.iter().all(|port| range().contains(port)), "{ports:?}");
-        assert!(matches!(free_ports(60_000), Err(StageError::NoPorts { wanted: 60_000 })));
+        assert!(matches!(free_ports(60_000), Err(DemoError::NoPorts { wanted: 60_000 })));
     }
 }

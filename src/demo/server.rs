@@ -1,10 +1,10 @@
-//! One server of a stage: its files, its process, what it says of itself.
+//! One server of a demo: its files, its process, what it says of itself.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use super::StageError;
+use super::DemoError;
 use super::child::{out_of_reach_of_ctrl_c, spawn_with_us};
 use super::java::{Java, SERVER_CLASS, super_digest_flag};
 use crate::ensemble::four_letter::Srvr;
@@ -52,10 +52,10 @@ impl Running {
         (id, client): (ServerId, Endpoint),
         members: &Membership,
         super_digest: &str,
-    ) -> Result<Self, StageError> {
+    ) -> Result<Self, DemoError> {
         let dir = dir.join(format!("server.{id}"));
         let data = dir.join("data");
-        fs::create_dir_all(&data).map_err(|cause| StageError::at(&data, cause))?;
+        fs::create_dir_all(&data).map_err(|cause| DemoError::at(&data, cause))?;
         let files = [
             (data.join("myid"), format!("{id}\n")),
             (dir.join("zoo.cfg"), ZOO_CFG.to_owned()),
@@ -63,11 +63,11 @@ impl Running {
             (dir.join("zoo.cfg.dynamic"), members.to_string()),
         ];
         for (path, text) in files {
-            fs::write(&path, text).map_err(|cause| StageError::at(&path, cause))?;
+            fs::write(&path, text).map_err(|cause| DemoError::at(&path, cause))?;
         }
         let log = dir.join("server.log");
         let output = File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
-        let (stdout, stderr) = output.map_err(|cause| StageError::at(&log, cause))?;
+        let (stdout, stderr) = output.map_err(|cause| DemoError::at(&log, cause))?;
         let arguments = java.arguments(&[super_digest_flag(super_digest)], SERVER_CLASS);
         let child = spawn_with_us(java.program(), |command| {
             out_of_reach_of_ctrl_c(command);
@@ -75,8 +75,8 @@ impl Running {
             command.args(arguments).arg("./zoo.cfg").current_dir(&dir);
             command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         });
-        let child = child
-            .map_err(|cause| StageError::Io { what: format!("server {id} of Java"), cause })?;
+        let child =
+            child.map_err(|cause| DemoError::Io { what: format!("server {id} of Java"), cause })?;
         Ok(Self { id, client, child, log })
     }
 
@@ -90,9 +90,9 @@ impl Running {
     /// # Errors
     ///
     /// It does not run any more.
-    pub(super) async fn mode(&mut self, port: &ZooKeeper) -> Result<Option<Mode>, StageError> {
+    pub(super) async fn mode(&mut self, port: &ZooKeeper) -> Result<Option<Mode>, DemoError> {
         if let Ok(Some(status)) = self.child.try_wait() {
-            return Err(StageError::Ended { id: self.id, status, log: self.log_tail() });
+            return Err(DemoError::Ended { id: self.id, status, log: self.log_tail() });
         }
         let answer = port.ask(&self.client, FourLetterWord::Srvr).await;
         Ok(answer.ok().and_then(|answer| Srvr::parse(&answer).mode))

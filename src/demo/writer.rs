@@ -6,8 +6,8 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::pen;
 use super::report::{WriterError, WriterReport};
+use super::writing;
 use crate::model::Endpoint;
 
 /// A client at work in a thread of its own: it creates one znode after the other below `/demo`,
@@ -34,7 +34,7 @@ impl Writer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(WriterError::NotStarted)?;
         let work = move || {
-            if let Some(report) = runtime.block_on(pen::write(&cluster, inbox, &count)) {
+            if let Some(report) = runtime.block_on(writing::write(&cluster, inbox, &count)) {
                 // A caller that waits no longer does not want it.
                 outbox.send(report).ok();
             }

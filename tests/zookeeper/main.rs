@@ -29,7 +29,7 @@ mod conformance;
 mod consoles;
 mod credentials;
 mod degraded;
-mod demo_stage;
+mod demo_ensemble;
 mod digests;
 mod forgeries;
 mod harness;

@@ -31,11 +31,11 @@ const PARENT: &str = "/demo";
 /// Writes until there is an order to finish, then reports; nothing where the sender of orders is
 /// gone.
 pub(super) async fn write(
-    cluster: &str,
+    addresses: &str,
     mut orders: oneshot::Receiver<Vec<Endpoint>>,
     acknowledged: &AtomicU64,
 ) -> Option<Result<WriterReport, WriterError>> {
-    let mut pen = Pen { cluster, client: None, sessions: 0 };
+    let mut connected = Connected { addresses, client: None, sessions: 0 };
     let mut gaps = Gaps::default();
     let mut number = 0;
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn write(
             order = &mut orders => {
                 // What was under way is written once more, which does no harm.
                 let servers = order.ok()?;
-                let last = timeout(LAST_LIMIT, pen.write(number)).await;
+                let last = timeout(LAST_LIMIT, connected.write(number)).await;
                 let stuck = WriterError::Stuck { waited_s: LAST_LIMIT.as_secs() };
                 if let Err(cause) = last.unwrap_or(Err(stuck)) {
                     return Some(Err(cause));
@@ -56,10 +56,10 @@ pub(super) async fn write(
                     acknowledged: number + 1,
                     lost,
                     longest_gap_ms: gaps.longest_ms(),
-                    sessions: pen.sessions,
+                    sessions: connected.sessions,
                 }));
             }
-            written = pen.write(number) => written,
+            written = connected.write(number) => written,
         };
         if let Err(cause) = written {
             return Some(Err(cause));
@@ -72,13 +72,13 @@ pub(super) async fn write(
 }
 
 /// A client and what it takes to keep one.
-struct Pen<'a> {
-    cluster: &'a str,
+struct Connected<'a> {
+    addresses: &'a str,
     client: Option<Client>,
     sessions: u32,
 }
 
-impl Pen<'_> {
+impl Connected<'_> {
     /// Returns once the znode of that number is there, and known to be.
     ///
     /// Where a connection is lost, it is not known whether the write was done. To send it again
@@ -115,7 +115,7 @@ impl Pen<'_> {
     async fn client(&mut self) -> Option<&Client> {
         if self.client.is_none() {
             let connector = Client::connector().with_session_timeout(SESSION_TIMEOUT);
-            match connector.connect(self.cluster).await {
+            match connector.connect(self.addresses).await {
                 Ok(client) => {
                     self.client = Some(client);
                     self.sessions += 1;

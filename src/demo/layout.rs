@@ -1,6 +1,6 @@
-//! From the template to this stage: the spec, and the server lines behind it.
+//! From the template to the ensemble of a demo: the spec, and the server lines behind it.
 
-use super::StageError;
+use super::DemoError;
 use super::password::USER;
 use crate::model::{
     ClientAddress, Endpoint, Host, Membership, PeerAddress, Role, Server, ServerId,
@@ -10,7 +10,7 @@ use crate::spec::{self, Spec, WantedServer};
 /// The demo's spec, with example ports.
 const TEMPLATE: &str = include_str!("../../plans/demo.yaml");
 
-/// The servers that are there to begin with. The template names the spares.
+/// The servers that are there to begin with. The template names the joiners.
 const PRESENT: [i64; 3] = [1, 2, 3];
 
 /// Ports of one server: client, quorum, election.
@@ -18,23 +18,23 @@ const PORTS_EACH: usize = 3;
 
 /// Where everything is, and what is wanted.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(super) struct DemoLayout {
     /// The members to begin with.
     pub(super) present: Membership,
     /// The servers that are to take over.
-    pub(super) spares: Membership,
+    pub(super) joiners: Membership,
     /// The spec that asks for it, as a file.
     pub(super) spec: String,
 }
 
-impl Script {
-    /// How many ports [`Script::write`] is to be given.
-    pub(super) fn ports() -> Result<usize, StageError> {
+impl DemoLayout {
+    /// How many ports [`DemoLayout::with_ports`] is to be given.
+    pub(super) fn ports() -> Result<usize, DemoError> {
         Ok((PRESENT.len() + template()?.servers.len()) * PORTS_EACH)
     }
 
     /// Puts these ports in the place of the template's.
-    pub(super) fn write(ports: &[u16]) -> Result<Self, StageError> {
+    pub(super) fn with_ports(ports: &[u16]) -> Result<Self, DemoError> {
         let wanted = ports.len() / PORTS_EACH;
         let mut spec = template()?;
         let ids = PRESENT.map(ServerId::new).into_iter().chain(spec.servers.keys().copied());
@@ -46,12 +46,12 @@ impl Script {
             .zip(ports)
             .map(|(id, ((client, quorum), election))| server(id, *client, *quorum, *election))
             .collect();
-        let (present, spares): (Vec<_>, Vec<_>) =
+        let (present, joiners): (Vec<_>, Vec<_>) =
             servers.into_iter().partition(|server| PRESENT.contains(&server.id.get()));
-        let (present, spares) = (Membership::of(present), Membership::of(spares));
+        let (present, joiners) = (Membership::of(present), Membership::of(joiners));
         spec.connect.servers = endpoints(&present).iter().map(ToString::to_string).collect();
         for WantedServer { server, .. } in spec.servers.values_mut() {
-            if let Some(real) = spares.get(server.id) {
+            if let Some(real) = joiners.get(server.id) {
                 server.clone_from(real);
             }
         }
@@ -60,17 +60,17 @@ impl Script {
                 .to_owned(),
             format!("The password of the user {USER} is new for each demo."),
         ];
-        Ok(Self { present, spares, spec: spec::write(&spec, &remarks) })
+        Ok(Self { present, joiners, spec: spec::write(&spec, &remarks) })
     }
 
-    /// The first membership of a spare: the members that are there, and every spare as an observer.
+    /// The first membership of a joiner: the members that are there, and every joiner as an observer.
     ///
-    /// So it can join the ensemble and never form one with the other spares. It does not become an
+    /// So it can join the ensemble and never form one with the other joiners. It does not become an
     /// observer: once it follows, it takes over the ensemble's own configuration, which does not
     /// name it, and follows without a vote (`QuorumPeer.updateLearnerType`).
-    pub(super) fn of_spares(&self) -> Membership {
-        let spares = self.spares.servers().cloned();
-        let observers = spares.map(|spare| Server { role: Role::Observer, ..spare });
+    pub(super) fn first_lines_of_joiners(&self) -> Membership {
+        let joiners = self.joiners.servers().cloned();
+        let observers = joiners.map(|joiner| Server { role: Role::Observer, ..joiner });
         Membership::of(self.present.servers().cloned().chain(observers))
     }
 }
@@ -80,8 +80,8 @@ pub(super) fn endpoints(of: &Membership) -> Vec<Endpoint> {
     of.servers().filter_map(Server::client_endpoint).collect()
 }
 
-fn template() -> Result<Spec, StageError> {
-    spec::parse("plans/demo.yaml", TEMPLATE).map_err(StageError::Template)
+fn template() -> Result<Spec, DemoError> {
+    spec::parse("plans/demo.yaml", TEMPLATE).map_err(DemoError::Template)
 }
 
 /// A voter that is reached through loopback alone.
@@ -102,20 +102,20 @@ mod tests {
     use super::*;
     use crate::model::PasswordSource;
 
-    fn script() -> Script {
-        let count = u16::try_from(Script::ports().unwrap()).unwrap();
+    fn layout() -> DemoLayout {
+        let count = u16::try_from(DemoLayout::ports().unwrap()).unwrap();
         assert_eq!(count, 18);
-        Script::write(&(20_001..20_001 + count).collect::<Vec<_>>()).unwrap()
+        DemoLayout::with_ports(&(20_001..20_001 + count).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
     fn the_spec_is_valid_and_has_the_ports() {
-        let script = script();
-        let spec = spec::parse("demo.yaml", &script.spec).unwrap();
+        let layout = layout();
+        let spec = spec::parse("demo.yaml", &layout.spec).unwrap();
         assert_eq!(spec.connect.servers, ["127.0.0.1:20001", "127.0.0.1:20002", "127.0.0.1:20003"]);
-        assert_eq!(spec.membership(), script.spares);
+        assert_eq!(spec.membership(), layout.joiners);
         assert_eq!(
-            script.spares.to_string(),
+            layout.joiners.to_string(),
             "server.4=127.0.0.1:20010:20016:participant;127.0.0.1:20004\n\
              server.5=127.0.0.1:20011:20017:participant;127.0.0.1:20005\n\
              server.6=127.0.0.1:20012:20018:participant;127.0.0.1:20006\n"
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_spec_differs_from_the_template_in_nothing_but_addresses() {
         let (real, mut template) =
-            (spec::parse("demo.yaml", &script().spec).unwrap(), template().unwrap());
+            (spec::parse("demo.yaml", &layout().spec).unwrap(), template().unwrap());
         template.connect.servers.clone_from(&real.connect.servers);
         template.servers.clone_from(&real.servers);
         assert_eq!(real, template);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn spares_can_only_ever_join() {
-        let first = script().of_spares();
+        let first = layout().first_lines_of_joiners();
         assert_eq!(first.voters(), PRESENT.map(ServerId::new).into_iter().collect());
         assert_eq!(first.len(), 6);
     }

@@ -1,4 +1,4 @@
-//! The stage of `zkplan demo`: set, carried over to its spares by hand under a writer, struck.
+//! The ensemble of `zkplan demo`: started, moved to its joiners by hand under a writer, removed.
 
 use std::fs;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
-use zkplan::demo::{Stage, Writer, WriterReport};
+use zkplan::demo::{DemoEnsemble, Writer, WriterReport};
 use zkplan::model::{Endpoint, ServerId};
 use zkplan::spec;
 use zookeeper_client::{Client, EnsembleUpdate};
@@ -26,11 +26,11 @@ fn say(figures: &str) {
     eprintln!("{figures}");
 }
 
-async fn set(below: &Path) -> Stage {
+async fn started(below: &Path) -> DemoEnsemble {
     let began = Instant::now();
-    let stage = Stage::set(below).await.expect("a stage");
-    say(&format!("the stage was set in {} ms", began.elapsed().as_millis()));
-    stage
+    let ensemble = DemoEnsemble::start(below).await.expect("an ensemble");
+    say(&format!("the ensemble was up in {} ms", began.elapsed().as_millis()));
+    ensemble
 }
 
 async fn acknowledged(writer: &Writer, more: u64) {
@@ -52,14 +52,14 @@ fn processes_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_stage_carries_a_whole_move_and_leaves_nothing() {
+fn the_demo_ensemble_takes_a_whole_move_and_leaves_nothing() {
     // No character of the folder's name may matter to anybody.
     let below = tempfile::Builder::new().prefix("zkplan \\u0041=ä#").tempdir().expect("a folder");
     let report = run(async {
-        let mut stage = set(below.path()).await;
-        assert_eq!(processes_below(stage.dir()).len(), 6);
+        let mut ensemble = started(below.path()).await;
+        assert_eq!(processes_below(ensemble.dir()).len(), 6);
         let desk = Desk::new();
-        let file = desk.write("demo.yaml", stage.spec());
+        let file = desk.write("demo.yaml", ensemble.spec());
         desk.run(["plan", &file, "--detailed-exitcode"]).exits(2).says([
             "join-4",
             "join-5",
@@ -70,8 +70,8 @@ fn the_stage_carries_a_whole_move_and_leaves_nothing() {
             "gate: wait for approval",
             "follows without a vote",
         ]);
-        let report = moved_to_the_spares(&mut stage).await;
-        stage.strike().expect("the folder goes");
+        let report = moved_to_the_joiners(&mut ensemble).await;
+        ensemble.remove().expect("the folder goes");
         report
     });
     say(&format!("{report:?}"));
@@ -82,31 +82,34 @@ fn the_stage_carries_a_whole_move_and_leaves_nothing() {
 }
 
 #[test]
-fn a_stage_that_is_dropped_takes_its_servers_along() {
+fn a_demo_ensemble_that_is_dropped_takes_its_servers_along() {
     let below = tempfile::tempdir().expect("a folder");
     run(async {
-        let stage = set(below.path()).await;
-        let writer = Writer::start(&stage.present()).expect("a writer");
+        let ensemble = started(below.path()).await;
+        let writer = Writer::start(&ensemble.present()).expect("a writer");
         acknowledged(&writer, 10).await;
-        drop(stage);
+        drop(ensemble);
         assert_eq!(processes_below(below.path()), Vec::<PathBuf>::new());
 
         // Given up while it comes up.
-        timeout(Duration::from_millis(400), Stage::set(below.path())).await.map(drop).unwrap_err();
+        timeout(Duration::from_millis(400), DemoEnsemble::start(below.path()))
+            .await
+            .map(drop)
+            .unwrap_err();
         assert_eq!(processes_below(below.path()), Vec::<PathBuf>::new());
     });
     assert_eq!(fs::read_dir(below.path()).expect("the folder").count(), 0);
 }
 
 /// Does by hand what apply does, and stops the old servers.
-async fn moved_to_the_spares(stage: &mut Stage) -> WriterReport {
-    let writer = Writer::start(&stage.addresses()).expect("a writer");
+async fn moved_to_the_joiners(ensemble: &mut DemoEnsemble) -> WriterReport {
+    let writer = Writer::start(&ensemble.addresses()).expect("a writer");
     acknowledged(&writer, 20).await;
-    let spec = spec::parse("demo.yaml", stage.spec()).expect("a spec without complaints");
+    let spec = spec::parse("demo.yaml", ensemble.spec()).expect("a spec without complaints");
     // Not at the leader, whose own removal cuts its clients' connections.
     let admin = Client::connector()
-        .with_auth("digest", format!("super:{}", stage.password()).as_bytes())
-        .connect(&connect_string(&stage.spares()))
+        .with_auth("digest", format!("super:{}", ensemble.password()).as_bytes())
+        .connect(&connect_string(&ensemble.joiners()))
         .await
         .expect("a session");
     for server in spec.membership().servers() {
@@ -120,11 +123,11 @@ async fn moved_to_the_spares(stage: &mut Stage) -> WriterReport {
         acknowledged(&writer, 10).await;
     }
     for id in [1, 2, 3] {
-        stage.stop(ServerId::new(id));
+        ensemble.stop(ServerId::new(id));
         acknowledged(&writer, 10).await;
     }
-    assert_eq!(processes_below(stage.dir()).len(), 3);
-    writer.finish(&stage.spares()).await.expect("a report")
+    assert_eq!(processes_below(ensemble.dir()).len(), 3);
+    writer.finish(&ensemble.joiners()).await.expect("a report")
 }
 
 fn connect_string(servers: &[Endpoint]) -> String {
