@@ -19,7 +19,7 @@
 //! needed.
 
 mod run;
-mod stage;
+mod simulated_plan;
 mod who;
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ use crate::plan::{Done, Plan, StepId};
 use crate::simulator::{AdminAction, Simulated, World};
 
 use self::run::{Applied, StopAt, apply, settle};
-use self::stage::SimulatedPlan;
+use self::simulated_plan::SimulatedPlan;
 use self::who::{FailureMode, candidates};
 pub use self::who::{FailureTarget, TargetKind};
 

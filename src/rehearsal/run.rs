@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::stage::{SimulatedPlan, attested, replace};
+use super::simulated_plan::{SimulatedPlan, attested, replace};
 use crate::apply::access::{Access, Named};
 use crate::apply::driver::{RunHost, Task, drive};
 use crate::apply::executor::Options;

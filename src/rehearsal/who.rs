@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::stage::SimulatedPlan;
+use super::simulated_plan::SimulatedPlan;
 use crate::model::{Role, ServerId};
 use crate::simulator::{Condition, PeerState, ProcessId, World};
 

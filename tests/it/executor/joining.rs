@@ -197,39 +197,35 @@ fn data_that_only_counts_can_compare_are_accepted_or_the_joiner_is_not_added() {
     assert_eq!((end, fake.marks), (Outcome::Finished, 0));
 }
 
+/// The digest of an old zxid differs, and the joiner is far beyond it.
+fn differs_at_first(fake: &mut Fake) {
+    fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
+    fake.joiners_at = Some(Zxid::new(200));
+}
+
+/// Once the mark is written, the comparison at a newer zxid has this result.
+fn after_the_mark(output: &Output, fake: &mut Fake, data: DataProof) {
+    if matches!(output, Output::Mark(..)) {
+        fake.data = Some(data);
+        fake.joiners_at = Some(Zxid::new(256));
+    }
+}
+
 /// Its snapshot was fuzzy: digests up to the zxid at which it first served prove nothing.
 #[test]
 fn an_old_digest_that_differs_is_outlived_by_a_newer_one() {
-    let (end, fake) = join(
-        |fake| {
-            fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
-            fake.joiners_at = Some(Zxid::new(200));
-        },
-        |output, fake| {
-            if matches!(output, Output::Mark(..)) {
-                fake.data = Some(DataProof::Digest(Zxid::new(256)));
-                fake.joiners_at = Some(Zxid::new(256));
-            }
-        },
-    );
+    let (end, fake) = join(differs_at_first, |output, fake| {
+        after_the_mark(output, fake, DataProof::Digest(Zxid::new(256)));
+    });
     assert_eq!((end, fake.marks), (Outcome::Finished, 128));
 }
 
 /// It served before, and the transactions that it has applied since produced other data.
 #[test]
 fn a_digest_that_differs_behind_the_first_service_convicts() {
-    let (end, fake) = join(
-        |fake| {
-            fake.data = Some(DataProof::DigestDiffers(Zxid::new(128)));
-            fake.joiners_at = Some(Zxid::new(200));
-        },
-        |output, fake| {
-            if matches!(output, Output::Mark(..)) {
-                fake.data = Some(DataProof::DigestDiffers(Zxid::new(256)));
-                fake.joiners_at = Some(Zxid::new(256));
-            }
-        },
-    );
+    let (end, fake) = join(differs_at_first, |output, fake| {
+        after_the_mark(output, fake, DataProof::DigestDiffers(Zxid::new(256)));
+    });
     assert_eq!(end, Outcome::DataDiffer(BTreeSet::from([id(4)])));
     assert_eq!(fake.carried_out, [], "it got no vote");
 }
