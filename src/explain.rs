@@ -17,6 +17,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKQ12", include_str!("check/rules/way_back.md")),
     ("ZKQ13", include_str!("check/rules/stop_last.md")),
     ("ZKQ14", include_str!("check/rules/shrink.md")),
+    ("ZKQ15", include_str!("check/rules/restarts.md")),
     ("ZKU1", include_str!("check/rules/unsupported.md")),
     ("ZKU2", include_str!("check/rules/form.md")),
     ("ZKF1", include_str!("explain/ZKF1.md")),

@@ -33,7 +33,7 @@
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
 //!   tolerates most failures, then the fewest reconfigs. It believes nothing to be safe. Why each
 //!   step stands where it stands is data ([`plan::Plan::graph`]); [`render`] only puts it in words.
-//! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ14. It shares no arithmetic with `plan`,
+//! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ15. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
 //!   [`check::CheckedPlan`]. Each rule is one file; the table in `check::rules` says which.
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
@@ -52,6 +52,7 @@
 //!   any step; [`apply::judge`] says whether a step may be taken now, and how long that takes to show.
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
+//! * [`restarting`] carries a plan of restarts out: which server is next, and when.
 //! * [`rehearsal`] applies a plan to a simulated ensemble, and has every server and zone fail at every
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`status`] says what an ensemble is now, what a spec wants beyond that, and whether the next
@@ -113,6 +114,7 @@ pub mod proposal;
 pub mod rehearsal;
 pub mod render;
 pub mod report;
+pub mod restarting;
 pub mod saved;
 pub mod settings;
 pub mod simulator;

@@ -3,13 +3,15 @@
 //! The planner's best plan is shown where it keeps the safety rules. Where it does not, no order does: the
 //! refusal names its breaches and a change of policy under which a plan was made and checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Breach, BreachKind, CheckedPlan, Law, RejectedPlan, check, check_or_return};
 use crate::diff::diff;
-use crate::model::{MinTolerance, Policy, ReuseIds, StandaloneEnabled, Target, ZonePolicy};
-use crate::observe::{Facts, FindingKind};
-use crate::plan::{Acceptance, Goal, Plan, Prefer, best};
+use crate::model::{
+    MinTolerance, Policy, ReuseIds, ServerId, SettingName, StandaloneEnabled, Target, ZonePolicy,
+};
+use crate::observe::{Facts, FindingKind, Obstacle};
+use crate::plan::{Acceptance, Goal, Plan, Prefer, Restart, best, restarts};
 
 /// Why no plan may be shown, and what would pass.
 #[derive(Debug, Clone)]
@@ -53,22 +55,88 @@ pub fn propose(
 }
 
 /// The same where something else counts most.
+///
+/// Settings come before membership: where members were seen to lack wanted ones, it is the plan that
+/// restarts them.
 pub fn propose_preferring(
     target: &Target,
     facts: &Facts,
     accepted: &[Acceptance],
     prefer: Prefer,
 ) -> Result<CheckedPlan, Box<Refusal>> {
+    if let Some(proposed) = propose_restarts(target, facts, accepted, &BTreeSet::new()) {
+        return proposed;
+    }
     let goal = Goal { prefer, ..goal(target, facts, accepted) };
     match choose(&goal) {
         Ok(checked) => Ok(without_idle_acceptances(checked)),
         Err(nearest) => {
             let remedies = remedies(&goal, &nearest.breaches);
-            let RejectedPlan { plan, mut breaches } = *nearest;
-            breaches.sort_by_key(|breach| !breach.is_of_the_whole());
-            Err(Box::new(Refusal { nearest: plan, breaches, remedies }))
+            Err(Box::new(refusal(*nearest, remedies)))
         }
     }
+}
+
+/// The plan that restarts the members that were seen to lack wanted settings, and those that are
+/// asked for; `None` where there are none.
+pub fn propose_restarts(
+    target: &Target,
+    facts: &Facts,
+    accepted: &[Acceptance],
+    asked: &BTreeSet<ServerId>,
+) -> Option<Result<CheckedPlan, Box<Refusal>>> {
+    let servers = to_restart(target, facts, asked);
+    if servers.is_empty() {
+        return None;
+    }
+    let plan = restarts(&goal(target, facts, accepted), &target.settings, servers);
+    Some(match check_or_return(plan, facts) {
+        Ok(checked) => Ok(without_idle_acceptances(checked)),
+        Err(nearest) => {
+            let accepts = nearest.breaches.iter().all(|breach| breach.detail.is_acceptable());
+            let remedies = nearest.breaches.iter().filter(|_| accepts).filter_map(suggested);
+            let remedies = remedies.collect();
+            Err(Box::new(refusal(*nearest, remedies)))
+        }
+    })
+}
+
+fn refusal(nearest: RejectedPlan, remedies: Vec<Remedy>) -> Refusal {
+    let RejectedPlan { plan, mut breaches } = nearest;
+    breaches.sort_by_key(|breach| !breach.is_of_the_whole());
+    Refusal { nearest: plan, breaches, remedies }
+}
+
+/// The members to restart. Where the leader runs without `reconfigEnabled`, that of no other member
+/// shows, and a member that is left out could never rejoin later: so it is all of them.
+fn to_restart(
+    target: &Target,
+    facts: &Facts,
+    asked: &BTreeSet<ServerId>,
+) -> BTreeMap<ServerId, Restart> {
+    let members = facts.base.membership.ids();
+    let mut lacking: BTreeMap<ServerId, BTreeSet<SettingName>> = BTreeMap::new();
+    for finding in &facts.findings {
+        let FindingKind::SettingsDiffer { differences } = &finding.kind else { continue };
+        for difference in differences {
+            for server in difference.servers.intersection(&members) {
+                lacking.entry(*server).or_default().insert(difference.setting);
+            }
+        }
+    }
+    for obstacle in facts.obstacles.iter().filter(|_| target.settings.reconfig_enabled) {
+        let Obstacle::ReconfigDisabled(on) = obstacle else { continue };
+        let leads = facts.leader.is_none_or(|leader| on.contains(&leader));
+        let on = if leads { &members } else { on };
+        for server in on.intersection(&members) {
+            lacking.entry(*server).or_default().insert(SettingName::ReconfigEnabled);
+        }
+    }
+    let restart = |server: &ServerId| {
+        let brings = lacking.get(server).cloned().unwrap_or_default();
+        (*server, Restart { server: *server, brings, is_asked: asked.contains(server) })
+    };
+    lacking.keys().chain(asked.intersection(&members)).map(restart).collect()
 }
 
 fn goal(target: &Target, facts: &Facts, accepted: &[Acceptance]) -> Goal {

@@ -1,7 +1,7 @@
 //! The commands that a plan has run on the operator's machine.
 
 use crate::model::ServerId;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Restart, Step};
 
 /// The command of a step, with its server's id and host filled in.
 ///
@@ -11,6 +11,9 @@ use crate::plan::{Action, Plan, Step};
 /// even a command line or an option.
 pub fn argv(plan: &Plan, step: &Step) -> Option<Result<Vec<String>, ServerId>> {
     let (command, id, members) = match step.action {
+        Action::Restart(Restart { server, .. }) => {
+            (plan.hooks.restart.as_ref()?, server, &plan.target)
+        }
         Action::Start(id) => (plan.hooks.start.as_ref()?, id, &plan.target),
         Action::Stop(id) => (plan.hooks.stop.as_ref()?, id, &plan.facts.base.membership),
         _ => return None,

@@ -7,7 +7,7 @@ use super::journal::{HookEnd, Illegible, LockText};
 use super::wait::{Occupied, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
-use crate::model::{EnsembleConfig, ServerId, Zxid};
+use crate::model::{EnsembleConfig, ServerId, SettingName, Zxid};
 use crate::observe::{Finding, Identity};
 use crate::plan::{Acceptance, StepId};
 use crate::trust::Unproven;
@@ -131,6 +131,13 @@ pub enum Outcome {
     },
     /// The data of joiners are not the leader's.
     DataDiffer(BTreeSet<ServerId>),
+    /// A server was restarted and still runs with other settings than the plan is to bring.
+    OldSettings {
+        /// The server.
+        server: ServerId,
+        /// The settings that were seen to differ.
+        settings: BTreeSet<SettingName>,
+    },
     /// A server has failed or come back since the plan was made, and no order of the plan's steps
     /// keeps the safety rules. With the broken rules and the servers that are down.
     NotGranted(Vec<Wait>),
@@ -222,6 +229,7 @@ impl Outcome {
             Self::Hook { .. } => "hook-failed",
             Self::RanOut { .. } => "wait-ran-out",
             Self::DataDiffer(_) => "data-differ",
+            Self::OldSettings { .. } => "old-settings",
             Self::NotGranted(_) => "not-granted",
             Self::Unsafe(..) => "unsafe",
             Self::Refused { .. } => "refused",

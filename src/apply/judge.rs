@@ -203,6 +203,7 @@ impl Judge<'_> {
             Action::AskToStop(id) => self.by_hand(kind, *id),
             Action::AttestBlank(id) => self.attest(step, *id),
             Action::Prove(_) => self.proof(),
+            Action::Restart(_) => unreachable!("no run has restarts"),
         }
     }
 

@@ -44,4 +44,4 @@ mod wait;
 pub use end::{Differs, Outcome, Since, Stale};
 pub use event::Event;
 pub use reorder::Reordered;
-pub use wait::{BindProof, Missing, Occupied, Wait};
+pub use wait::{BindProof, Missing, Occupied, RestartMissing, Wait};

@@ -12,9 +12,9 @@ use crate::plan::{Action, Done, Plan, Positions, Schedule, Step, is_within_reach
 /// read in two ways.
 const MOST_READINGS: usize = 4096;
 
-/// Whether no reconfig of a plan is left.
+/// Whether no reconfig and no restart of a plan is left.
 pub fn is_complete(plan: &Plan, done: &Done) -> bool {
-    plan.steps().all(|step| step.reconfig().is_none() || done.contains(&step.id))
+    plan.steps().all(|step| !step.takes_a_turn() || done.contains(&step.id))
 }
 
 /// The reconfigs of a plan that are done by a membership. `None` if the membership is neither the
@@ -148,6 +148,8 @@ pub fn implied(plan: &Plan, reconfigs: &Done) -> Done {
                     .filter(same)
                     .any(|other| reconfigs.contains(&other.id)),
                 Action::Gate(_) => passed,
+                // No configuration shows it.
+                Action::Restart(_) => false,
                 Action::AttestBlank(_) | Action::Prove(Some(_)) => {
                     later().filter(same).any(|other| reconfigs.contains(&other.id))
                 }

@@ -79,6 +79,13 @@ pub enum Wait {
         /// The server.
         server: ServerId,
     },
+    /// A restart of the plan is not done, or the next one has to wait.
+    Restart {
+        /// The server that it is about; `None` where it is the ensemble.
+        server: Option<ServerId>,
+        /// What is missing.
+        missing: RestartMissing,
+    },
     /// No server can be reached.
     Connection,
     /// A server could take the session, but the password would be sent without TLS to an address of
@@ -98,6 +105,21 @@ pub enum BindProof {
     DefaultAssumed(u64),
     /// No proof is possible: it is set to try without end, and does not report its own ports.
     TriesForEver,
+}
+
+/// What is missing before the next server can be restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartMissing {
+    /// A person is to restart it.
+    ByHand,
+    /// It is not back in its role, in sync.
+    Role,
+    /// No write was seen to commit through it.
+    Commit,
+    /// It has to be seen so once more.
+    Again,
+    /// There is no leader.
+    Leader,
 }
 
 /// What is missing before a joiner can be added.

@@ -37,6 +37,8 @@ pub enum Law {
     StopLast,
     /// Bounded shrinking.
     Shrink,
+    /// Restarts: one at a time, each without taking the quorum, and before any other change.
+    Restarts,
     /// No safety rule: what this version cannot change.
     Unsupported,
     /// A plan does what it says and ends where it says.
@@ -45,7 +47,7 @@ pub enum Law {
 
 impl Law {
     /// Every rule, in the order of their codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Now,
         Self::Next,
         Self::Spare,
@@ -60,6 +62,7 @@ impl Law {
         Self::WayBack,
         Self::StopLast,
         Self::Shrink,
+        Self::Restarts,
         Self::Unsupported,
         Self::Form,
     ];
@@ -81,6 +84,7 @@ impl Law {
             Self::WayBack => "ZKQ12",
             Self::StopLast => "ZKQ13",
             Self::Shrink => "ZKQ14",
+            Self::Restarts => "ZKQ15",
             Self::Unsupported => "ZKU1",
             Self::Form => "ZKU2",
         }
@@ -212,6 +216,10 @@ pub enum BreachKind {
         /// What the policy allows beyond.
         max: u32,
     },
+    /// Without the server that is restarted, too few voters would acknowledge.
+    RestartTakesQuorum(Votes),
+    /// Servers are restarted in a plan that does something else too, or one twice, or side by side.
+    RestartsNotAlone,
     /// The steps do not end at the target.
     WrongEnd,
     /// A step does not do what it says.

@@ -1,4 +1,4 @@
-//! The safety rules ZKQ1 to ZKQ14, written apart from the planner, and the only maker of what may be
+//! The safety rules ZKQ1 to ZKQ15, written apart from the planner, and the only maker of what may be
 //! applied.
 //!
 //! In: a [`Plan`] and the facts of now. Out: a [`CheckedPlan`] with the figures of every step, or

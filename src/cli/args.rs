@@ -8,7 +8,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
-use super::values::{acceptance, client_address, duration, label, user};
+use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
 use crate::model::{AuthScheme, Millis, ServerId, Tls};
 use crate::plan::Acceptance;
 use crate::report::SCHEMAS;
@@ -234,6 +234,11 @@ pub(super) struct PlanArgs {
     /// 'promote 6 directly'; text output only; repeatable
     #[arg(long, value_name = "ORDER")]
     pub(super) why_not: Vec<crate::whynot::Wish>,
+
+    /// Plan to restart these members, one at a time and the leader last, whatever their settings are:
+    /// for new certificates, another JVM, another kernel; `all`, or ids like 1,3
+    #[arg(long, value_name = "all|IDS", value_parser = restarted, conflicts_with_all = ["prefer", "why_not"])]
+    pub(super) restart: Option<Restarted>,
 
     /// Accept a risk by its code, like ZKQ2:join-2 or ZKF1; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]

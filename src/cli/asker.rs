@@ -1,9 +1,9 @@
 //! One look of a preflight: the observation, the further questions, and the checks.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use super::args::PreflightArgs;
+use super::args::AccessArgs;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::output::Output;
@@ -24,7 +24,7 @@ pub(super) enum User {
 
 impl User {
     pub(super) async fn of(
-        args: &PreflightArgs,
+        access: &AccessArgs,
         target: &Target,
         output: &Output,
     ) -> Result<Self, CommandError> {
@@ -32,7 +32,7 @@ impl User {
         if Signer::of(connect) == Signer::Anonymous {
             return Ok(Self::None);
         }
-        match secret::terms(connect, secret::in_clear(&args.access), output).await {
+        match secret::terms(connect, secret::in_clear(access), output).await {
             Ok(terms) => Ok(Self::Known(terms)),
             Err(error) if error.exit() == Exit::Stopped => Err(error),
             // Everything else can be checked without.
@@ -52,6 +52,8 @@ pub(super) struct Asker<'a> {
     pub(super) named: &'a Named,
     /// The servers that were announced to get the credential.
     pub(super) announced: RefCell<BTreeSet<Recipient>>,
+    /// Whether the command holds a session beside.
+    pub(super) holds_session: Cell<bool>,
 }
 
 /// What one look showed.
@@ -80,6 +82,7 @@ impl Asker<'_> {
             (_, None) => AskedAs::NoUser,
         };
         let bare = port.unauthenticated();
+        let bare = if self.holds_session.get() { bare.beside_a_session() } else { bare };
         let mut answers = ask(port, &bare, target, &seen, asked_as).await;
         let facts = Facts::of(&seen, target);
         let earlier = journal::open_runs(port, &seen, &facts, (target, Some(&[]))).await;

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -89,8 +89,12 @@ impl ClientPorts {
                 self.turned.notified().await;
             }
         };
-        if self.is_busy.get() || port.takes_one_connection(at) {
+        if port.takes_one_connection(at) {
             return None;
+        }
+        // A restart may begin and end while the servers are observed.
+        if self.is_busy.get() {
+            return Some(port.try_port(at).await);
         }
         tokio::select! {
             state = port.until_closed(at) => Some(state),
@@ -114,10 +118,16 @@ impl ClientPorts {
     /// Watches one port, for as long as it is that of the server.
     async fn watch_one(&self, port: &ZooKeeper, id: ServerId, at: Endpoint) {
         while self.ports.borrow().get(&id) == Some(&at) {
-            if let Some(state) = self.until_closed(port, &at).await {
+            let began = Instant::now();
+            let state = self.until_closed(port, &at).await;
+            if let Some(state) = state {
                 self.note(id, state);
             }
-            tokio::time::sleep(AGAIN).await;
+            // One that was kept and ended: the server may be down for less than that time.
+            let was_kept = state == Some(PortState::Open) && began.elapsed() >= AGAIN;
+            if !was_kept {
+                tokio::time::sleep(AGAIN).await;
+            }
         }
     }
 }

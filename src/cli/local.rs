@@ -115,6 +115,11 @@ impl<'a> Local<'a> {
         }
     }
 
+    /// Prints beside the bar.
+    pub(super) fn aside(&self, text: &Text) {
+        self.progress.aside(text);
+    }
+
     /// Takes the bar away.
     pub(super) fn clear(&self) {
         self.progress.clear();

@@ -30,6 +30,7 @@ mod preflight;
 mod probe;
 mod progress;
 mod rehearse;
+mod restart_lock;
 mod retired;
 mod secret;
 mod show;

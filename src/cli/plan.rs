@@ -22,7 +22,7 @@ use crate::check::CheckedPlan;
 use crate::model::Target;
 use crate::observe::{Facts, Observation, ObserveError, Question, observe_confirmed};
 use crate::plan::{Acceptance, Done, Prefer};
-use crate::proposal::{Refusal, propose_preferring};
+use crate::proposal::{Refusal, propose_preferring, propose_restarts};
 
 use crate::document::{self, Document as _};
 use crate::rehearsal;
@@ -220,7 +220,8 @@ fn flags(args: &PlanArgs, accepted: &[Acceptance]) -> Vec<String> {
     let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
     let accepted =
         accepted.iter().flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
-    live.chain(prefer).chain(accepted).collect()
+    let restart = args.restart.iter().flat_map(|of| ["--restart".to_owned(), of.to_string()]);
+    live.chain(prefer).chain(restart).chain(accepted).collect()
 }
 
 /// Looks at the ensemble of a spec and plans for what is there.
@@ -252,6 +253,12 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     facts.findings.extend(open.journal.findings);
     facts.findings.sort();
     if let Some(RunPosition { run, is_certain, checked, done }) = open.resumed {
+        if args.restart.is_some() {
+            let what = format!("run {run} is open: servers are restarted before it or after it");
+            let error = CommandError::new(CommandFailure::OtherRun, what);
+            let path = words_for_shell(&loaded.path);
+            return Outcome::Failed(error.hint(format!("finish it: zkplan apply {path}")));
+        }
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
@@ -288,6 +295,21 @@ fn proposed(
     facts: &Facts,
     seen: Option<Box<Observation>>,
 ) -> Outcome {
+    if let Some(restart) = &args.restart {
+        let members = facts.base.membership.ids();
+        let asked = restart.of(&members);
+        if let Some(stranger) = asked.difference(&members).next() {
+            let what = format!("--restart {restart}: the ensemble has no member {stranger}");
+            return Outcome::Failed(CommandError::new(CommandFailure::Usage, what));
+        }
+        return match propose_restarts(target, facts, &args.accept, &asked) {
+            Some(Ok(checked)) => Outcome::Planned(Box::new(checked), seen, None),
+            Some(Err(refusal)) => Outcome::Refused(refusal, seen),
+            None => {
+                Outcome::Failed(CommandError::new(CommandFailure::Usage, "no member to restart"))
+            }
+        };
+    }
     let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
     match propose_preferring(target, facts, &args.accept, prefer) {
         Ok(checked) => Outcome::Planned(Box::new(checked), seen, None),
@@ -357,7 +379,7 @@ fn texts(
                     Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
                     Err(error) => Err(error.message.as_str()),
                 });
-                let is_new = !checked.plan().is_empty() && position.is_none();
+                let is_new = checked.plan().reconfigs() > 0 && position.is_none();
                 let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) =

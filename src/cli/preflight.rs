@@ -1,6 +1,6 @@
 //! `zkplan preflight`: check an ensemble, and the servers that are to join it, before a change.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::args::{PreflightArgs, TextOrJson, ZooCfgArg};
 use super::asker::{Asker, Looked, User};
@@ -36,9 +36,9 @@ async fn preflight(
     let port = live::servers(target, &named)?;
     let port = if args.watch { port.trying_ports_rarely() } else { port };
     let interrupts = args.watch.then(local::interrupts);
-    let user = User::of(args, target, output).await?;
-    let announced = RefCell::default();
-    let asker = Asker { port: &port, target, user: &user, named: &named, announced };
+    let user = User::of(&args.access, target, output).await?;
+    let (announced, holds_session) = (RefCell::default(), Cell::new(false));
+    let asker = Asker { port: &port, target, user: &user, named: &named, announced, holds_session };
     let looked = match interrupts {
         Some(interrupts) => match watch(&asker, interrupts, output).await? {
             (_, Some(looked)) => looked,

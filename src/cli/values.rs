@@ -1,11 +1,46 @@
 //! How values of flags are read. Each error says what to give instead.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use crate::check::Law;
 use crate::explain;
-use crate::model::Millis;
+use crate::model::{Millis, ServerId};
 use crate::observe::{FindingKind, contact};
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
+
+/// The members to restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Restarted {
+    /// Every one.
+    All,
+    /// These.
+    Ids(BTreeSet<ServerId>),
+}
+
+impl Restarted {
+    /// Which members that is.
+    pub(super) fn of(&self, members: &BTreeSet<ServerId>) -> BTreeSet<ServerId> {
+        match self {
+            Self::All => members.clone(),
+            Self::Ids(ids) => ids.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Restarted {
+    /// As it is typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Ids(ids) => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                f.write_str(&ids.join(","))
+            }
+        }
+    }
+}
 
 pub(super) fn label(text: &str) -> Result<String, String> {
     if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
@@ -55,6 +90,17 @@ pub(super) fn acceptance(text: &str) -> Result<Acceptance, String> {
             Err(format!("`{code}` is not a code of a rule or finding; see `zkplan explain`"))
         }
     }
+}
+
+/// The members to restart: `all`, or ids.
+pub(super) fn restarted(text: &str) -> Result<Restarted, String> {
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(Restarted::All);
+    }
+    let id = |text: &str| text.trim().parse().map(ServerId::new).map_err(|_| ());
+    let ids: Result<BTreeSet<ServerId>, ()> = text.split(',').map(id).collect();
+    ids.map(Restarted::Ids)
+        .map_err(|()| "give all, or ids with commas between, like 1,3".to_owned())
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub struct ZooKeeper {
     admission: Admission,
     /// When each port was last seen open, where that is believed for a while.
     open_ports: Option<Mutex<HashMap<(Host, u16), Instant>>>,
+    /// Whether a session of ours is held on some server all the while.
+    is_beside_a_session: bool,
 }
 
 /// For how long a port that was open is not tried again, where that is wanted.
@@ -67,6 +69,7 @@ impl ZooKeeper {
             port_checks: Mutex::default(),
             admission: Admission::default(),
             open_ports: None,
+            is_beside_a_session: false,
         })
     }
 
@@ -87,16 +90,20 @@ impl ZooKeeper {
     /// Connects to a client port and says nothing, until the server ends the connection or stops: then
     /// the port was [`PortState::Open`]. Any other state is returned at once.
     pub async fn until_closed(&self, at: &Endpoint) -> PortState {
-        let limits = self.pace.limits(Kind::Connection);
-        match transport::connect(&at.host, at.port, limits).await {
-            Ok(mut stream) => {
-                // An error is an end too.
-                stream.read_exact(&mut [0]).await.ok();
-                PortState::Open
-            }
-            Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
-            Err(_) => PortState::Unreachable,
+        let connected = transport::connect(&at.host, at.port, self.pace.limits(Kind::Connection));
+        let connected = connected.await;
+        let state = state_of(&connected);
+        if let Ok(mut stream) = connected {
+            // An error is an end too.
+            stream.read_exact(&mut [0]).await.ok();
         }
+        state
+    }
+
+    /// Connects to a client port and hangs up at once.
+    pub async fn try_port(&self, at: &Endpoint) -> PortState {
+        let limits = self.pace.limits(Kind::Connection);
+        state_of(&transport::connect(&at.host, at.port, limits).await)
     }
 
     /// Whether a server is known to take more connections than zkplan opens.
@@ -134,7 +141,15 @@ impl ZooKeeper {
             port_checks: Mutex::default(),
             admission: self.admission.clone(),
             open_ports: None,
+            is_beside_a_session: self.is_beside_a_session,
         }
+    }
+
+    /// The same servers, beside a session that is held on one of them: it takes one of the two
+    /// connections, and a second session there leaves none for a question.
+    #[must_use]
+    pub fn beside_a_session(self) -> Self {
+        Self { is_beside_a_session: true, ..self }
     }
 
     /// Has the leader check one reconfig without carrying it out. It uses a separate,
@@ -403,7 +418,7 @@ impl Ensemble for ZooKeeper {
     }
 
     fn takes_one_connection(&self, at: &Endpoint) -> bool {
-        self.admission.takes_one(at)
+        self.is_beside_a_session || self.admission.takes_one(at)
     }
 
     fn demanded(&self, at: &Endpoint) -> AuthDemand {
@@ -432,11 +447,7 @@ impl Ensemble for ZooKeeper {
             return PortState::Open;
         }
         let connect = async |limits| transport::connect(host, port, limits).await.map(drop);
-        let state = match self.patiently((host, port), Kind::Connection, connect).await {
-            Ok(()) => PortState::Open,
-            Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
-            Err(_) => PortState::Unreachable,
-        };
+        let state = state_of(&self.patiently((host, port), Kind::Connection, connect).await);
         trace!(%host, port, ?state, "checked a port");
         if let Some(mut known) = known() {
             match state {
@@ -474,6 +485,15 @@ impl SessionFactory for ZooKeeper {
             survey_sasl: self.sasl.clone(),
         };
         HeldSession::open(at, means).await
+    }
+}
+
+/// What a connection to a port, or its failure, says of the port.
+fn state_of<T>(connected: &Result<T, NoAnswer>) -> PortState {
+    match connected {
+        Ok(_) => PortState::Open,
+        Err(NoAnswer::Refused | NoAnswer::Closed) => PortState::Refused,
+        Err(_) => PortState::Unreachable,
     }
 }
 

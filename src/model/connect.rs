@@ -221,12 +221,16 @@ pub struct Hooks {
     #[schemars(length(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Vec<String>>,
+    /// Restarts a member; when it has ended, the server may still be starting.
+    #[schemars(length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Vec<String>>,
 }
 
 impl Hooks {
     /// Whether a command names `{joinerDir}`.
     pub fn want_joiner_files(&self) -> bool {
-        let words = self.start.iter().chain(&self.stop).flatten();
+        let words = self.start.iter().chain(&self.stop).chain(&self.restart).flatten();
         words.into_iter().any(|word| word.contains("{joinerDir}"))
     }
 }

@@ -13,7 +13,8 @@ use super::ServerVersion;
 ///
 /// They are wanted, not written: zkplan compares them with what it sees and edits no file on a
 /// server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WantedSettings {
     /// `reconfigEnabled=true`.
     pub reconfig_enabled: bool,
@@ -146,7 +147,11 @@ impl fmt::Display for WantedSetting {
 }
 
 /// What a number must be: `30`, or `>=30`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
 pub enum Bound {
     /// Exactly this.
     Exactly(u32),
@@ -180,6 +185,20 @@ impl Bound {
     pub fn allows(self, name: SettingName, value: u64) -> bool {
         let is_unlimited = name == SettingName::MaxClientCnxns && value == 0;
         self.holds(value) || (is_unlimited && matches!(self, Self::AtLeast(_)))
+    }
+}
+
+impl From<Bound> for String {
+    fn from(bound: Bound) -> Self {
+        bound.to_string()
+    }
+}
+
+impl TryFrom<String> for Bound {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|()| format!("`{text}` is no bound of a number"))
     }
 }
 

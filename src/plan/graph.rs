@@ -53,7 +53,7 @@ impl Plan {
                     }
                     last = Some(node);
                 }
-                Action::Gate(_) | Action::Prove(_) => {
+                Action::Gate(_) | Action::Prove(_) | Action::Restart(_) => {
                     if let Some(last) = last {
                         graph.add_edge(last, node, EdgeReason::Step(reason));
                     }
@@ -98,6 +98,7 @@ const fn prepared(earlier: &Step, reason: StepReason) -> StepReason {
         | Action::Gate(_)
         | Action::Stop(_)
         | Action::AskToStop(_)
+        | Action::Restart(_)
         | Action::Prove(_) => reason,
     }
 }
@@ -136,6 +137,9 @@ impl StepReason {
             | Self::IdOutFirst
             | Self::BlankFirst
             | Self::MoveOneByOne
+            | Self::DownFirst
+            | Self::RestartOneByOne
+            | Self::RestartLeaderLast
             | Self::ClientsFirst
             | Self::ObserversOut
             | Self::LeaveOneByOne

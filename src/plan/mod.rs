@@ -11,11 +11,11 @@ mod schedule;
 mod step;
 
 pub use graph::{EdgeReason, PlanGraph, PlanNode};
-pub use planner::{Goal, Prefer, best, is_within_reach, reorder};
+pub use planner::{Goal, Prefer, best, is_within_reach, reorder, restarts};
 pub use reason::StepReason;
 pub use schedule::{Done, Positions, Schedule};
 pub use step::{
-    Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
+    Action, ChangeVerb, GateKind, Phase, PhaseKind, Restart, ServerChange, Step, StepId, StepOrder,
 };
 
 use std::collections::BTreeMap;
@@ -49,8 +49,10 @@ pub struct Plan {
     /// Where each wanted server is asked. The line of a statically configured server does not
     /// contain that.
     pub reach: BTreeMap<ServerId, Reach>,
-    /// Commands that start and stop servers.
+    /// Commands that start, stop and restart servers.
     pub hooks: Hooks,
+    /// What servers must run with, of a plan that restarts them; else nothing is wanted.
+    pub settings: WantedSettings,
     /// The changes, by server id.
     pub changes: Vec<Change>,
     /// The steps, in order.
@@ -103,10 +105,15 @@ impl Plan {
             connect: self.connect.clone(),
             servers: self.target.servers().map(wanted).collect(),
             zones: self.facts.zones.clone(),
-            settings: WantedSettings::default(),
+            settings: self.settings.clone(),
             policy: self.policy.clone(),
             hooks: self.hooks.clone(),
         }
+    }
+
+    /// Whether it restarts members. Such a plan has no steps of another kind.
+    pub fn restarts_servers(&self) -> bool {
+        self.phases.iter().any(|phase| phase.kind == PhaseKind::Restart)
     }
 
     /// How many reconfig requests the plan sends.

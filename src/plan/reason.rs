@@ -66,11 +66,26 @@ pub enum StepReason {
     StayDown,
     /// Two servers with one id never run at once.
     OneProcess,
+    /// A member that is down takes no further vote away while it is restarted.
+    DownFirst,
+    /// One member at a time is restarted, and the next only when it is proven to be back.
+    RestartOneByOne,
+    /// The restart of the leader is an election; after all others there is one.
+    RestartLeaderLast,
 }
 
 impl StepReason {
     /// The reason of a step of this phase.
     pub(super) fn of(plan: &Plan, phase: &Phase, step: &Step) -> Self {
+        if let Some(restart) = step.restart() {
+            return match phase.rule {
+                StepOrder::InOrder | StepOrder::SideBySide => Self::DownFirst,
+                StepOrder::LeaderLast if plan.facts.leader == Some(restart.server) => {
+                    Self::RestartLeaderLast
+                }
+                StepOrder::LeaderLast => Self::RestartOneByOne,
+            };
+        }
         let hands_over = plan.facts.leader.is_some_and(|leader| step.hands_over(leader));
         if hands_over && plan.reconfigs() > 1 {
             return Self::LeaderLast;
@@ -86,6 +101,7 @@ impl StepReason {
             (Action::AskToStop(id), _) if plan.has_no_answer_from(*id) => Self::StayDown,
             (Action::Stop(_) | Action::AskToStop(_), _) => Self::StopLast,
             (Action::Reconfig { parts, .. }, _) => of_reconfig(plan, phase, parts),
+            (Action::Restart(_), _) => Self::RestartOneByOne,
         }
     }
 }

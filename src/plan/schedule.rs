@@ -71,7 +71,8 @@ pub struct Schedule<'a> {
     steps: Vec<(&'a Phase, &'a Step)>,
     /// The order rule of each phase, and where its steps end.
     phases: Vec<(StepOrder, usize)>,
-    reconfigs: Positions,
+    /// The reconfigs and the restarts: among them the leader's own comes last.
+    turns: Positions,
     /// For each step, the earlier steps of its phase that concern one of its servers.
     begun_by: Vec<Vec<usize>>,
     /// For each server that would hand over the leadership in some step: its steps, each with all
@@ -119,11 +120,11 @@ impl<'a> Schedule<'a> {
             (phase.rule, end)
         });
         let phases: Vec<(StepOrder, usize)> = phases.collect();
-        let mut reconfigs = Positions::none(steps.len());
+        let mut turns = Positions::none(steps.len());
         let mut of_server: BTreeMap<ServerId, Vec<usize>> = BTreeMap::new();
         for (at, (_, step)) in steps.iter().enumerate() {
-            if step.reconfig().is_some() {
-                reconfigs.insert(at);
+            if step.takes_a_turn() {
+                turns.insert(at);
             }
             for server in step.servers() {
                 of_server.entry(server).or_default().push(at);
@@ -143,7 +144,7 @@ impl<'a> Schedule<'a> {
             },
         );
         let deferred_for = deferred_for.collect();
-        Self { steps, phases, reconfigs, begun_by, deferred_for }
+        Self { steps, phases, turns, begun_by, deferred_for }
     }
 
     /// All steps by position, each with its phase.
@@ -189,8 +190,8 @@ impl<'a> Schedule<'a> {
             self.deferred_for.get(&leader)?.iter().find(|(at, _)| !done.contains(*at))?;
         let left = || deferred.iter().filter(|at| !done.contains(**at));
         let hands_over = left().any(|at| self.steps[*at].1.hands_over(leader));
-        let reconfigs = left().filter(|at| self.reconfigs.contains(**at)).count();
-        (hands_over && done.count_missing(&self.reconfigs) > reconfigs).then_some(deferred)
+        let turns = left().filter(|at| self.turns.contains(**at)).count();
+        (hands_over && done.count_missing(&self.turns) > turns).then_some(deferred)
     }
 }
 

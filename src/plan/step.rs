@@ -1,11 +1,12 @@
 //! Steps and phases.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Reconfig, ServerId};
+use crate::model::{Reconfig, ServerId, SettingName};
 
 /// The name of a step, made from its action and its servers, like `join-4`.
 ///
@@ -65,9 +66,22 @@ pub enum Action {
     AskToStop(ServerId),
     /// Asks the operator to attest that a server's data directory is blank.
     AttestBlank(ServerId),
+    /// Has a member restarted, by `hooks.restart` or by a person, and proves that it is back.
+    Restart(Restart),
     /// Proves that the last configuration is active: a write commits in it, and every server that
     /// answers reports it. With a server, proves that the configuration without it is active.
     Prove(Option<ServerId>),
+}
+
+/// The restart of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restart {
+    /// The server.
+    pub server: ServerId,
+    /// The wanted settings that it is to come back with, as far as it was seen to lack them.
+    pub brings: BTreeSet<SettingName>,
+    /// Whether the operator asked for it, whatever its settings are.
+    pub is_asked: bool,
 }
 
 /// The change of one server in a reconfig request.
@@ -136,6 +150,8 @@ pub struct Phase {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum PhaseKind {
+    /// Members are restarted. Such a plan has no phases of other kinds.
+    Restart,
     /// Joiners are started and awaited.
     Await,
     /// Unreachable members lose their votes.
@@ -185,7 +201,8 @@ impl Step {
             | Action::Start(server)
             | Action::Stop(server)
             | Action::AskToStop(server)
-            | Action::AttestBlank(server) => (Some(*server), [].as_slice()),
+            | Action::AttestBlank(server)
+            | Action::Restart(Restart { server, .. }) => (Some(*server), [].as_slice()),
             Action::Prove(server) => (*server, [].as_slice()),
             Action::Reconfig { parts, .. } => (None, parts.as_slice()),
             Action::Gate(_) => (None, [].as_slice()),
@@ -213,8 +230,22 @@ impl Step {
             | Action::Stop(_)
             | Action::AskToStop(_)
             | Action::AttestBlank(_)
+            | Action::Restart(_)
             | Action::Prove(_) => None,
         }
+    }
+
+    /// The restart that it is.
+    pub const fn restart(&self) -> Option<&Restart> {
+        match &self.action {
+            Action::Restart(restart) => Some(restart),
+            _ => None,
+        }
+    }
+
+    /// Whether its turn counts: the leader's own such step comes after those of all others.
+    pub fn takes_a_turn(&self) -> bool {
+        self.reconfig().is_some() || self.restart().is_some()
     }
 
     /// The change of each server in its request.
@@ -227,7 +258,9 @@ impl Step {
 
     /// Whether the server hands over the leadership in this step, if it leads.
     pub fn hands_over(&self, leader: ServerId) -> bool {
-        self.parts().iter().any(|part| part.server == leader && part.change.hands_over())
+        let restarts = self.restart().is_some_and(|restart| restart.server == leader);
+        restarts
+            || self.parts().iter().any(|part| part.server == leader && part.change.hands_over())
     }
 
     /// Whether it sends a request by which servers only leave or lose their votes. Such requests
@@ -250,6 +283,7 @@ impl Step {
             Action::Start(id) => format!("start-{id}"),
             Action::Stop(id) | Action::AskToStop(id) => format!("stop-{id}"),
             Action::AttestBlank(id) => format!("attest-{id}"),
+            Action::Restart(restart) => format!("restart-{}", restart.server),
             Action::Prove(None) => "prove".to_owned(),
             Action::Prove(Some(id)) => format!("prove-{id}"),
         };

@@ -154,6 +154,8 @@ pub enum RollMissing {
 /// What is known of a rolling restart so far.
 #[derive(Debug, Clone, Default)]
 pub struct Roll {
+    /// The servers to restart, each once, where a plan names them; else whatever fails.
+    servers: Option<BTreeSet<ServerId>>,
     before: Option<RollSample>,
     /// Servers that refused connections and do not serve again, with their trackers before that.
     stopped: BTreeMap<ServerId, Option<u64>>,
@@ -244,24 +246,53 @@ impl Sampled {
 }
 
 impl Roll {
+    /// A roll that restarts these servers, whatever they lack.
+    pub fn of_servers(servers: BTreeSet<ServerId>) -> Self {
+        Self { servers: Some(servers), ..Self::default() }
+    }
+
+    /// Takes it that a server was stopped, since the command that restarts it has succeeded: it is
+    /// proven to be restarted when its session tracker is another.
+    pub fn was_commanded(&mut self, server: ServerId) {
+        let before = self.before.as_ref().and_then(|before| before.servers.get(&server));
+        if let Some(tracker) = before.and_then(|before| before.tracker) {
+            self.stopped.entry(server).or_insert(Some(tracker));
+        }
+    }
+
+    /// The servers that were seen to be restarted.
+    pub const fn restarted(&self) -> &BTreeSet<ServerId> {
+        &self.restarted
+    }
+
+    /// Whether a restart was begun and is not proven.
+    pub fn is_underway(&self) -> bool {
+        !self.stopped.is_empty() || self.last.is_some_and(|(_, held)| held < SAMPLES)
+    }
+
     /// Takes the next sample: what changed, and what to do now.
     pub fn advance(&mut self, now: RollSample) -> (Vec<RollChange>, RollAdvice) {
         let mut changes = Vec::new();
         for (id, own) in &now.servers {
             let before = self.before.as_ref().and_then(|before| before.servers.get(id));
             let before = before.cloned();
-            if own.refused && !self.stopped.contains_key(id) {
+            let stops = own.refused && !self.stopped.contains_key(id);
+            if stops {
                 let tracker = before.as_ref().and_then(|before| before.tracker);
                 self.stopped.insert(*id, tracker);
                 self.last = Some((*id, 0));
             }
-            if let Some(by) = self.shown_by(*id, before.as_ref(), own) {
+            // What was seen of it may be older than its stop, unless its tracker says otherwise.
+            let is_older = stops && self.stopped.get(id).is_some_and(Option::is_none);
+            let shown = self.shown_by(*id, before.as_ref(), own).filter(|_| !is_older);
+            if let Some(by) = shown {
                 self.stopped.remove(id);
                 self.last = Some((*id, 0));
                 let lacked = self.lacked.get(id).cloned().unwrap_or_default();
                 let still: BTreeSet<CheckKind> = lacked.intersection(&own.lacks).copied().collect();
                 let is_old = !still.is_empty() && still == lacked;
-                if is_old {
+                // Where a plan names the servers, what each of them brings is for the plan to say.
+                if is_old && self.servers.is_none() {
                     self.restarted.remove(id);
                 } else {
                     self.restarted.insert(*id);
@@ -306,7 +337,7 @@ impl Roll {
     /// Whether a follower has the new file, where its `reconfigEnabled` does not show before the
     /// leader has it: it was seen to be restarted, or it knows the user and the leader does not,
     /// which is a line of the same edit.
-    fn has_new_file(&self, now: &RollSample, id: ServerId) -> bool {
+    pub fn has_new_file(&self, now: &RollSample, id: ServerId) -> bool {
         let credential = |id: &ServerId| now.servers.get(id).map(|own| own.credential);
         let leader = now.leader.as_ref().and_then(credential);
         let stands_in = credential(&id) == Some(CredentialWord::Accepted)
@@ -363,7 +394,7 @@ impl Roll {
             let leads = now.leader == Some(server);
             return RollAdvice::Restart { server, leads, lacks, forward };
         }
-        if now.is_blocked {
+        if now.is_blocked && self.servers.is_none() {
             return RollAdvice::Otherwise { fail: now.others.clone() };
         }
         RollAdvice::AllSet
@@ -372,9 +403,12 @@ impl Roll {
     /// The next server: followers in order of ids, the leader last.
     fn next(&self, now: &RollSample) -> Option<ServerId> {
         let is_hidden = now.leader_enabled == Some(false);
-        let needs = |(id, own): &(&ServerId, &Sampled)| {
-            !own.lacks.is_empty()
-                || is_hidden && Some(**id) != now.leader && !self.has_new_file(now, **id)
+        let needs = |(id, own): &(&ServerId, &Sampled)| match &self.servers {
+            Some(servers) => servers.contains(id) && !self.restarted.contains(id),
+            None => {
+                !own.lacks.is_empty()
+                    || is_hidden && Some(**id) != now.leader && !self.has_new_file(now, **id)
+            }
         };
         let all: Vec<ServerId> = now.servers.iter().filter(needs).map(|(id, _)| *id).collect();
         let follower = all.iter().find(|id| Some(**id) != now.leader);

@@ -98,6 +98,7 @@ mod tests {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(wanted));
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         scene.spec.hooks = Hooks {
+            restart: None,
             start: Some(words(&["ssh", "{host}", "sudo systemctl start zk@{id}"])),
             stop: Some(words(&["ssh", "{host}", "sudo", "systemctl", "disable", "--now", "zk"])),
         };

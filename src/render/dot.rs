@@ -42,7 +42,11 @@ fn shape(step: &Step) -> &'static str {
         Action::Gate(_) => ", shape=diamond",
         Action::AwaitJoiner(_) => ", style=dashed",
         Action::Prove(_) => ", shape=ellipse",
-        Action::Start(_) | Action::Stop(_) | Action::AskToStop(_) | Action::AttestBlank(_) => "",
+        Action::Start(_)
+        | Action::Stop(_)
+        | Action::AskToStop(_)
+        | Action::AttestBlank(_)
+        | Action::Restart(_) => "",
     }
 }
 

@@ -1,15 +1,17 @@
 //! Why an apply did not go on to the end: what, why, and what to do next.
 
+use std::collections::BTreeSet;
+
 pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
 use super::{changes, law, next, phrases, refusal, run, sessions, signing_in, trust};
 use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
-use crate::apply::journal::Illegible;
+use crate::apply::journal::{HookEnd, Illegible};
 use crate::apply::{Outcome, Since, Stale, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
-use crate::model::EnsembleConfig;
+use crate::model::{EnsembleConfig, ServerId, SettingName};
 use crate::observe::Identity;
 use crate::plan::StepId;
 
@@ -95,6 +97,7 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
         | Outcome::Hook { .. }
         | Outcome::RanOut { .. }
         | Outcome::DataDiffer(_)
+        | Outcome::OldSettings { .. }
         | Outcome::NotGranted(_)
         | Outcome::Unsafe(..)
         | Outcome::Refused { .. } => return None,
@@ -249,6 +252,36 @@ fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
     )
 }
 
+/// A command that did not do its work.
+fn hook(step: &StepId, how: &HookEnd, (again, go_on): (&str, &str)) -> (String, String) {
+    (
+        format!("the command of {step} {}. It changed no configuration.", run::hook_end(how)),
+        format!(
+            "fix the command; {go_on}. Or do its work by hand and continue without commands: {again} \
+             --no-hooks"
+        ),
+    )
+}
+
+/// A server that was restarted to no effect.
+fn old_settings(
+    server: ServerId,
+    settings: &BTreeSet<SettingName>,
+    again: &str,
+) -> (String, String) {
+    (
+        format!(
+            "server {server} came back with the old settings: {}. No other server was restarted \
+             after it.",
+            phrases::list(settings)
+        ),
+        format!(
+            "correct zoo.cfg on server {server}; {again} restarts it again and goes on with the \
+             others"
+        ),
+    )
+}
+
 /// The same of those that end an apply in a safe place on its way.
 fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
     let EndScreen { again, .. } = *screen;
@@ -270,16 +303,7 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
             gate(step, approve, occupied.is_empty()),
             format!("{}, {again} --approve {approve}", condition(approve)),
         ),
-        Outcome::Hook { step, how } => (
-            format!(
-                "the command of {step} {}. It changed no configuration.",
-                run::hook_end(how)
-            ),
-            format!(
-                "fix the command; {go_on}. Or do its work by hand and continue without commands: \
-                 {again} --no-hooks"
-            ),
-        ),
+        Outcome::Hook { step, how } => hook(step, how, (again, &go_on)),
         Outcome::RanOut { waits, .. } => (
             "timed out. It is safe to leave the ensemble as it is.".to_owned(),
             format!("fix the problem above; {go_on}{}", where_gone(waits, &anew)),
@@ -295,6 +319,7 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
                  zoo.cfg it first started with, and start it; {go_on}"
             ),
         ),
+        Outcome::OldSettings { server, settings } => old_settings(*server, settings, again),
         Outcome::NotGranted(_) => not_granted(&anew, &go_on),
         Outcome::Unsafe(breaches, _) => (
             "a new finding stops this run. It was not accepted.".to_owned(),

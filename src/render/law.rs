@@ -89,6 +89,7 @@ fn counter_example(detail: &BreachKind) -> String {
     match detail {
         BreachKind::NoLiveQuorum(votes)
         | BreachKind::TooFewAcknowledge(votes)
+        | BreachKind::RestartTakesQuorum(votes)
         | BreachKind::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
         BreachKind::SpareTooSmall { votes, tolerance } => format!(
             "{}; tolerates {}, {tolerance} required",
@@ -137,6 +138,7 @@ fn counter_example(detail: &BreachKind) -> String {
         | BreachKind::OtherMachine(_)
         | BreachKind::StopsMember(_)
         | BreachKind::StopsUnproven(_)
+        | BreachKind::RestartsNotAlone
         | BreachKind::WrongEnd
         | BreachKind::Mislabelled
         | BreachKind::OutOfTurn
@@ -239,6 +241,8 @@ pub(super) fn sentence(detail: &BreachKind) -> String {
         BreachKind::BlankQuorum { .. } => fixed(BLANK_QUORUM),
         BreachKind::NoWayBack(_) => fixed(NO_WAY_BACK),
         BreachKind::Shrinks { .. } => fixed(SHRINKS),
+        BreachKind::RestartTakesQuorum(_) => fixed(RESTART_TAKES_QUORUM),
+        BreachKind::RestartsNotAlone => fixed(RESTARTS_NOT_ALONE),
         BreachKind::WrongEnd => {
             fixed("The steps do not lead to the target. This is a bug in zkplan.")
         }
@@ -283,6 +287,10 @@ const TOO_FEW_PARTICIPANTS: &str = "A single remaining participant switches to s
                                     unless its zoo.cfg says standaloneEnabled=false.";
 const BLANK_QUORUM: &str = "The new servers alone are a quorum: they could elect a leader that \
                             does not have the data.";
+const RESTART_TAKES_QUORUM: &str = "While this server restarts, too few voters would \
+                                    acknowledge: writes would stop.";
+const RESTARTS_NOT_ALONE: &str = "A plan that restarts servers does nothing else, and restarts \
+                                  each server once, one at a time.";
 const NO_WAY_BACK: &str = "The plan may stop after this step, and the step could not be undone.";
 const SHRINKS: &str = "The ensemble would shrink by more servers than policy.maxShrink allows.";
 const ODD_PLACES: &str = "The quorum is by groups and weights. Some groups or weights belong to \

@@ -30,6 +30,8 @@ pub mod probe;
 pub mod refusal;
 pub mod rehearse;
 pub mod remedies;
+mod restarts;
+pub mod restarts_done;
 mod retired;
 pub mod run;
 mod sessions;

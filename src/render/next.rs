@@ -68,6 +68,7 @@ pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
         | Outcome::Hook { .. }
         | Outcome::RanOut { .. }
         | Outcome::DataDiffer(_)
+        | Outcome::OldSettings { .. }
         | Outcome::Refused { .. } => Some(again.to_owned()),
     }
 }

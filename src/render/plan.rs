@@ -8,7 +8,8 @@
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
 use super::{
-    changes, commands, head, law, open_run, phrases, predicted, present, rehearse, start, steps,
+    changes, commands, head, law, open_run, phrases, predicted, present, rehearse, restarts, start,
+    steps,
 };
 use crate::check::CheckedPlan;
 use crate::observe::{Facts, Finding, LeftToDo, Level, Observation, Obstacle};
@@ -161,6 +162,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text.section(steps::steps(checked, observation, (is_past, done), width));
     text.append(other_leader(&origin, plan, width));
     text.section(start::start(checked, facts, observation, width));
+    text.section(restarts::brings(plan, spec.as_ref(), width));
     text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
     text.section(steps::windows(checked, width));
@@ -336,6 +338,9 @@ pub fn in_short(checked: &CheckedPlan) -> String {
         "No leader change"
     };
     let assumed = if plan.facts.assumed { " Assumes that every server is up." } else { "" };
+    if plan.restarts_servers() {
+        return format!("{}{assumed}", restarts::in_short(checked));
+    }
     let tally = changes::tally(plan);
     format!("{tally} in {reconfigs}. {}. {leader}.{assumed}", tolerance(checked))
 }

@@ -20,8 +20,8 @@ pub(super) fn differ(differences: &[SettingDifference]) -> String {
     };
     let all: Vec<String> = differences.iter().map(one).collect();
     format!(
-        "settings differ from the spec: {}. Bring them about by a rolling restart, one server at a \
-         time and the leader last, then plan again: zkplan explain settings",
+        "settings differ from the spec: {}. Restarts with the edited files bring them, one server at \
+         a time and the leader last: zkplan explain settings",
         all.join("; ")
     )
 }

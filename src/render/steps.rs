@@ -54,7 +54,7 @@ pub(super) fn steps(
         for PlanNode { step, .. } in group {
             number += 1;
             let row = checked.report().rows.iter().find(|row| row.step == step.id);
-            let row = row.filter(|_| step.reconfig().is_some());
+            let row = row.filter(|_| step.takes_a_turn());
             let figures = row.map(|row| (&row.figures, row.spare));
             let what = why::what(checked.plan(), step, width >= WIDE);
             let leader = row.map(|row| leader_cell(checked, step, row)).unwrap_or_default();
@@ -86,9 +86,10 @@ pub(super) fn steps(
     } else {
         ""
     };
+    let rows = if checked.plan().restarts_servers() { "restarts" } else { "reconfigs" };
     let legend = format!(
-        "Rows with figures are reconfigs. {quorum}tolerates: voters that can fail during the step \
-         while writes continue{zone}."
+        "Rows with figures are {rows}. {quorum}tolerates: voters that can fail during the step while \
+         writes continue{zone}."
     );
     text.paragraph("  ", Line::new(Style::Dim, legend), width);
     if waives_overlap(checked) {
@@ -130,7 +131,9 @@ fn heading(group: &[PlanNode<'_>]) -> Line {
     let Some(PlanNode { phase, reason, .. }) = group.first() else { return Line::default() };
     let line = Line::new(Style::Dim, why::phrase(*reason));
     let any_order = phase.rule == StepOrder::LeaderLast && phase.steps.len() > 1;
-    if *reason == StepReason::LeaderLast || (group.len() < 2 && !any_order) {
+    if matches!(reason, StepReason::LeaderLast | StepReason::RestartLeaderLast)
+        || (group.len() < 2 && !any_order)
+    {
         return line;
     }
     line.then(Style::Dim, format!(" ({})", why::rule(phase.rule)))

@@ -1,7 +1,7 @@
 //! What a run waits for, and why data are taken for equal.
 
 use super::{law, phrases, signing_in};
-use crate::apply::{BindProof, Missing, Wait};
+use crate::apply::{BindProof, Missing, RestartMissing, Wait};
 use crate::ensemble::NoAnswer;
 use crate::model::{Millis, ServerId};
 use crate::observe::{DataProof, ServerStatus};
@@ -10,6 +10,18 @@ use crate::observe::{DataProof, ServerStatus};
 pub fn waiting(waits: &[Wait]) -> String {
     let all: Vec<String> = waits.iter().map(wait).collect();
     all.join("; ")
+}
+
+/// What is missing before the next server is restarted.
+fn restart(server: Option<ServerId>, missing: RestartMissing) -> String {
+    let who = server.map_or_else(|| "the ensemble".to_owned(), |id| format!("server {id}"));
+    match missing {
+        RestartMissing::ByHand => format!("restart {who} now, and no other server"),
+        RestartMissing::Role => format!("{who} is not back in its role and in sync yet"),
+        RestartMissing::Commit => format!("{who} is back; no write was seen to commit through it"),
+        RestartMissing::Again => format!("{who} is back; zkplan looks once more"),
+        RestartMissing::Leader => format!("{who} has no leader"),
+    }
 }
 
 /// Something that a run waits for.
@@ -54,6 +66,7 @@ pub fn wait(wait: &Wait) -> String {
                 "stop server {server} by hand: its id can move to another machine only after that"
             )
         }
+        Wait::Restart { server, missing } => restart(*server, *missing),
         Wait::InClear => {
             "a host name now resolves to an address that is not on this machine, and zkplan does \
              not send the password there without TLS. Use TLS, or --allow-cleartext-auth on a \

@@ -3,7 +3,8 @@
 use super::phrases;
 use crate::model::{Reconfig, Role, VoteWeight};
 use crate::plan::{
-    Action, ChangeVerb, EdgeReason, GateKind, Plan, ServerChange, Step, StepOrder, StepReason,
+    Action, ChangeVerb, EdgeReason, GateKind, Plan, Restart, ServerChange, Step, StepOrder,
+    StepReason,
 };
 
 /// The phrase of a reason.
@@ -49,6 +50,11 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
         StepReason::OneProcess => "two servers with the same id must never run at once",
         StepReason::StopLast => "a removed server keeps running without a vote until it is stopped",
         StepReason::StayDown => "a removed server that is down must never start with its old data",
+        StepReason::DownFirst => "it is down: its restart takes no further vote away",
+        StepReason::RestartOneByOne => {
+            "one server at a time; the next only when the last one is proven to be back"
+        }
+        StepReason::RestartLeaderLast => "it leads: its restart is the only election",
     }
 }
 
@@ -87,6 +93,11 @@ pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
         Action::AskToStop(id) => format!("stop server {id} by hand"),
         Action::AttestBlank(id) if wide => format!("a person confirms that server {id} is blank"),
         Action::AttestBlank(id) => format!("confirm server {id} is blank"),
+        Action::Restart(Restart { server, .. }) => match (plan.hooks.restart.is_some(), wide) {
+            (true, true) => format!("run hooks.restart for server {server}"),
+            (true, false) => format!("hooks.restart, server {server}"),
+            (false, _) => format!("restart server {server} by hand"),
+        },
         Action::Prove(_) => "check: a write commits".to_owned(),
     }
 }

@@ -140,6 +140,10 @@ pub enum BreachDetails {
     },
     /// The step could not be taken back.
     NoWayBack(VoteFigures),
+    /// Without the server that is restarted, too few voters would acknowledge.
+    RestartTakesQuorum(VoteFigures),
+    /// Servers are restarted in a plan that does something else too, or one twice, or side by side.
+    RestartsNotAlone,
     /// A server would be stopped that is still a member.
     StopsMember {
         /// The server.
@@ -264,6 +268,8 @@ impl From<BreachKind> for BreachDetails {
                 Self::BlankQuorum { newcomers, quorum }
             }
             BreachKind::NoWayBack(votes) => Self::NoWayBack((&votes).into()),
+            BreachKind::RestartTakesQuorum(votes) => Self::RestartTakesQuorum((&votes).into()),
+            BreachKind::RestartsNotAlone => Self::RestartsNotAlone,
             BreachKind::StopsMember(server) => Self::StopsMember { server },
             BreachKind::StopsUnproven(server) => Self::StopsUnproven { server },
             BreachKind::Shrinks { removed, added, max: allowed } => {
@@ -301,6 +307,7 @@ pub(super) fn servers(detail: &BreachKind, found: &[Finding]) -> BTreeSet<Server
         BreachKind::NoLiveQuorum(votes)
         | BreachKind::TooFewAcknowledge(votes)
         | BreachKind::SpareTooSmall { votes, .. }
+        | BreachKind::RestartTakesQuorum(votes)
         | BreachKind::NoWayBack(votes) => votes.voters.difference(&votes.acking).copied().collect(),
         BreachKind::ZoneLoss(window) => {
             window.votes.voters.difference(&window.votes.acking).copied().collect()
@@ -339,6 +346,7 @@ pub(super) fn servers(detail: &BreachKind, found: &[Finding]) -> BTreeSet<Server
         }
         BreachKind::TooFewParticipants { .. }
         | BreachKind::Shrinks { .. }
+        | BreachKind::RestartsNotAlone
         | BreachKind::WrongEnd
         | BreachKind::Mislabelled
         | BreachKind::OutOfTurn

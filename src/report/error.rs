@@ -152,6 +152,8 @@ pub enum CommandFailure {
     HostNotPlain,
     /// The data of joiners are not the leader's.
     DataDiffer,
+    /// A server was restarted and still runs with the old settings.
+    OldSettings,
     /// Servers failed or came back, and no order of the steps keeps the safety rules.
     NotGranted,
     /// The plan cannot be simulated.
@@ -284,6 +286,7 @@ impl CommandFailure {
             Outcome::TakesOneConnection { .. } => Self::TakesOneConnection,
             Outcome::HostNotPlain { .. } => Self::HostNotPlain,
             Outcome::DataDiffer(_) => Self::DataDiffer,
+            Outcome::OldSettings { .. } => Self::OldSettings,
             Outcome::NotGranted(_) => Self::NotGranted,
             Outcome::Unsafe(..) => Self::PlanRefused,
             Outcome::LockLost { .. } => Self::LockLost,
@@ -322,6 +325,7 @@ impl CommandFailure {
             | Self::TakesOneConnection
             | Self::HostNotPlain
             | Self::DataDiffer
+            | Self::OldSettings
             | Self::NotGranted
             | Self::NotRehearsed => ErrorKind::Unsafe,
             Self::ApprovalMissing | Self::ApprovalRefused => ErrorKind::NotApproved,

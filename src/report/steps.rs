@@ -58,6 +58,8 @@ pub enum StepAction {
     AskToStop,
     /// Asks a person to attest a blank data directory.
     AttestBlank,
+    /// Has a member restarted, by `hooks.restart` or by a person.
+    Restart,
     /// Proves that the last configuration is active.
     Prove,
 }
@@ -131,6 +133,7 @@ impl From<&Action> for StepAction {
             Action::Stop(_) => Self::Stop,
             Action::AskToStop(_) => Self::AskToStop,
             Action::AttestBlank(_) => Self::AttestBlank,
+            Action::Restart(_) => Self::Restart,
             Action::Prove(_) => Self::Prove,
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::details;
 use crate::apply::access::Permission;
-use crate::apply::{BindProof, Missing, Wait};
+use crate::apply::{BindProof, Missing, RestartMissing, Wait};
 use crate::model::ServerId;
 use crate::observe::{DataProof, ServerStatus};
 use crate::plan::StepId;
@@ -159,10 +159,47 @@ pub enum WaitKind {
         /// The server.
         server: ServerId,
     },
+    /// A person is to restart a server.
+    RestartByHand {
+        /// The server.
+        server: ServerId,
+    },
+    /// A server that was restarted is not proven to be back, or no server leads.
+    Restarting {
+        /// The server; `null` where none leads.
+        server: Option<ServerId>,
+        /// What is missing.
+        missing: RestartWord,
+    },
     /// No server accepts the session.
     NoSession,
     /// The password would be sent without TLS to another machine.
     CleartextPassword,
+}
+
+/// What is missing before the next server is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RestartWord {
+    /// The server is not back in its role, in sync.
+    Role,
+    /// No write was seen to commit through it.
+    Commit,
+    /// It has to be seen so once more.
+    Again,
+    /// No server leads.
+    Leader,
+}
+
+impl From<RestartMissing> for RestartWord {
+    fn from(missing: RestartMissing) -> Self {
+        match missing {
+            RestartMissing::Commit => Self::Commit,
+            RestartMissing::Again => Self::Again,
+            RestartMissing::Leader => Self::Leader,
+            RestartMissing::ByHand | RestartMissing::Role => Self::Role,
+        }
+    }
 }
 
 /// What a server does.
@@ -335,6 +372,11 @@ impl WaitEntry {
             WaitKind::RequestRefused { error, number: _ } => subject.code = Some(error),
             // Voters come back one by one.
             WaitKind::RequestUnknown { step, voters: _ } => subject.step = step.as_ref(),
+            WaitKind::RestartByHand { server } => {
+                subject.servers = BTreeSet::from([*server]);
+            }
+            // What is missing changes from look to look.
+            WaitKind::Restarting { server, missing: _ } => subject.servers.extend(*server),
             WaitKind::NoLeader | WaitKind::NoSession | WaitKind::CleartextPassword => {}
         }
         subject
@@ -394,6 +436,12 @@ fn kind(wait: &Wait) -> WaitKind {
         Wait::NamesItself { server } => WaitKind::LeaverNotInformed { server: *server },
         Wait::StillUp { server } => WaitKind::ServerStillUp { server: *server },
         Wait::StopByHand { server } => WaitKind::StopByHand { server: *server },
+        Wait::Restart { server: Some(server), missing: RestartMissing::ByHand } => {
+            WaitKind::RestartByHand { server: *server }
+        }
+        Wait::Restart { server, missing } => {
+            WaitKind::Restarting { server: *server, missing: (*missing).into() }
+        }
         Wait::Connection => WaitKind::NoSession,
         Wait::InClear => WaitKind::CleartextPassword,
     }

@@ -13,12 +13,12 @@ use crate::diff::diff;
 use crate::document::canonical;
 use crate::model::{
     Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
-    VoteWeight,
+    SettingName, VoteWeight, WantedSettings,
 };
 use crate::observe::{DataSeen, Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
-    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId,
-    StepOrder,
+    Acceptance, Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, Restart, ServerChange, Step,
+    StepId, StepOrder,
 };
 
 /// More steps than this are not read; 255 servers that all go to other machines need 2300.
@@ -52,8 +52,11 @@ pub struct KeptPlan {
     /// Where each wanted server is asked, by server id.
     #[serde(default)]
     reach: BTreeMap<String, ReachShape>,
-    /// Commands that start and stop servers.
+    /// Commands that start, stop and restart servers.
     hooks: Hooks,
+    /// What servers must run with, of a plan that restarts them.
+    #[serde(skip_serializing_if = "WantedSettings::is_empty", default)]
+    settings: WantedSettings,
     /// The spec that the plan was made from; a relative path counts from the folder of this file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     spec: Option<PathBuf>,
@@ -168,6 +171,17 @@ enum ActionShape {
     AskToStop { server: ServerId },
     /// Asks a person to attest a blank data directory.
     AttestBlank { server: ServerId },
+    /// Has a member restarted, by `hooks.restart` or by a person.
+    Restart {
+        /// The server.
+        server: ServerId,
+        /// The wanted settings that it is to come back with, as far as it was seen to lack them.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+        brings: BTreeSet<SettingName>,
+        /// Whether the operator asked for it, whatever its settings are.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        is_asked: bool,
+    },
     /// Proves that the last configuration is active.
     Prove {
         /// The server whose own leaving is proven.
@@ -198,7 +212,7 @@ pub fn plan_id(plan: &Plan) -> String {
 /// What a plan id is the digest of.
 fn meaning(plan: &Plan) -> Value {
     let phases: Vec<PhaseShape> = plan.phases.iter().map(PhaseShape::of).collect();
-    json!({
+    let mut meaning = json!({
         "identity": identity(&plan.facts.identity),
         "base": lines(&plan.facts.base.membership),
         "target": lines(&plan.target),
@@ -206,7 +220,11 @@ fn meaning(plan: &Plan) -> Value {
         "accepted": plan.accepted,
         "policy": plan.policy,
         "hooks": plan.hooks,
-    })
+    });
+    if !plan.settings.is_empty() {
+        meaning["settings"] = json!(plan.settings);
+    }
+    meaning
 }
 
 fn identity(identity: &Identity) -> Option<String> {
@@ -237,6 +255,7 @@ impl KeptPlan {
             connect: plan.connect.clone(),
             reach: plan.reach.iter().map(|(id, at)| (id.to_string(), ReachShape::of(at))).collect(),
             hooks: plan.hooks.clone(),
+            settings: plan.settings.clone(),
             spec: plan.spec.clone(),
         }
     }
@@ -257,6 +276,8 @@ impl KeptPlan {
             .into_iter()
             .map(|(id, at)| Ok((server_id(&id)?, at.into_reach()?)))
             .collect();
+        let phases = phases?;
+        let restarts = phases.iter().any(|phase| phase.kind == PhaseKind::Restart);
         let plan = Plan {
             ensemble: self.ensemble,
             facts,
@@ -266,8 +287,9 @@ impl KeptPlan {
             connect: self.connect,
             reach: reach?,
             hooks: self.hooks,
-            changes: differing.changes,
-            phases: phases?,
+            settings: self.settings,
+            changes: if restarts { Vec::new() } else { differing.changes },
+            phases,
             accepted: self.accepted,
             spec: self.spec,
         };
@@ -386,6 +408,10 @@ impl ActionShape {
             Action::Stop(server) => Self::Stop { server: *server },
             Action::AskToStop(server) => Self::AskToStop { server: *server },
             Action::AttestBlank(server) => Self::AttestBlank { server: *server },
+            Action::Restart(Restart { server, brings, is_asked }) => {
+                let (brings, is_asked) = (brings.clone(), *is_asked);
+                Self::Restart { server: *server, brings, is_asked }
+            }
             Action::Prove(server) => Self::Prove { server: *server },
         }
     }
@@ -409,6 +435,9 @@ impl ActionShape {
             Self::Stop { server } => Action::Stop(server),
             Self::AskToStop { server } => Action::AskToStop(server),
             Self::AttestBlank { server } => Action::AttestBlank(server),
+            Self::Restart { server, brings, is_asked } => {
+                Action::Restart(Restart { server, brings, is_asked })
+            }
             Self::Prove { server } => Action::Prove(server),
         })
     }

@@ -398,12 +398,13 @@ impl Reader {
 
     /// Reads the hooks.
     pub(super) fn hooks(&mut self, node: &Node) -> Hooks {
-        let Some(map) = self.fields(node, "`hooks`", &["start", "stop"]) else {
+        let Some(map) = self.fields(node, "`hooks`", &["start", "stop", "restart"]) else {
             return Hooks::default();
         };
         Hooks {
             start: map.get("start").and_then(|node| self.hook(node, "`hooks.start`")),
             stop: map.get("stop").and_then(|node| self.hook(node, "`hooks.stop`")),
+            restart: map.get("restart").and_then(|node| self.hook(node, "`hooks.restart`")),
         }
     }
 

@@ -230,12 +230,12 @@ fn scalar_or_duration(word: &str) -> String {
 }
 
 fn hooks(out: &mut Formatter<'_>, hooks: &Hooks) -> fmt::Result {
-    let Hooks { start, stop } = hooks;
-    if start.is_none() && stop.is_none() {
+    let Hooks { start, stop, restart } = hooks;
+    if start.is_none() && stop.is_none() && restart.is_none() {
         return Ok(());
     }
     writeln!(out, "hooks:")?;
-    for (key, arguments) in [("start", start), ("stop", stop)] {
+    for (key, arguments) in [("start", start), ("stop", stop), ("restart", restart)] {
         if let Some(arguments) = arguments {
             let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument)).collect();
             writeln!(out, "  {key}: [{}]", quoted.join(", "))?;

@@ -14,7 +14,7 @@ use zkplan::observe::Facts;
 use zkplan::plan::{
     Acceptance, Action, ChangeVerb, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
 };
-use zkplan::proposal::{Refusal, propose};
+use zkplan::proposal::{Refusal, propose, propose_restarts};
 use zkplan::render::{refusal, remedies};
 
 use crate::example::{Example, id, ids, policy_of};
@@ -96,7 +96,7 @@ struct Outcome(Result<CheckedPlan, Box<Refusal>>);
 
 fn outcome(example: &Lines) -> Outcome {
     let said = |word: &str| example.get(word).map_or("", String::as_str);
-    let known = ["now", "down", "leads", "zones", "wanted", "policy", "accept", "steps"];
+    let known = ["now", "down", "leads", "zones", "wanted", "policy", "accept", "steps", "restart"];
     for word in example.keys() {
         assert!(known.contains(&&**word) || OUTCOMES.contains(&&**word), "{word}");
     }
@@ -108,6 +108,11 @@ fn outcome(example: &Lines) -> Outcome {
         facts.zones.extend(ids(members).into_iter().map(|id| (id, zone.to_owned())));
     }
     let accepted: Vec<Acceptance> = said("accept").split_whitespace().map(acceptance).collect();
+    if let Some(asked) = example.get("restart") {
+        let asked = ids(asked).into_iter().collect();
+        let made = propose_restarts(&ensemble.target(), &facts, &accepted, &asked);
+        return Outcome(made.expect("members to restart"));
+    }
     let made = propose(&ensemble.target(), &facts, &accepted);
     Outcome(match example.get("steps") {
         None => made,
@@ -211,10 +216,10 @@ impl Outcome {
     }
 }
 
-/// The reconfigs as they go under the present leader.
+/// The reconfigs, or the restarts, as they go under the present leader.
 fn reconfigs(checked: &CheckedPlan) -> String {
     let steps = checked.plan().schedule();
-    let names = steps.iter().filter(|(_, step)| step.reconfig().is_some());
+    let names = steps.iter().filter(|(_, step)| step.takes_a_turn());
     names.map(|(_, step)| step.id.as_str()).collect::<Vec<_>>().join(" ")
 }
 

@@ -92,6 +92,9 @@ impl Moment {
                 shared_address(&next.members)?;
             }
             Action::Gate(_) | Action::Start(_) | Action::AttestBlank(_) => {}
+            Action::Restart(_) => {
+                return Err(format!("{} is in a plan that changes members", step.id));
+            }
         }
         Ok(next)
     }

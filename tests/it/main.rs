@@ -17,6 +17,7 @@ mod incidents;
 mod plans;
 mod positions;
 mod rehearsals;
+mod restarts;
 mod rules;
 mod tampered;
 mod tidy;

@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("preflight", &["model", "ensemble", "trust", "observe", "apply"]),
+    ("restarting", &["model", "observe", "plan", "check", "apply", "preflight"]),
     (
         "rehearsal",
         &["model", "ensemble", "simulator", "trust", "observe", "plan", "check", "saved", "apply"],
@@ -110,6 +111,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "render",
             "report",
             "explain",
+            "restarting",
             "demo",
         ],
     ),

@@ -194,6 +194,7 @@ fn read(case: &Case, step: &Step) -> Result<Vec<Does>, String> {
         Action::AttestBlank(id) => Does::Attest(seat(*id)?),
         Action::Prove(id) => Does::Prove(id.map(seat).transpose()?),
         Action::Gate(_) => Does::Gate,
+        Action::Restart(_) => return Err(format!("`{}` changes no member", step.id)),
         Action::Reconfig { parts, request } => {
             let named = request.joining.len() + request.leaving.len();
             if parts.is_empty() || named != parts.len() {

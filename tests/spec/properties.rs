@@ -172,7 +172,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn hooks() -> impl Strategy<Value = Hooks> {
     let argument = || prop_oneof!["[ -z|~äß漢\n\t]{1,12}", Just("{host}".to_owned())];
     let hook = || option::of(vec(argument(), 1..4));
-    (hook(), hook()).prop_map(|(start, stop)| Hooks { start, stop })
+    (hook(), hook(), hook()).prop_map(|(start, stop, restart)| Hooks { start, stop, restart })
 }
 
 fn settings() -> impl Strategy<Value = WantedSettings> {

@@ -11,13 +11,13 @@ use crate::spec::Spec;
 use crate::zkplan::Desk;
 
 /// A command that writes down that it was run, and ends when the test has done what it asks for.
-struct Hook<'a> {
+pub(crate) struct Hook<'a> {
     desk: &'a Desk,
     program: PathBuf,
 }
 
 impl<'a> Hook<'a> {
-    fn new(desk: &'a Desk) -> Self {
+    pub(crate) fn new(desk: &'a Desk) -> Self {
         let program = desk.path("hook.sh");
         let place =
             program.parent().expect("it lies in the desk's directory").display().to_string();
@@ -32,28 +32,29 @@ impl<'a> Hook<'a> {
         Self { desk, program }
     }
 
-    /// The spec with this command for both.
-    fn add_to(&self, spec: Spec) -> Spec {
+    /// The spec with this command for each.
+    pub(crate) fn add_to(&self, spec: Spec) -> Spec {
         let argv =
             |what: &str| [self.program.display().to_string(), what.to_owned(), "{id}".to_owned()];
-        spec.hook("start", argv("start")).hook("stop", argv("stop"))
+        let spec = spec.hook("start", argv("start")).hook("stop", argv("stop"));
+        spec.hook("restart", argv("restart"))
     }
 
     /// What it was asked for, in order, `start 4` and the like.
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.desk.path("asked")).unwrap_or_default();
         asked.lines().map(str::to_owned).collect()
     }
 
     /// Waits until it is asked for this.
-    fn wait_asked(&self, what: &str) {
+    pub(crate) fn wait_asked(&self, what: &str) {
         wait_until(format!("the hook to be asked to {what}"), PATIENCE, || {
             self.asked().iter().any(|asked| asked == what).then_some(())
         });
     }
 
     /// Lets it end with success.
-    fn did(&self, what: &str) {
+    pub(crate) fn did(&self, what: &str) {
         self.desk.write(&format!("did-{}", what.replace(' ', "-")), "");
     }
 }

@@ -52,6 +52,7 @@ mod probes;
 mod readme;
 mod refusals;
 mod releases;
+mod restarts;
 mod retired_servers;
 mod settings;
 mod shapes;

@@ -19,6 +19,12 @@ fn plan(desk: &Desk, spec: &str) -> Outcome {
     desk.run(["plan", &file, "--detailed-exitcode"]).exits(0).says(["No changes"])
 }
 
+/// The same where settings differ, so that members are to be restarted.
+fn plan_restarts(desk: &Desk, spec: &str) -> Outcome {
+    let file = desk.write("spec.yaml", spec);
+    desk.run(["plan", &file, "--detailed-exitcode"]).exits(2).says(["What the restarts bring"])
+}
+
 /// The wanted settings of a spec.
 fn settings_of(spec: &str) -> zkplan::model::WantedSettings {
     zkplan::spec::parse("spec.yaml", spec).expect("a spec").settings
@@ -39,7 +45,7 @@ fn one_server_that_differs_is_named_until_its_edit_is_in_force() {
         "fourLetterWords on server 2 (hash, mntr not allowed)",
         "initLimit on server 2 (wanted >=50, seen 5)",
     ];
-    let named = plan(&desk, &spec).says(differs);
+    let named = plan_restarts(&desk, &spec).says(differs).says(["restart 1 server"]);
     for quiet in ["reconfigEnabled on", "syncLimit on", "tickTime on", "version on", "server 1 ("] {
         assert!(!named.has_said(&[quiet]), "{quiet}: {}", named.stdout);
     }
@@ -56,7 +62,7 @@ fn one_server_that_differs_is_named_until_its_edit_is_in_force() {
     plan(&desk, &spec).says_nowhere("ZKF25");
 
     let other = spec.replace("3.8.0", "3.9.5");
-    plan(&desk, &other).says(["version on servers 1, 2 and 3 (wanted 3.9.5, seen 3.8.0)"]);
+    plan_restarts(&desk, &other).says(["version on servers 1, 2 and 3 (wanted 3.9.5, seen 3.8.0)"]);
 }
 
 /// Words beside `srvr` are not allowed by default.
@@ -80,7 +86,7 @@ fn the_adminserver_shows_what_no_word_does() {
                        maxSessionTimeout: 20000, maxClientCnxns: \">=60\", initLimit: 1 }";
     plan(&desk, &wanting(&ensemble, as_they_are)).says_nowhere("ZKF25");
     let otherwise = "{ fourLetterWords: [wchs], tickTime: 2000 }";
-    plan(&desk, &wanting(&ensemble, otherwise)).says([
+    plan_restarts(&desk, &wanting(&ensemble, otherwise)).says([
         "fourLetterWords on servers 1, 2 and 3 (wchs not allowed)",
         "tickTime on servers 1, 2 and 3 (wanted 2000, seen 200)",
     ]);

@@ -78,6 +78,8 @@ pub(crate) struct Spec {
     pub(crate) connect_with: Vec<String>,
     pub(crate) zones: Vec<(u8, &'static str)>,
     pub(crate) policy: Vec<(&'static str, &'static str)>,
+    /// `settings:`, in braces.
+    pub(crate) settings: Option<&'static str>,
     /// The commands of `hooks:` by name, words of argv each.
     pub(crate) hooks: Vec<(&'static str, Vec<String>)>,
 }
@@ -108,6 +110,7 @@ impl Spec {
             connect_with: Vec::new(),
             zones: Vec::new(),
             policy: Vec::new(),
+            settings: None,
             hooks: Vec::new(),
         }
     }
@@ -172,6 +175,12 @@ impl Spec {
         self
     }
 
+    /// Wants every server to run with these settings.
+    pub(crate) fn settings(mut self, settings: &'static str) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
     /// Adds the zones of servers, wanted or not.
     pub(crate) fn zones(mut self, zones: impl IntoIterator<Item = (u8, &'static str)>) -> Self {
         self.zones.extend(zones);
@@ -224,6 +233,9 @@ impl Spec {
                 zones.retain(|(id, _)| *id != server.id);
             }
             add(format!("  - {}", server.text(self.form, zone_of(server.id))));
+        }
+        if let Some(settings) = self.settings {
+            add(format!("settings: {settings}"));
         }
         for (name, lines) in [
             ("zones", zones.iter().map(|(id, zone)| format!("  {id}: {zone}")).collect()),

@@ -364,6 +364,7 @@ impl Executor {
             }
             Action::Start(_) | Action::Stop(_) => RunStage::BeforeHook(id),
             Action::AwaitJoiner(_) | Action::AskToStop(_) | Action::Prove(_) => self.look(),
+            Action::Restart(_) => unreachable!("no run has restarts"),
         }
     }
 

@@ -12,6 +12,11 @@ pub(in crate::check) fn server_classes(table: &StepTable<'_>, zone: Option<usize
     let mut known: BTreeMap<ServerClass, usize> = BTreeMap::new();
     let mut steps: Vec<Vec<(usize, Effect, bool)>> = vec![Vec::new(); table.ids.len()];
     for entry in &table.steps {
+        if entry.step.restart().is_some() {
+            for server in &entry.servers {
+                steps[*server].push((entry.phase, Effect::Nothing, true));
+            }
+        }
         for change in &entry.changes {
             let hands_over = entry.step.hands_over(table.ids[change.server]);
             steps[change.server].push((entry.phase, change.effect, hands_over));

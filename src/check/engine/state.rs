@@ -146,6 +146,11 @@ impl State {
             }
             (Action::Stop(_) | Action::AskToStop(_), Some(at)) => next.marks[at].set(Mark::STOPPED),
             (Action::AttestBlank(_), Some(at)) => next.marks[at].set(Mark::BLANK),
+            // It is done only when it is proven to be back and in sync.
+            (Action::Restart(_), Some(at)) if self.has(at, Mark::MEMBER) => {
+                next.marks[at].set(Mark::LIVE);
+                next.count();
+            }
             (Action::Prove(_), _) => next.prove(),
             (Action::Reconfig { .. }, _) => {
                 for change in &entry.changes {
@@ -157,6 +162,7 @@ impl State {
                 | Action::Stop(_)
                 | Action::AskToStop(_)
                 | Action::AttestBlank(_)
+                | Action::Restart(_)
                 | Action::Gate(_)
                 | Action::Start(_),
                 _,

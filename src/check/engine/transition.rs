@@ -2,7 +2,7 @@
 
 use super::quorum_verifier::QuorumVerifier;
 use super::state::{Mark, State};
-use super::step_table::{Change, Entry, StepTable, majority_spare};
+use super::step_table::{Entry, StepTable, majority_spare};
 use crate::check::breach::Votes;
 
 /// One step from one moment.
@@ -26,10 +26,11 @@ impl<'a> Transition<'a> {
         let during = match &table.quorum {
             QuorumVerifier::Majority => {
                 let during = before.during(&entry.changes);
-                majority_spare(during.voters, during.acking)
+                let away = away(entry).filter(|s| before.has(*s, Mark::VOTER | Mark::LIVE));
+                majority_spare(during.voters, during.acking - usize::from(away.is_some()))
             }
             QuorumVerifier::Hierarchical(weighted) => {
-                let [voters, acking] = during_sets(before, after, &entry.changes);
+                let [voters, acking] = during_sets([before, after], entry);
                 weighted.spare(&voters, &acking)
             }
         };
@@ -54,16 +55,21 @@ impl<'a> Transition<'a> {
 
     /// The voters after the step, and those of them that can acknowledge it while it is under way.
     pub(in crate::check) fn sets_during(&self) -> [Vec<usize>; 2] {
-        during_sets(self.before, self.after, &self.entry.changes)
+        during_sets([self.before, self.after], self.entry)
     }
 }
 
+/// The server that a step restarts.
+fn away(entry: &Entry<'_>) -> Option<usize> {
+    entry.step.restart().and_then(|_| entry.servers.first().copied())
+}
+
 /// The voters after a step, and those of them that can acknowledge it while it is under way.
-fn during_sets(before: &State, after: &State, changes: &[Change<'_>]) -> [Vec<usize>; 2] {
+fn during_sets([before, after]: [&State; 2], entry: &Entry<'_>) -> [Vec<usize>; 2] {
     let voters = after.all(Mark::VOTER);
-    let acks = |server: &usize| match changes.iter().find(|change| change.server == *server) {
+    let acks = |server: &usize| match entry.changes.iter().find(|change| change.server == *server) {
         Some(change) => before.acknowledges(change),
-        None => before.has(*server, Mark::LIVE),
+        None => before.has(*server, Mark::LIVE) && away(entry) != Some(*server),
     };
     let acking = voters.iter().copied().filter(acks).collect();
     [voters, acking]

@@ -290,7 +290,7 @@ impl Walk {
         let step = Transition::new(explorer.table, candidate.at, [&moment.state, &next.state]);
         let is_done = |at: usize| moment.done.contains(at);
         let mut found = broken_by_step(&step, explorer.addresses, &is_done);
-        if entry.changes.is_empty() {
+        if !entry.step.takes_a_turn() {
             return found;
         }
         if let Some(leader) = candidate.leader {

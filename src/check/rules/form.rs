@@ -92,11 +92,11 @@ pub(in crate::check) fn is_alike(phase: &Phase) -> bool {
                     ChangeVerb::Leave | ChangeVerb::Demote | ChangeVerb::Readdress { .. }
                 )
             };
-            once.len() == servers.len()
-                && phase
-                    .steps
-                    .iter()
-                    .all(|step| step.reconfig().is_some() && step.parts().iter().all(is_removal))
+            let removes =
+                |step: &Step| step.reconfig().is_some() && step.parts().iter().all(is_removal);
+            let all_remove = phase.steps.iter().all(removes);
+            let all_restart = phase.steps.iter().all(|step| step.restart().is_some());
+            once.len() == servers.len() && (all_remove || all_restart)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     addresses, form, identity, join_order, joiners, leader_last, live_quorum, next_quorum, overlap,
-    participants, shared_hints, shrink, spare, stop_last, unsupported, way_back, zones,
+    participants, restarts, shared_hints, shrink, spare, stop_last, unsupported, way_back, zones,
 };
 use crate::check::breach::{BreachKind, Law};
 use crate::model::ServerId;
@@ -38,6 +38,7 @@ impl Law {
             Self::WayBack => way_back::ASKS,
             Self::StopLast => stop_last::ASKS,
             Self::Shrink => shrink::ASKS,
+            Self::Restarts => restarts::ASKS,
             Self::Unsupported => unsupported::ASKS,
             Self::Form => form::ASKS,
         }
@@ -90,7 +91,9 @@ impl BreachKind {
             | Self::StopsUnproven(_)
             | Self::NotBlank(_)
             | Self::TooManyOrders(_) => shared_hints::SPLIT,
+            Self::RestartTakesQuorum(_) => restarts::START_OTHERS,
             Self::WrongEnd
+            | Self::RestartsNotAlone
             | Self::Mislabelled
             | Self::OutOfTurn
             | Self::TooManyTogether { .. }

@@ -1,4 +1,4 @@
-//! ZKQ6: the leader's own change is the last reconfig.
+//! ZKQ6: the leader's own change is the last reconfig; of restarts, its own is the last too.
 
 use crate::check::breach::BreachKind;
 use crate::check::engine::step_table::StepTable;
@@ -16,7 +16,7 @@ pub(in crate::check) fn broken(
     is_done: impl Fn(usize) -> bool,
 ) -> Option<BreachKind> {
     let is_early = table.steps.iter().enumerate().any(|(other, entry)| {
-        let is_open = !is_done(other) && !entry.changes.is_empty();
+        let is_open = !is_done(other) && entry.step.takes_a_turn();
         is_open && !entry.servers.contains(&leader)
     });
     is_early.then(|| BreachKind::LeaderNotLast(table.ids[leader]))

@@ -17,6 +17,7 @@
 //! | ZKQ12 | `WayBack` | `way_back` |
 //! | ZKQ13 | `StopLast` | `stop_last` |
 //! | ZKQ14 | `Shrink` | `shrink` |
+//! | ZKQ15 | `Restarts` | `restarts` |
 //! | ZKU1 | `Unsupported` | `unsupported` |
 //! | ZKU2 | `Form` | `form` |
 //!
@@ -34,6 +35,7 @@ mod live_quorum;
 mod next_quorum;
 mod overlap;
 mod participants;
+mod restarts;
 mod shared_hints;
 mod shrink;
 mod spare;
@@ -51,6 +53,8 @@ use self::addresses::Addresses;
 use super::breach::{Breach, BreachKind, Law};
 use super::engine::step_table::StepTable;
 use super::engine::transition::Transition;
+use crate::observe::Facts;
+use crate::plan::Plan;
 
 /// Everything by which a request breaks a rule.
 type RequestRule = fn(&Transition<'_>) -> Vec<BreachKind>;
@@ -71,10 +75,11 @@ const OF_REQUEST: [(Law, RequestRule); 8] = [
 ];
 
 /// The rules that a step without a request must keep.
-const OF_OTHER_STEP: [(Law, OtherStepRule); 3] = [
+const OF_OTHER_STEP: [(Law, OtherStepRule); 4] = [
     (Law::Form, form::waits_for_member),
     (Law::Identity, identity::broken_by_start),
     (Law::StopLast, stop_last::broken),
+    (Law::Restarts, restarts::broken),
 ];
 
 /// Every rule that one step breaks, apart from those that depend on more than it.
@@ -98,13 +103,21 @@ pub(super) fn broken_by_step(
     found
 }
 
+/// ZKQ1 for a plan, on the facts of now: without what its own restarts help against.
+pub(super) fn now_of(plan: &Plan, facts: &Facts) -> Vec<Breach> {
+    let mut found = now(facts);
+    found.retain(|breach| !restarts::mends(plan, &breach.detail));
+    found
+}
+
 /// Every rule that the plan breaks as a whole.
 pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Breach> {
     if table.plan.is_empty() {
         return live_quorum::mistaken(table.facts);
     }
     let law = |law| move |detail| Breach::of_plan(law, detail);
-    let mut found = now(table.facts);
+    let mut found = now_of(table.plan, table.facts);
+    found.extend(restarts::broken_by_plan(table.plan).map(law(Law::Restarts)));
     found.extend(unsupported::broken(table).into_iter().map(law(Law::Unsupported)));
     found.extend(identity::broken_by_plan(table.plan).into_iter().map(law(Law::Identity)));
     found.extend(form::broken_by_plan(table).into_iter().map(law(Law::Form)));

@@ -18,6 +18,7 @@ pub(super) fn broken(step: &Transition<'_>) -> Option<BreachKind> {
         | Action::Gate(_)
         | Action::Start(_)
         | Action::AttestBlank(_)
+        | Action::Restart(_)
         | Action::Prove(_) => return None,
     }
     if step.before.has(server, Mark::MEMBER) {

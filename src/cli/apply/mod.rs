@@ -5,6 +5,7 @@
 
 mod agreed;
 mod ready;
+mod restarts;
 mod steady;
 mod typed;
 
@@ -71,9 +72,13 @@ async fn apply(
         let Some(ready) = agreed(args, source, &target, &port, output).await? else {
             return Ok(None);
         };
+        // The credential may be what the restarts bring.
+        if ready.checked.plan().restarts_servers() {
+            return Ok(Some((ready, None)));
+        }
         let in_clear = secret::in_clear(&args.access);
         let terms = secret::terms(&target.connect, in_clear, output).await?;
-        Ok::<_, CommandError>(Some((ready, terms)))
+        Ok::<_, CommandError>(Some((ready, Some(terms))))
     };
     // Until then nothing of ours is there, and nothing has to be put in order.
     let agreed = tokio::select! {
@@ -81,7 +86,10 @@ async fn apply(
         () = local::asked_to_stop(interrupts.clone(), 1) => return Err(interrupted()),
     };
     match agreed {
-        Some((ready, terms)) => {
+        Some((ready, None)) => {
+            Box::pin(restarts::carry_out((args, source), ready, &port, (interrupts, output))).await
+        }
+        Some((ready, Some(terms))) => {
             carry_out((args, source), ready, &port, terms, (interrupts, output)).await
         }
         None => Ok(Exit::Done),

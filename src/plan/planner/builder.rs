@@ -15,7 +15,7 @@ use super::goal::{
 use super::moments::fixed_tolerance;
 use super::removals::Removal;
 use crate::diff::{Change, ChangeKind};
-use crate::model::{Cutover, Reconfig, Server, ServerId};
+use crate::model::{Cutover, Reconfig, Server, ServerId, WantedSettings};
 use crate::plan::{
     Action, ChangeVerb, GateKind, Phase, PhaseKind, Plan, ServerChange, Step, StepId, StepOrder,
 };
@@ -94,6 +94,7 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
         connect: goal.connect.clone(),
         reach: goal.reach.clone(),
         hooks: goal.hooks.clone(),
+        settings: WantedSettings::default(),
         changes: goal.diff.changes.clone(),
         phases,
         accepted: goal.accepted.clone(),

@@ -4,7 +4,7 @@
 //! quorum arithmetic), [`moments`] (the votes that no search decides), [`cost`] and [`state_graph`]
 //! (a search and its best path), [`change_classes`] (changes that no safety rule distinguishes),
 //! [`batching`] (changes of one request), [`removals`] and [`additions`] (the two searches),
-//! [`builder`] (phases of steps), [`mod@reorder`] (another order of a plan's rest). Each uses only those
+//! [`builder`] (phases of steps), [`mod@restarts`] (a plan that only restarts members), [`mod@reorder`] (another order of a plan's rest). Each uses only those
 //! before it.
 
 mod additions;
@@ -18,9 +18,11 @@ mod goal;
 mod moments;
 mod removals;
 mod reorder;
+mod restarts;
 mod state_graph;
 mod tally;
 
 pub use builder::best;
 pub use goal::{Goal, Prefer};
 pub use reorder::{is_within_reach, reorder};
+pub use restarts::restarts;

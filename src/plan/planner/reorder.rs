@@ -425,7 +425,8 @@ fn units(plan: &Plan) -> Vec<Unit<'_>> {
     for (at, phase) in plan.phases.iter().enumerate() {
         match phase.kind {
             PhaseKind::Await | PhaseKind::Gate | PhaseKind::Prove | PhaseKind::Retire => continue,
-            PhaseKind::Dead
+            PhaseKind::Restart
+            | PhaseKind::Dead
             | PhaseKind::Join
             | PhaseKind::Promote
             | PhaseKind::Replace

@@ -246,3 +246,33 @@ fn a_server_that_came_back_with_the_old_settings_is_named() {
     let (changes, _) = roll.advance(renewed);
     assert_eq!(restarted(&changes), [(1, RestartShownBy::Refused, false)]);
 }
+
+/// A look takes time: it may end after a server was stopped that it had seen before.
+#[test]
+fn a_refusal_in_the_look_that_still_saw_the_server_is_no_restart() {
+    let mut roll = Roll::default();
+    let first = start();
+    let mut unsure = first.clone();
+    of(&mut unsure, 1).tracker = None;
+    roll.advance(unsure);
+    let mut refused = first.clone();
+    of(&mut refused, 1).refused = true;
+    let (changes, _) = roll.advance(refused);
+    let by = |change: &RollChange| matches!(change, RollChange::Restarted { .. });
+    assert!(!changes.iter().any(by), "{changes:?}");
+    let (changes, _) = roll.advance(renewed(&first, 1));
+    assert!(changes.iter().any(by), "{changes:?}");
+}
+
+/// The time without a listener was missed; the command has succeeded, and the tracker is another.
+#[test]
+fn a_command_that_succeeded_and_another_tracker_show_a_restart() {
+    let mut roll = Roll::of_servers([id(1)].into());
+    let first = start();
+    roll.advance(first.clone());
+    roll.was_commanded(id(1));
+    roll.advance(first.clone());
+    assert!(roll.restarted().is_empty(), "the command did nothing");
+    roll.advance(renewed(&first, 1));
+    assert_eq!(*roll.restarted(), [id(1)].into());
+}

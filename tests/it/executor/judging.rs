@@ -78,7 +78,7 @@ fn moving() -> Case {
 
 fn stopping() -> Case {
     let stop = Some(vec!["stop".to_owned()]);
-    Case::of(planned_with(&Example::new("1 2 3", "1 2"), Hooks { start: None, stop }))
+    Case::of(planned_with(&Example::new("1 2 3", "1 2"), Hooks { stop, ..Hooks::default() }))
 }
 
 #[test]

@@ -232,6 +232,7 @@ fn commands_are_journalled_and_run_once_for_each_intent() {
     let hooks = Hooks {
         start: Some(vec!["start".to_owned(), "{id}".to_owned()]),
         stop: Some(vec!["stop".to_owned(), "{id}".to_owned()]),
+        restart: None,
     };
     for (base, wanted) in [("1 2 3", "4 5 6"), ("1 2 3", "1 2 3m")] {
         let checked = planned_with(&Example::new(base, wanted), hooks.clone());

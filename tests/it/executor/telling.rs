@@ -108,7 +108,7 @@ fn a_replaced_server_that_is_unreachable_is_reported() {
     };
     let no_answer = Event::NoAnswer { step: StepId::new("stop-3"), server: id(3) };
     let stop = Some(vec!["stop".to_owned(), "{id}".to_owned()]);
-    let hooks = Hooks { start: None, stop };
+    let hooks = Hooks { stop, ..Hooks::default() };
     assert_eq!(told("3", Hooks::default()), (vec![no_answer.clone()], Vec::new()));
     assert_eq!(told("3", hooks.clone()), (vec![no_answer], Vec::new()));
     // One that runs is to be stopped, or was stopped by the command.

@@ -1,0 +1,250 @@
+//! Carries a plan of restarts out: which server is next, and when it may be restarted.
+//!
+//! In: looks. Out: what to do now, as data. No clock and no I/O, and no state that has to be kept
+//! anywhere: each restart is proven by looking, so a run that was cut short begins anew with what
+//! is seen. [`crate::preflight::Roll`] has the gate of each restart; here it is held against the plan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::apply::RestartMissing;
+use crate::check::{Breach, CheckedPlan, recheck};
+use crate::model::{ServerId, SettingName};
+use crate::observe::{Facts, SettingVerdict, compare_settings};
+use crate::plan::{Done, Restart, Step, StepId};
+use crate::preflight::{
+    Check, Roll, RollAdvice, RollChange, RollMissing, RollSample, StateWord, View,
+};
+
+/// One look in the middle of a roll.
+#[derive(Debug, Clone, Copy)]
+pub struct RestartLook<'a> {
+    /// What was seen.
+    pub view: View<'a>,
+    /// The checks of it.
+    pub checks: &'a [Check],
+    /// The servers whose client port has refused connections since the last look.
+    pub refused: &'a BTreeSet<ServerId>,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextRestart {
+    /// Every server of the plan was restarted and is back.
+    Finished,
+    /// Have this server restarted.
+    Begin {
+        /// The step.
+        step: StepId,
+        /// The server.
+        server: ServerId,
+    },
+    /// Wait, and restart nothing.
+    Wait {
+        /// The server that is waited for; `None` for a leader.
+        server: Option<ServerId>,
+        /// What is missing.
+        missing: RestartMissing,
+    },
+    /// A server was restarted and still has the old settings: the next one is not restarted.
+    OldSettings {
+        /// The server.
+        server: ServerId,
+        /// The settings that were seen to differ.
+        settings: BTreeSet<SettingName>,
+    },
+    /// As things are now, the next restart breaks safety rules.
+    Unsafe(Vec<Breach>),
+    /// The members are not those of the plan.
+    OtherMembers,
+}
+
+/// A plan of restarts that is being carried out.
+#[derive(Debug)]
+pub struct RestartRun {
+    checked: Arc<CheckedPlan>,
+    /// Follows the restarts; `None` before the first look.
+    roll: Option<Roll>,
+    /// The server whose restart was begun last.
+    begun: Option<ServerId>,
+    done: Done,
+}
+
+impl RestartRun {
+    /// Begins to carry a plan out.
+    pub const fn new(checked: Arc<CheckedPlan>) -> Self {
+        Self { checked, roll: None, begun: None, done: Done::new() }
+    }
+
+    /// The steps that are done: their servers were seen to be restarted and to be back, or had what
+    /// the restart was to bring before.
+    pub const fn done(&self) -> &Done {
+        &self.done
+    }
+
+    /// Notes that the restart of a server was begun, by a command or by a person who was asked.
+    pub const fn begin(&mut self, server: ServerId) {
+        self.begun = Some(server);
+    }
+
+    /// Notes that the command which restarts a server has succeeded.
+    pub fn commanded(&mut self, server: ServerId) {
+        if let Some(roll) = &mut self.roll {
+            roll.was_commanded(server);
+        }
+    }
+
+    /// Whether the first look was taken.
+    pub const fn has_begun(&self) -> bool {
+        self.roll.is_some()
+    }
+
+    /// Whether a server is away, or not proven to be back: not a moment to stop at.
+    pub fn is_underway(&self) -> bool {
+        self.roll.as_ref().is_some_and(Roll::is_underway)
+    }
+
+    /// Takes a look: what changed on servers, and what to do now.
+    pub fn next(&mut self, look: RestartLook<'_>) -> (Vec<RollChange>, NextRestart) {
+        let checked = Arc::clone(&self.checked);
+        let plan = checked.plan();
+        if look.view.seen.config.membership != plan.facts.base.membership {
+            return (Vec::new(), NextRestart::OtherMembers);
+        }
+        let mut sample = RollSample::of(look.view, look.checks, look.refused);
+        // One that was down when the plan was made, and is not restarted, is not waited for: the
+        // rules say whether the others are enough.
+        let counts = |id: &ServerId, status: StateWord| {
+            let healthy =
+                matches!(status, StateWord::Leads | StateWord::Follows | StateWord::Observes);
+            healthy || plan.facts.live.contains(id) || self.step_of(*id).is_some()
+        };
+        sample.servers.retain(|id, own| counts(id, own.status));
+        let mut roll = match self.roll.take() {
+            Some(roll) => roll,
+            None => self.first(&sample, look.view),
+        };
+        let (changes, advice) = roll.advance(sample);
+        let settled = self.settle(&roll, &advice, look.view);
+        let next = settled.unwrap_or_else(|| self.order(&roll, &advice, look.view));
+        self.roll = Some(roll);
+        (changes, next)
+    }
+
+    /// The roll of what is left. A step that only brings settings is done where they are there.
+    fn first(&mut self, sample: &RollSample, view: View<'_>) -> Roll {
+        let fresh = Roll::default();
+        let is_hidden = |restart: &Restart| {
+            restart.brings.contains(&SettingName::ReconfigEnabled)
+                && sample.leader_enabled == Some(false)
+                && (sample.leader == Some(restart.server)
+                    || !fresh.has_new_file(sample, restart.server))
+        };
+        let has_all = |step: &&Step| {
+            step.restart().is_some_and(|restart| {
+                !restart.is_asked
+                    && !is_hidden(restart)
+                    && is_healthy(sample, restart.server)
+                    && lacking(view, restart).is_empty()
+            })
+        };
+        let plan = self.checked.plan();
+        self.done = plan.steps().filter(has_all).map(|step| step.id.clone()).collect();
+        let left = plan.steps().filter(|step| !self.done.contains(&step.id));
+        Roll::of_servers(left.filter_map(Step::restart).map(|restart| restart.server).collect())
+    }
+
+    /// Counts servers whose gate has held as done, unless one has the old settings.
+    fn settle(&mut self, roll: &Roll, advice: &RollAdvice, view: View<'_>) -> Option<NextRestart> {
+        let waited = match advice {
+            RollAdvice::Wait { server, .. } => *server,
+            _ => None,
+        };
+        let has_leader = !matches!(advice, RollAdvice::Wait { missing: RollMissing::Leader, .. });
+        let checked = Arc::clone(&self.checked);
+        for step in checked.plan().steps() {
+            let Some(restart) = step.restart() else { continue };
+            let server = restart.server;
+            let is_back =
+                roll.restarted().contains(&server) && waited != Some(server) && has_leader;
+            if !is_back || self.done.contains(&step.id) {
+                continue;
+            }
+            let settings = lacking(view, restart);
+            if !settings.is_empty() {
+                return Some(NextRestart::OldSettings { server, settings });
+            }
+            self.done.insert(step.id.clone());
+            self.begun.take_if(|begun| *begun == server);
+        }
+        None
+    }
+
+    fn order(&self, roll: &Roll, advice: &RollAdvice, view: View<'_>) -> NextRestart {
+        let wait = |server, missing| NextRestart::Wait { server, missing };
+        // Also if another server leads by then: two are never asked for at once.
+        if let Some(begun) = self.begun.filter(|begun| !roll.restarted().contains(begun)) {
+            let is_away = roll.is_underway();
+            let missing = if is_away { RestartMissing::Role } else { RestartMissing::ByHand };
+            return wait(Some(begun), missing);
+        }
+        match advice {
+            RollAdvice::AllSet | RollAdvice::Otherwise { .. } => NextRestart::Finished,
+            RollAdvice::Restart { server, .. } => self.restart(*server, view),
+            // It was down before anything was restarted: that it is started is its step.
+            RollAdvice::Wait { server: Some(server), missing: RollMissing::Role(_), .. }
+                if self.was_down(*server) && !roll.restarted().contains(server) =>
+            {
+                self.restart(*server, view)
+            }
+            RollAdvice::Wait { server, missing, .. } => wait(
+                *server,
+                match missing {
+                    RollMissing::Role(_) => RestartMissing::Role,
+                    RollMissing::Commit => RestartMissing::Commit,
+                    RollMissing::Again => RestartMissing::Again,
+                    RollMissing::Leader => RestartMissing::Leader,
+                },
+            ),
+        }
+    }
+
+    /// Has a server restarted, unless the plan has no such step or the rules stand against it now.
+    fn restart(&self, server: ServerId, view: View<'_>) -> NextRestart {
+        let Some(step) = self.step_of(server).filter(|step| !self.done.contains(&step.id)) else {
+            return NextRestart::Wait { server: Some(server), missing: RestartMissing::Role };
+        };
+        let now = Facts::of(view.seen, view.target);
+        let breaches = recheck(&self.checked, &self.done, &now);
+        if !breaches.is_empty() {
+            return NextRestart::Unsafe(breaches);
+        }
+        NextRestart::Begin { step: step.id.clone(), server }
+    }
+
+    fn was_down(&self, server: ServerId) -> bool {
+        !self.checked.plan().facts.live.contains(&server) && self.step_of(server).is_some()
+    }
+
+    fn step_of(&self, server: ServerId) -> Option<&Step> {
+        let of = |step: &&Step| step.restart().is_some_and(|restart| restart.server == server);
+        self.checked.plan().steps().find(of)
+    }
+}
+
+fn is_healthy(sample: &RollSample, server: ServerId) -> bool {
+    let status = sample.servers.get(&server).map(|own| own.status);
+    matches!(status, Some(StateWord::Leads | StateWord::Follows | StateWord::Observes))
+}
+
+/// The settings that a restart is to bring and that its server was seen to lack.
+fn lacking(view: View<'_>, restart: &Restart) -> BTreeSet<SettingName> {
+    let states = compare_settings(view.seen, view.target);
+    let differs = states
+        .into_iter()
+        .filter(|state| state.server == restart.server && state.verdict == SettingVerdict::Differs);
+    differs.map(|state| state.setting).filter(|name| restart.brings.contains(name)).collect()
+}
+
+#[cfg(test)]
+mod tests;

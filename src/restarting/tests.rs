@@ -1,0 +1,172 @@
+//! Whole rolls of three servers, without I/O.
+
+use super::*;
+use crate::ensemble::NoAnswer;
+use crate::model::{Bound, WantedSettings};
+use crate::observe::{ServerStatus, SettingValue, Source, Sourced};
+use crate::preflight::fixture::Scene;
+use crate::proposal::propose_restarts;
+
+fn id(number: i64) -> ServerId {
+    ServerId::new(number)
+}
+
+/// What is looked at: three members, of which server 3 leads.
+struct Looks {
+    scene: Scene,
+    refused: BTreeSet<ServerId>,
+}
+
+impl Looks {
+    /// `initLimit` is 10 everywhere; `wanted` is what the spec asks for.
+    fn wanting(wanted: Option<u32>) -> Self {
+        let mut scene = Scene::new();
+        scene.target.servers.remove(&id(4));
+        scene.seen.servers.remove(&id(4));
+        scene.seen.wanted_at.clear();
+        let bound = wanted.map(|limit| (SettingName::InitLimit, Bound::AtLeast(limit)));
+        scene.target.settings =
+            WantedSettings { numbers: bound.into_iter().collect(), ..WantedSettings::default() };
+        let mut looks = Self { scene, refused: BTreeSet::new() };
+        (1..=3).for_each(|number| looks.has_init_limit(number, 10));
+        looks
+    }
+
+    fn has_init_limit(&mut self, number: i64, limit: u64) {
+        let value = SettingValue::Number(limit);
+        let seen = Sourced { value, source: Source::Conf };
+        self.scene.observed(number).settings.set(SettingName::InitLimit, Ok(seen));
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::of(&self.scene.seen, &self.scene.target)
+    }
+
+    /// The run of the plan that restarts what differs, and these servers.
+    fn run(&self, asked: &[i64]) -> RestartRun {
+        let asked = asked.iter().copied().map(id).collect();
+        let plan = propose_restarts(&self.scene.target, &self.facts(), &[], &asked);
+        let plan = plan.expect("servers to restart").map_err(|refusal| refusal.breaches);
+        RestartRun::new(Arc::new(plan.expect("a plan")))
+    }
+
+    fn next(&self, run: &mut RestartRun) -> NextRestart {
+        let Scene { target, seen, answers } = &self.scene;
+        let view = View { target, seen, answers };
+        let checks = self.scene.checks();
+        run.next(RestartLook { view, checks: &checks, refused: &self.refused }).1
+    }
+
+    fn stopped(&mut self, number: i64) {
+        self.refused = [id(number)].into();
+        self.scene.observed(number).status = ServerStatus::Silent(NoAnswer::Refused);
+        let answers = self.scene.of(number);
+        (answers.session_id, answers.without_rights) = (None, None);
+    }
+
+    /// It serves again, as another process.
+    fn back(&mut self, number: i64) {
+        self.refused.clear();
+        let leads = self.scene.seen.leader == Some(id(number));
+        self.scene.observed(number).status =
+            if leads { ServerStatus::Leading } else { ServerStatus::Following };
+        let answers = self.scene.of(number);
+        answers.session_id = Some(0x0100_0000_0077_0000);
+        answers.without_rights = Some(Err(crate::ensemble::ErrorCode::NoAuth));
+    }
+
+    /// It is restarted with a file that has this limit, and looked at until its gate has held.
+    fn restarted(&mut self, run: &mut RestartRun, number: i64, limit: u64) -> NextRestart {
+        run.begin(id(number));
+        self.stopped(number);
+        assert!(matches!(self.next(run), NextRestart::Wait { .. }));
+        self.back(number);
+        self.has_init_limit(number, limit);
+        let again = NextRestart::Wait { server: Some(id(number)), missing: RestartMissing::Again };
+        assert_eq!(self.next(run), again);
+        self.next(run)
+    }
+}
+
+fn begins(number: i64) -> NextRestart {
+    NextRestart::Begin { step: StepId::new(format!("restart-{number}")), server: id(number) }
+}
+
+#[test]
+fn one_at_a_time_the_leader_last_until_all_have_it() {
+    let mut looks = Looks::wanting(Some(20));
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(1));
+    run.begin(id(1));
+    let by_hand = NextRestart::Wait { server: Some(id(1)), missing: RestartMissing::ByHand };
+    assert_eq!(looks.next(&mut run), by_hand, "asked for once");
+    assert!(!run.is_underway(), "a moment to stop at");
+    assert_eq!(looks.restarted(&mut run, 1, 20), begins(2));
+    assert_eq!(looks.restarted(&mut run, 2, 20), begins(3));
+    assert_eq!(looks.restarted(&mut run, 3, 30), NextRestart::Finished);
+    assert_eq!(run.done().len(), 3);
+}
+
+/// An apply that was killed after the first restart: what is there is not done again.
+#[test]
+fn a_run_that_begins_in_the_middle_goes_on_from_there() {
+    let mut looks = Looks::wanting(Some(20));
+    let plan = Arc::clone(&looks.run(&[]).checked);
+    looks.has_init_limit(1, 20);
+    let mut run = RestartRun::new(plan);
+    assert_eq!(looks.next(&mut run), begins(2));
+    assert_eq!(run.done().len(), 1);
+}
+
+#[test]
+fn a_restart_that_is_asked_for_is_done_whatever_shows() {
+    let mut looks = Looks::wanting(None);
+    let mut run = looks.run(&[2, 3]);
+    assert_eq!(looks.next(&mut run), begins(2));
+    assert_eq!(looks.restarted(&mut run, 2, 10), begins(3));
+    assert_eq!(looks.restarted(&mut run, 3, 10), NextRestart::Finished);
+}
+
+#[test]
+fn the_next_server_is_not_touched_after_one_with_the_old_file() {
+    let mut looks = Looks::wanting(Some(20));
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(1));
+    let old = NextRestart::OldSettings { server: id(1), settings: [SettingName::InitLimit].into() };
+    assert_eq!(looks.restarted(&mut run, 1, 10), old);
+}
+
+/// Server 2 is down before anything begins: its own start takes nothing, every other restart would.
+#[test]
+fn what_is_down_is_first() {
+    let mut looks = Looks::wanting(None);
+    looks.stopped(2);
+    let mut run = looks.run(&[1, 2]);
+    assert_eq!(looks.next(&mut run), begins(2));
+    run.begin(id(2));
+    looks.back(2);
+    assert!(matches!(looks.next(&mut run), NextRestart::Wait { .. }));
+    assert_eq!(looks.next(&mut run), begins(1));
+}
+
+/// Another server fails in the middle: nothing is restarted before it is back.
+#[test]
+fn a_failure_of_another_server_is_waited_for() {
+    let mut looks = Looks::wanting(Some(20));
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(1));
+    looks.stopped(2);
+    let waits = NextRestart::Wait { server: Some(id(2)), missing: RestartMissing::Role };
+    assert_eq!(looks.next(&mut run), waits);
+}
+
+#[test]
+fn other_members_end_it() {
+    let mut looks = Looks::wanting(Some(20));
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(1));
+    let members = looks.scene.seen.config.membership.servers().filter(|line| line.id != id(2));
+    let members = crate::model::Membership::of(members.cloned().collect::<Vec<_>>());
+    looks.scene.seen.config.membership = members;
+    assert_eq!(looks.next(&mut run), NextRestart::OtherMembers);
+}
