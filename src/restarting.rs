@@ -131,21 +131,22 @@ impl RestartRun {
         (changes, next)
     }
 
-    /// The roll of what is left. A step that only brings settings is done where they are there.
+    /// The roll of what is left. A step that only brings settings is done where they are seen to be
+    /// there; where they cannot be seen, a line of the same edit stands for them.
     fn first(&mut self, sample: &RollSample, view: View<'_>) -> Roll {
         let fresh = Roll::default();
-        let is_hidden = |restart: &Restart| {
-            restart.brings.contains(&SettingName::ReconfigEnabled)
-                && sample.leader_enabled == Some(false)
-                && (sample.leader == Some(restart.server)
-                    || !fresh.has_new_file(sample, restart.server))
-        };
         let has_all = |step: &&Step| {
             step.restart().is_some_and(|restart| {
+                let stands_in = sample.leader != Some(restart.server)
+                    && fresh.has_new_file(sample, restart.server);
+                let has = |verdict: SettingVerdict| match verdict {
+                    SettingVerdict::AsWanted => true,
+                    SettingVerdict::Unknown => stands_in,
+                    SettingVerdict::Differs => false,
+                };
                 !restart.is_asked
-                    && !is_hidden(restart)
                     && is_healthy(sample, restart.server)
-                    && lacking(view, restart).is_empty()
+                    && brought(view, restart).all(|(_, verdict)| has(verdict))
             })
         };
         let plan = self.checked.plan();
@@ -237,13 +238,21 @@ fn is_healthy(sample: &RollSample, server: ServerId) -> bool {
     matches!(status, Some(StateWord::Leads | StateWord::Follows | StateWord::Observes))
 }
 
+/// What is seen of the settings that a restart is to bring.
+fn brought(
+    view: View<'_>,
+    restart: &Restart,
+) -> impl Iterator<Item = (SettingName, SettingVerdict)> {
+    let states = compare_settings(view.seen, view.target).into_iter();
+    let own = states.filter(|state| state.server == restart.server);
+    own.filter(|state| restart.brings.contains(&state.setting))
+        .map(|state| (state.setting, state.verdict))
+}
+
 /// The settings that a restart is to bring and that its server was seen to lack.
 fn lacking(view: View<'_>, restart: &Restart) -> BTreeSet<SettingName> {
-    let states = compare_settings(view.seen, view.target);
-    let differs = states
-        .into_iter()
-        .filter(|state| state.server == restart.server && state.verdict == SettingVerdict::Differs);
-    differs.map(|state| state.setting).filter(|name| restart.brings.contains(name)).collect()
+    let differs = |(name, verdict)| (verdict == SettingVerdict::Differs).then_some(name);
+    brought(view, restart).filter_map(differs).collect()
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ pub enum RestartMissing {
     Again,
     /// There is no leader.
     Leader,
+    /// Another apply runs commands that restart servers.
+    Lock,
 }
 
 /// What is missing before a joiner can be added.

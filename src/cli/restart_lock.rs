@@ -35,6 +35,11 @@ impl RestartLock {
         Self { path, timeout: connect.session_timeout, session: None }
     }
 
+    /// How long a session lives, and with it the znode of an apply that was killed.
+    pub(super) const fn timeout(&self) -> Millis {
+        self.timeout
+    }
+
     /// Holds the znode with a session that is not on the server that is restarted next.
     pub(super) async fn hold(
         &mut self,

@@ -21,6 +21,7 @@ fn restart(server: Option<ServerId>, missing: RestartMissing) -> String {
         RestartMissing::Commit => format!("{who} is back; no write was seen to commit through it"),
         RestartMissing::Again => format!("{who} is back; zkplan looks once more"),
         RestartMissing::Leader => format!("{who} has no leader"),
+        RestartMissing::Lock => format!("another apply restarts servers; {who} is next after it"),
     }
 }
 

@@ -189,6 +189,8 @@ pub enum RestartWord {
     Again,
     /// No server leads.
     Leader,
+    /// Another apply runs commands that restart servers.
+    Lock,
 }
 
 impl From<RestartMissing> for RestartWord {
@@ -197,6 +199,7 @@ impl From<RestartMissing> for RestartWord {
             RestartMissing::Commit => Self::Commit,
             RestartMissing::Again => Self::Again,
             RestartMissing::Leader => Self::Leader,
+            RestartMissing::Lock => Self::Lock,
             RestartMissing::ByHand | RestartMissing::Role => Self::Role,
         }
     }

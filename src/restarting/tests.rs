@@ -170,3 +170,14 @@ fn other_members_end_it() {
     looks.scene.seen.config.membership = members;
     assert_eq!(looks.next(&mut run), NextRestart::OtherMembers);
 }
+
+/// What cannot be seen is restarted once more: that harms nothing.
+#[test]
+fn a_setting_that_does_not_show_any_more_is_not_taken_for_there() {
+    let mut looks = Looks::wanting(Some(20));
+    let plan = Arc::clone(&looks.run(&[]).checked);
+    let unseen = Err(crate::observe::NotSeen::ConfNotAllowed);
+    looks.scene.observed(1).settings.set(SettingName::InitLimit, unseen);
+    let mut run = RestartRun::new(plan);
+    assert_eq!(looks.next(&mut run), begins(1));
+}

@@ -50,6 +50,7 @@ fn spec(ensemble: &Ensemble) -> Spec {
 on_both_profiles! {
     commands_restart_one_server_at_a_time_and_the_leader_last
     a_person_restarts_what_the_screen_names
+    a_leader_that_dies_in_the_middle_is_no_way_back
 }
 
 /// The credential is among what the restarts bring. A client at work loses nothing.
@@ -99,6 +100,66 @@ fn a_person_restarts_what_the_screen_names(profile: &Builder) {
     desk.run(["show", "plan.json"])
         .exits(0)
         .says(["What the restarts bring", "reconfigEnabled: true"]);
+}
+
+/// zkplan is killed while each server is away: nothing is kept but what servers show. With the default
+/// words alone a follower would not show it.
+#[test]
+fn an_apply_that_is_killed_at_each_restart_goes_on_from_what_it_sees() {
+    let ensemble = unprepared(&Builder::rich());
+    let order = order(ensemble.wait_leader());
+    let desk = Desk::accepting(&ensemble);
+    let hook = Hook::new(&desk);
+    let spec = hook.add_to(spec(&ensemble));
+    let witness = Witness::of(&ensemble, 1..=3);
+    (1..=3).for_each(|id| edit(&ensemble, id));
+    for id in &order {
+        let apply = desk.apply_spec(&spec).start();
+        let what = format!("restart {id}");
+        hook.wait_asked(&what);
+        ensemble.stop(*id);
+        apply.kill();
+        ensemble.start_again(*id);
+        hook.did(&what);
+        ensemble.wait_serving();
+    }
+    let outcome = desk.apply_spec(&spec).start().ends().exits(0);
+    outcome.says(["Nothing to do"]);
+    assert_eq!(hook.asked().len(), 3, "each was restarted once: {:?}", hook.asked());
+    witness.finish(&ensemble, 1..=3);
+}
+
+/// The first follower has the new file when the leader dies. It comes back with its own, which was
+/// edited before: that was its restart, and the roll is finished forward.
+fn a_leader_that_dies_in_the_middle_is_no_way_back(profile: &Builder) {
+    let ensemble = unprepared(profile);
+    let leader = ensemble.wait_leader();
+    let order = order(leader);
+    let desk = Desk::accepting(&ensemble);
+    let hook = Hook::new(&desk);
+    let spec = hook.add_to(spec(&ensemble));
+    let witness = Witness::of(&ensemble, 1..=3);
+    (1..=3).for_each(|id| edit(&ensemble, id));
+    let apply = desk.apply_spec(&spec).start();
+    let [first, second] = [order[0], order[1]].map(|id| format!("restart {id}"));
+    hook.wait_asked(&first);
+    restart(&ensemble, order[0]);
+    hook.did(&first);
+    hook.wait_asked(&second);
+    ensemble.kill(leader);
+    ensemble.start_again(leader);
+    ensemble.wait_serving();
+    restart(&ensemble, order[1]);
+    hook.did(&second);
+    // The leader of then may be asked for once more: whether it is back was not seen in between.
+    hook.did(&format!("restart {leader}"));
+    let outcome = apply.ends();
+    if !outcome.has_exited(0) {
+        crate::show(&outcome.stderr);
+    }
+    outcome.exits(0);
+    witness.finish(&ensemble, 1..=3);
+    desk.plan(&spec, &[]).exits(0).says(["No changes"]);
 }
 
 /// For certificates and the like: nothing differs, and each is restarted all the same.

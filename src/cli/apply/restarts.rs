@@ -55,6 +55,8 @@ struct Roll<'a, 'b> {
     since: Instant,
     reported: Done,
     last_wait: Option<Wait>,
+    /// Since when another apply holds the lock.
+    locked_since: Option<Instant>,
     output: &'b Output,
 }
 
@@ -93,6 +95,7 @@ pub(super) async fn carry_out(
         since: Instant::now(),
         reported: Done::new(),
         last_wait: None,
+        locked_since: None,
         output,
     };
     let end = tokio::select! {
@@ -221,8 +224,17 @@ impl Roll<'_, '_> {
         let Ok(command) = command else { return Ok(Some(Outcome::HostNotPlain { server })) };
         let held = self.lock.hold(self.asker.port, seen, server).await;
         if held == Held::Others {
-            return Ok(Some(Outcome::Locked(None)));
+            // That of an apply that was killed goes with its session.
+            let limit = self.args.lock_timeout.map_or(2 * self.lock.timeout().0, |time| time.0);
+            let since = *self.locked_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= Duration::from_millis(limit) {
+                return Ok(Some(Outcome::Locked(None)));
+            }
+            let missing = RestartMissing::Lock;
+            self.wait(Wait::Restart { server: Some(server), missing }).await;
+            return Ok(None);
         }
+        self.locked_since = None;
         self.asker.holds_session.set(held == Held::Ours);
         self.run.begin(server);
         self.since = Instant::now();
