@@ -88,6 +88,28 @@ fn every_incident_is_refused_or_planned_safely() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// The table names every folder, and a test or a reason where there is none.
+#[test]
+fn the_table_of_incidents_is_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let table = fs::read_to_string(root.join("incidents.md")).expect("the table");
+    for folder in fs::read_dir(FOLDERS).expect("the incidents") {
+        let name = folder.expect("an entry").file_name();
+        let name = name.to_string_lossy();
+        assert!(table.contains(&format!(" | {name} | ")), "{name} is not in the table");
+    }
+    // Those about starting, growing, shrinking, removing, restarting, ids and ports.
+    for number in (1..=38).chain(51..=56) {
+        assert!(table.contains(&format!("\n| {number} | ")), "incident {number} has no row");
+    }
+    for named in table.split('`').skip(1).step_by(2).filter(|named| named.contains("::")) {
+        let (suite, test) = named.split_once(' ').expect("a suite and a test");
+        let (file, name) = test.split_once("::").expect("a file and a test");
+        let file = fs::read_to_string(root.join(suite).join(format!("{file}.rs")));
+        assert!(file.expect("a file").contains(&format!("fn {name}(")), "there is no test {named}");
+    }
+}
+
 /// A file of a folder; nothing where there is none.
 fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap_or_default()
