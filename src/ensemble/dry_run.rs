@@ -14,12 +14,12 @@
 //! certificate, and an `auth` request is sent only if digests are enforced, with the public
 //! credential of a survey.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::credential::LOOK;
 use super::replies::IMPOSSIBLE_DATA_VERSION;
-use super::transport::{self, Stream, TlsClient};
+use super::transport::TlsClient;
+use super::wire::{self, AUTH_XID, CLOSE, Record, Wire};
 use super::{CONFIG, ErrorCode, Limits, NoAnswer};
 use crate::model::{ConfigVersion, Endpoint, Update};
 
@@ -46,12 +46,6 @@ pub enum DryRun {
 const SET_DATA: i32 = 5;
 /// `ZooDefs.OpCode.reconfig`.
 const RECONFIG: i32 = 16;
-/// `ZooDefs.OpCode.auth`.
-const AUTH: i32 = 100;
-/// The number of every `auth` request (`ClientCnxn.AUTHPACKET_XID`).
-const AUTH_XID: i32 = -4;
-/// `ZooDefs.OpCode.closeSession`.
-const CLOSE: i32 = -11;
 
 /// The requested session time-out in milliseconds: the minimum that a server with ZooKeeper's
 /// default tick of two seconds grants.
@@ -85,8 +79,8 @@ async fn once(
     request: &Update,
     version: ConfigVersion,
 ) -> Result<DryRun, NoAnswer> {
-    let stream = transport::open(at, tls, limits).await?;
-    let mut session = RawSession { stream, limits, xid: 0 };
+    let wire = Wire::open(at, tls, limits).await?;
+    let mut session = RawSession { wire, limits, xid: 0 };
     session.open(tls).await?;
     if shows_look {
         session.show_look().await?;
@@ -99,7 +93,7 @@ async fn once(
 
 /// One connection with an unauthenticated session. It never reconnects.
 struct RawSession {
-    stream: Box<dyn Stream>,
+    wire: Wire,
     limits: Limits,
     xid: i32,
 }
@@ -108,21 +102,14 @@ impl RawSession {
     /// `ConnectRequest` and its response. In TLS 1.3 a server that requires a certificate reports
     /// that only here.
     async fn open(&mut self, tls: Option<&TlsClient>) -> Result<(), NoAnswer> {
-        let mut record = Record::default();
-        record.int(0).long(0).int(SESSION_TIMEOUT_MS).long(0).buffer(&[0; 16]).bool(false);
-        let reply = self.exchange_with(&record.0, tls).await?;
-        // Protocol version, the time-out that is granted, and the session's id.
-        match reply.get(4..8).map(int) {
-            Some(granted) if granted > 0 => Ok(()),
-            _ => Err(NoAnswer::Closed),
-        }
+        let response = self.exchange(&wire::connect_request(SESSION_TIMEOUT_MS), tls).await?;
+        wire::session_id(&response).map(drop).ok_or(NoAnswer::Closed)
     }
 
     /// `AuthPacket` and its reply, which is never about the password.
     async fn show_look(&mut self) -> Result<(), NoAnswer> {
-        let mut record = Record::default();
-        record.int(AUTH_XID).int(AUTH).int(0).text("digest").text(LOOK);
-        self.exchange(&record.0).await.map(drop)
+        let reply = self.exchange(&wire::auth_request(LOOK), None).await?;
+        wire::answer(&reply, AUTH_XID).map(drop)
     }
 
     /// The write that shows whether permissions are checked, directly followed by the request.
@@ -170,92 +157,21 @@ impl RawSession {
         let mut record = Record::default();
         record.int(self.xid).int(operation);
         record.0.extend_from_slice(body);
-        let reply = self.exchange(&record.0).await?;
-        // `ReplyHeader`: xid, zxid, err. Nothing is watched, so no other message arrives in
-        // between.
-        match (reply.get(..4).map(int), reply.get(12..16).map(int)) {
-            (Some(xid), Some(0)) if xid == self.xid => Ok(Ok(())),
-            (Some(xid), Some(number)) if xid == self.xid => Ok(Err(ErrorCode::of(number))),
-            _ => Err(NoAnswer::Unreadable),
-        }
+        let reply = self.exchange(&record, None).await?;
+        Ok(wire::answer(&reply, self.xid)?.map(drop))
     }
 
-    /// Writes one packet and reads one.
-    async fn exchange(&mut self, packet: &[u8]) -> Result<Vec<u8>, NoAnswer> {
-        self.exchange_with(packet, None).await
-    }
-
-    /// The same. The server's TLS alert says why it closed the connection.
-    async fn exchange_with(
+    /// Writes one packet and reads one. The server's TLS alert says why it closed the connection.
+    async fn exchange(
         &mut self,
-        packet: &[u8],
+        packet: &Record,
         tls: Option<&TlsClient>,
     ) -> Result<Vec<u8>, NoAnswer> {
-        let lost = |cause: std::io::Error| transport::why_lost(&cause, tls);
-        let mut framed = Record::default();
-        framed.buffer(packet);
-        let Self { stream, limits, .. } = self;
         let exchange = async {
-            stream.write_all(&framed.0).await.map_err(lost)?;
-            stream.flush().await.map_err(lost)?;
-            let length = stream.read_i32().await.map_err(lost)?;
-            match u32::try_from(length) {
-                Ok(length) if length <= limits.answer_bytes => {
-                    let mut reply = vec![0; usize::try_from(length).unwrap_or(0)];
-                    stream.read_exact(&mut reply).await.map_err(lost)?;
-                    Ok(reply)
-                }
-                _ => Err(NoAnswer::Unreadable),
-            }
+            self.wire.send(Record::default().packet(packet), tls).await?;
+            self.wire.receive(tls).await
         };
-        timeout(limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))
-    }
-}
-
-fn int(bytes: &[u8]) -> i32 {
-    bytes.iter().fold(0, |number, byte| number << 8 | i32::from(*byte))
-}
-
-/// Fields in the form of `BinaryOutputArchive`: big-endian, lengths in front.
-#[derive(Default)]
-struct Record(Vec<u8>);
-
-impl Record {
-    fn int(&mut self, number: i32) -> &mut Self {
-        self.0.extend_from_slice(&number.to_be_bytes());
-        self
-    }
-
-    fn long(&mut self, number: i64) -> &mut Self {
-        self.0.extend_from_slice(&number.to_be_bytes());
-        self
-    }
-
-    fn bool(&mut self, yes: bool) -> &mut Self {
-        self.0.push(u8::from(yes));
-        self
-    }
-
-    fn buffer(&mut self, bytes: &[u8]) -> &mut Self {
-        // No packet of ours is nearly that long. A server would refuse it.
-        self.int(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.buffer(text.as_bytes())
-    }
-
-    /// A text that is not there.
-    fn nothing(&mut self) -> &mut Self {
-        self.int(-1)
-    }
-
-    /// A list joined by commas. Null if it is empty.
-    fn list<T: ToString>(&mut self, items: &[T]) -> &mut Self {
-        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-        if items.is_empty() { self.nothing() } else { self.text(&items.join(",")) }
+        timeout(self.limits.answer, exchange).await.unwrap_or(Err(NoAnswer::AnswerTimedOut))
     }
 }
 
@@ -264,8 +180,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
+    use super::super::wire::AUTH;
     use super::*;
     use crate::model::{Host, Membership, Reconfig, Server, ServerId};
 
@@ -296,9 +214,10 @@ mod tests {
         for error in errors {
             let mut packet = vec![0; usize::try_from(stream.read_i32().await?).unwrap()];
             stream.read_exact(&mut packet).await?;
-            asked.lock().unwrap().push((int(&packet[4..8]), packet[8..].to_vec()));
+            let operation = i32::from_be_bytes(packet[4..8].try_into().unwrap());
+            asked.lock().unwrap().push((operation, packet[8..].to_vec()));
             let mut reply = Record::default();
-            reply.int(int(&packet[..4])).long(1).int(*error);
+            reply.int(i32::from_be_bytes(packet[..4].try_into().unwrap())).long(1).int(*error);
             let mut framed = Record::default();
             framed.buffer(&reply.0);
             stream.write_all(&framed.0).await?;

@@ -20,11 +20,13 @@ mod pace;
 mod port;
 mod replies;
 mod session;
+mod short_session;
 #[cfg(test)]
 mod tests;
 mod transport;
 mod validity;
 mod ways;
+mod wire;
 mod zookeeper;
 
 use std::fmt;
@@ -70,7 +72,7 @@ pub trait Ensemble {
     ) -> impl Future<Output = Result<String, NoAnswer>>;
 
     /// Opens a session on that server and no other, commits a transaction that only checks `/`,
-    /// reads, and closes the session.
+    /// reads, and closes the session. Its close may still be under way on return.
     ///
     /// The transaction adds one to the zxid and changes no znode. An answer proves that a quorum
     /// acknowledges writes that come through this server. The session itself proves nothing: a local
@@ -100,6 +102,12 @@ pub trait Ensemble {
     /// What a server demanded before it took a session that had no credential, as far as seen.
     fn demanded(&self, _at: &Endpoint) -> AuthDemand {
         AuthDemand::Nothing
+    }
+
+    /// Waits until no short session of ours is being closed there any more: until then the server counts
+    /// it among its clients.
+    fn closes_sessions(&self, _at: &Endpoint) -> impl Future<Output = ()> {
+        std::future::ready(())
     }
 
     /// Lets some time pass before a question is put again.

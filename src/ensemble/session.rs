@@ -1,12 +1,13 @@
-//! One short session on one server: commit a transaction that changes nothing, read, close.
+//! The short session of `short_session`, for servers that enforce SASL: by the client library, which
+//! has that mechanism.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::time::timeout;
 use zookeeper_client::{Client, Error, MultiWriteError, SessionState, Stat, StateWatcher};
 
 use super::replies::{failure, listed};
+use super::short_session::{ANY_VERSION, CLOSE_LIMIT, ROOT, SESSION_TIMEOUT};
 use super::transport::TlsClient;
 use super::ways::Show;
 use super::{
@@ -14,19 +15,6 @@ use super::{
     RequestError, TlsFailure,
 };
 use crate::model::{Endpoint, Folder};
-
-/// The session time-out that is asked for, at least: the least that a server with ZooKeeper's default
-/// tick of two seconds grants, so that a session whose close got lost is gone soon.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long the close of a session is awaited; a lost one expires by itself.
-const CLOSE_LIMIT: Duration = Duration::from_millis(500);
-
-/// The znode that every ensemble has and whose check is committed.
-const ROOT: &str = "/";
-
-/// The version of a check that every version of the znode passes (`ZooKeeper.multi`).
-const ANY_VERSION: i32 = -1;
 
 /// Opens a session on that server, sees a transaction commit, reads, and closes the session.
 ///

@@ -22,9 +22,9 @@ use super::{Limits, NoAnswer, TlsFailure, validity};
 use crate::model::{Endpoint, Host, Tls};
 
 /// A stream of either kind.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// The two TLS clients: one without a certificate, and one with the client's own certificate.
 #[derive(Clone)]

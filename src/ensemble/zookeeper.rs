@@ -10,10 +10,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, trace};
 
-use super::admission::Admission;
+use super::admission::{Admission, Pass};
 use super::attachment::ConnectOptions;
 use super::pace::{Kind, Limits, Pace, is_out_of_time};
 use super::replies::outcome;
+use super::short_session::{self, Ending};
 use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
@@ -25,6 +26,9 @@ use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
 /// Whose turn it is at a port.
 type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// What a short session showed, and its end, where that is still to come.
+type ShortRead = (ConfigRead, Option<Ending>);
 
 /// The client for real servers. It needs a tokio runtime with I/O and time.
 ///
@@ -174,34 +178,35 @@ impl ZooKeeper {
     }
 
     /// Sends a request in its turn. A request that is cut off while another of our connections is
-    /// open is repeated alone: it may have been one connection too many.
+    /// open is repeated alone: it may have been one connection too many. The turn lasts as long as the
+    /// pass that is returned.
     async fn admitted<T>(
         &self,
         at: &Endpoint,
+        mut pass: Pass,
         [is_cut_off, is_ended_by_us]: [impl Fn(&Result<T, NoAnswer>) -> bool; 2],
         ask: impl AsyncFn() -> Result<T, NoAnswer>,
-    ) -> Result<T, NoAnswer> {
-        let limits = self.pace.limits(Kind::Connection);
-        let mut pass = self.admission.question(at, limits).await;
+    ) -> (Result<T, NoAnswer>, Pass) {
         let answer = ask().await;
         if is_ended_by_us(&answer) {
             pass.linger();
         }
         if !is_cut_off(&answer) || !pass.is_shared() {
-            return answer;
+            return (answer, pass);
         }
         drop(pass);
         debug!(
             server = %at,
             "the server closed a connection beside another one of ours: asking once more, alone"
         );
+        let limits = self.pace.limits(Kind::Connection);
         let mut pass = self.admission.question_alone(at, limits).await;
         pass.linger();
         let answer = ask().await;
         if !is_cut_off(&answer) && pass.is_only() && self.is_cut_off_beside(at).await {
             pass.takes_one();
         }
-        answer
+        (answer, pass)
     }
 
     /// Whether a server closes a request that works alone, while another connection is open without
@@ -324,10 +329,14 @@ impl ZooKeeper {
         at: &Endpoint,
         tls: Option<TlsClient>,
         (shown, limits): (Shown, Limits),
-    ) -> Result<ConfigRead, NoAnswer> {
-        let (endpoint, client) = (at.clone(), tls.clone());
+    ) -> Result<ShortRead, NoAnswer> {
         let folder = self.folder.clone();
         let credential = self.sasl_at(at).filter(|_| shown.sasl).cloned();
+        if credential.is_none() {
+            let read = short_session::read(at, tls.as_ref(), &folder, limits, shown.look).await;
+            return read.map(|(reading, ending)| (reading, Some(ending)));
+        }
+        let (endpoint, client) = (at.clone(), tls.clone());
         let show = Show { look: shown.look, credential };
         let began = Instant::now();
         let reading = spawn_blocking(move || {
@@ -335,7 +344,7 @@ impl ZooKeeper {
         })
         .await;
         let silence = match reading {
-            Ok(Ok(reading)) => return Ok(reading),
+            Ok(Ok(reading)) => return Ok((reading, None)),
             Ok(Err(NoAnswer::Closed)) => NoAnswer::Closed,
             Ok(Err(silence)) => return Err(silence),
             // The library panicked; its thread is gone, and with it the session's connection.
@@ -374,7 +383,10 @@ impl Ensemble for ZooKeeper {
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Word, say).await;
         let began = Instant::now();
-        let answer = Box::pin(self.admitted(at, [is_cut_off, is_ended_by_us], ask)).await;
+        let limits = self.pace.limits(Kind::Connection);
+        let pass = self.admission.question(at, limits).await;
+        let asked = self.admitted(at, pass, [is_cut_off, is_ended_by_us], ask);
+        let (answer, _pass) = Box::pin(asked).await;
         trace!(
             server = %at,
             word = word.letters(),
@@ -405,9 +417,19 @@ impl Ensemble for ZooKeeper {
             self.asking(at, read).await
         };
         let ask = async || self.patiently((&at.host, at.port), Kind::Session, read).await;
-        let is_cut_off: fn(&Result<ConfigRead, NoAnswer>) -> bool = is_cut_off;
+        let is_cut_off: fn(&Result<ShortRead, NoAnswer>) -> bool = is_cut_off;
         let began = Instant::now();
-        let reading = Box::pin(self.admitted(at, [is_cut_off, |_| true], ask)).await;
+        let pass = self.admission.question(at, self.pace.limits(Kind::Connection)).await;
+        let (read, pass) = Box::pin(self.admitted(at, pass, [is_cut_off, |_| true], ask)).await;
+        let reading = read.map(|(reading, ending)| {
+            if let Some(ending) = ending {
+                tokio::spawn(async move {
+                    ending.ended().await;
+                    drop(pass);
+                });
+            }
+            reading
+        });
         debug!(
             server = %at,
             outcome = outcome(&reading),
@@ -465,6 +487,10 @@ impl Ensemble for ZooKeeper {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    async fn closes_sessions(&self, at: &Endpoint) {
+        drop(self.admission.question_alone(at, self.pace.limits(Kind::Connection)).await);
     }
 
     async fn pause(&self, time: Duration) {

@@ -18,7 +18,7 @@ pub struct OwnSession<'a> {
 
 /// The clients of a server, without ours, by `cons`, else by the AdminServer, else by `srvr`.
 ///
-/// Must be called while no session of ours is open except `own`.
+/// Must be called while no session of ours is opened except `own`.
 pub async fn clients<E: Ensemble>(
     port: &E,
     at: &Endpoint,
@@ -26,6 +26,7 @@ pub async fn clients<E: Ensemble>(
     own: Option<OwnSession<'_>>,
 ) -> Option<Sourced<Clients>> {
     let is_ours = |session: u64| own.is_some_and(|own| own.id == session);
+    port.closes_sessions(at).await;
     if let Ok(answer) = port.ask(at, FourLetterWord::Cons).await {
         let sessions = parse_cons(&answer).into_iter();
         let theirs = sessions.filter(|c| c.session.is_some_and(|session| !is_ours(session)));
