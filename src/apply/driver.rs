@@ -21,11 +21,11 @@ use super::run_view::{self, RunView};
 use crate::check::CheckedPlan;
 use crate::ensemble::four_letter::Mntr;
 use crate::ensemble::{
-    CONFIG, Ensemble, ErrorCode, FourLetterWord, Mode, PortState, RequestError, Session,
-    SessionFactory,
+    CONFIG, ConfigRead, Ensemble, ErrorCode, FolderRead, FourLetterWord, Mode, PortState,
+    RequestError, Session, SessionFactory,
 };
 use crate::model::{Endpoint, ServerId, Target, Update};
-use crate::observe::{self, Observation, OwnSession, observe, prove_data};
+use crate::observe::{self, Observation, OwnSession, observe_beside, prove_data};
 use crate::plan::StepId;
 
 /// A server that takes longer than this to refuse a session hangs, in milliseconds.
@@ -240,8 +240,9 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         asked.clients = observe::ClientsOf::NoServer;
         asked.skip_data = true;
         let at = self.session.as_ref().map(|session| session.at().clone());
-        asked.contacts.extend(at.filter(|at| !asked.contacts.contains(at)));
-        let seen = match observe(self.port, &asked).await {
+        asked.contacts.extend(at.clone().filter(|at| !asked.contacts.contains(at)));
+        let early = async { self.committed().await };
+        let seen = match observe_beside(self.port, &asked, (at.as_ref(), early)).await {
             Ok(seen) => {
                 let of = run_view::leaving(self.checked.plan());
                 let recipients = self.access.recipients(&seen, &of);
@@ -258,6 +259,20 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
             (Input::Read(read), Err(why)) => Input::SawNothing(why, read),
             (failed, _) => failed,
         }
+    }
+
+    /// A write that commits on the session of the run, and what it reads behind it. The folder is not
+    /// read anew: the run keeps its state there, and reads its lock after each survey.
+    async fn committed(&self) -> Option<ConfigRead> {
+        let session = self.session.as_ref()?;
+        let config = session.commits().await.ok()??;
+        Some(ConfigRead {
+            server_id_byte: session.id().to_be_bytes()[0],
+            config: config.text(),
+            config_data_version: config.version,
+            config_mzxid: config.mzxid,
+            folder: FolderRead::of_super(self.keeper.identity()),
+        })
     }
 
     /// Adds what is asked in addition to a survey.

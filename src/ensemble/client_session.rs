@@ -183,6 +183,19 @@ impl Session for HeldSession {
         read.await
     }
 
+    async fn commits(&self) -> Result<Option<Node>, RequestError> {
+        let read = self.perform(move |client| async move {
+            let (committed, config) = (session::commits(&client), client.get_data(CONFIG));
+            let (committed, config) = futures::join!(committed, config);
+            committed?;
+            found(config)
+        });
+        // No longer than a survey waits for another server: a session may last much longer.
+        let limits = self.means.limits();
+        let bound = limits.connect + limits.answer_from(&self.at);
+        timeout(bound, read).await.unwrap_or(Err(RequestError::Unknown))
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         let path = path.to_owned();
         self.perform(move |client| async move { found(client.get_data(&path).await) }).await

@@ -62,6 +62,10 @@ pub trait Session {
     fn read(&self, paths: &[&str])
     -> impl Future<Output = Result<Vec<Option<Node>>, RequestError>>;
 
+    /// Sees a transaction commit that only checks `/`, and reads `/zookeeper/config` behind it, at least
+    /// as new as anything that had committed before.
+    fn commits(&self) -> impl Future<Output = Result<Option<Node>, RequestError>>;
+
     /// A znode; `None` where there is none.
     fn get(&self, path: &str) -> impl Future<Output = Result<Option<Node>, RequestError>>;
 

@@ -55,7 +55,7 @@ pub use observation::{
     OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
     TargetEnsemble, TargetProbe, Tried,
 };
-pub use observing::{observe, observe_confirmed};
+pub use observing::{observe, observe_beside, observe_confirmed};
 pub use proof::{ByCounts, DataProof, prove_data};
 pub use question::{ClientsOf, Question, Wanted, contact};
 pub use settings_compared::{SettingState, SettingVerdict, compare_settings};

@@ -1,8 +1,10 @@
 //! The whole observation: ask, settle, see a write commit, ask for details, conclude.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{Either, MaybeDone, join_all, maybe_done, select};
 use tracing::debug;
 
 use super::clients::clients;
@@ -25,6 +27,12 @@ const ATTEMPTS: usize = 3;
 /// How long a member that was not seen up and in sync is given before it is asked once more.
 const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(500);
 
+/// What was read beside a survey, and the server that the session is on.
+struct EarlyReading {
+    at: Endpoint,
+    reading: ConfigRead,
+}
+
 /// The survey and the ensemble on which an observation rests.
 struct SurveyResult {
     present: LiveEnsemble,
@@ -41,11 +49,24 @@ pub async fn observe<E: Ensemble>(
     port: &E,
     question: &Question,
 ) -> Result<Observation, ObserveError> {
-    let mut survey = Survey::at(port, question).await;
+    // Which server leads is not known yet; what commits through another one is committed as well.
+    let at = question.contacts.first();
+    observe_beside(port, question, (at, async { port.read(at?).await.ok() })).await
+}
+
+/// The same. The write is seen to commit beside the survey, by what `early` reads behind it on a session
+/// at that server. Where that server turns out to be none of the ensemble, it is not waited for.
+pub async fn observe_beside<E: Ensemble>(
+    port: &E,
+    question: &Question,
+    (at, early): (Option<&Endpoint>, impl Future<Output = Option<ConfigRead>>),
+) -> Result<Observation, ObserveError> {
+    let (mut survey, mut early) = with_early_reading(port, question, at, early).await;
     let mut attempt = 1;
     let ground = loop {
-        survey.settle(port).await;
-        match ground(port, &survey, question).await {
+        // It was before the answers that count then.
+        let early = if survey.settle(port).await { None } else { early.take() };
+        match ground(port, &survey, question, early).await {
             Ok(ground) if attempt < ATTEMPTS && is_overtaken(&ground) => {
                 attempt += 1;
                 survey.ask_again(port).await;
@@ -82,12 +103,18 @@ async fn ground<E: Ensemble>(
     port: &E,
     survey: &Survey,
     question: &Question,
+    early: Option<EarlyReading>,
 ) -> Result<SurveyResult, ObserveError> {
     let present = lineage::present(port, survey).await?;
-    let (reading, round) = futures::join!(
-        committed(port, survey, &present),
-        server_status::round(port, survey, &present, question)
-    );
+    let early = early.filter(|early| is_of_this(survey, &present, early));
+    let reading = async {
+        match early {
+            Some(early) => Ok(early.reading),
+            None => committed(port, survey, &present).await,
+        }
+    };
+    let (reading, round) =
+        futures::join!(reading, server_status::round(port, survey, &present, question));
     Ok(SurveyResult { reading: reading?, present, round })
 }
 
@@ -188,6 +215,38 @@ async fn conclude<E: Ensemble>(
 fn states(seen: &Observation) -> String {
     let each = seen.servers.values().map(|server| format!("{} {:?}", server.id, server.status));
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// A survey, and beside it what is read at that server. Where the server does not serve, the reading is
+/// given up: it has one of the connections that the next questions need.
+async fn with_early_reading<E: Ensemble>(
+    port: &E,
+    question: &Question,
+    at: Option<&Endpoint>,
+    early: impl Future<Output = Option<ConfigRead>>,
+) -> (Survey, Option<EarlyReading>) {
+    let mut early = pin!(maybe_done(early));
+    let survey = match select(pin!(Survey::at(port, question)), early.as_mut()).await {
+        Either::Left((survey, _)) => survey,
+        Either::Right(((), survey)) => survey.await,
+    };
+    let serves = |probe: &EndpointAnswers| Some(&probe.endpoint) == at && probe.serves();
+    if !survey.counted().any(serves) {
+        early.set(MaybeDone::Gone);
+        return (survey, None);
+    }
+    early.as_mut().await;
+    let reading = early.as_mut().take_output().flatten();
+    let early = at.cloned().zip(reading).map(|(at, reading)| EarlyReading { at, reading });
+    (survey, early)
+}
+
+/// Whether that was read at a server of this ensemble, and is no older than what the survey shows.
+fn is_of_this(survey: &Survey, present: &LiveEnsemble, early: &EarlyReading) -> bool {
+    let mut there = survey.counted().filter(|probe| probe.endpoint == early.at);
+    let config = EnsembleConfig::parse(&early.reading.config);
+    there.any(|probe| probe.serves() && present.is_of(probe))
+        && config.is_ok_and(|config| config.version >= present.config.version)
 }
 
 /// A session on the leader on which a write committed; where the leader lets no session in, one on

@@ -89,13 +89,16 @@ impl Survey {
         survey
     }
 
-    /// Asks again until the answers agree, or no patience is left.
-    pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) {
+    /// Asks again until the answers agree, or no patience is left. Returns whether it has.
+    pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) -> bool {
+        let mut has_waited = false;
         while !self.is_settled() && self.probes.iter().any(EndpointAnswers::serves) {
             if !self.wait(port).await {
-                return;
+                break;
             }
+            has_waited = true;
         }
+        has_waited
     }
 
     /// Waits a little and asks again. Returns `false`, without waiting, after two ticks of waiting.

@@ -10,8 +10,8 @@ use super::sessions::Attached;
 use super::tree::{Owned, Tree};
 use super::world::World;
 use crate::ensemble::{
-    AclEntry, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session, SessionFactory,
-    SessionTerms,
+    AclEntry, CONFIG, ErrorCode, Lifetime, Node, NodeAcl, Op, RequestError, Session,
+    SessionFactory, SessionTerms,
 };
 use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 
@@ -273,6 +273,11 @@ impl Session for SimulatedSession {
 
     async fn read(&self, paths: &[&str]) -> Result<Vec<Option<Node>>, RequestError> {
         self.look(true, |tree| paths.iter().map(|path| tree.get(path)).collect()).await
+    }
+
+    async fn commits(&self) -> Result<Option<Node>, RequestError> {
+        self.transact(&[Op::Check { path: "/", version: -1 }]).await?;
+        self.get(CONFIG).await
     }
 
     async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {

@@ -58,6 +58,10 @@ impl<S: Session> Session for Overtaken<'_, S> {
         self.inner.read(paths).await
     }
 
+    async fn commits(&self) -> Result<Option<Node>, RequestError> {
+        self.inner.commits().await
+    }
+
     async fn get(&self, path: &str) -> Result<Option<Node>, RequestError> {
         self.asks(format!("get {path}")).await?;
         self.inner.get(path).await
