@@ -19,5 +19,6 @@ mod positions;
 mod rehearsals;
 mod restarts;
 mod rules;
+mod seen_to_fail;
 mod tampered;
 mod tidy;

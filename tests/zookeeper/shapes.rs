@@ -148,3 +148,39 @@ fn client_ports_are_written_into_lines_of_static_origin() {
     }
     desk.plan(&spec, &[]).exits(0).says(["No changes"]);
 }
+
+/// Lines as Strimzi writes them: plain client ports are for the server's own machine.
+#[test]
+fn members_that_take_clients_on_their_own_machine_alone_stay_as_they_are() {
+    let ensemble = Builder::rich().client_host("127.0.0.1").start();
+    let desk = Desk::new();
+    let one = ensemble.client_address(1).to_string();
+    let imported = desk.run(["import", "--connect", &one]).exits(0).says_nowhere("not valid");
+    assert_eq!(imported.stdout.matches("clientHost: 127.0.0.1").count(), 3, "{}", imported.stdout);
+    let spec = desk.write("imported.yaml", &imported.stdout);
+    desk.run(["validate", &spec]).exits(0);
+    let plan = desk.run(["plan", &spec, "--detailed-exitcode"]).exits(0);
+    plan.says(["No changes"]).says_nowhere("answers as server");
+}
+
+/// Its other servers keep their client ports to themselves: the import says of which, and the spec is
+/// valid once they are written down.
+#[test]
+fn one_address_of_a_static_ensemble_leads_to_one_client_port() {
+    let ensemble = Builder::plain().start();
+    let desk = Desk::new();
+    let one = ensemble.client_address(1).to_string();
+    let imported = desk.run(["import", "--connect", &one]).exits(0);
+    let mut text = imported.stdout.clone();
+    imported.says(["the client port of servers 2, 3 is not known: add it to the server line"]);
+    let spec = desk.write("imported.yaml", &text);
+    let wrong = desk.run(["validate", &spec]).exits(65);
+    wrong.says(["the server line has no client part", "add `;2181` to the line"]);
+    for id in [2, 3] {
+        let (line, port) = (ensemble.server_line(id), ensemble.client_address(id).port());
+        assert!(text.contains(&line), "{text}");
+        text = text.replace(&line, &format!("{line};{port}"));
+    }
+    let spec = desk.write("imported.yaml", &text);
+    desk.run(["plan", &spec, "--detailed-exitcode"]).exits(0).says(["No changes"]);
+}

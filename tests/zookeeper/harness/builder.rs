@@ -94,6 +94,8 @@ pub(crate) struct Builder {
     apart: bool,
     /// How a server's own line names its host in its own file.
     own_host: Option<String>,
+    /// The client address in each line, where it is not every address of the machine.
+    client_host: Option<String>,
     participants: Vec<u8>,
     observers: Vec<u8>,
     /// `group.G=…` and `weight.N=…` lines of the first membership.
@@ -132,6 +134,7 @@ impl Builder {
             host: host.to_owned(),
             apart: false,
             own_host: None,
+            client_host: None,
             participants: Vec::new(),
             observers: Vec::new(),
             places: Vec::new(),
@@ -219,6 +222,12 @@ impl Builder {
     #[must_use]
     pub(crate) fn own_host(self, host: &str) -> Self {
         Self { own_host: Some(host.to_owned()), ..self }
+    }
+
+    /// At which address alone the servers take clients, as their lines say.
+    #[must_use]
+    pub(crate) fn client_host(self, host: &str) -> Self {
+        Self { client_host: Some(host.to_owned()), ..self }
     }
 
     /// Whether servers accept `reconfig`; they do unless told otherwise.
@@ -430,7 +439,9 @@ impl Builder {
         let host = self.host_of(id);
         let line = format!("server.{id}={host}:{quorum}:{election}:{}", role.name());
         match self.profile {
-            Profile::Rich if !self.is_tls_alone() => format!("{line};0.0.0.0:{client}"),
+            Profile::Rich if !self.is_tls_alone() => {
+                format!("{line};{}:{client}", self.client_host.as_deref().unwrap_or("0.0.0.0"))
+            }
             Profile::Rich | Profile::Plain => line,
         }
     }
@@ -441,7 +452,10 @@ impl Builder {
         let line = format!("server.{id}={}:{quorum}:{election}", self.host_of(id));
         match (self.profile, role) {
             (Profile::Rich, role) if self.is_tls_alone() => format!("{line}:{}", role.name()),
-            (Profile::Rich, role) => format!("{line}:{};{client}", role.name()),
+            (Profile::Rich, role) => match &self.client_host {
+                Some(host) => format!("{line}:{};{host}:{client}", role.name()),
+                None => format!("{line}:{};{client}", role.name()),
+            },
             (Profile::Plain, Role::Participant) => line,
             (Profile::Plain, Role::Observer) => format!("{line}:observer"),
         }
