@@ -12,7 +12,7 @@ use crate::apply::access::{Access, Named, Recipient, Signer};
 use crate::ensemble::{SessionTerms, ZooKeeper};
 use crate::model::Target;
 use crate::observe::{Facts, Observation, Question, observe_confirmed};
-use crate::preflight::{Answers, AskedAs, Check, View, ask, checks, recipients};
+use crate::preflight::{Answers, AskedAs, Check, GivenFiles, View, ask, checks, recipients};
 use crate::render::signing_in::announced;
 
 /// Whose rights are asked for.
@@ -50,6 +50,8 @@ pub(super) struct Asker<'a> {
     pub(super) target: &'a Target,
     pub(super) user: &'a User,
     pub(super) named: &'a Named,
+    /// The files that were given.
+    pub(super) files: &'a GivenFiles,
     /// The servers that were announced to get the credential.
     pub(super) announced: RefCell<BTreeSet<Recipient>>,
     /// Whether the command holds a session beside.
@@ -87,7 +89,7 @@ impl Asker<'_> {
         let facts = Facts::of(&seen, target);
         let earlier = journal::open_runs(port, &seen, &facts, (target, Some(&[]))).await;
         answers.earlier = earlier.ok().map(|earlier| earlier.journal.findings);
-        let checks = checks(View { target, seen: &seen, answers: &answers });
+        let checks = checks(View { target, seen: &seen, answers: &answers, files: self.files });
         Ok(Looked { seen, answers, checks })
     }
 

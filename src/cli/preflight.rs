@@ -13,7 +13,7 @@ use super::{live, local, specs};
 use crate::document::Document as _;
 use crate::model::{Auth, ServerId, Target, latin_1};
 use crate::observe::Observation;
-use crate::preflight::is_blocked;
+use crate::preflight::{GivenFile, GivenFiles, is_blocked};
 use crate::render::preflight::{PreflightScreen, screen};
 use crate::render::{Text, words_for_shell};
 use crate::report::error::CommandFailure;
@@ -38,7 +38,8 @@ async fn preflight(
     let interrupts = args.watch.then(local::interrupts);
     let user = User::of(&args.access, target, output).await?;
     let (announced, holds_session) = (RefCell::default(), Cell::new(false));
-    let asker = Asker { port: &port, target, user: &user, named: &named, announced, holds_session };
+    let (user, named, given) = (&user, &named, &given(&files));
+    let asker = Asker { port: &port, target, user, named, files: given, announced, holds_session };
     let looked = match interrupts {
         Some(interrupts) => match watch(&asker, interrupts, output).await? {
             (_, Some(looked)) => looked,
@@ -89,6 +90,12 @@ fn edits(files: &[ZooCfgArg], target: &Target) -> Result<Vec<FileEdit>, CommandE
         Ok(FileEdit { server, file, edit })
     };
     files.iter().map(of).collect()
+}
+
+/// What the files say as they are.
+fn given(files: &[FileEdit]) -> GivenFiles {
+    let of = |file: &FileEdit| Some((file.server, GivenFile::read(&file.edit.before).ok()?));
+    files.iter().filter_map(of).collect()
 }
 
 /// The edits with the order of the restarts, where each is of a server of this ensemble.

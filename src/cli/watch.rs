@@ -51,8 +51,8 @@ async fn looks(
         match looked {
             Ok(looked) => {
                 is_silent = false;
-                let view =
-                    View { target: asker.target, seen: &looked.seen, answers: &looked.answers };
+                let (seen, answers) = (&looked.seen, &looked.answers);
+                let view = View { target: asker.target, seen, answers, files: asker.files };
                 let members = view.seen.servers.values();
                 let members = members.filter(|s| view.seen.config.membership.contains(s.id));
                 ports.set(members.filter_map(|one| Some((one.id, one.endpoint.clone()?))));

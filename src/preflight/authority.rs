@@ -4,6 +4,7 @@ use super::answers::ServerAnswers;
 use super::check::Check;
 use super::codes::CheckKind;
 use super::evidence::{CheckRemedy, CredentialWord, Evidence, ReconfigShownBy, WithoutRightsWord};
+use super::given_files::GivenFile;
 use super::view::View;
 use crate::ensemble::ErrorCode;
 use crate::observe::{ServerObservation, Source};
@@ -42,7 +43,8 @@ fn conf_has_version(observed: &ServerObservation) -> Option<bool> {
 fn reconfig_enabled(view: View<'_>, observed: &ServerObservation) -> Check {
     const KIND: CheckKind = CheckKind::ReconfigEnabled;
     let id = Some(observed.id);
-    if view.is_to_start(observed) {
+    let file = view.file(observed.id).map(GivenFile::enables_reconfig);
+    if view.is_to_start(observed) && file.is_none() {
         let remedy = CheckRemedy::StartJoiner;
         return Check::unknown(KIND, id, Evidence::NotRunning, remedy);
     }
@@ -56,6 +58,12 @@ fn reconfig_enabled(view: View<'_>, observed: &ServerObservation) -> Check {
             (_, Some(enabled)) => (Some(enabled), ReconfigShownBy::Conf),
             (_, None) => (None, ReconfigShownBy::Nothing),
         }
+    };
+    // A file that has it may be newer than the process: behind a leader without it nothing shows that.
+    let by_file = file.filter(|has| !has || by != ReconfigShownBy::HiddenByLeader);
+    let (enabled, by) = match (enabled, by_file) {
+        (None, Some(has)) => (Some(has), ReconfigShownBy::File),
+        shown => (shown.0, by),
     };
     let evidence = Evidence::Reconfig { enabled, by };
     match (enabled, by) {

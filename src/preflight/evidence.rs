@@ -231,6 +231,23 @@ pub enum Evidence {
     StartedFromRewritten,
     /// Nothing outside shows it; the server's `zoo.cfg` does.
     OnlyInFile,
+    /// The server does not show it; by the `zoo.cfg` that was given it is so.
+    ByFile {
+        /// What.
+        evidence: Box<Self>,
+    },
+    /// The names of keys of the `zoo.cfg` that was given whose values are secrets. Never the values.
+    SecretsInFile {
+        /// The names.
+        keys: BTreeSet<String>,
+    },
+    /// The `zoo.cfg` that was given has server lines of these servers.
+    FileHasLines {
+        /// The servers.
+        servers: BTreeSet<ServerId>,
+        /// Whether these are the present members.
+        present: bool,
+    },
     /// A setting of the spec is as it is wanted.
     SettingAsWanted {
         /// The setting.
@@ -254,6 +271,13 @@ pub enum Evidence {
         /// What is wanted.
         wanted: String,
     },
+}
+
+impl Evidence {
+    /// The same, where a file that was given says it, and not the server.
+    pub(super) fn by_file(self) -> Self {
+        Self::ByFile { evidence: Box::new(self) }
+    }
 }
 
 /// A state of a server in one word.
@@ -296,6 +320,8 @@ pub enum ReconfigShownBy {
     Conf,
     /// It leads: its answer to an impossible reconfig, or its own version.
     Leader,
+    /// The `zoo.cfg` that was given.
+    File,
     /// Nothing, for the leader runs without it.
     HiddenByLeader,
     /// Nothing.
@@ -418,6 +444,8 @@ pub enum CheckRemedy {
     KeepRewrittenFile,
     /// Look at the server's `zoo.cfg`.
     LookAtFile,
+    /// Keep the secret out of `zoo.cfg`, or make it one that cannot be guessed.
+    ProtectSecret,
     /// Restart the server with the setting in its `zoo.cfg`.
     RestartWithSetting,
 }

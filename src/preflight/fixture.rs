@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{AdminAnswers, Answers, Check, CredentialWord, ServerAnswers, View, checks};
+use super::{
+    AdminAnswers, Answers, Check, CredentialWord, GivenFile, GivenFiles, ServerAnswers, View,
+    checks,
+};
 use crate::ensemble::four_letter::{Conf, Mntr};
 use crate::ensemble::{AuthDemand, ErrorCode, Mode, NoAnswer, PortState, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, Host, Server, ServerId, Target, Zxid};
@@ -17,6 +20,7 @@ pub(crate) struct Scene {
     pub(crate) target: Target,
     pub(crate) seen: Observation,
     pub(crate) answers: Answers,
+    pub(crate) files: GivenFiles,
 }
 
 pub(super) fn id(number: i64) -> ServerId {
@@ -114,6 +118,7 @@ impl Scene {
                 user: Some("super".to_owned()),
                 earlier: Some(Vec::new()),
             },
+            files: GivenFiles::new(),
         }
     }
 
@@ -158,6 +163,25 @@ impl Scene {
     }
 
     pub(crate) fn checks(&self) -> Vec<Check> {
-        checks(View { target: &self.target, seen: &self.seen, answers: &self.answers })
+        checks(self.view())
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        let Self { target, seen, answers, files } = self;
+        View { target, seen, answers, files }
+    }
+
+    /// The operator gave this file.
+    pub(crate) fn file(&mut self, number: i64, text: &str) {
+        self.files.insert(id(number), GivenFile::read(text).expect("a file"));
+    }
+
+    /// The server answers `srvr` alone.
+    pub(crate) fn shows_little(&mut self, number: i64) {
+        self.of(number).conf = None;
+        self.of(number).admin = AdminAnswers::NotNamed;
+        let observed = self.observed(number);
+        (observed.tick_ms, observed.max_client_connections) = (None, None);
+        observed.config.as_mut().expect("its configuration").source = Source::Session;
     }
 }

@@ -65,9 +65,20 @@ fn secrets(properties: &BTreeMap<String, String>) -> BTreeSet<String> {
 }
 
 /// A `zoo.cfg` that only its owner may read is rewritten readable for every user.
-fn secret_file(_: View<'_>, observed: &ServerObservation) -> Check {
+fn secret_file(view: View<'_>, observed: &ServerObservation) -> Check {
+    const KIND: CheckKind = CheckKind::SecretFile;
     let id = Some(observed.id);
-    Check::unknown(CheckKind::SecretFile, id, Evidence::OnlyInFile, CheckRemedy::LookAtFile)
+    let Some(file) = view.file(observed.id) else {
+        return Check::unknown(KIND, id, Evidence::OnlyInFile, CheckRemedy::LookAtFile);
+    };
+    let keys = secrets(file.keys());
+    let is_clean = keys.is_empty();
+    let evidence = Evidence::SecretsInFile { keys };
+    if is_clean {
+        Check::pass(KIND, id, evidence)
+    } else {
+        Check::advise(KIND, id, evidence, CheckRemedy::ProtectSecret)
+    }
 }
 
 /// A server that was started from one file with server lines shows these lines. After a change of
@@ -77,7 +88,7 @@ fn template(view: View<'_>, observed: &ServerObservation) -> Check {
     const KIND: CheckKind = CheckKind::Template;
     let id = Some(observed.id);
     let Some(AdminAnswers::Properties(properties, _)) = admin_answers(view, observed) else {
-        return Check::unknown(KIND, id, Evidence::OnlyInFile, CheckRemedy::LookAtFile);
+        return template_by_file(view, observed);
     };
     let lines = properties.keys().filter_map(|name| name.strip_prefix(SERVER_LINE)?.parse().ok());
     let servers: BTreeSet<ServerId> = lines.map(ServerId::new).collect();
@@ -86,6 +97,23 @@ fn template(view: View<'_>, observed: &ServerObservation) -> Check {
     }
     let present = servers == view.seen.config.membership.ids();
     let evidence = Evidence::StartedFromLines { servers, present };
+    if present || !view.is_member(observed.id) {
+        Check::pass(KIND, id, evidence)
+    } else {
+        Check::advise(KIND, id, evidence, CheckRemedy::KeepRewrittenFile)
+    }
+}
+
+/// The same by the file that was given. That of a joiner lists servers that are no members yet.
+fn template_by_file(view: View<'_>, observed: &ServerObservation) -> Check {
+    const KIND: CheckKind = CheckKind::Template;
+    let id = Some(observed.id);
+    let Some(file) = view.file(observed.id) else {
+        return Check::unknown(KIND, id, Evidence::OnlyInFile, CheckRemedy::LookAtFile);
+    };
+    let servers = file.servers();
+    let present = servers.is_empty() || servers == view.seen.config.membership.ids();
+    let evidence = Evidence::FileHasLines { servers, present };
     if present || !view.is_member(observed.id) {
         Check::pass(KIND, id, evidence)
     } else {

@@ -4,6 +4,7 @@ use super::answers::AdminAnswers;
 use super::check::Check;
 use super::codes::CheckKind;
 use super::evidence::{CheckRemedy, Evidence};
+use super::given_files::GivenFile;
 use super::view::View;
 use crate::observe::ServerObservation;
 
@@ -25,15 +26,19 @@ pub(super) fn checks(view: View<'_>) -> Vec<Check> {
 fn connections(view: View<'_>, observed: &ServerObservation) -> Check {
     const KIND: CheckKind = CheckKind::Connections;
     let id = Some(observed.id);
-    if view.is_to_start(observed) {
+    let file = view.file(observed.id).and_then(GivenFile::max_client_connections);
+    if view.is_to_start(observed) && file.is_none() {
         let remedy = CheckRemedy::StartJoiner;
         return Check::unknown(KIND, id, Evidence::NotRunning, remedy);
     }
     let conf = view.answers(observed.id).and_then(|answers| answers.conf.as_ref());
     let by_conf = conf.and_then(|conf| conf.max_client_connections);
-    let limit = observed.max_client_connections.or(by_conf);
+    let shown = observed.max_client_connections.or(by_conf);
+    let limit = shown.or(file);
     let takes_one = observed.takes_one_connection;
     let evidence = Evidence::Limit { limit, takes_one, needs: NEEDED };
+    let is_by_file = shown.is_none() && file.is_some() && !takes_one;
+    let evidence = if is_by_file { evidence.by_file() } else { evidence };
     let remedy = CheckRemedy::RaiseConnections;
     match limit {
         _ if takes_one => Check::fail(KIND, id, evidence, remedy),

@@ -5,7 +5,8 @@
 //! `plan` and `apply` look for themselves.
 //!
 //! In reading order: `codes` (the table of all checks), `evidence` and `check` (their values),
-//! `answers` (what is asked beside the observation), `view` (what the checks look at), and one file
+//! `answers` (what is asked beside the observation), `given_files` (the `zoo.cfg` files that the
+//! operator gave), `view` (what the checks look at), and one file
 //! for each area: `ports`, `members`, `release`, `authority`, `limits`, `timing`, `leaks`,
 //! `wanted`.
 //!
@@ -21,6 +22,7 @@ mod codes;
 mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod given_files;
 mod leaks;
 mod limits;
 mod members;
@@ -39,6 +41,7 @@ pub use codes::CheckKind;
 pub use evidence::{
     CheckRemedy, CredentialWord, Evidence, ReconfigShownBy, StateWord, WithoutRightsWord,
 };
+pub use given_files::{GivenFile, GivenFiles};
 pub use roll::{RestartShownBy, Roll, RollAdvice, RollChange, RollMissing, RollSample, Sampled};
 pub use view::View;
 

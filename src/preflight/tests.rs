@@ -105,6 +105,27 @@ const CASES: &[Case] = &[
     (CheckKind::ReconfigEnabled, 3, FAIL, |s| {
         s.of(3).reconfig = Some(Err(ErrorCode::ReconfigDisabled));
     }),
+    // Its file shows it where it shows nothing; behind a leader without it only that it has it not.
+    (CheckKind::ReconfigEnabled, 1, PASS, |s| {
+        s.shows_little(1);
+        s.file(1, "reconfigEnabled=true\n");
+    }),
+    (CheckKind::ReconfigEnabled, 1, FAIL, |s| {
+        s.shows_little(1);
+        s.file(1, "tickTime=2000\n");
+    }),
+    (CheckKind::ReconfigEnabled, 1, UNKNOWN, |s| {
+        s.of(3).reconfig = Some(Err(ErrorCode::ReconfigDisabled));
+        s.file(1, "reconfigEnabled=true\n");
+    }),
+    (CheckKind::ReconfigEnabled, 1, FAIL, |s| {
+        s.of(3).reconfig = Some(Err(ErrorCode::ReconfigDisabled));
+        s.file(1, "tickTime=2000\n");
+    }),
+    (CheckKind::ReconfigEnabled, 4, PASS, |s| {
+        s.not_started(4);
+        s.file(4, "reconfigEnabled=true\n");
+    }),
     // The znode is replicated, and the leader answers the probe of every server.
     (CheckKind::ReconfigEnabled, 1, UNKNOWN, |s| {
         s.observed(1).config.as_mut().expect("its configuration").source = Source::Session;
@@ -130,6 +151,10 @@ const CASES: &[Case] = &[
     (CheckKind::Connections, 1, PASS, |s| limit(s, Some(0))),
     (CheckKind::Connections, 1, FAIL, |s| s.observed(1).takes_one_connection = true),
     (CheckKind::Connections, 1, UNKNOWN, |s| limit(s, None)),
+    (CheckKind::Connections, 1, PASS, |s| by_file(s, "tickTime=2000\n")),
+    (CheckKind::Connections, 1, ADVICE, |s| by_file(s, "maxClientCnxns=2\n")),
+    (CheckKind::Connections, 1, UNKNOWN, |s| by_file(s, "maxClientCnxns=many\n")),
+    (CheckKind::Connections, 1, PASS, |s| s.file(1, "maxClientCnxns=2\n")),
     (CheckKind::Words, 1, ADVICE, |s| s.of(1).missing = Some(vec![FourLetterWord::Hash])),
     (CheckKind::Words, 4, UNKNOWN, |s| s.not_started(4)),
     (CheckKind::Room, 4, UNKNOWN, |_| {}),
@@ -139,19 +164,37 @@ const CASES: &[Case] = &[
     (CheckKind::TickSync, 1, FAIL, |s| ticks(s, 500, 1)),
     (CheckKind::TickSync, 1, ADVICE, |s| ticks(s, 500, 5)),
     (CheckKind::TickSync, 1, UNKNOWN, |s| s.of(1).conf = None),
+    (CheckKind::TickSync, 1, PASS, |s| by_file(s, "tickTime=2000\nsyncLimit=5\n")),
+    (CheckKind::TickSync, 1, FAIL, |s| by_file(s, "tickTime=500\nsyncLimit=1\n")),
+    (CheckKind::TickSync, 1, UNKNOWN, |s| by_file(s, "tickTime=500\n")),
     (CheckKind::InitLimit, 1, FAIL, |s| data(s, 2_060_000_000, (0, 0))),
     (CheckKind::InitLimit, 1, FAIL, |s| data(s, 1000, (18_000, 9000))),
     (CheckKind::InitLimit, 1, ADVICE, |s| data(s, 206_000_000, (8000, 2500))),
     (CheckKind::InitLimit, 1, PASS, |s| data(s, 206_000_000, (5900, 2500))),
     (CheckKind::InitLimit, 1, UNKNOWN, |s| s.of(1).conf = None),
+    (CheckKind::InitLimit, 1, FAIL, |s| {
+        data(s, 2_060_000_000, (0, 0));
+        by_file(s, "tickTime=2000\ninitLimit=10\n");
+    }),
+    (CheckKind::InitLimit, 4, PASS, |s| {
+        s.not_started(4);
+        s.file(4, "tickTime=2000\ninitLimit=10\n");
+    }),
     (CheckKind::AdminServer, 1, ADVICE, |s| {
         s.shows(1, "zookeeper.DigestAuthenticationProvider.superDigest", "super:x");
     }),
     (CheckKind::AdminServer, 1, PASS, |s| s.shows(1, "zookeeper.ssl.keyStore.passwordPath", "/p")),
     (CheckKind::AdminServer, 1, UNKNOWN, |s| s.of(1).admin = AdminAnswers::NotNamed),
     (CheckKind::SecretFile, 1, UNKNOWN, |_| {}),
+    (CheckKind::SecretFile, 1, PASS, |s| s.file(1, "ssl.keyStore.passwordPath=/p\n")),
+    (CheckKind::SecretFile, 1, ADVICE, |s| {
+        s.file(1, "DigestAuthenticationProvider.superDigest=super:x\n");
+    }),
     (CheckKind::Template, 1, ADVICE, |s| s.shows(1, "zookeeper.server.7", "10.0.0.7:2888:3888")),
     (CheckKind::Template, 1, UNKNOWN, |s| s.of(1).admin = AdminAnswers::NotNamed),
+    (CheckKind::Template, 1, PASS, |s| by_file(s, "dynamicConfigFile=/d/zoo.cfg.dynamic.1\n")),
+    (CheckKind::Template, 1, PASS, |s| by_file(s, "server.1=a\nserver.2=b\nserver.3=c\n")),
+    (CheckKind::Template, 1, ADVICE, |s| by_file(s, "server.1=a\nserver.7=b\n")),
     (CheckKind::Settings, 1, PASS, |s| init_limit(s, Some(30))),
     (CheckKind::Settings, 1, ADVICE, |s| init_limit(s, Some(10))),
     (CheckKind::Settings, 1, UNKNOWN, |s| init_limit(s, None)),
@@ -167,8 +210,6 @@ const NEVER: &[(CheckKind, CheckVerdict, &str)] = &[
     (CheckKind::KnownBugs, CheckVerdict::Unknown, "an unknown release is another check"),
     (CheckKind::LocalSessions, CheckVerdict::Fail, "whether sessions are upgraded shows nowhere"),
     (CheckKind::Room, CheckVerdict::Pass, "no server shows the free space of its disk"),
-    (CheckKind::SecretFile, CheckVerdict::Pass, "only zoo.cfg shows it"),
-    (CheckKind::SecretFile, CheckVerdict::Fail, "only zoo.cfg shows it"),
 ];
 
 /// The spec wants at least 30, and server 1 shows this.
@@ -222,6 +263,12 @@ fn bug(scene: &mut Scene, issue: Issue) {
 fn limit(scene: &mut Scene, limit: Option<u32>) {
     scene.observed(1).max_client_connections = limit;
     scene.conf(1).max_client_connections = limit;
+}
+
+/// Server 1 shows little, and this is its file.
+fn by_file(scene: &mut Scene, text: &str) {
+    scene.shows_little(1);
+    scene.file(1, text);
 }
 
 fn ticks(scene: &mut Scene, tick_ms: u64, sync_limit: u64) {
@@ -300,4 +347,18 @@ fn a_secret_is_named_and_not_shown() {
     });
     assert!(shown.expect("a finding").contains("zookeeper.ssl.keyStore.password"));
     assert!(!format!("{checks:?}").contains("geheim"));
+}
+
+/// Neither does a file that was given.
+#[test]
+fn a_secret_of_a_file_is_named_and_not_shown() {
+    let mut scene = Scene::new();
+    scene.file(1, "ssl.keyStore.password=geheim\n");
+    let checks = scene.checks();
+    let keys = checks.iter().find_map(|check| match &check.evidence {
+        Evidence::SecretsInFile { keys } => Some(keys),
+        _ => None,
+    });
+    assert!(keys.expect("a finding").contains("ssl.keyStore.password"));
+    assert!(!format!("{checks:?}{:?}", scene.view()).contains("geheim"));
 }

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::codes::CheckKind;
 use super::evidence::{CheckRemedy, Evidence};
+use super::given_files::GivenFile;
 use super::limits::data_bytes;
 use super::view::View;
 use crate::ensemble::four_letter::{Conf, Mntr};
@@ -18,7 +19,7 @@ const WRITTEN_PER_MS: u64 = 84_000;
 
 pub(super) fn checks(view: View<'_>) -> Vec<Check> {
     let of_servers = view.servers().flat_map(|observed| {
-        if view.is_to_start(observed) {
+        if view.is_to_start(observed) && view.file(observed.id).is_none() {
             let of = |kind| {
                 let remedy = CheckRemedy::StartJoiner;
                 Check::unknown(kind, Some(observed.id), Evidence::NotRunning, remedy)
@@ -34,23 +35,40 @@ fn conf(view: View<'_>, id: ServerId) -> Option<&Conf> {
     view.answers(id)?.conf.as_ref()
 }
 
+/// The tick of a server and one of its limits, and whether the file that was given says so, and not
+/// the server.
+fn ticks(
+    view: View<'_>,
+    id: ServerId,
+    of_conf: fn(&Conf) -> Option<u64>,
+    of_file: fn(&GivenFile) -> Option<u64>,
+) -> Option<(u64, u64, bool)> {
+    let shown = conf(view, id).and_then(|conf| Some((conf.tick_ms?, of_conf(conf)?, false)));
+    let by_file = || view.file(id).and_then(|file| Some((file.tick_ms()?, of_file(file)?, true)));
+    shown.or_else(by_file)
+}
+
 /// A leader pings every half tick of its own, and a learner gives up after its own
 /// `tickTime * syncLimit` (`Leader.lead`, `Learner.setSoTimeout`): at half a tick it flaps for ever,
 /// below two ticks one late ping is enough.
 fn tick_sync(view: View<'_>, observed: &ServerObservation) -> Check {
     const KIND: CheckKind = CheckKind::TickSync;
     let id = Some(observed.id);
-    let own = conf(view, observed.id).and_then(|conf| Some((conf.tick_ms?, conf.sync_limit?)));
+    let own = ticks(view, observed.id, |conf| conf.sync_limit, GivenFile::sync_limit);
     let others = view.servers().filter(|other| other.id != observed.id);
     let ticks = others.filter_map(|other| {
-        let tick = conf(view, other.id).and_then(|conf| conf.tick_ms).or(other.tick_ms)?;
-        Some((tick, other.id))
+        let shown = conf(view, other.id).and_then(|conf| conf.tick_ms).or(other.tick_ms);
+        let by_file = || view.file(other.id).and_then(GivenFile::tick_ms);
+        Some((shown.or_else(by_file)?, other.id))
     });
-    let (Some((tick_ms, sync_limit)), Some((other_tick_ms, other))) = (own, ticks.max()) else {
+    let (Some((tick_ms, sync_limit, is_by_file)), Some((other_tick_ms, other))) =
+        (own, ticks.max())
+    else {
         return Check::unknown(KIND, id, Evidence::TicksUnknown, CheckRemedy::AllowConf);
     };
     let patience = tick_ms.saturating_mul(sync_limit);
     let evidence = Evidence::Ticks { tick_ms, sync_limit, other, other_tick_ms };
+    let evidence = if is_by_file { evidence.by_file() } else { evidence };
     if patience.saturating_mul(2) <= other_tick_ms {
         Check::fail(KIND, id, evidence, CheckRemedy::RaiseSyncLimit)
     } else if patience <= other_tick_ms.saturating_mul(2) {
@@ -65,9 +83,9 @@ fn tick_sync(view: View<'_>, observed: &ServerObservation) -> Check {
 fn init_limit(view: View<'_>, observed: &ServerObservation) -> Check {
     const KIND: CheckKind = CheckKind::InitLimit;
     let id = Some(observed.id);
-    let given = conf(view, observed.id)
-        .and_then(|conf| Some(conf.tick_ms?.saturating_mul(conf.init_limit?)));
-    let (Some(given_ms), Some(data)) = (given, data_bytes(view)) else {
+    let given = ticks(view, observed.id, |conf| conf.init_limit, GivenFile::init_limit);
+    let given = given.map(|(tick_ms, limit, by_file)| (tick_ms.saturating_mul(limit), by_file));
+    let (Some((given_ms, is_by_file)), Some(data)) = (given, data_bytes(view)) else {
         return Check::unknown(KIND, id, Evidence::TicksUnknown, CheckRemedy::AllowConf);
     };
     let measured = |of: fn(&Mntr) -> Option<u64>| {
@@ -80,6 +98,7 @@ fn init_limit(view: View<'_>, observed: &ServerObservation) -> Check {
     let needed_ms = 2 * (load.max(seen_load) + write.max(seen_write));
     let measured = seen_load > load || seen_write > write;
     let evidence = Evidence::InitTime { given_ms, needed_ms, data, measured };
+    let evidence = if is_by_file { evidence.by_file() } else { evidence };
     // With less than one load and write an election fails again and again.
     if given_ms < needed_ms / 2 {
         Check::fail(KIND, id, evidence, CheckRemedy::RaiseInitLimit)

@@ -1,6 +1,7 @@
 //! What the checks look at: the spec, the observation and the answers.
 
 use super::answers::{Answers, ServerAnswers};
+use super::given_files::{GivenFile, GivenFiles};
 use crate::model::{ServerId, Target};
 use crate::observe::{Observation, ServerObservation};
 
@@ -13,6 +14,8 @@ pub struct View<'a> {
     pub seen: &'a Observation,
     /// What was asked beside.
     pub answers: &'a Answers,
+    /// The files that were given.
+    pub files: &'a GivenFiles,
 }
 
 impl<'a> View<'a> {
@@ -24,6 +27,11 @@ impl<'a> View<'a> {
     /// What a server answered.
     pub(super) fn answers(self, id: ServerId) -> Option<&'a ServerAnswers> {
         self.answers.servers.get(&id)
+    }
+
+    /// The file that was given of a server.
+    pub(super) fn file(self, id: ServerId) -> Option<&'a GivenFile> {
+        self.files.get(&id)
     }
 
     pub(super) fn is_member(self, id: ServerId) -> bool {

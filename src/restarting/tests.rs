@@ -51,8 +51,7 @@ impl Looks {
     }
 
     fn next(&self, run: &mut RestartRun) -> NextRestart {
-        let Scene { target, seen, answers } = &self.scene;
-        let view = View { target, seen, answers };
+        let view = self.scene.view();
         let checks = self.scene.checks();
         run.next(RestartLook { view, checks: &checks, refused: &self.refused }).1
     }

@@ -32,7 +32,7 @@ use crate::model::{ServerId, Target};
 use crate::observe::Observation;
 use crate::plan::{Done, Plan, Step, StepId};
 use crate::prediction::Prediction;
-use crate::preflight::View;
+use crate::preflight::{GivenFiles, View};
 use crate::render::preflight::watch::change;
 use crate::render::{Text, ends, restarts_done};
 use crate::report::run::{RunDocument, RunEnd};
@@ -75,8 +75,8 @@ pub(super) async fn carry_out(
     // Those were named before the approval.
     let named_before = named.recipients(&ready.seen, &BTreeSet::new()).into_iter().collect();
     let (announced, holds_session) = (RefCell::new(named_before), Cell::new(false));
-    let asker =
-        Asker { port, target: &target, user: &user, named: &named, announced, holds_session };
+    let (user, named, files) = (&user, &named, &GivenFiles::new());
+    let asker = Asker { port, target: &target, user, named, files, announced, holds_session };
     let events =
         args.events.as_deref().map(|path| Events::create(path, &plan.ensemble)).transpose();
     let events =
@@ -173,7 +173,8 @@ impl Roll<'_, '_> {
 
     /// Takes a look into account, and says what changed.
     fn taken(&mut self, looked: &Looked) -> NextRestart {
-        let view = View { target: self.asker.target, seen: &looked.seen, answers: &looked.answers };
+        let (seen, answers) = (&looked.seen, &looked.answers);
+        let view = View { target: self.asker.target, seen, answers, files: self.asker.files };
         let members = looked.seen.servers.values();
         let members = members.filter(|one| looked.seen.config.membership.contains(one.id));
         self.ports.set(members.filter_map(|one| Some((one.id, one.endpoint.clone()?))));

@@ -178,10 +178,7 @@ fn no_restart_is_advised_that_takes_the_quorum() {
     scene.target.servers.remove(&id(1));
     let silent = ServerStatus::Silent(NoAnswer::Refused);
     *scene.observed(1) = ServerObservation::blank(id(1), silent);
-    let sampled = |scene: &Scene| {
-        let view = View { target: &scene.target, seen: &scene.seen, answers: &scene.answers };
-        RollSample::of(view, &scene.checks(), &BTreeSet::new())
-    };
+    let sampled = |scene: &Scene| RollSample::of(scene.view(), &scene.checks(), &BTreeSet::new());
     let sample = sampled(&scene);
     let (_, advice) = Roll::default().advance(sample);
     let away = RollMissing::Role(StateWord::NoAnswer);

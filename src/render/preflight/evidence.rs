@@ -60,7 +60,10 @@ pub(super) fn sentence(evidence: &Evidence) -> String {
         | Evidence::NoAdminAnswer { .. }
         | Evidence::StartedFromLines { .. }
         | Evidence::StartedFromRewritten
-        | Evidence::OnlyInFile => of_leaks(evidence),
+        | Evidence::OnlyInFile
+        | Evidence::SecretsInFile { .. }
+        | Evidence::FileHasLines { .. } => of_leaks(evidence),
+        Evidence::ByFile { evidence } => format!("by its zoo.cfg: {}", sentence(evidence)),
         Evidence::SettingAsWanted { setting, wanted } => {
             format!("{setting} is as wanted ({wanted})")
         }
@@ -153,6 +156,10 @@ fn reconfig(enabled: Option<bool>, by: ReconfigShownBy) -> String {
     let by = match by {
         ReconfigShownBy::Conf => "by the config version in its conf",
         ReconfigShownBy::Leader => "as the leader it says so",
+        ReconfigShownBy::File if enabled == Some(false) => {
+            return "its zoo.cfg does not have reconfigEnabled=true".to_owned();
+        }
+        ReconfigShownBy::File => "by its zoo.cfg",
         ReconfigShownBy::HiddenByLeader => {
             return "nothing shows reconfigEnabled of a follower while the leader runs without it"
                 .to_owned();
@@ -254,6 +261,22 @@ fn of_leaks(evidence: &Evidence) -> String {
             servers(ids)
         ),
         Evidence::StartedFromRewritten => "was started from the file that ZooKeeper wrote".into(),
+        Evidence::SecretsInFile { keys } if keys.is_empty() => "its zoo.cfg has no secret".into(),
+        Evidence::SecretsInFile { keys } => format!(
+            "its zoo.cfg has {}; ZooKeeper makes that file readable for every user when a reconfig \
+             comes into force",
+            list(keys)
+        ),
+        Evidence::FileHasLines { servers: ids, .. } if ids.is_empty() => {
+            "its zoo.cfg has no server lines; a dynamic file has them".into()
+        }
+        Evidence::FileHasLines { servers: ids, present: true } => {
+            format!("its zoo.cfg has server lines of {}, the present members", servers(ids))
+        }
+        Evidence::FileHasLines { servers: ids, present: false } => format!(
+            "its zoo.cfg has server lines of {}, and these are not the members",
+            servers(ids)
+        ),
         _ => "nothing outside shows it".to_owned(),
     }
 }

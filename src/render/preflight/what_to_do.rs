@@ -59,7 +59,9 @@ const NAME_ADMIN: &str =
     "give \"admin: http://HOST:8080\" for this server, if its AdminServer is on";
 const KEEP_REWRITTEN_FILE: &str = "let no tool write zoo.cfg or server lines after the first \
      start; correct the file before the next restart";
-const LOOK_AT_FILE: &str = "its zoo.cfg shows it";
+const LOOK_AT_FILE: &str = "its zoo.cfg shows it: give it with --zoo-cfg ID=FILE";
+const PROTECT_SECRET: &str = "use a long random password, or keep it in the Java properties of the \
+     service, in a file that only its user may read (zkplan explain super-user)";
 const RESTART_WITH_SETTING: &str = "set it in its zoo.cfg (--zoo-cfg ID=FILE shows the edit) and \
      restart one server at a time, the leader last: --watch leads through it";
 
@@ -104,6 +106,7 @@ pub(super) const fn remedy(remedy: CheckRemedy) -> &'static str {
         CheckRemedy::NameAdmin => NAME_ADMIN,
         CheckRemedy::KeepRewrittenFile => KEEP_REWRITTEN_FILE,
         CheckRemedy::LookAtFile => LOOK_AT_FILE,
+        CheckRemedy::ProtectSecret => PROTECT_SECRET,
         CheckRemedy::RestartWithSetting => RESTART_WITH_SETTING,
     }
 }
