@@ -2,7 +2,7 @@
 
 use super::phrases;
 use super::text::{Line, Style, Text};
-use crate::observe::{Facts, Observation};
+use crate::observe::{Facts, Observation, ServerStatus};
 
 /// Which ensemble a screen is about, and how it was seen.
 pub(super) fn head(
@@ -24,9 +24,19 @@ pub(super) fn head(
             None => "leader not known".to_owned(),
         };
         line = say(line, Style::Plain, leads);
-        let style = if synced == voters.len() { Style::Green } else { Style::Red };
+        let servers = observation.into_iter().flat_map(|seen| seen.servers.values());
+        let not_asked = servers.filter(|s| s.status == ServerStatus::NotAsked);
+        let not_asked = not_asked.filter(|s| voters.contains(&s.id)).count();
+        let style = match synced {
+            _ if synced == voters.len() => Style::Green,
+            _ if synced + not_asked == voters.len() => Style::Yellow,
+            _ => Style::Red,
+        };
         let of = phrases::count_of(voters.len(), "voter");
         line = say(line, style, format!("{synced} of {of} synced"));
+        if not_asked > 0 {
+            line = say(line, Style::Yellow, format!("{not_asked} not asked"));
+        }
     }
     if facts.base.membership.is_weighted() {
         line = say(line, Style::Plain, "quorum by groups".to_owned());

@@ -46,7 +46,7 @@ pub fn screen(screen: &StatusScreen<'_>) -> Text {
     let mut text = head::head(ensemble, known.facts, Some(known.seen), width);
     text.section(servers(status, width));
     text.gap();
-    for (name, style, said) in lines(status) {
+    for (name, style, said) in lines(status, of) {
         text.paragraph(named(name), Line::new(style, said), width);
     }
     match blocks(status).as_slice() {
@@ -191,14 +191,27 @@ pub fn lack(lack: &JoinerLack) -> String {
 }
 
 /// The lines between the servers and what is possible.
-fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
+fn lines(status: &EnsembleStatus<'_>, of: StatusOf<'_>) -> Vec<(&'static str, Style, String)> {
     let ToleranceNow { votes, without_zone } = &status.tolerance;
     let style = match votes.spare() {
         1.. => Style::Plain,
         0 => Style::Yellow,
         _ => Style::Red,
     };
-    let mut lines = vec![("Quorum", style, quorum(votes, status.known.seen.write_committed))];
+    let not_asked = not_asked(status);
+    let commits = status.known.seen.write_committed;
+    let mut lines = vec![("Quorum", style, quorum(votes, &not_asked, commits))];
+    if !not_asked.is_empty() {
+        let place = match of {
+            StatusOf::Spec(path) => format!("connect.servers of {path}"),
+            StatusOf::Flags(_) => "--connect".to_owned(),
+        };
+        let said = format!(
+            "not {}: the ensemble does not show the client address. Name every server in {place}",
+            phrases::servers(&not_asked)
+        );
+        lines.push(("Asked", Style::Yellow, said));
+    }
     if !without_zone.is_empty() {
         let (may, not): (Vec<_>, Vec<_>) =
             without_zone.iter().partition(|window| window.votes.spare() >= 0);
@@ -230,16 +243,31 @@ fn lines(status: &EnsembleStatus<'_>) -> Vec<(&'static str, Style, String)> {
     lines
 }
 
+/// Members whose client addresses are not known.
+fn not_asked(status: &EnsembleStatus<'_>) -> BTreeSet<ServerId> {
+    let seen = status.known.seen;
+    let members = seen.servers.values().filter(|s| seen.config.membership.contains(s.id));
+    let not_asked = members.filter(|observed| observed.status == ServerStatus::NotAsked);
+    not_asked.map(|observed| observed.id).collect()
+}
+
 /// `commits`: whether a write was seen to commit. A server can acknowledge writes that zkplan does not
 /// count for a change, since it was not asked, or runs with another configuration.
-fn quorum(votes: &Votes, commits: bool) -> String {
+fn quorum(votes: &Votes, not_asked: &BTreeSet<ServerId>, commits: bool) -> String {
     let Votes { voters, acking, need } = votes;
-    let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
-    let missing = match missing.len() {
-        0 => String::new(),
-        _ => format!(" (missing: {})", phrases::list(&missing)),
-    };
+    let away: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
+    let (unasked, missing): (BTreeSet<ServerId>, BTreeSet<ServerId>) =
+        away.into_iter().partition(|id| not_asked.contains(id));
+    let is_all_unasked = missing.is_empty() && !unasked.is_empty();
+    let parts = [("missing", missing), ("not asked", unasked)].into_iter();
+    let parts = parts.filter(|(_, ids)| !ids.is_empty());
+    let parts: Vec<String> =
+        parts.map(|(word, ids)| format!("{word}: {}", phrases::list(&ids))).collect();
+    let missing = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) };
     let then = match votes.spare() {
+        ..0 if commits && is_all_unasked => {
+            "writes commit; whether the others are in sync is not known".to_owned()
+        }
         ..0 if commits => "writes commit, but too few are known to be in sync".to_owned(),
         ..0 => "too few for writes".to_owned(),
         spare => format!("tolerates {} now", phrases::count(spare, "failure")),
@@ -330,9 +358,22 @@ pub fn blocks(status: &EnsembleStatus<'_>) -> Vec<String> {
     status.blocks.iter().map(|one| block(one, status)).collect()
 }
 
+/// Whether writes commit, and every voter that was not seen in sync was not asked.
+fn is_for_want_of_asking(status: &EnsembleStatus<'_>) -> bool {
+    let Votes { voters, acking, .. } = &status.tolerance.votes;
+    let not_asked = not_asked(status);
+    status.known.seen.write_committed && voters.difference(acking).all(|id| not_asked.contains(id))
+}
+
 /// A reason why nothing can be changed now.
 pub fn block(block: &Block, status: &EnsembleStatus<'_>) -> String {
     match block {
+        Block::Unhealthy(breach) if block.code() == "noQuorum" && is_for_want_of_asking(status) => {
+            format!(
+                "{}: too few voters were asked to know whether a reconfig would commit",
+                law::code(breach)
+            )
+        }
         Block::Unhealthy(breach) => {
             format!("{}: {}", law::code(breach), refusal::sentence(breach, &status.findings))
         }

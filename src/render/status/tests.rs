@@ -323,3 +323,42 @@ fn what_is_left_to_be_done_by_hand_has_a_next_line() {
     let contacts = next(&scene, &JournalSeen::default());
     assert_eq!(contacts.as_deref(), Some("zkplan explain ZKF17"));
 }
+
+/// A static ensemble shows no client ports: with one contact the others are not asked, and nothing is
+/// wrong with them.
+#[test]
+fn servers_that_were_not_asked_are_not_called_missing() {
+    let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3]));
+    for number in [2, 3] {
+        let blank = ServerObservation::blank(id(number), ServerStatus::NotAsked);
+        scene.seen.servers.insert(id(number), blank);
+        scene.facts.live.remove(&id(number));
+    }
+    let journal = JournalSeen::default();
+    let text = shown(&scene, None, Some(&journal), StatusOf::Flags("--connect zk1:2181"));
+    insta::assert_snapshot!(text, @r#"
+    prod-eu  config version 100000004, server 1 leads, 1 of 3 voters synced, 2 not asked, not managed by
+             zkplan yet (no apply so far), leader at zxid 0x100000080
+
+      id  role         mode    version  lag  clients  status     asked at
+       1  participant  leader  3.8.0      0        7  leads      10.0.0.1:2181
+       2  participant  -       -          -        -  not asked  -
+          its client address is not known; counts as down
+       3  participant  -       -          -        -  not asked  -
+          its client address is not known; counts as down
+
+    Quorum  2 of 3 voters needed, 1 in sync (not asked: 2 and 3): writes commit; whether the others are
+            in sync is not known
+    Asked   not servers 2 and 3: the ensemble does not show the client address. Name every server in
+            --connect
+    Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
+            second over 2.0 s
+    Run     none is open
+    Change  not possible now: ZKQ1: too few voters were asked to know whether a reconfig would commit
+
+    Next: zkplan import --connect zk1:2181 --ensemble prod-eu > prod-eu.yaml
+    "#);
+    scene.seen.write_committed = false;
+    let text = shown(&scene, None, Some(&journal), StatusOf::Flags("--connect zk1:2181"));
+    assert!(text.contains("(not asked: 2 and 3): too few for writes"), "{text}");
+}
