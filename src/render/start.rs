@@ -27,9 +27,14 @@ pub(super) fn start(
     }
     let ids: BTreeSet<ServerId> = joiners.iter().map(|server| server.id).collect();
     let who = phrases::servers(&ids);
-    let title = if plan.hooks.start.is_some() { "Started by hooks.start" } else { "To start" };
+    let is_by_hook = plan.hooks.start.is_some();
+    let title = if is_by_hook { "Started by hooks.start" } else { "To start" };
     let mut lead = Line::new(Style::Bold, title);
     lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), now.assumed)));
+    if !is_by_hook {
+        let them = if ids.len() == 1 { "it" } else { "them" };
+        lead = lead.then(Style::Plain, format!(". Start {them}, then apply"));
+    }
     text.paragraph("", lead, width);
     for server in &joiners {
         let seen_of = seen.and_then(|seen| seen_of(now, seen, server.id)).unwrap_or_default();
@@ -41,9 +46,9 @@ pub(super) fn start(
     }
     let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
     let how = format!(
-        "{each} with a data directory that holds only its myid file, and with these lines in \
-         zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and 4lw.commands.whitelist from the \
-         present servers:"
+        "{each} with a data directory that holds only its myid file. Its zoo.cfg has its own dataDir \
+         (and dataLogDir); tickTime, initLimit, syncLimit and 4lw.commands.whitelist as on the \
+         present servers; and these lines:"
     );
     text.paragraph("  ", how, width);
     for line in FirstConfig::of(&now.base.membership, &joiners).to_string().lines() {

@@ -147,12 +147,13 @@ fn a_joiner_that_is_not_up() {
       Rows with figures are reconfigs. tolerates: voters that can fail during the
       step while writes continue.
 
-    To start: server 5 is not ready to join; its step waits for it
+    To start: server 5 is not ready to join; its step waits for it. Start it, then
+    apply
       server 5 at 10.0.0.5: no answer, timed out while connecting: the server is
       down, or a firewall drops packets
-      It starts with a data directory that holds only its myid file, and with these
-      lines in zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and
-      4lw.commands.whitelist from the present servers:
+      It starts with a data directory that holds only its myid file. Its zoo.cfg has
+      its own dataDir (and dataLogDir); tickTime, initLimit, syncLimit and
+      4lw.commands.whitelist as on the present servers; and these lines:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -309,12 +310,13 @@ fn hostile_hosts_stay_inside_the_sink() {
       Rows with figures are reconfigs. tolerates: voters that can fail during the
       step while writes continue.
 
-    To start: server 4 is not ready to join; its step waits for it
+    To start: server 4 is not ready to join; its step waits for it. Start it, then
+    apply
       server 4 at zk\u{9b}31m\u{200b}4: no answer, timed out while connecting: the
       server is down, or a firewall drops packets
-      It starts with a data directory that holds only its myid file, and with these
-      lines in zoo.cfg. Copy dataDir, tickTime, initLimit, syncLimit and
-      4lw.commands.whitelist from the present servers:
+      It starts with a data directory that holds only its myid file. Its zoo.cfg has
+      its own dataDir (and dataLogDir); tickTime, initLimit, syncLimit and
+      4lw.commands.whitelist as on the present servers; and these lines:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181

@@ -50,12 +50,14 @@ fn a_saved_plan_is_shown_from_its_facts() {
                     in the spec, not in the ensemble
     "#);
     insta::assert_snapshot!(part(&out, "To start", "Configuration"), @r#"
-    To start: servers 4, 5 and 6 are not ready to join; their steps wait for them
+    To start: servers 4, 5 and 6 are not ready to join; their steps wait for them. Start them, then
+    apply
       server 4 at 10.0.0.4
       server 5 at 10.0.0.5
       server 6 at 10.0.0.6
-      Each starts with a data directory that holds only its myid file, and with these lines in zoo.cfg.
-      Copy dataDir, tickTime, initLimit, syncLimit and 4lw.commands.whitelist from the present servers:
+      Each starts with a data directory that holds only its myid file. Its zoo.cfg has its own dataDir
+      (and dataLogDir); tickTime, initLimit, syncLimit and 4lw.commands.whitelist as on the present
+      servers; and these lines:
         standaloneEnabled=false
         reconfigEnabled=true
         server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181
@@ -109,7 +111,7 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
       Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
       changed last.
 
-    To start: server 6 is not ready to join; its step waits for it
+    To start: server 6 is not ready to join; its step waits for it. Start it, then apply
       server 6 at 10.0.0.6: no answer, timed out while connecting: the server is down, or a firewall
       drops packets
     "#);
@@ -255,7 +257,8 @@ fn from_a_file_nobody_was_asked() {
       Rows with figures are reconfigs. tolerates: voters that can fail during the
       step while writes continue.
 
-    To start: servers 4 and 5 were not asked, and must follow before they join
+    To start: servers 4 and 5 were not asked, and must follow before they join.
+    Start them, then apply
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
     Plan: 2 join in 5 reconfigs. Lowest tolerance on the way: 1 failure, until
