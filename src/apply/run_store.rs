@@ -246,14 +246,20 @@ impl RunStore {
         Input::Held(by.filter(|_| matches!(proof, Some(Ok(_)))))
     }
 
-    /// A persistent znode; it may be there already.
+    /// A persistent znode, made while the lock is ours; it may be there already.
     async fn make<S: Session>(
         &self,
         session: &S,
         path: &str,
         data: &[u8],
     ) -> Result<(), RequestError> {
-        match session.create(path, data, &self.acl).await {
+        let (lock, lifetime, acl) = (self.paths.lock(), Lifetime::Persistent, &self.acl[..]);
+        let ops = [
+            Op::Check { path: &lock, version: 0 },
+            Op::Check { path: self.paths.folder(), version: self.turn },
+            Op::Create { path, data, lifetime, acl },
+        ];
+        match session.transact(&ops).await {
             Ok(()) | Err(RequestError::Refused(ErrorCode::NodeExists)) => Ok(()),
             Err(failure) => Err(failure),
         }

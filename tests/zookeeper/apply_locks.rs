@@ -122,6 +122,22 @@ fn one_that_slept_too_long_sends_nothing() {
     is_at(&ensemble, &[1, 2, 3]);
 }
 
+/// Between the look at the lock and the run that it opens the lock can be removed: nothing is made.
+#[test]
+fn a_run_is_not_opened_without_the_lock() {
+    let ensemble = Builder::rich().start_with([4]);
+    let spec = wanting(&ensemble, 1..=4, 1..=4);
+    let desk = Desk::new();
+    let mut apply = desk.apply_spec(&spec).at("STOP", "open-run").start();
+    apply.wait_frozen();
+    ensemble.administrator().delete("/zkplan/lock");
+    let below = || ensemble.administrator().tree("/zkplan").into_keys().collect::<Vec<_>>();
+    let before = below();
+    apply.thaw();
+    apply.ends().exits(7).says(["lock"]);
+    assert_eq!(below(), before, "no run, and no identity");
+}
+
 /// Two at once where nobody waits: whoever is first, the end is one of the two wishes, whole.
 #[test]
 fn two_different_wishes_are_not_mixed() {

@@ -295,9 +295,13 @@ impl Executor {
                 RunStage::Close(end)
             }
             // The transaction's check of the lock.
-            (stage @ RunStage::Record(..), ErrorCode::BadVersion) => {
-                self.lock_lost_at(Some(&stage))
-            }
+            (
+                stage @ (RunStage::Record(..)
+                | RunStage::OpenRun
+                | RunStage::MakeIdentity
+                | RunStage::Mark(_)),
+                ErrorCode::BadVersion,
+            ) => self.lock_lost_at(Some(&stage)),
             (_, ErrorCode::NoAuth | ErrorCode::AuthFailed) => self.stop(not_authorized()),
             (_, code) => self.stop(Outcome::Refused { step: None, code }),
         }
