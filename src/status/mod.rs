@@ -12,6 +12,8 @@ mod blocks;
 mod joiners;
 mod known;
 mod migration;
+#[cfg(test)]
+mod tests;
 mod writes;
 
 pub use blocks::Block;
