@@ -106,7 +106,8 @@ impl Story<'_> {
         self.row.accepts().into_iter().flat_map(|code| ["--accept", code]).collect()
     }
 
-    /// Import, then plan, says that nothing is to be changed.
+    /// Import, then plan, says that nothing is to be changed; preflight finds the members ready but for
+    /// bugs of their release.
     fn imports(&mut self) {
         let contacts: Vec<String> =
             [1, 2, 3].map(|id| self.ensemble.client_address(id).to_string()).into();
@@ -114,6 +115,19 @@ impl Story<'_> {
         let spec = self.desk.run(["import", "--connect", &contacts]).exits(0).stdout;
         let spec = self.desk.write("imported.yaml", &spec);
         self.desk.run(["plan", &spec, "--detailed-exitcode"]).exits(0).says(["No changes"]);
+        let spec = self.desk.write("preflight.yaml", &self.wanting(&[1, 2, 3]).text());
+        let words = ["preflight", &spec, "--format", "json"];
+        let document = self.desk.run_as_super(&words).exits_with_one_of(&[0, 3]).json();
+        let checks = document["checks"].as_array().expect("checks").iter();
+        let accepts =
+            |check: &&serde_json::Value| check["code"] == "ZKP17" && check["verdict"] == "pass";
+        assert_eq!(checks.clone().filter(accepts).count(), 3, "{document:#}");
+        let blocks: Vec<String> = checks
+            .clone()
+            .filter(|check| check["blocks"] == true)
+            .map(|check| check["code"].to_string())
+            .collect();
+        assert!(blocks.iter().all(|code| code.contains("ZKP15")), "{blocks:?}: {document:#}");
         self.did("import");
     }
 

@@ -48,6 +48,7 @@ mod next_lines;
 mod open_runs;
 mod predicted;
 mod preflight;
+mod preflight_ways;
 mod probes;
 mod readme;
 mod refusals;

@@ -11,13 +11,13 @@ use crate::spec::Spec;
 use crate::zkplan::{Desk, Outcome};
 
 /// A preflight of that spec, with the password at hand.
-fn preflight(desk: &Desk, spec: &Spec, further: &[&str]) -> Outcome {
+pub(crate) fn preflight(desk: &Desk, spec: &Spec, further: &[&str]) -> Outcome {
     let file = desk.write("preflight.yaml", &spec.text());
     desk.run_as_super(&[&["preflight", &file], further].concat())
 }
 
 /// The verdicts of one check, by server in order of ids; of the ensemble where there is one.
-fn verdicts(document: &Value, code: &str) -> Vec<String> {
+pub(crate) fn verdicts(document: &Value, code: &str) -> Vec<String> {
     let checks = document["checks"].as_array().expect("a list");
     let own = checks.iter().filter(|check| check["code"] == code);
     own.map(|check| check["verdict"].as_str().expect("a word").to_owned()).collect()

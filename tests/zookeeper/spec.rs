@@ -136,6 +136,11 @@ impl Spec {
         ))
     }
 
+    /// The same by the certificate that is shown.
+    pub(crate) fn x509(self) -> Self {
+        self.connecting("auth: { scheme: x509 }")
+    }
+
     /// Which certificates the servers have, and which one is shown to them: files of the desk.
     pub(crate) fn tls(self, ca: &str, shown: Option<(&str, &str)>) -> Self {
         let shown = shown.map(|(cert, key)| format!(", cert: {cert}, key: {key}"));

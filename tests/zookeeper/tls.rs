@@ -13,7 +13,7 @@ use crate::spec::Spec;
 use crate::zkplan::Desk;
 
 /// Who is the x509 super user.
-const ROOT: &str = "root";
+pub(crate) const ROOT: &str = "root";
 
 /// Who has rights on the configuration, where a test gives them.
 const OPERATOR: &str = "operator";
@@ -35,7 +35,7 @@ pub(crate) fn wanting_by_tls(ensemble: &Ensemble, wanted: impl IntoIterator<Item
 }
 
 /// The same with the desk's client certificate, and without a user.
-fn by_certificate(spec: Spec) -> Spec {
+pub(crate) fn by_certificate(spec: Spec) -> Spec {
     by_files(spec, ["client.pem", "client-key.pem"])
 }
 
@@ -54,7 +54,10 @@ fn desk(authority: &Authority) -> Desk {
 }
 
 /// The same, and a client's certificate.
-fn desk_of(authority: &Authority, Certificate { certificate, key }: &Certificate) -> Desk {
+pub(crate) fn desk_of(
+    authority: &Authority,
+    Certificate { certificate, key }: &Certificate,
+) -> Desk {
     let desk = desk(authority);
     desk.write("client.pem", certificate);
     desk.write("client-key.pem", key);
