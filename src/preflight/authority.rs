@@ -6,7 +6,7 @@ use super::codes::CheckKind;
 use super::evidence::{CheckRemedy, CredentialWord, Evidence, ReconfigShownBy, WithoutRightsWord};
 use super::given_files::GivenFile;
 use super::view::View;
-use crate::ensemble::ErrorCode;
+use crate::ensemble::{AuthDemand, ErrorCode};
 use crate::observe::{ServerObservation, Source};
 
 pub(super) fn checks(view: View<'_>) -> Vec<Check> {
@@ -121,6 +121,12 @@ fn permissions(view: View<'_>) -> Check {
     let answers = view.seen.leader.and_then(|leader| view.answers(leader));
     let answered = answers.and_then(|answers| answers.without_rights.as_ref());
     let of = |answer| Evidence::WithoutRights { answer };
+    // Where servers take no session without SASL, that of a look has the user's rights too.
+    let demand = answers.and_then(|answers| answers.session).map(|(demand, _)| demand);
+    if demand == Some(AuthDemand::Sasl) {
+        let evidence = of(WithoutRightsWord::NoSuchSession);
+        return Check::unknown(KIND, None, evidence, CheckRemedy::CheckPermissions);
+    }
     match answered {
         Some(Err(ErrorCode::NoAuth)) => Check::pass(KIND, None, of(WithoutRightsWord::Refused)),
         Some(Ok(())) => {

@@ -362,6 +362,8 @@ pub enum WithoutRightsWord {
     Allowed,
     /// It gave no answer.
     NoAnswer,
+    /// It takes no session without a user.
+    NoSuchSession,
 }
 
 /// What to do about a check that does not pass, or what would make it known.

@@ -136,6 +136,10 @@ const CASES: &[Case] = &[
     (CheckKind::Credential, 4, UNKNOWN, |s| s.not_started(4)),
     (CheckKind::Permissions, 0, FAIL, |s| s.of(3).without_rights = Some(Ok(()))),
     (CheckKind::Permissions, 0, UNKNOWN, |s| s.of(3).without_rights = None),
+    (CheckKind::Permissions, 0, UNKNOWN, |s| {
+        s.of(3).session = Some((AuthDemand::Sasl, None));
+        s.of(3).without_rights = Some(Ok(()));
+    }),
     (CheckKind::EnforcedAuth, 1, FAIL, |s| {
         s.of(1).session = Some((AuthDemand::Nothing, Some(NoAnswer::NeedsAuth)));
         s.of(1).credential = CredentialWord::NoAnswer;

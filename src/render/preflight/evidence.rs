@@ -130,6 +130,9 @@ fn of_authority(evidence: &Evidence) -> String {
                                            with skipACL=yes, or the list of /zookeeper/config is \
                                            open"
                 .to_owned(),
+            WithoutRightsWord::NoSuchSession => {
+                "not tried: the leader takes no session without a SASL user".to_owned()
+            }
             WithoutRightsWord::NoAnswer => {
                 "the leader did not answer a write without rights".to_owned()
             }
