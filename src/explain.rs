@@ -77,6 +77,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKP29", include_str!("preflight/wanted.md")),
     ("words", include_str!("explain/words.md")),
     ("spec", include_str!("explain/spec.md")),
+    ("first-quorum", include_str!("explain/first-quorum.md")),
     ("settings", include_str!("explain/settings.md")),
     ("packagings", include_str!("explain/packagings.md")),
     ("super-user", include_str!("explain/super-user.md")),

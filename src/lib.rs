@@ -40,6 +40,8 @@
 //!   best one and a change that was tried and passes.
 //! * [`settings`] has the edit of a `zoo.cfg` that wanted settings need, and the order of the restarts.
 //!   What servers show of their settings, and how that differs, is in [`observe`].
+//! * [`first_quorum`] has the one restart by which a standalone server becomes the first voter: whether it
+//!   is possible, its files, and what shows that it is done.
 //! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
@@ -103,6 +105,7 @@ pub mod diff;
 pub mod document;
 pub mod ensemble;
 pub mod explain;
+pub mod first_quorum;
 pub mod import;
 pub mod joiner;
 pub mod model;

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
 use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
+use crate::first_quorum::Noted;
 use crate::model::{AuthScheme, Millis, ServerId, Tls};
 use crate::plan::Acceptance;
 use crate::report::SCHEMAS;
@@ -375,6 +376,11 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "RUN")]
     pub(super) abandon: Option<u64>,
 
+    /// With a standalone server: its id, zxid and number of znodes before its restart, as an
+    /// interrupted apply printed them; see `zkplan explain first-quorum`
+    #[arg(long, value_name = "ID:ZXID:ZNODES", value_parser = noted)]
+    pub(super) noted: Option<NotedArg>,
+
     /// Refuse if something other than zkplan has changed the config version
     #[arg(long)]
     pub(super) strict_version: bool,
@@ -389,6 +395,19 @@ pub(super) struct ApplyArgs {
     /// What to print at the end; everything on the way is on stderr
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(super) format: TextOrJson,
+}
+
+/// What was noted of which server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NotedArg {
+    pub(super) id: ServerId,
+    pub(super) data: Noted,
+}
+
+fn noted(text: &str) -> Result<NotedArg, String> {
+    let (id, data) = text.split_once(':').ok_or("give ID:ZXID:ZNODES, like 1:0x16e:1234")?;
+    let id = id.parse().map_err(|_| format!("`{id}` is no server id"))?;
+    Ok(NotedArg { id: ServerId::new(id), data: data.parse()? })
 }
 
 /// How long a run may make no progress, by default.

@@ -98,6 +98,11 @@ impl CommandError {
             .shown_as(screen)
     }
 
+    /// Whether it is of that code.
+    pub(super) fn is(&self, code: CommandFailure) -> bool {
+        self.code == code
+    }
+
     /// The exit code of the command.
     pub(super) const fn exit(&self) -> Exit {
         exit_of(self.code.kind())

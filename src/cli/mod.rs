@@ -17,6 +17,7 @@ mod events;
 mod exit;
 mod explain;
 mod file_kind;
+mod first_quorum;
 mod history;
 mod import;
 mod journal;

@@ -1,5 +1,6 @@
 //! `zkplan plan`: what would change, step by step, proven safe or refused.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -12,6 +13,7 @@ use super::error::{
     CommandError, WITHOUT_JOINER_FILES, exit_of_breaches, exit_of_error, unwritable,
 };
 use super::exit::Exit;
+use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
@@ -19,6 +21,7 @@ use super::specs::Loaded;
 use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
+use crate::first_quorum::FirstQuorumAnswer;
 use crate::model::Target;
 use crate::observe::{Facts, Observation, ObserveError, Question, observe_confirmed};
 use crate::plan::{Acceptance, Done, Prefer};
@@ -63,6 +66,8 @@ enum Outcome {
     /// The plan; of a run that is open, with what of it is done.
     Planned(Box<CheckedPlan>, Option<Box<Observation>>, Option<Box<Position>>),
     Refused(Box<Refusal>, Option<Box<Observation>>),
+    /// A standalone server, and whether it can become the first voter.
+    Standalone(Box<FirstQuorumAnswer>),
     Unreachable(ObserveError),
     Failed(CommandError),
 }
@@ -102,7 +107,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     let exit = match args.format {
         Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
         Format::Json => output.raw(&documents(args, &loaded, (&outcomes, exit), output), exit),
-        Format::Dot => output.screen(&graphs(&loaded, &outcomes, output), exit),
+        Format::Dot => output.screen(&graphs(args, &loaded, &outcomes, output), exit),
     };
     let planned = loaded.iter().zip(&outcomes).filter_map(|(file, outcome)| match outcome {
         Outcome::Planned(checked, Some(seen), _) => {
@@ -163,7 +168,10 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
     let used = |risk: &Acceptance| {
         outcomes.iter().any(|outcome| match outcome {
             Outcome::Planned(checked, ..) => checked.plan().accepted.contains(risk),
-            Outcome::Refused(..) | Outcome::Unreachable(_) | Outcome::Failed(_) => true,
+            Outcome::Refused(..)
+            | Outcome::Standalone(_)
+            | Outcome::Unreachable(_)
+            | Outcome::Failed(_) => true,
         })
     };
     for risk in args.accept.iter().filter(|risk| !used(risk)) {
@@ -237,7 +245,13 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
     };
     let seen = match observe_confirmed(&port, &Question::of(target)).await {
         Ok(seen) => seen,
-        Err(error) => return Outcome::Unreachable(retired::named(&port, target, error).await),
+        Err(error) => {
+            let answer = first_quorum::answer(&port, target, &error, &BTreeMap::new()).await;
+            return match answer {
+                Some(answer) => Outcome::Standalone(Box::new(answer)),
+                None => Outcome::Unreachable(retired::named(&port, target, error).await),
+            };
+        }
     };
     let mut facts = Facts::of(&seen, target);
     let open = match journal::open_runs(&port, &seen, &facts, (target, Some(&args.accept))).await {
@@ -339,7 +353,7 @@ impl Outcome {
         match self {
             Self::Planned(checked, ..) => Some(&checked.plan().facts),
             Self::Refused(refusal, _) => Some(&refusal.nearest.facts),
-            Self::Unreachable(_) | Self::Failed(_) => None,
+            Self::Standalone(_) | Self::Unreachable(_) | Self::Failed(_) => None,
         }
     }
 
@@ -348,6 +362,11 @@ impl Outcome {
             Self::Planned(checked, ..) if detailed && has_differences(checked) => Exit::Differences,
             Self::Planned(..) => Exit::Done,
             Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
+            Self::Standalone(answer) => match &answer.verdict {
+                Ok(_) if detailed => Exit::Differences,
+                Ok(_) => Exit::Done,
+                Err(_) => Exit::Unsafe,
+            },
             Self::Unreachable(error) => exit_of_error(error),
             Self::Failed(error) => error.exit(),
         }
@@ -411,6 +430,11 @@ fn texts(
                     all.section(other::no_plan(wish, output.width));
                 }
             }
+            Outcome::Standalone(answer) => {
+                let target = &spec.spec.to_target();
+                let shown = Shown::of(target, Some(&file.path), answer, &args.accept);
+                all.section(shown.screen(output.width));
+            }
             Outcome::Unreachable(error) => tell(file, error, output),
             Outcome::Failed(_) => {}
         }
@@ -463,6 +487,8 @@ fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Ou
             verdict: match outcome {
                 Outcome::Planned(checked, ..) => FleetVerdict::Planned(checked),
                 Outcome::Refused(refusal, _) => FleetVerdict::Refused(refusal),
+                Outcome::Standalone(answer) if answer.verdict.is_ok() => FleetVerdict::FirstQuorum,
+                Outcome::Standalone(_) => FleetVerdict::Failed("standalone"),
                 Outcome::Unreachable(error) => FleetVerdict::Unreachable(error),
                 Outcome::Failed(_) => FleetVerdict::Failed("not planned"),
             },
@@ -490,6 +516,13 @@ fn documents(
             Outcome::Refused(refusal, _) => {
                 RefusalDocument::of(refusal, &spec, exit_code).to_value()
             }
+            Outcome::Standalone(answer) => {
+                let target = file.spec.as_ref().map(Spec::to_target);
+                let target = target.expect("it was read before a server was asked");
+                let shown = Shown::of(&target, Some(&file.path), answer, &args.accept);
+                let exit = outcome.exit(args.detailed_exitcode);
+                shown.document(output.width, exit).to_value()
+            }
             Outcome::Unreachable(error) => {
                 let error = not_seen(file, error, output);
                 output.error(&error);
@@ -508,7 +541,7 @@ fn documents(
     document::canonical(&document, true) + "\n"
 }
 
-fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
+fn graphs(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
     let mut all = Text::new();
     for (file, outcome) in loaded.iter().zip(outcomes) {
         match outcome {
@@ -516,6 +549,13 @@ fn graphs(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
             Outcome::Refused(refusal, _) => {
                 let findings = &refusal.nearest.facts.findings;
                 output.aside(&refusal::breaches(&refusal.breaches, findings, output.width));
+            }
+            Outcome::Standalone(answer) => {
+                if let Ok(spec) = &file.spec {
+                    let target = &spec.to_target();
+                    let shown = Shown::of(target, Some(&file.path), answer, &args.accept);
+                    output.aside(&shown.short(output.width));
+                }
             }
             Outcome::Unreachable(error) => tell(file, error, output),
             Outcome::Failed(_) => {}

@@ -1,17 +1,20 @@
 //! `zkplan preflight`: check an ensemble, and the servers that are to join it, before a change.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use super::args::{PreflightArgs, TextOrJson, ZooCfgArg};
 use super::asker::{Asker, Looked, User};
 use super::error::CommandError;
 use super::exit::Exit;
+use super::first_quorum::{self, Shown};
 use super::output::Output;
 use super::source::Source;
 use super::watch::watch;
 use super::{live, local, specs};
 use crate::document::Document as _;
-use crate::model::{Auth, ServerId, Target, latin_1};
+use crate::first_quorum::{FirstQuorumAnswer, NamedFile};
+use crate::model::{ServerId, Target, latin_1};
 use crate::observe::Observation;
 use crate::preflight::{GivenFile, GivenFiles, is_blocked};
 use crate::render::preflight::{PreflightScreen, screen};
@@ -41,11 +44,18 @@ async fn preflight(
     let (user, named, given) = (&user, &named, &given(&files));
     let asker = Asker { port: &port, target, user, named, files: given, announced, holds_session };
     let looked = match interrupts {
-        Some(interrupts) => match watch(&asker, interrupts, output).await? {
-            (_, Some(looked)) => looked,
-            (exit, None) => return Ok(exit),
-        },
-        None => asker.look(output).await?,
+        Some(interrupts) => watch(&asker, interrupts, output).await,
+        None => asker.look(output).await.map(|looked| (Exit::Done, Some(looked))),
+    };
+    let looked = match looked {
+        Ok((_, Some(looked))) => looked,
+        Ok((exit, None)) => return Ok(exit),
+        Err(error) if error.is(CommandFailure::Standalone) => {
+            let answer = first_quorum::met(&port, target, &named_files(&args.zoo_cfg)?).await;
+            let answer = answer.ok_or(error)?;
+            return Ok(standalone(args, (source, target), &answer, output));
+        }
+        Err(error) => return Err(error),
     };
     let Looked { seen, checks, .. } = &looked;
     let edits = &with_order(files, target, seen)?;
@@ -69,13 +79,33 @@ async fn preflight(
     })
 }
 
+/// A standalone server instead of an ensemble: it is not ready for a change of members.
+fn standalone(
+    args: &PreflightArgs,
+    (source, target): (&Source, &Target),
+    answer: &FirstQuorumAnswer,
+    output: &Output,
+) -> Exit {
+    let path = args.file.display().to_string();
+    let path = Some(&*path).filter(|_| matches!(source, Source::Spec(_)));
+    let shown = Shown::of(target, path, answer, source.accepted()).planned_next();
+    shown.print(args.format == TextOrJson::Json, Exit::Unsafe, output)
+}
+
+/// The files that were given, by server.
+fn named_files(files: &[ZooCfgArg]) -> Result<BTreeMap<ServerId, NamedFile>, CommandError> {
+    let of = |given: &ZooCfgArg| {
+        let name = given.path.display().to_string();
+        let text = latin_1(&specs::read_bytes(&given.path)?);
+        Ok(given.id.map(|id| (id, NamedFile { name, text })))
+    };
+    files.iter().filter_map(|given| of(given).transpose()).collect()
+}
+
 /// The edit of each file that was given.
 fn edits(files: &[ZooCfgArg], target: &Target) -> Result<Vec<FileEdit>, CommandError> {
     let auth = target.connect.auth.as_ref();
-    let super_user = match auth {
-        Some(Auth::Digest { user, .. }) => SuperUser::Digest(user, None),
-        Some(Auth::Sasl { .. } | Auth::X509) | None => SuperUser::OtherScheme,
-    };
+    let super_user = SuperUser::of(auth);
     let needed = needed_for_changes(&target.settings, auth.is_some());
     let of = |given: &ZooCfgArg| {
         let file = given.path.display().to_string();

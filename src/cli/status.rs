@@ -1,5 +1,6 @@
 //! `zkplan status`: what an ensemble is now, and whether it can be changed.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,6 +9,7 @@ use futures::future::join_all;
 use super::args::{StatusArgs, TextOrJson};
 use super::error::{CommandError, exit_of_error};
 use super::exit::Exit;
+use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns};
 use super::output::Output;
 use super::{live, local, retired, specs};
@@ -16,6 +18,7 @@ use crate::apply::journal::{self as kept, IdentityText};
 use crate::apply::past_runs::RetiredSeen;
 use crate::document::{Document as _, canonical};
 use crate::ensemble::{Ensemble as _, FourLetterWord, ZooKeeper, four_letter::Srvr};
+use crate::first_quorum::FirstQuorumAnswer;
 use crate::model::{Connect, Endpoint, Target};
 use crate::observe::{
     Beside, ClientsOf, Facts, Identity, Observation, ObserveError, Question, clients, contact,
@@ -165,7 +168,11 @@ impl Asked {
     async fn round(&self, port: &ZooKeeper, output: &Output) -> Round {
         match self.found(port).await {
             Ok(found) => self.shown(&found, output),
-            Err(error) => self.not_seen(&error, output),
+            Err(error) => {
+                let none = BTreeMap::new();
+                let alone = first_quorum::answer(port, &self.target, &error, &none).await;
+                self.not_seen((&error, alone.as_ref()), output)
+            }
         }
     }
 
@@ -244,7 +251,14 @@ impl Asked {
         kept.unwrap_or_else(|| self.target.ensemble.clone())
     }
 
-    fn not_seen(&self, error: &ObserveError, output: &Output) -> Round {
+    fn not_seen(
+        &self,
+        (error, alone): (&ObserveError, Option<&FirstQuorumAnswer>),
+        output: &Output,
+    ) -> Round {
+        if let Some(answer) = alone {
+            return self.standalone(error, answer, output);
+        }
         let reached = match &self.spec {
             Some(_) => Reached::by(&self.target.connect),
             None => Reached::ByFlags,
@@ -276,6 +290,26 @@ async fn count_clients(port: &ZooKeeper, retired: &mut [RetiredSeen]) {
         }
     }))
     .await;
+}
+
+impl Asked {
+    /// A standalone server is an answer.
+    fn standalone(
+        &self,
+        error: &ObserveError,
+        answer: &FirstQuorumAnswer,
+        output: &Output,
+    ) -> Round {
+        let path = self.spec.as_ref().map(|(path, _)| path.as_str());
+        let shown = Shown::of(&self.target, path, answer, &[]).planned_next();
+        let (of, next) = ((&*self.target.ensemble, path), shown.next().to_owned());
+        Round {
+            text: shown.short(output.width),
+            document: StatusDocument::of_error(of, error, next),
+            line: error.to_string(),
+            exit: Exit::Done,
+        }
+    }
 }
 
 /// Writes a second, by two readings of the leader's zxid. Four-letter words commit nothing.

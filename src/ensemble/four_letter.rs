@@ -94,6 +94,15 @@ pub struct Srvr {
 }
 
 impl Srvr {
+    /// The znodes that ZooKeeper itself makes: `/` (counted twice), `/zookeeper`, its `config` and
+    /// its `quota` (`DataTree`).
+    pub const OWN_ZNODES: u64 = 5;
+
+    /// Whether the server has no znode of an application; `false` where it does not say.
+    pub fn is_empty(&self) -> bool {
+        self.znodes.is_some_and(|znodes| znodes <= Self::OWN_ZNODES)
+    }
+
     /// Reads it.
     pub fn parse(answer: &str) -> Self {
         let mut srvr = Self::default();

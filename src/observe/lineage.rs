@@ -9,6 +9,7 @@ use super::endpoint_answers::EndpointAnswers;
 use super::following::following;
 use super::survey::Survey;
 use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
+use crate::ensemble::four_letter::Srvr;
 use crate::ensemble::{Ensemble, Mode, NoAnswer, ServerVersion};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
 
@@ -143,11 +144,18 @@ fn too_old(survey: &Survey) -> Result<(), ObserveError> {
 }
 
 /// The present ensemble must not be a standalone server.
+///
+/// Servers without a znode of an application that name a standalone server with data as a member are
+/// no ensemble of its: they elected each other with empty data, and it would take theirs.
 fn standalone(survey: &Survey) -> Result<(), ObserveError> {
     let alone = |probe: &&EndpointAnswers| probe.mode() == Some(Mode::Standalone);
+    let is_empty = |probe: &EndpointAnswers| probe.srvr.as_ref().is_ok_and(Srvr::is_empty);
+    let has_data = survey.counted().filter(alone).any(|probe| !is_empty(probe));
     let named = |at: &Endpoint| {
-        let configs =
-            survey.counted().filter(|probe| probe.serves()).filter_map(EndpointAnswers::config);
+        let serving = survey.counted().filter(|probe| probe.serves());
+        let configs = serving
+            .filter(|probe| !(has_data && is_empty(probe)))
+            .filter_map(EndpointAnswers::config);
         configs
             .flat_map(|config| config.value.membership.servers().cloned().collect::<Vec<_>>())
             .any(|server| server.client_endpoint().as_ref() == Some(at))
@@ -156,10 +164,13 @@ fn standalone(survey: &Survey) -> Result<(), ObserveError> {
         .counted()
         .filter(alone)
         .find(|probe| survey.contacts.contains(&probe.endpoint) && !named(&probe.endpoint));
-    let nobody_else = !survey
-        .counted()
-        .any(|probe| probe.serves() || probe.silence() == Some(NoAnswer::NotServing));
-    let only = survey.counted().find(alone).filter(|_| nobody_else);
+    let serves = |probe: &EndpointAnswers| probe.serves() && !(has_data && is_empty(probe));
+    // Where no contact is given, a wanted server that looks for a leader is none of another ensemble.
+    let looks = |probe: &EndpointAnswers| {
+        !survey.contacts.is_empty() && probe.silence() == Some(NoAnswer::NotServing)
+    };
+    let is_only = !survey.counted().any(|probe| serves(probe) || looks(probe));
+    let only = survey.counted().find(alone).filter(|_| is_only);
     match contact.or(only) {
         Some(probe) => Err(ObserveError::Standalone { endpoint: probe.endpoint.clone() }),
         None => Ok(()),

@@ -12,6 +12,7 @@ pub mod dot;
 pub mod ends;
 mod files;
 mod findings;
+pub mod first_quorum;
 #[cfg(test)]
 mod fixture;
 mod head;

@@ -14,6 +14,8 @@ pub enum FleetVerdict<'a> {
     Planned(&'a CheckedPlan),
     /// A safety rule refuses.
     Refused(&'a Refusal),
+    /// A standalone server that one restart makes the first voter.
+    FirstQuorum,
     /// There is no ensemble to plan for.
     Unreachable(&'a ObserveError),
     /// Something else went wrong, in a few words.
@@ -94,6 +96,9 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
             let verdict = format!("refused: {codes}");
             let tally = changes::tally(&refusal.nearest);
             [Line::new(Style::Red, verdict), Line::plain(tally), none(), none()]
+        }
+        FleetVerdict::FirstQuorum => {
+            [Line::new(Style::Yellow, "standalone, first quorum"), none(), none(), none()]
         }
         FleetVerdict::Unreachable(error) => {
             [Line::new(Style::Red, unreachable(error)), none(), none(), none()]

@@ -346,29 +346,17 @@ const fn is_down(silence: NoAnswer) -> bool {
 fn standalone(width: usize) -> Text {
     let mut text = Text::new();
     text.line(Line::new(Style::Bold, "What to do"));
-    text.paragraph(
-        "  - ",
-        "To make it an ensemble of one server, put this into its zoo.cfg:",
-        width,
-    );
-    for line in [
-        "standaloneEnabled=false",
-        "reconfigEnabled=true",
-        "server.1=HOST:2888:3888:participant;CLIENTPORT",
-    ] {
-        text.line(Line::new(Style::Cyan, format!("      {line}")));
-    }
     for step in [
-        "Put the same id into its myid file, remove clientPort, and restart it. It keeps its \
-         data. Clients are disconnected during the restart.",
-        "It is then a leader without followers, and zkplan can add servers to it.",
-        "If it should be a member of an ensemble, do not do this: its zoo.cfg has lost the other \
-         server lines.",
+        "To make it the first server of an ensemble, write a spec and plan it: zkplan explain \
+         first-quorum.",
+        "If it should be a member of an ensemble, do not do this: its zoo.cfg has lost its server \
+         lines. Put them back, and restart it.",
     ] {
         text.paragraph("  - ", step, width);
     }
     text
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,22 +434,17 @@ mod tests {
     }
 
     #[test]
-    fn standalone_becomes_an_ensemble_of_one() {
+    fn a_standalone_server_is_no_ensemble() {
         let error = ObserveError::Standalone { endpoint: endpoint("10.0.0.1") };
         insta::assert_snapshot!(shown(&error), @r#"
         prod-eu  The server at 10.0.0.1:2181 runs standalone. It is not an ensemble.
                  Nothing was changed.
 
         What to do
-          - To make it an ensemble of one server, put this into its zoo.cfg:
-              standaloneEnabled=false
-              reconfigEnabled=true
-              server.1=HOST:2888:3888:participant;CLIENTPORT
-          - Put the same id into its myid file, remove clientPort, and restart it. It
-            keeps its data. Clients are disconnected during the restart.
-          - It is then a leader without followers, and zkplan can add servers to it.
+          - To make it the first server of an ensemble, write a spec and plan it: zkplan
+            explain first-quorum.
           - If it should be a member of an ensemble, do not do this: its zoo.cfg has
-            lost the other server lines.
+            lost its server lines. Put them back, and restart it.
         "#);
     }
 

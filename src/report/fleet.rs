@@ -28,7 +28,7 @@ pub struct FleetMember {
     pub ensemble: Option<String>,
     /// The exit code that the spec would have alone.
     pub exit_code: u8,
-    /// What is printed where the spec is alone: a plan, a refusal or an error.
+    /// What is printed where the spec is alone: a plan, a refusal, a first quorum or an error.
     #[schemars(with = "Map<String, Value>")]
     pub document: Value,
 }
@@ -37,7 +37,7 @@ pub struct FleetMember {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FleetSummary {
-    /// Specs with a plan that has steps.
+    /// Specs with a plan that has steps, or with a standalone server that can become the first voter.
     planned: usize,
     /// Specs with a plan without steps.
     unchanged: usize,
@@ -67,6 +67,7 @@ impl FleetSummary {
             let has_steps = document["steps"].as_array().is_some_and(|steps| !steps.is_empty());
             match document["format"].as_str() {
                 Some("zkplan/plan") if has_steps => planned += 1,
+                Some("zkplan/first-quorum") if document["possible"] == true => planned += 1,
                 Some("zkplan/plan") => unchanged += 1,
                 Some("zkplan/refusal") => refused += 1,
                 _ => failed += 1,

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 mod figures;
 mod findings;
+pub mod first_quorum;
 mod fleet;
 pub mod history;
 mod plan_document;
@@ -53,6 +54,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("plan", PlanDocument::schema),
     ("refusal", RefusalDocument::schema),
     ("findings", FindingsPart::schema),
+    ("first-quorum", first_quorum::FirstQuorumDocument::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

@@ -1,7 +1,8 @@
 //! The edit of a `zoo.cfg` that the wanted settings need.
 
 use crate::model::{
-    MalformedEscape, Property, ServerVersion, SettingName, WantedSettings, properties, trimmed,
+    Auth, MalformedEscape, Property, ServerVersion, SettingName, WantedSettings, properties,
+    trimmed,
 };
 
 /// The key of the super user's digest in `zoo.cfg`. ZooKeeper makes a system property
@@ -25,6 +26,16 @@ pub enum SuperUser<'a> {
     Digest(&'a str, Option<&'a str>),
     /// One of another scheme. Its key is not added.
     OtherScheme,
+}
+
+impl<'a> SuperUser<'a> {
+    /// That of the user who changes the configuration.
+    pub const fn of(auth: Option<&'a Auth>) -> Self {
+        match auth {
+            Some(Auth::Digest { user, .. }) => Self::Digest(user.as_str(), None),
+            Some(Auth::Sasl { .. } | Auth::X509) | None => Self::OtherScheme,
+        }
+    }
 }
 
 /// What a `zoo.cfg` needs.
@@ -117,6 +128,22 @@ pub fn edit(
     notes.extend(wanted.version.map(EditNote::Release));
     notes.sort();
     Ok(Edit { before: text.to_owned(), after: file.text, jvm_flags, notes })
+}
+
+/// The same edit, with these keys set to these values beside it.
+///
+/// # Errors
+///
+/// A malformed escape, with which no server reads the file.
+pub fn with_keys(edit: Edit, keys: &[(String, String)]) -> Result<Edit, MalformedEscape> {
+    let properties = properties(&edit.after)?;
+    let mut file = ZooCfg { text: edit.after, properties };
+    for (key, value) in keys {
+        if file.value(key) != Some(value) {
+            file.set(key, value)?;
+        }
+    }
+    Ok(Edit { after: file.text, ..edit })
 }
 
 /// A `zoo.cfg` as it may be shown: in place of each secret stands "(not shown)". A superDigest that

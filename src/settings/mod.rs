@@ -9,6 +9,6 @@ mod edit;
 mod edits;
 mod restart_order;
 
-pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit, without_secrets};
+pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit, with_keys, without_secrets};
 pub use edits::{Edits, FileEdit, needed_for_changes};
 pub use restart_order::RestartOrder;

@@ -31,6 +31,7 @@ mod credentials;
 mod degraded;
 mod demo_ensemble;
 mod digests;
+mod first_quorum;
 mod forgeries;
 mod harness;
 mod harness_works;

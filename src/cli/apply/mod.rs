@@ -4,6 +4,7 @@
 //! and the executor works.
 
 mod agreed;
+mod first_restart;
 mod ready;
 mod restarts;
 mod steady;
@@ -69,7 +70,15 @@ async fn apply(
     let target = source.target();
     let port = live::servers(&target, &source.named())?;
     let agreed = async {
-        let Some(ready) = agreed(args, source, &target, &port, output).await? else {
+        first_restart::resumed((args, source), (&port, &target), output).await?;
+        let ready = match agreed(args, source, &target, &port, output).await {
+            Err(error) if error.is(CommandFailure::Standalone) => {
+                first_restart::watched((args, source), (&port, &target), error, output).await?;
+                agreed(args, source, &target, &port, output).await?
+            }
+            ready => ready?,
+        };
+        let Some(ready) = ready else {
             return Ok(None);
         };
         // The credential may be what the restarts bring.

@@ -292,6 +292,25 @@ fn a_standalone_contact_is_no_ensemble() {
     assert!(matches!(error, ObserveError::Standalone { endpoint } if endpoint == at(1)));
 }
 
+/// Two empty servers that elected each other with the lines of three are no ensemble of the server with
+/// the data.
+#[test]
+fn empty_servers_beside_a_standalone_one_with_data_are_no_ensemble_of_its() {
+    let mut servers = voters(&[1, 2, 3], FIRST);
+    (servers[0].mode, servers[0].config, servers[0].znodes) =
+        (Mode::Standalone, String::new(), 100);
+    let fake = FakeEnsemble::of(servers);
+    let met = |question: &Question| look(&fake, question).expect_err("no ensemble");
+    let error = met(&contacts(&[1]));
+    assert!(matches!(error, ObserveError::Standalone { endpoint } if endpoint == at(1)));
+    // Once the others have data, the standalone one is a member with another file.
+    for id in [2, 3] {
+        fake.server(id, |server| server.znodes = 50);
+    }
+    let seen = seen(&fake, &contacts(&[1, 2]));
+    assert_eq!(status(&seen, 1), ServerStatus::Standalone);
+}
+
 #[test]
 fn a_standalone_member_or_joiner_is_just_not_healthy() {
     let mut servers = voters(&[1, 2, 3], FIRST);

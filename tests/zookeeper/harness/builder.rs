@@ -461,6 +461,11 @@ impl Builder {
         }
     }
 
+    /// Whether a server knows nothing of ensembles. Those that are added to it later do.
+    fn is_standalone(&self, server: &Server) -> bool {
+        self.standalone && !server.is_joiner()
+    }
+
     /// The files from which a server starts for the first time, by name; `members` are its lines.
     pub(super) fn files(&self, server: &Server, members: &[String]) -> Vec<(&'static str, String)> {
         let own = format!("server.{}={}:", server.id(), self.host_of(server.id()));
@@ -474,7 +479,7 @@ impl Builder {
         let client = format!("clientPort={}\n", server.ports().client);
         let client = if self.is_tls_alone() { String::new() } else { client };
         let mut files = match self.profile {
-            _ if self.standalone => {
+            _ if self.is_standalone(server) => {
                 vec![id, ("zoo.cfg", format!("{zoo_cfg}{client}"))]
             }
             Profile::Rich => {
@@ -517,7 +522,8 @@ impl Builder {
             }
             None => [("admin.enableServer", "false".to_owned())].to_vec(),
         };
-        let ensemble = if self.standalone { None } else { Some(("standaloneEnabled", "false")) };
+        let ensemble =
+            if self.is_standalone(server) { None } else { Some(("standaloneEnabled", "false")) };
         let secure = server.ports().secure.map(|port| ("secureClientPort", port.to_string()));
         let own = self.settings_of.iter().filter(|(id, ..)| *id == server.id());
         let mut text = format!("dataDir={}\n", server.file("data").display());
