@@ -421,15 +421,22 @@ impl Ensemble for ZooKeeper {
         let began = Instant::now();
         let pass = self.admission.question(at, self.pace.limits(Kind::Connection)).await;
         let (read, pass) = Box::pin(self.admitted(at, pass, [is_cut_off, |_| true], ask)).await;
-        let reading = read.map(|(reading, ending)| {
-            if let Some(ending) = ending {
-                tokio::spawn(async move {
+        let reading = match read {
+            Ok((reading, Some(ending))) => {
+                let ended = async move {
                     ending.ended().await;
                     drop(pass);
-                });
+                };
+                // Where connections are few, the next command must not find this one still counted.
+                if self.admission.is_wide(at) {
+                    tokio::spawn(ended);
+                } else {
+                    ended.await;
+                }
+                Ok(reading)
             }
-            reading
-        });
+            read => read.map(|(reading, _)| reading),
+        };
         debug!(
             server = %at,
             outcome = outcome(&reading),
