@@ -276,7 +276,7 @@ fn old_settings(
             phrases::list(settings)
         ),
         format!(
-            "correct zoo.cfg on server {server}; {again} restarts it again and goes on with the \
+            "correct zoo.cfg on server {server}; {again} restarts it again and continues with the \
              others"
         ),
     )

@@ -111,12 +111,23 @@ pub(super) async fn carry_out(
 
 impl Roll<'_, '_> {
     async fn until_the_end(&mut self, interrupts: &Interrupts) -> Result<Outcome, CommandError> {
-        let twice = local::asked_to_stop(interrupts.clone(), 2);
-        let mut twice = std::pin::pin!(twice);
+        let mut once = std::pin::pin!(local::asked_to_stop(interrupts.clone(), 1));
+        let mut twice = std::pin::pin!(local::asked_to_stop(interrupts.clone(), 2));
+        let (output, mut is_said) = (self.output, false);
         loop {
-            let turn = tokio::select! {
-                turn = self.turn(interrupts) => turn?,
-                () = &mut twice => Some(Outcome::Interrupted { unknown: None }),
+            let turn = {
+                let mut turn = std::pin::pin!(self.turn(interrupts));
+                // Who sees no answer asks again, and that ends a command that runs.
+                loop {
+                    tokio::select! {
+                        turn = &mut turn => break turn?,
+                        () = &mut twice => break Some(Outcome::Interrupted { unknown: None }),
+                        () = &mut once, if !is_said => {
+                            is_said = true;
+                            output.interrupted();
+                        }
+                    }
+                }
             };
             if let Some(end) = turn {
                 return Ok(end);
