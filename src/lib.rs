@@ -26,8 +26,8 @@
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
 //!   unknown, and unknown is never counted as healthy. `server_status` gives each server its status;
-//!   [`observe::Facts`] (in `facts`) is what planning and checking take from it, and its `live` is the
-//!   set of those that count as synced.
+//!   [`observe::Facts`] (in `facts`) is what planning and checking take from it: its `live` is the set of
+//!   members that count as synced, its `following` the set of joiners that follow without a vote.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that
@@ -51,7 +51,8 @@
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
 //!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock, run and fence before
-//!   any step; [`apply::judge`] says whether a step may be taken now, and how long that takes to show.
+//!   any step; [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how
+//!   long that takes to show.
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
 //! * [`restarting`] carries a plan of restarts out: which server is next, and when.
@@ -63,7 +64,8 @@
 //!   file in the table of `check::rules`, `ZKFn` its kind, and the file that finds it, in
 //!   `observe::finding`.
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
-//!   apply means to its caller is decided in [`report::error`]; `cli::exit` says what each exit code means.
+//!   apply means to its caller is decided in [`report::error`]; `cli::error` gives each kind of failure
+//!   its exit code, `cli::exit` the numbers.
 //! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The
 //!   real servers of the tests are started with the same code.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
@@ -81,7 +83,7 @@
 //! * What `plan`, `check` and the screens show is one value: preview cannot differ from what is
 //!   applied.
 //! * A plan grants apply one choice: within an unordered phase any step may be next, and the
-//!   leader goes last over the whole plan ([`plan::Plan::next_steps`]). The checker walks exactly
+//!   leader goes last over the whole plan ([`plan::Plan::next_steps`], in `plan::schedule`). The checker walks exactly
 //!   what is granted. Where a server dies or comes back, apply may take another order of the same
 //!   steps, which [`plan::reorder`] looks for and [`check::regrant`] holds against what the plan
 //!   promised.
@@ -95,7 +97,9 @@
 //! * Looking needs no password, and writes nothing but sessions, which it closes, and on each a
 //!   transaction that only checks `/`: it changes no znode, and shows that writes commit.
 //! * Nothing is believed after an error: what came of a request is what the session reads while the
-//!   lock stands, and "not carried out" is written only behind a committed fence.
+//!   lock stands, and "not carried out" is written only behind a committed fence. `apply::classify` says
+//!   which answers leave an outcome unknown, `apply::executor::request` what the session reads then,
+//!   `apply::executor::doubt` what is recorded.
 
 pub mod apply;
 pub mod check;

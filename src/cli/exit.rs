@@ -53,7 +53,7 @@ impl Exit {
         }
     }
 
-    /// The worse of two: 70 > 65 > 64 > 10 > 1 > 3 > 5 > 9 > 8 > 7 > 6 > 4 > 2 > 0.
+    /// The worse of two: 70 > 65 > 64 > 10 > 1 > 3 > 5 > 9 > 7 > 6 > 4 > 2 > 0.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         if self.gravity() < other.gravity() { other } else { self }

@@ -5,7 +5,9 @@
 //! | codes | found in |
 //! |---|---|
 //! | ZKF1 | `bugs` |
+//! | ZKF9 | `findings`, from `server_status` |
 //! | ZKF10, ZKF11, ZKF15, ZKF17 | `facts` |
+//! | ZKF13 | `findings`, from `proof`; `facts` leaves out that of a joiner, where it is an obstacle |
 //! | ZKF16 | `apply::resume` |
 //! | ZKF18 | `apply::journal_reader`, by the proof of [`trust`](crate::trust) |
 //! | ZKF19 | `apply::past_runs` |

@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::clients::clients;
 use super::endpoint_answers::EndpointAnswers;
-use super::following::following;
+use super::follows_by_write::following;
 use super::survey::Survey;
 use super::{Identity, Lineage, ObserveError, TargetEnsemble, Tried};
 use crate::ensemble::four_letter::Srvr;

@@ -24,7 +24,7 @@ mod endpoint_answers;
 mod facts;
 mod finding;
 mod findings;
-mod following;
+mod follows_by_write;
 mod left_to_do;
 mod lineage;
 mod machines;

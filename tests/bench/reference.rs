@@ -10,6 +10,9 @@ use crate::harness::{Ensemble, SUPER_PASSWORD};
 /// Between two looks at a server that has not followed yet.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// `KeeperException.NewConfigNoQuorum`.
+const NO_QUORUM: i32 = -13;
+
 /// Written to after each reconfig.
 const MARK: &str = "/reference";
 
@@ -52,13 +55,25 @@ impl Person {
     }
 
     async fn reconfig(&mut self, joining: Option<&str>, leaving: Option<&str>) {
-        let update = EnsembleUpdate::Incremental {
+        let update = || EnsembleUpdate::Incremental {
             joinings: joining.into_iter(),
             leavings: leaving.into_iter(),
         };
         let from = i64::try_from(self.version).expect("a zxid is a positive i64");
-        self.version = match self.client.update_ensemble(update, Some(from)).await {
-            Ok((text, _)) => version(&text),
+        self.version = loop {
+            let replied = self.client.update_ensemble(update(), Some(from)).await;
+            // Too few followers are in sync again after an election: a person asks again.
+            if !matches!(replied, Err(Error::UnexpectedErrorCode(NO_QUORUM))) {
+                break self.settled(replied.map(|(text, _)| version(&text))).await;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+    }
+
+    /// The version that a reconfig has made.
+    async fn settled(&self, replied: Result<u64, Error>) -> u64 {
+        match replied {
+            Ok(version) => version,
             // The reply raced the end of the connection; nobody else changes anything here.
             Err(Error::ConnectionLoss) => loop {
                 match self.client.get_config().await.map(|(text, _)| version(&text)) {
@@ -66,8 +81,8 @@ impl Person {
                     _ => tokio::time::sleep(PAUSE).await,
                 }
             },
-            Err(why) => panic!("{joining:?} {leaving:?}: {why}"),
-        };
+            Err(why) => panic!("{why}"),
+        }
     }
 
     /// A write commits in the new configuration, and every server shows it.

@@ -10,9 +10,11 @@
 //! a committed fence.
 //!
 //! In reading order: `messages` (input and output), `state` (where a run is), `setup` (permission, lock,
-//! run and fence), `step` (each step from its survey to its outcome), `request` (one request and what
-//! came of it), `other_order` (where a server died or came back).
+//! run and fence), `doubt` (what is recorded of requests with an unknown outcome), `step` (each step from
+//! its survey to its outcome), `request` (one request and what came of it), `other_order` (where a server
+//! died or came back).
 
+mod doubt;
 mod messages;
 mod other_order;
 mod request;

@@ -1,4 +1,6 @@
 //! ZKQ13: a process is stopped only after a write has committed in a configuration without it.
+//!
+//! That is [`Mark::PROVEN_GONE`], which a `prove` step sets in `engine::state`.
 
 use crate::check::breach::BreachKind;
 use crate::check::engine::state::Mark;

@@ -8,7 +8,6 @@ use futures::future::join_all;
 use super::super::args::ApplyArgs;
 use super::super::error::{CommandError, next};
 use super::super::first_quorum::{Shown, met};
-use super::super::local;
 use super::super::output::Output;
 use super::super::source::Source;
 use super::typed;
@@ -176,7 +175,7 @@ const fn name(state: &RestartState) -> &'static str {
 /// A point at which tests end the process.
 fn boundary(name: &str) {
     #[cfg(debug_assertions)]
-    local::rehearsed_death(None, name);
+    super::super::local::rehearsed_death(None, name);
     #[cfg(not(debug_assertions))]
     let _ = name;
 }
